@@ -1,0 +1,23 @@
+"""Schema x Schema -> Change: what differs. Pure: nothing here talks to a database."""
+
+from autodiff.compare.renames import (
+    Candidate,
+    Rename,
+    apply_renames,
+    candidates,
+    parse_rename,
+)
+from autodiff.compare.schemas import Described, Doubts, compare, doubts, resolve
+
+__all__ = [
+    "Candidate",
+    "Described",
+    "Doubts",
+    "Rename",
+    "apply_renames",
+    "candidates",
+    "compare",
+    "doubts",
+    "parse_rename",
+    "resolve",
+]

@@ -1,0 +1,68 @@
+"""Gives unnamed constraints of the models the names that the database chose for them.
+
+An unnamed constraint matches any current one of the same contents. One that has no match gets
+the name that PostgreSQL would choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.naming import name_constraints
+from autodiff.schema import Constraint, PrimaryKey, Table
+
+__all__ = ["adopt_names", "rename_constraints"]
+
+
+def adopt_names(
+    desired: Table,
+    current: Table | None,
+    dialect: Dialect,
+    *,
+    first: Table | None = None,
+    contents: Table | None = None,
+) -> Table:
+    """The desired table with a name for each constraint.
+
+    `contents` is the same table as the database describes it, under the names of `first`, which
+    this function gave before: its texts are compared instead of the models' own.
+    """
+    first = first or name_constraints(desired, dialect.features.max_name_length)
+    if current is None:
+        return first
+    described = _by_name(dialect.normalize(contents or first))
+    names: dict[str, str] = {}
+    taken = {c.name for c in desired.constraints if c.name}
+    for declared, named in zip(desired.constraints, first.constraints, strict=True):
+        wanted = described.get(named.name or "")
+        if declared.name is None and wanted is not None:
+            found = _same(wanted, dialect.normalize(current), taken)
+            if found is not None and found != named.name:
+                names[named.name or ""] = found
+            taken.add(found or named.name)
+    return rename_constraints(first, names)
+
+
+def rename_constraints(table: Table, names: Mapping[str, str]) -> Table:
+    """The table with constraints renamed, old name to new one."""
+    if not names:
+        return table
+    renamed = tuple(replace(c, name=names.get(c.name or "", c.name)) for c in table.constraints)
+    return replace(table, constraints=renamed)
+
+
+def _by_name(table: Table) -> dict[str, Constraint]:
+    return {c.name or "": c for c in table.constraints}
+
+
+def _same(wanted: Constraint, current: Table, taken: set[str | None]) -> str | None:
+    """The name of a current constraint of the same contents that is not taken yet."""
+    bare = replace(wanted, name=None, comment=None)
+    for constraint in current.constraints:
+        if isinstance(wanted, PrimaryKey) and isinstance(constraint, PrimaryKey):
+            return constraint.name
+        if constraint.name not in taken and replace(constraint, name=None, comment=None) == bare:
+            return constraint.name
+    return None

@@ -1,0 +1,185 @@
+"""Renames: those that were told, put into the current schema; and those that are likely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from autodiff.changes import (
+    Change,
+    ColumnAdded,
+    ColumnRemoved,
+    ColumnRenamed,
+    TableAdded,
+    TableRemoved,
+    TableRenamed,
+)
+from autodiff.errors import PlanError
+from autodiff.evolve import evolve, rename_references
+from autodiff.operations import RenameColumn
+from autodiff.schema import Column, ForeignKey, Name, Schema, Table
+
+__all__ = ["Candidate", "Rename", "apply_renames", "candidates", "parse_rename"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rename:
+    """A table (`column` None) or a column of the current table `table`, and its new name."""
+
+    table: Name
+    column: str | None = None
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A rename that is possible, with the share of what both sides have in common (0 to 1)."""
+
+    rename: Rename
+    score: float
+    reason: str
+
+    def __str__(self) -> str:
+        column = f".{self.rename.column}" if self.rename.column else ""
+        return f"{self.rename.table}{column}:{self.rename.to}"
+
+
+def parse_rename(text: str, current: Schema) -> Rename:
+    """The rename that "users.nick:nickname" or "users:people" tells.
+
+    Raises PlanError where the text is no rename, or the current schema lacks the old name.
+    """
+    old, colon, new = text.partition(":")
+    if not (old and colon and new):
+        raise PlanError(
+            f"cannot read the rename {text!r}",
+            hint="write OLD:NEW, as in --rename users.nick:nickname or --rename users:people",
+        )
+    to = new.rsplit(".", 1)[-1]
+    table = next((name for name in current.tables if str(name) == old), None)
+    if table is not None:
+        return Rename(table=table, to=to)
+    owner, _, column = old.rpartition(".")
+    table = next((name for name in current.tables if str(name) == owner), None)
+    if table is None or current.tables[table].column(column) is None:
+        raise PlanError(
+            f"cannot rename {old}: the database has no such table or column",
+            hint="the old name stands left of the colon, as the database has it now",
+        )
+    return Rename(table=table, column=column, to=to)
+
+
+def apply_renames(
+    current: Schema, desired: Schema, renames: Sequence[Rename]
+) -> tuple[Schema, list[Change]]:
+    """The current schema as it will be once the renames are done, and their changes.
+
+    Raises PlanError where the models don't have the new name.
+    """
+    changes: list[Change] = []
+    tables = dict(current.tables)
+    moved: dict[Name, Name] = {}
+    for rename in (item for item in renames if item.column is None):
+        after = Name(rename.to, rename.table.schema)
+        _require(after in desired.tables, str(after))
+        tables[after] = replace(tables.pop(rename.table), name=after)
+        tables = {n: rename_references(t, rename.table, after) for n, t in tables.items()}
+        moved[rename.table] = after
+        changes.append(TableRenamed(before=rename.table, after=after))
+    for rename in (item for item in renames if item.column is not None):
+        name = moved.get(rename.table, rename.table)
+        wanted = desired.tables.get(name)
+        _require(wanted is not None and wanted.column(rename.to) is not None, f"{name}.{rename.to}")
+        assert rename.column is not None
+        tables = _rename_column(tables, name, rename.column, rename.to)
+        changes.append(ColumnRenamed(table=name, before=rename.column, after=rename.to))
+    ordered = {name: tables[name] for name in sorted(tables)}
+    return replace(current, tables=ordered), changes
+
+
+def _require(found: bool, name: str) -> None:
+    if not found:
+        raise PlanError(
+            f"cannot rename to {name}: the models have no such table or column",
+            hint="the new name stands right of the colon, as the models have it",
+        )
+
+
+def _rename_column(
+    tables: dict[Name, Table], table: Name, before: str, after: str
+) -> dict[Name, Table]:
+    operation = RenameColumn(table=table, before=before, after=after)
+
+    def follow(item: Table) -> Table:
+        return replace(
+            item,
+            constraints=tuple(
+                replace(
+                    c,
+                    referred_columns=tuple(
+                        after if name == before else name for name in c.referred_columns
+                    ),
+                )
+                if isinstance(c, ForeignKey) and c.referred == table and item.name != table
+                else c
+                for c in item.constraints
+            ),
+        )
+
+    renamed = {**tables, table: evolve(tables[table], operation)}
+    return {name: follow(item) for name, item in renamed.items()}
+
+
+def candidates(changes: Iterable[Change]) -> list[Candidate]:
+    """Renames that are as likely as a drop and an add, best first."""
+    changes = list(changes)
+    found = [*_table_candidates(changes), *_column_candidates(changes)]
+    return sorted(found, key=lambda item: (-item.score, str(item)))
+
+
+def _table_candidates(changes: list[Change]) -> list[Candidate]:
+    removed = [change.table for change in changes if isinstance(change, TableRemoved)]
+    added = [change.table for change in changes if isinstance(change, TableAdded)]
+    found = []
+    for old in removed:
+        for new in added:
+            score = _table_score(old, new)
+            if score >= 0.6 and old.name.schema == new.name.schema:
+                found.append(
+                    Candidate(
+                        rename=Rename(table=old.name, to=new.name.name),
+                        score=score,
+                        reason=f"{score:.0%} of their columns are the same",
+                    )
+                )
+    return found
+
+
+def _table_score(old: Table, new: Table) -> float:
+    before = {(column.name, column.type.sql) for column in old.columns}
+    after = {(column.name, column.type.sql) for column in new.columns}
+    return len(before & after) / max(len(before | after), 1)
+
+
+def _column_candidates(changes: list[Change]) -> list[Candidate]:
+    removed = [change for change in changes if isinstance(change, ColumnRemoved)]
+    added = [change for change in changes if isinstance(change, ColumnAdded)]
+    return [
+        Candidate(
+            rename=Rename(table=old.table, column=old.column.name, to=new.column.name),
+            score=_column_score(old.column, new.column),
+            reason=f"both are {new.column.type.sql}",
+        )
+        for old in removed
+        for new in added
+        if old.table == new.table and _alike(old.column, new.column)
+    ]
+
+
+def _alike(old: Column, new: Column) -> bool:
+    return old.type == new.type and (old.computed is None) == (new.computed is None)
+
+
+def _column_score(old: Column, new: Column) -> float:
+    same = (old.nullable == new.nullable) + (old.default == new.default)
+    return 0.5 + same / 4

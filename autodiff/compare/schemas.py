@@ -1,0 +1,221 @@
+"""Two schemas to changes: facts, in a fixed order. No SQL is sent from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from autodiff.changes import (
+    Change,
+    EnumAdded,
+    EnumAltered,
+    EnumRemoved,
+    NamespaceAdded,
+    SequenceAdded,
+    SequenceAltered,
+    SequenceRemoved,
+    TableAdded,
+    TableRemoved,
+    ViewAdded,
+    ViewAltered,
+    ViewRemoved,
+)
+from autodiff.compare.names import adopt_names, rename_constraints
+from autodiff.compare.tables import compare_tables
+from autodiff.dialects.base import Dialect
+from autodiff.schema import Name, Schema, Table, View
+
+__all__ = ["Described", "Doubts", "compare", "doubts", "resolve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """Desired tables and views as the database describes them, once it was asked."""
+
+    tables: Mapping[Name, Table] = field(default_factory=dict)
+    views: Mapping[Name, View] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubts:
+    """What is unequal after cheap normalising, for a scratch database to settle."""
+
+    tables: tuple[Table, ...] = ()
+    views: tuple[View, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.views)
+
+
+_NOTHING = Described()
+
+
+def resolve(
+    current: Schema, desired: Schema, dialect: Dialect, described: Described = _NOTHING
+) -> tuple[Schema, Described]:
+    """The desired schema with a name for each constraint, and `described` with the same names."""
+    tables: dict[Name, Table] = {}
+    renamed: dict[Name, Table] = {}
+    for name in sorted(desired.tables):
+        table, now = desired.tables[name], current.tables.get(name)
+        if now is not None:
+            now = dialect.align(now, table)
+        first = adopt_names(table, now, dialect)
+        contents = described.tables.get(name)
+        if contents is not None:
+            first, contents = _adopt_described(table, first, now, dialect, contents)
+            renamed[name] = contents
+        tables[name] = first
+    return replace(desired, tables=tables), replace(described, tables=renamed)
+
+
+def _adopt_described(
+    table: Table, first: Table, now: Table | None, dialect: Dialect, contents: Table
+) -> tuple[Table, Table]:
+    """Names found by what the database says of the contents, where the models' texts had none."""
+    plain = dialect.align(contents, table)
+    final = adopt_names(table, now, dialect, first=first, contents=plain)
+    names = {
+        old.name: new.name
+        for old, new in zip(first.constraints, final.constraints, strict=True)
+        if old.name and new.name and old.name != new.name
+    }
+    return final, rename_constraints(contents, names)
+
+
+def doubts(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
+    """The tables and views on both sides that are unequal after cheap normalising.
+
+    `desired` comes from `resolve`.
+    """
+    tables = [
+        table
+        for name, table in desired.tables.items()
+        if name in current.tables
+        and dialect.normalize(dialect.align(current.tables[name], table))
+        != dialect.normalize(table)
+    ]
+    views = [
+        view
+        for name, view in desired.views.items()
+        if name in current.views and not _views_equal(current.views[name], view, dialect)
+    ]
+    return Doubts(tables=tuple(tables), views=tuple(views))
+
+
+def _views_equal(current: View, desired: View, dialect: Dialect) -> bool:
+    return _normal_view(current, dialect) == _normal_view(desired, dialect)
+
+
+def _normal_view(view: View, dialect: Dialect) -> View:
+    return replace(view, sql=dialect.normal_text(view.sql), reads=())
+
+
+def compare(
+    current: Schema,
+    desired: Schema,
+    dialect: Dialect,
+    described: Described = _NOTHING,
+    *,
+    managed_views: Iterable[Name] = (),
+) -> list[Change]:
+    """All changes from current to desired; `desired` and `described` come from `resolve`.
+
+    A view that the models don't mention is a change only where they mention any view, or once
+    mentioned it (`managed_views`).
+    """
+    return [
+        *_namespaces(current, desired),
+        *_enums(current, desired),
+        *_sequences(current, desired),
+        *_tables(current, desired, dialect, described),
+        *_views(current, desired, dialect, described, frozenset(managed_views)),
+    ]
+
+
+def _namespaces(current: Schema, desired: Schema) -> list[Change]:
+    return [NamespaceAdded(name=n) for n in sorted(desired.namespaces - current.namespaces)]
+
+
+def _enums(current: Schema, desired: Schema) -> list[Change]:
+    """A type that no table uses is nobody's business; one that lost its last user goes."""
+    used = {c.type.enum for table in current.tables.values() for c in table.columns}
+    changes: list[Change] = []
+    for name in sorted({*current.enums, *desired.enums}):
+        old, new = current.enums.get(name), desired.enums.get(name)
+        if old is None and new is not None:
+            changes.append(EnumAdded(enum=new))
+        elif old is not None and new is None and name in used:
+            changes.append(EnumRemoved(enum=old))
+        elif old is not None and new is not None and old.values != new.values:
+            changes.append(EnumAltered(before=old, after=replace(new, comment=old.comment)))
+    return changes
+
+
+def _sequences(current: Schema, desired: Schema) -> list[Change]:
+    """A sequence that a default of the models uses is spoken about, though not declared."""
+    defaults = [c.default for t in desired.tables.values() for c in t.columns if c.default]
+    changes: list[Change] = []
+    for name in sorted({*current.sequences, *desired.sequences}):
+        old, new = current.sequences.get(name), desired.sequences.get(name)
+        if old is None and new is not None:
+            changes.append(SequenceAdded(sequence=new))
+        elif old is not None and new is None:
+            if not any(name.name in default for default in defaults):
+                changes.append(SequenceRemoved(sequence=old))
+        elif old is not None and new is not None and old != replace(new, comment=old.comment):
+            changes.append(SequenceAltered(before=old, after=replace(new, comment=old.comment)))
+    return changes
+
+
+def _tables(
+    current: Schema, desired: Schema, dialect: Dialect, described: Described
+) -> list[Change]:
+    changes: list[Change] = []
+    for name in sorted({*current.tables, *desired.tables}):
+        old, new = current.tables.get(name), desired.tables.get(name)
+        if new is None:
+            assert old is not None
+            changes.append(TableRemoved(table=old))
+        elif old is None:
+            changes.append(TableAdded(table=new))
+        else:
+            changes += _both(old, new, dialect, described.tables.get(name))
+    return changes
+
+
+def _both(old: Table, new: Table, dialect: Dialect, described: Table | None) -> list[Change]:
+    aligned = dialect.align(old, new)
+    wanted = new if described is None else _described_table(described, new, dialect)
+    return compare_tables(
+        dialect.normalize(aligned), dialect.normalize(wanted), before=aligned, after=new
+    )
+
+
+def _described_table(described: Table, new: Table, dialect: Dialect) -> Table:
+    """What the scratch says, with the foreign keys and options that it was created without."""
+    aligned = dialect.align(described, new)
+    keys = tuple(new.foreign_keys)
+    return replace(aligned, constraints=(*aligned.constraints, *keys), options=new.options)
+
+
+def _views(
+    current: Schema,
+    desired: Schema,
+    dialect: Dialect,
+    described: Described,
+    managed: frozenset[Name],
+) -> list[Change]:
+    changes: list[Change] = []
+    for name in sorted({*current.views, *desired.views}):
+        old, new = current.views.get(name), desired.views.get(name)
+        if old is None and new is not None:
+            changes.append(ViewAdded(view=new))
+        elif old is not None and new is None:
+            if desired.views or name in managed:
+                changes.append(ViewRemoved(view=old))
+        elif old is not None and new is not None:
+            wanted = described.views.get(name, new)
+            if not _views_equal(replace(old, comment=None), wanted, dialect):
+                changes.append(ViewAltered(before=old, after=new))
+    return changes

@@ -1,0 +1,164 @@
+"""Two tables of one name to changes, by deepdiff over mappings keyed by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from autodiff.changes import (
+    Change,
+    ColumnAdded,
+    ColumnAltered,
+    ColumnRemoved,
+    ConstraintAdded,
+    ConstraintAltered,
+    ConstraintRemoved,
+    IndexAdded,
+    IndexAltered,
+    IndexRemoved,
+    TableCommentAltered,
+    TableOptionsAltered,
+)
+from autodiff.encoding import to_data
+from autodiff.schema import Column, Constraint, Index, PrimaryKey, Table
+
+__all__ = ["compare_tables", "differing_paths"]
+
+T = TypeVar("T")
+_PRIMARY_KEY = "\0primary key"
+_REPORTS = frozenset(
+    (
+        "values_changed",
+        "type_changes",
+        "dictionary_item_added",
+        "dictionary_item_removed",
+        "iterable_item_added",
+        "iterable_item_removed",
+    )
+)
+
+
+def compare_tables(
+    current: Table, desired: Table, *, before: Table, after: Table
+) -> list[Change]:
+    """The changes between two tables, in the order of names.
+
+    `current` and `desired` are normalised, and compared; the changes carry what `before` and
+    `after` say: the database's own texts, and the models'.
+    """
+    if current == desired:
+        return []
+    paths = differing_paths(_mapping(current), _mapping(desired))
+    table = after.name
+    changes: list[Change] = []
+    for name, fields in _grouped(paths, "columns"):
+        changes.append(_column(before, after, name, fields))
+    for name, fields in _grouped(paths, "constraints"):
+        changes.append(_constraint(before, after, name, fields))
+    for name, fields in _grouped(paths, "indexes"):
+        changes.append(_index(before, after, name, fields))
+    if current.comment != desired.comment:
+        changes.append(
+            TableCommentAltered(table=table, before=before.comment, after=after.comment)
+        )
+    if current.options != desired.options:
+        changes.append(_options(current, desired))
+    return changes
+
+
+def differing_paths(current: dict[str, Any], desired: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The paths at which two mappings differ, sorted."""
+    from deepdiff import DeepDiff
+
+    report = DeepDiff(
+        current,
+        desired,
+        view="tree",
+        threshold_to_diff_deeper=0,
+        ignore_private_variables=False,
+    )
+    unknown = set(report) - _REPORTS
+    if unknown:
+        raise AssertionError(f"deepdiff reported {sorted(unknown)}, which nothing translates")
+    found = {tuple(level.path(output_format="list")) for levels in report.values() for level in levels}
+    return sorted(found, key=lambda path: tuple(map(str, path)))
+
+
+def _mapping(table: Table) -> dict[str, Any]:
+    return {
+        "columns": {column.name: _fields(column) for column in table.columns},
+        "constraints": {_key(c): _fields(c) for c in table.constraints},
+        "indexes": {index.name: _fields(index) for index in table.indexes},
+    }
+
+
+def _fields(noun: Column | Constraint | Index) -> dict[str, Any]:
+    data: dict[str, Any] = to_data(noun)
+    if isinstance(noun, Column):
+        data["type"] = noun.type.sql
+    return data
+
+
+def _key(constraint: Constraint) -> str:
+    return _PRIMARY_KEY if isinstance(constraint, PrimaryKey) else constraint.name or ""
+
+
+def _grouped(
+    paths: Iterable[tuple[Any, ...]], section: str
+) -> list[tuple[str, tuple[str, ...]]]:
+    """(name, fields that differ); no fields where the whole thing is on one side alone."""
+    groups: dict[str, set[str]] = {}
+    for path in paths:
+        if path[0] == section:
+            groups.setdefault(path[1], set()).update(map(str, path[2:3]))
+    return [(name, tuple(sorted(groups[name]))) for name in sorted(groups)]
+
+
+def _pair(
+    before: Iterable[T], after: Iterable[T], name: str, key: Callable[[T], str]
+) -> tuple[T | None, T | None]:
+    old = next((item for item in before if key(item) == name), None)
+    new = next((item for item in after if key(item) == name), None)
+    return old, new
+
+
+def _column(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> Change:
+    old, new = _pair(before.columns, after.columns, name, lambda column: column.name)
+    if old is not None and new is not None:
+        return ColumnAltered(table=after.name, before=old, after=new, fields=fields)
+    if new is not None:
+        return ColumnAdded(table=after.name, column=new)
+    assert old is not None
+    return ColumnRemoved(table=after.name, column=old)
+
+
+def _constraint(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> Change:
+    old, new = _pair(before.constraints, after.constraints, name, _key)
+    if old is not None and new is not None:
+        return ConstraintAltered(table=after.name, before=old, after=new, fields=fields)
+    if new is not None:
+        return ConstraintAdded(table=after.name, constraint=new)
+    assert old is not None
+    return ConstraintRemoved(table=after.name, constraint=old)
+
+
+def _index(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> Change:
+    old, new = _pair(before.indexes, after.indexes, name, lambda index: index.name or "")
+    if old is not None and new is not None:
+        return IndexAltered(table=after.name, before=old, after=new, fields=fields)
+    if new is not None:
+        return IndexAdded(table=after.name, index=new)
+    assert old is not None
+    return IndexRemoved(table=after.name, index=old)
+
+
+def _options(current: Table, desired: Table) -> Change:
+    names = sorted({*current.options, *desired.options})
+    return TableOptionsAltered(
+        table=desired.name,
+        options=tuple(
+            (name, current.options.get(name), desired.options.get(name))
+            for name in names
+            if current.options.get(name) != desired.options.get(name)
+        ),
+    )

@@ -1,0 +1,127 @@
+"""The configuration: [tool.autodiff] in pyproject.toml, or autodiff.toml."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from autodiff.errors import ConfigError
+
+__all__ = ["CONFIG_NAME", "Config", "find_config", "load_config"]
+
+CONFIG_NAME = "autodiff.toml"
+_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of a project; paths are absolute.
+
+    root: the folder of the configuration, which is on the import path.
+    models: "package.module:Base", or several.
+    url: the database; DATABASE_URL and --url come before it.
+    migrations: the folder of the migrations.
+    templates_dir: templates that come before those of autodiff.
+    exclude_tables: patterns of tables to leave alone.
+    history_schema: the schema of autodiff's own tables.
+    scratch_url: a database that may be emptied, to try things on.
+    """
+
+    root: Path = field(default_factory=Path.cwd)
+    models: tuple[str, ...] = ()
+    url: str | None = None
+    migrations: Path = Path("migrations")
+    templates_dir: Path | None = None
+    exclude_tables: tuple[str, ...] = ()
+    history_schema: str | None = None
+    scratch_url: str | None = None
+
+
+_TEXTS = ("url", "history_schema", "scratch_url")
+_PATHS = ("migrations", "templates_dir")
+_LISTS = ("models", "exclude_tables")
+
+
+def find_config(start: Path) -> Path | None:
+    """The configuration file of a folder or of the nearest one above it, None without one."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+        pyproject = folder / "pyproject.toml"
+        if pyproject.is_file() and "[tool.autodiff" in pyproject.read_text(encoding="utf-8"):
+            return pyproject
+    return None
+
+
+def load_config(path: str | Path = ".", environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration that a command run in `path` would find; `path` may be the file itself.
+
+    `environment` stands for os.environ: DATABASE_URL, and variables in the url as ${NAME}.
+
+    Raises ConfigError where there is none, or for what is wrong in it.
+    """
+    start = Path(path).resolve()
+    file = start if start.is_file() else find_config(start)
+    if file is None:
+        raise ConfigError(
+            f"no configuration found in {start} or above it",
+            hint='autodiff init writes one; or put models = "app.models:Base" under '
+            "[tool.autodiff] in pyproject.toml",
+        )
+    config = _checked(_read(file), file)
+    variables = os.environ if environment is None else environment
+    url = variables.get("DATABASE_URL") or config.url
+    return replace(config, url=url and _filled(url, variables, file))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {file}: {error}", hint="it must be valid TOML") from error
+    if file.name == CONFIG_NAME:
+        return data
+    section: dict[str, Any] = data.get("tool", {}).get("autodiff", {})
+    return section
+
+
+def _checked(data: Mapping[str, Any], file: Path) -> Config:
+    known = (*_TEXTS, *_PATHS, *_LISTS)
+    unknown = sorted(set(data) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"{file}: unknown setting {unknown[0]!r}", hint=f"known are {', '.join(sorted(known))}"
+        )
+    values: dict[str, Any] = {"root": file.parent, "migrations": file.parent / "migrations"}
+    for key, value in data.items():
+        if key in _LISTS:
+            values[key] = _texts(value, key, file)
+        elif not isinstance(value, str):
+            raise ConfigError(f"{file}: {key} must be a text, not {value!r}")
+        else:
+            values[key] = file.parent / value if key in _PATHS else value
+    return Config(**values)
+
+
+def _texts(value: Any, key: str, file: Path) -> tuple[str, ...]:
+    items = (value,) if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise ConfigError(f"{file}: {key} must be a text or a list of texts, not {value!r}")
+    return tuple(items)
+
+
+def _filled(url: str, variables: Mapping[str, str], file: Path) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        if name not in variables:
+            raise ConfigError(
+                f"{file}: the url needs the environment variable {name}, which is not set"
+            )
+        return variables[name]
+
+    return _VARIABLE.sub(value, url)

@@ -1,0 +1,38 @@
+"""MetaData -> Schema: what the models say, with nothing dropped in silence.
+
+SQLAlchemy is imported when a function is first called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autodiff.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import sqlalchemy as sa
+
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["declare", "load_metadata"]
+
+
+def declare(metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect) -> Schema:
+    """The schema that one MetaData, or several together, describe for a dialect.
+
+    Raises ModelsError for what can't be carried over, naming it; and where two of them describe
+    one table.
+    """
+    from autodiff.declare.metadata import declare_metadata
+
+    return declare_metadata(metadata, dialect)
+
+
+def load_metadata(targets: str | Sequence[str], root: Path) -> list[sa.MetaData]:
+    """The MetaData behind "package.module:object"; see `autodiff.declare.load`."""
+    from autodiff.declare.load import find_metadata
+
+    return find_metadata(targets, root)

@@ -1,0 +1,133 @@
+"""SQLAlchemy's columns to Column nouns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import CompileError, UnsupportedCompilationError
+
+from autodiff.declare.types import spell_type, stored_type
+from autodiff.dialects.sqltext import strip_parentheses, tokens
+from autodiff.errors import ModelsError
+from autodiff.schema import Column, ColumnType, Computed, EnumType, Identity, Name, Option
+
+if TYPE_CHECKING:
+    from autodiff.declare.expressions import Compiler
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["declare_column", "declare_type", "enum_of"]
+
+_AUTOINCREMENT = frozenset(("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMENT"))
+
+
+def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
+    """The noun of a column.
+
+    Raises ModelsError where the dialect can't express it, naming table and column.
+    """
+    try:
+        return _declare(column, dialect, compiler)
+    except (CompileError, UnsupportedCompilationError, NotImplementedError) as error:
+        table = f"{column.table.fullname}." if column.table is not None else ""
+        raise ModelsError(
+            f"cannot declare column {table}{column.name} for {dialect.name}: {error}",
+            hint="give the column a type, default or name that this database can express",
+        ) from error
+
+
+def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
+    identity = column.identity if dialect.features.identity else None
+    never_null = identity is not None or (column.primary_key and dialect.features.keys_not_null)
+    return Column(
+        name=str(column.name),
+        type=declare_type(column.type, dialect, compiler, column),
+        nullable=bool(column.nullable) and not never_null,
+        default=None if column.computed is not None else _default(column, compiler),
+        computed=_computed(column, compiler),
+        identity=_identity(identity, dialect),
+        autoincrement=identity is None and _autoincrements(column, compiler),
+        comment=column.comment if dialect.features.comments else None,
+        options=_options(column, dialect),
+    )
+
+
+def declare_type(
+    type_: Any, dialect: Dialect, compiler: Compiler, column: sa.Column[Any] | None = None
+) -> ColumnType:
+    """The noun of a type: what the database calls it and how a script spells it."""
+    sql = dialect.canonical_type(compiler.type(type_, column))
+    enum = enum_of(type_, dialect, compiler)
+    return ColumnType(
+        sql=sql,
+        python=spell_type(type_, dialect.sqlalchemy, sql),
+        enum=enum.name if enum is not None else None,
+    )
+
+
+def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None:
+    """The native enum type that a column's type uses, None where it uses none."""
+    if not dialect.features.enum_types:
+        return None
+    stored = stored_type(type_.dialect_impl(dialect.sqlalchemy), dialect.sqlalchemy)
+    if isinstance(stored, sa.ARRAY):
+        stored = stored_type(stored.item_type.dialect_impl(dialect.sqlalchemy), dialect.sqlalchemy)
+    if not isinstance(stored, sa.Enum) or not stored.native_enum:
+        return None
+    if not stored.name:
+        values = ", ".join(stored.enums)
+        raise ModelsError(
+            f"cannot declare the enum of {values}: it has no name",
+            hint='name the type, as in sa.Enum("a", "b", name="mood")',
+        )
+    schema = stored.schema
+    named = Name(str(stored.name), None if schema == dialect.default_schema else schema)
+    return EnumType(name=named, values=tuple(str(value) for value in stored.enums))
+
+
+def _default(column: sa.Column[Any], compiler: Compiler) -> str | None:
+    text = compiler.default(column)
+    return None if text is None or text.strip("() ").upper() == "NULL" else text
+
+
+def _computed(column: sa.Column[Any], compiler: Compiler) -> Computed | None:
+    if column.computed is None:
+        return None
+    text = compiler.generated(column.computed)
+    sql = compiler.expression(column.computed.sqltext)
+    return Computed(sql=strip_parentheses(sql), persisted=text.rstrip().endswith("STORED"))
+
+
+def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None:
+    if identity is None:
+        return None
+    increment = None if identity.increment == 1 else identity.increment
+    low, high = identity.minvalue, identity.maxvalue
+    start = identity.start
+    usual = (high if (increment or 1) < 0 else low) or (-1 if (increment or 1) < 0 else 1)
+    return Identity(
+        always=bool(identity.always),
+        start=None if start == usual else start,
+        increment=increment,
+        minvalue=None if low == 1 and (increment or 1) > 0 else low,
+        maxvalue=None if high == -1 and (increment or 1) < 0 else high,
+        cache=None if identity.cache == 1 else identity.cache,
+        cycle=bool(identity.cycle),
+    )
+
+
+def _autoincrements(column: sa.Column[Any], compiler: Compiler) -> bool:
+    """Whether SQLAlchemy itself would write SERIAL or AUTO_INCREMENT for the column."""
+    if column.table is None or column is not column.table.autoincrement_column:
+        return False
+    words = [token.upper() for kind, token in tokens(compiler.column(column)) if kind == "word"]
+    return any(word in _AUTOINCREMENT for word in words)
+
+
+def _options(column: sa.Column[Any], dialect: Dialect) -> dict[str, Option]:
+    prefix = f"{dialect.sqlalchemy.name}_"
+    return {
+        key: value
+        for key, value in sorted(column.dialect_kwargs.items())
+        if key.startswith(prefix) and value is not None and "on_conflict_not_null" in key
+    }

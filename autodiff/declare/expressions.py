@@ -1,0 +1,73 @@
+"""SQLAlchemy's expressions as SQL text, as its own DDL compiler would write them."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.sql.elements import ClauseElement
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+    from sqlalchemy.sql.compiler import DDLCompiler
+
+__all__ = ["Compiler", "plain_dialect"]
+
+
+def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
+    """The same dialect for texts that no driver formats: a % stays a single %."""
+    plain = copy.copy(dialect)
+    plain.paramstyle = "named"
+    plain.positional = False
+    plain.identifier_preparer = plain.preparer(plain)
+    plain.type_compiler_instance = plain.type_compiler_cls(plain)
+    return plain
+
+
+class Compiler:
+    """Texts of defaults, checks, types and names for one dialect."""
+
+    def __init__(self, dialect: SQLAlchemyDialect) -> None:
+        self.dialect = plain_dialect(dialect)
+        self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+
+    def expression(self, clause: ClauseElement, *, include_table: bool = False) -> str:
+        """The SQL of a clause, with its values in it."""
+        text: str = self.ddl.sql_compiler.process(
+            clause, include_table=include_table, literal_binds=True
+        )
+        return text
+
+    def select(self, clause: ClauseElement) -> str:
+        """The SQL of a SELECT, with its values in it."""
+        return str(clause.compile(dialect=self.dialect, compile_kwargs={"literal_binds": True}))
+
+    def type(self, type_: Any, column: Any = None) -> str:
+        """The SQL of a type."""
+        compiler = self.dialect.type_compiler_instance
+        return str(compiler.process(type_, type_expression=column))
+
+    def default(self, column: Any) -> str | None:
+        """The SQL of a column's server default, None where it has none."""
+        return self.ddl.get_column_default_string(column)
+
+    def column(self, column: Any) -> str:
+        """The whole definition of a column, without the warnings that creating it would give."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return str(self.ddl.get_column_specification(column, first_pk=column.primary_key))
+
+    def generated(self, computed: Any) -> str:
+        """GENERATED ALWAYS AS ... of a column, without warnings."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return str(self.ddl.process(computed))
+
+    def name(self, thing: Any) -> str | None:
+        """A constraint's or index's name after naming conventions and limits; None if unnamed."""
+        if thing.name is None:
+            return None
+        preparer = self.dialect.identifier_preparer
+        name = preparer.format_constraint(thing, _alembic_quote=False)
+        return None if name is None else str(name)

@@ -1,0 +1,135 @@
+"""MetaData to Schema: what the models want, as nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from autodiff.declare.columns import enum_of
+from autodiff.declare.expressions import Compiler
+from autodiff.declare.tables import declare_table, name_of
+from autodiff.errors import ModelsError
+from autodiff.schema import EnumType, Name, Schema, Table, View
+from autodiff.schema import Sequence as SequenceNoun
+
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["declare_metadata"]
+
+
+def declare_metadata(metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect) -> Schema:
+    """The schema that one MetaData, or several together, describe for a dialect.
+
+    Raises ModelsError for what can't be carried over, naming it; and where two of them describe
+    one table.
+    """
+    all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
+    compiler = Compiler(dialect.sqlalchemy)
+    tables: dict[Name, Table] = {}
+    views: dict[Name, View] = {}
+    enums: dict[Name, EnumType] = {}
+    for table in _all_tables(all_metadata):
+        name = name_of(table, dialect)
+        if name in tables or name in views:
+            raise ModelsError(
+                f"table {name} is described twice, in two MetaData",
+                hint="keep it in one, or configure one of the two",
+            )
+        if getattr(table, "is_view", False):
+            views[name] = _view(name, table, compiler)
+            continue
+        tables[name] = declare_table(table, dialect, compiler)
+        _collect_enums(table, dialect, compiler, enums)
+    sequences = _sequences(all_metadata, dialect)
+    return Schema(
+        tables=tables,
+        enums=enums,
+        sequences=sequences,
+        views=views,
+        namespaces=_namespaces(tables, views, enums, sequences),
+    )
+
+
+def _all_tables(metadata: Iterable[sa.MetaData]) -> list[sa.Table]:
+    return [item.tables[key] for item in metadata for key in sorted(item.tables)]
+
+
+def _view(name: Name, table: Any, compiler: Compiler) -> View:
+    creator = table._creator_ddl
+    return View(
+        name=name,
+        sql=compiler.select(creator.selectable),
+        materialized=bool(creator.materialized),
+        reads=tuple(
+            sorted(
+                {
+                    Name(str(source.name), source.schema)
+                    for source in creator.selectable.get_final_froms()
+                    if isinstance(source, sa.Table)
+                }
+            )
+        ),
+    )
+
+
+def _collect_enums(
+    table: sa.Table, dialect: Dialect, compiler: Compiler, enums: dict[Name, EnumType]
+) -> None:
+    for column in table.columns:
+        try:
+            enum = enum_of(column.type, dialect, compiler)
+        except ModelsError as error:
+            raise ModelsError(
+                f"cannot declare column {table.fullname}.{column.name}: {error.message}",
+                hint=error.hint,
+            ) from error
+        if enum is None:
+            continue
+        known = enums.setdefault(enum.name, enum)
+        if known != enum:
+            raise ModelsError(
+                f"enum {enum.name} is described twice with other values, "
+                f"at last by column {table.fullname}.{column.name}",
+                hint="share one sa.Enum between the columns, or name the types apart",
+            )
+
+
+def _sequences(
+    metadata: Iterable[sa.MetaData], dialect: Dialect
+) -> dict[Name, SequenceNoun]:
+    if not dialect.features.sequences:
+        return {}
+    found: dict[Name, SequenceNoun] = {}
+    for item in metadata:
+        for sequence in item._sequences.values():
+            if sequence.optional and dialect.sqlalchemy.sequences_optional:
+                continue
+            noun = _sequence(sequence, dialect)
+            found[noun.name] = noun
+    return {name: found[name] for name in sorted(found)}
+
+
+def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
+    schema = None if sequence.schema == dialect.default_schema else sequence.schema
+    up = (sequence.increment or 1) > 0
+    kind = dialect.canonical_type(
+        dialect.sqlalchemy.type_compiler_instance.process(sequence.data_type)
+    ) if sequence.data_type is not None else None
+    first = (sequence.minvalue or 1) if up else (sequence.maxvalue or -1)
+    return SequenceNoun(
+        name=Name(str(sequence.name), schema),
+        type=None if kind == "bigint" else kind,
+        start=None if sequence.start == first else sequence.start,
+        increment=None if sequence.increment == 1 else sequence.increment,
+        minvalue=None if up and sequence.minvalue == 1 else sequence.minvalue,
+        maxvalue=None if not up and sequence.maxvalue == -1 else sequence.maxvalue,
+        cache=None if sequence.cache == 1 else sequence.cache,
+        cycle=bool(sequence.cycle),
+    )
+
+
+def _namespaces(*kinds: Iterable[Name]) -> frozenset[str]:
+    return frozenset(name.schema for names in kinds for name in names if name.schema is not None)

@@ -1,0 +1,144 @@
+"""How a script spells a SQLAlchemy type: as what it stores, so that it needs no application."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import sysconfig
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from autodiff.dialects.typenames import python_string
+from autodiff.types import SQLType
+
+__all__ = ["spell_type", "stored_type"]
+
+_POSITIONAL = ("length", "precision", "scale")
+_NOT_STORED = frozenset(
+    "as_uuid asdecimal decimal_return_scale none_as_null create_constraint values_callable "
+    "validate_strings omit_aliases metadata inherit_schema create_type as_tuple native native_enum "
+    "sort_key_function enums retrieve_as_bitwise quote name _create_events _adapted_from "
+    "_enums native_uuid second_precision day_precision epoch comparator pickler impl".split()
+)
+_DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
+
+
+def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
+    """The type that a TypeDecorator stores on the dialect; any other type as it is."""
+    while isinstance(type_, TypeDecorator) and not _is_sqlalchemy(type(type_)):
+        type_ = type_.load_dialect_impl(dialect)
+    return type_
+
+
+def spell_type(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
+    """The call that makes the type, such as `sa.String(50)`.
+
+    Types of SQLAlchemy and of installed libraries are called by name; a type of the application
+    becomes `op.sql_type(...)` with the SQL that it stands for.
+    """
+    variants = dict(getattr(type_, "_variant_mapping", {}))
+    stored = stored_type(type_, dialect)
+    text = _spell(stored, dialect, sql)
+    if stored is not type_:
+        return text
+    for name in sorted(variants):
+        variant = stored_type(variants[name], dialect)
+        text += f".with_variant({_spell(variant, dialect, sql)}, {python_string(name)})"
+    return text
+
+
+def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
+    if isinstance(type_, sa.Enum):
+        return _spell_enum(type_)
+    if isinstance(type_, sa.ARRAY):
+        return _spell_array(type_, dialect, sql)
+    prefix = _prefix(type(type_))
+    if prefix is None or isinstance(type_, SQLType):
+        return f"op.sql_type({python_string(sql)})"
+    return f"{prefix}{type(type_).__name__}({', '.join(_arguments(type_))})"
+
+
+def _spell_enum(type_: sa.Enum) -> str:
+    values = ", ".join(python_string(value) for value in type_.enums)
+    if not type_.native_enum:
+        return f"sa.String({type_.length})"
+    name = f", name={python_string(type_.name)}" if type_.name else ""
+    schema = f", schema={python_string(type_.schema)}" if type_.schema else ""
+    collation = getattr(type_, "collation", None)
+    collate = f", collation={python_string(collation)}" if collation else ""
+    cls = "mysql.ENUM" if type(type_).__module__.startswith("sqlalchemy.dialects.mysql") else ""
+    return f"{cls or 'sa.Enum'}({values}{name}{schema}{collate})"
+
+
+def _spell_array(type_: sa.ARRAY[Any], dialect: Any, sql: str) -> str:
+    prefix = _prefix(type(type_)) or "sa."
+    item = _spell(stored_type(type_.item_type, dialect), dialect, sql.removesuffix("[]"))
+    dimensions = f", dimensions={type_.dimensions}" if type_.dimensions else ""
+    return f"{prefix}{type(type_).__name__}({item}{dimensions})"
+
+
+def _is_sqlalchemy(cls: type[Any]) -> bool:
+    return cls.__module__.startswith("sqlalchemy.")
+
+
+def _prefix(cls: type[Any]) -> str | None:
+    """`sa.`, `postgresql.`, a library's module with a dot, or None for the application's own."""
+    module = cls.__module__
+    if _is_sqlalchemy(cls):
+        for name in _DIALECT_MODULES:
+            if module.startswith(f"sqlalchemy.dialects.{name}"):
+                return f"{name}."
+        return "sa." if hasattr(sa, cls.__name__) else "sa.types."
+    return _library_prefix(cls)
+
+
+def _library_prefix(cls: type[Any]) -> str | None:
+    module = sys.modules.get(cls.__module__)
+    path = getattr(module, "__file__", None) or ""
+    paths = sysconfig.get_paths()
+    if not path.startswith((paths["purelib"], paths["platlib"])):
+        return None
+    parts = cls.__module__.split(".")
+    for length in range(1, len(parts) + 1):
+        name = ".".join(parts[:length])
+        if getattr(sys.modules.get(name), cls.__name__, None) is cls:
+            return f"{name}."
+    return None
+
+
+def _arguments(type_: TypeEngine[Any]) -> list[str]:
+    """The arguments that differ from their defaults and matter to what is stored."""
+    arguments: list[str] = []
+    positional = True
+    for name, default in _parameters(type(type_)).items():
+        value = getattr(type_, name, default)
+        if name in _NOT_STORED or not isinstance(value, str | int | float | type(None)):
+            continue
+        if name in _POSITIONAL and positional and value is not None:
+            arguments.append(repr(value))
+            continue
+        positional = False
+        if value != default:
+            spelled = python_string(value) if isinstance(value, str) else repr(value)
+            arguments.append(f"{name}={spelled}")
+    return arguments
+
+
+def _parameters(cls: type[Any]) -> dict[str, Any]:
+    """Parameters of __init__ with their defaults, the base classes' behind the class's own."""
+    found: dict[str, Any] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:]:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                empty = parameter.default is inspect.Parameter.empty
+                found.setdefault(name, None if empty else parameter.default)
+        if not any(
+            p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            for p in inspect.signature(vars(base)["__init__"]).parameters.values()
+        ):
+            break
+    return found

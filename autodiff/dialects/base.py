@@ -1,0 +1,228 @@
+"""What every dialect offers: the one class that the rest of the code talks to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.features import Features
+from autodiff.dialects.sqltext import normalize
+from autodiff.schema import (
+    Check,
+    Column,
+    Constraint,
+    Exclusion,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Schema,
+    Table,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+
+    from autodiff.operations import Operation
+
+__all__ = ["Dialect", "Scope"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What to reflect: the default schema and `namespaces`; tables in `exclude` are left out.
+
+    `exclude` are shell patterns over table names (`spatial_*`, `audit.*`); `only` limits the
+    tables to those names.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    only: tuple[Name, ...] | None = None
+
+
+class Dialect(ABC):
+    """All that autodiff knows of one kind of database.
+
+    `server` is the version as a person says it ("16", "10.11"), or None when there is no server.
+    `default_schema` is the namespace that tables without a schema are in.
+    """
+
+    name: str
+    features: Features
+    usual_schema: str | None = None
+
+    def __init__(
+        self,
+        sqlalchemy_dialect: SQLAlchemyDialect,
+        *,
+        server: str | None = None,
+        default_schema: str | None = None,
+    ) -> None:
+        self.sqlalchemy = sqlalchemy_dialect
+        self.server = server
+        self.default_schema = default_schema or self.usual_schema
+        self._quote = sqlalchemy_dialect.identifier_preparer.quote
+
+    @property
+    def kind(self) -> str:
+        """The kind and version of the server, such as "postgresql 16"."""
+        return f"{self.name} {self.server}" if self.server else self.name
+
+    def quote(self, identifier: str) -> str:
+        """An identifier, in quotes where the database needs them."""
+        return self._quote(str(identifier))
+
+    def quote_name(self, name: Name) -> str:
+        """A table's or other object's name, with its schema where it has one."""
+        quoted = self.quote(name.name)
+        return f"{self.quote(name.schema)}.{quoted}" if name.schema else quoted
+
+    @abstractmethod
+    def canonical_type(self, sql: str) -> str:
+        """A type in the spelling of the database's catalogue, as far as that is sure."""
+
+    @abstractmethod
+    def type_python(self, sql: str) -> str:
+        """How a script spells a type that the catalogue spells `sql`."""
+
+    def normalize(self, table: Table) -> Table:
+        """The table with its texts cheaply normalised and its parts sorted, for comparing."""
+        return Table(
+            name=table.name,
+            columns=tuple(
+                sorted((self._normal_column(c) for c in table.columns), key=attrgetter("name"))
+            ),
+            constraints=tuple(
+                sorted((self._normal_constraint(c) for c in table.constraints), key=_place)
+            ),
+            indexes=tuple(
+                sorted((self._normal_index(i) for i in table.indexes), key=lambda i: i.name or "")
+            ),
+            comment=table.comment or None,
+            options=table.options,
+        )
+
+    def normal_text(self, sql: str) -> str:
+        """An SQL expression, cheaply normalised."""
+        return normalize(sql)
+
+    def normal_default(self, default: str, type_sql: str) -> str:
+        """A default of a column of that type, cheaply normalised."""
+        return normalize(default)
+
+    def normal_type(self, type_sql: str) -> str:
+        """A type, where the catalogue itself has several spellings for one type."""
+        return type_sql
+
+    def _normal_column(self, column: Column) -> Column:
+        default, computed = column.default, column.computed
+        return replace(
+            column,
+            type=replace(column.type, sql=self.normal_type(column.type.sql)),
+            default=None if default is None else self.normal_default(default, column.type.sql),
+            computed=None
+            if computed is None
+            else replace(computed, sql=self.normal_text(computed.sql)),
+            comment=column.comment or None,
+        )
+
+    def _normal_constraint(self, constraint: Constraint) -> Constraint:
+        if isinstance(constraint, PrimaryKey) and not self.features.named_primary_keys:
+            constraint = replace(constraint, name=None)
+        if isinstance(constraint, Check):
+            return replace(constraint, sql=self.normal_text(constraint.sql))
+        if isinstance(constraint, Exclusion):
+            where = constraint.where
+            return replace(constraint, where=where and self.normal_text(where))
+        return constraint
+
+    def _normal_index(self, index: Index) -> Index:
+        return replace(
+            index,
+            elements=tuple(self._normal_element(element) for element in index.elements),
+            where=index.where and self.normal_text(index.where),
+        )
+
+    def _normal_element(self, element: IndexElement) -> IndexElement:
+        if not element.is_expression:
+            return element
+        text = self.normal_text(element.text)
+        return replace(element, text=text)
+
+    def align(self, current: Table, desired: Table) -> Table:
+        """The current table, without what the models need not say (implied indexes, options)."""
+        options = {key: value for key, value in current.options.items() if key in desired.options}
+        return replace(current, options=options)
+
+    @abstractmethod
+    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+        """What the database has, within the scope; in a fixed number of queries."""
+
+    @abstractmethod
+    def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
+        """The SQL of an operation.
+
+        `current` is the table as it stands, needed where `needs_table` says so.
+        """
+
+    def needs_table(self, operation: Operation) -> Name | None:
+        """The table that `statements` must be given for this operation, if any."""
+        return None
+
+    def joins_rebuild(self, operation: Operation) -> bool:
+        """Whether the operation can share one rebuild of its table with its neighbours."""
+        return False
+
+    def rebuild_needed(self, operation: Operation, current: Table) -> bool:
+        """Whether the operation can't be done but by a rebuild of its table."""
+        return False
+
+    def rebuild(self, operations: Sequence[Operation], current: Table) -> list[str]:
+        """One rebuild of a table for several operations."""
+        raise NotImplementedError
+
+    @contextmanager
+    @abstractmethod
+    def scratch(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
+    ) -> Iterator[Connection | None]:
+        """A connection to a scratch database on the same server; None where none can be had.
+
+        It has the `namespaces` and the extensions of the live database.
+
+        `connection` is None only where the scratch needs no server (`scratch_in_memory`).
+        With `create` false no database is created: only what a rollback takes back.
+        """
+        yield None  # pragma: no cover
+
+    def scratch_dialect(self, connection: Connection) -> Dialect:
+        """The dialect to talk to a scratch with."""
+        return type(self)(
+            connection.dialect,
+            server=self.server,
+            default_schema=connection.dialect.default_schema_name,
+        )
+
+    def scratch_name(self, name: Name) -> Name:
+        """Where an object of that name stands on the scratch."""
+        return name
+
+    def prepare_connection(self, connection: Connection) -> None:  # noqa: B027
+        """What the runner does to a connection before its first transaction."""
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        """One transaction around a migration."""
+        with connection.begin():
+            yield
+
+
+
+def _place(constraint: Constraint) -> tuple[str, str]:
+    return (type(constraint).__name__, constraint.name or "")

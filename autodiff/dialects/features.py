@@ -1,0 +1,44 @@
+"""What a database can do: the record that the rest of the code asks, instead of its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Features"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What a dialect's database can do.
+
+    transactional_ddl: DDL can be rolled back, with the record of the migration.
+    rebuilds_tables: ALTER TABLE reaches little; tables are rebuilt from what they are.
+    restates_columns: altering a column repeats all of its definition.
+    unique_is_index: a unique constraint and a unique index are one thing.
+    indexes_foreign_keys: the database makes an index for each foreign key.
+    named_primary_keys: a primary key has a name of its own.
+    keys_not_null: a primary key makes its columns NOT NULL.
+    autoincrements: a column can be SERIAL or AUTO_INCREMENT.
+    scratch_in_memory: a scratch needs no server.
+    index_names_per_table: index names are unique in their table, not in their schema.
+    """
+
+    transactional_ddl: bool
+    rebuilds_tables: bool = False
+    restates_columns: bool = False
+    unique_is_index: bool = False
+    indexes_foreign_keys: bool = False
+    named_primary_keys: bool = True
+    keys_not_null: bool = True
+    index_names_per_table: bool = False
+    enum_types: bool = False
+    sequences: bool = False
+    autoincrements: bool = False
+    identity: bool = False
+    comments: bool = False
+    namespaces: bool = False
+    materialized_views: bool = False
+    exclusion_constraints: bool = False
+    concurrent_indexes: bool = False
+    scratch_in_memory: bool = False
+    max_name_length: int = 63

@@ -1,0 +1,72 @@
+"""Names for constraints that nobody named, as PostgreSQL would choose them.
+
+See makeObjectName and ChooseConstraintName in PostgreSQL's src/backend/commands/indexcmds.c.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from autodiff.dialects.sqltext import tokens
+from autodiff.schema import Check, Constraint, Exclusion, ForeignKey, PrimaryKey, Table, Unique
+
+__all__ = ["default_name", "name_constraints"]
+
+
+def name_constraints(table: Table, limit: int = 63) -> Table:
+    """The table with a name for each constraint; those that have one keep it."""
+    taken = {c.name for c in table.constraints if c.name} | {i.name for i in table.indexes if i.name}
+    named: list[Constraint] = []
+    for constraint in table.constraints:
+        if constraint.name is None:
+            constraint = replace(constraint, name=default_name(table, constraint, taken, limit))
+            taken.add(constraint.name)
+        named.append(constraint)
+    return replace(table, constraints=tuple(named))
+
+
+def default_name(
+    table: Table, constraint: Constraint, taken: Iterable[str | None], limit: int = 63
+) -> str:
+    """The name of an unnamed constraint: `posts_author_id_fkey`, with a number if it is taken."""
+    label, columns = _label_and_columns(table, constraint)
+    name = _object_name(table.name.name, columns, label, limit)
+    number = 0
+    while name in taken:
+        number += 1
+        name = _object_name(table.name.name, columns, f"{label}{number}", limit)
+    return name
+
+
+def _label_and_columns(table: Table, constraint: Constraint) -> tuple[str, str]:
+    match constraint:
+        case PrimaryKey():
+            return "pkey", ""
+        case ForeignKey(columns=columns):
+            return "fkey", "_".join(columns)
+        case Unique(columns=columns):
+            return "key", "_".join(columns)
+        case Check(sql=sql):
+            named = _columns_in(table, sql)
+            return "check", named[0] if len(named) == 1 else ""
+        case Exclusion(elements=elements):
+            plain = [text for text, _ in elements if table.column(text.strip('"'))]
+            return "excl", "_".join(text.strip('"') for text in plain)
+
+
+def _columns_in(table: Table, sql: str) -> list[str]:
+    words = {re.sub(r'^["`]|["`]$', "", token) for _, token in tokens(sql)}
+    return [column.name for column in table.columns if column.name in words]
+
+
+def _object_name(first: str, second: str, label: str, limit: int) -> str:
+    """The parts with underscores between, the longer one cut until they fit the limit (bytes)."""
+    room = limit - len(label) - 1 - (1 if second else 0)
+    while len(first.encode()) + len(second.encode()) > room:
+        if len(first.encode()) > len(second.encode()):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    return "_".join(part for part in (first, second, label) if part)

@@ -1,0 +1,206 @@
+"""PostgreSQL's types, as format_type() spells them.
+
+https://www.postgresql.org/docs/current/datatype.html
+"""
+
+from __future__ import annotations
+
+import re
+
+from autodiff.dialects.sqltext import normalize, tokens
+from autodiff.dialects.typenames import python_string, python_type, split_type
+
+__all__ = ["canonical_type", "normal_default", "split_collation", "type_family", "type_python"]
+
+_ALIASES = {
+    "int": "integer",
+    "int4": "integer",
+    "int2": "smallint",
+    "int8": "bigint",
+    "bool": "boolean",
+    "decimal": "numeric",
+    "varchar": "character varying",
+    "char varying": "character varying",
+    "char": "character",
+    "bpchar": "character",
+    "float4": "real",
+    "float8": "double precision",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+    "time": "time without time zone",
+    "timetz": "time with time zone",
+    "varbit": "bit varying",
+}
+_KNOWN = frozenset(
+    "smallint integer bigint numeric real boolean text bytea date interval uuid json jsonb inet "
+    "cidr macaddr macaddr8 money oid xml tsvector tsquery point line lseg box path polygon circle "
+    "bit character name citext hstore int4range int8range numrange tsrange tstzrange daterange "
+    "int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange "
+    "regclass regconfig jsonpath".split()
+) | {"double precision", "character varying", "bit varying"}
+_ONE_BY_DEFAULT = ("character", "bit")
+_COLLATE = re.compile(r'\s+COLLATE\s+((?:"(?:[^"]|"")+"|\w+)(?:\."(?:[^"]|"")+")?)\Z', re.I)
+_ZONES = ("with time zone", "without time zone")
+_PYTHON = {
+    "smallint": "sa.SmallInteger",
+    "integer": "sa.Integer",
+    "bigint": "sa.BigInteger",
+    "numeric": "sa.Numeric",
+    "real": "sa.REAL",
+    "double precision": "sa.Double",
+    "boolean": "sa.Boolean",
+    "text": "sa.Text",
+    "character varying": "sa.String",
+    "character": "sa.CHAR",
+    "bytea": "sa.LargeBinary",
+    "date": "sa.Date",
+    "uuid": "sa.Uuid",
+    "json": "sa.JSON",
+    "jsonb": "postgresql.JSONB",
+    "inet": "postgresql.INET",
+    "cidr": "postgresql.CIDR",
+    "macaddr": "postgresql.MACADDR",
+    "macaddr8": "postgresql.MACADDR8",
+    "money": "postgresql.MONEY",
+    "oid": "postgresql.OID",
+    "tsvector": "postgresql.TSVECTOR",
+    "tsquery": "postgresql.TSQUERY",
+    "bit": "postgresql.BIT",
+    "hstore": "postgresql.HSTORE",
+    "citext": "postgresql.CITEXT",
+    "regclass": "postgresql.REGCLASS",
+    "int4range": "postgresql.INT4RANGE",
+    "int8range": "postgresql.INT8RANGE",
+    "numrange": "postgresql.NUMRANGE",
+    "tsrange": "postgresql.TSRANGE",
+    "tstzrange": "postgresql.TSTZRANGE",
+    "daterange": "postgresql.DATERANGE",
+    "int4multirange": "postgresql.INT4MULTIRANGE",
+    "int8multirange": "postgresql.INT8MULTIRANGE",
+    "nummultirange": "postgresql.NUMMULTIRANGE",
+    "tsmultirange": "postgresql.TSMULTIRANGE",
+    "tstzmultirange": "postgresql.TSTZMULTIRANGE",
+    "datemultirange": "postgresql.DATEMULTIRANGE",
+}
+_FAMILIES = {
+    "text": "text",
+    "character varying": "text",
+    "character": "text",
+    "smallint": "number",
+    "integer": "number",
+    "bigint": "number",
+    "numeric": "number",
+    "real": "number",
+    "double precision": "number",
+    "date": "time",
+    "timestamp without time zone": "time",
+    "timestamp with time zone": "time",
+}
+
+
+def split_collation(sql: str) -> tuple[str, str | None]:
+    """A type's spelling without its collation, and the collation (in quotes) if it has one."""
+    match = _COLLATE.search(sql)
+    return (sql[: match.start()], match[1]) if match else (sql, None)
+
+
+def canonical_type(sql: str) -> str:
+    """The type as format_type() would spell it; one that is not known stays as it is."""
+    bare, collation = split_collation(sql)
+    text = _canonical(bare)
+    return f"{text} COLLATE {collation}" if collation else text
+
+
+def _canonical(sql: str) -> str:
+    if sql.endswith("]"):
+        element = re.sub(r"(\s*\[\d*\])+\Z", "", sql)
+        return _canonical(element) + "[]"
+    if sql.startswith('"'):
+        return sql
+    base, arguments, rest = split_type(sql)
+    base, rest = base.lower(), rest.lower()
+    for zone in _ZONES:
+        if base.endswith(zone):
+            base, rest = base[: -len(zone)].strip(), zone
+    if base in ("timestamp", "time") and rest:
+        return _with_arguments(base, arguments, rest)
+    if base == "float":
+        return "real" if arguments and int(arguments[0]) <= 24 else "double precision"
+    name = _ALIASES.get(base, base)
+    if name not in _KNOWN:
+        zoned = name.split(" ", 1)
+        if zoned[0] in ("timestamp", "time", "interval"):
+            rest = zoned[1] if len(zoned) > 1 else rest
+            return _with_arguments(zoned[0], arguments, rest)
+        return sql
+    if name == "numeric" and len(arguments) == 1:
+        arguments = (*arguments, "0")
+    if name in _ONE_BY_DEFAULT and not arguments:
+        arguments = ("1",)
+    return _with_arguments(name, arguments, rest)
+
+
+def _with_arguments(name: str, arguments: tuple[str, ...], rest: str) -> str:
+    text = f"{name}({','.join(arguments)})" if arguments else name
+    return f"{text} {rest}" if rest else text
+
+
+def type_family(sql: str) -> str | None:
+    """Types of one family are cast to each other without being told: text, number, time."""
+    bare, _ = split_collation(sql)
+    base, _, rest = split_type(bare)
+    return _FAMILIES.get(f"{base} {rest}".strip())
+
+
+def type_python(sql: str) -> str:
+    """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
+    bare, collation = split_collation(sql)
+    if bare.endswith("[]"):
+        return f"postgresql.ARRAY({type_python(bare[:-2])})"
+    if collation is None and (zoned := _time_python(bare)):
+        return zoned
+    base, arguments, _ = split_type(bare)
+    if base == "bit varying":
+        length = f"{arguments[0]}, " if arguments else ""
+        return f"postgresql.BIT({length}varying=True)"
+    if base == "numeric" and arguments[1:] == ("0",):
+        bare = f"numeric({arguments[0]}, 0)"
+    if collation and base not in ("text", "character varying", "character"):
+        return f"op.sql_type({python_string(sql)})"
+    plain = collation.strip('"') if collation else None
+    return python_type(bare, _PYTHON, collation=plain)
+
+
+def _time_python(sql: str) -> str | None:
+    base, arguments, rest = split_type(sql)
+    if not arguments and base.startswith(("timestamp", "time")):
+        base, _, rest = base.partition(" ")
+    precision = f"precision={arguments[0]}" if arguments else ""
+    zone = "timezone=True" if rest == "with time zone" else ""
+    inside = ", ".join(part for part in (zone, precision) if part)
+    match base:
+        case "timestamp":
+            return f"postgresql.TIMESTAMP({inside})" if precision else f"sa.DateTime({inside})"
+        case "time":
+            return f"postgresql.TIME({inside})" if precision else f"sa.Time({inside})"
+        case "interval":
+            return f"postgresql.INTERVAL({precision})"
+    if base.startswith("interval "):
+        return f'postgresql.INTERVAL(fields="{base[9:]}")'
+    return None
+
+
+def normal_default(default: str, type_sql: str) -> str:
+    """The default without a cast to the column's own type: `'x'::text` is `'x'`."""
+    bare, _ = split_collation(type_sql)
+    base, _, rest = split_type(bare)
+    own = normalize(f"{base} {rest}".strip())
+    text = normalize(default)
+    found = [token for token in tokens(text) if token[0] != "space"]
+    if len(found) > 2 and found[0][0] in ("string", "number") and found[1][1] == "::":
+        cast = text.split("::", 1)[1].strip()
+        if cast in (own, normalize(bare)):
+            text = found[0][1]
+    if type_family(bare) == "number" and re.fullmatch(r"'-?\d+(\.\d+)?'", text):
+        text = text[1:-1]
+    return text.replace("- ", "-") if re.fullmatch(r"- [\d.]+", text) else text

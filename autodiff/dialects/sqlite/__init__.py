@@ -1,0 +1,83 @@
+"""SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.sqlite import types
+from autodiff.dialects.sqlite.features import FEATURES
+from autodiff.schema import Name, Schema, Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from autodiff.operations import Operation
+
+__all__ = ["SQLite"]
+
+
+class SQLite(Dialect):
+    """SQLite 3.35 and later."""
+
+    name = "sqlite"
+    features = FEATURES
+
+    def canonical_type(self, sql: str) -> str:
+        return types.canonical_type(sql)
+
+    def type_python(self, sql: str) -> str:
+        return types.type_python(sql)
+
+    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+        from autodiff.dialects.sqlite.reflect import reflect
+
+        return reflect(connection, scope)
+
+    def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
+        from autodiff.dialects.sqlite.statements import SQLiteDDL
+
+        return SQLiteDDL(self).statements(operation, current)
+
+    def needs_table(self, operation: Operation) -> Name | None:
+        from autodiff.dialects.sqlite.statements import altered_table
+
+        return altered_table(operation)
+
+    def joins_rebuild(self, operation: Operation) -> bool:
+        from autodiff.dialects.sqlite.statements import joins_rebuild
+
+        return joins_rebuild(operation)
+
+    def rebuild_needed(self, operation: Operation, current: Table) -> bool:
+        from autodiff.dialects.sqlite.statements import rebuild_needed
+
+        return rebuild_needed(operation, current)
+
+    def rebuild(self, operations: Sequence[Operation], current: Table) -> list[str]:
+        from autodiff.dialects.sqlite.statements import SQLiteDDL
+
+        return SQLiteDDL(self).rebuild(operations, current)
+
+    @contextmanager
+    def scratch(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
+    ) -> Iterator[Connection | None]:
+        from autodiff.dialects.sqlite.scratch import scratch
+
+        with scratch(namespaces) as opened:
+            yield opened
+
+    def prepare_connection(self, connection: Connection) -> None:
+        from autodiff.dialects.sqlite.locks import prepare_connection
+
+        prepare_connection(connection)
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        from autodiff.dialects.sqlite.locks import transaction
+
+        with transaction(connection):
+            yield

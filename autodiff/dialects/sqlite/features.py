@@ -1,0 +1,13 @@
+"""What SQLite can do."""
+
+from autodiff.dialects.features import Features
+
+__all__ = ["FEATURES"]
+
+FEATURES = Features(
+    transactional_ddl=True,
+    rebuilds_tables=True,
+    keys_not_null=False,
+    scratch_in_memory=True,
+    max_name_length=1000,
+)

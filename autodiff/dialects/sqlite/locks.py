@@ -1,0 +1,63 @@
+"""Transactions of a migration on SQLite, which lock the database for writing at their start."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import Connection
+
+from autodiff.errors import DatabaseError
+
+__all__ = ["prepare_connection", "transaction"]
+
+
+def prepare_connection(connection: Connection) -> None:
+    """Leaves BEGIN and COMMIT to autodiff: sqlite3 would otherwise commit before DDL."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        driver.isolation_level = None
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE, foreign keys off; checked before COMMIT, restored afterwards.
+
+    Foreign keys can be switched outside of a transaction alone, and while they are on, dropping
+    a table deletes what points at it: https://www.sqlite.org/foreignkeys.html#fk_schemacommands
+    """
+    enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
+    before = _violations(connection)
+    connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+        _refuse_new_violations(connection, before)
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    finally:
+        if enforced:
+            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            connection.commit()
+
+
+def _violations(connection: Connection) -> set[tuple[object, ...]]:
+    try:
+        rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    except Exception:  # a key points at a table without such a unique column: nothing to count
+        connection.rollback()
+        return set()
+    return {(row[0], row[2]) for row in rows}
+
+
+def _refuse_new_violations(connection: Connection, before: set[tuple[object, ...]]) -> None:
+    new = sorted(_violations(connection) - before, key=str)
+    if new:
+        pairs = ", ".join(f"{child} -> {parent}" for child, parent in new)
+        raise DatabaseError(
+            f"the migration leaves rows that point at nothing: {pairs}",
+            hint="PRAGMA foreign_key_check lists them; repair the rows in the migration",
+        )

@@ -1,0 +1,214 @@
+"""Reads a SQLite database: one query for the catalogue, whose texts `parse.py` reads."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import Scope
+from autodiff.dialects.naming import name_constraints
+from autodiff.dialects.sqlite.parse import (
+    ParsedColumn,
+    ParsedConstraint,
+    ParsedTable,
+    parse_index,
+    parse_table,
+)
+from autodiff.dialects.sqlite.types import canonical_type, type_python
+from autodiff.schema import (
+    Check,
+    Column,
+    ColumnType,
+    Computed,
+    Constraint,
+    ForeignKey,
+    Index,
+    IndexElement,
+    Name,
+    Option,
+    PrimaryKey,
+    Schema,
+    Table,
+    Unique,
+    View,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["reflect"]
+
+_CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master ORDER BY rowid"
+_SHADOWS = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
+
+
+def reflect(connection: Connection, scope: Scope) -> Schema:
+    """The tables and views of the main database and of the attached ones that are asked for."""
+    tables: dict[Name, Table] = {}
+    views: dict[Name, View] = {}
+    for namespace in (None, *scope.namespaces):
+        _reflect_namespace(connection, scope, namespace, tables, views)
+    tables = {name: _with_key_targets(table, tables) for name, table in tables.items()}
+    return Schema(tables=tables, views=views, namespaces=frozenset(scope.namespaces))
+
+
+def _reflect_namespace(
+    connection: Connection,
+    scope: Scope,
+    namespace: str | None,
+    tables: dict[Name, Table],
+    views: dict[Name, View],
+) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    query = _CATALOGUE.format(schema=quote(namespace) if namespace else "main")
+    rows = connection.exec_driver_sql(query).all()
+    skipped = _virtual_tables(connection) if any(_is_virtual(row.sql) for row in rows) else set()
+    indexes: dict[str, list[Index]] = {}
+    triggers: dict[str, list[str]] = {}
+    for row in rows:
+        if row.type == "index" and row.sql:
+            indexes.setdefault(row.tbl_name, []).append(_index(row.name, row.sql))
+        elif row.type == "trigger":
+            triggers.setdefault(row.tbl_name, []).append(row.sql)
+    for row in rows:
+        name = Name(row.name, namespace)
+        if row.name.startswith("sqlite_") or row.name in skipped or _left_out(name, scope):
+            continue
+        if row.type == "table":
+            table = _table(name, row.sql)
+            own = tuple(sorted(indexes.get(row.name, ()), key=lambda index: index.name or ""))
+            tables[name] = replace(
+                name_constraints(replace(table, indexes=own)),
+                triggers=tuple(triggers.get(row.name, ())),
+            )
+        elif row.type == "view":
+            views[name] = View(name=name, sql=_view_select(row.sql))
+
+
+def _with_key_targets(table: Table, tables: dict[Name, Table]) -> Table:
+    """`REFERENCES parent` without columns means the parent's primary key."""
+
+    def complete(constraint: Constraint) -> Constraint:
+        if not isinstance(constraint, ForeignKey) or constraint.referred_columns:
+            return constraint
+        parent = tables.get(constraint.referred)
+        key = parent.primary_key if parent else None
+        return replace(constraint, referred_columns=key.columns) if key else constraint
+
+    return replace(table, constraints=tuple(complete(item) for item in table.constraints))
+
+
+def _is_virtual(sql: str | None) -> bool:
+    return sql is not None and sql[:21].upper().startswith("CREATE VIRTUAL TABLE")
+
+
+def _virtual_tables(connection: Connection) -> set[str]:
+    return {row.name for row in connection.exec_driver_sql(_SHADOWS)}
+
+
+def _left_out(name: Name, scope: Scope) -> bool:
+    if scope.only is not None and name not in scope.only:
+        return True
+    return any(fnmatch.fnmatchcase(str(name), pattern) for pattern in scope.exclude)
+
+
+def _view_select(sql: str) -> str:
+    """The SELECT of a CREATE VIEW text."""
+    from autodiff.dialects.sqltext import tokens
+
+    position, depth = 0, 0
+    for kind, token in tokens(sql):
+        depth += (token == "(") - (token == ")")
+        position += len(token)
+        if kind == "word" and token.upper() == "AS" and depth == 0:
+            break
+    return sql[position:].strip().rstrip(";").strip()
+
+
+def _table(name: Name, sql: str) -> Table:
+    parsed = parse_table(sql)
+    constraints = [_constraint(name, item) for item in parsed.constraints]
+    key = next((c for c in constraints if isinstance(c, PrimaryKey)), None)
+    return Table(
+        name=name,
+        columns=tuple(_column(column, key, parsed) for column in parsed.columns),
+        constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
+        options=_options(parsed),
+    )
+
+
+def _options(parsed: ParsedTable) -> dict[str, Option]:
+    options: dict[str, Option] = {}
+    if parsed.strict:
+        options["sqlite_strict"] = True
+    if parsed.without_rowid:
+        options["sqlite_with_rowid"] = False
+    if any(column.autoincrement for column in parsed.columns):
+        options["sqlite_autoincrement"] = True
+    return options
+
+
+def _column(parsed: ParsedColumn, key: PrimaryKey | None, table: ParsedTable) -> Column:
+    sql = canonical_type(parsed.type)
+    in_key = key is not None and parsed.name in key.columns
+    only_key = in_key and key is not None and len(key.columns) == 1
+    never_null = parsed.not_null or (only_key and sql == "INTEGER")
+    never_null = never_null or (in_key and (table.without_rowid or table.strict))
+    if parsed.collation:
+        sql = f"{sql} COLLATE {parsed.collation}".strip()
+    computed = (
+        Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
+    )
+    conflict = parsed.not_null_conflict
+    return Column(
+        name=parsed.name,
+        type=ColumnType(sql=sql, python=type_python(sql)),
+        nullable=not never_null,
+        default=None if (parsed.default or "").upper() == "NULL" else parsed.default,
+        computed=computed,
+        options={"sqlite_on_conflict_not_null": conflict} if conflict else {},
+    )
+
+
+def _constraint(table: Name, parsed: ParsedConstraint) -> Constraint:
+    options: dict[str, Option] = (
+        {"sqlite_on_conflict": parsed.on_conflict} if parsed.on_conflict else {}
+    )
+    match parsed.kind:
+        case "PRIMARY":
+            return PrimaryKey(name=parsed.name, columns=parsed.columns, options=options)
+        case "UNIQUE":
+            return Unique(name=parsed.name, columns=parsed.columns, options=options)
+        case "CHECK":
+            return Check(name=parsed.name, sql=parsed.sql)
+        case _:
+            return ForeignKey(
+                name=parsed.name,
+                columns=parsed.columns,
+                referred=Name(parsed.referred, table.schema),
+                referred_columns=parsed.referred_columns,
+                on_update=_action(parsed.on_update),
+                on_delete=_action(parsed.on_delete),
+                match=parsed.match,
+                deferrable=parsed.deferrable,
+                initially_deferred=parsed.initially_deferred,
+            )
+
+
+def _action(action: str | None) -> str | None:
+    return None if action == "NO ACTION" else action
+
+
+def _index(name: str, sql: str) -> Index:
+    parsed = parse_index(sql)
+    elements = tuple(
+        IndexElement(
+            text=text[1:-1] if text.startswith("(") else text,
+            is_expression=text.startswith("("),
+            collation=collation,
+            descending=descending,
+        )
+        for text, collation, descending in parsed.elements
+    )
+    return Index(name=name, elements=elements, unique=parsed.unique, where=parsed.where)

@@ -1,0 +1,255 @@
+"""The whole way from a connection and models to a plan: reflect, declare, compare, plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from autodiff.changes import Change
+from autodiff.compare import (
+    Candidate,
+    Described,
+    Rename,
+    apply_renames,
+    candidates,
+    compare,
+    doubts,
+    parse_rename,
+    resolve,
+)
+from autodiff.declare import declare
+from autodiff.declare.renamed import told_renames
+from autodiff.dialects import Dialect, Scope, dialect_of
+from autodiff.errors import RenameUndecidedError
+from autodiff.plan import FillNeeded, Plan, fills_needed, parse_fill, plan
+from autodiff.rehearse import describe
+from autodiff.schema import Name, Schema
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+__all__ = ["OWN_TABLES", "Answers", "Assume", "Difference", "Questioner", "diff", "difference"]
+
+OWN_TABLES = ("autodiff_history", "autodiff_journal", "alembic_version")
+"""Tables that are nobody's models: autodiff's own, and Alembic's."""
+
+Assume = Literal["drop-and-add"] | None
+"""What to take for granted where a rename is possible."""
+
+
+class Questioner(Protocol):
+    """Who is asked where the schemas alone don't say."""
+
+    def is_rename(self, candidate: Candidate) -> bool | None:
+        """Whether a candidate is a rename; None where nobody is there to say."""
+
+    def fill(self, needed: FillNeeded) -> str | None:
+        """A value for the existing rows of a new column; None where nobody is there to say."""
+
+
+class Answers:
+    """A questioner that knows nothing: what was not told ends in an error."""
+
+    def is_rename(self, candidate: Candidate) -> bool | None:
+        """Nobody says."""
+        return None
+
+    def fill(self, needed: FillNeeded) -> str | None:
+        """Nobody says."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Two schemas and their changes.
+
+    `desired` has a name for each constraint. `described` is what the database says of what was
+    in doubt; `settled` is False where something was in doubt and no scratch could be had.
+    """
+
+    dialect: Dialect
+    current: Schema
+    desired: Schema
+    changes: tuple[Change, ...]
+    described: Described
+    settled: bool = True
+
+
+
+def difference(
+    connection: sa.Connection | None,
+    dialect: Dialect,
+    current: Schema,
+    desired: Schema,
+    *,
+    create_scratch: bool,
+    managed_views: Iterable[Name] = (),
+) -> Difference:
+    """What differs between two schemas; a scratch settles what cheap comparing leaves in doubt."""
+    named, described = resolve(current, desired, dialect)
+    unsure = doubts(current, named, dialect)
+    settled = True
+    if unsure:
+        found = describe(connection, dialect, named, unsure, create=create_scratch)
+        settled = found is not None
+        if found is not None:
+            named, described = resolve(current, desired, dialect, found)
+    changes = compare(current, named, dialect, described, managed_views=managed_views)
+    return Difference(
+        dialect=dialect,
+        current=current,
+        desired=named,
+        changes=tuple(changes),
+        described=described,
+        settled=settled,
+    )
+
+
+def with_renames(
+    connection: sa.Connection | None,
+    dialect: Dialect,
+    current: Schema,
+    desired: Schema,
+    told: Sequence[Rename],
+    questioner: Questioner,
+    assume: Assume,
+    *,
+    create_scratch: bool,
+    managed_views: Iterable[Name] = (),
+) -> Difference:
+    """As `difference`, once it is known what was renamed.
+
+    Raises RenameUndecidedError where a rename is as likely as a drop and an add, and nobody says.
+    """
+    renames = list(told)
+    refused: set[Rename] = set()
+    while True:
+        moved, renamed = apply_renames(current, desired, renames)
+        found = difference(
+            connection,
+            dialect,
+            moved,
+            desired,
+            create_scratch=create_scratch,
+            managed_views=managed_views,
+        )
+        open_ = [c for c in candidates(found.changes) if c.rename not in refused]
+        if not open_ or assume == "drop-and-add":
+            changes = (*renamed, *found.changes)
+            return Difference(
+                dialect=dialect,
+                current=current,
+                desired=found.desired,
+                changes=changes,
+                described=found.described,
+                settled=found.settled,
+            )
+        answer = questioner.is_rename(open_[0])
+        if answer is None:
+            raise RenameUndecidedError([str(c) for c in open_], [c.reason for c in open_])
+        if answer:
+            renames.append(_before(open_[0].rename, renames))
+        else:
+            refused.add(open_[0].rename)
+
+
+def _before(rename: Rename, renames: Sequence[Rename]) -> Rename:
+    """A column's rename, with its table under the name that it has before the renames."""
+    if rename.column is None:
+        return rename
+    for other in renames:
+        if other.column is None and Name(other.to, other.table.schema) == rename.table:
+            return Rename(table=other.table, column=rename.column, to=rename.to)
+    return rename
+
+
+def plan_difference(
+    found: Difference, fills: Mapping[str, str], questioner: Questioner
+) -> Plan:
+    """The plan for a difference, with values asked for where they are needed.
+
+    Raises FillNeededError where nobody gives one.
+    """
+    given = dict(fills)
+    for needed in fills_needed(found.changes):
+        if needed.key not in given:
+            value = questioner.fill(needed)
+            if value is not None:
+                given[needed.key] = value
+    return plan(
+        found.changes,
+        current=found.current,
+        desired=found.desired,
+        dialect=found.dialect,
+        fills=given,
+    )
+
+
+def parse_fills(fills: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
+    """Fills by column, from a mapping or from texts such as "comments.timestamp=now"."""
+    if isinstance(fills, Mapping):
+        return dict(fills)
+    return dict(parse_fill(text) for text in fills)
+
+
+def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
+    """What to reflect to compare with the desired schema."""
+    return Scope(
+        namespaces=tuple(sorted(desired.namespaces)), exclude=(*OWN_TABLES, *exclude)
+    )
+
+
+def all_renames(
+    texts: Iterable[str], metadata: Sequence[sa.MetaData], current: Schema, dialect: Dialect
+) -> list[Rename]:
+    """The renames that were told: on the command line, and by `info` in the models."""
+    told = [parse_rename(text, current) for text in texts]
+    known = {(rename.table, rename.column) for rename in told}
+    for text in told_renames(metadata, current, dialect):
+        rename = parse_rename(text, current)
+        if (rename.table, rename.column) not in known:
+            told.append(rename)
+    return told
+
+
+def diff(
+    connection: sa.Connection,
+    metadata: sa.MetaData | Sequence[sa.MetaData],
+    *,
+    renames: Iterable[str] = (),
+    fills: Mapping[str, str] | Iterable[str] = (),
+    exclude: Sequence[str] = (),
+    assume: Assume = None,
+    questioner: Questioner | None = None,
+) -> Plan:
+    """The plan that takes the connection's database to what the models say.
+
+    `renames` are texts such as "users.nick:nickname", `fills` values for existing rows by
+    "table.column", `exclude` patterns of tables to leave alone. Nothing is changed: what must be
+    asked is asked inside a transaction that is rolled back, or on a database of its own.
+
+    Raises ModelsError, RenameUndecidedError, FillNeededError, PlanError.
+    """
+    all_metadata = _as_list(metadata)
+    dialect = dialect_of(connection)
+    desired = declare(all_metadata, dialect)
+    current = dialect.reflect(connection, scope_for(desired, exclude))
+    asked = questioner or Answers()
+    found = with_renames(
+        connection,
+        dialect,
+        current,
+        desired,
+        all_renames(renames, all_metadata, current, dialect),
+        asked,
+        assume,
+        create_scratch=True,
+    )
+    return plan_difference(found, parse_fills(fills), asked)
+
+
+def _as_list(metadata: sa.MetaData | Sequence[sa.MetaData]) -> list[sa.MetaData]:
+    import sqlalchemy as sa
+
+    return [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)

@@ -1,0 +1,346 @@
+"""The next migration: compared, planned and rendered, then written together with the lock file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from autodiff.declare import declare
+from autodiff.dialects import Dialect, dialect_for, dialect_of
+from autodiff.diffing import (
+    Answers,
+    Assume,
+    Difference,
+    Questioner,
+    all_renames,
+    parse_fills,
+    plan_difference,
+    scope_for,
+    with_renames,
+)
+from autodiff.errors import HistoryError
+from autodiff.files import write_all
+from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
+from autodiff.history.files import sql_header
+from autodiff.plan import Plan
+from autodiff.render import render_empty, render_migration
+from autodiff.schema import Schema
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from autodiff.project import Project
+
+__all__ = ["Draft", "Request", "draft", "described_schema"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What `generate` was asked for."""
+
+    message: str
+    renames: tuple[str, ...] = ()
+    fills: Mapping[str, str] | Iterable[str] = ()
+    source: Literal["database", "history"] = "database"
+    format: Literal["python", "sql"] = "python"
+    empty: bool = False
+    assume: Assume = None
+    questioner: Questioner | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A migration that is not written yet: its texts by path, and the lock file that goes along."""
+
+    revision: str
+    texts: Mapping[Path, str]
+    summary: tuple[str, ...]
+    plan: Plan | None
+    graph: Graph
+    lock: Lock
+    settled: bool = True
+
+    @property
+    def path(self) -> Path:
+        """The migration's file; of a pair of SQL files the up file."""
+        return next(iter(self.texts))
+
+    def write(self) -> Migration:
+        """Writes the migration and the lock file; all of it or nothing."""
+        write_all(self.texts)
+        try:
+            migration = read_migration(self.path)
+            graph = Graph.of([*self.graph.migrations.values(), migration])
+            lock = replace(self.lock, heads=graph.heads, checksums=checksums(graph))
+            write_all({self.path.parent / LOCK_NAME: lock_text(lock)})
+        except BaseException:
+            for path in self.texts:
+                path.unlink(missing_ok=True)
+            raise
+        return migration
+
+
+def checksums(graph: Graph) -> dict[str, str]:
+    """The checksum of each migration, in the order of the graph."""
+    return {revision: migration.checksum for revision, migration in graph.migrations.items()}
+
+
+def draft(project: Project, request: Request) -> Draft | None:
+    """The next migration, None where the models and the current schema say the same.
+
+    Raises HistoryError where the database is behind the files or the history has two heads.
+    """
+    graph = project.graph()
+    _ = graph.head
+    with _starting_point(project, graph, request) as start:
+        found = _difference(start, request)
+        lock = _lock(start, found)
+        if request.empty:
+            return _empty(project, graph, request, start.dialect, lock)
+        if not found.changes:
+            return None
+        plan = plan_difference(
+            found, parse_fills(request.fills), request.questioner or Answers()
+        )
+        return _drafted(project, graph, request, plan, lock, found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """What the models are compared with."""
+
+    connection: sa.Connection | None
+    dialect: Dialect
+    current: Schema
+    desired: Schema
+    metadata: list[sa.MetaData]
+    known: Lock | None
+
+
+@contextmanager
+def _starting_point(project: Project, graph: Graph, request: Request) -> Iterator[_Start]:
+    metadata = project.metadata()
+    known = project.lock()
+    if request.source == "history":
+        yield _from_history(project, metadata, known)
+        return
+    with project.connect() as connection:
+        _refuse_behind(project, graph, connection)
+        dialect = dialect_of(connection)
+        desired = declare(metadata, dialect)
+        current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
+        yield _Start(
+            connection=connection,
+            dialect=dialect,
+            current=current,
+            desired=desired,
+            metadata=metadata,
+            known=known,
+        )
+
+
+def _from_history(
+    project: Project, metadata: list[sa.MetaData], known: Lock | None
+) -> _Start:
+    if known is None:
+        raise HistoryError(
+            f"there is no lock file in {project.directory} to compare with",
+            hint="generate from a database once, or write it: autodiff lock",
+        )
+    dialect = dialect_for(known.database.split()[0])
+    return _Start(
+        connection=None,
+        dialect=dialect,
+        current=known.described,
+        desired=declare(metadata, dialect),
+        metadata=metadata,
+        known=known,
+    )
+
+
+def _refuse_behind(project: Project, graph: Graph, connection: sa.Connection) -> None:
+    from autodiff.run.runner import Runner
+
+    applied = Runner(connection, graph, schema=project.config.history_schema).verify()
+    behind = graph.in_order(set(graph.migrations) - set(applied))
+    if behind:
+        names = ", ".join(migration.path.name for migration in behind)
+        raise HistoryError(
+            f"the database is behind the migrations: {names} not applied",
+            hint="autodiff upgrade first; or compare with the files alone: --from history",
+        )
+
+
+def _difference(start: _Start, request: Request) -> Difference:
+    return with_renames(
+        start.connection,
+        start.dialect,
+        start.current,
+        start.desired,
+        all_renames(request.renames, start.metadata, start.current, start.dialect),
+        request.questioner or Answers(),
+        request.assume,
+        create_scratch=True,
+        managed_views=start.known.declared.views if start.known else (),
+    )
+
+
+def _lock(start: _Start, found: Difference) -> Lock:
+    return Lock(
+        database=start.dialect.kind if start.connection is not None or start.known is None
+        else start.known.database,
+        declared=start.desired,
+        described=described_schema(start.connection, start.dialect, found),
+    )
+
+
+def described_schema(
+    connection: sa.Connection | None, dialect: Dialect, found: Difference
+) -> Schema:
+    """The desired schema as the database will describe it once the migration is applied.
+
+    What did not change is what the database has now; the rest is asked of a scratch.
+    """
+    from autodiff.compare import Doubts
+    from autodiff.rehearse import describe
+
+    changed = [
+        table
+        for name, table in found.desired.tables.items()
+        if name not in found.current.tables
+        or dialect.normalize(dialect.align(found.current.tables[name], table))
+        != dialect.normalize(table)
+    ]
+    views = [
+        view for name, view in found.desired.views.items() if name not in found.current.views
+    ]
+    described = None
+    if changed or views:
+        doubts = Doubts(tables=tuple(changed), views=tuple(views))
+        described = describe(connection, dialect, found.desired, doubts, create=True)
+    tables = {}
+    for name, table in found.desired.tables.items():
+        if described is not None and name in described.tables:
+            contents = described.tables[name]
+            keys = tuple(table.foreign_keys)
+            tables[name] = replace(
+                contents,
+                constraints=(*contents.constraints, *keys),
+                options=table.options,
+                triggers=(),
+            )
+        elif table in changed:
+            tables[name] = table
+        else:
+            tables[name] = dialect.align(found.current.tables[name], table)
+    shown = {
+        name: (described.views.get(name) if described else None)
+        or found.current.views.get(name)
+        or view
+        for name, view in found.desired.views.items()
+    }
+    return replace(found.desired, tables=tables, views=shown)
+
+
+def _empty(
+    project: Project, graph: Graph, request: Request, dialect: Dialect, lock: Lock
+) -> Draft:
+    parents = graph.heads
+    name = file_name(graph.next_number(), request.message)
+    revision = _revision(parents, name, request.message)
+    known = project.lock()
+    if request.format == "sql":
+        texts = _sql_texts(project.directory, name, revision, parents, request.message, (), ())
+    else:
+        text = render_empty(
+            dialect,
+            message=request.message,
+            revision=revision,
+            parents=parents,
+            templates=project.config.templates_dir,
+        )
+        texts = {project.directory / f"{name}.py": text}
+    return Draft(
+        revision=revision,
+        texts=texts,
+        summary=(),
+        plan=None,
+        graph=graph,
+        lock=known or replace(lock, declared=Schema(), described=Schema()),
+    )
+
+
+def _drafted(
+    project: Project,
+    graph: Graph,
+    request: Request,
+    plan: Plan,
+    lock: Lock,
+    found: Difference,
+) -> Draft:
+    parents = graph.heads
+    name = file_name(graph.next_number(), request.message)
+    revision = _revision(parents, name, "\n".join(map(repr, plan.operations)))
+    summary = tuple(plan.summary())
+    notes = () if found.settled else ("Not settled on a scratch database.",)
+    if request.format == "sql":
+        texts = _sql_texts(
+            project.directory,
+            name,
+            revision,
+            parents,
+            request.message,
+            plan.sql(),
+            plan.reverse_sql(),
+            summary,
+        )
+    else:
+        text = render_migration(
+            plan,
+            message=request.message,
+            revision=revision,
+            parents=parents,
+            templates=project.config.templates_dir,
+            notes=notes,
+        )
+        texts = {project.directory / f"{name}.py": text}
+    return Draft(
+        revision=revision,
+        texts=texts,
+        summary=summary,
+        plan=plan,
+        graph=graph,
+        lock=lock,
+        settled=found.settled,
+    )
+
+
+def _revision(parents: Sequence[str], name: str, contents: str) -> str:
+    """The same input gives the same revision."""
+    return hashlib.sha256("\n".join([*parents, name, contents]).encode()).hexdigest()[:8]
+
+
+def _sql_texts(
+    folder: Path,
+    name: str,
+    revision: str,
+    parents: tuple[str, ...],
+    message: str,
+    up: Sequence[str],
+    down: Sequence[str],
+    summary: Sequence[str] = (),
+) -> dict[Path, str]:
+    header = sql_header(revision, parents, message)
+    lines = "".join(f"-- {line}\n" for line in summary)
+    return {
+        folder / f"{name}.up.sql": header + lines + _joined(up),
+        folder / f"{name}.down.sql": sql_header(revision, parents, message) + _joined(down),
+    }
+
+
+def _joined(statements: Sequence[str]) -> str:
+    return "".join(f"\n{statement};\n" for statement in statements)

@@ -1,0 +1,127 @@
+"""Nouns to and from plain data, as JSON has it: fields that hold their default are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import lru_cache
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from autodiff import schema
+from autodiff.schema import Name, Schema
+
+__all__ = ["from_data", "schema_from_data", "schema_to_data", "to_data"]
+
+T = TypeVar("T")
+_CONSTRAINTS = {
+    "primary_key": schema.PrimaryKey,
+    "foreign_key": schema.ForeignKey,
+    "unique": schema.Unique,
+    "check": schema.Check,
+    "exclusion": schema.Exclusion,
+}
+_KIND_OF = {cls: kind for kind, cls in _CONSTRAINTS.items()}
+
+
+def to_data(value: Any) -> Any:
+    """A noun as dicts, lists, strings and numbers."""
+    if isinstance(value, Name):
+        return value.name if value.schema is None else [value.schema, value.name]
+    if is_dataclass(value):
+        cls = type(value)
+        data: dict[str, Any] = {"is": _KIND_OF[cls]} if cls in _KIND_OF else {}
+        for spec in fields(value):
+            item = getattr(value, spec.name)
+            if item != _default(spec):
+                data[spec.name] = to_data(item)
+        return data
+    if isinstance(value, tuple):
+        return [to_data(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: value[key] for key in sorted(value)}
+    return value
+
+
+def from_data(cls: type[T], data: Any) -> T:
+    """The noun of class `cls` that `to_data` turned into `data`.
+
+    Raises KeyError or TypeError where `data` was not written by `to_data`.
+    """
+    result: T = _decoder(cls)(data)
+    return result
+
+
+def schema_to_data(value: Schema) -> dict[str, Any]:
+    """A schema as plain data: for each kind of object a list, in the order of names."""
+    return {
+        "tables": _sorted(value.tables),
+        "enums": _sorted(value.enums),
+        "sequences": _sorted(value.sequences),
+        "views": _sorted(value.views),
+        "namespaces": sorted(value.namespaces),
+    }
+
+
+def schema_from_data(data: Mapping[str, Any]) -> Schema:
+    """The schema that `schema_to_data` turned into `data`."""
+    return Schema(
+        tables=_by_name(schema.Table, data["tables"]),
+        enums=_by_name(schema.EnumType, data["enums"]),
+        sequences=_by_name(schema.Sequence, data["sequences"]),
+        views=_by_name(schema.View, data["views"]),
+        namespaces=frozenset(data["namespaces"]),
+    )
+
+
+def _sorted(objects: Mapping[Name, Any]) -> list[Any]:
+    return [to_data(objects[name]) for name in sorted(objects)]
+
+
+def _by_name(cls: type[Any], items: list[Any]) -> dict[Name, Any]:
+    nouns = [from_data(cls, item) for item in items]
+    return {noun.name: noun for noun in nouns}
+
+
+def _default(spec: Field[Any]) -> Any:
+    if spec.default is not MISSING:
+        return spec.default
+    return spec.default_factory() if spec.default_factory is not MISSING else MISSING
+
+
+@lru_cache(maxsize=None)
+def _decoder(annotation: Any) -> Callable[[Any], Any]:
+    """What turns plain data into a value of the annotated type."""
+    if annotation is Name:
+        return _decode_name
+    if annotation == schema.Constraint:
+        return lambda data: _decoder(_CONSTRAINTS[data["is"]])(data)
+    if is_dataclass(annotation):
+        return _dataclass_decoder(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        inner = [arg for arg in get_args(annotation) if arg is not type(None)]
+        if len(inner) != 1:
+            return lambda data: data
+        decode = _decoder(inner[0])
+        return lambda data: None if data is None else decode(data)
+    if get_origin(annotation) is tuple:
+        args = get_args(annotation)
+        if args[-1] is Ellipsis:
+            decode = _decoder(args[0])
+            return lambda data: tuple(decode(item) for item in data)
+        return tuple
+    return lambda data: data
+
+
+def _decode_name(data: Any) -> Name:
+    return Name(data) if isinstance(data, str) else Name(data[1], data[0])
+
+
+def _dataclass_decoder(cls: Any) -> Callable[[Any], Any]:
+    hints = get_type_hints(cls)
+    decoders = {spec.name: _decoder(hints[spec.name]) for spec in fields(cls)}
+
+    def decode(data: Mapping[str, Any]) -> Any:
+        return cls(**{key: decoders[key](item) for key, item in data.items() if key != "is"})
+
+    return decode

@@ -1,0 +1,112 @@
+"""The lock file: what the migrations lead to, so that drift is seen without running them.
+
+JSON with one line a table, so that two branches that change the schema conflict in git where it
+can be seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autodiff.encoding import schema_from_data, schema_to_data
+from autodiff.errors import HistoryError
+from autodiff.files import write_text
+from autodiff.schema import Schema
+
+__all__ = ["LOCK_NAME", "Lock", "read_lock", "write_lock"]
+
+LOCK_NAME = "autodiff.lock"
+_VERSION = 1
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """The head, a checksum for each migration, and the schema on both sides.
+
+    `declared` is what the models said; `described` is what a database of the kind `database`
+    ("postgresql 16") says once all migrations are applied.
+    """
+
+    heads: tuple[str, ...] = ()
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    database: str = ""
+    declared: Schema = field(default_factory=Schema)
+    described: Schema = field(default_factory=Schema)
+
+
+def read_lock(folder: Path) -> Lock | None:
+    """The lock of a migrations folder, None where there is none.
+
+    Raises HistoryError for a file that can't be read, one with conflict marks among them.
+    """
+    path = folder / LOCK_NAME
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    if any(line.startswith(_CONFLICT) for line in text.splitlines()):
+        raise HistoryError(
+            f"{path} has merge conflicts: two branches changed the schema",
+            hint="take one side, set the parents of the other branch's migration to its head, "
+            "then run: autodiff lock",
+        )
+    try:
+        data = json.loads(text)
+        return Lock(
+            heads=tuple(data["heads"]),
+            checksums=data["migrations"],
+            database=data["database"],
+            declared=schema_from_data(data["declared"]),
+            described=schema_from_data(data["described"]),
+        )
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise HistoryError(
+            f"cannot read {path}: {type(error).__name__}: {error}",
+            hint="restore it from version control, or write it anew: autodiff lock",
+        ) from error
+
+
+def write_lock(folder: Path, lock: Lock) -> Path:
+    """Writes the lock file, whole or not at all; its path."""
+    path = folder / LOCK_NAME
+    write_text(path, lock_text(lock))
+    return path
+
+
+def lock_text(lock: Lock) -> str:
+    """The text of a lock file."""
+    parts = [
+        f'"version": {_VERSION}',
+        f'"database": {_json(lock.database)}',
+        f'"heads": {_json(list(lock.heads))}',
+        f'"migrations": {_block({k: _json(lock.checksums[k]) for k in lock.checksums})}',
+        f'"declared": {_schema(lock.declared)}',
+        f'"described": {_schema(lock.described)}',
+    ]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _schema(schema: Schema) -> str:
+    data = schema_to_data(schema)
+    parts = [f'"{kind}": {_lines(items)}' for kind, items in data.items()]
+    return "{\n" + ",\n".join(parts) + "\n}"
+
+
+def _lines(items: list[Any]) -> str:
+    if not items:
+        return "[]"
+    return "[\n" + ",\n".join(_json(item) for item in items) + "\n]"
+
+
+def _block(items: Mapping[str, str]) -> str:
+    if not items:
+        return "{}"
+    return "{\n" + ",\n".join(f"{_json(key)}: {value}" for key, value in items.items()) + "\n}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,738 @@
+"""What migration files call: each function hands one operation to the migration that runs.
+
+The functions take what those of Alembic's `op` take, so a script moves over by its import line.
+Outside of a migration each raises MigrationFailedError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+
+from autodiff.declare.columns import declare_column, declare_type, enum_of
+from autodiff.declare.constraints import declare_constraint, declare_index
+from autodiff.declare.expressions import Compiler
+from autodiff.declare.tables import declare_table
+from autodiff.dialects.naming import name_constraints
+from autodiff.operations import (
+    UNSET,
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    AlterEnum,
+    AlterSequence,
+    Backfill,
+    ColumnPatch,
+    ConstraintKind,
+    CreateEnum,
+    CreateIndex,
+    CreateNamespace,
+    CreateSequence,
+    CreateTable,
+    CreateView,
+    DropColumn,
+    DropConstraint,
+    DropEnum,
+    DropIndex,
+    DropNamespace,
+    DropSequence,
+    DropTable,
+    DropView,
+    Execute,
+    Operation,
+    RenameColumn,
+    RenameTable,
+    SetComment,
+    SetTableOptions,
+)
+from autodiff.run.context import current_executor
+from autodiff.schema import EnumType, Identity, Index, Name, Option, Sequence as SequenceNoun
+from autodiff.schema import Table, View
+from autodiff.types import SQLType
+
+if TYPE_CHECKING:
+    from autodiff.run.executor import Executor
+
+__all__ = [
+    "add_column",
+    "alter_column",
+    "alter_enum",
+    "alter_sequence",
+    "alter_table_options",
+    "backfill",
+    "batch_alter_table",
+    "bulk_insert",
+    "create_check_constraint",
+    "create_enum",
+    "create_exclude_constraint",
+    "create_foreign_key",
+    "create_index",
+    "create_primary_key",
+    "create_schema",
+    "create_sequence",
+    "create_table",
+    "create_table_comment",
+    "create_unique_constraint",
+    "create_view",
+    "drop_column",
+    "drop_constraint",
+    "drop_enum",
+    "drop_index",
+    "drop_schema",
+    "drop_sequence",
+    "drop_table",
+    "drop_table_comment",
+    "drop_view",
+    "execute",
+    "f",
+    "get_bind",
+    "rename_column",
+    "rename_table",
+    "set_comment",
+    "sql_type",
+]
+
+
+def _submit(operation: Operation) -> None:
+    current_executor().submit(operation)
+
+
+def _compiler(executor: Executor) -> Compiler:
+    return Compiler(executor.dialect.sqlalchemy)
+
+
+def _name(name: str, schema: str | None = None) -> Name:
+    default = current_executor().dialect.default_schema
+    return Name(str(name), None if schema == default else schema)
+
+
+def f(name: str) -> str:
+    """The name as it is: no naming convention is applied to it."""
+    return sa.schema.conv(name)
+
+
+def sql_type(sql: str) -> SQLType:
+    """A column type by its SQL, such as op.sql_type("tsvector")."""
+    return SQLType(sql)
+
+
+# Tables
+
+
+def create_table(table_name: str, *columns: sa.schema.SchemaItem, **kw: Any) -> sa.Table:
+    """Creates a table from sa.Column(...) and constraints; the sa.Table that they make.
+
+    `kw` is what sa.Table takes: schema, comment, prefixes, mysql_engine and so on. Constraints
+    without a name get one. Enum types that are missing are created first.
+    """
+    executor = current_executor()
+    table = sa.Table(table_name, sa.MetaData(), *columns, **kw)
+    _create_enums(executor, table.columns)
+    noun = declare_table(table, executor.dialect, _compiler(executor))
+    executor.submit(CreateTable(table=name_constraints(noun)))
+    return table
+
+
+def _create_enums(executor: Executor, columns: Any) -> None:
+    for column in columns:
+        enum = enum_of(column.type, executor.dialect, _compiler(executor))
+        if enum is not None and getattr(column.type, "create_type", True):
+            executor.submit(CreateEnum(enum=enum, if_not_exists=True))
+
+
+def drop_table(table_name: str, *, schema: str | None = None) -> None:
+    """Drops a table, with its rows."""
+    _submit(DropTable(name=_name(table_name, schema)))
+
+
+def rename_table(old_table_name: str, new_table_name: str, *, schema: str | None = None) -> None:
+    """Renames a table; keys, indexes and rows stay."""
+    before, after = _name(old_table_name, schema), _name(new_table_name, schema)
+    _submit(RenameTable(before=before, after=after))
+
+
+def create_table_comment(
+    table_name: str,
+    comment: str | None,
+    *,
+    existing_comment: str | None = None,
+    schema: str | None = None,
+) -> None:
+    """Sets the comment of a table."""
+    name = _name(table_name, schema)
+    _submit(SetComment(kind="table", name=name, before=existing_comment, after=comment))
+
+
+def drop_table_comment(
+    table_name: str, *, existing_comment: str | None = None, schema: str | None = None
+) -> None:
+    """Takes the comment of a table away."""
+    name = _name(table_name, schema)
+    _submit(SetComment(kind="table", name=name, before=existing_comment, after=None))
+
+
+def set_comment(
+    kind: Literal["constraint", "index", "type", "sequence", "view", "materialized view"],
+    name: str,
+    comment: str | None,
+    *,
+    table_name: str | None = None,
+    schema: str | None = None,
+) -> None:
+    """Sets the comment of a constraint, an index or another object; None takes it away."""
+    table = _name(table_name, schema) if table_name else None
+    _submit(SetComment(kind=kind, name=_name(name, schema), table=table, after=comment))
+
+
+def alter_table_options(table_name: str, *, schema: str | None = None, **options: Option) -> None:
+    """Sets dialect options of a table, such as mysql_engine="InnoDB"; None resets one."""
+    changes = tuple((name, None, options[name]) for name in sorted(options))
+    _submit(SetTableOptions(table=_name(table_name, schema), options=changes))
+
+
+# Columns
+
+
+def add_column(table_name: str, column: sa.Column[Any], *, schema: str | None = None) -> None:
+    """Adds a column, with the keys, uniques, checks and index that it says."""
+    executor = current_executor()
+    compiler = _compiler(executor)
+    table = sa.Table(table_name, sa.MetaData(), column, schema=schema)
+    _create_enums(executor, [column])
+    noun = declare_table(table, executor.dialect, compiler)
+    name = _name(table_name, schema)
+    executor.submit(
+        AddColumn(table=name, column=declare_column(column, executor.dialect, compiler))
+    )
+    for constraint in name_constraints(noun).constraints:
+        executor.submit(AddConstraint(table=name, constraint=constraint))
+    for index in noun.indexes:
+        executor.submit(CreateIndex(table=name, index=index))
+
+
+def drop_column(table_name: str, column_name: str, *, schema: str | None = None) -> None:
+    """Drops a column, with its values."""
+    _submit(DropColumn(table=_name(table_name, schema), name=column_name))
+
+
+def rename_column(
+    table_name: str, old_column_name: str, new_column_name: str, *, schema: str | None = None
+) -> None:
+    """Renames a column; its values, keys and indexes stay."""
+    table = _name(table_name, schema)
+    _submit(RenameColumn(table=table, before=old_column_name, after=new_column_name))
+
+
+def alter_column(
+    table_name: str,
+    column_name: str,
+    *,
+    nullable: bool | None = None,
+    comment: str | Literal[False] | None = False,
+    server_default: Any = False,
+    new_column_name: str | None = None,
+    type_: Any = None,
+    autoincrement: bool | None = None,
+    existing_type: Any = None,
+    existing_server_default: Any = False,
+    existing_nullable: bool | None = None,
+    existing_comment: str | None = None,
+    existing_autoincrement: bool | None = None,
+    postgresql_using: str | None = None,
+    schema: str | None = None,
+) -> None:
+    """Changes what is given and leaves the rest; server_default=None takes a default away.
+
+    The existing_... arguments say what a column is where there is no database to ask.
+    """
+    table = _name(table_name, schema)
+    before = _patch(
+        existing_type,
+        existing_nullable,
+        existing_server_default,
+        existing_comment if existing_comment is not None else False,
+        existing_autoincrement,
+    )
+    after = _patch(type_, nullable, server_default, comment, autoincrement)
+    if server_default is None and isinstance(existing_server_default, sa.Identity):
+        after = replace(after, default=UNSET, identity=None)
+    if after.fields:
+        _submit(
+            AlterColumn(
+                table=table, name=column_name, before=before, after=after, using=postgresql_using
+            )
+        )
+    if new_column_name is not None and new_column_name != column_name:
+        _submit(RenameColumn(table=table, before=column_name, after=new_column_name))
+
+
+def _patch(
+    type_: Any, nullable: bool | None, default: Any, comment: Any, autoincrement: bool | None
+) -> ColumnPatch:
+    executor = current_executor()
+    compiler = _compiler(executor)
+    patch = ColumnPatch(
+        type=UNSET
+        if type_ is None
+        else declare_type(sa.types.to_instance(type_), executor.dialect, compiler),
+        nullable=UNSET if nullable is None else nullable,
+        comment=UNSET if comment is False else comment,
+        autoincrement=UNSET if autoincrement is None else autoincrement,
+    )
+    return patch if default is False else _with_default(patch, default, executor, compiler)
+
+
+def _with_default(
+    patch: ColumnPatch, default: Any, executor: Executor, compiler: Compiler
+) -> ColumnPatch:
+    if default is None:
+        return replace(patch, default=None)
+    column = sa.Column("_", sa.Integer, default) if isinstance(
+        default, sa.Identity | sa.Computed
+    ) else sa.Column("_", sa.Integer, server_default=default)
+    sa.Table("_", sa.MetaData(), column)
+    noun = declare_column(column, executor.dialect, compiler)
+    if isinstance(default, sa.Identity):
+        identity: Identity | None = noun.identity
+        return replace(patch, identity=identity)
+    if isinstance(default, sa.Computed):
+        return replace(patch, computed=noun.computed)
+    return replace(patch, default=noun.default)
+
+
+def backfill(
+    table_name: str,
+    values: Mapping[str, Any],
+    where: Any = None,
+    *,
+    schema: str | None = None,
+) -> None:
+    """Sets columns of the rows that `where` (SQL text or clause) selects; of all rows without it.
+
+    A value is a Python value or a SQL expression such as sa.func.now() or sa.text("lower(name)").
+    """
+    executor = current_executor()
+    compiler = _compiler(executor)
+    pairs = tuple((column, _value_sql(value, compiler)) for column, value in values.items())
+    condition = where if where is None or isinstance(where, str) else compiler.expression(where)
+    table = _name(table_name, schema)
+    executor.submit(Backfill(table=table, values=pairs, where=condition))
+
+
+def _value_sql(value: Any, compiler: Compiler) -> str:
+    clause = value if isinstance(value, sa.sql.ClauseElement) else sa.literal(value)
+    return compiler.expression(clause)
+
+
+# Constraints
+
+
+def create_primary_key(
+    constraint_name: str | None,
+    table_name: str,
+    columns: Sequence[str],
+    *,
+    schema: str | None = None,
+    **dialect_kw: Any,
+) -> None:
+    """Adds a primary key."""
+    key = sa.PrimaryKeyConstraint(*columns, name=constraint_name, **dialect_kw)
+    _add_constraint(table_name, schema, key, columns)
+
+
+def create_unique_constraint(
+    constraint_name: str | None,
+    table_name: str,
+    columns: Sequence[str],
+    *,
+    schema: str | None = None,
+    **kw: Any,
+) -> None:
+    """Adds a unique constraint."""
+    constraint = sa.UniqueConstraint(*columns, name=constraint_name, **kw)
+    _add_constraint(table_name, schema, constraint, columns)
+
+
+def create_check_constraint(
+    constraint_name: str | None,
+    table_name: str,
+    condition: Any,
+    *,
+    schema: str | None = None,
+    **kw: Any,
+) -> None:
+    """Adds a check: its condition is SQL text or a clause."""
+    text = sa.text(condition) if isinstance(condition, str) else condition
+    _add_constraint(table_name, schema, sa.CheckConstraint(text, name=constraint_name, **kw), ())
+
+
+def create_foreign_key(
+    constraint_name: str | None,
+    source_table: str,
+    referent_table: str,
+    local_cols: Sequence[str],
+    remote_cols: Sequence[str],
+    *,
+    onupdate: str | None = None,
+    ondelete: str | None = None,
+    deferrable: bool | None = None,
+    initially: str | None = None,
+    match: str | None = None,
+    source_schema: str | None = None,
+    referent_schema: str | None = None,
+    **dialect_kw: Any,
+) -> None:
+    """Adds a foreign key from `local_cols` to `remote_cols`."""
+    target = f"{referent_schema}.{referent_table}" if referent_schema else referent_table
+    key = sa.ForeignKeyConstraint(
+        local_cols,
+        [f"{target}.{column}" for column in remote_cols],
+        name=constraint_name,
+        onupdate=onupdate,
+        ondelete=ondelete,
+        deferrable=deferrable,
+        initially=initially,
+        match=match,
+        **dialect_kw,
+    )
+    _add_constraint(source_table, source_schema, key, local_cols)
+
+
+def create_exclude_constraint(
+    constraint_name: str, table_name: str, *elements: tuple[Any, str], **kw: Any
+) -> None:
+    """Adds an exclusion constraint; its elements are (column or expression, operator)."""
+    from sqlalchemy.dialects.postgresql import ExcludeConstraint
+
+    schema = kw.pop("schema", None)
+    parts = [
+        (sa.text(part) if isinstance(part, str) else part, operator) for part, operator in elements
+    ]
+    if isinstance(kw.get("where"), str):
+        kw["where"] = sa.text(kw["where"])
+    constraint = ExcludeConstraint(*parts, name=constraint_name, **kw)  # type: ignore[no-untyped-call]
+    _add_constraint(table_name, schema, constraint, ())
+
+
+def _add_constraint(
+    table_name: str, schema: str | None, constraint: Any, columns: Sequence[str]
+) -> None:
+    executor = current_executor()
+    sa.Table(
+        table_name,
+        sa.MetaData(),
+        *(sa.Column(column, sa.Integer) for column in dict.fromkeys(columns)),
+        constraint,
+        schema=schema,
+    )
+    noun = declare_constraint(constraint, executor.dialect, _compiler(executor))
+    if noun is None:
+        return
+    name = _name(table_name, schema)
+    named = name_constraints(Table(name=name, constraints=(noun,))).constraints[0]
+    executor.submit(AddConstraint(table=name, constraint=named))
+
+
+def drop_constraint(
+    constraint_name: str,
+    table_name: str,
+    type_: ConstraintKind | None = None,
+    *,
+    schema: str | None = None,
+) -> None:
+    """Drops a constraint; `type_` is primary, foreignkey, unique, check or exclude."""
+    _submit(DropConstraint(table=_name(table_name, schema), name=constraint_name, kind=type_))
+
+
+# Indexes
+
+
+def create_index(
+    index_name: str | None,
+    table_name: str,
+    columns: Sequence[Any],
+    *,
+    schema: str | None = None,
+    unique: bool = False,
+    if_not_exists: bool = False,
+    **kw: Any,
+) -> None:
+    """Creates an index over columns and expressions (sa.text); `kw` are sa.Index's options."""
+    executor = current_executor()
+    names = [column for column in columns if isinstance(column, str)]
+    names += [
+        name for name in _referenced(kw) if name not in names
+    ]
+    table = sa.Table(
+        table_name,
+        sa.MetaData(),
+        *(sa.Column(name, sa.Integer) for name in dict.fromkeys(names)),
+        schema=schema,
+    )
+    index = sa.Index(index_name, *columns, unique=unique, _table=table, **kw)
+    noun = declare_index(index, executor.dialect, _compiler(executor))
+    if noun is None:
+        return
+    executor.submit(
+        CreateIndex(
+            table=_name(table_name, schema),
+            index=noun,
+            concurrently=bool(kw.get("postgresql_concurrently")),
+            if_not_exists=bool(if_not_exists),
+        )
+    )
+
+
+def _referenced(kw: Mapping[str, Any]) -> list[str]:
+    return [name for name in kw.get("postgresql_include") or () if isinstance(name, str)]
+
+
+def drop_index(
+    index_name: str,
+    table_name: str | None = None,
+    *,
+    schema: str | None = None,
+    if_exists: bool = False,
+    **kw: Any,
+) -> None:
+    """Drops an index; MySQL needs its table's name."""
+    table = _name(table_name, schema) if table_name is not None else None
+    _submit(
+        DropIndex(
+            table=table,
+            name=index_name,
+            schema=schema,
+            concurrently=bool(kw.get("postgresql_concurrently")),
+            if_exists=bool(if_exists),
+        )
+    )
+
+
+# Enums, sequences, views, schemas
+
+
+def create_enum(name: str, *values: str, schema: str | None = None) -> None:
+    """Creates an enum type; nothing on databases that have none."""
+    _submit(CreateEnum(enum=EnumType(name=_name(name, schema), values=values)))
+
+
+def drop_enum(name: str, *, schema: str | None = None) -> None:
+    """Drops an enum type; nothing on databases that have none."""
+    _submit(DropEnum(name=_name(name, schema)))
+
+
+def alter_enum(
+    name: str,
+    before: Sequence[str],
+    after: Sequence[str],
+    *,
+    columns: Sequence[tuple[str, str, str | None]] = (),
+    schema: str | None = None,
+) -> None:
+    """Gives an enum type other values, or another order.
+
+    `columns` are the (table, column, default) that use it, needed where a value goes away.
+    """
+    named = _name(name, schema)
+    users = tuple((_table_name(table), column, default) for table, column, default in columns)
+    _submit(
+        AlterEnum(
+            before=EnumType(name=named, values=tuple(before)),
+            after=EnumType(name=named, values=tuple(after)),
+            columns=users,
+        )
+    )
+
+
+def _table_name(text: str) -> Name:
+    schema, _, name = text.rpartition(".")
+    return _name(name, schema or None)
+
+
+def _sequence(name: Name, options: Mapping[str, Any]) -> SequenceNoun:
+    return SequenceNoun(name=name, **options)
+
+
+def create_sequence(name: str, *, schema: str | None = None, **options: Any) -> None:
+    """Creates a sequence; options are start, increment, minvalue, maxvalue, cache, cycle, type."""
+    _submit(CreateSequence(sequence=_sequence(_name(name, schema), options)))
+
+
+def drop_sequence(name: str, *, schema: str | None = None) -> None:
+    """Drops a sequence."""
+    _submit(DropSequence(name=_name(name, schema)))
+
+
+def alter_sequence(name: str, *, schema: str | None = None, **options: Any) -> None:
+    """Gives a sequence these options; those that are not given get their defaults."""
+    after = _sequence(_name(name, schema), options)
+    unknown = replace(after, type=after.type)
+    _submit(AlterSequence(before=unknown, after=after))
+
+
+def create_view(
+    name: str, select: Any, *, materialized: bool = False, schema: str | None = None
+) -> None:
+    """Creates a view from the text of a SELECT, or from sa.select(...)."""
+    executor = current_executor()
+    sql = select if isinstance(select, str) else _compiler(executor).select(select)
+    view = View(name=_name(name, schema), sql=sql.strip(), materialized=materialized)
+    executor.submit(CreateView(view=view))
+
+
+def drop_view(name: str, *, materialized: bool = False, schema: str | None = None) -> None:
+    """Drops a view."""
+    _submit(DropView(name=_name(name, schema), materialized=materialized))
+
+
+def create_schema(name: str) -> None:
+    """Creates a schema (namespace); nothing on databases that have none."""
+    _submit(CreateNamespace(name=name))
+
+
+def drop_schema(name: str) -> None:
+    """Drops a schema (namespace), which must be empty."""
+    _submit(DropNamespace(name=name))
+
+
+# Statements of one's own
+
+
+def execute(sqltext: Any, *, execution_options: Mapping[str, Any] | None = None) -> None:
+    """Runs SQL text, or a SQLAlchemy statement.
+
+    As in Alembic, a colon that is no parameter may be escaped with a backslash.
+    """
+    executor = current_executor()
+    if not isinstance(sqltext, str) and not isinstance(sqltext, sa.sql.elements.TextClause):
+        executor.execute_clause(sqltext)
+        return
+    if isinstance(sqltext, sa.sql.elements.TextClause) and sqltext._bindparams:
+        text = _compiler(executor).expression(sqltext)
+    else:
+        text = sqltext if isinstance(sqltext, str) else sqltext.text
+    executor.submit(Execute(sql=text.replace("\\:", ":")))
+
+
+def bulk_insert(
+    table: sa.TableClause, rows: Sequence[Mapping[str, Any]], *, multiinsert: bool = True
+) -> None:
+    """Inserts rows into a table made with sa.table(...) or returned by create_table."""
+    if rows:
+        current_executor().execute_clause(sa.insert(table), rows)
+
+
+def get_bind() -> sa.Connection:
+    """The connection of the migration that runs, with everything done that came before."""
+    return current_executor().connection()
+
+
+# batch_alter_table
+
+
+class BatchOperations:
+    """The functions of `op` for one table, as `with op.batch_alter_table(...)` gives them."""
+
+    def __init__(self, table_name: str, schema: str | None) -> None:
+        self._table = table_name
+        self._schema = schema
+
+    def add_column(self, column: sa.Column[Any], **kw: Any) -> None:
+        """Adds a column."""
+        add_column(self._table, column, schema=self._schema)
+
+    def drop_column(self, column_name: str, **kw: Any) -> None:
+        """Drops a column."""
+        drop_column(self._table, column_name, schema=self._schema)
+
+    def alter_column(self, column_name: str, **kw: Any) -> None:
+        """Changes a column."""
+        for place in ("insert_before", "insert_after"):
+            kw.pop(place, None)
+        alter_column(self._table, column_name, schema=self._schema, **kw)
+
+    def create_primary_key(self, constraint_name: str | None, columns: Sequence[str]) -> None:
+        """Adds a primary key."""
+        create_primary_key(constraint_name, self._table, columns, schema=self._schema)
+
+    def create_unique_constraint(
+        self, constraint_name: str | None, columns: Sequence[str], **kw: Any
+    ) -> None:
+        """Adds a unique constraint."""
+        create_unique_constraint(
+            constraint_name, self._table, columns, schema=self._schema, **kw
+        )
+
+    def create_check_constraint(
+        self, constraint_name: str | None, condition: Any, **kw: Any
+    ) -> None:
+        """Adds a check."""
+        create_check_constraint(
+            constraint_name, self._table, condition, schema=self._schema, **kw
+        )
+
+    def create_foreign_key(
+        self,
+        constraint_name: str | None,
+        referent_table: str,
+        local_cols: Sequence[str],
+        remote_cols: Sequence[str],
+        **kw: Any,
+    ) -> None:
+        """Adds a foreign key."""
+        create_foreign_key(
+            constraint_name,
+            self._table,
+            referent_table,
+            local_cols,
+            remote_cols,
+            source_schema=self._schema,
+            **kw,
+        )
+
+    def create_exclude_constraint(self, constraint_name: str, *elements: Any, **kw: Any) -> None:
+        """Adds an exclusion constraint."""
+        create_exclude_constraint(
+            constraint_name, self._table, *elements, schema=self._schema, **kw
+        )
+
+    def drop_constraint(self, constraint_name: str, type_: ConstraintKind | None = None) -> None:
+        """Drops a constraint."""
+        drop_constraint(constraint_name, self._table, type_, schema=self._schema)
+
+    def create_index(self, index_name: str, columns: Sequence[Any], **kw: Any) -> None:
+        """Creates an index."""
+        create_index(index_name, self._table, columns, schema=self._schema, **kw)
+
+    def drop_index(self, index_name: str, **kw: Any) -> None:
+        """Drops an index."""
+        drop_index(index_name, self._table, schema=self._schema, **kw)
+
+    def create_table_comment(self, comment: str | None, **kw: Any) -> None:
+        """Sets the table's comment."""
+        create_table_comment(self._table, comment, schema=self._schema, **kw)
+
+    def drop_table_comment(self, **kw: Any) -> None:
+        """Takes the table's comment away."""
+        drop_table_comment(self._table, schema=self._schema, **kw)
+
+    def f(self, name: str) -> str:
+        """The name as it is."""
+        return f(name)
+
+
+@contextmanager
+def batch_alter_table(
+    table_name: str, schema: str | None = None, **kw: Any
+) -> Iterator[BatchOperations]:
+    """The functions of `op` for one table.
+
+    Operations on one table share a rebuild on SQLite without this too; it is here for scripts
+    that come from Alembic, whose further arguments are taken and not needed.
+    """
+    yield BatchOperations(table_name, schema)
+

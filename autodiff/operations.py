@@ -1,0 +1,597 @@
+"""Steps that can be run and reversed: what to do, without SQL.
+
+An operation that drops carries the whole thing that it drops where that is known (it is, in a
+plan; a hand-written `op.drop_column` knows only the name), so `op.reverse().reverse() == op`.
+`describe()` gives the line of a summary, such as `+ column comments.timestamp`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
+
+from autodiff.errors import PlanError
+from autodiff.schema import (
+    Check,
+    Column,
+    ColumnType,
+    Computed,
+    Constraint,
+    EnumType,
+    Exclusion,
+    ForeignKey,
+    Identity,
+    Index,
+    Name,
+    Option,
+    PrimaryKey,
+    Sequence,
+    Table,
+    Unique,
+    View,
+)
+
+__all__ = [
+    "UNSET",
+    "AddColumn",
+    "AddConstraint",
+    "AlterColumn",
+    "AlterEnum",
+    "AlterSequence",
+    "Backfill",
+    "ColumnPatch",
+    "ConstraintKind",
+    "CreateEnum",
+    "CreateIndex",
+    "CreateNamespace",
+    "CreateSequence",
+    "CreateTable",
+    "CreateView",
+    "DropColumn",
+    "DropConstraint",
+    "DropEnum",
+    "DropIndex",
+    "DropNamespace",
+    "DropSequence",
+    "DropTable",
+    "DropView",
+    "Execute",
+    "Operation",
+    "RenameColumn",
+    "RenameTable",
+    "SetComment",
+    "SetTableOptions",
+    "Unset",
+    "constraint_kind",
+]
+
+T = TypeVar("T")
+
+
+class Unset(enum.Enum):
+    """The type of UNSET, which is neither None nor False: nothing was said."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+
+ConstraintKind: TypeAlias = Literal["primary", "foreignkey", "unique", "check", "exclude"]
+_KINDS: dict[type[Any], ConstraintKind] = {
+    PrimaryKey: "primary",
+    ForeignKey: "foreignkey",
+    Unique: "unique",
+    Check: "check",
+    Exclusion: "exclude",
+}
+_KIND_WORDS: dict[ConstraintKind | None, str] = {
+    "primary": "primary key",
+    "foreignkey": "foreign key",
+    "unique": "unique constraint",
+    "check": "check",
+    "exclude": "exclusion constraint",
+    None: "constraint",
+}
+
+
+def constraint_kind(constraint: Constraint) -> ConstraintKind:
+    """The word that `op.drop_constraint(type_=...)` takes for a constraint."""
+    return _KINDS[type(constraint)]
+
+
+def _known(thing: T | None, what: str) -> T:
+    if thing is None:
+        raise PlanError(
+            f"cannot reverse: {what} was dropped by its name alone",
+            hint="write the other direction by hand",
+        )
+    return thing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateNamespace:
+    """CREATE SCHEMA."""
+
+    name: str
+
+    def reverse(self) -> DropNamespace:
+        return DropNamespace(name=self.name)
+
+    def describe(self) -> str:
+        return f"+ schema {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropNamespace:
+    """DROP SCHEMA, which must be empty."""
+
+    name: str
+
+    def reverse(self) -> CreateNamespace:
+        return CreateNamespace(name=self.name)
+
+    def describe(self) -> str:
+        return f"- schema {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTable:
+    """CREATE TABLE with its constraints, then its indexes and comments."""
+
+    table: Table
+
+    def reverse(self) -> DropTable:
+        return DropTable(name=self.table.name, table=self.table)
+
+    def describe(self) -> str:
+        return f"+ table {self.table.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropTable:
+    """DROP TABLE; `table` is what was there, where it is known."""
+
+    name: Name
+    table: Table | None = None
+
+    def reverse(self) -> CreateTable:
+        return CreateTable(table=_known(self.table, f"table {self.name}"))
+
+    def describe(self) -> str:
+        return f"- table {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameTable:
+    """ALTER TABLE ... RENAME TO; the schema stays."""
+
+    before: Name
+    after: Name
+
+    def reverse(self) -> RenameTable:
+        return RenameTable(before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ table {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetComment:
+    """A comment on a table or another thing; `kind` is the word of COMMENT ON."""
+
+    kind: Literal["table", "constraint", "index", "type", "sequence", "view", "materialized view"]
+    name: Name
+    table: Name | None = None
+    before: str | None | Unset = UNSET
+    after: str | None
+
+    def reverse(self) -> SetComment:
+        if isinstance(self.before, Unset):
+            _known(None, f"the comment of {self.kind} {self.name}")
+            raise AssertionError
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ comment of {self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTableOptions:
+    """Dialect options of a table, each as (name, before, after)."""
+
+    table: Name
+    options: tuple[tuple[str, Option | None, Option | None], ...]
+
+    def reverse(self) -> SetTableOptions:
+        return replace(
+            self, options=tuple((name, after, before) for name, before, after in self.options)
+        )
+
+    def describe(self) -> str:
+        listed = ", ".join(f"{name} {before} -> {after}" for name, before, after in self.options)
+        return f"~ table {self.table}: {listed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumn:
+    """ALTER TABLE ... ADD COLUMN."""
+
+    table: Name
+    column: Column
+
+    def reverse(self) -> DropColumn:
+        return DropColumn(table=self.table, name=self.column.name, column=self.column)
+
+    def describe(self) -> str:
+        return f"+ column {self.table}.{self.column.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropColumn:
+    """ALTER TABLE ... DROP COLUMN."""
+
+    table: Name
+    name: str
+    column: Column | None = None
+
+    def reverse(self) -> AddColumn:
+        column = _known(self.column, f"column {self.table}.{self.name}")
+        return AddColumn(table=self.table, column=column)
+
+    def describe(self) -> str:
+        return f"- column {self.table}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameColumn:
+    """ALTER TABLE ... RENAME COLUMN."""
+
+    table: Name
+    before: str
+    after: str
+
+    def reverse(self) -> RenameColumn:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ column {self.table}.{self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnPatch:
+    """Some facts of a column; what is UNSET stays as it is (or is not known)."""
+
+    type: ColumnType | Unset = UNSET
+    nullable: bool | Unset = UNSET
+    default: str | None | Unset = UNSET
+    computed: Computed | None | Unset = UNSET
+    identity: Identity | None | Unset = UNSET
+    autoincrement: bool | Unset = UNSET
+    comment: str | None | Unset = UNSET
+
+    @classmethod
+    def of(cls, column: Column, names: tuple[str, ...]) -> ColumnPatch:
+        """The named facts of a column."""
+        return cls(**{name: getattr(column, name) for name in names})
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of what is set, in the order of the declaration."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) is not UNSET)
+
+    def apply(self, column: Column) -> Column:
+        """The column with these facts put in."""
+        return replace(column, **{name: getattr(self, name) for name in self.fields})
+
+
+_NOTHING = ColumnPatch()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterColumn:
+    """Changes of one column; `before` holds the same facts where they are known.
+
+    `using` is the expression that turns old values into the new type (PostgreSQL).
+    """
+
+    table: Name
+    name: str
+    before: ColumnPatch = _NOTHING
+    after: ColumnPatch
+    using: str | None = field(default=None)
+
+    def reverse(self) -> AlterColumn:
+        if self.before.fields != self.after.fields:
+            _known(None, f"column {self.table}.{self.name} was altered and its state before")
+        return AlterColumn(table=self.table, name=self.name, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        parts = [self._describe_field(name) for name in self.after.fields]
+        return f"~ column {self.table}.{self.name}: {', '.join(parts)}"
+
+    def _describe_field(self, name: str) -> str:
+        before, after = getattr(self.before, name), getattr(self.after, name)
+        if name == "nullable":
+            return "nullable" if after else "not null"
+        if name == "type":
+            old = before.sql if isinstance(before, ColumnType) else "?"
+            return f"{old} -> {after.sql}"
+        if name in ("default", "comment"):
+            return f"no {name}" if after is None else f"{name} {after}"
+        return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddConstraint:
+    """ALTER TABLE ... ADD CONSTRAINT."""
+
+    table: Name
+    constraint: Constraint
+
+    def reverse(self) -> DropConstraint:
+        return DropConstraint(
+            table=self.table,
+            name=self.constraint.name,
+            kind=constraint_kind(self.constraint),
+            constraint=self.constraint,
+        )
+
+    def describe(self) -> str:
+        word = _KIND_WORDS[constraint_kind(self.constraint)]
+        return f"+ {word} {self.table}.{self.constraint.name or ''}".rstrip(".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropConstraint:
+    """ALTER TABLE ... DROP CONSTRAINT; `kind` matters on MySQL."""
+
+    table: Name
+    name: str | None
+    kind: ConstraintKind | None = None
+    constraint: Constraint | None = None
+
+    def reverse(self) -> AddConstraint:
+        constraint = _known(self.constraint, f"constraint {self.name} of table {self.table}")
+        return AddConstraint(table=self.table, constraint=constraint)
+
+    def describe(self) -> str:
+        return f"- {_KIND_WORDS[self.kind]} {self.table}.{self.name or ''}".rstrip(".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIndex:
+    """CREATE INDEX."""
+
+    table: Name
+    index: Index
+    concurrently: bool = False
+    if_not_exists: bool = False
+
+    def reverse(self) -> DropIndex:
+        return DropIndex(
+            table=self.table,
+            name=self.index.name or "",
+            index=self.index,
+            concurrently=self.concurrently,
+            if_exists=self.if_not_exists,
+        )
+
+    def describe(self) -> str:
+        return f"+ index {self.index.name} on {self.table}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIndex:
+    """DROP INDEX; `table` is needed on MySQL."""
+
+    table: Name | None
+    name: str
+    schema: str | None = None
+    index: Index | None = None
+    concurrently: bool = False
+    if_exists: bool = False
+
+    def reverse(self) -> CreateIndex:
+        table = _known(self.table, f"index {self.name}")
+        index = _known(self.index, f"index {self.name} of table {table}")
+        return CreateIndex(
+            table=table,
+            index=index,
+            concurrently=self.concurrently,
+            if_not_exists=self.if_exists,
+        )
+
+    def describe(self) -> str:
+        return f"- index {self.name}" + (f" on {self.table}" if self.table else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEnum:
+    """CREATE TYPE ... AS ENUM; nothing where the database has no enum types."""
+
+    enum: EnumType
+    if_not_exists: bool = False
+
+    def reverse(self) -> DropEnum:
+        return DropEnum(name=self.enum.name, enum=self.enum)
+
+    def describe(self) -> str:
+        return f"+ enum {self.enum.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropEnum:
+    """DROP TYPE; nothing where the database has no enum types."""
+
+    name: Name
+    enum: EnumType | None = None
+
+    def reverse(self) -> CreateEnum:
+        return CreateEnum(enum=_known(self.enum, f"enum {self.name}"))
+
+    def describe(self) -> str:
+        return f"- enum {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterEnum:
+    """Values of an enum type added, removed, or put in another order.
+
+    `columns` are the (table, column, default) that use it: where a value goes away, the type is
+    made anew and they move over.
+    """
+
+    before: EnumType
+    after: EnumType
+    columns: tuple[tuple[Name, str, str | None], ...] = ()
+
+    def reverse(self) -> AlterEnum:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        old, new = self.before.values, self.after.values
+        parts = [f"+ {value}" for value in new if value not in old]
+        parts += [f"- {value}" for value in old if value not in new]
+        return f"~ enum {self.after.name}: {', '.join(parts) or 'order of its values'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSequence:
+    """CREATE SEQUENCE."""
+
+    sequence: Sequence
+
+    def reverse(self) -> DropSequence:
+        return DropSequence(name=self.sequence.name, sequence=self.sequence)
+
+    def describe(self) -> str:
+        return f"+ sequence {self.sequence.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropSequence:
+    """DROP SEQUENCE."""
+
+    name: Name
+    sequence: Sequence | None = None
+
+    def reverse(self) -> CreateSequence:
+        return CreateSequence(sequence=_known(self.sequence, f"sequence {self.name}"))
+
+    def describe(self) -> str:
+        return f"- sequence {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterSequence:
+    """ALTER SEQUENCE."""
+
+    before: Sequence
+    after: Sequence
+
+    def reverse(self) -> AlterSequence:
+        return AlterSequence(before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ sequence {self.after.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateView:
+    """CREATE VIEW, or a materialized one with its indexes."""
+
+    view: View
+
+    def reverse(self) -> DropView:
+        return DropView(
+            name=self.view.name, materialized=self.view.materialized, view=self.view
+        )
+
+    def describe(self) -> str:
+        return f"+ view {self.view.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropView:
+    """DROP VIEW."""
+
+    name: Name
+    materialized: bool = False
+    view: View | None = None
+
+    def reverse(self) -> CreateView:
+        return CreateView(view=_known(self.view, f"view {self.name}"))
+
+    def describe(self) -> str:
+        return f"- view {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """UPDATE of the rows that `where` selects; `values` are (column, SQL expression).
+
+    Reversing it takes nothing back: the columns that it filled go away by themselves.
+    """
+
+    table: Name
+    values: tuple[tuple[str, str], ...]
+    where: str | None = None
+    batch_size: int | None = None
+
+    def reverse(self) -> None:
+        return None
+
+    def describe(self) -> str:
+        return f"~ rows of {self.table}: fill {', '.join(column for column, _ in self.values)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execute:
+    """A statement written by hand, in SQL."""
+
+    sql: str
+    reverse_sql: str | None = None
+
+    def reverse(self) -> Execute:
+        return Execute(
+            sql=_known(self.reverse_sql, "a statement"), reverse_sql=self.sql
+        )
+
+    def describe(self) -> str:
+        return f"~ execute {' '.join(self.sql.split())[:60]}"
+
+
+Operation: TypeAlias = (
+    CreateNamespace
+    | DropNamespace
+    | CreateTable
+    | DropTable
+    | RenameTable
+    | SetComment
+    | SetTableOptions
+    | AddColumn
+    | DropColumn
+    | RenameColumn
+    | AlterColumn
+    | AddConstraint
+    | DropConstraint
+    | CreateIndex
+    | DropIndex
+    | CreateEnum
+    | DropEnum
+    | AlterEnum
+    | CreateSequence
+    | DropSequence
+    | AlterSequence
+    | CreateView
+    | DropView
+    | Backfill
+    | Execute
+)
+"""Any step of a migration."""
+
+OPERATION_CLASSES: tuple[type[Any], ...] = get_args(Operation)

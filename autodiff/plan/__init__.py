@@ -1,0 +1,7 @@
+"""Change -> Plan: order, data safety, findings."""
+
+from autodiff.plan.fills import FillNeeded, fills_needed, parse_fill
+from autodiff.plan.plan import Finding, Plan
+from autodiff.plan.planner import plan
+
+__all__ = ["FillNeeded", "Finding", "Plan", "fills_needed", "parse_fill", "plan"]

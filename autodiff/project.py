@@ -1,0 +1,249 @@
+"""Project: configuration, models, migrations and URL together. What the command line calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from autodiff.config import Config, load_config
+from autodiff.connect import connect, readable_url
+from autodiff.drift import Drift
+from autodiff.errors import ConfigError, HistoryError
+from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from autodiff.diffing import Assume, Questioner
+    from autodiff.drafting import Draft
+    from autodiff.run.events import Direction, Listener
+    from autodiff.run.store import Applied
+
+__all__ = ["Project", "Status"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Where a database stands: what was applied, in order, and what is pending."""
+
+    applied: tuple[Applied, ...]
+    pending: tuple[Migration, ...]
+
+    @property
+    def current(self) -> str | None:
+        """The revision that was applied last."""
+        return self.applied[-1].revision if self.applied else None
+
+
+class Project:
+    """A project's models, its migrations folder and its database.
+
+    Methods raise the errors of `autodiff.errors`; none prints.
+    """
+
+    def __init__(
+        self,
+        url: str | sa.URL | None = None,
+        metadata: sa.MetaData | Sequence[sa.MetaData] | None = None,
+        directory: str | Path = "migrations",
+        **settings: Any,
+    ) -> None:
+        """A project built in code. `settings` are those of `Config`: models, exclude_tables..."""
+        text = url if url is None or isinstance(url, str) else url.render_as_string(
+            hide_password=False
+        )
+        self.config = Config(url=text, migrations=Path(directory).resolve(), **settings)
+        self._metadata = metadata
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path = ".",
+        *,
+        url: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Project:
+        """The project whose configuration is found from `path`; `url` comes before its own."""
+        config = load_config(path, environment)
+        project = cls.__new__(cls)
+        project.config = replace(config, url=url or config.url)
+        project._metadata = None
+        return project
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the migrations."""
+        return self.config.migrations
+
+    def metadata(self) -> list[sa.MetaData]:
+        """The models' MetaData.
+
+        Raises ModelsError where they don't load, ConfigError where none are configured.
+        """
+        import sqlalchemy as sa
+
+        if self._metadata is not None:
+            given = self._metadata
+            return [given] if isinstance(given, sa.MetaData) else list(given)
+        if not self.config.models:
+            raise ConfigError(
+                "no models are configured",
+                hint='say where they are: models = "app.models:Base"',
+            )
+        from autodiff.declare import load_metadata
+
+        return load_metadata(self.config.models, self.config.root)
+
+    def graph(self) -> Graph:
+        """The migrations, checked."""
+        return load_graph(self.directory)
+
+    def lock(self) -> Lock | None:
+        """The lock file, None where there is none."""
+        return read_lock(self.directory)
+
+    @property
+    def url(self) -> sa.URL:
+        """The database's URL.
+
+        Raises ConfigError where none is given.
+        """
+        if not self.config.url:
+            raise ConfigError(
+                "no database URL",
+                hint="give --url, set DATABASE_URL, or put url = ... into the configuration",
+            )
+        return readable_url(self.config.url, self.config.root)
+
+    @contextmanager
+    def connect(self, *, create: bool = False) -> Iterator[sa.Connection]:
+        """A connection to the database; see `autodiff.connect.connect`."""
+        with connect(self.url, create=create) as connection:
+            yield connection
+
+    # Writing migrations
+
+    def draft(
+        self,
+        message: str,
+        *,
+        renames: Iterable[str] = (),
+        fills: Mapping[str, str] | Iterable[str] = (),
+        source: Literal["database", "history"] = "database",
+        format: Literal["python", "sql"] = "python",
+        empty: bool = False,
+        assume: Assume = None,
+        questioner: Questioner | None = None,
+    ) -> Draft | None:
+        """The next migration, not written yet; None where there is nothing to do.
+
+        Raises HistoryError where the database is behind the files, RenameUndecidedError and
+        FillNeededError where something must be known first.
+        """
+        from autodiff.drafting import Request, draft
+
+        request = Request(
+            message=message,
+            renames=tuple(renames),
+            fills=fills,
+            source=source,
+            format=format,
+            empty=empty,
+            assume=assume,
+            questioner=questioner,
+        )
+        return draft(self, request)
+
+    def generate(self, message: str, **arguments: Any) -> Migration | None:
+        """Writes the next migration and the lock file; None where there is nothing to do.
+
+        Takes what `draft` takes.
+        """
+        drafted = self.draft(message, **arguments)
+        return None if drafted is None else drafted.write()
+
+    # Running them
+
+    def upgrade(self, target: str = "head", *, on_event: Listener | None = None) -> list[Migration]:
+        """Applies migrations up to the target; those that were applied."""
+        with self._runner(on_event, create=True) as runner:
+            return runner.upgrade(target)
+
+    def downgrade(
+        self, target: str = "-1", *, on_event: Listener | None = None
+    ) -> list[Migration]:
+        """Takes migrations back to the target; those that were reverted."""
+        with self._runner(on_event) as runner:
+            return runner.downgrade(target)
+
+    def stamp(self, target: str = "head") -> list[Migration]:
+        """Records migrations as applied without running them; those that count as applied."""
+        with self._runner(None, create=True) as runner:
+            return runner.stamp(target)
+
+    def status(self) -> Status:
+        """What was applied and what is pending."""
+        with self._runner(None) as runner:
+            applied = runner.applied()
+            order = {revision: place for place, revision in enumerate(runner.graph.migrations)}
+            rows = sorted(applied.values(), key=lambda row: order.get(row.revision, len(order)))
+            pending = runner.graph.in_order(set(runner.graph.migrations) - set(applied))
+            return Status(applied=tuple(rows), pending=tuple(pending))
+
+    def plan_run(self, target: str, direction: Direction) -> list[Migration]:
+        """The migrations that upgrade or downgrade would run, in order; nothing is run."""
+        with self._runner(None) as runner:
+            applied = runner.verify()
+            if direction == "upgrade":
+                return runner.graph.upgrades(target, applied)
+            return runner.graph.downgrades(target, applied)
+
+    def sql(self, migration: Migration, direction: Direction = "upgrade") -> list[str]:
+        """The SQL of one migration for the project's kind of database; nothing is connected to."""
+        from autodiff.run.replay import migration_sql
+
+        return migration_sql(self.graph(), migration, direction, self._offline_dialect())
+
+    @contextmanager
+    def _runner(self, on_event: Listener | None, *, create: bool = False) -> Iterator[Any]:
+        from autodiff.run.events import ignore
+        from autodiff.run.runner import Runner
+
+        graph = self.graph()
+        with self.connect(create=create) as connection:
+            yield Runner(
+                connection,
+                graph,
+                schema=self.config.history_schema,
+                on_event=on_event or ignore,
+            )
+
+    def _offline_dialect(self) -> Any:
+        from autodiff.dialects import dialect_for
+
+        if self.config.url:
+            return dialect_for(self.url.get_backend_name())
+        lock = self.lock()
+        if lock is None:
+            raise HistoryError(
+                "cannot tell the kind of database: there is no URL and no lock file",
+                hint="give --url, or set DATABASE_URL",
+            )
+        return dialect_for(lock.database.split()[0])
+
+    # Drift
+
+    def check(self, *, offline: bool = False) -> Drift:
+        """What drifted; with `offline`, the models against the migrations, without a database."""
+        from autodiff.checking import check, check_offline
+
+        return check_offline(self) if offline else check(self)
+
+    def relock(self) -> Path:
+        """Writes the lock file anew, from the models, the files and the database; its path."""
+        from autodiff.checking import relock
+
+        return relock(self)

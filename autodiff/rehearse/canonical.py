@@ -1,0 +1,152 @@
+"""Asks the database how it would describe desired tables and views: the second step of comparing.
+
+What is in doubt is created on a scratch of the same server and reflected there, by the same
+reflector as the live database. Foreign keys are left out: they hold no SQL text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from autodiff.compare import Described, Doubts
+from autodiff.dialects.base import Dialect, Scope
+from autodiff.operations import (
+    CreateEnum,
+    CreateSequence,
+    CreateTable,
+    CreateView,
+    Operation,
+)
+from autodiff.plan.order import order_views
+from autodiff.schema import ForeignKey, Name, Schema, Table, View
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["describe"]
+
+
+def describe(
+    connection: Connection | None,
+    dialect: Dialect,
+    desired: Schema,
+    doubts: Doubts,
+    *,
+    create: bool,
+) -> Described | None:
+    """The doubtful tables and views as the database describes them; None without a scratch.
+
+    Without a connection there is a scratch only where it needs no server. One that can't be created on the scratch is left out. With `create` false no database is
+    created for it.
+    """
+    if connection is None and not dialect.features.scratch_in_memory:
+        return None
+    namespaces = tuple(sorted(desired.namespaces))
+    with dialect.scratch(connection, namespaces=namespaces, create=create) as opened:
+        if opened is None:
+            return None
+        workshop = _Workshop(opened, dialect)
+        return workshop.describe(desired, doubts)
+
+
+class _Workshop:
+    """A scratch, and the names that things have there."""
+
+    def __init__(self, connection: Connection, live: Dialect) -> None:
+        self.connection = connection
+        self.live = live
+        self.dialect = live.scratch_dialect(connection)
+        self.place = live.scratch_name
+
+    def describe(self, desired: Schema, doubts: Doubts) -> Described:
+        for enum in desired.enums.values():
+            self._create(CreateEnum(enum=replace(enum, name=self.place(enum.name))))
+        for sequence in desired.sequences.values():
+            moved = replace(sequence, name=self.place(sequence.name))
+            self._create(CreateSequence(sequence=moved))
+        for table in [*doubts.tables, *_read_by(doubts, desired)]:
+            self._create(CreateTable(table=self._moved(table)))
+        for view in order_views({view.name: view for view in doubts.views}):
+            bare = replace(view, name=self.place(view.name), indexes=(), comment=None)
+            self._create(CreateView(view=bare))
+        return self._read(desired, doubts)
+
+    def _read(self, desired: Schema, doubts: Doubts) -> Described:
+        namespaces = {self.place(Name("", name)).schema for name in desired.namespaces}
+        scope = Scope(namespaces=tuple(sorted(name for name in namespaces if name)))
+        found = self.dialect.reflect(self.connection, scope)
+        back = {self.place(name): name for name in (*desired.tables, *desired.views)}
+        tables = {
+            back[name]: self._back(replace(table, name=back[name]), desired)
+            for name, table in found.tables.items()
+            if name in back
+        }
+        wanted = {table.name for table in doubts.tables}
+        return Described(
+            tables={name: table for name, table in tables.items() if name in wanted},
+            views=self._views(found, back, doubts),
+        )
+
+    def _views(
+        self, found: Schema, back: dict[Name, Name], doubts: Doubts
+    ) -> dict[Name, View]:
+        declared = {view.name: view for view in doubts.views}
+        return {
+            back[name]: replace(
+                view,
+                name=back[name],
+                comment=declared[back[name]].comment,
+                indexes=declared[back[name]].indexes,
+            )
+            for name, view in found.views.items()
+            if name in back and back[name] in declared
+        }
+
+    def _moved(self, table: Table) -> Table:
+        """The table under its name on the scratch, without foreign keys and comments' text."""
+        constraints = tuple(c for c in table.constraints if not isinstance(c, ForeignKey))
+        moved = replace(table, name=self.place(table.name), constraints=constraints)
+        return self._respelled(moved, self.place)
+
+    def _respelled(self, table: Table, place: Callable[[Name], Name]) -> Table:
+        """Enum types of other schemas are spelled with the schema, which has moved too."""
+        columns = []
+        for column in table.columns:
+            enum = column.type.enum
+            if enum is not None and enum.schema is not None:
+                old, new = self.dialect.quote_name(enum), self.dialect.quote_name(place(enum))
+                sql = column.type.sql.replace(old, new)
+                column = replace(column, type=replace(column.type, sql=sql, enum=place(enum)))
+            columns.append(column)
+        return replace(table, columns=tuple(columns))
+
+    def _back(self, table: Table, desired: Schema) -> Table:
+        original = {self.place(name): name for name in desired.enums}
+        return self._respelled(table, lambda name: original.get(name, name))
+
+    def _create(self, operation: Operation) -> None:
+        """Creates a thing, or nothing of it."""
+        try:
+            with self._undone_on_error():
+                for sql in self.dialect.statements(operation):
+                    self.connection.exec_driver_sql(
+                        sql, execution_options={"no_parameters": True}
+                    )
+        except SQLAlchemyError:
+            pass
+
+    def _undone_on_error(self) -> AbstractContextManager[object]:
+        transactional = self.dialect.features.transactional_ddl
+        return self.connection.begin_nested() if transactional else nullcontext()
+
+
+def _read_by(doubts: Doubts, desired: Schema) -> list[Table]:
+    """The tables that doubtful views read, which the views need to be created."""
+    known = {table.name for table in doubts.tables}
+    names = {name for view in doubts.views for name in view.reads} if doubts.views else set()
+    return [desired.tables[name] for name in sorted(names - known) if name in desired.tables]

@@ -1,0 +1,17 @@
+"""Plan -> the text of a migration file. Layout is in templates, logic is here."""
+
+from autodiff.render.migration import (
+    operation_source,
+    render_empty,
+    render_migration,
+    template_name,
+    templates_folder,
+)
+
+__all__ = [
+    "operation_source",
+    "render_empty",
+    "render_migration",
+    "template_name",
+    "templates_folder",
+]

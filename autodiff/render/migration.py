@@ -1,0 +1,186 @@
+"""A plan to the text of a migration file, through the templates."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import Dialect
+from autodiff.errors import ConfigError
+from autodiff.operations import Operation
+from autodiff.render.layout import lay_out
+from autodiff.render.python import PythonSource
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from autodiff.plan.plan import Plan
+
+__all__ = ["operation_source", "render_empty", "render_migration", "template_name", "templates_folder"]
+
+_DIALECT_IMPORTS = ("mssql", "mysql", "oracle", "postgresql", "sqlite")
+_KNOWN_ROOTS = {"sa", "op", *_DIALECT_IMPORTS}
+
+
+def templates_folder() -> Path:
+    """The folder of the templates that come with autodiff."""
+    package = Path(__file__).resolve().parent.parent
+    shipped = package / "templates"
+    return shipped if shipped.is_dir() else package.parent / "templates"
+
+
+def template_name(operation: type[Operation] | Operation) -> str:
+    """The template of an operation: operations/create_table.py.j2 for CreateTable."""
+    cls = operation if isinstance(operation, type) else type(operation)
+    snake = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+    return f"operations/{snake}.py.j2"
+
+
+@lru_cache(maxsize=8)
+def _environment(override: Path | None) -> jinja2.Environment:
+    import jinja2
+
+    folders = [folder for folder in (override, templates_folder()) if folder is not None]
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+        autoescape=False,
+    )
+
+
+def operation_source(
+    operation: Operation, dialect: Dialect, templates: Path | None = None
+) -> str:
+    """The call, or calls, of `op` that do the operation."""
+    template = _environment(templates).get_template(template_name(operation))
+    return template.render(operation=operation, py=PythonSource(dialect)).strip("\n")
+
+
+def render_migration(
+    plan: Plan,
+    *,
+    message: str,
+    revision: str,
+    parents: Sequence[str],
+    templates: Path | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """The text of the migration file for a plan.
+
+    Raises ConfigError where a template of the user's is broken.
+    """
+    return _render(
+        dialect=plan.dialect,
+        upgrade=plan.operations,
+        downgrade=plan.reverse(),
+        summary=plan.summary(),
+        message=message,
+        revision=revision,
+        parents=parents,
+        templates=templates,
+        notes=notes,
+    )
+
+
+def render_empty(
+    dialect: Dialect,
+    *,
+    message: str,
+    revision: str,
+    parents: Sequence[str],
+    templates: Path | None = None,
+) -> str:
+    """The text of a migration file to be written by hand."""
+    return _render(
+        dialect=dialect,
+        upgrade=(),
+        downgrade=(),
+        summary=(),
+        message=message,
+        revision=revision,
+        parents=parents,
+        templates=templates,
+        notes=(),
+    )
+
+
+def _render(
+    *,
+    dialect: Dialect,
+    upgrade: Sequence[Operation],
+    downgrade: Sequence[Operation],
+    summary: Sequence[str],
+    message: str,
+    revision: str,
+    parents: Sequence[str],
+    templates: Path | None,
+    notes: Sequence[str],
+) -> str:
+    import jinja2
+
+    try:
+        bodies = [
+            [operation_source(operation, dialect, templates) for operation in operations]
+            for operations in (upgrade, downgrade)
+        ]
+        upgrade_body, downgrade_body = (lay_out("\n".join(body), indent=4) for body in bodies)
+        text = _environment(templates).get_template("migration.py.j2").render(
+            message=_docstring(message),
+            summary=[_docstring(line) for line in summary],
+            notes=[_docstring(note) for note in notes],
+            imports=_imports(upgrade_body + "\n" + downgrade_body),
+            revision=revision,
+            parents=tuple(parents),
+            upgrade=upgrade_body,
+            downgrade=downgrade_body,
+            py=PythonSource(dialect),
+        )
+    except jinja2.TemplateError as error:
+        where = f" ({templates})" if templates else ""
+        raise ConfigError(
+            f"a template{where} cannot be rendered: {type(error).__name__}: {error}",
+            hint="compare it with the template of the same name that comes with autodiff",
+        ) from error
+    return text.rstrip("\n") + "\n"
+
+
+def _docstring(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', "'''")
+
+
+def _imports(body: str) -> list[str]:
+    """The import lines that the code needs, in ruff's order."""
+    tree = ast.parse("if True:\n" + (body if body.strip() else "    pass"))
+    roots = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    libraries = {
+        ".".join(path[:-1])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and (path := _dotted(node))
+        and path[0] not in _KNOWN_ROOTS
+    }
+    lines = [f"import {module}" for module in sorted(libraries)]
+    if "sa" in roots:
+        lines.append("import sqlalchemy as sa")
+    lines.sort(key=lambda line: line.split()[1])
+    from_lines = ["from autodiff import op"]
+    dialects = [name for name in _DIALECT_IMPORTS if name in roots]
+    if dialects:
+        from_lines.append(f"from sqlalchemy.dialects import {', '.join(dialects)}")
+    return lines + from_lines
+
+
+def _dotted(node: ast.Attribute) -> tuple[str, ...]:
+    """The path of `a.b.c`, empty where it starts with anything but a name."""
+    parts = [node.attr]
+    value: ast.expr = node.value
+    while isinstance(value, ast.Attribute):
+        parts.append(value.attr)
+        value = value.value
+    return (value.id, *reversed(parts)) if isinstance(value, ast.Name) else ()

@@ -1,0 +1,296 @@
+"""Nouns as the code that makes them again: sa.Column(...), sa.ForeignKeyConstraint(...)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import assert_never
+
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.sqltext import unquote_literal
+from autodiff.dialects.typenames import python_string
+from autodiff.operations import AlterColumn, ColumnPatch
+from autodiff.schema import (
+    Check,
+    Column,
+    ColumnType,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    Identity,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Sequence,
+    Table,
+    Unique,
+)
+
+__all__ = ["PythonSource"]
+
+_INTEGER = re.compile(r"(?:Integer|INTEGER|BIGINT|SMALLINT|TINYINT|MEDIUMINT|INT)\(")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
+_BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
+
+
+class PythonSource:
+    """Code for nouns, as one dialect needs it. Each method returns one expression or argument."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+
+    def string(self, value: str | None) -> str:
+        """A string literal in double quotes, or None."""
+        return "None" if value is None else python_string(value)
+
+    def strings(self, values: Iterable[str]) -> str:
+        """A list of string literals."""
+        return f"[{', '.join(map(self.string, values))}]"
+
+    def text(self, sql: str) -> str:
+        """sa.text(...)."""
+        return f"sa.text({self.sql_string(sql)})"
+
+    def sql_string(self, sql: str) -> str:
+        """SQL as a string that sa.text reads back: colons that would be parameters escaped."""
+        return self.string(_BIND.sub(r"\\:", sql))
+
+    def schema(self, name: Name, keyword: str = "schema") -> str:
+        """`, schema="audit"` where there is one."""
+        return f", {keyword}={self.string(name.schema)}" if name.schema else ""
+
+    # Columns
+
+    def column(self, column: Column, table: Table | None = None) -> str:
+        """sa.Column(...)."""
+        parts = [self.string(column.name), column.type.python]
+        if column.computed is not None:
+            persisted = "True" if column.computed.persisted else "False"
+            sql = self.sql_string(column.computed.sql)
+            parts.append(f"sa.Computed({sql}, persisted={persisted})")
+        if column.identity is not None:
+            parts.append(self.identity(column.identity))
+        parts += self._autoincrement(column, table)
+        if column.default is not None:
+            parts.append(f"server_default={self.default(column.default)}")
+        key = table.primary_key if table is not None else None
+        in_key = key is not None and column.name in key.columns
+        if not column.nullable or in_key:
+            parts.append(f"nullable={column.nullable}")
+        if column.comment is not None:
+            parts.append(f"comment={self.string(column.comment)}")
+        parts += [f"{name}={value!r}" for name, value in sorted(column.options.items())]
+        return f"sa.Column({', '.join(parts)})"
+
+    def default(self, default: str | None) -> str:
+        """A server default: a text as a string, an expression as sa.text(...), or None."""
+        if default is None:
+            return "None"
+        literal = unquote_literal(default)
+        return self.text(default) if literal is None else self.string(literal)
+
+    def identity(self, identity: Identity) -> str:
+        """sa.Identity(...)."""
+        return f"sa.Identity({self._options(identity, always=identity.always)})"
+
+    def _options(self, source: Identity | Sequence, *, always: bool = False) -> str:
+        parts = ["always=True"] if always else []
+        for name in ("start", "increment", "minvalue", "maxvalue"):
+            value = getattr(source, name)
+            parts += [f"{name}={value}"] if value is not None else []
+        parts += ["cycle=True"] if source.cycle else []
+        parts += [f"cache={source.cache}"] if source.cache is not None else []
+        return ", ".join(parts)
+
+    def sequence_options(self, sequence: Sequence) -> str:
+        """The options of a sequence, with a comma in front."""
+        options = self._options(sequence)
+        kind = f"type={self.string(sequence.type)}" if sequence.type else ""
+        return "".join(f", {part}" for part in (kind, options) if part)
+
+    def _autoincrement(self, column: Column, table: Table | None) -> list[str]:
+        """Said only where SQLAlchemy would not come to it by itself."""
+        if not self.dialect.features.autoincrements or column.identity is not None:
+            return []
+        inferred = table is not None and _inferred_autoincrement(table, column)
+        if column.autoincrement == inferred:
+            return []
+        return [f"autoincrement={column.autoincrement}"]
+
+    def type(self, type_: ColumnType) -> str:
+        """A type."""
+        return type_.python
+
+    def alter_arguments(self, operation: AlterColumn) -> str:
+        """The keyword arguments of op.alter_column, with a comma in front of each."""
+        before, after = operation.before, operation.after
+        parts = [part for name in after.fields for part in self._alter(name, before, after)]
+        if operation.using is not None:
+            parts.append(f"postgresql_using={self.string(operation.using)}")
+        return "".join(f", {part}" for part in parts)
+
+    def _alter(self, name: str, before: ColumnPatch, after: ColumnPatch) -> list[str]:
+        old, new = getattr(before, name), getattr(after, name)
+        match name:
+            case "type":
+                existing = [f"existing_type={old.python}"] if isinstance(old, ColumnType) else []
+                return [f"type_={new.python}", *existing]
+            case "default":
+                return [f"server_default={self.default(new)}"]
+            case "identity":
+                existing = [f"existing_server_default={self.identity(old)}"] if old else []
+                made = self.identity(new) if new is not None else "None"
+                return [f"server_default={made}", *existing]
+            case "comment":
+                return [f"comment={self.string(new)}"]
+            case _:
+                return [f"{name}={new}"]
+
+    # Constraints
+
+    def constraint(self, constraint: Constraint) -> str:
+        """sa.ForeignKeyConstraint(...) and so on, as an argument of op.create_table."""
+        named = [f"name={self.string(constraint.name)}"] if constraint.name else []
+        match constraint:
+            case PrimaryKey(columns=columns):
+                call, parts = "sa.PrimaryKeyConstraint", [*map(self.string, columns), *named]
+            case Unique(columns=columns):
+                call, parts = "sa.UniqueConstraint", [*map(self.string, columns), *named]
+            case Check(sql=sql):
+                call, parts = "sa.CheckConstraint", [self.sql_string(sql), *named]
+            case Exclusion():
+                call = "postgresql.ExcludeConstraint"
+                parts = [*self.exclusion_elements(constraint), *named]
+            case ForeignKey():
+                call = "sa.ForeignKeyConstraint"
+                targets = [f"{constraint.referred}.{c}" for c in constraint.referred_columns]
+                parts = [self.strings(constraint.columns), self.strings(targets), *named]
+            case _:
+                assert_never(constraint)
+        return f"{call}({', '.join([*parts, *self.constraint_options(constraint)])})"
+
+    def constraint_options(self, constraint: Constraint) -> list[str]:
+        """The keyword arguments that a constraint has beside its name."""
+        parts: list[str] = []
+        if isinstance(constraint, ForeignKey):
+            for keyword in ("on_update", "on_delete"):
+                action = getattr(constraint, keyword)
+                parts += [f"{keyword.replace('_', '')}={self.string(action)}"] if action else []
+        if not isinstance(constraint, Check) and constraint.deferrable:
+            parts.append("deferrable=True")
+            parts += ['initially="DEFERRED"'] if constraint.initially_deferred else []
+        if isinstance(constraint, ForeignKey) and constraint.match:
+            parts.append(f"match={self.string(constraint.match)}")
+        if isinstance(constraint, Unique) and constraint.nulls_not_distinct:
+            parts.append("postgresql_nulls_not_distinct=True")
+        if isinstance(constraint, Exclusion):
+            parts += [f"using={self.string(constraint.using)}"]
+            parts += [f"where={self.text(constraint.where)}"] if constraint.where else []
+            return parts
+        for name, value in sorted(constraint.options.items()):
+            is_list = name == "postgresql_include"
+            shown = self.strings(str(value).split(", ")) if is_list else self._option(value)
+            parts.append(f"{name}={shown}")
+        return parts
+
+    def _option(self, value: object) -> str:
+        return self.string(value) if isinstance(value, str) else repr(value)
+
+    def keywords(self, parts: Iterable[str]) -> str:
+        """Arguments, with a comma in front of each."""
+        return "".join(f", {part}" for part in parts)
+
+    def exclusion_elements(self, constraint: Exclusion) -> list[str]:
+        """(sa.text("room"), "=") for each element."""
+        return [
+            f"({self.text(text)}, {self.string(operator)})"
+            for text, operator in constraint.elements
+        ]
+
+    # Indexes, tables
+
+    def index_elements(self, index: Index) -> str:
+        """The list of columns and expressions of an index."""
+        return f"[{', '.join(self._element(element) for element in index.elements)}]"
+
+    def _element(self, element: IndexElement) -> str:
+        plain = not (element.is_expression or element.descending or element.collation)
+        if plain and element.nulls_first is None:
+            return self.string(element.text)
+        text = f"({element.text})" if element.is_expression else self._quoted(element.text)
+        if element.collation:
+            text += f' COLLATE "{element.collation}"'
+        text += " DESC" if element.descending else ""
+        if element.nulls_first is not None:
+            text += " NULLS FIRST" if element.nulls_first else " NULLS LAST"
+        return self.text(text[1:-1] if text == f"({element.text})" else text)
+
+    def _quoted(self, name: str) -> str:
+        return name if re.fullmatch(r"[A-Za-z_]\w*", name) else f'"{name}"'
+
+    def index_arguments(self, index: Index) -> str:
+        """The keyword arguments of op.create_index, with a comma in front of each."""
+        prefix = self.dialect.name
+        parts = ["unique=True"] if index.unique else []
+        if index.method:
+            word = "prefix" if index.method in ("fulltext", "spatial") else "using"
+            parts.append(f"{prefix}_{word}={self.string(index.method)}")
+        ops = {e.text: e.opclass for e in index.elements if e.opclass and not e.is_expression}
+        parts += [f"{prefix}_ops={self._mapping(ops)}"] if ops else []
+        lengths = {e.text: e.length for e in index.elements if e.length is not None}
+        parts += [f"{prefix}_length={self._mapping(lengths)}"] if lengths else []
+        parts += [f"{prefix}_include={self.strings(index.include)}"] if index.include else []
+        parts += [f"{prefix}_where={self.text(index.where)}"] if index.where else []
+        parts += [f"{prefix}_nulls_not_distinct=True"] if index.nulls_not_distinct else []
+        for name, value in sorted(index.options.items()):
+            pairs = name == "postgresql_with"
+            parts.append(f"{name}={self._pairs(str(value)) if pairs else self._option(value)}")
+        return self.keywords(parts)
+
+    def _pairs(self, text: str) -> str:
+        items = (part.split("=", 1) for part in text.split(", "))
+        return self._mapping({name: int(v) if v.isdigit() else v for name, v in items})
+
+    def _mapping(self, items: dict[str, str | int | None] | dict[str, int | str]) -> str:
+        pairs = (f"{self.string(key)}: {self._option(value)}" for key, value in items.items())
+        return "{" + ", ".join(pairs) + "}"
+
+    def table_arguments(self, table: Table) -> list[str]:
+        """The keyword arguments of op.create_table."""
+        parts = [f"schema={self.string(table.name.schema)}"] if table.name.schema else []
+        parts += [f"comment={self.string(table.comment)}"] if table.comment is not None else []
+        for name, value in sorted(table.options.items()):
+            if name == "prefix":
+                parts.append(f"prefixes={self.strings(str(value).split())}")
+            elif name == "postgresql_with":
+                parts.append(f"{name}={self._pairs(str(value))}")
+            else:
+                parts.append(f"{name}={self._option(value)}")
+        return parts
+
+    def value(self, sql: str) -> str:
+        """A value of op.backfill: a number or text as such, SQL as sa.func.now() or sa.text."""
+        literal = unquote_literal(sql)
+        if literal is not None:
+            return self.string(literal)
+        if _NUMBER.match(sql) and not (sql.lstrip("-").startswith("0") and len(sql) > 1 and "." not in sql):
+            return sql
+        known = {
+            "CURRENT_TIMESTAMP": "sa.func.now()",
+            "CURRENT_DATE": "sa.func.current_date()",
+            "true": "True",
+            "false": "False",
+        }
+        return known.get(sql) or self.text(sql)
+
+
+def _inferred_autoincrement(table: Table, column: Column) -> bool:
+    key = table.primary_key
+    return (
+        key is not None
+        and key.columns == (column.name,)
+        and column.default is None
+        and _INTEGER.search(column.type.python) is not None
+        and not any(column.name in fk.columns for fk in table.foreign_keys)
+    )

@@ -1,0 +1,48 @@
+"""What the runner tells while it works: facts, which the command line turns into lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+__all__ = ["Direction", "Event", "Listener", "MigrationFinished", "MigrationStarted", "StatementRun"]
+__all__ += ["ignore"]
+
+Direction: TypeAlias = Literal["upgrade", "downgrade"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStarted:
+    """A migration begins; `position` of `total`, from 1."""
+
+    revision: str
+    name: str
+    direction: Direction
+    position: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementRun:
+    """A statement is about to be sent."""
+
+    sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationFinished:
+    """A migration is done and recorded, after so many seconds."""
+
+    revision: str
+    name: str
+    direction: Direction
+    seconds: float
+
+
+Event: TypeAlias = MigrationStarted | StatementRun | MigrationFinished
+Listener: TypeAlias = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """A listener that does nothing."""

@@ -1,0 +1,96 @@
+"""Takes operations one after the other and sends their SQL to a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from autodiff.dialects.base import Dialect
+from autodiff.errors import MigrationFailedError
+from autodiff.operations import CreateEnum, Operation
+from autodiff.run.targets import Target
+from autodiff.schema import Name, Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.sql.elements import ClauseElement
+
+__all__ = ["Executor", "run_operations"]
+
+
+class Executor:
+    """Runs operations. Neighbours that need one table rebuilt are held back and share a rebuild,
+    so `flush` must be called at the end."""
+
+    def __init__(self, dialect: Dialect, target: Target) -> None:
+        self.dialect = dialect
+        self.target = target
+        self._held: list[Operation] = []
+        self._held_table: Table | None = None
+        self._created_enums: set[Name] = set()
+
+    def submit(self, operation: Operation) -> None:
+        """Runs an operation, or holds it back for a rebuild that it can share.
+
+        Raises MigrationFailedError, naming the operation and its statement.
+        """
+        name = self.dialect.needs_table(operation)
+        if self._held_table is not None:
+            if name == self._held_table.name and self.dialect.joins_rebuild(operation):
+                self._held.append(operation)
+                return
+            self.flush()
+        table = self.target.table(name) if name is not None else None
+        if table is not None and self.dialect.rebuild_needed(operation, table):
+            self._held, self._held_table = [operation], table
+            return
+        self._run(operation, table)
+
+    def flush(self) -> None:
+        """Runs what was held back."""
+        if self._held_table is None:
+            return
+        held, table = self._held, self._held_table
+        self._held, self._held_table = [], None
+        self._send(self.dialect.rebuild(held, table), held)
+
+    def execute_clause(
+        self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Runs a SQLAlchemy statement."""
+        self.flush()
+        self.target.execute_clause(clause, rows)
+
+    def connection(self) -> Connection:
+        """The connection, with everything done that was submitted before."""
+        self.flush()
+        return self.target.connection()
+
+    def _run(self, operation: Operation, table: Table | None) -> None:
+        if isinstance(operation, CreateEnum):
+            if operation.enum.name in self._created_enums and operation.if_not_exists:
+                return
+            self._created_enums.add(operation.enum.name)
+        self._send(self.dialect.statements(operation, table), [operation])
+
+    def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
+        try:
+            for sql in statements:
+                self.target.execute(sql)
+        except MigrationFailedError as error:
+            described = "; ".join(operation.describe() for operation in operations)
+            raise MigrationFailedError(
+                f"cannot do {described}: {error.message}",
+                statement=error.statement,
+                hint=error.hint,
+            ) from error
+        for operation in operations:
+            self.target.done(operation)
+
+
+def run_operations(executor: Executor, operations: Sequence[Operation]) -> None:
+    """Submits all of them and flushes."""
+    for operation in operations:
+        executor.submit(operation)
+    executor.flush()
+

@@ -1,0 +1,22 @@
+"""The SQL of operations, without a database to run them on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from autodiff.dialects.base import Dialect
+from autodiff.operations import Operation
+from autodiff.run.executor import Executor, run_operations
+from autodiff.run.targets import Recording
+from autodiff.schema import Name, Table
+
+__all__ = ["statements"]
+
+
+def statements(
+    dialect: Dialect, operations: Sequence[Operation], tables: Mapping[Name, Table]
+) -> list[str]:
+    """The statements of the operations, in order; `tables` is what stands before the first."""
+    target = Recording(dialect, tables)
+    run_operations(Executor(dialect, target), operations)
+    return target.statements

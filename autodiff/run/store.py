@@ -1,0 +1,85 @@
+"""The history in the database: which migrations were applied, in the table autodiff_history."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from autodiff.errors import HistoryError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["Applied", "Store"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A migration that was applied: when (UTC), and with which checksum."""
+
+    revision: str
+    name: str
+    checksum: str
+    applied_at: dt.datetime
+
+
+class Store:
+    """Reads and writes autodiff_history, in the given schema."""
+
+    def __init__(self, schema: str | None = None) -> None:
+        self.table = sa.Table(
+            "autodiff_history",
+            sa.MetaData(),
+            sa.Column("revision", sa.String(64), primary_key=True),
+            sa.Column("name", sa.String(255), nullable=False),
+            sa.Column("checksum", sa.String(64), nullable=False),
+            sa.Column("applied_at", sa.String(32), nullable=False),
+            schema=schema,
+        )
+
+    def exists(self, connection: Connection) -> bool:
+        """Whether the table is there."""
+        return sa.inspect(connection).has_table(self.table.name, schema=self.table.schema)
+
+    def create(self, connection: Connection) -> None:
+        """Creates the table if it is not there."""
+        self.table.create(connection, checkfirst=True)
+
+    def read(self, connection: Connection) -> dict[str, Applied]:
+        """What was applied, by revision; nothing where the table is not there."""
+        if not self.exists(connection):
+            return {}
+        rows = connection.execute(sa.select(self.table)).all()
+        try:
+            return {
+                row.revision: Applied(
+                    revision=row.revision,
+                    name=row.name,
+                    checksum=row.checksum,
+                    applied_at=dt.datetime.fromisoformat(row.applied_at),
+                )
+                for row in rows
+            }
+        except (AttributeError, ValueError) as error:
+            raise HistoryError(
+                f"cannot read the table {self.table.fullname}: {error}",
+                hint="is it another program's, or another version's?",
+            ) from error
+
+    def add(self, connection: Connection, applied: Applied) -> None:
+        """Records a migration as applied."""
+        connection.execute(
+            sa.insert(self.table).values(
+                revision=applied.revision,
+                name=applied.name,
+                checksum=applied.checksum,
+                applied_at=applied.applied_at.isoformat(timespec="seconds"),
+            )
+        )
+
+    def remove(self, connection: Connection, revision: str) -> None:
+        """Forgets a migration."""
+        connection.execute(sa.delete(self.table).where(self.table.c.revision == revision))

@@ -1,0 +1,151 @@
+"""Where statements go: to a live connection, or into a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from autodiff.dialects.base import Dialect, Scope
+from autodiff.errors import DatabaseError, MigrationFailedError
+from autodiff.evolve import evolve
+from autodiff.operations import (
+    CreateTable,
+    DropTable,
+    Operation,
+    RenameTable,
+)
+from autodiff.schema import Name, Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.sql.elements import ClauseElement
+
+__all__ = ["Live", "Recording", "Target"]
+
+
+class Target(Protocol):
+    """What the executor sends statements to."""
+
+    def execute(self, sql: str) -> int:
+        """Runs one statement; the number of rows it changed, or -1."""
+
+    def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Runs a SQLAlchemy statement, once for each of the rows if there are any."""
+
+    def table(self, name: Name) -> Table:
+        """The table as it stands now."""
+
+    def done(self, operation: Operation) -> None:
+        """Told after each operation."""
+
+    def connection(self) -> Connection:
+        """The connection, for hand-written parts."""
+
+
+class Live:
+    """Statements run on a connection at once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        on_statement: Callable[[str], None] = lambda sql: None,
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._on_statement = on_statement
+
+    def execute(self, sql: str) -> int:
+        """Runs one statement, as it is: no driver looks for parameters in it."""
+        from sqlalchemy.exc import DBAPIError
+
+        self._on_statement(sql)
+        try:
+            result = self._connection.exec_driver_sql(
+                sql, execution_options={"no_parameters": True}
+            )
+        except DBAPIError as error:
+            raise MigrationFailedError(f"{error.orig}", statement=sql) from error
+        return result.rowcount
+
+    def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Runs a SQLAlchemy statement."""
+        from sqlalchemy.exc import DBAPIError
+
+        self._on_statement(str(clause))
+        try:
+            if rows:
+                self._connection.execute(clause, [dict(row) for row in rows])  # type: ignore[call-overload]
+            else:
+                self._connection.execute(clause)  # type: ignore[call-overload]
+        except DBAPIError as error:
+            raise MigrationFailedError(f"{error.orig}", statement=str(clause)) from error
+
+    def table(self, name: Name) -> Table:
+        """The table, read from the database."""
+        namespaces = (name.schema,) if name.schema else ()
+        scope = Scope(namespaces=namespaces, only=(name,))
+        found = self._dialect.reflect(self._connection, scope).tables.get(name)
+        if found is None:
+            raise DatabaseError(
+                f"there is no table {name} in the database",
+                hint="does the migration run on the database that it was written for?",
+            )
+        return found
+
+    def done(self, operation: Operation) -> None:
+        """Nothing: the database itself has changed."""
+
+    def connection(self) -> Connection:
+        """The connection."""
+        return self._connection
+
+
+class Recording:
+    """Statements are collected in `statements`; tables are followed from what they were."""
+
+    def __init__(self, dialect: Dialect, tables: Mapping[Name, Table]) -> None:
+        self.statements: list[str] = []
+        self._dialect = dialect
+        self._tables = dict(tables)
+
+    def execute(self, sql: str) -> int:
+        """Collects one statement."""
+        self.statements.append(sql)
+        return -1
+
+    def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Collects a SQLAlchemy statement, with its values in it."""
+        for row in rows or [None]:  # type: ignore[list-item]
+            bound = clause.values(dict(row)) if row is not None else clause  # type: ignore[attr-defined]
+            compiled = bound.compile(
+                dialect=self._dialect.sqlalchemy, compile_kwargs={"literal_binds": True}
+            )
+            self.statements.append(str(compiled))
+
+    def table(self, name: Name) -> Table:
+        """The table, as the operations before left it."""
+        if name not in self._tables:
+            raise DatabaseError(f"table {name} is not known here", hint="run it on a database")
+        return self._tables[name]
+
+    def done(self, operation: Operation) -> None:
+        """Follows what the operation did."""
+        match operation:
+            case CreateTable(table=table):
+                self._tables[table.name] = table
+            case DropTable(name=name):
+                self._tables.pop(name, None)
+            case RenameTable(before=before, after=after) if before in self._tables:
+                self._tables[after] = evolve(self._tables.pop(before), operation)
+            case _:
+                name = getattr(operation, "table", None)
+                if isinstance(name, Name) and name in self._tables:
+                    self._tables[name] = evolve(self._tables[name], operation)
+
+    def connection(self) -> Connection:
+        """There is none."""
+        raise MigrationFailedError(
+            "this migration asks for a connection (op.get_bind), so its SQL can't be written down",
+            hint="apply it to a database, or write that part with op.execute",
+        )

@@ -1,0 +1,300 @@
+"""The nouns of a database's schema: frozen, comparable with `==`, turned to and from JSON.
+
+SQL texts (defaults, checks, generated columns, index expressions, predicates) are strings in
+the dialect's own spelling. A name that is None was not given: the database chooses it, and any
+name will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+__all__ = [
+    "Check",
+    "Column",
+    "ColumnType",
+    "Computed",
+    "Constraint",
+    "EnumType",
+    "Exclusion",
+    "ForeignKey",
+    "Identity",
+    "Index",
+    "IndexElement",
+    "Name",
+    "Option",
+    "PrimaryKey",
+    "Schema",
+    "Sequence",
+    "Table",
+    "Unique",
+    "View",
+]
+
+Option: TypeAlias = str | int | bool
+"""The value of a dialect's option, such as `mysql_engine`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The name of a table, view, enum or sequence; schema None is the connection's default."""
+
+    name: str
+    schema: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    def __lt__(self, other: Name) -> bool:
+        return self._key < other._key
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return (self.schema or "", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnType:
+    """A type as the database spells it (compared), and as a script spells it (not compared).
+
+    `enum` names the native enum type that the column uses, for databases that have them.
+    """
+
+    sql: str
+    python: str = field(compare=False)
+    enum: Name | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """GENERATED ... AS IDENTITY, with the options that differ from the database's defaults."""
+
+    always: bool = False
+    start: int | None = None
+    increment: int | None = None
+    minvalue: int | None = None
+    maxvalue: int | None = None
+    cache: int | None = None
+    cycle: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """GENERATED ALWAYS AS; `persisted` is True for STORED, False for VIRTUAL."""
+
+    sql: str
+    persisted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column; `autoincrement` means PostgreSQL's SERIAL or MySQL's AUTO_INCREMENT."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = True
+    default: str | None = None
+    computed: Computed | None = None
+    identity: Identity | None = None
+    autoincrement: bool = False
+    comment: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrimaryKey:
+    """A primary key; its columns in the order of the key."""
+
+    name: str | None = None
+    columns: tuple[str, ...]
+    deferrable: bool = False
+    initially_deferred: bool = False
+    comment: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """A foreign key; actions and match are None where the database's default holds."""
+
+    name: str | None = None
+    columns: tuple[str, ...]
+    referred: Name
+    referred_columns: tuple[str, ...]
+    on_update: str | None = None
+    on_delete: str | None = None
+    match: str | None = None
+    deferrable: bool = False
+    initially_deferred: bool = False
+    comment: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unique:
+    """A unique constraint."""
+
+    name: str | None = None
+    columns: tuple[str, ...]
+    deferrable: bool = False
+    initially_deferred: bool = False
+    nulls_not_distinct: bool = False
+    comment: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A check constraint; `sql` is the condition without the word CHECK and its parentheses."""
+
+    name: str | None = None
+    sql: str
+    comment: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """PostgreSQL's exclusion constraint; `elements` are (expression, operator)."""
+
+    name: str | None = None
+    elements: tuple[tuple[str, str], ...]
+    using: str = "gist"
+    where: str | None = None
+    deferrable: bool = False
+    initially_deferred: bool = False
+    comment: str | None = None
+
+
+Constraint: TypeAlias = PrimaryKey | ForeignKey | Unique | Check | Exclusion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexElement:
+    """A part of an index: a column's name, or an expression where `is_expression` is true.
+
+    `nulls_first` is None where the order's own default holds; `length` is MySQL's prefix.
+    """
+
+    text: str
+    is_expression: bool = False
+    descending: bool = False
+    nulls_first: bool | None = None
+    opclass: str | None = None
+    collation: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index; `method` is None for the database's default, `where` makes it partial."""
+
+    name: str | None = None
+    elements: tuple[IndexElement, ...]
+    unique: bool = False
+    method: str | None = None
+    where: str | None = None
+    include: tuple[str, ...] = ()
+    nulls_not_distinct: bool = False
+    comment: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it names, expressions left out."""
+        return tuple(element.text for element in self.elements if not element.is_expression)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table; columns in their order, constraints and indexes in the order of their names.
+
+    `triggers` are the statements that made them: kept through a rebuild, never compared.
+    """
+
+    name: Name
+    columns: tuple[Column, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    comment: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+    triggers: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def primary_key(self) -> PrimaryKey | None:
+        """The primary key, if there is one."""
+        return next((c for c in self.constraints if isinstance(c, PrimaryKey)), None)
+
+    @property
+    def foreign_keys(self) -> Iterator[ForeignKey]:
+        """The foreign keys."""
+        return (c for c in self.constraints if isinstance(c, ForeignKey))
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    def constraint(self, name: str) -> Constraint | None:
+        """The constraint of that name, or None."""
+        return next((c for c in self.constraints if c.name == name), None)
+
+    def index(self, name: str) -> Index | None:
+        """The index of that name, or None."""
+        return next((index for index in self.indexes if index.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumType:
+    """A native enum type; its values in their order."""
+
+    name: Name
+    values: tuple[str, ...]
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence:
+    """A sequence of its own, not one that a column owns; None is the database's default."""
+
+    name: Name
+    type: str | None = None
+    start: int | None = None
+    increment: int | None = None
+    minvalue: int | None = None
+    maxvalue: int | None = None
+    cache: int | None = None
+    cycle: bool = False
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view or, where `materialized`, a materialized view; `sql` is its SELECT."""
+
+    name: Name
+    sql: str
+    materialized: bool = False
+    comment: str | None = None
+    indexes: tuple[Index, ...] = ()
+    reads: tuple[Name, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """All that autodiff knows of a database: its objects, each kind by name.
+
+    `namespaces` are the schemas (namespaces) beside the default one.
+    """
+
+    tables: Mapping[Name, Table] = field(default_factory=dict)
+    enums: Mapping[Name, EnumType] = field(default_factory=dict)
+    sequences: Mapping[Name, Sequence] = field(default_factory=dict)
+    views: Mapping[Name, View] = field(default_factory=dict)
+    namespaces: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.tables or self.enums or self.sequences or self.views)
+
+

@@ -1,0 +1,244 @@
+"""MariaDB and MySQL: the servers that AUTODIFF_TEST_MARIADB_URL and ..._MYSQL_URL name.
+
+Without the first, `mariadbd` is run from the search path. Where it isn't, and `apt-get` is, the
+packages are downloaded and unpacked into a folder of the user's cache: nothing is installed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+from tests.servers import Home, Server, StartError, UnavailableError, runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+VARIABLE = "AUTODIFF_TEST_MARIADB_URL"
+MYSQL_VARIABLE = "AUTODIFF_TEST_MYSQL_URL"
+PACKAGE = "mariadb-server-core"
+HOW = f"set {VARIABLE}, or install mariadbd (Debian: {PACKAGE})"
+FOLDERS = ("/usr/sbin", "/usr/local/sbin")
+"""Where servers are found beside the search path."""
+UNPACKED_MARIADBD = "usr/sbin/mariadbd"
+INSTALL = re.compile(r"^Inst (\S+) \((\S+)", re.MULTILINE)
+CALL_SECONDS = 300
+
+SCRIPTS = (
+    "*_system_tables.sql",
+    "*_performance_tables.sql",
+    "*_system_tables_data.sql",
+    "maria_add_gis_sp_bootstrap.sql",
+)
+"""What makes the system tables; the first two words of the names differ between versions."""
+
+BARE = (
+    "--innodb-buffer-pool-size=32M",
+    "--innodb-log-file-size=8M",
+    "--innodb-doublewrite=0",
+    "--innodb-flush-method=nosync",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--sync-frm=0",
+)
+"""Settings for data that nobody will miss after a crash."""
+
+
+class MariaDB(Server):
+    """A MariaDB or MySQL server."""
+
+    def _create(self, connection: Connection, name: str) -> None:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+
+    def _drop(self, connection: Connection, name: str) -> None:
+        """Drop a database after its connections, whose open transactions would block it."""
+        for process in connection.exec_driver_sql("SHOW PROCESSLIST").mappings().all():
+            if process["db"] == name:
+                with suppress(DBAPIError):
+                    connection.exec_driver_sql(f"KILL {process['Id']}")
+        connection.exec_driver_sql("SET SESSION lock_wait_timeout = 20")
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where MariaDB is: installed (no root), or unpacked into the folder `root`."""
+
+    mariadbd: Path
+    root: Path | None = None
+
+    @classmethod
+    def unpacked(cls, root: Path) -> Installation:
+        """Return the installation in a folder of unpacked packages."""
+        return cls(root / UNPACKED_MARIADBD, root)
+
+    @property
+    def share(self) -> Path:
+        """The folder of the messages and the scripts that make the system tables."""
+        share = self.mariadbd.parent.parent / "share"
+        for folder in (share / "mysql", share / "mariadb"):
+            if any(folder.glob(SCRIPTS[0])):
+                return folder
+        raise StartError(f"no {SCRIPTS[0]} in {share}/mysql or {share}/mariadb")
+
+    @property
+    def env(self) -> dict[str, str] | None:
+        """The environment to run in: an unpacked server brings libraries."""
+        if self.root is None:
+            return None
+        folders = sorted({f"{library.parent}" for library in self.root.rglob("*.so.*")})
+        return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(folders)}
+
+    def works(self) -> bool:
+        """Tell whether the server can be run at all, by us."""
+        return runs(self.mariadbd, env=self.env)
+
+    def reachable(self, home: Home) -> Installation:
+        """Return this, or a copy of it that the server's account can run."""
+        if self.root is None:
+            return self
+        return self.unpacked(home.reachable(self.root, UNPACKED_MARIADBD, env=self.env))
+
+
+def start() -> MariaDB:
+    """Return a running MariaDB; raises `UnavailableError` where there is none to run."""
+    if given := os.environ.get(VARIABLE):
+        return MariaDB(make_url(given).set(drivername="mysql+pymysql"))
+    found = find()
+    home = Home("mariadb", signal.SIGTERM)
+    try:
+        port = _boot(home, found.reachable(home))
+    except BaseException:
+        home.stop()
+        raise
+    return MariaDB(URL.create("mysql+pymysql", "root", host="127.0.0.1", port=port), home)
+
+
+def start_mysql() -> MariaDB:
+    """Return the MySQL server that the environment names, or raise `UnavailableError`."""
+    if given := os.environ.get(MYSQL_VARIABLE):
+        return MariaDB(make_url(given).set(drivername="mysql+pymysql"))
+    raise UnavailableError(f"set {MYSQL_VARIABLE}")
+
+
+def find() -> Installation:
+    """Return the MariaDB to run: an installed one, else one unpacked into the cache."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS])
+    if installed := shutil.which("mariadbd", path=path):
+        return Installation(Path(installed).resolve())
+    if not (shutil.which("apt-get") and shutil.which("dpkg")):
+        raise UnavailableError(HOW)
+    try:
+        return cached()
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or f"{error}").strip().splitlines()[-1]
+        raise UnavailableError(f"{HOW}; apt-get could not fetch it: {said}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(f"{HOW}; apt-get could not fetch it: {error}") from error
+
+
+def cached() -> Installation:
+    """Return the MariaDB in the user's cache, fetched first when none there works.
+
+    One test process at a time looks and fetches; the others wait and find it done.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = Path(base) / "autodiff-tests"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "mariadb.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for root in sorted(cache.glob("mariadb-*"), reverse=True):
+            if (found := Installation.unpacked(root)).works():
+                return found
+        return fetch(cache)
+
+
+def fetch(cache: Path) -> Installation:
+    """Download MariaDB and the libraries that are missing, and unpack them into the cache."""
+    packages = needed(_simulate())
+    if not packages or not packages[0].startswith(f"{PACKAGE}="):
+        raise UnavailableError(f"{HOW}; apt-get would not install it")
+    folder = cache / "fetch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        _call("apt-get", "download", *packages, cwd=folder)
+        for package in folder.glob("*.deb"):
+            _call("dpkg", "-x", package.name, "root", cwd=folder)
+        version = packages[0].partition("=")[2].rpartition(":")[2]
+        target = cache / f"mariadb-{version}"
+        shutil.rmtree(target, ignore_errors=True)
+        return Installation.unpacked((folder / "root").rename(target))
+    finally:
+        shutil.rmtree(folder)
+
+
+def needed(simulation: str) -> list[str]:
+    """Return `name=version` of what apt-get says it would install, MariaDB's own first.
+
+    Packages that it would upgrade stay as they are: the C library is not one to run beside.
+    """
+    found = [f"{name}={version}" for name, version in INSTALL.findall(simulation)]
+    return sorted(found, key=lambda package: not package.startswith(f"{PACKAGE}="))
+
+
+def _simulate() -> str:
+    """Return what apt-get would do to install MariaDB; root may fetch missing package lists."""
+    if os.geteuid() == 0 and not _call("apt-cache", "pkgnames", PACKAGE).strip():
+        _call("apt-get", "update")
+    return _call("apt-get", "install", "-s", "--no-install-recommends", PACKAGE)
+
+
+def _call(*command: str, cwd: Path | None = None) -> str:
+    """Run a command to its end and return what it wrote."""
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=cwd,
+        env={**os.environ, "LC_ALL": "C"},
+        timeout=CALL_SECONDS,
+    ).stdout
+
+
+def _boot(home: Home, found: Installation) -> int:
+    """Make a data folder, start the server on it and return its port."""
+    program = [f"{found.mariadbd}", "--no-defaults", f"--datadir={home.folder('data')}"]
+    program += [f"--lc-messages-dir={found.share}", f"--tmpdir={home.path}", *BARE]
+    home.run([*program, "--bootstrap"], _system_tables(found.share), found.env)
+    pid_file = home.path / "server.pid"
+
+    def command(port: int) -> list[str]:
+        return [
+            *program,
+            f"--port={port}",
+            "--bind-address=127.0.0.1",
+            f"--socket={home.path}/server.sock",
+            f"--pid-file={pid_file}",
+            "--skip-grant-tables",
+            "--skip-networking=0",
+            "--skip-name-resolve",
+            "--skip-log-bin",
+            "--innodb-fast-shutdown=2",
+        ]
+
+    return home.serve(command, pid_file.exists, found.env)
+
+
+def _system_tables(share: Path) -> bytes:
+    """Return the statements that make the system tables."""
+    scripts = [path.read_bytes() for pattern in SCRIPTS for path in share.glob(pattern)]
+    first = b"CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
+    return first + b"\n".join(scripts)
