@@ -76,7 +76,6 @@ class Difference:
     settled: bool = True
 
 
-
 def difference(
     connection: sa.Connection | None,
     dialect: Dialect,
@@ -164,9 +163,7 @@ def _before(rename: Rename, renames: Sequence[Rename]) -> Rename:
     return rename
 
 
-def plan_difference(
-    found: Difference, fills: Mapping[str, str], questioner: Questioner
-) -> Plan:
+def plan_difference(found: Difference, fills: Mapping[str, str], questioner: Questioner) -> Plan:
     """The plan for a difference, with values asked for where they are needed.
 
     Raises FillNeededError where nobody gives one.
@@ -195,9 +192,7 @@ def parse_fills(fills: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
 
 def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
     """What to reflect to compare with the desired schema."""
-    return Scope(
-        namespaces=tuple(sorted(desired.namespaces)), exclude=(*OWN_TABLES, *exclude)
-    )
+    return Scope(namespaces=tuple(sorted(desired.namespaces)), exclude=(*OWN_TABLES, *exclude))
 
 
 def all_renames(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from autodiff.project import Project
 
-__all__ = ["Draft", "Request", "draft", "described_schema"]
+__all__ = ["Draft", "Request", "described_schema", "draft"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +103,7 @@ def draft(project: Project, request: Request) -> Draft | None:
             return _empty(project, graph, request, start.dialect, lock)
         if not found.changes:
             return None
-        plan = plan_difference(
-            found, parse_fills(request.fills), request.questioner or Answers()
-        )
+        plan = plan_difference(found, parse_fills(request.fills), request.questioner or Answers())
         return _drafted(project, graph, request, plan, lock, found)
 
 
@@ -143,9 +141,7 @@ def _starting_point(project: Project, graph: Graph, request: Request) -> Iterato
         )
 
 
-def _from_history(
-    project: Project, metadata: list[sa.MetaData], known: Lock | None
-) -> _Start:
+def _from_history(project: Project, metadata: list[sa.MetaData], known: Lock | None) -> _Start:
     if known is None:
         raise HistoryError(
             f"there is no lock file in {project.directory} to compare with",
@@ -191,7 +187,8 @@ def _difference(start: _Start, request: Request) -> Difference:
 
 def _lock(start: _Start, found: Difference) -> Lock:
     return Lock(
-        database=start.dialect.kind if start.connection is not None or start.known is None
+        database=start.dialect.kind
+        if start.connection is not None or start.known is None
         else start.known.database,
         declared=start.desired,
         described=described_schema(start.connection, start.dialect, found),
@@ -215,9 +212,7 @@ def described_schema(
         or dialect.normalize(dialect.align(found.current.tables[name], table))
         != dialect.normalize(table)
     ]
-    views = [
-        view for name, view in found.desired.views.items() if name not in found.current.views
-    ]
+    views = [view for name, view in found.desired.views.items() if name not in found.current.views]
     described = None
     if changed or views:
         doubts = Doubts(tables=tuple(changed), views=tuple(views))
@@ -246,9 +241,7 @@ def described_schema(
     return replace(found.desired, tables=tables, views=shown)
 
 
-def _empty(
-    project: Project, graph: Graph, request: Request, dialect: Dialect, lock: Lock
-) -> Draft:
+def _empty(project: Project, graph: Graph, request: Request, dialect: Dialect, lock: Lock) -> Draft:
     parents = graph.heads
     name = file_name(graph.next_number(), request.message)
     revision = _revision(parents, name, request.message)

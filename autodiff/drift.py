@@ -29,9 +29,7 @@ class Drift:
     notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(
-            self.models or self.pending or self.edited or self.by_hand or self.database
-        )
+        return bool(self.models or self.pending or self.edited or self.by_hand or self.database)
 
     def to_data(self) -> dict[str, Any]:
         """As plain data, for --json."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import lru_cache
+from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -48,7 +48,7 @@ def from_data(cls: type[T], data: Any) -> T:
 
     Raises KeyError or TypeError where `data` was not written by `to_data`.
     """
-    result: T = _decoder(cls)(data)
+    result: T = _decoder(cls)(data)  # type: ignore[arg-type]
     return result
 
 
@@ -89,7 +89,7 @@ def _default(spec: Field[Any]) -> Any:
     return spec.default_factory() if spec.default_factory is not MISSING else MISSING
 
 
-@lru_cache(maxsize=None)
+@cache
 def _decoder(annotation: Any) -> Callable[[Any], Any]:
     """What turns plain data into a value of the annotated type."""
     if annotation is Name:

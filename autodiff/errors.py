@@ -1,18 +1,18 @@
 """Every exception that autodiff raises.
 
-    AutodiffError                 exit code 2
-    +- ConfigError                the configuration or the command line is wrong
-    +- ModelsError                the models could not be loaded or declared
-    +- DatabaseError              the database could not be reached or refused a request
-    +- HistoryError               the migrations folder or the lock file is wrong
-    |  +- MigrationFileError      one file is broken
-    |  +- RevisionNotFoundError   a revision is unknown
-    |  +- SeveralHeadsError       the graph has more than one head
-    |  +- EditedMigrationError    an applied file was changed afterwards
-    +- PlanError                  no migration can be written for a difference
-    |  +- FillNeededError         a new NOT NULL column needs a value for the rows
-    |  +- RenameUndecidedError    a rename and a drop-and-add are both possible
-    +- MigrationFailedError       a migration failed while it ran
+AutodiffError                 exit code 2
++- ConfigError                the configuration or the command line is wrong
++- ModelsError                the models could not be loaded or declared
++- DatabaseError              the database could not be reached or refused a request
++- HistoryError               the migrations folder or the lock file is wrong
+|  +- MigrationFileError      one file is broken
+|  +- RevisionNotFoundError   a revision is unknown
+|  +- SeveralHeadsError       the graph has more than one head
+|  +- EditedMigrationError    an applied file was changed afterwards
++- PlanError                  no migration can be written for a difference
+|  +- FillNeededError         a new NOT NULL column needs a value for the rows
+|  +- RenameUndecidedError    a rename and a drop-and-add are both possible
++- MigrationFailedError       a migration failed while it ran
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ from autodiff.operations import (
     SetTableOptions,
 )
 from autodiff.run.context import current_executor
-from autodiff.schema import EnumType, Identity, Index, Name, Option, Sequence as SequenceNoun
-from autodiff.schema import Table, View
+from autodiff.schema import EnumType, Identity, Name, Option, Table, View
+from autodiff.schema import Sequence as SequenceNoun
 from autodiff.types import SQLType
 
 if TYPE_CHECKING:
@@ -291,9 +291,11 @@ def _with_default(
 ) -> ColumnPatch:
     if default is None:
         return replace(patch, default=None)
-    column = sa.Column("_", sa.Integer, default) if isinstance(
-        default, sa.Identity | sa.Computed
-    ) else sa.Column("_", sa.Integer, server_default=default)
+    column = (
+        sa.Column("_", sa.Integer, default)
+        if isinstance(default, sa.Identity | sa.Computed)
+        else sa.Column("_", sa.Integer, server_default=default)
+    )
     sa.Table("_", sa.MetaData(), column)
     noun = declare_column(column, executor.dialect, compiler)
     if isinstance(default, sa.Identity):
@@ -414,7 +416,7 @@ def create_exclude_constraint(
     ]
     if isinstance(kw.get("where"), str):
         kw["where"] = sa.text(kw["where"])
-    constraint = ExcludeConstraint(*parts, name=constraint_name, **kw)  # type: ignore[no-untyped-call]
+    constraint = ExcludeConstraint(*parts, name=constraint_name, **kw)
     _add_constraint(table_name, schema, constraint, ())
 
 
@@ -464,9 +466,7 @@ def create_index(
     """Creates an index over columns and expressions (sa.text); `kw` are sa.Index's options."""
     executor = current_executor()
     names = [column for column in columns if isinstance(column, str)]
-    names += [
-        name for name in _referenced(kw) if name not in names
-    ]
+    names += [name for name in _referenced(kw) if name not in names]
     table = sa.Table(
         table_name,
         sa.MetaData(),
@@ -663,17 +663,13 @@ class BatchOperations:
         self, constraint_name: str | None, columns: Sequence[str], **kw: Any
     ) -> None:
         """Adds a unique constraint."""
-        create_unique_constraint(
-            constraint_name, self._table, columns, schema=self._schema, **kw
-        )
+        create_unique_constraint(constraint_name, self._table, columns, schema=self._schema, **kw)
 
     def create_check_constraint(
         self, constraint_name: str | None, condition: Any, **kw: Any
     ) -> None:
         """Adds a check."""
-        create_check_constraint(
-            constraint_name, self._table, condition, schema=self._schema, **kw
-        )
+        create_check_constraint(constraint_name, self._table, condition, schema=self._schema, **kw)
 
     def create_foreign_key(
         self,
@@ -735,4 +731,3 @@ def batch_alter_table(
     that come from Alembic, whose further arguments are taken and not needed.
     """
     yield BatchOperations(table_name, schema)
-

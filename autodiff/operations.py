@@ -105,11 +105,15 @@ def constraint_kind(constraint: Constraint) -> ConstraintKind:
 
 def _known(thing: T | None, what: str) -> T:
     if thing is None:
-        raise PlanError(
-            f"cannot reverse: {what} was dropped by its name alone",
-            hint="write the other direction by hand",
-        )
+        raise _unknown(what)
     return thing
+
+
+def _unknown(what: str) -> PlanError:
+    return PlanError(
+        f"cannot reverse: {what} was dropped by its name alone",
+        hint="write the other direction by hand",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,13 +190,12 @@ class SetComment:
     kind: Literal["table", "constraint", "index", "type", "sequence", "view", "materialized view"]
     name: Name
     table: Name | None = None
-    before: str | None | Unset = UNSET
+    before: str | Unset | None = UNSET
     after: str | None
 
     def reverse(self) -> SetComment:
         if isinstance(self.before, Unset):
-            _known(None, f"the comment of {self.kind} {self.name}")
-            raise AssertionError
+            raise _unknown(f"the comment of {self.kind} {self.name}")
         return replace(self, before=self.after, after=self.before)
 
     def describe(self) -> str:
@@ -267,11 +270,11 @@ class ColumnPatch:
 
     type: ColumnType | Unset = UNSET
     nullable: bool | Unset = UNSET
-    default: str | None | Unset = UNSET
-    computed: Computed | None | Unset = UNSET
-    identity: Identity | None | Unset = UNSET
+    default: str | Unset | None = UNSET
+    computed: Computed | Unset | None = UNSET
+    identity: Identity | Unset | None = UNSET
     autoincrement: bool | Unset = UNSET
-    comment: str | None | Unset = UNSET
+    comment: str | Unset | None = UNSET
 
     @classmethod
     def of(cls, column: Column, names: tuple[str, ...]) -> ColumnPatch:
@@ -306,7 +309,7 @@ class AlterColumn:
 
     def reverse(self) -> AlterColumn:
         if self.before.fields != self.after.fields:
-            _known(None, f"column {self.table}.{self.name} was altered and its state before")
+            raise _unknown(f"the state before of column {self.table}.{self.name}")
         return AlterColumn(table=self.table, name=self.name, before=self.after, after=self.before)
 
     def describe(self) -> str:
@@ -355,8 +358,10 @@ class DropConstraint:
     constraint: Constraint | None = None
 
     def reverse(self) -> AddConstraint:
-        constraint = _known(self.constraint, f"constraint {self.name} of table {self.table}")
-        return AddConstraint(table=self.table, constraint=constraint)
+        what = f"constraint {self.name} of table {self.table}"
+        if self.constraint is None:
+            raise _unknown(what)
+        return AddConstraint(table=self.table, constraint=self.constraint)
 
     def describe(self) -> str:
         return f"- {_KIND_WORDS[self.kind]} {self.table}.{self.name or ''}".rstrip(".")
@@ -507,9 +512,7 @@ class CreateView:
     view: View
 
     def reverse(self) -> DropView:
-        return DropView(
-            name=self.view.name, materialized=self.view.materialized, view=self.view
-        )
+        return DropView(name=self.view.name, materialized=self.view.materialized, view=self.view)
 
     def describe(self) -> str:
         return f"+ view {self.view.name}"
@@ -557,9 +560,7 @@ class Execute:
     reverse_sql: str | None = None
 
     def reverse(self) -> Execute:
-        return Execute(
-            sql=_known(self.reverse_sql, "a statement"), reverse_sql=self.sql
-        )
+        return Execute(sql=_known(self.reverse_sql, "a statement"), reverse_sql=self.sql)
 
     def describe(self) -> str:
         return f"~ execute {' '.join(self.sql.split())[:60]}"

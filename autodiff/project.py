@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from autodiff.diffing import Assume, Questioner
     from autodiff.drafting import Draft
     from autodiff.run.events import Direction, Listener
+    from autodiff.run.runner import Runner
     from autodiff.run.store import Applied
 
 __all__ = ["Project", "Status"]
@@ -52,8 +53,10 @@ class Project:
         **settings: Any,
     ) -> None:
         """A project built in code. `settings` are those of `Config`: models, exclude_tables..."""
-        text = url if url is None or isinstance(url, str) else url.render_as_string(
-            hide_password=False
+        text = (
+            url
+            if url is None or isinstance(url, str)
+            else url.render_as_string(hide_password=False)
         )
         self.config = Config(url=text, migrations=Path(directory).resolve(), **settings)
         self._metadata = metadata
@@ -172,9 +175,7 @@ class Project:
         with self._runner(on_event, create=True) as runner:
             return runner.upgrade(target)
 
-    def downgrade(
-        self, target: str = "-1", *, on_event: Listener | None = None
-    ) -> list[Migration]:
+    def downgrade(self, target: str = "-1", *, on_event: Listener | None = None) -> list[Migration]:
         """Takes migrations back to the target; those that were reverted."""
         with self._runner(on_event) as runner:
             return runner.downgrade(target)
@@ -208,7 +209,7 @@ class Project:
         return migration_sql(self.graph(), migration, direction, self._offline_dialect())
 
     @contextmanager
-    def _runner(self, on_event: Listener | None, *, create: bool = False) -> Iterator[Any]:
+    def _runner(self, on_event: Listener | None, *, create: bool = False) -> Iterator[Runner]:
         from autodiff.run.events import ignore
         from autodiff.run.runner import Runner
 

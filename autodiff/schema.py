@@ -296,5 +296,3 @@ class Schema:
 
     def __bool__(self) -> bool:
         return bool(self.tables or self.enums or self.sequences or self.views)
-
-

@@ -34,7 +34,7 @@ def adopt_names(
         return first
     described = _by_name(dialect.normalize(contents or first))
     names: dict[str, str] = {}
-    taken = {c.name for c in desired.constraints if c.name}
+    taken: set[str | None] = {c.name for c in desired.constraints if c.name}
     for declared, named in zip(desired.constraints, first.constraints, strict=True):
         wanted = described.get(named.name or "")
         if declared.name is None and wanted is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from autodiff.changes import (
     Change,
@@ -24,7 +24,6 @@ from autodiff.schema import Column, Constraint, Index, PrimaryKey, Table
 
 __all__ = ["compare_tables", "differing_paths"]
 
-T = TypeVar("T")
 _PRIMARY_KEY = "\0primary key"
 _REPORTS = frozenset(
     (
@@ -38,9 +37,7 @@ _REPORTS = frozenset(
 )
 
 
-def compare_tables(
-    current: Table, desired: Table, *, before: Table, after: Table
-) -> list[Change]:
+def compare_tables(current: Table, desired: Table, *, before: Table, after: Table) -> list[Change]:
     """The changes between two tables, in the order of names.
 
     `current` and `desired` are normalised, and compared; the changes carry what `before` and
@@ -58,9 +55,7 @@ def compare_tables(
     for name, fields in _grouped(paths, "indexes"):
         changes.append(_index(before, after, name, fields))
     if current.comment != desired.comment:
-        changes.append(
-            TableCommentAltered(table=table, before=before.comment, after=after.comment)
-        )
+        changes.append(TableCommentAltered(table=table, before=before.comment, after=after.comment))
     if current.options != desired.options:
         changes.append(_options(current, desired))
     return changes
@@ -80,7 +75,9 @@ def differing_paths(current: dict[str, Any], desired: dict[str, Any]) -> list[tu
     unknown = set(report) - _REPORTS
     if unknown:
         raise AssertionError(f"deepdiff reported {sorted(unknown)}, which nothing translates")
-    found = {tuple(level.path(output_format="list")) for levels in report.values() for level in levels}
+    found = {
+        tuple(level.path(output_format="list")) for levels in report.values() for level in levels
+    }
     return sorted(found, key=lambda path: tuple(map(str, path)))
 
 
@@ -103,9 +100,7 @@ def _key(constraint: Constraint) -> str:
     return _PRIMARY_KEY if isinstance(constraint, PrimaryKey) else constraint.name or ""
 
 
-def _grouped(
-    paths: Iterable[tuple[Any, ...]], section: str
-) -> list[tuple[str, tuple[str, ...]]]:
+def _grouped(paths: Iterable[tuple[Any, ...]], section: str) -> list[tuple[str, tuple[str, ...]]]:
     """(name, fields that differ); no fields where the whole thing is on one side alone."""
     groups: dict[str, set[str]] = {}
     for path in paths:
@@ -114,16 +109,8 @@ def _grouped(
     return [(name, tuple(sorted(groups[name]))) for name in sorted(groups)]
 
 
-def _pair(
-    before: Iterable[T], after: Iterable[T], name: str, key: Callable[[T], str]
-) -> tuple[T | None, T | None]:
-    old = next((item for item in before if key(item) == name), None)
-    new = next((item for item in after if key(item) == name), None)
-    return old, new
-
-
 def _column(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> Change:
-    old, new = _pair(before.columns, after.columns, name, lambda column: column.name)
+    old, new = before.column(name), after.column(name)
     if old is not None and new is not None:
         return ColumnAltered(table=after.name, before=old, after=new, fields=fields)
     if new is not None:
@@ -133,7 +120,8 @@ def _column(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> 
 
 
 def _constraint(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> Change:
-    old, new = _pair(before.constraints, after.constraints, name, _key)
+    old = next((c for c in before.constraints if _key(c) == name), None)
+    new = next((c for c in after.constraints if _key(c) == name), None)
     if old is not None and new is not None:
         return ConstraintAltered(table=after.name, before=old, after=new, fields=fields)
     if new is not None:
@@ -143,7 +131,7 @@ def _constraint(before: Table, after: Table, name: str, fields: tuple[str, ...])
 
 
 def _index(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> Change:
-    old, new = _pair(before.indexes, after.indexes, name, lambda index: index.name or "")
+    old, new = before.index(name), after.index(name)
     if old is not None and new is not None:
         return IndexAltered(table=after.name, before=old, after=new, fields=fields)
     if new is not None:

@@ -65,7 +65,7 @@ def declare_constraint(
             )
 
 
-def _timing(constraint: Any) -> dict[str, bool]:
+def _timing(constraint: Any) -> dict[str, Any]:
     deferred = (constraint.initially or "").upper() == "DEFERRED"
     return {"deferrable": bool(constraint.deferrable) or deferred, "initially_deferred": deferred}
 

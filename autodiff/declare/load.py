@@ -106,7 +106,7 @@ def _in_object(thing: Any, target: str) -> list[sa.MetaData]:
 def _metadata(thing: Any) -> sa.MetaData | None:
     if isinstance(thing, sa.MetaData):
         return thing
-    metadata = getattr(thing, "metadata", None) if not callable(thing) or isinstance(
-        thing, type
-    ) else None
+    metadata = (
+        getattr(thing, "metadata", None) if not callable(thing) or isinstance(thing, type) else None
+    )
     return metadata if isinstance(metadata, sa.MetaData) else None

@@ -97,9 +97,7 @@ def _collect_enums(
             )
 
 
-def _sequences(
-    metadata: Iterable[sa.MetaData], dialect: Dialect
-) -> dict[Name, SequenceNoun]:
+def _sequences(metadata: Iterable[sa.MetaData], dialect: Dialect) -> dict[Name, SequenceNoun]:
     if not dialect.features.sequences:
         return {}
     found: dict[Name, SequenceNoun] = {}
@@ -115,9 +113,13 @@ def _sequences(
 def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
     schema = None if sequence.schema == dialect.default_schema else sequence.schema
     up = (sequence.increment or 1) > 0
-    kind = dialect.canonical_type(
-        dialect.sqlalchemy.type_compiler_instance.process(sequence.data_type)
-    ) if sequence.data_type is not None else None
+    kind = (
+        dialect.canonical_type(
+            dialect.sqlalchemy.type_compiler_instance.process(sequence.data_type)
+        )
+        if sequence.data_type is not None
+        else None
+    )
     first = (sequence.minvalue or 1) if up else (sequence.maxvalue or -1)
     return SequenceNoun(
         name=Name(str(sequence.name), schema),

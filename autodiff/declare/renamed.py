@@ -18,9 +18,7 @@ __all__ = ["told_renames"]
 _KEY = "renamed_from"
 
 
-def told_renames(
-    metadata: Sequence[sa.MetaData], current: Schema, dialect: Dialect
-) -> list[str]:
+def told_renames(metadata: Sequence[sa.MetaData], current: Schema, dialect: Dialect) -> list[str]:
     """Renames as `old:new` texts; one that was done already is left out."""
     texts: list[str] = []
     for table in (item.tables[key] for item in metadata for key in sorted(item.tables)):

@@ -71,7 +71,7 @@ def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
     for key in sorted(table.dialect_kwargs):
         prefix = next((prefix for prefix in prefixes if key.startswith(prefix)), None)
         value = table.dialect_kwargs[key]
-        if prefix is None or value in (None, False) and not key.endswith("with_rowid"):
+        if prefix is None or (value in (None, False) and not key.endswith("with_rowid")):
             continue
         name = f"{dialect.name}_{key.removeprefix(prefix).lower()}"
         if not (name == "sqlite_with_rowid" and value):
@@ -85,4 +85,3 @@ def _option_value(value: Any) -> Option:
     if isinstance(value, dict):
         return ", ".join(sorted(f"{key}={item}" for key, item in value.items()))
     return value if isinstance(value, str | int | bool) else str(value)
-

@@ -132,7 +132,9 @@ def _parameters(cls: type[Any]) -> dict[str, Any]:
     for base in cls.__mro__:
         if "__init__" not in vars(base) or base is object:
             continue
-        for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:]:
+        for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[
+            1:
+        ]:
             if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 empty = parameter.default is inspect.Parameter.empty
                 found.setdefault(name, None if empty else parameter.default)

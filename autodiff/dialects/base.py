@@ -223,6 +223,5 @@ class Dialect(ABC):
             yield
 
 
-
 def _place(constraint: Constraint) -> tuple[str, str]:
     return (type(constraint).__name__, constraint.name or "")

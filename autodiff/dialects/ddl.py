@@ -168,9 +168,7 @@ class DDL:
         name = Name(thing.name or "", table.schema)
         match kind:
             case "constraint":
-                comment = SetComment(
-                    kind="constraint", name=name, table=table, after=thing.comment
-                )
+                comment = SetComment(kind="constraint", name=name, table=table, after=thing.comment)
             case _:
                 comment = SetComment(kind="index", name=name, table=table, after=thing.comment)
         return self.set_comment(comment)
@@ -300,9 +298,7 @@ class DDL:
         spec = self.constraint_spec(operation.constraint)
         statements = [self._alter(operation.table, f"ADD {spec}")]
         if operation.constraint.comment is not None and operation.constraint.name:
-            statements += self._object_comment(
-                "constraint", operation.table, operation.constraint
-            )
+            statements += self._object_comment("constraint", operation.table, operation.constraint)
         return statements
 
     def drop_constraint(self, operation: DropConstraint) -> list[str]:
@@ -347,9 +343,11 @@ class DDL:
 
     def set_comment(self, operation: SetComment) -> list[str]:
         """COMMENT ON."""
-        on = f" ON {self.quote_name(operation.table)}" if operation.kind == "constraint" and (
-            operation.table
-        ) else ""
+        on = (
+            f" ON {self.quote_name(operation.table)}"
+            if operation.kind == "constraint" and (operation.table)
+            else ""
+        )
         name = (
             self.quote(operation.name.name)
             if operation.kind == "constraint"

@@ -17,12 +17,15 @@ __all__ = ["default_name", "name_constraints"]
 
 def name_constraints(table: Table, limit: int = 63) -> Table:
     """The table with a name for each constraint; those that have one keep it."""
-    taken = {c.name for c in table.constraints if c.name} | {i.name for i in table.indexes if i.name}
+    taken = {c.name for c in table.constraints if c.name} | {
+        i.name for i in table.indexes if i.name
+    }
     named: list[Constraint] = []
     for constraint in table.constraints:
         if constraint.name is None:
-            constraint = replace(constraint, name=default_name(table, constraint, taken, limit))
-            taken.add(constraint.name)
+            name = default_name(table, constraint, taken, limit)
+            constraint = replace(constraint, name=name)
+            taken.add(name)
         named.append(constraint)
     return replace(table, constraints=tuple(named))
 

@@ -41,9 +41,10 @@ def fills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
     new_tables = {change.table.name for change in changes if isinstance(change, TableAdded)}
     needed = []
     for change in changes:
-        if isinstance(change, ColumnAdded) and change.table not in new_tables:
-            if _needs_value(change.column):
-                needed.append(FillNeeded(table=change.table, column=change.column))
+        if not isinstance(change, ColumnAdded) or change.table in new_tables:
+            continue
+        if _needs_value(change.column):
+            needed.append(FillNeeded(table=change.table, column=change.column))
     return needed
 
 

@@ -56,7 +56,9 @@ def _parents(
     return {
         key.referred
         for key in table.foreign_keys
-        if key.referred in tables and key.referred != table.name and (table.name, key) not in left_out
+        if key.referred in tables
+        and key.referred != table.name
+        and (table.name, key) not in left_out
     }
 
 

@@ -46,9 +46,7 @@ class Plan:
         """
         reversed_ = (operation.reverse() for operation in reversed(self.operations))
         steps = [operation for operation in reversed_ if operation is not None]
-        return [
-            step for place, step in enumerate(steps) if not _dropped_later(step, steps[place:])
-        ]
+        return [step for place, step in enumerate(steps) if not _dropped_later(step, steps[place:])]
 
     def summary(self) -> list[str]:
         """A line for each change: `+ column comments.timestamp`."""

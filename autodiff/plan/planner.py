@@ -172,9 +172,7 @@ def plan(
     )
 
 
-def _expanded(
-    changes: Sequence[Change], current: Schema, desired: Schema
-) -> Iterable[Change]:
+def _expanded(changes: Sequence[Change], current: Schema, desired: Schema) -> Iterable[Change]:
     """The changes, with views that read an altered table dropped and created around it."""
     touched = {
         change.table
@@ -196,21 +194,19 @@ def _expanded(
 
 def _plan_tables(changes: Sequence[Change], steps: _Steps) -> None:
     """Tables to create parents first, tables to drop children first; circles cut."""
-    added = {change.table.name: change.table for change in changes if isinstance(change, TableAdded)}
+    added = {
+        change.table.name: change.table for change in changes if isinstance(change, TableAdded)
+    }
     created, late_keys = order_tables(added)
     steps.add(Phase.CREATE_TABLES, *(CreateTable(table=table) for table in created))
     steps.add(Phase.KEYS, *(AddConstraint(table=name, constraint=key) for name, key in late_keys))
     removed = {c.table.name: c.table for c in changes if isinstance(c, TableRemoved)}
     dropped, early_keys = order_tables(removed)
     steps.add(Phase.DROP_KEYS, *(_drop_constraint(name, key) for name, key in early_keys))
-    steps.add(
-        Phase.DROP_TABLES, *(DropTable(name=t.name, table=t) for t in reversed(dropped))
-    )
+    steps.add(Phase.DROP_TABLES, *(DropTable(name=t.name, table=t) for t in reversed(dropped)))
 
 
-def _plan_change(
-    change: Change, current: Schema, fills: _Fills, steps: _Steps
-) -> None:
+def _plan_change(change: Change, current: Schema, fills: _Fills, steps: _Steps) -> None:
     match change:
         case NamespaceAdded(name=name):
             steps.add(Phase.MAKE_ROOM, CreateNamespace(name=name))

@@ -41,8 +41,8 @@ def describe(
 ) -> Described | None:
     """The doubtful tables and views as the database describes them; None without a scratch.
 
-    Without a connection there is a scratch only where it needs no server. One that can't be created on the scratch is left out. With `create` false no database is
-    created for it.
+    Without a connection there is a scratch only where it needs no server. What can't be created
+    on the scratch is left out. With `create` false no database is created for it.
     """
     if connection is None and not dialect.features.scratch_in_memory:
         return None
@@ -92,9 +92,7 @@ class _Workshop:
             views=self._views(found, back, doubts),
         )
 
-    def _views(
-        self, found: Schema, back: dict[Name, Name], doubts: Doubts
-    ) -> dict[Name, View]:
+    def _views(self, found: Schema, back: dict[Name, Name], doubts: Doubts) -> dict[Name, View]:
         declared = {view.name: view for view in doubts.views}
         return {
             back[name]: replace(
@@ -134,9 +132,7 @@ class _Workshop:
         try:
             with self._undone_on_error():
                 for sql in self.dialect.statements(operation):
-                    self.connection.exec_driver_sql(
-                        sql, execution_options={"no_parameters": True}
-                    )
+                    self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
         except SQLAlchemyError:
             pass
 

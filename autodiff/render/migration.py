@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
     from autodiff.plan.plan import Plan
 
-__all__ = ["operation_source", "render_empty", "render_migration", "template_name", "templates_folder"]
+__all__ = [
+    "operation_source",
+    "render_empty",
+    "render_migration",
+    "template_name",
+    "templates_folder",
+]
 
 _DIALECT_IMPORTS = ("mssql", "mysql", "oracle", "postgresql", "sqlite")
 _KNOWN_ROOTS = {"sa", "op", *_DIALECT_IMPORTS}
@@ -55,9 +61,7 @@ def _environment(override: Path | None) -> jinja2.Environment:
     )
 
 
-def operation_source(
-    operation: Operation, dialect: Dialect, templates: Path | None = None
-) -> str:
+def operation_source(operation: Operation, dialect: Dialect, templates: Path | None = None) -> str:
     """The call, or calls, of `op` that do the operation."""
     template = _environment(templates).get_template(template_name(operation))
     return template.render(operation=operation, py=PythonSource(dialect)).strip("\n")
@@ -131,16 +135,20 @@ def _render(
             for operations in (upgrade, downgrade)
         ]
         upgrade_body, downgrade_body = (lay_out("\n".join(body), indent=4) for body in bodies)
-        text = _environment(templates).get_template("migration.py.j2").render(
-            message=_docstring(message),
-            summary=[_docstring(line) for line in summary],
-            notes=[_docstring(note) for note in notes],
-            imports=_imports(upgrade_body + "\n" + downgrade_body),
-            revision=revision,
-            parents=tuple(parents),
-            upgrade=upgrade_body,
-            downgrade=downgrade_body,
-            py=PythonSource(dialect),
+        text = (
+            _environment(templates)
+            .get_template("migration.py.j2")
+            .render(
+                message=_docstring(message),
+                summary=[_docstring(line) for line in summary],
+                notes=[_docstring(note) for note in notes],
+                imports=_imports(upgrade_body + "\n" + downgrade_body),
+                revision=revision,
+                parents=tuple(parents),
+                upgrade=upgrade_body,
+                downgrade=downgrade_body,
+                py=PythonSource(dialect),
+            )
         )
     except jinja2.TemplateError as error:
         where = f" ({templates})" if templates else ""
@@ -162,7 +170,8 @@ def _imports(body: str) -> list[str]:
     libraries = {
         ".".join(path[:-1])
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and (path := _dotted(node))
+        if isinstance(node, ast.Attribute)
+        and (path := _dotted(node))
         and path[0] not in _KNOWN_ROOTS
     }
     lines = [f"import {module}" for module in sorted(libraries)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from autodiff.dialects.base import Dialect
@@ -252,7 +252,7 @@ class PythonSource:
         items = (part.split("=", 1) for part in text.split(", "))
         return self._mapping({name: int(v) if v.isdigit() else v for name, v in items})
 
-    def _mapping(self, items: dict[str, str | int | None] | dict[str, int | str]) -> str:
+    def _mapping(self, items: Mapping[str, object]) -> str:
         pairs = (f"{self.string(key)}: {self._option(value)}" for key, value in items.items())
         return "{" + ", ".join(pairs) + "}"
 
@@ -274,7 +274,9 @@ class PythonSource:
         literal = unquote_literal(sql)
         if literal is not None:
             return self.string(literal)
-        if _NUMBER.match(sql) and not (sql.lstrip("-").startswith("0") and len(sql) > 1 and "." not in sql):
+        if _NUMBER.match(sql) and not (
+            sql.lstrip("-").startswith("0") and len(sql) > 1 and "." not in sql
+        ):
             return sql
         known = {
             "CURRENT_TIMESTAMP": "sa.func.now()",

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Direction", "Event", "Listener", "MigrationFinished", "MigrationStarted", "StatementRun"]
+__all__ = [
+    "Direction",
+    "Event",
+    "Listener",
+    "MigrationFinished",
+    "MigrationStarted",
+    "StatementRun",
+]
 __all__ += ["ignore"]
 
 Direction: TypeAlias = Literal["upgrade", "downgrade"]

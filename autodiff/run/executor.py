@@ -54,9 +54,7 @@ class Executor:
         self._held, self._held_table = [], None
         self._send(self.dialect.rebuild(held, table), held)
 
-    def execute_clause(
-        self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
+    def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Runs a SQLAlchemy statement."""
         self.flush()
         self.target.execute_clause(clause, rows)
@@ -93,4 +91,3 @@ def run_operations(executor: Executor, operations: Sequence[Operation]) -> None:
     for operation in operations:
         executor.submit(operation)
     executor.flush()
-

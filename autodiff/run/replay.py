@@ -39,9 +39,7 @@ def _follow(migrations: Sequence[Migration], dialect: Dialect, target: Recording
         _play(migration, "upgrade", dialect, target)
 
 
-def _play(
-    migration: Migration, direction: Direction, dialect: Dialect, target: Recording
-) -> None:
+def _play(migration: Migration, direction: Direction, dialect: Dialect, target: Recording) -> None:
     executor = Executor(dialect, target)
     step = load_step(migration, direction)
     with executing(executor):

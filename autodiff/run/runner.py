@@ -74,7 +74,7 @@ class Runner:
             raise EditedMigrationError(
                 f"the database has migrations that the folder lacks: {names}",
                 missing,
-                hint="restore the files from version control, or check out the branch that has them",
+                hint="restore the files, or check out the branch that has them",
             )
         edited = [
             self.graph[revision]

@@ -139,9 +139,9 @@ class Recording:
             case RenameTable(before=before, after=after) if before in self._tables:
                 self._tables[after] = evolve(self._tables.pop(before), operation)
             case _:
-                name = getattr(operation, "table", None)
-                if isinstance(name, Name) and name in self._tables:
-                    self._tables[name] = evolve(self._tables[name], operation)
+                altered = getattr(operation, "table", None)
+                if isinstance(altered, Name) and altered in self._tables:
+                    self._tables[altered] = evolve(self._tables[altered], operation)
 
     def connection(self) -> Connection:
         """There is none."""

@@ -256,9 +256,7 @@ class PostgreSQLDDL(DDL):
         values = ", ".join(quote_literal(value) for value in enum.values)
         create = f"CREATE TYPE {self.quote_name(enum.name)} AS ENUM ({values})"
         if operation.if_not_exists:
-            create = (
-                f"DO $$ BEGIN {create}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
-            )
+            create = f"DO $$ BEGIN {create}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
         if enum.comment is None:
             return [create]
         comment = self.comment_literal(enum.comment)
@@ -360,4 +358,3 @@ def _all_options(source: Identity | Sequence) -> str:
         "CYCLE" if source.cycle else "NO CYCLE",
     ]
     return "; ".join(words)
-

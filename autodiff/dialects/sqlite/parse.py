@@ -243,9 +243,7 @@ def _column_constraint(
             conflict = reader.conflict()
             column.autoincrement = reader.accept("AUTOINCREMENT")
             table.constraints.append(
-                ParsedConstraint(
-                    kind="PRIMARY", name=name, columns=columns, on_conflict=conflict
-                )
+                ParsedConstraint(kind="PRIMARY", name=name, columns=columns, on_conflict=conflict)
             )
         case "UNIQUE":
             table.constraints.append(

@@ -157,9 +157,7 @@ def _column(parsed: ParsedColumn, key: PrimaryKey | None, table: ParsedTable) ->
     never_null = never_null or (in_key and (table.without_rowid or table.strict))
     if parsed.collation:
         sql = f"{sql} COLLATE {parsed.collation}".strip()
-    computed = (
-        Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
-    )
+    computed = Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
     conflict = parsed.not_null_conflict
     return Column(
         name=parsed.name,

@@ -273,9 +273,7 @@ class SQLiteDDL(DDL):
 
 def _is_autoincrement(table: Table, column: Column) -> bool:
     key = table.primary_key
-    return bool(
-        table.options.get("sqlite_autoincrement") and key and key.columns == (column.name,)
-    )
+    return bool(table.options.get("sqlite_autoincrement") and key and key.columns == (column.name,))
 
 
 def _follow(sources: dict[str, str], operation: Operation) -> dict[str, str]:

@@ -1,0 +1,108 @@
+"""Scenario folders: what stands in fixtures/scenarios/<name>/, read.
+
+before.py              the models that the database was made from: `metadata`
+before.sql             or statements; before.<database>.sql for one database alone
+rows.sql               statements that put rows in; rows.<database>.sql for one alone
+models.py              the models that are wanted: `metadata`
+expected.py            the file that must be written; expected.<database>.py for one alone
+scenario.toml          databases, and what is told: renames, fills, assume, lost, exclude
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from autodiff.run.loader import split_statements
+
+__all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios"]
+
+FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "scenarios"
+DATABASES = ("sqlite", "postgresql", "mariadb")
+_SETTINGS = {"databases", "renames", "fills", "assume", "lost", "exclude", "sqlalchemy"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A folder, on one database. `lost` are columns whose values may go (table.column)."""
+
+    folder: Path
+    database: str
+    renames: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    assume: Any = None
+
+    @property
+    def name(self) -> str:
+        """The folder's name and the database's: what a test is called."""
+        return f"{self.folder.name}-{self.database}"
+
+    def file(self, stem: str, ending: str) -> Path | None:
+        """The file for this database alone, else that for all, else None."""
+        for name in (f"{stem}.{self.database}.{ending}", f"{stem}.{ending}"):
+            if (self.folder / name).is_file():
+                return self.folder / name
+        return None
+
+    def prepare(self, connection: sa.Connection) -> None:
+        """Makes the database what it was before, with rows."""
+        before = self.file("before", "py")
+        if before is not None:
+            metadata_of(before).create_all(connection)
+        for path in (self.file("before", "sql"), self.file("rows", "sql")):
+            for statement in split_statements(path.read_text()) if path else ():
+                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+        connection.commit()
+
+    def models(self) -> sa.MetaData:
+        """The models that are wanted."""
+        path = self.file("models", "py")
+        assert path is not None, f"{self.folder} has no models.py"
+        return metadata_of(path)
+
+    @property
+    def expected(self) -> Path:
+        """The file that must be written; where it will be put if there is none yet."""
+        return self.file("expected", "py") or self.folder / f"expected.{self.database}.py"
+
+
+def metadata_of(path: Path) -> sa.MetaData:
+    """The MetaData that a file makes, anew each time."""
+    spec = importlib.util.spec_from_file_location(f"scenario_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    metadata: sa.MetaData = module.metadata
+    return metadata
+
+
+def all_scenarios() -> list[Scenario]:
+    """Every folder, once for each database that it names."""
+    found: list[Scenario] = []
+    for folder in sorted(path for path in FOLDER.iterdir() if path.is_dir()):
+        config = folder / "scenario.toml"
+        settings = tomllib.loads(config.read_text()) if config.is_file() else {}
+        assert set(settings) <= _SETTINGS, f"{config}: unknown {set(settings) - _SETTINGS}"
+        if _too_old(settings.get("sqlalchemy")):
+            continue
+        told = {
+            key: tuple(settings.get(key, ())) for key in ("renames", "fills", "exclude", "lost")
+        }
+        for database in settings.get("databases", DATABASES):
+            found.append(
+                Scenario(folder=folder, database=database, assume=settings.get("assume"), **told)
+            )
+    return found
+
+
+def _too_old(needed: str | None) -> bool:
+    """Whether a scenario needs a newer SQLAlchemy than this one ("2.1")."""
+    have = tuple(int(part) for part in sa.__version__.split(".")[:2])
+    return needed is not None and have < tuple(int(part) for part in needed.split("."))

@@ -1,0 +1,140 @@
+"""Each scenario goes the whole way: plan, file, upgrade, nothing left, downgrade, restored, again.
+
+AUTODIFF_TEST_UPDATE=1 writes the expected files anew, for a person to read in the diff.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff import Plan, diff
+from autodiff.dialects import Dialect, dialect_of
+from autodiff.diffing import scope_for
+from autodiff.history import load_graph
+from autodiff.run.runner import Runner
+from autodiff.schema import Schema
+from tests.scenarios.scenario import FOLDER, Scenario, all_scenarios
+
+UPDATE = os.environ.get("AUTODIFF_TEST_UPDATE") == "1"
+SCENARIOS = all_scenarios()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """The file is as expected, upgrade leaves nothing, downgrade restores, the rows are there."""
+    engine = sa.create_engine(database(scenario.database), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        scenario.prepare(connection)
+        start, rows = _state(connection, scenario), _rows(connection)
+        source = _source(connection, scenario)
+        _expect(source, scenario.expected)
+        folder = tmp_path / "migrations"
+        folder.mkdir()
+        (folder / "0001_scenario.py").write_text(source)
+
+        for _ in range(2):
+            _runner(connection, folder).upgrade()
+            assert _plan(connection, scenario, told=False).summary() == []
+            _assert_kept(rows, _rows(connection), scenario)
+            _runner(connection, folder).downgrade()
+            assert _state(connection, scenario) == start
+            _assert_kept(rows, _rows(connection), scenario)
+    engine.dispose()
+
+
+def _runner(connection: sa.Connection, folder: Path) -> Runner:
+    return Runner(connection, load_graph(folder))
+
+
+def _plan(connection: sa.Connection, scenario: Scenario, *, told: bool = True) -> Plan:
+    found = diff(
+        connection,
+        scenario.models(),
+        renames=scenario.renames if told else (),
+        fills=scenario.fills if told else (),
+        exclude=scenario.exclude,
+        assume=scenario.assume,
+    )
+    connection.rollback()
+    return found
+
+
+def _source(connection: sa.Connection, scenario: Scenario) -> str:
+    plan = _plan(connection, scenario)
+    return plan.source(scenario.folder.name.replace("_", " "), revision="scenario")
+
+
+def _expect(source: str, expected: Path) -> None:
+    if UPDATE:
+        expected.write_text(source)
+    assert expected.is_file(), f"{expected} is missing; it would be:\n{source}"
+    assert source == expected.read_text()
+
+
+def _state(connection: sa.Connection, scenario: Scenario) -> Schema:
+    """What the database has, with texts normalised and parts sorted: for comparing."""
+    dialect: Dialect = dialect_of(connection)
+    scope = scope_for(Schema(namespaces=_namespaces(scenario)), scenario.exclude)
+    found = dialect.reflect(connection, scope)
+    connection.rollback()
+    tables = {name: dialect.normalize(found.tables[name]) for name in sorted(found.tables)}
+    return Schema(tables=tables, enums=found.enums, sequences=found.sequences, views=found.views)
+
+
+def _namespaces(scenario: Scenario) -> frozenset[str]:
+    return frozenset(t.schema for t in scenario.models().tables.values() if t.schema)
+
+
+def _rows(connection: sa.Connection) -> dict[str, list[dict[str, object]]]:
+    """The rows of each table of the default schema, as the driver gives them."""
+    quote = connection.dialect.identifier_preparer.quote
+    found = {}
+    for table in sorted(sa.inspect(connection).get_table_names()):
+        if not table.startswith("autodiff_"):
+            result = connection.exec_driver_sql(f"SELECT * FROM {quote(table)}")
+            found[table] = [dict(row._mapping) for row in result]
+    connection.rollback()
+    return found
+
+
+def _assert_kept(
+    before: dict[str, list[dict[str, object]]],
+    after: dict[str, list[dict[str, object]]],
+    scenario: Scenario,
+) -> None:
+    """Every value is there that stood in a table and column of both sides."""
+    for table in sorted(set(before) & set(after)):
+        if table in scenario.lost:
+            continue
+        assert len(after[table]) == len(before[table]), f"rows of {table}"
+        columns = set().union(*before[table]) & set().union(*after[table])
+        kept = sorted(c for c in columns if f"{table}.{c}" not in scenario.lost)
+        assert _values(after[table], kept) == _values(before[table], kept)
+
+
+def _values(rows: list[dict[str, object]], columns: list[str]) -> list[tuple[str, ...]]:
+    return sorted(tuple(str(row[column]) for column in columns) for row in rows)
+
+
+def test_expected_files_are_formatted() -> None:
+    """`ruff format --check` has nothing to say about any file that autodiff writes."""
+    files = sorted(str(path) for path in FOLDER.glob("*/expected*.py"))
+    assert files
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--check", *files]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_each_expected_file_belongs_to_a_scenario() -> None:
+    """No expected file is left over from a scenario that no database runs any more."""
+    used = {scenario.expected for scenario in SCENARIOS}
+    names = {scenario.folder for scenario in SCENARIOS}
+    left = {path for path in FOLDER.glob("*/expected*.py") if path.parent in names} - used
+    assert left == set()
