@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autodiff.drift import Drift
     from autodiff.errors import AutodiffError
     from autodiff.history import Migration
-    from autodiff.plan import Plan
+    from autodiff.planned import Plan
     from autodiff.project import Project
     from autodiff.schema import Schema
 
@@ -43,7 +43,7 @@ _HOMES = {
     "AutodiffError": "autodiff.errors",
     "Drift": "autodiff.drift",
     "Migration": "autodiff.history",
-    "Plan": "autodiff.plan",
+    "Plan": "autodiff.planned",
     "Project": "autodiff.project",
     "Schema": "autodiff.schema",
     "Scope": "autodiff.dialects",

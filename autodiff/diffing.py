@@ -22,7 +22,8 @@ from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.errors import RenameUndecidedError
-from autodiff.plan import FillNeeded, Plan, fills_needed, parse_fill, plan
+from autodiff.plan import FillNeeded, fills_needed, parse_fill, plan
+from autodiff.planned import Plan
 from autodiff.rehearse import describe
 from autodiff.schema import Name, Schema
 
@@ -174,12 +175,20 @@ def plan_difference(found: Difference, fills: Mapping[str, str], questioner: Que
             value = questioner.fill(needed)
             if value is not None:
                 given[needed.key] = value
-    return plan(
+    steps = plan(
         found.changes,
         current=found.current,
         desired=found.desired,
         dialect=found.dialect,
         fills=given,
+    )
+    return Plan(
+        dialect=steps.dialect,
+        current=steps.current,
+        desired=steps.desired,
+        changes=steps.changes,
+        operations=steps.operations,
+        findings=steps.findings,
     )
 
 

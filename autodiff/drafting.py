@@ -26,7 +26,7 @@ from autodiff.errors import HistoryError
 from autodiff.files import write_all
 from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
 from autodiff.history.files import sql_header
-from autodiff.plan import Plan
+from autodiff.planned import Plan
 from autodiff.render import render_empty, render_migration
 from autodiff.schema import Schema
 

@@ -52,25 +52,6 @@ class Plan:
         """A line for each change: `+ column comments.timestamp`."""
         return [describe_change(change) for change in self.changes]
 
-    def sql(self) -> list[str]:
-        """The statements of the plan, in order."""
-        from autodiff.run.preview import statements
-
-        return statements(self.dialect, self.operations, self.current.tables)
-
-    def reverse_sql(self) -> list[str]:
-        """The statements that take the plan back, in order."""
-        from autodiff.run.preview import statements
-
-        both = [*self.operations, *self.reverse()]
-        return statements(self.dialect, both, self.current.tables)[len(self.sql()) :]
-
-    def source(self, message: str, *, revision: str = "0", parents: Sequence[str] = ()) -> str:
-        """The text of the migration file."""
-        from autodiff.render import render_migration
-
-        return render_migration(self, message=message, revision=revision, parents=tuple(parents))
-
 
 def _dropped_later(step: Operation, later: Sequence[Operation]) -> bool:
     return isinstance(step, AlterColumn) and any(
