@@ -6,8 +6,8 @@ that a summary shows: `+ column comments.timestamp`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeAlias
 
 from autodiff.schema import (
     Column,
@@ -48,6 +48,7 @@ __all__ = [
     "ViewAdded",
     "ViewAltered",
     "ViewRemoved",
+    "reverse_change",
 ]
 
 
@@ -278,3 +279,28 @@ Change: TypeAlias = (
     | ViewAltered
 )
 """Any observed difference."""
+
+_OPPOSITES: dict[type[Any], type[Any]] = {
+    TableAdded: TableRemoved,
+    ColumnAdded: ColumnRemoved,
+    ConstraintAdded: ConstraintRemoved,
+    IndexAdded: IndexRemoved,
+    EnumAdded: EnumRemoved,
+    SequenceAdded: SequenceRemoved,
+    ViewAdded: ViewRemoved,
+}
+_OPPOSITES |= {removed: added for added, removed in _OPPOSITES.items()}
+
+
+def reverse_change(change: Change) -> Change:
+    """The same difference, seen from the other side."""
+    opposite = _OPPOSITES.get(type(change))
+    if opposite is not None:
+        result: Change = opposite(**{f.name: getattr(change, f.name) for f in fields(change)})
+        return result
+    if isinstance(change, TableOptionsAltered):
+        swapped = tuple((name, after, before) for name, before, after in change.options)
+        return replace(change, options=swapped)
+    if isinstance(change, NamespaceAdded):
+        return change
+    return replace(change, before=change.after, after=change.before)  # type: ignore[union-attr, arg-type]

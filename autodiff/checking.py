@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.changes import Change
+from autodiff.changes import Change, reverse_change
 from autodiff.drift import Drift
 from autodiff.errors import EditedMigrationError
 from autodiff.history import Graph, Lock, write_lock
@@ -123,7 +123,8 @@ def check(project: Project) -> Drift:
                 else _lines(_changes(connection, dialect, lock.described, desired, lock))
             )
             if not pending:
-                by_hand = _lines(_changes(connection, dialect, lock.described, current, lock))
+                back = _changes(connection, dialect, current, lock.described, lock)
+                by_hand = _lines(reverse_change(change) for change in back)
         elif lock is None and not len(graph):
             models = _lines(differing)
     if lock is not None:

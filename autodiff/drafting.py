@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,7 +104,7 @@ def draft(project: Project, request: Request) -> Draft | None:
         if not found.changes:
             return None
         plan = plan_difference(found, parse_fills(request.fills), request.questioner or Answers())
-        return _drafted(project, graph, request, plan, lock, found)
+        return _drafted(project, graph, request, plan, lock, found.settled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,97 +242,76 @@ def described_schema(
 
 
 def _empty(project: Project, graph: Graph, request: Request, dialect: Dialect, lock: Lock) -> Draft:
-    parents = graph.heads
-    name = file_name(graph.next_number(), request.message)
-    revision = _revision(parents, name, request.message)
-    known = project.lock()
-    if request.format == "sql":
-        texts = _sql_texts(project.directory, name, revision, parents, request.message, (), ())
-    else:
-        text = render_empty(
+    def python(revision: str) -> str:
+        return render_empty(
             dialect,
             message=request.message,
             revision=revision,
-            parents=parents,
+            parents=graph.heads,
             templates=project.config.templates_dir,
         )
-        texts = {project.directory / f"{name}.py": text}
+
+    revision, texts = _texts(project.directory, graph, request, python, None)
     return Draft(
         revision=revision,
         texts=texts,
         summary=(),
         plan=None,
         graph=graph,
-        lock=known or replace(lock, declared=Schema(), described=Schema()),
+        lock=project.lock() or replace(lock, declared=Schema(), described=Schema()),
     )
 
 
 def _drafted(
-    project: Project,
-    graph: Graph,
-    request: Request,
-    plan: Plan,
-    lock: Lock,
-    found: Difference,
+    project: Project, graph: Graph, request: Request, plan: Plan, lock: Lock, settled: bool
 ) -> Draft:
-    parents = graph.heads
-    name = file_name(graph.next_number(), request.message)
-    revision = _revision(parents, name, "\n".join(map(repr, plan.operations)))
-    summary = tuple(plan.summary())
-    notes = () if found.settled else ("Not settled on a scratch database.",)
-    if request.format == "sql":
-        texts = _sql_texts(
-            project.directory,
-            name,
-            revision,
-            parents,
-            request.message,
-            plan.sql(),
-            plan.reverse_sql(),
-            summary,
-        )
-    else:
-        text = render_migration(
+    def python(revision: str) -> str:
+        return render_migration(
             plan,
             message=request.message,
             revision=revision,
-            parents=parents,
+            parents=graph.heads,
             templates=project.config.templates_dir,
-            notes=notes,
+            notes=() if settled else ("Not settled on a scratch database.",),
         )
-        texts = {project.directory / f"{name}.py": text}
+
+    revision, texts = _texts(project.directory, graph, request, python, plan)
     return Draft(
         revision=revision,
         texts=texts,
-        summary=summary,
+        summary=tuple(plan.summary()),
         plan=plan,
         graph=graph,
         lock=lock,
-        settled=found.settled,
+        settled=settled,
     )
+
+
+def _texts(
+    folder: Path,
+    graph: Graph,
+    request: Request,
+    python: Callable[[str], str],
+    plan: Plan | None,
+) -> tuple[str, dict[Path, str]]:
+    """The revision, which the contents give, and the files: a Python file, or a pair of SQL."""
+    name = file_name(graph.next_number(), request.message)
+    if request.format == "python":
+        revision = _revision(graph.heads, name, python(""))
+        return revision, {folder / f"{name}.py": python(revision)}
+    up, down, summary = (plan.sql(), plan.reverse_sql(), plan.summary()) if plan else ([], [], [])
+    revision = _revision(graph.heads, name, "\n".join([*up, *down]))
+    header = sql_header(revision, graph.heads, request.message)
+    lines = "".join(f"-- {line}\n" for line in summary)
+    return revision, {
+        folder / f"{name}.up.sql": header + lines + _joined(up),
+        folder / f"{name}.down.sql": header + _joined(down),
+    }
 
 
 def _revision(parents: Sequence[str], name: str, contents: str) -> str:
     """The same input gives the same revision."""
     return hashlib.sha256("\n".join([*parents, name, contents]).encode()).hexdigest()[:8]
-
-
-def _sql_texts(
-    folder: Path,
-    name: str,
-    revision: str,
-    parents: tuple[str, ...],
-    message: str,
-    up: Sequence[str],
-    down: Sequence[str],
-    summary: Sequence[str] = (),
-) -> dict[Path, str]:
-    header = sql_header(revision, parents, message)
-    lines = "".join(f"-- {line}\n" for line in summary)
-    return {
-        folder / f"{name}.up.sql": header + lines + _joined(up),
-        folder / f"{name}.down.sql": sql_header(revision, parents, message) + _joined(down),
-    }
 
 
 def _joined(statements: Sequence[str]) -> str:
