@@ -1,0 +1,144 @@
+"""The reader of SQLite's CREATE statements agrees with SQLite's own pragmas."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from autodiff.dialects.sqlite.parse import ParsedConstraint, parse_index, parse_table
+
+TABLES = {
+    "plain": "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)",
+    "quoted": 'CREATE TABLE "my t" ("a b" int, `c``d` text, [e f] real, "g""h" blob)',
+    "typed": "CREATE TABLE t (a VARCHAR(50), b NUMERIC (10, 2), c unsigned big int, d)",
+    "defaults": """CREATE TABLE t (
+        a TEXT DEFAULT 'it''s, (here)', b INT DEFAULT -1, c REAL DEFAULT +2.5e3,
+        d TEXT DEFAULT (lower('A)')), e TEXT DEFAULT CURRENT_TIMESTAMP, f DEFAULT NULL)""",
+    "not null": "CREATE TABLE t (a INT NOT NULL, b TEXT NULL, c INT CONSTRAINT x NOT NULL)",
+    "comments": """CREATE TABLE t ( -- a comment, with a comma (
+        a INT /* and, another ( */ NOT NULL,
+        b TEXT)""",
+    "keys": """CREATE TABLE t (a INT, b INT, CONSTRAINT pk PRIMARY KEY (b, a), UNIQUE (a),
+        CONSTRAINT u2 UNIQUE (b) ON CONFLICT IGNORE)""",
+    "references": """CREATE TABLE t (a INT REFERENCES p ON DELETE CASCADE NOT NULL,
+        b INT CONSTRAINT fk REFERENCES p (id) ON UPDATE SET NULL DEFERRABLE INITIALLY DEFERRED,
+        c INT, FOREIGN KEY (b, c) REFERENCES q (x, y) ON DELETE NO ACTION)""",
+    "generated": """CREATE TABLE t (a INT, b INT GENERATED ALWAYS AS (a * (2 + 1)) STORED,
+        c INT AS (a || ','))""",
+    "autoincrement": "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a COLLATE NOCASE)",
+    "without rowid": "CREATE TABLE t (a TEXT PRIMARY KEY, b INT CHECK (b > 0)) WITHOUT ROWID",
+    "strict": "CREATE TABLE t (a INTEGER, b ANY, CHECK (a IN (1, 2) AND b <> ')')) STRICT",
+    "names like words": 'CREATE TABLE t ("check" INT, "primary" TEXT, key INT, text TEXT)',
+}
+PARENTS = "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE q (x, y, UNIQUE (x, y));"
+
+
+@pytest.mark.parametrize("sql", TABLES.values(), ids=TABLES)
+def test_columns_are_as_the_pragma_says(sql: str) -> None:
+    """Names, types, NOT NULL and defaults agree with table_xinfo."""
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(PARENTS)
+    connection.execute(sql)
+    [(name,)] = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN "
+        "('p', 'q') AND name NOT LIKE 'sqlite_%'"
+    )
+    rows = connection.execute("SELECT * FROM pragma_table_xinfo(?)", (name,)).fetchall()
+    connection.close()
+    columns = parse_table(sql).columns
+    assert [column.name for column in columns] == [row[1] for row in rows]
+    assert [_type(column.type) for column in columns] == [_type(_plain(row[2])) for row in rows]
+    without = "WITHOUT ROWID" in sql
+    for column, row in zip(columns, rows, strict=True):
+        assert column.not_null == (bool(row[3]) and not (without and row[5]))
+        expected = row[4]
+        if expected is None:
+            assert column.default is None
+        else:
+            assert column.default is not None
+            assert column.default.strip("()") == expected.strip("()")
+
+
+def _type(text: str) -> str:
+    return text.upper().replace(" ", "")
+
+
+def _plain(text: str) -> str:
+    """The pragma counts GENERATED ALWAYS as part of the type."""
+    return text.replace("GENERATED ALWAYS", "").strip()
+
+
+@pytest.mark.parametrize("sql", TABLES.values(), ids=TABLES)
+def test_foreign_keys_are_as_the_pragma_says(sql: str) -> None:
+    """Columns, targets and actions agree with foreign_key_list."""
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(PARENTS)
+    connection.execute(sql)
+    rows = connection.execute("SELECT * FROM pragma_foreign_key_list('t')").fetchall()
+    connection.close()
+    expected: dict[int, list[tuple[str, ...]]] = {}
+    for key, _, table, source, _, on_update, on_delete, _ in rows:
+        expected.setdefault(key, []).append((table, source, on_update, on_delete))
+    found = [
+        [
+            (c.referred, column, c.on_update or "NO ACTION", c.on_delete or "NO ACTION")
+            for column in c.columns
+        ]
+        for c in parse_table(sql).constraints
+        if c.kind == "FOREIGN"
+    ]
+    assert sorted(found) == sorted(expected.values())
+
+
+def test_constraints_keep_their_names_and_texts() -> None:
+    """What no pragma tells: names, checks, conflict clauses, deferral."""
+    table = parse_table(TABLES["references"])
+    named = [constraint for constraint in table.constraints if constraint.name]
+    assert named == [
+        ParsedConstraint(
+            kind="FOREIGN",
+            name="fk",
+            columns=("b",),
+            referred="p",
+            referred_columns=("id",),
+            on_update="SET NULL",
+            deferrable=True,
+            initially_deferred=True,
+        )
+    ]
+    assert [c.sql for c in parse_table(TABLES["strict"]).constraints] == [
+        "a IN (1, 2) AND b <> ')'"
+    ]
+    [unique] = [c for c in parse_table(TABLES["keys"]).constraints if c.name == "u2"]
+    assert (unique.columns, unique.on_conflict) == (("b",), "IGNORE")
+
+
+def test_the_kind_of_table() -> None:
+    """STRICT, WITHOUT ROWID and AUTOINCREMENT are seen, each alone."""
+    found = {name: parse_table(sql) for name, sql in TABLES.items()}
+    assert [name for name, table in found.items() if table.strict] == ["strict"]
+    assert [name for name, table in found.items() if table.without_rowid] == ["without rowid"]
+    increments = [n for n, t in found.items() if any(c.autoincrement for c in t.columns)]
+    assert increments == ["autoincrement"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "elements", "where"),
+    [
+        ("CREATE INDEX i ON t (a, b DESC)", (("a", None, False), ("b", None, True)), None),
+        ('CREATE INDEX "i x" ON "t y" ("a b" COLLATE NOCASE)', (("a b", "NOCASE", False),), None),
+        (
+            "CREATE UNIQUE INDEX i ON t (lower(a) DESC) WHERE b > (1) AND c = 'where'",
+            (("(lower(a))", None, True),),
+            "b > (1) AND c = 'where'",
+        ),
+        ("CREATE INDEX i ON t ((a + b))", (("(a + b)", None, False),), None),
+    ],
+)
+def test_indexes(sql: str, elements: tuple[object, ...], where: str | None) -> None:
+    """Columns, expressions, order, collation and the predicate of an index."""
+    parsed = parse_index(sql)
+    assert parsed.elements == elements
+    assert parsed.where == where
+    assert parsed.unique == ("UNIQUE" in sql)
