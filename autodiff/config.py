@@ -15,7 +15,10 @@ from autodiff.errors import ConfigError
 __all__ = ["CONFIG_NAME", "Config", "find_config", "load_config"]
 
 CONFIG_NAME = "autodiff.toml"
-_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+_PYPROJECT = "pyproject.toml"
+_VARIABLE = re.compile(r"\$\{(\w+)\}|\A\$(\w+)\Z")
+"""${NAME}, or $NAME as the whole url; any other $ may be a part of a password."""
+_SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*autodiff\s*\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,7 @@ class Config:
     exclude_tables: patterns of tables to leave alone.
     history_schema: the schema of autodiff's own tables.
     scratch_url: a database that may be emptied, to try things on.
+    unset: environment variables that the url asks for and that are not set; it is None then.
     """
 
     root: Path = field(default_factory=Path.cwd)
@@ -40,6 +44,7 @@ class Config:
     exclude_tables: tuple[str, ...] = ()
     history_schema: str | None = None
     scratch_url: str | None = None
+    unset: tuple[str, ...] = ()
 
 
 _TEXTS = ("url", "history_schema", "scratch_url")
@@ -52,10 +57,14 @@ def find_config(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         if (folder / CONFIG_NAME).is_file():
             return folder / CONFIG_NAME
-        pyproject = folder / "pyproject.toml"
-        if pyproject.is_file() and "[tool.autodiff" in pyproject.read_text(encoding="utf-8"):
+        pyproject = folder / _PYPROJECT
+        if pyproject.is_file() and _has_section(pyproject):
             return pyproject
     return None
+
+
+def _has_section(pyproject: Path) -> bool:
+    return _SECTION.search(pyproject.read_text(encoding="utf-8", errors="replace")) is not None
 
 
 def load_config(path: str | Path = ".", environment: Mapping[str, str] | None = None) -> Config:
@@ -66,6 +75,8 @@ def load_config(path: str | Path = ".", environment: Mapping[str, str] | None = 
     Raises ConfigError where there is none, or for what is wrong in it.
     """
     start = Path(path).resolve()
+    if not start.exists():
+        raise ConfigError(f"there is no {start}", hint="name a folder or a configuration file")
     file = start if start.is_file() else find_config(start)
     if file is None:
         raise ConfigError(
@@ -75,8 +86,9 @@ def load_config(path: str | Path = ".", environment: Mapping[str, str] | None = 
         )
     config = _checked(_read(file), file)
     variables = os.environ if environment is None else environment
-    url = variables.get("DATABASE_URL") or config.url
-    return replace(config, url=url and _filled(url, variables, file))
+    if given := variables.get("DATABASE_URL"):
+        return replace(config, url=given)
+    return _filled(config, variables)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -84,9 +96,11 @@ def _read(file: Path) -> dict[str, Any]:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {file}: {error}", hint="it must be valid TOML") from error
-    if file.name == CONFIG_NAME:
+    if file.name != _PYPROJECT:
         return data
-    section: dict[str, Any] = data.get("tool", {}).get("autodiff", {})
+    section = data.get("tool", {}).get("autodiff", {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"{file}: tool.autodiff must be one table", hint="write [tool.autodiff]")
     return section
 
 
@@ -115,13 +129,15 @@ def _texts(value: Any, key: str, file: Path) -> tuple[str, ...]:
     return tuple(items)
 
 
-def _filled(url: str, variables: Mapping[str, str], file: Path) -> str:
-    def value(match: re.Match[str]) -> str:
-        name = match[1] or match[2]
-        if name not in variables:
-            raise ConfigError(
-                f"{file}: the url needs the environment variable {name}, which is not set"
-            )
-        return variables[name]
+def _filled(config: Config, variables: Mapping[str, str]) -> Config:
+    """The configuration with the variables in its url replaced: ${NAME}.
 
-    return _VARIABLE.sub(value, url)
+    One that is not set is no error yet: not every command needs the database.
+    """
+    if not config.url:
+        return config
+    names = [match[1] or match[2] for match in _VARIABLE.finditer(config.url)]
+    if unset := tuple(name for name in names if name not in variables):
+        return replace(config, url=None, unset=unset)
+    url = _VARIABLE.sub(lambda match: variables[match[1] or match[2]], config.url)
+    return replace(config, url=url)

@@ -22,6 +22,16 @@ _DRIVERS = {
 }
 _ASYNC = frozenset(("asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"))
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+_PASSWORDS = frozenset(("password", "passwd", "sslpassword", "ssl_key_password"))
+_ASYNCPG_ALONE = (
+    "async_fallback",
+    "command_timeout",
+    "max_cached_statement_lifetime",
+    "max_cacheable_statement_size",
+    "prepared_statement_cache_size",
+    "prepared_statement_name_func",
+    "statement_cache_size",
+)
 _EXAMPLE = "postgresql://user@localhost/app, mysql://user@localhost/app or sqlite:///app.db"
 
 
@@ -50,7 +60,8 @@ def readable_url(text: str, root: Path | None = None) -> URL:
 
 
 def _sqlite(url: URL, root: Path | None) -> URL:
-    url = url.set(drivername="sqlite")
+    if url.drivername == "sqlite+aiosqlite":
+        url = url.set(drivername="sqlite")
     file = url.database
     if root is None or file in (None, "", ":memory:") or file.startswith("file:"):
         return url
@@ -74,7 +85,8 @@ def _with_driver(url: URL, backend: str) -> URL:
 
 
 def _plain_query(url: URL) -> URL:
-    """asyncpg calls ssl what the others call sslmode."""
+    """asyncpg calls ssl what the others call sslmode, and has settings that they refuse."""
+    url = url.difference_update_query(_ASYNCPG_ALONE)
     if "ssl" in url.query and url.get_backend_name() == "postgresql":
         mode = url.query["ssl"]
         url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
@@ -83,7 +95,8 @@ def _plain_query(url: URL) -> URL:
 
 def masked(url: URL) -> str:
     """The URL as it may be shown: without password."""
-    return url.render_as_string(hide_password=True)
+    hidden = {key: "***" for key in url.query if key.lower() in _PASSWORDS}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 @contextmanager
@@ -93,13 +106,14 @@ def connect(url: URL, *, create: bool = False) -> Iterator[Connection]:
     A SQLite file that does not exist is only created with `create`; without it, the database
     is an empty one in memory.
 
-    Raises DatabaseError where there is no such database, server or user.
+    Raises DatabaseError where there is no such database, server or user, and for what the
+    database refuses while the connection is open.
     """
     import sqlalchemy as sa
-    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
     if _is_missing_file(url) and not create:
-        url = url.set(database=None)
+        url = url.set(database=":memory:")
     try:
         engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     except NoSuchModuleError as error:
@@ -109,7 +123,7 @@ def connect(url: URL, *, create: bool = False) -> Iterator[Connection]:
     except ImportError as error:
         raise DatabaseError(
             f"the driver of {url.drivername!r} is not installed: {error}",
-            hint=f'pip install "autodiff[{_EXTRAS.get(url.get_backend_name(), "postgresql")}]"',
+            hint=_install_hint(url),
         ) from error
     try:
         try:
@@ -117,7 +131,10 @@ def connect(url: URL, *, create: bool = False) -> Iterator[Connection]:
         except (SQLAlchemyError, OSError) as error:
             raise _refused(url, error) from error
         with connection:
-            yield connection
+            try:
+                yield connection
+            except DBAPIError as error:
+                raise _failed(url, error) from error
     finally:
         engine.dispose()
 
@@ -130,16 +147,47 @@ def _is_missing_file(url: URL) -> bool:
 
 
 def _refused(url: URL, error: Exception) -> DatabaseError:
-    reason = str(getattr(error, "orig", None) or error).strip()
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
-    lines = [line.strip() for line in reason.splitlines() if line.strip()]
-    text = " ".join(lines[:2]) or type(error).__name__
+    text = _reason(url, error)
     return DatabaseError(f"cannot connect to {masked(url)}: {text}", hint=_hint(text.lower()))
 
 
+def _failed(url: URL, error: Exception) -> DatabaseError:
+    return DatabaseError(
+        f"{masked(url)} refused a request: {_reason(url, error)}",
+        hint=_later_hint(f"{getattr(error, 'orig', None) or error}".lower()),
+    )
+
+
+def _later_hint(reason: str) -> str:
+    if "locked" in reason or "timeout" in reason:
+        return "another program is writing: try again when it is done"
+    if "not a database" in reason:
+        return "the file is something else: is the path in the URL right?"
+    return "may the user of the URL do that? --debug shows the statement"
+
+
+def _install_hint(url: URL) -> str:
+    extra = _EXTRAS.get(url.get_backend_name())
+    return f'pip install "autodiff[{extra}]"' if extra else "install it, or use another driver"
+
+
+def _reason(url: URL, error: Exception) -> str:
+    """What the driver said, on one line and without the password."""
+    reason = str(getattr(error, "orig", None) or error).strip()
+    for secret in _secrets(url):
+        reason = reason.replace(secret, "***")
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    return " ".join(lines[:2]) or type(error).__name__
+
+
+def _secrets(url: URL) -> list[str]:
+    found = [value for key, value in url.query.items() if key.lower() in _PASSWORDS]
+    texts = [str(url.password or ""), *(value for value in found if isinstance(value, str))]
+    return [text for text in texts if text]
+
+
 def _hint(reason: str) -> str:
-    if "password" in reason or "access denied" in reason or "authentication" in reason:
+    if any(word in reason for word in ("password", "access denied", "authentication", "role ")):
         return "check user and password in the URL"
     if "does not exist" in reason or "unknown database" in reason:
         return "create the database first, or correct its name in the URL"

@@ -33,7 +33,7 @@ from autodiff.changes import (
     ViewRemoved,
 )
 from autodiff.operations import AlterEnum, constraint_kind
-from autodiff.schema import Column, Constraint
+from autodiff.schema import Column, Constraint, Name
 
 __all__ = ["describe_change"]
 
@@ -44,6 +44,8 @@ _KINDS = {
     "check": "check",
     "exclude": "exclusion constraint",
 }
+_FIELDS = {"sql": "condition", "referred": "target", "elements": "columns"}
+"""What people call a field that has another name in the code."""
 
 
 def describe_change(change: Change) -> str:
@@ -77,17 +79,17 @@ def describe_change(change: Change) -> str:
 def _other(change: Change) -> str:
     match change:
         case ConstraintAdded(table=name, constraint=constraint):
-            return f"+ {_constraint(constraint)} {name}.{constraint.name or ''}".rstrip(".")
+            return f"+ {_constraint(name, constraint)}"
         case ConstraintRemoved(table=name, constraint=constraint):
-            return f"- {_constraint(constraint)} {name}.{constraint.name or ''}".rstrip(".")
+            return f"- {_constraint(name, constraint)}"
         case ConstraintAltered(table=name, after=after, fields=fields):
-            return f"~ {_constraint(after)} {name}.{after.name or ''}: {', '.join(fields)}"
+            return f"~ {_constraint(name, after)}: {_fields(fields)}"
         case IndexAdded(table=name, index=index):
             return f"+ index {index.name} on {name}"
         case IndexRemoved(table=name, index=index):
             return f"- index {index.name} on {name}"
         case IndexAltered(table=name, after=index, fields=fields):
-            return f"~ index {index.name} on {name}: {', '.join(fields)}"
+            return f"~ index {index.name} on {name}: {_fields(fields)}"
         case EnumAdded(enum=enum):
             return f"+ enum {enum.name}"
         case EnumRemoved(enum=enum):
@@ -110,8 +112,13 @@ def _other(change: Change) -> str:
             assert_never(change)  # type: ignore[arg-type]
 
 
-def _constraint(constraint: Constraint) -> str:
-    return _KINDS[constraint_kind(constraint)]
+def _constraint(table: Name, constraint: Constraint) -> str:
+    kind = _KINDS[constraint_kind(constraint)]
+    return f"{kind} {table}.{constraint.name}" if constraint.name else f"{kind} {table}"
+
+
+def _fields(names: tuple[str, ...]) -> str:
+    return ", ".join(_FIELDS.get(name, name.replace("_", " ")) for name in names)
 
 
 def _altered_column(change: ColumnAltered) -> str:

@@ -189,6 +189,7 @@ def plan_difference(found: Difference, fills: Mapping[str, str], questioner: Que
         changes=steps.changes,
         operations=steps.operations,
         findings=steps.findings,
+        refills=steps.refills,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from autodiff.dialects.naming import default_name
+from autodiff.dialects.sqltext import rename_identifier
 from autodiff.operations import (
     AddColumn,
     AddConstraint,
@@ -31,7 +33,7 @@ from autodiff.schema import (
     Table,
 )
 
-__all__ = ["columns_of", "evolve", "rename_references"]
+__all__ = ["columns_of", "evolve", "rename_references", "rename_referred_column"]
 
 
 def columns_of(constraint: Constraint) -> tuple[str, ...]:
@@ -64,7 +66,8 @@ def evolve(table: Table, operation: Operation) -> Table:
                 raise KeyError(name)
             return replace(table, indexes=tuple(i for i in table.indexes if i.name != name))
         case RenameTable(after=after):
-            return replace(table, name=after)
+            renamed = rename_references(replace(table, name=after), table.name, after)
+            return _follow_names(table, renamed)
         case SetComment(kind="table", after=comment):
             return replace(table, comment=comment)
         case SetTableOptions(options=options):
@@ -84,6 +87,23 @@ def rename_references(table: Table, before: Name, after: Name) -> Table:
             for c in table.constraints
         ),
     )
+
+
+def rename_referred_column(table: Table, target: Name, before: str, after: str) -> Table:
+    """The table with foreign keys to a column of `target` pointing at its new name."""
+    return replace(
+        table,
+        constraints=tuple(
+            replace(c, referred_columns=_swapped(c.referred_columns, before, after))
+            if isinstance(c, ForeignKey) and c.referred == target
+            else c
+            for c in table.constraints
+        ),
+    )
+
+
+def _swapped(names: tuple[str, ...], before: str, after: str) -> tuple[str, ...]:
+    return tuple(after if name == before else name for name in names)
 
 
 def _column(table: Table, name: str) -> Column:
@@ -110,34 +130,73 @@ def _without_column(table: Table, name: str) -> Table:
 
 
 def _rename_column(table: Table, before: str, after: str) -> Table:
-    def swap(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(after if name == before else name for name in names)
+    """The column under its new name, also in keys, indexes and SQL texts."""
+    columns = tuple(_column_after_rename(column, before, after) for column in table.columns)
+    renamed = replace(
+        table,
+        columns=tuple(replace(c, name=after) if c.name == before else c for c in columns),
+        constraints=tuple(_constraint_after_rename(c, before, after) for c in table.constraints),
+        indexes=tuple(_index_after_rename(index, before, after) for index in table.indexes),
+    )
+    _column(table, before)
+    return _follow_names(table, rename_referred_column(renamed, table.name, before, after))
 
+
+def _column_after_rename(column: Column, before: str, after: str) -> Column:
+    if column.computed is None:
+        return column
+    sql = rename_identifier(column.computed.sql, before, after)
+    return replace(column, computed=replace(column.computed, sql=sql))
+
+
+def _constraint_after_rename(item: Constraint, before: str, after: str) -> Constraint:
+    match item:
+        case Check(sql=sql):
+            return replace(item, sql=rename_identifier(sql, before, after))
+        case Exclusion(elements=elements, where=where):
+            return replace(
+                item,
+                elements=tuple((rename_identifier(e, before, after), o) for e, o in elements),
+                where=where and rename_identifier(where, before, after),
+            )
+        case _:
+            return replace(item, columns=_swapped(item.columns, before, after))
+
+
+def _index_after_rename(index: Index, before: str, after: str) -> Index:
     def element(part: IndexElement) -> IndexElement:
-        renamed = not part.is_expression and part.text == before
-        return replace(part, text=after) if renamed else part
-
-    def constraint(item: Constraint) -> Constraint:
-        if isinstance(item, Check | Exclusion):
-            return item
-        renamed = replace(item, columns=swap(item.columns))
-        if isinstance(renamed, ForeignKey) and renamed.referred == table.name:
-            return replace(renamed, referred_columns=swap(renamed.referred_columns))
-        return renamed
-
-    def index(item: Index) -> Index:
-        elements = tuple(element(part) for part in item.elements)
-        return replace(item, elements=elements, include=swap(item.include))
+        if part.is_expression:
+            return replace(part, text=rename_identifier(part.text, before, after))
+        return replace(part, text=after) if part.text == before else part
 
     return replace(
-        _replace_column(table, before, replace(_column(table, before), name=after)),
-        constraints=tuple(constraint(item) for item in table.constraints),
-        indexes=tuple(index(item) for item in table.indexes),
+        index,
+        elements=tuple(element(part) for part in index.elements),
+        where=index.where and rename_identifier(index.where, before, after),
+        include=_swapped(index.include, before, after),
     )
 
 
+def _follow_names(before: Table, after: Table) -> Table:
+    """Names that the database chose follow the names of the table and its columns."""
+    followed = tuple(
+        replace(new, name=_chosen_name(before, old, after, new)) if old.implicit else new
+        for old, new in zip(before.constraints, after.constraints, strict=True)
+    )
+    return replace(after, constraints=followed)
+
+
+def _chosen_name(before: Table, old: Constraint, after: Table, new: Constraint) -> str | None:
+    if old.name is None or old.name == default_name(before, old, ()):
+        return old.name and default_name(after, new, ())
+    prefix = f"{before.name.name}_"
+    chosen = old.name.startswith(prefix)
+    return f"{after.name.name}_{old.name.removeprefix(prefix)}" if chosen else old.name
+
+
 def _with_constraint(table: Table, constraint: Constraint) -> Table:
-    table = replace(table, constraints=(*table.constraints, constraint))
+    added = replace(constraint, implicit=False)
+    table = replace(table, constraints=(*table.constraints, added))
     if not isinstance(constraint, PrimaryKey):
         return table
     for name in constraint.columns:

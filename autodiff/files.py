@@ -16,18 +16,43 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_all(files: Mapping[Path, str]) -> None:
-    """Writes several files: all texts are on the disk before the first file is replaced."""
-    ready: list[tuple[str, Path]] = []
+    """Writes several files: all texts are on the disk before the first file is replaced.
+
+    Where one can't be replaced, those before it get back what they held.
+    """
+    ready: list[tuple[Path, Path]] = []
     try:
         for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            ready.append((temporary, path))
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        for temporary, path in ready:
-            Path(temporary).replace(path)
+            ready.append(_prepare(path.resolve(), text))
+        _replace(ready)
     finally:
         for temporary, _ in ready:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def _prepare(path: Path, text: str) -> tuple[Path, Path]:
+    """A temporary file with the text, and the file that it will be."""
+    data = text.encode("utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".autodiff-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    temporary = Path(name)
+    temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+    return temporary, path
+
+
+def _replace(ready: list[tuple[Path, Path]]) -> None:
+    before: dict[Path, bytes | None] = {}
+    try:
+        for temporary, path in ready:
+            held = path.read_bytes() if path.is_file() else None
+            temporary.replace(path)
+            before[path] = held
+    except BaseException:
+        for path, held in before.items():
+            if held is None:
+                path.unlink()
+            else:
+                path.write_bytes(held)
+        raise

@@ -42,6 +42,7 @@ from autodiff.operations import (
     DropSequence,
     DropTable,
     DropView,
+    EnumUser,
     Execute,
     Operation,
     RenameColumn,
@@ -49,7 +50,7 @@ from autodiff.operations import (
     SetComment,
     SetTableOptions,
 )
-from autodiff.run.context import current_executor
+from autodiff.run.context import MigrationContext, current_executor
 from autodiff.schema import EnumType, Identity, Name, Option, Table, View
 from autodiff.schema import Sequence as SequenceNoun
 from autodiff.types import SQLType
@@ -90,6 +91,8 @@ __all__ = [
     "execute",
     "f",
     "get_bind",
+    "get_context",
+    "inline_literal",
     "rename_column",
     "rename_table",
     "set_comment",
@@ -115,6 +118,11 @@ def f(name: str) -> str:
     return sa.schema.conv(name)
 
 
+def inline_literal(value: str | int, type_: Any = None) -> sa.BindParameter[Any]:
+    """A value that is written into the statement, and not sent beside it."""
+    return sa.literal(value, type_, literal_execute=True)
+
+
 def sql_type(sql: str) -> SQLType:
     """A column type by its SQL, such as op.sql_type("tsvector")."""
     return SQLType(sql)
@@ -123,7 +131,12 @@ def sql_type(sql: str) -> SQLType:
 # Tables
 
 
-def create_table(table_name: str, *columns: sa.schema.SchemaItem, **kw: Any) -> sa.Table:
+def create_table(
+    table_name: str,
+    *columns: sa.schema.SchemaItem,
+    if_not_exists: bool | None = None,
+    **kw: Any,
+) -> sa.Table:
     """Creates a table from sa.Column(...) and constraints; the sa.Table that they make.
 
     `kw` is what sa.Table takes: schema, comment, prefixes, mysql_engine and so on. Constraints
@@ -131,10 +144,21 @@ def create_table(table_name: str, *columns: sa.schema.SchemaItem, **kw: Any) -> 
     """
     executor = current_executor()
     table = sa.Table(table_name, sa.MetaData(), *columns, **kw)
+    if if_not_exists and executor.find(_name(table_name, table.schema)) is not None:
+        return table
     _create_enums(executor, table.columns)
-    noun = declare_table(table, executor.dialect, _compiler(executor))
-    executor.submit(CreateTable(table=name_constraints(noun)))
+    executor.submit(CreateTable(table=name_constraints(_declared(executor, table))))
     return table
+
+
+def _declared(executor: Executor, table: sa.Table) -> Table:
+    """The noun of a table; a script's autoincrement=True counts outside of a primary key too."""
+    noun = declare_table(table, executor.dialect, _compiler(executor))
+    if not executor.dialect.features.autoincrements:
+        return noun
+    told = {str(c.name) for c in table.columns if c.autoincrement is True and c.identity is None}
+    columns = (replace(c, autoincrement=c.autoincrement or c.name in told) for c in noun.columns)
+    return replace(noun, columns=tuple(columns))
 
 
 def _create_enums(executor: Executor, columns: Any) -> None:
@@ -144,9 +168,18 @@ def _create_enums(executor: Executor, columns: Any) -> None:
             executor.submit(CreateEnum(enum=enum, if_not_exists=True))
 
 
-def drop_table(table_name: str, *, schema: str | None = None) -> None:
-    """Drops a table, with its rows."""
-    _submit(DropTable(name=_name(table_name, schema)))
+def drop_table(
+    table_name: str, *, schema: str | None = None, if_exists: bool | None = None, **kw: Any
+) -> None:
+    """Drops a table, with its rows; `kw` is what Alembic takes, and is not needed."""
+    name = _name(table_name, schema)
+    if not if_exists or current_executor().find(name) is not None:
+        _submit(DropTable(name=name))
+
+
+def _has_column(table: Name, column: str) -> bool:
+    found = current_executor().find(table)
+    return found is not None and found.column(column) is not None
 
 
 def rename_table(old_table_name: str, new_table_name: str, *, schema: str | None = None) -> None:
@@ -197,26 +230,45 @@ def alter_table_options(table_name: str, *, schema: str | None = None, **options
 # Columns
 
 
-def add_column(table_name: str, column: sa.Column[Any], *, schema: str | None = None) -> None:
-    """Adds a column, with the keys, uniques, checks and index that it says."""
+def add_column(
+    table_name: str,
+    column: sa.Column[Any],
+    *,
+    schema: str | None = None,
+    if_not_exists: bool | None = None,
+    inline_references: bool | None = None,
+    inline_primary_key: bool | None = None,
+) -> None:
+    """Adds a column, with the keys, uniques, checks and index that it says.
+
+    The inline_... arguments are Alembic's; what they ask for comes in a statement of its own.
+    """
     executor = current_executor()
-    compiler = _compiler(executor)
+    if if_not_exists and _has_column(_name(table_name, schema), str(column.name)):
+        return
     table = sa.Table(table_name, sa.MetaData(), column, schema=schema)
     _create_enums(executor, [column])
-    noun = declare_table(table, executor.dialect, compiler)
+    noun = _declared(executor, table)
     name = _name(table_name, schema)
-    executor.submit(
-        AddColumn(table=name, column=declare_column(column, executor.dialect, compiler))
-    )
+    executor.submit(AddColumn(table=name, column=noun.columns[0]))
     for constraint in name_constraints(noun).constraints:
         executor.submit(AddConstraint(table=name, constraint=constraint))
     for index in noun.indexes:
         executor.submit(CreateIndex(table=name, index=index))
 
 
-def drop_column(table_name: str, column_name: str, *, schema: str | None = None) -> None:
-    """Drops a column, with its values."""
-    _submit(DropColumn(table=_name(table_name, schema), name=column_name))
+def drop_column(
+    table_name: str,
+    column_name: str,
+    *,
+    schema: str | None = None,
+    if_exists: bool | None = None,
+    **kw: Any,
+) -> None:
+    """Drops a column, with its values; `kw` is what Alembic takes, and is not needed."""
+    table = _name(table_name, schema)
+    if not if_exists or _has_column(table, column_name):
+        _submit(DropColumn(table=table, name=column_name))
 
 
 def rename_column(
@@ -258,8 +310,8 @@ def alter_column(
         existing_autoincrement,
     )
     after = _patch(type_, nullable, server_default, comment, autoincrement)
-    if server_default is None and isinstance(existing_server_default, sa.Identity):
-        after = replace(after, default=UNSET, identity=None)
+    if server_default is not False:
+        after = _no_longer_generated(after, server_default, existing_server_default)
     if after.fields:
         _submit(
             AlterColumn(
@@ -268,6 +320,16 @@ def alter_column(
         )
     if new_column_name is not None and new_column_name != column_name:
         _submit(RenameColumn(table=table, before=column_name, after=new_column_name))
+
+
+def _no_longer_generated(after: ColumnPatch, default: Any, existing: Any) -> ColumnPatch:
+    """An identity or a computed column that gets a default, or none at all, is one no longer."""
+    plain = replace(after, default=UNSET) if default is None else after
+    if isinstance(existing, sa.Identity) and not isinstance(default, sa.Identity):
+        return replace(plain, identity=None)
+    if isinstance(existing, sa.Computed) and not isinstance(default, sa.Computed):
+        return replace(plain, computed=None)
+    return after
 
 
 def _patch(
@@ -411,13 +473,11 @@ def create_exclude_constraint(
     from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
     schema = kw.pop("schema", None)
-    parts = [
-        (sa.text(part) if isinstance(part, str) else part, operator) for part, operator in elements
-    ]
     if isinstance(kw.get("where"), str):
         kw["where"] = sa.text(kw["where"])
-    constraint = ExcludeConstraint(*parts, name=constraint_name, **kw)
-    _add_constraint(table_name, schema, constraint, ())
+    constraint = ExcludeConstraint(*elements, name=constraint_name, **kw)
+    columns = [getattr(part, "name", part) for part, _ in elements]
+    _add_constraint(table_name, schema, constraint, [c for c in columns if isinstance(c, str)])
 
 
 def _add_constraint(
@@ -445,9 +505,20 @@ def drop_constraint(
     type_: ConstraintKind | None = None,
     *,
     schema: str | None = None,
+    if_exists: bool | None = None,
 ) -> None:
     """Drops a constraint; `type_` is primary, foreignkey, unique, check or exclude."""
-    _submit(DropConstraint(table=_name(table_name, schema), name=constraint_name, kind=type_))
+    table = _name(table_name, schema)
+    if not if_exists or _has_constraint(table, constraint_name, type_):
+        _submit(DropConstraint(table=table, name=constraint_name, kind=type_))
+
+
+def _has_constraint(table: Name, constraint: str, kind: ConstraintKind | None) -> bool:
+    found = current_executor().find(table)
+    if found is None:
+        return False
+    named = found.constraint(constraint) or found.index(constraint)
+    return named is not None or (kind == "primary" and found.primary_key is not None)
 
 
 # Indexes
@@ -530,20 +601,26 @@ def alter_enum(
     before: Sequence[str],
     after: Sequence[str],
     *,
-    columns: Sequence[tuple[str, str, str | None]] = (),
+    columns: Sequence[tuple[str, str, str | None] | tuple[str, str, str | None, bool]] = (),
     schema: str | None = None,
 ) -> None:
     """Gives an enum type other values, or another order.
 
-    `columns` are the (table, column, default) that use it, needed where a value goes away.
+    `columns` are the (table, column, default) that use it, with True behind for an array. They
+    are needed where a value goes away or moves, and where the migration uses a value that it
+    adds: the type is then made anew.
     """
     named = _name(name, schema)
-    users = tuple((_table_name(table), column, default) for table, column, default in columns)
+    users = tuple(
+        EnumUser(table=_table_name(table), column=column, default=default, is_array=any(is_array))
+        for table, column, default, *is_array in columns
+    )
     _submit(
         AlterEnum(
             before=EnumType(name=named, values=tuple(before)),
             after=EnumType(name=named, values=tuple(after)),
-            columns=users,
+            users=users,
+            anew=bool(users),
         )
     )
 
@@ -570,8 +647,7 @@ def drop_sequence(name: str, *, schema: str | None = None) -> None:
 def alter_sequence(name: str, *, schema: str | None = None, **options: Any) -> None:
     """Gives a sequence these options; those that are not given get their defaults."""
     after = _sequence(_name(name, schema), options)
-    unknown = replace(after, type=after.type)
-    _submit(AlterSequence(before=unknown, after=after))
+    _submit(AlterSequence(before=after, after=after))
 
 
 def create_view(
@@ -621,9 +697,25 @@ def execute(sqltext: Any, *, execution_options: Mapping[str, Any] | None = None)
 def bulk_insert(
     table: sa.TableClause, rows: Sequence[Mapping[str, Any]], *, multiinsert: bool = True
 ) -> None:
-    """Inserts rows into a table made with sa.table(...) or returned by create_table."""
-    if rows:
-        current_executor().execute_clause(sa.insert(table), rows)
+    """Inserts rows into a table made with sa.table(...) or returned by create_table.
+
+    All in one statement; one by one with multiinsert=False, and where values are expressions.
+    """
+    executor = current_executor()
+    if multiinsert and rows and not any(map(_has_clause, rows)):
+        executor.execute_clause(sa.insert(table), rows)
+        return
+    for row in rows:
+        executor.execute_clause(sa.insert(table).values(dict(row)))
+
+
+def _has_clause(row: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, sa.sql.ClauseElement) for value in row.values())
+
+
+def get_context() -> MigrationContext:
+    """The migration that runs: get_context().dialect.name is "sqlite", "postgresql", "mysql"."""
+    return MigrationContext(current_executor())
 
 
 def get_bind() -> sa.Connection:
@@ -641,13 +733,20 @@ class BatchOperations:
         self._table = table_name
         self._schema = schema
 
-    def add_column(self, column: sa.Column[Any], **kw: Any) -> None:
-        """Adds a column."""
-        add_column(self._table, column, schema=self._schema)
+    def add_column(
+        self,
+        column: sa.Column[Any],
+        *,
+        insert_before: str | None = None,
+        insert_after: str | None = None,
+        **kw: Any,
+    ) -> None:
+        """Adds a column, at the end, where other databases would put it too."""
+        add_column(self._table, column, schema=self._schema, **kw)
 
     def drop_column(self, column_name: str, **kw: Any) -> None:
         """Drops a column."""
-        drop_column(self._table, column_name, schema=self._schema)
+        drop_column(self._table, column_name, schema=self._schema, **kw)
 
     def alter_column(self, column_name: str, **kw: Any) -> None:
         """Changes a column."""
@@ -696,9 +795,11 @@ class BatchOperations:
             constraint_name, self._table, *elements, schema=self._schema, **kw
         )
 
-    def drop_constraint(self, constraint_name: str, type_: ConstraintKind | None = None) -> None:
+    def drop_constraint(
+        self, constraint_name: str, type_: ConstraintKind | None = None, **kw: Any
+    ) -> None:
         """Drops a constraint."""
-        drop_constraint(constraint_name, self._table, type_, schema=self._schema)
+        drop_constraint(constraint_name, self._table, type_, schema=self._schema, **kw)
 
     def create_index(self, index_name: str, columns: Sequence[Any], **kw: Any) -> None:
         """Creates an index."""
@@ -719,6 +820,18 @@ class BatchOperations:
     def f(self, name: str) -> str:
         """The name as it is."""
         return f(name)
+
+    def execute(self, sqltext: Any, **kw: Any) -> None:
+        """Runs SQL text, or a SQLAlchemy statement."""
+        execute(sqltext, **kw)
+
+    def get_bind(self) -> sa.Connection:
+        """The connection of the migration that runs."""
+        return get_bind()
+
+    def get_context(self) -> MigrationContext:
+        """The migration that runs."""
+        return get_context()
 
 
 @contextmanager

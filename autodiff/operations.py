@@ -56,6 +56,7 @@ __all__ = [
     "DropSequence",
     "DropTable",
     "DropView",
+    "EnumUser",
     "Execute",
     "Operation",
     "RenameColumn",
@@ -443,16 +444,33 @@ class DropEnum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnumUser:
+    """A column that uses an enum type, or (`is_array`) an array of it."""
+
+    table: Name
+    column: str
+    default: str | None = None
+    is_array: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlterEnum:
     """Values of an enum type added, removed, or put in another order.
 
-    `columns` are the (table, column, default) that use it: where a value goes away, the type is
-    made anew and they move over.
+    Where a value goes away or moves, the type is made anew, and the columns of `users` move over
+    to it. So it is with `anew`, when the same migration uses a value that it adds.
     """
 
     before: EnumType
     after: EnumType
-    columns: tuple[tuple[Name, str, str | None], ...] = ()
+    users: tuple[EnumUser, ...] = ()
+    anew: bool = False
+
+    @property
+    def only_adds(self) -> bool:
+        """Whether the type can stay, and get further values."""
+        kept = tuple(value for value in self.after.values if value in self.before.values)
+        return kept == self.before.values and not self.anew
 
     def reverse(self) -> AlterEnum:
         return replace(self, before=self.after, after=self.before)

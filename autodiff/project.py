@@ -114,6 +114,11 @@ class Project:
 
         Raises ConfigError where none is given.
         """
+        if self.config.unset and not self.config.url:
+            raise ConfigError(
+                f"the url needs the environment variable {self.config.unset[0]}, which is not set",
+                hint=f"set {self.config.unset[0]}, or give --url",
+            )
         if not self.config.url:
             raise ConfigError(
                 "no database URL",

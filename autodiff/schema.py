@@ -2,7 +2,8 @@
 
 SQL texts (defaults, checks, generated columns, index expressions, predicates) are strings in
 the dialect's own spelling. A name that is None was not given: the database chooses it, and any
-name will do.
+name will do. A constraint is `implicit` where nobody gave its name, so that it follows the names
+of its table and columns; that is never compared.
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ class PrimaryKey:
     initially_deferred: bool = False
     comment: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    implicit: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,7 @@ class ForeignKey:
     initially_deferred: bool = False
     comment: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    implicit: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,7 @@ class Unique:
     nulls_not_distinct: bool = False
     comment: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    implicit: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +157,7 @@ class Check:
     sql: str
     comment: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    implicit: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +171,7 @@ class Exclusion:
     deferrable: bool = False
     initially_deferred: bool = False
     comment: str | None = None
+    implicit: bool = field(default=False, compare=False)
 
 
 Constraint: TypeAlias = PrimaryKey | ForeignKey | Unique | Check | Exclusion

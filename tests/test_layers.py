@@ -14,8 +14,8 @@ PACKAGE = Path(autodiff.__file__).parent
 LAYERS = (
     {"errors", "files", "types", "schema"},
     {"config", "connect", "drift", "encoding", "operations", "changes"},
-    {"describe", "evolve"},
-    {"dialects"},
+    {"describe"},
+    {"dialects", "evolve"},
     {"history"},
     {"declare", "reflect"},
     {"compare"},

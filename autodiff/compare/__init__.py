@@ -7,7 +7,7 @@ from autodiff.compare.renames import (
     candidates,
     parse_rename,
 )
-from autodiff.compare.schemas import Described, Doubts, compare, doubts, resolve
+from autodiff.compare.schemas import Described, Doubts, compare, doubts, resolve, wanted_again
 
 __all__ = [
     "Candidate",
@@ -20,4 +20,5 @@ __all__ = [
     "doubts",
     "parse_rename",
     "resolve",
+    "wanted_again",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from autodiff.changes import (
     Change,
@@ -15,11 +16,14 @@ from autodiff.changes import (
     TableRenamed,
 )
 from autodiff.errors import PlanError
-from autodiff.evolve import evolve, rename_references
-from autodiff.operations import RenameColumn
-from autodiff.schema import Column, ForeignKey, Name, Schema, Table
+from autodiff.evolve import evolve, rename_references, rename_referred_column
+from autodiff.operations import RenameColumn, RenameTable
+from autodiff.schema import Column, Name, Schema, Table
 
-__all__ = ["Candidate", "Rename", "apply_renames", "candidates", "parse_rename"]
+__all__ = ["Candidate", "Rename", "apply_renames", "candidates", "one_by_one", "parse_rename"]
+__all__ += ["rename_in", "spare_column", "spare_table"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +78,13 @@ def apply_renames(
 ) -> tuple[Schema, list[Change]]:
     """The current schema as it will be once the renames are done, and their changes.
 
-    Raises PlanError where the models don't have the new name.
+    Raises PlanError where the models don't have the new name, or the database has it already.
     """
     changes: list[Change] = []
-    tables = dict(current.tables)
     moved: dict[Name, Name] = {}
     for rename in (item for item in renames if item.column is None):
         after = Name(rename.to, rename.table.schema)
         _require(after in desired.tables, str(after))
-        tables[after] = replace(tables.pop(rename.table), name=after)
-        tables = {n: rename_references(t, rename.table, after) for n, t in tables.items()}
         moved[rename.table] = after
         changes.append(TableRenamed(before=rename.table, after=after))
     for rename in (item for item in renames if item.column is not None):
@@ -91,10 +92,8 @@ def apply_renames(
         wanted = desired.tables.get(name)
         _require(wanted is not None and wanted.column(rename.to) is not None, f"{name}.{rename.to}")
         assert rename.column is not None
-        tables = _rename_column(tables, name, rename.column, rename.to)
         changes.append(ColumnRenamed(table=name, before=rename.column, after=rename.to))
-    ordered = {name: tables[name] for name in sorted(tables)}
-    return replace(current, tables=ordered), changes
+    return rename_in(current, renames), changes
 
 
 def _require(found: bool, name: str) -> None:
@@ -105,29 +104,78 @@ def _require(found: bool, name: str) -> None:
         )
 
 
+def rename_in(schema: Schema, renames: Sequence[Rename]) -> Schema:
+    """The schema with its tables and columns renamed, and what points at them.
+
+    Raises PlanError where a new name is taken by what keeps it.
+    """
+    tables = dict(schema.tables)
+    told = [(r.table, Name(r.to, r.table.schema)) for r in renames if r.column is None]
+    for before, after in one_by_one(told, spare_table):
+        _refuse_taken(after in tables, str(before), str(after))
+        renamed = RenameTable(before=before, after=after)
+        tables[after] = evolve(tables.pop(before), renamed)
+        tables = {n: rename_references(table, before, after) for n, table in tables.items()}
+    moved = dict(told)
+    columns: dict[Name, list[tuple[str, str]]] = {}
+    for rename in renames:
+        if rename.column is not None:
+            name = moved.get(rename.table, rename.table)
+            columns.setdefault(name, []).append((rename.column, rename.to))
+    for name, pairs in columns.items():
+        for old, new in one_by_one(pairs, spare_column):
+            tables = _rename_column(tables, name, old, new)
+    return replace(schema, tables={name: tables[name] for name in sorted(tables)})
+
+
+def one_by_one(pairs: Sequence[tuple[T, T]], spare: Callable[[T], T]) -> list[tuple[T, T]]:
+    """Renames in an order in which each new name is free when its turn comes.
+
+    Where names change places, one of them waits under a spare name.
+    """
+    waiting, ordered = list(pairs), []
+    while waiting:
+        taken = {before for before, _ in waiting}
+        free = next((pair for pair in waiting if pair[1] not in taken), None)
+        if free is None:
+            before, after = waiting.pop(0)
+            ordered.append((before, spare(after)))
+            waiting.append((spare(after), after))
+        else:
+            waiting.remove(free)
+            ordered.append(free)
+    return ordered
+
+
+def spare_table(name: Name) -> Name:
+    """A table's name for the time between two renames."""
+    return replace(name, name=spare_column(name.name))
+
+
+def spare_column(name: str) -> str:
+    """A column's name for the time between two renames."""
+    return f"_autodiff_{name}"
+
+
+def _refuse_taken(taken: bool, before: str, after: str) -> None:
+    if taken:
+        raise PlanError(
+            f"cannot rename {before} to {after}: the database has a {after} already",
+            hint="rename or drop that one in a migration before this one",
+        )
+
+
 def _rename_column(
     tables: dict[Name, Table], table: Name, before: str, after: str
 ) -> dict[Name, Table]:
+    taken = tables[table].column(after) is not None
+    _refuse_taken(taken, f"{table}.{before}", f"{table}.{after}")
     operation = RenameColumn(table=table, before=before, after=after)
-
-    def follow(item: Table) -> Table:
-        return replace(
-            item,
-            constraints=tuple(
-                replace(
-                    c,
-                    referred_columns=tuple(
-                        after if name == before else name for name in c.referred_columns
-                    ),
-                )
-                if isinstance(c, ForeignKey) and c.referred == table and item.name != table
-                else c
-                for c in item.constraints
-            ),
-        )
-
     renamed = {**tables, table: evolve(tables[table], operation)}
-    return {name: follow(item) for name, item in renamed.items()}
+    return {
+        name: item if name == table else rename_referred_column(item, table, before, after)
+        for name, item in renamed.items()
+    }
 
 
 def candidates(changes: Iterable[Change]) -> list[Candidate]:

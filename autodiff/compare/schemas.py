@@ -25,7 +25,7 @@ from autodiff.compare.tables import compare_tables
 from autodiff.dialects.base import Dialect
 from autodiff.schema import Name, Schema, Table, View
 
-__all__ = ["Described", "Doubts", "compare", "doubts", "resolve"]
+__all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "wanted_again"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,17 @@ def _adopt_described(
     return final, rename_constraints(contents, names)
 
 
+def wanted_again(schema: Schema, dialect: Dialect) -> Schema:
+    """A schema that was read, as one to be compared with: what the database makes by itself is
+    left out, and a name that nobody gave may be any."""
+    tables: dict[Name, Table] = {}
+    for name, table in schema.tables.items():
+        bare = dialect.without_implied(table)
+        unnamed = (replace(c, name=None) if c.implicit else c for c in bare.constraints)
+        tables[name] = replace(bare, constraints=tuple(unnamed))
+    return replace(schema, tables=tables)
+
+
 def doubts(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
     """The tables and views on both sides that are unequal after cheap normalising.
 
@@ -98,7 +109,8 @@ def doubts(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
     views = [
         view
         for name, view in desired.views.items()
-        if name in current.views and not _views_equal(current.views[name], view, dialect)
+        if name in current.views
+        and not _views_equal(current.views[name], _unsaid_kept(view, current.views[name]), dialect)
     ]
     return Doubts(tables=tuple(tables), views=tuple(views))
 
@@ -176,7 +188,7 @@ def _tables(
         old, new = current.tables.get(name), desired.tables.get(name)
         if new is None:
             assert old is not None
-            changes.append(TableRemoved(table=old))
+            changes.append(TableRemoved(table=dialect.without_implied(old)))
         elif old is None:
             changes.append(TableAdded(table=new))
         else:
@@ -215,7 +227,12 @@ def _views(
             if desired.views or name in managed:
                 changes.append(ViewRemoved(view=old))
         elif old is not None and new is not None:
-            wanted = described.views.get(name, new)
-            if not _views_equal(replace(old, comment=None), wanted, dialect):
-                changes.append(ViewAltered(before=old, after=new))
+            wanted = _unsaid_kept(described.views.get(name, new), old)
+            if not _views_equal(old, wanted, dialect):
+                changes.append(ViewAltered(before=old, after=_unsaid_kept(new, old)))
     return changes
+
+
+def _unsaid_kept(desired: View, current: View) -> View:
+    """The desired view with what models can't say of a view: its comment and indexes."""
+    return replace(desired, comment=current.comment, indexes=current.indexes)

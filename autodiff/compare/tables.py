@@ -38,7 +38,7 @@ _REPORTS = frozenset(
 
 
 def compare_tables(current: Table, desired: Table, *, before: Table, after: Table) -> list[Change]:
-    """The changes between two tables, in the order of names.
+    """The changes between two tables: columns in their order, the rest in that of names.
 
     `current` and `desired` are normalised, and compared; the changes carry what `before` and
     `after` say: the database's own texts, and the models'.
@@ -48,7 +48,8 @@ def compare_tables(current: Table, desired: Table, *, before: Table, after: Tabl
     paths = differing_paths(_mapping(current), _mapping(desired))
     table = after.name
     changes: list[Change] = []
-    for name, fields in _grouped(paths, "columns"):
+    columns = [column.name for table in (after, before) for column in table.columns]
+    for name, fields in sorted(_grouped(paths, "columns"), key=lambda g: columns.index(g[0])):
         changes.append(_column(before, after, name, fields))
     for name, fields in _grouped(paths, "constraints"):
         changes.append(_constraint(before, after, name, fields))

@@ -26,10 +26,13 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
 
     Raises ModelsError where the dialect can't express it, naming table and column.
     """
+    table = f"{column.table.fullname}." if column.table is not None else ""
     try:
         return _declare(column, dialect, compiler)
+    except ModelsError as error:
+        message = f"cannot declare column {table}{column.name}: {error.message}"
+        raise ModelsError(message, hint=error.hint) from error
     except (CompileError, UnsupportedCompilationError, NotImplementedError) as error:
-        table = f"{column.table.fullname}." if column.table is not None else ""
         raise ModelsError(
             f"cannot declare column {table}{column.name} for {dialect.name}: {error}",
             hint="give the column a type, default or name that this database can express",
@@ -39,14 +42,16 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
 def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
     identity = column.identity if dialect.features.identity else None
     never_null = identity is not None or (column.primary_key and dialect.features.keys_not_null)
+    default = None if column.computed is not None else _default(column, compiler)
+    serial = default is not None and dialect.is_serial_default(default, column)
     return Column(
         name=str(column.name),
         type=declare_type(column.type, dialect, compiler, column),
         nullable=bool(column.nullable) and not never_null,
-        default=None if column.computed is not None else _default(column, compiler),
+        default=None if serial else default,
         computed=_computed(column, compiler),
         identity=_identity(identity, dialect),
-        autoincrement=identity is None and _autoincrements(column, compiler),
+        autoincrement=serial or (identity is None and _autoincrements(column, compiler)),
         comment=column.comment if dialect.features.comments else None,
         options=_options(column, dialect),
     )
@@ -56,11 +61,12 @@ def declare_type(
     type_: Any, dialect: Dialect, compiler: Compiler, column: sa.Column[Any] | None = None
 ) -> ColumnType:
     """The noun of a type: what the database calls it and how a script spells it."""
-    sql = dialect.canonical_type(compiler.type(type_, column))
     enum = enum_of(type_, dialect, compiler)
+    sql = dialect.canonical_type(compiler.type(type_, column))
+    python = spell_type(type_, dialect.sqlalchemy, sql)
     return ColumnType(
         sql=sql,
-        python=spell_type(type_, dialect.sqlalchemy, sql),
+        python=dialect.type_python(sql) if python.startswith("op.sql_type(") else python,
         enum=enum.name if enum is not None else None,
     )
 
@@ -77,7 +83,7 @@ def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None
     if not stored.name:
         values = ", ".join(stored.enums)
         raise ModelsError(
-            f"cannot declare the enum of {values}: it has no name",
+            f"the enum of {values} has no name",
             hint='name the type, as in sa.Enum("a", "b", name="mood")',
         )
     schema = stored.schema

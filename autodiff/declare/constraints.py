@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import InvalidRequestError, NoReferencedColumnError, NoReferencedTableError
 from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import BinaryExpression, CollationClause, TextClause, UnaryExpression
+from sqlalchemy.sql.elements import (
+    BinaryExpression,
+    CollationClause,
+    ColumnClause,
+    TextClause,
+    UnaryExpression,
+)
 
 from autodiff.dialects.sqltext import strip_parentheses
 from autodiff.errors import ModelsError
@@ -36,6 +42,9 @@ _ORDER = re.compile(
     r"(?P<rest>.*?)(?:\s+(?P<order>ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?\s*\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_COLUMN = re.compile(r"[A-Za-z_]\w*|\"[^\"]+\"")
+_COLLATED = re.compile(rf"(?P<rest>{_COLUMN.pattern})\s+COLLATE\s+(?P<collation>\w+|\"[^\"]+\")", re.I)
+_OPCLASS = re.compile(rf"(?P<rest>{_COLUMN.pattern}|.*\))\s+(?P<opclass>\w+_ops)", re.DOTALL)
 
 
 def declare_constraint(
@@ -248,7 +257,7 @@ def _element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexEle
         return replace(_text_element(label, options), descending=descending)
     if isinstance(part, BinaryExpression) and isinstance(part.right, CollationClause):
         part, collation = part.left, str(part.right.collation).strip('"')
-    is_column = isinstance(part, sa.Column)
+    is_column = isinstance(part, ColumnClause) and not part.is_literal
     text = str(part.name) if is_column else strip_parentheses(compiler.expression(part))
     key = getattr(part, "key", None)
     length = options.get("length")
@@ -270,10 +279,16 @@ def _text_element(text: str, options: dict[str, Any]) -> IndexElement:
     descending = (match["order"] or "").upper() == "DESC"
     nulls = None if match["nulls"] is None else match["nulls"].upper() == "FIRST"
     rest = match["rest"].strip()
-    plain = re.fullmatch(r"[A-Za-z_]\w*|\"[^\"]+\"", rest) is not None
+    if operators_ := _OPCLASS.fullmatch(rest):
+        rest = operators_["rest"]
+    if collated := _COLLATED.fullmatch(rest):
+        rest = collated["rest"]
+    plain = _COLUMN.fullmatch(rest) is not None
     return IndexElement(
         text=rest.strip('"') if plain else strip_parentheses(rest),
         is_expression=not plain,
         descending=descending,
         nulls_first=None if nulls == descending else nulls,
+        opclass=operators_["opclass"] if operators_ else None,
+        collation=collated["collation"].strip('"') if collated else None,
     )

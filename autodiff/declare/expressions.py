@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.sql.elements import ClauseElement
@@ -18,6 +19,7 @@ __all__ = ["Compiler", "plain_dialect"]
 def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
     """The same dialect for texts that no driver formats: a % stays a single %."""
     plain = copy.copy(dialect)
+    plain._type_memos = weakref.WeakKeyDictionary()  # it holds processors that double each %
     plain.paramstyle = "named"
     plain.positional = False
     plain.identifier_preparer = plain.preparer(plain)

@@ -61,7 +61,7 @@ def _import(name: str, target: str, root: Path) -> ModuleType:
         sys.path.insert(0, str(root))
     try:
         return import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         missing = isinstance(error, ModuleNotFoundError) and error.name == name.split(".")[0]
         raise ModelsError(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 from autodiff.declare.columns import enum_of
 from autodiff.declare.expressions import Compiler
@@ -39,7 +40,7 @@ def declare_metadata(metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dia
                 hint="keep it in one, or configure one of the two",
             )
         if getattr(table, "is_view", False):
-            views[name] = _view(name, table, compiler)
+            views[name] = _view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
         _collect_enums(table, dialect, compiler, enums)
@@ -57,35 +58,27 @@ def _all_tables(metadata: Iterable[sa.MetaData]) -> list[sa.Table]:
     return [item.tables[key] for item in metadata for key in sorted(item.tables)]
 
 
-def _view(name: Name, table: Any, compiler: Compiler) -> View:
+def _view(name: Name, table: Any, dialect: Dialect, compiler: Compiler) -> View:
     creator = table._creator_ddl
     return View(
         name=name,
         sql=compiler.select(creator.selectable),
         materialized=bool(creator.materialized),
-        reads=tuple(
-            sorted(
-                {
-                    Name(str(source.name), source.schema)
-                    for source in creator.selectable.get_final_froms()
-                    if isinstance(source, sa.Table)
-                }
-            )
-        ),
+        reads=tuple(sorted(_read_by(creator.selectable, dialect) - {name})),
     )
+
+
+def _read_by(selectable: Any, dialect: Dialect) -> set[Name]:
+    """The tables and views that a SELECT reads, in joins and subqueries too."""
+    found = {part for part in visitors.iterate(selectable) if isinstance(part, sa.Table)}
+    return {name_of(table, dialect) for table in found}
 
 
 def _collect_enums(
     table: sa.Table, dialect: Dialect, compiler: Compiler, enums: dict[Name, EnumType]
 ) -> None:
     for column in table.columns:
-        try:
-            enum = enum_of(column.type, dialect, compiler)
-        except ModelsError as error:
-            raise ModelsError(
-                f"cannot declare column {table.fullname}.{column.name}: {error.message}",
-                hint=error.hint,
-            ) from error
+        enum = enum_of(column.type, dialect, compiler)
         if enum is None:
             continue
         known = enums.setdefault(enum.name, enum)

@@ -73,7 +73,8 @@ def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
         value = table.dialect_kwargs[key]
         if prefix is None or (value in (None, False) and not key.endswith("with_rowid")):
             continue
-        name = f"{dialect.name}_{key.removeprefix(prefix).lower()}"
+        option = key.removeprefix(prefix).lower().replace(" ", "_")
+        name = f"{dialect.name}_{option}"
         if not (name == "sqlite_with_rowid" and value):
             options[name] = _option_value(value)
     if table._prefixes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import sysconfig
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ _NOT_STORED = frozenset(
     "as_uuid asdecimal decimal_return_scale none_as_null create_constraint values_callable "
     "validate_strings omit_aliases metadata inherit_schema create_type as_tuple native native_enum "
     "sort_key_function enums retrieve_as_bitwise quote name _create_events _adapted_from "
-    "_enums native_uuid second_precision day_precision epoch comparator pickler impl".split()
+    "_enums second_precision day_precision epoch comparator pickler impl".split()
 )
 _DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
 
@@ -55,21 +56,33 @@ def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
     if isinstance(type_, sa.ARRAY):
         return _spell_array(type_, dialect, sql)
     prefix = _prefix(type(type_))
-    if prefix is None or isinstance(type_, SQLType):
+    if prefix is None or isinstance(type_, SQLType) or _is_named(type_):
         return f"op.sql_type({python_string(sql)})"
-    return f"{prefix}{type(type_).__name__}({', '.join(_arguments(type_))})"
+    arguments = _arguments(type_)
+    if type_.__visit_name__ == "SET":
+        arguments = _with_values(type_, type_.values)  # type: ignore[attr-defined]
+    return f"{prefix}{type(type_).__name__}({', '.join(arguments)})"
+
+
+def _is_named(type_: TypeEngine[Any]) -> bool:
+    """Whether it is a type with a name of its own in the database, such as a domain."""
+    return isinstance(type_, sa.types.SchemaType) and not isinstance(type_, sa.Boolean)
 
 
 def _spell_enum(type_: sa.Enum) -> str:
-    values = ", ".join(python_string(value) for value in type_.enums)
     if not type_.native_enum:
         return f"sa.String({type_.length})"
-    name = f", name={python_string(type_.name)}" if type_.name else ""
-    schema = f", schema={python_string(type_.schema)}" if type_.schema else ""
-    collation = getattr(type_, "collation", None)
-    collate = f", collation={python_string(collation)}" if collation else ""
+    parts = _with_values(type_, type_.enums)
+    parts += [f"name={python_string(type_.name)}"] if type_.name else []
+    parts += [f"schema={python_string(type_.schema)}"] if type_.schema else []
     cls = "mysql.ENUM" if type(type_).__module__.startswith("sqlalchemy.dialects.mysql") else ""
-    return f"{cls or 'sa.Enum'}({values}{name}{schema}{collate})"
+    return f"{cls or 'sa.Enum'}({', '.join(parts)})"
+
+
+def _with_values(type_: TypeEngine[Any], values: Iterable[str]) -> list[str]:
+    """The values of an enum or a set, whose length follows from them, and what else is said."""
+    others = [argument for argument in _arguments(type_) if argument.partition("=")[1]]
+    return [*map(python_string, values), *(o for o in others if not o.startswith("length="))]
 
 
 def _spell_array(type_: sa.ARRAY[Any], dialect: Any, sql: str) -> str:
@@ -113,8 +126,10 @@ def _arguments(type_: TypeEngine[Any]) -> list[str]:
     arguments: list[str] = []
     positional = True
     for name, default in _parameters(type(type_)).items():
+        if name in _NOT_STORED:
+            continue
         value = getattr(type_, name, default)
-        if name in _NOT_STORED or not isinstance(value, str | int | float | type(None)):
+        if not isinstance(value, str | int | float | type(None)):
             continue
         if name in _POSITIONAL and positional and value is not None:
             arguments.append(repr(value))

@@ -46,9 +46,12 @@ def dialect_for(name: str) -> Dialect:
     driver = {"postgresql": "postgresql.psycopg", "mysql": "mysql.pymysql"}.get(name, name)
     driver = {"mariadb": "mariadb.pymysql"}.get(driver, driver)
     try:
-        return _make(registry.load(driver)(), server=None, default_schema=None)
+        found = registry.load(driver)
     except NoSuchModuleError as error:
         raise _unknown(name) from error
+    # SQLAlchemy's registry gives the class; of mariadb, which it makes up, an instance.
+    made = found() if isinstance(found, type) else found
+    return _make(made, server=None, default_schema=None)
 
 
 def _make(

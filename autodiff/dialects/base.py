@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.features import Features
-from autodiff.dialects.sqltext import normalize
+from autodiff.dialects.sqltext import normalize, quote_literal, unquote_literal
 from autodiff.schema import (
     Check,
     Column,
@@ -67,7 +68,9 @@ class Dialect(ABC):
         self.sqlalchemy = sqlalchemy_dialect
         self.server = server
         self.default_schema = default_schema or self.usual_schema
-        self._quote = sqlalchemy_dialect.identifier_preparer.quote
+        preparer = copy.copy(sqlalchemy_dialect.identifier_preparer)
+        preparer._double_percents = False  # statements go to the driver as they are
+        self._quote = preparer.quote
 
     @property
     def kind(self) -> str:
@@ -82,6 +85,14 @@ class Dialect(ABC):
         """A table's or other object's name, with its schema where it has one."""
         quoted = self.quote(name.name)
         return f"{self.quote(name.schema)}.{quoted}" if name.schema else quoted
+
+    def literal(self, value: str) -> str:
+        """A text as an SQL string literal."""
+        return quote_literal(value)
+
+    def literal_value(self, sql: str) -> str | None:
+        """The value of an SQL text that is one plain string literal, else None."""
+        return unquote_literal(sql)
 
     @abstractmethod
     def canonical_type(self, sql: str) -> str:
@@ -133,6 +144,7 @@ class Dialect(ABC):
         )
 
     def _normal_constraint(self, constraint: Constraint) -> Constraint:
+        constraint = replace(constraint, implicit=False)
         if isinstance(constraint, PrimaryKey) and not self.features.named_primary_keys:
             constraint = replace(constraint, name=None)
         if isinstance(constraint, Check):
@@ -154,6 +166,25 @@ class Dialect(ABC):
             return element
         text = self.normal_text(element.text)
         return replace(element, text=text)
+
+    def is_serial_default(self, default: str, column: Any) -> bool:
+        """Whether a default takes from the sequence that the column would have as SERIAL.
+
+        `column` is SQLAlchemy's. Models that were made from a database say SERIAL so.
+        """
+        return False
+
+    def keeps_default(self, before: str, after: str) -> bool:
+        """Whether a column's default stays as it is when its type (`before`) becomes `after`."""
+        return True
+
+    def keys_survive(self, before: str, after: str) -> bool:
+        """Whether foreign keys may stay while a column's type (`before`) becomes `after`."""
+        return False
+
+    def without_implied(self, table: Table) -> Table:
+        """The table without what the database makes by itself, so that no script need say it."""
+        return table
 
     def align(self, current: Table, desired: Table) -> Table:
         """The current table, without what the models need not say (implied indexes, options)."""

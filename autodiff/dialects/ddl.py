@@ -250,8 +250,11 @@ class DDL:
 
     def constraint_spec(self, constraint: Constraint, table: Table | None = None) -> str:
         """A constraint as CREATE TABLE and ADD CONSTRAINT have it."""
-        named = f"CONSTRAINT {self.quote(constraint.name)} " if constraint.name else ""
-        return named + self.constraint_body(constraint)
+        return self.named(constraint) + self.constraint_body(constraint)
+
+    def named(self, constraint: Constraint) -> str:
+        """CONSTRAINT and its name, with a space at its end."""
+        return f"CONSTRAINT {self.quote(constraint.name)} " if constraint.name else ""
 
     def constraint_body(self, constraint: Constraint) -> str:
         """A constraint without its name."""

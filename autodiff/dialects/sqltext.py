@@ -10,28 +10,35 @@ import re
 from collections.abc import Iterator
 
 __all__ = [
+    "mentions",
     "normalize",
     "normalize_default",
     "quote_literal",
+    "rename_identifier",
     "split_top_level",
     "strip_parentheses",
     "tokens",
     "unquote_literal",
 ]
 
-_TOKEN = re.compile(
-    r"""
+_PATTERN = r"""
       (?P<space>\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)
-    | (?P<dollar>\$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$)
-    | (?P<string>[eExXbBnN]?'(?:[^']|'')*')
+    | (?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+    | (?P<string>[eE]'(?:[^'\\]|\\.|'')*'|[xXbBnN]?'(?:[^']|'')*')
     | (?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
     | (?P<word>[^\W\d][\w$]*)
     | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<operator>::|<=>|<=|>=|<>|!=|\|\||->>|->|\#>>|\#>|@>|<@|&&|!~\*|!~|~\*|:=)
     | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+"""
+_MYSQL_PATTERN = r"""
+      (?P<hash>\#[^\n]*(?:\n|$))
+    | (?P<escaped>[xXbBnN]?'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
+    | """
+_FLAGS = re.VERBOSE | re.DOTALL
+_TOKEN = re.compile(_PATTERN, _FLAGS)
+_MYSQL_TOKEN = re.compile(_MYSQL_PATTERN + _PATTERN, _FLAGS)
+_KINDS = {"tag": "dollar", "hash": "space", "escaped": "string"}
 _SIMPLE_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _KEYWORDS = frozenset(
     "current_timestamp current_date current_time current_user localtime localtimestamp user "
@@ -41,11 +48,14 @@ _KEYWORDS = frozenset(
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
 
 
-def tokens(text: str) -> Iterator[tuple[str, str]]:
-    """Each token as (kind, text): space, string, quoted, word, number, operator, other."""
-    for match in _TOKEN.finditer(text):
+def tokens(text: str, *, backslashes: bool = False) -> Iterator[tuple[str, str]]:
+    """Each token as (kind, text): space, string, quoted, word, number, operator, other.
+
+    With `backslashes` a string may hold \\' and # begins a comment, as on MySQL.
+    """
+    for match in (_MYSQL_TOKEN if backslashes else _TOKEN).finditer(text):
         kind = match.lastgroup or "other"
-        yield ("dollar" if kind == "tag" else kind), match.group()
+        yield _KINDS.get(kind, kind), match.group()
 
 
 def normalize(text: str) -> str:
@@ -121,6 +131,34 @@ def split_top_level(text: str, separator: str = ",") -> list[str]:
     return parts
 
 
+def rename_identifier(text: str, before: str, after: str) -> str:
+    """The text with a column's name replaced where it stands as a name: not in a string, and not
+    as a function or a type."""
+    found = list(tokens(text))
+    parts: list[str] = []
+    for place, (kind, token) in enumerate(found):
+        calls = found[place + 1 : place + 2] == [("other", "(")]
+        is_type = place > 0 and found[place - 1][1] == "::"
+        if not (calls or is_type) and _is_name(kind, token, before):
+            token = _spelled_like(kind, token, after)
+        parts.append(token)
+    return "".join(parts)
+
+
+def _is_name(kind: str, token: str, name: str) -> bool:
+    if kind == "quoted":
+        return token[1:-1].replace(token[0] * 2, token[0]) == name
+    return kind == "word" and token.lower() == name.lower()
+
+
+def _spelled_like(kind: str, token: str, name: str) -> str:
+    plain = _SIMPLE_NAME.match(name) and name not in _KEYWORDS
+    if kind == "word" and plain:
+        return name
+    quote = token[0] if kind == "quoted" else '"'
+    return quote + name.replace(quote, quote * 2) + quote
+
+
 def quote_literal(value: str) -> str:
     """A text as an SQL string literal."""
     return "'" + value.replace("'", "''") + "'"
@@ -132,3 +170,8 @@ def unquote_literal(text: str) -> str | None:
     if len(found) == 1 and found[0][0] == "string" and found[0][1].startswith("'"):
         return found[0][1][1:-1].replace("''", "'")
     return None
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether an SQL text has the name in it, in quotes or without; case does not matter."""
+    return any(token.strip('"`').lower() == name.lower() for _, token in tokens(text))

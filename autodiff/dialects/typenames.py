@@ -24,9 +24,9 @@ def split_type(sql: str) -> tuple[str, tuple[str, ...], str]:
 
 
 def python_string(value: str) -> str:
-    """A string as a script spells it, in double quotes where they need no escape."""
-    if '"' in value and "'" not in value and value.isprintable():
-        return repr(value)
+    """A string as a script spells it, in double quotes unless single ones need fewer escapes."""
+    if value.count('"') > value.count("'") and value.isprintable():
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return json.dumps(value, ensure_ascii=False) if value.isprintable() else _escaped(value)
 
 

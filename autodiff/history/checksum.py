@@ -10,7 +10,7 @@ from autodiff.dialects.sqltext import tokens
 
 __all__ = ["python_checksum", "sql_checksum"]
 
-_PLACE_NAMES = frozenset(("revision", "parents", "down_revision"))
+_PLACE_NAMES = frozenset(("revision", "parents", "down_revision", "depends_on", "branch_labels"))
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -19,12 +19,20 @@ def python_checksum(tree: ast.Module) -> str:
 
     Where the file stands in the graph (its revision and parents) is no part of it.
     """
-    return _digest("\n".join(_facts(tree)))
+    body = [node for node in _without_docstring(tree.body) if not _is_place(node)]
+    return _digest("\n".join(fact for node in body for fact in _facts(node)))
 
 
-def sql_checksum(text: str) -> str:
-    """The checksum of SQL text, without its comments and spaces."""
-    return _digest("\n".join(token for kind, token in tokens(text) if kind != "space"))
+def sql_checksum(up: str, down: str) -> str:
+    """The checksum of a pair of SQL texts, without their comments and spaces."""
+    return _digest("\n\n".join("\n".join(map(repr, _words(text))) for text in (up, down)))
+
+
+def _words(text: str) -> Iterator[str]:
+    """What the database reads; /*! and /*+ look like comments and are none."""
+    for kind, token in tokens(text):
+        if kind != "space" or token.startswith(("/*!", "/*+")):
+            yield token
 
 
 def _digest(text: str) -> str:
@@ -32,12 +40,18 @@ def _digest(text: str) -> str:
 
 
 def _facts(node: ast.AST) -> Iterator[str]:
-    """Node names and values that are set: fields that a later Python adds are left empty."""
-    yield type(node).__name__
+    """Node names and values that are set, in brackets, so that it counts what stands in what.
+
+    Fields that a later Python adds are empty in a file that an earlier one can read.
+    """
+    yield f"({type(node).__name__}"
     for name, value in ast.iter_fields(node):
         if name == "body" and isinstance(node, _WITH_DOCSTRING):
             value = _without_docstring(value)
+        if name == "values" and isinstance(node, ast.JoinedStr):
+            value = [part for part in value if not _is_empty_text(part)]
         yield from _field_facts(name, value)
+    yield ")"
 
 
 def _field_facts(name: str, value: object) -> Iterator[str]:
@@ -46,10 +60,9 @@ def _field_facts(name: str, value: object) -> Iterator[str]:
     yield name
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, ast.AST):
-            if not _is_place(item):
-                yield from _facts(item)
+            yield from _facts(item)
         else:
-            yield repr(item)
+            yield ascii(item)  # what repr() shows of a letter changes with Python's Unicode
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -58,7 +71,13 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     return body
 
 
-def _is_place(node: ast.AST) -> bool:
+def _is_empty_text(node: ast.expr) -> bool:
+    """Some versions of Python put '' between the parts of an f-string."""
+    return isinstance(node, ast.Constant) and node.value == ""
+
+
+def _is_place(node: ast.stmt) -> bool:
+    """Whether it is an assignment such as `parents = (...)`, which says where the file stands."""
     targets = node.targets if isinstance(node, ast.Assign) else []
     if isinstance(node, ast.AnnAssign):
         targets = [node.target]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 from autodiff.errors import MigrationFileError
 from autodiff.history.checksum import python_checksum, sql_checksum
 
-__all__ = ["Migration", "file_name", "read_folder", "read_migration", "sql_header"]
+__all__ = ["Migration", "file_name", "read_folder", "read_migration", "read_text", "sql_header"]
 
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
-_HEADER = re.compile(r"^--\s*(revision|parents|message):\s*(.*?)\s*$", re.MULTILINE)
+_HEADER = re.compile(r"--[ \t]*(revision|parents|message):(.*)")
 _SLUG_LENGTH = 60
+_SLUG_BYTES = 200
+"""A file system has room for 255, and the endings and a temporary file's name need some."""
+_PLACE_NAMES = ("revision", "parents", "down_revision", "depends_on")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +54,13 @@ class Migration:
 
 
 def file_name(number: int, message: str) -> str:
-    """The name of a migration file without its ending: 0002_add_timestamp."""
-    slug = re.sub(r"[^\w]+", "_", message.lower()).strip("_")[:_SLUG_LENGTH].rstrip("_")
+    """The name of a migration file without its ending: 0002_add_timestamp.
+
+    Letters of every script stay, in the one spelling that all file systems keep.
+    """
+    plain = unicodedata.normalize("NFC", message.lower())
+    slug = re.sub(r"[^\w]+", "_", plain).strip("_")[:_SLUG_LENGTH]
+    slug = slug.encode()[:_SLUG_BYTES].decode(errors="ignore").rstrip("_")
     return f"{number:04d}_{slug or 'migration'}"
 
 
@@ -78,10 +87,15 @@ def read_migration(path: Path) -> Migration:
     Raises MigrationFileError, with the line, for a file that is no migration.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise MigrationFileError(str(path), str(error)) from error
+        raise MigrationFileError(str(path), str(error), hint="it must be UTF-8 text") from error
     return _read_sql(path, text) if path.suffix == ".sql" else _read_python(path, text)
+
+
+def read_text(path: Path) -> str:
+    """The text of a migration file; the mark that some editors put in front is none of it."""
+    return path.read_text(encoding="utf-8-sig")
 
 
 def _read_python(path: Path, text: str) -> Migration:
@@ -94,7 +108,7 @@ def _read_python(path: Path, text: str) -> Migration:
             f"{type(error).__name__}: {getattr(error, 'msg', error)}",
             hint="mend the file, or restore it from version control",
         ) from error
-    values = dict(_assignments(tree))
+    values = dict(_places(path, tree))
     revision = values.get("revision")
     if not isinstance(revision, str) or not revision:
         raise MigrationFileError(
@@ -114,8 +128,25 @@ def _read_python(path: Path, text: str) -> Migration:
     )
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """What the file says of its place in the graph, which must be said without running it."""
+    for name, value in _assignments(tree):
+        if name not in _PLACE_NAMES:
+            continue
+        try:
+            yield name, ast.literal_eval(value)
+        except (ValueError, TypeError) as error:
+            raise MigrationFileError(
+                f"{path}:{value.lineno}",
+                f"{name} = {ast.unparse(value)} is no plain text",
+                hint='files are read without being run: write it out, as in revision = "7d1c09be"',
+            ) from error
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in tree.body:
+        target: ast.expr
+        value: ast.expr
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target, value = node.targets[0], node.value
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
@@ -123,21 +154,23 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, Any]]:
         else:
             continue
         if isinstance(target, ast.Name):
-            try:
-                yield target.id, ast.literal_eval(value)
-            except ValueError:
-                continue
+            yield target.id, value
 
 
 def _parents(path: Path, values: dict[str, Any]) -> tuple[str, ...]:
-    """`parents`, or Alembic's `down_revision`."""
-    parents = values.get("parents", values.get("down_revision"))
-    if parents is None:
-        return ()
-    found = (parents,) if isinstance(parents, str) else tuple(parents)
-    if not all(isinstance(parent, str) for parent in found):
-        raise MigrationFileError(str(path), "its parents are no revisions", hint='("41f2ab90",)')
-    return found
+    """`parents`, or Alembic's `down_revision`; and what it `depends_on`, which comes before too."""
+    found: list[str] = []
+    for name in ("parents" if "parents" in values else "down_revision", "depends_on"):
+        said = values.get(name)
+        listed = [] if said is None else [said] if isinstance(said, str) else said
+        if not isinstance(listed, list | tuple) or not all(isinstance(p, str) for p in listed):
+            raise MigrationFileError(
+                str(path),
+                f"{name} = {said!r} names no revisions",
+                hint=f'as in {name} = ("41f2ab90",)',
+            )
+        found += listed
+    return tuple(dict.fromkeys(found))
 
 
 def _require_functions(path: Path, tree: ast.Module) -> None:
@@ -151,27 +184,51 @@ def _require_functions(path: Path, tree: ast.Module) -> None:
 
 
 def _read_sql(path: Path, text: str) -> Migration:
-    header = dict(_HEADER.findall(text))
+    header = _header(text)
     if not header.get("revision"):
         raise MigrationFileError(
             str(path), "it has no revision", hint="its first lines say: -- revision: 7d1c09be"
         )
     down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
     if not down.is_file():
-        raise MigrationFileError(str(path), f"its down file {down.name} is missing")
+        raise MigrationFileError(
+            str(path),
+            f"its down file {down.name} is missing",
+            hint="restore it, or write an empty one if there is nothing to take back",
+        )
     return Migration(
         revision=header["revision"],
         parents=tuple(header.get("parents", "").split()),
         message=header.get("message") or _slug(path),
         path=path,
-        checksum=sql_checksum(text + down.read_text(encoding="utf-8")),
+        checksum=sql_checksum(text, _read_down(down)),
         number=_number(path),
     )
 
 
+def _header(text: str) -> dict[str, str]:
+    """What the comments at the start of a SQL file say; a comment further down says nothing."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        match = _HEADER.fullmatch(line.strip())
+        if match:
+            found.setdefault(match[1], match[2].strip())
+        elif line.strip() and not line.startswith("--"):
+            break
+    return found
+
+
+def _read_down(path: Path) -> str:
+    try:
+        return read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise MigrationFileError(str(path), str(error), hint="it must be UTF-8 text") from error
+
+
 def sql_header(revision: str, parents: tuple[str, ...], message: str) -> str:
     """The first lines of a SQL migration."""
-    lines = (f"revision: {revision}", f"parents: {' '.join(parents)}", f"message: {message}")
+    words = " ".join(message.split())
+    lines = (f"revision: {revision}", f"parents: {' '.join(parents)}", f"message: {words}")
     return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
 
 

@@ -148,7 +148,7 @@ class Graph:
 
 
 def _answers_to(migration: Migration, target: str) -> bool:
-    if target.isdigit() and migration.number == int(target):
+    if target.isdecimal() and migration.number == int(target):
         return True
     slug = migration.name.partition("_")[2]
     return target in (migration.name, slug) or (

@@ -47,7 +47,10 @@ def read_lock(folder: Path) -> Lock | None:
     path = folder / LOCK_NAME
     if not path.is_file():
         return None
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
     if any(line.startswith(_CONFLICT) for line in text.splitlines()):
         raise HistoryError(
             f"{path} has merge conflicts: two branches changed the schema",
@@ -56,18 +59,32 @@ def read_lock(folder: Path) -> Lock | None:
         )
     try:
         data = json.loads(text)
+        _refuse_newer(path, data["version"])
         return Lock(
             heads=tuple(data["heads"]),
-            checksums=data["migrations"],
+            checksums=dict(data["migrations"]),
             database=data["database"],
             declared=schema_from_data(data["declared"]),
             described=schema_from_data(data["described"]),
         )
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> HistoryError:
+    return HistoryError(
+        f"cannot read {path}: {type(error).__name__}: {error}",
+        hint="restore it from version control, or write it anew: autodiff lock",
+    )
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    if version != _VERSION:
         raise HistoryError(
-            f"cannot read {path}: {type(error).__name__}: {error}",
-            hint="restore it from version control, or write it anew: autodiff lock",
-        ) from error
+            f"{path} was written by another version of autodiff: its format is {version}, "
+            f"this one knows {_VERSION}",
+            hint="use the version that wrote it, or write it anew: autodiff lock",
+        )
 
 
 def write_lock(folder: Path, lock: Lock) -> Path:

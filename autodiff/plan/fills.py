@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from autodiff.changes import Change, ColumnAdded, ColumnAltered, TableAdded
+from autodiff.changes import (
+    Change,
+    ColumnAdded,
+    ColumnAltered,
+    ColumnRemoved,
+    ConstraintAdded,
+    ConstraintAltered,
+    TableAdded,
+)
+from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import quote_literal
 from autodiff.errors import PlanError
-from autodiff.schema import Column, Name
+from autodiff.evolve import columns_of
+from autodiff.operations import AddColumn, AlterColumn, Backfill, ColumnPatch, Operation
+from autodiff.schema import Column, EnumType, Name, PrimaryKey, Table
 
-__all__ = ["FillNeeded", "fill_sql", "fills_needed", "parse_fill"]
+__all__ = ["FillNeeded", "add_and_fill", "fill_sql", "fills_needed", "parse_fill"]
+__all__ += ["refills_needed", "usual_value"]
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
 _WORDS = {
@@ -20,6 +32,19 @@ _WORDS = {
     "true": "true",
     "false": "false",
 }
+_USUAL = {
+    "character char nchar varchar nvarchar text clob citext tinytext mediumtext longtext": "''",
+    "bytea blob tinyblob mediumblob longblob binary varbinary": "''",
+    "smallint integer int bigint tinyint mediumint numeric decimal": "0",
+    "real float double money bit year": "0",
+    "boolean": "false",
+    "date": "CURRENT_DATE",
+    "timestamp datetime": "CURRENT_TIMESTAMP",
+    "time": "'00:00:00'",
+    "json jsonb": "'{}'",
+    "uuid": "'00000000-0000-0000-0000-000000000000'",
+}
+"""Values that mean nothing, by the words that a type may begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +64,81 @@ def fills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
     """The columns that need a value for existing rows, in the order of the changes."""
     changes = list(changes)
     new_tables = {change.table.name for change in changes if isinstance(change, TableAdded)}
+    numbered = _new_keys(changes)
     needed = []
     for change in changes:
         if not isinstance(change, ColumnAdded) or change.table in new_tables:
+            continue
+        if _is_rowid(change, numbered):
             continue
         if _needs_value(change.column):
             needed.append(FillNeeded(table=change.table, column=change.column))
     return needed
 
 
+def _new_keys(changes: Iterable[Change]) -> set[tuple[Name, tuple[str, ...]]]:
+    """The columns of the primary keys that tables get, with the table."""
+    return {
+        (change.table, key.columns)
+        for change in changes
+        if isinstance(change, ConstraintAdded | ConstraintAltered)
+        for key in [change.constraint if isinstance(change, ConstraintAdded) else change.after]
+        if isinstance(key, PrimaryKey)
+    }
+
+
+def _is_rowid(change: ColumnAdded, keys: set[tuple[Name, tuple[str, ...]]]) -> bool:
+    """Whether SQLite numbers the rows: INTEGER PRIMARY KEY; no other database spells it so."""
+    column = change.column
+    return column.type.sql == "INTEGER" and (change.table, (column.name,)) in keys
+
+
 def _needs_value(column: Column) -> bool:
     filled = column.default is not None or column.computed is not None
     return not (column.nullable or filled or column.identity is not None or column.autoincrement)
+
+
+def refills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
+    """The dropped columns that need a value for existing rows when they come back."""
+    return [
+        FillNeeded(table=change.table, column=change.column)
+        for change in changes
+        if isinstance(change, ColumnRemoved) and _needs_value(change.column)
+    ]
+
+
+def usual_value(table: Table, column: Column, enums: Mapping[Name, EnumType]) -> str | None:
+    """SQL for a value that means nothing: '' or 0; None where no value fits each row.
+
+    Keys and uniques take no value that is made up.
+    """
+    keyed = {name for constraint in table.constraints for name in columns_of(constraint)}
+    keyed |= {name for index in table.indexes if index.unique for name in index.columns}
+    if column.name in keyed:
+        return None
+    enum = enums.get(column.type.enum) if column.type.enum else None
+    if column.type.sql.endswith("]"):
+        return "'{}'"
+    if enum is not None:
+        return quote_literal(enum.values[0])
+    if listed := re.match(r"enum\(('(?:[^']|'')*')", column.type.sql):
+        return listed[1]
+    word = re.split(r"[ (]", column.type.sql.lower())[0]
+    return next((value for words, value in _USUAL.items() if word in words.split()), None)
+
+
+def add_and_fill(operation: AddColumn, backfill: Backfill) -> list[Operation]:
+    """A NOT NULL column on a table with rows: added nullable, filled, and then NOT NULL."""
+    return [
+        replace(operation, column=replace(operation.column, nullable=True)),
+        backfill,
+        AlterColumn(
+            table=operation.table,
+            name=operation.column.name,
+            before=ColumnPatch(nullable=True),
+            after=ColumnPatch(nullable=False),
+        ),
+    ]
 
 
 def parse_fill(text: str) -> tuple[str, str]:
@@ -67,13 +155,13 @@ def parse_fill(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def fill_sql(value: str) -> str:
+def fill_sql(value: str, dialect: Dialect) -> str:
     """The SQL of a fill's value: now, today, null, a number, "sql:..." or a text."""
     if value.startswith("sql:"):
         return value[4:].strip()
     if _NUMBER.match(value):
         return value
-    return _WORDS.get(value.lower(), quote_literal(value))
+    return _WORDS.get(value.lower()) or dialect.literal(value)
 
 
 def check_fills(fills: Mapping[str, str], needed: Iterable[FillNeeded], known: set[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -12,14 +12,14 @@ __all__ = ["order_tables", "order_views"]
 
 
 def order_tables(
-    tables: Mapping[Name, Table],
+    tables: Mapping[Name, Table], without: Iterable[tuple[Name, ForeignKey]] = ()
 ) -> tuple[list[Table], list[tuple[Name, ForeignKey]]]:
     """The tables, each behind those that it points at; and the keys that had to be left out.
 
-    Keys are left out where tables point at each other in a circle. Among tables that don't
-    depend on each other the order is that of their names.
+    Keys are left out where tables point at each other in a circle, and those in `without`. Among
+    tables that don't depend on each other the order is that of their names.
     """
-    left_out: list[tuple[Name, ForeignKey]] = []
+    left_out = list(without)
     while True:
         graph = {name: _parents(table, tables, left_out) for name, table in tables.items()}
         try:

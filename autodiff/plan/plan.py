@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from autodiff.changes import Change
 from autodiff.describe import describe_change
 from autodiff.dialects.base import Dialect
-from autodiff.operations import AlterColumn, DropColumn, Operation
-from autodiff.schema import Schema
+from autodiff.operations import AddColumn, AlterColumn, Backfill, DropColumn, Operation
+from autodiff.plan.fills import add_and_fill
+from autodiff.schema import Computed, Schema
 
 __all__ = ["Finding", "Plan"]
 
@@ -27,7 +28,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to do, in order, to get from the current schema to the desired one."""
+    """What to do, in order, to get from the current schema to the desired one.
+
+    `refills` are for NOT NULL columns that are dropped: what fills them when they come back.
+    """
 
     dialect: Dialect
     current: Schema
@@ -35,6 +39,7 @@ class Plan:
     changes: tuple[Change, ...] = ()
     operations: tuple[Operation, ...] = ()
     findings: tuple[Finding, ...] = ()
+    refills: tuple[Backfill, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -45,8 +50,29 @@ class Plan:
         What is altered and then dropped is only dropped.
         """
         reversed_ = (operation.reverse() for operation in reversed(self.operations))
-        steps = [operation for operation in reversed_ if operation is not None]
+        known = [operation for operation in reversed_ if operation is not None]
+        steps = [step for operation in known for step in self._taken_back(operation)]
         return [step for place, step in enumerate(steps) if not _dropped_later(step, steps[place:])]
+
+    def _taken_back(self, operation: Operation) -> list[Operation]:
+        """A reversed operation, or several where one can't do it on a table with rows."""
+        if isinstance(operation, AddColumn):
+            for refill in self.refills:
+                columns = [column for column, _ in refill.values]
+                if (refill.table, columns) == (operation.table, [operation.column.name]):
+                    return add_and_fill(operation, refill)
+        if isinstance(operation, AlterColumn) and isinstance(operation.after.computed, Computed):
+            return self._computed_again(operation)
+        return [operation]
+
+    def _computed_again(self, operation: AlterColumn) -> list[Operation]:
+        """A column can't be made to be computed, unless ALTER says all of it."""
+        features = self.dialect.features
+        column = self.desired.tables[operation.table].column(operation.name)
+        if features.rebuilds_tables or features.restates_columns or column is None:
+            return [operation]
+        drop = DropColumn(table=operation.table, name=operation.name, column=column)
+        return [drop, AddColumn(table=operation.table, column=operation.after.apply(column))]
 
     def summary(self) -> list[str]:
         """A line for each change: `+ column comments.timestamp`."""

@@ -8,7 +8,7 @@ what nothing uses any more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import assert_never
 
@@ -40,13 +40,13 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
+from autodiff.compare.renames import one_by_one, spare_column, spare_table
 from autodiff.dialects.base import Dialect
 from autodiff.errors import FillNeededError
 from autodiff.operations import (
     AddColumn,
     AddConstraint,
     AlterColumn,
-    AlterEnum,
     AlterSequence,
     Backfill,
     ColumnPatch,
@@ -70,18 +70,23 @@ from autodiff.operations import (
     SetTableOptions,
     constraint_kind,
 )
+from autodiff.plan.around import must_be_replaced, with_surroundings
+from autodiff.plan.enums import alter_enum, default_first
 from autodiff.plan.fills import (
+    add_and_fill,
     check_fills,
     fill_sql,
     fills_needed,
     nullability_fills,
+    refills_needed,
+    usual_value,
 )
-from autodiff.plan.order import order_tables
+from autodiff.plan.keys import Ground, changing_ground, keys_aside
+from autodiff.plan.order import order_tables, order_views
 from autodiff.plan.plan import Plan
 from autodiff.schema import (
     Column,
     Constraint,
-    EnumType,
     ForeignKey,
     Index,
     Name,
@@ -99,15 +104,16 @@ class Phase(IntEnum):
     DROP_VIEWS = 2
     DROP_KEYS = 3
     DROP_CONSTRAINTS = 4
-    ALTER_ENUMS = 5
-    CREATE_TABLES = 6
-    COLUMNS = 7
-    CONSTRAINTS = 8
-    KEYS = 9
-    DROP_COLUMNS = 10
-    DROP_TABLES = 11
-    CREATE_VIEWS = 12
-    CLEAR_AWAY = 13
+    FREE_ENUMS = 5
+    ALTER_ENUMS = 6
+    CREATE_TABLES = 7
+    COLUMNS = 8
+    CONSTRAINTS = 9
+    KEYS = 10
+    DROP_COLUMNS = 11
+    DROP_TABLES = 12
+    CREATE_VIEWS = 13
+    CLEAR_AWAY = 14
 
 
 @dataclass(slots=True)
@@ -136,7 +142,7 @@ class _Fills:
         if value is None:
             return None
         where = f"{self.dialect.quote(column)} IS NULL"
-        return Backfill(table=table, values=((column, fill_sql(value)),), where=where)
+        return Backfill(table=table, values=((column, fill_sql(value, self.dialect)),), where=where)
 
 
 def plan(
@@ -155,67 +161,98 @@ def plan(
     """
     given = dict(fills or {})
     needed = fills_needed(changes)
-    check_fills(given, needed, nullability_fills(changes))
+    allowed = nullability_fills(changes) | {item.key for item in refills_needed(changes)}
+    check_fills(given, needed, allowed)
     missing = [item.key for item in needed if item.key not in given]
     if missing:
         raise FillNeededError(missing)
     steps = _Steps()
-    _plan_tables(changes, steps)
-    for change in _expanded(changes, current, desired):
-        _plan_change(change, current, _Fills(given, dialect), steps)
+    ground = changing_ground(changes, dialect)
+    _plan_renames(changes, steps)
+    _plan_tables(changes, ground, steps)
+    around = keys_aside(changes, ground, desired)
+    known = _Fills(given, dialect)
+    for change in (*with_surroundings(changes, current, desired, dialect), *around):
+        match change:
+            case EnumAltered():
+                steps.add(Phase.ALTER_ENUMS, alter_enum(change, changes, current, given))
+            case ColumnAltered():
+                _alter_column(change, changes, known, steps)
+            case _:
+                _plan_change(change, known, steps)
+    _sort_views(steps)
     return Plan(
         dialect=dialect,
         current=current,
         desired=desired,
         changes=tuple(changes),
         operations=steps.ordered(),
+        refills=tuple(_refills(changes, current, known)),
     )
 
 
-def _expanded(changes: Sequence[Change], current: Schema, desired: Schema) -> Iterable[Change]:
-    """The changes, with views that read an altered table dropped and created around it."""
-    touched = {
-        change.table
-        for change in changes
-        if isinstance(change, ColumnAltered | ColumnRemoved) and change.table in current.tables
-    }
-    told = {
-        (change.before if isinstance(change, ViewAltered) else change.view).name
-        for change in changes
-        if isinstance(change, ViewAdded | ViewRemoved | ViewAltered)
-    }
-    around = [
-        ViewAltered(before=view, after=replace(desired.views.get(name, view), reads=view.reads))
-        for name, view in current.views.items()
-        if name not in told and touched & set(view.reads)
-    ]
-    return [*changes, *around]
+def _refills(changes: Sequence[Change], current: Schema, fills: _Fills) -> Iterable[Backfill]:
+    """Values for columns that come back NOT NULL when the plan is taken back."""
+    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
+    for needed in refills_needed(changes):
+        backfill = fills.backfill(needed.table, needed.column.name)
+        table = current.tables[before.get(needed.table, needed.table)]
+        value = usual_value(table, needed.column, current.enums)
+        if backfill is None and value is not None:
+            given = {needed.key: f"sql:{value}"}
+            backfill = _Fills(given, fills.dialect).backfill(needed.table, needed.column.name)
+        if backfill is not None:
+            yield backfill
 
 
-def _plan_tables(changes: Sequence[Change], steps: _Steps) -> None:
+def _plan_renames(changes: Sequence[Change], steps: _Steps) -> None:
+    """Tables, then columns, each when its new name is free."""
+    tables = [(c.before, c.after) for c in changes if isinstance(c, TableRenamed)]
+    for before, after in one_by_one(tables, spare_table):
+        steps.add(Phase.RENAME, RenameTable(before=before, after=after))
+    columns: dict[Name, list[tuple[str, str]]] = {}
+    for change in changes:
+        if isinstance(change, ColumnRenamed):
+            columns.setdefault(change.table, []).append((change.before, change.after))
+    for table, pairs in columns.items():
+        for old, new in one_by_one(pairs, spare_column):
+            steps.add(Phase.RENAME, RenameColumn(table=table, before=old, after=new))
+
+
+def _sort_views(steps: _Steps) -> None:
+    """Views are created behind those that they read, and dropped before them."""
+    created = [s for s in steps.by_phase.get(Phase.CREATE_VIEWS, []) if isinstance(s, CreateView)]
+    ordered = order_views({step.view.name: step.view for step in created})
+    steps.by_phase[Phase.CREATE_VIEWS] = [CreateView(view=view) for view in ordered]
+    dropped = {
+        step.name: step
+        for step in steps.by_phase.get(Phase.DROP_VIEWS, [])
+        if isinstance(step, DropView)
+    }
+    old = order_views({name: step.view for name, step in dropped.items() if step.view})
+    steps.by_phase[Phase.DROP_VIEWS] = [dropped[view.name] for view in reversed(old)]
+
+
+def _plan_tables(changes: Sequence[Change], ground: Ground, steps: _Steps) -> None:
     """Tables to create parents first, tables to drop children first; circles cut."""
     added = {
         change.table.name: change.table for change in changes if isinstance(change, TableAdded)
     }
-    created, late_keys = order_tables(added)
+    created, late_keys = order_tables(added, ground.keys_of(added.values()))
     steps.add(Phase.CREATE_TABLES, *(CreateTable(table=table) for table in created))
     steps.add(Phase.KEYS, *(AddConstraint(table=name, constraint=key) for name, key in late_keys))
     removed = {c.table.name: c.table for c in changes if isinstance(c, TableRemoved)}
-    dropped, early_keys = order_tables(removed)
+    dropped, early_keys = order_tables(removed, ground.keys_of(removed.values()))
     steps.add(Phase.DROP_KEYS, *(_drop_constraint(name, key) for name, key in early_keys))
     steps.add(Phase.DROP_TABLES, *(DropTable(name=t.name, table=t) for t in reversed(dropped)))
 
 
-def _plan_change(change: Change, current: Schema, fills: _Fills, steps: _Steps) -> None:
+def _plan_change(change: Change, fills: _Fills, steps: _Steps) -> None:
     match change:
         case NamespaceAdded(name=name):
             steps.add(Phase.MAKE_ROOM, CreateNamespace(name=name))
-        case TableAdded() | TableRemoved():
+        case TableAdded() | TableRemoved() | TableRenamed() | ColumnRenamed():
             pass
-        case TableRenamed(before=old, after=new):
-            steps.add(Phase.RENAME, RenameTable(before=old, after=new))
-        case ColumnRenamed(table=table, before=old_name, after=new_name):
-            steps.add(Phase.RENAME, RenameColumn(table=table, before=old_name, after=new_name))
         case TableCommentAltered(table=table, before=old_text, after=text):
             steps.add(
                 Phase.COLUMNS,
@@ -228,8 +265,6 @@ def _plan_change(change: Change, current: Schema, fills: _Fills, steps: _Steps) 
         case ColumnRemoved(table=table, column=column):
             drop = DropColumn(table=table, name=column.name, column=column)
             steps.add(Phase.DROP_COLUMNS, drop)
-        case ColumnAltered():
-            _alter_column(change, fills, steps)
         case ConstraintAdded(table=table, constraint=constraint):
             _add_constraint(table, constraint, steps)
         case ConstraintRemoved(table=table, constraint=constraint):
@@ -243,18 +278,15 @@ def _plan_change(change: Change, current: Schema, fills: _Fills, steps: _Steps) 
         case IndexAltered():
             _alter_index(change, steps)
         case _:
-            _plan_other(change, current, steps)
+            _plan_other(change, steps)
 
 
-def _plan_other(change: Change, current: Schema, steps: _Steps) -> None:
+def _plan_other(change: Change, steps: _Steps) -> None:
     match change:
         case EnumAdded(enum=enum):
             steps.add(Phase.MAKE_ROOM, CreateEnum(enum=enum))
         case EnumRemoved(enum=enum):
             steps.add(Phase.CLEAR_AWAY, DropEnum(name=enum.name, enum=enum))
-        case EnumAltered(before=old, after=new):
-            columns = _columns_using(old, current)
-            steps.add(Phase.ALTER_ENUMS, AlterEnum(before=old, after=new, columns=columns))
         case SequenceAdded(sequence=sequence):
             steps.add(Phase.MAKE_ROOM, CreateSequence(sequence=sequence))
         case SequenceRemoved(sequence=sequence):
@@ -278,15 +310,6 @@ def _plan_view(change: ViewAdded | ViewRemoved | ViewAltered, steps: _Steps) -> 
         steps.add(Phase.CREATE_VIEWS, CreateView(view=change.after))
 
 
-def _columns_using(enum: EnumType, current: Schema) -> tuple[tuple[Name, str, str | None], ...]:
-    return tuple(
-        (name, column.name, column.default)
-        for name, table in sorted(current.tables.items())
-        for column in table.columns
-        if column.type.enum == enum.name
-    )
-
-
 # Columns
 
 
@@ -295,50 +318,47 @@ def _add_column(table: Name, column: Column, fills: _Fills) -> list[Operation]:
     backfill = fills.backfill(table, column.name)
     if backfill is None:
         return [AddColumn(table=table, column=column)]
-    return [
-        AddColumn(table=table, column=replace(column, nullable=True)),
-        backfill,
-        AlterColumn(
-            table=table,
-            name=column.name,
-            before=ColumnPatch(nullable=True),
-            after=ColumnPatch(nullable=False),
-        ),
-    ]
+    return add_and_fill(AddColumn(table=table, column=column), backfill)
 
 
-def _alter_column(change: ColumnAltered, fills: _Fills, steps: _Steps) -> None:
-    if _must_be_replaced(change):
+def _alter_column(
+    change: ColumnAltered, changes: Sequence[Change], fills: _Fills, steps: _Steps
+) -> None:
+    if must_be_replaced(change, fills.dialect):
         old, new = change.before, change.after
         drop = DropColumn(table=change.table, name=old.name, column=old)
         steps.add(Phase.COLUMNS, drop, AddColumn(table=change.table, column=new))
         return
+    early, late = default_first(change, changes)
+    if early is not None:
+        steps.add(Phase.FREE_ENUMS, _altered(early, fills.dialect))
     backfill = fills.backfill(change.table, change.after.name)
     if backfill is not None:
         steps.add(Phase.COLUMNS, backfill)
-    fields = _patched(change)
-    alter = AlterColumn(
+    if late.fields:
+        steps.add(Phase.COLUMNS, _altered(late, fills.dialect))
+
+
+def _altered(change: ColumnAltered, dialect: Dialect) -> AlterColumn:
+    fields = _patched(change, dialect)
+    return AlterColumn(
         table=change.table,
         name=change.after.name,
         before=ColumnPatch.of(change.before, fields),
         after=ColumnPatch.of(change.after, fields),
     )
-    steps.add(Phase.COLUMNS, alter)
 
 
-def _must_be_replaced(change: ColumnAltered) -> bool:
-    """Databases can't alter how a column is generated."""
-    return "computed" in change.fields
-
-
-def _patched(change: ColumnAltered) -> tuple[str, ...]:
-    """The fields to set; a default goes along with a new type, which it may not cast to."""
-    known = ("type", "nullable", "default", "identity", "autoincrement", "comment")
+def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
+    """The fields to set; a default goes along with a new type that it does not cast to."""
+    known = ("type", "nullable", "default", "computed", "identity", "autoincrement", "comment")
     fields = [name for name in known if name in change.fields]
-    defaults = (change.before.default, change.after.default)
-    if "type" in fields and "default" not in fields and any(defaults):
+    old, new = change.before, change.after
+    kept = not (old.default or new.default) or dialect.keeps_default(old.type.sql, new.type.sql)
+    if "type" in fields and "default" not in fields and not kept:
         fields.insert(1, "default")
-    return tuple(fields)
+    serial = old.autoincrement and new.autoincrement and not dialect.features.restates_columns
+    return tuple([*fields, "autoincrement"] if serial and "type" in fields else fields)
 
 
 # Constraints and indexes

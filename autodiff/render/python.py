@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.sqltext import unquote_literal
 from autodiff.dialects.typenames import python_string
 from autodiff.operations import AlterColumn, ColumnPatch
 from autodiff.schema import (
     Check,
     Column,
     ColumnType,
+    Computed,
     Constraint,
     Exclusion,
     ForeignKey,
@@ -31,6 +31,7 @@ __all__ = ["PythonSource"]
 
 _INTEGER = re.compile(r"(?:Integer|INTEGER|BIGINT|SMALLINT|TINYINT|MEDIUMINT|INT)\(")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
 
 
@@ -66,9 +67,7 @@ class PythonSource:
         """sa.Column(...)."""
         parts = [self.string(column.name), column.type.python]
         if column.computed is not None:
-            persisted = "True" if column.computed.persisted else "False"
-            sql = self.sql_string(column.computed.sql)
-            parts.append(f"sa.Computed({sql}, persisted={persisted})")
+            parts.append(self.computed(column.computed))
         if column.identity is not None:
             parts.append(self.identity(column.identity))
         parts += self._autoincrement(column, table)
@@ -87,8 +86,13 @@ class PythonSource:
         """A server default: a text as a string, an expression as sa.text(...), or None."""
         if default is None:
             return "None"
-        literal = unquote_literal(default)
+        literal = self.dialect.literal_value(default)
         return self.text(default) if literal is None else self.string(literal)
+
+    def computed(self, computed: Computed) -> str:
+        """sa.Computed(...)."""
+        sql = self.sql_string(computed.sql)
+        return f"sa.Computed({sql}, persisted={computed.persisted})"
 
     def identity(self, identity: Identity) -> str:
         """sa.Identity(...)."""
@@ -103,11 +107,17 @@ class PythonSource:
         parts += [f"cache={source.cache}"] if source.cache is not None else []
         return ", ".join(parts)
 
-    def sequence_options(self, sequence: Sequence) -> str:
-        """The options of a sequence, with a comma in front."""
+    def sequence_options(self, sequence: Sequence, before: Sequence | None = None) -> str:
+        """The options of a sequence, with a comma in front; None for one that goes away."""
         options = self._options(sequence)
         kind = f"type={self.string(sequence.type)}" if sequence.type else ""
-        return "".join(f", {part}" for part in (kind, options) if part)
+        names = ("start", "increment", "minvalue", "maxvalue", "cache")
+        gone = [
+            f"{name}=None"
+            for name in names
+            if before and getattr(sequence, name) is None and getattr(before, name) is not None
+        ]
+        return "".join(f", {part}" for part in (kind, options, *gone) if part)
 
     def _autoincrement(self, column: Column, table: Table | None) -> list[str]:
         """Said only where SQLAlchemy would not come to it by itself."""
@@ -136,12 +146,19 @@ class PythonSource:
             case "type":
                 existing = [f"existing_type={old.python}"] if isinstance(old, ColumnType) else []
                 return [f"type_={new.python}", *existing]
+            case "default" if new is None and _is_generated(after):
+                return []
             case "default":
                 return [f"server_default={self.default(new)}"]
-            case "identity":
-                existing = [f"existing_server_default={self.identity(old)}"] if old else []
-                made = self.identity(new) if new is not None else "None"
-                return [f"server_default={made}", *existing]
+            case "identity" | "computed":
+                spell = self.identity if name == "identity" else self.computed
+                existing = [f"existing_server_default={spell(old)}"] if old else []
+                if new is None and isinstance(after.default, str):
+                    return existing
+                return [f"server_default={'None' if new is None else spell(new)}", *existing]
+            case "autoincrement":
+                word = "existing_autoincrement" if old == new else "autoincrement"
+                return [f"{word}={new}"]
             case "comment":
                 return [f"comment={self.string(new)}"]
             case _:
@@ -172,7 +189,8 @@ class PythonSource:
 
     def constraint_options(self, constraint: Constraint) -> list[str]:
         """The keyword arguments that a constraint has beside its name."""
-        parts: list[str] = []
+        comment = constraint.comment
+        parts = [] if comment is None else [f"comment={self.string(comment)}"]
         if isinstance(constraint, ForeignKey):
             for keyword in ("on_update", "on_delete"):
                 action = getattr(constraint, keyword)
@@ -185,7 +203,8 @@ class PythonSource:
         if isinstance(constraint, Unique) and constraint.nulls_not_distinct:
             parts.append("postgresql_nulls_not_distinct=True")
         if isinstance(constraint, Exclusion):
-            parts += [f"using={self.string(constraint.using)}"]
+            default = constraint.using == "gist"
+            parts += [] if default else [f"using={self.string(constraint.using)}"]
             parts += [f"where={self.text(constraint.where)}"] if constraint.where else []
             return parts
         for name, value in sorted(constraint.options.items()):
@@ -202,11 +221,14 @@ class PythonSource:
         return "".join(f", {part}" for part in parts)
 
     def exclusion_elements(self, constraint: Exclusion) -> list[str]:
-        """(sa.text("room"), "=") for each element."""
+        """("room", "=") for a column, (sa.text("lower(room)"), "=") for an expression."""
         return [
-            f"({self.text(text)}, {self.string(operator)})"
+            f"({self._column_or_text(text)}, {self.string(operator)})"
             for text, operator in constraint.elements
         ]
+
+    def _column_or_text(self, text: str) -> str:
+        return self.string(text) if _PLAIN_NAME.fullmatch(text) else self.text(text)
 
     # Indexes, tables
 
@@ -218,13 +240,15 @@ class PythonSource:
         plain = not (element.is_expression or element.descending or element.collation)
         if plain and element.nulls_first is None:
             return self.string(element.text)
-        text = f"({element.text})" if element.is_expression else self._quoted(element.text)
+        text = element.text if element.is_expression else self._quoted(element.text)
         if element.collation:
             text += f' COLLATE "{element.collation}"'
+        if element.opclass and element.is_expression:
+            text = f"({text}) {element.opclass}"
         text += " DESC" if element.descending else ""
         if element.nulls_first is not None:
             text += " NULLS FIRST" if element.nulls_first else " NULLS LAST"
-        return self.text(text[1:-1] if text == f"({element.text})" else text)
+        return self.text(text)
 
     def _quoted(self, name: str) -> str:
         return name if re.fullmatch(r"[A-Za-z_]\w*", name) else f'"{name}"'
@@ -256,6 +280,11 @@ class PythonSource:
         pairs = (f"{self.string(key)}: {self._option(value)}" for key, value in items.items())
         return "{" + ", ".join(pairs) + "}"
 
+    def table_constraints(self, table: Table) -> list[Constraint]:
+        """The constraints, the primary key first, then keys, uniques and checks."""
+        order = (PrimaryKey, ForeignKey, Unique, Check, Exclusion)
+        return sorted(table.constraints, key=lambda c: order.index(type(c)))
+
     def table_arguments(self, table: Table) -> list[str]:
         """The keyword arguments of op.create_table."""
         parts = [f"schema={self.string(table.name.schema)}"] if table.name.schema else []
@@ -271,7 +300,7 @@ class PythonSource:
 
     def value(self, sql: str) -> str:
         """A value of op.backfill: a number or text as such, SQL as sa.func.now() or sa.text."""
-        literal = unquote_literal(sql)
+        literal = self.dialect.literal_value(sql)
         if literal is not None:
             return self.string(literal)
         if _NUMBER.match(sql) and not (
@@ -296,3 +325,7 @@ def _inferred_autoincrement(table: Table, column: Column) -> bool:
         and _INTEGER.search(column.type.python) is not None
         and not any(column.name in fk.columns for fk in table.foreign_keys)
     )
+
+
+def _is_generated(patch: ColumnPatch) -> bool:
+    return isinstance(patch.identity, Identity) or isinstance(patch.computed, Computed)

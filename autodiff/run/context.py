@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from autodiff.errors import MigrationFailedError
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+
     from autodiff.run.executor import Executor
 
-__all__ = ["current_executor", "executing"]
+__all__ = ["MigrationContext", "current_executor", "executing"]
 
 _EXECUTOR: ContextVar[Executor | None] = ContextVar("autodiff_executor", default=None)
 
@@ -39,3 +42,22 @@ def executing(executor: Executor) -> Iterator[None]:
         yield
     finally:
         _EXECUTOR.reset(token)
+
+
+class MigrationContext:
+    """What `op.get_context()` gives to scripts that come from Alembic."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    @property
+    def dialect(self) -> SQLAlchemyDialect:
+        """SQLAlchemy's dialect: its name tells the databases apart, with or without one."""
+        return self._executor.dialect.sqlalchemy
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, with everything done that came before."""
+        return self._executor.connection()
+
+    bind = connection

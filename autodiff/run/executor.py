@@ -59,6 +59,11 @@ class Executor:
         self.flush()
         self.target.execute_clause(clause, rows)
 
+    def find(self, name: Name) -> Table | None:
+        """The table with everything done that was submitted before, None where there is none."""
+        self.flush()
+        return self.target.find(name)
+
     def connection(self) -> Connection:
         """The connection, with everything done that was submitted before."""
         self.flush()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from autodiff.dialects.sqltext import tokens
 from autodiff.errors import MigrationFileError
-from autodiff.history.files import Migration
+from autodiff.history.files import Migration, read_text
 from autodiff.operations import Execute
 from autodiff.run.context import current_executor
 from autodiff.run.events import Direction
 
 __all__ = ["load_step", "split_statements"]
+
+_WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 
 
 def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
@@ -25,11 +28,10 @@ def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
     if migration.is_sql:
         path = migration.path if direction == "upgrade" else migration.down_path
         return lambda: _run_sql(path)
-    module = ModuleType(f"autodiff_migration_{migration.revision}")
-    module.__file__ = str(migration.path)
-    source = migration.path.read_text(encoding="utf-8")
+    module = _module(migration)
     try:
-        exec(compile(source, str(migration.path), "exec"), module.__dict__)
+        code = compile(read_text(migration.path), str(migration.path), "exec", dont_inherit=True)
+        exec(code, module.__dict__)
     except Exception as error:
         raise MigrationFileError(
             str(migration.path),
@@ -40,33 +42,53 @@ def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
     return step
 
 
+def _module(migration: Migration) -> ModuleType:
+    """An empty module for a file, known to Python: dataclasses and mapped classes look it up."""
+    place = hashlib.sha256(str(migration.path).encode()).hexdigest()[:8]
+    module = ModuleType(f"autodiff_migration_{migration.revision}_{place}")
+    module.__file__ = str(migration.path)
+    sys.modules[module.__name__] = module
+    return module
+
+
 def _run_sql(path: Path) -> None:
     executor = current_executor()
-    for statement in split_statements(path.read_text(encoding="utf-8")):
+    backslashes = executor.dialect.features.backslash_escapes
+    for statement in split_statements(read_text(path), backslashes=backslashes):
         executor.submit(Execute(sql=statement))
 
 
-def split_statements(text: str) -> Iterator[str]:
-    """The statements of SQL text, without the semicolons between; triggers stay whole."""
-    statement = ""
-    for kind, token in tokens(text):
-        if token != ";" or kind != "other":
-            statement += token
-            continue
-        if _is_trigger(statement) and not sqlite3.complete_statement(statement + ";"):
-            statement += token
-            continue
-        if _has_code(statement):
-            yield statement.strip()
-        statement = ""
-    if _has_code(statement):
-        yield statement.strip()
+def split_statements(text: str, *, backslashes: bool = False) -> Iterator[str]:
+    """The statements of SQL text, without the semicolons between.
+
+    The bodies of triggers and procedures (BEGIN ... END) stay whole. `backslashes` says that
+    strings may hold \\' and that # begins a comment, as on MySQL.
+    """
+    found: list[tuple[str, str]] = []
+    for kind, token in tokens(text, backslashes=backslashes):
+        if token == ";" and not _in_body(found):
+            yield from _statement(found)
+            found = []
+        else:
+            found.append((kind, token))
+    yield from _statement(found)
 
 
-def _is_trigger(statement: str) -> bool:
-    words = [token.upper() for kind, token in tokens(statement) if kind == "word"][:4]
-    return bool(words) and words[0] == "CREATE" and "TRIGGER" in words
+def _in_body(found: Sequence[tuple[str, str]]) -> bool:
+    """Whether a trigger or procedure has begun, and not come to its END."""
+    words = [token.upper() for kind, token in found if kind == "word"]
+    if words[:1] != ["CREATE"] or not _WITH_BODY.intersection(words[:6]):
+        return False
+    depth = 0
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word == "BEGIN" or (word == "CASE" and before != "END"):
+            depth += 1
+        elif word == "END" and after not in ("IF", "LOOP", "WHILE", "REPEAT", "FOR"):
+            depth -= 1
+    return depth > 0
 
 
-def _has_code(statement: str) -> bool:
-    return any(kind != "space" for kind, _ in tokens(statement))
+def _statement(found: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The statement, unless it is but comments; what stands in /*! ... */ is code on MySQL."""
+    if any(kind != "space" or token.startswith("/*!") for kind, token in found):
+        yield "".join(token for _, token in found).strip()

@@ -23,8 +23,9 @@ def migration_sql(
 
     Where the dialect must know the table that it alters, the migrations before it are followed.
     """
-    target = Recording(dialect, {})
-    if dialect.features.rebuilds_tables or dialect.features.restates_columns:
+    followed = dialect.features.rebuilds_tables or dialect.features.restates_columns
+    target = Recording(dialect, {}, complete=followed)
+    if followed:
         before = graph.lineage(migration.parents)
         _follow(graph.in_order(before), dialect, target)
         if direction == "downgrade":

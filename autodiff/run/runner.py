@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
+
 from autodiff.dialects import dialect_of
+from autodiff.dialects.sqltext import tokens
 from autodiff.errors import AutodiffError, EditedMigrationError, MigrationFailedError
 from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = ["Runner"]
+
+_ROLLED_BACK = frozenset(("DELETE", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"))
 
 
 def _now() -> dt.datetime:
@@ -193,7 +198,7 @@ class Runner:
         error: Exception,
     ) -> MigrationFailedError:
         """What failed, what was kept, and what to do."""
-        reason = error.message if isinstance(error, AutodiffError) else f"{error}"
+        reason = _reason(error)
         statement = error.statement if isinstance(error, MigrationFailedError) else None
         message = f"{direction} of {migration.path.name} failed: {reason}"
         if statement:
@@ -203,7 +208,7 @@ class Runner:
         if self.dialect.features.transactional_ddl:
             hint = "the failed migration left nothing behind; mend it and run again"
         else:
-            sent = "; ".join(statements[:-1]) or "none"
+            sent = "; ".join(_committed(statements, statement)) or "none"
             message += f"\nstatements of the failed migration that stay, as {self.dialect.name} "
             message += f"commits DDL at once: {sent}"
             hint = "undo these statements by hand, mend the migration and run again"
@@ -211,3 +216,32 @@ class Runner:
         return MigrationFailedError(
             message, revision=migration.revision, statement=statement, hint=inner or hint
         )
+
+
+def _reason(error: Exception) -> str:
+    """What an error says: ours as it is, the database's own words, any other with its kind."""
+    if isinstance(error, AutodiffError):
+        return error.message
+    if isinstance(error, DBAPIError):
+        return f"{error.orig}"
+    return f"{type(error).__name__}: {error}"
+
+
+def _committed(statements: Sequence[str], failed: str | None) -> list[str]:
+    """What no rollback takes back where DDL commits: all but the rows changed after the last.
+
+    DDL commits what came before it even where it is refused itself.
+    """
+    done = list(statements)
+    if failed is not None and done and done[-1] == failed:
+        done.pop()
+        if not _changes_rows(failed):
+            return done
+    while done and _changes_rows(done[-1]):
+        done.pop()
+    return done
+
+
+def _changes_rows(statement: str) -> bool:
+    words = [token.upper() for kind, token in tokens(statement) if kind == "word"]
+    return bool(words) and words[0] in _ROLLED_BACK

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import DatabaseError, MigrationFailedError
-from autodiff.evolve import evolve
+from autodiff.evolve import evolve, rename_references, rename_referred_column
 from autodiff.operations import (
     CreateTable,
     DropTable,
     Operation,
+    RenameColumn,
     RenameTable,
 )
 from autodiff.schema import Name, Table
@@ -34,6 +35,9 @@ class Target(Protocol):
 
     def table(self, name: Name) -> Table:
         """The table as it stands now."""
+
+    def find(self, name: Name) -> Table | None:
+        """The table as it stands now, None where there is none."""
 
     def done(self, operation: Operation) -> None:
         """Told after each operation."""
@@ -83,15 +87,19 @@ class Live:
 
     def table(self, name: Name) -> Table:
         """The table, read from the database."""
-        namespaces = (name.schema,) if name.schema else ()
-        scope = Scope(namespaces=namespaces, only=(name,))
-        found = self._dialect.reflect(self._connection, scope).tables.get(name)
+        found = self.find(name)
         if found is None:
             raise DatabaseError(
                 f"there is no table {name} in the database",
                 hint="does the migration run on the database that it was written for?",
             )
         return found
+
+    def find(self, name: Name) -> Table | None:
+        """The table, read from the database."""
+        namespaces = (name.schema,) if name.schema else ()
+        scope = Scope(namespaces=namespaces, only=(name,))
+        return self._dialect.reflect(self._connection, scope).tables.get(name)
 
     def done(self, operation: Operation) -> None:
         """Nothing: the database itself has changed."""
@@ -102,12 +110,18 @@ class Live:
 
 
 class Recording:
-    """Statements are collected in `statements`; tables are followed from what they were."""
+    """Statements are collected in `statements`; tables are followed from what they were.
 
-    def __init__(self, dialect: Dialect, tables: Mapping[Name, Table]) -> None:
+    `complete` says that `tables` are all that there are, so that others are known to be missing.
+    """
+
+    def __init__(
+        self, dialect: Dialect, tables: Mapping[Name, Table], *, complete: bool = True
+    ) -> None:
         self.statements: list[str] = []
         self._dialect = dialect
         self._tables = dict(tables)
+        self._complete = complete
 
     def execute(self, sql: str) -> int:
         """Collects one statement."""
@@ -129,6 +143,16 @@ class Recording:
             raise DatabaseError(f"table {name} is not known here", hint="run it on a database")
         return self._tables[name]
 
+    def find(self, name: Name) -> Table | None:
+        """The table, if operations before made it."""
+        if name not in self._tables and not self._complete:
+            raise MigrationFailedError(
+                f"this migration asks whether there is a table {name}, so its SQL can't be "
+                "written down",
+                hint="apply it to a database, or leave if_exists and if_not_exists out",
+            )
+        return self._tables.get(name)
+
     def done(self, operation: Operation) -> None:
         """Follows what the operation did."""
         match operation:
@@ -138,10 +162,21 @@ class Recording:
                 self._tables.pop(name, None)
             case RenameTable(before=before, after=after) if before in self._tables:
                 self._tables[after] = evolve(self._tables.pop(before), operation)
+                for name, table in self._tables.items():
+                    self._tables[name] = rename_references(table, before, after)
+            case RenameColumn(table=owner, before=old, after=new):
+                self._evolve(owner, operation)
+                for name, table in self._tables.items():
+                    if name != owner:
+                        self._tables[name] = rename_referred_column(table, owner, old, new)
             case _:
                 altered = getattr(operation, "table", None)
-                if isinstance(altered, Name) and altered in self._tables:
-                    self._tables[altered] = evolve(self._tables[altered], operation)
+                if isinstance(altered, Name):
+                    self._evolve(altered, operation)
+
+    def _evolve(self, name: Name, operation: Operation) -> None:
+        if name in self._tables:
+            self._tables[name] = evolve(self._tables[name], operation)
 
     def connection(self) -> Connection:
         """There is none."""

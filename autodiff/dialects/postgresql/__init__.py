@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.dialects.postgresql import types
@@ -34,6 +34,16 @@ class PostgreSQL(Dialect):
 
     def normal_default(self, default: str, type_sql: str) -> str:
         return types.normal_default(default, type_sql)
+
+    def is_serial_default(self, default: str, column: Any) -> bool:
+        return types.is_serial_default(default, column.table.name, column.name)
+
+    def keeps_default(self, before: str, after: str) -> bool:
+        family = types.type_family(before)
+        return family is not None and family == types.type_family(after)
+
+    def keys_survive(self, before: str, after: str) -> bool:
+        return self.keeps_default(before, after)
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.postgresql.reflect import reflect

@@ -11,9 +11,11 @@ FEATURES = Features(
     identity=True,
     autoincrements=True,
     comments=True,
+    guards_foreign_keys=True,
     namespaces=True,
     materialized_views=True,
     exclusion_constraints=True,
+    views_hold_columns=True,
     concurrent_indexes=True,
     max_name_length=63,
 )

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from autodiff.dialects.base import Scope
 from autodiff.dialects.postgresql import catalog
-from autodiff.dialects.postgresql.types import type_python
+from autodiff.dialects.postgresql.texts import plain_text
+from autodiff.dialects.postgresql.types import plain_default, type_python
 from autodiff.dialects.sqltext import split_top_level, strip_parentheses, tokens
 from autodiff.dialects.typenames import python_string
 from autodiff.schema import (
@@ -198,7 +199,7 @@ class _Reader:
         )
         generated = row.attgenerated in ("s", "v")
         computed = (
-            Computed(sql=strip_parentheses(row.expression), persisted=row.attgenerated == "s")
+            Computed(sql=self.text(row.attrelid, row.expression), persisted=row.attgenerated == "s")
             if generated
             else None
         )
@@ -206,7 +207,7 @@ class _Reader:
             name=row.attname,
             type=self.type(row),
             nullable=not row.attnotnull,
-            default=None if serial or generated else row.expression,
+            default=None if serial or generated else _default(row),
             computed=computed,
             identity=_identity(row, sequence) if row.attidentity else None,
             autoincrement=serial,
@@ -228,6 +229,12 @@ class _Reader:
 
     def columns(self, oid: int) -> dict[int, Any]:
         return {row.attnum: row for row in self.rows.columns.get(oid, ())}
+
+    def text(self, oid: int, sql: str) -> str:
+        """An expression over a table's columns, as people write it."""
+        columns = self.rows.columns.get(oid, ())
+        varchars = {c.attname for c in columns if c.type.startswith("character varying")}
+        return plain_text(strip_parentheses(sql), varchars)
 
     def constraint(self, oid: int, row: Any) -> Constraint:
         by_number = self.columns(oid)
@@ -256,7 +263,7 @@ class _Reader:
             elements=elements,
             unique=row.indisunique,
             method=None if row.amname == "btree" else row.amname,
-            where=row.predicate,
+            where=row.predicate and self.text(row.indrelid, row.predicate),
             include=_included(row, columns),
             nulls_not_distinct=row.nulls_not_distinct,
             comment=row.description,
@@ -269,7 +276,8 @@ class _Reader:
         opclass = self.rows.opclasses[int(row.indclass.split()[place])]
         collation = int(row.indcollation.split()[place])
         expected = columns[number].attcollation if number else collation
-        text = columns[number].attname if number else strip_parentheses(row.definitions[place])
+        text = columns[number].attname if number else ""
+        text = text or self.text(row.indrelid, row.definitions[place])
         return IndexElement(
             text=text,
             is_expression=not number,
@@ -321,6 +329,11 @@ def _numbers(row: Any, type_sql: str) -> dict[str, Any]:
         "cache": None if row.seqcache == 1 else row.seqcache,
         "cycle": row.seqcycle,
     }
+
+
+def _default(row: Any) -> str | None:
+    text = row.expression and plain_default(row.expression, row.type)
+    return None if text is None or text.startswith("NULL::") else text
 
 
 def _identity(row: Any, sequence: Any) -> Identity:
@@ -376,7 +389,7 @@ def _check(
         options["postgresql_not_valid"] = True
     return Check(
         name=row.conname,
-        sql=strip_parentheses(row.definition),
+        sql=reader.text(row.conrelid, row.definition),
         comment=row.description,
         options=options,
     )
@@ -406,10 +419,11 @@ def _exclusion(
     """From its definition: EXCLUDE USING gist (a WITH =, b WITH &&) WHERE (...)."""
     head = re.match(r"EXCLUDE USING (\w+) ", row.definition)
     body, where = _bracketed(row.definition[head.end() if head else 0 :])
+    where = where and reader.text(row.conrelid, where)
     elements = []
     for part in split_top_level(body):
         expression, _, operator = part.rpartition(" WITH ")
-        elements.append((expression.strip(), operator.strip()))
+        elements.append((reader.text(row.conrelid, expression.strip()), operator.strip()))
     return Exclusion(
         elements=tuple(elements),
         using=head[1] if head else "gist",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autodiff.dialects.ddl import DDL
-from autodiff.dialects.postgresql.types import split_collation, type_family
+from autodiff.dialects.postgresql.columns import all_options, alter_column
 from autodiff.dialects.sqltext import quote_literal
-from autodiff.errors import PlanError
 from autodiff.operations import (
     AlterColumn,
     AlterEnum,
@@ -15,6 +14,7 @@ from autodiff.operations import (
     CreateEnum,
     CreateIndex,
     DropIndex,
+    EnumUser,
     SetTableOptions,
 )
 from autodiff.schema import (
@@ -24,7 +24,6 @@ from autodiff.schema import (
     Constraint,
     EnumType,
     Exclusion,
-    Identity,
     IndexElement,
     Name,
     PrimaryKey,
@@ -75,107 +74,7 @@ class PostgreSQLDDL(DDL):
         return super().column_spec(column, table)
 
     def alter_column(self, operation: AlterColumn, current: Table | None) -> list[str]:
-        changes: list[str] = []
-        patch = operation.after
-        if isinstance(patch.type, ColumnType):
-            changes += self._type_changes(operation, patch.type)
-        elif "default" in patch.fields:
-            changes.append(self._default_change(patch.default))  # type: ignore[arg-type]
-        if "computed" in patch.fields:
-            changes.append(self._computed_change(operation))
-        if "identity" in patch.fields:
-            changes += self._identity_changes(operation)
-        if "nullable" in patch.fields:
-            changes.append("DROP NOT NULL" if patch.nullable else "SET NOT NULL")
-        column = self.quote(operation.name)
-        statements = [
-            self._alter(operation.table, f"ALTER COLUMN {column} {change}") for change in changes
-        ]
-        if "autoincrement" in patch.fields:
-            statements += self._serial(operation)
-        if "comment" in patch.fields:
-            comment = patch.comment if isinstance(patch.comment, str) else None
-            statements += self.column_comment(operation.table, operation.name, comment)
-        return statements
-
-    def _type_changes(self, operation: AlterColumn, new: ColumnType) -> list[str]:
-        """The default goes first and comes back last: it may not cast to the new type."""
-        changes: list[str] = []
-        default = operation.after.default
-        if "default" in operation.after.fields and operation.before.default is not None:
-            changes.append("DROP DEFAULT")
-        using = operation.using or self._using(operation, new)
-        changes.append(f"TYPE {new.sql}" + (f" USING {using}" if using else ""))
-        if isinstance(default, str):
-            changes.append(f"SET DEFAULT {default}")
-        elif "default" in operation.after.fields and not changes[0].startswith("DROP"):
-            changes.append("DROP DEFAULT")
-        return changes
-
-    def _using(self, operation: AlterColumn, new: ColumnType) -> str | None:
-        """A cast, where PostgreSQL does not cast by itself.
-
-        It is left out within a family, since an explicit cast cuts texts that are too long
-        where the implicit one refuses them.
-        """
-        before = operation.before.type
-        family = type_family(new.sql)
-        if isinstance(before, ColumnType):
-            if type_family(before.sql) == family and family is not None:
-                return None
-            if split_collation(before.sql)[0] == split_collation(new.sql)[0]:
-                return None
-        if family == "text" and "(" not in new.sql:
-            return None
-        column, bare = self.quote(operation.name), split_collation(new.sql)[0]
-        if isinstance(before, ColumnType) and before.enum != new.enum and new.enum:
-            return f"{column}::text::{bare}"
-        if family == "text":
-            return f"{column}::text"
-        return f"{column}::{bare}"
-
-    def _default_change(self, default: str | None) -> str:
-        return "DROP DEFAULT" if default is None else f"SET DEFAULT {default}"
-
-    def _computed_change(self, operation: AlterColumn) -> str:
-        if operation.after.computed is None:
-            return "DROP EXPRESSION"
-        raise PlanError(
-            f"cannot change how column {operation.table}.{operation.name} is generated in place",
-            hint="drop the column and add it again",
-        )
-
-    def _identity_changes(self, operation: AlterColumn) -> list[str]:
-        before, after = operation.before.identity, operation.after.identity
-        if not isinstance(after, Identity):
-            return ["DROP IDENTITY"]
-        if not isinstance(before, Identity):
-            return [f"ADD {self.identity_spec(after)}"]
-        changes = []
-        if before.always != after.always:
-            changes.append(f"SET GENERATED {'ALWAYS' if after.always else 'BY DEFAULT'}")
-        if replace(before, always=after.always) != after:
-            options = _all_options(after).split("; ")
-            changes.append(" ".join(f"SET {option}" for option in options))
-        return changes
-
-    def _serial(self, operation: AlterColumn) -> list[str]:
-        """A sequence that the column owns, started behind its largest value; or none."""
-        table, column = operation.table, self.quote(operation.name)
-        sequence = Name(f"{table.name}_{operation.name}_seq", table.schema)
-        quoted = self.quote_name(sequence)
-        literal = quote_literal(quoted)
-        if not operation.after.autoincrement:
-            return [
-                self._alter(table, f"ALTER COLUMN {column} DROP DEFAULT"),
-                f"DROP SEQUENCE {quoted}",
-            ]
-        return [
-            f"CREATE SEQUENCE {quoted} OWNED BY {self.quote_name(table)}.{column}",
-            f"SELECT setval({literal}, coalesce(max({column}), 0) + 1, false) "
-            f"FROM {self.quote_name(table)}",
-            self._alter(table, f"ALTER COLUMN {column} SET DEFAULT nextval({literal})"),
-        ]
+        return alter_column(self, operation)
 
     # Constraints
 
@@ -265,15 +164,11 @@ class PostgreSQLDDL(DDL):
     def alter_enum(self, operation: AlterEnum) -> list[str]:
         """ADD VALUE where the new values stand among the old; otherwise the type is made anew.
 
-        A value that was added can't be used before the transaction ends, so the type is made
-        anew too where a column's default is one: https://www.postgresql.org/docs/current/sql-altertype.html
+        A value that was added can't be used before the transaction ends:
+        https://www.postgresql.org/docs/current/sql-altertype.html
         """
-        before, after = operation.before, operation.after
-        kept = [value for value in after.values if value in before.values]
-        added = set(after.values) - set(before.values)
-        used = any(default and _names_any(default, added) for _, _, default in operation.columns)
-        if tuple(kept) == before.values and not used:
-            return self._add_values(before, after)
+        if operation.only_adds:
+            return self._add_values(operation.before, operation.after)
         return self._replace_enum(operation)
 
     def _add_values(self, before: EnumType, after: EnumType) -> list[str]:
@@ -297,23 +192,25 @@ class PostgreSQLDDL(DDL):
             f"ALTER TYPE {name} RENAME TO {self.quote(old.name)}",
             *self.create_enum(CreateEnum(enum=after)),
         ]
-        for table, column, default in operation.columns:
-            quoted = self.quote(column)
-            if default is not None:
-                statements.append(self._alter(table, f"ALTER COLUMN {quoted} DROP DEFAULT"))
-            change = f"ALTER COLUMN {quoted} TYPE {name} USING {quoted}::text::{name}"
-            statements.append(self._alter(table, change))
-            if default is not None and _still_there(default, operation):
-                change = f"ALTER COLUMN {quoted} SET DEFAULT {default}"
-                statements.append(self._alter(table, change))
+        for user in operation.users:
+            statements += self._move_over(user, name, operation)
         return [*statements, f"DROP TYPE {self.quote_name(old)}"]
+
+    def _move_over(self, user: EnumUser, name: str, operation: AlterEnum) -> list[str]:
+        """A column to the new type; its default, which the old type holds, goes and comes back."""
+        column, array = self.quote(user.column), "[]" if user.is_array else ""
+        changes = [f"TYPE {name}{array} USING {column}::text{array}::{name}{array}"]
+        if user.default is not None:
+            changes.insert(0, "DROP DEFAULT")
+            if _still_there(user, operation):
+                changes.append(f"SET DEFAULT {user.default}")
+        return [self._alter(user.table, f"ALTER COLUMN {column} {change}") for change in changes]
 
     def alter_sequence(self, operation: AlterSequence) -> list[str]:
         after = operation.after
         name = self.quote_name(after.name)
         kind = f" AS {after.type or 'bigint'}" if after.type != operation.before.type else ""
-        options = _all_options(after).replace("; ", " ")
-        statements = [f"ALTER SEQUENCE {name}{kind} {options}"]
+        statements = [f"ALTER SEQUENCE {name}{kind} {' '.join(all_options(after))}"]
         if after.comment != operation.before.comment:
             statements.append(
                 f"COMMENT ON SEQUENCE {name} IS {self.comment_literal(after.comment)}"
@@ -334,27 +231,7 @@ def _include(constraint: Unique | PrimaryKey) -> str:
     return f" INCLUDE ({included})" if included else ""
 
 
-def _names_any(default: str, values: set[str]) -> bool:
-    return any(quote_literal(value) in default for value in values)
-
-
-def _still_there(default: str, operation: AlterEnum) -> bool:
+def _still_there(user: EnumUser, operation: AlterEnum) -> bool:
     gone = set(operation.before.values) - set(operation.after.values)
-    return not _names_any(default, gone)
-
-
-def _all_options(source: Identity | Sequence) -> str:
-    """Each option of a sequence, spelled out, so that what was set before is undone."""
-    down = (source.increment or 1) < 0
-    start = source.start
-    if start is None:
-        start = (source.maxvalue or -1) if down else (source.minvalue or 1)
-    words = [
-        f"INCREMENT BY {source.increment or 1}",
-        "NO MINVALUE" if source.minvalue is None else f"MINVALUE {source.minvalue}",
-        "NO MAXVALUE" if source.maxvalue is None else f"MAXVALUE {source.maxvalue}",
-        f"START WITH {start}",
-        f"CACHE {source.cache or 1}",
-        "CYCLE" if source.cycle else "NO CYCLE",
-    ]
-    return "; ".join(words)
+    default = user.default or ""
+    return not any((v if user.is_array else quote_literal(v)) in default for v in gone)

@@ -10,7 +10,15 @@ import re
 from autodiff.dialects.sqltext import normalize, tokens
 from autodiff.dialects.typenames import python_string, python_type, split_type
 
-__all__ = ["canonical_type", "normal_default", "split_collation", "type_family", "type_python"]
+__all__ = [
+    "canonical_type",
+    "is_serial_default",
+    "normal_default",
+    "plain_default",
+    "split_collation",
+    "type_family",
+    "type_python",
+]
 
 _ALIASES = {
     "int": "integer",
@@ -40,6 +48,7 @@ _KNOWN = frozenset(
 ) | {"double precision", "character varying", "bit varying"}
 _ONE_BY_DEFAULT = ("character", "bit")
 _COLLATE = re.compile(r'\s+COLLATE\s+((?:"(?:[^"]|"")+"|\w+)(?:\."(?:[^"]|"")+")?)\Z', re.I)
+_NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'(?:::regclass|::text)?\)", re.IGNORECASE)
 _ZONES = ("with time zone", "without time zone")
 _PYTHON = {
     "smallint": "sa.SmallInteger",
@@ -122,6 +131,8 @@ def _canonical(sql: str) -> str:
     for zone in _ZONES:
         if base.endswith(zone):
             base, rest = base[: -len(zone)].strip(), zone
+    if base == "interval" and rest:
+        return _interval(rest, arguments)
     if base in ("timestamp", "time") and rest:
         return _with_arguments(base, arguments, rest)
     if base == "float":
@@ -129,7 +140,9 @@ def _canonical(sql: str) -> str:
     name = _ALIASES.get(base, base)
     if name not in _KNOWN:
         zoned = name.split(" ", 1)
-        if zoned[0] in ("timestamp", "time", "interval"):
+        if zoned[0] == "interval":
+            return _interval(zoned[1], arguments)
+        if zoned[0] in ("timestamp", "time"):
             rest = zoned[1] if len(zoned) > 1 else rest
             return _with_arguments(zoned[0], arguments, rest)
         return sql
@@ -138,6 +151,11 @@ def _canonical(sql: str) -> str:
     if name in _ONE_BY_DEFAULT and not arguments:
         arguments = ("1",)
     return _with_arguments(name, arguments, rest)
+
+
+def _interval(fields: str, arguments: tuple[str, ...]) -> str:
+    """The precision belongs to the seconds: `interval day to second(3)`."""
+    return _with_arguments(f"interval {fields}", arguments, "")
 
 
 def _with_arguments(name: str, arguments: tuple[str, ...], rest: str) -> str:
@@ -186,21 +204,40 @@ def _time_python(sql: str) -> str | None:
         case "interval":
             return f"postgresql.INTERVAL({precision})"
     if base.startswith("interval "):
-        return f'postgresql.INTERVAL(fields="{base[9:]}")'
+        parts = [f'fields="{base[9:].upper()}"', precision]
+        return f"postgresql.INTERVAL({', '.join(part for part in parts if part)})"
     return None
 
 
-def normal_default(default: str, type_sql: str) -> str:
-    """The default without a cast to the column's own type: `'x'::text` is `'x'`."""
+def plain_default(default: str, type_sql: str) -> str:
+    """The default without a cast to the column's own type: `'x'::text` is `'x'`.
+
+    A text's default keeps the cast to another text type that its column had before.
+    """
+    found = [token for token in tokens(default) if token[0] != "space"]
+    if len(found) < 3 or found[0][0] not in ("string", "number") or found[1][1] != "::":
+        return default
     bare, _ = split_collation(type_sql)
     base, _, rest = split_type(bare)
-    own = normalize(f"{base} {rest}".strip())
-    text = normalize(default)
-    found = [token for token in tokens(text) if token[0] != "space"]
-    if len(found) > 2 and found[0][0] in ("string", "number") and found[1][1] == "::":
-        cast = text.split("::", 1)[1].strip()
-        if cast in (own, normalize(bare)):
-            text = found[0][1]
+    cast = normalize(" ".join(token for _, token in found[2:]))
+    own = {normalize(f"{base} {rest}"), normalize(bare)}
+    texts = type_family(bare) == type_family(cast) == "text" and "(" not in cast
+    return found[0][1] if cast in own or texts else default
+
+
+def normal_default(default: str, type_sql: str) -> str:
+    """The default, normalised, without a cast to the column's own type."""
+    bare, _ = split_collation(type_sql)
+    text = plain_default(normalize(default), type_sql)
     if type_family(bare) == "number" and re.fullmatch(r"'-?\d+(\.\d+)?'", text):
         text = text[1:-1]
     return text.replace("- ", "-") if re.fullmatch(r"- [\d.]+", text) else text
+
+
+def is_serial_default(default: str, table: str, column: str) -> bool:
+    """Whether a default is nextval() of the sequence that SERIAL makes: table_column_seq."""
+    match = _NEXTVAL.fullmatch(default.strip())
+    if match is None:
+        return False
+    sequence = match[1].rpartition(".")[2].strip('"')
+    return sequence == f"{table}_{column}_seq"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,17 +45,18 @@ def transaction(connection: Connection) -> Iterator[None]:
             connection.commit()
 
 
-def _violations(connection: Connection) -> set[tuple[object, ...]]:
+def _violations(connection: Connection) -> Counter[tuple[str, str]]:
+    """How many rows of each table point at nothing in another; rebuilds give them other ids."""
     try:
         rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     except Exception:  # a key points at a table without such a unique column: nothing to count
         connection.rollback()
-        return set()
-    return {(row[0], row[2]) for row in rows}
+        return Counter()
+    return Counter((row[0], row[2]) for row in rows)
 
 
-def _refuse_new_violations(connection: Connection, before: set[tuple[object, ...]]) -> None:
-    new = sorted(_violations(connection) - before, key=str)
+def _refuse_new_violations(connection: Connection, before: Counter[tuple[str, str]]) -> None:
+    new = sorted(_violations(connection) - before)
     if new:
         pairs = ", ".join(f"{child} -> {parent}" for child, parent in new)
         raise DatabaseError(

@@ -78,12 +78,20 @@ def _reflect_namespace(
         if row.type == "table":
             table = _table(name, row.sql)
             own = tuple(sorted(indexes.get(row.name, ()), key=lambda index: index.name or ""))
-            tables[name] = replace(
-                name_constraints(replace(table, indexes=own)),
-                triggers=tuple(triggers.get(row.name, ())),
-            )
+            named = _with_names(replace(table, indexes=own))
+            tables[name] = replace(named, triggers=tuple(triggers.get(row.name, ())))
         elif row.type == "view":
             views[name] = View(name=name, sql=_view_select(row.sql))
+
+
+def _with_names(table: Table) -> Table:
+    """The table with a name for each constraint, said to be implicit where SQLite has none."""
+    named = name_constraints(table)
+    marked = tuple(
+        replace(new, implicit=old.name is None)
+        for old, new in zip(table.constraints, named.constraints, strict=True)
+    )
+    return replace(named, constraints=marked)
 
 
 def _with_key_targets(table: Table, tables: dict[Name, Table]) -> Table:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from autodiff.dialects.ddl import DDL
-from autodiff.dialects.sqltext import tokens
+from autodiff.dialects.sqltext import mentions
 from autodiff.errors import PlanError
 from autodiff.evolve import columns_of, evolve
 from autodiff.operations import (
@@ -97,11 +97,7 @@ def _can_be_dropped(name: str, table: Table) -> bool:
     texts += [index.where or "" for index in table.indexes]
     texts += list(table.triggers)
     named = any(name in columns_of(constraint) for constraint in table.constraints)
-    return not named and not any(_mentions(text, name) for text in texts)
-
-
-def _mentions(text: str, name: str) -> bool:
-    return any(token.strip('"`').lower() == name.lower() for _, token in tokens(text))
+    return not named and not any(mentions(text, name) for text in texts)
 
 
 class SQLiteDDL(DDL):
@@ -152,7 +148,7 @@ class SQLiteDDL(DDL):
         spec += f" ON CONFLICT {conflict}" if conflict else ""
         if table is not None and _is_autoincrement(table, column):
             key = table.primary_key
-            named = f"CONSTRAINT {self.quote(key.name)} " if key and key.name else ""
+            named = self.named(key) if key else ""
             spec += f" {named}PRIMARY KEY AUTOINCREMENT"
         return spec
 
@@ -163,6 +159,10 @@ class SQLiteDDL(DDL):
         constraints = super()._inline_constraints(table)
         autoincrement = bool(table.options.get("sqlite_autoincrement"))
         return [c for c in constraints if not (autoincrement and isinstance(c, PrimaryKey))]
+
+    def named(self, constraint: Constraint) -> str:
+        """A constraint that has no name in the database stays without one."""
+        return "" if constraint.implicit else super().named(constraint)
 
     def constraint_body(self, constraint: Constraint) -> str:
         conflict = getattr(constraint, "options", {}).get("sqlite_on_conflict")
@@ -266,7 +266,7 @@ class SQLiteDDL(DDL):
     def _indexes(self, table: Table) -> list[str]:
         return [
             sql
-            for index in table.indexes
+            for index in sorted(table.indexes, key=lambda index: index.name or "")
             for sql in self.create_index(CreateIndex(table=table.name, index=index))
         ]
 

@@ -1,0 +1,10 @@
+"""python -m autodiff: the same as the command autodiff."""
+
+from __future__ import annotations
+
+import sys
+
+from autodiff.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

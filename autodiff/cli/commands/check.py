@@ -1,0 +1,34 @@
+"""autodiff check."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from autodiff.cli.options import flag
+from autodiff.cli.shell import Shell
+from autodiff.cli.texts import drift_lines
+
+__all__ = ["check"]
+
+
+def check(
+    shell: Shell,
+    offline: Annotated[
+        bool, flag("--offline", "Only models against migrations; asks no database.")
+    ] = False,
+) -> int:
+    """Tell what drifted: models, migrations, or the database.
+
+    Exit code 0: no drift, 1: drift, 2: it could not be checked.
+    With --offline, it needs no database: for a commit hook.
+
+    Examples:
+        autodiff check
+        autodiff check --offline
+        autodiff check --json
+    """
+    drift = shell.project().check(offline=offline)
+    for note in drift.notes:
+        shell.note(f"note: {note}")
+    shell.answer(drift_lines(drift), drift.to_data())
+    return int(bool(drift))

@@ -1,0 +1,95 @@
+"""autodiff generate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from autodiff.cli.options import flag
+from autodiff.cli.questions import Terminal, somebody_is_there
+from autodiff.cli.shell import Language, Shell
+from autodiff.cli.texts import draft_data, draft_text, finding_line, shown
+
+if TYPE_CHECKING:
+    from autodiff.drafting import Draft
+
+__all__ = ["generate"]
+
+
+def generate(
+    shell: Shell,
+    message: Annotated[
+        str, typer.Option("--message", "-m", help="What it is for; the file is named after it.")
+    ],
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD:NEW", help="users.nick:nickname, or users:people."),
+    ] = None,
+    fill: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fill",
+            metavar="COLUMN=VALUE",
+            help="A value for the rows that exist: comments.timestamp=now, posts.size=0, "
+            'posts.kind=short, "posts.slug=sql:lower(title)".',
+        ),
+    ] = None,
+    source: Annotated[
+        Literal["database", "history"],
+        typer.Option("--from", help="Compare with the database, or with the lock file."),
+    ] = "database",
+    empty: Annotated[
+        bool, flag("--empty", "A file to fill in by hand, without comparing.")
+    ] = False,
+    dry_run: Annotated[bool, flag("--dry-run", "Print the file and write nothing.")] = False,
+    format: Annotated[
+        Literal["python", "sql"],
+        typer.Option("--format", help="A Python file, or a pair of SQL files."),
+    ] = "python",
+    assume: Annotated[
+        Literal["drop-and-add"] | None,
+        typer.Option("--assume", help="What to take for granted where a rename is possible."),
+    ] = None,
+    no_input: Annotated[bool, flag("--no-input", "Ask no questions, also at a terminal.")] = False,
+) -> None:
+    """Compare the database with the models and write the next migration.
+
+    Where a rename is possible, or rows need a value, it asks.
+    Without a terminal it stops, and says which option answers.
+
+    Examples:
+        autodiff generate -m "add comments"
+        autodiff generate -m "add timestamp" --fill comments.timestamp=now
+        autodiff generate -m "nickname" --rename users.nick:nickname --dry-run
+    """
+    asks = somebody_is_there() and not (no_input or shell.json)
+    draft = shell.project().draft(
+        message,
+        renames=rename or (),
+        fills=fill or (),
+        source=source,
+        format=format,
+        empty=empty,
+        assume=assume,
+        questioner=Terminal() if asks else None,
+    )
+    _answer(shell, draft, dry_run=dry_run)
+
+
+def _answer(shell: Shell, draft: Draft | None, *, dry_run: bool) -> None:
+    if draft is None:
+        shell.answer(["nothing to do"], draft_data(None, written=False))
+        return
+    for finding in draft.plan.findings if draft.plan else ():
+        shell.note(finding_line(finding))
+    data = draft_data(draft, written=not dry_run)
+    if dry_run:
+        shell.answer_code(draft_text(draft), _language(draft), data)
+        return
+    draft.write()
+    shell.answer([shown(draft.path), *(f"  {line}" for line in draft.summary)], data)
+
+
+def _language(draft: Draft) -> Language:
+    return "sql" if draft.path.suffix == ".sql" else "python"

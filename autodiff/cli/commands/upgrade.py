@@ -1,0 +1,24 @@
+"""autodiff upgrade."""
+
+from __future__ import annotations
+
+from autodiff.cli.options import DryRun, Sql, Target
+from autodiff.cli.running import run
+from autodiff.cli.shell import Shell
+
+__all__ = ["upgrade"]
+
+
+def upgrade(
+    shell: Shell, target: Target = "head", sql: Sql = False, dry_run: DryRun = False
+) -> None:
+    """Apply migrations, up to TARGET.
+
+    TARGET is the last one to apply, or +1 for the next one.
+
+    Examples:
+        autodiff upgrade
+        autodiff upgrade +1
+        autodiff upgrade --sql > upgrade.sql
+    """
+    run(shell, target, "upgrade", sql=sql, dry_run=dry_run)

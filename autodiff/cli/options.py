@@ -1,0 +1,143 @@
+"""The options that commands have in common, and how a function becomes a command."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autodiff.cli.failures import guarded
+from autodiff.cli.shell import Shell
+
+__all__ = [
+    "ConfigPath",
+    "Debug",
+    "DryRun",
+    "Json",
+    "Sql",
+    "Target",
+    "Url",
+    "as_command",
+    "as_project_command",
+    "flag",
+    "with_options",
+]
+
+
+def flag(name: str, help: str) -> Any:
+    """An option that is there or not; typer would show <bool> after its name."""
+    return typer.Option(name, metavar="", help=help)
+
+
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        exists=True,
+        help="The configuration file, or a folder to look for it from. Default: here.",
+        show_default=False,
+    ),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="The database. Comes before DATABASE_URL and the configuration.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, flag("--json", "Print the result as JSON.")]
+Debug = Annotated[bool, flag("--debug", "Show the traceback of an error. Also: AUTODIFF_DEBUG=1.")]
+DryRun = Annotated[bool, flag("--dry-run", "List what would run, and run nothing.")]
+Sql = Annotated[bool, flag("--sql", "Print the SQL, and run nothing.")]
+
+
+def _complete_target(incomplete: str) -> list[str]:
+    """Names of migrations for the shell; none where the project is broken."""
+    from autodiff.project import Project
+
+    try:
+        names = [migration.name for migration in Project.load().graph().migrations.values()]
+    except Exception:
+        return []
+    return [name for name in ["head", "base", *names] if name.startswith(incomplete)]
+
+
+def _checked_target(target: str) -> str:
+    """-1 is a target; -x is an option that does not exist."""
+    if target.startswith("-") and not re.fullmatch(r"-\d+", target):
+        raise typer.BadParameter(f"no such option: {target}")
+    return target
+
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="head, base, +1, -1, a number, a name, or a revision or its start.",
+        autocompletion=_complete_target,
+        callback=_checked_target,
+    ),
+]
+
+
+def _shared(json: Json = False, debug: Debug = False) -> dict[str, Any]:
+    """The options of every command."""
+    return {"json": json, "debug": debug}
+
+
+def _project(
+    config: ConfigPath = None, url: Url = None, json: Json = False, debug: Debug = False
+) -> dict[str, Any]:
+    """The options of every command that works on a project."""
+    return {"config": config, "url": url, "json": json, "debug": debug}
+
+
+def as_command(function: Callable[..., int | None]) -> Callable[..., None]:
+    """A function that takes a Shell, as a command with --json and --debug."""
+    return _with_parameters(function, _shared)
+
+
+def as_project_command(function: Callable[..., int | None]) -> Callable[..., None]:
+    """A function that takes a Shell, as a command with --config, --url, --json and --debug."""
+    return _with_parameters(function, _project)
+
+
+def with_options(shell: Shell, options: dict[str, Any]) -> Shell:
+    """The shell with the options that were given; what stands before the command counts too."""
+    given = {name: value for name, value in options.items() if value}
+    debug = shell.debug or bool(os.environ.get("AUTODIFF_DEBUG"))
+    return replace(shell, **{"debug": debug, **given})
+
+
+def _with_parameters(
+    function: Callable[..., int | None], shared: Callable[..., dict[str, Any]]
+) -> Callable[..., None]:
+    """typer reads a command's options from its signature: it gets those of both functions."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    common = list(inspect.signature(shared, eval_str=True).parameters.values())
+
+    @functools.wraps(function)
+    def run(context: typer.Context, **arguments: Any) -> None:
+        options = {parameter.name: arguments.pop(parameter.name) for parameter in common}
+        shell = replace(with_options(context.obj, options), out=sys.stdout)
+        raise typer.Exit(guarded(shell, lambda: function(shell, **arguments)))
+
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in (context, *own, *common)
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

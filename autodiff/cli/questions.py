@@ -1,0 +1,43 @@
+"""Asks a person at the terminal what the schemas alone don't say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from autodiff.compare import Candidate
+    from autodiff.plan import FillNeeded
+
+__all__ = ["Terminal", "somebody_is_there"]
+
+
+def somebody_is_there() -> bool:
+    """Whether questions can be asked: both ends are a terminal, and it is not a CI's."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+
+
+class Terminal:
+    """A Questioner that asks on stderr. Ctrl-C ends the command with nothing written."""
+
+    def is_rename(self, candidate: Candidate) -> bool | None:
+        """Whether a candidate is a rename; no, if only Enter is pressed."""
+        rename = candidate.rename
+        what = (
+            f"column {rename.table}.{rename.column}" if rename.column else f"table {rename.table}"
+        )
+        to = f"{rename.table}.{rename.to}" if rename.column else rename.to
+        return typer.confirm(f"Is {what} renamed to {to}? ({candidate.reason})", err=True)
+
+    def fill(self, needed: FillNeeded) -> str | None:
+        """A value for the rows, asked for until there is one."""
+        question = (
+            f"{needed.key} is NOT NULL and {needed.table} may have rows; "
+            "value for them (now, a number, a text, sql:...)"
+        )
+        while not (value := str(typer.prompt(question, err=True)).strip()):
+            pass
+        return value

@@ -1,0 +1,54 @@
+"""What upgrade and downgrade share: they differ in the direction alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autodiff.cli.progress import progress
+from autodiff.cli.shell import Shell
+from autodiff.cli.texts import migration_data, script
+
+if TYPE_CHECKING:
+    from autodiff.history import Migration
+    from autodiff.run.events import Direction
+
+__all__ = ["run"]
+
+_DONE = {"upgrade": "applied", "downgrade": "reverted"}
+
+
+def run(shell: Shell, target: str, direction: Direction, *, sql: bool, dry_run: bool) -> None:
+    """Runs migrations; or prints their SQL, or their names, and runs nothing."""
+    project = shell.project()
+    if sql:
+        _print_sql(shell, target, direction)
+    elif dry_run:
+        planned = project.plan_run(target, direction)
+        shell.answer([m.name for m in planned] or ["nothing to do"], _data(planned, direction))
+    else:
+        with progress() as listener:
+            step = project.upgrade if direction == "upgrade" else project.downgrade
+            done = step(target, on_event=listener)
+        shell.answer([_summary(done, direction)], _data(done, direction, run=True))
+
+
+def _print_sql(shell: Shell, target: str, direction: Direction) -> None:
+    project = shell.project()
+    planned = project.plan_run(target, direction)
+    statements = {migration.name: project.sql(migration, direction) for migration in planned}
+    text = script(statements) or "-- nothing to do\n"
+    shell.answer_code(text, "sql", {**_data(planned, direction), "statements": statements})
+
+
+def _summary(done: list[Migration], direction: Direction) -> str:
+    if not done:
+        return "nothing to do"
+    count = "1 migration" if len(done) == 1 else f"{len(done)} migrations"
+    return f"{count} {_DONE[direction]}"
+
+
+def _data(
+    migrations: list[Migration], direction: Direction, *, run: bool = False
+) -> dict[str, Any]:
+    found = [migration_data(migration) for migration in migrations]
+    return {"direction": direction, "run": run, "migrations": found}

@@ -1,0 +1,79 @@
+"""Shell: what each command has of its caller, and the only place that prints results."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+import typer
+
+from autodiff.cli.colors import colored, painted
+
+if TYPE_CHECKING:
+    from autodiff.project import Project
+
+__all__ = ["Language", "Shell"]
+
+Language = Literal["python", "sql"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """The options that all commands share, and the stream for results.
+
+    `given` is a project that stands in for the one of the configuration: the demo's.
+    """
+
+    config: Path | None = None
+    url: str | None = None
+    json: bool = False
+    debug: bool = False
+    given: Project | None = None
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+
+    def project(self) -> Project:
+        """The project that the options name.
+
+        Raises ConfigError where there is none.
+        """
+        if self.given is not None:
+            return self.given
+        from autodiff.project import Project
+
+        return Project.load(self.config or Path(), url=self.url)
+
+    def answer(self, lines: Iterable[str], data: Mapping[str, Any]) -> None:
+        """Prints a result: `data` with --json, else the lines, with colours on a terminal."""
+        if self.json:
+            self._print(json.dumps(data, ensure_ascii=False, indent=2))
+            return
+        for line in lines:
+            self._print(painted(line) if colored(self.out) else line)
+
+    def answer_code(self, text: str, language: Language, data: Mapping[str, Any]) -> None:
+        """As `answer`, for code: byte for byte, or with its syntax coloured on a terminal."""
+        if self.json:
+            self.answer((), data)
+        elif colored(self.out):
+            self._print_highlighted(text, language)
+        else:
+            typer.echo(text, file=self.out, nl=False)
+
+    def note(self, line: str) -> None:
+        """Prints what is no result, on stderr."""
+        typer.echo(line, err=True)
+
+    def _print(self, line: str) -> None:
+        typer.echo(line, file=self.out)
+
+    def _print_highlighted(self, text: str, language: Language) -> None:
+        from rich.console import Console
+        from rich.syntax import Syntax
+
+        syntax = Syntax("", language, theme="ansi_dark", background_color="default")
+        # As a soft-wrapped text, since Syntax itself cuts long lines at the terminal's width:
+        Console(file=self.out).print(syntax.highlight(text), soft_wrap=True, end="")

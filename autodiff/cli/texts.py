@@ -1,0 +1,170 @@
+"""Results as lines for people and as data for --json. Nothing here prints."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autodiff.drafting import Draft
+    from autodiff.drift import Drift
+    from autodiff.history import Graph, Migration
+    from autodiff.plan import Finding
+    from autodiff.project import Status
+
+__all__ = [
+    "draft_data",
+    "draft_text",
+    "drift_lines",
+    "finding_line",
+    "history_data",
+    "history_lines",
+    "migration_data",
+    "script",
+    "shown",
+    "status_data",
+    "status_lines",
+]
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def migration_data(migration: Migration) -> dict[str, Any]:
+    """A migration, for --json."""
+    return {
+        "revision": migration.revision,
+        "parents": list(migration.parents),
+        "name": migration.name,
+        "message": migration.message,
+        "path": shown(migration.path),
+    }
+
+
+def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
+    """What generate found, for --json; `migration` is null where there was nothing to do."""
+    if draft is None:
+        return {"written": False, "migration": None, "summary": []}
+    return {
+        "written": written,
+        "migration": {
+            "revision": draft.revision,
+            "parents": list(draft.graph.heads),
+            "path": shown(draft.path),
+            "files": {shown(path): text for path, text in draft.texts.items()},
+        },
+        "summary": list(draft.summary),
+        "settled": draft.settled,
+    }
+
+
+def draft_text(draft: Draft) -> str:
+    """The file as it would be written; of a pair of SQL files both, each under its name."""
+    if len(draft.texts) == 1:
+        return next(iter(draft.texts.values()))
+    return "\n".join(f"-- {shown(path)}\n{text}" for path, text in draft.texts.items())
+
+
+def finding_line(finding: Finding) -> str:
+    """One finding of a plan."""
+    place = f"{finding.place}: " if finding.place else ""
+    hint = f" ({finding.hint})" if finding.hint else ""
+    return f"{finding.severity} {finding.code}: {place}{finding.message}{hint}"
+
+
+def drift_lines(drift: Drift) -> list[str]:
+    """Each kind of drift with its lines and what to do about it."""
+    if not drift:
+        return ["no drift"]
+    lines: list[str] = []
+    for heading, details, todo in drift.sections():
+        lines += [f"{heading}:", *(f"  {detail}" for detail in details)]
+        lines += [f"  to do: {todo}"] if todo else []
+    return lines
+
+
+def status_lines(status: Status) -> list[str]:
+    """What was applied, with its time, and what is pending."""
+    lines = ["applied:", *_or_none(_columns(_applied_row(row) for row in status.applied))]
+    return [*lines, "pending:", *_or_none(_columns((m.name, m.revision) for m in status.pending))]
+
+
+def _applied_row(row: Any) -> tuple[str, ...]:
+    return row.name, row.revision, _moment(row.applied_at)
+
+
+def status_data(status: Status) -> dict[str, Any]:
+    """The same, for --json."""
+    return {
+        "current": status.current,
+        "applied": [
+            {"revision": row.revision, "name": row.name, "applied_at": row.applied_at.isoformat()}
+            for row in status.applied
+        ],
+        "pending": [migration_data(migration) for migration in status.pending],
+    }
+
+
+def history_lines(graph: Graph) -> list[str]:
+    """The migrations, newest first; heads have a star."""
+    newest_first = list(reversed(graph.migrations.values()))
+    following = [*newest_first[1:], None]
+    pairs = zip(newest_first, following, strict=False)
+    return _columns((_history_row(graph, *pair) for pair in pairs), indent="")
+
+
+def _history_row(graph: Graph, migration: Migration, following: Migration | None) -> list[str]:
+    star = "*" if migration.revision in graph.heads else " "
+    return [star, migration.name, migration.revision, *_after(migration, following, graph)]
+
+
+def _after(migration: Migration, following: Migration | None, graph: Graph) -> tuple[str, ...]:
+    """The parents, where they are not simply the next line."""
+    expected = (following.revision,) if following else ()
+    if migration.parents == expected:
+        return ()
+    names = ", ".join(graph[parent].name for parent in migration.parents)
+    return (f"after {names or 'nothing'}",)
+
+
+def history_data(graph: Graph) -> dict[str, Any]:
+    """The same, for --json."""
+    newest_first = reversed(graph.migrations.values())
+    return {
+        "heads": list(graph.heads),
+        "migrations": [migration_data(migration) for migration in newest_first],
+    }
+
+
+def script(statements: Mapping[str, Sequence[str]]) -> str:
+    """A SQL script: the statements of each migration, under a comment that names it."""
+    return "\n".join(
+        "\n".join([f"-- {name}", *(f"{statement};" for statement in found)]) + "\n"
+        for name, found in statements.items()
+    )
+
+
+def _columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Rows with their cells under each other."""
+    found = list(rows)
+    count = max((len(row) for row in found), default=0)
+    widths = [max(len(row[at]) for row in found if at < len(row)) for at in range(count)]
+    return [
+        (
+            indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        ).rstrip()
+        for row in found
+    ]
+
+
+def _or_none(lines: list[str]) -> list[str]:
+    return lines or ["  none"]
+
+
+def _moment(moment: dt.datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S %Z").strip()

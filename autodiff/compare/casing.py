@@ -1,0 +1,58 @@
+"""Names that differ in case alone, for databases to which they are one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from autodiff.compare.renames import Rename, rename_in
+from autodiff.dialects.base import Dialect
+from autodiff.schema import Name, Schema, Table
+
+__all__ = ["adopt_case"]
+
+
+def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
+    """The current schema with tables, columns and indexes spelled as the models spell them.
+
+    As it is for a database to which `Users` and `users` are two names.
+    """
+    if not dialect.features.ignores_case:
+        return current
+    renames = [
+        Rename(table=old, to=new.name)
+        for old, new in _respelled(current.tables, desired.tables)
+    ]
+    moved = rename_in(current, renames)
+    columns = [
+        Rename(table=name, column=old, to=new)
+        for name, table in moved.tables.items()
+        if name in desired.tables
+        for old, new in _respelled_columns(table, desired.tables[name])
+    ]
+    moved = rename_in(moved, columns)
+    tables = {name: _indexes(table, desired.tables.get(name)) for name, table in moved.tables.items()}
+    return replace(moved, tables=tables)
+
+
+def _respelled(current: Iterable[Name], desired: Iterable[Name]) -> list[tuple[Name, Name]]:
+    wanted = {(name.schema, name.name.lower()): name for name in desired}
+    known = set(current)
+    pairs = []
+    for name in sorted(known):
+        other = wanted.get((name.schema, name.name.lower()))
+        if other is not None and other != name and other not in known:
+            pairs.append((name, other))
+    return pairs
+
+
+def _respelled_columns(current: Table, desired: Table) -> list[tuple[str, str]]:
+    wanted = {column.name.lower(): column.name for column in desired.columns}
+    pairs = ((column.name, wanted.get(column.name.lower())) for column in current.columns)
+    return [(old, new) for old, new in pairs if new is not None and new != old]
+
+
+def _indexes(table: Table, desired: Table | None) -> Table:
+    wanted = {(i.name or "").lower(): i.name for i in desired.indexes} if desired else {}
+    indexes = (replace(i, name=wanted.get((i.name or "").lower(), i.name)) for i in table.indexes)
+    return replace(table, indexes=tuple(indexes))

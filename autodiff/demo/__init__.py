@@ -1,0 +1,1 @@
+"""The blog that `autodiff demo` and `autodiff init --example` build."""

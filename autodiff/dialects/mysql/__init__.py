@@ -1,0 +1,114 @@
+"""MySQL and MariaDB."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.mysql import texts, types
+from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
+from autodiff.schema import Name, Schema, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+
+    from autodiff.operations import Operation
+
+__all__ = ["MySQL"]
+
+
+class MySQL(Dialect):
+    """MySQL 8 and later, and MariaDB 10.6 and later, which `is_mariadb` tells apart."""
+
+    name = "mysql"
+    features = FEATURES
+
+    def __init__(
+        self,
+        sqlalchemy_dialect: SQLAlchemyDialect,
+        *,
+        server: str | None = None,
+        default_schema: str | None = None,
+    ) -> None:
+        super().__init__(sqlalchemy_dialect, server=server, default_schema=default_schema)
+        self.is_mariadb = bool(getattr(sqlalchemy_dialect, "is_mariadb", False))
+        if self.is_mariadb:
+            self.features = MARIADB_FEATURES
+
+    @property
+    def kind(self) -> str:
+        name = "mariadb" if self.is_mariadb else self.name
+        return f"{name} {self.server}" if self.server else name
+
+    def literal(self, value: str) -> str:
+        return texts.quote_string(value)
+
+    def literal_value(self, sql: str) -> str | None:
+        return texts.string_value(sql.strip()) if texts.is_string(sql) else None
+
+    def canonical_type(self, sql: str) -> str:
+        return types.canonical_type(sql)
+
+    def type_python(self, sql: str) -> str:
+        return types.type_python(sql)
+
+    def normal_text(self, sql: str) -> str:
+        return texts.normal_text(sql)
+
+    def normal_default(self, default: str, type_sql: str) -> str:
+        return texts.normal_default(default, type_sql)
+
+    def align(self, current: Table, desired: Table) -> Table:
+        from autodiff.dialects.mysql.align import align
+
+        return align(current, desired)
+
+    def without_implied(self, table: Table) -> Table:
+        from autodiff.dialects.mysql.align import without_implied
+
+        return without_implied(table)
+
+    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+        from autodiff.dialects.mysql.reflect import reflect
+
+        return reflect(connection, scope, self.default_schema or "")
+
+    def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
+        from autodiff.dialects.mysql.statements import MySQLDDL
+
+        return MySQLDDL(self).statements(operation, current)
+
+    def needs_table(self, operation: Operation) -> Name | None:
+        from autodiff.dialects.mysql.statements import altered_table
+
+        return altered_table(operation)
+
+    @contextmanager
+    def scratch(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
+    ) -> Iterator[Connection | None]:
+        from autodiff.dialects.mysql.scratch import scratch
+
+        if connection is None:
+            yield None
+            return
+        with scratch(connection, namespaces, create=create) as opened:
+            yield opened
+
+    def scratch_name(self, name: Name) -> Name:
+        from autodiff.dialects.mysql.scratch import namespace_name
+
+        if name.schema is None or self.default_schema is None:
+            return name
+        return Name(name.name, namespace_name(self.default_schema, name.schema))
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        from autodiff.dialects.mysql.locks import transaction
+
+        with transaction(connection):
+            yield

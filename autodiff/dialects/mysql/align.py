@@ -1,0 +1,181 @@
+"""The current table without what models need not say, so that only real differences are left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.mysql.implied import is_implied
+from autodiff.dialects.mysql.keys import AUTO_INCREMENT_INDEX
+from autodiff.schema import (
+    Check,
+    Column,
+    Constraint,
+    ForeignKey,
+    Index,
+    Option,
+    PrimaryKey,
+    Table,
+    Unique,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["align", "without_implied"]
+
+_SYNONYMS = {
+    "mysql_default_charset": "mysql_charset",
+    "mysql_character_set": "mysql_charset",
+    "mysql_default_character_set": "mysql_charset",
+    "mysql_default_collate": "mysql_collate",
+}
+_TOLD = (
+    *("mysql_engine", "mysql_charset", "mysql_collate", "mysql_row_format"),
+    *("mysql_key_block_size", "mysql_avg_row_length", "mysql_max_rows", "mysql_min_rows"),
+    *("mysql_pack_keys", "mysql_checksum", "mysql_delay_key_write", "mysql_compression"),
+    *("mysql_encryption", "mysql_page_compressed", "mysql_with_system_versioning"),
+    *("mysql_stats_persistent", "mysql_stats_auto_recalc", "mysql_stats_sample_pages"),
+)
+"""The options that the catalogue tells, where they are set."""
+_PARSER = "mysql_with_parser"
+_DEFAULT_ACTIONS = ("RESTRICT", "NO ACTION", None)
+
+
+def align(current: Table, desired: Table) -> Table:
+    """The current table as the desired one would say the same things."""
+    uniques = dict(_uniques(current, desired))
+    constraints = [_constraint(item, desired) for item in current.constraints]
+    constraints += uniques.values()
+    return replace(
+        current,
+        columns=tuple(_column(column, desired.column(column.name)) for column in current.columns),
+        constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
+        indexes=tuple(
+            _index(index, desired.index(index.name or ""))
+            for index in current.indexes
+            if index.name not in uniques and not _unsaid(index, current, desired)
+        ),
+        options=_options(current.options, desired.options),
+    )
+
+
+def without_implied(table: Table) -> Table:
+    """The table without the indexes of its foreign keys, and options that go without saying."""
+    options = dict(table.options)
+    if options.get("mysql_engine") == "InnoDB":
+        del options["mysql_engine"]
+    if "mysql_collate" in options:
+        options.pop("mysql_charset", None)
+    indexes = tuple(index for index in table.indexes if not is_implied(index, table))
+    return replace(table, indexes=indexes, options=options)
+
+
+def _unsaid(index: Index, current: Table, desired: Table) -> bool:
+    """Whether the server, or a migration on its way, made the index."""
+    if index.name == AUTO_INCREMENT_INDEX:
+        return True
+    named = desired.index(index.name or "") is not None
+    return not named and (is_implied(index, current) or is_implied(index, desired))
+
+
+def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
+    """The unique indexes that the models call constraints, by their name."""
+    for index in current.indexes:
+        match = _unique_in(desired, index)
+        if match is not None and index.name is not None:
+            comment = index.comment
+            yield index.name, Unique(name=index.name, columns=index.columns, comment=comment)
+
+
+def _unique_in(desired: Table, index: Index) -> Unique | None:
+    parts = index.elements
+    if not index.unique or any(e.is_expression or e.length or e.descending for e in parts):
+        return None
+    for constraint in desired.constraints:
+        if isinstance(constraint, Unique) and (
+            constraint.name == index.name
+            or (constraint.name is None and constraint.columns == index.columns)
+        ):
+            return constraint
+    return None
+
+
+def _index(index: Index, desired: Index | None) -> Index:
+    """The catalogue does not tell the parser of a fulltext index."""
+    said = desired.options if desired else {}
+    options = _mentioned(index.options, said)
+    if _PARSER in said:
+        options[_PARSER] = said[_PARSER]
+    return replace(index, options=options)
+
+
+def _mentioned(options: Mapping[str, Option], said: Mapping[str, Option]) -> dict[str, Option]:
+    return {name: value for name, value in options.items() if name in said}
+
+
+def _column(column: Column, desired: Column | None) -> Column:
+    """MariaDB has no NOT NULL on generated columns."""
+    if desired is None:
+        return replace(column, options={})
+    generated = column.computed is not None and desired.computed is not None
+    nullable = desired.nullable if generated and column.nullable else column.nullable
+    options = _mentioned(column.options, desired.options)
+    return replace(column, nullable=nullable, options=options)
+
+
+def _constraint(constraint: Constraint, desired: Table) -> Constraint:
+    match constraint:
+        case PrimaryKey():
+            return replace(constraint, name=None)
+        case Check(options=options):
+            kept = {name: value for name, value in options.items() if name != "mysql_level"}
+            return replace(constraint, options=kept)
+        case ForeignKey():
+            return _foreign_key(constraint, desired)
+        case _:
+            return constraint
+
+
+def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
+    """RESTRICT and NO ACTION are one, and the default: the key says it as the models do."""
+    for other in desired.foreign_keys:
+        named = other.name == key.name if other.name else other.columns == key.columns
+        if named:
+            return replace(
+                key,
+                on_update=_said(key.on_update, other.on_update),
+                on_delete=_said(key.on_delete, other.on_delete),
+            )
+    return key
+
+
+def _said(current: str | None, desired: str | None) -> str | None:
+    word = desired and desired.upper()
+    both = current in _DEFAULT_ACTIONS and word in _DEFAULT_ACTIONS
+    return desired if both else current
+
+
+def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
+    """The options that the models mention; those that the catalogue never tells are believed."""
+    options: dict[str, Option] = {}
+    for name, wanted in desired.items():
+        place = _SYNONYMS.get(name, name)
+        value = current.get(place)
+        if place.startswith("mysql_") and place not in _TOLD and value is None:
+            value = wanted
+        if value is not None:
+            options[name] = wanted if _same(place, value, wanted) else value
+    return options
+
+
+def _same(name: str, current: Option, wanted: Option) -> bool:
+    texts = [str(value).lower() for value in (current, wanted)]
+    if name in ("mysql_charset", "mysql_collate"):
+        texts = [_utf8mb3(text) for text in texts]
+    return texts[0] == texts[1]
+
+
+def _utf8mb3(text: str) -> str:
+    """What utf8 stands for, unless the server's old_mode says otherwise."""
+    return "utf8mb3" + text[4:] if text == "utf8" or text.startswith("utf8_") else text

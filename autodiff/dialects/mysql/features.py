@@ -1,0 +1,24 @@
+"""What MySQL and MariaDB can do."""
+
+from dataclasses import replace
+
+from autodiff.dialects.features import Features
+
+__all__ = ["FEATURES", "MARIADB_FEATURES"]
+
+FEATURES = Features(
+    transactional_ddl=False,
+    restates_columns=True,
+    unique_is_index=True,
+    indexes_foreign_keys=True,
+    autoincrements=True,
+    named_primary_keys=False,
+    index_names_per_table=True,
+    guards_foreign_keys=True,
+    backslash_escapes=True,
+    comments=True,
+    namespaces=True,
+    max_name_length=64,
+)
+
+MARIADB_FEATURES = replace(FEATURES, sequences=True)

@@ -1,0 +1,287 @@
+"""MySQL's and MariaDB's types, in one spelling for both.
+
+https://dev.mysql.com/doc/refman/en/data-types.html and https://mariadb.com/kb/en/data-types/
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from autodiff.dialects.mysql.texts import quote_string, string_value
+from autodiff.dialects.typenames import python_string
+
+__all__ = ["canonical_type", "is_text", "split_collation", "type_python"]
+
+_ALIASES = {
+    "integer": "int",
+    "int1": "tinyint",
+    "int2": "smallint",
+    "int3": "mediumint",
+    "int4": "int",
+    "int8": "bigint",
+    "middleint": "mediumint",
+    "numeric": "decimal",
+    "dec": "decimal",
+    "fixed": "decimal",
+    "double precision": "double",
+    "float8": "double",
+    "float4": "float",
+    "real": "double",
+    "character": "char",
+    "character varying": "varchar",
+    "char varying": "varchar",
+    "varcharacter": "varchar",
+    "char byte": "binary",
+    "long": "mediumtext",
+    "long varchar": "mediumtext",
+    "long varbinary": "mediumblob",
+    "geomcollection": "geometrycollection",
+}
+_NATIONAL = {"nchar": "char", "nvarchar": "varchar"}
+_WIDTHS = {"tinyint": "3", "smallint": "5", "mediumint": "8", "int": "10", "bigint": "20"}
+_ONE_BY_DEFAULT = ("char", "binary", "bit")
+_TIMES = ("datetime", "timestamp", "time")
+_TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set")
+_CHARSETS = {"latin1": "latin1_swedish_ci", "ascii": "ascii_general_ci"}
+"""The collation of a charset, where all versions of both servers agree on it."""
+
+_STRING = r"(?:'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")"
+_VALUES = re.compile(rf"(enum|set)\s*\(((?:\s*{_STRING}\s*,?)+)\)(.*)", re.I | re.S)
+_SHAPE = re.compile(
+    r"((?:(?:national|long)\s+(?=(?:var)?char|varbin))?\w+(?:\s+(?:varying|precision|byte)\b)?)"
+    r"\s*(?:\(([\d\s,]*)\))?(.*)",
+    re.I | re.S,
+)
+_COLLATE = re.compile(r"(.*) COLLATE (\w+)\Z", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attributes:
+    """What stands behind a type's name and arguments; `rest` was not understood."""
+
+    unsigned: bool
+    zerofill: bool
+    charset: str | None
+    collation: str | None
+    srid: str | None
+    rest: str
+
+    @property
+    def text(self) -> str:
+        parts = []
+        collation = self.collation or _CHARSETS.get(self.charset or "")
+        if self.unsigned:
+            parts.append("unsigned")
+        if self.zerofill:
+            parts.append("zerofill")
+        if collation:
+            parts.append(f"COLLATE {collation}")
+        elif self.charset:
+            parts.append(f"CHARACTER SET {self.charset}")
+        if self.rest:
+            parts.append(self.rest)
+        if self.srid:
+            parts.append(f"SRID {self.srid}")
+        return "".join(f" {part}" for part in parts)
+
+
+def _attributes(text: str) -> _Attributes:
+    found: dict[str, str | None] = {}
+
+    def take(name: str, pattern: str) -> None:
+        nonlocal text
+        match = re.search(rf"(?:^|\s){pattern}(?=\s|$)", text, re.I)
+        found[name] = match and match[1]
+        if match:
+            text = text[: match.start()] + text[match.end() :]
+
+    take("collation", r"collate\s+['\"`]?(\w+)['\"`]?")
+    take("charset", r"(?:character\s+set|charset)\s+['\"`]?(\w+)['\"`]?")
+    take("srid", r"srid\s+(\d+)")
+    take("zerofill", r"(zerofill)")
+    take("unsigned", r"(unsigned)")
+    take("signed", r"(signed)")
+    return _Attributes(
+        unsigned=bool(found["unsigned"] or found["zerofill"]),
+        zerofill=bool(found["zerofill"]),
+        charset=(found["charset"] or "").lower() or None,
+        collation=(found["collation"] or "").lower() or None,
+        srid=found["srid"],
+        rest=text.strip(),
+    )
+
+
+def split_collation(sql: str) -> tuple[str, str | None]:
+    """A type's canonical spelling without its collation, and the collation if it has one."""
+    match = _COLLATE.match(sql)
+    return (match[1], match[2]) if match else (sql, None)
+
+
+def is_text(sql: str) -> bool:
+    """Whether a type's values have a collation."""
+    return re.split(r"[ (]", sql)[0] in _TEXTS
+
+
+def canonical_type(sql: str) -> str:
+    """The type as the catalogue spells it; a size that depends on the charset stays as it is."""
+    sql = sql.strip()
+    if values := _VALUES.fullmatch(sql):
+        found = re.findall(_STRING, values[2], re.S)
+        listed = ",".join(quote_string(string_value(value)) for value in found)
+        return f"{values[1].lower()}({listed}){_attributes(values[3]).text}"
+    match = _SHAPE.fullmatch(sql)
+    if match is None:
+        return " ".join(sql.split())
+    name = " ".join(match[1].lower().split())
+    arguments = tuple(part.strip() for part in (match[2] or "").split(",") if part.strip())
+    return _canonical(name, arguments, _attributes(match[3]))
+
+
+def _canonical(name: str, arguments: tuple[str, ...], attributes: _Attributes) -> str:
+    bare = _NATIONAL.get(name, name.removeprefix("national "))
+    charset = " CHARACTER SET utf8mb3" if bare != name and not attributes.collation else ""
+    name = _ALIASES.get(bare, bare)
+    if name in ("bool", "boolean"):
+        return "tinyint(1)"
+    if name in _WIDTHS:
+        return name + _width(name, arguments, attributes) + attributes.text
+    name, arguments = _sized(name, arguments)
+    inside = f"({','.join(arguments)})" if arguments else ""
+    return f"{name}{inside}{charset}{attributes.text}"
+
+
+def _width(name: str, arguments: tuple[str, ...], attributes: _Attributes) -> str:
+    """A display width says something with ZEROFILL, and in tinyint(1), which is a boolean."""
+    if attributes.zerofill:
+        return f"({arguments[0] if arguments else _WIDTHS[name]})"
+    boolean = name == "tinyint" and arguments == ("1",) and not attributes.unsigned
+    return "(1)" if boolean else ""
+
+
+def _sized(name: str, arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The type with the arguments that the server adds, and without those that it drops."""
+    first = int(arguments[0]) if arguments else None
+    if name == "decimal":
+        return name, (*(arguments or ("10",)), "0")[:2]
+    if name in ("float", "double"):
+        single = len(arguments) == 1
+        wide = name == "float" and single and first is not None and first > 24
+        return ("double" if wide else name), (() if single else arguments)
+    if name in _ONE_BY_DEFAULT:
+        return name, arguments or ("1",)
+    if name == "year" or (name in _TIMES and first == 0):
+        return name, ()
+    if name in ("text", "blob") and first is not None:
+        return _by_size(name, first)
+    return name, arguments
+
+
+def _by_size(name: str, size: int) -> tuple[str, tuple[str, ...]]:
+    """The smallest type that takes so many characters, of one to four bytes, or bytes."""
+    widest = 4 if name == "text" else 1
+    for prefix, limit in (("tiny", 2**8), ("", 2**16), ("medium", 2**24), ("long", 2**32)):
+        if size * widest < limit:
+            return prefix + name, ()
+        if size < limit:
+            return name, (str(size),)
+    return name, (str(size),)
+
+
+# How a script spells a type
+
+_PYTHON = {
+    "tinyint": "mysql.TINYINT",
+    "smallint": "sa.SmallInteger",
+    "mediumint": "mysql.MEDIUMINT",
+    "int": "sa.Integer",
+    "bigint": "sa.BigInteger",
+    "decimal": "sa.Numeric",
+    "float": "sa.Float",
+    "double": "sa.Double",
+    "bit": "mysql.BIT",
+    "char": "sa.CHAR",
+    "varchar": "sa.String",
+    "tinytext": "mysql.TINYTEXT",
+    "text": "sa.Text",
+    "mediumtext": "mysql.MEDIUMTEXT",
+    "longtext": "mysql.LONGTEXT",
+    "binary": "sa.BINARY",
+    "varbinary": "sa.VARBINARY",
+    "tinyblob": "mysql.TINYBLOB",
+    "blob": "sa.LargeBinary",
+    "mediumblob": "mysql.MEDIUMBLOB",
+    "longblob": "mysql.LONGBLOB",
+    "date": "sa.Date",
+    "time": "sa.Time",
+    "datetime": "sa.DateTime",
+    "timestamp": "sa.TIMESTAMP",
+    "year": "mysql.YEAR",
+    "json": "sa.JSON",
+    "uuid": "sa.UUID",
+}
+_OWN = {
+    "smallint": "mysql.SMALLINT",
+    "int": "mysql.INTEGER",
+    "bigint": "mysql.BIGINT",
+    "decimal": "mysql.DECIMAL",
+    "float": "mysql.FLOAT",
+    "double": "mysql.DOUBLE",
+    "time": "mysql.TIME",
+    "datetime": "mysql.DATETIME",
+    "timestamp": "mysql.TIMESTAMP",
+}
+"""MySQL's own classes, for what SQLAlchemy's common ones can't say."""
+
+
+def type_python(sql: str) -> str:
+    """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
+    other = f"op.sql_type({python_string(sql)})"
+    if sql == "tinyint(1)":
+        return "sa.Boolean()"
+    if values := _VALUES.fullmatch(sql):
+        return _values_python(values) or other
+    match = _SHAPE.fullmatch(sql)
+    if match is None:
+        return other
+    attributes = _attributes(match[3])
+    name, arguments = match[1], (match[2] or "").split(",") if match[2] else []
+    if name not in _PYTHON or attributes.rest or attributes.srid:
+        return other
+    if attributes.charset or (attributes.collation and not is_text(name)):
+        return other
+    return _call(name, arguments, attributes)
+
+
+def _call(name: str, arguments: list[str], attributes: _Attributes) -> str:
+    python = _PYTHON[name]
+    own = attributes.unsigned or (arguments and name in _TIMES)
+    if own or (arguments and name in ("float", "double")):
+        python = _OWN.get(name, python)
+    if name in _TIMES:
+        parts = [f"fsp={argument}" for argument in arguments]
+    elif name in _WIDTHS:
+        parts = [f"display_width={argument}" for argument in arguments]
+    else:
+        parts = list(arguments)
+    parts += ["unsigned=True"] if attributes.unsigned else []
+    parts += ["zerofill=True"] if attributes.zerofill else []
+    if attributes.collation:
+        parts.append(f"collation={python_string(attributes.collation)}")
+    return f"{python}({', '.join(parts)})"
+
+
+def _values_python(match: re.Match[str]) -> str | None:
+    """An enum or a set; None where SQLAlchemy would not say the very same values."""
+    kind, attributes = match[1], _attributes(match[3])
+    values = [string_value(value) for value in re.findall(_STRING, match[2], re.S)]
+    strange = any(re.search(r"[\\\0]", value) for value in values)
+    if strange or attributes.rest or attributes.charset or (kind == "set" and "" in values):
+        return None
+    parts = [python_string(value) for value in values]
+    if attributes.collation:
+        parts.append(f"collation={python_string(attributes.collation)}")
+    if kind == "set":
+        return f"mysql.SET({', '.join(parts)})"
+    name = "mysql.ENUM" if attributes.collation else "sa.Enum"
+    return f"{name}({', '.join(parts)})"

@@ -1,0 +1,118 @@
+"""What stands in the way of a change: dropped before it, and made again behind it.
+
+These changes are the plan's own: no summary tells them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from autodiff.changes import (
+    Change,
+    ColumnAltered,
+    ColumnRemoved,
+    ConstraintAltered,
+    IndexAltered,
+    TableRenamed,
+    ViewAdded,
+    ViewAltered,
+    ViewRemoved,
+)
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.sqltext import mentions
+from autodiff.evolve import columns_of
+from autodiff.schema import Constraint, Index, Name, Schema, Table
+
+__all__ = ["must_be_replaced", "with_surroundings"]
+
+
+def with_surroundings(
+    changes: Sequence[Change], current: Schema, desired: Schema, dialect: Dialect
+) -> list[Change]:
+    """The changes, and what must make room for them: views, indexes and constraints."""
+    views = _views(changes, current, desired) if dialect.features.views_hold_columns else ()
+    return [*changes, *views, *_parts(changes, current, desired, dialect)]
+
+
+def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
+    """Whether the column must be dropped and added: how it is generated can't be altered.
+
+    What was stored can stay as plain values, where it is computed no longer.
+    """
+    if "computed" not in change.fields:
+        return False
+    features = dialect.features
+    before, after = change.before.computed, change.after.computed
+    restated = features.rebuilds_tables or features.restates_columns
+    return after is not None or not (restated or (before is not None and before.persisted))
+
+
+def _views(changes: Sequence[Change], current: Schema, desired: Schema) -> Iterator[Change]:
+    """Views that read an altered table, or a view that is made anew."""
+    told = {_view_name(c) for c in changes if isinstance(c, ViewAdded | ViewRemoved | ViewAltered)}
+    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
+    moved = {
+        before.get(change.table, change.table)
+        for change in changes
+        if isinstance(change, ColumnAltered | ColumnRemoved)
+    }
+    moved |= told
+    while True:
+        found = [
+            name
+            for name, view in current.views.items()
+            if name not in moved and moved & set(view.reads)
+        ]
+        if not found:
+            return
+        for name in found:
+            view = current.views[name]
+            after = desired.views.get(name, view)
+            kept = replace(after, reads=view.reads, indexes=view.indexes, comment=view.comment)
+            yield ViewAltered(before=view, after=kept)
+        moved |= set(found)
+
+
+def _view_name(change: ViewAdded | ViewRemoved | ViewAltered) -> Name:
+    return change.before.name if isinstance(change, ViewAltered) else change.view.name
+
+
+def _parts(
+    changes: Sequence[Change], current: Schema, desired: Schema, dialect: Dialect
+) -> Iterator[Change]:
+    """Indexes and constraints over a column that is replaced, which would go with it."""
+    for change in changes:
+        if isinstance(change, ColumnAltered) and must_be_replaced(change, dialect):
+            old, new = current.tables.get(change.table), desired.tables[change.table]
+            if old is not None:
+                yield from _over(change.before.name, old, new, changes)
+
+
+def _over(column: str, old: Table, new: Table, changes: Iterable[Change]) -> Iterator[Change]:
+    told = {
+        change.before.name
+        for change in changes
+        if isinstance(change, IndexAltered | ConstraintAltered) and change.table == new.name
+    }
+    for index in old.indexes:
+        after = new.index(index.name or "")
+        if after is not None and index.name not in told and _index_names(index, column):
+            yield IndexAltered(table=new.name, before=index, after=after, fields=("elements",))
+    for constraint in old.constraints:
+        kept = new.constraint(constraint.name or "")
+        if kept is not None and constraint.name not in told and _names(constraint, column):
+            yield ConstraintAltered(
+                table=new.name, before=constraint, after=kept, fields=("columns",)
+            )
+
+
+def _index_names(index: Index, column: str) -> bool:
+    texts = [element.text for element in index.elements if element.is_expression]
+    texts += [index.where] if index.where else []
+    named = (*index.columns, *index.include)
+    return column in named or any(mentions(text, column) for text in texts)
+
+
+def _names(constraint: Constraint, column: str) -> bool:
+    return column in columns_of(constraint) or mentions(getattr(constraint, "sql", ""), column)

@@ -1,0 +1,134 @@
+"""Altering an enum type: the columns that use it, and whether it must be made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from autodiff.changes import (
+    Change,
+    ColumnAdded,
+    ColumnAltered,
+    ColumnRemoved,
+    ColumnRenamed,
+    ConstraintAdded,
+    ConstraintAltered,
+    ConstraintRemoved,
+    EnumAltered,
+    IndexAdded,
+    IndexAltered,
+    IndexRemoved,
+    TableAdded,
+    TableRemoved,
+    TableRenamed,
+)
+from autodiff.operations import AlterEnum, EnumUser
+from autodiff.schema import Check, Column, Constraint, Index, Name, Schema
+
+__all__ = ["alter_enum", "default_first"]
+
+
+def alter_enum(
+    change: EnumAltered, changes: Sequence[Change], current: Schema, fills: Mapping[str, str]
+) -> AlterEnum:
+    """The operation for an enum, with the columns that use it as they stand when it is done."""
+    before, after = change.before, change.after
+    moved = set(before.values) ^ set(after.values)
+    texts = [*_texts(changes, before.name), *fills.values()]
+    anew = any(value in text for value in moved for text in texts)
+    users = tuple(_users(before.name, changes, current))
+    return AlterEnum(before=before, after=after, users=users, anew=anew)
+
+
+def default_first(
+    change: ColumnAltered, changes: Sequence[Change]
+) -> tuple[ColumnAltered | None, ColumnAltered]:
+    """A change of the default that must come before the enum loses the value, and what is left.
+
+    A default that is neither a value of the old type nor of the new one goes in between.
+    """
+    enum = next((c for c in changes if _alters_enum_of(c, change)), None)
+    old, new = change.before.default, change.after.default
+    if not isinstance(enum, EnumAltered) or "default" not in change.fields or old is None:
+        return None, change
+    gone = set(enum.before.values) - set(enum.after.values)
+    added = set(enum.after.values) - set(enum.before.values)
+    if not any(value in old for value in gone):
+        return None, change
+    if new is not None and any(value in new for value in added):
+        bare = replace(change.before, default=None)
+        return replace(change, after=bare, fields=("default",)), replace(change, before=bare)
+    early = replace(change, after=replace(change.before, default=new), fields=("default",))
+    others = tuple(name for name in change.fields if name != "default")
+    return early, replace(change, before=early.after, fields=others)
+
+
+def _alters_enum_of(change: Change, column: ColumnAltered) -> bool:
+    return (
+        isinstance(change, EnumAltered)
+        and change.before.name == column.before.type.enum == column.after.type.enum
+    )
+
+
+def _users(enum: Name, changes: Sequence[Change], current: Schema) -> Iterator[EnumUser]:
+    tables = {c.before: c.after for c in changes if isinstance(c, TableRenamed)}
+    columns = {(c.table, c.before): c.after for c in changes if isinstance(c, ColumnRenamed)}
+    early = {
+        (change.table, change.before.name): first.after.default
+        for change in changes
+        if isinstance(change, ColumnAltered)
+        for first in [default_first(change, changes)[0]]
+        if first is not None
+    }
+    for name, table in sorted(current.tables.items()):
+        for column in table.columns:
+            if column.type.enum == enum:
+                place = tables.get(name, name)
+                named = columns.get((place, column.name), column.name)
+                yield EnumUser(
+                    table=place,
+                    column=named,
+                    default=early.get((place, named), column.default),
+                    is_array=column.type.sql.endswith("[]"),
+                )
+
+
+def _texts(changes: Iterable[Change], enum: Name) -> Iterator[str]:
+    """The SQL texts of the changes in which a value of the enum may stand."""
+    for change in changes:
+        match change:
+            case ColumnAdded(column=column) | ColumnRemoved(column=column):
+                yield from _of_column(column, enum)
+            case ColumnAltered(before=old, after=new, fields=fields):
+                if {"default", "computed", "type"} & {*fields}:
+                    yield from (*_of_column(old, enum), *_of_column(new, enum))
+            case TableAdded(table=table) | TableRemoved(table=table):
+                for column in table.columns:
+                    yield from _of_column(column, enum)
+                for part in (*table.constraints, *table.indexes):
+                    yield from _of_part(part)
+            case ConstraintAdded(constraint=part) | ConstraintRemoved(constraint=part):
+                yield from _of_part(part)
+            case IndexAdded(index=part) | IndexRemoved(index=part):
+                yield from _of_part(part)
+            case ConstraintAltered(before=part, after=other):
+                yield from (*_of_part(part), *_of_part(other))
+            case IndexAltered(before=part, after=other):
+                yield from (*_of_part(part), *_of_part(other))
+            case _:
+                pass
+
+
+def _of_column(column: Column, enum: Name) -> Iterator[str]:
+    if column.type.enum == enum and column.default:
+        yield column.default
+    if column.computed:
+        yield column.computed.sql
+
+
+def _of_part(part: Constraint | Index) -> Iterator[str]:
+    if isinstance(part, Check):
+        yield part.sql
+    elif isinstance(part, Index):
+        yield from (element.text for element in part.elements if element.is_expression)
+        yield part.where or ""

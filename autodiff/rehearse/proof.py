@@ -1,0 +1,161 @@
+"""The proof of a migration: run on a scratch, up and down, with rows in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import Dialect, Scope
+from autodiff.errors import AutodiffError
+from autodiff.operations import Operation, RenameColumn, RenameTable
+from autodiff.rehearse.rows import Rows, insert_samples, read_rows
+from autodiff.schema import Name, Schema
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["Proof", "Rehearsal", "reach"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What a rehearsal showed.
+
+    problems: why the migration must not be handed out; empty where it passed.
+    lost: rows and values that did not survive, up or down.
+    notes: what could not be tried.
+    """
+
+    problems: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether upgrade left nothing to do and downgrade restored what was."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """A migration to prove, and how: what is run is passed in.
+
+    build: creates a schema on an empty scratch.
+    upgrade, downgrade: run the migration on the scratch.
+    left: the lines of what still differs from the models, and of what differs from a schema.
+    """
+
+    dialect: Dialect
+    start: Schema
+    operations: Sequence[Operation]
+    build: Callable[[Connection, Schema], None]
+    upgrade: Callable[[Connection], None]
+    downgrade: Callable[[Connection], None]
+    left: Callable[[Connection], Sequence[str]]
+    differs: Callable[[Connection, Schema], Sequence[str]]
+    scope: Scope = field(default_factory=Scope)
+
+    def run(self, connection: Connection) -> Proof:
+        """Builds the start with rows, goes up, compares, goes down, compares."""
+        self.build(connection, self.start)
+        notes = insert_samples(connection, self.dialect, self.start)
+        connection.commit()
+        before = self._read(connection)
+        rows = read_rows(connection, self.dialect, sorted(before.tables))
+        connection.rollback()
+        problems: list[str] = []
+        lost: list[str] = []
+        try:
+            self.upgrade(connection)
+            problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
+            lost += self._lost(connection, rows, "upgrade", _renames(self.operations))
+            self.downgrade(connection)
+            problems += [f"downgrade leaves: {line}" for line in self.differs(connection, before)]
+            lost += self._lost(connection, rows, "downgrade", _Moves())
+        except AutodiffError as error:
+            connection.rollback()
+            problems.append(error.message)
+        return Proof(problems=tuple(problems), lost=tuple(lost), notes=tuple(notes))
+
+    def _read(self, connection: Connection) -> Schema:
+        found = self.dialect.reflect(connection, self.scope)
+        connection.rollback()
+        return found
+
+    def _lost(
+        self, connection: Connection, before: Rows, direction: str, moves: _Moves
+    ) -> list[str]:
+        """A line for each table that lost rows, and each column that lost values."""
+        now = self._read(connection)
+        known = [name for name in before if moves.table(name) in now.tables]
+        after = read_rows(connection, self.dialect, [moves.table(name) for name in known])
+        connection.rollback()
+        lines = [
+            f"{direction}: {len(before[name])} rows of table {name}"
+            for name in before
+            if name not in known and before[name]
+        ]
+        for name in known:
+            found = after[moves.table(name)]
+            if len(found) != len(before[name]):
+                lines.append(f"{direction}: {len(before[name]) - len(found)} rows of table {name}")
+                continue
+            lines += [
+                f"{direction}: values of {name}.{column}"
+                for column in (before[name][0] if before[name] else ())
+                if _values(before[name], column) != _values(found, moves.column(name, column))
+            ]
+        return lines
+
+
+def _values(rows: Iterable[dict[str, object]], column: str) -> list[str]:
+    """The values of a column as texts, sorted; nothing where the column is not there."""
+    return sorted(str(row[column]) for row in rows if column in row and row[column] is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moves:
+    """Where tables and columns are once the renames of a migration are done."""
+
+    tables: dict[Name, Name] = field(default_factory=dict)
+    columns: dict[tuple[Name, str], str] = field(default_factory=dict)
+
+    def table(self, name: Name) -> Name:
+        return self.tables.get(name, name)
+
+    def column(self, table: Name, column: str) -> str:
+        return self.columns.get((self.table(table), column), column)
+
+
+def _renames(operations: Iterable[Operation]) -> _Moves:
+    moves = _Moves()
+    for operation in operations:
+        if isinstance(operation, RenameTable):
+            moves.tables[operation.before] = operation.after
+        elif isinstance(operation, RenameColumn):
+            moves.columns[operation.table, operation.before] = operation.after
+    return moves
+
+
+def reach(schema: Schema, names: Iterable[Name]) -> Schema:
+    """The part of a schema that a change of the named tables can touch.
+
+    That is the tables themselves, what they point at, what points at them, and all views.
+    """
+    wanted = {name for name in names if name in schema.tables}
+    wanted |= {
+        name
+        for name, table in schema.tables.items()
+        if any(key.referred in wanted for key in table.foreign_keys)
+    }
+    wanted |= {read for view in schema.views.values() for read in view.reads}
+    waiting = list(wanted)
+    while waiting:
+        table = schema.tables.get(waiting.pop())
+        for key in table.foreign_keys if table else ():
+            if key.referred not in wanted:
+                wanted.add(key.referred)
+                waiting.append(key.referred)
+    kept = {name: table for name, table in schema.tables.items() if name in wanted}
+    return replace(schema, tables=kept)

@@ -1,0 +1,186 @@
+"""Sample rows for a rehearsal: a few in each table, with keys that point at one another."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.sqltext import quote_literal
+from autodiff.plan.order import order_tables
+from autodiff.schema import Column, EnumType, Name, Schema, Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["Rows", "insert_samples", "read_rows"]
+
+Rows = dict[Name, list[dict[str, Any]]]
+"""The rows of each table, as the driver gives them."""
+
+_COUNT = 3
+_DAY = dt.date(2001, 2, 3)
+
+
+def insert_samples(connection: Connection, dialect: Dialect, schema: Schema) -> list[str]:
+    """Puts a few rows into each table, parents first; a note for each table that got none.
+
+    Values fit types, keys and uniques; a check that they break is met by rows with fewer columns,
+    where that helps.
+    """
+    order, _ = order_tables(schema.tables)
+    notes = []
+    for table in order:
+        problem = _fill_table(connection, dialect, schema, schema.tables[table.name])
+        if problem is not None:
+            notes.append(f"no sample rows in {table.name}: {problem}")
+    return notes
+
+
+def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) -> Rows:
+    """All rows of the tables."""
+    found: Rows = {}
+    for name in tables:
+        result = connection.exec_driver_sql(f"SELECT * FROM {dialect.quote_name(name)}")
+        found[name] = [dict(row._mapping) for row in result]
+    return found
+
+
+def _fill_table(
+    connection: Connection, dialect: Dialect, schema: Schema, table: Table
+) -> str | None:
+    """Inserts rows; why not, where not even one went in."""
+    parents = _parent_values(connection, dialect, table)
+    problem: str | None = None
+    inserted = 0
+    for number in range(_COUNT):
+        for values in _attempts(schema, table, number, parents):
+            problem = _insert(connection, dialect, table.name, values)
+            if problem is None:
+                inserted += 1
+                break
+    return None if inserted else problem
+
+
+def _attempts(
+    schema: Schema, table: Table, number: int, parents: Mapping[str, list[Any]]
+) -> list[dict[str, str]]:
+    """Values to try for a row: all columns, then only those that must be given."""
+    every = {
+        column.name: _value(schema, column, number, parents)
+        for column in table.columns
+        if column.computed is None and column.identity is None and not column.autoincrement
+    }
+    needed = {
+        column.name: every[column.name]
+        for column in table.columns
+        if column.name in every and not column.nullable and column.default is None
+    }
+    last = number == _COUNT - 1
+    return [needed, every] if last else [every, needed]
+
+
+def _value(schema: Schema, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str:
+    if column.name in parents:
+        values = parents[column.name]
+        return _literal(values[number % len(values)]) if values else "NULL"
+    if column.type.enum is not None and not column.type.sql.endswith("[]"):
+        enum: EnumType = schema.enums[column.type.enum]
+        return quote_literal(enum.values[number % len(enum.values)])
+    return sample_literal(column.type.sql, column.name, number)
+
+
+def sample_literal(type_sql: str, name: str, number: int) -> str:
+    """A literal of a type, another one for each number; NULL for a type that is not known."""
+    text = type_sql.lower()
+    if text.endswith("]"):
+        return "'{}'"
+    for pattern, make in _SAMPLES:
+        if re.match(pattern, text):
+            return str(make(number)) if make is not None else _text(text, name, number)
+    return "NULL"
+
+
+_SAMPLES: tuple[tuple[str, Any], ...] = (
+    (r"bool|tinyint\(1\)", lambda n: "true" if n % 2 == 0 else "false"),
+    (r"(tiny|small|medium|big)?int|integer|year", lambda n: n + 1),
+    (r"numeric|decimal|real|float|double|money", lambda n: f"{n}.5"),
+    (r"bit", lambda n: f"b'{n % 2}'"),
+    (r"timestamp|datetime", lambda n: f"'{_DAY + dt.timedelta(days=n)} 04:05:06'"),
+    (r"date\b", lambda n: f"'{_DAY + dt.timedelta(days=n)}'"),
+    (r"time", lambda n: f"'0{n}:05:06'"),
+    (r"interval", lambda n: f"'{n + 1} days'"),
+    (r"uuid", lambda n: f"'00000000-0000-4000-8000-00000000000{n}'"),
+    (r"json", lambda n: f"'{{\"n\": {n}}}'"),
+    (r"bytea", lambda n: f"'\\x0{n}'"),
+    (r".*blob|(var)?binary", lambda n: f"x'0{n}'"),
+    (r"inet|cidr", lambda n: f"'10.0.0.{n + 1}'"),
+    (r"macaddr", lambda n: f"'08:00:2b:01:02:0{n}'"),
+    (r"int[48]range", lambda n: f"'[{n},{n + 1})'"),
+    (r"numrange", lambda n: f"'[{n},{n + 1})'"),
+    (r"\w*range", lambda n: "'empty'"),
+    (r"\w*multirange|hstore", lambda n: "'{}'" if n < 0 else "''"),
+    (r"enum\(|set\(", None),
+    (r".*char|.*text|clob|citext|string|name|xml|tsvector", None),
+)
+
+
+def _text(type_sql: str, name: str, number: int) -> str:
+    """A text that fits the length of its type; of an enum one of its values."""
+    if type_sql.startswith(("enum(", "set(")):
+        values = re.findall(r"'((?:[^']|'')*)'", type_sql)
+        return f"'{values[number % len(values)]}'"
+    length = re.search(r"\((\d+)\)", type_sql)
+    text = f"{name} {number}"
+    if length is not None and len(text) > int(length[1]):
+        text = str(number)[: int(length[1])]
+    return quote_literal(text)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    return quote_literal(str(value))
+
+
+def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> dict[str, list[Any]]:
+    """For each column of a foreign key the values that stand in the parent, row by row."""
+    found: dict[str, list[Any]] = {}
+    for key in table.foreign_keys:
+        if key.referred == table.name:
+            found |= {column: [] for column in key.columns}
+            continue
+        columns = ", ".join(dialect.quote(column) for column in key.referred_columns)
+        query = f"SELECT {columns} FROM {dialect.quote_name(key.referred)} ORDER BY {columns}"
+        try:
+            rows = connection.exec_driver_sql(query).all()
+        except SQLAlchemyError:
+            rows = []
+        for place, column in enumerate(key.columns):
+            found[column] = [row[place] for row in rows]
+    return found
+
+
+def _insert(
+    connection: Connection, dialect: Dialect, table: Name, values: Mapping[str, str]
+) -> str | None:
+    """Inserts one row; why not, where it could not be."""
+    columns = ", ".join(dialect.quote(name) for name in values)
+    body = f"({columns}) VALUES ({', '.join(values.values())})" if values else "DEFAULT VALUES"
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(
+                f"INSERT INTO {dialect.quote_name(table)} {body}",
+                execution_options={"no_parameters": True},
+            )
+    except SQLAlchemyError as error:
+        return str(getattr(error, "orig", error)).splitlines()[0]
+    return None

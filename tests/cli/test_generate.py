@@ -1,0 +1,170 @@
+"""generate: the file, its options, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder
+
+RENAMED = POSTS.replace("title: Mapped", "headline: Mapped")
+
+
+def test_generate_prints_the_path_and_what_is_in_it(blog: Folder) -> None:
+    """One line for the file, one for each change."""
+    blog.write(models=COMMENTS)
+    result = blog.ok("generate", "-m", "add comments")
+    assert result.out == "migrations/0002_add_comments.py\n  + table comments\n"
+    assert result.err == ""
+    assert (
+        'op.create_table(\n        "comments"'
+        in (blog.migrations / "0002_add_comments.py").read_text()
+    )
+
+
+def test_generate_as_json(blog: Folder) -> None:
+    """The file's path, its text, its revision, and the changes."""
+    blog.write(models=COMMENTS)
+    data = blog.ok("generate", "-m", "add comments", "--json").data
+    path = blog.migrations / "0002_add_comments.py"
+    assert data["written"] is True
+    assert data["summary"] == ["+ table comments"]
+    assert data["migration"]["path"] == "migrations/0002_add_comments.py"
+    assert data["migration"]["files"] == {"migrations/0002_add_comments.py": path.read_text()}
+    assert f'revision = "{data["migration"]["revision"]}"' in path.read_text()
+    first = blog.ok("history", "--json").data["migrations"][-1]
+    assert data["migration"]["parents"] == [first["revision"]]
+
+
+def test_nothing_to_do(blog: Folder) -> None:
+    """Without a difference nothing is written, and that is no error."""
+    with blog.untouched():
+        assert blog.ok("generate", "-m", "x").out == "nothing to do\n"
+        data = blog.ok("generate", "-m", "x", "--json").data
+    assert data == {"written": False, "migration": None, "summary": []}
+
+
+def test_dry_run_prints_the_file(blog: Folder) -> None:
+    """What --dry-run prints is, byte for byte, what would be written."""
+    blog.write(models=COMMENTS)
+    with blog.untouched():
+        shown = blog.ok("generate", "-m", "add comments", "--dry-run").out
+        data = blog.ok("generate", "-m", "add comments", "--dry-run", "--json").data
+    assert data["written"] is False
+    blog.ok("generate", "-m", "add comments")
+    assert shown == (blog.migrations / "0002_add_comments.py").read_text()
+
+
+def test_an_empty_migration(blog: Folder) -> None:
+    """--empty writes a file to fill in."""
+    assert blog.ok("generate", "-m", "tidy up", "--empty").out == "migrations/0002_tidy_up.py\n"
+    assert blog.ok("upgrade").out == "1 migration applied\n"
+    assert blog.ok("check").out == "no drift\n"
+
+
+def test_sql_files(blog: Folder) -> None:
+    """--format sql writes a pair of files, which the runner takes like the others."""
+    blog.write(models=COMMENTS)
+    shown = blog.ok("generate", "-m", "add comments", "--format", "sql", "--dry-run").out
+    assert shown.startswith("-- migrations/0002_add_comments.up.sql\n-- revision: ")
+    assert "\n-- migrations/0002_add_comments.down.sql\n" in shown
+    blog.ok("generate", "-m", "add comments", "--format", "sql")
+    blog.ok("upgrade")
+    assert blog.ok("check").out == "no drift\n"
+    assert "CREATE TABLE comments" in blog.ok("show", "2").out
+    assert blog.ok("show", "2", "--downgrade").out.endswith("DROP TABLE comments;\n")
+    blog.ok("downgrade")
+    assert blog.sql("SELECT name FROM sqlite_master WHERE name = 'comments'") == []
+
+
+def test_from_history_needs_no_database(blog: Folder) -> None:
+    """--from history compares with the lock file."""
+    blog.write(models=COMMENTS, autodiff='models = "models:Base"\n')
+    result = blog.ok("generate", "-m", "add comments", "--from", "history")
+    assert result.out == "migrations/0002_add_comments.py\n  + table comments\n"
+    blog.write(autodiff=CONFIG)
+    blog.ok("upgrade")
+    assert blog.ok("check").out == "no drift\n"
+
+
+def test_a_rename_is_told(blog: Folder) -> None:
+    """--rename keeps the rows' values."""
+    blog.write(models=RENAMED)
+    result = blog.ok("generate", "-m", "headline", "--rename", "posts.title:headline")
+    assert result.out.splitlines()[1] == "  ~ column posts.title -> headline"
+    blog.ok("upgrade")
+    assert blog.sql("SELECT headline FROM posts") == [("Hello",)]
+
+
+def test_a_rename_that_nobody_tells(blog: Folder) -> None:
+    """Without a terminal, a possible rename stops with the option that answers."""
+    blog.write(models=RENAMED)
+    result = blog.fails("generate", "-m", "headline")
+    assert "posts.title:headline  (both are VARCHAR(200))" in result.err
+    assert "hint: say --rename posts.title:headline" in result.err
+    as_json = blog.run("generate", "-m", "headline", "--json")
+    assert as_json.code == 2
+    assert as_json.data["kind"] == "RenameUndecidedError"
+
+
+def test_assume_drop_and_add(blog: Folder) -> None:
+    """--assume drop-and-add takes a possible rename for none."""
+    blog.write(models=RENAMED)
+    options = ("--assume", "drop-and-add", "--fill", "posts.headline=none")
+    summary = blog.ok("generate", "-m", "headline", *options).out.splitlines()[1:]
+    assert sorted(summary) == ["  + column posts.headline", "  - column posts.title"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rename", "posts.titel:headline"], "cannot rename posts.titel"),
+        (["--rename", "posts.title:head"], "cannot rename to posts.head"),
+        (["--rename", "headline"], "cannot read the rename 'headline'"),
+        (["--fill", "headline"], "cannot read the fill 'headline'"),
+        (["--assume", "rename"], "'--assume'"),
+    ],
+)
+def test_wrong_answers(blog: Folder, options: list[str], message: str) -> None:
+    """A wrong --rename or --fill is said, with how it is written."""
+    blog.write(models=RENAMED)
+    if options[0] == "--fill":
+        options = [*options, "--assume", "drop-and-add"]
+    assert message in blog.fails("generate", "-m", "x", *options).err
+
+
+def test_rows_that_need_a_value(blog: Folder) -> None:
+    """A NOT NULL column stops with the option that gives a value; that option then does."""
+    blog.grow(COMMENTS, "add comments")
+    blog.sql("INSERT INTO comments VALUES (1, 'first!', 1)")
+    blog.write(models=TIMESTAMP)
+    result = blog.fails("generate", "-m", "add timestamp")
+    assert "cannot add NOT NULL without a value" in result.err
+    assert "--fill comments.timestamp=VALUE" in result.err
+    blog.ok("generate", "-m", "add timestamp", "--fill", "comments.timestamp=now")
+    blog.ok("upgrade")
+    assert blog.sql("SELECT content, timestamp IS NOT NULL FROM comments") == [("first!", 1)]
+    assert blog.ok("check").out == "no drift\n"
+
+
+def test_a_database_behind_the_files(blog: Folder) -> None:
+    """generate compares with a database that has all migrations, or refuses."""
+    blog.ok("downgrade")
+    result = blog.fails("generate", "-m", "x")
+    assert "0001_add_posts.py not applied" in result.err
+    assert "autodiff upgrade first" in result.err
+
+
+def test_a_message_with_anything_in_it(blog: Folder) -> None:
+    """Quotes, line ends and SQL in a message stay a message."""
+    blog.write(models=COMMENTS)
+    message = 'say """hi"""\\ \'é\'\nDROP TABLE posts;'
+    blog.ok("generate", "-m", message, "--format", "sql")
+    blog.ok("upgrade")
+    assert blog.sql("SELECT title FROM posts") == [("Hello",)]
+    blog.ok("downgrade")
+    for path in blog.migrations.glob("0002*"):
+        path.unlink()
+    blog.ok("lock")
+    blog.ok("generate", "-m", message)
+    blog.ok("upgrade")
+    assert blog.sql("SELECT title FROM posts") == [("Hello",)]

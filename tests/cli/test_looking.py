@@ -1,0 +1,169 @@
+"""check, status, history, show and lock: what they print, for people and as JSON."""
+
+from __future__ import annotations
+
+import re
+
+from tests.cli.project import COMMENTS, CONFIG, POSTS, Folder
+
+
+def test_no_drift(blog_3: Folder) -> None:
+    """Exit code 0, with a database and without."""
+    with blog_3.untouched():
+        assert blog_3.ok("check").out == "no drift\n"
+        assert blog_3.ok("check", "--offline").out == "no drift\n"
+        data = blog_3.ok("check", "--json").data
+    assert data["drift"] is False
+
+
+def test_drift_of_the_models(blog: Folder) -> None:
+    """Exit code 1, what it is, and what to do; with a database and without."""
+    blog.write(models=COMMENTS)
+    with blog.untouched():
+        offline, online = blog.run("check", "--offline"), blog.run("check")
+    expected = (
+        "the models say what no migration does:\n"
+        "  + table comments\n"
+        '  to do: autodiff generate -m "..."\n'
+    )
+    assert (offline.code, offline.out) == (1, expected)
+    assert online.code == 1
+    assert online.out.startswith(expected)
+
+
+def test_drift_as_json(blog: Folder) -> None:
+    """Each kind of drift under its name; exit code 1 all the same."""
+    blog.write(models=COMMENTS)
+    result = blog.run("check", "--json")
+    assert result.code == 1
+    assert result.data["drift"] is True
+    assert result.data["models"] == ["+ table comments"]
+    assert result.data["by_hand"] == []
+
+
+def test_migrations_that_are_not_applied(blog: Folder) -> None:
+    """A database that lacks migrations is drift."""
+    blog.ok("downgrade")
+    result = blog.run("check")
+    assert result.code == 1
+    assert "the database lacks migrations:\n  0001_add_posts.py\n" in result.out
+
+
+def test_a_change_by_hand(blog: Folder) -> None:
+    """A column that nobody's migration added is listed."""
+    blog.sql("ALTER TABLE posts ADD COLUMN mood TEXT")
+    result = blog.run("check")
+    assert result.code == 1
+    assert "the database was changed by hand:\n  + column posts.mood\n" in result.out
+
+
+def test_a_table_that_the_models_do_not_mention(blog: Folder) -> None:
+    """It is listed as drift, and exclude_tables leaves it alone."""
+    blog.sql("CREATE TABLE cache (id INTEGER PRIMARY KEY)")
+    result = blog.run("check")
+    assert result.code == 1
+    assert "  + table cache\n" in result.out
+    assert blog.ok("generate", "-m", "x", "--dry-run").out.splitlines()[2] == "- table cache"
+    blog.write(autodiff=f'{CONFIG}exclude_tables = ["cache"]\n')
+    assert blog.ok("check").out == "no drift\n"
+
+
+def test_status(blog_3: Folder) -> None:
+    """What was applied, with its time, and what is pending."""
+    blog_3.ok("downgrade")
+    lines = blog_3.ok("status").out.splitlines()
+    assert lines[0] == "applied:"
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert re.fullmatch(rf"  0001_add_posts     [0-9a-f]{{8}}  {time}", lines[1])
+    assert re.fullmatch(rf"  0002_add_comments  [0-9a-f]{{8}}  {time}", lines[2])
+    assert lines[3] == "pending:"
+    assert re.fullmatch(r"  0003_add_timestamp  [0-9a-f]{8}", lines[4])
+    assert len(lines) == 5
+
+
+def test_status_of_a_database_that_is_not_there(folder: Folder) -> None:
+    """Asking creates no database."""
+    folder.write(autodiff=CONFIG, models=POSTS)
+    with folder.untouched():
+        assert folder.ok("status").out == "applied:\n  none\npending:\n  none\n"
+
+
+def test_history_is_newest_first(blog_3: Folder) -> None:
+    """The head has a star; no database is asked."""
+    blog_3.write(autodiff='models = "nowhere"\nurl = "postgresql://nowhere/x"\n')
+    lines = blog_3.ok("history").out.splitlines()
+    assert re.fullmatch(r"\*  0003_add_timestamp  [0-9a-f]{8}", lines[0])
+    assert re.fullmatch(r"   0002_add_comments   [0-9a-f]{8}", lines[1])
+    assert re.fullmatch(r"   0001_add_posts      [0-9a-f]{8}", lines[2])
+    data = blog_3.ok("history", "--json").data
+    assert [item["name"][:4] for item in data["migrations"]] == ["0003", "0002", "0001"]
+    assert data["heads"] == [data["migrations"][0]["revision"]]
+
+
+def test_history_shows_branches(blog_3: Folder) -> None:
+    """Two heads have a star each, and their parents are named."""
+    second = blog_3.migrations / "0002_add_comments.py"
+    parent = re.search(r'parents = \("(\w+)"', second.read_text())
+    assert parent is not None
+    blog_3.write(
+        **{
+            "migrations/0004_other": f'revision = "0004"\nparents = ("{parent[1]}",)\n'
+            "def upgrade(): pass\ndef downgrade(): pass\n"
+        }
+    )
+    lines = blog_3.ok("history").out.splitlines()
+    assert [line[0] for line in lines].count("*") == 2
+    assert any(
+        line.startswith("*  0004_other") and "after 0001_add_posts" in line for line in lines
+    )
+
+
+def test_history_of_an_empty_folder(folder: Folder) -> None:
+    """No migrations is no error."""
+    folder.write(autodiff=CONFIG)
+    result = folder.ok("history")
+    assert (result.out, result.err) == ("", "no migrations yet\n")
+    assert folder.ok("history", "--json").data == {"heads": [], "migrations": []}
+
+
+def test_show_prints_the_file(blog_3: Folder) -> None:
+    """Byte for byte; by head, number, name, or with its facts as JSON."""
+    text = (blog_3.migrations / "0003_add_timestamp.py").read_text()
+    for target in ("head", "3", "0003", "add_timestamp", "0003_add_timestamp"):
+        assert blog_3.ok("show", target).out == text
+    data = blog_3.ok("show", "head", "--json").data
+    assert (data["text"], data["message"]) == (text, "add timestamp")
+
+
+def test_show_prints_sql(blog_3: Folder) -> None:
+    """The SQL of a migration, up or down, for the configured kind of database."""
+    up = blog_3.ok("show", "1", "--sql")
+    assert up.out.startswith("-- 0001_add_posts\nCREATE TABLE posts (")
+    down = blog_3.ok("show", "1", "--downgrade")
+    assert down.out == "-- 0001_add_posts\nDROP TABLE posts;\n"
+    data = blog_3.ok("show", "1", "--sql", "--downgrade", "--json").data
+    assert data["statements"] == ["DROP TABLE posts"]
+
+
+def test_show_connects_to_nothing(blog_3: Folder) -> None:
+    """The URL only says for which kind of database."""
+    url = "postgresql://u:secret@localhost:1/x"
+    assert "timestamp without time zone" in blog_3.ok("show", "3", "--sql", "--url", url).out
+
+
+def test_lock_writes_the_same_again(blog_3: Folder) -> None:
+    """The lock file is what generate made of it, to the byte."""
+    lock = blog_3.migrations / "autodiff.lock"
+    before = lock.read_bytes()
+    lock.unlink()
+    assert blog_3.ok("lock").out == "migrations/autodiff.lock\n"
+    assert lock.read_bytes() == before
+    assert blog_3.ok("lock", "--json").data == {"path": "migrations/autodiff.lock"}
+
+
+def test_check_without_a_lock_file_says_so(blog_3: Folder) -> None:
+    """What could not be looked at is a note on stderr."""
+    (blog_3.migrations / "autodiff.lock").unlink()
+    result = blog_3.ok("check")
+    assert result.out == "no drift\n"
+    assert result.err.startswith("note: there is no lock file")

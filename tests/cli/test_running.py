@@ -1,0 +1,140 @@
+"""upgrade, downgrade and stamp: targets, what they print, and what --sql and --dry-run leave."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.cli.project import Folder
+
+NAMES = ("0001_add_posts", "0002_add_comments", "0003_add_timestamp")
+
+
+def applied(folder: Folder) -> list[str]:
+    """The names of the migrations that the database has had."""
+    return [row["name"] for row in folder.ok("status", "--json").data["applied"]]
+
+
+def test_each_migration_is_a_line_on_stderr(blog_3: Folder) -> None:
+    """Progress goes to stderr, the result to stdout."""
+    down = blog_3.ok("downgrade", "base")
+    assert re.fullmatch("".join(rf"{name} \.\.\. \d+ ms\n" for name in NAMES[::-1]), down.err)
+    assert down.out == "3 migrations reverted\n"
+    up = blog_3.ok("upgrade")
+    assert re.fullmatch("".join(rf"{name} \.\.\. \d+ ms\n" for name in NAMES), up.err)
+    assert up.out == "3 migrations applied\n"
+    again = blog_3.ok("upgrade")
+    assert (again.out, again.err) == ("nothing to do\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        ([], 2),
+        (["-1"], 2),
+        (["-2"], 1),
+        (["-12"], 0),
+        (["base"], 0),
+        (["1"], 1),
+        (["0002_add_comments"], 2),
+        (["add_comments"], 2),
+        (["-1", "--json"], 2),
+        (["--json", "-2"], 1),
+    ],
+)
+def test_targets_of_downgrade(blog_3: Folder, arguments: list[str], left: int) -> None:
+    """-1 is a target and no option; base, numbers and names work too."""
+    blog_3.ok("downgrade", *arguments)
+    assert applied(blog_3) == list(NAMES[:left])
+
+
+@pytest.mark.parametrize(
+    ("target", "count"),
+    [("+1", 1), ("+2", 2), ("+9", 3), ("head", 3), ("2", 2), ("0001_add_posts", 1)],
+)
+def test_targets_of_upgrade(blog_3: Folder, target: str, count: int) -> None:
+    """+1 is the next one; numbers and names work too."""
+    blog_3.ok("downgrade", "base")
+    blog_3.ok("upgrade", target)
+    assert applied(blog_3) == list(NAMES[:count])
+
+
+def test_the_start_of_a_revision_is_a_target(blog_3: Folder) -> None:
+    """Four characters of a revision name it."""
+    first = blog_3.ok("history", "--json").data["migrations"][-1]["revision"]
+    blog_3.ok("downgrade", first[:4])
+    assert applied(blog_3) == [NAMES[0]]
+
+
+def test_dry_run_runs_nothing(blog_3: Folder) -> None:
+    """--dry-run lists what would run, in order."""
+    with blog_3.untouched():
+        result = blog_3.ok("downgrade", "-2", "--dry-run")
+        data = blog_3.ok("downgrade", "-2", "--dry-run", "--json").data
+        nothing = blog_3.ok("upgrade", "--dry-run")
+    assert result.out == "0003_add_timestamp\n0002_add_comments\n"
+    assert (data["run"], data["direction"]) == (False, "downgrade")
+    assert [item["name"] for item in data["migrations"]] == ["0003_add_timestamp", NAMES[1]]
+    assert nothing.out == "nothing to do\n"
+
+
+def test_sql_is_printed_and_not_run(blog_3: Folder) -> None:
+    """--sql prints the statements, each migration under its name; they are a script."""
+    with blog_3.untouched():
+        down = blog_3.ok("downgrade", "base", "--sql").out
+    assert [line[3:] for line in down.splitlines() if line.startswith("-- ")] == list(NAMES[::-1])
+    blog_3.ok("downgrade", "base")
+    with blog_3.untouched():
+        up = blog_3.ok("upgrade", "--sql").out
+        data = blog_3.ok("upgrade", "--sql", "--json").data
+    assert [line[3:] for line in up.splitlines() if line.startswith("-- ")] == list(NAMES)
+    assert list(data["statements"]) == list(NAMES)
+    assert "CREATE TABLE posts" in data["statements"]["0001_add_posts"][0]
+    with closing(sqlite3.connect(blog_3.path / "blog.db")) as connection:
+        connection.executescript(up)
+    blog_3.ok("stamp")
+    assert blog_3.ok("check").out == "no drift\n"
+
+
+def test_results_as_json(blog_3: Folder) -> None:
+    """What was run, in order, on stdout; progress stays on stderr."""
+    data = blog_3.ok("downgrade", "--json").data
+    assert (data["run"], data["direction"]) == (True, "downgrade")
+    assert [item["name"] for item in data["migrations"]] == ["0003_add_timestamp"]
+    assert data["migrations"][0]["path"] == "migrations/0003_add_timestamp.py"
+    assert blog_3.ok("upgrade", "--json").data["migrations"] == data["migrations"]
+
+
+def test_stamp_records_and_runs_nothing(blog_3: Folder) -> None:
+    """stamp says what now counts as applied."""
+    schema = blog_3.sql("SELECT sql FROM sqlite_master ORDER BY name")
+    assert blog_3.ok("stamp", "base").out == "0 migrations count as applied\n"
+    assert applied(blog_3) == []
+    result = blog_3.ok("stamp", "2")
+    assert result.out == "2 migrations count as applied, the last is 0002_add_comments\n"
+    assert len(blog_3.ok("stamp", "--json").data["applied"]) == 3
+    assert blog_3.sql("SELECT sql FROM sqlite_master ORDER BY name") == schema
+
+
+def test_a_migration_that_fails(blog_3: Folder) -> None:
+    """What failed, what was kept, and the hint; the failed one leaves nothing."""
+    blog_3.ok("downgrade", "base")
+    path = blog_3.migrations / "0002_add_comments.py"
+    text = path.read_text()
+    path.write_text(text.replace("\n\n\ndef d", '\n    op.execute("SELECT nonsense")\n\n\ndef d'))
+    result = blog_3.run("upgrade")
+    assert result.code == 2
+    assert result.out == ""
+    lines = result.err.splitlines()
+    assert re.fullmatch(r"0001_add_posts \.\.\. \d+ ms", lines[0])
+    assert lines[1] == "0002_add_comments ... stopped"
+    assert lines[2].startswith("error: upgrade of 0002_add_comments.py failed: ")
+    assert "no such column: nonsense" in result.err
+    assert "statement: SELECT nonsense" in result.err
+    assert "done before it, and kept: 0001_add_posts.py" in result.err
+    assert lines[-1].startswith("hint: ")
+    assert applied(blog_3) == ["0001_add_posts"]
+    assert blog_3.sql("SELECT name FROM sqlite_master WHERE name = 'comments'") == []

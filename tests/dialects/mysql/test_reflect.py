@@ -1,0 +1,275 @@
+"""Reflecting: all is read, in a fixed number of queries, and made anew it reads the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.dialects import Scope, dialect_of
+from autodiff.operations import CreateSequence, CreateTable, CreateView
+from autodiff.plan.order import order_tables, order_views
+from autodiff.schema import (
+    Check,
+    Computed,
+    ForeignKey,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Schema,
+    Sequence,
+)
+from tests.dialects.mysql import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import URL
+
+    from tests.dialects.mysql.conftest import Place
+
+
+def create(place: Place, schema: Schema) -> None:
+    """Creates what was reflected, by the statements of the dialect."""
+    place.run(*(CreateSequence(sequence=sequence) for sequence in schema.sequences.values()))
+    place.run(*(CreateTable(table=table) for table in order_tables(schema.tables)[0]))
+    place.run(*(CreateView(view=view) for view in order_views(dict(schema.views))))
+
+
+def statements(place: Place) -> tuple[str, ...]:
+    return (*tables.BOTH, *(tables.MARIADB if place.is_mariadb else tables.MYSQL))
+
+
+def test_tables_made_anew_are_the_same(places: Callable[[str], Place], kind: str) -> None:
+    first, second = places(kind), places(kind)
+    first.execute(*statements(first))
+    found = first.reflect()
+    create(second, found)
+    again = second.reflect()
+    assert set(again.tables) == set(found.tables)
+    for name, table in found.tables.items():
+        assert again.tables[name] == table
+    assert again.views == found.views
+    assert again.sequences == found.sequences
+
+
+def test_the_number_of_queries_is_fixed(place: Place) -> None:
+    counted: list[str] = []
+    sa.event.listen(
+        place.connection, "before_cursor_execute", lambda *args: counted.append(args[2])
+    )
+    numbers = []
+    for _ in range(2):
+        place.execute(f"CREATE TABLE t{len(numbers)} (id INT PRIMARY KEY, x INT UNIQUE)")
+        counted.clear()
+        place.reflect()
+        numbers.append(len(counted))
+    place.execute(*statements(place))
+    counted.clear()
+    place.reflect()
+    numbers.append(len(counted) - place.is_mariadb)
+    assert numbers == [8, 8, 8]
+
+
+def test_columns_are_read_with_all_that_they_have(place: Place) -> None:
+    place.execute(tables.NUMBERS, tables.TEXTS, tables.TIMES)
+    defaults = {
+        column.name: column.default
+        for name in ("numbers", "texts", "times")
+        for column in place.table(name).columns
+    }
+    expected = {
+        "flag": "1",
+        "tiny": "-3",
+        "big": "5",
+        "price": "1.50",
+        "bits": "b'101'",
+        "sum": "1 + 2",
+        "v": r"'a\\b'",
+        "blank": "''",
+        "nothing": None,
+        "word": "'NULL'",
+        "line": "'\n'",
+        "number": "'5'",
+        "percent": "'50% %s :x'",
+        "vb": "'ab'",
+        "letter": "'x,y)'",
+        "said": "'abc'",
+        "unique_id": "uuid()",
+        "joined": r"""concat('it''s \\ ','"x"')""",
+        "dt": "CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+        "dt6": "CURRENT_TIMESTAMP(6)",
+        "called": "CURRENT_TIMESTAMP",
+        "touched": "NULL ON UPDATE CURRENT_TIMESTAMP",
+        "ts": None,
+    }
+    assert {name: defaults[name] for name in expected} == expected
+    key = place.table("numbers").column("id")
+    assert key is not None
+    assert (key.autoincrement, key.nullable, key.comment) == (True, False, 'it\'s \\ a "c"')
+
+
+def test_a_collation_is_told_where_it_is_not_the_tables(place: Place) -> None:
+    place.execute(tables.TEXTS)
+    table = place.table("texts")
+    types = {column.name: column.type.sql for column in table.columns}
+    assert types["v"] == "varchar(50)"
+    assert types["binary_text"] == "varchar(10) COLLATE utf8mb4_bin"
+    assert types["latin"] == "varchar(10) COLLATE latin1_swedish_ci"
+    assert table.options == {
+        "mysql_engine": "InnoDB",
+        "mysql_charset": "utf8mb4",
+        "mysql_collate": "utf8mb4_unicode_ci",
+    }
+    assert table.comment == "tab'le \\ x"
+
+
+def test_json_is_json_on_both(place: Place) -> None:
+    place.execute(tables.DOCUMENTS)
+    table = place.table("documents")
+    assert [column.type.sql for column in table.columns[:3]] == ["json"] * 3
+    assert table.constraints == ()
+    assert {index.name: index.method for index in table.indexes} == {
+        "by_place": "spatial",
+        "by_body": "fulltext",
+    }
+
+
+def test_generated_columns_have_no_default(place: Place) -> None:
+    place.execute(tables.GENERATED)
+    double, triple, said = place.table("derived").columns[2:]
+    assert double.computed == Computed(sql="`a` * 2", persisted=False)
+    assert triple.computed == Computed(sql="`a` * 3", persisted=True)
+    assert said.computed == Computed(sql=r"concat(`b`,'it''s \\')", persisted=False)
+    assert {column.default for column in (double, triple, said)} == {None}
+
+
+def test_keys_and_indexes(place: Place) -> None:
+    place.execute(tables.KEYS)
+    table = place.table("the keys")
+    assert table.primary_key == PrimaryKey(columns=("b", "a"))
+    assert table.index("uq") == Index(
+        name="uq",
+        elements=(IndexElement(text="a"), IndexElement(text="c", length=10)),
+        unique=True,
+    )
+    assert table.index("ix") == Index(
+        name="ix", elements=(IndexElement(text="c", descending=True), IndexElement(text="a"))
+    )
+    assert table.index("prefixed") == Index(
+        name="prefixed", elements=(IndexElement(text="d", length=20),), comment="it's"
+    )
+    check = table.constraint("odd name")
+    assert isinstance(check, Check)
+    assert place.dialect.normal_text(check.sql) == "c like '%a'"
+
+
+def test_foreign_keys_leave_out_the_default_actions(place: Place) -> None:
+    place.execute(tables.PARENT, tables.CHILD)
+    found = {key.name: key for key in place.table("child").foreign_keys}
+    assert found["by_two"] == ForeignKey(
+        name="by_two",
+        columns=("x", "y"),
+        referred=Name("parent"),
+        referred_columns=("x", "y"),
+        on_delete="CASCADE",
+    )
+    assert found["child_ibfk_1"] == ForeignKey(
+        name="child_ibfk_1",
+        columns=("z",),
+        referred=Name("parent"),
+        referred_columns=("z",),
+        on_update="SET NULL",
+    )
+
+
+def test_views_read_as_if_there_were_no_database_in_front(place: Place) -> None:
+    place.execute(*tables.BOTH)
+    views = place.reflect().views
+    assert views[Name("seen")].reads == (Name("child"), Name("parent"))
+    assert views[Name("again")].sql.endswith("WITH CASCADED CHECK OPTION")
+    assert str(place.connection.engine.url.database) not in views[Name("seen")].sql
+
+
+def test_mariadb_has_sequences_and_checks_in_columns(mariadb: Place) -> None:
+    mariadb.execute(*tables.MARIADB)
+    found = mariadb.reflect()
+    assert found.sequences == {
+        Name("plain"): Sequence(name=Name("plain")),
+        Name("down"): Sequence(name=Name("down"), increment=-1),
+        Name("other_one"): Sequence(
+            name=Name("other_one"), start=5, increment=2, maxvalue=100, cache=10, cycle=True
+        ),
+    }
+    checked, counted = found.tables[Name("checked")], found.tables[Name("counted")]
+    level = {"mysql_level": "column"}
+    assert checked.constraint("b") == Check(name="b", sql="`b` > `a`", options=level)
+    assert checked.constraint("doc") == Check(name="doc", sql="json_valid(`a`)", options=level)
+    assert counted.columns[0].default == "nextval(`plain`)"
+    assert found.tables[Name("versioned")].options["mysql_with_system_versioning"] is True
+
+
+def test_mysql_has_indexes_over_expressions(mysql: Place) -> None:
+    mysql.execute(*tables.MYSQL)
+    table = mysql.table("own")
+    index = table.index("by_lower")
+    assert index is not None
+    assert index.elements == (
+        IndexElement(text="lower(`name`)", is_expression=True, descending=True),
+        IndexElement(text="id"),
+    )
+    place = table.column("place")
+    assert place is not None
+    assert place.type.sql == "point SRID 4326"
+    loose = mysql.table("checked").constraint("loose")
+    assert loose == Check(name="loose", sql="`b` > 0", options={"mysql_not_enforced": True})
+
+
+def test_scope_limits_what_is_read(place: Place) -> None:
+    place.execute(tables.PARENT, tables.CHILD, tables.KEYS)
+
+    def names(**scope: object) -> set[str]:
+        found = place.dialect.reflect(place.connection, Scope(**scope))  # type: ignore[arg-type]
+        return {str(name) for name in found.tables}
+
+    assert names(exclude=("the*",)) == {"parent", "child"}
+    assert names(only=(Name("child"),)) == {"child"}
+    whole = place.reflect().tables[Name("child")]
+    scope = Scope(only=(Name("child"),))
+    assert place.dialect.reflect(place.connection, scope).tables[Name("child")] == whole
+
+
+def test_namespaces_are_other_databases(
+    place: Place, database: Callable[[str], URL], kind: str
+) -> None:
+    other = str(database(kind).database)
+    place.execute(
+        f"CREATE TABLE {other}.there (id INT PRIMARY KEY)",
+        f"CREATE TABLE here (a INT, CONSTRAINT k FOREIGN KEY (a) REFERENCES {other}.there (id))",
+        f"CREATE VIEW {other}.v AS SELECT here.a FROM here JOIN {other}.there t ON t.id = here.a",
+    )
+    found = place.reflect(other)
+    assert set(found.tables) == {Name("here"), Name("there", other)}
+    assert found.namespaces == {other}
+    key = next(found.tables[Name("here")].foreign_keys)
+    assert key.referred == Name("there", other)
+    view = found.views[Name("v", other)]
+    assert set(view.reads) == {Name("here"), Name("there", other)}
+    assert f"`{other}`.`there`" in view.sql
+    place.execute(f"DROP VIEW {other}.v", "DROP TABLE here")
+    assert place.dialect.reflect(place.connection, Scope(namespaces=("nowhere",))).tables == {}
+
+
+@pytest.mark.parametrize("prefix", ["mysql", "mariadb"])
+def test_the_url_of_either_name_reads_the_same(mariadb: Place, prefix: str) -> None:
+    mariadb.execute(tables.NUMBERS)
+    url = mariadb.connection.engine.url.set(drivername=f"{prefix}+pymysql")
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        dialect = dialect_of(connection)
+        assert dialect.kind.startswith("mariadb 1")
+        found = dialect.reflect(connection, Scope())
+    engine.dispose()
+    assert found == mariadb.reflect()

@@ -1,0 +1,135 @@
+"""SQL texts: one spelling for what is the same, and never for what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from autodiff.dialects.mysql import texts
+
+SAME_DEFAULTS = [
+    ("datetime", "now()", "CURRENT_TIMESTAMP"),
+    ("datetime", "current_timestamp()", "(CURRENT_TIMESTAMP)"),
+    ("datetime", "LOCALTIMESTAMP", "now(0)"),
+    ("datetime(6)", "now(6)", "CURRENT_TIMESTAMP(6)"),
+    ("timestamp", "now() ON UPDATE now()", "CURRENT_TIMESTAMP ON UPDATE current_timestamp()"),
+    ("timestamp", "NULL on update now()", "null ON UPDATE CURRENT_TIMESTAMP"),
+    ("int", "'0'", "0"),
+    ("int", "- 5", "'-5'"),
+    ("int", "+5", "5"),
+    ("tinyint(1)", "true", "1"),
+    ("tinyint(1)", "FALSE", "'0'"),
+    ("decimal(10,2) unsigned", "'1.50'", "1.5"),
+    ("double", "1e10", "10000000000"),
+    ("bit(8)", "b'101'", "5"),
+    ("varchar(10)", "'it''s'", r"'it\'s'"),
+    ("varchar(10)", "_utf8mb4'x'", "'x'"),
+    ("varchar(10)", '"x"', "('x')"),
+    ("varchar(10)", r"'a\nb'", "'a\nb'"),
+    ("varchar(36)", "UUID()", "(uuid())"),
+]
+OTHER_DEFAULTS = [
+    ("datetime(6)", "now()", "now(6)"),
+    ("datetime", "CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP"),
+    ("datetime", "curdate()", "now()"),
+    ("varchar(10)", "'1'", "1"),
+    ("varchar(10)", "'true'", "'1'"),
+    ("varchar(10)", "'a'", "'A'"),
+    ("varchar(10)", "'now()'", "now()"),
+    ("varchar(20)", "'x on update y'", "'x' on update y"),
+    ("varchar(10)", r"'a\\b'", r"'a\b'"),
+    ("varchar(10)", "_latin1'x'", "'x'"),
+    ("int", "10", "1"),
+    ("decimal(65,0)", "1" + "0" * 40 + "1", "1" + "0" * 41),
+    ("bit(8)", "b'10'", "10"),
+]
+
+
+@pytest.mark.parametrize(("type_sql", "one", "other"), SAME_DEFAULTS)
+def test_defaults_that_are_the_same(type_sql: str, one: str, other: str) -> None:
+    assert texts.normal_default(one, type_sql) == texts.normal_default(other, type_sql)
+
+
+@pytest.mark.parametrize(("type_sql", "one", "other"), OTHER_DEFAULTS)
+def test_defaults_that_are_not(type_sql: str, one: str, other: str) -> None:
+    assert texts.normal_default(one, type_sql) != texts.normal_default(other, type_sql)
+
+
+SAME_TEXTS = [
+    ("`a` > 5", "a>5"),
+    ("(`a` > 5)", "A > 5"),
+    ("LOWER(`name`)", "lower(name)"),
+    (r"a <> 'it\'s'", "a <> 'it''s'"),
+    ('a <> "x"', "a <> 'x'"),
+    ("concat(`a`,_utf8mb4'x')", "concat(a, 'x')"),
+]
+OTHER_TEXTS = [
+    ("a > 5", "a >= 5"),
+    ("a = 'b'", "a = b"),
+    ('a = "b"', "a = b"),
+    ("a = 'B'", "a = 'b'"),
+    ("`a b` > 1", "`a  b` > 1"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME_TEXTS)
+def test_expressions_that_are_the_same(one: str, other: str) -> None:
+    assert texts.normal_text(one) == texts.normal_text(other)
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER_TEXTS)
+def test_expressions_that_are_not(one: str, other: str) -> None:
+    assert texts.normal_text(one) != texts.normal_text(other)
+
+
+@pytest.mark.parametrize("value", ["", "it's", "a\\b", "\\", "a\nb\t", "\0", '"', "`", "%s", "é😀"])
+def test_a_string_is_quoted_and_read_back(value: str) -> None:
+    literal = texts.quote_string(value)
+    assert texts.string_value(literal) == value
+    assert texts.canonical_strings(f"f({literal})") == f"f({literal})"
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [
+        (r"'a\nb'", "a\nb"),
+        (r"'\%\_'", r"\%\_"),
+        (r"'\x\''", "x'"),
+        (r"'\\n'", r"\n"),
+        (r'''"it's ""x"" \""''', 'it\'s "x" "'),
+    ],
+)
+def test_escapes_of_the_manual_are_understood(literal: str, value: str) -> None:
+    assert texts.string_value(literal) == value
+
+
+def test_strings_are_found_outside_of_names() -> None:
+    assert (
+        texts.canonical_strings(r"`it's` = 'it\'s' and `x` = \"")
+        == r"`it's` = 'it''s' and `x` = \""
+    )
+
+
+def test_a_database_is_taken_from_in_front_of_names() -> None:
+    sql = "select `db`.`t`.`a`, `db`.`db`.`db`, '`db`.`t`' from `db`.`t` join `db2`.`t`"
+    assert texts.without_database(sql, "db") == (
+        "select `t`.`a`, `db`.`db`, '`db`.`t`' from `t` join `db2`.`t`"
+    )
+
+
+def test_a_column_is_renamed_where_it_is_one() -> None:
+    sql = "`a` > A and a.a < a(a) and 'a' <> `aa` and lower(`a`)"
+    assert texts.rename_in(sql, "a", "b`c") == (
+        "`b``c` > `b``c` and `b``c`.`b``c` < a(`b``c`) and 'a' <> `aa` and lower(`b``c`)"
+    )
+    assert texts.mentions("lower(`Name`)", "name")
+    assert not texts.mentions("'name' <> nam", "name")
+
+
+@pytest.mark.parametrize("sql", ["5", "-1.5", "'x'", "x'41'", "b'1'", "0xff", "NULL", "_latin1'x'"])
+def test_literals(sql: str) -> None:
+    assert texts.is_literal(sql)
+
+
+@pytest.mark.parametrize("sql", ["now()", "1 + 2", "'a' 'b'", "concat('a')", "a"])
+def test_expressions_are_no_literals(sql: str) -> None:
+    assert not texts.is_literal(sql)

@@ -1,0 +1,284 @@
+"""Migration files are read without being run, and what is wrong is said with its place."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from autodiff.errors import MigrationFileError
+from autodiff.history import Migration, file_name, read_folder, read_migration
+from autodiff.history.files import sql_header
+
+STEPS = "\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n"
+
+
+def read(folder: Path, text: str, name: str = "0002_add_timestamp.py") -> Migration:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return read_migration(path)
+
+
+def refused(folder: Path, text: str, name: str = "0002_add_timestamp.py") -> tuple[str, str | None]:
+    """What the error says behind the path, and its hint."""
+    with pytest.raises(MigrationFileError) as caught:
+        read(folder, text, name)
+    start = f"cannot read migration {folder / name}"
+    assert caught.value.message.startswith(start)
+    return caught.value.message.removeprefix(start), caught.value.hint
+
+
+def test_a_file_says_who_it_is(tmp_path: Path) -> None:
+    """Revision, parents, message, number and name are taken from the file."""
+    text = '"""add timestamp\n\n+ column\n"""\nrevision = "7d"\nparents = ("41", "42")' + STEPS
+    found = read(tmp_path, text)
+    assert (found.revision, found.parents, found.message) == ("7d", ("41", "42"), "add timestamp")
+    assert (found.number, found.name, found.is_sql) == (2, "0002_add_timestamp", False)
+
+
+def test_nothing_of_a_file_is_run(tmp_path: Path) -> None:
+    """A file that would fail when imported can be read."""
+    assert read(tmp_path, 'revision = "a"\nparents = ()\nraise SystemExit' + STEPS).parents == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "parents"),
+    [
+        ("down_revision = None", ()),
+        ('down_revision = "ae1"', ("ae1",)),
+        ('down_revision = ("ae1", "27c")', ("ae1", "27c")),
+        ('down_revision = ["ae1", "27c"]', ("ae1", "27c")),
+        ('down_revision: Union[str, None] = "ae1"', ("ae1",)),
+        ("down_revision: str | Sequence[str] | None = None", ()),
+        ('down_revision = "ae1"\nbranch_labels = ("x",)\ndepends_on = None', ("ae1",)),
+        ('down_revision = "ae1"\ndepends_on = ("27c", "ae1")', ("ae1", "27c")),
+        ("down_revision = None\ndepends_on = '27c'", ("27c",)),
+        ('parents = "ae1"', ("ae1",)),
+        ('parents: tuple[str, ...] = ("ae1",)', ("ae1",)),
+        ('parents = ("new",)\ndown_revision = "old"', ("new",)),
+        ("", ()),
+    ],
+)
+def test_alembic_files_are_read_too(tmp_path: Path, place: str, parents: tuple[str, ...]) -> None:
+    """down_revision in each of its forms, and what a file depends on, come before it."""
+    found = read(tmp_path, f'revision: str = "1975ea83b712"\n{place}{STEPS}')
+    assert (found.revision, found.parents) == ("1975ea83b712", parents)
+
+
+def test_without_docstring_the_file_name_is_the_message(tmp_path: Path) -> None:
+    """A message is there for each file."""
+    text = 'revision = "a"' + STEPS
+    assert read(tmp_path, text, "0012_add_two_columns.py").message == "add two columns"
+    assert read(tmp_path, text, "1975ea83b712_create_account.py").message == (
+        "1975ea83b712 create account"
+    )
+    assert read(tmp_path, text, "1975ea83b712_create_account.py").number is None
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    """Files from editors that put a mark in front are read, with the same checksum."""
+    text = 'revision = "a"' + STEPS
+    assert read(tmp_path, "\ufeff" + text).checksum == read(tmp_path, text).checksum
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("revision = \n", ":1: SyntaxError: invalid syntax"),
+        ('revision = "a"\n\n\ndef upgrade(:\n', ":4: SyntaxError: invalid syntax"),
+        ("def upgrade():\npass\n", ":2: IndentationError: expected an indented block"),
+        ('revision = "a\n', ":1: SyntaxError: unterminated string literal"),
+        ("<<<<<<< HEAD\nrevision = 'a'\n", ":1: SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, reason: str) -> None:
+    """The error names file, line and what Python says."""
+    found, hint = refused(tmp_path, text)
+    assert found.startswith(reason)
+    assert hint == "mend the file, or restore it from version control"
+
+
+def test_a_file_with_a_nul_is_refused(tmp_path: Path) -> None:
+    """What a crash left half written is no traceback."""
+    found, hint = refused(tmp_path, 'revision = "a"\x00')
+    assert "null bytes" in found
+    assert hint == "mend the file, or restore it from version control"
+
+
+def test_a_file_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    """The error names the file and the encoding that is wanted."""
+    for name in ("0001_a.py", "0001_a.up.sql"):
+        (tmp_path / name).write_bytes("-- Größe".encode("latin-1"))
+        with pytest.raises(MigrationFileError, match="can't decode byte") as caught:
+            read_migration(tmp_path / name)
+        assert caught.value.hint == "it must be UTF-8 text"
+        assert caught.value.path == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x = 1", "revision = None", "revision = ''", "revision = 12", "revision, b = 'ab'"]
+)
+def test_a_file_without_revision_is_refused(tmp_path: Path, text: str) -> None:
+    """The hint says what a migration must say."""
+    assert refused(tmp_path, text + STEPS) == (
+        ": it has no revision",
+        'a migration says revision = "..." and parents = (...); move other files away',
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("parents = get_parents()", ":2: parents = get_parents() is no plain text"),
+        ("parents = (HEAD,)", ":2: parents = (HEAD,) is no plain text"),
+        ("down_revision = {[]: 1}", ":2: down_revision = {[]: 1} is no plain text"),
+    ],
+)
+def test_a_place_that_must_be_computed_is_refused(tmp_path: Path, line: str, reason: str) -> None:
+    """Parents that only a run would tell are not taken for none."""
+    assert refused(tmp_path, f'revision = "a"\n{line}{STEPS}') == (
+        reason,
+        'files are read without being run: write it out, as in revision = "7d1c09be"',
+    )
+
+
+@pytest.mark.parametrize("value", ["5", "(1, 2)", '{"a", "b"}', '{"a": 1}', "(None,)"])
+def test_parents_that_are_no_revisions_are_refused(tmp_path: Path, value: str) -> None:
+    """Numbers, and sets that have no order, are not taken for parents."""
+    said = ast.literal_eval(value)
+    found, hint = refused(tmp_path, f'revision = "a"\nparents = {value}{STEPS}')
+    assert found.startswith(": parents = ") and found.endswith(" names no revisions")
+    assert f"{said!r}" in found or isinstance(said, set)
+    assert hint == 'as in parents = ("41f2ab90",)'
+
+
+@pytest.mark.parametrize(
+    ("functions", "missing"),
+    [
+        ("def downgrade(): pass", "upgrade"),
+        ("def upgrade(): pass", "downgrade"),
+        ("class A:\n    def upgrade(self): pass\n", "downgrade"),
+        ("async def upgrade(): pass\ndef downgrade(): pass", "upgrade"),
+    ],
+)
+def test_a_file_without_its_functions_is_refused(
+    tmp_path: Path, functions: str, missing: str
+) -> None:
+    """Both directions must be there, however empty."""
+    assert refused(tmp_path, f'revision = "a"\n{functions}\n') == (
+        f": it has no {missing}()",
+        "a migration defines upgrade() and downgrade(), each may be empty (pass)",
+    )
+
+
+def sql_pair(folder: Path, header: str, name: str = "0003_add_index") -> Path:
+    (folder / f"{name}.up.sql").write_text(header + "\nCREATE INDEX i ON t (a);\n")
+    (folder / f"{name}.down.sql").write_text("DROP INDEX i;\n")
+    return folder / f"{name}.up.sql"
+
+
+def test_a_pair_of_sql_files_is_a_migration(tmp_path: Path) -> None:
+    """The header that autodiff writes is read back."""
+    path = sql_pair(tmp_path, sql_header("7d", ("41", "42"), "add index"))
+    found = read_migration(path)
+    assert (found.revision, found.parents, found.message) == ("7d", ("41", "42"), "add index")
+    assert (found.number, found.name, found.is_sql) == (3, "0003_add_index", True)
+    assert found.down_path == tmp_path / "0003_add_index.down.sql"
+
+
+def test_a_sql_header_may_be_short(tmp_path: Path) -> None:
+    """Without parents it is a first migration; its message is then the file's name."""
+    assert sql_header("7d", (), "first") == "-- revision: 7d\n-- parents:\n-- message: first\n"
+    found = read_migration(sql_pair(tmp_path, "--revision: 7d"))
+    assert (found.revision, found.parents, found.message) == ("7d", (), "add index")
+    found = read_migration(sql_pair(tmp_path, sql_header("7d", (), "first\nof all")))
+    assert (found.revision, found.parents, found.message) == ("7d", (), "first of all")
+
+
+def test_a_sql_header_stands_at_the_start(tmp_path: Path) -> None:
+    """A comment further down that looks like one changes nothing."""
+    path = sql_pair(tmp_path, sql_header("7d", ("41",), "add index") + "-- + index i\n\n-- more")
+    path.write_text(path.read_text() + "-- revision: ff\n-- parents: ee\n-- message: dd\n")
+    found = read_migration(path)
+    assert (found.revision, found.parents, found.message) == ("7d", ("41",), "add index")
+
+
+def test_a_sql_file_needs_a_revision(tmp_path: Path) -> None:
+    """The hint says where it stands."""
+    path = sql_pair(tmp_path, "-- parents: 41")
+    with pytest.raises(MigrationFileError) as caught:
+        read_migration(path)
+    assert caught.value.message == f"cannot read migration {path}: it has no revision"
+    assert caught.value.hint == "its first lines say: -- revision: 7d1c09be"
+
+
+def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
+    """One file alone can't be taken back."""
+    path = sql_pair(tmp_path, "-- revision: 7d")
+    (tmp_path / "0003_add_index.down.sql").unlink()
+    with pytest.raises(MigrationFileError) as caught:
+        read_migration(path)
+    assert caught.value.message == (
+        f"cannot read migration {path}: its down file 0003_add_index.down.sql is missing"
+    )
+    assert caught.value.hint == "restore it, or write an empty one if there is nothing to take back"
+
+
+def test_the_down_file_counts(tmp_path: Path) -> None:
+    """A down file that was edited changes the checksum."""
+    path = sql_pair(tmp_path, "-- revision: 7d")
+    before = read_migration(path).checksum
+    (tmp_path / "0003_add_index.down.sql").write_text("DROP INDEX other;\n")
+    assert read_migration(path).checksum != before
+
+
+def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
+    """Hidden files, private modules, down files, folders and other files are no migrations."""
+    for name in ("0002_b.py", "0001_a.py"):
+        read(tmp_path, f'revision = "{name}"{STEPS}', name)
+    sql_pair(tmp_path, "-- revision: sql")
+    for name in ("__init__.py", "_helpers.py", ".0001_a.py.swp", "README.md", "autodiff.lock"):
+        (tmp_path / name).write_text("no migration")
+    (tmp_path / "__pycache__").mkdir()
+    assert [m.name for m in read_folder(tmp_path)] == ["0001_a", "0002_b", "0003_add_index"]
+
+
+def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    """A project without migrations is no error."""
+    assert read_folder(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("add timestamp", "0007_add_timestamp"),
+        ("Add  User.e-mail!", "0007_add_user_e_mail"),
+        ("../../etc/passwd", "0007_etc_passwd"),
+        ("a\\b:c*d?\n\te", "0007_a_b_c_d_e"),
+        ("__init__", "0007_init"),
+        ("Größe ändern", "0007_größe_ändern"),
+        ("Gro\u0308\u00dfe", "0007_größe"),
+        ("テーブル", "0007_テーブル"),
+        ("🚀", "0007_migration"),
+        ("", "0007_migration"),
+        ("...", "0007_migration"),
+        ("word " * 40, "0007_" + "_".join(["word"] * 12)),
+    ],
+)
+def test_file_names_come_from_messages(message: str, name: str) -> None:
+    """Any message gives a name that is short, and safe in a path."""
+    assert file_name(7, message) == name
+
+
+def test_the_longest_name_fits_a_file_system(tmp_path: Path) -> None:
+    """A message in a script of four bytes a letter makes a file that can be written and found."""
+    name = file_name(7, "\U00020000" * 300)
+    read(tmp_path, 'revision = "a"' + STEPS, f"{name}.py")
+    assert [m.name for m in read_folder(tmp_path)] == [name]
+    assert len(f".{name}.down.sql.12345678".encode()) <= 255
+
+
+def test_numbers_keep_files_in_order() -> None:
+    """Four digits, and more where there are more files."""
+    assert [file_name(n, "a") for n in (1, 9999, 10000)] == ["0001_a", "9999_a", "10000_a"]

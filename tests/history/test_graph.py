@@ -1,0 +1,254 @@
+"""The graph: who comes after whom, and what a target means."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from autodiff.errors import (
+    HistoryError,
+    MigrationFileError,
+    RevisionNotFoundError,
+    SeveralHeadsError,
+)
+from autodiff.history import Graph, Migration, load_graph
+
+
+def migration(revision: str, *parents: str, name: str | None = None) -> Migration:
+    """A migration whose number is the last character of its revision, if that is a digit."""
+    number = int(revision[-1]) if revision[-1].isdigit() else None
+    stem = name or (f"{number:04d}_step_{revision}" if number else f"step_{revision}")
+    return Migration(
+        revision=revision,
+        parents=parents,
+        message=revision,
+        path=Path(f"{stem}.py"),
+        checksum="",
+        number=number,
+    )
+
+
+CHAIN = [migration("aaaa1"), migration("bbbb2", "aaaa1"), migration("cccc3", "bbbb2")]
+FORK = [*CHAIN, migration("dddd4", "bbbb2")]
+DIAMOND = [*FORK, migration("eeee5", "cccc3", "dddd4")]
+
+
+def revisions(migrations: list[Migration]) -> list[str]:
+    return [m.revision for m in migrations]
+
+
+def test_parents_come_first_whatever_the_order() -> None:
+    """The same files give the same order, however they are handed over."""
+    shuffled = list(DIAMOND)
+    for seed in range(20):
+        random.Random(seed).shuffle(shuffled)
+        found = list(Graph.of(shuffled).migrations)
+        assert found == ["aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"]
+
+
+def test_migrations_that_could_go_together_go_by_number_then_revision() -> None:
+    """Two branches have one order, not the folder's."""
+    ends = [migration("zz2", "aaaa1"), migration("bb2", "aaaa1"), migration("mm1", "aaaa1")]
+    assert list(Graph.of([CHAIN[0], *ends]).migrations) == ["aaaa1", "mm1", "bb2", "zz2"]
+
+
+def test_no_migrations_have_no_head() -> None:
+    """A new project starts from nothing."""
+    graph = Graph.of([])
+    assert (graph.head, graph.heads, len(graph), graph.next_number()) == (None, (), 0, 1)
+    assert graph.upgrades("head", ()) == graph.downgrades("base", ()) == []
+
+
+def test_the_head_is_nobodys_parent() -> None:
+    """A chain has one head, and so has a diamond."""
+    assert Graph.of(CHAIN).head == "cccc3"
+    assert Graph.of(DIAMOND).head == "eeee5"
+    assert "cccc3" in Graph.of(CHAIN) and "nope" not in Graph.of(CHAIN)
+
+
+def test_several_heads_are_refused_by_name() -> None:
+    """The error lists the heads with their files, the hint says both ways out."""
+    graph = Graph.of(FORK)
+    assert graph.heads == ("cccc3", "dddd4")
+    with pytest.raises(SeveralHeadsError) as caught:
+        _ = graph.head
+    assert caught.value.message == (
+        "the migrations have several heads: cccc3 (0003_step_cccc3.py), dddd4 (0004_step_dddd4.py)"
+    )
+    assert caught.value.hint == (
+        "two branches added a migration: set the parents of one to the other's revision, "
+        'or generate one that joins them (parents = ("a", "b"))'
+    )
+    with pytest.raises(SeveralHeadsError):
+        graph.upgrades("head", ())
+
+
+def test_an_unknown_parent_is_refused() -> None:
+    """The error names the file and what it comes after."""
+    with pytest.raises(HistoryError) as caught:
+        Graph.of([migration("bbbb2", "gone")])
+    assert (
+        caught.value.message == "migration 0002_step_bbbb2.py comes after gone, which is not here"
+    )
+    assert caught.value.hint == "restore that file from version control, or correct the parents"
+
+
+@pytest.mark.parametrize(
+    ("migrations", "names"),
+    [
+        ([migration("a1", "a1")], {"0001_step_a1.py"}),
+        (
+            [migration("a1", "b2"), migration("b2", "a1"), migration("c3", "b2")],
+            {"0001_step_a1.py", "0002_step_b2.py"},
+        ),
+    ],
+)
+def test_a_circle_is_refused(migrations: list[Migration], names: set[str]) -> None:
+    """The error names the files that go round, and no others."""
+    with pytest.raises(HistoryError) as caught:
+        Graph.of(migrations)
+    start = "the migrations go in a circle: "
+    assert caught.value.message.startswith(start)
+    assert set(caught.value.message.removeprefix(start).split(" -> ")) == names
+    assert caught.value.hint == "correct the parents of one of them"
+
+
+def test_a_revision_stands_for_one_file() -> None:
+    """A copied file is refused, with both names."""
+    with pytest.raises(HistoryError) as caught:
+        Graph.of([migration("a1"), migration("a1", name="0002_copy")])
+    assert caught.value.message == (
+        "two migrations have the revision a1: 0001_step_a1.py and 0002_copy.py"
+    )
+    assert caught.value.hint == "one is a copy: give it a revision of its own, or remove it"
+
+
+@pytest.mark.parametrize(
+    ("target", "revision"),
+    [
+        ("bbbb2", "bbbb2"),
+        ("bbbb", "bbbb2"),
+        ("2", "bbbb2"),
+        ("0002", "bbbb2"),
+        ("0002_step_bbbb2", "bbbb2"),
+        ("step_bbbb2", "bbbb2"),
+        ("head", "cccc3"),
+    ],
+)
+def test_a_migration_is_found_by_what_people_call_it(target: str, revision: str) -> None:
+    """Revision, its start, number, file name, slug and head all do."""
+    assert Graph.of(CHAIN).find(target).revision == revision
+
+
+@pytest.mark.parametrize("target", ["bbb", "4", "²", "0002_step", "base", "-1", "BBBB2", "step"])
+def test_what_names_nothing_is_not_found(target: str) -> None:
+    """The hint lists the last migrations; three letters are too few to find one by."""
+    with pytest.raises(RevisionNotFoundError) as caught:
+        Graph.of(CHAIN).find(target)
+    assert caught.value.message == f"no migration {target!r}"
+    assert caught.value.revision == target
+    assert caught.value.hint == (
+        "the last ones are: aaaa1 (0001_step_aaaa1.py), bbbb2 (0002_step_bbbb2.py), "
+        "cccc3 (0003_step_cccc3.py)"
+    )
+
+
+def test_nothing_is_found_where_nothing_is() -> None:
+    """The hint says so."""
+    for target in ("head", "0001"):
+        with pytest.raises(RevisionNotFoundError) as caught:
+            Graph.of([]).find(target)
+        assert caught.value.hint == "the last ones are: none at all"
+
+
+def test_a_target_that_names_two_is_refused() -> None:
+    """No guess is made: the hint lists what it could be."""
+    graph = Graph.of([migration("aaaa1", name="0001_x"), migration("aaaab1", "aaaa1", name="y_x")])
+    hint = "it could be any of: aaaa1 (0001_x.py), aaaab1 (y_x.py)"
+    for target in ("x", "1"):
+        with pytest.raises(RevisionNotFoundError) as caught:
+            graph.find(target)
+        assert (caught.value.message, caught.value.hint) == (f"no migration {target!r}", hint)
+    assert graph.find("aaaa1").revision == "aaaa1"
+    with pytest.raises(RevisionNotFoundError):
+        graph.find("aaaa")
+
+
+@pytest.mark.parametrize(
+    ("target", "applied", "expected"),
+    [
+        ("head", (), ["aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"]),
+        ("head", ("aaaa1", "bbbb2"), ["cccc3", "dddd4", "eeee5"]),
+        ("head", ("aaaa1", "bbbb2", "dddd4"), ["cccc3", "eeee5"]),
+        ("+1", (), ["aaaa1"]),
+        ("+2", ("aaaa1",), ["bbbb2", "cccc3"]),
+        ("+9", ("aaaa1", "bbbb2", "cccc3"), ["dddd4", "eeee5"]),
+        ("+0", (), []),
+        ("dddd", (), ["aaaa1", "bbbb2", "dddd4"]),
+        ("3", ("aaaa1",), ["bbbb2", "cccc3"]),
+        ("step_bbbb2", ("aaaa1", "bbbb2", "cccc3"), []),
+    ],
+)
+def test_what_an_upgrade_applies(
+    target: str, applied: tuple[str, ...], expected: list[str]
+) -> None:
+    """All that the target needs and that is missing, parents first; nothing beside it."""
+    assert revisions(Graph.of(DIAMOND).upgrades(target, applied)) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "applied", "expected"),
+    [
+        ("base", ("aaaa1", "bbbb2", "cccc3"), ["cccc3", "bbbb2", "aaaa1"]),
+        ("base", (), []),
+        ("-1", ("aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"), ["eeee5"]),
+        ("-2", ("bbbb2", "aaaa1"), ["bbbb2", "aaaa1"]),
+        ("-9", ("aaaa1",), ["aaaa1"]),
+        ("-0", ("aaaa1",), []),
+        ("2", ("aaaa1", "bbbb2", "cccc3", "dddd4"), ["dddd4", "cccc3"]),
+        ("cccc", ("aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"), ["eeee5", "dddd4"]),
+        ("head", ("aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"), []),
+    ],
+)
+def test_what_a_downgrade_reverts(
+    target: str, applied: tuple[str, ...], expected: list[str]
+) -> None:
+    """All that was applied and is no part of the target's history, children first."""
+    assert revisions(Graph.of(DIAMOND).downgrades(target, applied)) == expected
+
+
+def test_a_downgrade_does_not_go_forward() -> None:
+    """A target that is not applied is refused."""
+    with pytest.raises(HistoryError) as caught:
+        Graph.of(CHAIN).downgrades("cccc3", ("aaaa1",))
+    assert caught.value.message == "cannot downgrade to 0003_step_cccc3: it is not applied"
+    assert caught.value.hint == "autodiff status lists what is"
+
+
+def test_lineage_is_all_that_comes_before() -> None:
+    """Both sides of a diamond belong to its end."""
+    graph = Graph.of(DIAMOND)
+    assert graph.lineage(["dddd4"]) == {"aaaa1", "bbbb2", "dddd4"}
+    assert graph.lineage(["eeee5"]) == set(graph.migrations)
+    assert graph.lineage([]) == set()
+
+
+def test_the_next_number_follows_the_highest() -> None:
+    """Files without a number don't count."""
+    assert Graph.of(FORK).next_number() == 5
+    assert Graph.of([migration("x")]).next_number() == 1
+
+
+def test_a_graph_is_loaded_from_a_folder(tmp_path: Path) -> None:
+    """Python and SQL files stand in one graph."""
+    steps = "\ndef upgrade(): pass\ndef downgrade(): pass\n"
+    (tmp_path / "0001_a.py").write_text('revision = "a"' + steps)
+    (tmp_path / "0002_b.up.sql").write_text("-- revision: b\n-- parents: a\n")
+    (tmp_path / "0002_b.down.sql").write_text("")
+    (tmp_path / "0003_c.py").write_text('revision = "c"\ndown_revision = "b"' + steps)
+    assert list(load_graph(tmp_path).migrations) == ["a", "b", "c"]
+    (tmp_path / "0004_d.py").write_text("no code")
+    with pytest.raises(MigrationFileError, match=r"0004_d\.py:1: SyntaxError"):
+        load_graph(tmp_path)

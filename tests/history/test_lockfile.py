@@ -1,0 +1,297 @@
+"""The lock file: a line a table, the same bytes each time, and no guess about a broken one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autodiff.errors import HistoryError
+from autodiff.history import LOCK_NAME, Lock, lock_text, read_lock, write_lock
+from autodiff.schema import (
+    Check,
+    Column,
+    ColumnType,
+    Computed,
+    EnumType,
+    Exclusion,
+    ForeignKey,
+    Identity,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Schema,
+    Sequence,
+    Table,
+    Unique,
+    View,
+)
+
+
+def typed(sql: str, enum: Name | None = None) -> ColumnType:
+    return ColumnType(sql=sql, python=f'op.sql_type("{sql}")', enum=enum)
+
+
+MOOD = EnumType(name=Name("mood"), values=("süß", "it's", 'a "b"'), comment="how one feels")
+INDEX = Index(
+    name="ix",
+    elements=(
+        IndexElement(text="a", descending=True, nulls_first=False, opclass="x_ops", collation="C"),
+        IndexElement(text="lower(b)", is_expression=True),
+        IndexElement(text="c", length=7),
+    ),
+    unique=True,
+    method="gin",
+    where="a > 0",
+    include=("d",),
+    nulls_not_distinct=True,
+    comment="quick",
+    options={"n": 1, "postgresql_with": "fillfactor=70", "yes": True},
+)
+RICH = Table(
+    name=Name("posts", "blog"),
+    columns=(
+        Column(
+            name="id",
+            type=typed("bigint"),
+            nullable=False,
+            identity=Identity(
+                always=True, start=5, increment=-2, minvalue=-9, maxvalue=9, cache=3, cycle=True
+            ),
+            comment="line\nbreak \u2028 \\ \x00 🚀",
+        ),
+        Column(name="n", type=typed("integer"), nullable=False, autoincrement=True),
+        Column(name="mood", type=typed("mood", MOOD.name), default="'süß'::mood"),
+        Column(name="m2", type=typed("x", Name("mood", "blog")), options={"a": "b", "c": False}),
+        Column(name="total", type=typed("text"), computed=Computed(sql="a || 'x'", persisted=True)),
+        Column(name="v", type=typed("text"), computed=Computed(sql="a", persisted=False)),
+    ),
+    constraints=(
+        PrimaryKey(
+            name="pk",
+            columns=("id", "n"),
+            deferrable=True,
+            initially_deferred=True,
+            comment="key",
+            options={"postgresql_include": "mood"},
+        ),
+        ForeignKey(
+            name="fk",
+            columns=("n",),
+            referred=Name("users", "auth"),
+            referred_columns=("id",),
+            on_update="CASCADE",
+            on_delete="SET NULL",
+            match="FULL",
+            deferrable=True,
+            initially_deferred=True,
+            comment="to users",
+            options={"postgresql_not_valid": True},
+        ),
+        ForeignKey(columns=("n",), referred=Name("posts"), referred_columns=("n",)),
+        Unique(
+            name="uq",
+            columns=("n", "mood"),
+            deferrable=True,
+            initially_deferred=True,
+            nulls_not_distinct=True,
+            comment="once",
+            options={"sqlite_on_conflict": "IGNORE"},
+        ),
+        Check(name="ck", sql="n > 0 AND mood <> 'x'", comment="c", options={"no_inherit": True}),
+        Exclusion(
+            name="ex",
+            elements=(("room", "="), ("during", "&&")),
+            using="spgist",
+            where="n > 0",
+            deferrable=True,
+            initially_deferred=True,
+            comment="alone",
+        ),
+    ),
+    indexes=(INDEX, Index(elements=(IndexElement(text="n"),))),
+    comment="all of it",
+    options={"mysql_engine": "InnoDB", "sqlite_strict": True},
+    triggers=("CREATE TRIGGER ...",),
+)
+SCHEMA = Schema(
+    tables={RICH.name: RICH, Name("empty"): Table(name=Name("empty"))},
+    enums={MOOD.name: MOOD, Name("m", "blog"): EnumType(name=Name("m", "blog"), values=())},
+    sequences={
+        Name("s", "blog"): Sequence(
+            name=Name("s", "blog"),
+            type="integer",
+            start=3,
+            increment=-1,
+            minvalue=-5,
+            maxvalue=5,
+            cache=2,
+            cycle=True,
+            comment="numbers",
+        )
+    },
+    views={
+        Name("v"): View(name=Name("v"), sql="SELECT 1\nFROM t", reads=(Name("posts", "blog"),)),
+        Name("mv"): View(
+            name=Name("mv"), sql="SELECT 2", materialized=True, indexes=(INDEX,), comment="kept"
+        ),
+    },
+    namespaces=frozenset(("blog", "auth")),
+)
+LOCK = Lock(
+    heads=("b", "c"),
+    checksums={"b": "22", "a": "11", "c": "33"},
+    database="postgresql 16",
+    declared=SCHEMA,
+    described=replace(SCHEMA, views={}),
+)
+
+
+def test_every_noun_comes_back(tmp_path: Path) -> None:
+    """What is written is read back equal, with the fields that `==` leaves out too."""
+    write_lock(tmp_path, LOCK)
+    found = read_lock(tmp_path)
+    assert found == LOCK
+    assert repr(found.declared.tables[RICH.name]) == repr(RICH)
+    assert found.declared.views[Name("v")].reads == (Name("posts", "blog"),)
+
+
+def nouns(value: Any) -> Iterator[Any]:
+    """The dataclasses in a value, however deep."""
+    if isinstance(value, Mapping):
+        yield from (noun for item in value.values() for noun in nouns(item))
+    elif isinstance(value, tuple | frozenset):
+        yield from (noun for item in value for noun in nouns(item))
+    elif is_dataclass(value):
+        yield value
+        yield from (noun for spec in fields(value) for noun in nouns(getattr(value, spec.name)))
+
+
+def test_the_round_trip_sets_every_field() -> None:
+    """A field that is added to a noun must be set somewhere in this test's schema too."""
+    every, used = set(), set()
+    for noun in nouns(SCHEMA):
+        for spec in (spec for spec in fields(noun) if spec.compare):
+            name = f"{type(noun).__name__}.{spec.name}"
+            every.add(name)
+            usual = {} if spec.default_factory is not MISSING else spec.default
+            if getattr(noun, spec.name) != usual:
+                used.add(name)
+    assert every == used
+
+
+def test_the_same_lock_is_the_same_bytes(tmp_path: Path) -> None:
+    """Written twice, and after a round trip with everything in another order."""
+    write_lock(tmp_path, LOCK)
+    first = (tmp_path / LOCK_NAME).read_bytes()
+    found = read_lock(tmp_path)
+    assert found is not None
+    turned = replace(
+        found,
+        declared=replace(
+            found.declared, tables=dict(reversed(list(found.declared.tables.items())))
+        ),
+    )
+    write_lock(tmp_path, turned)
+    assert (tmp_path / LOCK_NAME).read_bytes() == first
+    assert lock_text(LOCK).encode() == first
+
+
+def test_a_table_is_a_line() -> None:
+    """So a change of one table is a change of one line, and two of one table meet in git."""
+    lines = lock_text(LOCK).splitlines()
+    assert sum('"name": ["blog", "posts"]' in line for line in lines) == 2  # declared, described
+    assert sum('"name": "empty"' in line for line in lines) == 2
+    changed = replace(RICH, comment="another")
+    other = replace(LOCK, declared=replace(SCHEMA, tables={**SCHEMA.tables, RICH.name: changed}))
+    pairs = zip(lines, lock_text(other).splitlines(), strict=True)
+    assert sum(one != two for one, two in pairs) == 1
+
+
+def test_the_file_is_json_in_utf8(tmp_path: Path) -> None:
+    """Other programs can read it, and people their own letters."""
+    path = write_lock(tmp_path, LOCK)
+    text = path.read_text(encoding="utf-8")
+    assert json.loads(text)["heads"] == ["b", "c"]
+    assert list(json.loads(text)["migrations"]) == ["b", "a", "c"]  # the order of the graph
+    assert "süß" in text and text.endswith("}\n")
+
+
+def test_an_empty_lock_comes_back(tmp_path: Path) -> None:
+    """A project without tables has a lock too."""
+    write_lock(tmp_path, Lock())
+    assert read_lock(tmp_path) == Lock()
+
+
+def test_no_file_is_no_lock(tmp_path: Path) -> None:
+    """A folder that has none, or is not there, is no error."""
+    assert read_lock(tmp_path) is None
+    assert read_lock(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("mark", ["<<<<<<< HEAD", "=======", ">>>>>>> other"])
+def test_conflict_marks_are_known(tmp_path: Path, mark: str) -> None:
+    """A merge that was not settled is said to be one."""
+    lines = lock_text(LOCK).splitlines()
+    (tmp_path / LOCK_NAME).write_text("\n".join([*lines[:9], mark, *lines[9:]]), encoding="utf-8")
+    with pytest.raises(HistoryError) as caught:
+        read_lock(tmp_path)
+    assert caught.value.message == (
+        f"{tmp_path / LOCK_NAME} has merge conflicts: two branches changed the schema"
+    )
+    assert caught.value.hint == (
+        "take one side, set the parents of the other branch's migration to its head, "
+        "then run: autodiff lock"
+    )
+
+
+GOOD = json.loads(lock_text(LOCK))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "JSONDecodeError: Expecting value"),
+        ("{", "JSONDecodeError: Expecting property name"),
+        ("[]", "TypeError"),
+        ('"text"', "TypeError"),
+        (json.dumps({**GOOD, "declared": []}), "TypeError"),
+        (json.dumps({**GOOD, "declared": {**GOOD["declared"], "tables": ["x"]}}), "AttributeError"),
+        (json.dumps({**GOOD, "described": {}}), "KeyError: 'tables'"),
+        (json.dumps({**GOOD, "migrations": ["a"]}), "ValueError"),
+        (json.dumps({k: v for k, v in GOOD.items() if k != "heads"}), "KeyError: 'heads'"),
+        (lock_text(LOCK).replace('"nullable"', '"nulable"'), "KeyError: 'nulable'"),
+    ],
+)
+def test_a_broken_file_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    """The error names the file and what is wrong with it, the hint how to get another."""
+    (tmp_path / LOCK_NAME).write_text(text, encoding="utf-8")
+    with pytest.raises(HistoryError) as caught:
+        read_lock(tmp_path)
+    assert caught.value.message.startswith(f"cannot read {tmp_path / LOCK_NAME}: {reason}")
+    assert caught.value.hint == ("restore it from version control, or write it anew: autodiff lock")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 end in an error of ours."""
+    (tmp_path / LOCK_NAME).write_bytes(b'{"version": 1, "x": "\xff"}')
+    with pytest.raises(HistoryError, match="UnicodeDecodeError") as caught:
+        read_lock(tmp_path)
+    assert caught.value.hint == ("restore it from version control, or write it anew: autodiff lock")
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    """A file of a later autodiff is not read as if it were today's."""
+    (tmp_path / LOCK_NAME).write_text(json.dumps({**GOOD, "version": 2}), encoding="utf-8")
+    with pytest.raises(HistoryError) as caught:
+        read_lock(tmp_path)
+    assert caught.value.message == (
+        f"{tmp_path / LOCK_NAME} was written by another version of autodiff: "
+        "its format is 2, this one knows 1"
+    )
+    assert caught.value.hint == "use the version that wrote it, or write it anew: autodiff lock"

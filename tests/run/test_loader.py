@@ -1,0 +1,196 @@
+"""Migration files are run when their turn has come; SQL text is cut at its statements' ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.errors import MigrationFailedError, MigrationFileError
+from autodiff.history import read_migration
+from autodiff.run.loader import load_step, split_statements
+from tests.support import Folder, opened
+
+PLAIN = [
+    ("", []),
+    (" ; ;\n;", []),
+    ("-- only; a comment\n/* and; another */", []),
+    ("SELECT 1", ["SELECT 1"]),
+    ("SELECT 1;SELECT 2;", ["SELECT 1", "SELECT 2"]),
+    ("\n SELECT 1 ;\n\n SELECT 2 \n", ["SELECT 1", "SELECT 2"]),
+    ("SELECT 'a;b'; SELECT 'it''s;'", ["SELECT 'a;b'", "SELECT 'it''s;'"]),
+    ('SELECT "a;b", `c;d`; SELECT 2', ['SELECT "a;b", `c;d`', "SELECT 2"]),
+    ("SELECT 1 -- one; still\n+ 1; SELECT 2", ["SELECT 1 -- one; still\n+ 1", "SELECT 2"]),
+    ("SELECT /* a; 'b */ 1; SELECT 2", ["SELECT /* a; 'b */ 1", "SELECT 2"]),
+    ("SELECT 1; -- the end; really", ["SELECT 1"]),
+    ("SELECT E'it\\'s; fine'; SELECT 2", ["SELECT E'it\\'s; fine'", "SELECT 2"]),
+    (r"SELECT 'C:\'; SELECT 2", [r"SELECT 'C:\'", "SELECT 2"]),
+    ("/*!40101 SET x = 1 */; SELECT 1", ["/*!40101 SET x = 1 */", "SELECT 1"]),
+]
+
+DOLLARS = "CREATE FUNCTION f() RETURNS int AS {q} BEGIN; RETURN 'a;b'; END; {q} LANGUAGE plpgsql"
+
+WHOLE = [
+    DOLLARS.format(q="$$"),
+    DOLLARS.format(q="$body$"),
+    DOLLARS.format(q="$f1$"),
+    "DO $$ BEGIN CREATE TYPE t AS ENUM ('a'); EXCEPTION WHEN others THEN NULL; END $$",
+    "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = 1; DELETE FROM d; END",
+    "create temp trigger t after insert on a begin select case when 1 then 2 end; select 3; end",
+    'CREATE TRIGGER "a begin;" AFTER INSERT ON "end" BEGIN SELECT 1; END',
+    "CREATE DEFINER=`root`@`%` TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET @x = 1; END",
+    "CREATE PROCEDURE p() BEGIN IF a THEN SET b = 1; END IF; WHILE c DO SET d = 1; END WHILE; END",
+    "CREATE PROCEDURE p() BEGIN CASE a WHEN 1 THEN SET b = 2; END CASE; BEGIN SET c = 3; END; END",
+    "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END",
+    "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN DELETE FROM a; DELETE FROM b; END",
+    "CREATE TRIGGER t BEFORE UPDATE ON a FOR EACH ROW EXECUTE FUNCTION f()",
+    "CREATE OR REPLACE TRIGGER t BEFORE UPDATE ON a FOR EACH ROW EXECUTE FUNCTION f()",
+    "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.b = 1",
+    "CREATE TABLE begin_end (begin_at int, triggered int)",
+]
+
+
+@pytest.mark.parametrize(("text", "statements"), PLAIN)
+def test_a_semicolon_ends_a_statement(text: str, statements: list[str]) -> None:
+    """Outside of strings, names and comments; empty statements are none."""
+    assert list(split_statements(text)) == statements
+
+
+@pytest.mark.parametrize("statement", WHOLE)
+def test_a_body_stays_whole(statement: str) -> None:
+    """Triggers, procedures and what is quoted in dollars; what comes after is a statement again."""
+    text = f"{statement};\nSELECT 1; SELECT 2;\n"
+    assert list(split_statements(text)) == [statement, "SELECT 1", "SELECT 2"]
+    assert list(split_statements(f"-- first\nSELECT 0;{text}"))[1] == statement
+
+
+def test_words_of_a_transaction_are_no_body() -> None:
+    """BEGIN and END stand for themselves outside of CREATE."""
+    assert list(split_statements("BEGIN; SELECT 1; END;")) == ["BEGIN", "SELECT 1", "END"]
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        (r"SELECT 'it\'s; fine'; SELECT 2", [r"SELECT 'it\'s; fine'", "SELECT 2"]),
+        (r'SELECT "a \"b\"; c"; SELECT 2', [r'SELECT "a \"b\"; c"', "SELECT 2"]),
+        (r"SELECT '\\'; SELECT 2", [r"SELECT '\\'", "SELECT 2"]),
+        ("SELECT 1; # all; of it's\nSELECT 2", ["SELECT 1", "# all; of it's\nSELECT 2"]),
+        ("# it's alone;", []),
+    ],
+)
+def test_backslashes_count_where_the_database_knows_them(text: str, statements: list[str]) -> None:
+    """On MySQL and MariaDB."""
+    assert list(split_statements(text, backslashes=True)) == statements
+
+
+def test_a_large_file_is_split_quickly() -> None:
+    """A dump of ten thousand statements takes no noticeable time."""
+    text = "INSERT INTO t VALUES (1, 'a;b');\n" * 10_000
+    assert len(list(split_statements(text))) == 10_000
+
+
+BROKEN = {
+    "import no_such_module": "ModuleNotFoundError: No module named 'no_such_module'",
+    "from sqlalchemy import NoSuchName": "ImportError: cannot import name 'NoSuchName'",
+    "x = y": "NameError: name 'y' is not defined",
+    "1 / 0": "ZeroDivisionError: division by zero",
+}
+
+
+@pytest.mark.parametrize(("line", "reason"), BROKEN.items())
+def test_a_file_that_does_not_import_is_refused(tmp_path: Path, line: str, reason: str) -> None:
+    """The error names the file and what Python says; the hint says what a migration needs."""
+    path = Folder(tmp_path / "m").write("aaaa")
+    path.write_text(path.read_text() + f"\n{line}\n")
+    with pytest.raises(MigrationFileError) as caught:
+        load_step(read_migration(path), "upgrade")
+    assert caught.value.message.startswith(f"cannot read migration {path}: {reason}")
+    assert caught.value.hint == (
+        "a migration must not need the application: it imports sqlalchemy and op"
+    )
+
+
+def test_a_file_that_calls_op_while_it_is_imported_is_refused(tmp_path: Path) -> None:
+    """Nothing is done outside of upgrade() and downgrade()."""
+    path = Folder(tmp_path / "m").write("aaaa")
+    path.write_text(path.read_text() + '\nop.drop_table("users")\n')
+    with pytest.raises(MigrationFileError, match="op was called outside of a migration"):
+        load_step(read_migration(path), "upgrade")
+
+
+def test_files_do_not_see_each_other(tmp_path: Path) -> None:
+    """Two files may use the same names."""
+    folder = Folder(tmp_path / "m")
+    found = []
+    for revision in ("aaaa", "bbbb"):
+        path = folder.write(revision, "NAMES.append(revision)\nassert NAMES == [revision]")
+        path.write_text(path.read_text() + "\nNAMES = []\n")
+        found.append(load_step(read_migration(path), "upgrade"))
+    for step in found:
+        step()
+
+
+def test_a_file_is_loaded_anew_each_time(tmp_path: Path) -> None:
+    """What was edited since is what runs."""
+    path = Folder(tmp_path / "m").write("aaaa", "raise ValueError('first')")
+    load_step(read_migration(path), "upgrade")
+    path.write_text(path.read_text().replace("first", "second"))
+    with pytest.raises(ValueError, match="second"):
+        load_step(read_migration(path), "upgrade")()
+
+
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
+def test_classes_of_a_file_know_their_annotations(tmp_path: Path, future: str) -> None:
+    """Dataclasses and mapped classes of a migration work, with annotations as they stand there."""
+    path = Folder(tmp_path / "m").write("aaaa", "assert Point(x=1) == Point(1) and Base.metadata")
+    path.write_text(
+        future
+        + path.read_text()
+        + """
+from dataclasses import dataclass
+
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+assert (Point.__annotations__["x"] is int) is not bool({future})
+""".replace("{future}", repr(future))
+    )
+    load_step(read_migration(path), "upgrade")()
+
+
+def test_a_trace_shows_the_line_of_the_file(tmp_path: Path) -> None:
+    """An error inside a migration points at its file."""
+    path = Folder(tmp_path / "m").write("aaaa", "1 / 0")
+    with pytest.raises(ZeroDivisionError) as caught:
+        load_step(read_migration(path), "upgrade")()
+    assert str(caught.traceback[-1].path) == str(path)
+
+
+def test_a_statement_of_a_sql_file_that_fails_is_named(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """That statement alone, and not the file."""
+    folder = Folder(tmp_path / "m")
+    folder.write_sql("aaaa", "CREATE TABLE a (x int);\nDROP TABLE nowhere;\nSELECT 1;")
+    with opened(database("sqlite")) as db:
+        with pytest.raises(MigrationFailedError) as caught:
+            db.runner(folder).upgrade()
+        assert caught.value.statement == "DROP TABLE nowhere"
+        assert db.tables() == []

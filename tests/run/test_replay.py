@@ -1,0 +1,186 @@
+"""The SQL of a migration, said without a database, is what a run sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff import Project
+from autodiff.errors import HistoryError, MigrationFailedError
+from autodiff.run.events import Direction, Event, StatementRun
+from tests.support import Folder, opened
+
+STEPS = {
+    "aaaa": (
+        """
+        op.create_table(
+            "users",
+            sa.Column("id", sa.Integer(), nullable=False),
+            sa.Column("name", sa.String(50), server_default="it's"),
+            sa.Column("age", sa.Integer(), sa.CheckConstraint("age > 0"), index=True),
+            sa.PrimaryKeyConstraint("id"),
+            sa.UniqueConstraint("name"),
+        )
+        op.create_table(
+            "posts",
+            sa.Column("id", sa.Integer(), primary_key=True),
+            sa.Column("user_id", sa.Integer(), sa.ForeignKey("users.id", ondelete="CASCADE")),
+        )
+        """,
+        """
+        op.drop_table("posts")
+        op.drop_table("users")
+        """,
+    ),
+    "bbbb": (
+        """
+        op.alter_column("users", "name", type_=sa.String(60), existing_type=sa.String(50))
+        op.alter_column("users", "age", nullable=False, existing_type=sa.Integer())
+        op.create_index("ix_name", "users", [sa.text("name DESC")])
+        op.alter_column("posts", "user_id", nullable=False, existing_type=sa.Integer())
+        """,
+        """
+        op.alter_column("posts", "user_id", nullable=True, existing_type=sa.Integer())
+        op.drop_index("ix_name", table_name="users")
+        op.alter_column("users", "age", nullable=True, existing_type=sa.Integer())
+        op.alter_column("users", "name", type_=sa.String(50), existing_type=sa.String(60))
+        """,
+    ),
+    "cccc": (
+        """
+        op.rename_table("users", "people")
+        op.rename_column("people", "name", "full_name")
+        op.add_column("people", sa.Column("email", sa.String(9), nullable=False, server_default=""))
+        op.alter_column("people", "full_name", server_default="x")
+        op.execute("INSERT INTO people (full_name, age) VALUES ('50% :a', 3)")
+        op.bulk_insert(
+            sa.table("posts", sa.column("user_id", sa.Integer())), [{"user_id": 1}, {"user_id": 1}]
+        )
+        """,
+        """
+        op.execute("DELETE FROM posts")
+        op.execute("DELETE FROM people")
+        op.alter_column("people", "full_name", server_default="it's")
+        op.drop_column("people", "email")
+        op.rename_column("people", "full_name", "name")
+        op.rename_table("people", "users")
+        """,
+    ),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path / "m")
+    for revision, (up, down) in STEPS.items():
+        folder.write(revision, up, down)
+    return folder
+
+
+def live(url: sa.URL, folder: Folder, target: str, direction: Direction) -> list[str]:
+    """The statements that a run sends for its one migration."""
+    events: list[Event] = []
+    with opened(url) as db:
+        runner = db.runner(folder, on_event=events.append)
+        done = runner.upgrade(target) if direction == "upgrade" else runner.downgrade(target)
+        assert len(done) == 1
+    return [event.sql for event in events if isinstance(event, StatementRun)]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_sql_is_what_a_run_sends(
+    database: Callable[[str], sa.URL], folder: Folder, kind: str
+) -> None:
+    """Statement by statement, in both directions, also where SQLite rebuilds its tables."""
+    url = database(kind)
+    project = Project(url, directory=folder.path)
+    migrations = list(project.graph().migrations.values())
+    for migration in migrations:
+        said = project.sql(migration)
+        assert _plain(said) == _plain(live(url, folder, "+1", "upgrade"))
+    for migration in reversed(migrations):
+        said = project.sql(migration, "downgrade")
+        assert _plain(said) == _plain(live(url, folder, "-1", "downgrade"))
+
+
+def _plain(statements: list[str]) -> list[str]:
+    """Without the rows of bulk_insert, which a run sends apart from their statement."""
+    return [sql for sql in statements if not sql.startswith("INSERT INTO posts (user_id)")]
+
+
+def test_the_sql_does_what_the_run_does(database: Callable[[str], sa.URL], folder: Folder) -> None:
+    """Sent by hand, it leaves the same schema and rows."""
+    urls = {kind: [database(kind), database(kind)] for kind in ("sqlite", "postgresql", "mariadb")}
+    for one, other in urls.values():
+        project = Project(one, directory=folder.path)
+        project.upgrade()
+        with opened(one) as first, opened(other) as second:
+            for migration in project.graph().migrations.values():
+                second.execute(*project.sql(migration))
+            schema, rows, _ = first.state()
+            assert second.state()[:2] == (schema, rows)
+            assert rows["posts"]  # type: ignore[index]
+
+
+def test_no_database_is_needed(folder: Folder, tmp_path: Path) -> None:
+    """A URL of a server that is not there tells the dialect, and that is all it is for."""
+    graph = Project("sqlite://", directory=folder.path).graph()
+    for url in ("postgresql://nobody:x@127.0.0.1:1/no", "mysql://nobody@127.0.0.1:1/no"):
+        statements = Project(url, directory=folder.path).sql(graph["aaaa"])
+        assert statements[0].startswith("CREATE TABLE users")
+    file = tmp_path / "missing.db"
+    Project(f"sqlite:///{file}", directory=folder.path).sql(graph["cccc"])
+    assert not file.exists()
+
+
+def test_rows_are_written_into_the_sql(folder: Folder) -> None:
+    """bulk_insert becomes statements with their values."""
+    project = Project("sqlite://", directory=folder.path)
+    statements = project.sql(project.graph()["cccc"])
+    assert statements[-2:] == ["INSERT INTO posts (user_id) VALUES (1)"] * 2
+    assert "INSERT INTO people (full_name, age) VALUES ('50% :a', 3)" in statements
+
+
+def test_a_migration_that_asks_for_a_connection_has_no_sql(tmp_path: Path) -> None:
+    """The error says why, and what to write in its place."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", 'op.get_bind().execute(sa.text("SELECT 1"))')
+    project = Project("sqlite://", directory=folder.path)
+    with pytest.raises(MigrationFailedError) as caught:
+        project.sql(project.graph()["aaaa"])
+    assert caught.value.message == (
+        "this migration asks for a connection (op.get_bind), so its SQL can't be written down"
+    )
+    assert caught.value.hint == "apply it to a database, or write that part with op.execute"
+
+
+def test_a_table_that_no_migration_made_is_not_known(tmp_path: Path) -> None:
+    """Where SQLite must rebuild it, its columns are needed."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", 'op.alter_column("users", "name", nullable=False)')
+    project = Project("sqlite://", directory=folder.path)
+    with pytest.raises(Exception, match="table users is not known here") as caught:
+        project.sql(project.graph()["aaaa"])
+    assert getattr(caught.value, "hint", None) == "run it on a database"
+
+
+def test_the_kind_of_database_must_be_known(folder: Folder) -> None:
+    """Without URL and lock file there is no SQL."""
+    project = Project(directory=folder.path)
+    with pytest.raises(HistoryError) as caught:
+        project.sql(project.graph()["aaaa"])
+    assert caught.value.message == (
+        "cannot tell the kind of database: there is no URL and no lock file"
+    )
+    assert caught.value.hint == "give --url, or set DATABASE_URL"
+
+
+def test_branches_beside_a_migration_are_not_followed(folder: Folder) -> None:
+    """Only what comes before it stands in its way."""
+    folder.write("dddd", 'op.get_bind().execute("never")', parents=["aaaa"])
+    folder.write("eeee", 'op.alter_column("users", "age", nullable=False)', parents=["aaaa"])
+    project = Project("sqlite://", directory=folder.path)
+    assert project.sql(project.graph()["eeee"])[0].startswith("CREATE TABLE _autodiff_users")

@@ -1,0 +1,245 @@
+"""The configuration is found from where one stands, and what is wrong in it is said by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autodiff import Project
+from autodiff.config import Config, find_config, load_config
+from autodiff.errors import ConfigError
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(path: Path) -> tuple[str, str | None]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {})
+    return caught.value.message, caught.value.hint
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    """Paths are seen from the file; a single text does where a list may stand."""
+    write(
+        tmp_path / "autodiff.toml",
+        """
+        models = ["app.models:Base", "other:metadata"]
+        url = "sqlite:///app.db"
+        migrations = "db/versions"
+        templates_dir = "templates"
+        exclude_tables = "spatial_*"
+        history_schema = "ops"
+        scratch_url = "postgresql://localhost/scratch"
+        """,
+    )
+    assert load_config(tmp_path, {}) == Config(
+        root=tmp_path,
+        models=("app.models:Base", "other:metadata"),
+        url="sqlite:///app.db",
+        migrations=tmp_path / "db/versions",
+        templates_dir=tmp_path / "templates",
+        exclude_tables=("spatial_*",),
+        history_schema="ops",
+        scratch_url="postgresql://localhost/scratch",
+    )
+
+
+def test_pyproject_has_a_section(tmp_path: Path) -> None:
+    """What other tools have there is not looked at."""
+    write(
+        tmp_path / "pyproject.toml", '[project]\nname = "x"\n[tool.autodiff]\nmodels = "m:Base"\n'
+    )
+    found = load_config(tmp_path, {})
+    assert found == Config(root=tmp_path, models=("m:Base",), migrations=tmp_path / "migrations")
+
+
+def test_the_nearest_file_counts(tmp_path: Path) -> None:
+    """From a folder below; autodiff.toml comes before pyproject.toml."""
+    deep = tmp_path / "src" / "app" / "deep"
+    deep.mkdir(parents=True)
+    write(tmp_path / "pyproject.toml", '[tool.autodiff]\nmodels = "outer:Base"\n')
+    assert load_config(deep, {}).models == ("outer:Base",)
+    write(tmp_path / "src" / "pyproject.toml", "[tool.ruff]\nline-length = 1\n")
+    assert load_config(deep, {}).models == ("outer:Base",)
+    write(tmp_path / "autodiff.toml", 'models = "toml:Base"\n')
+    assert load_config(deep, {}).models == ("toml:Base",)
+    inner = write(tmp_path / "src" / "app" / "autodiff.toml", 'models = "inner:Base"\n')
+    assert load_config(deep, {}).models == ("inner:Base",)
+    assert find_config(deep) == inner
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '# [tool.autodiff] is not set up yet\n[project]\nname = "x"\n',
+        '[tool.autodiff-plugin]\nmodels = "m:Base"\n',
+        '[project]\ndescription = "uses [tool.autodiff]"\n',
+    ],
+)
+def test_another_section_is_none_of_ours(tmp_path: Path, text: str) -> None:
+    """A comment, a text or a section whose name begins alike is no configuration."""
+    write(tmp_path / "autodiff.toml", 'models = "outer:Base"\n')
+    write(tmp_path / "app" / "pyproject.toml", text)
+    assert load_config(tmp_path / "app", {}).models == ("outer:Base",)
+
+
+def test_a_pyproject_that_cannot_be_read_stops_nobody_below(tmp_path: Path) -> None:
+    """A file of another project in between may be in any encoding."""
+    write(tmp_path / "autodiff.toml", 'models = "outer:Base"\n')
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "pyproject.toml").write_bytes(b'[project]\nauthor = "\xff"\n')
+    assert load_config(tmp_path / "app", {}).models == ("outer:Base",)
+
+
+def test_a_file_may_be_named(tmp_path: Path) -> None:
+    """With any name; a path that is not there is refused and not replaced by another."""
+    write(tmp_path / "autodiff.toml", 'models = "default:Base"\n')
+    file = write(tmp_path / "staging.toml", 'models = "staging:Base"\n')
+    assert load_config(file, {}).models == ("staging:Base",)
+    assert refused(tmp_path / "stagging.toml") == (
+        f"there is no {tmp_path / 'stagging.toml'}",
+        "name a folder or a configuration file",
+    )
+
+
+def test_no_configuration_is_said_with_a_way_out(tmp_path: Path) -> None:
+    """The hint names the command and the setting."""
+    message, hint = refused(tmp_path)
+    assert message == f"no configuration found in {tmp_path} or above it"
+    assert hint == (
+        'autodiff init writes one; or put models = "app.models:Base" under '
+        "[tool.autodiff] in pyproject.toml"
+    )
+
+
+def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
+    """A slip of the pen is not taken for nothing; the hint lists what there is."""
+    file = write(tmp_path / "autodiff.toml", 'model = "m:Base"\n')
+    assert refused(tmp_path) == (
+        f"{file}: unknown setting 'model'",
+        "known are exclude_tables, history_schema, migrations, models, scratch_url, "
+        "templates_dir, url",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("url = 5", "url must be a text, not 5"),
+        ("migrations = []", "migrations must be a text, not []"),
+        ("models = 5", "models must be a text or a list of texts, not 5"),
+        ('models = ["a", 5]', "models must be a text or a list of texts, not ['a', 5]"),
+        ("exclude_tables = {a = 1}", "exclude_tables must be a text or a list of texts"),
+    ],
+)
+def test_a_wrong_value_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    """The error names file and setting."""
+    file = write(tmp_path / "autodiff.toml", text)
+    assert refused(tmp_path)[0].startswith(f"{file}: {reason}")
+
+
+@pytest.mark.parametrize("text", ["models = ", "models = 'a", "[tool", "\x00"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
+    """The error names the file and what the parser says."""
+    file = write(tmp_path / "autodiff.toml", text)
+    message, hint = refused(tmp_path)
+    assert message.startswith(f"cannot read {file}: ")
+    assert hint == "it must be valid TOML"
+
+
+def test_a_section_must_be_one_table(tmp_path: Path) -> None:
+    """Not a list of them."""
+    file = write(tmp_path / "pyproject.toml", "[[tool.autodiff]]\nmodels = 'a'\n")
+    assert refused(file) == (f"{file}: tool.autodiff must be one table", "write [tool.autodiff]")
+
+
+# The URL
+
+
+def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
+    """DATABASE_URL is used as it is; empty it counts as not set."""
+    write(tmp_path / "autodiff.toml", 'url = "sqlite:///file.db"')
+    assert load_config(tmp_path, {"DATABASE_URL": "sqlite:///env.db"}).url == "sqlite:///env.db"
+    assert load_config(tmp_path, {"DATABASE_URL": ""}).url == "sqlite:///file.db"
+    url = "postgresql://u:pa$word${x}@h/db"
+    assert load_config(tmp_path, {"DATABASE_URL": url}).url == url
+
+
+def test_what_is_given_comes_before_the_environment(tmp_path: Path) -> None:
+    """--url wins over both."""
+    write(tmp_path / "autodiff.toml", 'url = "sqlite:///file.db"')
+    environment = {"DATABASE_URL": "sqlite:///env.db"}
+    found = Project.load(tmp_path, url="sqlite:///given.db", environment=environment)
+    assert found.config.url == "sqlite:///given.db"
+    assert Project.load(tmp_path, environment=environment).config.url == "sqlite:///env.db"
+    assert Project.load(tmp_path, environment={}).config.url == "sqlite:///file.db"
+
+
+def test_the_process_environment_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no other is given."""
+    write(tmp_path / "autodiff.toml", 'url = "sqlite:///file.db"')
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///env.db")
+    assert load_config(tmp_path).url == "sqlite:///env.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "filled"),
+    [
+        ("postgresql://${USER}:${PASSWORD}@h/db", "postgresql://ann:s3$cret${USER}@h/db"),
+        ("$WHOLE", "sqlite:///whole.db"),
+        ("${WHOLE}", "sqlite:///whole.db"),
+        ("postgresql://u:a$b$USER@h/db", "postgresql://u:a$b$USER@h/db"),
+        ("sqlite:///plain.db", "sqlite:///plain.db"),
+    ],
+)
+def test_variables_stand_in_the_url(tmp_path: Path, url: str, filled: str) -> None:
+    """${NAME} anywhere, $NAME as the whole; a value is taken as it is, a $ may be a password's."""
+    write(tmp_path / "autodiff.toml", f'url = "{url}"')
+    variables = {"USER": "ann", "PASSWORD": "s3$cret${USER}", "WHOLE": "sqlite:///whole.db"}
+    assert load_config(tmp_path, variables).url == filled
+
+
+def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
+    """Once the database is needed, and not before; --url does without it."""
+    write(tmp_path / "autodiff.toml", 'url = "postgresql://u:${DB_PASSWORD}@h/db"')
+    project = Project.load(tmp_path, environment={})
+    with pytest.raises(ConfigError) as caught:
+        _ = project.url
+    assert caught.value.message == (
+        "the url needs the environment variable DB_PASSWORD, which is not set"
+    )
+    assert caught.value.hint == "set DB_PASSWORD, or give --url"
+    given = Project.load(tmp_path, url="sqlite:///given.db", environment={})
+    assert given.url.database == str(tmp_path / "given.db")
+
+
+def test_no_url_is_said_with_all_ways(tmp_path: Path) -> None:
+    """And no models too."""
+    write(tmp_path / "autodiff.toml", "")
+    project = Project.load(tmp_path, environment={})
+    with pytest.raises(ConfigError, match="no database URL") as caught:
+        _ = project.url
+    assert caught.value.hint == (
+        "give --url, set DATABASE_URL, or put url = ... into the configuration"
+    )
+    with pytest.raises(ConfigError, match="no models are configured") as caught:
+        project.metadata()
+    assert caught.value.hint == 'say where they are: models = "app.models:Base"'
+
+
+def test_a_project_built_in_code_takes_the_same_settings(tmp_path: Path) -> None:
+    """A single text does for a list there too, and is not taken for its letters."""
+    project = Project(
+        "sqlite://", directory=tmp_path / "m", models="app:Base", exclude_tables="spatial_*"
+    )
+    assert project.config.models == ("app:Base",)
+    assert project.config.exclude_tables == ("spatial_*",)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'model'"):
+        Project("sqlite://", model="app:Base")

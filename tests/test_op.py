@@ -1,0 +1,1076 @@
+"""Scripts as Alembic's users write them run with another import line, on each database.
+
+Each test runs a migration and looks at what autodiff reflects, and at the rows.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff import op
+from autodiff.dialects import dialect_of
+from autodiff.errors import MigrationFailedError
+from autodiff.schema import (
+    Check,
+    Column,
+    Exclusion,
+    ForeignKey,
+    Index,
+    Name,
+    PrimaryKey,
+    Schema,
+    Table,
+    Unique,
+)
+from tests.support import Database, Folder, opened
+
+
+class Scripts:
+    """Migrations written and applied one after the other on one database."""
+
+    def __init__(self, db: Database, folder: Folder) -> None:
+        self.db = db
+        self.folder = folder
+        self._count = 0
+
+    def run(self, up: str, down: str = "pass") -> None:
+        """Writes a migration and applies it."""
+        self._count += 1
+        self.folder.write(f"rev{self._count}", up, down)
+        self.db.runner(self.folder).upgrade()
+
+    def back(self) -> None:
+        """Takes the last one back."""
+        self.db.runner(self.folder).downgrade()
+
+    def table(self, name: str, schema: str | None = None) -> Table:
+        """The table with its texts normalised: what the models need not say left out."""
+        return dialect_of(self.db.connection).normalize(self.db.table(name, schema))
+
+    def column(self, table: str, name: str) -> Column:
+        found = self.table(table).column(name)
+        assert found is not None, f"{table} has no column {name}"
+        return found
+
+    @property
+    def kind(self) -> str:
+        return self.db.connection.dialect.name
+
+
+@pytest.fixture
+def scripts(any_database: sa.URL, tmp_path: Path) -> Iterator[Scripts]:
+    with opened(any_database) as db:
+        yield Scripts(db, Folder(tmp_path / "m"))
+
+
+@pytest.fixture
+def on(database: Callable[[str], sa.URL], tmp_path: Path) -> Iterator[Callable[[str], Scripts]]:
+    """A function from a kind of database to scripts on a new one."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        yield lambda kind: Scripts(
+            stack.enter_context(opened(database(kind))), Folder(tmp_path / kind)
+        )
+
+
+ACCOUNT = """
+op.create_table(
+    "account",
+    sa.Column("id", sa.INTEGER, primary_key=True),
+    sa.Column("name", sa.VARCHAR(50), nullable=False),
+    sa.Column("description", sa.Unicode(200)),
+)
+"""
+
+
+def names(table: Table) -> list[str]:
+    return [column.name for column in table.columns]
+
+
+def constraint(table: Table, kind: type[Any], name: str | None = None) -> Any:
+    """The constraint of a kind; on MySQL a unique constraint may be told as an index."""
+    found = [c for c in table.constraints if isinstance(c, kind) and name in (None, c.name)]
+    if not found and kind is Unique:
+        found = [i for i in table.indexes if i.unique and name in (None, i.name)]  # type: ignore[misc]
+    assert len(found) == 1, f"{kind.__name__} {name}: {table}"
+    return found[0]
+
+
+# Tables
+
+
+def test_create_table_with_constraints_apart(scripts: Scripts) -> None:
+    """As autogenerate writes it: keys and uniques behind the columns, names in op.f()."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_table(
+            "orders",
+            sa.Column("id", sa.Integer(), nullable=False),
+            sa.Column("account_id", sa.Integer(), nullable=False),
+            sa.Column("total", sa.Numeric(precision=10, scale=2), server_default="0"),
+            sa.Column("placed_at", sa.DateTime(), server_default=sa.text("CURRENT_TIMESTAMP")),
+            sa.Column("code", sa.String(length=20), server_default=sa.text("'new'"), nullable=True),
+            sa.CheckConstraint("total >= 0", name=op.f("ck_orders_total")),
+            sa.ForeignKeyConstraint(
+                ["account_id"], ["account.id"], name=op.f("fk_orders_account"), ondelete="CASCADE"
+            ),
+            sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
+            sa.UniqueConstraint("account_id", "code", name="uq_orders_code"),
+        )
+        op.create_index(op.f("ix_orders_placed_at"), "orders", ["placed_at"], unique=False)
+        """,
+        """
+        op.drop_index(op.f("ix_orders_placed_at"), table_name="orders")
+        op.drop_table("orders")
+        """,
+    )
+    table = scripts.db.table("orders")
+    assert names(table) == ["id", "account_id", "total", "placed_at", "code"]
+    key = constraint(table, ForeignKey, "fk_orders_account")
+    assert (key.columns, key.referred, key.on_delete) == (
+        ("account_id",),
+        Name("account"),
+        "CASCADE",
+    )
+    assert constraint(table, PrimaryKey).columns == ("id",)
+    assert constraint(table, Unique, "uq_orders_code").columns == ("account_id", "code")
+    assert constraint(table, Check).name == "ck_orders_total"
+    assert table.index("ix_orders_placed_at") is not None
+    scripts.db.execute(
+        "INSERT INTO account (id, name) VALUES (1, 'a')",
+        "INSERT INTO orders (id, account_id) VALUES (1, 1)",
+    )
+    rows = scripts.db.rows("SELECT total, code, placed_at IS NOT NULL FROM orders")
+    assert [(float(total), code, bool(at)) for total, code, at in rows] == [(0.0, "new", True)]
+    scripts.back()
+    assert scripts.db.tables() == ["account"]
+
+
+def test_create_table_with_constraints_in_its_columns(scripts: Scripts) -> None:
+    """ForeignKey, unique, index, checks and comments in sa.Column; a name is made where none is."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_table(
+            "post",
+            sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+            sa.Column("slug", sa.String(50), unique=True, nullable=False),
+            sa.Column("day", sa.Date, index=True, comment="when"),
+            sa.Column("stars", sa.Integer, sa.CheckConstraint("stars < 6")),
+            sa.Column("account_id", sa.Integer, sa.ForeignKey("account.id")),
+            sa.Column("ok", sa.Boolean(), nullable=False, server_default=sa.false()),
+            comment="what people write",
+        )
+        """
+    )
+    table = scripts.db.table("post")
+    assert constraint(table, Unique).columns == ("slug",)
+    assert constraint(table, ForeignKey).name == "post_account_id_fkey"
+    assert constraint(table, Check).name == "post_stars_check"
+    assert table.index("ix_post_day") is not None
+    if scripts.kind != "sqlite":
+        assert table.comment == "what people write"
+        assert scripts.column("post", "day").comment == "when"
+    insert = "INSERT INTO post (slug) VALUES ('a'), ('b')"
+    scripts.db.execute(insert)
+    rows = scripts.db.rows("SELECT id, ok FROM post ORDER BY id")
+    assert [(number, bool(ok)) for number, ok in rows] == [(1, False), (2, False)]
+
+
+def test_create_table_gives_the_table(scripts: Scripts) -> None:
+    """What it returns takes rows, and stands in statements."""
+    scripts.run(
+        """
+        from datetime import date
+
+        account = op.create_table(
+            "account",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("name", sa.String(50), nullable=False),
+            sa.Column("born", sa.Date),
+        )
+        op.bulk_insert(
+            account,
+            [
+                {"id": 1, "name": "John Smith", "born": date(2010, 10, 5)},
+                {"id": 2, "name": "Ed Williams", "born": None},
+            ],
+        )
+        op.execute(account.update().where(account.c.id == 2).values(name="Ed"))
+        op.get_bind().execute(sa.insert(account).values(id=3, name="Mary"))
+        """
+    )
+    rows = scripts.db.rows("SELECT id, name, born FROM account ORDER BY id")
+    assert [(i, n, str(b)) for i, n, b in rows] == [
+        (1, "John Smith", "2010-10-05"),
+        (2, "Ed", "None"),
+        (3, "Mary", "None"),
+    ]
+
+
+def test_tables_that_may_be_there(scripts: Scripts) -> None:
+    """if_not_exists and if_exists do nothing where there is nothing to do."""
+    scripts.run(ACCOUNT)
+    scripts.db.execute("INSERT INTO account (id, name) VALUES (1, 'kept')")
+    scripts.run(
+        """
+        op.create_table("account", sa.Column("x", sa.Integer), if_not_exists=True)
+        op.create_table("other", sa.Column("x", sa.Integer, index=True), if_not_exists=True)
+        op.create_table("other", sa.Column("x", sa.Integer, index=True), if_not_exists=True)
+        op.drop_table("nowhere", if_exists=True)
+        """
+    )
+    assert scripts.db.rows("SELECT name FROM account") == [("kept",)]
+    assert scripts.db.tables() == ["account", "other"]
+    scripts.run('op.drop_table("other", if_exists=True)\nop.drop_table("other", if_exists=True)')
+    assert scripts.db.tables() == ["account"]
+
+
+def test_rename_table(scripts: Scripts) -> None:
+    """Rows, indexes and keys stay."""
+    scripts.run(ACCOUNT)
+    scripts.db.execute("INSERT INTO account (id, name) VALUES (1, 'kept')")
+    scripts.run('op.rename_table("account", "people")', 'op.rename_table("people", "account")')
+    assert scripts.db.rows("SELECT name FROM people") == [("kept",)]
+    scripts.back()
+    assert scripts.db.tables() == ["account"]
+
+
+def test_table_comments(scripts: Scripts) -> None:
+    """Set, changed and taken away; nothing on SQLite, which has none."""
+    scripts.run(ACCOUNT)
+    scripts.run('op.create_table_comment("account", "it\'s 100%", existing_comment=None)')
+    expected = None if scripts.kind == "sqlite" else "it's 100%"
+    assert scripts.table("account").comment == expected
+    scripts.run('op.drop_table_comment("account", existing_comment="it\'s 100%")')
+    assert scripts.table("account").comment is None
+
+
+# Columns
+
+
+def test_add_column(scripts: Scripts) -> None:
+    """With a default for the rows that are there, a key, an index and a unique."""
+    scripts.run(ACCOUNT)
+    scripts.db.execute("INSERT INTO account (id, name) VALUES (1, 'a')")
+    scripts.run(
+        """
+        op.add_column("account", sa.Column("last_transaction_date", sa.DateTime))
+        op.add_column("account", sa.Column("n", sa.Integer(), nullable=False, server_default="7"))
+        op.add_column("account", sa.Column("at", sa.DateTime(), server_default=sa.func.now()))
+        op.add_column("account", sa.Column("parent_id", sa.Integer, sa.ForeignKey("account.id")))
+        op.add_column("account", sa.Column("email", sa.String(50), unique=True))
+        op.add_column("account", sa.Column("city", sa.String(50), index=True))
+        """,
+        """
+        for name in ("city", "email"):
+            op.drop_column("account", name)
+        op.drop_constraint("account_parent_id_fkey", "account", type_="foreignkey")
+        for name in ("parent_id", "at", "n", "last_transaction_date"):
+            op.drop_column("account", name)
+        """,
+    )
+    table = scripts.db.table("account")
+    assert names(table)[3:] == ["last_transaction_date", "n", "at", "parent_id", "email", "city"]
+    assert constraint(table, ForeignKey).referred == Name("account")
+    assert constraint(table, Unique).columns == ("email",)
+    assert table.index("ix_account_city") is not None
+    assert scripts.db.rows("SELECT n FROM account") == [(7,)]
+    scripts.back()
+    assert names(scripts.db.table("account")) == ["id", "name", "description"]
+
+
+def test_columns_that_may_be_there(scripts: Scripts) -> None:
+    """if_not_exists and if_exists, for a column and for what comes with it."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.add_column("account", sa.Column("name", sa.Integer, index=True), if_not_exists=True)
+        op.add_column("account", sa.Column("n", sa.Integer, index=True), if_not_exists=True)
+        op.add_column("account", sa.Column("n", sa.Integer, index=True), if_not_exists=True)
+        op.drop_column("account", "nowhere", if_exists=True)
+        op.drop_column("account", "description", if_exists=True)
+        op.drop_column("account", "description", if_exists=True)
+        """
+    )
+    table = scripts.db.table("account")
+    assert names(table) == ["id", "name", "n"]
+    assert [index.name for index in table.indexes] == ["ix_account_n"]
+
+
+def test_alter_column(scripts: Scripts) -> None:
+    """Type, NULL, default, name and comment, as Alembic spells them."""
+    scripts.run(ACCOUNT)
+    scripts.db.execute("INSERT INTO account (id, name, description) VALUES (1, 'a', 'b')")
+    scripts.run(
+        """
+        op.alter_column("account", "name", existing_type=sa.VARCHAR(50), type_=sa.String(99),
+                        existing_nullable=False)
+        op.alter_column("account", "name", existing_type=sa.String(99), nullable=True,
+                        server_default="none")
+        op.alter_column("account", "description", new_column_name="about",
+                        existing_type=sa.Unicode(200))
+        op.alter_column("account", "about", existing_type=sa.Unicode(200), nullable=False,
+                        server_default=sa.text("'-'"), existing_server_default=None)
+        op.alter_column("account", "about", comment="all", existing_comment=None)
+        """,
+        """
+        op.alter_column("account", "about", comment=None, existing_comment="all")
+        op.alter_column("account", "about", server_default=None, nullable=True)
+        op.alter_column("account", "about", new_column_name="description")
+        op.alter_column("account", "name", server_default=None, nullable=False)
+        op.alter_column("account", "name", type_=sa.String(50), existing_type=sa.String(99))
+        """,
+    )
+    name, about = scripts.column("account", "name"), scripts.column("account", "about")
+    assert "(99)" in name.type.sql and name.nullable
+    assert (name.default or "").startswith("'none'")
+    assert not about.nullable and (about.default or "").startswith("'-'")
+    assert about.comment == (None if scripts.kind == "sqlite" else "all")
+    scripts.db.execute("INSERT INTO account (id) VALUES (2)")
+    assert scripts.db.rows("SELECT id, name, about FROM account ORDER BY id") == [
+        (1, "a", "b"),
+        (2, "none", "-"),
+    ]
+    scripts.back()
+    name, about = scripts.column("account", "name"), scripts.column("account", "description")
+    assert ("(50)" in name.type.sql, name.nullable, name.default) == (True, False, None)
+    assert (about.nullable, about.default, about.comment) == (True, None, None)
+
+
+def test_alter_column_with_using(on: Callable[[str], Scripts]) -> None:
+    """postgresql_using says how values get their new type."""
+    scripts = on("postgresql")
+    scripts.run('op.create_table("t", sa.Column("a", sa.String(20)))')
+    scripts.db.execute("INSERT INTO t VALUES ('7 apples')")
+    scripts.run(
+        """
+        op.alter_column("t", "a", existing_type=sa.String(20), type_=sa.Integer(),
+                        postgresql_using="split_part(a, ' ', 1)::integer")
+        """
+    )
+    assert scripts.db.rows("SELECT a FROM t") == [(7,)]
+
+
+def test_rename_column(scripts: Scripts) -> None:
+    """Ours alone: Alembic's alter_column(new_column_name=...) does it too."""
+    scripts.run(ACCOUNT)
+    scripts.run('op.rename_column("account", "name", "title")')
+    assert names(scripts.db.table("account")) == ["id", "title", "description"]
+
+
+# Constraints
+
+
+def test_constraints_are_created_and_dropped(scripts: Scripts) -> None:
+    """Each kind by its own function, and dropped by name with type_."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_table("entry", sa.Column("id", sa.Integer, nullable=False),
+                        sa.Column("account_id", sa.Integer), sa.Column("n", sa.Integer))
+        """
+    )
+    before = scripts.table("entry")
+    scripts.run(
+        """
+        op.create_primary_key("pk_entry", "entry", ["id"])
+        op.create_foreign_key("fk_entry_account", "entry", "account", ["account_id"], ["id"],
+                              ondelete="SET NULL", onupdate="CASCADE")
+        op.create_unique_constraint("uq_entry_n", "entry", ["n"])
+        op.create_check_constraint("ck_entry_n", "entry", "n > 0")
+        op.create_check_constraint("ck_entry_small", "entry", sa.column("n") < 100)
+        """,
+        """
+        op.drop_constraint("ck_entry_small", "entry", type_="check")
+        op.drop_constraint("ck_entry_n", "entry", type_="check")
+        op.drop_constraint("uq_entry_n", "entry", type_="unique")
+        op.drop_constraint("fk_entry_account", "entry", type_="foreignkey")
+        op.drop_constraint("pk_entry", "entry", type_="primary")
+        """,
+    )
+    table = scripts.db.table("entry")
+    key = constraint(table, ForeignKey, "fk_entry_account")
+    assert (key.on_delete, key.on_update) == ("SET NULL", "CASCADE")
+    assert constraint(table, PrimaryKey).columns == ("id",)
+    assert constraint(table, Unique, "uq_entry_n").columns == ("n",)
+    checks = {c.name for c in table.constraints if isinstance(c, Check)}
+    assert checks == {"ck_entry_n", "ck_entry_small"}
+    scripts.db.execute("INSERT INTO entry (id, n) VALUES (1, 99)")
+    for bad in ("(2, 100)", "(2, 0)", "(2, 99)", "(1, 5)"):
+        with pytest.raises(sa.exc.DBAPIError):
+            scripts.db.execute(f"INSERT INTO entry (id, n) VALUES {bad}")
+        scripts.db.connection.rollback()
+    scripts.back()
+    after = scripts.table("entry")
+    kept = [index for index in after.indexes if index.name != "fk_entry_account"]  # MySQL keeps it
+    assert (after.columns, after.constraints, kept) == (before.columns, before.constraints, [])
+
+
+def test_constraints_without_a_name_get_one(scripts: Scripts) -> None:
+    """So that a downgrade can drop them, in the manner of PostgreSQL."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_unique_constraint(None, "account", ["name"])
+        op.create_check_constraint(None, "account", "name <> ''")
+        op.create_foreign_key(None, "account", "account", ["id"], ["id"])
+        """,
+        """
+        op.drop_constraint("account_id_fkey", "account", type_="foreignkey")
+        op.drop_constraint("account_check", "account", type_="check")
+        op.drop_constraint("account_name_key", "account", type_="unique")
+        """,
+    )
+    table = scripts.db.table("account")
+    assert constraint(table, Unique).name == "account_name_key"
+    assert constraint(table, ForeignKey).name == "account_id_fkey"
+    scripts.back()
+    kinds = {type(c) for c in scripts.table("account").constraints}
+    assert kinds == {PrimaryKey}
+
+
+def test_constraints_that_may_be_there(scripts: Scripts) -> None:
+    """drop_constraint with if_exists."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.drop_constraint("nowhere", "account", type_="check", if_exists=True)
+        op.drop_constraint("nowhere", "no_table", type_="check", if_exists=True)
+        op.create_check_constraint("ck", "account", "name <> ''")
+        op.drop_constraint("ck", "account", type_="check", if_exists=True)
+        op.drop_constraint("ck", "account", type_="check", if_exists=True)
+        """
+    )
+    assert not [c for c in scripts.table("account").constraints if isinstance(c, Check)]
+
+
+def test_foreign_keys_between_schemas_that_wait(on: Callable[[str], Scripts]) -> None:
+    """source_schema, referent_schema, deferrable, initially and match."""
+    scripts = on("postgresql")
+    scripts.run(
+        """
+        op.execute("CREATE SCHEMA one")
+        op.create_schema("two")
+        op.create_table("a", sa.Column("id", sa.Integer, primary_key=True), schema="one")
+        op.create_table("b", sa.Column("a_id", sa.Integer), schema="two")
+        op.create_foreign_key("fk", "b", "a", ["a_id"], ["id"], source_schema="two",
+                              referent_schema="one", deferrable=True, initially="DEFERRED",
+                              match="FULL")
+        op.add_column("b", sa.Column("n", sa.Integer), schema="two")
+        op.create_index("ix", "b", ["n"], schema="two")
+        """
+    )
+    found = scripts.db.schema("one", "two").tables[Name("b", "two")]
+    key = constraint(found, ForeignKey, "fk")
+    assert (key.referred, key.deferrable, key.initially_deferred, key.match) == (
+        Name("a", "one"),
+        True,
+        True,
+        "FULL",
+    )
+    scripts.run(
+        """
+        op.drop_index("ix", table_name="b", schema="two")
+        op.drop_constraint("fk", "b", schema="two", type_="foreignkey")
+        op.drop_table("b", schema="two")
+        op.drop_schema("two")
+        """
+    )
+    assert Name("b", "two") not in scripts.db.schema("one", "two").tables
+
+
+def test_exclusion_constraints(on: Callable[[str], Scripts]) -> None:
+    """As Alembic's manual has it, with a column whose name is a reserved word."""
+    scripts = on("postgresql")
+    scripts.run(
+        """
+        from sqlalchemy.dialects import postgresql
+
+        op.create_table(
+            "orders",
+            sa.Column("period", postgresql.INT4RANGE()),
+            sa.Column("group", postgresql.INT4RANGE()),
+        )
+        op.create_exclude_constraint(
+            "user_excl", "orders", ("period", "&&"), ("group", "="),
+            where="not isempty(period)", using="gist",
+        )
+        op.create_exclude_constraint("other", "orders", (sa.text("(period * period)"), "&&"))
+        """,
+        """
+        op.drop_constraint("other", "orders")
+        op.drop_constraint("user_excl", "orders", type_="exclude")
+        """,
+    )
+    found = constraint(scripts.db.table("orders"), Exclusion, "user_excl")
+    assert found.elements == (("period", "&&"), ('"group"', "="))
+    assert found.where is not None and found.using == "gist"
+    assert constraint(scripts.db.table("orders"), Exclusion, "other")
+    scripts.back()
+    assert scripts.db.table("orders").constraints == ()
+
+
+# Indexes
+
+
+def test_indexes(scripts: Scripts) -> None:
+    """Plain, unique, over several columns and descending; dropped with their table's name."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_index("ix_name", "account", ["name"])
+        op.create_index("uq_both", "account", ["name", "id"], unique=True)
+        op.create_index("ix_down", "account", [sa.text("name DESC")])
+        """,
+        """
+        op.drop_index("ix_down", table_name="account")
+        op.drop_index("uq_both", table_name="account")
+        op.drop_index("ix_name", "account")
+        """,
+    )
+    table = scripts.db.table("account")
+    assert constraint_or_index(table, "ix_name").columns == ("name",)
+    both = constraint_or_index(table, "uq_both")
+    assert both.columns == ("name", "id")
+    assert isinstance(both, Unique) or both.unique
+    down = table.index("ix_down")
+    assert down is not None
+    assert down.elements[0].descending
+    scripts.back()
+    assert scripts.db.table("account").indexes == ()
+
+
+def constraint_or_index(table: Table, name: str) -> Index | Unique:
+    found = table.index(name) or table.constraint(name)
+    assert isinstance(found, Index | Unique)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_partial_and_functional_indexes(on: Callable[[str], Scripts], kind: str) -> None:
+    """..._where as text or clause; expressions as sa.text and sa.func."""
+    scripts = on(kind)
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_index("ix_some", "account", ["name"], unique=True,
+                        postgresql_where=sa.text("id > 5"), sqlite_where=sa.text("id > 5"))
+        op.create_index("ix_clause", "account", ["name"],
+                        postgresql_where=sa.column("name") != "it's",
+                        sqlite_where=sa.column("name") != "it's")
+        op.create_index("ix_lower", "account", [sa.text("lower(name)"), "id"])
+        op.create_index("ix_func", "account", [sa.func.lower(sa.column("description"))])
+        """
+    )
+    found = {index.name: index for index in scripts.table("account").indexes}
+    assert found["ix_some"].unique and found["ix_some"].where == "id > 5"
+    assert "'it''s'" in (found["ix_clause"].where or "")
+    lower, plain = found["ix_lower"].elements
+    assert (lower.is_expression, plain.is_expression, plain.text) == (True, False, "id")
+    assert lower.text.startswith("lower(") and "name" in lower.text
+    assert found["ix_func"].elements[0].is_expression
+
+
+def test_postgresql_index_options(on: Callable[[str], Scripts]) -> None:
+    """using, ops, include, with, and IF [NOT] EXISTS."""
+    scripts = on("postgresql")
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_index("ix", "account", ["name"], postgresql_include=["description"],
+                        postgresql_ops={"name": "varchar_pattern_ops"},
+                        postgresql_with={"fillfactor": 70})
+        op.create_index("ix", "account", ["name"], if_not_exists=True)
+        op.create_index("h", "account", ["name"], postgresql_using="hash")
+        op.drop_index("nowhere", table_name="account", if_exists=True)
+        """
+    )
+    found = scripts.db.table("account").index("ix")
+    assert found is not None
+    assert found.include == ("description",)
+    assert found.elements[0].opclass == "varchar_pattern_ops"
+    assert found.options == {"postgresql_with": "fillfactor=70"}
+    hashed = scripts.db.table("account").index("h")
+    assert hashed is not None and hashed.method == "hash"
+
+
+def test_mysql_index_options(on: Callable[[str], Scripts]) -> None:
+    """length and prefix."""
+    scripts = on("mariadb")
+    scripts.run('op.create_table("t", sa.Column("a", sa.Text()), mysql_engine="InnoDB")')
+    scripts.run(
+        """
+        op.create_index("ix", "t", ["a"], mysql_length={"a": 10})
+        op.create_index("ft", "t", ["a"], mysql_prefix="FULLTEXT")
+        """
+    )
+    short, text = scripts.db.table("t").index("ix"), scripts.db.table("t").index("ft")
+    assert short is not None and short.elements[0].length == 10
+    assert text is not None and text.method == "fulltext"
+
+
+# Rows and statements
+
+
+def test_bulk_insert(scripts: Scripts) -> None:
+    """Into sa.table(...), all at once, one by one, with literals and expressions, and no rows."""
+    scripts.run(
+        """
+        from datetime import date
+        from sqlalchemy.sql import column, table
+
+        op.create_table(
+            "account", sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("name", sa.String(50)), sa.Column("born", sa.Date),
+        )
+        accounts = table("account", column("id", sa.Integer), column("name", sa.String),
+                         column("born", sa.Date))
+        op.bulk_insert(accounts, [
+            {"id": 1, "name": "John's 100% :x", "born": date(2010, 10, 5)},
+            {"id": 2, "name": "Ed", "born": date(2007, 5, 27)},
+        ])
+        op.bulk_insert(accounts, [
+            {"id": 3, "name": "Mary", "born": op.inline_literal("2008-08-15")},
+        ], multiinsert=False)
+        op.bulk_insert(accounts, [
+            {"id": 4, "name": sa.func.upper("low")}, {"id": 5, "name": "plain"},
+        ])
+        op.bulk_insert(accounts, [])
+        """
+    )
+    rows = scripts.db.rows("SELECT id, name, born FROM account ORDER BY id")
+    assert [(i, n, b and str(b)) for i, n, b in rows] == [
+        (1, "John's 100% :x", "2010-10-05"),
+        (2, "Ed", "2007-05-27"),
+        (3, "Mary", "2008-08-15"),
+        (4, "LOW", None),
+        (5, "plain", None),
+    ]
+
+
+def test_execute(scripts: Scripts) -> None:
+    """Text, text with parameters, statements of SQLAlchemy; colons and percent signs as written."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        r"""
+        account = sa.table("account", sa.column("id"), sa.column("name"), sa.column("description"))
+        op.execute("INSERT INTO account (id, name) VALUES (1, '100% at 10:30')")
+        op.execute(sa.text("INSERT INTO account (id, name) VALUES (2, '100% at 10\\:30')"))
+        op.execute(
+            sa.text("INSERT INTO account (id, name) VALUES (:id, :name)")
+            .bindparams(id=3, name="it's")
+        )
+        op.execute(account.insert().values(id=4, name="four %"))
+        op.execute(account.update().where(account.c.id == 4).values({"description": "x:y %s"}))
+        op.execute(
+            sa.update(account).where(account.c.id == op.inline_literal(3))
+            .values(description=op.inline_literal("in line"))
+        )
+        op.execute(account.delete().where(account.c.id == 1))
+        op.execute("UPDATE account SET description = name WHERE id = 2", execution_options={})
+        """
+    )
+    assert scripts.db.rows("SELECT id, name, description FROM account ORDER BY id") == [
+        (2, "100% at 10:30", "100% at 10:30"),
+        (3, "it's", "in line"),
+        (4, "four %", "x:y %s"),
+    ]
+
+
+def test_the_connection(scripts: Scripts) -> None:
+    """op.get_bind() reads and writes inside the migration; op.get_context() tells the dialect."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        f"""
+        bind = op.get_bind()
+        assert bind.dialect.name == {scripts.kind!r}
+        assert op.get_context().dialect.name == {scripts.kind!r}
+        assert op.get_context().bind is bind and op.get_context().connection is bind
+        bind.execute(sa.text("INSERT INTO account (id, name) VALUES (:id, :name)"),
+                     [{{"id": 1, "name": "a"}}, {{"id": 2, "name": "b"}}])
+        for row in bind.execute(sa.text("SELECT id, name FROM account")).all():
+            bind.execute(
+                sa.text("UPDATE account SET description = :d WHERE id = :id"),
+                {{"d": row.name * 3, "id": row.id}},
+            )
+        assert "account" in sa.inspect(bind).get_table_names()
+        """
+    )
+    assert scripts.db.rows("SELECT description FROM account ORDER BY id") == [("aaa",), ("bbb",)]
+
+
+def test_an_orm_session_works_inside_a_migration(scripts: Scripts) -> None:
+    """As data migrations are often written: models of their own, a Session on op.get_bind()."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+        class Base(DeclarativeBase):
+            pass
+
+        class Account(Base):
+            __tablename__ = "account"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str]
+
+        with Session(op.get_bind()) as session:
+            session.add_all([Account(id=1, name="a"), Account(id=2, name="b")])
+            session.flush()
+            for account in session.scalars(sa.select(Account)):
+                account.name += "!"
+            session.flush()
+        op.alter_column("account", "name", existing_type=sa.String(50), server_default="x")
+        """
+    )
+    assert scripts.db.rows("SELECT name FROM account ORDER BY id") == [("a!",), ("b!",)]
+
+
+# batch_alter_table
+
+
+def test_batch_alter_table(scripts: Scripts) -> None:
+    """Everything that a block can hold, with the arguments of Alembic that are not needed here."""
+    scripts.run(ACCOUNT)
+    scripts.run('op.create_table("city", sa.Column("id", sa.Integer, primary_key=True))')
+    scripts.db.execute("INSERT INTO account (id, name, description) VALUES (1, 'a', 'b')")
+    scripts.run(
+        """
+        with op.batch_alter_table("account", schema=None, recreate="auto") as batch_op:
+            batch_op.add_column(sa.Column("city_id", sa.Integer(), nullable=True))
+            batch_op.add_column(
+                sa.Column("n", sa.Integer(), server_default="3", nullable=False),
+                insert_after="name",
+            )
+            batch_op.alter_column("name", existing_type=sa.VARCHAR(50), type_=sa.String(80),
+                                  existing_nullable=False)
+            batch_op.alter_column("description", new_column_name="about",
+                                  existing_type=sa.Unicode(200))
+            batch_op.create_index(batch_op.f("ix_account_n"), ["n"], unique=False)
+            batch_op.create_unique_constraint("uq_account_name", ["name"])
+            batch_op.create_check_constraint("ck_account_n", "n > 0")
+            batch_op.create_foreign_key("fk_account_city", "city", ["city_id"], ["id"],
+                                        ondelete="SET NULL")
+            batch_op.create_table_comment("people", existing_comment=None)
+        """,
+        """
+        with op.batch_alter_table("account", naming_convention={}, reflect_args=()) as batch_op:
+            batch_op.drop_table_comment(existing_comment="people")
+            batch_op.drop_constraint("fk_account_city", type_="foreignkey")
+            batch_op.drop_constraint("ck_account_n", type_="check")
+            batch_op.drop_constraint("uq_account_name", type_="unique")
+            batch_op.drop_index(batch_op.f("ix_account_n"))
+            batch_op.alter_column("about", new_column_name="description")
+            batch_op.alter_column("name", existing_type=sa.String(80), type_=sa.VARCHAR(50))
+            batch_op.drop_column("n")
+            batch_op.drop_column("city_id")
+        """,
+    )
+    table = scripts.db.table("account")
+    assert sorted(names(table)) == ["about", "city_id", "id", "n", "name"]
+    assert "(80)" in scripts.column("account", "name").type.sql
+    assert constraint(table, Unique, "uq_account_name").columns == ("name",)
+    assert constraint(table, Check, "ck_account_n")
+    assert constraint(table, ForeignKey, "fk_account_city").on_delete == "SET NULL"
+    assert table.index("ix_account_n") is not None
+    assert scripts.db.rows("SELECT id, name, about, n, city_id FROM account") == [
+        (1, "a", "b", 3, None)
+    ]
+    scripts.back()
+    table = scripts.db.table("account")
+    assert names(table) == ["id", "name", "description"]
+    assert [type(c) for c in table.constraints] == [PrimaryKey]
+    assert scripts.db.rows("SELECT * FROM account") == [(1, "a", "b")]
+
+
+def test_batch_blocks_know_the_migration(scripts: Scripts) -> None:
+    """execute, get_bind and get_context are there too."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        with op.batch_alter_table("account") as batch_op:
+            batch_op.execute("INSERT INTO account (id, name) VALUES (1, 'a')")
+            assert batch_op.get_bind().execute(sa.text("SELECT id FROM account")).scalar() == 1
+            assert batch_op.get_context().dialect.name
+            batch_op.drop_column("nowhere", if_exists=True)
+            batch_op.drop_constraint("nowhere", type_="unique", if_exists=True)
+        """
+    )
+    assert scripts.db.rows("SELECT name FROM account") == [("a",)]
+
+
+# Enums, sequences, views, schemas
+
+
+def test_enums_come_with_their_table(on: Callable[[str], Scripts]) -> None:
+    """sa.Enum in create_table and add_column makes the type once; create_type=False makes none."""
+    scripts = on("postgresql")
+    scripts.run(
+        """
+        from sqlalchemy.dialects import postgresql
+
+        op.create_table("t", sa.Column("a", sa.Enum("x", "y", name="mood"), server_default="x"))
+        op.add_column("t", sa.Column("b", sa.Enum("x", "y", name="mood")))
+        op.add_column("t", sa.Column("c", postgresql.ENUM("u", name="other")))
+        op.add_column("t", sa.Column("d", postgresql.ENUM("u", name="other", create_type=False)))
+        op.add_column("t", sa.Column("e", postgresql.ARRAY(sa.Enum("x", "y", name="mood"))))
+        """,
+        """
+        op.drop_table("t")
+        op.drop_enum("other")
+        sa.Enum(name="mood").drop(op.get_bind())
+        """,
+    )
+    assert {str(n): e.values for n, e in scripts.db.schema().enums.items()} == {
+        "mood": ("x", "y"),
+        "other": ("u",),
+    }
+    scripts.back()
+    assert scripts.db.schema() == Schema()
+
+
+def test_enums_by_hand(scripts: Scripts) -> None:
+    """create_enum, alter_enum and drop_enum do nothing where a database has none."""
+    scripts.run('op.create_enum("mood", "sad", "it\'s ok")')
+    scripts.run('op.alter_enum("mood", ["sad", "it\'s ok"], ["sad", "so so", "it\'s ok"])')
+    enums = {str(name): enum.values for name, enum in scripts.db.schema().enums.items()}
+    expected = {"mood": ("sad", "so so", "it's ok")} if scripts.kind == "postgresql" else {}
+    assert enums == expected
+    scripts.run('op.drop_enum("mood")')
+    assert scripts.db.schema().enums == {}
+
+
+def test_sequences(on: Callable[[str], Scripts]) -> None:
+    """Made, changed and dropped."""
+    scripts = on("postgresql")
+    scripts.run('op.create_sequence("s", start=5, increment=2, cycle=True)')
+    found = scripts.db.schema().sequences[Name("s")]
+    assert (found.start, found.increment, found.cycle) == (5, 2, True)
+    scripts.run('op.alter_sequence("s", increment=3)')
+    found = scripts.db.schema().sequences[Name("s")]
+    assert (found.increment, found.cycle) == (3, False)
+    scripts.run('op.drop_sequence("s")')
+    assert scripts.db.schema().sequences == {}
+
+
+def test_views(scripts: Scripts) -> None:
+    """From text and from sa.select; a percent sign stays one."""
+    scripts.run(ACCOUNT)
+    scripts.db.execute("INSERT INTO account (id, name) VALUES (1, 'a%'), (2, 'b')")
+    scripts.run(
+        """
+        op.create_view("some", "SELECT id FROM account WHERE name LIKE '%\\\\%' OR name = 'b'")
+        account = sa.table("account", sa.column("id"), sa.column("name"))
+        op.create_view("other", sa.select(account.c.name).where(account.c.name == "b"))
+        """,
+        'op.drop_view("other")\nop.drop_view("some")',
+    )
+    assert scripts.db.rows("SELECT name FROM other") == [("b",)]
+    assert {str(name) for name in scripts.db.schema().views} == {"some", "other"}
+    scripts.back()
+    assert scripts.db.schema().views == {}
+
+
+def test_types_by_their_sql(on: Callable[[str], Scripts]) -> None:
+    """op.sql_type names what SQLAlchemy has no name for."""
+    scripts = on("postgresql")
+    scripts.run('op.create_table("t", sa.Column("a", op.sql_type("tsvector")))')
+    assert scripts.column("t", "a").type.sql == "tsvector"
+
+
+# Whole files
+
+
+BLOG = {
+    "0001_create_posts.py": '''"""create posts
+
+Revision ID: 41f2ab90
+Revises:
+Create Date: 2024-01-01 10:00:00
+"""
+from typing import Sequence, Union
+
+from autodiff import op
+import sqlalchemy as sa
+
+# revision identifiers, used by Alembic.
+revision: str = "41f2ab90"
+down_revision: Union[str, None] = None
+branch_labels: Union[str, Sequence[str], None] = None
+depends_on: Union[str, Sequence[str], None] = None
+
+
+def upgrade() -> None:
+    # ### commands auto generated by Alembic - please adjust! ###
+    op.create_table(
+        "posts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    # ### end Alembic commands ###
+
+
+def downgrade() -> None:
+    op.drop_table("posts")
+''',
+    "0002_create_comments.py": '''"""create comments"""
+from autodiff import op
+import sqlalchemy as sa
+
+revision = "7d1c09be"
+down_revision = "41f2ab90"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "comments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("post_id", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["post_id"], ["posts.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("comments")
+''',
+    "0003_add_timestamp.py": '''"""add timestamp"""
+from autodiff import op
+import sqlalchemy as sa
+
+revision = "9e8a3c55"
+down_revision = "7d1c09be"
+
+
+def upgrade() -> None:
+    op.add_column(
+        "comments",
+        sa.Column("timestamp", sa.DateTime(), server_default=sa.func.now(), nullable=False),
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("comments", "timestamp")
+''',
+}
+
+
+def test_the_scripts_of_a_blog(scripts: Scripts) -> None:
+    """Alembic's files run as they are but for one import, with rows in the tables."""
+    for name, text in BLOG.items():
+        (scripts.folder.path / name).write_text(text)
+    db, folder = scripts.db, scripts.folder
+    db.runner(folder).upgrade("7d1c09be")
+    db.execute(
+        "INSERT INTO posts (id, title) VALUES (1, 'first')",
+        "INSERT INTO comments (id, post_id, body) VALUES (1, 1, 'nice'), (2, 1, 'so so')",
+    )
+    before = db.state()
+    assert [m.name for m in db.runner(folder).upgrade()] == ["0003_add_timestamp"]
+    timestamp = scripts.column("comments", "timestamp")
+    assert not timestamp.nullable and timestamp.default
+    assert constraint(db.table("comments"), ForeignKey).referred == Name("posts")
+    rows = db.rows("SELECT id, body FROM comments WHERE timestamp IS NOT NULL ORDER BY id")
+    assert rows == [(1, "nice"), (2, "so so")]
+    db.runner(folder).downgrade()
+    assert db.state() == before
+    db.runner(folder).downgrade("base")
+    assert db.tables() == []
+
+
+# Its signatures
+
+
+ALEMBIC = {
+    "add_column": "table_name, column, *, schema if_not_exists inline_references",
+    "alter_column": "table_name, column_name, *, nullable comment server_default new_column_name "
+    "type_ existing_type existing_server_default existing_nullable existing_comment schema "
+    "postgresql_using autoincrement existing_autoincrement",
+    "bulk_insert": "table, rows, *, multiinsert",
+    "create_check_constraint": "constraint_name, table_name, condition, *, schema",
+    "create_exclude_constraint": "constraint_name, table_name, *",
+    "create_foreign_key": "constraint_name, source_table, referent_table, local_cols, remote_cols, "
+    "*, onupdate ondelete deferrable initially match source_schema referent_schema",
+    "create_index": "index_name, table_name, columns, *, schema unique if_not_exists",
+    "create_primary_key": "constraint_name, table_name, columns, *, schema",
+    "create_table": "table_name, *, if_not_exists",
+    "create_table_comment": "table_name, comment, *, existing_comment schema",
+    "create_unique_constraint": "constraint_name, table_name, columns, *, schema",
+    "drop_column": "table_name, column_name, *, schema if_exists",
+    "drop_constraint": "constraint_name, table_name, type_, *, schema if_exists",
+    "drop_index": "index_name, table_name, *, schema if_exists",
+    "drop_table": "table_name, *, schema if_exists",
+    "drop_table_comment": "table_name, *, existing_comment schema",
+    "execute": "sqltext, *, execution_options",
+    "f": "name, *,",
+    "get_bind": "*,",
+    "get_context": "*,",
+    "inline_literal": "value, type_, *,",
+    "rename_table": "old_table_name, new_table_name, *, schema",
+}
+"""Alembic 1.13's functions: what is given by place, and what by keyword."""
+
+
+@pytest.mark.parametrize("name", sorted(ALEMBIC))
+def test_a_function_takes_what_alembics_takes(name: str) -> None:
+    """The same arguments by place in the same order, and the same keywords."""
+    by_place, _, by_keyword = ALEMBIC[name].partition("*")
+    parameters = inspect.signature(getattr(op, name)).parameters.values()
+    places = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    keywords = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert places == by_place.replace(",", " ").split()
+    assert set(by_keyword.replace(",", " ").split()) <= keywords
+    assert name in op.__all__
+
+
+def test_all_that_op_has_is_documented() -> None:
+    """Each function says in its first line what it does, and __all__ is complete and sorted."""
+    public = {
+        name
+        for name, value in vars(op).items()
+        if inspect.isfunction(value) and value.__module__ == op.__name__ and name[0] != "_"
+    }
+    assert public == set(op.__all__)
+    assert list(op.__all__) == sorted(op.__all__)
+    assert all((getattr(op, name).__doc__ or "").strip() for name in op.__all__)
+
+
+def test_an_argument_that_is_misspelled_is_refused(on: Callable[[str], Scripts]) -> None:
+    """It is not taken for something that another version knows."""
+    scripts = on("sqlite")
+    scripts.run(ACCOUNT)
+    with pytest.raises(MigrationFailedError, match="unexpected keyword argument 'nulable'"):
+        scripts.run('op.alter_column("account", "name", nulable=True)')
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (
+            'op.create_table("t", sa.Column("a", sa.String()))',
+            "cannot declare column t.a for mysql: VARCHAR requires a length",
+        ),
+        ('op.create_index("ix", "account", [])', "cannot declare index ix: it has no columns"),
+    ],
+)
+def test_what_can_not_be_said_is_refused(
+    on: Callable[[str], Scripts], code: str, reason: str
+) -> None:
+    """The error names the thing, and comes before any statement."""
+    scripts = on("mariadb")
+    scripts.run(ACCOUNT)
+    with pytest.raises(MigrationFailedError) as caught:
+        scripts.run(code)
+    assert reason in caught.value.message
+    assert caught.value.statement is None

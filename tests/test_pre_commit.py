@@ -1,0 +1,87 @@
+"""The drift hook, run by pre-commit's own client on a git repository. It needs no database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOG = ROOT / "fixtures" / "blog"
+
+
+def run(*command: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """A command in a folder, with the programs of this environment on its path."""
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "PRE_COMMIT_HOME": str(home / "pre-commit"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "a",
+        "GIT_AUTHOR_EMAIL": "a@example.org",
+        "GIT_COMMITTER_NAME": "a",
+        "GIT_COMMITTER_EMAIL": "a@example.org",
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def commit_all(folder: Path, home: Path) -> str:
+    """Makes a folder a git repository with one commit; the commit's id."""
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
+        result = run("git", *command, cwd=folder, home=home)
+        assert result.returncode == 0, result.stderr
+    return run("git", "rev-parse", "HEAD", cwd=folder, home=home).stdout.strip()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, home: Path) -> Path:
+    """A blog under git, at its second step, with the hook installed from a repository."""
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    shutil.copy(ROOT / ".pre-commit-hooks.yaml", hooks)
+    revision = commit_all(hooks, home)
+    folder = tmp_path / "blog"
+    folder.mkdir()
+    shutil.copy(BLOG / "models_2.py", folder / "models.py")
+    (folder / "autodiff.toml").write_text('models = "models:Base"\nurl = "sqlite:///blog.db"\n')
+    (folder / ".pre-commit-config.yaml").write_text(
+        f"repos:\n- repo: {hooks}\n  rev: {revision}\n  hooks:\n  - id: autodiff-check\n"
+    )
+    result = run(sys.executable, "-m", "autodiff", "generate", "-m", "all", cwd=folder, home=home)
+    assert result.returncode == 0, result.stderr
+    commit_all(folder, home)
+    return folder
+
+
+def test_the_hook_passes_where_each_change_has_its_migration(project: Path, home: Path) -> None:
+    """Models and migrations agree: the hook passes, and makes no database."""
+    result = run(sys.executable, "-m", "pre_commit", "run", "--all-files", cwd=project, home=home)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "a migration for each change of the models" in result.stdout
+    assert "Passed" in result.stdout
+    assert not (project / "blog.db").exists()
+
+
+def test_the_hook_fails_where_a_migration_is_missing(project: Path, home: Path) -> None:
+    """Models that moved on alone fail the hook, which names the change."""
+    shutil.copy(BLOG / "models_3.py", project / "models.py")
+    result = run(sys.executable, "-m", "pre_commit", "run", "--all-files", cwd=project, home=home)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "Failed" in result.stdout
+    assert "+ column comments.timestamp" in result.stdout
+    assert 'autodiff generate -m "..."' in result.stdout
+    assert not (project / "blog.db").exists()
