@@ -58,7 +58,7 @@ def _edited_since_lock(graph: Graph, lock: Lock) -> tuple[str, ...]:
 def _missing_migration(project: Project, lock: Lock, dialect: Dialect) -> tuple[str, ...]:
     from autodiff.declare import declare
 
-    desired = declare(project.metadata(), dialect)
+    desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
     if desired == lock.declared:
         return ()
     return _lines(_changes(None, dialect, lock.described, desired, lock))
@@ -106,7 +106,7 @@ def check(project: Project) -> Drift:
     with project.connect() as connection:
         pending, edited = _against_database(project, graph, connection)
         dialect = dialect_of(connection)
-        desired = declare(metadata, dialect)
+        desired = declare(metadata, dialect, exclude=project.config.exclude_tables)
         current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
         same_kind = lock is not None and _same_kind(lock.database, dialect.kind)
         if lock is not None and same_kind and desired == lock.declared:
@@ -189,7 +189,7 @@ def relock(project: Project) -> Path:
     _ = graph.head
     with project.connect() as connection:
         dialect = dialect_of(connection)
-        desired = declare(project.metadata(), dialect)
+        desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
         current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
         found = difference(connection, dialect, current, desired, create_scratch=True)
         lock = Lock(

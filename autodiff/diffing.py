@@ -11,6 +11,7 @@ from autodiff.compare import (
     Candidate,
     Described,
     Rename,
+    adopt_case,
     apply_renames,
     candidates,
     compare,
@@ -87,6 +88,7 @@ def difference(
     managed_views: Iterable[Name] = (),
 ) -> Difference:
     """What differs between two schemas; a scratch settles what cheap comparing leaves in doubt."""
+    current = adopt_case(current, desired, dialect)
     named, described = resolve(current, desired, dialect)
     unsure = doubts(current, named, dialect)
     settled = True
@@ -201,8 +203,10 @@ def parse_fills(fills: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
 
 
 def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
-    """What to reflect to compare with the desired schema."""
-    return Scope(namespaces=tuple(sorted(desired.namespaces)), exclude=(*OWN_TABLES, *exclude))
+    """What to reflect to compare with the desired schema; our own tables may be in any schema."""
+    namespaces = tuple(sorted(desired.namespaces))
+    own = [f"{namespace}.{table}" for namespace in namespaces for table in OWN_TABLES]
+    return Scope(namespaces=namespaces, exclude=(*OWN_TABLES, *own, *exclude))
 
 
 def all_renames(
@@ -238,7 +242,7 @@ def diff(
     """
     all_metadata = _as_list(metadata)
     dialect = dialect_of(connection)
-    desired = declare(all_metadata, dialect)
+    desired = declare(all_metadata, dialect, exclude=exclude)
     current = dialect.reflect(connection, scope_for(desired, exclude))
     asked = questioner or Answers()
     found = with_renames(

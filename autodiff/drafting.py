@@ -129,7 +129,7 @@ def _starting_point(project: Project, graph: Graph, request: Request) -> Iterato
     with project.connect() as connection:
         _refuse_behind(project, graph, connection)
         dialect = dialect_of(connection)
-        desired = declare(metadata, dialect)
+        desired = declare(metadata, dialect, exclude=project.config.exclude_tables)
         current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
         yield _Start(
             connection=connection,
@@ -152,7 +152,7 @@ def _from_history(project: Project, metadata: list[sa.MetaData], known: Lock | N
         connection=None,
         dialect=dialect,
         current=known.described,
-        desired=declare(metadata, dialect),
+        desired=declare(metadata, dialect, exclude=project.config.exclude_tables),
         metadata=metadata,
         known=known,
     )

@@ -205,11 +205,16 @@ def _with_constraint(table: Table, constraint: Constraint) -> Table:
 
 
 def _without_constraint(table: Table, name: str | None, *, primary: bool) -> Table:
+    """Without the constraint, or the unique index that MySQL tells instead of a constraint."""
+
     def dropped(constraint: Constraint) -> bool:
         is_primary = isinstance(constraint, PrimaryKey)
         return is_primary if primary else constraint.name == name
 
     kept = tuple(c for c in table.constraints if not dropped(c))
-    if len(kept) == len(table.constraints):
+    if len(kept) < len(table.constraints):
+        return replace(table, constraints=kept)
+    indexes = tuple(i for i in table.indexes if i.name != name or not i.unique)
+    if len(indexes) == len(table.indexes):
         raise KeyError(name)
-    return replace(table, constraints=kept)
+    return replace(table, indexes=indexes)

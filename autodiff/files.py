@@ -35,10 +35,14 @@ def _prepare(path: Path, text: str) -> tuple[Path, Path]:
     data = text.encode("utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".autodiff-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
     temporary = Path(name)
-    temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     return temporary, path
 
 

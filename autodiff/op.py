@@ -311,7 +311,7 @@ def alter_column(
     )
     after = _patch(type_, nullable, server_default, comment, autoincrement)
     if server_default is not False:
-        after = _no_longer_generated(after, server_default, existing_server_default)
+        after = _only_one(after, server_default, existing_server_default)
     if after.fields:
         _submit(
             AlterColumn(
@@ -322,8 +322,11 @@ def alter_column(
         _submit(RenameColumn(table=table, before=column_name, after=new_column_name))
 
 
-def _no_longer_generated(after: ColumnPatch, default: Any, existing: Any) -> ColumnPatch:
-    """An identity or a computed column that gets a default, or none at all, is one no longer."""
+def _only_one(after: ColumnPatch, default: Any, existing: Any) -> ColumnPatch:
+    """A column has a default, or an identity, or is computed: one of them rules out the rest."""
+    generated = isinstance(default, sa.Identity | sa.Computed)
+    if generated and type(existing) is not type(default):
+        after = replace(after, default=None)
     plain = replace(after, default=UNSET) if default is None else after
     if isinstance(existing, sa.Identity) and not isinstance(default, sa.Identity):
         return replace(plain, identity=None)

@@ -24,8 +24,8 @@ class Plan(planning.Plan):
         """The statements that take the plan back, in order."""
         from autodiff.run.preview import statements
 
-        both = [*self.operations, *self.reverse()]
-        return statements(self.dialect, both, self.current.tables)[len(self.sql()) :]
+        tables = self.current.tables
+        return statements(self.dialect, self.reverse(), tables, before=self.operations)
 
     def source(self, message: str, *, revision: str = "0", parents: Sequence[str] = ()) -> str:
         """The text of the migration file."""

@@ -58,6 +58,9 @@ class Project:
             if url is None or isinstance(url, str)
             else url.render_as_string(hide_password=False)
         )
+        for name in ("models", "exclude_tables"):
+            if isinstance(settings.get(name), str):
+                settings[name] = (settings[name],)
         self.config = Config(url=text, migrations=Path(directory).resolve(), **settings)
         self._metadata = metadata
 

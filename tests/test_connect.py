@@ -81,7 +81,7 @@ def test_a_project_works_with_any_driver(
 def test_urls_are_read(given: str, used: str) -> None:
     """An async driver gives way to a plain one; a driver that was chosen stays."""
     found = readable_url(given, Path("/root"))
-    assert found.render_as_string(hide_password=False) == used
+    assert found == sa.make_url(used)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,10 @@ def test_an_unknown_dialect_is_refused() -> None:
 
 def test_an_unknown_driver_is_refused() -> None:
     """As an unknown dialect is."""
-    with pytest.raises(ConfigError, match=r"no SQLAlchemy dialect for 'postgresql\+nosuch'"):
-        with connect(readable_url("postgresql+nosuch://u:s3cret@h/db")):
-            pass
+    url = readable_url("postgresql+nosuch://u:s3cret@h/db")
+    with pytest.raises(ConfigError) as caught, connect(url):
+        pass
+    assert caught.value.message == "no SQLAlchemy dialect for 'postgresql+nosuch'"
 
 
 @pytest.mark.parametrize(
@@ -144,19 +145,12 @@ def str_of(url: sa.URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def test_a_wrong_password(database: Callable[[str], sa.URL]) -> None:
-    """MariaDB refuses the user: the hint says what to check, and the password stays hidden."""
-    url = database("mariadb").set(username="nobody_here", password=SECRET)
-    error = refused(url)
-    assert "nobody_here:***@" in error.message and "Access denied" in error.message
-    assert error.hint == "check user and password in the URL"
-    assert "s3cr" not in str(error)
-
-
 def test_a_user_that_is_not_there(database: Callable[[str], sa.URL]) -> None:
     """PostgreSQL names the role."""
     error = refused(database("postgresql").set(username="nobody_here", password=SECRET))
+    assert "nobody_here:***@" in error.message
     assert 'role "nobody_here" does not exist' in error.message
+    assert error.hint == "check user and password in the URL"
     assert "s3cr" not in str(error)
 
 

@@ -98,7 +98,7 @@ def constraint(table: Table, kind: type[Any], name: str | None = None) -> Any:
     """The constraint of a kind; on MySQL a unique constraint may be told as an index."""
     found = [c for c in table.constraints if isinstance(c, kind) and name in (None, c.name)]
     if not found and kind is Unique:
-        found = [i for i in table.indexes if i.unique and name in (None, i.name)]  # type: ignore[misc]
+        found = [i for i in table.indexes if i.unique and name in (None, i.name)]
     assert len(found) == 1, f"{kind.__name__} {name}: {table}"
     return found[0]
 

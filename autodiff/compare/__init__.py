@@ -1,5 +1,6 @@
 """Schema x Schema -> Change: what differs. Pure: nothing here talks to a database."""
 
+from autodiff.compare.casing import adopt_case
 from autodiff.compare.renames import (
     Candidate,
     Rename,
@@ -14,6 +15,7 @@ __all__ = [
     "Described",
     "Doubts",
     "Rename",
+    "adopt_case",
     "apply_renames",
     "candidates",
     "compare",

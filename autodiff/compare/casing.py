@@ -19,11 +19,7 @@ def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
     """
     if not dialect.features.ignores_case:
         return current
-    renames = [
-        Rename(table=old, to=new.name)
-        for old, new in _respelled(current.tables, desired.tables)
-    ]
-    moved = rename_in(current, renames)
+    moved = rename_in(current, _respelled(current.tables, desired.tables))
     columns = [
         Rename(table=name, column=old, to=new)
         for name, table in moved.tables.items()
@@ -31,19 +27,19 @@ def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
         for old, new in _respelled_columns(table, desired.tables[name])
     ]
     moved = rename_in(moved, columns)
-    tables = {name: _indexes(table, desired.tables.get(name)) for name, table in moved.tables.items()}
+    tables = {n: _indexes(table, desired.tables.get(n)) for n, table in moved.tables.items()}
     return replace(moved, tables=tables)
 
 
-def _respelled(current: Iterable[Name], desired: Iterable[Name]) -> list[tuple[Name, Name]]:
+def _respelled(current: Iterable[Name], desired: Iterable[Name]) -> list[Rename]:
     wanted = {(name.schema, name.name.lower()): name for name in desired}
     known = set(current)
-    pairs = []
+    renames = []
     for name in sorted(known):
         other = wanted.get((name.schema, name.name.lower()))
         if other is not None and other != name and other not in known:
-            pairs.append((name, other))
-    return pairs
+            renames.append(Rename(table=name, to=other.name))
+    return renames
 
 
 def _respelled_columns(current: Table, desired: Table) -> list[tuple[str, str]]:

@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 __all__ = ["declare", "load_metadata"]
 
 
-def declare(metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect) -> Schema:
+def declare(
+    metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, *, exclude: Sequence[str] = ()
+) -> Schema:
     """The schema that one MetaData, or several together, describe for a dialect.
+
+    What matches a pattern of `exclude` is left out, as it is when the database is read.
 
     Raises ModelsError for what can't be carried over, naming it; and where two of them describe
     one table.
     """
     from autodiff.declare.metadata import declare_metadata
 
-    return declare_metadata(metadata, dialect)
+    return declare_metadata(metadata, dialect, exclude)
 
 
 def load_metadata(targets: str | Sequence[str], root: Path) -> list[sa.MetaData]:

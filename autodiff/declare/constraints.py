@@ -43,7 +43,9 @@ _ORDER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COLUMN = re.compile(r"[A-Za-z_]\w*|\"[^\"]+\"")
-_COLLATED = re.compile(rf"(?P<rest>{_COLUMN.pattern})\s+COLLATE\s+(?P<collation>\w+|\"[^\"]+\")", re.I)
+_COLLATED = re.compile(
+    rf"(?P<rest>{_COLUMN.pattern})\s+COLLATE\s+(?P<collation>\w+|\"[^\"]+\")", re.I
+)
 _OPCLASS = re.compile(rf"(?P<rest>{_COLUMN.pattern}|.*\))\s+(?P<opclass>\w+_ops)", re.DOTALL)
 
 
@@ -95,8 +97,6 @@ def _primary_key(
     columns = tuple(str(column.name) for column in constraint.columns)
     if not columns:
         return None
-    if not dialect.features.named_primary_keys:
-        named = {**named, "name": None}
     options = _constraint_options(constraint, dialect)
     return PrimaryKey(columns=columns, options=options, **_timing(constraint), **named)
 

@@ -63,7 +63,7 @@ def _import(name: str, target: str, root: Path) -> ModuleType:
         return import_module(name)
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
-        missing = isinstance(error, ModuleNotFoundError) and error.name == name.split(".")[0]
+        missing = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.")
         raise ModelsError(
             f"cannot import the models {target!r}: {reason}",
             hint=f"is {name!r} the right module, seen from {root}?"
@@ -96,11 +96,21 @@ def _in_object(thing: Any, target: str) -> list[sa.MetaData]:
     if isinstance(thing, Iterable) and not isinstance(thing, str):
         return [found for item in thing for found in _in_object(item, target)]
     if callable(thing) and not isinstance(thing, type):
-        return _in_object(thing(), target)
+        return _in_object(_called(thing, target), target)
     raise ModelsError(
         f"models {target!r} is {type(thing).__name__}, which is no MetaData",
         hint="name a MetaData, a declarative base, or a function that returns one",
     )
+
+
+def _called(function: Any, target: str) -> Any:
+    try:
+        return function()
+    except Exception as error:
+        raise ModelsError(
+            f"models {target!r} is a function that failed: {type(error).__name__}: {error}",
+            hint="it is called without arguments and without a running application",
+        ) from error
 
 
 def _metadata(thing: Any) -> sa.MetaData | None:

@@ -11,6 +11,7 @@ from sqlalchemy.sql import visitors
 from autodiff.declare.columns import enum_of
 from autodiff.declare.expressions import Compiler
 from autodiff.declare.tables import declare_table, name_of
+from autodiff.dialects.base import is_excluded
 from autodiff.errors import ModelsError
 from autodiff.schema import EnumType, Name, Schema, Table, View
 from autodiff.schema import Sequence as SequenceNoun
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["declare_metadata"]
 
 
-def declare_metadata(metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect) -> Schema:
+def declare_metadata(
+    metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str] = ()
+) -> Schema:
     """The schema that one MetaData, or several together, describe for a dialect.
+
+    Tables, views and sequences that match a pattern of `exclude` are left out.
 
     Raises ModelsError for what can't be carried over, naming it; and where two of them describe
     one table.
@@ -34,6 +39,8 @@ def declare_metadata(metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dia
     enums: dict[Name, EnumType] = {}
     for table in _all_tables(all_metadata):
         name = name_of(table, dialect)
+        if is_excluded(name, exclude):
+            continue
         if name in tables or name in views:
             raise ModelsError(
                 f"table {name} is described twice, in two MetaData",
@@ -44,7 +51,11 @@ def declare_metadata(metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dia
             continue
         tables[name] = declare_table(table, dialect, compiler)
         _collect_enums(table, dialect, compiler, enums)
-    sequences = _sequences(all_metadata, dialect)
+    sequences = {
+        name: sequence
+        for name, sequence in _sequences(all_metadata, dialect).items()
+        if not is_excluded(name, exclude)
+    }
     return Schema(
         tables=tables,
         enums=enums,

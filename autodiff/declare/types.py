@@ -29,7 +29,8 @@ _DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
 def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
     """The type that a TypeDecorator stores on the dialect; any other type as it is."""
     while isinstance(type_, TypeDecorator) and not _is_sqlalchemy(type(type_)):
-        type_ = type_.load_dialect_impl(dialect)
+        variant = type_._variant_mapping.get(dialect.name)
+        type_ = variant if variant is not None else type_.load_dialect_impl(dialect)
     return type_
 
 
@@ -55,13 +56,21 @@ def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
         return _spell_enum(type_)
     if isinstance(type_, sa.ARRAY):
         return _spell_array(type_, dialect, sql)
-    prefix = _prefix(type(type_))
+    cls = _public(type(type_))
+    prefix = _prefix(cls)
     if prefix is None or isinstance(type_, SQLType) or _is_named(type_):
         return f"op.sql_type({python_string(sql)})"
     arguments = _arguments(type_)
     if type_.__visit_name__ == "SET":
         arguments = _with_values(type_, type_.values)  # type: ignore[attr-defined]
-    return f"{prefix}{type(type_).__name__}({', '.join(arguments)})"
+    return f"{prefix}{cls.__name__}({', '.join(arguments)})"
+
+
+def _public(cls: type[Any]) -> type[Any]:
+    """The class that a script can name: type_descriptor() gives a driver's own, _PsycopgNumeric."""
+    return next(
+        base for base in cls.__mro__ if not (base.__name__.startswith("_") and _is_sqlalchemy(base))
+    )
 
 
 def _is_named(type_: TypeEngine[Any]) -> bool:
@@ -86,10 +95,13 @@ def _with_values(type_: TypeEngine[Any], values: Iterable[str]) -> list[str]:
 
 
 def _spell_array(type_: sa.ARRAY[Any], dialect: Any, sql: str) -> str:
-    prefix = _prefix(type(type_)) or "sa."
+    cls = _public(type(type_))
+    prefix = _prefix(cls)
+    if prefix is None:
+        prefix, cls = "sa.", sa.ARRAY
     item = _spell(stored_type(type_.item_type, dialect), dialect, sql.removesuffix("[]"))
     dimensions = f", dimensions={type_.dimensions}" if type_.dimensions else ""
-    return f"{prefix}{type(type_).__name__}({item}{dimensions})"
+    return f"{prefix}{cls.__name__}({item}{dimensions})"
 
 
 def _is_sqlalchemy(cls: type[Any]) -> bool:
@@ -125,7 +137,7 @@ def _arguments(type_: TypeEngine[Any]) -> list[str]:
     """The arguments that differ from their defaults and matter to what is stored."""
     arguments: list[str] = []
     positional = True
-    for name, default in _parameters(type(type_)).items():
+    for name, default in _parameters(_public(type(type_))).items():
         if name in _NOT_STORED:
             continue
         value = getattr(type_, name, default)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 
     from autodiff.operations import Operation
 
-__all__ = ["Dialect", "Scope"]
+__all__ = ["Dialect", "Scope", "is_excluded"]
+
+
+def is_excluded(name: Name, patterns: Iterable[str]) -> bool:
+    """Whether a name matches one of the shell patterns (`spatial_*`, `audit.*`)."""
+    return any(fnmatch.fnmatchcase(str(name), pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

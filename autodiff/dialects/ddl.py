@@ -282,9 +282,10 @@ class DDL:
     def foreign_key_spec(self, key: ForeignKey) -> str:
         """FOREIGN KEY ... REFERENCES ... with its actions."""
         text = (
-            f"FOREIGN KEY ({self.columns(key.columns)}) REFERENCES "
-            f"{self.quote_name(key.referred)} ({self.columns(key.referred_columns)})"
+            f"FOREIGN KEY ({self.columns(key.columns)}) REFERENCES {self.quote_name(key.referred)}"
         )
+        if key.referred_columns:
+            text += f" ({self.columns(key.referred_columns)})"
         actions = (
             ("MATCH", key.match),
             ("ON UPDATE", key.on_update),

@@ -21,8 +21,9 @@ class Features:
     autoincrements: a column can be SERIAL or AUTO_INCREMENT.
     scratch_in_memory: a scratch needs no server.
     index_names_per_table: index names are unique in their table, not in their schema.
-    views_hold_columns: a column that a view reads can't be altered or dropped.
+    readers_hold_columns: what a view or a computed column reads can't be altered or dropped.
     guards_foreign_keys: what a foreign key rests on can't change under it.
+    ignores_case: names that differ in case alone are one name, in quotes too.
     backslash_escapes: strings may hold \\', and # begins a comment.
     """
 
@@ -34,9 +35,10 @@ class Features:
     named_primary_keys: bool = True
     keys_not_null: bool = True
     index_names_per_table: bool = False
+    ignores_case: bool = False
     guards_foreign_keys: bool = False
     backslash_escapes: bool = False
-    views_hold_columns: bool = False
+    readers_hold_columns: bool = False
     enum_types: bool = False
     sequences: bool = False
     autoincrements: bool = False

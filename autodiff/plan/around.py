@@ -30,9 +30,12 @@ __all__ = ["must_be_replaced", "with_surroundings"]
 def with_surroundings(
     changes: Sequence[Change], current: Schema, desired: Schema, dialect: Dialect
 ) -> list[Change]:
-    """The changes, and what must make room for them: views, indexes and constraints."""
-    views = _views(changes, current, desired) if dialect.features.views_hold_columns else ()
-    return [*changes, *views, *_parts(changes, current, desired, dialect)]
+    """The changes, and what makes room for them: views, computed columns, their indexes."""
+    found = list(changes)
+    if dialect.features.readers_hold_columns:
+        found += _views(changes, current, desired)
+        found += _computed(changes, current, desired)
+    return [*found, *_parts(found, current, desired, dialect)]
 
 
 def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
@@ -72,6 +75,22 @@ def _views(changes: Sequence[Change], current: Schema, desired: Schema) -> Itera
             kept = replace(after, reads=view.reads, indexes=view.indexes, comment=view.comment)
             yield ViewAltered(before=view, after=kept)
         moved |= set(found)
+
+
+def _computed(
+    changes: Sequence[Change], current: Schema, desired: Schema
+) -> Iterator[ColumnAltered]:
+    """Computed columns over a column that gets another type."""
+    told = {(c.table, c.after.name) for c in changes if isinstance(c, ColumnAltered)}
+    typed = [c for c in changes if isinstance(c, ColumnAltered) and "type" in c.fields]
+    for table in sorted({change.table for change in typed} & {*current.tables}):
+        names = [change.before.name for change in typed if change.table == table]
+        for column in current.tables[table].columns:
+            computed, kept = column.computed, desired.tables[table].column(column.name)
+            if computed is None or kept is None or (table, column.name) in told:
+                continue
+            if any(mentions(computed.sql, name) for name in names):
+                yield ColumnAltered(table=table, before=column, after=kept, fields=("computed",))
 
 
 def _view_name(change: ViewAdded | ViewRemoved | ViewAltered) -> Name:

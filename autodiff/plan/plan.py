@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from autodiff.changes import Change
 from autodiff.describe import describe_change
 from autodiff.dialects.base import Dialect
-from autodiff.operations import AddColumn, AlterColumn, Backfill, DropColumn, Operation
+from autodiff.operations import (
+    AddColumn,
+    AlterColumn,
+    Backfill,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Operation,
+)
 from autodiff.plan.fills import add_and_fill
 from autodiff.schema import Computed, Schema
 
-__all__ = ["Finding", "Plan"]
+__all__ = ["Finding", "Plan", "without_taken_along"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +60,8 @@ class Plan:
         reversed_ = (operation.reverse() for operation in reversed(self.operations))
         known = [operation for operation in reversed_ if operation is not None]
         steps = [step for operation in known for step in self._taken_back(operation)]
-        return [step for place, step in enumerate(steps) if not _dropped_later(step, steps[place:])]
+        kept = without_taken_along(steps, self.dialect)
+        return [step for place, step in enumerate(kept) if not _dropped_later(step, kept[place:])]
 
     def _taken_back(self, operation: Operation) -> list[Operation]:
         """A reversed operation, or several where one can't do it on a table with rows."""
@@ -77,6 +86,25 @@ class Plan:
     def summary(self) -> list[str]:
         """A line for each change: `+ column comments.timestamp`."""
         return [describe_change(change) for change in self.changes]
+
+
+def without_taken_along(steps: Sequence[Operation], dialect: Dialect) -> list[Operation]:
+    """The steps without the dropping of indexes that go with their foreign key.
+
+    Where the database makes an index for each key, dropping the key drops the index of its name.
+    """
+    if not dialect.features.indexes_foreign_keys:
+        return list(steps)
+    keys = {
+        (step.table, step.name)
+        for step in steps
+        if isinstance(step, DropConstraint) and step.kind == "foreignkey"
+    }
+    return [
+        step
+        for step in steps
+        if not (isinstance(step, DropIndex) and (step.table, step.name) in keys)
+    ]
 
 
 def _dropped_later(step: Operation, later: Sequence[Operation]) -> bool:

@@ -1,8 +1,8 @@
 """Changes to operations, in an order that works up and, read backwards, down.
 
 The phases: make room (schemas, enums, sequences), rename, take away what is in the way, create
-tables, add and alter columns, put constraints and indexes back, drop columns and tables, and last
-what nothing uses any more.
+tables, add and alter columns, then those that are computed from them, put constraints and indexes
+back, drop columns and tables, and last what nothing uses any more.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ from autodiff.plan.fills import (
 )
 from autodiff.plan.keys import Ground, changing_ground, keys_aside
 from autodiff.plan.order import order_tables, order_views
-from autodiff.plan.plan import Plan
+from autodiff.plan.plan import Plan, without_taken_along
 from autodiff.schema import (
     Column,
     Constraint,
@@ -106,14 +106,16 @@ class Phase(IntEnum):
     DROP_CONSTRAINTS = 4
     FREE_ENUMS = 5
     ALTER_ENUMS = 6
-    CREATE_TABLES = 7
-    COLUMNS = 8
-    CONSTRAINTS = 9
-    KEYS = 10
-    DROP_COLUMNS = 11
-    DROP_TABLES = 12
-    CREATE_VIEWS = 13
-    CLEAR_AWAY = 14
+    DROP_COMPUTED = 7
+    CREATE_TABLES = 8
+    COLUMNS = 9
+    ADD_COMPUTED = 10
+    CONSTRAINTS = 11
+    KEYS = 12
+    DROP_COLUMNS = 13
+    DROP_TABLES = 14
+    CREATE_VIEWS = 15
+    CLEAR_AWAY = 16
 
 
 @dataclass(slots=True)
@@ -186,7 +188,7 @@ def plan(
         current=current,
         desired=desired,
         changes=tuple(changes),
-        operations=steps.ordered(),
+        operations=tuple(without_taken_along(steps.ordered(), dialect)),
         refills=tuple(_refills(changes, current, known)),
     )
 
@@ -261,10 +263,11 @@ def _plan_change(change: Change, fills: _Fills, steps: _Steps) -> None:
         case TableOptionsAltered(table=table, options=options):
             steps.add(Phase.COLUMNS, SetTableOptions(table=table, options=options))
         case ColumnAdded(table=table, column=column):
-            steps.add(Phase.COLUMNS, *_add_column(table, column, fills))
+            phase = Phase.ADD_COMPUTED if column.computed else Phase.COLUMNS
+            steps.add(phase, *_add_column(table, column, fills))
         case ColumnRemoved(table=table, column=column):
-            drop = DropColumn(table=table, name=column.name, column=column)
-            steps.add(Phase.DROP_COLUMNS, drop)
+            phase = Phase.DROP_COMPUTED if column.computed else Phase.DROP_COLUMNS
+            steps.add(phase, DropColumn(table=table, name=column.name, column=column))
         case ConstraintAdded(table=table, constraint=constraint):
             _add_constraint(table, constraint, steps)
         case ConstraintRemoved(table=table, constraint=constraint):
@@ -327,7 +330,9 @@ def _alter_column(
     if must_be_replaced(change, fills.dialect):
         old, new = change.before, change.after
         drop = DropColumn(table=change.table, name=old.name, column=old)
-        steps.add(Phase.COLUMNS, drop, AddColumn(table=change.table, column=new))
+        steps.add(Phase.DROP_COMPUTED, drop)
+        add = AddColumn(table=change.table, column=new)
+        steps.add(Phase.ADD_COMPUTED if new.computed else Phase.COLUMNS, add)
         return
     early, late = default_first(change, changes)
     if early is not None:

@@ -61,7 +61,7 @@ class _Workshop:
         self.connection = connection
         self.live = live
         self.dialect = live.scratch_dialect(connection)
-        self.place = live.scratch_name
+        self.place = self.dialect.scratch_name
 
     def describe(self, desired: Schema, doubts: Doubts) -> Described:
         for enum in desired.enums.values():

@@ -129,6 +129,10 @@ def _render(
 ) -> str:
     import jinja2
 
+    if templates is not None and not templates.is_dir():
+        raise ConfigError(
+            f"the templates folder {templates} is not there", hint="correct templates_dir"
+        )
     try:
         bodies = [
             [operation_source(operation, dialect, templates) for operation in operations]
@@ -139,7 +143,7 @@ def _render(
             _environment(templates)
             .get_template("migration.py.j2")
             .render(
-                message=_docstring(message),
+                message=_message(message),
                 summary=[_docstring(line) for line in summary],
                 notes=[_docstring(note) for note in notes],
                 imports=_imports(upgrade_body + "\n" + downgrade_body),
@@ -156,11 +160,38 @@ def _render(
             f"a template{where} cannot be rendered: {type(error).__name__}: {error}",
             hint="compare it with the template of the same name that comes with autodiff",
         ) from error
-    return text.rstrip("\n") + "\n"
+    except SyntaxError as error:
+        if templates is None:
+            raise
+        raise _no_python(templates, error) from error
+    text = text.rstrip("\n") + "\n"
+    if templates is not None:
+        try:
+            ast.parse(text)
+        except SyntaxError as error:
+            raise _no_python(templates, error) from error
+    return text
+
+
+def _no_python(templates: Path, error: SyntaxError) -> ConfigError:
+    line = (error.text or "").strip()
+    return ConfigError(
+        f"the templates in {templates} write no valid Python: {error.msg}: {line}",
+        hint="compare them with the templates of the same names that come with autodiff",
+    )
 
 
 def _docstring(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"""', "'''")
+    lines = text.replace("\\", "\\\\").replace('"""', "'''").splitlines()
+    return "\n".join(line.strip() for line in lines).strip()
+
+
+def _message(text: str) -> str:
+    """The first lines of the docstring; a quote at its start or end must not join the others."""
+    message = _docstring(text) or "migration"
+    if message.endswith('"') and len(message) > 1:
+        message = message[:-1] + '\\"'
+    return "\\" + message if message.startswith('"') else message
 
 
 def _imports(body: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.sqltext import tokens
 from autodiff.dialects.typenames import python_string
 from autodiff.operations import AlterColumn, ColumnPatch
 from autodiff.schema import (
@@ -55,7 +56,17 @@ class PythonSource:
 
     def sql_string(self, sql: str) -> str:
         """SQL as a string that sa.text reads back: colons that would be parameters escaped."""
-        return self.string(_BIND.sub(r"\\:", sql))
+        return self.string(_BIND.sub(r"\\:", self._without_backticks(sql)))
+
+    def _without_backticks(self, sql: str) -> str:
+        """MySQL tells each name in backticks; people write them where they are needed."""
+        found = tokens(sql, backslashes=self.dialect.features.backslash_escapes)
+        return "".join(self._bare(token) if kind == "quoted" else token for kind, token in found)
+
+    def _bare(self, token: str) -> str:
+        name = token[1:-1]
+        plain = token.startswith("`") and self.dialect.quote(name) == name
+        return name if plain else token
 
     def schema(self, name: Name, keyword: str = "schema") -> str:
         """`, schema="audit"` where there is one."""

@@ -14,9 +14,19 @@ __all__ = ["statements"]
 
 
 def statements(
-    dialect: Dialect, operations: Sequence[Operation], tables: Mapping[Name, Table]
+    dialect: Dialect,
+    operations: Sequence[Operation],
+    tables: Mapping[Name, Table],
+    *,
+    before: Sequence[Operation] = (),
 ) -> list[str]:
-    """The statements of the operations, in order; `tables` is what stands before the first."""
+    """The statements of the operations, in order; `tables` is what stands before the first.
+
+    Operations in `before` are done first, in a migration of their own, and not told.
+    """
     target = Recording(dialect, tables)
-    run_operations(Executor(dialect, target), operations)
-    return target.statements
+    executor = Executor(dialect, target)
+    run_operations(executor, before)
+    done = len(target.statements)
+    run_operations(executor, operations)
+    return target.statements[done:]

@@ -99,7 +99,10 @@ class Live:
         """The table, read from the database."""
         namespaces = (name.schema,) if name.schema else ()
         scope = Scope(namespaces=namespaces, only=(name,))
-        return self._dialect.reflect(self._connection, scope).tables.get(name)
+        tables = self._dialect.reflect(self._connection, scope).tables
+        if self._dialect.features.ignores_case:
+            return next(iter(tables.values()), None)
+        return tables.get(name)
 
     def done(self, operation: Operation) -> None:
         """Nothing: the database itself has changed."""

@@ -33,7 +33,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The blog after each of its steps, built once: configuration, models, database, files."""
     folder = tmp_path_factory.mktemp("blog")
     (folder / "autodiff.toml").write_text(CONFIG)
-    copies = []
+    copies: list[Path] = []
     for step, message, row in zip(STEPS, MESSAGES, (*ROWS, None), strict=True):
         (folder / "models.py").write_text(step.models_text())
         step.project(folder).generate(message, fills=["comments.timestamp=now"] if not row else ())

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 
 from tests.cli.project import Folder
 
@@ -26,11 +28,15 @@ class Terminal:
     """A process whose stdin and stderr are a terminal; its stdout too, unless it is a pipe."""
 
     def __init__(
-        self, folder: Folder, *arguments: str, piped: bool = False, **environment: str
+        self,
+        folder: Folder,
+        *arguments: str,
+        piped: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._master, slave = pty.openpty()
         self.raw = ""
-        variables = {"TERM": "xterm-256color", "COLUMNS": "80", **environment}
+        variables = {"TERM": "xterm-256color", "COLUMNS": "80", **(environment or {})}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "autodiff", *arguments],
             cwd=folder.path,
@@ -63,17 +69,21 @@ class Terminal:
         os.write(self._master, b"\x04")
 
     def press_ctrl_c(self) -> None:
-        """Interrupts the command."""
-        self._process.send_signal(signal.SIGINT)
+        """Interrupts the command; again, where that came in the moment before it began to listen,
+        which Python notices only when the input goes on."""
+        for _ in range(SECONDS):
+            self._process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+                return
 
-    def end(self) -> int:
-        """Waits for the end; the exit code."""
+    def ends_with(self, code: int) -> None:
+        """Waits for the end, which must have this exit code."""
         deadline = time.monotonic() + SECONDS
         while self._read():
             assert time.monotonic() < deadline, self.text
-        code = self._process.wait(SECONDS)
         os.close(self._master)
-        return code
+        assert self._process.wait(SECONDS) == code, self.text
 
     def piped(self) -> str:
         """What went into the pipe."""

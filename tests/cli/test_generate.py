@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from autodiff import Project
+from autodiff.drafting import Draft, Request
+from autodiff.drafting import draft as draft_migration
+from autodiff.plan import Finding
 from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder
 
 RENAMED = POSTS.replace("title: Mapped", "headline: Mapped")
@@ -168,3 +174,26 @@ def test_a_message_with_anything_in_it(blog: Folder) -> None:
     blog.ok("generate", "-m", message)
     blog.ok("upgrade")
     assert blog.sql("SELECT title FROM posts") == [("Hello",)]
+
+
+def test_findings_and_doubts_are_told_on_stderr(
+    blog: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands out about a plan is no part of the result."""
+    finding = Finding(
+        code="X1", severity="warning", message="rows are lost", hint="look", place="posts"
+    )
+
+    def doubtful(project: Project, request: Request) -> Draft | None:
+        draft = draft_migration(project, request)
+        assert draft is not None
+        assert draft.plan is not None
+        plan = replace(draft.plan, findings=(finding,))
+        return replace(draft, plan=plan, settled=False)
+
+    blog.write(models=COMMENTS)
+    monkeypatch.setattr("autodiff.drafting.draft", doubtful)
+    result = blog.ok("generate", "-m", "add comments")
+    assert result.out == "migrations/0002_add_comments.py\n  + table comments\n"
+    assert result.err.splitlines()[0] == "warning X1: posts: rows are lost (look)"
+    assert result.err.splitlines()[1].startswith("note: no scratch database could be had")

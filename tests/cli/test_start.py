@@ -125,7 +125,7 @@ def test_a_url_with_a_variable_that_is_not_set(folder: Folder) -> None:
     ("arguments", "message", "hint"),
     [
         (["foo"], "No such command 'foo'", "autodiff --help"),
-        (["check", "--ofline"], "No such option: --ofline", "autodiff check --help"),
+        (["check", "--ofline"], "--ofline", "autodiff check --help"),
         (["downgrade", "--jsn"], "no such option: --jsn", "autodiff downgrade --help"),
         (["generate"], "Missing option '--message' / '-m'", "autodiff generate --help"),
         (["show"], "Missing argument 'TARGET'", "autodiff show --help"),

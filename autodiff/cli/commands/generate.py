@@ -83,6 +83,8 @@ def _answer(shell: Shell, draft: Draft | None, *, dry_run: bool) -> None:
         return
     for finding in draft.plan.findings if draft.plan else ():
         shell.note(finding_line(finding))
+    if not draft.settled:
+        shell.note("note: no scratch database could be had; what was in doubt is compared as text")
     data = draft_data(draft, written=not dry_run)
     if dry_run:
         shell.answer_code(draft_text(draft), _language(draft), data)

@@ -15,6 +15,7 @@ def upgrade(
     """Apply migrations, up to TARGET.
 
     TARGET is the last one to apply, or +1 for the next one.
+    SQL that was run by hand is recorded by autodiff stamp.
 
     Examples:
         autodiff upgrade

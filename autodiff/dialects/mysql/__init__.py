@@ -100,9 +100,10 @@ class MySQL(Dialect):
             yield opened
 
     def scratch_name(self, name: Name) -> Name:
+        """Ask the dialect of the scratch connection: its default schema tells the others."""
         from autodiff.dialects.mysql.scratch import namespace_name
 
-        if name.schema is None or self.default_schema is None:
+        if name.schema is None:
             return name
         return Name(name.name, namespace_name(self.default_schema, name.schema))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from autodiff.dialects.base import is_excluded
 from autodiff.dialects.mysql import catalog
 from autodiff.dialects.mysql.texts import (
     canonical_now,
@@ -52,6 +52,8 @@ _TABLE_TYPES = ("BASE TABLE", "SYSTEM VERSIONED")
 _NO_ACTIONS = ("RESTRICT", "NO ACTION")
 _LIMIT = 2**63 - 2
 """The largest value of a MariaDB sequence."""
+_NEGATIVE = re.compile(r"-\(([\d.]+(?:e[+-]?\d+)?)\)", re.I)
+"""What MySQL makes of (-1), which is how SQLAlchemy writes a default of -1."""
 _QUALIFIED = re.compile(r"`((?:[^`]|``)+)`\s*\.\s*`((?:[^`]|``)+)`")
 
 
@@ -152,7 +154,7 @@ class _Reader:
     def wanted(self, name: Name) -> bool:
         if self.scope.only is not None and name not in self.scope.only:
             return False
-        return not any(fnmatch.fnmatchcase(str(name), p) for p in self.scope.exclude)
+        return not is_excluded(name, self.scope.exclude)
 
     def expression(self, sql: str) -> str:
         """An expression of the catalogue in one spelling; MySQL's come as if in a string."""
@@ -263,6 +265,8 @@ class _Reader:
         if not self.mariadb and "DEFAULT_GENERATED" not in row.extra:
             return _literal(raw, type_sql)
         text = self.expression(raw)
+        if negative := _NEGATIVE.fullmatch(text):
+            return f"-{negative[1]}"
         return canonical_now(text, type_sql) or text
 
     # Constraints and indexes

@@ -56,9 +56,13 @@ def scratch(
         _drop(live, made)
 
 
-def namespace_name(database: str, namespace: str) -> str:
-    """The scratch database that stands for a namespace, beside the one for the default schema."""
-    return f"{database}_{namespace}"[:_MAX_LENGTH]
+def namespace_name(database: str | None, namespace: str) -> str:
+    """The scratch database that stands for a namespace, beside the one for the default schema.
+
+    Where `database` is no scratch, it is the name of no database at all.
+    """
+    scratch = database if database is not None and _OWN.fullmatch(database) else f"{PREFIX}_"
+    return f"{scratch}_{namespace}"[:_MAX_LENGTH]
 
 
 def sweep(connection: Connection, *, older_than: timedelta = _OLD) -> list[str]:

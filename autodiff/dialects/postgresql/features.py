@@ -15,7 +15,7 @@ FEATURES = Features(
     namespaces=True,
     materialized_views=True,
     exclusion_constraints=True,
-    views_hold_columns=True,
+    readers_hold_columns=True,
     concurrent_indexes=True,
     max_name_length=63,
 )

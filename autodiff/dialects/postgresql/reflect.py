@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections import defaultdict
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from autodiff.dialects.base import Scope
+from autodiff.dialects.base import Scope, is_excluded
 from autodiff.dialects.postgresql import catalog
 from autodiff.dialects.postgresql.texts import plain_text
 from autodiff.dialects.postgresql.types import plain_default, type_python
@@ -129,7 +128,7 @@ class _Reader:
     def wanted(self, name: Name) -> bool:
         if self.scope.only is not None and name not in self.scope.only:
             return False
-        return not any(fnmatch.fnmatchcase(str(name), p) for p in self.scope.exclude)
+        return not is_excluded(name, self.scope.exclude)
 
     # Other objects than tables
 

@@ -16,7 +16,9 @@ __all__ = ["plain_text"]
 _MATCHES = {"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE"}
 _CASTS = (["text"], ["character", " ", "varying"], ["bpchar"])
 _LISTS = {"= ANY": "IN", "<> ALL": "NOT IN"}
-_ARRAY = re.compile(r"\(?ARRAY\[(?P<items>.*?)\]\)?(?:::(?:text|character varying)\[\])?", re.DOTALL)
+_ARRAY = re.compile(
+    r"\(?ARRAY\[(?P<items>.*?)\]\)?(?:::(?:text|character varying)\[\])?", re.DOTALL
+)
 _PLAIN = re.compile(r"'(?:[^']|'')*'|-?\d+(?:\.\d+)?")
 
 
@@ -31,7 +33,7 @@ def _without_casts(sql: str, varchars: Collection[str]) -> str:
     parts: list[str] = []
     place = 0
     while place < len(found):
-        kind, token = found[place]
+        _, token = found[place]
         place += 1
         if token == "::" and parts and (width := _cast_width(found[place:])):
             is_text = found[place][1] == "text"

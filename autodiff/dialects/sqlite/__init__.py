@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
@@ -30,6 +31,12 @@ class SQLite(Dialect):
 
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
+
+    def normalize(self, table: Table) -> Table:
+        """The table, where what SQLite takes for one is spelled in one way."""
+        normal = super().normalize(table)
+        columns = tuple(types.normal_column(column, table) for column in normal.columns)
+        return replace(normal, columns=columns)
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.sqlite.reflect import reflect

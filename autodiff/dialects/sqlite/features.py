@@ -8,6 +8,7 @@ FEATURES = Features(
     transactional_ddl=True,
     rebuilds_tables=True,
     keys_not_null=False,
+    ignores_case=True,
     scratch_in_memory=True,
     max_name_length=1000,
 )

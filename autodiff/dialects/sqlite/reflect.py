@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Scope
+from autodiff.dialects.base import Scope, is_excluded
 from autodiff.dialects.naming import name_constraints
 from autodiff.dialects.sqlite.parse import (
     ParsedColumn,
@@ -15,7 +14,8 @@ from autodiff.dialects.sqlite.parse import (
     parse_index,
     parse_table,
 )
-from autodiff.dialects.sqlite.types import canonical_type, type_python
+from autodiff.dialects.sqlite.spelling import spell_columns, spell_targets
+from autodiff.dialects.sqlite.types import canonical_type, never_null, type_python
 from autodiff.schema import (
     Check,
     Column,
@@ -49,8 +49,7 @@ def reflect(connection: Connection, scope: Scope) -> Schema:
     views: dict[Name, View] = {}
     for namespace in (None, *scope.namespaces):
         _reflect_namespace(connection, scope, namespace, tables, views)
-    tables = {name: _with_key_targets(table, tables) for name, table in tables.items()}
-    return Schema(tables=tables, views=views, namespaces=frozenset(scope.namespaces))
+    return Schema(tables=spell_targets(tables), views=views, namespaces=frozenset(scope.namespaces))
 
 
 def _reflect_namespace(
@@ -78,7 +77,7 @@ def _reflect_namespace(
         if row.type == "table":
             table = _table(name, row.sql)
             own = tuple(sorted(indexes.get(row.name, ()), key=lambda index: index.name or ""))
-            named = _with_names(replace(table, indexes=own))
+            named = _with_names(spell_columns(replace(table, indexes=own)))
             tables[name] = replace(named, triggers=tuple(triggers.get(row.name, ())))
         elif row.type == "view":
             views[name] = View(name=name, sql=_view_select(row.sql))
@@ -94,19 +93,6 @@ def _with_names(table: Table) -> Table:
     return replace(named, constraints=marked)
 
 
-def _with_key_targets(table: Table, tables: dict[Name, Table]) -> Table:
-    """`REFERENCES parent` without columns means the parent's primary key."""
-
-    def complete(constraint: Constraint) -> Constraint:
-        if not isinstance(constraint, ForeignKey) or constraint.referred_columns:
-            return constraint
-        parent = tables.get(constraint.referred)
-        key = parent.primary_key if parent else None
-        return replace(constraint, referred_columns=key.columns) if key else constraint
-
-    return replace(table, constraints=tuple(complete(item) for item in table.constraints))
-
-
 def _is_virtual(sql: str | None) -> bool:
     return sql is not None and sql[:21].upper().startswith("CREATE VIRTUAL TABLE")
 
@@ -116,9 +102,9 @@ def _virtual_tables(connection: Connection) -> set[str]:
 
 
 def _left_out(name: Name, scope: Scope) -> bool:
-    if scope.only is not None and name not in scope.only:
+    if scope.only is not None and str(name).lower() not in (str(n).lower() for n in scope.only):
         return True
-    return any(fnmatch.fnmatchcase(str(name), pattern) for pattern in scope.exclude)
+    return is_excluded(name, scope.exclude)
 
 
 def _view_select(sql: str) -> str:
@@ -137,13 +123,17 @@ def _view_select(sql: str) -> str:
 def _table(name: Name, sql: str) -> Table:
     parsed = parse_table(sql)
     constraints = [_constraint(name, item) for item in parsed.constraints]
-    key = next((c for c in constraints if isinstance(c, PrimaryKey)), None)
-    return Table(
+    table = Table(
         name=name,
-        columns=tuple(_column(column, key, parsed) for column in parsed.columns),
+        columns=tuple(_column(column) for column in parsed.columns),
         constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
         options=_options(parsed),
     )
+    return replace(table, columns=tuple(_never_null(c, table) for c in table.columns))
+
+
+def _never_null(column: Column, table: Table) -> Column:
+    return replace(column, nullable=False) if never_null(column, table) else column
 
 
 def _options(parsed: ParsedTable) -> dict[str, Option]:
@@ -157,12 +147,8 @@ def _options(parsed: ParsedTable) -> dict[str, Option]:
     return options
 
 
-def _column(parsed: ParsedColumn, key: PrimaryKey | None, table: ParsedTable) -> Column:
+def _column(parsed: ParsedColumn) -> Column:
     sql = canonical_type(parsed.type)
-    in_key = key is not None and parsed.name in key.columns
-    only_key = in_key and key is not None and len(key.columns) == 1
-    never_null = parsed.not_null or (only_key and sql == "INTEGER")
-    never_null = never_null or (in_key and (table.without_rowid or table.strict))
     if parsed.collation:
         sql = f"{sql} COLLATE {parsed.collation}".strip()
     computed = Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
@@ -170,7 +156,7 @@ def _column(parsed: ParsedColumn, key: PrimaryKey | None, table: ParsedTable) ->
     return Column(
         name=parsed.name,
         type=ColumnType(sql=sql, python=type_python(sql)),
-        nullable=not never_null,
+        nullable=not parsed.not_null,
         default=None if (parsed.default or "").upper() == "NULL" else parsed.default,
         computed=computed,
         options={"sqlite_on_conflict_not_null": conflict} if conflict else {},

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from autodiff.dialects.typenames import python_type, split_type
+from autodiff.schema import Column, Table
 
-__all__ = ["canonical_type", "type_python"]
+__all__ = ["canonical_type", "never_null", "normal_column", "type_python"]
 
 _PYTHON = {
     "INTEGER": "sa.Integer",
-    "INT": "sa.INT",
     "BIGINT": "sa.BigInteger",
     "SMALLINT": "sa.SmallInteger",
     "VARCHAR": "sa.String",
@@ -50,3 +51,29 @@ def type_python(sql: str) -> str:
         return "sa.types.NullType()"
     bare, _, collation = re.sub(r'(?i) COLLATE "?(\w+)"?', r"\0\1", sql).partition("\0")
     return python_type(bare, _PYTHON, collation=collation or None)
+
+
+def never_null(column: Column, table: Table) -> bool:
+    """Whether a column of a primary key can't be NULL though nothing says NOT NULL.
+
+    https://www.sqlite.org/lang_createtable.html#the_primary_key
+    """
+    key = table.primary_key
+    if key is None or column.name.lower() not in map(str.lower, key.columns):
+        return False
+    alone = len(key.columns) == 1 and column.type.sql == "INTEGER"
+    strict = bool(table.options.get("sqlite_strict"))
+    return alone or strict or table.options.get("sqlite_with_rowid") is False
+
+
+def normal_column(column: Column, table: Table) -> Column:
+    """A column for comparing: a rowid is never NULL, and INT is INTEGER.
+
+    INT is not INTEGER in a key of one column, where only the latter makes a rowid of it.
+    """
+    if never_null(column, table):
+        return replace(column, nullable=False)
+    key = table.primary_key
+    if column.type.sql == "INT" and (key is None or key.columns != (column.name,)):
+        return replace(column, type=replace(column.type, sql="INTEGER"))
+    return column

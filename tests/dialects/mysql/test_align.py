@@ -184,6 +184,7 @@ def models() -> sa.MetaData:
         sa.Column("quoted", sa.String(20), server_default="it's \\", comment="it's \\ 50%"),
         sa.Column("price", sa.Numeric(10, 2), server_default="0"),
         sa.Column("share", sa.Float, server_default=sa.text("0.5")),
+        sa.Column("below", sa.Integer, server_default=sa.text("-1")),
         sa.Column("wide", sa.Double),
         sa.Column("mood", sa.Enum("happy", "50%", "it's")),
         sa.Column("checked", sa.Enum("a", "b", native_enum=False, create_constraint=True)),

@@ -31,11 +31,10 @@ def scratches(place: Place) -> set[str]:
 
 
 def test_a_scratch_is_a_database_of_its_own_that_goes_away(place: Place) -> None:
-    before = scratches(place)
     with place.dialect.scratch(place.connection, create=True) as opened:
         assert opened is not None
         name = opened.exec_driver_sql("SELECT DATABASE()").scalar_one()
-        assert name in scratches(place) - before
+        assert name in scratches(place)
         dialect = place.dialect.scratch_dialect(opened)
         assert dialect.default_schema == name
         table = Table(name=Name("t"), columns=(Column(name="a", type=INT),))
@@ -48,17 +47,18 @@ def test_a_scratch_is_a_database_of_its_own_that_goes_away(place: Place) -> None
 
 
 def test_a_scratch_goes_away_on_errors(place: Place) -> None:
-    before = scratches(place)
+    names: list[str | None] = []
 
     def fail() -> None:
         with place.dialect.scratch(place.connection, create=True) as opened:
             assert opened is not None
+            names.append(opened.dialect.default_schema_name)
             opened.exec_driver_sql("CREATE TABLE t (a INT)")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert scratches(place) <= before
+    assert names[0] not in scratches(place)
 
 
 def test_a_scratch_has_the_charset_of_the_live_database(place: Place) -> None:
@@ -77,26 +77,31 @@ def test_each_namespace_has_a_database(
 ) -> None:
     live = str(database(kind).database)
     place.execute(f"ALTER DATABASE {live} CHARACTER SET latin1")
-    before = scratches(place)
     with place.dialect.scratch(
         place.connection, namespaces=[live, "nowhere"], create=True
     ) as opened:
         assert opened is not None
         dialect = dialect_of(opened)
+        first = str(dialect.default_schema)
         assert dialect.scratch_name(Name("t")) == Name("t")
-        assert len(scratches(place) - before) == 3
+        mine = {name for name in scratches(place) if name.startswith(first)}
+        assert mine == {first, f"{first}_{live}", f"{first}_nowhere"}
         for namespace, charset in ((live, "latin1"), ("nowhere", None)):
             name = dialect.scratch_name(Name("t", namespace)).schema
             found = opened.exec_driver_sql(f"SHOW CREATE DATABASE {name}").one()[1]
             assert charset is None or f"SET {charset}" in found
-    assert scratches(place) == before
+    assert not mine & scratches(place)
+
+
+def test_the_dialect_of_the_live_database_never_names_another_live_one(place: Place) -> None:
+    name = place.dialect.scratch_name(Name("t", "other")).schema
+    assert name == f"{PREFIX}__other"
+    assert name not in scratches(place)
 
 
 def test_no_database_is_created_unless_it_is_asked_for(place: Place) -> None:
-    before = scratches(place)
     with place.dialect.scratch(place.connection, create=False) as opened:
         assert opened is None
-        assert scratches(place) == before
     with place.dialect.scratch(None, create=True) as opened:
         assert opened is None
 
@@ -119,15 +124,16 @@ def test_there_is_none_for_a_user_who_may_not_create_databases(mysql: Place) -> 
 def test_scratches_of_killed_runs_are_swept_up(place: Place) -> None:
     (now,) = place.rows("SELECT unix_timestamp()")[0]
     old = f"{PREFIX}_{now - 7200:08x}abcd"
-    young = f"{PREFIX}_{now - 60:08x}abcd"
+    young = f"{PREFIX}_{now - 1800:08x}abcd"
     mine = f"{PREFIX}_mine_{now}"
     names = (old, f"{old}_space", young, mine)
     place.execute(*(f"CREATE DATABASE {name}" for name in names))
     try:
-        swept = sweep(place.connection)
-        assert {old, f"{old}_space"} <= set(swept)
+        sweep(place.connection)
+        assert not {old, f"{old}_space"} & scratches(place)
         assert {young, mine} <= scratches(place)
-        assert young in sweep(place.connection, older_than=timedelta(seconds=1))
+        assert young in sweep(place.connection, older_than=timedelta(minutes=20))
+        assert mine in scratches(place)
     finally:
         place.execute(*(f"DROP DATABASE IF EXISTS {name}" for name in names))
 

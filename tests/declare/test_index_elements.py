@@ -1,0 +1,68 @@
+"""The parts of an index, as models and scripts say them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.declare.constraints import declare_index
+from autodiff.declare.expressions import Compiler
+from autodiff.dialects import dialect_for
+from autodiff.schema import IndexElement
+
+
+def _elements(*parts: Any, **options: Any) -> tuple[IndexElement, ...]:
+    dialect = dialect_for("postgresql")
+    table = sa.Table("users", sa.MetaData(), sa.Column("name", sa.Text), sa.Column("age"))
+    index = sa.Index("ix", *parts, _table=table, **options)
+    noun = declare_index(index, dialect, Compiler(dialect.sqlalchemy))
+    assert noun is not None
+    return noun.elements
+
+
+@pytest.mark.parametrize(
+    ("text", "element"),
+    [
+        ("name", IndexElement(text="name")),
+        ("name ASC", IndexElement(text="name")),
+        ("name desc", IndexElement(text="name", descending=True)),
+        ('"Name" DESC NULLS LAST', IndexElement(text="Name", descending=True, nulls_first=False)),
+        ("name DESC NULLS FIRST", IndexElement(text="name", descending=True)),
+        ('name COLLATE "C" DESC', IndexElement(text="name", collation="C", descending=True)),
+        ("name text_pattern_ops", IndexElement(text="name", opclass="text_pattern_ops")),
+        (
+            "(lower(name)) text_pattern_ops NULLS FIRST",
+            IndexElement(
+                text="lower(name)",
+                is_expression=True,
+                opclass="text_pattern_ops",
+                nulls_first=True,
+            ),
+        ),
+        ("lower(name)", IndexElement(text="lower(name)", is_expression=True)),
+        ("name || 'desc'", IndexElement(text="name || 'desc'", is_expression=True)),
+    ],
+)
+def test_a_text_is_taken_apart(text: str, element: IndexElement) -> None:
+    """Order, collation and operator class stand behind the column or expression."""
+    assert _elements(sa.text(text)) == (element,)
+
+
+def test_an_expression_is_taken_apart() -> None:
+    """A column by its name alone is a column; a label names an expression for its options."""
+    label = sa.func.lower(sa.column("name")).label("small")
+    found = _elements(
+        "age",
+        sa.collate(sa.column("name"), "C"),
+        sa.column("age").desc().nulls_last(),
+        label,
+        postgresql_ops={"small": "text_pattern_ops", "age": "int4_ops"},
+    )
+    assert found == (
+        IndexElement(text="age", opclass="int4_ops"),
+        IndexElement(text="name", collation="C"),
+        IndexElement(text="age", descending=True, nulls_first=False, opclass="int4_ops"),
+        IndexElement(text="lower(name)", is_expression=True, opclass="text_pattern_ops"),
+    )

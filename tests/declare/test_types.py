@@ -1,0 +1,280 @@
+"""A type is spelled as what it stores, so that a migration makes the same column again."""
+
+from __future__ import annotations
+
+import decimal
+import enum
+import uuid
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import sqlmodel.sql.sqltypes
+from sqlalchemy import types
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from autodiff import op
+from autodiff.declare import declare
+from autodiff.dialects import Dialect, dialect_for
+from autodiff.schema import Name
+
+DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
+
+
+class Mood(enum.Enum):
+    happy = "h"
+    sad = "s"
+
+
+class Money(types.TypeDecorator[decimal.Decimal]):
+    """An application's type, stored as a number; as a text on SQLite."""
+
+    impl = sa.Numeric(12, 2)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        kept = sa.String(20) if dialect.name == "sqlite" else sa.Numeric(12, 2)
+        return dialect.type_descriptor(kept)
+
+
+class Wrapped(types.TypeDecorator[Any]):
+    """A decorator around a decorator."""
+
+    impl = Money
+    cache_ok = True
+
+
+class Kept(types.TypeDecorator[Any]):
+    """A decorator whose implementation takes arguments."""
+
+    impl = sa.String
+    cache_ok = True
+
+
+class Tags(postgresql.ARRAY[Any]):
+    """An application's array."""
+
+
+class Point(types.UserDefinedType[Any]):
+    """An application's type of which SQLAlchemy knows its SQL alone."""
+
+    cache_ok = True
+
+    def __init__(self, size: int = 2) -> None:
+        self.size = size
+
+    def get_col_spec(self, **kw: Any) -> str:
+        return f"POINT({self.size})" if self.size > 2 else "POINT"
+
+
+GENERIC = [
+    sa.Integer(),
+    sa.BigInteger(),
+    sa.SmallInteger(),
+    sa.String(50),
+    sa.String(50, collation="NOCASE"),
+    sa.Unicode(50),
+    sa.Text(),
+    sa.UnicodeText(),
+    sa.Numeric(),
+    sa.Numeric(10, 2),
+    sa.Numeric(10),
+    sa.Numeric(10, 2, asdecimal=False),
+    sa.DECIMAL(8, 3),
+    sa.Float(),
+    sa.Float(53),
+    sa.Double(),
+    sa.REAL(),
+    sa.Boolean(),
+    sa.Date(),
+    sa.Time(),
+    sa.Time(timezone=True),
+    sa.DateTime(),
+    sa.DateTime(timezone=True),
+    sa.TIMESTAMP(timezone=True),
+    sa.Interval(),
+    sa.LargeBinary(),
+    sa.LargeBinary(100),
+    sa.Uuid(),
+    sa.Uuid(native_uuid=False),
+    sa.JSON(),
+    sa.Enum("a", "it's", name="kind"),
+    sa.Enum(Mood, name="mood"),
+    sa.Enum("a", "bb", native_enum=False),
+    sa.Enum("a", native_enum=False, length=30),
+    sa.PickleType(),
+    sa.CHAR(3),
+    sa.VARCHAR(7),
+    sa.NCHAR(3),
+    sa.BIGINT(),
+    Money(),
+    Wrapped(),
+    Kept(33),
+    sqlmodel.sql.sqltypes.AutoString(length=12),
+    sa.String(9).with_variant(sa.String(5), "mysql", "mariadb"),
+    sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+    sa.Integer()
+    .with_variant(sa.BigInteger(), "postgresql")
+    .with_variant(sa.SmallInteger(), "sqlite"),
+    Money().with_variant(sa.Float(), "mysql"),
+]
+ONE: dict[str, list[Any]] = {
+    "postgresql": [
+        postgresql.ARRAY(sa.Integer()),
+        postgresql.ARRAY(sa.String(20), dimensions=2),
+        sa.ARRAY(sa.Numeric(5, 1)),
+        postgresql.ARRAY(sa.Enum("a", "b", name="ab")),
+        postgresql.ARRAY(Money()),
+        Tags(sa.Text()),
+        postgresql.BIT(4),
+        postgresql.BIT(4, varying=True),
+        postgresql.BYTEA(),
+        postgresql.CIDR(),
+        postgresql.CITEXT(),
+        postgresql.DATERANGE(),
+        postgresql.DOMAIN("dom", sa.Integer()),
+        postgresql.ENUM("a", "b", name="pg_enum"),
+        postgresql.HSTORE(),
+        postgresql.INET(),
+        postgresql.INT4MULTIRANGE(),
+        postgresql.INTERVAL(),
+        postgresql.INTERVAL(fields="DAY TO SECOND", precision=3),
+        postgresql.JSONB(),
+        postgresql.MACADDR(),
+        postgresql.MONEY(),
+        postgresql.NUMRANGE(),
+        postgresql.OID(),
+        postgresql.REGCLASS(),
+        postgresql.TIME(precision=2),
+        postgresql.TIMESTAMP(timezone=True, precision=3),
+        postgresql.TSQUERY(),
+        postgresql.TSTZRANGE(),
+        postgresql.TSVECTOR(),
+        postgresql.UUID(as_uuid=False),
+        sa.String(5, collation="C"),
+        Point(3),
+    ],
+    "mysql": [
+        mysql.BIGINT(unsigned=True),
+        mysql.BIT(5),
+        mysql.CHAR(5, charset="ascii"),
+        mysql.DATETIME(fsp=6),
+        mysql.DECIMAL(8, 2, unsigned=True, zerofill=True),
+        mysql.DOUBLE(53, 4),
+        mysql.DOUBLE(53, 4, asdecimal=False),
+        mysql.ENUM("a", "it's"),
+        mysql.ENUM("a", charset="ascii", collation="ascii_bin"),
+        mysql.FLOAT(7, 3),
+        mysql.INTEGER(11, unsigned=True),
+        mysql.INTEGER(display_width=5, zerofill=True),
+        mysql.JSON(),
+        mysql.LONGBLOB(),
+        mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin"),
+        mysql.MEDIUMINT(),
+        mysql.MEDIUMTEXT(),
+        mysql.NVARCHAR(10),
+        mysql.SET("a", "b"),
+        mysql.TIME(fsp=3),
+        mysql.TIMESTAMP(fsp=2),
+        mysql.TINYINT(1),
+        mysql.TINYTEXT(),
+        mysql.VARCHAR(20, collation="utf8mb4_bin"),
+        mysql.YEAR(),
+        mysql.YEAR(4),
+        Point(3),
+    ],
+    "sqlite": [
+        sqlite.DATE,
+        sqlite.DATETIME,
+        sqlite.JSON(),
+        sqlite.TIME,
+        sa.String(5, collation="NOCASE"),
+        Point(3),
+    ],
+}
+CASES = [(name, type_) for name in DIALECTS for type_ in GENERIC] + [
+    (name, type_) for name, found in ONE.items() for type_ in found
+]
+NAMES = {
+    "sa": sa,
+    "op": op,
+    "postgresql": postgresql,
+    "mysql": mysql,
+    "sqlite": sqlite,
+    "sqlmodel": sqlmodel,
+}
+
+
+def sql_and_python(type_: Any, dialect: Dialect) -> tuple[str, str]:
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, sa.Column("c", type_))
+    column = declare(metadata, dialect).tables[Name("t")].columns[0]
+    return column.type.sql, column.type.python
+
+
+def case_name(case: object) -> str:
+    return case if isinstance(case, str) else repr(case)[:60]
+
+
+@pytest.mark.parametrize(("name", "type_"), CASES, ids=case_name)
+def test_a_spelled_type_makes_the_same_column(name: str, type_: Any) -> None:
+    """What a script says is evaluated to the same SQL, and spelled the same again."""
+    dialect = dialect_for(name)
+    sql, python = sql_and_python(type_, dialect)
+    again = eval(python, dict(NAMES))
+    assert sql_and_python(again, dialect) == (sql, python)
+
+
+@pytest.mark.parametrize(("name", "type_"), CASES, ids=case_name)
+def test_a_spelled_type_names_nothing_of_the_application(name: str, type_: Any) -> None:
+    """Only SQLAlchemy, op, and libraries that are installed."""
+    _, python = sql_and_python(type_, dialect_for(name))
+    assert python.split(".")[0].split("(")[0] in NAMES
+    assert not any(
+        word in python for word in ("Money", "Wrapped", "Kept", "Point(", "Mood", "Tags", "test")
+    )
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "python"),
+    [
+        (sa.String(50), "sqlite", "sa.String(50)"),
+        (sa.String(length=50), "postgresql", "sa.String(50)"),
+        (sa.Numeric(10, 2), "sqlite", "sa.Numeric(10, 2)"),
+        (sa.Numeric(precision=10, scale=2, asdecimal=False), "sqlite", "sa.Numeric(10, 2)"),
+        (sa.DateTime(timezone=True), "postgresql", "sa.DateTime(timezone=True)"),
+        (sa.Uuid(), "postgresql", "sa.Uuid()"),
+        (sa.Enum(Mood, name="mood"), "postgresql", 'sa.Enum("happy", "sad", name="mood")'),
+        (sa.Enum("a", "bb", native_enum=False), "postgresql", "sa.String(2)"),
+        (Money(), "postgresql", "sa.Numeric(12, 2)"),
+        (Money(), "sqlite", "sa.String(20)"),
+        (Wrapped(), "mysql", "mysql.NUMERIC(12, 2)"),
+        (Kept(33), "mysql", "sa.String(33)"),
+        (Point(), "postgresql", 'op.sql_type("point")'),
+        (Point(3), "sqlite", 'op.sql_type("POINT(3)")'),
+        (postgresql.JSONB(), "postgresql", "postgresql.JSONB()"),
+        (mysql.BIGINT(unsigned=True), "mysql", "mysql.BIGINT(unsigned=True)"),
+        (mysql.ENUM("a"), "mysql", 'mysql.ENUM("a")'),
+        (Tags(sa.Text()), "postgresql", "sa.ARRAY(sa.Text())"),
+        (Money().with_variant(sa.Float(), "mysql"), "mysql", "sa.Float()"),
+        (postgresql.ARRAY(Money()), "postgresql", "postgresql.ARRAY(sa.Numeric(12, 2))"),
+    ],
+    ids=case_name,
+)
+def test_types_are_spelled_as_people_do(type_: Any, name: str, python: str) -> None:
+    """No defaults, no keywords where the place is usual, an implementation for a decorator."""
+    assert sql_and_python(type_, dialect_for(name))[1] == python
+
+
+def test_a_type_of_a_library_is_imported_from_there() -> None:
+    """SQLModel's AutoString is a decorator too: a script needs no SQLModel."""
+    python = sql_and_python(sqlmodel.sql.sqltypes.AutoString(), dialect_for("sqlite"))[1]
+    assert python == "sa.String()"
+
+
+def test_a_uuid_default_is_no_type() -> None:
+    """Defaults of the application are nothing that the database knows."""
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, sa.Column("c", sa.Uuid(), default=uuid.uuid4))
+    column = declare(metadata, dialect_for("postgresql")).tables[Name("t")].columns[0]
+    assert (column.default, column.type.python) == (None, "sa.Uuid()")

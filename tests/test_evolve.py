@@ -1,0 +1,168 @@
+"""What a table looks like after an operation."""
+
+from __future__ import annotations
+
+import pytest
+
+from autodiff.evolve import evolve, rename_references, rename_referred_column
+from autodiff.operations import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    Backfill,
+    ColumnPatch,
+    CreateIndex,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Operation,
+    RenameColumn,
+    RenameTable,
+    SetComment,
+    SetTableOptions,
+)
+from autodiff.schema import (
+    Check,
+    Computed,
+    Exclusion,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Unique,
+)
+from tests.nouns import column, foreign_key, index, table
+
+USERS = Name("users")
+NICK = RenameColumn(table=USERS, before="nick", after="name")
+
+
+def test_columns_come_and_go() -> None:
+    """A new column is the last one; a dropped one takes its keys and indexes along."""
+    users = table("users", column("nick", "text"))
+    wider = evolve(users, AddColumn(table=USERS, column=column("age")))
+    assert [c.name for c in wider.columns] == ["id", "nick", "age"]
+    unique = Unique(name="uq", columns=("nick", "age"))
+    keyed = evolve(wider, AddConstraint(table=USERS, constraint=unique))
+    keyed = evolve(keyed, CreateIndex(table=USERS, index=index("ix", "age")))
+    bare = evolve(keyed, DropColumn(table=USERS, name="age"))
+    assert (bare.columns, bare.constraints, bare.indexes) == (users.columns, users.constraints, ())
+
+
+def test_a_column_takes_a_patch() -> None:
+    """What the patch does not name stays."""
+    users = table("users", column("nick", "text", comment="short"))
+    patch = ColumnPatch(nullable=False, default="'x'")
+    after = evolve(users, AlterColumn(table=USERS, name="nick", after=patch))
+    assert after.column("nick") == column(
+        "nick", "text", comment="short", nullable=False, default="'x'"
+    )
+
+
+def test_constraints_come_and_go() -> None:
+    """A primary key is dropped by its kind, whatever its name; and it makes columns NOT NULL."""
+    bare = table("users", column("nick", "text"), key=None)
+    key = PrimaryKey(name="users_pkey", columns=("nick",))
+    keyed = evolve(bare, AddConstraint(table=USERS, constraint=key))
+    assert keyed.primary_key == key
+    assert keyed.column("nick") == column("nick", "text", nullable=False)
+    dropped = evolve(keyed, DropConstraint(table=USERS, name="other", kind="primary"))
+    assert dropped.constraints == ()
+
+
+def test_indexes_comments_and_options_change() -> None:
+    """An option that is set to None is no option any more."""
+    users = evolve(table("users"), CreateIndex(table=USERS, index=index("ix", "id")))
+    assert evolve(users, DropIndex(table=USERS, name="ix")).indexes == ()
+    assert evolve(users, SetComment(kind="table", name=USERS, after="who")).comment == "who"
+    options = (("mysql_engine", None, "InnoDB"), ("mysql_charset", "latin1", None))
+    changed = evolve(users, SetTableOptions(table=USERS, options=options))
+    assert changed.options == {"mysql_engine": "InnoDB"}
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        DropColumn(table=USERS, name="gone"),
+        AlterColumn(table=USERS, name="gone", after=ColumnPatch(nullable=True)),
+        RenameColumn(table=USERS, before="gone", after="name"),
+        DropConstraint(table=USERS, name="gone"),
+        DropIndex(table=USERS, name="gone"),
+    ],
+    ids=lambda operation: type(operation).__name__,
+)
+def test_what_is_not_there_is_named(operation: Operation) -> None:
+    """The error holds the name that the table lacks."""
+    with pytest.raises(KeyError) as caught:
+        evolve(table("users"), operation)
+    assert caught.value.args == ("gone",)
+
+
+def test_other_operations_leave_a_table_as_it_is() -> None:
+    """Rows are no part of a table's description."""
+    users = table("users")
+    assert evolve(users, Backfill(table=USERS, values=(("id", "1"),))) is users
+
+
+def test_a_renamed_column_is_renamed_everywhere() -> None:
+    """Keys, indexes, checks, exclusions, generated columns and conditions follow."""
+    expression = IndexElement(text="lower(nick)", is_expression=True)
+    users = table(
+        "users",
+        column("nick", "text"),
+        column("shout", "text", computed=Computed(sql="upper(nick)", persisted=True)),
+        Unique(name="uq", columns=("nick", "id")),
+        foreign_key("fk", "nick", "users.nick"),
+        Check(name="ck", sql="nick <> 'nick' AND users.nick <> ''"),
+        Index(
+            name="ix",
+            elements=(IndexElement(text="nick"), expression),
+            where="nick > 'a'",
+            include=("nick",),
+        ),
+    )
+    exclusion = Exclusion(name="ex", elements=(("nick", "="),), where="nick = 'x'")
+    users = evolve(users, AddConstraint(table=USERS, constraint=exclusion))
+    after = evolve(users, NICK)
+    assert [c.name for c in after.columns] == ["id", "name", "shout"]
+    assert after.columns[2].computed == Computed(sql="upper(name)", persisted=True)
+    _, unique, key, check, excluded = after.constraints
+    assert unique == Unique(name="uq", columns=("name", "id"))
+    assert key == foreign_key("fk", "name", "users.name")
+    assert check == Check(name="ck", sql="name <> 'nick' AND users.name <> ''")
+    assert excluded == Exclusion(name="ex", elements=(("name", "="),), where="name = 'x'")
+    [renamed] = after.indexes
+    assert [e.text for e in renamed.elements] == ["name", "lower(name)"]
+    assert (renamed.where, renamed.include) == ("name > 'a'", ("name",))
+
+
+def test_names_that_nobody_gave_follow_the_table_and_its_columns() -> None:
+    """As SQLite's do, which are made up, and MySQL's, which the server renames."""
+    made_up = foreign_key("users_nick_fkey", "nick", "others.id", implicit=True)
+    by_server = foreign_key("users_ibfk_1", "nick", "others.id", implicit=True)
+    given = foreign_key("users_nick_key", "nick", "others.id")
+    users = table("users", column("nick"), made_up, by_server, given)
+    moved = evolve(users, RenameTable(before=USERS, after=Name("people")))
+    names = [c.name for c in moved.constraints]
+    assert names == ["users_pkey", "people_nick_fkey", "people_ibfk_1", "users_nick_key"]
+    moved = evolve(moved, RenameColumn(table=moved.name, before="nick", after="name"))
+    names = [c.name for c in moved.constraints]
+    assert names == ["users_pkey", "people_name_fkey", "people_ibfk_1", "users_nick_key"]
+
+
+def test_a_constraint_that_is_added_has_the_name_that_it_was_given() -> None:
+    """Put back by a migration, it does not follow the table's name any more."""
+    key = foreign_key("users_nick_fkey", "nick", "others.id", implicit=True)
+    users = table("users", column("nick"))
+    added = evolve(users, AddConstraint(table=USERS, constraint=key))
+    assert not added.constraints[-1].implicit
+
+
+def test_keys_of_other_tables_follow() -> None:
+    """A table that points at a renamed table or column points at its new name."""
+    posts = table("posts", column("nick"), foreign_key("fk", "nick", "users.nick"))
+    moved = rename_references(posts, USERS, Name("people"))
+    assert moved.constraints[1] == foreign_key("fk", "nick", "people.nick")
+    after = rename_referred_column(posts, USERS, "nick", "name")
+    assert after.constraints[1] == foreign_key("fk", "nick", "users.name")
+    assert rename_referred_column(posts, Name("others"), "nick", "name") == posts
