@@ -47,7 +47,8 @@ def _without_lock(project: Project, graph: Graph) -> Drift:
 
 def _edited_since_lock(graph: Graph, lock: Lock) -> tuple[str, ...]:
     lines = [
-        f"{migration.path.name} is not what the lock file knows"
+        f"{migration.path.name} is "
+        + ("not what the lock file knows" if revision in lock.checksums else "not in the lock file")
         for revision, migration in graph.migrations.items()
         if lock.checksums.get(revision) != migration.checksum
     ]

@@ -95,7 +95,8 @@ def draft(project: Project, request: Request) -> Draft | None:
     Raises HistoryError where the database is behind the files or the history has two heads.
     """
     graph = project.graph()
-    _ = graph.head
+    if not request.empty:
+        _ = graph.head
     with _starting_point(project, graph, request) as start:
         found = _difference(start, request)
         lock = _lock(start, found)

@@ -7,6 +7,7 @@ AutodiffError                 exit code 2
 +- HistoryError               the migrations folder or the lock file is wrong
 |  +- MigrationFileError      one file is broken
 |  +- RevisionNotFoundError   a revision is unknown
+|  +- AmbiguousRevisionError  a revision names more than one migration
 |  +- SeveralHeadsError       the graph has more than one head
 |  +- EditedMigrationError    an applied file was changed afterwards
 +- PlanError                  no migration can be written for a difference
@@ -20,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 __all__ = [
+    "AmbiguousRevisionError",
     "AutodiffError",
     "ConfigError",
     "DatabaseError",
@@ -80,6 +82,14 @@ class RevisionNotFoundError(HistoryError):
 
     def __init__(self, revision: str, *, hint: str | None = None) -> None:
         super().__init__(f"no migration {revision!r}", hint=hint)
+        self.revision = revision
+
+
+class AmbiguousRevisionError(HistoryError):
+    """`revision` names more than one migration of the folder."""
+
+    def __init__(self, revision: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{revision!r} names several migrations", hint=hint)
         self.revision = revision
 
 

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from autodiff.errors import HistoryError, RevisionNotFoundError, SeveralHeadsError
+from autodiff.errors import (
+    AmbiguousRevisionError,
+    HistoryError,
+    RevisionNotFoundError,
+    SeveralHeadsError,
+)
 from autodiff.history.files import Migration, read_folder
 
 __all__ = ["Graph", "load_graph"]
@@ -72,7 +77,7 @@ class Graph:
             raise SeveralHeadsError(
                 names,
                 hint="two branches added a migration: set the parents of one to the other's "
-                'revision, or generate one that joins them (parents = ("a", "b"))',
+                'revision, or join them: autodiff generate --empty -m "join"',
             )
         return heads[0] if heads else None
 
@@ -141,7 +146,7 @@ class Graph:
             return found[0]
         if found:
             names = ", ".join(f"{m.revision} ({m.path.name})" for m in found)
-            raise RevisionNotFoundError(target, hint=f"it could be any of: {names}")
+            raise AmbiguousRevisionError(target, hint=f"it could be any of: {names}")
         known = list(self.migrations.values())[-3:]
         names = ", ".join(f"{m.revision} ({m.path.name})" for m in known)
         raise RevisionNotFoundError(target, hint=f"the last ones are: {names or 'none at all'}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autodiff.errors import (
+    AmbiguousRevisionError,
     HistoryError,
     MigrationFileError,
     RevisionNotFoundError,
@@ -79,7 +80,7 @@ def test_several_heads_are_refused_by_name() -> None:
     )
     assert caught.value.hint == (
         "two branches added a migration: set the parents of one to the other's revision, "
-        'or generate one that joins them (parents = ("a", "b"))'
+        'or join them: autodiff generate --empty -m "join"'
     )
     with pytest.raises(SeveralHeadsError):
         graph.upgrades("head", ())
@@ -168,11 +169,12 @@ def test_a_target_that_names_two_is_refused() -> None:
     graph = Graph.of([migration("aaaa1", name="0001_x"), migration("aaaab1", "aaaa1", name="y_x")])
     hint = "it could be any of: aaaa1 (0001_x.py), aaaab1 (y_x.py)"
     for target in ("x", "1"):
-        with pytest.raises(RevisionNotFoundError) as caught:
+        with pytest.raises(AmbiguousRevisionError) as caught:
             graph.find(target)
-        assert (caught.value.message, caught.value.hint) == (f"no migration {target!r}", hint)
+        message = f"{target!r} names several migrations"
+        assert (caught.value.message, caught.value.hint) == (message, hint)
     assert graph.find("aaaa1").revision == "aaaa1"
-    with pytest.raises(RevisionNotFoundError):
+    with pytest.raises(AmbiguousRevisionError):
         graph.find("aaaa")
 
 
