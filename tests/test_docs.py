@@ -1,0 +1,57 @@
+"""The documentation names all there is, and what it names is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from autodiff import op
+from autodiff.cli.app import app
+from autodiff.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_and_option_is_documented(name: str) -> None:
+    """The reference has the command, and each of its options."""
+    assert f"autodiff {name}" in REFERENCE
+    for parameter in COMMANDS[name].params:
+        for option in parameter.opts if parameter.param_type_name == "option" else ():
+            assert f"`{option}" in REFERENCE, f"{name} {option}"
+
+
+@pytest.mark.parametrize("name", op.__all__)
+def test_each_operation_is_documented(name: str) -> None:
+    """The reference has each function that a migration file may call."""
+    assert re.search(rf"`{name}[`(]", REFERENCE)
+
+
+@pytest.mark.parametrize("name", [name for name in Config.__slots__ if name[0] != "_"])
+def test_each_setting_is_documented(name: str) -> None:
+    """The reference has each setting of the configuration."""
+    assert name in {"root", "unset"} or f"| `{name}` |" in REFERENCE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_documented_commands_exist(page: Path) -> None:
+    """Each `autodiff COMMAND --option` of a page is one."""
+    code = re.findall(r"(?:`|\$ |^ {4})autodiff ([a-z]+)([^`\n]*)", page.read_text(), re.MULTILINE)
+    for name, rest in code:
+        assert name in COMMANDS, f"{page.name}: autodiff {name}"
+        known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+        for option in re.findall(r"(?<=\s)--[a-z-]+", rest):
+            assert option in known, f"{page.name}: autodiff {name} {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link of a page is a file."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).is_file(), target
