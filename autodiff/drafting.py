@@ -22,11 +22,12 @@ from autodiff.diffing import (
     scope_for,
     with_renames,
 )
-from autodiff.errors import HistoryError
+from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.files import write_all
 from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
 from autodiff.history.files import sql_header
 from autodiff.planned import Plan
+from autodiff.rehearse.proof import Proof
 from autodiff.render import render_empty, render_migration
 from autodiff.schema import Schema
 
@@ -50,11 +51,16 @@ class Request:
     empty: bool = False
     assume: Assume = None
     questioner: Questioner | None = None
+    rehearse: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A migration that is not written yet: its texts by path, and the lock file that goes along."""
+    """A migration that is not written yet: its texts by path, and the lock file that goes along.
+
+    `settled` is False where something was in doubt and no scratch could be had; `proof` is what
+    the rehearsal showed, None where there was none.
+    """
 
     revision: str
     texts: Mapping[Path, str]
@@ -63,6 +69,7 @@ class Draft:
     graph: Graph
     lock: Lock
     settled: bool = True
+    proof: Proof | None = None
 
     @property
     def path(self) -> Path:
@@ -105,7 +112,30 @@ def draft(project: Project, request: Request) -> Draft | None:
         if not found.changes:
             return None
         plan = plan_difference(found, parse_fills(request.fills), request.questioner or Answers())
-        return _drafted(project, graph, request, plan, lock, found.settled)
+
+        def drafted(*notes: str) -> Draft:
+            return _drafted(project, graph, request, plan, lock, notes)
+
+        proof = _proof(start.connection, drafted(), plan, request)
+        made = drafted() if proof is not None else drafted("Not rehearsed.")
+        return replace(made, proof=proof, settled=found.settled)
+
+
+def _proof(
+    connection: sa.Connection | None, drafted: Draft, plan: Plan, request: Request
+) -> Proof | None:
+    """What the draft's rehearsal showed; None where there was none.
+
+    Raises RehearsalFailedError where it did not pass.
+    """
+    if not request.rehearse:
+        return None
+    from autodiff.proving import prove
+
+    proof = prove(connection, plan, drafted.texts)
+    if proof is not None and not proof.passed:
+        raise RehearsalFailedError(proof.problems)
+    return proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +294,12 @@ def _empty(project: Project, graph: Graph, request: Request, dialect: Dialect, l
 
 
 def _drafted(
-    project: Project, graph: Graph, request: Request, plan: Plan, lock: Lock, settled: bool
+    project: Project,
+    graph: Graph,
+    request: Request,
+    plan: Plan,
+    lock: Lock,
+    notes: Sequence[str],
 ) -> Draft:
     def python(revision: str) -> str:
         return render_migration(
@@ -273,10 +308,10 @@ def _drafted(
             revision=revision,
             parents=graph.heads,
             templates=project.config.templates_dir,
-            notes=() if settled else ("Not settled on a scratch database.",),
+            notes=notes if revision else (),
         )
 
-    revision, texts = _texts(project.directory, graph, request, python, plan)
+    revision, texts = _texts(project.directory, graph, request, python, plan, notes)
     return Draft(
         revision=revision,
         texts=texts,
@@ -284,7 +319,6 @@ def _drafted(
         plan=plan,
         graph=graph,
         lock=lock,
-        settled=settled,
     )
 
 
@@ -294,8 +328,12 @@ def _texts(
     request: Request,
     python: Callable[[str], str],
     plan: Plan | None,
+    notes: Sequence[str] = (),
 ) -> tuple[str, dict[Path, str]]:
-    """The revision, which the contents give, and the files: a Python file, or a pair of SQL."""
+    """The revision, which the contents give, and the files: a Python file, or a pair of SQL.
+
+    Notes are no part of what gives the revision.
+    """
     name = file_name(graph.next_number(), request.message)
     if request.format == "python":
         revision = _revision(graph.heads, name, python(""))
@@ -303,7 +341,7 @@ def _texts(
     up, down, summary = (plan.sql(), plan.reverse_sql(), plan.summary()) if plan else ([], [], [])
     revision = _revision(graph.heads, name, "\n".join([*up, *down]))
     header = sql_header(revision, graph.heads, request.message)
-    lines = "".join(f"-- {line}\n" for line in summary)
+    lines = "".join(f"-- {line}\n" for line in (*summary, *notes))
     return revision, {
         folder / f"{name}.up.sql": header + lines + _joined(up),
         folder / f"{name}.down.sql": header + _joined(down),

@@ -12,6 +12,7 @@ AutodiffError                 exit code 2
 |  +- EditedMigrationError    an applied file was changed afterwards
 +- PlanError                  no migration can be written for a difference
 |  +- FillNeededError         a new NOT NULL column needs a value for the rows
+|  +- RehearsalFailedError    a scratch showed that a migration does not do what it should
 |  +- RenameUndecidedError    a rename and a drop-and-add are both possible
 +- MigrationFailedError       a migration failed while it ran
 """
@@ -32,6 +33,7 @@ __all__ = [
     "MigrationFileError",
     "ModelsError",
     "PlanError",
+    "RehearsalFailedError",
     "RenameUndecidedError",
     "RevisionNotFoundError",
     "SeveralHeadsError",
@@ -128,6 +130,18 @@ class FillNeededError(PlanError):
             " model, or make the column nullable",
         )
         self.columns = tuple(columns)
+
+
+class RehearsalFailedError(PlanError):
+    """A migration that a scratch did not take up and down again; `problems` say what it showed."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"the migration failed its rehearsal on a scratch and was not written:\n{listed}",
+            hint="--no-rehearse writes it all the same, to be mended by hand; please report it",
+        )
+        self.problems = tuple(problems)
 
 
 class RenameUndecidedError(PlanError):

@@ -148,10 +148,14 @@ class Project:
         empty: bool = False,
         assume: Assume = None,
         questioner: Questioner | None = None,
+        rehearse: bool = True,
     ) -> Draft | None:
         """The next migration, not written yet; None where there is nothing to do.
 
-        Raises HistoryError where the database is behind the files, RenameUndecidedError and
+        With `rehearse` it was run up and down on a scratch, with rows; see `Draft.proof`.
+
+        Raises RehearsalFailedError where that showed that it does not do what it should,
+        HistoryError where the database is behind the files, RenameUndecidedError and
         FillNeededError where something must be known first.
         """
         from autodiff.drafting import Request, draft
@@ -165,6 +169,7 @@ class Project:
             empty=empty,
             assume=assume,
             questioner=questioner,
+            rehearse=rehearse,
         )
         return draft(self, request)
 

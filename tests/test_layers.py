@@ -25,7 +25,7 @@ LAYERS = (
     {"run"},
     {"op", "planned"},
     {"diffing"},
-    {"drafting", "checking", "project"},
+    {"drafting", "checking", "project", "proving"},
     {"demo", "cli"},
     {"__init__", "__main__"},
 )

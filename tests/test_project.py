@@ -190,13 +190,22 @@ def test_an_empty_migration_is_for_the_hand(place: Place) -> None:
 
 
 def test_the_history_alone_is_enough(place: Place) -> None:
-    """source="history" needs no database, and writes what the database would have given."""
+    """source="history" needs no database, and writes what the database would have given.
+
+    Where only a server could try it, the file says that it was not rehearsed.
+    """
     place.start()
     away = Project(None, blog(comments=True), place.folder)
     made = away.draft("create comments", source="history")
     near = place.project(blog(comments=True)).draft("create comments")
     assert made is not None and near is not None
-    assert dict(made.texts) == dict(near.texts)
+    if place.url.get_backend_name() == "sqlite":
+        assert dict(made.texts) == dict(near.texts)
+        return
+    note = "\nNot rehearsed.\n"
+    (text,) = made.texts.values()
+    assert text.count(note) == 1
+    assert {made.path: text.replace(note, "")} == dict(near.texts)
 
 
 def test_the_history_goes_on_where_the_database_is_behind(

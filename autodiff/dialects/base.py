@@ -238,6 +238,17 @@ class Dialect(ABC):
         """
         yield None  # pragma: no cover
 
+    @contextmanager
+    def scratch_database(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = ()
+    ) -> Iterator[Connection | None]:
+        """A connection to a scratch to run a migration on, which names its schemas itself.
+
+        None where none can be had: where a migration would reach another database, for one.
+        """
+        with self.scratch(connection, namespaces=namespaces, create=True) as opened:
+            yield opened
+
     def scratch_dialect(self, connection: Connection) -> Dialect:
         """The dialect to talk to a scratch with."""
         return type(self)(

@@ -24,6 +24,7 @@ class Features:
     readers_hold_columns: what a view or a computed column reads can't be altered or dropped.
     guards_foreign_keys: what a foreign key rests on can't change under it.
     ignores_case: names that differ in case alone are one name, in quotes too.
+    insert_of_defaults: what an INSERT that names no column ends in.
     backslash_escapes: strings may hold \\', and # begins a comment.
     """
 
@@ -49,4 +50,5 @@ class Features:
     exclusion_constraints: bool = False
     concurrent_indexes: bool = False
     scratch_in_memory: bool = False
+    insert_of_defaults: str = "DEFAULT VALUES"
     max_name_length: int = 63

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import AutodiffError
@@ -15,7 +15,9 @@ from autodiff.schema import Name, Schema
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Proof", "Rehearsal", "reach"]
+__all__ = ["Proof", "Rehearsal", "part", "reach"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,28 +41,32 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """A migration to prove, and how: what is run is passed in.
+    """A migration to prove. What runs and what compares is passed in.
 
-    build: creates a schema on an empty scratch.
-    upgrade, downgrade: run the migration on the scratch.
-    left: the lines of what still differs from the models, and of what differs from a schema.
+    build: creates the start on an empty scratch.
+    upgrade, downgrade: run the migration.
+    left: lines of what still differs from the models.
+    differs: lines of what differs from a schema that was read before.
     """
 
     dialect: Dialect
+    scope: Scope
     start: Schema
+    goal: Schema
     operations: Sequence[Operation]
-    build: Callable[[Connection, Schema], None]
+    build: Callable[[Connection], None]
     upgrade: Callable[[Connection], None]
     downgrade: Callable[[Connection], None]
     left: Callable[[Connection], Sequence[str]]
     differs: Callable[[Connection, Schema], Sequence[str]]
-    scope: Scope = field(default_factory=Scope)
 
-    def run(self, connection: Connection) -> Proof:
-        """Builds the start with rows, goes up, compares, goes down, compares."""
-        self.build(connection, self.start)
-        notes = insert_samples(connection, self.dialect, self.start)
-        connection.commit()
+    def run(self, connection: Connection, *, with_rows: bool = True) -> Proof:
+        """Builds the start, goes up, compares, goes down, compares."""
+        self.build(connection)
+        notes: list[str] = []
+        if with_rows:
+            notes = insert_samples(connection, self.dialect, self.start, self.goal)
+            connection.commit()
         before = self._read(connection)
         rows = read_rows(connection, self.dialect, sorted(before.tables))
         connection.rollback()
@@ -73,9 +79,9 @@ class Rehearsal:
             self.downgrade(connection)
             problems += [f"downgrade leaves: {line}" for line in self.differs(connection, before)]
             lost += self._lost(connection, rows, "downgrade", _Moves())
-        except AutodiffError as error:
+        except Exception as error:  # the file's own code may raise anything
             connection.rollback()
-            problems.append(error.message)
+            problems.append(_reason(error))
         return Proof(problems=tuple(problems), lost=tuple(lost), notes=tuple(notes))
 
     def _read(self, connection: Connection) -> Schema:
@@ -92,7 +98,7 @@ class Rehearsal:
         after = read_rows(connection, self.dialect, [moves.table(name) for name in known])
         connection.rollback()
         lines = [
-            f"{direction}: {len(before[name])} rows of table {name}"
+            f"{direction}: the rows of table {name}"
             for name in before
             if name not in known and before[name]
         ]
@@ -102,11 +108,15 @@ class Rehearsal:
                 lines.append(f"{direction}: {len(before[name]) - len(found)} rows of table {name}")
                 continue
             lines += [
-                f"{direction}: values of {name}.{column}"
+                f"{direction}: the values of {name}.{column}"
                 for column in (before[name][0] if before[name] else ())
                 if _values(before[name], column) != _values(found, moves.column(name, column))
             ]
         return lines
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
 
 
 def _values(rows: Iterable[dict[str, object]], column: str) -> list[str]:
@@ -129,19 +139,27 @@ class _Moves:
 
 
 def _renames(operations: Iterable[Operation]) -> _Moves:
+    """Each rename put behind those before it: what was a and is c, by way of b."""
     moves = _Moves()
     for operation in operations:
         if isinstance(operation, RenameTable):
-            moves.tables[operation.before] = operation.after
+            source = _source(moves.tables, operation.before)
+            moves.tables[source] = operation.after
         elif isinstance(operation, RenameColumn):
-            moves.columns[operation.table, operation.before] = operation.after
+            known = {old: new for (table, old), new in moves.columns.items()}
+            first = _source(known, operation.before)
+            moves.columns[operation.table, first] = operation.after
     return moves
 
 
-def reach(schema: Schema, names: Iterable[Name]) -> Schema:
-    """The part of a schema that a change of the named tables can touch.
+def _source(moved: Mapping[T, T], name: T) -> T:
+    return next((old for old, new in moved.items() if new == name), name)
 
-    That is the tables themselves, what they point at, what points at them, and all views.
+
+def reach(schema: Schema, names: Iterable[Name]) -> set[Name]:
+    """The tables of a schema that a change of the named ones can touch.
+
+    That is the tables themselves, what they point at, what points at them, and what views read.
     """
     wanted = {name for name in names if name in schema.tables}
     wanted |= {
@@ -149,13 +167,20 @@ def reach(schema: Schema, names: Iterable[Name]) -> Schema:
         for name, table in schema.tables.items()
         if any(key.referred in wanted for key in table.foreign_keys)
     }
-    wanted |= {read for view in schema.views.values() for read in view.reads}
+    wanted |= {
+        read for view in schema.views.values() for read in view.reads if read in schema.tables
+    }
     waiting = list(wanted)
     while waiting:
-        table = schema.tables.get(waiting.pop())
-        for key in table.foreign_keys if table else ():
-            if key.referred not in wanted:
+        for key in schema.tables[waiting.pop()].foreign_keys:
+            if key.referred not in wanted and key.referred in schema.tables:
                 wanted.add(key.referred)
                 waiting.append(key.referred)
+    return wanted
+
+
+def part(schema: Schema, names: Iterable[Name]) -> Schema:
+    """The schema with those of its tables alone."""
+    wanted = set(names)
     kept = {name: table for name, table in schema.tables.items() if name in wanted}
     return replace(schema, tables=kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import quote_literal
 from autodiff.plan.order import order_tables
-from autodiff.schema import Column, EnumType, Name, Schema, Table
+from autodiff.schema import Column, Name, Schema, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -26,16 +27,21 @@ _COUNT = 3
 _DAY = dt.date(2001, 2, 3)
 
 
-def insert_samples(connection: Connection, dialect: Dialect, schema: Schema) -> list[str]:
+def insert_samples(
+    connection: Connection, dialect: Dialect, schema: Schema, goal: Schema
+) -> list[str]:
     """Puts a few rows into each table, parents first; a note for each table that got none.
 
-    Values fit types, keys and uniques; a check that they break is met by rows with fewer columns,
-    where that helps.
+    Values fit the types, keys and uniques of the schema, and the types and NOT NULL of the goal,
+    since live rows will have to. A check that they break is met by rows with fewer columns, where
+    that helps.
     """
     order, _ = order_tables(schema.tables)
     notes = []
     for table in order:
-        problem = _fill_table(connection, dialect, schema, schema.tables[table.name])
+        wanted = goal.tables.get(table.name, table)
+        sampler = _Sampler(schema, goal, schema.tables[table.name], wanted)
+        problem = _fill_table(connection, dialect, sampler)
         if problem is not None:
             notes.append(f"no sample rows in {table.name}: {problem}")
     return notes
@@ -50,48 +56,89 @@ def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) 
     return found
 
 
-def _fill_table(
-    connection: Connection, dialect: Dialect, schema: Schema, table: Table
-) -> str | None:
+def _fill_table(connection: Connection, dialect: Dialect, sampler: _Sampler) -> str | None:
     """Inserts rows; why not, where not even one went in."""
-    parents = _parent_values(connection, dialect, table)
+    parents = _parent_values(connection, dialect, sampler.table)
     problem: str | None = None
     inserted = 0
     for number in range(_COUNT):
-        for values in _attempts(schema, table, number, parents):
-            problem = _insert(connection, dialect, table.name, values)
+        for values in sampler.attempts(number, parents):
+            problem = _insert(connection, dialect, sampler.table.name, values)
             if problem is None:
                 inserted += 1
                 break
     return None if inserted else problem
 
 
-def _attempts(
-    schema: Schema, table: Table, number: int, parents: Mapping[str, list[Any]]
-) -> list[dict[str, str]]:
-    """Values to try for a row: all columns, then only those that must be given."""
-    every = {
-        column.name: _value(schema, column, number, parents)
-        for column in table.columns
-        if column.computed is None and column.identity is None and not column.autoincrement
-    }
-    needed = {
-        column.name: every[column.name]
-        for column in table.columns
-        if column.name in every and not column.nullable and column.default is None
-    }
-    last = number == _COUNT - 1
-    return [needed, every] if last else [every, needed]
+@dataclass(frozen=True, slots=True)
+class _Sampler:
+    """Values for the rows of a table that will become `wanted`."""
+
+    schema: Schema
+    goal: Schema
+    table: Table
+    wanted: Table
+
+    def attempts(self, number: int, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
+        """Values to try for a row: all columns, then only those that must be given."""
+        every = {
+            column.name: self.value(column, number, parents)
+            for column in self.table.columns
+            if column.computed is None and column.identity is None and not column.autoincrement
+        }
+        needed = {
+            column.name: every[column.name]
+            for column in self.table.columns
+            if column.name in every and self.must_be_given(column)
+        }
+        return [needed, every] if number == _COUNT - 1 else [every, needed]
+
+    def must_be_given(self, column: Column) -> bool:
+        """Whether a row needs a value, now or once the table is as it is wanted."""
+        if column.default is not None:
+            return False
+        after = self.wanted.column(column.name)
+        return not column.nullable or (after is not None and not after.nullable)
+
+    def value(self, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str:
+        """A literal for a column; texts are such that they become what is wanted."""
+        if column.name in parents:
+            values = parents[column.name]
+            return _literal(values[number % len(values)]) if values else "NULL"
+        after = self.wanted.column(column.name) or column
+        if _is_text(column) and after.type != column.type and not _is_text(after):
+            return quote_literal(self.plain(self.goal, after, number).strip("'"))
+        shorter = after if _is_text(column) and _is_text(after) else column
+        return self.plain(self.schema, _shortest(column, shorter), number)
+
+    def plain(self, schema: Schema, column: Column, number: int) -> str:
+        """A literal that fits a column's type."""
+        if column.type.enum is not None and not column.type.sql.endswith("[]"):
+            values = self.enum_values(schema, column.type.enum)
+            return quote_literal(values[number % len(values)])
+        return sample_literal(column.type.sql, column.name, number)
+
+    def enum_values(self, schema: Schema, name: Name) -> tuple[str, ...]:
+        """The values of an enum that stay, if any do."""
+        values = schema.enums[name].values
+        later = self.goal.enums.get(name)
+        return tuple(value for value in values if later and value in later.values) or values
 
 
-def _value(schema: Schema, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str:
-    if column.name in parents:
-        values = parents[column.name]
-        return _literal(values[number % len(values)]) if values else "NULL"
-    if column.type.enum is not None and not column.type.sql.endswith("[]"):
-        enum: EnumType = schema.enums[column.type.enum]
-        return quote_literal(enum.values[number % len(enum.values)])
-    return sample_literal(column.type.sql, column.name, number)
+_TEXT = re.compile(r"(var|n|nvar)?char|character|.*text|clob|citext|name$", re.IGNORECASE)
+
+
+def _is_text(column: Column) -> bool:
+    return column.type.enum is None and _TEXT.match(column.type.sql) is not None
+
+
+def _shortest(first: Column, second: Column) -> Column:
+    return min(first, second, key=lambda column: _length(column.type.sql))
+
+
+def _length(type_sql: str) -> int:
+    found = re.search(r"\((\d+)\)", type_sql)
+    return int(found[1]) if found else 1 << 30
 
 
 def sample_literal(type_sql: str, name: str, number: int) -> str:
@@ -174,7 +221,8 @@ def _insert(
 ) -> str | None:
     """Inserts one row; why not, where it could not be."""
     columns = ", ".join(dialect.quote(name) for name in values)
-    body = f"({columns}) VALUES ({', '.join(values.values())})" if values else "DEFAULT VALUES"
+    body = f"({columns}) VALUES ({', '.join(values.values())})"
+    body = body if values else dialect.features.insert_of_defaults
     try:
         with connection.begin_nested():
             connection.exec_driver_sql(

@@ -51,6 +51,9 @@ def generate(
         Literal["drop-and-add"] | None,
         typer.Option("--assume", help="What to take for granted where a rename is possible."),
     ] = None,
+    no_rehearse: Annotated[
+        bool, flag("--no-rehearse", "Do not run the file up and down on a scratch first.")
+    ] = False,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, also at a terminal.")] = False,
 ) -> None:
     """Compare the database with the models and write the next migration.
@@ -73,6 +76,7 @@ def generate(
         empty=empty,
         assume=assume,
         questioner=Terminal() if asks else None,
+        rehearse=not no_rehearse,
     )
     _answer(shell, draft, dry_run=dry_run)
 
@@ -85,6 +89,10 @@ def _answer(shell: Shell, draft: Draft | None, *, dry_run: bool) -> None:
         shell.note(finding_line(finding))
     if not draft.settled:
         shell.note("note: no scratch database could be had; what was in doubt is compared as text")
+    for line in draft.proof.lost if draft.proof else ():
+        shell.note(f"lost in the rehearsal: {line}")
+    for line in draft.proof.notes if draft.proof else ():
+        shell.note(f"note: {line}")
     data = draft_data(draft, written=not dry_run)
     if dry_run:
         shell.answer_code(draft_text(draft), _language(draft), data)

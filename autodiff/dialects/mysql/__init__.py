@@ -99,6 +99,17 @@ class MySQL(Dialect):
         with scratch(connection, namespaces, create=create) as opened:
             yield opened
 
+    @contextmanager
+    def scratch_database(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = ()
+    ) -> Iterator[Connection | None]:
+        """None where there are namespaces: they are databases of the server, and the real ones."""
+        if namespaces:
+            yield None
+            return
+        with self.scratch(connection, create=True) as opened:
+            yield opened
+
     def scratch_name(self, name: Name) -> Name:
         """Ask the dialect of the scratch connection: its default schema tells the others."""
         from autodiff.dialects.mysql.scratch import namespace_name

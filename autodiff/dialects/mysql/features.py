@@ -18,6 +18,7 @@ FEATURES = Features(
     backslash_escapes=True,
     comments=True,
     namespaces=True,
+    insert_of_defaults="() VALUES ()",
     max_name_length=64,
 )
 

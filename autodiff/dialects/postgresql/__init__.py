@@ -65,6 +65,16 @@ class PostgreSQL(Dialect):
         with scratch(connection, namespaces) as opened:
             yield opened
 
+    @contextmanager
+    def scratch_database(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = ()
+    ) -> Iterator[Connection | None]:
+        from autodiff.dialects.postgresql.scratch import database
+
+        assert connection is not None
+        with database(connection) as opened:
+            yield opened
+
     def scratch_dialect(self, connection: Connection) -> Dialect:
         from autodiff.dialects.postgresql.scratch import PREFIX
 

@@ -1,0 +1,207 @@
+"""Rehearses a drafted migration: its files are run by the real runner's executor on a scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from autodiff.describe import describe_change
+from autodiff.dialects import Dialect, dialect_of
+from autodiff.diffing import difference, scope_for
+from autodiff.errors import AutodiffError
+from autodiff.history import Migration, read_migration
+from autodiff.operations import (
+    AddConstraint,
+    AlterEnum,
+    CreateEnum,
+    CreateNamespace,
+    CreateSequence,
+    CreateTable,
+    CreateView,
+    DropTable,
+    Operation,
+    RenameTable,
+    SetComment,
+)
+from autodiff.plan.order import order_tables, order_views
+from autodiff.planned import Plan
+from autodiff.rehearse.proof import Proof, Rehearsal, part, reach
+from autodiff.run.context import executing
+from autodiff.run.events import Direction
+from autodiff.run.executor import Executor, run_operations
+from autodiff.run.loader import load_step
+from autodiff.run.targets import Live
+from autodiff.schema import Name, Schema, Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["prove"]
+
+
+def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) -> Proof | None:
+    """What a scratch shows of a migration's texts; None where no scratch can be had.
+
+    Where sample rows alone are in the way, that is a note and no problem: what stands in the
+    live tables is another matter.
+    """
+    if missing := _needed_elsewhere(plan):
+        return Proof(notes=(f"not rehearsed: it needs {', '.join(missing)}, which is left alone",))
+    with TemporaryDirectory() as folder:
+        migration = _written(Path(folder), texts)
+        first = _rehearse(connection, plan, migration, with_rows=True)
+        if first is None or first.passed:
+            return first
+        second = _rehearse(connection, plan, migration, with_rows=False)
+    if second is None or not second.passed:
+        return first
+    notes = tuple(f"with sample rows: {problem}" for problem in first.problems)
+    return Proof(lost=first.lost, notes=(*first.notes, *notes))
+
+
+def _needed_elsewhere(plan: Plan) -> list[str]:
+    """Tables that keys point at and that neither side of the plan has."""
+    known = {*plan.current.tables, *plan.desired.tables}
+    tables = [*plan.current.tables.values(), *plan.desired.tables.values()]
+    pointed_at = {key.referred for table in tables for key in table.foreign_keys}
+    return sorted(map(str, pointed_at - known))
+
+
+def _written(folder: Path, texts: Mapping[Path, str]) -> Migration:
+    for path, text in texts.items():
+        (folder / path.name).write_text(text, encoding="utf-8")
+    return read_migration(folder / next(iter(texts)).name)
+
+
+def _rehearse(
+    connection: Connection | None, plan: Plan, migration: Migration, *, with_rows: bool
+) -> Proof | None:
+    with _scratch(connection, plan) as opened:
+        if opened is None:
+            return None
+        dialect = dialect_of(opened)
+        dialect.prepare_connection(opened)
+        rehearsal = _rehearsal(plan, migration, dialect)
+        try:
+            return rehearsal.run(opened, with_rows=with_rows)
+        except AutodiffError as error:
+            return Proof(notes=(f"not rehearsed: {error.message}",))
+
+
+@contextmanager
+def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection | None]:
+    namespaces = tuple(sorted({*plan.current.namespaces, *plan.desired.namespaces}))
+    if connection is None and not plan.dialect.features.scratch_in_memory:
+        yield None
+        return
+    with plan.dialect.scratch_database(connection, namespaces=namespaces) as opened:
+        yield opened
+
+
+def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
+    before, after = _reached(plan)
+    start, goal = part(plan.current, before), part(plan.desired, after)
+    scope = scope_for(plan.desired)
+
+    def build(connection: Connection) -> None:
+        _run(connection, dialect, lambda executor: run_operations(executor, _creation(start)))
+
+    def step(direction: Direction) -> Callable[[Connection], None]:
+        function = load_step(migration, direction)
+        return lambda connection: _run(connection, dialect, lambda executor: function())
+
+    def read(connection: Connection) -> Schema:
+        found = dialect.reflect(connection, scope)
+        connection.rollback()
+        return found
+
+    def compared(connection: Connection, wanted: Schema, views: Iterable[Name]) -> list[str]:
+        changes = difference(
+            connection, dialect, read(connection), wanted, create_scratch=True, managed_views=views
+        ).changes
+        connection.rollback()
+        return [describe_change(change) for change in changes]
+
+    def differs(connection: Connection, before: Schema) -> list[str]:
+        return compared(connection, _said(before, dialect), read(connection).views)
+
+    return Rehearsal(
+        dialect=dialect,
+        scope=scope,
+        start=start,
+        goal=goal,
+        operations=plan.operations,
+        build=build,
+        upgrade=step("upgrade"),
+        downgrade=step("downgrade"),
+        left=lambda connection: compared(connection, goal, ()),
+        differs=differs,
+    )
+
+
+def _run(connection: Connection, dialect: Dialect, steps: Callable[[Executor], None]) -> None:
+    """Steps in one transaction, by an executor on the connection."""
+    connection.rollback()
+    executor = Executor(dialect, Live(connection, dialect))
+    with dialect.transaction(connection), executing(executor):
+        steps(executor)
+        executor.flush()
+
+
+def _said(schema: Schema, dialect: Dialect) -> Schema:
+    """The schema without what its database makes by itself, names that nobody gave among it."""
+    tables = {name: _unnamed(dialect.without_implied(t)) for name, t in schema.tables.items()}
+    return replace(schema, tables=tables)
+
+
+def _unnamed(table: Table) -> Table:
+    constraints = (replace(c, name=None) if c.implicit else c for c in table.constraints)
+    return replace(table, constraints=tuple(constraints))
+
+
+def _creation(schema: Schema) -> list[Operation]:
+    """The operations that make a schema out of nothing."""
+    tables, late = order_tables(schema.tables)
+    return [
+        *(CreateNamespace(name=name) for name in sorted(schema.namespaces)),
+        *(CreateEnum(enum=schema.enums[name]) for name in sorted(schema.enums)),
+        *(CreateSequence(sequence=schema.sequences[name]) for name in sorted(schema.sequences)),
+        *(CreateTable(table=table) for table in tables),
+        *(AddConstraint(table=name, constraint=key) for name, key in late),
+        *(CreateView(view=view) for view in order_views(schema.views)),
+    ]
+
+
+def _reached(plan: Plan) -> tuple[set[Name], set[Name]]:
+    """The tables before and after that the plan can touch, each with its other self."""
+    moved = {o.before: o.after for o in plan.operations if isinstance(o, RenameTable)}
+    back = {after: before for before, after in moved.items()}
+    names = {name for operation in plan.operations for name in _touched(operation)}
+    while True:
+        old = reach(plan.current, {back.get(name, name) for name in names} | names)
+        new = reach(plan.desired, {moved.get(name, name) for name in old} | names)
+        found = names | new | old | {moved.get(name, name) for name in old}
+        if found == names:
+            return old, new
+        names = found
+
+
+def _touched(operation: Operation) -> set[Name]:
+    match operation:
+        case CreateTable(table=table):
+            return {table.name}
+        case DropTable(name=name):
+            return {name}
+        case RenameTable(before=before, after=after):
+            return {before, after}
+        case SetComment(kind="table", name=name):
+            return {name}
+        case AlterEnum(users=users):
+            return {user.table for user in users}
+        case _:
+            altered = getattr(operation, "table", None)
+            return {altered} if isinstance(altered, Name) else set()
