@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,33 +62,41 @@ def _missing_migration(project: Project, lock: Lock, dialect: Dialect) -> tuple[
     desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
     if desired == lock.declared:
         return ()
-    return _lines(_changes(None, dialect, lock.described, desired, lock))
+    return _Comparer(None, dialect, lock).lines(lock.described, desired)
 
 
-def _changes(
-    connection: sa.Connection | None,
-    dialect: Dialect,
-    current: Schema,
-    desired: Schema,
-    lock: Lock | None,
-) -> tuple[Change, ...]:
-    from autodiff.diffing import difference
+class _Comparer:
+    """Compares schemas; `unsettled` is true once a doubt was left for want of a scratch."""
 
-    found = difference(
-        connection,
-        dialect,
-        current,
-        desired,
-        create_scratch=False,
-        managed_views=lock.declared.views if lock else (),
-    )
-    return found.changes
+    def __init__(
+        self, connection: sa.Connection | None, dialect: Dialect, lock: Lock | None
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._managed_views = lock.declared.views if lock else ()
+        self.unsettled = False
 
+    def changes(self, current: Schema, desired: Schema) -> tuple[Change, ...]:
+        from autodiff.diffing import difference
 
-def _lines(changes: Iterable[Change]) -> tuple[str, ...]:
-    from autodiff.describe import describe_change
+        found = difference(
+            self._connection,
+            self._dialect,
+            current,
+            desired,
+            create_scratch=False,
+            managed_views=self._managed_views,
+        )
+        self.unsettled = self.unsettled or not found.settled
+        return found.changes
 
-    return tuple(describe_change(change) for change in changes)
+    def lines(self, current: Schema, desired: Schema, *, back: bool = False) -> tuple[str, ...]:
+        """The changes as lines, seen from the other side with `back`."""
+        from autodiff.describe import describe_change
+
+        changes = self.changes(current, desired)
+        seen = (reverse_change(change) for change in changes) if back else changes
+        return tuple(describe_change(change) for change in seen)
 
 
 def check(project: Project) -> Drift:
@@ -103,40 +111,41 @@ def check(project: Project) -> Drift:
     graph = project.graph()
     _ = graph.head
     lock = project.lock()
-    metadata = project.metadata()
+    metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
         pending, edited = _against_database(project, graph, connection)
         dialect = dialect_of(connection)
-        desired = declare(metadata, dialect, exclude=project.config.exclude_tables)
-        current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
-        same_kind = lock is not None and _same_kind(lock.database, dialect.kind)
-        if lock is not None and same_kind and desired == lock.declared:
-            wanted = lock.described
-        else:
-            wanted = desired
-        differing = _changes(connection, dialect, current, wanted, lock)
-        by_hand: tuple[str, ...] = ()
-        models: tuple[str, ...] = ()
-        if lock is not None and same_kind:
-            models = (
-                ()
-                if desired == lock.declared
-                else _lines(_changes(connection, dialect, lock.described, desired, lock))
-            )
-            if not pending:
-                back = _changes(connection, dialect, current, lock.described, lock)
-                by_hand = _lines(reverse_change(change) for change in back)
-        elif lock is None and not len(graph):
-            models = _lines(differing)
-    if lock is not None:
-        edited = (*edited, *_edited_since_lock(graph, lock))
-    return Drift(
-        models=models,
+        desired = declare(metadata, dialect, exclude=exclude)
+        current = dialect.reflect(connection, scope_for(desired, exclude))
+        comparer = _Comparer(connection, dialect, lock)
+        found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
+    if lock is None and not len(graph):
+        found = replace(found, models=found.database)
+    edited = (*edited, *(_edited_since_lock(graph, lock) if lock is not None else ()))
+    return replace(
+        found,
         pending=pending,
         edited=tuple(dict.fromkeys(edited)),
-        by_hand=by_hand,
-        database=_lines(differing),
-        notes=_notes(graph, lock, dialect),
+        notes=_notes(graph, lock, dialect, comparer),
+    )
+
+
+def _usable(lock: Lock | None, dialect: Dialect) -> Lock | None:
+    """The lock, where it was written for this kind of server."""
+    return lock if lock is not None and _same_kind(lock.database, dialect.kind) else None
+
+
+def _three_ways(
+    comparer: _Comparer, current: Schema, desired: Schema, lock: Lock | None, pending: bool
+) -> Drift:
+    """What differs between models, lock file and database."""
+    if lock is None:
+        return Drift(database=comparer.lines(current, desired))
+    same = desired == lock.declared
+    return Drift(
+        models=() if same else comparer.lines(lock.described, desired),
+        by_hand=() if pending else comparer.lines(current, lock.described, back=True),
+        database=comparer.lines(current, lock.described if same else desired),
     )
 
 
@@ -150,12 +159,17 @@ def _same_kind(locked: str, live: str) -> bool:
     return major(locked) == major(live)
 
 
-def _notes(graph: Graph, lock: Lock | None, dialect: Dialect) -> tuple[str, ...]:
-    if lock is None:
-        return ("there is no lock file: autodiff lock writes it",) if len(graph) else ()
-    if not _same_kind(lock.database, dialect.kind):
-        return (f"the lock file was written for {lock.database}, this is {dialect.kind}",)
-    return ()
+def _notes(
+    graph: Graph, lock: Lock | None, dialect: Dialect, comparer: _Comparer
+) -> tuple[str, ...]:
+    notes: list[str] = []
+    if lock is None and len(graph):
+        notes.append("there is no lock file: autodiff lock writes it")
+    elif lock is not None and _usable(lock, dialect) is None:
+        notes.append(f"the lock file was written for {lock.database}, this is {dialect.kind}")
+    if comparer.unsettled:
+        notes.append("some texts were compared as they are: check makes no scratch database here")
+    return tuple(notes)
 
 
 def _against_database(
