@@ -535,6 +535,7 @@ def create_index(
     schema: str | None = None,
     unique: bool = False,
     if_not_exists: bool = False,
+    comment: str | None = None,
     **kw: Any,
 ) -> None:
     """Creates an index over columns and expressions (sa.text); `kw` are sa.Index's options."""
@@ -554,7 +555,7 @@ def create_index(
     executor.submit(
         CreateIndex(
             table=_name(table_name, schema),
-            index=noun,
+            index=replace(noun, comment=comment),
             concurrently=bool(kw.get("postgresql_concurrently")),
             if_not_exists=bool(if_not_exists),
         )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from autodiff.operations import Operation
 
-__all__ = ["Dialect", "Scope", "is_excluded"]
+__all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
 
 
 def is_excluded(name: Name, patterns: Iterable[str]) -> bool:
@@ -195,7 +195,8 @@ class Dialect(ABC):
     def align(self, current: Table, desired: Table) -> Table:
         """The current table, without what the models need not say (implied indexes, options)."""
         options = {key: value for key, value in current.options.items() if key in desired.options}
-        return replace(current, options=options)
+        indexes = tuple(without_unsaid(i, desired.index(i.name or "")) for i in current.indexes)
+        return replace(current, options=options, indexes=indexes)
 
     @abstractmethod
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
@@ -269,6 +270,13 @@ class Dialect(ABC):
         """One transaction around a migration."""
         with connection.begin():
             yield
+
+
+def without_unsaid(index: Index, desired: Index | None) -> Index:
+    """A current index without its comment, where the desired one has none: models can't say one."""
+    if desired is None or desired.comment is not None:
+        return index
+    return replace(index, comment=None)
 
 
 def _place(constraint: Constraint) -> tuple[str, str]:

@@ -281,6 +281,7 @@ class PythonSource:
         for name, value in sorted(index.options.items()):
             pairs = name == "postgresql_with"
             parts.append(f"{name}={self._pairs(str(value)) if pairs else self._option(value)}")
+        parts += [f"comment={self.string(index.comment)}"] if index.comment is not None else []
         return self.keywords(parts)
 
     def _pairs(self, text: str) -> str:

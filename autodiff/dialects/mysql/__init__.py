@@ -65,7 +65,7 @@ class MySQL(Dialect):
     def align(self, current: Table, desired: Table) -> Table:
         from autodiff.dialects.mysql.align import align
 
-        return align(current, desired)
+        return align(current, desired, json_is_text=self.is_mariadb)
 
     def without_implied(self, table: Table) -> Table:
         from autodiff.dialects.mysql.align import without_implied

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from autodiff.dialects.base import without_unsaid
 from autodiff.dialects.mysql.implied import is_implied
 from autodiff.dialects.mysql.keys import AUTO_INCREMENT_INDEX
 from autodiff.schema import (
@@ -39,20 +40,28 @@ _TOLD = (
 )
 """The options that the catalogue tells, where they are set."""
 _PARSER = "mysql_with_parser"
+_JSON_TEXTS = ("longtext", "longtext COLLATE utf8mb4_bin")
 _DEFAULT_ACTIONS = ("RESTRICT", "NO ACTION", None)
 
 
-def align(current: Table, desired: Table) -> Table:
-    """The current table as the desired one would say the same things."""
+def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Table:
+    """The current table as the desired one would say the same things.
+
+    With `json_is_text` JSON is another word for LONGTEXT with a check, as on MariaDB.
+    """
     uniques = dict(_uniques(current, desired))
     constraints = [_constraint(item, desired) for item in current.constraints]
     constraints += uniques.values()
     return replace(
         current,
-        columns=tuple(_column(column, desired.column(column.name)) for column in current.columns),
+        columns=tuple(
+            _column(column, desired.column(column.name), json_is_text) for column in current.columns
+        ),
         constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
         indexes=tuple(
-            _index(index, desired.index(index.name or ""))
+            without_unsaid(
+                _index(index, desired.index(index.name or "")), desired.index(index.name or "")
+            )
             for index in current.indexes
             if index.name not in uniques and not _unsaid(index, current, desired)
         ),
@@ -114,10 +123,12 @@ def _mentioned(options: Mapping[str, Option], said: Mapping[str, Option]) -> dic
     return {name: value for name, value in options.items() if name in said}
 
 
-def _column(column: Column, desired: Column | None) -> Column:
+def _column(column: Column, desired: Column | None, json_is_text: bool) -> Column:
     """MariaDB has no NOT NULL on generated columns."""
     if desired is None:
         return replace(column, options={})
+    if json_is_text and column.type.sql == "json" and desired.type.sql in _JSON_TEXTS:
+        column = replace(column, type=desired.type)
     generated = column.computed is not None and desired.computed is not None
     nullable = desired.nullable if generated and column.nullable else column.nullable
     options = _mentioned(column.options, desired.options)
