@@ -73,7 +73,7 @@ class _Comparer:
     ) -> None:
         self._connection = connection
         self._dialect = dialect
-        self._managed_views = lock.declared.views if lock else ()
+        self._said_before = lock.declared if lock else None
         self.unsettled = False
 
     def changes(self, current: Schema, desired: Schema) -> tuple[Change, ...]:
@@ -85,7 +85,7 @@ class _Comparer:
             current,
             desired,
             create_scratch=False,
-            managed_views=self._managed_views,
+            said_before=self._said_before,
         )
         self.unsettled = self.unsettled or not found.settled
         return found.changes

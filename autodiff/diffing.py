@@ -18,6 +18,7 @@ from autodiff.compare import (
     doubts,
     parse_rename,
     resolve,
+    unspoken_left_alone,
 )
 from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
@@ -85,10 +86,14 @@ def difference(
     desired: Schema,
     *,
     create_scratch: bool,
-    managed_views: Iterable[Name] = (),
+    said_before: Schema | None = None,
 ) -> Difference:
-    """What differs between two schemas; a scratch settles what cheap comparing leaves in doubt."""
-    current = adopt_case(current, desired, dialect)
+    """What differs between two schemas; a scratch settles what cheap comparing leaves in doubt.
+
+    Kinds of things that models need not speak about (views, exclusion constraints) are left alone
+    where the desired schema has none of them, and `said_before`, what it once was, neither.
+    """
+    current = adopt_case(unspoken_left_alone(current, desired, said_before), desired, dialect)
     named, described = resolve(current, desired, dialect)
     unsure = doubts(current, named, dialect)
     settled = True
@@ -97,7 +102,8 @@ def difference(
         settled = found is not None
         if found is not None:
             named, described = resolve(current, desired, dialect, found)
-    changes = compare(current, named, dialect, described, managed_views=managed_views)
+    views = said_before.views if said_before is not None else ()
+    changes = compare(current, named, dialect, described, managed_views=views)
     return Difference(
         dialect=dialect,
         current=current,
@@ -118,7 +124,7 @@ def with_renames(
     assume: Assume,
     *,
     create_scratch: bool,
-    managed_views: Iterable[Name] = (),
+    said_before: Schema | None = None,
 ) -> Difference:
     """As `difference`, once it is known what was renamed.
 
@@ -134,7 +140,7 @@ def with_renames(
             moved,
             desired,
             create_scratch=create_scratch,
-            managed_views=managed_views,
+            said_before=said_before,
         )
         open_ = [c for c in candidates(found.changes) if c.rename not in refused]
         if not open_ or assume == "drop-and-add":

@@ -212,7 +212,7 @@ def _difference(start: _Start, request: Request) -> Difference:
         request.questioner or Answers(),
         request.assume,
         create_scratch=True,
-        managed_views=start.known.declared.views if start.known else (),
+        said_before=start.known.declared if start.known else None,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
@@ -51,7 +52,7 @@ from autodiff.operations import (
     SetTableOptions,
 )
 from autodiff.run.context import MigrationContext, current_executor
-from autodiff.schema import EnumType, Identity, Name, Option, Table, View
+from autodiff.schema import EnumType, Exclusion, Identity, Name, Option, Table, View
 from autodiff.schema import Sequence as SequenceNoun
 from autodiff.types import SQLType
 
@@ -430,11 +431,14 @@ def create_check_constraint(
     condition: Any,
     *,
     schema: str | None = None,
+    postgresql_no_inherit: bool = False,
     **kw: Any,
 ) -> None:
     """Adds a check: its condition is SQL text or a clause."""
     text = sa.text(condition) if isinstance(condition, str) else condition
-    _add_constraint(table_name, schema, sa.CheckConstraint(text, name=constraint_name, **kw), ())
+    check = sa.CheckConstraint(text, name=constraint_name, **kw)
+    unsaid: dict[str, Option] = {"postgresql_no_inherit": True} if postgresql_no_inherit else {}
+    _add_constraint(table_name, schema, check, (), unsaid)
 
 
 def create_foreign_key(
@@ -484,8 +488,13 @@ def create_exclude_constraint(
 
 
 def _add_constraint(
-    table_name: str, schema: str | None, constraint: Any, columns: Sequence[str]
+    table_name: str,
+    schema: str | None,
+    constraint: Any,
+    columns: Sequence[str],
+    unsaid: Mapping[str, Option] = MappingProxyType({}),
 ) -> None:
+    """Adds SQLAlchemy's constraint; `unsaid` are options that it has no way to say."""
     executor = current_executor()
     sa.Table(
         table_name,
@@ -497,6 +506,8 @@ def _add_constraint(
     noun = declare_constraint(constraint, executor.dialect, _compiler(executor))
     if noun is None:
         return
+    if unsaid and not isinstance(noun, Exclusion):
+        noun = replace(noun, options={**noun.options, **unsaid})
     name = _name(table_name, schema)
     named = name_constraints(Table(name=name, constraints=(noun,))).constraints[0]
     executor.submit(AddConstraint(table=name, constraint=named))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -119,15 +119,15 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         connection.rollback()
         return found
 
-    def compared(connection: Connection, wanted: Schema, views: Iterable[Name]) -> list[str]:
+    def compared(connection: Connection, wanted: Schema, said: Schema | None) -> list[str]:
         changes = difference(
-            connection, dialect, read(connection), wanted, create_scratch=True, managed_views=views
+            connection, dialect, read(connection), wanted, create_scratch=True, said_before=said
         ).changes
         connection.rollback()
         return [describe_change(change) for change in changes]
 
     def differs(connection: Connection, before: Schema) -> list[str]:
-        return compared(connection, _said(before, dialect), read(connection).views)
+        return compared(connection, _said(before, dialect), read(connection))
 
     return Rehearsal(
         dialect=dialect,
@@ -138,7 +138,7 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         build=build,
         upgrade=step("upgrade"),
         downgrade=step("downgrade"),
-        left=lambda connection: compared(connection, goal, ()),
+        left=lambda connection: compared(connection, goal, None),
         differs=differs,
     )
 

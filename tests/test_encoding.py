@@ -84,7 +84,7 @@ TABLE = Table(
             **NAMED,
         ),
         Unique(columns=("a",), nulls_not_distinct=True, options={"x": "y"}, **TIMED, **NAMED),
-        Check(sql="a > 0", options={"no_inherit": True}, **NAMED),
+        Check(sql="a > 0", options={"postgresql_no_inherit": True}, **NAMED),
         Exclusion(elements=(("a", "="), ("b", "&&")), using="btree", where="a", **TIMED, **NAMED),
     ),
     indexes=(INDEX,),

@@ -8,7 +8,15 @@ from autodiff.compare.renames import (
     candidates,
     parse_rename,
 )
-from autodiff.compare.schemas import Described, Doubts, compare, doubts, resolve, wanted_again
+from autodiff.compare.schemas import (
+    Described,
+    Doubts,
+    compare,
+    doubts,
+    resolve,
+    unspoken_left_alone,
+    wanted_again,
+)
 
 __all__ = [
     "Candidate",
@@ -22,5 +30,6 @@ __all__ = [
     "doubts",
     "parse_rename",
     "resolve",
+    "unspoken_left_alone",
     "wanted_again",
 ]

@@ -23,9 +23,10 @@ from autodiff.changes import (
 from autodiff.compare.names import adopt_names, rename_constraints
 from autodiff.compare.tables import compare_tables
 from autodiff.dialects.base import Dialect
-from autodiff.schema import Name, Schema, Table, View
+from autodiff.schema import Exclusion, Name, Schema, Table, View
 
-__all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "wanted_again"]
+__all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "unspoken_left_alone"]
+__all__ += ["wanted_again"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,30 @@ class Doubts:
 
 
 _NOTHING = Described()
+
+
+def unspoken_left_alone(current: Schema, desired: Schema, before: Schema | None) -> Schema:
+    """The current schema without exclusion constraints, where no model ever spoke of one.
+
+    SQLAlchemy does not reflect them, so that models made from a database know none. `before` is
+    what the models declared before, where it is known.
+    """
+    said = (desired, before) if before is not None else (desired,)
+    if any(_exclusions(table) for schema in said for table in schema.tables.values()):
+        return current
+    tables = {
+        name: replace(
+            table, constraints=tuple(c for c in table.constraints if not isinstance(c, Exclusion))
+        )
+        if _exclusions(table)
+        else table
+        for name, table in current.tables.items()
+    }
+    return replace(current, tables=tables)
+
+
+def _exclusions(table: Table) -> bool:
+    return any(isinstance(constraint, Exclusion) for constraint in table.constraints)
 
 
 def resolve(

@@ -295,7 +295,13 @@ class PythonSource:
     def table_constraints(self, table: Table) -> list[Constraint]:
         """The constraints, the primary key first, then keys, uniques and checks."""
         order = (PrimaryKey, ForeignKey, Unique, Check, Exclusion)
-        return sorted(table.constraints, key=lambda c: order.index(type(c)))
+        said = (c for c in table.constraints if c not in self.late_checks(table))
+        return sorted(said, key=lambda c: order.index(type(c)))
+
+    def late_checks(self, table: Table) -> list[Check]:
+        """The checks that SQLAlchemy can't say whole, which come after their table."""
+        checks = (c for c in table.constraints if isinstance(c, Check))
+        return [check for check in checks if "postgresql_no_inherit" in check.options]
 
     def table_arguments(self, table: Table) -> list[str]:
         """The keyword arguments of op.create_table."""

@@ -103,7 +103,12 @@ RICH = Table(
             comment="once",
             options={"sqlite_on_conflict": "IGNORE"},
         ),
-        Check(name="ck", sql="n > 0 AND mood <> 'x'", comment="c", options={"no_inherit": True}),
+        Check(
+            name="ck",
+            sql="n > 0 AND mood <> 'x'",
+            comment="c",
+            options={"postgresql_no_inherit": True},
+        ),
         Exclusion(
             name="ex",
             elements=(("room", "="), ("during", "&&")),

@@ -92,9 +92,7 @@ def _assert_restored(connection: sa.Connection, scenario: Scenario, start: Schem
     dialect, now = dialect_of(connection), _schema(connection, scenario)
     if _normal(now, dialect) != _normal(start, dialect):
         wanted = wanted_again(start, dialect)
-        found = difference(
-            connection, dialect, now, wanted, create_scratch=True, managed_views=now.views
-        )
+        found = difference(connection, dialect, now, wanted, create_scratch=True, said_before=now)
         connection.rollback()
         assert found.changes == ()
 

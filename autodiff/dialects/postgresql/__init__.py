@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
-from autodiff.schema import Name, Schema, Table
+from autodiff.schema import Check, Constraint, Name, Schema, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -34,6 +35,12 @@ class PostgreSQL(Dialect):
 
     def normal_default(self, default: str, type_sql: str) -> str:
         return types.normal_default(default, type_sql)
+
+    def align(self, current: Table, desired: Table) -> Table:
+        """SQLAlchemy has no way to say NO INHERIT."""
+        aligned = super().align(current, desired)
+        constraints = tuple(_without_no_inherit(c, desired) for c in aligned.constraints)
+        return replace(aligned, constraints=constraints)
 
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)
@@ -91,3 +98,16 @@ class PostgreSQL(Dialect):
 
         with transaction(connection):
             yield
+
+
+def _without_no_inherit(constraint: Constraint, desired: Table) -> Constraint:
+    """A check that the desired table has too, without an option that it does not speak of."""
+    other = desired.constraint(constraint.name or "")
+    if not isinstance(constraint, Check) or not isinstance(other, Check):
+        return constraint
+    kept = {
+        key: value
+        for key, value in constraint.options.items()
+        if key != "postgresql_no_inherit" or key in other.options
+    }
+    return replace(constraint, options=kept)

@@ -383,7 +383,7 @@ def _include_option(index: Any, numbers: dict[int, Any]) -> dict[str, Option]:
 def _check(
     reader: _Reader, row: Any, columns: tuple[str, ...], index: Any, numbers: dict[int, Any]
 ) -> Check:
-    options: dict[str, Option] = {"no_inherit": True} if row.connoinherit else {}
+    options: dict[str, Option] = {"postgresql_no_inherit": True} if row.connoinherit else {}
     if not row.convalidated:
         options["postgresql_not_valid"] = True
     return Check(

@@ -89,7 +89,7 @@ class PostgreSQLDDL(DDL):
                 return text + self.deferrable(constraint)
             case Check(options=options):
                 text = super().constraint_body(constraint)
-                text += " NO INHERIT" if options.get("no_inherit") else ""
+                text += " NO INHERIT" if options.get("postgresql_no_inherit") else ""
                 return text + (" NOT VALID" if options.get("postgresql_not_valid") else "")
             case Exclusion():
                 return super().constraint_body(constraint)

@@ -113,7 +113,7 @@ def test_all_that_a_table_has(connection: sa.Connection) -> None:
     by_name = {constraint.name: constraint for constraint in things.constraints}
     assert by_name["things_pkey"] == PrimaryKey(name="things_pkey", columns=("id",))
     assert by_name["positive"] == Check(
-        name="positive", sql="a > 0", comment="no less", options={"no_inherit": True}
+        name="positive", sql="a > 0", comment="no less", options={"postgresql_no_inherit": True}
     )
     assert by_name["to_parent"] == ForeignKey(
         name="to_parent",
