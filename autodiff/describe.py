@@ -32,18 +32,11 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.operations import AlterEnum, constraint_kind
+from autodiff.operations import KIND_WORDS, AlterEnum, constraint_kind
 from autodiff.schema import Column, Constraint, Name
 
 __all__ = ["describe_change"]
 
-_KINDS = {
-    "primary": "primary key",
-    "foreignkey": "foreign key",
-    "unique": "unique constraint",
-    "check": "check",
-    "exclude": "exclusion constraint",
-}
 _FIELDS = {"sql": "condition", "referred": "target", "elements": "columns"}
 """What people call a field that has another name in the code."""
 
@@ -113,7 +106,7 @@ def _other(change: Change) -> str:
 
 
 def _constraint(table: Name, constraint: Constraint) -> str:
-    kind = _KINDS[constraint_kind(constraint)]
+    kind = KIND_WORDS[constraint_kind(constraint)]
     return f"{kind} {table}.{constraint.name}" if constraint.name else f"{kind} {table}"
 
 

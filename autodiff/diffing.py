@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from autodiff.changes import Change
@@ -190,15 +190,7 @@ def plan_difference(found: Difference, fills: Mapping[str, str], questioner: Que
         dialect=found.dialect,
         fills=given,
     )
-    return Plan(
-        dialect=steps.dialect,
-        current=steps.current,
-        desired=steps.desired,
-        changes=steps.changes,
-        operations=steps.operations,
-        findings=steps.findings,
-        refills=steps.refills,
-    )
+    return Plan(**{spec.name: getattr(steps, spec.name) for spec in fields(steps)})
 
 
 def parse_fills(fills: Mapping[str, str] | Iterable[str]) -> dict[str, str]:

@@ -105,19 +105,21 @@ def draft(project: Project, request: Request) -> Draft | None:
     if not request.empty:
         _ = graph.head
     with _starting_point(project, graph, request) as start:
-        found = _difference(start, request)
-        lock = _lock(start, found)
         if request.empty:
-            return _empty(project, graph, request, start.dialect, lock)
+            return _empty(project, graph, request, start)
+        found = _difference(start, request)
         if not found.changes:
             return None
+        lock = _lock(start, found)
         plan = plan_difference(found, parse_fills(request.fills), request.questioner or Answers())
 
         def drafted(*notes: str) -> Draft:
             return _drafted(project, graph, request, plan, lock, notes)
 
-        proof = _proof(start.connection, drafted(), plan, request)
-        made = drafted() if proof is not None else drafted("Not rehearsed.")
+        made = drafted()
+        proof = _proof(start.connection, made, plan, request)
+        if proof is None:
+            made = drafted("Not rehearsed.")
         return replace(made, proof=proof, settled=found.settled)
 
 
@@ -272,10 +274,10 @@ def described_schema(
     return replace(found.desired, tables=tables, views=shown)
 
 
-def _empty(project: Project, graph: Graph, request: Request, dialect: Dialect, lock: Lock) -> Draft:
+def _empty(project: Project, graph: Graph, request: Request, start: _Start) -> Draft:
     def python(revision: str) -> str:
         return render_empty(
-            dialect,
+            start.dialect,
             message=request.message,
             revision=revision,
             parents=graph.heads,
@@ -289,7 +291,7 @@ def _empty(project: Project, graph: Graph, request: Request, dialect: Dialect, l
         summary=(),
         plan=None,
         graph=graph,
-        lock=project.lock() or replace(lock, declared=Schema(), described=Schema()),
+        lock=start.known or Lock(database=start.dialect.kind),
     )
 
 

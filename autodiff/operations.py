@@ -33,6 +33,7 @@ from autodiff.schema import (
 )
 
 __all__ = [
+    "KIND_WORDS",
     "UNSET",
     "AddColumn",
     "AddConstraint",
@@ -89,7 +90,7 @@ _KINDS: dict[type[Any], ConstraintKind] = {
     Check: "check",
     Exclusion: "exclude",
 }
-_KIND_WORDS: dict[ConstraintKind | None, str] = {
+KIND_WORDS: dict[ConstraintKind | None, str] = {
     "primary": "primary key",
     "foreignkey": "foreign key",
     "unique": "unique constraint",
@@ -97,6 +98,7 @@ _KIND_WORDS: dict[ConstraintKind | None, str] = {
     "exclude": "exclusion constraint",
     None: "constraint",
 }
+"""What people call a kind of constraint."""
 
 
 def constraint_kind(constraint: Constraint) -> ConstraintKind:
@@ -345,7 +347,7 @@ class AddConstraint:
         )
 
     def describe(self) -> str:
-        word = _KIND_WORDS[constraint_kind(self.constraint)]
+        word = KIND_WORDS[constraint_kind(self.constraint)]
         return f"+ {word} {self.table}.{self.constraint.name or ''}".rstrip(".")
 
 
@@ -365,7 +367,7 @@ class DropConstraint:
         return AddConstraint(table=self.table, constraint=self.constraint)
 
     def describe(self) -> str:
-        return f"- {_KIND_WORDS[self.kind]} {self.table}.{self.name or ''}".rstrip(".")
+        return f"- {KIND_WORDS[self.kind]} {self.table}.{self.name or ''}".rstrip(".")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from autodiff.compare import wanted_again
 from autodiff.describe import describe_change
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.diffing import difference, scope_for
@@ -35,7 +35,7 @@ from autodiff.run.events import Direction
 from autodiff.run.executor import Executor, run_operations
 from autodiff.run.loader import load_step
 from autodiff.run.targets import Live
-from autodiff.schema import Name, Schema, Table
+from autodiff.schema import Name, Schema
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -127,7 +127,7 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         return [describe_change(change) for change in changes]
 
     def differs(connection: Connection, before: Schema) -> list[str]:
-        return compared(connection, _said(before, dialect), read(connection))
+        return compared(connection, wanted_again(before, dialect), read(connection))
 
     return Rehearsal(
         dialect=dialect,
@@ -150,17 +150,6 @@ def _run(connection: Connection, dialect: Dialect, steps: Callable[[Executor], N
     with dialect.transaction(connection), executing(executor):
         steps(executor)
         executor.flush()
-
-
-def _said(schema: Schema, dialect: Dialect) -> Schema:
-    """The schema without what its database makes by itself, names that nobody gave among it."""
-    tables = {name: _unnamed(dialect.without_implied(t)) for name, t in schema.tables.items()}
-    return replace(schema, tables=tables)
-
-
-def _unnamed(table: Table) -> Table:
-    constraints = (replace(c, name=None) if c.implicit else c for c in table.constraints)
-    return replace(table, constraints=tuple(constraints))
 
 
 def _creation(schema: Schema) -> list[Operation]:
