@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.changes import (
@@ -14,16 +14,17 @@ from autodiff.changes import (
     ConstraintAdded,
     ConstraintAltered,
     TableAdded,
+    TableRenamed,
 )
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import quote_literal
 from autodiff.errors import PlanError
 from autodiff.evolve import columns_of
 from autodiff.operations import AddColumn, AlterColumn, Backfill, ColumnPatch, Operation
-from autodiff.schema import Column, EnumType, Name, PrimaryKey, Table
+from autodiff.schema import Column, EnumType, Name, PrimaryKey, Schema, Table
 
 __all__ = ["FillNeeded", "add_and_fill", "fill_sql", "fills_needed", "parse_fill"]
-__all__ += ["refills_needed", "usual_value"]
+__all__ += ["Fills", "refills", "refills_needed", "usual_value"]
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
 _WORDS = {
@@ -127,6 +128,22 @@ def usual_value(table: Table, column: Column, enums: Mapping[Name, EnumType]) ->
     return next((value for words, value in _USUAL.items() if word in words.split()), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fills:
+    """Values for existing rows, by "table.column", and the dialect to quote names with."""
+
+    values: Mapping[str, str]
+    dialect: Dialect
+
+    def backfill(self, table: Name, column: str) -> Backfill | None:
+        """The UPDATE that fills a column, None where no value was given."""
+        value = self.values.get(f"{table}.{column}")
+        if value is None:
+            return None
+        where = f"{self.dialect.quote(column)} IS NULL"
+        return Backfill(table=table, values=((column, fill_sql(value, self.dialect)),), where=where)
+
+
 def add_and_fill(operation: AddColumn, backfill: Backfill) -> list[Operation]:
     """A NOT NULL column on a table with rows: added nullable, filled, and then NOT NULL."""
     return [
@@ -139,6 +156,20 @@ def add_and_fill(operation: AddColumn, backfill: Backfill) -> list[Operation]:
             after=ColumnPatch(nullable=False),
         ),
     ]
+
+
+def refills(changes: Sequence[Change], current: Schema, fills: Fills) -> Iterable[Backfill]:
+    """Values for columns that come back NOT NULL when the plan is taken back."""
+    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
+    for needed in refills_needed(changes):
+        backfill = fills.backfill(needed.table, needed.column.name)
+        table = current.tables[before.get(needed.table, needed.table)]
+        value = usual_value(table, needed.column, current.enums)
+        if backfill is None and value is not None:
+            made_up = replace(fills, values={needed.key: f"sql:{value}"})
+            backfill = made_up.backfill(needed.table, needed.column.name)
+        if backfill is not None:
+            yield backfill
 
 
 def parse_fill(text: str) -> tuple[str, str]:

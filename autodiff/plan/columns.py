@@ -1,0 +1,67 @@
+"""Columns that are added or altered, as steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autodiff.changes import Change, ColumnAltered
+from autodiff.dialects.base import Dialect
+from autodiff.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
+from autodiff.plan.around import must_be_replaced
+from autodiff.plan.enums import default_first
+from autodiff.plan.fills import Fills, add_and_fill
+from autodiff.plan.steps import Phase, Steps
+from autodiff.schema import Column, Name
+
+__all__ = ["add_column", "alter_column"]
+
+
+def add_column(table: Name, column: Column, fills: Fills) -> list[Operation]:
+    """NOT NULL without a default: nullable first, then filled, then NOT NULL."""
+    backfill = fills.backfill(table, column.name)
+    if backfill is None:
+        return [AddColumn(table=table, column=column)]
+    return add_and_fill(AddColumn(table=table, column=column), backfill)
+
+
+def alter_column(
+    change: ColumnAltered, changes: Sequence[Change], fills: Fills, steps: Steps
+) -> None:
+    """Altered in place, or dropped and added where how it is computed differs."""
+    if must_be_replaced(change, fills.dialect):
+        old, new = change.before, change.after
+        drop = DropColumn(table=change.table, name=old.name, column=old)
+        steps.add(Phase.DROP_COMPUTED, drop)
+        add = AddColumn(table=change.table, column=new)
+        steps.add(Phase.ADD_COMPUTED if new.computed else Phase.COLUMNS, add)
+        return
+    early, late = default_first(change, changes)
+    if early is not None:
+        steps.add(Phase.FREE_ENUMS, _altered(early, fills.dialect))
+    backfill = fills.backfill(change.table, change.after.name)
+    if backfill is not None:
+        steps.add(Phase.COLUMNS, backfill)
+    if late.fields:
+        steps.add(Phase.COLUMNS, _altered(late, fills.dialect))
+
+
+def _altered(change: ColumnAltered, dialect: Dialect) -> AlterColumn:
+    fields = _patched(change, dialect)
+    return AlterColumn(
+        table=change.table,
+        name=change.after.name,
+        before=ColumnPatch.of(change.before, fields),
+        after=ColumnPatch.of(change.after, fields),
+    )
+
+
+def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
+    """The fields to set; a default goes along with a new type that it does not cast to."""
+    known = ("type", "nullable", "default", "computed", "identity", "autoincrement", "comment")
+    fields = [name for name in known if name in change.fields]
+    old, new = change.before, change.after
+    kept = not (old.default or new.default) or dialect.keeps_default(old.type.sql, new.type.sql)
+    if "type" in fields and "default" not in fields and not kept:
+        fields.insert(1, "default")
+    serial = old.autoincrement and new.autoincrement and not dialect.features.restates_columns
+    return tuple([*fields, "autoincrement"] if serial and "type" in fields else fields)
