@@ -30,12 +30,14 @@ __all__ = [
     "ConstraintAdded",
     "ConstraintAltered",
     "ConstraintRemoved",
+    "ConstraintRenamed",
     "EnumAdded",
     "EnumAltered",
     "EnumRemoved",
     "IndexAdded",
     "IndexAltered",
     "IndexRemoved",
+    "IndexRenamed",
     "NamespaceAdded",
     "SequenceAdded",
     "SequenceAltered",
@@ -160,6 +162,15 @@ class ConstraintAltered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConstraintRenamed:
+    """A constraint whose name differs, and nothing else that a rename can't keep."""
+
+    table: Name
+    before: Constraint
+    after: Constraint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexAdded:
     """An index that the database's table does not have."""
 
@@ -183,6 +194,15 @@ class IndexAltered:
     before: Index
     after: Index
     fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRenamed:
+    """An index whose name differs, and nothing else that a rename can't keep."""
+
+    table: Name
+    before: Index
+    after: Index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,9 +285,11 @@ Change: TypeAlias = (
     | ConstraintAdded
     | ConstraintRemoved
     | ConstraintAltered
+    | ConstraintRenamed
     | IndexAdded
     | IndexRemoved
     | IndexAltered
+    | IndexRenamed
     | EnumAdded
     | EnumRemoved
     | EnumAltered

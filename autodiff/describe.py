@@ -13,12 +13,14 @@ from autodiff.changes import (
     ConstraintAdded,
     ConstraintAltered,
     ConstraintRemoved,
+    ConstraintRenamed,
     EnumAdded,
     EnumAltered,
     EnumRemoved,
     IndexAdded,
     IndexAltered,
     IndexRemoved,
+    IndexRenamed,
     NamespaceAdded,
     SequenceAdded,
     SequenceAltered,
@@ -77,12 +79,16 @@ def _other(change: Change) -> str:
             return f"- {_constraint(name, constraint)}"
         case ConstraintAltered(table=name, after=after, fields=fields):
             return f"~ {_constraint(name, after)}: {_fields(fields)}"
+        case ConstraintRenamed(table=name, before=before, after=after):
+            return f"~ {_constraint(name, before)} -> {after.name}"
         case IndexAdded(table=name, index=index):
             return f"+ index {index.name} on {name}"
         case IndexRemoved(table=name, index=index):
             return f"- index {index.name} on {name}"
         case IndexAltered(table=name, after=index, fields=fields):
             return f"~ index {index.name} on {name}: {_fields(fields)}"
+        case IndexRenamed(table=name, before=index, after=other):
+            return f"~ index {name}.{index.name} -> {other.name}"
         case EnumAdded(enum=enum):
             return f"+ enum {enum.name}"
         case EnumRemoved(enum=enum):

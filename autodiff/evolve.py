@@ -16,6 +16,8 @@ from autodiff.operations import (
     DropIndex,
     Operation,
     RenameColumn,
+    RenameConstraint,
+    RenameIndex,
     RenameTable,
     SetComment,
     SetTableOptions,
@@ -59,12 +61,16 @@ def evolve(table: Table, operation: Operation) -> Table:
             return _with_constraint(table, constraint)
         case DropConstraint(name=name, kind=kind):
             return _without_constraint(table, name, primary=kind == "primary")
+        case RenameConstraint(before=before, after=after, kind=kind):
+            return _rename_constraint(table, before, after, primary=kind == "primary")
         case CreateIndex(index=index):
             return replace(table, indexes=(*table.indexes, index))
         case DropIndex(name=name):
             if table.index(name) is None:
                 raise KeyError(name)
             return replace(table, indexes=tuple(i for i in table.indexes if i.name != name))
+        case RenameIndex(before=before, after=after):
+            return _rename_index(table, before, after)
         case RenameTable(after=after):
             renamed = rename_references(replace(table, name=after), table.name, after)
             return _follow_names(table, renamed)
@@ -204,14 +210,31 @@ def _with_constraint(table: Table, constraint: Constraint) -> Table:
     return table
 
 
+def _is_meant(constraint: Constraint, name: str | None, *, primary: bool) -> bool:
+    return isinstance(constraint, PrimaryKey) if primary else constraint.name == name
+
+
+def _rename_constraint(table: Table, before: str, after: str, *, primary: bool) -> Table:
+    """The constraint under its new name, or the unique index that MySQL tells instead of it."""
+    meant = [c for c in table.constraints if _is_meant(c, before, primary=primary)]
+    if not meant:
+        return _rename_index(table, before, after)
+    renamed = (
+        replace(c, name=after, implicit=False) if c in meant else c for c in table.constraints
+    )
+    return replace(table, constraints=tuple(renamed))
+
+
+def _rename_index(table: Table, before: str, after: str) -> Table:
+    if table.index(before) is None:
+        raise KeyError(before)
+    renamed = (replace(i, name=after) if i.name == before else i for i in table.indexes)
+    return replace(table, indexes=tuple(renamed))
+
+
 def _without_constraint(table: Table, name: str | None, *, primary: bool) -> Table:
     """Without the constraint, or the unique index that MySQL tells instead of a constraint."""
-
-    def dropped(constraint: Constraint) -> bool:
-        is_primary = isinstance(constraint, PrimaryKey)
-        return is_primary if primary else constraint.name == name
-
-    kept = tuple(c for c in table.constraints if not dropped(c))
+    kept = tuple(c for c in table.constraints if not _is_meant(c, name, primary=primary))
     if len(kept) < len(table.constraints):
         return replace(table, constraints=kept)
     indexes = tuple(i for i in table.indexes if i.name != name or not i.unique)

@@ -47,6 +47,8 @@ from autodiff.operations import (
     Execute,
     Operation,
     RenameColumn,
+    RenameConstraint,
+    RenameIndex,
     RenameTable,
     SetComment,
     SetTableOptions,
@@ -95,6 +97,8 @@ __all__ = [
     "get_context",
     "inline_literal",
     "rename_column",
+    "rename_constraint",
+    "rename_index",
     "rename_table",
     "set_comment",
     "sql_type",
@@ -527,6 +531,20 @@ def drop_constraint(
         _submit(DropConstraint(table=table, name=constraint_name, kind=type_))
 
 
+def rename_constraint(
+    table_name: str,
+    old_constraint_name: str,
+    new_constraint_name: str,
+    *,
+    type_: ConstraintKind | None = None,
+    schema: str | None = None,
+) -> None:
+    """Renames a constraint; `type_` is primary, foreignkey, unique, check or exclude."""
+    table = _name(table_name, schema)
+    before, after = str(old_constraint_name), str(new_constraint_name)
+    _submit(RenameConstraint(table=table, before=before, after=after, kind=type_))
+
+
 def _has_constraint(table: Name, constraint: str, kind: ConstraintKind | None) -> bool:
     found = current_executor().find(table)
     if found is None:
@@ -596,6 +614,19 @@ def drop_index(
             if_exists=bool(if_exists),
         )
     )
+
+
+def rename_index(
+    old_index_name: str,
+    new_index_name: str,
+    table_name: str | None = None,
+    *,
+    schema: str | None = None,
+) -> None:
+    """Renames an index; PostgreSQL alone needs no table's name."""
+    table = _name(table_name, schema) if table_name is not None else None
+    before, after = str(old_index_name), str(new_index_name)
+    _submit(RenameIndex(table=table, before=before, after=after, schema=schema))
 
 
 # Enums, sequences, views, schemas

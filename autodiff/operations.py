@@ -61,6 +61,8 @@ __all__ = [
     "Execute",
     "Operation",
     "RenameColumn",
+    "RenameConstraint",
+    "RenameIndex",
     "RenameTable",
     "SetComment",
     "SetTableOptions",
@@ -371,6 +373,22 @@ class DropConstraint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenameConstraint:
+    """ALTER TABLE ... RENAME CONSTRAINT, or what comes to the same; `kind` matters on MySQL."""
+
+    table: Name
+    before: str
+    after: str
+    kind: ConstraintKind | None = None
+
+    def reverse(self) -> RenameConstraint:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ {KIND_WORDS[self.kind]} {self.table}.{self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateIndex:
     """CREATE INDEX."""
 
@@ -415,6 +433,23 @@ class DropIndex:
 
     def describe(self) -> str:
         return f"- index {self.name}" + (f" on {self.table}" if self.table else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameIndex:
+    """ALTER INDEX ... RENAME TO, or what comes to the same; PostgreSQL alone needs no `table`."""
+
+    table: Name | None
+    before: str
+    after: str
+    schema: str | None = None
+
+    def reverse(self) -> RenameIndex:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        table = f"{self.table}." if self.table else ""
+        return f"~ index {table}{self.before} -> {self.after}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -600,8 +635,10 @@ Operation: TypeAlias = (
     | AlterColumn
     | AddConstraint
     | DropConstraint
+    | RenameConstraint
     | CreateIndex
     | DropIndex
+    | RenameIndex
     | CreateEnum
     | DropEnum
     | AlterEnum

@@ -21,6 +21,7 @@ from autodiff.changes import (
     ViewRemoved,
 )
 from autodiff.compare.names import adopt_names, rename_constraints
+from autodiff.compare.pairs import paired
 from autodiff.compare.tables import compare_tables
 from autodiff.dialects.base import Dialect
 from autodiff.schema import Exclusion, Name, Schema, Table, View
@@ -224,9 +225,8 @@ def _tables(
 def _both(old: Table, new: Table, dialect: Dialect, described: Table | None) -> list[Change]:
     aligned = dialect.align(old, new)
     wanted = new if described is None else _described_table(described, new, dialect)
-    return compare_tables(
-        dialect.normalize(aligned), dialect.normalize(wanted), before=aligned, after=new
-    )
+    current, desired = dialect.normalize(aligned), dialect.normalize(wanted)
+    return paired(compare_tables(current, desired, before=aligned, after=new), current, desired)
 
 
 def _described_table(described: Table, new: Table, dialect: Dialect) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from autodiff.dialects.sqltext import quote_literal
 from autodiff.errors import PlanError
@@ -31,6 +31,8 @@ from autodiff.operations import (
     Execute,
     Operation,
     RenameColumn,
+    RenameConstraint,
+    RenameIndex,
     RenameTable,
     SetComment,
     SetTableOptions,
@@ -96,10 +98,14 @@ class DDL:
                 return self.add_constraint(operation)
             case DropConstraint():
                 return self.drop_constraint(operation)
+            case RenameConstraint():
+                return self.rename_constraint(operation, current)
             case CreateIndex():
                 return self.create_index(operation)
             case DropIndex():
                 return self.drop_index(operation)
+            case RenameIndex():
+                return self.rename_index(operation, current)
             case CreateEnum():
                 return self.create_enum(operation) if self.features.enum_types else []
             case DropEnum(name=name):
@@ -164,14 +170,11 @@ class DDL:
                 parts += self._object_comment("index", table.name, index)
         return parts
 
-    def _object_comment(self, kind: str, table: Name, thing: Constraint | Index) -> list[str]:
+    def _object_comment(
+        self, kind: Literal["constraint", "index"], table: Name, thing: Constraint | Index
+    ) -> list[str]:
         name = Name(thing.name or "", table.schema)
-        match kind:
-            case "constraint":
-                comment = SetComment(kind="constraint", name=name, table=table, after=thing.comment)
-            case _:
-                comment = SetComment(kind="index", name=name, table=table, after=thing.comment)
-        return self.set_comment(comment)
+        return self.set_comment(SetComment(kind=kind, name=name, table=table, after=thing.comment))
 
     def table_prefix(self, table: Table) -> str:
         """What stands between CREATE and TABLE, with a space at its end."""
@@ -310,6 +313,11 @@ class DDL:
         change = f"DROP CONSTRAINT {self.quote(operation.name or '')}"
         return [self._alter(operation.table, change)]
 
+    def rename_constraint(self, operation: RenameConstraint, current: Table | None) -> list[str]:
+        """ALTER TABLE ... RENAME CONSTRAINT."""
+        old, new = self.quote(operation.before), self.quote(operation.after)
+        return [self._alter(operation.table, f"RENAME CONSTRAINT {old} TO {new}")]
+
     def columns(self, names: Iterable[str]) -> str:
         """Column names, quoted, with commas."""
         return ", ".join(self.quote(name) for name in names)
@@ -342,6 +350,12 @@ class DDL:
         schema = operation.schema or (operation.table.schema if operation.table else None)
         exists = "IF EXISTS " if operation.if_exists else ""
         return [f"DROP INDEX {exists}{self.quote_name(Name(operation.name, schema))}"]
+
+    def rename_index(self, operation: RenameIndex, current: Table | None) -> list[str]:
+        """ALTER INDEX ... RENAME TO."""
+        schema = operation.schema or (operation.table.schema if operation.table else None)
+        old, new = self.quote_name(Name(operation.before, schema)), self.quote(operation.after)
+        return [f"ALTER INDEX {old} RENAME TO {new}"]
 
     # Other objects
 
@@ -396,12 +410,9 @@ class DDL:
         for index in view.indexes:
             statements += self.create_index(CreateIndex(table=view.name, index=index))
         if view.comment is not None and self.features.comments:
+            kind: Literal["materialized view", "view"]
             kind = "materialized view" if view.materialized else "view"
-            comment = (
-                SetComment(kind="materialized view", name=view.name, after=view.comment)
-                if kind == "materialized view"
-                else SetComment(kind="view", name=view.name, after=view.comment)
-            )
+            comment = SetComment(kind=kind, name=view.name, after=view.comment)
             statements += self.set_comment(comment)
         return statements
 

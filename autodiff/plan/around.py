@@ -13,7 +13,9 @@ from autodiff.changes import (
     ColumnAltered,
     ColumnRemoved,
     ConstraintAltered,
+    ConstraintRenamed,
     IndexAltered,
+    IndexRenamed,
     TableRenamed,
     ViewAdded,
     ViewAltered,
@@ -22,6 +24,7 @@ from autodiff.changes import (
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import mentions
 from autodiff.evolve import columns_of
+from autodiff.plan.renames import made_anew
 from autodiff.schema import Constraint, Index, Name, Schema, Table
 
 __all__ = ["must_be_replaced", "with_surroundings"]
@@ -35,7 +38,17 @@ def with_surroundings(
     if dialect.features.readers_hold_columns:
         found += _views(changes, current, desired)
         found += _computed(changes, current, desired)
-    return [*found, *_parts(found, current, desired, dialect)]
+    replaced = [c for c in found if isinstance(c, ColumnAltered) and must_be_replaced(c, dialect)]
+    found = [_not_renamed(change, replaced) for change in found]
+    return [*found, *_parts(found, replaced, current, desired)]
+
+
+def _not_renamed(change: Change, replaced: Iterable[ColumnAltered]) -> Change:
+    """A part over a column that is replaced goes with it, and comes under its new name."""
+    if not isinstance(change, ConstraintRenamed | IndexRenamed):
+        return change
+    names = (column.before.name for column in replaced if column.table == change.table)
+    return made_anew(change) if any(_names(change.before, name) for name in names) else change
 
 
 def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
@@ -98,14 +111,16 @@ def _view_name(change: ViewAdded | ViewRemoved | ViewAltered) -> Name:
 
 
 def _parts(
-    changes: Sequence[Change], current: Schema, desired: Schema, dialect: Dialect
+    changes: Sequence[Change],
+    replaced: Iterable[ColumnAltered],
+    current: Schema,
+    desired: Schema,
 ) -> Iterator[Change]:
     """Indexes and constraints over a column that is replaced, which would go with it."""
-    for change in changes:
-        if isinstance(change, ColumnAltered) and must_be_replaced(change, dialect):
-            old, new = current.tables.get(change.table), desired.tables[change.table]
-            if old is not None:
-                yield from _over(change.before.name, old, new, changes)
+    for change in replaced:
+        old, new = current.tables.get(change.table), desired.tables[change.table]
+        if old is not None:
+            yield from _over(change.before.name, old, new, changes)
 
 
 def _over(column: str, old: Table, new: Table, changes: Iterable[Change]) -> Iterator[Change]:
@@ -116,7 +131,7 @@ def _over(column: str, old: Table, new: Table, changes: Iterable[Change]) -> Ite
     }
     for index in old.indexes:
         after = new.index(index.name or "")
-        if after is not None and index.name not in told and _index_names(index, column):
+        if after is not None and index.name not in told and _names(index, column):
             yield IndexAltered(table=new.name, before=index, after=after, fields=("elements",))
     for constraint in old.constraints:
         kept = new.constraint(constraint.name or "")
@@ -126,12 +141,10 @@ def _over(column: str, old: Table, new: Table, changes: Iterable[Change]) -> Ite
             )
 
 
-def _index_names(index: Index, column: str) -> bool:
-    texts = [element.text for element in index.elements if element.is_expression]
-    texts += [index.where] if index.where else []
-    named = (*index.columns, *index.include)
+def _names(part: Constraint | Index, column: str) -> bool:
+    if not isinstance(part, Index):
+        return column in columns_of(part) or mentions(getattr(part, "sql", ""), column)
+    texts = [element.text for element in part.elements if element.is_expression]
+    texts += [part.where] if part.where else []
+    named = (*part.columns, *part.include)
     return column in named or any(mentions(text, column) for text in texts)
-
-
-def _names(constraint: Constraint, column: str) -> bool:
-    return column in columns_of(constraint) or mentions(getattr(constraint, "sql", ""), column)

@@ -19,12 +19,14 @@ from autodiff.changes import (
     ConstraintAdded,
     ConstraintAltered,
     ConstraintRemoved,
+    ConstraintRenamed,
     EnumAdded,
     EnumAltered,
     EnumRemoved,
     IndexAdded,
     IndexAltered,
     IndexRemoved,
+    IndexRenamed,
     NamespaceAdded,
     SequenceAdded,
     SequenceAltered,
@@ -38,7 +40,6 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.compare.renames import one_by_one, spare_column, spare_table
 from autodiff.dialects.base import Dialect
 from autodiff.errors import FillNeededError
 from autodiff.operations import (
@@ -53,8 +54,6 @@ from autodiff.operations import (
     DropEnum,
     DropSequence,
     DropTable,
-    RenameColumn,
-    RenameTable,
     SetComment,
     SetTableOptions,
 )
@@ -80,9 +79,10 @@ from autodiff.plan.parts import (
     dropping_index,
 )
 from autodiff.plan.plan import Plan, without_taken_along
+from autodiff.plan.renames import plan_renamed_parts, plan_renames, with_keys_made_anew
 from autodiff.plan.steps import Phase, Steps
 from autodiff.plan.views import plan_view, sort_views
-from autodiff.schema import Name, Schema
+from autodiff.schema import Schema
 
 __all__ = ["plan"]
 
@@ -110,11 +110,14 @@ def plan(
         raise FillNeededError(missing)
     steps = Steps()
     ground = changing_ground(changes, dialect)
-    _plan_renames(changes, steps)
+    settled = with_keys_made_anew(changes, ground)
+    plan_renames(changes, steps)
     _plan_tables(changes, ground, steps)
-    around = keys_aside(changes, ground, desired)
+    around = keys_aside(settled, ground, desired)
     known = Fills(values=given, dialect=dialect)
-    for change in (*with_surroundings(changes, current, desired, dialect), *around):
+    all_changes = [*with_surroundings(settled, current, desired, dialect), *around]
+    plan_renamed_parts(all_changes, steps)
+    for change in all_changes:
         match change:
             case EnumAltered():
                 steps.add(Phase.ALTER_ENUMS, alter_enum(change, changes, current, given))
@@ -131,20 +134,6 @@ def plan(
         operations=tuple(without_taken_along(steps.ordered(), dialect)),
         refills=tuple(refills(changes, current, known)),
     )
-
-
-def _plan_renames(changes: Sequence[Change], steps: Steps) -> None:
-    """Tables, then columns, each when its new name is free."""
-    tables = [(c.before, c.after) for c in changes if isinstance(c, TableRenamed)]
-    for before, after in one_by_one(tables, spare_table):
-        steps.add(Phase.RENAME, RenameTable(before=before, after=after))
-    columns: dict[Name, list[tuple[str, str]]] = {}
-    for change in changes:
-        if isinstance(change, ColumnRenamed):
-            columns.setdefault(change.table, []).append((change.before, change.after))
-    for table, pairs in columns.items():
-        for old, new in one_by_one(pairs, spare_column):
-            steps.add(Phase.RENAME, RenameColumn(table=table, before=old, after=new))
 
 
 def _plan_tables(changes: Sequence[Change], ground: Ground, steps: Steps) -> None:
@@ -166,6 +155,8 @@ def _plan_change(change: Change, fills: Fills, steps: Steps) -> None:
         case NamespaceAdded(name=name):
             steps.add(Phase.MAKE_ROOM, CreateNamespace(name=name))
         case TableAdded() | TableRemoved() | TableRenamed() | ColumnRenamed():
+            pass
+        case ConstraintRenamed() | IndexRenamed():
             pass
         case TableCommentAltered(table=table, before=old_text, after=text):
             steps.add(

@@ -18,18 +18,19 @@ class Phase(IntEnum):
     DROP_VIEWS = 2
     DROP_KEYS = 3
     DROP_CONSTRAINTS = 4
-    FREE_ENUMS = 5
-    ALTER_ENUMS = 6
-    DROP_COMPUTED = 7
-    CREATE_TABLES = 8
-    COLUMNS = 9
-    ADD_COMPUTED = 10
-    CONSTRAINTS = 11
-    KEYS = 12
-    DROP_COLUMNS = 13
-    DROP_TABLES = 14
-    CREATE_VIEWS = 15
-    CLEAR_AWAY = 16
+    RENAME_PARTS = 5
+    FREE_ENUMS = 6
+    ALTER_ENUMS = 7
+    DROP_COMPUTED = 8
+    CREATE_TABLES = 9
+    COLUMNS = 10
+    ADD_COMPUTED = 11
+    CONSTRAINTS = 12
+    KEYS = 13
+    DROP_COLUMNS = 14
+    DROP_TABLES = 15
+    CREATE_VIEWS = 16
+    CLEAR_AWAY = 17
 
 
 @dataclass(slots=True)

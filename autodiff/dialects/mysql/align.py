@@ -59,9 +59,7 @@ def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Tabl
         ),
         constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
         indexes=tuple(
-            without_unsaid(
-                _index(index, desired.index(index.name or "")), desired.index(index.name or "")
-            )
+            without_unsaid(_index(index, desired), desired.index(index.name or ""))
             for index in current.indexes
             if index.name not in uniques and not _unsaid(index, current, desired)
         ),
@@ -91,28 +89,33 @@ def _unsaid(index: Index, current: Table, desired: Table) -> bool:
 def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
     """The unique indexes that the models call constraints, by their name."""
     for index in current.indexes:
-        match = _unique_in(desired, index)
+        match = _unique_in(desired, index, current)
         if match is not None and index.name is not None:
             comment = index.comment
             yield index.name, Unique(name=index.name, columns=index.columns, comment=comment)
 
 
-def _unique_in(desired: Table, index: Index) -> Unique | None:
+def _unique_in(desired: Table, index: Index, current: Table) -> Unique | None:
+    """The unique constraint that the index is: by its name, or without one, or under a new one."""
     parts = index.elements
     if not index.unique or any(e.is_expression or e.length or e.descending for e in parts):
         return None
-    for constraint in desired.constraints:
-        if isinstance(constraint, Unique) and (
-            constraint.name == index.name
-            or (constraint.name is None and constraint.columns == index.columns)
-        ):
-            return constraint
-    return None
+    uniques = [item for item in desired.constraints if isinstance(item, Unique)]
+    named = next((item for item in uniques if item.name == index.name), None)
+    if named is not None or desired.index(index.name or "") is not None:
+        return named
+    alike = (item for item in uniques if item.columns == index.columns)
+    return next((u for u in alike if u.name is None or current.index(u.name) is None), None)
 
 
-def _index(index: Index, desired: Index | None) -> Index:
-    """The catalogue does not tell the parser of a fulltext index."""
-    said = desired.options if desired else {}
+def _index(index: Index, desired: Table) -> Index:
+    """The catalogue does not tell the parser of a fulltext index.
+
+    One that the models have not may have a new name there: what they say of that one counts.
+    """
+    alike = (other for other in desired.indexes if other.elements == index.elements)
+    wanted = desired.index(index.name or "") or next(alike, None)
+    said = wanted.options if wanted else {}
     options = _mentioned(index.options, said)
     if _PARSER in said:
         options[_PARSER] = said[_PARSER]
@@ -150,14 +153,14 @@ def _constraint(constraint: Constraint, desired: Table) -> Constraint:
 
 def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
     """RESTRICT and NO ACTION are one, and the default: the key says it as the models do."""
-    for other in desired.foreign_keys:
-        named = other.name == key.name if other.name else other.columns == key.columns
-        if named:
-            return replace(
-                key,
-                on_update=_said(key.on_update, other.on_update),
-                on_delete=_said(key.on_delete, other.on_delete),
-            )
+    named = [other for other in desired.foreign_keys if other.name == key.name]
+    alike = [other for other in desired.foreign_keys if other.columns == key.columns]
+    for other in (named or alike)[:1]:
+        return replace(
+            key,
+            on_update=_said(key.on_update, other.on_update),
+            on_delete=_said(key.on_delete, other.on_delete),
+        )
     return key
 
 

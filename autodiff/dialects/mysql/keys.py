@@ -26,6 +26,7 @@ from autodiff.operations import (
     CreateIndex,
     DropConstraint,
     DropIndex,
+    RenameConstraint,
     SetComment,
     constraint_kind,
 )
@@ -38,10 +39,13 @@ __all__ = [
     "AUTO_INCREMENT_INDEX",
     "add_constraint",
     "auto_increment_index",
+    "constraint_kind_of",
     "create_index",
+    "drop_check_changes",
     "drop_constraint",
     "drop_index",
     "drop_primary_changes",
+    "followed_name",
     "set_index_comment",
 ]
 
@@ -60,8 +64,8 @@ def auto_increment_index(columns: tuple[str, ...]) -> Index:
 
 def drop_constraint(ddl: MySQLSpecs, operation: DropConstraint, current: Table | None) -> list[str]:
     """ALTER TABLE ... DROP, in the words of the constraint's kind."""
-    kind = operation.kind or _kind(operation, current)
-    name = _name(operation, current)
+    kind = operation.kind or constraint_kind_of(operation, operation.name or "", current)
+    name = followed_name(operation.name or "", current)
     match kind:
         case "primary":
             changes = drop_primary_changes(ddl, current)
@@ -70,7 +74,7 @@ def drop_constraint(ddl: MySQLSpecs, operation: DropConstraint, current: Table |
         case "unique":
             changes = _drop_index_changes(ddl, name, current)
         case "check":
-            changes = _drop_check(ddl, name, current)
+            changes = drop_check_changes(ddl, name, current)
         case "exclude":
             raise PlanError(f"{ddl.dialect.name} has no exclusion constraints")
         case _:
@@ -78,9 +82,8 @@ def drop_constraint(ddl: MySQLSpecs, operation: DropConstraint, current: Table |
     return [ddl.alter(operation.table, changes)]
 
 
-def _name(operation: DropConstraint, current: Table | None) -> str:
+def followed_name(name: str, current: Table | None) -> str:
     """The constraint's name; one that the server chose has followed its table's new name."""
-    name = operation.name or ""
     chosen = re.fullmatch(r".+(_(?:ibfk|chk)_\d+)", name)
     if current is None or chosen is None or current.constraint(name) is not None:
         return name
@@ -88,9 +91,13 @@ def _name(operation: DropConstraint, current: Table | None) -> str:
     return name if current.constraint(followed) is None else followed
 
 
-def _kind(operation: DropConstraint, current: Table | None) -> ConstraintKind:
-    """The kind of a constraint that is known by its name alone."""
-    name = operation.name or ""
+def constraint_kind_of(
+    operation: DropConstraint | RenameConstraint, name: str, current: Table | None
+) -> ConstraintKind:
+    """The kind of a constraint that an operation knows by its name alone.
+
+    Raises PlanError where the table does not tell it.
+    """
     if current is not None:
         constraint = current.constraint(name)
         if constraint is not None:
@@ -146,7 +153,7 @@ def _shares_columns(key: ForeignKey, table: Table) -> bool:
     return any(other.columns[0] == key.columns[0] for other in table.foreign_keys)
 
 
-def _drop_check(ddl: MySQLSpecs, name: str, current: Table | None) -> list[str]:
+def drop_check_changes(ddl: MySQLSpecs, name: str, current: Table | None) -> list[str]:
     """DROP CHECK; a check in a column of MariaDB goes by stating the column without it."""
     check = column_check(current, name) if current else None
     column = current.column(name) if current else None

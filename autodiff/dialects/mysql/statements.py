@@ -20,6 +20,7 @@ from autodiff.dialects.mysql.keys import (
     drop_index,
     set_index_comment,
 )
+from autodiff.dialects.mysql.names import rename_constraint, rename_index
 from autodiff.dialects.mysql.specs import MySQLSpecs, option_words
 from autodiff.dialects.mysql.texts import quote_string
 from autodiff.dialects.mysql.types import is_text, split_collation
@@ -36,6 +37,8 @@ from autodiff.operations import (
     DropNamespace,
     Operation,
     RenameColumn,
+    RenameConstraint,
+    RenameIndex,
     RenameTable,
     SetComment,
     SetTableOptions,
@@ -69,7 +72,9 @@ _WITHOUT: dict[str, Option] = {
 def altered_table(operation: Operation) -> Name | None:
     """The table that must be known for the operation's SQL."""
     match operation:
-        case AlterColumn() | DropColumn() | RenameColumn() | DropConstraint():
+        case AlterColumn() | DropColumn() | RenameColumn():
+            return operation.table
+        case DropConstraint() | RenameConstraint():
             return operation.table
         case DropIndex() | SetTableOptions() | SetComment(kind="index"):
             return operation.table
@@ -100,8 +105,12 @@ class MySQLDDL(MySQLSpecs):
                 return rename_column(self, operation, current)
             case DropConstraint():
                 return drop_constraint(self, operation, current)
+            case RenameConstraint():
+                return rename_constraint(self, operation, current)
             case DropIndex():
                 return drop_index(self, operation, current)
+            case RenameIndex():
+                return rename_index(self, operation)
             case AddConstraint():
                 return add_constraint(self, operation, current)
             case CreateIndex():

@@ -24,6 +24,8 @@ from autodiff.operations import (
     DropIndex,
     Operation,
     RenameColumn,
+    RenameConstraint,
+    RenameIndex,
     RenameTable,
     SetTableOptions,
 )
@@ -47,7 +49,7 @@ def rebuild_needed(operation: Operation, current: Table) -> bool:
             return not _can_be_dropped(name, current)
         case AlterColumn(after=patch):
             return patch.fields != ("comment",)
-        case AddConstraint() | DropConstraint() | SetTableOptions():
+        case AddConstraint() | DropConstraint() | RenameConstraint() | SetTableOptions():
             return True
         case _:
             return False
@@ -59,15 +61,17 @@ _JOINED = (
     AlterColumn,
     AddConstraint,
     DropConstraint,
+    RenameConstraint,
     CreateIndex,
     DropIndex,
+    RenameIndex,
     SetTableOptions,
 )
 
 
 def joins_rebuild(operation: Operation) -> bool:
-    """Whether the operation can share a rebuild; renames are done by ALTER TABLE, which also
-    rewrites the triggers, views and checks that use the name."""
+    """Whether the operation can share a rebuild; tables and columns are renamed by ALTER TABLE,
+    which also rewrites the triggers, views and checks that use the name."""
     return isinstance(operation, _JOINED)
 
 
@@ -187,8 +191,24 @@ class SQLiteDDL(DDL):
         qualified = f"{self.quote(schema)}.{named}"
         return [sql.replace(named, qualified, 1) for sql in super().create_index(bare)]
 
-    def drop_index(self, operation: DropIndex) -> list[str]:
-        return super().drop_index(operation)
+    def rename_constraint(self, operation: RenameConstraint, current: Table | None) -> list[str]:
+        return self._needs_current(operation.table)
+
+    def rename_index(self, operation: RenameIndex, current: Table | None) -> list[str]:
+        """The index dropped, and created under its new name: no statement renames one."""
+        if operation.table is None:
+            raise PlanError(
+                f"cannot rename index {operation.before} without its table",
+                hint="say table_name=...: SQLite drops the index and creates it again",
+            )
+        if current is None:
+            return self._needs_current(operation.table)
+        index = self._evolve(current, operation).index(operation.after)
+        assert index is not None
+        return [
+            *self.drop_index(DropIndex(table=operation.table, name=operation.before)),
+            *self.create_index(CreateIndex(table=operation.table, index=index)),
+        ]
 
     def create_view(self, operation: CreateView) -> list[str]:
         view = operation.view
