@@ -18,7 +18,9 @@ from autodiff.compare import (
     doubts,
     parse_rename,
     resolve,
+    set_aside,
     unspoken_left_alone,
+    without_spares,
 )
 from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
@@ -142,9 +144,10 @@ def with_renames(
             create_scratch=create_scratch,
             said_before=said_before,
         )
-        open_ = [c for c in candidates(found.changes) if c.rename not in refused]
+        told_apart = without_spares(found.changes, set_aside(current, desired, renames))
+        open_ = [c for c in candidates(told_apart) if c.rename not in refused]
         if not open_ or assume == "drop-and-add":
-            changes = (*renamed, *found.changes)
+            changes = (*renamed, *told_apart)
             return Difference(
                 dialect=dialect,
                 current=current,

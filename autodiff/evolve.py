@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.dialects.naming import default_name
+from autodiff.dialects.naming import name_constraints, unnamed
 from autodiff.dialects.sqltext import rename_identifier
 from autodiff.operations import (
     AddColumn,
@@ -185,19 +185,26 @@ def _index_after_rename(index: Index, before: str, after: str) -> Index:
 
 def _follow_names(before: Table, after: Table) -> Table:
     """Names that the database chose follow the names of the table and its columns."""
-    followed = tuple(
-        replace(new, name=_chosen_name(before, old, after, new)) if old.implicit else new
-        for old, new in zip(before.constraints, after.constraints, strict=True)
-    )
-    return replace(after, constraints=followed)
+    sides = (before.constraints, after.constraints, _chosen(before), _chosen(after))
+    followed = [
+        replace(new, name=name if old.name == chosen else _with_prefix(old.name, before, after))
+        if old.implicit
+        else new
+        for old, new, chosen, name in zip(*sides, strict=True)
+    ]
+    return replace(after, constraints=tuple(followed))
 
 
-def _chosen_name(before: Table, old: Constraint, after: Table, new: Constraint) -> str | None:
-    if old.name is None or old.name == default_name(before, old, ()):
-        return old.name and default_name(after, new, ())
+def _chosen(table: Table) -> list[str | None]:
+    """The names that the constraints would have if nobody had named those that are implicit."""
+    return [constraint.name for constraint in name_constraints(unnamed(table)).constraints]
+
+
+def _with_prefix(name: str | None, before: Table, after: Table) -> str | None:
     prefix = f"{before.name.name}_"
-    chosen = old.name.startswith(prefix)
-    return f"{after.name.name}_{old.name.removeprefix(prefix)}" if chosen else old.name
+    if name is None or not name.startswith(prefix):
+        return name
+    return f"{after.name.name}_{name.removeprefix(prefix)}"
 
 
 def _with_constraint(table: Table, constraint: Constraint) -> Table:

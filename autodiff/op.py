@@ -18,7 +18,7 @@ from autodiff.declare.columns import declare_column, declare_type, enum_of
 from autodiff.declare.constraints import declare_constraint, declare_index
 from autodiff.declare.expressions import Compiler
 from autodiff.declare.tables import declare_table
-from autodiff.dialects.naming import name_constraints
+from autodiff.dialects.naming import default_name, name_constraints
 from autodiff.operations import (
     UNSET,
     AddColumn,
@@ -513,8 +513,9 @@ def _add_constraint(
     if unsaid and not isinstance(noun, Exclusion):
         noun = replace(noun, options={**noun.options, **unsaid})
     name = _name(table_name, schema)
-    named = name_constraints(Table(name=name, constraints=(noun,))).constraints[0]
-    executor.submit(AddConstraint(table=name, constraint=named))
+    if noun.name is None:
+        noun = replace(noun, name=default_name(Table(name=name), noun, executor.names_in(name)))
+    executor.submit(AddConstraint(table=name, constraint=noun))
 
 
 def drop_constraint(

@@ -7,6 +7,8 @@ from autodiff.compare.renames import (
     apply_renames,
     candidates,
     parse_rename,
+    set_aside,
+    without_spares,
 )
 from autodiff.compare.schemas import (
     Described,
@@ -30,6 +32,8 @@ __all__ = [
     "doubts",
     "parse_rename",
     "resolve",
+    "set_aside",
     "unspoken_left_alone",
     "wanted_again",
+    "without_spares",
 ]

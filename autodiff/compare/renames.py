@@ -21,9 +21,12 @@ from autodiff.operations import RenameColumn, RenameTable
 from autodiff.schema import Column, Name, Schema, Table
 
 __all__ = ["Candidate", "Rename", "apply_renames", "candidates", "one_by_one", "parse_rename"]
-__all__ += ["rename_in", "spare_column", "spare_table"]
+__all__ += ["rename_in", "set_aside", "spare_column", "spare_table"]
+__all__ += ["without_spares"]
 
 T = TypeVar("T")
+_LONGEST = 63
+"""How long a name can be on each of the databases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,8 @@ def apply_renames(
 ) -> tuple[Schema, list[Change]]:
     """The current schema as it will be once the renames are done, and their changes.
 
+    A column that is in the way of a new name, and that the models have no more, has a spare name.
+
     Raises PlanError where the models don't have the new name, or the database has it already.
     """
     changes: list[Change] = []
@@ -93,7 +98,37 @@ def apply_renames(
         _require(wanted is not None and wanted.column(rename.to) is not None, f"{name}.{rename.to}")
         assert rename.column is not None
         changes.append(ColumnRenamed(table=name, before=rename.column, after=rename.to))
-    return rename_in(current, renames), changes
+    return rename_in(current, [*renames, *set_aside(current, desired, renames)]), changes
+
+
+def set_aside(current: Schema, desired: Schema, renames: Sequence[Rename]) -> list[Rename]:
+    """Renames to spare names, for columns whose names were told to go to other columns.
+
+    Not where the models still have the old name too: then it is not the one of the new name.
+    """
+    told = {(r.table, r.column) for r in renames}
+    moved = {r.table: Name(r.to, r.table.schema) for r in renames if r.column is None}
+    found: list[Rename] = []
+    for rename in renames:
+        table, wanted = rename.table, desired.tables.get(moved.get(rename.table, rename.table))
+        if rename.column is None or wanted is None or (table, rename.to) in told:
+            continue
+        refilled = any((r.table, r.to) == (table, rename.column) for r in renames)
+        kept = wanted.column(rename.column) is not None and not refilled
+        if current.tables[table].column(rename.to) is not None and not kept:
+            found.append(Rename(table=table, column=rename.to, to=spare_column(rename.to)))
+    return found
+
+
+def without_spares(changes: Iterable[Change], aside: Iterable[Rename]) -> list[Change]:
+    """The changes, where a column that was set aside is removed under its own name."""
+    spare = {rename.to: rename.column for rename in aside if rename.column}
+    return [
+        replace(change, column=replace(change.column, name=spare[change.column.name]))
+        if isinstance(change, ColumnRemoved) and change.column.name in spare
+        else change
+        for change in changes
+    ]
 
 
 def _require(found: bool, name: str) -> None:
@@ -154,7 +189,7 @@ def spare_table(name: Name) -> Name:
 
 def spare_column(name: str) -> str:
     """A column's name for the time between two renames."""
-    return f"_autodiff_{name}"
+    return f"_autodiff_{name}"[:_LONGEST]
 
 
 def _refuse_taken(taken: bool, before: str, after: str) -> None:

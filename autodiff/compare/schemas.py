@@ -24,6 +24,7 @@ from autodiff.compare.names import adopt_names, rename_constraints
 from autodiff.compare.pairs import paired
 from autodiff.compare.tables import compare_tables
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.naming import unnamed
 from autodiff.schema import Exclusion, Name, Schema, Table, View
 
 __all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "unspoken_left_alone"]
@@ -114,9 +115,7 @@ def wanted_again(schema: Schema, dialect: Dialect) -> Schema:
     left out, and a name that nobody gave may be any."""
     tables: dict[Name, Table] = {}
     for name, table in schema.tables.items():
-        bare = dialect.without_implied(table)
-        unnamed = (replace(c, name=None) if c.implicit else c for c in bare.constraints)
-        tables[name] = replace(bare, constraints=tuple(unnamed))
+        tables[name] = unnamed(dialect.without_implied(table))
     return replace(schema, tables=tables)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from autodiff.dialects.sqltext import tokens
 from autodiff.schema import Check, Constraint, Exclusion, ForeignKey, PrimaryKey, Table, Unique
 
-__all__ = ["default_name", "name_constraints"]
+__all__ = ["default_name", "name_constraints", "unnamed"]
 
 
 def name_constraints(table: Table, limit: int = 63) -> Table:
@@ -28,6 +28,12 @@ def name_constraints(table: Table, limit: int = 63) -> Table:
             taken.add(name)
         named.append(constraint)
     return replace(table, constraints=tuple(named))
+
+
+def unnamed(table: Table) -> Table:
+    """The table without the names that nobody gave."""
+    constraints = (replace(c, name=None) if c.implicit else c for c in table.constraints)
+    return replace(table, constraints=tuple(constraints))
 
 
 def default_name(

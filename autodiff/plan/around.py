@@ -23,9 +23,8 @@ from autodiff.changes import (
 )
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import mentions
-from autodiff.evolve import columns_of
-from autodiff.plan.renames import made_anew
-from autodiff.schema import Constraint, Index, Name, Schema, Table
+from autodiff.plan.renames import made_anew, names_column
+from autodiff.schema import Name, Schema, Table
 
 __all__ = ["must_be_replaced", "with_surroundings"]
 
@@ -48,7 +47,7 @@ def _not_renamed(change: Change, replaced: Iterable[ColumnAltered]) -> Change:
     if not isinstance(change, ConstraintRenamed | IndexRenamed):
         return change
     names = (column.before.name for column in replaced if column.table == change.table)
-    return made_anew(change) if any(_names(change.before, name) for name in names) else change
+    return made_anew(change) if any(names_column(change.before, name) for name in names) else change
 
 
 def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
@@ -131,20 +130,11 @@ def _over(column: str, old: Table, new: Table, changes: Iterable[Change]) -> Ite
     }
     for index in old.indexes:
         after = new.index(index.name or "")
-        if after is not None and index.name not in told and _names(index, column):
+        if after is not None and index.name not in told and names_column(index, column):
             yield IndexAltered(table=new.name, before=index, after=after, fields=("elements",))
     for constraint in old.constraints:
         kept = new.constraint(constraint.name or "")
-        if kept is not None and constraint.name not in told and _names(constraint, column):
+        if kept is not None and constraint.name not in told and names_column(constraint, column):
             yield ConstraintAltered(
                 table=new.name, before=constraint, after=kept, fields=("columns",)
             )
-
-
-def _names(part: Constraint | Index, column: str) -> bool:
-    if not isinstance(part, Index):
-        return column in columns_of(part) or mentions(getattr(part, "sql", ""), column)
-    texts = [element.text for element in part.elements if element.is_expression]
-    texts += [part.where] if part.where else []
-    named = (*part.columns, *part.include)
-    return column in named or any(mentions(text, column) for text in texts)

@@ -135,11 +135,15 @@ class Fills:
     values: Mapping[str, str]
     dialect: Dialect
 
-    def backfill(self, table: Name, column: str) -> Backfill | None:
-        """The UPDATE that fills a column, None where no value was given."""
+    def backfill(self, table: Name, column: str, name: str | None = None) -> Backfill | None:
+        """The UPDATE that fills a column, None where no value was given.
+
+        `name` is what the column is called when it is filled, if that is another name.
+        """
         value = self.values.get(f"{table}.{column}")
         if value is None:
             return None
+        column = name or column
         where = f"{self.dialect.quote(column)} IS NULL"
         return Backfill(table=table, values=((column, fill_sql(value, self.dialect)),), where=where)
 
@@ -158,16 +162,26 @@ def add_and_fill(operation: AddColumn, backfill: Backfill) -> list[Operation]:
     ]
 
 
-def refills(changes: Sequence[Change], current: Schema, fills: Fills) -> Iterable[Backfill]:
-    """Values for columns that come back NOT NULL when the plan is taken back."""
+def refills(
+    changes: Sequence[Change],
+    current: Schema,
+    fills: Fills,
+    spares: Mapping[tuple[Name, str], str],
+) -> Iterable[Backfill]:
+    """Values for columns that come back NOT NULL when the plan is taken back.
+
+    Those of `spares` come back under another name, for a while.
+    """
     before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
     for needed in refills_needed(changes):
-        backfill = fills.backfill(needed.table, needed.column.name)
+        column = needed.column.name
+        spare = spares.get((needed.table, column))
+        backfill = fills.backfill(needed.table, column, spare)
         table = current.tables[before.get(needed.table, needed.table)]
         value = usual_value(table, needed.column, current.enums)
         if backfill is None and value is not None:
             made_up = replace(fills, values={needed.key: f"sql:{value}"})
-            backfill = made_up.backfill(needed.table, needed.column.name)
+            backfill = made_up.backfill(needed.table, column, spare)
         if backfill is not None:
             yield backfill
 

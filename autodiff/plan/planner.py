@@ -79,7 +79,14 @@ from autodiff.plan.parts import (
     dropping_index,
 )
 from autodiff.plan.plan import Plan, without_taken_along
-from autodiff.plan.renames import plan_renamed_parts, plan_renames, with_keys_made_anew
+from autodiff.plan.renames import (
+    dropped_at_once,
+    plan_renamed_parts,
+    plan_renames,
+    spare_names,
+    with_keys_made_anew,
+    with_spare_names,
+)
 from autodiff.plan.steps import Phase, Steps
 from autodiff.plan.views import plan_view, sort_views
 from autodiff.schema import Schema
@@ -109,10 +116,13 @@ def plan(
     if missing:
         raise FillNeededError(missing)
     steps = Steps()
-    ground = changing_ground(changes, dialect)
-    settled = with_keys_made_anew(changes, ground)
-    plan_renames(changes, steps)
-    _plan_tables(changes, ground, steps)
+    spares = spare_names(changes, current)
+    at_once = dropped_at_once(changes, spares)
+    apart = with_spare_names((c for c in changes if c not in at_once), spares)
+    ground = changing_ground(apart, dialect)
+    settled = with_keys_made_anew(apart, ground)
+    plan_renames(settled, at_once, steps)
+    _plan_tables(settled, ground, steps)
     around = keys_aside(settled, ground, desired)
     known = Fills(values=given, dialect=dialect)
     all_changes = [*with_surroundings(settled, current, desired, dialect), *around]
@@ -120,9 +130,9 @@ def plan(
     for change in all_changes:
         match change:
             case EnumAltered():
-                steps.add(Phase.ALTER_ENUMS, alter_enum(change, changes, current, given))
+                steps.add(Phase.ALTER_ENUMS, alter_enum(change, settled, current, given))
             case ColumnAltered():
-                alter_column(change, changes, known, steps)
+                alter_column(change, settled, known, steps)
             case _:
                 _plan_change(change, known, steps)
     sort_views(steps)
@@ -132,7 +142,7 @@ def plan(
         desired=desired,
         changes=tuple(changes),
         operations=tuple(without_taken_along(steps.ordered(), dialect)),
-        refills=tuple(refills(changes, current, known)),
+        refills=tuple(refills(changes, current, known, spares)),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from autodiff.changes import (
     Change,
+    ColumnRemoved,
     ColumnRenamed,
     ConstraintAltered,
     ConstraintRenamed,
@@ -15,7 +16,10 @@ from autodiff.changes import (
     TableRenamed,
 )
 from autodiff.compare.renames import one_by_one, spare_column, spare_table
+from autodiff.dialects.sqltext import mentions
+from autodiff.evolve import columns_of
 from autodiff.operations import (
+    DropColumn,
     RenameColumn,
     RenameConstraint,
     RenameIndex,
@@ -24,9 +28,11 @@ from autodiff.operations import (
 )
 from autodiff.plan.keys import Ground
 from autodiff.plan.steps import Phase, Steps
-from autodiff.schema import ForeignKey, Name
+from autodiff.schema import Constraint, ForeignKey, Index, Name, Schema
 
-__all__ = ["made_anew", "plan_renamed_parts", "plan_renames", "with_keys_made_anew"]
+__all__ = ["made_anew", "names_column", "plan_renamed_parts", "plan_renames"]
+__all__ += ["dropped_at_once", "spare_names"]
+__all__ += ["with_keys_made_anew", "with_spare_names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +43,8 @@ class _Part:
     change: ConstraintRenamed | IndexRenamed = field(compare=False)
 
 
-def plan_renames(changes: Sequence[Change], steps: Steps) -> None:
-    """Tables, then columns."""
+def plan_renames(changes: Sequence[Change], at_once: Iterable[ColumnRemoved], steps: Steps) -> None:
+    """Tables, then columns, once those that are dropped `at_once` are gone."""
     tables = [(c.before, c.after) for c in changes if isinstance(c, TableRenamed)]
     for before, after in one_by_one(tables, spare_table):
         steps.add(Phase.RENAME, RenameTable(before=before, after=after))
@@ -46,9 +52,76 @@ def plan_renames(changes: Sequence[Change], steps: Steps) -> None:
     for change in changes:
         if isinstance(change, ColumnRenamed):
             columns.setdefault(change.table, []).append((change.before, change.after))
+    for gone in at_once:
+        column = gone.column
+        steps.add(Phase.RENAME, DropColumn(table=gone.table, name=column.name, column=column))
     for table, pairs in columns.items():
         for old, new in one_by_one(pairs, spare_column):
             steps.add(Phase.RENAME, RenameColumn(table=table, before=old, after=new))
+
+
+def _in_the_way(changes: Sequence[Change]) -> Iterator[ColumnRemoved]:
+    """The removed columns whose names renamed ones take."""
+    taken = {(c.table, c.after) for c in changes if isinstance(c, ColumnRenamed)}
+    for change in changes:
+        if isinstance(change, ColumnRemoved) and (change.table, change.column.name) in taken:
+            yield change
+
+
+def spare_names(changes: Sequence[Change], current: Schema) -> dict[tuple[Name, str], str]:
+    """Names for the removed columns that are in the way of a rename and can't go at once.
+
+    Something holds them: a constraint, an index, a computed column, a trigger or a view.
+    """
+    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
+    return {
+        (change.table, change.column.name): spare_column(change.column.name)
+        for change in _in_the_way(changes)
+        if _is_held(current, before.get(change.table, change.table), change.column.name)
+    }
+
+
+def dropped_at_once(
+    changes: Sequence[Change], spares: Mapping[tuple[Name, str], str]
+) -> list[ColumnRemoved]:
+    """The removed columns that are in the way of a rename, and that nothing holds."""
+    return [c for c in _in_the_way(changes) if (c.table, c.column.name) not in spares]
+
+
+def _is_held(current: Schema, name: Name, column: str) -> bool:
+    table = current.tables[name]
+    computed = [c.computed.sql for c in table.columns if c.computed]
+    return (
+        any(names_column(part, column) for part in (*table.constraints, *table.indexes))
+        or any(mentions(text, column) for text in (*computed, *table.triggers))
+        or any(name in view.reads for view in current.views.values())
+    )
+
+
+def names_column(part: Constraint | Index, column: str) -> bool:
+    """Whether a constraint or an index is over the column, or has it in its texts."""
+    if not isinstance(part, Index):
+        return column in columns_of(part) or mentions(getattr(part, "sql", ""), column)
+    texts = [element.text for element in part.elements if element.is_expression]
+    texts += [part.where] if part.where else []
+    named = (*part.columns, *part.include)
+    return column in named or any(mentions(text, column) for text in texts)
+
+
+def with_spare_names(
+    changes: Iterable[Change], spares: Mapping[tuple[Name, str], str]
+) -> list[Change]:
+    """The changes, where columns wait under their spare names until they are dropped."""
+    found: list[Change] = []
+    for change in changes:
+        match change:
+            case ColumnRemoved(table=table, column=column) if (table, column.name) in spares:
+                spare = spares[table, column.name]
+                found.append(ColumnRenamed(table=table, before=column.name, after=spare))
+                found.append(replace(change, column=replace(column, name=spare)))
+            case _:
+                found.append(change)
+    return found
 
 
 def plan_renamed_parts(changes: Iterable[Change], steps: Steps) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError
-from autodiff.operations import CreateEnum, Operation
+from autodiff.operations import AddConstraint, CreateEnum, Operation
 from autodiff.run.targets import Target
 from autodiff.schema import Name, Table
 
@@ -28,12 +28,15 @@ class Executor:
         self._held: list[Operation] = []
         self._held_table: Table | None = None
         self._created_enums: set[Name] = set()
+        self._added: set[tuple[Name, str]] = set()
 
     def submit(self, operation: Operation) -> None:
         """Runs an operation, or holds it back for a rebuild that it can share.
 
         Raises MigrationFailedError, naming the operation and its statement.
         """
+        if isinstance(operation, AddConstraint) and operation.constraint.name:
+            self._added.add((operation.table, operation.constraint.name))
         name = self.dialect.needs_table(operation)
         if self._held_table is not None:
             if name == self._held_table.name and self.dialect.joins_rebuild(operation):
@@ -63,6 +66,14 @@ class Executor:
         """The table with everything done that was submitted before, None where there is none."""
         self.flush()
         return self.target.find(name)
+
+    def names_in(self, name: Name) -> set[str]:
+        """The names of the constraints and indexes of a table, as far as they are known here."""
+        held = self._held_table
+        table = held if held is not None and held.name == name else self.target.known(name)
+        parts = (*table.constraints, *table.indexes) if table else ()
+        added = {constraint for owner, constraint in self._added if owner == name}
+        return added | {part.name for part in parts if part.name}
 
     def connection(self) -> Connection:
         """The connection, with everything done that was submitted before."""

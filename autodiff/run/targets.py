@@ -39,6 +39,9 @@ class Target(Protocol):
     def find(self, name: Name) -> Table | None:
         """The table as it stands now, None where there is none."""
 
+    def known(self, name: Name) -> Table | None:
+        """The table as it stands now, None where there is none or nothing is known of it."""
+
     def done(self, operation: Operation) -> None:
         """Told after each operation."""
 
@@ -104,6 +107,10 @@ class Live:
             return next(iter(tables.values()), None)
         return tables.get(name)
 
+    def known(self, name: Name) -> Table | None:
+        """The table, read from the database."""
+        return self.find(name)
+
     def done(self, operation: Operation) -> None:
         """Nothing: the database itself has changed."""
 
@@ -154,6 +161,10 @@ class Recording:
                 "written down",
                 hint="apply it to a database, or leave if_exists and if_not_exists out",
             )
+        return self._tables.get(name)
+
+    def known(self, name: Name) -> Table | None:
+        """The table, if operations before made it."""
         return self._tables.get(name)
 
     def done(self, operation: Operation) -> None:

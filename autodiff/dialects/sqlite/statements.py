@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from autodiff.dialects.ddl import DDL
+from autodiff.dialects.naming import name_constraints, unnamed
 from autodiff.dialects.sqltext import mentions
 from autodiff.errors import PlanError
 from autodiff.evolve import columns_of, evolve
@@ -232,7 +233,7 @@ class SQLiteDDL(DDL):
             for column in desired.columns
             if column.computed is None and column.name in sources
         ]
-        body = replace(desired, name=spare, indexes=())
+        body = replace(_with_lasting_names(desired), name=spare, indexes=())
         return [
             *self.create_table(body),
             *self._copy(current.name, spare, copied, sources),
@@ -289,6 +290,19 @@ class SQLiteDDL(DDL):
             for index in sorted(table.indexes, key=lambda index: index.name or "")
             for sql in self.create_index(CreateIndex(table=table.name, index=index))
         ]
+
+
+def _with_lasting_names(table: Table) -> Table:
+    """The table, with the names of those constraints that would be called otherwise when read.
+
+    Names that are made up are numbered, and others than these have come or gone.
+    """
+    read = name_constraints(unnamed(table)).constraints
+    lasting = (
+        replace(c, implicit=c.implicit and c.name == again.name)
+        for c, again in zip(table.constraints, read, strict=True)
+    )
+    return replace(table, constraints=tuple(lasting))
 
 
 def _is_autoincrement(table: Table, column: Column) -> bool:
