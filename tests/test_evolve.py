@@ -17,6 +17,8 @@ from autodiff.operations import (
     DropIndex,
     Operation,
     RenameColumn,
+    RenameConstraint,
+    RenameIndex,
     RenameTable,
     SetComment,
     SetTableOptions,
@@ -70,6 +72,22 @@ def test_constraints_come_and_go() -> None:
     assert dropped.constraints == ()
 
 
+def test_constraints_and_indexes_take_names() -> None:
+    """A primary key by its kind; a unique index where MySQL tells no constraint."""
+    unique = Unique(name="uq", columns=("nick",), implicit=True)
+    users = table("users", column("nick"), unique, index("ix", "nick", unique=True))
+    keyed = evolve(users, RenameConstraint(table=USERS, before="?", after="pk", kind="primary"))
+    assert keyed.primary_key == PrimaryKey(name="pk", columns=("id",))
+    named = evolve(keyed, RenameConstraint(table=USERS, before="uq", after="uq_nick"))
+    found = named.constraint("uq_nick")
+    assert found == Unique(name="uq_nick", columns=("nick",))
+    assert found is not None and not found.implicit
+    after = evolve(named, RenameIndex(table=USERS, before="ix", after="ix_nick"))
+    assert after.indexes == (index("ix_nick", "nick", unique=True),)
+    told = RenameConstraint(table=USERS, before="ix_nick", after="uq_x", kind="unique")
+    assert evolve(after, told).indexes == (index("uq_x", "nick", unique=True),)
+
+
 def test_indexes_comments_and_options_change() -> None:
     """An option that is set to None is no option any more."""
     users = evolve(table("users"), CreateIndex(table=USERS, index=index("ix", "id")))
@@ -88,6 +106,8 @@ def test_indexes_comments_and_options_change() -> None:
         RenameColumn(table=USERS, before="gone", after="name"),
         DropConstraint(table=USERS, name="gone"),
         DropIndex(table=USERS, name="gone"),
+        RenameConstraint(table=USERS, before="gone", after="name"),
+        RenameIndex(table=USERS, before="gone", after="name"),
     ],
     ids=lambda operation: type(operation).__name__,
 )
@@ -148,6 +168,22 @@ def test_names_that_nobody_gave_follow_the_table_and_its_columns() -> None:
     moved = evolve(moved, RenameColumn(table=moved.name, before="nick", after="name"))
     names = [c.name for c in moved.constraints]
     assert names == ["users_pkey", "people_name_fkey", "people_ibfk_1", "users_nick_key"]
+
+
+def test_numbers_of_names_that_nobody_gave_follow() -> None:
+    """They are counted again, as SQLite's are when the table is read."""
+    checks = [
+        Check(name=name, sql=sql, implicit=True)
+        for name, sql in (
+            ("users_nick_check", "nick <> 'a'"),
+            ("users_nick_check1", "nick <> 'b'"),
+            ("users_age_check", "age > 1"),
+        )
+    ]
+    users = table("users", column("nick", "text"), column("age"), *checks)
+    after = evolve(users, NICK)
+    names = [c.name for c in after.constraints if isinstance(c, Check)]
+    assert names == ["users_name_check", "users_name_check1", "users_age_check"]
 
 
 def test_a_constraint_that_is_added_has_the_name_that_it_was_given() -> None:

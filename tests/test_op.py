@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from autodiff import op
 from autodiff.dialects import dialect_of
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import AutodiffError, MigrationFailedError
 from autodiff.schema import (
     Check,
     Column,
@@ -413,6 +413,103 @@ def test_constraints_are_created_and_dropped(scripts: Scripts) -> None:
     after = scripts.table("entry")
     kept = [index for index in after.indexes if index.name != "fk_entry_account"]  # MySQL keeps it
     assert (after.columns, after.constraints, kept) == (before.columns, before.constraints, [])
+
+
+def test_constraints_and_indexes_are_renamed(scripts: Scripts) -> None:
+    """In place or made anew, as the database can; what they held, they hold."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_foreign_key("fk_old", "account", "account", ["id"], ["id"])
+        op.create_unique_constraint("uq_old", "account", ["name"])
+        op.create_check_constraint("ck_old", "account", "name <> ''")
+        op.create_index("ix_old", "account", ["description"])
+        """
+    )
+    before = scripts.table("account")
+    scripts.run(
+        """
+        op.rename_constraint("account", "fk_old", "fk_new", type_="foreignkey")
+        op.rename_constraint("account", "uq_old", "uq_new")
+        op.rename_constraint("account", "ck_old", "ck_new", type_="check")
+        op.rename_constraint("account", "account_pkey", "pk_account", type_="primary")
+        op.rename_index("ix_old", "ix_new", table_name="account")
+        """,
+        """
+        op.rename_index("ix_new", "ix_old", table_name="account")
+        op.rename_constraint("account", "pk_account", "account_pkey", type_="primary")
+        op.rename_constraint("account", "ck_new", "ck_old")
+        op.rename_constraint("account", "uq_new", "uq_old", type_="unique")
+        op.rename_constraint("account", "fk_new", "fk_old")
+        """,
+    )
+    table = scripts.db.table("account")
+    assert constraint(table, ForeignKey).name == "fk_new"
+    assert constraint(table, Check, "ck_new").name == "ck_new"
+    assert constraint_or_index(table, "uq_new").columns == ("name",)
+    assert constraint_or_index(table, "ix_new").columns == ("description",)
+    assert scripts.kind == "mysql" or constraint(table, PrimaryKey).name == "pk_account"
+    scripts.back()
+    after = scripts.table("account")
+    assert (after.constraints, after.indexes) == (before.constraints, before.indexes)
+
+
+def test_renaming_what_is_not_there_is_refused(scripts: Scripts) -> None:
+    """The error names it; PostgreSQL's own does."""
+    scripts.run(ACCOUNT)
+    for code in (
+        'op.rename_constraint("account", "gone", "new", type_="check")',
+        'op.rename_index("gone", "new", table_name="account")',
+    ):
+        with pytest.raises(AutodiffError) as caught:
+            scripts.run(code)
+        assert "gone" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
+def test_an_index_is_renamed_with_its_table(on: Callable[[str], Scripts], kind: str) -> None:
+    """The error says what is missing, and why."""
+    scripts = on(kind)
+    with pytest.raises(AutodiffError) as caught:
+        scripts.run('op.rename_index("old", "new")')
+    assert "cannot rename index old without its table" in str(caught.value)
+    assert "table_name=" in str(caught.value)
+
+
+def test_an_index_of_a_schema_is_renamed_without_its_table(on: Callable[[str], Scripts]) -> None:
+    """On PostgreSQL, of a materialized view too."""
+    scripts = on("postgresql")
+    scripts.run(
+        """
+        op.create_schema("audit")
+        op.create_table("a", sa.Column("n", sa.Integer, index=True), schema="audit")
+        op.rename_index("ix_audit_a_n", "ix_n", schema="audit")
+        op.create_view("m", "SELECT 1 AS n", materialized=True)
+        op.execute("CREATE INDEX ix_m ON m (n)")
+        op.rename_index("ix_m", "ix_m_n", table_name="m")
+        """
+    )
+    names = "SELECT indexname FROM pg_indexes WHERE indexname IN ('ix_n', 'ix_m_n') ORDER BY 1"
+    assert scripts.db.rows(names) == [("ix_m_n",), ("ix_n",)]
+
+
+def test_constraints_without_a_name_get_several(scripts: Scripts) -> None:
+    """Each another one: in one migration, in the next one, and beside those that are there."""
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        op.create_check_constraint(None, "account", "name <> ''")
+        op.create_check_constraint(None, "account", "name <> 'x'")
+        """
+    )
+    scripts.run(
+        """
+        op.create_check_constraint(None, "account", "description <> ''")
+        op.drop_constraint("account_check1", "account", type_="check")
+        """
+    )
+    checks = {c.name for c in scripts.table("account").constraints if isinstance(c, Check)}
+    assert checks == {"account_check", "account_check2"}
 
 
 def test_constraints_without_a_name_get_one(scripts: Scripts) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from autodiff import diff
 from autodiff.changes import ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
 from autodiff.compare import Rename, apply_renames, candidates, parse_rename
-from autodiff.compare.renames import one_by_one, spare_column
+from autodiff.compare.renames import one_by_one, set_aside, spare_column, without_spares
 from autodiff.errors import PlanError, RenameUndecidedError
 from autodiff.schema import Check, Name
 from tests.nouns import column, foreign_key, schema, table
@@ -83,6 +83,26 @@ def test_a_new_name_must_be_free(rename: str, message: str) -> None:
         apply_renames(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
     assert caught.value.message == message
     assert caught.value.hint == "rename or drop that one in a migration before this one"
+
+
+def test_a_column_that_the_models_drop_makes_room() -> None:
+    """It has a spare name while the other one has its own, and is removed under its own."""
+    desired = schema(table("users", column("age", "text")), table("posts", column("author")))
+    told = [parse_rename("users.nick:age", CURRENT)]
+    moved, changes = apply_renames(CURRENT, desired, told)
+    names = [c.name for c in moved.tables[USERS].columns]
+    assert names == ["id", "age", "_autodiff_age"]
+    assert [type(change).__name__ for change in changes] == ["ColumnRenamed"]
+    aside = set_aside(CURRENT, desired, told)
+    assert aside == [Rename(table=USERS, column="age", to="_autodiff_age")]
+    removed = ColumnRemoved(table=USERS, column=column("_autodiff_age"))
+    own = ColumnRemoved(table=USERS, column=column("age"))
+    assert without_spares([removed], aside) == [own]
+
+
+def test_a_spare_name_is_as_long_as_a_name_may_be() -> None:
+    """PostgreSQL takes 63 bytes, MySQL 64."""
+    assert len(spare_column("x" * 63)) == 63
 
 
 def test_a_rename_is_followed_everywhere() -> None:

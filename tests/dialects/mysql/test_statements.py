@@ -22,6 +22,8 @@ from autodiff.operations import (
     DropTable,
     Operation,
     RenameColumn,
+    RenameConstraint,
+    RenameIndex,
     RenameTable,
     SetComment,
     SetTableOptions,
@@ -235,6 +237,18 @@ OPERATIONS: dict[str, Operation] = {
     "drop a primary key that counts": DropConstraint(table=ITEM, name=None, kind="primary"),
     "drop a check": DropConstraint(table=ITEM, name="ck_qty", kind="check"),
     "drop a foreign key": DropConstraint(table=ITEM, name="fk_parent", kind="foreignkey"),
+    "rename a foreign key": RenameConstraint(
+        table=ITEM, before="fk_parent", after="fk_items_parent", kind="foreignkey"
+    ),
+    "rename a key that the primary key serves": RenameConstraint(
+        table=PAIR, before="fk_a", after="fk_pairs_parent", kind="foreignkey"
+    ),
+    "rename a check": RenameConstraint(table=ITEM, before="ck_qty", after="it's", kind="check"),
+    "rename a unique constraint": RenameConstraint(
+        table=ITEM, before="uq_name", after="uq_items", kind="unique"
+    ),
+    "rename an index": RenameIndex(table=ITEM, before="ix_name", after="it's"),
+    "rename a fulltext index": RenameIndex(table=ITEM, before="ft_note", after="select"),
     "drop an index": DropIndex(table=ITEM, name="ix_name"),
     "drop a fulltext index": DropIndex(table=ITEM, name="ft_note"),
     "drop a unique index": DropIndex(table=ITEM, name="uq_name"),
@@ -366,6 +380,8 @@ NOT_EVOLVED = {
     "rename a counter",
     "rename what checks and columns use",
     "rename a column with its own check",
+    "rename a foreign key",
+    "rename a key that the primary key serves",
     "an index's comment",
     "no comment of an index",
     "another charset",

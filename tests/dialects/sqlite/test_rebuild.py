@@ -9,9 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Plan, diff
-from autodiff.dialects import dialect_of
+from autodiff.dialects import Scope, dialect_of
+from autodiff.operations import DropConstraint
 from autodiff.run.executor import Executor, run_operations
 from autodiff.run.targets import Live
+from autodiff.schema import Check, Name
 
 BEFORE = """
 PRAGMA foreign_keys = ON
@@ -162,3 +164,21 @@ def test_an_index_alone_needs_no_rebuild(connection: sa.Connection) -> None:
         "ALTER TABLE users ADD COLUMN city TEXT",
         "CREATE INDEX ix_age ON users (age)",
     ]
+
+
+def test_made_up_names_stay_through_a_rebuild(connection: sa.Connection) -> None:
+    """A number in one is not given anew when another constraint goes, while a migration runs."""
+    connection.exec_driver_sql("CREATE TABLE t (n INT, CHECK (n > 0), CHECK (n > 1))")
+    dialect, things = dialect_of(connection), Name("t")
+    drops = [
+        DropConstraint(table=things, name=name, kind="check")
+        for name in ("t_n_check", "t_n_check1")
+    ]
+    executor = Executor(dialect, Live(connection, dialect))
+    executor.submit(drops[0])
+    executor.flush()
+    left = dialect.reflect(connection, Scope(only=(things,))).tables[things].constraints
+    assert left == (Check(name="t_n_check1", sql="n > 1"),)
+    executor.submit(drops[1])
+    executor.flush()
+    assert dialect.reflect(connection, Scope(only=(things,))).tables[things].constraints == ()
