@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
-from autodiff.dialects.mysql.implied import index_name, made_for
+from autodiff.dialects.mysql.implied import (
+    has_chosen_name,
+    index_name,
+    keys_without_index,
+    made_for,
+)
 from autodiff.dialects.mysql.keys import (
     constraint_kind_of,
     drop_check_changes,
@@ -77,22 +82,27 @@ def _rename_check(ddl: MySQLSpecs, operation: RenameConstraint, current: Table |
 def _rename_key(ddl: MySQLSpecs, operation: RenameConstraint, current: Table | None) -> list[str]:
     """Added before the old one is dropped, which one statement could not do everywhere.
 
+    Names that differ in case alone are one name to the server: the old one goes first.
     https://dev.mysql.com/doc/refman/en/alter-table.html#alter-table-foreign-key
     """
     key, table = _found(operation, current, ForeignKey)
     renamed = replace(key, name=operation.after, implicit=False)
-    changes = [
-        *_rename_index_of(ddl, key, renamed, table),
-        f"ADD {ddl.constraint_spec(renamed)}",
-        f"DROP FOREIGN KEY {ddl.quote(key.name or '')}",
-    ]
+    add = f"ADD {ddl.constraint_spec(renamed)}"
+    drop = f"DROP FOREIGN KEY {ddl.quote(key.name or '')}"
+    both = [drop, add] if operation.before.lower() == operation.after.lower() else [add, drop]
+    changes = [*_rename_index_of(ddl, key, renamed, table), *both]
     return [ddl.alter(table.name, [change]) for change in changes]
 
 
 def _rename_index_of(
     ddl: MySQLSpecs, key: ForeignKey, renamed: ForeignKey, table: Table
 ) -> Iterator[str]:
-    """The index that the server made for the key, under the name that it would give it now."""
+    """The index that the server made for the key, under the name that it would give it now.
+
+    Where the table is known from migrations alone, so is the index: from the key.
+    """
+    if key in keys_without_index(table) and not has_chosen_name(key):
+        yield _rename(ddl, index_name(key), index_name(renamed, table))
     for index in table.indexes:
         others = [other for other in table.foreign_keys if other != key]
         shared = any(made_for(index, other) for other in (*others, renamed))

@@ -240,6 +240,9 @@ OPERATIONS: dict[str, Operation] = {
     "rename a foreign key": RenameConstraint(
         table=ITEM, before="fk_parent", after="fk_items_parent", kind="foreignkey"
     ),
+    "rename a key to capitals": RenameConstraint(
+        table=ITEM, before="fk_parent", after="FK_PARENT", kind="foreignkey"
+    ),
     "rename a key that the primary key serves": RenameConstraint(
         table=PAIR, before="fk_a", after="fk_pairs_parent", kind="foreignkey"
     ),
@@ -381,6 +384,7 @@ NOT_EVOLVED = {
     "rename what checks and columns use",
     "rename a column with its own check",
     "rename a foreign key",
+    "rename a key to capitals",
     "rename a key that the primary key serves",
     "an index's comment",
     "no comment of an index",
