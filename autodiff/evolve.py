@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autodiff.dialects.naming import name_constraints, unnamed
-from autodiff.dialects.sqltext import rename_identifier
+from autodiff.dialects.sqltext import mentions, rename_identifier
 from autodiff.operations import (
     AddColumn,
     AddConstraint,
@@ -35,12 +35,29 @@ from autodiff.schema import (
     Table,
 )
 
-__all__ = ["columns_of", "evolve", "rename_references", "rename_referred_column"]
+__all__ = ["columns_of", "evolve", "names_column", "rename_references", "rename_referred_column"]
 
 
 def columns_of(constraint: Constraint) -> tuple[str, ...]:
     """The columns that a constraint names; none for a check or an exclusion (SQL texts)."""
     return () if isinstance(constraint, Check | Exclusion) else constraint.columns
+
+
+def names_column(part: Constraint | Index, column: str) -> bool:
+    """Whether a constraint or an index is over the column, or has it in its SQL texts."""
+    names: tuple[str, ...] = ()
+    texts: list[str | None] = []
+    match part:
+        case Check(sql=sql):
+            texts = [sql]
+        case Exclusion(elements=elements, where=where):
+            texts = [*(text for text, _ in elements), where]
+        case Index(columns=columns, include=include, where=where):
+            names = (*columns, *include)
+            texts = [*(e.text for e in part.elements if e.is_expression), where]
+        case _:
+            names = part.columns
+    return column in names or any(mentions(text, column) for text in texts if text)
 
 
 def evolve(table: Table, operation: Operation) -> Table:

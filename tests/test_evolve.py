@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.evolve import evolve, rename_references, rename_referred_column
+from autodiff.evolve import evolve, names_column, rename_references, rename_referred_column
 from autodiff.operations import (
     AddColumn,
     AddConstraint,
@@ -26,6 +26,7 @@ from autodiff.operations import (
 from autodiff.schema import (
     Check,
     Computed,
+    Constraint,
     Exclusion,
     Index,
     IndexElement,
@@ -116,6 +117,26 @@ def test_what_is_not_there_is_named(operation: Operation) -> None:
     with pytest.raises(KeyError) as caught:
         evolve(table("users"), operation)
     assert caught.value.args == ("gone",)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Unique(name="uq", columns=("id", "nick")),
+        Check(name="ck", sql="nick <> ''"),
+        Exclusion(name="ex", elements=(("nick", "="),)),
+        Exclusion(name="ex", elements=(("id", "="),), where="nick = 'x'"),
+        index("ix", "nick"),
+        Index(name="ix", elements=(IndexElement(text="lower(nick)", is_expression=True),)),
+        Index(name="ix", elements=(IndexElement(text="id"),), where="nick > 'a'"),
+        Index(name="ix", elements=(IndexElement(text="id"),), include=("nick",)),
+    ],
+)
+def test_a_part_of_a_table_names_columns(part: Constraint | Index) -> None:
+    """In a list or in a text; a longer name that holds the other is another one."""
+    assert names_column(part, "nick")
+    assert not names_column(part, "nic")
+    assert not names_column(part, "nickname")
 
 
 def test_other_operations_leave_a_table_as_it_is() -> None:

@@ -23,7 +23,8 @@ from autodiff.changes import (
 )
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import mentions
-from autodiff.plan.renames import made_anew, names_column
+from autodiff.evolve import names_column
+from autodiff.plan.renames import made_anew
 from autodiff.schema import Name, Schema, Table
 
 __all__ = ["must_be_replaced", "with_surroundings"]

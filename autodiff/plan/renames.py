@@ -17,7 +17,7 @@ from autodiff.changes import (
 )
 from autodiff.compare.renames import one_by_one, spare_column, spare_table
 from autodiff.dialects.sqltext import mentions
-from autodiff.evolve import columns_of
+from autodiff.evolve import names_column
 from autodiff.operations import (
     DropColumn,
     RenameColumn,
@@ -28,10 +28,9 @@ from autodiff.operations import (
 )
 from autodiff.plan.keys import Ground
 from autodiff.plan.steps import Phase, Steps
-from autodiff.schema import Constraint, ForeignKey, Index, Name, Schema
+from autodiff.schema import ForeignKey, Name, Schema
 
-__all__ = ["made_anew", "names_column", "plan_renamed_parts", "plan_renames"]
-__all__ += ["dropped_at_once", "spare_names"]
+__all__ = ["dropped_at_once", "made_anew", "plan_renamed_parts", "plan_renames", "spare_names"]
 __all__ += ["with_keys_made_anew", "with_spare_names"]
 
 
@@ -96,16 +95,6 @@ def _is_held(current: Schema, name: Name, column: str) -> bool:
         or any(mentions(text, column) for text in (*computed, *table.triggers))
         or any(name in view.reads for view in current.views.values())
     )
-
-
-def names_column(part: Constraint | Index, column: str) -> bool:
-    """Whether a constraint or an index is over the column, or has it in its texts."""
-    if not isinstance(part, Index):
-        return column in columns_of(part) or mentions(getattr(part, "sql", ""), column)
-    texts = [element.text for element in part.elements if element.is_expression]
-    texts += [part.where] if part.where else []
-    named = (*part.columns, *part.include)
-    return column in named or any(mentions(text, column) for text in texts)
 
 
 def with_spare_names(
