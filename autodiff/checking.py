@@ -114,7 +114,7 @@ def check(project: Project) -> Drift:
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
         pending, edited = _against_database(project, graph, connection)
-        dialect = dialect_of(connection)
+        dialect = dialect_of(connection).with_scratch(project.scratch_url)
         desired = declare(metadata, dialect, exclude=exclude)
         current = dialect.reflect(connection, scope_for(desired, exclude))
         comparer = _Comparer(connection, dialect, lock)
@@ -203,7 +203,7 @@ def relock(project: Project) -> Path:
     graph = project.graph()
     _ = graph.head
     with project.connect() as connection:
-        dialect = dialect_of(connection)
+        dialect = dialect_of(connection).with_scratch(project.scratch_url)
         desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
         current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
         found = difference(connection, dialect, current, desired, create_scratch=True)

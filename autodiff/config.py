@@ -32,7 +32,7 @@ class Config:
     templates_dir: templates that come before those of autodiff.
     exclude_tables: patterns of tables to leave alone.
     history_schema: the schema of autodiff's own tables.
-    scratch_url: a database that may be emptied, to try things on.
+    scratch_url: an empty database to try things on, which is emptied after use.
     unset: environment variables that the url asks for and that are not set; it is None then.
     """
 
@@ -86,9 +86,10 @@ def load_config(path: str | Path = ".", environment: Mapping[str, str] | None = 
         )
     config = _checked(_read(file), file)
     variables = os.environ if environment is None else environment
+    filled = _filled(config, variables)
     if given := variables.get("DATABASE_URL"):
-        return replace(config, url=given)
-    return _filled(config, variables)
+        return replace(filled, url=given, unset=())
+    return filled
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -130,14 +131,27 @@ def _texts(value: Any, key: str, file: Path) -> tuple[str, ...]:
 
 
 def _filled(config: Config, variables: Mapping[str, str]) -> Config:
-    """The configuration with the variables in its url replaced: ${NAME}.
+    """The configuration with the variables in its URLs replaced: ${NAME}.
 
-    One that is not set is no error yet: not every command needs the database.
+    One that is not set is no error yet: not every command needs the database. Without those of
+    its own there is no scratch_url.
     """
+    scratch = config.scratch_url
+    if scratch and not _unset(scratch, variables):
+        config = replace(config, scratch_url=_with_variables(scratch, variables))
+    elif scratch:
+        config = replace(config, scratch_url=None)
     if not config.url:
         return config
-    names = [match[1] or match[2] for match in _VARIABLE.finditer(config.url)]
-    if unset := tuple(name for name in names if name not in variables):
+    if unset := _unset(config.url, variables):
         return replace(config, url=None, unset=unset)
-    url = _VARIABLE.sub(lambda match: variables[match[1] or match[2]], config.url)
-    return replace(config, url=url)
+    return replace(config, url=_with_variables(config.url, variables))
+
+
+def _unset(text: str, variables: Mapping[str, str]) -> tuple[str, ...]:
+    names = [match[1] or match[2] for match in _VARIABLE.finditer(text)]
+    return tuple(name for name in names if name not in variables)
+
+
+def _with_variables(text: str, variables: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda match: variables[match[1] or match[2]], text)

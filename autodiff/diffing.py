@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OWN_TABLES", "Answers", "Assume", "Difference", "Questioner", "diff", "difference"]
 
-OWN_TABLES = ("autodiff_history", "autodiff_journal", "alembic_version")
+OWN_TABLES = ("autodiff_history", "autodiff_journal", "autodiff_scratch", "alembic_version")
 """Tables that are nobody's models: autodiff's own, and Alembic's."""
 
 Assume = Literal["drop-and-add"] | None

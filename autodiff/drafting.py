@@ -161,7 +161,7 @@ def _starting_point(project: Project, graph: Graph, request: Request) -> Iterato
         return
     with project.connect() as connection:
         _refuse_behind(project, graph, connection)
-        dialect = dialect_of(connection)
+        dialect = dialect_of(connection).with_scratch(project.scratch_url)
         desired = declare(metadata, dialect, exclude=project.config.exclude_tables)
         current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
         yield _Start(
@@ -180,7 +180,7 @@ def _from_history(project: Project, metadata: list[sa.MetaData], known: Lock | N
             f"there is no lock file in {project.directory} to compare with",
             hint="generate from a database once, or write it: autodiff lock",
         )
-    dialect = dialect_for(known.database.split()[0])
+    dialect = dialect_for(known.database.split()[0]).with_scratch(project.scratch_url)
     return _Start(
         connection=None,
         dialect=dialect,

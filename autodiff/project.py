@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from autodiff.diffing import Assume, Questioner
     from autodiff.drafting import Draft
+    from autodiff.rehearsing import RehearsedHistory
     from autodiff.run.events import Direction, Listener
     from autodiff.run.runner import Runner
     from autodiff.run.store import Applied
@@ -128,6 +129,12 @@ class Project:
                 hint="give --url, set DATABASE_URL, or put url = ... into the configuration",
             )
         return readable_url(self.config.url, self.config.root)
+
+    @property
+    def scratch_url(self) -> sa.URL | None:
+        """The URL of a database that may be emptied, to try things on; None where none is given."""
+        text = self.config.scratch_url
+        return readable_url(text, self.config.root) if text else None
 
     @contextmanager
     def connect(self, *, create: bool = False) -> Iterator[sa.Connection]:
@@ -247,6 +254,28 @@ class Project:
                 hint="give --url, or set DATABASE_URL",
             )
         return dialect_for(lock.database.split()[0])
+
+    def rehearse(
+        self,
+        target: str | None = None,
+        *,
+        rows: Literal["samples", "live", "none"] = "samples",
+        count: int = 100,
+        seconds: float = 60.0,
+    ) -> RehearsedHistory:
+        """Runs migrations on a scratch, each up, down and up again; what was found.
+
+        `target` is one migration or a range (`0002:head`); those before are just applied. `rows`
+        are made up, or copied from the live database, `count` of each table and those that they
+        point at, in at most so many seconds; migrations that it has not had are then rehearsed,
+        or the newest. The live database is only read from.
+
+        Raises DatabaseError where no scratch can be had.
+        """
+        from autodiff.rehearsing import RehearsalRequest, rehearse
+
+        request = RehearsalRequest(target=target, rows=rows, count=count, seconds=seconds)
+        return rehearse(self, request)
 
     # Drift
 

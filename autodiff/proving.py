@@ -8,10 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from autodiff.compare import wanted_again
-from autodiff.describe import describe_change
+from autodiff.bench import Bench
 from autodiff.dialects import Dialect, dialect_of
-from autodiff.diffing import difference, scope_for
+from autodiff.diffing import scope_for
 from autodiff.errors import AutodiffError
 from autodiff.history import Migration, read_migration
 from autodiff.operations import (
@@ -95,10 +94,7 @@ def _rehearse(
 @contextmanager
 def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection | None]:
     namespaces = tuple(sorted({*plan.current.namespaces, *plan.desired.namespaces}))
-    if connection is None and not plan.dialect.features.scratch_in_memory:
-        yield None
-        return
-    with plan.dialect.scratch_database(connection, namespaces=namespaces) as opened:
+    with plan.dialect.scratch_to_run(connection, namespaces=namespaces) as opened:
         yield opened
 
 
@@ -114,20 +110,8 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         function = load_step(migration, direction)
         return lambda connection: _run(connection, dialect, lambda executor: function())
 
-    def read(connection: Connection) -> Schema:
-        found = dialect.reflect(connection, scope)
-        connection.rollback()
-        return found
-
-    def compared(connection: Connection, wanted: Schema, said: Schema | None) -> list[str]:
-        changes = difference(
-            connection, dialect, read(connection), wanted, create_scratch=True, said_before=said
-        ).changes
-        connection.rollback()
-        return [describe_change(change) for change in changes]
-
-    def differs(connection: Connection, before: Schema) -> list[str]:
-        return compared(connection, wanted_again(before, dialect), read(connection))
+    def bench(connection: Connection) -> Bench:
+        return Bench(connection=connection, dialect=dialect, scope=scope)
 
     return Rehearsal(
         dialect=dialect,
@@ -138,8 +122,8 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         build=build,
         upgrade=step("upgrade"),
         downgrade=step("downgrade"),
-        left=lambda connection: compared(connection, goal, None),
-        differs=differs,
+        left=lambda connection: bench(connection).compared(goal, None).lines,
+        differs=lambda connection, before: bench(connection).restored(before).lines,
     )
 
 

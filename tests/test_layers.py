@@ -25,7 +25,8 @@ LAYERS = (
     {"run"},
     {"op", "planned"},
     {"diffing"},
-    {"drafting", "checking", "project", "proving"},
+    {"bench"},
+    {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"},
     {"demo", "cli"},
     {"__init__", "__main__"},
 )

@@ -6,10 +6,10 @@ import copy
 import fnmatch
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from autodiff.dialects.features import Features
 from autodiff.dialects.sqltext import normalize, quote_literal, unquote_literal
@@ -27,7 +27,7 @@ from autodiff.schema import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import URL, Connection
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.operations import Operation
@@ -74,6 +74,7 @@ class Dialect(ABC):
         self.sqlalchemy = sqlalchemy_dialect
         self.server = server
         self.default_schema = default_schema or self.usual_schema
+        self.scratch_url: URL | None = None
         preparer = copy.copy(sqlalchemy_dialect.identifier_preparer)
         preparer._double_percents = False  # statements go to the driver as they are
         self._quote = preparer.quote
@@ -250,6 +251,79 @@ class Dialect(ABC):
         with self.scratch(connection, namespaces=namespaces, create=True) as opened:
             yield opened
 
+    def with_scratch(self, url: URL | None) -> Self:
+        """The same, with a database that may be emptied to try things on (`scratch_url`).
+
+        Where a scratch needs no server, none is used.
+        """
+        other = copy.copy(self)
+        other.scratch_url = None if self.features.scratch_in_memory else url
+        return other
+
+    @contextmanager
+    def scratch_to_describe(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
+    ) -> Iterator[Connection | None]:
+        """As `scratch`, with all places to look for one: what the live server has without a
+        database being created, `scratch_url`, and last, with `create`, a new database."""
+        with ExitStack() as stack:
+            found: Connection | None = None
+            if connection is not None or self.features.scratch_in_memory:
+                held = self.scratch(connection, namespaces=namespaces, create=False)
+                found = stack.enter_context(held)
+            if found is None and self.scratch_url is not None:
+                found = stack.enter_context(self._borrowed(connection))
+                inner = self.scratch(found, namespaces=namespaces, create=False)
+                found = stack.enter_context(inner) or found
+            if found is None and create and connection is not None:
+                held = self.scratch(connection, namespaces=namespaces, create=True)
+                found = stack.enter_context(held)
+            yield found
+
+    @contextmanager
+    def scratch_to_run(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = ()
+    ) -> Iterator[Connection | None]:
+        """As `scratch_database`, with `scratch_url` as the first place to look for one."""
+        with ExitStack() as stack:
+            found: Connection | None = None
+            if self.scratch_url is not None and not self.reaches_beyond(namespaces):
+                found = stack.enter_context(self._borrowed(connection))
+            elif connection is not None or self.features.scratch_in_memory:
+                held = self.scratch_database(connection, namespaces=namespaces)
+                found = stack.enter_context(held)
+            yield found
+
+    def reaches_beyond(self, namespaces: Sequence[str]) -> bool:
+        """Whether a migration that names these namespaces would reach other databases."""
+        return False
+
+    def _borrowed(self, live: Connection | None) -> AbstractContextManager[Connection]:
+        from autodiff.dialects.elsewhere import borrowed
+
+        assert self.scratch_url is not None
+        return borrowed(self.scratch_url, self, live)
+
+    def identity(self, connection: Connection) -> str:
+        """Which database of which server this is, by whatever URL it was reached."""
+        raise NotImplementedError
+
+    def claim(self, connection: Connection) -> bool:
+        """Keeps other runs away from the database while the connection is open; False where one
+        is there already."""
+        raise NotImplementedError
+
+    def furnish(self, live: Connection | None, scratch: Connection) -> None:  # noqa: B027
+        """Gives a scratch what new tables of the live database find: extensions, a charset."""
+
+    @abstractmethod
+    def contents(self, connection: Connection) -> list[str]:
+        """All that is in a database and not the server's own: "table users", sorted."""
+
+    def clear(self, connection: Connection) -> None:
+        """Drops all that `contents` tells."""
+        raise NotImplementedError
+
     def scratch_dialect(self, connection: Connection) -> Dialect:
         """The dialect to talk to a scratch with."""
         return type(self)(
@@ -264,6 +338,28 @@ class Dialect(ABC):
 
     def prepare_connection(self, connection: Connection) -> None:  # noqa: B027
         """What the runner does to a connection before its first transaction."""
+
+    @contextmanager
+    @abstractmethod
+    def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
+        """One transaction that can only read; a statement in it may take so many seconds."""
+        yield  # pragma: no cover
+
+    @contextmanager
+    def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
+        """Rows may come in any order meanwhile: no foreign key of the tables is looked at."""
+        yield
+
+    def carried(self, column: Column) -> str:
+        """SQL for a column's value in the form in which it goes to another database."""
+        return self.quote(column.name)
+
+    def received(self, column: Column, place: str) -> str:
+        """SQL for a value that was `carried` from another database; `place` stands for it."""
+        return place
+
+    def advance_numbers(self, connection: Connection, table: Table) -> None:  # noqa: B027
+        """Lets the numbers that the database gives to rows begin behind those that are there."""
 
     @contextmanager
     def transaction(self, connection: Connection) -> Iterator[None]:

@@ -24,7 +24,9 @@ class Features:
     readers_hold_columns: what a view or a computed column reads can't be altered or dropped.
     guards_foreign_keys: what a foreign key rests on can't change under it.
     ignores_case: names that differ in case alone are one name, in quotes too.
+    right_to_create: how a user gets the right to make a scratch database.
     insert_of_defaults: what an INSERT that names no column ends in.
+    insert_of_numbers: what stands before VALUES where a column that numbers itself gets a value.
     backslash_escapes: strings may hold \\', and # begins a comment.
     """
 
@@ -50,5 +52,7 @@ class Features:
     exclusion_constraints: bool = False
     concurrent_indexes: bool = False
     scratch_in_memory: bool = False
+    right_to_create: str = ""
     insert_of_defaults: str = "DEFAULT VALUES"
+    insert_of_numbers: str = ""
     max_name_length: int = 63

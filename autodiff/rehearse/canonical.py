@@ -41,13 +41,12 @@ def describe(
 ) -> Described | None:
     """The doubtful tables and views as the database describes them; None without a scratch.
 
-    Without a connection there is a scratch only where it needs no server. What can't be created
+    Without a connection there is a scratch only where it needs no server, or where the dialect has
+    a `scratch_url`. What can't be created
     on the scratch is left out. With `create` false no database is created for it.
     """
-    if connection is None and not dialect.features.scratch_in_memory:
-        return None
     namespaces = tuple(sorted(desired.namespaces))
-    with dialect.scratch(connection, namespaces=namespaces, create=create) as opened:
+    with dialect.scratch_to_describe(connection, namespaces=namespaces, create=create) as opened:
         if opened is None:
             return None
         workshop = _Workshop(opened, dialect)

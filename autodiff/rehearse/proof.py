@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import AutodiffError
-from autodiff.operations import Operation, RenameColumn, RenameTable
+from autodiff.operations import Operation
+from autodiff.rehearse.losses import Moves, losses, renames
 from autodiff.rehearse.rows import Rows, insert_samples, read_rows
 from autodiff.schema import Name, Schema
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = ["Proof", "Rehearsal", "part", "reach"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +74,10 @@ class Rehearsal:
         try:
             self.upgrade(connection)
             problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
-            lost += self._lost(connection, rows, "upgrade", _renames(self.operations))
+            lost += self._lost(connection, rows, "upgrade", renames(self.operations))
             self.downgrade(connection)
             problems += [f"downgrade leaves: {line}" for line in self.differs(connection, before)]
-            lost += self._lost(connection, rows, "downgrade", _Moves())
+            lost += self._lost(connection, rows, "downgrade", Moves())
         except Exception as error:  # the file's own code may raise anything
             connection.rollback()
             problems.append(_reason(error))
@@ -90,70 +89,18 @@ class Rehearsal:
         return found
 
     def _lost(
-        self, connection: Connection, before: Rows, direction: str, moves: _Moves
+        self, connection: Connection, before: Rows, direction: str, moves: Moves
     ) -> list[str]:
         """A line for each table that lost rows, and each column that lost values."""
         now = self._read(connection)
-        known = [name for name in before if moves.table(name) in now.tables]
-        after = read_rows(connection, self.dialect, [moves.table(name) for name in known])
+        places = [moves.table(name) for name in before if moves.table(name) in now.tables]
+        after = read_rows(connection, self.dialect, places)
         connection.rollback()
-        lines = [
-            f"{direction}: the rows of table {name}"
-            for name in before
-            if name not in known and before[name]
-        ]
-        for name in known:
-            found = after[moves.table(name)]
-            if len(found) != len(before[name]):
-                lines.append(f"{direction}: {len(before[name]) - len(found)} rows of table {name}")
-                continue
-            lines += [
-                f"{direction}: the values of {name}.{column}"
-                for column in (before[name][0] if before[name] else ())
-                if _values(before[name], column) != _values(found, moves.column(name, column))
-            ]
-        return lines
+        return losses(before, after, direction, moves)
 
 
 def _reason(error: Exception) -> str:
     return error.message if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
-
-
-def _values(rows: Iterable[dict[str, object]], column: str) -> list[str]:
-    """The values of a column as texts, sorted; nothing where the column is not there."""
-    return sorted(str(row[column]) for row in rows if column in row and row[column] is not None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Moves:
-    """Where tables and columns are once the renames of a migration are done."""
-
-    tables: dict[Name, Name] = field(default_factory=dict)
-    columns: dict[tuple[Name, str], str] = field(default_factory=dict)
-
-    def table(self, name: Name) -> Name:
-        return self.tables.get(name, name)
-
-    def column(self, table: Name, column: str) -> str:
-        return self.columns.get((self.table(table), column), column)
-
-
-def _renames(operations: Iterable[Operation]) -> _Moves:
-    """Each rename put behind those before it: what was a and is c, by way of b."""
-    moves = _Moves()
-    for operation in operations:
-        if isinstance(operation, RenameTable):
-            source = _source(moves.tables, operation.before)
-            moves.tables[source] = operation.after
-        elif isinstance(operation, RenameColumn):
-            known = {old: new for (table, old), new in moves.columns.items()}
-            first = _source(known, operation.before)
-            moves.columns[operation.table, first] = operation.after
-    return moves
-
-
-def _source(moved: Mapping[T, T], name: T) -> T:
-    return next((old for old, new in moved.items() if new == name), name)
 
 
 def reach(schema: Schema, names: Iterable[Name]) -> set[Name]:

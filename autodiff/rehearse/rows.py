@@ -18,7 +18,7 @@ from autodiff.schema import Column, Name, Schema, Table
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Rows", "insert_samples", "read_rows"]
+__all__ = ["Rows", "insert_samples", "read_rows", "update_samples"]
 
 Rows = dict[Name, list[dict[str, Any]]]
 """The rows of each table, as the driver gives them."""
@@ -45,6 +45,36 @@ def insert_samples(
         if problem is not None:
             notes.append(f"no sample rows in {table.name}: {problem}")
     return notes
+
+
+def update_samples(connection: Connection, dialect: Dialect, schema: Schema, goal: Schema) -> None:
+    """Puts values into columns that came after the rows and hold nothing yet.
+
+    Those of keys stay empty, and so does what takes no value.
+    """
+    for table in schema.tables.values():
+        keyed = {column for key in table.foreign_keys for column in key.columns}
+        columns = [
+            c for c in table.columns if c.nullable and c.computed is None and c.name not in keyed
+        ]
+        sampler = _Sampler(schema, goal, table, goal.tables.get(table.name, table))
+        for column in _empty_columns(connection, dialect, table, columns):
+            value = sampler.value(column, 0, {})
+            sql = f"UPDATE {dialect.quote_name(table.name)} SET {dialect.quote(column.name)} = "
+            _attempt(connection, sql + value)
+
+
+def _empty_columns(
+    connection: Connection, dialect: Dialect, table: Table, columns: Sequence[Column]
+) -> list[Column]:
+    """Those that are NULL in each row of a table that has rows."""
+    if not columns:
+        return []
+    counts = ", ".join(f"count({dialect.quote(column.name)})" for column in columns)
+    query = f"SELECT count(*), {counts} FROM {dialect.quote_name(table.name)}"
+    options = {"no_parameters": True}
+    rows, *found = connection.exec_driver_sql(query, execution_options=options).one()
+    return [c for c, count in zip(columns, found, strict=True) if rows and not count]
 
 
 def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) -> Rows:
@@ -223,12 +253,14 @@ def _insert(
     columns = ", ".join(dialect.quote(name) for name in values)
     body = f"({columns}) VALUES ({', '.join(values.values())})"
     body = body if values else dialect.features.insert_of_defaults
+    return _attempt(connection, f"INSERT INTO {dialect.quote_name(table)} {body}")
+
+
+def _attempt(connection: Connection, sql: str) -> str | None:
+    """Runs a statement; why not, where it could not be run."""
     try:
         with connection.begin_nested():
-            connection.exec_driver_sql(
-                f"INSERT INTO {dialect.quote_name(table)} {body}",
-                execution_options={"no_parameters": True},
-            )
+            connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
     except SQLAlchemyError as error:
         return str(getattr(error, "orig", error)).splitlines()[0]
     return None

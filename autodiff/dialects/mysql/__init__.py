@@ -104,11 +104,40 @@ class MySQL(Dialect):
         self, connection: Connection | None, *, namespaces: Sequence[str] = ()
     ) -> Iterator[Connection | None]:
         """None where there are namespaces: they are databases of the server, and the real ones."""
-        if namespaces:
+        if self.reaches_beyond(namespaces):
             yield None
             return
         with self.scratch(connection, create=True) as opened:
             yield opened
+
+    def reaches_beyond(self, namespaces: Sequence[str]) -> bool:
+        return bool(namespaces)
+
+    def identity(self, connection: Connection) -> str:
+        from autodiff.dialects.mysql.borrowing import identity
+
+        return identity(connection)
+
+    def claim(self, connection: Connection) -> bool:
+        from autodiff.dialects.mysql.borrowing import claim
+
+        return claim(connection)
+
+    def furnish(self, live: Connection | None, scratch: Connection) -> None:
+        from autodiff.dialects.mysql.borrowing import furnish
+
+        if live is not None:
+            furnish(live, scratch)
+
+    def contents(self, connection: Connection) -> list[str]:
+        from autodiff.dialects.mysql.borrowing import contents
+
+        return contents(connection)
+
+    def clear(self, connection: Connection) -> None:
+        from autodiff.dialects.mysql.borrowing import clear
+
+        clear(connection)
 
     def scratch_name(self, name: Name) -> Name:
         """Ask the dialect of the scratch connection: its default schema tells the others."""
@@ -117,6 +146,20 @@ class MySQL(Dialect):
         if name.schema is None:
             return name
         return Name(name.name, namespace_name(self.default_schema, name.schema))
+
+    @contextmanager
+    def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
+        from autodiff.dialects.mysql.locks import reading
+
+        with reading(connection, seconds):
+            yield
+
+    @contextmanager
+    def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
+        from autodiff.dialects.mysql.locks import keys_aside
+
+        with keys_aside(connection):
+            yield
 
     @contextmanager
     def transaction(self, connection: Connection) -> Iterator[None]:

@@ -19,6 +19,8 @@ FEATURES = Features(
     comments=True,
     namespaces=True,
     insert_of_defaults="() VALUES ()",
+    right_to_create="the user needs the right to create databases whose names begin with "
+    "autodiff_scratch (GRANT ALL ON `autodiff\\_scratch%`.* TO name)",
     max_name_length=64,
 )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-__all__ = ["transaction"]
+__all__ = ["keys_aside", "reading", "transaction"]
 
 
 @contextmanager
@@ -30,3 +30,34 @@ def transaction(connection: Connection) -> Iterator[None]:
         finally:
             with suppress(SQLAlchemyError):
                 connection.exec_driver_sql(f"SET foreign_key_checks = {int(checks)}")
+
+
+@contextmanager
+def reading(connection: Connection, seconds: float) -> Iterator[None]:
+    """One snapshot, read-only; rolled back. The limit is the connection's, and is put back."""
+    connection.rollback()
+    mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
+    name, limit = (
+        ("max_statement_time", f"{seconds:.3f}")
+        if mariadb
+        else ("max_execution_time", f"{int(seconds * 1000)}")
+    )
+    before = connection.exec_driver_sql(f"SELECT @@{name}").scalar_one()
+    connection.exec_driver_sql(f"SET {name} = {limit}")
+    connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.exec_driver_sql(f"SET {name} = {before}")
+        connection.rollback()
+
+
+@contextmanager
+def keys_aside(connection: Connection) -> Iterator[None]:
+    """No foreign key is looked at meanwhile."""
+    connection.exec_driver_sql("SET foreign_key_checks = 0")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("SET foreign_key_checks = 1")

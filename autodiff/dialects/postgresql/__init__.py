@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
-from autodiff.schema import Check, Constraint, Name, Schema, Table
+from autodiff.operations import AddConstraint, DropConstraint
+from autodiff.schema import Check, Column, Constraint, Name, Schema, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -82,6 +83,32 @@ class PostgreSQL(Dialect):
         with database(connection) as opened:
             yield opened
 
+    def identity(self, connection: Connection) -> str:
+        from autodiff.dialects.postgresql.borrowing import identity
+
+        return identity(connection)
+
+    def claim(self, connection: Connection) -> bool:
+        from autodiff.dialects.postgresql.borrowing import claim
+
+        return claim(connection)
+
+    def furnish(self, live: Connection | None, scratch: Connection) -> None:
+        from autodiff.dialects.postgresql.scratch import copy_extensions
+
+        if live is not None:
+            copy_extensions(live, scratch)
+
+    def contents(self, connection: Connection) -> list[str]:
+        from autodiff.dialects.postgresql.borrowing import contents
+
+        return contents(connection)
+
+    def clear(self, connection: Connection) -> None:
+        from autodiff.dialects.postgresql.borrowing import clear
+
+        clear(connection)
+
     def scratch_dialect(self, connection: Connection) -> Dialect:
         from autodiff.dialects.postgresql.scratch import PREFIX
 
@@ -91,6 +118,46 @@ class PostgreSQL(Dialect):
         from autodiff.dialects.postgresql.scratch import PREFIX
 
         return name if name.schema is None else Name(name.name, f"{PREFIX}_{name.schema}")
+
+    @contextmanager
+    def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
+        from autodiff.dialects.postgresql.locks import reading
+
+        with reading(connection, seconds):
+            yield
+
+    @contextmanager
+    def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
+        """Only a superuser may look away from keys: they are dropped, and made again."""
+        pairs = [(table.name, key) for table in tables for key in table.foreign_keys if key.name]
+        for name, key in pairs:
+            drop = DropConstraint(table=name, name=key.name or "", kind="foreignkey")
+            self._run(connection, drop)
+        yield
+        for name, key in pairs:
+            self._run(connection, AddConstraint(table=name, constraint=key))
+
+    def _run(self, connection: Connection, operation: Operation) -> None:
+        for sql in self.statements(operation):
+            connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+
+    def carried(self, column: Column) -> str:
+        """As text: PostgreSQL takes each type back as it writes it, and drivers differ."""
+        return f"CAST({self.quote(column.name)} AS text)"
+
+    def received(self, column: Column, place: str) -> str:
+        return f"CAST(CAST({place} AS text) AS {column.type.sql.partition(' COLLATE ')[0]})"
+
+    def advance_numbers(self, connection: Connection, table: Table) -> None:
+        for column in table.columns:
+            if column.identity is not None or column.autoincrement:
+                name, owner = self.quote(column.name), self.quote_name(table.name)
+                connection.exec_driver_sql(
+                    f"SELECT setval(pg_get_serial_sequence({self.literal(owner)}, "
+                    f"{self.literal(column.name)}), max({name})) FROM {owner} "
+                    f"HAVING max({name}) > 0",
+                    execution_options={"no_parameters": True},
+                )
 
     @contextmanager
     def transaction(self, connection: Connection) -> Iterator[None]:

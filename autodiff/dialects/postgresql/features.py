@@ -17,5 +17,7 @@ FEATURES = Features(
     exclusion_constraints=True,
     readers_hold_columns=True,
     concurrent_indexes=True,
+    right_to_create="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
+    insert_of_numbers=" OVERRIDING SYSTEM VALUE",
     max_name_length=63,
 )

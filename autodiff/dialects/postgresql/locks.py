@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-__all__ = ["transaction"]
+__all__ = ["reading", "transaction"]
 
 
 @contextmanager
@@ -15,3 +15,14 @@ def transaction(connection: Connection) -> Iterator[None]:
     """BEGIN and COMMIT; ROLLBACK on any error."""
     with connection.begin():
         yield
+
+
+@contextmanager
+def reading(connection: Connection, seconds: float) -> Iterator[None]:
+    """One snapshot, read-only; rolled back."""
+    connection.rollback()
+    with connection.begin() as whole:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+        yield
+        whole.rollback()

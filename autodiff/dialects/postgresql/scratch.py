@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-__all__ = ["PREFIX", "database", "scratch"]
+__all__ = ["PREFIX", "copy_extensions", "database", "scratch"]
 
 PREFIX = "autodiff_scratch"
 """What the name of each scratch schema and database starts with."""
@@ -75,7 +75,7 @@ def database(connection: Connection) -> Iterator[Connection | None]:
         engine = sa.create_engine(live.url.set(database=name), poolclass=sa.pool.NullPool)
         try:
             with engine.connect() as opened:
-                _copy_extensions(connection, opened)
+                copy_extensions(connection, opened)
                 yield opened
         finally:
             engine.dispose()
@@ -109,7 +109,7 @@ def _sweep(maker: Connection) -> None:
                 maker.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
 
 
-def _copy_extensions(live: Connection, scratch: Connection) -> None:
+def copy_extensions(live: Connection, scratch: Connection) -> None:
     """The extensions of the live database, as far as they can be had."""
     quote = live.dialect.identifier_preparer.quote
     for extension, schema in live.exec_driver_sql(_EXTENSIONS).all():

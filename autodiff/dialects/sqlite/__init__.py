@@ -77,10 +77,22 @@ class SQLite(Dialect):
         with scratch(namespaces) as opened:
             yield opened
 
+    def contents(self, connection: Connection) -> list[str]:
+        from autodiff.dialects.sqlite.scratch import contents
+
+        return contents(connection)
+
     def prepare_connection(self, connection: Connection) -> None:
         from autodiff.dialects.sqlite.locks import prepare_connection
 
         prepare_connection(connection)
+
+    @contextmanager
+    def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
+        from autodiff.dialects.sqlite.locks import reading
+
+        with reading(connection, seconds):
+            yield
 
     @contextmanager
     def transaction(self, connection: Connection) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from autodiff.errors import DatabaseError
 
-__all__ = ["prepare_connection", "transaction"]
+__all__ = ["prepare_connection", "reading", "transaction"]
 
 
 def prepare_connection(connection: Connection) -> None:
@@ -63,3 +64,39 @@ def _refuse_new_violations(connection: Connection, before: Counter[tuple[str, st
             f"the migration leaves rows that point at nothing: {pairs}",
             hint="PRAGMA foreign_key_check lists them; repair the rows in the migration",
         )
+
+
+@contextmanager
+def reading(connection: Connection, seconds: float) -> Iterator[None]:
+    """One snapshot, in which nothing can be written; each statement is stopped after so many seconds."""
+    connection.rollback()
+    driver = connection.connection.driver_connection
+    limit = _Limit(seconds)
+    connection.exec_driver_sql("PRAGMA query_only = ON")
+    if isinstance(driver, sqlite3.Connection):
+        driver.set_progress_handler(limit.passed, 10_000)
+        driver.set_trace_callback(limit.begin)
+    connection.exec_driver_sql("BEGIN")
+    try:
+        yield
+    finally:
+        if isinstance(driver, sqlite3.Connection):
+            driver.set_progress_handler(None, 0)
+            driver.set_trace_callback(None)
+        connection.rollback()
+        connection.exec_driver_sql("PRAGMA query_only = OFF")
+        connection.rollback()
+
+
+class _Limit:
+    """Stops a statement that takes too long: SQLite asks each so many steps."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+
+    def begin(self, statement: str) -> None:
+        self._until = time.monotonic() + self._seconds
+
+    def passed(self) -> int:
+        return int(time.monotonic() > self._until)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-__all__ = ["scratch"]
+__all__ = ["contents", "scratch"]
 
 
 @contextmanager
@@ -24,3 +24,15 @@ def scratch(namespaces: Sequence[str]) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def contents(connection: Connection) -> list[str]:
+    """What is in the main database and the attached ones, without what SQLite puts there."""
+    quote = connection.dialect.identifier_preparer.quote
+    found: list[str] = []
+    for _, schema, _ in connection.exec_driver_sql("PRAGMA database_list").all():
+        rows = connection.exec_driver_sql(f"SELECT type, name FROM {quote(schema)}.sqlite_master")
+        prefix = "" if schema == "main" else f"{schema}."
+        kept = (row for row in rows if not row.name.startswith("sqlite_"))
+        found += [f"{row.type} {prefix}{row.name}" for row in kept]
+    return sorted(found)

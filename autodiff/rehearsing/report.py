@@ -1,0 +1,95 @@
+"""What a rehearsal of the history showed: facts, as lines for people and as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+__all__ = ["RehearsedHistory", "RehearsedStep", "StepStatus"]
+
+StepStatus = Literal["passed", "failed", "irreversible"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsedStep:
+    """One migration, run up, down and up again.
+
+    problems: what is wrong with it; a migration that has any failed.
+    lost: rows and values that did not survive, up or down.
+    irreversible: why there is no way back, where the file says so itself.
+    notes: what could not be tried.
+    """
+
+    revision: str
+    name: str
+    problems: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    irreversible: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> StepStatus:
+        """The step in one word; an irreversible one did what it says."""
+        if self.problems:
+            return "failed"
+        return "irreversible" if self.irreversible else "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsedHistory:
+    """The migrations that were rehearsed, in order.
+
+    problems: what is wrong at the head (against models and lock file) and at the base.
+    not_reached: the migrations behind one that could not be applied.
+    notes: what could not be tried, and why.
+    """
+
+    steps: tuple[RehearsedStep, ...] = ()
+    problems: tuple[str, ...] = ()
+    not_reached: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong; what is irreversible or lossy is told and is not wrong."""
+        return not (self.problems or self.not_reached or any(step.problems for step in self.steps))
+
+    def lines(self) -> list[str]:
+        """A line for each migration, what was found below it, and the end."""
+        lines: list[str] = []
+        for step in self.steps:
+            lines.append(f"{step.name}: {step.status}")
+            lines += [f"  {problem}" for problem in step.problems]
+            lines += [f"  {step.irreversible}"] if step.irreversible else []
+            lines += [f"  lost in {loss}" for loss in step.lost]
+            lines += [f"  note: {note}" for note in step.notes]
+        lines += [f"{name}: not reached" for name in self.not_reached]
+        lines += self.problems
+        if self.steps or self.problems:
+            return [*lines, self._end()]
+        return ["nothing to rehearse"]
+
+    def _end(self) -> str:
+        failed = sum(step.status == "failed" for step in self.steps) + len(self.not_reached)
+        total = len(self.steps) + len(self.not_reached)
+        count = "1 migration" if total == 1 else f"{total} migrations"
+        if self.passed:
+            return f"{count} passed"
+        return f"{count}, {failed} failed" if failed else f"{count} passed, but the end is wrong"
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data, for --json."""
+        return {
+            "passed": self.passed,
+            "steps": [
+                {**_listed(asdict(step)), "status": step.status, "lost": list(step.lost)}
+                for step in self.steps
+            ],
+            "problems": list(self.problems),
+            "not_reached": list(self.not_reached),
+            "notes": list(self.notes),
+        }
+
+
+def _listed(data: dict[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in data.items()}
