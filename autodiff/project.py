@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from autodiff.diffing import Assume, Questioner
     from autodiff.drafting import Draft
+    from autodiff.planned import Plan
     from autodiff.rehearsing import RehearsedHistory
     from autodiff.run.events import Direction, Listener
     from autodiff.run.runner import Runner
@@ -104,6 +105,11 @@ class Project:
 
         return load_metadata(self.config.models, self.config.root)
 
+    @property
+    def has_models(self) -> bool:
+        """Whether any models are configured."""
+        return self._metadata is not None or bool(self.config.models)
+
     def graph(self) -> Graph:
         """The migrations, checked."""
         return load_graph(self.directory)
@@ -187,6 +193,32 @@ class Project:
         """
         drafted = self.draft(message, **arguments)
         return None if drafted is None else drafted.write()
+
+    def diff(
+        self,
+        current: str = "database",
+        desired: str = "models",
+        *,
+        renames: Iterable[str] = (),
+        fills: Mapping[str, str] | Iterable[str] = (),
+        assume: Assume = None,
+    ) -> Plan:
+        """The plan that leads from one side to another; nothing is written or changed.
+
+        A side is `models`, `database`, the URL of another database, or a point of the history:
+        `head`, `base`, a number, a name, a revision, or `+1` and `-1` from where the database
+        stands. What is in doubt is a finding of the plan.
+        """
+        from autodiff.between import DiffRequest, between
+
+        request = DiffRequest(
+            current=current,
+            desired=desired,
+            renames=tuple(renames),
+            fills=fills,
+            assume=assume,
+        )
+        return between(self, request)
 
     # Running them
 

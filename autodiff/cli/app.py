@@ -10,6 +10,7 @@ import typer
 
 from autodiff.cli.commands.check import check
 from autodiff.cli.commands.demo import demo
+from autodiff.cli.commands.diff import diff
 from autodiff.cli.commands.downgrade import downgrade
 from autodiff.cli.commands.generate import generate
 from autodiff.cli.commands.history import history
@@ -48,6 +49,7 @@ app.command(rich_help_panel=_START)(as_command(demo))
 app.command(rich_help_panel=_START)(as_command(init))
 app.command(rich_help_panel=_WRITE)(as_project_command(generate))
 app.command(rich_help_panel=_WRITE)(as_project_command(check))
+app.command(rich_help_panel=_WRITE, context_settings=_NEGATIVE_NUMBERS)(as_project_command(diff))
 app.command(rich_help_panel=_WRITE)(as_project_command(lock))
 app.command(rich_help_panel=_RUN)(as_project_command(upgrade))
 app.command(rich_help_panel=_RUN, context_settings=_NEGATIVE_NUMBERS)(as_project_command(downgrade))

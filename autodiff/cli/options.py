@@ -28,6 +28,7 @@ __all__ = [
     "as_command",
     "as_project_command",
     "flag",
+    "side",
     "with_options",
 ]
 
@@ -89,6 +90,28 @@ Target = Annotated[
         callback=_checked_target,
     ),
 ]
+
+
+def _checked_side(side: str) -> str:
+    return side if side in _SIDES else _checked_target(side)
+
+
+def _complete_side(incomplete: str) -> list[str]:
+    sides = [side for side in _SIDES if side.startswith(incomplete)]
+    return [*sides, *_complete_target(incomplete)]
+
+
+_SIDES = ("models", "database")
+
+
+def side(name: str) -> Any:
+    """An argument that names what to compare."""
+    return typer.Argument(
+        metavar=name,
+        help="models, database, a URL, or a migration: head, base, +1, -1, a number, a name.",
+        autocompletion=_complete_side,
+        callback=_checked_side,
+    )
 
 
 def _shared(json: Json = False, debug: Debug = False) -> dict[str, Any]:

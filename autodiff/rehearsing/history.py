@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from autodiff.project import Project
 
-__all__ = ["RehearsalRequest", "opened_place", "rehearse"]
+__all__ = ["RehearsalRequest", "lock_trouble", "opened_place", "rehearse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,7 +343,7 @@ class _Rehearsal:
         lock, graph = self._project.lock(), self._place.graph
         if lock is None:
             self._notes.append("not compared with the lock file: there is none")
-        elif (reason := _unusable(lock, graph, self._stage.bench.dialect)) is not None:
+        elif (reason := lock_trouble(lock, graph, self._stage.bench.dialect)) is not None:
             self._notes.append(f"not compared with the lock file: {reason}")
         else:
             compared = self._stage.bench.compared(lock.described, lock.declared)
@@ -376,7 +376,8 @@ class _Rehearsal:
         self._problems += [f"left at the base: {line}" for line in self._stage.leftovers()]
 
 
-def _unusable(lock: Lock, graph: Graph, dialect: Dialect) -> str | None:
+def lock_trouble(lock: Lock, graph: Graph, dialect: Dialect) -> str | None:
+    """Why the lock file does not tell what the migrations come to here, None where it does."""
     if set(lock.heads) != set(graph.heads):
         return "it is for another head (autodiff lock writes it anew)"
     if lock.database.split()[:1] != dialect.kind.split()[:1]:

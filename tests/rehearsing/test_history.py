@@ -111,7 +111,7 @@ def test_a_history_passes(place: Place) -> None:
 
 
 def test_a_broken_downgrade_is_found(place: Place) -> None:
-    """One that fails, and one that leaves something; what comes behind is rehearsed all the same."""
+    """One that fails, and one that leaves something; the rest is rehearsed all the same."""
     place.folder.write(
         "ffff",
         'op.add_column("posts", sa.Column("a", sa.Integer()))',
@@ -194,7 +194,7 @@ def test_an_upgrade_that_fails_ends_the_run(place: Place) -> None:
 
 
 def test_rows_in_the_way_are_a_note(place: Place) -> None:
-    """Made-up rows may break what live ones keep: the migration is tried without, and it is said."""
+    """Made-up rows may break what live ones keep: it is tried without them, and said."""
     place.folder.write(
         "ffff",
         'op.create_check_constraint("ck_title", "posts", "length(title) > 45")',

@@ -68,7 +68,7 @@ def _refuse_new_violations(connection: Connection, before: Counter[tuple[str, st
 
 @contextmanager
 def reading(connection: Connection, seconds: float) -> Iterator[None]:
-    """One snapshot, in which nothing can be written; each statement is stopped after so many seconds."""
+    """One snapshot, and nothing can be written; a statement is stopped after so many seconds."""
     connection.rollback()
     driver = connection.connection.driver_connection
     limit = _Limit(seconds)

@@ -1,0 +1,83 @@
+"""autodiff diff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from autodiff.cli.options import flag, side
+from autodiff.cli.shell import Shell
+from autodiff.cli.texts import finding_line
+from autodiff.errors import ConfigError
+
+if TYPE_CHECKING:
+    from autodiff.planned import Plan
+
+__all__ = ["diff"]
+
+
+def diff(
+    shell: Shell,
+    current: Annotated[str, side("FROM")] = "database",
+    desired: Annotated[str, side("TO")] = "models",
+    changes: Annotated[bool, flag("--changes", "Only the changes, a line each.")] = False,
+    sql: Annotated[bool, flag("--sql", "Only the SQL, as a script.")] = False,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD:NEW", help="users.nick:nickname, or users:people."),
+    ] = None,
+    fill: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fill", metavar="COLUMN=VALUE", help="A value for the rows that exist, for the SQL."
+        ),
+    ] = None,
+    assume: Annotated[
+        Literal["drop-and-add"] | None,
+        typer.Option("--assume", help="What to take for granted where a rename is possible."),
+    ] = None,
+) -> int:
+    """Print what leads from FROM to TO: the changes, and the SQL. Nothing is written.
+
+    Each is models, database (that of the configuration or --url), the URL of
+    another one, or a migration: what the history comes to there.
+    Exit code 0: no difference, 1: a difference, 2: it could not be found out.
+
+    Examples:
+        autodiff diff
+        autodiff diff 0003 head
+        autodiff diff postgresql://user@host/staging database --sql
+    """
+    if changes and sql:
+        raise ConfigError("--changes and --sql exclude each other", hint="give one of them")
+    plan = shell.project().diff(
+        current, desired, renames=rename or (), fills=fill or (), assume=assume
+    )
+    for finding in plan.findings:
+        shell.note(finding_line(finding))
+    data = _data(plan)
+    if sql:
+        shell.answer_code("".join(f"{line};\n" for line in data["sql"]), "sql", data)
+    else:
+        shell.answer(_lines(data, changes=changes), data)
+    return int(bool(plan.changes))
+
+
+def _data(plan: Plan) -> dict[str, Any]:
+    return {
+        "different": bool(plan.changes),
+        "changes": plan.summary(),
+        "sql": plan.sql(),
+        "findings": [
+            {"code": f.code, "severity": f.severity, "message": f.message, "hint": f.hint}
+            for f in plan.findings
+        ],
+    }
+
+
+def _lines(data: dict[str, Any], *, changes: bool) -> list[str]:
+    if not data["different"]:
+        return ["no difference"]
+    script = [f"{statement};" for statement in data["sql"]]
+    return data["changes"] if changes else [*data["changes"], "", *script]
