@@ -32,6 +32,7 @@ from autodiff.history import Graph, Lock
 from autodiff.operations import Backfill, DropNamespace, Operation
 from autodiff.plan import Finding, fills_needed
 from autodiff.planned import Plan
+from autodiff.readers import readers_in_the_way
 from autodiff.rehearsing.history import lock_trouble, opened_place
 from autodiff.rehearsing.stage import Place, Stage
 from autodiff.run.runner import Runner
@@ -130,7 +131,7 @@ class _Table:
             create_scratch=True,
             said_before=said,
         )
-        return self._planned(found)
+        return self._planned(found, current)
 
     @property
     def _dialect(self) -> Dialect:
@@ -182,13 +183,15 @@ class _Table:
         with self._project.connect() as connection:
             return set(Runner(connection, self._place.graph, schema=schema).verify())
 
-    def _planned(self, found: Difference) -> Plan:
+    def _planned(self, found: Difference, current: str) -> Plan:
         fills = parse_fills(self._request.fills)
         open_ = [need for need in fills_needed(found.changes) if need.key not in fills]
         given = {**fills, **{need.key: _NOTHING for need in open_}}
         plan = plan_difference(found, given, Answers())
         operations = [step for step in plan.operations if not _fills_nothing(step)]
         findings = [*plan.findings, *(_unfilled(need.key) for need in open_)]
+        if (connection := self._connections.get(current)) is not None:
+            findings += readers_in_the_way(connection, plan)
         if self._request.assume is None:
             findings += [
                 Finding(
@@ -289,7 +292,7 @@ def _turned(plan: Plan) -> Plan:
             if not isinstance(change, NamespaceAdded)
         ),
         operations=tuple(o for o in plan.reverse() if not isinstance(o, DropNamespace)),
-        findings=plan.findings,
+        findings=tuple(f for f in plan.findings if f.code != "view-reads"),
     )
 
 

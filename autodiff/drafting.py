@@ -27,6 +27,7 @@ from autodiff.files import write_all
 from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
 from autodiff.history.files import sql_header
 from autodiff.planned import Plan
+from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_empty, render_migration
 from autodiff.schema import Schema
@@ -112,6 +113,9 @@ def draft(project: Project, request: Request) -> Draft | None:
             return None
         lock = _lock(start, found)
         plan = plan_difference(found, parse_fills(request.fills), request.questioner or Answers())
+        if start.connection is not None:
+            held = readers_in_the_way(start.connection, plan)
+            plan = replace(plan, findings=(*plan.findings, *held))
 
         def drafted(*notes: str) -> Draft:
             return _drafted(project, graph, request, plan, lock, notes)
@@ -136,7 +140,8 @@ def _proof(
 
     proof = prove(connection, plan, drafted.texts)
     if proof is not None and not proof.passed:
-        raise RehearsalFailedError(proof.problems)
+        known = [finding.message for finding in plan.findings if finding.severity == "error"]
+        raise RehearsalFailedError((*known, *proof.problems))
     return proof
 
 

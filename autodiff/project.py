@@ -17,6 +17,7 @@ from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from autodiff.dialects.base import LeftAlone
     from autodiff.diffing import Assume, Questioner
     from autodiff.drafting import Draft
     from autodiff.planned import Plan
@@ -316,6 +317,12 @@ class Project:
         from autodiff.checking import check, check_offline
 
         return check_offline(self) if offline else check(self)
+
+    def left_alone(self, url: str | None = None) -> tuple[LeftAlone, ...]:
+        """What is in the database (or that of `url`) and is not compared, each with the reason."""
+        from autodiff.leftalone import left_alone
+
+        return left_alone(self, url)
 
     def relock(self) -> Path:
         """Writes the lock file anew, from the models, the files and the database; its path."""

@@ -25,6 +25,7 @@ __all__ = [
     "Sql",
     "Target",
     "Url",
+    "Verbose",
     "as_command",
     "as_project_command",
     "flag",
@@ -59,6 +60,12 @@ Url = Annotated[
 ]
 Json = Annotated[bool, flag("--json", "Print the result as JSON.")]
 Debug = Annotated[bool, flag("--debug", "Show the traceback of an error. Also: AUTODIFF_DEBUG=1.")]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", metavar="", help="List what is in the database and left alone, and why."
+    ),
+]
 DryRun = Annotated[bool, flag("--dry-run", "List what would run, and run nothing.")]
 Sql = Annotated[bool, flag("--sql", "Print the SQL, and run nothing.")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -66,6 +66,14 @@ class Shell:
     def note(self, line: str) -> None:
         """Prints what is no result, on stderr."""
         typer.echo(line, err=True)
+
+    def note_left_alone(self, project: Project, url: str | None = None) -> dict[str, Any]:
+        """Prints what is in the database and is not compared, as notes; the same as data."""
+        found = project.left_alone(url)
+        if not self.json:
+            for item in found:
+                self.note(f"left alone: {item}")
+        return {"left_alone": [asdict(item) for item in found]}
 
     def _print(self, line: str) -> None:
         typer.echo(line, file=self.out)

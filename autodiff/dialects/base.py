@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from autodiff.operations import Operation
 
-__all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
+__all__ = ["Dialect", "LeftAlone", "Reader", "Scope", "is_excluded", "without_unsaid"]
 
 
 def is_excluded(name: Name, patterns: Iterable[str]) -> bool:
@@ -51,6 +51,27 @@ class Scope:
     namespaces: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     only: tuple[Name, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftAlone:
+    """A thing in the database that is not compared, and why, in a few words."""
+
+    kind: str
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """A view, and a table that it reads; a column of it, or None where none is known."""
+
+    view: Name
+    table: Name
+    column: str | None = None
 
 
 class Dialect(ABC):
@@ -202,6 +223,14 @@ class Dialect(ABC):
     @abstractmethod
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         """What the database has, within the scope; in a fixed number of queries."""
+
+    @abstractmethod
+    def unread(self, connection: Connection, scope: Scope) -> list[LeftAlone]:
+        """What is in the schemas of a scope and never reflected: triggers, partitions and so on."""
+
+    def readers(self, connection: Connection) -> list[Reader] | None:
+        """What each view of the database reads; None where the catalogue does not tell."""
+        return None
 
     @abstractmethod
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:

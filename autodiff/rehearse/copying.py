@@ -48,8 +48,8 @@ def read_sample(
 
     Takes `seconds` at most, and a tenth of it for each statement.
     """
+    schema = dialect.reflect(connection, scope)
     with dialect.reading(connection, seconds / 10):
-        schema = dialect.reflect(connection, scope)
         reader = _Reader(connection, dialect, schema, count, time.monotonic() + seconds)
         for name in sorted(schema.tables):
             reader.first(schema.tables[name])

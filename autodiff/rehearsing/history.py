@@ -314,7 +314,7 @@ class _Rehearsal:
         return True
 
     def _said(self, error: Exception, migration: Migration, state: State) -> str:
-        private = known_names(state.schema) if self._rows.real else None
+        private = known_names(state.schema, migration) if self._rows.real else None
         return failure(error, migration, private)
 
     # The end

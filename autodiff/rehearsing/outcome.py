@@ -120,12 +120,14 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(read_text(path))
 
 
-def known_names(*schemas: Schema) -> set[str]:
-    """The names of tables, columns, constraints and indexes."""
+def known_names(schema: Schema, migration: Migration) -> set[str]:
+    """The names of tables, columns, constraints and indexes, and those that the file has."""
     found: set[str] = set()
-    for schema in schemas:
-        for name, table in schema.tables.items():
-            found |= {name.name, *(column.name for column in table.columns)}
-            found |= {c.name for c in table.constraints if c.name}
-            found |= {index.name for index in table.indexes if index.name}
+    for name, table in schema.tables.items():
+        found |= {name.name, *(column.name for column in table.columns)}
+        found |= {c.name for c in table.constraints if c.name}
+        found |= {index.name for index in table.indexes if index.name}
+    if not migration.is_sql:
+        texts = (n.value for n in ast.walk(_tree(migration.path)) if isinstance(n, ast.Constant))
+        found |= {text for text in texts if isinstance(text, str) and text.isidentifier()}
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from autodiff.cli.options import flag
+from autodiff.cli.options import Verbose, flag
 from autodiff.cli.shell import Shell
 from autodiff.cli.texts import drift_lines
 
@@ -16,6 +16,7 @@ def check(
     offline: Annotated[
         bool, flag("--offline", "Only models against migrations; asks no database.")
     ] = False,
+    verbose: Verbose = False,
 ) -> int:
     """Tell what drifted: models, migrations, or the database.
 
@@ -27,8 +28,10 @@ def check(
         autodiff check --offline
         autodiff check --json
     """
-    drift = shell.project().check(offline=offline)
+    project = shell.project()
+    drift = project.check(offline=offline)
     for note in drift.notes:
         shell.note(f"note: {note}")
-    shell.answer(drift_lines(drift), drift.to_data())
+    more = shell.note_left_alone(project) if verbose and not offline else {}
+    shell.answer(drift_lines(drift), {**drift.to_data(), **more})
     return int(bool(drift))

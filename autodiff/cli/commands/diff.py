@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.options import flag, side
+from autodiff.cli.options import Verbose, flag, side
 from autodiff.cli.shell import Shell
 from autodiff.cli.texts import finding_line
 from autodiff.errors import ConfigError
@@ -37,6 +37,7 @@ def diff(
         Literal["drop-and-add"] | None,
         typer.Option("--assume", help="What to take for granted where a rename is possible."),
     ] = None,
+    verbose: Verbose = False,
 ) -> int:
     """Print what leads from FROM to TO: the changes, and the SQL. Nothing is written.
 
@@ -51,12 +52,15 @@ def diff(
     """
     if changes and sql:
         raise ConfigError("--changes and --sql exclude each other", hint="give one of them")
-    plan = shell.project().diff(
-        current, desired, renames=rename or (), fills=fill or (), assume=assume
-    )
+    project = shell.project()
+    plan = project.diff(current, desired, renames=rename or (), fills=fill or (), assume=assume)
     for finding in plan.findings:
         shell.note(finding_line(finding))
     data = _data(plan)
+    looked_at = [name for name in (current, desired) if name == "database" or "://" in name]
+    if verbose and looked_at:
+        url = None if "database" in looked_at else looked_at[0]
+        data |= shell.note_left_alone(project, url)
     if sql:
         shell.answer_code("".join(f"{line};\n" for line in data["sql"]), "sql", data)
     else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.options import flag
+from autodiff.cli.options import Verbose, flag
 from autodiff.cli.questions import Terminal, somebody_is_there
 from autodiff.cli.shell import Language, Shell
 from autodiff.cli.texts import draft_data, draft_text, finding_line, shown
@@ -55,6 +55,7 @@ def generate(
         bool, flag("--no-rehearse", "Do not run the file up and down on a scratch first.")
     ] = False,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, also at a terminal.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Compare the database with the models and write the next migration.
 
@@ -67,7 +68,8 @@ def generate(
         autodiff generate -m "nickname" --rename users.nick:nickname --dry-run
     """
     asks = somebody_is_there() and not (no_input or shell.json)
-    draft = shell.project().draft(
+    project = shell.project()
+    draft = project.draft(
         message,
         renames=rename or (),
         fills=fill or (),
@@ -78,12 +80,13 @@ def generate(
         questioner=Terminal() if asks else None,
         rehearse=not no_rehearse,
     )
-    _answer(shell, draft, dry_run=dry_run)
+    more = shell.note_left_alone(project) if verbose and source == "database" else {}
+    _answer(shell, draft, more, dry_run=dry_run)
 
 
-def _answer(shell: Shell, draft: Draft | None, *, dry_run: bool) -> None:
+def _answer(shell: Shell, draft: Draft | None, more: dict[str, Any], *, dry_run: bool) -> None:
     if draft is None:
-        shell.answer(["nothing to do"], draft_data(None, written=False))
+        shell.answer(["nothing to do"], {**draft_data(None, written=False), **more})
         return
     for finding in draft.plan.findings if draft.plan else ():
         shell.note(finding_line(finding))
@@ -93,7 +96,7 @@ def _answer(shell: Shell, draft: Draft | None, *, dry_run: bool) -> None:
         shell.note(f"lost in the rehearsal: {line}")
     for line in draft.proof.notes if draft.proof else ():
         shell.note(f"note: {line}")
-    data = draft_data(draft, written=not dry_run)
+    data = {**draft_data(draft, written=not dry_run), **more}
     if dry_run:
         shell.answer_code(draft_text(draft), _language(draft), data)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect, LeftAlone, Scope
 from autodiff.dialects.mysql import texts, types
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
 from autodiff.schema import Name, Schema, Table
@@ -76,6 +76,11 @@ class MySQL(Dialect):
         from autodiff.dialects.mysql.reflect import reflect
 
         return reflect(connection, scope, self.default_schema or "")
+
+    def unread(self, connection: Connection, scope: Scope) -> list[LeftAlone]:
+        from autodiff.dialects.mysql.unread import unread
+
+        return unread(connection, scope, self.default_schema or "")
 
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
         from autodiff.dialects.mysql.statements import MySQLDDL

@@ -38,9 +38,9 @@ def reading(connection: Connection, seconds: float) -> Iterator[None]:
     connection.rollback()
     mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
     name, limit = (
-        ("max_statement_time", f"{seconds:.3f}")
+        ("max_statement_time", f"{max(seconds, 0.001):.3f}")
         if mariadb
-        else ("max_execution_time", f"{int(seconds * 1000)}")
+        else ("max_execution_time", f"{max(int(seconds * 1000), 1)}")
     )
     before = connection.exec_driver_sql(f"SELECT @@{name}").scalar_one()
     connection.exec_driver_sql(f"SET {name} = {limit}")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect, LeftAlone, Reader, Scope
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.operations import AddConstraint, DropConstraint
@@ -57,6 +57,16 @@ class PostgreSQL(Dialect):
         from autodiff.dialects.postgresql.reflect import reflect
 
         return reflect(connection, scope, self.default_schema or "public")
+
+    def unread(self, connection: Connection, scope: Scope) -> list[LeftAlone]:
+        from autodiff.dialects.postgresql.unread import unread
+
+        return unread(connection, scope, self.default_schema or "public")
+
+    def readers(self, connection: Connection) -> list[Reader]:
+        from autodiff.dialects.postgresql.unread import readers
+
+        return readers(connection, self.default_schema or "public")
 
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
         from autodiff.dialects.postgresql.statements import PostgreSQLDDL

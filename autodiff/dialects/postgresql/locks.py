@@ -23,6 +23,6 @@ def reading(connection: Connection, seconds: float) -> Iterator[None]:
     connection.rollback()
     with connection.begin() as whole:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(int(seconds * 1000), 1)}")
         yield
         whole.rollback()

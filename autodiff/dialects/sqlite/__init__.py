@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect, LeftAlone, Scope
 from autodiff.dialects.sqlite import types
 from autodiff.dialects.sqlite.features import FEATURES
 from autodiff.schema import Name, Schema, Table
@@ -42,6 +42,11 @@ class SQLite(Dialect):
         from autodiff.dialects.sqlite.reflect import reflect
 
         return reflect(connection, scope)
+
+    def unread(self, connection: Connection, scope: Scope) -> list[LeftAlone]:
+        from autodiff.dialects.sqlite.reflect import unread
+
+        return unread(connection, scope)
 
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
         from autodiff.dialects.sqlite.statements import SQLiteDDL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Scope, is_excluded
+from autodiff.dialects.base import LeftAlone, Scope, is_excluded
 from autodiff.dialects.naming import name_constraints
 from autodiff.dialects.sqlite.parse import (
     ParsedColumn,
@@ -37,7 +37,7 @@ from autodiff.schema import (
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["reflect"]
+__all__ = ["reflect", "unread"]
 
 _CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master ORDER BY rowid"
 _SHADOWS = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
@@ -81,6 +81,22 @@ def _reflect_namespace(
             tables[name] = replace(named, triggers=tuple(triggers.get(row.name, ())))
         elif row.type == "view":
             views[name] = View(name=name, sql=_view_select(row.sql))
+
+
+def unread(connection: Connection, scope: Scope) -> list[LeftAlone]:
+    """Triggers and virtual tables."""
+    quote = connection.dialect.identifier_preparer.quote
+    found = []
+    for namespace in (None, *scope.namespaces):
+        query = _CATALOGUE.format(schema=quote(namespace) if namespace else "main")
+        for row in connection.exec_driver_sql(query):
+            if row.type == "trigger":
+                name, reason = f"{row.name} on {row.tbl_name}", "triggers are not compared"
+                found.append(LeftAlone(kind="trigger", name=name, reason=reason))
+            elif _is_virtual(row.sql):
+                name, reason = str(Name(row.name, namespace)), "virtual tables are not compared"
+                found.append(LeftAlone(kind="table", name=name, reason=reason))
+    return found
 
 
 def _with_names(table: Table) -> Table:

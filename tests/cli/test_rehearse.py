@@ -1,0 +1,105 @@
+"""rehearse and diff on the command line, and --verbose."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.project import COMMENTS, CONFIG, Folder
+
+
+def test_rehearse(blog_3: Folder) -> None:
+    """A line for each migration; exit code 0, and nothing changes."""
+    with blog_3.untouched():
+        result = blog_3.ok("rehearse")
+        data = blog_3.ok("rehearse", "--json").data
+    assert result.out == (
+        "0001_add_posts: passed\n"
+        "0002_add_comments: passed\n"
+        "0003_add_timestamp: passed\n"
+        "3 migrations passed\n"
+    )
+    assert (data["passed"], data["problems"], data["notes"]) == (True, [], [])
+    assert [step["status"] for step in data["steps"]] == ["passed"] * 3
+
+
+def test_rehearse_with_live_rows(blog_3: Folder) -> None:
+    """The newest over a copy of what is there; what it loses is told, no value is."""
+    with blog_3.untouched():
+        result = blog_3.ok("rehearse", "--from-data", "--rows", "10")
+    assert result.out == (
+        "0003_add_timestamp: passed\n"
+        "  lost in downgrade: the values of comments.timestamp\n"
+        "1 migration passed\n"
+    )
+    assert "first!" not in result.out + result.err
+    assert blog_3.ok("rehearse", "3", "--no-rows").out.startswith("0003_add_timestamp: passed\n")
+
+
+def test_rehearse_finds_what_is_wrong(blog_3: Folder) -> None:
+    """Exit code 1, with what it is."""
+    file = blog_3.migrations / "0003_add_timestamp.py"
+    file.write_text(file.read_text().replace('op.drop_column("comments", "timestamp")', "pass; x"))
+    with blog_3.untouched():
+        result = blog_3.run("rehearse", "0003")
+    assert result.code == 1
+    assert result.out == (
+        "0003_add_timestamp: failed\n"
+        "  downgrade fails: NameError: name 'x' is not defined\n"
+        "1 migration, 1 failed\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("rehearse", "0009"),
+        ("rehearse", "--from-data", "--no-rows"),
+        ("rehearse", "3:1"),
+        ("diff", "--changes", "--sql"),
+        ("diff", "nothing"),
+        ("diff", "mssql://x/y"),
+    ],
+)
+def test_what_can_not_run(blog_3: Folder, arguments: tuple[str, ...]) -> None:
+    """Exit code 2, a message and a hint."""
+    blog_3.fails(*arguments)
+
+
+def test_rehearse_without_migrations(folder: Folder) -> None:
+    """Nothing to do is nothing wrong."""
+    folder.write(autodiff=CONFIG, models=COMMENTS)
+    assert folder.ok("rehearse").out == "nothing to rehearse\n"
+
+
+def test_diff(blog_3: Folder) -> None:
+    """The changes and the SQL; one of them alone; as JSON. 1 is a difference."""
+    blog_3.write(models=COMMENTS)
+    with blog_3.untouched():
+        result = blog_3.run("diff")
+        assert result.code == 1
+        changes, _, sql = result.out.partition("\n\n")
+        assert changes == "- column comments.timestamp"
+        assert sql.startswith(("ALTER TABLE", "CREATE TABLE"))
+        assert blog_3.run("diff", "--changes").out == f"{changes}\n"
+        assert blog_3.run("diff", "--sql").out == sql
+        data = blog_3.run("diff", "--json").data
+        assert (data["different"], data["changes"]) == (True, [changes])
+        assert "".join(f"{line};\n" for line in data["sql"]) == sql
+        assert blog_3.ok("diff", "head", "database").out == "no difference\n"
+        assert blog_3.run("diff", "-1", "head", "--changes").out == "+ column comments.timestamp\n"
+        url = f"sqlite:///{blog_3.path / 'blog.db'}"
+        assert blog_3.run("diff", "2", url, "--changes").out == "+ column comments.timestamp\n"
+
+
+def test_verbose(blog_3: Folder) -> None:
+    """What is left alone stands on stderr, or in the JSON."""
+    blog_3.sql("CREATE VIEW titles AS SELECT title FROM posts")
+    line = "left alone: view titles (the models have no views)\n"
+    with blog_3.untouched():
+        for command in (("check",), ("generate", "-m", "x", "--dry-run"), ("diff",)):
+            assert line not in blog_3.ok(*command).err
+            assert line in blog_3.ok(*command, "-v").err
+            data = blog_3.ok(*command, "--verbose", "--json").data
+            assert {"kind": "view", "name": "titles", "reason": "the models have no views"} in (
+                data["left_alone"]
+            )
