@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from autodiff.changes import ColumnRenamed, EnumAltered, TableRenamed
+from autodiff.compare import Doubts
 from autodiff.declare import declare
 from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.diffing import (
@@ -30,7 +32,7 @@ from autodiff.planned import Plan
 from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_empty, render_migration
-from autodiff.schema import Schema
+from autodiff.schema import Schema, Table
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -68,7 +70,7 @@ class Draft:
     summary: tuple[str, ...]
     plan: Plan | None
     graph: Graph
-    lock: Lock
+    lock: Lock = field(default_factory=Lock)
     settled: bool = True
     proof: Proof | None = None
 
@@ -111,20 +113,20 @@ def draft(project: Project, request: Request) -> Draft | None:
         found = _difference(start, request)
         if not found.changes:
             return None
-        lock = _lock(start, found)
         plan = plan_difference(found, parse_fills(request.fills), request.questioner or Answers())
         if start.connection is not None:
             held = readers_in_the_way(start.connection, plan)
             plan = replace(plan, findings=(*plan.findings, *held))
 
         def drafted(*notes: str) -> Draft:
-            return _drafted(project, graph, request, plan, lock, notes)
+            return _drafted(project, graph, request, plan, notes)
 
         made = drafted()
         proof = _proof(start.connection, made, plan, request)
         if proof is None:
             made = drafted("Not rehearsed.")
-        return replace(made, proof=proof, settled=found.settled)
+        lock = _lock(start, found, proof)
+        return replace(made, proof=proof, settled=found.settled, lock=lock)
 
 
 def _proof(
@@ -223,38 +225,39 @@ def _difference(start: _Start, request: Request) -> Difference:
     )
 
 
-def _lock(start: _Start, found: Difference) -> Lock:
+def _lock(start: _Start, found: Difference, proof: Proof | None) -> Lock:
     return Lock(
         database=start.dialect.kind
         if start.connection is not None or start.known is None
         else start.known.database,
         declared=start.desired,
-        described=described_schema(start.connection, start.dialect, found),
+        described=described_schema(
+            start.connection, start.dialect, found, proof.described if proof else None
+        ),
     )
 
 
 def described_schema(
-    connection: sa.Connection | None, dialect: Dialect, found: Difference
+    connection: sa.Connection | None,
+    dialect: Dialect,
+    found: Difference,
+    seen: Schema | None = None,
 ) -> Schema:
     """The desired schema as the database will describe it once the migration is applied.
 
-    What did not change is what the database has now; the rest is asked of a scratch.
+    What did not change is what the database has now; the rest is what was `seen` in a rehearsal,
+    or else asked of a scratch.
     """
-    from autodiff.compare import Doubts
     from autodiff.rehearse import describe
 
-    changed = [
-        table
-        for name, table in found.desired.tables.items()
-        if name not in found.current.tables
-        or dialect.normalize(dialect.align(found.current.tables[name], table))
-        != dialect.normalize(table)
-    ]
-    views = [view for name, view in found.desired.views.items() if name not in found.current.views]
-    described = None
-    if changed or views:
-        doubts = Doubts(tables=tuple(changed), views=tuple(views))
-        described = describe(connection, dialect, found.desired, doubts, create=True)
+    over = seen if seen is not None else Schema()
+    now = replace(
+        found.current,
+        tables={**found.current.tables, **over.tables},
+        views={**found.current.views, **over.views},
+    )
+    asked = _to_ask(found, dialect, over)
+    described = describe(connection, dialect, found.desired, asked, create=True) if asked else None
     tables = {}
     for name, table in found.desired.tables.items():
         if described is not None and name in described.tables:
@@ -266,17 +269,39 @@ def described_schema(
                 options=table.options,
                 triggers=(),
             )
-        elif table in changed:
+        elif table in asked.tables:
             tables[name] = table
         else:
-            tables[name] = dialect.align(found.current.tables[name], table)
+            tables[name] = dialect.align(now.tables[name], table)
     shown = {
-        name: (described.views.get(name) if described else None)
-        or found.current.views.get(name)
-        or view
+        name: (described.views.get(name) if described else None) or now.views.get(name) or view
         for name, view in found.desired.views.items()
     }
     return replace(found.desired, tables=tables, views=shown)
+
+
+def _to_ask(found: Difference, dialect: Dialect, seen: Schema) -> Doubts:
+    """What the database did not describe yet: tables that change, and new views."""
+    tables = [
+        table
+        for name, table in found.desired.tables.items()
+        if name not in seen.tables and _changes(found, table, dialect)
+    ]
+    known = {*found.current.views, *seen.views}
+    views = [view for name, view in found.desired.views.items() if name not in known]
+    return Doubts(tables=tuple(tables), views=tuple(views))
+
+
+def _changes(found: Difference, table: Table, dialect: Dialect) -> bool:
+    """Whether a table will not be what it is now; names and enums change more than their own."""
+    if not any(isinstance(c, TableRenamed | ColumnRenamed | EnumAltered) for c in found.changes):
+        changed = {getattr(change, "table", None) for change in found.changes}
+        if table.name not in changed and table.name in found.current.tables:
+            return False
+    current = found.current.tables.get(table.name)
+    if current is None:
+        return True
+    return dialect.normalize(dialect.align(current, table)) != dialect.normalize(table)
 
 
 def _empty(project: Project, graph: Graph, request: Request, start: _Start) -> Draft:
@@ -305,7 +330,6 @@ def _drafted(
     graph: Graph,
     request: Request,
     plan: Plan,
-    lock: Lock,
     notes: Sequence[str],
 ) -> Draft:
     def python(revision: str) -> str:
@@ -325,7 +349,6 @@ def _drafted(
         summary=tuple(plan.summary()),
         plan=plan,
         graph=graph,
-        lock=lock,
     )
 
 

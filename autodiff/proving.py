@@ -59,7 +59,7 @@ def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) 
     if second is None or not second.passed:
         return first
     notes = tuple(f"with sample rows: {problem}" for problem in first.problems)
-    return Proof(lost=first.lost, notes=(*first.notes, *notes))
+    return Proof(lost=first.lost, notes=(*first.notes, *notes), described=second.described)
 
 
 def _needed_elsewhere(plan: Plan) -> list[str]:

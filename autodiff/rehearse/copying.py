@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.base import Dialect, Scope
+from autodiff.errors import DatabaseError
 from autodiff.plan.order import order_tables
 from autodiff.rehearse.rows import Rows
 from autodiff.schema import Column, ForeignKey, Name, Schema, Table
@@ -175,7 +176,7 @@ def _keys(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> list[Key]:
 
 
 def _whole(rows: Rows, schema: Schema, notes: list[str]) -> Rows:
-    """The rows without those that point at what is not among them."""
+    """The rows without those that point at what is not among them; `rows` is changed."""
     left_out: Counter[Name] = Counter()
     while True:
         before = sum(map(len, rows.values()))
@@ -211,27 +212,57 @@ def _loosely(key: Key) -> Key:
 def insert_sample(
     connection: Connection, dialect: Dialect, schema: Schema, sample: Sample
 ) -> list[str]:
-    """Puts a sample into the tables of a scratch; a note for what does not fit there."""
-    notes = [
+    """Puts a sample into the tables of a scratch; a note for what does not fit there.
+
+    Raises DatabaseError, without any value, where it can't be done at all.
+    """
+    notes: list[str] = [
         f"the rows of table {name} are left out: the migrations make no such table"
         for name, rows in sample.rows.items()
         if rows and name not in schema.tables
     ]
     order, _ = order_tables(schema.tables)
     tables = [schema.tables[table.name] for table in order]
-    with dialect.keys_aside(connection, tables):
+    rows = {table.name: list(sample.rows.get(table.name, [])) for table in tables}
+    try:
+        with dialect.keys_aside(connection, tables):
+            while not _inserted(connection, dialect, tables, _whole(rows, schema, notes), notes):
+                for table in tables:
+                    connection.exec_driver_sql(f"DELETE FROM {dialect.quote_name(table.name)}")
         for table in tables:
-            notes += _insert(connection, dialect, table, sample.rows.get(table.name, []))
-    for table in tables:
-        dialect.advance_numbers(connection, table)
+            dialect.advance_numbers(connection, table)
+    except SQLAlchemyError as error:
+        # Not from the error: its message may hold values.
+        raise DatabaseError(
+            f"the live rows can't be put into the scratch: {_kind(error)}",
+            hint="rehearse with made-up rows: leave --from-data out",
+        ) from None
     return notes
+
+
+def _inserted(
+    connection: Connection, dialect: Dialect, tables: Sequence[Table], rows: Rows, notes: list[str]
+) -> bool:
+    """Whether all rows went in; those that did not are taken out of `rows`."""
+    whole = True
+    for table in tables:
+        failed = _insert(connection, dialect, table, rows[table.name])
+        if failed:
+            whole = False
+            rows[table.name] = [row for row in rows[table.name] if id(row) not in failed]
+            notes += [
+                f"{count} rows of table {table.name} are left out: they don't fit there ({kind})"
+                for kind, count in sorted(Counter(failed.values()).items())
+            ]
+    return whole
 
 
 def _insert(
     connection: Connection, dialect: Dialect, table: Table, rows: list[dict[str, Any]]
-) -> list[str]:
+) -> dict[int, str]:
+    """Inserts rows; of those that did not go in, by `id`, the kind of error."""
     if not rows:
-        return []
+        return {}
     columns = [c for c in table.columns if c.computed is None and c.name in rows[0]]
     query = sa.text(_insert_sql(dialect, table.name, columns))
     values = [{f"p{n}": row[column.name] for n, column in enumerate(columns)} for row in rows]
@@ -239,8 +270,8 @@ def _insert(
         with connection.begin_nested():
             connection.execute(query, values)
     except SQLAlchemyError:
-        return _one_by_one(connection, table, query, values)
-    return []
+        return _one_by_one(connection, query, rows, values)
+    return {}
 
 
 def _insert_sql(dialect: Dialect, name: Name, columns: Sequence[Column]) -> str:
@@ -254,19 +285,19 @@ def _insert_sql(dialect: Dialect, name: Name, columns: Sequence[Column]) -> str:
 
 
 def _one_by_one(
-    connection: Connection, table: Table, query: sa.TextClause, values: Sequence[dict[str, Any]]
-) -> list[str]:
-    failed: Counter[str] = Counter()
-    for row in values:
+    connection: Connection,
+    query: sa.TextClause,
+    rows: Sequence[dict[str, Any]],
+    values: Sequence[dict[str, Any]],
+) -> dict[int, str]:
+    failed: dict[int, str] = {}
+    for row, bound in zip(rows, values, strict=True):
         try:
             with connection.begin_nested():
-                connection.execute(query, row)
+                connection.execute(query, bound)
         except SQLAlchemyError as error:
-            failed[_kind(error)] += 1
-    return [
-        f"{count} rows of table {table.name} are left out: they don't fit there ({kind})"
-        for kind, count in sorted(failed.items())
-    ]
+            failed[id(row)] = _kind(error)
+    return failed
 
 
 def _kind(error: SQLAlchemyError) -> str:

@@ -26,11 +26,13 @@ class Proof:
     problems: why the migration must not be handed out; empty where it passed.
     lost: rows and values that did not survive, up or down.
     notes: what could not be tried.
+    described: what the scratch said of its tables and views after the upgrade.
     """
 
     problems: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    described: Schema | None = None
 
     @property
     def passed(self) -> bool:
@@ -71,8 +73,10 @@ class Rehearsal:
         connection.rollback()
         problems: list[str] = []
         lost: list[str] = []
+        described: Schema | None = None
         try:
             self.upgrade(connection)
+            described = self._read(connection)
             problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
             lost += self._lost(connection, rows, "upgrade", renames(self.operations))
             self.downgrade(connection)
@@ -81,7 +85,9 @@ class Rehearsal:
         except Exception as error:  # the file's own code may raise anything
             connection.rollback()
             problems.append(_reason(error))
-        return Proof(problems=tuple(problems), lost=tuple(lost), notes=tuple(notes))
+        return Proof(
+            problems=tuple(problems), lost=tuple(lost), notes=tuple(notes), described=described
+        )
 
     def _read(self, connection: Connection) -> Schema:
         found = self.dialect.reflect(connection, self.scope)

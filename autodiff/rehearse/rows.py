@@ -18,7 +18,7 @@ from autodiff.schema import Column, Name, Schema, Table
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Rows", "insert_samples", "read_rows", "update_samples"]
+__all__ = ["Rows", "insert_samples", "read_plain_rows", "read_rows", "update_samples"]
 
 Rows = dict[Name, list[dict[str, Any]]]
 """The rows of each table, as the driver gives them."""
@@ -83,6 +83,24 @@ def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) 
     for name in tables:
         result = connection.exec_driver_sql(f"SELECT * FROM {dialect.quote_name(name)}")
         found[name] = [dict(row._mapping) for row in result]
+    return found
+
+
+def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[Table]) -> Rows:
+    """All rows of the tables, their values in the form in which they travel between databases.
+
+    No driver has to understand them so: there are dates that Python does not know.
+    """
+    found: Rows = {}
+    for table in tables:
+        names = [column.name for column in table.columns]
+        listed = ", ".join(
+            f"{dialect.carried(column)} AS c{place}" for place, column in enumerate(table.columns)
+        )
+        query = f"SELECT {listed or '1'} FROM {dialect.quote_name(table.name)}"
+        options = {"no_parameters": True}
+        result = connection.exec_driver_sql(query, execution_options=options)
+        found[table.name] = [dict(zip(names, row, strict=False)) for row in result]
     return found
 
 

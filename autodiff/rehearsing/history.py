@@ -337,7 +337,7 @@ class _Rehearsal:
         desired = declare(metadata, bench.dialect, exclude=self._project.config.exclude_tables)
         lock = self._project.lock()
         compared = bench.compared(desired, lock.declared if lock is not None else None)
-        self._tell("at the head the models say besides", compared)
+        self._tell("models and migrations differ at the head", compared)
 
     def _against_lock(self) -> None:
         lock, graph = self._project.lock(), self._place.graph
@@ -347,7 +347,7 @@ class _Rehearsal:
             self._notes.append(f"not compared with the lock file: {reason}")
         else:
             compared = self._stage.bench.compared(lock.described, lock.declared)
-            self._tell("at the head the lock file says besides", compared)
+            self._tell("lock file and migrations differ at the head", compared)
 
     def _tell(self, where: str, compared: Compared) -> None:
         lines = [f"{where}: {line}" for line in compared.lines]

@@ -14,7 +14,7 @@ from autodiff.errors import DatabaseError
 from autodiff.history import Graph, Migration
 from autodiff.history.files import read_text
 from autodiff.operations import CreateNamespace
-from autodiff.rehearse.rows import Rows, read_rows
+from autodiff.rehearse.rows import Rows, read_plain_rows
 from autodiff.run.runner import Runner
 from autodiff.schema import Schema
 
@@ -82,7 +82,7 @@ class Stage:
         self._place = place
         self._stack = ExitStack()
         self._done: list[Migration] = []
-        self._open()
+        self._open_or_close()
 
     def __enter__(self) -> Stage:
         return self
@@ -99,6 +99,13 @@ class Stage:
     def done(self) -> tuple[Migration, ...]:
         """What is applied, in order."""
         return tuple(self._done)
+
+    def _open_or_close(self) -> None:
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
 
     def _open(self) -> None:
         place = self._place
@@ -128,7 +135,7 @@ class Stage:
         """A new scratch, with these migrations applied, and rows in it."""
         self._stack.close()
         self._done = []
-        self._open()
+        self._open_or_close()
         for migration in migrations:
             self.up(migration)
             self.fill(rows)
@@ -164,7 +171,8 @@ class Stage:
     def state(self) -> State:
         """What is there now."""
         schema = self.bench.read()
-        rows = read_rows(self.bench.connection, self.bench.dialect, sorted(schema.tables))
+        tables = [schema.tables[name] for name in sorted(schema.tables)]
+        rows = read_plain_rows(self.bench.connection, self.bench.dialect, tables)
         self.bench.connection.rollback()
         return State(schema=schema, rows=rows)
 

@@ -130,9 +130,9 @@ def test_a_broken_downgrade_is_found(place: Place) -> None:
     assert found.steps[5].problems[0].startswith("downgrade fails: cannot do - column posts.b")
     assert found.steps[6].problems == ("downgrade leaves: - column people.c",)
     assert found.problems == (
-        "at the head the models say besides: - column people.b",
-        "at the head the models say besides: - column people.c",
-        "at the head the models say besides: - column posts.a",
+        "models and migrations differ at the head: - column people.b",
+        "models and migrations differ at the head: - column people.c",
+        "models and migrations differ at the head: - column posts.a",
     )
     assert "the way back to the base ends at 0007_step_9999" in found.notes
 
@@ -253,7 +253,7 @@ def test_the_lock_file_and_the_models(place: Place) -> None:
     found = place.project(wanted).rehearse()
     assert not found.passed
     assert found.problems == (
-        "at the head the models say besides: + column people.b",
-        "at the head the lock file says besides: + column people.handel",
-        "at the head the lock file says besides: - column people.handle",
+        "models and migrations differ at the head: + column people.b",
+        "lock file and migrations differ at the head: + column people.handel",
+        "lock file and migrations differ at the head: - column people.handle",
     )

@@ -156,7 +156,10 @@ class PostgreSQL(Dialect):
         return f"CAST({self.quote(column.name)} AS text)"
 
     def received(self, column: Column, place: str) -> str:
-        return f"CAST(CAST({place} AS text) AS {column.type.sql.partition(' COLLATE ')[0]})"
+        """A cast to a type with a length would cut texts short without a word."""
+        text, type_ = f"CAST({place} AS text)", column.type.sql.partition(" COLLATE ")[0]
+        is_text = type_.startswith("character") and not type_.endswith("]")
+        return text if is_text else f"CAST({text} AS {type_})"
 
     def advance_numbers(self, connection: Connection, table: Table) -> None:
         for column in table.columns:
