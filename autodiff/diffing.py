@@ -17,6 +17,7 @@ from autodiff.compare import (
     compare,
     doubts,
     parse_rename,
+    partitions_left_alone,
     resolve,
     set_aside,
     unspoken_left_alone,
@@ -95,6 +96,7 @@ def difference(
     Kinds of things that models need not speak about (views, exclusion constraints) are left alone
     where the desired schema has none of them, and `said_before`, what it once was, neither.
     """
+    desired = partitions_left_alone(current, desired)
     current = adopt_case(unspoken_left_alone(current, desired, said_before), desired, dialect)
     named, described = resolve(current, desired, dialect)
     unsure = doubts(current, named, dialect)

@@ -266,13 +266,14 @@ def described_schema(
             tables[name] = replace(
                 contents,
                 constraints=(*contents.constraints, *keys),
-                options=table.options,
+                options={k: contents.options.get(k, v) for k, v in table.options.items()},
                 triggers=(),
+                partitions=(),
             )
         elif table in asked.tables:
             tables[name] = table
         else:
-            tables[name] = dialect.align(now.tables[name], table)
+            tables[name] = replace(dialect.align(now.tables[name], table), partitions=())
     shown = {
         name: (described.views.get(name) if described else None) or now.views.get(name) or view
         for name, view in found.desired.views.items()

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from autodiff.declare.columns import declare_column, declare_type, enum_of
 from autodiff.declare.constraints import declare_constraint, declare_index
 from autodiff.declare.expressions import Compiler
-from autodiff.declare.tables import declare_table
+from autodiff.declare.tables import declare_table, option_value
 from autodiff.dialects.naming import default_name, name_constraints
 from autodiff.operations import (
     UNSET,
@@ -135,6 +135,9 @@ def sql_type(sql: str) -> SQLType:
 
 # Tables
 
+_UNSAID_OPTIONS = ("postgresql_with",)
+"""What sa.Table takes from SQLAlchemy 2.1 on alone."""
+
 
 def create_table(
     table_name: str,
@@ -148,11 +151,13 @@ def create_table(
     without a name get one. Enum types that are missing are created first.
     """
     executor = current_executor()
+    unsaid = {name: option_value(kw.pop(name)) for name in _UNSAID_OPTIONS if name in kw}
     table = sa.Table(table_name, sa.MetaData(), *columns, **kw)
     if if_not_exists and executor.find(_name(table_name, table.schema)) is not None:
         return table
     _create_enums(executor, table.columns)
-    executor.submit(CreateTable(table=name_constraints(_declared(executor, table))))
+    noun = name_constraints(_declared(executor, table))
+    executor.submit(CreateTable(table=replace(noun, options={**noun.options, **unsaid})))
     return table
 
 
@@ -226,9 +231,12 @@ def set_comment(
     _submit(SetComment(kind=kind, name=_name(name, schema), table=table, after=comment))
 
 
-def alter_table_options(table_name: str, *, schema: str | None = None, **options: Option) -> None:
+def alter_table_options(
+    table_name: str, *, schema: str | None = None, **options: Option | Mapping[str, Option] | None
+) -> None:
     """Sets dialect options of a table, such as mysql_engine="InnoDB"; None resets one."""
-    changes = tuple((name, None, options[name]) for name in sorted(options))
+    values = {name: None if v is None else option_value(v) for name, v in options.items()}
+    changes = tuple((name, None, values[name]) for name in sorted(values))
     _submit(SetTableOptions(table=_name(table_name, schema), options=changes))
 
 
@@ -692,9 +700,14 @@ def drop_sequence(name: str, *, schema: str | None = None) -> None:
 
 
 def alter_sequence(name: str, *, schema: str | None = None, **options: Any) -> None:
-    """Gives a sequence these options; those that are not given get their defaults."""
+    """Gives a sequence these options; those that are not given get their defaults.
+
+    Where its next value is outside of limits that are given, it begins anew.
+    """
     after = _sequence(_name(name, schema), options)
-    _submit(AlterSequence(before=after, after=after))
+    widest = {"minvalue": -(2**63), "maxvalue": 2**63 - 1}
+    before = replace(after, **{name: widest[name] for name in widest if name in options})
+    _submit(AlterSequence(before=before, after=after))
 
 
 def create_view(

@@ -217,7 +217,8 @@ class Index:
 class Table:
     """A table; columns in their order, constraints and indexes in the order of their names.
 
-    `triggers` are the statements that made them: kept through a rebuild, never compared.
+    `triggers` are the statements that made them: kept through a rebuild, never compared. Nor are
+    `partitions`, the names of the tables that hold its rows, at each level.
     """
 
     name: Name
@@ -227,11 +228,19 @@ class Table:
     comment: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     triggers: tuple[str, ...] = field(default=(), compare=False)
+    partitions: tuple[Name, ...] = field(default=(), compare=False)
 
     @property
     def primary_key(self) -> PrimaryKey | None:
         """The primary key, if there is one."""
         return next((c for c in self.constraints if isinstance(c, PrimaryKey)), None)
+
+    @property
+    def inherits(self) -> tuple[Name, ...]:
+        """The tables that it gets columns from (PostgreSQL's INHERITS)."""
+        found = str(self.options.get("postgresql_inherits", "")).split(", ")
+        parts = (text.rpartition(".") for text in found if text)
+        return tuple(Name(name, schema or None) for schema, _, name in parts)
 
     @property
     def foreign_keys(self) -> Iterator[ForeignKey]:

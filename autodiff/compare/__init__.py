@@ -1,6 +1,7 @@
 """Schema x Schema -> Change: what differs. Pure: nothing here talks to a database."""
 
 from autodiff.compare.casing import adopt_case
+from autodiff.compare.partitions import partitions_left_alone
 from autodiff.compare.renames import (
     Candidate,
     Rename,
@@ -31,6 +32,7 @@ __all__ = [
     "compare",
     "doubts",
     "parse_rename",
+    "partitions_left_alone",
     "resolve",
     "set_aside",
     "unspoken_left_alone",

@@ -20,6 +20,7 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
+from autodiff.compare.inherited import without_inherited
 from autodiff.compare.names import adopt_names, rename_constraints
 from autodiff.compare.pairs import paired
 from autodiff.compare.tables import compare_tables
@@ -218,7 +219,7 @@ def _tables(
             changes.append(TableAdded(table=new))
         else:
             changes += _both(old, new, dialect, described.tables.get(name))
-    return changes
+    return without_inherited(changes, desired.tables)
 
 
 def _both(old: Table, new: Table, dialect: Dialect, described: Table | None) -> list[Change]:
@@ -229,10 +230,15 @@ def _both(old: Table, new: Table, dialect: Dialect, described: Table | None) -> 
 
 
 def _described_table(described: Table, new: Table, dialect: Dialect) -> Table:
-    """What the scratch says, with the foreign keys and options that it was created without."""
+    """What the scratch says, with the foreign keys that it was created without, and with options
+    that it does not tell."""
     aligned = dialect.align(described, new)
     keys = tuple(new.foreign_keys)
-    return replace(aligned, constraints=(*aligned.constraints, *keys), options=new.options)
+    return replace(
+        aligned,
+        constraints=(*aligned.constraints, *keys),
+        options={**new.options, **aligned.options},
+    )
 
 
 def _views(

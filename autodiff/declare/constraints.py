@@ -44,9 +44,14 @@ _ORDER = re.compile(
 )
 _COLUMN = re.compile(r"[A-Za-z_]\w*|\"[^\"]+\"")
 _COLLATED = re.compile(
-    rf"(?P<rest>{_COLUMN.pattern})\s+COLLATE\s+(?P<collation>\w+|\"[^\"]+\")", re.I
+    rf"(?P<rest>{_COLUMN.pattern}|.*\))\s+COLLATE\s+(?P<collation>\w+|\"[^\"]+\")",
+    re.IGNORECASE | re.DOTALL,
 )
-_OPCLASS = re.compile(rf"(?P<rest>{_COLUMN.pattern}|.*\))\s+(?P<opclass>\w+_ops)", re.DOTALL)
+_OPCLASS = re.compile(
+    rf"(?P<rest>(?:{_COLUMN.pattern}|.*\))(?:\s+COLLATE\s+(?:\w+|\"[^\"]+\"))?)"
+    r"\s+(?P<opclass>\w+_ops)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def declare_constraint(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autodiff.declare.expressions import Compiler
     from autodiff.dialects.base import Dialect
 
-__all__ = ["declare_table", "name_of"]
+__all__ = ["declare_table", "name_of", "option_value"]
 
 
 def name_of(table: Any, dialect: Dialect) -> Name:
@@ -76,13 +76,20 @@ def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
         option = key.removeprefix(prefix).lower().replace(" ", "_")
         name = f"{dialect.name}_{option}"
         if not (name == "sqlite_with_rowid" and value):
-            options[name] = _option_value(value)
+            options[name] = option_value(value)
+    if parents := options.get("postgresql_inherits"):
+        own = f"{dialect.default_schema}."
+        names = (parent.removeprefix(own) for parent in str(parents).split(", "))
+        options["postgresql_inherits"] = ", ".join(names)
     if table._prefixes:
         options["prefix"] = " ".join(str(prefix) for prefix in table._prefixes).upper()
     return options
 
 
-def _option_value(value: Any) -> Option:
+def option_value(value: Any) -> Option:
+    """An option as a noun has it: pairs as texts with commas, and names too."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
     if isinstance(value, dict):
         return ", ".join(sorted(f"{key}={item}" for key, item in value.items()))
     return value if isinstance(value, str | int | bool) else str(value)

@@ -84,7 +84,7 @@ class DDL:
             case SetComment():
                 return self.set_comment(operation) if self.features.comments else []
             case SetTableOptions():
-                return self.set_table_options(operation)
+                return self.set_table_options(operation, current)
             case AddColumn(table=name, column=column):
                 return self.add_column(name, column)
             case DropColumn(table=table_name, name=name_):
@@ -189,7 +189,9 @@ class DDL:
         """ALTER TABLE ... RENAME TO."""
         return [self._alter(operation.before, f"RENAME TO {self.quote(operation.after.name)}")]
 
-    def set_table_options(self, operation: SetTableOptions) -> list[str]:
+    def set_table_options(
+        self, operation: SetTableOptions, current: Table | None = None
+    ) -> list[str]:
         """ALTER TABLE for dialect options; an error where the dialect has no way."""
         listed = ", ".join(name for name, _, _ in operation.options)
         raise PlanError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from autodiff.changes import (
     Change,
@@ -36,6 +37,7 @@ def with_surroundings(
     """The changes, and what makes room for them: views, computed columns, their indexes."""
     found = list(changes)
     if dialect.features.readers_hold_columns:
+        found = [_made_anew(change, changes) for change in changes]
         found += _views(changes, current, desired)
         found += _computed(changes, current, desired)
     replaced = [c for c in found if isinstance(c, ColumnAltered) and must_be_replaced(c, dialect)]
@@ -104,6 +106,21 @@ def _computed(
                 continue
             if any(mentions(computed.sql, name) for name in names):
                 yield ColumnAltered(table=table, before=column, after=kept, fields=("computed",))
+
+
+def _made_anew(change: Change, changes: Sequence[Change]) -> Change:
+    """A computed column that differs goes too, where one that it reads gets another type."""
+    if not isinstance(change, ColumnAltered) or change.before.computed is None:
+        return change
+    sql, table = change.before.computed.sql, change.table
+    read = any(mentions(sql, c.before.name) for c in changes if _is_typed(c, table))
+    fields = tuple(sorted({*change.fields, "computed"}))
+    return replace(change, fields=fields) if read else change
+
+
+def _is_typed(change: Change, table: Name) -> TypeGuard[ColumnAltered]:
+    """Whether a change gives a column of the table another type."""
+    return isinstance(change, ColumnAltered) and change.table == table and "type" in change.fields
 
 
 def _view_name(change: ViewAdded | ViewRemoved | ViewAltered) -> Name:

@@ -53,6 +53,13 @@ def _stable_order(graph: Mapping[Name, set[Name]]) -> list[Name]:
 def _parents(
     table: Table, tables: Mapping[Name, Table], left_out: list[tuple[Name, ForeignKey]]
 ) -> set[Name]:
+    inherited = {name for name in table.inherits if name in tables}
+    return inherited | _pointed_at(table, tables, left_out)
+
+
+def _pointed_at(
+    table: Table, tables: Mapping[Name, Table], left_out: list[tuple[Name, ForeignKey]]
+) -> set[Name]:
     return {
         key.referred
         for key in table.foreign_keys
@@ -69,7 +76,7 @@ def _cut(
     pairs = sorted(
         (child, parent)
         for child in set(cycle)
-        for parent in _parents(tables[child], tables, left_out) & set(cycle)
+        for parent in _pointed_at(tables[child], tables, left_out) & set(cycle)
     )
     child, parent = pairs[0]
     keys = [k for k in tables[child].foreign_keys if k.referred == parent]

@@ -105,9 +105,14 @@ class _Workshop:
         }
 
     def _moved(self, table: Table) -> Table:
-        """The table under its name on the scratch, without foreign keys and comments' text."""
+        """The table under its name on the scratch, without foreign keys and parents."""
         constraints = tuple(c for c in table.constraints if not isinstance(c, ForeignKey))
-        moved = replace(table, name=self.place(table.name), constraints=constraints)
+        moved = replace(
+            table,
+            name=self.place(table.name),
+            constraints=constraints,
+            options={k: v for k, v in table.options.items() if k != "postgresql_inherits"},
+        )
         return self._respelled(moved, self.place)
 
     def _respelled(self, table: Table, place: Callable[[Name], Name]) -> Table:

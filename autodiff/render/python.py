@@ -248,21 +248,20 @@ class PythonSource:
         return f"[{', '.join(self._element(element) for element in index.elements)}]"
 
     def _element(self, element: IndexElement) -> str:
-        plain = not (element.is_expression or element.descending or element.collation)
-        if plain and element.nulls_first is None:
+        if _is_plain(element):
             return self.string(element.text)
         text = element.text if element.is_expression else self._quoted(element.text)
-        if element.collation:
-            text += f' COLLATE "{element.collation}"'
-        if element.opclass and element.is_expression:
-            text = f"({text}) {element.opclass}"
+        if element.is_expression and (element.collation or element.opclass):
+            text = f"({text})"
+        text += f' COLLATE "{element.collation}"' if element.collation else ""
+        text += f" {element.opclass}" if element.opclass else ""
         text += " DESC" if element.descending else ""
         if element.nulls_first is not None:
             text += " NULLS FIRST" if element.nulls_first else " NULLS LAST"
         return self.text(text)
 
     def _quoted(self, name: str) -> str:
-        return name if re.fullmatch(r"[A-Za-z_]\w*", name) else f'"{name}"'
+        return name if self.dialect.quote(name) == name else f'"{name}"'
 
     def index_arguments(self, index: Index) -> str:
         """The keyword arguments of op.create_index, with a comma in front of each."""
@@ -271,7 +270,7 @@ class PythonSource:
         if index.method:
             word = "prefix" if index.method in ("fulltext", "spatial") else "using"
             parts.append(f"{prefix}_{word}={self.string(index.method)}")
-        ops = {e.text: e.opclass for e in index.elements if e.opclass and not e.is_expression}
+        ops = {e.text: e.opclass for e in index.elements if e.opclass and _is_plain(e)}
         parts += [f"{prefix}_ops={self._mapping(ops)}"] if ops else []
         lengths = {e.text: e.length for e in index.elements if e.length is not None}
         parts += [f"{prefix}_length={self._mapping(lengths)}"] if lengths else []
@@ -310,11 +309,15 @@ class PythonSource:
         for name, value in sorted(table.options.items()):
             if name == "prefix":
                 parts.append(f"prefixes={self.strings(str(value).split())}")
-            elif name == "postgresql_with":
-                parts.append(f"{name}={self._pairs(str(value))}")
             else:
-                parts.append(f"{name}={self._option(value)}")
+                parts.append(self.table_option(name, value))
         return parts
+
+    def table_option(self, name: str, value: Option | None) -> str:
+        """An option of a table as a keyword argument."""
+        if name == "postgresql_with" and value is not None:
+            return f"{name}={self._pairs(str(value))}"
+        return f"{name}={self._option(value)}"
 
     def value(self, sql: str) -> str:
         """A value of op.backfill: a number or text as such, SQL as sa.func.now() or sa.text."""
@@ -332,6 +335,12 @@ class PythonSource:
             "false": "False",
         }
         return known.get(sql) or self.text(sql)
+
+
+def _is_plain(element: IndexElement) -> bool:
+    """Whether a name, without a text, says where it stands in an index."""
+    placed = element.descending or element.nulls_first is not None
+    return not (element.is_expression or element.collation or placed)
 
 
 def _inferred_autoincrement(table: Table, column: Column) -> bool:

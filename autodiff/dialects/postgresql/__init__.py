@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgreSQL"]
 
+_USUAL_OPTIONS = {"postgresql_using": "heap", "postgresql_tablespace": "pg_default"}
+_PARTITION_KEY = "postgresql_partition_by"
+
 
 class PostgreSQL(Dialect):
     """PostgreSQL 12 and later."""
@@ -42,6 +45,14 @@ class PostgreSQL(Dialect):
         aligned = super().align(current, desired)
         constraints = tuple(_without_no_inherit(c, desired) for c in aligned.constraints)
         return replace(aligned, constraints=constraints)
+
+    def normalize(self, table: Table) -> Table:
+        """Without options that say what the server does anyway; a partition key is a text."""
+        normal = super().normalize(table)
+        options = {k: v for k, v in normal.options.items() if v != _USUAL_OPTIONS.get(k)}
+        if key := options.get(_PARTITION_KEY):
+            options[_PARTITION_KEY] = self.normal_text(str(key))
+        return replace(normal, options=options)
 
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)
@@ -72,6 +83,12 @@ class PostgreSQL(Dialect):
         from autodiff.dialects.postgresql.statements import PostgreSQLDDL
 
         return PostgreSQLDDL(self).statements(operation, current)
+
+    def needs_table(self, operation: Operation) -> Name | None:
+        """What a script resets or no longer names is found on the table."""
+        from autodiff.operations import SetTableOptions
+
+        return operation.table if isinstance(operation, SetTableOptions) else None
 
     @contextmanager
     def scratch(

@@ -19,11 +19,26 @@ __all__ = [
 
 RELATIONS = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text AS relkind, c.relpersistence::text AS
-       relpersistence, c.reloptions, d.description,
+       relpersistence, c.reloptions, d.description, am.amname, ts.spcname,
        CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_by,
+       CASE WHEN c.relkind <> 'p' THEN
+         (SELECT json_agg(json_build_array(pn.nspname, pc.relname) ORDER BY i.inhseqno)
+          FROM pg_inherits i
+          JOIN pg_class pc ON pc.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = pc.relnamespace
+          WHERE i.inhrelid = c.oid)
+       END AS parents,
+       CASE WHEN c.relkind = 'p' THEN
+         (SELECT json_agg(json_build_array(pn.nspname, pc.relname)
+                          ORDER BY pn.nspname, pc.relname)
+          FROM pg_partition_tree(c.oid) t
+          JOIN pg_class pc ON pc.oid = t.relid JOIN pg_namespace pn ON pn.oid = pc.relnamespace
+          WHERE t.level > 0)
+       END AS partitions,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_am am ON am.oid = c.relam
+LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
 LEFT JOIN pg_description d
        ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
 WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
@@ -76,7 +91,7 @@ LEFT JOIN pg_namespace fn ON fn.oid = fc.relnamespace
 LEFT JOIN pg_description d
        ON d.objoid = con.oid AND d.classoid = 'pg_constraint'::regclass
 WHERE n.nspname = ANY(:schemas) AND con.contype IN ('p', 'u', 'c', 'f', 'x')
-  AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND con.conparentid = 0
 ORDER BY con.conrelid, con.conname
 """
 
@@ -95,12 +110,14 @@ SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts,
          (SELECT array_agg(pg_get_indexdef(i.indexrelid, k::int, false) ORDER BY k)
           FROM generate_series(1, i.indnkeyatts::int) AS k)
        END AS definitions,
-       ic.reloptions, d.description, i.indisvalid
+       CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid) END AS definition,
+       ic.reloptions, ts.spcname, d.description, i.indisvalid
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_am am ON am.oid = ic.relam
+LEFT JOIN pg_tablespace ts ON ts.oid = ic.reltablespace
 LEFT JOIN pg_description d
        ON d.objoid = i.indexrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
 WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition

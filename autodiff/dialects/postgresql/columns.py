@@ -8,16 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from autodiff.dialects.postgresql.casts import cast
+from autodiff.dialects.postgresql.sequences import all_options, first_value, kept_in_range
 from autodiff.dialects.postgresql.types import split_collation, type_family
 from autodiff.dialects.sqltext import quote_literal
 from autodiff.errors import PlanError
 from autodiff.operations import AlterColumn
-from autodiff.schema import ColumnType, Computed, Identity, Name, Sequence
+from autodiff.schema import ColumnType, Computed, Identity, Name
 
 if TYPE_CHECKING:
     from autodiff.dialects.postgresql.statements import PostgreSQLDDL
 
-__all__ = ["all_options", "alter_column"]
+__all__ = ["alter_column"]
 
 
 def alter_column(ddl: PostgreSQLDDL, operation: AlterColumn) -> list[str]:
@@ -99,28 +101,14 @@ def _using(ddl: PostgreSQLDDL, operation: AlterColumn, new: ColumnType) -> str |
     if family == "text" and "(" not in new.sql:
         return None
     column, bare = ddl.quote(operation.name), split_collation(new.sql)[0]
-    if isinstance(before, ColumnType) and before.enum != new.enum and new.enum:
+    if isinstance(before, ColumnType) and before.enum != new.enum and family is None:
         return f"{column}::text::{bare}"
-    return f"{column}::text" if family == "text" else f"{column}::{bare}"
+    if family == "text":
+        return f"{column}::text"
+    return cast(column, before.sql if isinstance(before, ColumnType) else None, new.sql)
 
 
 # Identities and serials
-
-
-def all_options(source: Identity | Sequence) -> list[str]:
-    """Each option of a sequence, spelled out, so that what was set before is undone."""
-    down = (source.increment or 1) < 0
-    start = source.start
-    if start is None:
-        start = (source.maxvalue or -1) if down else (source.minvalue or 1)
-    return [
-        f"INCREMENT BY {source.increment or 1}",
-        "NO MINVALUE" if source.minvalue is None else f"MINVALUE {source.minvalue}",
-        "NO MAXVALUE" if source.maxvalue is None else f"MAXVALUE {source.maxvalue}",
-        f"START WITH {start}",
-        f"CACHE {source.cache or 1}",
-        "CYCLE" if source.cycle else "NO CYCLE",
-    ]
 
 
 def _identity(ddl: PostgreSQLDDL, operation: AlterColumn, after: Identity) -> list[str]:
@@ -131,16 +119,20 @@ def _identity(ddl: PostgreSQLDDL, operation: AlterColumn, after: Identity) -> li
     changes = []
     if before.always != after.always:
         changes.append(f"SET GENERATED {'ALWAYS' if after.always else 'BY DEFAULT'}")
+    statements = _alter(ddl, operation, changes)
     if replace(before, always=after.always) != after:
-        changes.append(" ".join(f"SET {option}" for option in all_options(after)))
-    return _alter(ddl, operation, changes)
+        change = " ".join(f"SET {option}" for option in all_options(after))
+        sequence = f"{_sequence_of(ddl, operation)}::regclass"
+        head = _alter(ddl, operation, [change])[0]
+        statements.append(kept_in_range(head, before, after, sequence))
+    return statements
 
 
 def _go_on(ddl: PostgreSQLDDL, operation: AlterColumn, source: Identity) -> str:
     """The sequence goes on behind the values that the column has, if it has any."""
     down = (source.increment or 1) < 0
     last = f"{'min' if down else 'max'}({ddl.quote(operation.name)})"
-    start = source.start or ((source.maxvalue or -1) if down else (source.minvalue or 1))
+    start = first_value(source)
     return (
         f"SELECT setval({_sequence_of(ddl, operation)}, {last}) "
         f"FROM {ddl.quote_name(operation.table)} HAVING {last} {'<=' if down else '>='} {start}"

@@ -186,8 +186,22 @@ class _Reader:
             constraints=tuple(self.constraint(row.oid, item) for item in constraints),
             indexes=self.indexes(row.oid, constraints=constraints),
             comment=row.description,
-            options=_table_options(row),
+            options=self.table_options(row),
+            partitions=tuple(self.name(*found) for found in row.partitions or ()),
         )
+
+    def table_options(self, row: Any) -> dict[str, Option]:
+        options = _storage(row)
+        if row.relpersistence == "u":
+            options["prefix"] = "UNLOGGED"
+        if row.amname not in (None, "heap"):
+            options["postgresql_using"] = row.amname
+        if row.parents:
+            parents = (str(self.name(*found)) for found in row.parents)
+            options["postgresql_inherits"] = ", ".join(parents)
+        if row.partition_by:
+            options["postgresql_partition_by"] = row.partition_by
+        return options
 
     def column(self, row: Any) -> Column:
         sequence = self.owned.get((row.attrelid, row.attnum))
@@ -266,15 +280,13 @@ class _Reader:
             include=_included(row, columns),
             nulls_not_distinct=row.nulls_not_distinct,
             comment=row.description,
-            options=_with_options(row.reloptions),
+            options=_storage(row),
         )
 
     def element(self, row: Any, place: int, number: int, columns: dict[int, Any]) -> IndexElement:
         options = int(row.indoption.split()[place])
         descending, nulls_first = bool(options & 1), bool(options & 2)
         opclass = self.rows.opclasses[int(row.indclass.split()[place])]
-        collation = int(row.indcollation.split()[place])
-        expected = columns[number].attcollation if number else collation
         text = columns[number].attname if number else ""
         text = text or self.text(row.indrelid, row.definitions[place])
         return IndexElement(
@@ -283,8 +295,15 @@ class _Reader:
             descending=descending,
             nulls_first=None if nulls_first == descending else nulls_first,
             opclass=None if opclass.opcdefault else opclass.opcname,
-            collation=None if collation == expected else self.rows.collations[collation],
+            collation=self.collation(row, place, number, columns),
         )
+
+    def collation(self, row: Any, place: int, number: int, columns: dict[int, Any]) -> str | None:
+        if not number:
+            return _told_collation(row, place)
+        collation = int(row.indcollation.split()[place])
+        same = collation == columns[number].attcollation
+        return None if same else self.rows.collations[collation]
 
 
 def enum_python(labels: list[str], name: Name) -> str:
@@ -294,23 +313,27 @@ def enum_python(labels: list[str], name: Name) -> str:
     return f"sa.Enum({values}, name={python_string(name.name)}{schema})"
 
 
+def _told_collation(row: Any, place: int) -> str | None:
+    """The collation of an expression, which the definition of the whole index alone tells."""
+    _, _, rest = row.definition.partition(f" USING {row.amname} ")
+    body, _ = _bracketed(rest)
+    told = split_top_level(body)[place].removeprefix(row.definitions[place])
+    match = re.match(r'\s*COLLATE (?:\w+\.)?(?:"([^"]+)"|(\w+))', told)
+    return None if match is None else match[1] or match[2]
+
+
 def _included(row: Any, columns: dict[int, Any]) -> tuple[str, ...]:
     numbers = row.indkey.split()[row.indnkeyatts :]
     return tuple(columns[int(number)].attname for number in numbers)
 
 
-def _with_options(reloptions: list[str] | None) -> dict[str, Option]:
-    if not reloptions:
-        return {}
-    return {"postgresql_with": ", ".join(sorted(reloptions))}
-
-
-def _table_options(row: Any) -> dict[str, Option]:
-    options = _with_options(row.reloptions)
-    if row.relpersistence == "u":
-        options["prefix"] = "UNLOGGED"
-    if row.partition_by:
-        options["postgresql_partition_by"] = row.partition_by
+def _storage(row: Any) -> dict[str, Option]:
+    """Storage parameters, and the tablespace where it is not the database's own."""
+    options: dict[str, Option] = {}
+    if row.reloptions:
+        options["postgresql_with"] = ", ".join(sorted(row.reloptions))
+    if row.spcname:
+        options["postgresql_tablespace"] = row.spcname
     return options
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autodiff.dialects.ddl import DDL
-from autodiff.dialects.postgresql.columns import all_options, alter_column
+from autodiff.dialects.postgresql.columns import alter_column
+from autodiff.dialects.postgresql.options import set_table_options
+from autodiff.dialects.postgresql.sequences import all_options, kept_in_range
 from autodiff.dialects.sqltext import quote_literal
 from autodiff.operations import (
     AlterColumn,
@@ -44,26 +46,22 @@ class PostgreSQLDDL(DDL):
 
     def table_suffix(self, table: Table) -> str:
         text = ""
+        if table.inherits:
+            text += f" INHERITS ({', '.join(map(self.quote_name, table.inherits))})"
         if partition := table.options.get("postgresql_partition_by"):
             text += f" PARTITION BY {partition}"
+        if method := table.options.get("postgresql_using"):
+            text += f" USING {self.quote(str(method))}"
         if storage := table.options.get("postgresql_with"):
             text += f" WITH ({storage})"
         if tablespace := table.options.get("postgresql_tablespace"):
             text += f" TABLESPACE {self.quote(str(tablespace))}"
         return text
 
-    def set_table_options(self, operation: SetTableOptions) -> list[str]:
-        statements: list[str] = []
-        for name, before, after in operation.options:
-            if name != "postgresql_with":
-                super().set_table_options(operation)
-            old = {part.split("=")[0].strip() for part in str(before or "").split(",")} - {""}
-            new = {part.split("=")[0].strip() for part in str(after or "").split(",")} - {""}
-            if gone := sorted(old - new):
-                statements.append(self._alter(operation.table, f"RESET ({', '.join(gone)})"))
-            if after:
-                statements.append(self._alter(operation.table, f"SET ({after})"))
-        return statements
+    def set_table_options(
+        self, operation: SetTableOptions, current: Table | None = None
+    ) -> list[str]:
+        return set_table_options(self, operation, current)
 
     # Columns
 
@@ -209,8 +207,10 @@ class PostgreSQLDDL(DDL):
     def alter_sequence(self, operation: AlterSequence) -> list[str]:
         after = operation.after
         name = self.quote_name(after.name)
-        kind = f" AS {after.type or 'bigint'}" if after.type != operation.before.type else ""
-        statements = [f"ALTER SEQUENCE {name}{kind} {' '.join(all_options(after))}"]
+        kind = f"AS {after.type or 'bigint'}"
+        statement = f"ALTER SEQUENCE {name} {kind} {' '.join(all_options(after))}"
+        sequence = f"{quote_literal(name)}::regclass"
+        statements = [kept_in_range(statement, operation.before, after, sequence)]
         if after.comment != operation.before.comment:
             statements.append(
                 f"COMMENT ON SEQUENCE {name} IS {self.comment_literal(after.comment)}"

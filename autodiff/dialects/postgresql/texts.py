@@ -96,7 +96,7 @@ def _with_lists(sql: str) -> str:
         end = _closing(found, start)
         inside = strip_parentheses("".join(found[start : end + 1]))
         items = _literals(inside)
-        if items is not None:
+        if items is not None and len(items) > 1:  # IN with one of them is told as =
             head, tail = "".join(found[:place]), "".join(found[end + 1 :])
             return f"{head}{word} ({', '.join(items)}){_with_lists(tail)}"
     return sql

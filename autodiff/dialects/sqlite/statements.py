@@ -124,7 +124,9 @@ class SQLiteDDL(DDL):
     def drop_constraint(self, operation: DropConstraint) -> list[str]:
         return self._needs_current(operation.table)
 
-    def set_table_options(self, operation: SetTableOptions) -> list[str]:
+    def set_table_options(
+        self, operation: SetTableOptions, current: Table | None = None
+    ) -> list[str]:
         return self._needs_current(operation.table)
 
     def _needs_current(self, table: Name) -> list[str]:
