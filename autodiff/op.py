@@ -705,8 +705,11 @@ def alter_sequence(name: str, *, schema: str | None = None, **options: Any) -> N
     Where its next value is outside of limits that are given, it begins anew.
     """
     after = _sequence(_name(name, schema), options)
-    widest = {"minvalue": -(2**63), "maxvalue": 2**63 - 1}
-    before = replace(after, **{name: widest[name] for name in widest if name in options})
+    before = replace(
+        after,
+        minvalue=-(2**63) if "minvalue" in options else after.minvalue,
+        maxvalue=2**63 - 1 if "maxvalue" in options else after.maxvalue,
+    )
     _submit(AlterSequence(before=before, after=after))
 
 

@@ -24,6 +24,7 @@ from autodiff.compare.inherited import without_inherited
 from autodiff.compare.names import adopt_names, rename_constraints
 from autodiff.compare.pairs import paired
 from autodiff.compare.tables import compare_tables
+from autodiff.compare.unsaid import with_unsaid
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.naming import unnamed
 from autodiff.schema import Exclusion, Name, Schema, Table, View
@@ -226,7 +227,8 @@ def _both(old: Table, new: Table, dialect: Dialect, described: Table | None) -> 
     aligned = dialect.align(old, new)
     wanted = new if described is None else _described_table(described, new, dialect)
     current, desired = dialect.normalize(aligned), dialect.normalize(wanted)
-    return paired(compare_tables(current, desired, before=aligned, after=new), current, desired)
+    changes = compare_tables(current, desired, before=aligned, after=new)
+    return [with_unsaid(change, old, aligned) for change in paired(changes, current, desired)]
 
 
 def _described_table(described: Table, new: Table, dialect: Dialect) -> Table:

@@ -22,6 +22,7 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
+from autodiff.compare.unsaid import with_unsaid
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import mentions
 from autodiff.evolve import names_column
@@ -42,7 +43,7 @@ def with_surroundings(
         found += _computed(changes, current, desired)
     replaced = [c for c in found if isinstance(c, ColumnAltered) and must_be_replaced(c, dialect)]
     found = [_not_renamed(change, replaced) for change in found]
-    return [*found, *_parts(found, replaced, current, desired)]
+    return [*found, *_parts(found, replaced, current, desired, dialect)]
 
 
 def _not_renamed(change: Change, replaced: Iterable[ColumnAltered]) -> Change:
@@ -132,12 +133,15 @@ def _parts(
     replaced: Iterable[ColumnAltered],
     current: Schema,
     desired: Schema,
+    dialect: Dialect,
 ) -> Iterator[Change]:
     """Indexes and constraints over a column that is replaced, which would go with it."""
     for change in replaced:
         old, new = current.tables.get(change.table), desired.tables[change.table]
         if old is not None:
-            yield from _over(change.before.name, old, new, changes)
+            aligned = dialect.align(old, new)
+            for part in _over(change.before.name, old, new, changes):
+                yield with_unsaid(part, old, aligned)
 
 
 def _over(column: str, old: Table, new: Table, changes: Iterable[Change]) -> Iterator[Change]:

@@ -22,6 +22,7 @@ from autodiff.schema import (
     Index,
     IndexElement,
     Name,
+    Option,
     PrimaryKey,
     Sequence,
     Table,

@@ -31,6 +31,16 @@ def _elements(*parts: Any, **options: Any) -> tuple[IndexElement, ...]:
         ('"Name" DESC NULLS LAST', IndexElement(text="Name", descending=True, nulls_first=False)),
         ("name DESC NULLS FIRST", IndexElement(text="name", descending=True)),
         ('name COLLATE "C" DESC', IndexElement(text="name", collation="C", descending=True)),
+        (
+            'name COLLATE "C" text_pattern_ops DESC',
+            IndexElement(text="name", collation="C", opclass="text_pattern_ops", descending=True),
+        ),
+        (
+            '(lower(name)) COLLATE "C" text_pattern_ops',
+            IndexElement(
+                text="lower(name)", is_expression=True, collation="C", opclass="text_pattern_ops"
+            ),
+        ),
         ("name text_pattern_ops", IndexElement(text="name", opclass="text_pattern_ops")),
         (
             "(lower(name)) text_pattern_ops NULLS FIRST",

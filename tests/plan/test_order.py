@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 from autodiff.plan.order import order_tables, order_views
@@ -50,6 +51,13 @@ def test_a_circle_is_cut_at_the_same_key_each_time() -> None:
         assert [item.name.name for item in ordered] == ["a", "c", "d", "b"]
         assert left_out == [(Name("a"), foreign_key("fk_a_b", "b_id", "b.id"))]
         assert [list(item.foreign_keys) == [] for item in ordered] == [True, False, False, False]
+
+
+def test_tables_come_behind_those_that_they_inherit_from() -> None:
+    """As if they pointed at them."""
+    child = replace(table("a"), options={"postgresql_inherits": "b, elsewhere"})
+    ordered, left_out = order_tables(_tables(child, table("b")))
+    assert ([item.name.name for item in ordered], left_out) == (["b", "a"], [])
 
 
 def test_two_circles_lose_a_key_each() -> None:

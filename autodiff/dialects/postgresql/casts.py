@@ -63,11 +63,9 @@ def cast(column: str, before: str | None, after: str) -> str:
         return f"CASE WHEN {column} IS NOT NULL THEN ARRAY[{column}] END"
     if source == f"{target}[]" and target in _PLAIN - _JSON:
         return f"nullif(trim(both '{{}}' from {column}::text), '')::{new}"
-    if source in _JSON and new.endswith("]"):
-        return f"{column}::text::{new}"
     if _is_direct(source, target):
         return f"{column}::{new}"
-    if source in _JSON:
+    if source in _JSON and not new.endswith("]"):
         return f"({column} #>> '{{}}')::{new}"
     if source in _NUMBERS and target == "boolean":
         return f"{column} <> 0"
@@ -79,13 +77,11 @@ def cast(column: str, before: str | None, after: str) -> str:
 
 def _is_direct(source: str, target: str) -> bool:
     """Whether there is a cast, or it is not known that there is none."""
-    if source.endswith("]") and target.endswith("]"):
-        return _is_direct(source[:-2], target[:-2])
-    element, other = source.removesuffix("[]"), target.removesuffix("[]")
-    if not {element, other} <= _PLAIN:
+    if source.endswith("]") or target.endswith("]"):
+        both = source.endswith("]") and target.endswith("]")
+        return both and _is_direct(source[:-2], target[:-2])
+    if not {source, target} <= _PLAIN:
         return True
-    if source != element or target != other:
-        return False
     same = source == target or {source, target} <= _NUMBERS
     return same or target in _CASTS.get(source, ())
 

@@ -27,8 +27,11 @@ VARCHARS = {"kind", "name", "Odd Name"}
             "(kind)::text = ANY ((ARRAY['a'::character varying, 'b''s'::bpchar])::text[])",
             "kind IN ('a', 'b''s')",
         ),
-        ("(n = ANY (ARRAY[1, 2])) OR n <> ALL (ARRAY[-3])", "(n IN (1, 2)) OR n NOT IN (-3)"),
-        ("a = ANY (ARRAY['x'::text]) AND b = ANY (ARRAY[1])", "a IN ('x') AND b IN (1)"),
+        ("(n = ANY (ARRAY[1, 2])) OR n <> ALL (ARRAY[-3, 4])", "(n IN (1, 2)) OR n NOT IN (-3, 4)"),
+        (
+            "a = ANY (ARRAY['x'::text]) OR b > ALL (ARRAY[1])",
+            "a = ANY (ARRAY['x']) OR b > ALL (ARRAY[1])",
+        ),
         ("kind::text ~~ '%:x%'::text", "kind LIKE '%:x%'"),
         ("kind::text !~~ 'x'::text", "kind NOT LIKE 'x'"),
         ("kind::text ~~* 'x'::text", "kind ILIKE 'x'"),

@@ -1,0 +1,121 @@
+"""Values move to another type as far as they fit, also where PostgreSQL has no cast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.dialects import dialect_of
+from autodiff.dialects.postgresql.casts import cast
+from autodiff.dialects.postgresql.columns import alter_column
+from autodiff.dialects.postgresql.statements import PostgreSQLDDL
+from autodiff.operations import AlterColumn, ColumnPatch
+from autodiff.schema import ColumnType, Name
+
+UUID = "00000000-0000-4000-8000-000000000001"
+TYPES = (
+    "smallint",
+    "integer",
+    "bigint",
+    "numeric",
+    "real",
+    "double precision",
+    "boolean",
+    "money",
+    "date",
+    "time without time zone",
+    "time with time zone",
+    "timestamp without time zone",
+    "timestamp with time zone",
+    "interval",
+    "uuid",
+    "bytea",
+    "inet",
+    "cidr",
+    "macaddr",
+    "macaddr8",
+    "json",
+    "jsonb",
+    "int4range",
+    "int8range",
+    "numrange",
+    "daterange",
+    "tsrange",
+    "tstzrange",
+    "integer[]",
+    "text[]",
+    "text",
+    "character varying(40)",
+)
+
+
+@contextmanager
+def _connected(database: Callable[[str], sa.URL]) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value", "found"),
+    [
+        ("smallint", "boolean", "2", "true"),
+        ("numeric(4,1)", "boolean", "0", "false"),
+        ("boolean", "bigint", "true", "1"),
+        ("money", "double precision", "'12.5'", "12.5"),
+        ("real", "money", "12.5", "$12.50"),
+        ("integer", "jsonb", "5", "5"),
+        ("text[]", "jsonb", "'{a,b}'", '["a", "b"]'),
+        ("uuid", "jsonb", f"'{UUID}'", f'"{UUID}"'),
+        ("jsonb", "uuid", f"'\"{UUID}\"'", UUID),
+        ("jsonb", "integer", "'7'", "7"),
+        ("json", "date", "'\"2024-01-02\"'", "2024-01-02"),
+        ("int4range", "int8range", "'[1,5)'", "[1,5)"),
+        ("integer", "integer[]", "3", "{3}"),
+        ("integer[]", "integer", "'{3}'", "3"),
+        ("integer[]", "integer", "'{}'", None),
+        ("integer[]", "text[]", "'{1,2}'", "{1,2}"),
+        ("integer", "integer[]", "NULL", None),
+        ("timestamp without time zone", "date", "'2024-01-02 03:04:05'", "2024-01-02"),
+    ],
+)
+def test_values_move(
+    database: Callable[[str], sa.URL], before: str, after: str, value: str, found: str | None
+) -> None:
+    """What stands there is there in the new type."""
+    with _connected(database) as connection:
+        row = f"(SELECT {value}::{before} AS v) AS row"
+        moved = connection.exec_driver_sql(
+            f"SELECT ({cast('v', before, after)})::{after}::text FROM {row}"
+        )
+        assert moved.scalar_one() == found
+
+
+def test_no_pair_of_types_stops_an_empty_table(database: Callable[[str], sa.URL]) -> None:
+    """Each known type to each other: the values decide, and not that there is no cast."""
+    with _connected(database) as connection:
+        ddl = PostgreSQLDDL(dialect_of(connection))
+        for before in TYPES:
+            for after in TYPES:
+                connection.exec_driver_sql(f"CREATE TABLE t (v {before})")
+                operation = AlterColumn(
+                    table=Name("t"),
+                    name="v",
+                    before=ColumnPatch(type=ColumnType(sql=before, python="")),
+                    after=ColumnPatch(type=ColumnType(sql=after, python="")),
+                )
+                for sql in alter_column(ddl, operation):
+                    connection.exec_driver_sql(sql)
+                connection.rollback()
+
+
+def test_a_list_of_several_is_not_cut(database: Callable[[str], sa.URL]) -> None:
+    """One value is no place for two: the database refuses it."""
+    with _connected(database) as connection:
+        moved = cast("'{1,2}'::integer[]", "integer[]", "integer")
+        with pytest.raises(sa.exc.DataError):
+            connection.exec_driver_sql(f"SELECT {moved}")

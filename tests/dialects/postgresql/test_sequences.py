@@ -1,0 +1,46 @@
+"""A sequence goes on where it was, as far as its new limits let it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.dialects import dialect_of
+from autodiff.operations import AlterSequence
+from autodiff.schema import Name, Sequence
+
+BEFORE = Sequence(name=Name("no"), minvalue=-50, start=-50, increment=10)
+
+
+@contextmanager
+def _connected(database: Callable[[str], sa.URL]) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("after", "following"),
+    [
+        ({"minvalue": -100}, -39),
+        ({"minvalue": -45}, -39),
+        ({"minvalue": 5}, 5),
+        ({"minvalue": 5, "start": 7}, 7),
+        ({"minvalue": -500, "maxvalue": -300, "start": -400}, -400),
+    ],
+)
+def test_it_begins_anew_only_outside_of_its_limits(
+    database: Callable[[str], sa.URL], after: dict[str, int], following: int
+) -> None:
+    """PostgreSQL refuses limits that the next value is outside of."""
+    with _connected(database) as connection:
+        connection.exec_driver_sql("CREATE SEQUENCE no MINVALUE -50 START -50 INCREMENT 10")
+        connection.exec_driver_sql("SELECT nextval('no'), nextval('no')")
+        altered = AlterSequence(before=BEFORE, after=Sequence(name=Name("no"), **after))
+        for sql in dialect_of(connection).statements(altered):
+            connection.exec_driver_sql(sql)
+        assert connection.exec_driver_sql("SELECT nextval('no')").scalar_one() == following
