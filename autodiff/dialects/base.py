@@ -76,6 +76,7 @@ class Dialect(ABC):
         self.default_schema = default_schema or self.usual_schema
         preparer = copy.copy(sqlalchemy_dialect.identifier_preparer)
         preparer._double_percents = False  # statements go to the driver as they are
+        preparer._strings = {}  # not what the other one has quoted
         self._quote = preparer.quote
 
     @property
