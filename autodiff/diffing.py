@@ -27,7 +27,7 @@ from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.errors import RenameUndecidedError
-from autodiff.plan import FillNeeded, fills_needed, parse_fill, plan
+from autodiff.plan import FillNeeded, fills_needed, parse_fill, plan, replaced_apart
 from autodiff.planned import Plan
 from autodiff.rehearse import describe
 from autodiff.schema import Name, Schema
@@ -183,7 +183,7 @@ def plan_difference(found: Difference, fills: Mapping[str, str], questioner: Que
     Raises FillNeededError where nobody gives one.
     """
     given = dict(fills)
-    for needed in fills_needed(found.changes):
+    for needed in fills_needed(replaced_apart(found.changes, found.dialect)):
         if needed.key not in given:
             value = questioner.fill(needed)
             if value is not None:

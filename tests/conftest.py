@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import URL
 
 from tests.servers import Server, StartError, UnavailableError, mariadb, postgresql
@@ -25,6 +26,21 @@ OPTIONAL = {"mysql"}
 """What AUTODIFF_REQUIRE_SERVERS does not ask for: only an environment variable can give it."""
 REQUIRE = os.environ.get("AUTODIFF_REQUIRE_SERVERS", "0") not in {"", "0"}
 MISSING = "missing_database"
+EXAMPLES = os.environ.get("AUTODIFF_TEST_EXAMPLES")
+"""How many random examples a property is tried with, instead of 100 that are always the same."""
+
+settings.register_profile(
+    "ci",
+    max_examples=int(EXAMPLES or 100),
+    derandomize=EXAMPLES is None,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.register_profile(
+    "full", settings.get_profile("ci"), max_examples=int(EXAMPLES or 5000), derandomize=False
+)
+settings.load_profile("ci")
 
 
 class Servers:

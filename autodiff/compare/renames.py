@@ -56,24 +56,33 @@ def parse_rename(text: str, current: Schema) -> Rename:
 
     Raises PlanError where the text is no rename, or the current schema lacks the old name.
     """
-    old, colon, new = text.partition(":")
-    if not (old and colon and new):
+    parts = text.split(":")
+    told = [(":".join(parts[:n]), ":".join(parts[n:])) for n in range(1, len(parts))]
+    if not any(old and new for old, new in told):
         raise PlanError(
             f"cannot read the rename {text!r}",
             hint="write OLD:NEW, as in --rename users.nick:nickname or --rename users:people",
         )
-    to = new.rsplit(".", 1)[-1]
-    table = next((name for name in current.tables if str(name) == old), None)
-    if table is not None:
-        return Rename(table=table, to=to)
-    owner, _, column = old.rpartition(".")
-    table = next((name for name in current.tables if str(name) == owner), None)
-    if table is None or current.tables[table].column(column) is None:
-        raise PlanError(
-            f"cannot rename {old}: the database has no such table or column",
-            hint="the old name stands left of the colon, as the database has it now",
-        )
-    return Rename(table=table, column=column, to=to)
+    for old, new in told:
+        found = _named(old, current)
+        if found is not None and new:
+            table, column = found
+            return Rename(table=table, column=column, to=new.rsplit(".", 1)[-1])
+    raise PlanError(
+        f"cannot rename {told[0][0]}: the database has no such table or column",
+        hint="the old name stands left of the colon, as the database has it now",
+    )
+
+
+def _named(text: str, current: Schema) -> tuple[Name, str | None] | None:
+    """The current table, or table and column, that a text such as users.nick names."""
+    for name, table in current.tables.items():
+        if text == str(name):
+            return name, None
+        for column in table.columns:
+            if text == f"{name}.{column.name}":
+                return name, column.name
+    return None
 
 
 def apply_renames(

@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import (
     UnaryExpression,
 )
 
-from autodiff.dialects.sqltext import strip_parentheses
+from autodiff.dialects.sqltext import strip_parentheses, unquote_identifier
 from autodiff.errors import ModelsError
 from autodiff.schema import (
     Check,
@@ -42,7 +42,7 @@ _ORDER = re.compile(
     r"(?P<rest>.*?)(?:\s+(?P<order>ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?\s*\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_COLUMN = re.compile(r"[A-Za-z_]\w*|\"[^\"]+\"")
+_COLUMN = re.compile(r"[A-Za-z_]\w*|\"(?:[^\"]|\"\")+\"")
 _COLLATED = re.compile(
     rf"(?P<rest>{_COLUMN.pattern}|.*\))\s+COLLATE\s+(?P<collation>\w+|\"[^\"]+\")",
     re.IGNORECASE | re.DOTALL,
@@ -200,7 +200,7 @@ def _target(element: sa.ForeignKey, dialect: Dialect) -> tuple[Name, str]:
 def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Index | None:
     """The noun of an index; None where the dialect does not create it (`ddl_if`).
 
-    Raises ModelsError for an index without columns.
+    Raises ModelsError for an index without columns, or without a name.
     """
     ddl_if = getattr(index, "_ddl_if", None)
     create = sa.schema.CreateIndex(index)
@@ -215,8 +215,14 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
         )
     options = _dialect_options(index, dialect)
     where = options.get("where")
+    name = compiler.name(index)
+    if name is None:
+        raise ModelsError(
+            f"cannot declare an index of table {index.table}: it has no name",
+            hint='name the index, or add "ix" to the naming convention of the MetaData',
+        )
     return Index(
-        name=compiler.name(index),
+        name=name,
         elements=tuple(_element(part, options, compiler) for part in index.expressions),
         unique=bool(index.unique),
         method=_method(options),
@@ -290,7 +296,7 @@ def _text_element(text: str, options: dict[str, Any]) -> IndexElement:
         rest = collated["rest"]
     plain = _COLUMN.fullmatch(rest) is not None
     return IndexElement(
-        text=rest.strip('"') if plain else strip_parentheses(rest),
+        text=unquote_identifier(rest) if plain else strip_parentheses(rest),
         is_expression=not plain,
         descending=descending,
         nulls_first=None if nulls == descending else nulls,

@@ -98,6 +98,7 @@ class Dialect(ABC):
         self.scratch_url: URL | None = None
         preparer = copy.copy(sqlalchemy_dialect.identifier_preparer)
         preparer._double_percents = False  # statements go to the driver as they are
+        preparer._strings = {}  # not what the other one has quoted
         self._quote = preparer.quote
 
     @property

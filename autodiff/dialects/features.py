@@ -19,6 +19,7 @@ class Features:
     named_primary_keys: a primary key has a name of its own.
     keys_not_null: a primary key makes its columns NOT NULL.
     autoincrements: a column can be SERIAL or AUTO_INCREMENT.
+    counts_by_key: a table has one AUTO_INCREMENT column at most, and it must lead a key.
     scratch_in_memory: a scratch needs no server.
     index_names_per_table: index names are unique in their table, not in their schema.
     readers_hold_columns: what a view or a computed column reads can't be altered or dropped.
@@ -45,6 +46,7 @@ class Features:
     enum_types: bool = False
     sequences: bool = False
     autoincrements: bool = False
+    counts_by_key: bool = False
     identity: bool = False
     comments: bool = False
     namespaces: bool = False

@@ -9,15 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from sqlalchemy.sql.compiler import RESERVED_WORDS
+
 __all__ = [
     "mentions",
     "normalize",
     "normalize_default",
+    "quote_identifier",
     "quote_literal",
     "rename_identifier",
     "split_top_level",
     "strip_parentheses",
     "tokens",
+    "unquote_identifier",
     "unquote_literal",
 ]
 
@@ -45,6 +49,12 @@ _KEYWORDS = frozenset(
     "session_user null true false not and or in is like between case when then else end cast "
     "collate exists select from where".split()
 )
+_RESERVED = (
+    _KEYWORDS
+    | RESERVED_WORDS
+    | set("add alter commit delete drop escape exists index insert update values".split())
+)
+"""Words that no database takes for a name without quotes, wherever it stands."""
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
 
 
@@ -147,12 +157,12 @@ def rename_identifier(text: str, before: str, after: str) -> str:
 
 def _is_name(kind: str, token: str, name: str) -> bool:
     if kind == "quoted":
-        return token[1:-1].replace(token[0] * 2, token[0]) == name
+        return unquote_identifier(token) == name
     return kind == "word" and token.lower() == name.lower()
 
 
 def _spelled_like(kind: str, token: str, name: str) -> str:
-    plain = _SIMPLE_NAME.match(name) and name not in _KEYWORDS
+    plain = _SIMPLE_NAME.match(name) and name not in _RESERVED
     if kind == "word" and plain:
         return name
     quote = token[0] if kind == "quoted" else '"'
@@ -172,6 +182,18 @@ def unquote_literal(text: str) -> str | None:
     return None
 
 
+def quote_identifier(name: str) -> str:
+    """A name in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def unquote_identifier(text: str) -> str:
+    """A name without its quotes, where it has any."""
+    if text[:1] in ('"', "`") and text[-1:] == text[:1] and len(text) > 1:
+        return text[1:-1].replace(text[0] * 2, text[0])
+    return text
+
+
 def mentions(text: str, name: str) -> bool:
     """Whether an SQL text has the name in it, in quotes or without; case does not matter."""
-    return any(token.strip('"`').lower() == name.lower() for _, token in tokens(text))
+    return any(unquote_identifier(token).lower() == name.lower() for _, token in tokens(text))

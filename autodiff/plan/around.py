@@ -11,8 +11,10 @@ from typing import TypeGuard
 
 from autodiff.changes import (
     Change,
+    ColumnAdded,
     ColumnAltered,
     ColumnRemoved,
+    ColumnRenamed,
     ConstraintAltered,
     ConstraintRenamed,
     IndexAltered,
@@ -22,14 +24,15 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
+from autodiff.compare.renames import Rename, rename_in
 from autodiff.compare.unsaid import with_unsaid
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import mentions
 from autodiff.evolve import names_column
 from autodiff.plan.renames import made_anew
-from autodiff.schema import Name, Schema, Table
+from autodiff.schema import Name, Schema, Table, View
 
-__all__ = ["must_be_replaced", "with_surroundings"]
+__all__ = ["must_be_replaced", "replaced_apart", "with_surroundings"]
 
 
 def with_surroundings(
@@ -37,13 +40,16 @@ def with_surroundings(
 ) -> list[Change]:
     """The changes, and what makes room for them: views, computed columns, their indexes."""
     found = list(changes)
+    moved = _renamed(current, changes)
     if dialect.features.readers_hold_columns:
         found = [_made_anew(change, changes) for change in changes]
         found += _views(changes, current, desired)
-        found += _computed(changes, current, desired)
+        found += _computed(changes, moved, desired)
+    elif dialect.features.rebuilds_tables and replaced_apart(changes, dialect) != found:
+        found += _views(changes, current, desired)  # SQLite looks at views as it drops a column
     replaced = [c for c in found if isinstance(c, ColumnAltered) and must_be_replaced(c, dialect)]
     found = [_not_renamed(change, replaced) for change in found]
-    return [*found, *_parts(found, replaced, current, desired, dialect)]
+    return [*found, *_parts(found, replaced, moved, desired, dialect)]
 
 
 def _not_renamed(change: Change, replaced: Iterable[ColumnAltered]) -> Change:
@@ -52,6 +58,27 @@ def _not_renamed(change: Change, replaced: Iterable[ColumnAltered]) -> Change:
         return change
     names = (column.before.name for column in replaced if column.table == change.table)
     return made_anew(change) if any(names_column(change.before, name) for name in names) else change
+
+
+def _renamed(current: Schema, changes: Iterable[Change]) -> Schema:
+    """The current schema once the renames among the changes are done.
+
+    A column whose name another one takes, and that takes none itself, is gone by then.
+    """
+    changes = list(changes)
+    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
+    tables = [Rename(table=old, to=new.name) for new, old in before.items()]
+    columns = [
+        Rename(table=before.get(c.table, c.table), column=c.before, to=c.after)
+        for c in changes
+        if isinstance(c, ColumnRenamed)
+    ]
+    gone = {(r.table, r.to) for r in columns} - {(r.table, r.column) for r in columns}
+    left = {
+        name: replace(table, columns=tuple(c for c in table.columns if (name, c.name) not in gone))
+        for name, table in current.tables.items()
+    }
+    return rename_in(replace(current, tables=left), [*tables, *columns])
 
 
 def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
@@ -65,6 +92,18 @@ def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
     before, after = change.before.computed, change.after.computed
     restated = features.rebuilds_tables or features.restates_columns
     return after is not None or not (restated or (before is not None and before.persisted))
+
+
+def replaced_apart(changes: Iterable[Change], dialect: Dialect) -> list[Change]:
+    """The changes, where a column that must be replaced is one that goes and one that comes."""
+    apart: list[Change] = []
+    for change in changes:
+        if isinstance(change, ColumnAltered) and must_be_replaced(change, dialect):
+            apart.append(ColumnRemoved(table=change.table, column=change.before))
+            apart.append(ColumnAdded(table=change.table, column=change.after))
+        else:
+            apart.append(change)
+    return apart
 
 
 def _views(changes: Sequence[Change], current: Schema, desired: Schema) -> Iterator[Change]:
@@ -81,7 +120,7 @@ def _views(changes: Sequence[Change], current: Schema, desired: Schema) -> Itera
         found = [
             name
             for name, view in current.views.items()
-            if name not in moved and moved & set(view.reads)
+            if name not in moved and _reads_any(view, moved)
         ]
         if not found:
             return
@@ -122,6 +161,13 @@ def _made_anew(change: Change, changes: Sequence[Change]) -> Change:
 def _is_typed(change: Change, table: Name) -> TypeGuard[ColumnAltered]:
     """Whether a change gives a column of the table another type."""
     return isinstance(change, ColumnAltered) and change.table == table and "type" in change.fields
+
+
+def _reads_any(view: View, names: Iterable[Name]) -> bool:
+    """Whether a view reads any of them; by its text, where the database tells no more."""
+    if view.reads:
+        return not set(names).isdisjoint(view.reads)
+    return any(mentions(view.sql, name.name) for name in names)
 
 
 def _view_name(change: ViewAdded | ViewRemoved | ViewAltered) -> Name:

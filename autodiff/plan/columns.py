@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autodiff.changes import Change, ColumnAltered
+from autodiff.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
 from autodiff.dialects.base import Dialect
 from autodiff.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
 from autodiff.plan.around import must_be_replaced
@@ -13,7 +13,7 @@ from autodiff.plan.fills import Fills, add_and_fill
 from autodiff.plan.steps import Phase, Steps
 from autodiff.schema import Column, Name
 
-__all__ = ["add_column", "alter_column"]
+__all__ = ["add_column", "alter_column", "drop_column"]
 
 
 def add_column(table: Name, column: Column, fills: Fills) -> list[Operation]:
@@ -32,17 +32,46 @@ def alter_column(
         old, new = change.before, change.after
         drop = DropColumn(table=change.table, name=old.name, column=old)
         steps.add(Phase.DROP_COMPUTED, drop)
-        add = AddColumn(table=change.table, column=new)
-        steps.add(Phase.ADD_COMPUTED if new.computed else Phase.COLUMNS, add)
+        phase = Phase.ADD_COMPUTED if new.computed else Phase.COLUMNS
+        steps.add(phase, *add_column(change.table, new, fills))
         return
     early, late = default_first(change, changes)
     if early is not None:
         steps.add(Phase.FREE_ENUMS, _altered(early, fills.dialect))
+    when = _phase(change, fills.dialect)
     backfill = fills.backfill(change.table, change.after.name)
     if backfill is not None:
-        steps.add(Phase.COLUMNS, backfill)
+        steps.add(when, backfill)
     if late.fields:
-        steps.add(Phase.COLUMNS, _altered(late, fills.dialect))
+        steps.add(when, _altered(late, fills.dialect))
+
+
+def _phase(change: ColumnAltered, dialect: Dialect) -> Phase:
+    """A column counts while it has its key, where only a key's column may count."""
+    if not dialect.features.counts_by_key or "autoincrement" not in change.fields:
+        return Phase.COLUMNS
+    return Phase.START_COUNTING if change.after.autoincrement else Phase.STOP_COUNTING
+
+
+def drop_column(
+    change: ColumnRemoved, changes: Sequence[Change], dialect: Dialect, steps: Steps
+) -> None:
+    """Dropped late; early what is computed, and what counts where another column shall count."""
+    column, phase = change.column, Phase.DROP_COLUMNS
+    if column.computed:
+        phase = Phase.DROP_COMPUTED
+    elif dialect.features.counts_by_key and column.autoincrement and _counts(change.table, changes):
+        phase = Phase.DROP_COUNTED
+    steps.add(phase, DropColumn(table=change.table, name=column.name, column=column))
+
+
+def _counts(table: Name, changes: Sequence[Change]) -> bool:
+    """Whether a column of the table begins to count."""
+    return any(
+        (isinstance(c, ColumnAdded) and c.table == table and c.column.autoincrement)
+        or (isinstance(c, ColumnAltered) and c.table == table and c.after.autoincrement)
+        for c in changes
+    )
 
 
 def _altered(change: ColumnAltered, dialect: Dialect) -> AlterColumn:

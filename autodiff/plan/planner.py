@@ -1,8 +1,8 @@
 """Changes to operations, in an order that works up and, read backwards, down.
 
-The phases: make room (schemas, enums, sequences), rename, take away what is in the way, create
-tables, add and alter columns, then those that are computed from them, put constraints and indexes
-back, drop columns and tables, and last what nothing uses any more.
+The phases: make room (schemas, enums, sequences), drop views, rename, take away what is in the way,
+create tables, add and alter columns, then those that are computed from them, put constraints and
+indexes back, drop columns and tables, create views, and last what nothing uses any more.
 """
 
 from __future__ import annotations
@@ -50,15 +50,14 @@ from autodiff.operations import (
     CreateNamespace,
     CreateSequence,
     CreateTable,
-    DropColumn,
     DropEnum,
     DropSequence,
     DropTable,
     SetComment,
     SetTableOptions,
 )
-from autodiff.plan.around import with_surroundings
-from autodiff.plan.columns import add_column, alter_column
+from autodiff.plan.around import replaced_apart, with_surroundings
+from autodiff.plan.columns import add_column, alter_column, drop_column
 from autodiff.plan.enums import alter_enum
 from autodiff.plan.fills import (
     Fills,
@@ -87,6 +86,7 @@ from autodiff.plan.renames import (
     with_keys_made_anew,
     with_spare_names,
 )
+from autodiff.plan.rowids import plan_rowids
 from autodiff.plan.steps import Phase, Steps
 from autodiff.plan.views import plan_view, sort_views
 from autodiff.schema import Schema
@@ -109,8 +109,9 @@ def plan(
     Raises FillNeededError where a NOT NULL column without a default gets no value.
     """
     given = dict(fills or {})
-    needed = fills_needed(changes)
-    allowed = nullability_fills(changes) | {item.key for item in refills_needed(changes)}
+    replaced = replaced_apart(changes, dialect)
+    needed = fills_needed(replaced)
+    allowed = nullability_fills(changes) | {item.key for item in refills_needed(replaced)}
     check_fills(given, needed, allowed)
     missing = [item.key for item in needed if item.key not in given]
     if missing:
@@ -125,7 +126,8 @@ def plan(
     _plan_tables(settled, ground, steps)
     around = keys_aside(settled, ground, desired)
     known = Fills(values=given, dialect=dialect)
-    all_changes = [*with_surroundings(settled, current, desired, dialect), *around]
+    left = plan_rowids(settled, dialect, steps)
+    all_changes = [*with_surroundings(left, current, desired, dialect), *around]
     plan_renamed_parts(all_changes, steps)
     for change in all_changes:
         match change:
@@ -133,6 +135,8 @@ def plan(
                 steps.add(Phase.ALTER_ENUMS, alter_enum(change, settled, current, given))
             case ColumnAltered():
                 alter_column(change, settled, known, steps)
+            case ColumnRemoved():
+                drop_column(change, settled, dialect, steps)
             case _:
                 _plan_change(change, known, steps)
     sort_views(steps)
@@ -142,7 +146,7 @@ def plan(
         desired=desired,
         changes=tuple(changes),
         operations=tuple(without_taken_along(steps.ordered(), dialect)),
-        refills=tuple(refills(changes, current, known, spares)),
+        refills=tuple(refills(replaced, current, known, spares)),
     )
 
 
@@ -178,9 +182,6 @@ def _plan_change(change: Change, fills: Fills, steps: Steps) -> None:
         case ColumnAdded(table=table, column=column):
             phase = Phase.ADD_COMPUTED if column.computed else Phase.COLUMNS
             steps.add(phase, *add_column(table, column, fills))
-        case ColumnRemoved(table=table, column=column):
-            phase = Phase.DROP_COMPUTED if column.computed else Phase.DROP_COLUMNS
-            steps.add(phase, DropColumn(table=table, name=column.name, column=column))
         case ConstraintAdded(table=table, constraint=constraint):
             add_constraint(table, constraint, steps)
         case ConstraintRemoved(table=table, constraint=constraint):

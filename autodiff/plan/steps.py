@@ -14,23 +14,27 @@ class Phase(IntEnum):
     """When an operation is done; within a phase the order of the changes holds."""
 
     MAKE_ROOM = 0
-    RENAME = 1
-    DROP_VIEWS = 2
+    DROP_VIEWS = 1
+    RENAME = 2
     DROP_KEYS = 3
-    DROP_CONSTRAINTS = 4
-    RENAME_PARTS = 5
-    FREE_ENUMS = 6
-    ALTER_ENUMS = 7
-    DROP_COMPUTED = 8
-    CREATE_TABLES = 9
-    COLUMNS = 10
-    ADD_COMPUTED = 11
-    CONSTRAINTS = 12
-    KEYS = 13
-    DROP_COLUMNS = 14
-    DROP_TABLES = 15
-    CREATE_VIEWS = 16
-    CLEAR_AWAY = 17
+    STOP_COUNTING = 4
+    DROP_CONSTRAINTS = 5
+    RENAME_PARTS = 6
+    DROP_COMPUTED = 7
+    DROP_COUNTED = 8
+    FREE_ENUMS = 9
+    ALTER_ENUMS = 10
+    CREATE_TABLES = 11
+    COLUMNS = 12
+    ADD_COUNTED = 13
+    ADD_COMPUTED = 14
+    CONSTRAINTS = 15
+    START_COUNTING = 16
+    KEYS = 17
+    DROP_COLUMNS = 18
+    DROP_TABLES = 19
+    CREATE_VIEWS = 20
+    CLEAR_AWAY = 21
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.sqltext import tokens
+from autodiff.dialects.sqltext import quote_identifier, tokens
 from autodiff.dialects.typenames import python_string
 from autodiff.operations import AlterColumn, ColumnPatch
 from autodiff.schema import (
@@ -262,7 +262,7 @@ class PythonSource:
         return self.text(text)
 
     def _quoted(self, name: str) -> str:
-        return name if self.dialect.quote(name) == name else f'"{name}"'
+        return name if self.dialect.quote(name) == name else quote_identifier(name)
 
     def index_arguments(self, index: Index) -> str:
         """The keyword arguments of op.create_index, with a comma in front of each."""

@@ -19,14 +19,13 @@ __all__ = ["Executor", "run_operations"]
 
 
 class Executor:
-    """Runs operations. Neighbours that need one table rebuilt are held back and share a rebuild,
-    so `flush` must be called at the end."""
+    """Runs operations. Those that need their table rebuilt are held back and share one rebuild,
+    also where other tables are altered in between, so `flush` must be called at the end."""
 
     def __init__(self, dialect: Dialect, target: Target) -> None:
         self.dialect = dialect
         self.target = target
-        self._held: list[Operation] = []
-        self._held_table: Table | None = None
+        self._held: dict[Name, tuple[Table, list[Operation]]] = {}
         self._created_enums: set[Name] = set()
         self._added: set[tuple[Name, str]] = set()
 
@@ -38,24 +37,22 @@ class Executor:
         if isinstance(operation, AddConstraint) and operation.constraint.name:
             self._added.add((operation.table, operation.constraint.name))
         name = self.dialect.needs_table(operation)
-        if self._held_table is not None:
-            if name == self._held_table.name and self.dialect.joins_rebuild(operation):
-                self._held.append(operation)
-                return
+        if name is None or not self.dialect.joins_rebuild(operation):
             self.flush()
+        elif name in self._held:
+            self._held[name][1].append(operation)
+            return
         table = self.target.table(name) if name is not None else None
-        if table is not None and self.dialect.rebuild_needed(operation, table):
-            self._held, self._held_table = [operation], table
+        if name is not None and table is not None and self.dialect.rebuild_needed(operation, table):
+            self._held[name] = (table, [operation])
             return
         self._run(operation, table)
 
     def flush(self) -> None:
-        """Runs what was held back."""
-        if self._held_table is None:
-            return
-        held, table = self._held, self._held_table
-        self._held, self._held_table = [], None
-        self._send(self.dialect.rebuild(held, table), held)
+        """Runs what was held back, table after table."""
+        held, self._held = self._held, {}
+        for table, operations in held.values():
+            self._send(self.dialect.rebuild(operations, table), operations)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Runs a SQLAlchemy statement."""
@@ -69,8 +66,8 @@ class Executor:
 
     def names_in(self, name: Name) -> set[str]:
         """The names of the constraints and indexes of a table, as far as they are known here."""
-        held = self._held_table
-        table = held if held is not None and held.name == name else self.target.known(name)
+        held = self._held.get(name)
+        table = held[0] if held is not None else self.target.known(name)
         parts = (*table.constraints, *table.indexes) if table else ()
         added = {constraint for owner, constraint in self._added if owner == name}
         return added | {part.name for part in parts if part.name}

@@ -18,6 +18,7 @@ CURRENT = schema(
     table("users", column("nick", "text"), column("age"), Check(name="ck", sql="nick <> ''")),
     table("posts", column("author"), foreign_key("fk", "author", "users.nick")),
 )
+COLONS = schema(table("a:b", column("c:d")), table("users", column("nick")))
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,19 @@ CURRENT = schema(
 def test_a_rename_is_read(text: str, rename: Rename) -> None:
     """OLD:NEW, for a table or a column; the table may be said again."""
     assert parse_rename(text, CURRENT) == rename
+
+
+@pytest.mark.parametrize(
+    ("text", "rename"),
+    [
+        ("users.nick:nick:name", Rename(table=USERS, column="nick", to="nick:name")),
+        ("a:b:c", Rename(table=Name("a:b"), to="c")),
+        ("a:b.c:d:e", Rename(table=Name("a:b"), column="c:d", to="e")),
+    ],
+)
+def test_names_may_hold_colons(text: str, rename: Rename) -> None:
+    """The colon is the first one behind a name that the database has."""
+    assert parse_rename(text, COLONS) == rename
 
 
 @pytest.mark.parametrize("text", ["users", "users:", ":people", ""])

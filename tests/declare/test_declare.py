@@ -235,6 +235,15 @@ def test_what_a_foreign_key_says_is_carried_over() -> None:
     assert found.columns[0].type.sql == "integer"
 
 
+def test_an_index_without_a_name_is_refused() -> None:
+    """A naming convention without "ix" gives indexes none, and SQLAlchemy could not create them."""
+    metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s"})
+    sa.Table("t", metadata, sa.Column("x", sa.Integer, index=True))
+    message, hint = refused(metadata)
+    assert message == "cannot declare an index of table t: it has no name"
+    assert hint == 'name the index, or add "ix" to the naming convention of the MetaData'
+
+
 def test_what_an_index_says_is_carried_over() -> None:
     """Expressions, order, operator classes, predicates and options, each as its own fact."""
     name = sa.Column("name", sa.String(50))

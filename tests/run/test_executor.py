@@ -79,14 +79,15 @@ def test_neighbours_share_a_rebuild(db: Database, tmp_path: Path) -> None:
     assert table.constraint("uq_x") and table.constraint("ck_z") and table.index("ix_z")
 
 
-def test_another_table_ends_a_rebuild(db: Database, tmp_path: Path) -> None:
-    """What was held back is done before the next table's turn: the order stays."""
+def test_other_tables_may_be_altered_in_between(db: Database, tmp_path: Path) -> None:
+    """A new column and the primary key that makes it count rows come in one rebuild, whatever
+    happens to other tables in between: each table is rebuilt once."""
     up = """
     op.alter_column("a", "x", nullable=False)
     op.alter_column("b", "x", nullable=False)
     op.alter_column("a", "y", nullable=False)
     """
-    assert sent(db, tmp_path, up) == REBUILD_A + REBUILD_B + REBUILD_A
+    assert sent(db, tmp_path, up) == REBUILD_A + REBUILD_B
 
 
 @pytest.mark.parametrize(

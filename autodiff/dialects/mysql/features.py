@@ -12,6 +12,7 @@ FEATURES = Features(
     unique_is_index=True,
     indexes_foreign_keys=True,
     autoincrements=True,
+    counts_by_key=True,
     named_primary_keys=False,
     index_names_per_table=True,
     guards_foreign_keys=True,

@@ -118,18 +118,20 @@ def drop_primary_changes(ddl: MySQLSpecs, current: Table | None) -> list[str]:
     if current is None or primary is None:
         return ["DROP PRIMARY KEY"]
     after = replace(current, constraints=tuple(c for c in current.constraints if c != primary))
-    changes = ["DROP PRIMARY KEY"]
-    counted = next((c.name for c in current.columns if c.autoincrement), None)
-    if counted is not None and not _leads_some(after, counted):
-        columns = primary.columns if primary.columns[0] == counted else (counted,)
-        index = auto_increment_index(columns)
-        after = replace(after, indexes=(*after.indexes, index))
-        changes.append(f"ADD {ddl.index_spec(index)}")
-    return [*changes, *_replacements(ddl, current, after)]
+    return ["DROP PRIMARY KEY", *_replacements(ddl, current, after)]
 
 
-def _leads_some(table: Table, column: str) -> bool:
-    return any(leads(index, (column,)) for index in table.indexes)
+def _counter_index(current: Table, after: Table) -> Index | None:
+    """An index for the AUTO_INCREMENT column, where it would be without one."""
+    counted = next((column.name for column in after.columns if column.autoincrement), None)
+    primary = after.primary_key
+    if counted is None or (primary is not None and primary.columns[0] == counted):
+        return None
+    if any(leads(index, (counted,)) for index in after.indexes):
+        return None
+    before = current.primary_key
+    whole = before is not None and primary is None and before.columns[0] == counted
+    return auto_increment_index(before.columns if before is not None and whole else (counted,))
 
 
 def _drop_foreign_key(ddl: MySQLSpecs, name: str, current: Table | None) -> list[str]:
@@ -198,8 +200,13 @@ def _is_key(constraint: object) -> bool:
 
 
 def _replacements(ddl: MySQLSpecs, current: Table, after: Table) -> list[str]:
-    """An index named as the key for each foreign key that would be without one."""
+    """An index for what would be without one: AUTO_INCREMENT, and each foreign key, whose index
+    is named as the key."""
     changes: list[str] = []
+    stand_in = _counter_index(current, after)
+    if stand_in is not None:
+        changes.append(f"ADD {ddl.index_spec(stand_in)}")
+        after = replace(after, indexes=(*after.indexes, stand_in))
     while lost := _lost(current, after):
         key = lost[0]
         index = _index_of(key, after)

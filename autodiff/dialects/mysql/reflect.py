@@ -119,17 +119,20 @@ def _sequences(connection: Connection, tables: list[Any]) -> list[Any]:
     found = [(row.table_schema, row.table_name) for row in tables if row.table_type == "SEQUENCE"]
     if not found:
         return []
-    quote = connection.dialect.identifier_preparer.quote_identifier
     queries = [
         catalog.SEQUENCE.format(
             schema=quote_string(schema),
             name=quote_string(name),
-            quoted=f"{quote(schema)}.{quote(name)}",
+            quoted=f"{_quoted(schema)}.{_quoted(name)}",
         )
         for schema, name in found
     ]
-    bare = connection.execution_options(no_parameters=True)
-    return list(bare.exec_driver_sql(" UNION ALL ".join(queries)))
+    union = " UNION ALL ".join(queries)
+    return list(connection.exec_driver_sql(union, execution_options={"no_parameters": True}))
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
 
 
 def _grouped(rows: list[Any]) -> dict[tuple[str, str], list[Any]]:
@@ -137,6 +140,9 @@ def _grouped(rows: list[Any]) -> dict[tuple[str, str], list[Any]]:
     for row in rows:
         groups[row.table_schema, row.table_name].append(row)
     return groups
+
+
+_JSON_CHECK = re.compile(r"json_valid\(`((?:[^`]|``)+)`\)")
 
 
 class _Reader:
@@ -208,14 +214,12 @@ class _Reader:
         place = (row.table_schema, row.table_name)
         primary, indexes = _split_primary(self.rows.indexes.get(place, []))
         checks = self.rows.checks.get(place, [])
-        json = {check.constraint_name for check in checks if _is_json(check)}
+        json = {column for check in checks for column in _json_columns(check)}
         constraints: list[Constraint] = [*_primary_key(primary), *self.foreign_keys(place)]
         columns = self.rows.columns.get(place, [])
         json &= {column.column_name for column in columns if column.column_type == "longtext"}
         constraints += [
-            self.check(check)
-            for check in checks
-            if not (_is_json(check) and check.constraint_name in json)
+            self.check(check) for check in checks if json.isdisjoint(_json_columns(check))
         ]
         return Table(
             name=name,
@@ -333,10 +337,10 @@ def _is_chosen(name: str, table: str, kind: str) -> bool:
     return re.fullmatch(rf"{re.escape(table)}_{kind}_\d+", name) is not None
 
 
-def _is_json(check: Any) -> bool:
-    """The check that MariaDB adds to a column of type JSON."""
-    column = check.constraint_name.replace("`", "``")
-    return bool(check.level == "Column" and check.check_clause == f"json_valid(`{column}`)")
+def _json_columns(check: Any) -> list[str]:
+    """The column of the check that MariaDB adds to a type JSON; its name may be an old one."""
+    found = _JSON_CHECK.fullmatch(check.check_clause) if check.level == "Column" else None
+    return [found[1].replace("``", "`")] if found else []
 
 
 def _type_sql(row: Any, table_collation: str) -> str:

@@ -92,7 +92,7 @@ def unescape(sql: str) -> str:
 def without_database(sql: str, database: str) -> str:
     """The text without that database in front of names."""
     quoted = re.escape("`" + database.replace("`", "``") + "`")
-    pattern = rf"({_SINGLE})|(?<!\.){quoted}\s*\.\s*(?=`)"
+    pattern = rf"(?<!\.){quoted}\s*\.\s*(?=`)|({_SINGLE}|{_NAME})"
     return re.sub(pattern, lambda match: match[1] or "", sql, flags=re.S)
 
 

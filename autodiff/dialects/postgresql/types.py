@@ -212,7 +212,7 @@ def _time_python(sql: str) -> str | None:
 def plain_default(default: str, type_sql: str) -> str:
     """The default without a cast to the column's own type: `'x'::text` is `'x'`.
 
-    A text's default keeps the cast to another text type that its column had before.
+    A default keeps the cast to the text or number type that its column had before.
     """
     found = [token for token in tokens(default) if token[0] != "space"]
     if len(found) < 3 or found[0][0] not in ("string", "number") or found[1][1] != "::":
@@ -221,8 +221,9 @@ def plain_default(default: str, type_sql: str) -> str:
     base, _, rest = split_type(bare)
     cast = normalize(" ".join(token for _, token in found[2:]))
     own = {normalize(f"{base} {rest}"), normalize(bare)}
-    texts = type_family(bare) == type_family(cast) == "text" and "(" not in cast
-    return found[0][1] if cast in own or texts else default
+    family = type_family(bare)
+    once = family in ("text", "number") and family == type_family(cast) and "(" not in cast
+    return found[0][1] if cast in own or once else default
 
 
 def normal_default(default: str, type_sql: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from autodiff.dialects.base import Dialect, LeftAlone, Scope
 from autodiff.dialects.sqlite import types
 from autodiff.dialects.sqlite.features import FEATURES
-from autodiff.schema import Name, Schema, Table
+from autodiff.schema import Name, PrimaryKey, Schema, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from autodiff.operations import Operation
 
 __all__ = ["SQLite"]
+
+_COUNTED = "sqlite_autoincrement"
 
 
 class SQLite(Dialect):
@@ -36,7 +38,23 @@ class SQLite(Dialect):
         """The table, where what SQLite takes for one is spelled in one way."""
         normal = super().normalize(table)
         columns = tuple(types.normal_column(column, table) for column in normal.columns)
-        return replace(normal, columns=columns)
+        constraints = normal.constraints
+        if table.options.get(_COUNTED):  # SQLAlchemy writes no name for PRIMARY KEY AUTOINCREMENT
+            constraints = tuple(
+                replace(c, name=None) if isinstance(c, PrimaryKey) else c for c in constraints
+            )
+        return replace(normal, columns=columns, constraints=constraints)
+
+    def align(self, current: Table, desired: Table) -> Table:
+        """As for each dialect; AUTOINCREMENT and WITHOUT ROWID go with their primary key, also
+        where nobody speaks of them."""
+        aligned = super().align(current, desired)
+        gone = {
+            option: value
+            for option, value in current.options.items()
+            if not _stays(option, current, desired)
+        }
+        return replace(aligned, options={**aligned.options, **gone})
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.sqlite.reflect import reflect
@@ -105,3 +123,11 @@ class SQLite(Dialect):
 
         with transaction(connection):
             yield
+
+
+def _stays(option: str, current: Table, desired: Table) -> bool:
+    """Whether an option can stay while the table becomes what is desired."""
+    before, after = (t.primary_key.columns if t.primary_key else () for t in (current, desired))
+    if option == _COUNTED:
+        return before == after
+    return option != "sqlite_with_rowid" or bool(after)

@@ -41,11 +41,17 @@ _PLAIN_DEFAULT = re.compile(
 )
 
 
+_STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
+"""What a STRICT table may have: https://sqlite.org/stricttables.html. Any other type comes in one
+rebuild with the end of being strict."""
+
+
 def rebuild_needed(operation: Operation, current: Table) -> bool:
     """Whether ALTER TABLE can't do it on this table."""
     match operation:
         case AddColumn(column=column):
-            return not _can_be_added(column)
+            strict = current.options.get("sqlite_strict") and column.type.sql not in _STRICT_TYPES
+            return bool(strict) or not _can_be_added(column)
         case DropColumn(name=name):
             return not _can_be_dropped(name, current)
         case AlterColumn(after=patch):
@@ -238,7 +244,10 @@ class SQLiteDDL(DDL):
         body = replace(_with_lasting_names(desired), name=spare, indexes=())
         return [
             *self.create_table(body),
-            *self._copy(current.name, spare, copied, sources),
+            *(
+                self._copy(current.name, spare, copied, sources)
+                or self._keep_rows(current.name, spare, desired)
+            ),
             *self._keep_sequence(current, spare),
             f"DROP TABLE {self.quote_name(current.name)}",
             "PRAGMA legacy_alter_table = ON",
@@ -270,6 +279,14 @@ class SQLiteDDL(DDL):
             f"INSERT INTO {self.quote_name(new)} ({targets}) "
             f"SELECT {values} FROM {self.quote_name(old)}"
         ]
+
+    def _keep_rows(self, old: Name, new: Name, desired: Table) -> list[str]:
+        """A row with defaults for each that there was, where no column has stayed."""
+        given = next((column for column in desired.columns if column.computed is None), None)
+        if given is None:
+            return []
+        insert = f"INSERT INTO {self.quote_name(new)} ({self.quote(given.name)}) "
+        return [insert + f"SELECT {given.default or 'NULL'} FROM {self.quote_name(old)}"]
 
     def _quoted(self, identifier: str) -> str:
         return '"' + identifier.replace('"', '""') + '"'

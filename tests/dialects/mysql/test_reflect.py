@@ -196,6 +196,7 @@ def test_views_read_as_if_there_were_no_database_in_front(place: Place) -> None:
 def test_mariadb_has_sequences_and_checks_in_columns(mariadb: Place) -> None:
     mariadb.execute(*tables.MARIADB)
     found = mariadb.reflect()
+    assert "no_parameters" not in mariadb.connection.get_execution_options()
     assert found.sequences == {
         Name("plain"): Sequence(name=Name("plain")),
         Name("down"): Sequence(name=Name("down"), increment=-1),

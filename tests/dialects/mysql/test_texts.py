@@ -116,6 +116,11 @@ def test_a_database_is_taken_from_in_front_of_names() -> None:
     )
 
 
+def test_an_apostrophe_in_a_name_begins_no_string() -> None:
+    sql = "select `db`.`t's`.`a` from `db`.`t's` where `db`.`t's`.`a` > 'x'"
+    assert texts.without_database(sql, "db") == "select `t's`.`a` from `t's` where `t's`.`a` > 'x'"
+
+
 def test_a_column_is_renamed_where_it_is_one() -> None:
     sql = "`a` > A and a.a < a(a) and 'a' <> `aa` and lower(`a`)"
     assert texts.rename_in(sql, "a", "b`c") == (

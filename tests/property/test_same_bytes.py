@@ -1,0 +1,90 @@
+"""The same models and database give the same bytes, whatever order Python's sets are in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+ROOT = Path(__file__).resolve().parents[2]
+
+MODELS = """
+import sqlalchemy as sa
+
+STEP = {step}
+metadata = sa.MetaData(naming_convention={{"ix": "ix_%(table_name)s_%(column_0_N_name)s"}})
+people = sa.Table("people", metadata, sa.Column("id", sa.Integer, primary_key=True))
+for name in ("b", "a", "d", "c"):
+    kind = sa.Enum("u", "v", *(["w"] if STEP == 2 else []), name=f"kind_{{name}}")
+    table = sa.Table(
+        f"table_{{name}}",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("x", sa.String(9 * STEP), unique=True, index=True),
+        sa.Column("y", kind, nullable=STEP == 1, server_default="u"),
+        sa.Column("owner", sa.ForeignKey("people.id", ondelete="CASCADE")),
+        sa.Column(f"only_{{STEP}}", sa.Integer, sa.ForeignKey("people.id"), comment="one"),
+        sa.Column("total", sa.Integer, server_default=str(STEP)),
+        sa.Column("double", sa.Integer, sa.Computed("total * 2")),
+        sa.UniqueConstraint("y", "x"),
+        sa.CheckConstraint(f"total > -{{STEP}}", name=f"total_{{name}}"),
+    )
+    sa.Index(f"by_total_{{name}}", table.c.total.desc(), table.c.x, unique=STEP == 2)
+    sa.Table(f"step_{{STEP}}_{{name}}", metadata, sa.Column("id", sa.ForeignKey(table.c.id)))
+for name, other in (("f", "e"), ("e", "f")) if STEP == 2 else ():
+    sa.Table(
+        f"circle_{{name}}",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("other", sa.ForeignKey(f"circle_{{other}}.id", name=f"circle_{{name}}_fk")),
+    )
+"""
+
+
+def run(folder: Path, seed: int, url: str, *arguments: str) -> None:
+    """Runs the command line in a process of its own, with that seed for hashes."""
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "autodiff", "--url", url, *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    """What stands in the folder of the migrations."""
+    paths = sorted((folder / "migrations").iterdir())
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+
+@pytest.mark.parametrize(("kind", "seeds"), [("sqlite", range(20)), ("postgresql", range(4))])
+def test_generate_writes_the_same_bytes(
+    kind: str, seeds: Sequence[int], database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """The files and the lock file of `autodiff generate`, for each value of PYTHONHASHSEED."""
+    url = database(kind).render_as_string(hide_password=False)
+    first = tmp_path / "first"
+    (first / "migrations").mkdir(parents=True)
+    (first / "autodiff.toml").write_text('models = "models:metadata"\n')
+    (first / "models.py").write_text(MODELS.format(step=1))
+    run(first, 0, url, "generate", "-m", "start")
+    run(first, 0, url, "upgrade")
+
+    def second(seed: int) -> dict[str, bytes]:
+        folder = tmp_path / f"seed_{seed}"
+        shutil.copytree(first, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "models.py").write_text(MODELS.format(step=2))
+        run(folder, seed, url, "generate", "-m", "next", "--assume", "drop-and-add")
+        return written(folder)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(second, seeds))
+    assert len(found[0]) == len(written(first)) + 1
+    assert all(files == found[0] for files in found)
