@@ -50,6 +50,7 @@ __all__ = [
     "ViewAdded",
     "ViewAltered",
     "ViewRemoved",
+    "is_of_texts",
     "reverse_change",
 ]
 
@@ -326,3 +327,20 @@ def reverse_change(change: Change) -> Change:
     if isinstance(change, NamespaceAdded):
         return change
     return replace(change, before=change.after, after=change.before)  # type: ignore[union-attr, arg-type]
+
+
+_TEXTS = frozenset(("sql", "default", "computed", "elements", "where"))
+"""Fields that hold SQL texts, which a database rewrites."""
+
+
+def is_of_texts(change: Change) -> bool:
+    """Whether nothing differs but SQL texts, which may mean the same."""
+    match change:
+        case ColumnAltered(fields=fields) | ConstraintAltered(fields=fields):
+            return _TEXTS.issuperset(fields)
+        case IndexAltered(fields=fields):
+            return _TEXTS.issuperset(fields)
+        case ViewAltered():
+            return True
+        case _:
+            return False

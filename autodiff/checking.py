@@ -66,17 +66,24 @@ def _missing_migration(project: Project, lock: Lock, dialect: Dialect) -> tuple[
 
 
 class _Comparer:
-    """Compares schemas; `unsettled` is true once a doubt was left for want of a scratch."""
+    """Compares schemas; `unsettled` is true once a doubt was left for want of a scratch.
+
+    A doubt over texts that no server ever described is no change: it is `forgiven`.
+    """
 
     def __init__(
         self, connection: sa.Connection | None, dialect: Dialect, lock: Lock | None
     ) -> None:
         self._connection = connection
         self._dialect = dialect
+        self._lock = lock
         self._said_before = lock.declared if lock else None
         self.unsettled = False
+        self.forgiven = False
 
     def changes(self, current: Schema, desired: Schema) -> tuple[Change, ...]:
+        """What differs; a text of the lock file that no server described differs from none."""
+        from autodiff.changes import is_of_texts
         from autodiff.diffing import difference
 
         found = difference(
@@ -87,8 +94,15 @@ class _Comparer:
             create_scratch=False,
             said_before=self._said_before,
         )
-        self.unsettled = self.unsettled or not found.settled
-        return found.changes
+        if found.settled:
+            return found.changes
+        lock = self._lock
+        if lock is None or lock.settled or lock.described not in (current, desired):
+            self.unsettled = True
+            return found.changes
+        kept = tuple(change for change in found.changes if not is_of_texts(change))
+        self.forgiven = self.forgiven or len(kept) < len(found.changes)
+        return kept
 
     def lines(self, current: Schema, desired: Schema, *, back: bool = False) -> tuple[str, ...]:
         """The changes as lines, seen from the other side with `back`."""
@@ -169,6 +183,11 @@ def _notes(
         notes.append(f"the lock file was written for {lock.database}, this is {dialect.kind}")
     if comparer.unsettled:
         notes.append("some texts were compared as they are: check makes no scratch database here")
+    if comparer.forgiven:
+        notes.append(
+            "no server has described some texts in the lock file, so differences in them alone "
+            "are not told: autodiff lock asks the server"
+        )
     return tuple(notes)
 
 
@@ -207,11 +226,13 @@ def relock(project: Project) -> Path:
         desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
         current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
         found = difference(connection, dialect, current, desired, create_scratch=True)
+        description = described_schema(connection, dialect, found)
         lock = Lock(
             heads=graph.heads,
             checksums=checksums(graph),
             database=dialect.kind,
             declared=desired,
-            described=described_schema(connection, dialect, found),
+            described=description.schema,
+            settled=description.settled,
         )
     return write_lock(project.directory, lock)

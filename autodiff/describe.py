@@ -42,6 +42,8 @@ __all__ = ["describe_change"]
 _FIELDS = {"sql": "condition", "referred": "target", "elements": "columns"}
 """What people call a field that has another name in the code."""
 
+_UNTYPED = "no type"
+
 
 def describe_change(change: Change) -> str:
     """One line: + for what is added, - for what goes, ~ for what changes."""
@@ -128,7 +130,7 @@ def _altered_column(change: ColumnAltered) -> str:
 def _field(name: str, before: Column, after: Column) -> str:
     match name:
         case "type":
-            return f"{before.type.sql} -> {after.type.sql}"
+            return f"{before.type.sql or _UNTYPED} -> {after.type.sql or _UNTYPED}"
         case "nullable":
             return "nullable" if after.nullable else "not null"
         case "default" | "comment":

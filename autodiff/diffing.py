@@ -12,6 +12,7 @@ from autodiff.compare import (
     Described,
     Rename,
     adopt_case,
+    adopt_types,
     apply_renames,
     candidates,
     compare,
@@ -97,7 +98,9 @@ def difference(
     where the desired schema has none of them, and `said_before`, what it once was, neither.
     """
     desired = partitions_left_alone(current, desired)
-    current = adopt_case(unspoken_left_alone(current, desired, said_before), desired, dialect)
+    seen = unspoken_left_alone(current, desired, said_before, dialect)
+    current = adopt_case(seen, desired, dialect)
+    desired = adopt_types(current, desired, dialect)
     named, described = resolve(current, desired, dialect)
     unsure = doubts(current, named, dialect)
     settled = True

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from autodiff.project import Project
 
-__all__ = ["Draft", "Request", "described_schema", "draft"]
+__all__ = ["Description", "Draft", "Request", "described_schema", "draft"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +157,7 @@ class _Start:
     desired: Schema
     metadata: list[sa.MetaData]
     known: Lock | None
+    from_history: bool = False
 
 
 @contextmanager
@@ -195,6 +196,7 @@ def _from_history(project: Project, metadata: list[sa.MetaData], known: Lock | N
         desired=declare(metadata, dialect, exclude=project.config.exclude_tables),
         metadata=metadata,
         known=known,
+        from_history=True,
     )
 
 
@@ -226,15 +228,26 @@ def _difference(start: _Start, request: Request) -> Difference:
 
 
 def _lock(start: _Start, found: Difference, proof: Proof | None) -> Lock:
+    description = described_schema(
+        start.connection, start.dialect, found, proof.described if proof else None
+    )
+    before = start.known if start.from_history else None
     return Lock(
         database=start.dialect.kind
         if start.connection is not None or start.known is None
         else start.known.database,
         declared=start.desired,
-        described=described_schema(
-            start.connection, start.dialect, found, proof.described if proof else None
-        ),
+        described=description.schema,
+        settled=description.settled and (before is None or before.settled),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A schema as a database describes it; not `settled` where none could be asked."""
+
+    schema: Schema
+    settled: bool
 
 
 def described_schema(
@@ -242,7 +255,7 @@ def described_schema(
     dialect: Dialect,
     found: Difference,
     seen: Schema | None = None,
-) -> Schema:
+) -> Description:
     """The desired schema as the database will describe it once the migration is applied.
 
     What did not change is what the database has now; the rest is what was `seen` in a rehearsal,
@@ -278,7 +291,10 @@ def described_schema(
         name: (described.views.get(name) if described else None) or now.views.get(name) or view
         for name, view in found.desired.views.items()
     }
-    return replace(found.desired, tables=tables, views=shown)
+    return Description(
+        schema=replace(found.desired, tables=tables, views=shown),
+        settled=described is not None or not asked,
+    )
 
 
 def _to_ask(found: Difference, dialect: Dialect, seen: Schema) -> Doubts:

@@ -36,6 +36,7 @@ from autodiff.schema import (
 )
 
 __all__ = ["columns_of", "evolve", "names_column", "rename_references", "rename_referred_column"]
+__all__ += ["spelled_as"]
 
 
 def columns_of(constraint: Constraint) -> tuple[str, ...]:
@@ -99,6 +100,29 @@ def evolve(table: Table, operation: Operation) -> Table:
             return replace(table, options=kept)
         case _:
             return table
+
+
+def spelled_as(table: Table, operation: Operation) -> Table:
+    """The table with what the operation names in its spelling, where case alone differs."""
+    match operation:
+        case AlterColumn(name=name) | DropColumn(name=name) | RenameColumn(before=name):
+            found = next((c.name for c in table.columns if c.name.lower() == name.lower()), name)
+            known = table.column(name) is not None or found == name
+            return table if known else _rename_column(table, found, name)
+        case DropConstraint(name=str(name)) | DropIndex(name=name):
+            return replace(
+                table,
+                indexes=tuple(replace(i, name=_spelled(i.name, name)) for i in table.indexes),
+                constraints=tuple(
+                    replace(c, name=_spelled(c.name, name)) for c in table.constraints
+                ),
+            )
+        case _:
+            return table
+
+
+def _spelled(old: str | None, name: str) -> str | None:
+    return name if old is not None and old.lower() == name.lower() else old
 
 
 def rename_references(table: Table, before: Name, after: Name) -> Table:

@@ -20,6 +20,7 @@ from autodiff.compare.schemas import (
     unspoken_left_alone,
     wanted_again,
 )
+from autodiff.compare.untyped import adopt_types
 
 __all__ = [
     "Candidate",
@@ -27,6 +28,7 @@ __all__ = [
     "Doubts",
     "Rename",
     "adopt_case",
+    "adopt_types",
     "apply_renames",
     "candidates",
     "compare",

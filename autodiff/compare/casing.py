@@ -13,13 +13,15 @@ __all__ = ["adopt_case"]
 
 
 def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
-    """The current schema with tables, columns and indexes spelled as the models spell them.
+    """The current schema with names spelled as the models spell them: tables, columns, indexes.
 
     As it is for a database to which `Users` and `users` are two names.
     """
     if not dialect.features.ignores_case:
         return current
-    moved = rename_in(current, _respelled(current.tables, desired.tables))
+    tables_too = dialect.features.ignores_table_case
+    respelled = _respelled(current.tables, desired.tables) if tables_too else []
+    moved = rename_in(current, respelled)
     columns = [
         Rename(table=name, column=old, to=new)
         for name, table in moved.tables.items()
@@ -27,7 +29,7 @@ def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
         for old, new in _respelled_columns(table, desired.tables[name])
     ]
     moved = rename_in(moved, columns)
-    tables = {n: _indexes(table, desired.tables.get(n)) for n, table in moved.tables.items()}
+    tables = {n: _parts(table, desired.tables.get(n)) for n, table in moved.tables.items()}
     return replace(moved, tables=tables)
 
 
@@ -48,7 +50,18 @@ def _respelled_columns(current: Table, desired: Table) -> list[tuple[str, str]]:
     return [(old, new) for old, new in pairs if new is not None and new != old]
 
 
-def _indexes(table: Table, desired: Table | None) -> Table:
-    wanted = {(i.name or "").lower(): i.name for i in desired.indexes} if desired else {}
-    indexes = (replace(i, name=wanted.get((i.name or "").lower(), i.name)) for i in table.indexes)
-    return replace(table, indexes=tuple(indexes))
+def _parts(table: Table, desired: Table | None) -> Table:
+    """The table with its indexes and constraints spelled as the desired one spells them."""
+    if desired is None:
+        return table
+    named = [*desired.indexes, *desired.constraints]
+    wanted = {part.name.lower(): part.name for part in named if part.name}
+
+    def spelled(name: str | None) -> str | None:
+        return wanted.get(name.lower(), name) if name else name
+
+    return replace(
+        table,
+        indexes=tuple(replace(i, name=spelled(i.name)) for i in table.indexes),
+        constraints=tuple(replace(c, name=spelled(c.name)) for c in table.constraints),
+    )

@@ -260,7 +260,7 @@ def _column_candidates(changes: list[Change]) -> list[Candidate]:
         Candidate(
             rename=Rename(table=old.table, column=old.column.name, to=new.column.name),
             score=_column_score(old.column, new.column),
-            reason=f"both are {new.column.type.sql}",
+            reason=f"both are {new.column.type.sql or 'without a type'}",
         )
         for old in removed
         for new in added

@@ -27,7 +27,7 @@ from autodiff.compare.tables import compare_tables
 from autodiff.compare.unsaid import with_unsaid
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.naming import unnamed
-from autodiff.schema import Exclusion, Name, Schema, Table, View
+from autodiff.schema import Constraint, Name, Schema, Table, View
 
 __all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "unspoken_left_alone"]
 __all__ += ["wanted_again"]
@@ -55,28 +55,36 @@ class Doubts:
 _NOTHING = Described()
 
 
-def unspoken_left_alone(current: Schema, desired: Schema, before: Schema | None) -> Schema:
-    """The current schema without exclusion constraints, where no model ever spoke of one.
+def unspoken_left_alone(
+    current: Schema, desired: Schema, before: Schema | None, dialect: Dialect
+) -> Schema:
+    """The current schema without constraints that models may well lack, where they have none.
 
     SQLAlchemy does not reflect them, so that models made from a database know none. `before` is
-    what the models declared before, where it is known.
+    what the models declared before, where it is known: what they once said is no such thing.
     """
-    said = (desired, before) if before is not None else (desired,)
-    if any(_exclusions(table) for schema in said for table in schema.tables.values()):
-        return current
+    said = [schema for schema in (desired, before) if schema is not None]
+    everywhere = {type(c) for s in said for t in s.tables.values() for c in _unseen(t, dialect)}
     tables = {
-        name: replace(
-            table, constraints=tuple(c for c in table.constraints if not isinstance(c, Exclusion))
-        )
-        if _exclusions(table)
-        else table
+        name: _spoken(table, [s.tables.get(name) for s in said], everywhere, dialect)
         for name, table in current.tables.items()
     }
     return replace(current, tables=tables)
 
 
-def _exclusions(table: Table) -> bool:
-    return any(isinstance(constraint, Exclusion) for constraint in table.constraints)
+def _unseen(table: Table, dialect: Dialect) -> list[Constraint]:
+    return [constraint for constraint in table.constraints if dialect.is_unseen(constraint)]
+
+
+def _spoken(
+    table: Table, said: list[Table | None], everywhere: set[type], dialect: Dialect
+) -> Table:
+    """The table without unseen constraints of a kind that the models don't speak of."""
+    kinds = everywhere | {type(c) for other in said if other for c in other.constraints}
+    left = [c for c in _unseen(table, dialect) if type(c) not in kinds]
+    if not left:
+        return table
+    return replace(table, constraints=tuple(c for c in table.constraints if c not in left))
 
 
 def resolve(

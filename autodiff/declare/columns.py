@@ -51,7 +51,7 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
         default=None if serial else default,
         computed=_computed(column, compiler),
         identity=_identity(identity, dialect),
-        autoincrement=serial or (identity is None and _autoincrements(column, compiler)),
+        autoincrement=serial or (identity is None and _autoincrements(column, dialect, compiler)),
         comment=column.comment if dialect.features.comments else None,
         options=_options(column, dialect),
     )
@@ -60,7 +60,12 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
 def declare_type(
     type_: Any, dialect: Dialect, compiler: Compiler, column: sa.Column[Any] | None = None
 ) -> ColumnType:
-    """The noun of a type: what the database calls it and how a script spells it."""
+    """The noun of a type: what the database calls it and how a script spells it.
+
+    Of a type that nobody said, as SQLAlchemy reflects one that it has no name for, it is "".
+    """
+    if isinstance(type_, sa.types.NullType):
+        return ColumnType(sql="", python="sa.types.NullType()")
     enum = enum_of(type_, dialect, compiler)
     sql = dialect.canonical_type(compiler.type(type_, column))
     python = spell_type(type_, dialect.sqlalchemy, sql)
@@ -122,8 +127,13 @@ def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None
     )
 
 
-def _autoincrements(column: sa.Column[Any], compiler: Compiler) -> bool:
-    """Whether SQLAlchemy itself would write SERIAL or AUTO_INCREMENT for the column."""
+def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> bool:
+    """Whether SQLAlchemy itself would write SERIAL or AUTO_INCREMENT for the column.
+
+    Outside of primary keys it only reflects AUTO_INCREMENT, as autoincrement=True.
+    """
+    if dialect.features.autoincrements_anywhere and not column.primary_key:
+        return column.autoincrement is True
     if column.table is None or column is not column.table.autoincrement_column:
         return False
     words = [token.upper() for kind, token in tokens(compiler.column(column)) if kind == "word"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from autodiff.declare.expressions import Compiler
 from autodiff.declare.tables import declare_table, name_of
 from autodiff.dialects.base import is_excluded
 from autodiff.errors import ModelsError
-from autodiff.schema import EnumType, Name, Schema, Table, View
+from autodiff.schema import EnumType, ForeignKey, Name, Schema, Table, View
 from autodiff.schema import Sequence as SequenceNoun
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def declare_metadata(
             continue
         tables[name] = declare_table(table, dialect, compiler)
         _collect_enums(table, dialect, compiler, enums)
+    if dialect.features.ignores_table_case:
+        tables = _one_spelling(tables)
     sequences = {
         name: sequence
         for name, sequence in _sequences(all_metadata, dialect).items()
@@ -63,6 +66,36 @@ def declare_metadata(
         views=views,
         namespaces=_namespaces(tables, views, enums, sequences),
     )
+
+
+def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
+    """The tables, each under one spelling; SQLAlchemy reflects another for each that a key uses.
+
+    Raises ModelsError where two that are one table to the database differ.
+    """
+    first: dict[tuple[str | None, str], Name] = {}
+    for name in tables:
+        first.setdefault((name.schema, name.name.lower()), name)
+
+    def spelled(name: Name) -> Name:
+        return first.get((name.schema, name.name.lower()), name)
+
+    found: dict[Name, Table] = {}
+    for name, table in tables.items():
+        kept = replace(
+            table,
+            name=spelled(name),
+            constraints=tuple(
+                replace(c, referred=spelled(c.referred)) if isinstance(c, ForeignKey) else c
+                for c in table.constraints
+            ),
+        )
+        if found.setdefault(kept.name, kept) != kept:
+            raise ModelsError(
+                f"tables {kept.name} and {name} are one table to the database, and differ",
+                hint="give one of them another name",
+            )
+    return found
 
 
 def _all_tables(metadata: Iterable[sa.MetaData]) -> list[sa.Table]:

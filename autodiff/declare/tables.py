@@ -34,7 +34,7 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
         declare_constraint(item, dialect, compiler)
         for item in sorted(table.constraints | of_columns, key=lambda item: item._creation_order)
     )
-    return Table(
+    declared = Table(
         name=name_of(table, dialect),
         columns=tuple(
             declare_column(column, dialect, compiler)
@@ -46,6 +46,7 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
         comment=table.comment if dialect.features.comments else None,
         options=_options(table, dialect),
     )
+    return dialect.as_created(declared)
 
 
 def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Index, ...]:

@@ -18,9 +18,11 @@ from autodiff.schema import (
     Column,
     Constraint,
     Exclusion,
+    ForeignKey,
     Index,
     IndexElement,
     Name,
+    Option,
     PrimaryKey,
     Schema,
     Table,
@@ -211,9 +213,27 @@ class Dialect(ABC):
         """Whether foreign keys may stay while a column's type (`before`) becomes `after`."""
         return False
 
+    def as_created(self, table: Table) -> Table:
+        """A table as declared, where this database can't create it word for word."""
+        return table
+
     def without_implied(self, table: Table) -> Table:
         """The table without what the database makes by itself, so that no script need say it."""
         return table
+
+    def is_unseen(self, constraint: Constraint) -> bool:
+        """Whether SQLAlchemy does not reflect such a constraint, so that models may lack it."""
+        return isinstance(constraint, Exclusion)
+
+    def altered_by_options(
+        self, options: Sequence[tuple[str, Option | None, Option | None]], table: Table
+    ) -> tuple[str, ...]:
+        """The columns of a table that change along with its options (name, before, after)."""
+        return ()
+
+    def goes_with_key(self, index: Index, key: ForeignKey) -> bool:
+        """Whether the database makes the index with the foreign key, and drops it with that."""
+        return False
 
     def align(self, current: Table, desired: Table) -> Table:
         """The current table, without what the models need not say (implied indexes, options)."""

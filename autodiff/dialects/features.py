@@ -15,16 +15,18 @@ class Features:
     rebuilds_tables: ALTER TABLE reaches little; tables are rebuilt from what they are.
     restates_columns: altering a column repeats all of its definition.
     unique_is_index: a unique constraint and a unique index are one thing.
-    indexes_foreign_keys: the database makes an index for each foreign key.
     named_primary_keys: a primary key has a name of its own.
     keys_not_null: a primary key makes its columns NOT NULL.
     autoincrements: a column can be SERIAL or AUTO_INCREMENT.
     counts_by_key: a table has one AUTO_INCREMENT column at most, and it must lead a key.
+    autoincrements_anywhere: any column with an index can be AUTO_INCREMENT.
+    typeless_columns: a column need not have a type.
+    ignores_table_case: names of tables that differ in case alone are one name.
     scratch_in_memory: a scratch needs no server.
     index_names_per_table: index names are unique in their table, not in their schema.
     readers_hold_columns: what a view or a computed column reads can't be altered or dropped.
     guards_foreign_keys: what a foreign key rests on can't change under it.
-    ignores_case: names that differ in case alone are one name, in quotes too.
+    ignores_case: names in a table that differ in case alone are one name, in quotes too.
     right_to_create: how a user gets the right to make a scratch database.
     insert_of_defaults: what an INSERT that names no column ends in.
     insert_of_numbers: what stands before VALUES where a column that numbers itself gets a value.
@@ -35,11 +37,13 @@ class Features:
     rebuilds_tables: bool = False
     restates_columns: bool = False
     unique_is_index: bool = False
-    indexes_foreign_keys: bool = False
     named_primary_keys: bool = True
     keys_not_null: bool = True
     index_names_per_table: bool = False
     ignores_case: bool = False
+    ignores_table_case: bool = False
+    autoincrements_anywhere: bool = False
+    typeless_columns: bool = False
     guards_foreign_keys: bool = False
     backslash_escapes: bool = False
     readers_hold_columns: bool = False

@@ -29,7 +29,8 @@ class Lock:
     """The head, a checksum for each migration, and the schema on both sides.
 
     `declared` is what the models said; `described` is what a database of the kind `database`
-    ("postgresql 16") says once all migrations are applied.
+    ("postgresql 16") says once all migrations are applied. Where it is not `settled`, no server was
+    asked, and SQL texts in it are the models' own.
     """
 
     heads: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Lock:
     database: str = ""
     declared: Schema = field(default_factory=Schema)
     described: Schema = field(default_factory=Schema)
+    settled: bool = True
 
 
 def read_lock(folder: Path) -> Lock | None:
@@ -66,6 +68,7 @@ def read_lock(folder: Path) -> Lock | None:
             database=data["database"],
             declared=schema_from_data(data["declared"]),
             described=schema_from_data(data["described"]),
+            settled=bool(data.get("settled", True)),
         )
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise _unreadable(path, error) from error
@@ -104,6 +107,8 @@ def lock_text(lock: Lock) -> str:
         f'"declared": {_schema(lock.declared)}',
         f'"described": {_schema(lock.described)}',
     ]
+    if not lock.settled:
+        parts.insert(2, '"settled": false')
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 

@@ -19,11 +19,12 @@ from autodiff.changes import (
     IndexAltered,
     IndexRemoved,
     TableAdded,
+    TableOptionsAltered,
 )
 from autodiff.dialects.base import Dialect
 from autodiff.schema import Constraint, ForeignKey, Index, Name, PrimaryKey, Schema, Table, Unique
 
-__all__ = ["Ground", "changing_ground", "keys_aside"]
+__all__ = ["Ground", "changing_ground", "indexes_put_back", "keys_aside"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class Ground:
         ]
 
 
-def changing_ground(changes: Sequence[Change], dialect: Dialect) -> Ground:
+def changing_ground(changes: Sequence[Change], desired: Schema, dialect: Dialect) -> Ground:
     """What the changes take from under foreign keys; nothing where a rebuild does it all."""
     if not dialect.features.guards_foreign_keys:
         return Ground()
@@ -64,6 +65,9 @@ def changing_ground(changes: Sequence[Change], dialect: Dialect) -> Ground:
             old, new = change.before.type, change.after.type
             if not dialect.keys_survive(old.sql, new.sql):
                 columns.add((change.table, change.after.name))
+        elif isinstance(change, TableOptionsAltered):
+            moved = dialect.altered_by_options(change.options, desired.tables[change.table])
+            columns.update((change.table, name) for name in moved)
     uniques = {pair for change in changes for pair in _uniques(change)}
     return Ground(columns=frozenset(columns), uniques=frozenset(uniques))
 
@@ -103,6 +107,30 @@ def keys_aside(
         for name, key in ground.keys_of(kept)
         if (name, key.name) not in told
     ]
+
+
+def indexes_put_back(
+    changes: Sequence[Change], desired: Schema, dialect: Dialect
+) -> list[IndexAdded]:
+    """Indexes that stay, though the database drops them with the foreign key of their name."""
+    told = {
+        (change.table, (change.after if isinstance(change, IndexAltered) else change.index).name)
+        for change in changes
+        if isinstance(change, IndexAdded | IndexAltered | IndexRemoved)
+    }
+    return [
+        IndexAdded(table=table, index=index)
+        for table, key in _keys_that_go(changes)
+        if table in desired.tables
+        for index in desired.tables[table].indexes
+        if dialect.goes_with_key(index, key) and (table, index.name) not in told
+    ]
+
+
+def _keys_that_go(changes: Iterable[Change]) -> Iterable[tuple[Name, ForeignKey]]:
+    for change in changes:
+        if isinstance(change, ConstraintRemoved) and isinstance(change.constraint, ForeignKey):
+            yield change.table, change.constraint
 
 
 _ONE = (ConstraintAdded, ConstraintRemoved)

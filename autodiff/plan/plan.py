@@ -16,11 +16,12 @@ from autodiff.operations import (
     DropConstraint,
     DropIndex,
     Operation,
+    SetTableOptions,
 )
 from autodiff.plan.fills import add_and_fill
-from autodiff.schema import Computed, Schema
+from autodiff.schema import Computed, ForeignKey, Name, Schema
 
-__all__ = ["Finding", "Plan", "without_taken_along"]
+__all__ = ["Finding", "Plan", "options_first", "without_taken_along"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class Plan:
         reversed_ = (operation.reverse() for operation in reversed(self.operations))
         known = [operation for operation in reversed_ if operation is not None]
         steps = [step for operation in known for step in self._taken_back(operation)]
-        kept = without_taken_along(steps, self.dialect)
+        kept = options_first(without_taken_along(steps, self.dialect))
         return [step for place, step in enumerate(kept) if not _dropped_later(step, kept[place:])]
 
     def _taken_back(self, operation: Operation) -> list[Operation]:
@@ -88,23 +89,40 @@ class Plan:
         return [describe_change(change) for change in self.changes]
 
 
-def without_taken_along(steps: Sequence[Operation], dialect: Dialect) -> list[Operation]:
-    """The steps without the dropping of indexes that go with their foreign key.
+def options_first(steps: Sequence[Operation]) -> list[Operation]:
+    """The steps with the options of a table before the first altering of its columns.
 
-    Where the database makes an index for each key, dropping the key drops the index of its name.
+    Columns may follow the options, as they do the charset; what one says for itself comes later.
     """
-    if not dialect.features.indexes_foreign_keys:
-        return list(steps)
-    keys = {
-        (step.table, step.name)
+    ordered: list[Operation] = []
+    for step in steps:
+        place = len(ordered)
+        if isinstance(step, SetTableOptions):
+            altered = (n for n, other in enumerate(ordered) if _alters(other, step.table))
+            place = next(altered, place)
+        ordered.insert(place, step)
+    return ordered
+
+
+def _alters(step: Operation, table: Name) -> bool:
+    return isinstance(step, AlterColumn) and step.table == table
+
+
+def without_taken_along(steps: Sequence[Operation], dialect: Dialect) -> list[Operation]:
+    """The steps without the dropping of indexes that go with their foreign key."""
+    keys = [
+        (step.table, step.constraint)
         for step in steps
-        if isinstance(step, DropConstraint) and step.kind == "foreignkey"
-    }
-    return [
-        step
-        for step in steps
-        if not (isinstance(step, DropIndex) and (step.table, step.name) in keys)
+        if isinstance(step, DropConstraint) and isinstance(step.constraint, ForeignKey)
     ]
+
+    def taken_along(step: Operation) -> bool:
+        if not isinstance(step, DropIndex) or step.index is None:
+            return False
+        index, table = step.index, step.table
+        return any(table == owner and dialect.goes_with_key(index, key) for owner, key in keys)
+
+    return [step for step in steps if not taken_along(step)]
 
 
 def _dropped_later(step: Operation, later: Sequence[Operation]) -> bool:

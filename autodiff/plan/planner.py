@@ -67,7 +67,7 @@ from autodiff.plan.fills import (
     refills,
     refills_needed,
 )
-from autodiff.plan.keys import Ground, changing_ground, keys_aside
+from autodiff.plan.keys import Ground, changing_ground, indexes_put_back, keys_aside
 from autodiff.plan.order import order_tables
 from autodiff.plan.parts import (
     add_constraint,
@@ -77,7 +77,7 @@ from autodiff.plan.parts import (
     dropping_constraint,
     dropping_index,
 )
-from autodiff.plan.plan import Plan, without_taken_along
+from autodiff.plan.plan import Plan, options_first, without_taken_along
 from autodiff.plan.renames import (
     dropped_at_once,
     plan_renamed_parts,
@@ -120,11 +120,14 @@ def plan(
     spares = spare_names(changes, current)
     at_once = dropped_at_once(changes, spares)
     apart = with_spare_names((c for c in changes if c not in at_once), spares)
-    ground = changing_ground(apart, dialect)
+    ground = changing_ground(apart, desired, dialect)
     settled = with_keys_made_anew(apart, ground)
     plan_renames(settled, at_once, steps)
     _plan_tables(settled, ground, steps)
-    around = keys_aside(settled, ground, desired)
+    around: list[Change] = [
+        *keys_aside(settled, ground, desired),
+        *indexes_put_back(settled, desired, dialect),
+    ]
     known = Fills(values=given, dialect=dialect)
     left = plan_rowids(settled, dialect, steps)
     all_changes = [*with_surroundings(left, current, desired, dialect), *around]
@@ -145,7 +148,7 @@ def plan(
         current=current,
         desired=desired,
         changes=tuple(changes),
-        operations=tuple(without_taken_along(steps.ordered(), dialect)),
+        operations=tuple(options_first(without_taken_along(steps.ordered(), dialect))),
         refills=tuple(refills(replaced, current, known, spares)),
     )
 

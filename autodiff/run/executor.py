@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError
+from autodiff.evolve import spelled_as
 from autodiff.operations import AddConstraint, CreateEnum, Operation
 from autodiff.run.targets import Target
 from autodiff.schema import Name, Table
@@ -40,13 +41,19 @@ class Executor:
         if name is None or not self.dialect.joins_rebuild(operation):
             self.flush()
         elif name in self._held:
-            self._held[name][1].append(operation)
+            held, operations = self._held[name]
+            self._held[name] = (self._spelled(held, operation), [*operations, operation])
             return
         table = self.target.table(name) if name is not None else None
+        if table is not None:
+            table = self._spelled(table, operation)
         if name is not None and table is not None and self.dialect.rebuild_needed(operation, table):
             self._held[name] = (table, [operation])
             return
         self._run(operation, table)
+
+    def _spelled(self, table: Table, operation: Operation) -> Table:
+        return spelled_as(table, operation) if self.dialect.features.ignores_case else table
 
     def flush(self) -> None:
         """Runs what was held back, table after table."""

@@ -103,7 +103,7 @@ class Live:
         namespaces = (name.schema,) if name.schema else ()
         scope = Scope(namespaces=namespaces, only=(name,))
         tables = self._dialect.reflect(self._connection, scope).tables
-        if self._dialect.features.ignores_case:
+        if self._dialect.features.ignores_table_case:
             return next(iter(tables.values()), None)
         return tables.get(name)
 

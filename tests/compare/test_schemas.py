@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from autodiff.compare import unspoken_left_alone
+from autodiff.dialects import dialect_for
 from autodiff.schema import Exclusion, Name, Schema, Table
 
 STAYS = Name("stays")
 APART = Table(name=STAYS, constraints=(Exclusion(name="apart", elements=(("during", "&&"),)),))
 BARE = Table(name=STAYS)
+POSTGRESQL = dialect_for("postgresql")
 
 
 def of(table: Table) -> Schema:
@@ -16,13 +18,13 @@ def of(table: Table) -> Schema:
 
 def test_an_exclusion_that_no_model_spoke_of_is_left_alone() -> None:
     """Models without any exclusion constraint do not want the database's away."""
-    assert unspoken_left_alone(of(APART), of(BARE), None) == of(BARE)
-    assert unspoken_left_alone(of(APART), of(BARE), of(BARE)) == of(BARE)
+    assert unspoken_left_alone(of(APART), of(BARE), None, POSTGRESQL) == of(BARE)
+    assert unspoken_left_alone(of(APART), of(BARE), of(BARE), POSTGRESQL) == of(BARE)
 
 
 def test_an_exclusion_that_the_models_had_is_seen_to_go() -> None:
     """The lock file knows that they had it once; and other models of theirs may have one."""
     other = Table(name=Name("other"), constraints=APART.constraints)
     both = Schema(tables={STAYS: BARE, other.name: other})
-    assert unspoken_left_alone(of(APART), of(BARE), of(APART)) == of(APART)
-    assert unspoken_left_alone(of(APART), both, None) == of(APART)
+    assert unspoken_left_alone(of(APART), of(BARE), of(APART), POSTGRESQL) == of(APART)
+    assert unspoken_left_alone(of(APART), both, None, POSTGRESQL) == of(APART)

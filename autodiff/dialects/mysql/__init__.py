@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autodiff.dialects.base import Dialect, LeftAlone, Scope
 from autodiff.dialects.mysql import texts, types
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
-from autodiff.schema import Name, Schema, Table
+from autodiff.schema import Check, Constraint, ForeignKey, Index, Name, Option, Schema, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,6 +71,26 @@ class MySQL(Dialect):
         from autodiff.dialects.mysql.align import without_implied
 
         return without_implied(table)
+
+    def is_unseen(self, constraint: Constraint) -> bool:
+        """MariaDB's checks in the definition of a column."""
+        from autodiff.dialects.mysql.specs import is_in_column
+
+        return isinstance(constraint, Check) and is_in_column(constraint)
+
+    def altered_by_options(
+        self, options: Sequence[tuple[str, Option | None, Option | None]], table: Table
+    ) -> tuple[str, ...]:
+        from autodiff.dialects.mysql.statements import follows_charset, is_charset
+
+        if not any(is_charset(name) for name, _, _ in options):
+            return ()
+        return tuple(column.name for column in table.columns if follows_charset(column))
+
+    def goes_with_key(self, index: Index, key: ForeignKey) -> bool:
+        from autodiff.dialects.mysql.implied import goes_with
+
+        return goes_with(index, key)
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.mysql.reflect import reflect

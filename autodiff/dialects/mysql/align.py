@@ -6,8 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import without_unsaid
-from autodiff.dialects.mysql.implied import is_implied
+from autodiff.dialects.mysql.implied import is_implied, is_own
 from autodiff.dialects.mysql.keys import AUTO_INCREMENT_INDEX
+from autodiff.dialects.mysql.partitions import (
+    PARTITION_OPTIONS,
+    same_partitions,
+    same_partitions_option,
+)
 from autodiff.schema import (
     Check,
     Column,
@@ -74,7 +79,7 @@ def without_implied(table: Table) -> Table:
         del options["mysql_engine"]
     if "mysql_collate" in options:
         options.pop("mysql_charset", None)
-    indexes = tuple(index for index in table.indexes if not is_implied(index, table))
+    indexes = tuple(index for index in table.indexes if not is_own(index, table))
     return replace(table, indexes=indexes, options=options)
 
 
@@ -83,7 +88,7 @@ def _unsaid(index: Index, current: Table, desired: Table) -> bool:
     if index.name == AUTO_INCREMENT_INDEX:
         return True
     named = desired.index(index.name or "") is not None
-    return not named and (is_implied(index, current) or is_implied(index, desired))
+    return not named and (is_own(index, current) or is_implied(index, desired))
 
 
 def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
@@ -172,8 +177,10 @@ def _said(current: str | None, desired: str | None) -> str | None:
 
 def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
     """The options that the models mention; those that the catalogue never tells are believed."""
-    options: dict[str, Option] = {}
+    options = _partitions(current, desired)
     for name, wanted in desired.items():
+        if name in PARTITION_OPTIONS:
+            continue
         place = _SYNONYMS.get(name, name)
         value = current.get(place)
         if place.startswith("mysql_") and place not in _TOLD and value is None:
@@ -181,6 +188,18 @@ def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> di
         if value is not None:
             options[name] = wanted if _same(place, value, wanted) else value
     return options
+
+
+def _partitions(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
+    """How the table is partitioned: in the models' words where these say the same."""
+    wanted = {name: desired[name] for name in PARTITION_OPTIONS if name in desired}
+    if not wanted or same_partitions(current, wanted):
+        return wanted
+    return {
+        name: wanted[name] if same_partitions_option(current[name], wanted.get(name)) else value
+        for name, value in current.items()
+        if name in PARTITION_OPTIONS
+    }
 
 
 def _same(name: str, current: Option, wanted: Option) -> bool:

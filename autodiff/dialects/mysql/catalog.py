@@ -81,6 +81,16 @@ WHERE constraint_schema = :schema{only}
 ORDER BY table_name, constraint_name
 """
 
+_PARTITIONS = """
+SELECT table_schema AS table_schema, table_name AS table_name, partition_name AS partition_name,
+       partition_method AS method, partition_expression AS expression,
+       subpartition_method AS sub_method, subpartition_expression AS sub_expression,
+       partition_description AS description, partition_comment AS comment
+FROM information_schema.partitions
+WHERE table_schema = :schema AND partition_name IS NOT NULL{only}
+ORDER BY table_name, partition_ordinal_position, subpartition_ordinal_position
+"""
+
 _VIEWS = """
 SELECT table_schema AS table_schema, table_name AS table_name,
        view_definition AS view_definition, check_option AS check_option
@@ -107,6 +117,7 @@ class QuerySet:
     keys: str
     actions: str
     checks: str
+    partitions: str
     views: str
 
 
@@ -137,5 +148,6 @@ def _queries(words: dict[str, str], checks: str, *, limited: bool) -> QuerySet:
         keys=filled(_KEYS),
         actions=filled(_ACTIONS),
         checks=filled(checks),
+        partitions=filled(_PARTITIONS),
         views=filled(_VIEWS),
     )

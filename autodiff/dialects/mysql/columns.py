@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.mysql.implied import is_implied, leads
+from autodiff.dialects.mysql.implied import is_implied
 from autodiff.dialects.mysql.keys import (
     AUTO_INCREMENT_INDEX,
     auto_increment_index,
     drop_primary_changes,
+    leads_some,
 )
 from autodiff.dialects.mysql.specs import MySQLSpecs, is_in_column
 from autodiff.dialects.mysql.texts import mentions, rename_in, split_on_update
@@ -119,11 +120,8 @@ def _counter_index(ddl: MySQLSpecs, before: Column, column: Column, current: Tab
     spare = current.index(AUTO_INCREMENT_INDEX)
     if before.autoincrement and not column.autoincrement and spare is not None:
         return [f"DROP INDEX {AUTO_INCREMENT_INDEX}"]
-    primary = current.primary_key
-    led = primary is not None and primary.columns[0] == column.name
-    led = led or any(leads(index, (column.name,)) for index in current.indexes)
-    if column.autoincrement and not led:
-        return [f"ADD {ddl.index_spec(auto_increment_index((column.name,)))}"]
+    if column.autoincrement and not leads_some(current, column.name):
+        return [f"ADD {ddl.index_spec(auto_increment_index((column.name,), unique=False))}"]
     return []
 
 

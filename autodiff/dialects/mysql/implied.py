@@ -13,9 +13,11 @@ import re
 from autodiff.schema import ForeignKey, Index, PrimaryKey, Table, Unique
 
 __all__ = [
+    "goes_with",
     "has_chosen_name",
     "index_name",
     "is_implied",
+    "is_own",
     "keys_without_index",
     "leads",
     "made_for",
@@ -52,6 +54,20 @@ def made_for(index: Index, key: ForeignKey) -> bool:
         return False
     numbered = rf"{re.escape(key.columns[0])}(_\d+)?"
     return index.name == key.name or re.fullmatch(numbered, index.name or "") is not None
+
+
+def goes_with(index: Index, key: ForeignKey) -> bool:
+    """Whether the index has the name that it would get if the foreign key were added again.
+
+    So it may go when the key goes; any other index was asked for.
+    """
+    by_column = index.name != key.name
+    return made_for(index, key) and by_column == has_chosen_name(key)
+
+
+def is_own(index: Index, table: Table) -> bool:
+    """Whether the index goes with a foreign key of the table."""
+    return any(goes_with(index, key) for key in table.foreign_keys)
 
 
 def _is_plain(index: Index) -> bool:

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from autodiff.dialects.mysql.implied import (
+    goes_with,
     has_chosen_name,
     index_name,
     is_implied,
     keys_without_index,
     leads,
-    made_for,
 )
 from autodiff.dialects.mysql.specs import MySQLSpecs, column_check
 from autodiff.errors import PlanError
@@ -46,6 +46,7 @@ __all__ = [
     "drop_index",
     "drop_primary_changes",
     "followed_name",
+    "leads_some",
     "set_index_comment",
 ]
 
@@ -53,10 +54,10 @@ AUTO_INCREMENT_INDEX = "_autodiff_auto_increment"
 """The index that an AUTO_INCREMENT column has while its table is without a primary key."""
 
 
-def auto_increment_index(columns: tuple[str, ...]) -> Index:
-    """The index over those columns that stands in for a primary key; unique, as that was."""
+def auto_increment_index(columns: tuple[str, ...], *, unique: bool = True) -> Index:
+    """The index over those columns that stands in for another one; unique, as a primary key is."""
     elements = tuple(IndexElement(text=name) for name in columns)
-    return Index(name=AUTO_INCREMENT_INDEX, elements=elements, unique=True)
+    return Index(name=AUTO_INCREMENT_INDEX, elements=elements, unique=unique)
 
 
 # Dropping constraints
@@ -134,6 +135,13 @@ def _counter_index(current: Table, after: Table) -> Index | None:
     return auto_increment_index(before.columns if before is not None and whole else (counted,))
 
 
+def leads_some(table: Table, column: str) -> bool:
+    """Whether the primary key or an index of the table begins with the column."""
+    primary = table.primary_key
+    led = primary is not None and primary.columns[0] == column
+    return led or any(leads(index, (column,)) for index in table.indexes)
+
+
 def _drop_foreign_key(ddl: MySQLSpecs, name: str, current: Table | None) -> list[str]:
     """DROP FOREIGN KEY, and the index that the server made for it if no other key needs it."""
     changes = [f"DROP FOREIGN KEY {ddl.quote(name)}"]
@@ -143,7 +151,7 @@ def _drop_foreign_key(ddl: MySQLSpecs, name: str, current: Table | None) -> list
     after = replace(current, constraints=tuple(c for c in current.constraints if c != key))
     for index in current.indexes:
         without = replace(after, indexes=tuple(i for i in after.indexes if i != index))
-        if made_for(index, key) and not _lost(after, without):
+        if goes_with(index, key) and not _lost(after, without):
             changes.append(f"DROP INDEX {ddl.quote(index.name or '')}")
             after = without
     if key in keys_without_index(current) and not _shares_columns(key, after):
@@ -238,6 +246,7 @@ def add_constraint(ddl: MySQLSpecs, operation: AddConstraint, current: Table | N
                 changes += _without_stand_in(columns, current)
                 changes += _without_redundant(ddl, columns, current)
             case Unique(columns=columns):
+                changes += _without_stand_in(columns, current)
                 changes += _without_redundant(ddl, columns, current)
             case ForeignKey():
                 changes = [*_with_index(ddl, constraint, current), *changes]
@@ -272,6 +281,7 @@ def create_index(ddl: MySQLSpecs, operation: CreateIndex, current: Table | None)
     index = operation.index
     changes: list[str] = []
     if current is not None and leads(index, index.columns):
+        changes += _without_stand_in(index.columns, current)
         changes += _without_redundant(ddl, index.columns, current)
     if not changes:
         return ddl.create_index(operation)

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-__all__ = ["keys_aside", "reading", "transaction"]
+__all__ = ["keys_aside", "reading", "transaction", "usual_escapes"]
+
+_PLAIN = "NO_BACKSLASH_ESCAPES"
+
+
+def usual_escapes(sql_mode: str) -> str:
+    """The sql_mode in which a backslash in a string is an escape, as our statements have it.
+
+    https://dev.mysql.com/doc/refman/en/sql-mode.html#sqlmode_no_backslash_escapes
+    """
+    return ",".join(mode for mode in sql_mode.split(",") if mode and mode != _PLAIN)
 
 
 @contextmanager
@@ -20,16 +30,21 @@ def transaction(connection: Connection) -> Iterator[None]:
     """BEGIN and COMMIT around data statements; ROLLBACK on any error.
 
     Each DDL statement commits what came before it, and itself; a rollback takes back only the
-    data statements after the last one. `foreign_key_checks` is at the end what it was before.
+    data statements after the last one. `foreign_key_checks` and `sql_mode` are at the end what they
+    were before.
     https://dev.mysql.com/doc/refman/en/implicit-commit.html
     """
     with connection.begin():
-        checks = connection.exec_driver_sql("SELECT @@foreign_key_checks").scalar_one()
+        checks, mode = connection.exec_driver_sql("SELECT @@foreign_key_checks, @@sql_mode").one()
+        if _PLAIN in mode:
+            connection.exec_driver_sql(f"SET sql_mode = '{usual_escapes(mode)}'")
         try:
             yield
         finally:
             with suppress(SQLAlchemyError):
                 connection.exec_driver_sql(f"SET foreign_key_checks = {int(checks)}")
+                if _PLAIN in mode:
+                    connection.exec_driver_sql(f"SET sql_mode = '{mode}'")
 
 
 @contextmanager

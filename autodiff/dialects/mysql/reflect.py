@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from autodiff.dialects.base import is_excluded
 from autodiff.dialects.mysql import catalog
+from autodiff.dialects.mysql.partitions import partition_options
 from autodiff.dialects.mysql.texts import (
     canonical_now,
     canonical_strings,
@@ -67,6 +68,7 @@ class _Rows:
     keys: dict[tuple[str, str], list[Any]]
     actions: dict[tuple[str, str], list[Any]]
     checks: dict[tuple[str, str], list[Any]]
+    partitions: dict[tuple[str, str], list[Any]]
     views: list[Any]
     sequences: list[Any]
 
@@ -109,6 +111,7 @@ def _fetch(connection: Connection, schemas: list[str], scope: Scope) -> _Rows:
         keys=_grouped(fetch(queries.keys)),
         actions=_grouped(fetch(queries.actions)),
         checks=_grouped(fetch(queries.checks)),
+        partitions=_grouped(fetch(queries.partitions)),
         views=fetch(queries.views),
         sequences=_sequences(connection, tables),
     )
@@ -227,7 +230,7 @@ class _Reader:
             constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
             indexes=tuple(self.index(rows) for rows in indexes),
             comment=row.table_comment or None,
-            options=_table_options(row),
+            options=_table_options(row) | partition_options(self.rows.partitions.get(place, [])),
         )
 
     def column(self, row: Any, table: Any, json: set[str]) -> Column:

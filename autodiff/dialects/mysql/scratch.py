@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from autodiff.dialects.mysql.locks import usual_escapes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -126,6 +128,9 @@ def _engine(live: Engine, database: str) -> Engine:
         assert raw is not None
         cursor = raw.cursor()
         cursor.execute(f"USE {live.dialect.identifier_preparer.quote_identifier(database)}")
+        cursor.execute("SELECT @@sql_mode")
+        row: Any = cursor.fetchone()
+        cursor.execute(f"SET sql_mode = '{usual_escapes(row[0])}'")
         cursor.close()
         return raw
 

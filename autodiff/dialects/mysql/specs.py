@@ -6,9 +6,12 @@ https://mariadb.com/kb/en/create-table/
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.ddl import DDL
+from autodiff.dialects.mysql.implied import has_chosen_name, index_name, keys_without_index
+from autodiff.dialects.mysql.partitions import PARTITION_OPTIONS, partition_clause
 from autodiff.dialects.mysql.texts import (
     canonical_now,
     is_literal,
@@ -71,7 +74,9 @@ _FIRST_OPTIONS = (
     "collate",
     "default_collate",
 )
-_LAST_OPTIONS = ("partition_by", "partitions", "subpartition_by", "subpartitions")
+
+
+_OTHER_CLAUSES = ("mysql_with_system_versioning", *PARTITION_OPTIONS)
 
 
 class MySQLSpecs(DDL):
@@ -85,7 +90,7 @@ class MySQLSpecs(DDL):
         """One statement with all indexes in it: an AUTO_INCREMENT column needs its index."""
         parts = [self.column_spec(column, table) for column in table.columns]
         parts += [self.constraint_spec(c, table) for c in self._inline_constraints(table)]
-        parts += [self.index_spec(index) for index in table.indexes]
+        parts += [self.index_spec(i) for i in (*table.indexes, *_indexes_of_keys(table))]
         body = ",\n    ".join(parts)
         head = f"CREATE {self.table_prefix(table)}TABLE {self.quote_name(table.name)}"
         return [f"{head} (\n    {body}\n){self.table_suffix(table)}"]
@@ -99,8 +104,10 @@ class MySQLSpecs(DDL):
         if table.comment is not None:
             options["mysql_comment"] = table.comment
         text = option_words(options)
-        versioned = table.options.get("mysql_with_system_versioning")
-        return text + (" WITH SYSTEM VERSIONING" if versioned else "")
+        if table.options.get("mysql_with_system_versioning"):
+            text += " WITH SYSTEM VERSIONING"
+        partitions = partition_clause(options)
+        return f"{text} {partitions}" if partitions else text
 
     def alter(self, table: Name, changes: Iterable[str]) -> str:
         """One ALTER TABLE for all the changes."""
@@ -250,6 +257,17 @@ class MySQLSpecs(DDL):
         return [f"CREATE VIEW {self.quote_name(view.name)} AS {view.sql}"]
 
 
+def _indexes_of_keys(table: Table) -> list[Index]:
+    """Indexes for foreign keys whose name the server chose: it would name these as the key."""
+    indexes: list[Index] = []
+    for key in keys_without_index(table):
+        known = replace(table, indexes=(*table.indexes, *indexes))
+        if has_chosen_name(key) and key in keys_without_index(known):
+            elements = tuple(IndexElement(text=name) for name in key.columns)
+            indexes.append(Index(name=index_name(key, known), elements=elements))
+    return indexes
+
+
 def is_in_column(check: Check) -> bool:
     """Whether MariaDB has the check in its column's definition."""
     return check.options.get("mysql_level") == "column"
@@ -262,20 +280,21 @@ def column_check(table: Table, column: str) -> Check | None:
 
 
 def option_words(options: Mapping[str, Option]) -> str:
-    """Table options as SQL, each with a space before it, in an order that the server takes."""
+    """Table options as SQL, each with a space before it, in an order that the server takes.
+
+    How the table is partitioned is not among them: `partition_clause` says it.
+    """
     named = {
         key.removeprefix("mysql_"): value
         for key, value in options.items()
-        if key.startswith("mysql_") and key != "mysql_with_system_versioning"
+        if key.startswith("mysql_") and key not in _OTHER_CLAUSES
     }
-    others = sorted(set(named) - {*_FIRST_OPTIONS, *_LAST_OPTIONS})
-    order = [name for name in (*_FIRST_OPTIONS, *others, *_LAST_OPTIONS) if name in named]
+    others = sorted(set(named) - {*_FIRST_OPTIONS})
+    order = [name for name in (*_FIRST_OPTIONS, *others) if name in named]
     return "".join(f" {_option(name, named[name])}" for name in order)
 
 
 def _option(name: str, value: Option) -> str:
-    if name in _LAST_OPTIONS:
-        return f"{name.upper().replace('_', ' ')} {value}"
     text = quote_string(str(value)) if name in _QUOTED_OPTIONS else str(value)
     return f"{_OPTION_WORDS.get(name, name.upper())}={text}"
 

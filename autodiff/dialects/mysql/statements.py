@@ -21,6 +21,7 @@ from autodiff.dialects.mysql.keys import (
     set_index_comment,
 )
 from autodiff.dialects.mysql.names import rename_constraint, rename_index
+from autodiff.dialects.mysql.partitions import PARTITION_OPTIONS, partition_clause
 from autodiff.dialects.mysql.specs import MySQLSpecs, option_words
 from autodiff.dialects.mysql.texts import quote_string
 from autodiff.dialects.mysql.types import is_text, split_collation
@@ -43,16 +44,19 @@ from autodiff.operations import (
     SetComment,
     SetTableOptions,
 )
-from autodiff.schema import ForeignKey, Name, Option, PrimaryKey, Sequence, Table, Unique
+from autodiff.schema import Column, ForeignKey, Name, Option, PrimaryKey, Sequence, Table, Unique
 
-__all__ = ["MySQLDDL", "altered_table"]
+__all__ = ["MySQLDDL", "altered_table", "follows_charset", "is_charset"]
 
 _GUARD = (
     "SELECT extractvalue('<a/>', (SELECT CASE count(*) WHEN 0 THEN '/a' "
     "ELSE '~the schema is not empty' END "
     "FROM information_schema.tables WHERE table_schema = {name}))"
 )
-_CHARSETS = ("mysql_charset", "mysql_collate")
+_CHARSETS = (
+    *("mysql_charset", "mysql_collate", "mysql_default_charset", "mysql_default_collate"),
+    *("mysql_character_set", "mysql_default_character_set"),
+)
 _WITHOUT: dict[str, Option] = {
     "mysql_row_format": "DEFAULT",
     "mysql_key_block_size": 0,
@@ -86,6 +90,16 @@ def altered_table(operation: Operation) -> Name | None:
             return operation.table
         case _:
             return None
+
+
+def is_charset(option: str) -> bool:
+    """Whether a table option says the charset or collation that columns follow."""
+    return option in _CHARSETS
+
+
+def follows_charset(column: Column) -> bool:
+    """Whether a column has the charset and collation of its table."""
+    return is_text(column.type.sql) and split_collation(column.type.sql)[1] is None
 
 
 class MySQLDDL(MySQLSpecs):
@@ -135,13 +149,29 @@ class MySQLDDL(MySQLSpecs):
         options: dict[str, Option] = {}
         for name, _, after in operation.options:
             value = _WITHOUT.get(name) if after is None else after
-            if value is None or not name.startswith("mysql_") or "partition" in name:
+            if name in PARTITION_OPTIONS:
+                continue
+            if value is None or not name.startswith("mysql_"):
                 self.set_table_options(operation)
             else:
                 options[name] = value
-        if not any(name in options for name in _CHARSETS):
-            return [self._alter(operation.table, option_words(options).strip())]
-        return [self.alter(operation.table, self._converted(options, current))]
+        changes = self._partitions(operation, current)
+        if any(name in options for name in _CHARSETS):
+            return [self.alter(operation.table, self._converted(options, current)), *changes]
+        if options:
+            changes.insert(0, self._alter(operation.table, option_words(options).strip()))
+        return changes
+
+    def _partitions(self, operation: SetTableOptions, current: Table | None) -> list[str]:
+        """The partitions anew, which moves the rows; what is not mentioned stays as it is."""
+        told = {name: after for name, _, after in operation.options if name in PARTITION_OPTIONS}
+        if not told:
+            return []
+        known = current.options if current is not None else {}
+        now = {name: value for name, value in known.items() if name in PARTITION_OPTIONS}
+        wanted = {name: value for name, value in (now | told).items() if value is not None}
+        clause = partition_clause(wanted) or "REMOVE PARTITIONING"
+        return [self._alter(operation.table, clause)]
 
     def _converted(self, options: dict[str, Option], current: Table | None) -> list[str]:
         """The new default charset, and the columns that follow it, stated anew.
@@ -155,7 +185,7 @@ class MySQLDDL(MySQLSpecs):
         columns = [
             f"MODIFY COLUMN {self.column_spec(column, current)}"
             for column in current.columns
-            if is_text(column.type.sql) and split_collation(column.type.sql)[1] is None
+            if follows_charset(column)
         ]
         return [option_words(options).strip(), *columns]
 
@@ -187,7 +217,9 @@ def _separate(options: dict[str, Option]) -> list[str]:
 
 
 def _convert_to(options: dict[str, Option]) -> str:
-    collation, charset = options.get("mysql_collate"), options.get("mysql_charset")
+    said = {name: value for name, value in options.items() if name in _CHARSETS}
+    collation = next((value for name, value in said.items() if name.endswith("collate")), None)
+    charset = next((value for name, value in said.items() if not name.endswith("collate")), None)
     text = f"CONVERT TO CHARACTER SET {charset or str(collation).split('_')[0]}"
     return text + (f" COLLATE {collation}" if collation else "")
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 from autodiff.dialects.base import Dialect, LeftAlone, Scope
 from autodiff.dialects.sqlite import types
 from autodiff.dialects.sqlite.features import FEATURES
-from autodiff.schema import Name, PrimaryKey, Schema, Table
+from autodiff.dialects.sqlite.texts import plain_default, standard_quotes, unquoted_number
+from autodiff.schema import (
+    Column,
+    ColumnType,
+    Constraint,
+    ForeignKey,
+    Name,
+    PrimaryKey,
+    Schema,
+    Table,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -48,13 +58,41 @@ class SQLite(Dialect):
     def align(self, current: Table, desired: Table) -> Table:
         """As for each dialect; AUTOINCREMENT and WITHOUT ROWID go with their primary key, also
         where nobody speaks of them."""
+        from autodiff.dialects.sqlite.align import align_parts
+
         aligned = super().align(current, desired)
         gone = {
             option: value
             for option, value in current.options.items()
             if not _stays(option, current, desired)
         }
-        return replace(aligned, options={**aligned.options, **gone})
+        told = replace(aligned, options={**aligned.options, **gone})
+        return align_parts(told, desired)
+
+    def as_created(self, table: Table) -> Table:
+        """The table, with types that a STRICT table can have."""
+        if not table.options.get("sqlite_strict"):
+            return table
+        return replace(table, columns=tuple(self._strict(column) for column in table.columns))
+
+    def _strict(self, column: Column) -> Column:
+        sql = types.strict_type(column.type.sql)
+        if sql == column.type.sql:
+            return column
+        return replace(column, type=ColumnType(sql=sql, python=self.type_python(sql)))
+
+    def normal_default(self, default: str, type_sql: str) -> str:
+        text = plain_default(default)
+        numeric = types.affinity_type(type_sql, bare=True) in ("INTEGER", "NUMERIC", "REAL")
+        return super().normal_default(unquoted_number(text) if numeric else text, type_sql)
+
+    def normal_text(self, sql: str) -> str:
+        return super().normal_text(standard_quotes(sql))
+
+    def _normal_constraint(self, constraint: Constraint) -> Constraint:
+        """SQLite reads MATCH and does nothing about it."""
+        normal = super()._normal_constraint(constraint)
+        return replace(normal, match=None) if isinstance(normal, ForeignKey) else normal
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.sqlite.reflect import reflect

@@ -9,6 +9,8 @@ FEATURES = Features(
     rebuilds_tables=True,
     keys_not_null=False,
     ignores_case=True,
+    ignores_table_case=True,
+    typeless_columns=True,
     scratch_in_memory=True,
     max_name_length=1000,
 )

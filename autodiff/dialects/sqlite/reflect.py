@@ -15,6 +15,7 @@ from autodiff.dialects.sqlite.parse import (
     parse_table,
 )
 from autodiff.dialects.sqlite.spelling import spell_columns, spell_targets
+from autodiff.dialects.sqlite.texts import plain_default
 from autodiff.dialects.sqlite.types import canonical_type, never_null, type_python
 from autodiff.schema import (
     Check,
@@ -166,17 +167,21 @@ def _options(parsed: ParsedTable) -> dict[str, Option]:
 def _column(parsed: ParsedColumn) -> Column:
     sql = canonical_type(parsed.type)
     if parsed.collation:
-        sql = f"{sql} COLLATE {parsed.collation}".strip()
+        sql = canonical_type(f"{sql} COLLATE {parsed.collation}")
     computed = Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
     conflict = parsed.not_null_conflict
     return Column(
         name=parsed.name,
         type=ColumnType(sql=sql, python=type_python(sql)),
         nullable=not parsed.not_null,
-        default=None if (parsed.default or "").upper() == "NULL" else parsed.default,
+        default=_default(parsed.default),
         computed=computed,
         options={"sqlite_on_conflict_not_null": conflict} if conflict else {},
     )
+
+
+def _default(text: str | None) -> str | None:
+    return None if text is None or text.upper() == "NULL" else plain_default(text)
 
 
 def _constraint(table: Name, parsed: ParsedConstraint) -> Constraint:

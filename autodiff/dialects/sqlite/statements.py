@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from autodiff.dialects.ddl import DDL
 from autodiff.dialects.naming import name_constraints, unnamed
+from autodiff.dialects.sqlite.texts import plain_default
 from autodiff.dialects.sqltext import mentions
 from autodiff.errors import PlanError
 from autodiff.evolve import columns_of, evolve
@@ -166,6 +167,7 @@ class SQLiteDDL(DDL):
         return spec
 
     def default_sql(self, default: str) -> str:
+        default = plain_default(default)
         return default if _is_plain(default) else f"({default})"
 
     def _inline_constraints(self, table: Table) -> list[Constraint]:

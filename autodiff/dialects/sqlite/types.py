@@ -8,7 +8,8 @@ from dataclasses import replace
 from autodiff.dialects.typenames import python_type, split_type
 from autodiff.schema import Column, Table
 
-__all__ = ["canonical_type", "never_null", "normal_column", "type_python"]
+__all__ = ["affinity_type", "canonical_type", "has_name", "never_null", "normal_column"]
+__all__ += ["strict_type", "type_python"]
 
 _PYTHON = {
     "INTEGER": "sa.Integer",
@@ -38,9 +39,20 @@ _PYTHON = {
 }
 
 
+_COLLATE = r'(?i) COLLATE "?(\w+)"?'
+_AFFINITIES = (
+    ("INTEGER", ("INT",)),
+    ("TEXT", ("CHAR", "CLOB", "TEXT")),
+    ("BLOB", ("BLOB",)),
+    ("REAL", ("REAL", "FLOA", "DOUB")),
+)
+_STRICT = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
+
+
 def canonical_type(sql: str) -> str:
-    """A type in capitals, with one spacing."""
-    base, arguments, rest = split_type(sql)
+    """A type in capitals, with one spacing; a collation in capitals too, without quotes."""
+    base, arguments, rest = split_type(re.sub(_COLLATE, r" COLLATE \1", sql))
+    rest = rest.upper()
     text = base.upper() + (f"({', '.join(arguments)})" if arguments else "")
     return f"{text} {rest}" if rest else text
 
@@ -49,8 +61,43 @@ def type_python(sql: str) -> str:
     """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
     if not sql:
         return "sa.types.NullType()"
-    bare, _, collation = re.sub(r'(?i) COLLATE "?(\w+)"?', r"\0\1", sql).partition("\0")
+    bare, _, collation = re.sub(_COLLATE, r"\0\1", sql).partition("\0")
     return python_type(bare, _PYTHON, collation=collation or None)
+
+
+def has_name(sql: str) -> bool:
+    """Whether SQLAlchemy has a name for the type."""
+    return split_type(_bare(sql))[0] in _PYTHON
+
+
+def affinity_type(sql: str, *, bare: bool = False) -> str:
+    """The type that SQLAlchemy reflects for one that it has no name for, by its affinity.
+
+    Arguments stay, but for `bare`. https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+    """
+    base, arguments, _ = split_type(_bare(sql))
+    name = next((name for name, words in _AFFINITIES if any(w in base for w in words)), "NUMERIC")
+    if not base or name == "BLOB":
+        return ""
+    kept = arguments if name in ("TEXT", "NUMERIC") and not bare else ()
+    return canonical_type(f"{name}({','.join(kept)})" if kept else name)
+
+
+def strict_type(sql: str) -> str:
+    """The type that a STRICT table can have instead, by its affinity; ANY takes any value.
+
+    https://www.sqlite.org/stricttables.html
+    """
+    bare = _bare(sql)
+    if bare in _STRICT:
+        return sql
+    name = affinity_type(bare, bare=True) or "BLOB"
+    return ("ANY" if name == "NUMERIC" else name) + sql[len(bare) :]
+
+
+def _bare(sql: str) -> str:
+    """The type without its collation."""
+    return re.sub(_COLLATE + ".*", "", sql)
 
 
 def never_null(column: Column, table: Table) -> bool:
@@ -67,13 +114,5 @@ def never_null(column: Column, table: Table) -> bool:
 
 
 def normal_column(column: Column, table: Table) -> Column:
-    """A column for comparing: a rowid is never NULL, and INT is INTEGER.
-
-    INT is not INTEGER in a key of one column, where only the latter makes a rowid of it.
-    """
-    if never_null(column, table):
-        return replace(column, nullable=False)
-    key = table.primary_key
-    if column.type.sql == "INT" and (key is None or key.columns != (column.name,)):
-        return replace(column, type=replace(column.type, sql="INTEGER"))
-    return column
+    """A column for comparing: one that can't be NULL is NOT NULL."""
+    return replace(column, nullable=False) if never_null(column, table) else column

@@ -100,7 +100,18 @@ def test_a_unique_index_over_a_part_of_a_column_is_no_constraint() -> None:
             {"mysql_default_charset": "utf8"},
         ),
         ({}, {"mysql_row_format": "DYNAMIC"}, {}),
-        ({}, {"mysql_partition_by": "HASH (a)"}, {"mysql_partition_by": "HASH (a)"}),
+        ({}, {"mysql_partition_by": "HASH (a)"}, {}),
+        ({"mysql_partition_by": "HASH (`a`)"}, {}, {}),
+        (
+            {"mysql_partition_by": "HASH (`a`)"},
+            {"mysql_partition_by": "hash(a)", "mysql_partitions": 1},
+            {"mysql_partition_by": "hash(a)", "mysql_partitions": 1},
+        ),
+        (
+            {"mysql_partition_by": "HASH (`a`)", "mysql_partitions": "4"},
+            {"mysql_partition_by": "hash(a)", "mysql_partitions": 6},
+            {"mysql_partition_by": "hash(a)", "mysql_partitions": "4"},
+        ),
         ({"mysql_key_block_size": "8"}, {"mysql_key_block_size": 8}, {"mysql_key_block_size": 8}),
     ],
 )

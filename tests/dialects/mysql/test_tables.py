@@ -576,8 +576,16 @@ def test_without_the_table_its_texts_are_converted(offline: Dialect) -> None:
 def test_an_option_that_can_t_be_taken_back_is_told(offline: Dialect) -> None:
     with pytest.raises(PlanError, match="cannot change mysql_engine of table t in place"):
         offline.statements(options(("mysql_engine", "InnoDB", None)))
-    with pytest.raises(PlanError, match="cannot change mysql_partition_by of table t in place"):
-        offline.statements(options(("mysql_partition_by", None, "HASH (a)")))
+
+
+def test_partitions_are_said_anew_with_what_stays_of_them(offline: Dialect) -> None:
+    parted = Table(name=T, options={"mysql_partition_by": "HASH (`a`)", "mysql_partitions": "4"})
+    more = options(("mysql_partitions", "4", 6))
+    assert offline.statements(more, parted) == [
+        "ALTER TABLE t PARTITION BY HASH (`a`) PARTITIONS 6"
+    ]
+    none = options(("mysql_partition_by", "HASH (`a`)", None), ("mysql_partitions", "4", None))
+    assert offline.statements(none, parted) == ["ALTER TABLE t REMOVE PARTITIONING"]
 
 
 # Databases and sequences

@@ -1,0 +1,106 @@
+"""Partitions of a table: read from the catalogue, compared, and said as SQL.
+
+They are table options under SQLAlchemy's names: `mysql_partition_by` with `mysql_partitions`, or
+with `mysql_partition_definitions`, which SQLAlchemy reflects; the definitions may as well stand
+in `mysql_partition_by`, behind how the rows are spread.
+https://dev.mysql.com/doc/refman/en/create-table.html and
+https://mariadb.com/kb/en/partitioning-overview/
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from autodiff.dialects.mysql.texts import normal_text, quote_string
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from autodiff.schema import Option
+
+__all__ = ["PARTITION_OPTIONS", "partition_clause", "partition_options", "same_partitions"]
+__all__ += ["same_partitions_option"]
+
+_BY, _COUNT = "mysql_partition_by", "mysql_partitions"
+_SUB_BY, _SUB_COUNT = "mysql_subpartition_by", "mysql_subpartitions"
+_DEFINITIONS = "mysql_partition_definitions"
+PARTITION_OPTIONS = (_BY, _COUNT, _SUB_BY, _SUB_COUNT, _DEFINITIONS)
+"""The options that say one thing together, in the order of the clause."""
+
+_ENGINE = re.compile(r"\s+ENGINE\s*=\s*\w+", re.I)
+_STRING = r"'(?:[^'\\]|\\.|'')*'"
+
+
+def partition_options(rows: Sequence[Any]) -> dict[str, Option]:
+    """The options of one table, from its rows in information_schema.partitions."""
+    if not rows:
+        return {}
+    first = rows[0]
+    parts = [list(group) for _, group in groupby(rows, lambda row: row.partition_name)]
+    options: dict[str, Option] = {_BY: f"{first.method} ({first.expression or ''})"}
+    if first.sub_method:
+        options[_SUB_BY] = f"{first.sub_method} ({first.sub_expression or ''})"
+        options[_SUB_COUNT] = str(len(parts[0]))
+    counted = [part[0].partition_name for part in parts] == [f"p{n}" for n in range(len(parts))]
+    if not counted or any(part[0].description or part[0].comment for part in parts):
+        options[_DEFINITIONS] = ", ".join(_definition(part[0]) for part in parts)
+    elif len(parts) > 1:
+        options[_COUNT] = str(len(parts))
+    return options
+
+
+def _definition(row: Any) -> str:
+    text = f"PARTITION `{row.partition_name.replace('`', '``')}`"
+    if row.description == "DEFAULT":
+        text += " DEFAULT"
+    elif row.method.startswith("RANGE"):
+        bare = row.description == "MAXVALUE" and row.method == "RANGE"
+        text += f" VALUES LESS THAN {'MAXVALUE' if bare else f'({row.description})'}"
+    elif row.method.startswith("LIST"):
+        text += f" VALUES IN ({row.description})"
+    return f"{text} COMMENT = {quote_string(row.comment)}" if row.comment else text
+
+
+def partition_clause(options: Mapping[str, Option]) -> str:
+    """PARTITION BY and what belongs to it; nothing where the options don't have it."""
+    if _BY not in options:
+        return ""
+    words = ("PARTITION BY", "PARTITIONS", "SUBPARTITION BY", "SUBPARTITIONS")
+    said = zip(words, PARTITION_OPTIONS, strict=False)
+    parts = [f"{word} {options[name]}" for word, name in said if name in options]
+    if _DEFINITIONS in options:
+        parts.append(f"({_bare(str(options[_DEFINITIONS]))})")
+    return " ".join(parts)
+
+
+def _bare(definitions: str) -> str:
+    """The definitions without brackets around them; SQLAlchemy reflects half of the pair."""
+    text = definitions.strip()
+    outside = re.sub(_STRING, "", text)
+    surplus = outside.count(")") - outside.count("(")
+    if surplus > 0:
+        return text[:-surplus].rstrip()
+    return text[1:-1].strip() if text.startswith("(") else text
+
+
+def same_partitions(current: Mapping[str, Option], desired: Mapping[str, Option]) -> bool:
+    """Whether both say the same partitions.
+
+    SQLAlchemy reflects definitions with their engines and without the commas in them.
+    """
+    old, new = _normal(current), _normal(desired)
+    reflected = _ENGINE.search(str(desired.get(_DEFINITIONS, ""))) is not None
+    return old == new or (reflected and old.replace(",", "") == new.replace(",", ""))
+
+
+def same_partitions_option(current: Option, desired: Option | None) -> bool:
+    """Whether one of the options says the same on both sides."""
+    return desired is not None and normal_text(str(current)) == normal_text(str(desired))
+
+
+def _normal(options: Mapping[str, Option]) -> str:
+    text = normal_text(_ENGINE.sub("", partition_clause(options)))
+    text = re.sub(r"(?<!sub)partitions 1\b", "", text)
+    return re.sub(r"[\s=]", "", text)
