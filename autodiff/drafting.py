@@ -312,7 +312,7 @@ def _to_ask(found: Difference, dialect: Dialect, seen: Schema) -> Doubts:
 def _changes(found: Difference, table: Table, dialect: Dialect) -> bool:
     """Whether a table will not be what it is now; names and enums change more than their own."""
     if not any(isinstance(c, TableRenamed | ColumnRenamed | EnumAltered) for c in found.changes):
-        changed = {getattr(change, "table", None) for change in found.changes}
+        changed = [getattr(change, "table", None) for change in found.changes]
         if table.name not in changed and table.name in found.current.tables:
             return False
     current = found.current.tables.get(table.name)

@@ -15,11 +15,13 @@ from tests.cli.project import CONFIG, POSTS, Folder
 COMMANDS = (
     "check",
     "demo",
+    "diff",
     "downgrade",
     "generate",
     "history",
     "init",
     "lock",
+    "rehearse",
     "show",
     "stamp",
     "status",
