@@ -125,14 +125,12 @@ def drop_primary_changes(ddl: MySQLSpecs, current: Table | None) -> list[str]:
 def _counter_index(current: Table, after: Table) -> Index | None:
     """An index for the AUTO_INCREMENT column, where it would be without one."""
     counted = next((column.name for column in after.columns if column.autoincrement), None)
-    primary = after.primary_key
-    if counted is None or (primary is not None and primary.columns[0] == counted):
-        return None
-    if any(leads(index, (counted,)) for index in after.indexes):
+    if counted is None or leads_some(after, counted):
         return None
     before = current.primary_key
-    whole = before is not None and primary is None and before.columns[0] == counted
-    return auto_increment_index(before.columns if before is not None and whole else (counted,))
+    if before is not None and after.primary_key is None and before.columns[0] == counted:
+        return auto_increment_index(before.columns)
+    return auto_increment_index((counted,), unique=False)
 
 
 def leads_some(table: Table, column: str) -> bool:
