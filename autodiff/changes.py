@@ -27,6 +27,7 @@ __all__ = [
     "ColumnAltered",
     "ColumnRemoved",
     "ColumnRenamed",
+    "ColumnValueRenamed",
     "ConstraintAdded",
     "ConstraintAltered",
     "ConstraintRemoved",
@@ -34,6 +35,8 @@ __all__ = [
     "EnumAdded",
     "EnumAltered",
     "EnumRemoved",
+    "EnumRenamed",
+    "EnumValueRenamed",
     "IndexAdded",
     "IndexAltered",
     "IndexRemoved",
@@ -229,6 +232,36 @@ class EnumAltered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnumRenamed:
+    """An enum type that is the same under another name, or in another schema."""
+
+    before: Name
+    after: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumValueRenamed:
+    """A value that was told to be the same under another name; `enum` is the type's new name."""
+
+    enum: Name
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnValueRenamed:
+    """The same for a column that lists its values itself: ENUM('a', 'b'), or a text and a check.
+
+    `table` and `column` are the new names.
+    """
+
+    table: Name
+    column: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceAdded:
     """A sequence that the database does not have."""
 
@@ -294,6 +327,9 @@ Change: TypeAlias = (
     | EnumAdded
     | EnumRemoved
     | EnumAltered
+    | EnumRenamed
+    | EnumValueRenamed
+    | ColumnValueRenamed
     | SequenceAdded
     | SequenceRemoved
     | SequenceAltered

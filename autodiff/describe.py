@@ -10,6 +10,7 @@ from autodiff.changes import (
     ColumnAltered,
     ColumnRemoved,
     ColumnRenamed,
+    ColumnValueRenamed,
     ConstraintAdded,
     ConstraintAltered,
     ConstraintRemoved,
@@ -17,6 +18,8 @@ from autodiff.changes import (
     EnumAdded,
     EnumAltered,
     EnumRemoved,
+    EnumRenamed,
+    EnumValueRenamed,
     IndexAdded,
     IndexAltered,
     IndexRemoved,
@@ -97,6 +100,12 @@ def _other(change: Change) -> str:
             return f"- enum {enum.name}"
         case EnumAltered(before=old, after=new):
             return AlterEnum(before=old, after=new).describe()
+        case EnumRenamed(before=before, after=after):
+            return f"~ enum {before} -> {after}"
+        case EnumValueRenamed(enum=name, before=old_value, after=new_value):
+            return f"~ enum {name}: {old_value} -> {new_value}"
+        case ColumnValueRenamed(table=name, column=column, before=old_value, after=new_value):
+            return f"~ values of {name}.{column}: {old_value} -> {new_value}"
         case SequenceAdded(sequence=sequence):
             return f"+ sequence {sequence.name}"
         case SequenceRemoved(sequence=sequence):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from autodiff.changes import Change
@@ -11,27 +11,43 @@ from autodiff.compare import (
     Candidate,
     Described,
     Rename,
+    Told,
+    Value,
+    ValueRename,
     adopt_case,
     adopt_types,
-    apply_renames,
+    apply_told,
     candidates,
+    certain_enum_renames,
     compare,
     doubts,
     parse_rename,
     partitions_left_alone,
+    rename_before,
     resolve,
+    resolve_maps,
     set_aside,
     unspoken_left_alone,
+    value_after,
     without_spares,
 )
 from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.errors import RenameUndecidedError
-from autodiff.plan import FillNeeded, fills_needed, parse_fill, plan, replaced_apart
+from autodiff.plan import (
+    FillNeeded,
+    MapPossible,
+    fills_needed,
+    maps_possible,
+    parse_fill,
+    parse_map,
+    plan,
+    replaced_apart,
+)
 from autodiff.planned import Plan
 from autodiff.rehearse import describe
-from autodiff.schema import Name, Schema
+from autodiff.schema import Schema
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -54,6 +70,9 @@ class Questioner(Protocol):
     def fill(self, needed: FillNeeded) -> str | None:
         """A value for the existing rows of a new column; None where nobody is there to say."""
 
+    def map_value(self, possible: MapPossible) -> str | None:
+        """What the rows get whose value goes away; None for nothing."""
+
 
 class Answers:
     """A questioner that knows nothing: what was not told ends in an error."""
@@ -66,13 +85,18 @@ class Answers:
         """Nobody says."""
         return None
 
+    def map_value(self, possible: MapPossible) -> str | None:
+        """Nobody says."""
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """Two schemas and their changes.
 
     `desired` has a name for each constraint. `described` is what the database says of what was
-    in doubt; `settled` is False where something was in doubt and no scratch could be had.
+    in doubt; `settled` is False where something was in doubt and no scratch could be had. `maps`
+    are what rows get whose value goes away.
     """
 
     dialect: Dialect
@@ -81,6 +105,7 @@ class Difference:
     changes: tuple[Change, ...]
     described: Described
     settled: bool = True
+    maps: Mapping[Value, str] = field(default_factory=dict)
 
 
 def difference(
@@ -109,8 +134,7 @@ def difference(
         settled = found is not None
         if found is not None:
             named, described = resolve(current, desired, dialect, found)
-    views = said_before.views if said_before is not None else ()
-    changes = compare(current, named, dialect, described, managed_views=views)
+    changes = compare(current, named, dialect, described, said_before=said_before)
     return Difference(
         dialect=dialect,
         current=current,
@@ -126,21 +150,25 @@ def with_renames(
     dialect: Dialect,
     current: Schema,
     desired: Schema,
-    told: Sequence[Rename],
+    told: Sequence[Told],
     questioner: Questioner,
     assume: Assume,
     *,
     create_scratch: bool,
+    maps: Mapping[str, str] | None = None,
     said_before: Schema | None = None,
 ) -> Difference:
     """As `difference`, once it is known what was renamed.
 
+    `maps` are values that go away, as the current schema has them, and what their rows get.
+
     Raises RenameUndecidedError where a rename is as likely as a drop and an add, and nobody says.
     """
-    renames = list(told)
-    refused: set[Rename] = set()
+    mapped, as_renames = resolve_maps(maps or {}, current, desired, told)
+    renames = [*told, *as_renames]
+    refused: set[Told] = set()
     while True:
-        moved, renamed = apply_renames(current, desired, renames)
+        moved, renamed = apply_told(current, desired, renames, dialect)
         found = difference(
             connection,
             dialect,
@@ -149,35 +177,34 @@ def with_renames(
             create_scratch=create_scratch,
             said_before=said_before,
         )
-        told_apart = without_spares(found.changes, set_aside(current, desired, renames))
-        open_ = [c for c in candidates(told_apart) if c.rename not in refused]
+        certain = [r for r in certain_enum_renames(found.changes) if r not in renames]
+        if certain:
+            renames += certain
+            continue
+        plain = [rename for rename in renames if isinstance(rename, Rename)]
+        told_apart = without_spares(found.changes, set_aside(current, desired, plain))
+        known = {*renames, *refused}
+        open_ = [
+            candidate
+            for candidate in candidates((*renamed, *told_apart))
+            if (rename := rename_before(candidate.rename, renames)) not in known
+            and not (isinstance(rename, ValueRename) and rename.value in mapped)
+        ]
         if not open_ or assume == "drop-and-add":
-            changes = (*renamed, *told_apart)
-            return Difference(
-                dialect=dialect,
+            return replace(
+                found,
                 current=current,
-                desired=found.desired,
-                changes=changes,
-                described=found.described,
-                settled=found.settled,
+                changes=(*renamed, *told_apart),
+                maps={value_after(value, renames): to for value, to in mapped.items()},
             )
         answer = questioner.is_rename(open_[0])
         if answer is None:
             raise RenameUndecidedError([str(c) for c in open_], [c.reason for c in open_])
+        rename = rename_before(open_[0].rename, renames)
         if answer:
-            renames.append(_before(open_[0].rename, renames))
+            renames.append(rename)
         else:
-            refused.add(open_[0].rename)
-
-
-def _before(rename: Rename, renames: Sequence[Rename]) -> Rename:
-    """A column's rename, with its table under the name that it has before the renames."""
-    if rename.column is None:
-        return rename
-    for other in renames:
-        if other.column is None and Name(other.to, other.table.schema) == rename.table:
-            return Rename(table=other.table, column=rename.column, to=rename.to)
-    return rename
+            refused.add(rename)
 
 
 def plan_difference(found: Difference, fills: Mapping[str, str], questioner: Questioner) -> Plan:
@@ -191,12 +218,19 @@ def plan_difference(found: Difference, fills: Mapping[str, str], questioner: Que
             value = questioner.fill(needed)
             if value is not None:
                 given[needed.key] = value
+    mapped = dict(found.maps)
+    for possible in maps_possible(found.changes):
+        if possible.value not in mapped:
+            value = questioner.map_value(possible)
+            if value is not None:
+                mapped[possible.value] = value
     steps = plan(
         found.changes,
         current=found.current,
         desired=found.desired,
         dialect=found.dialect,
         fills=given,
+        maps=mapped,
     )
     return Plan(**{spec.name: getattr(steps, spec.name) for spec in fields(steps)})
 
@@ -208,6 +242,13 @@ def parse_fills(fills: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
     return dict(parse_fill(text) for text in fills)
 
 
+def parse_maps(maps: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
+    """Maps by value, from a mapping or from texts such as "mood.sad=ok"."""
+    if isinstance(maps, Mapping):
+        return dict(maps)
+    return dict(parse_map(text) for text in maps)
+
+
 def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
     """What to reflect to compare with the desired schema; our own tables may be in any schema."""
     namespaces = tuple(sorted(desired.namespaces))
@@ -217,13 +258,13 @@ def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
 
 def all_renames(
     texts: Iterable[str], metadata: Sequence[sa.MetaData], current: Schema, dialect: Dialect
-) -> list[Rename]:
+) -> list[Told]:
     """The renames that were told: on the command line, and by `info` in the models."""
     told = [parse_rename(text, current) for text in texts]
-    known = {(rename.table, rename.column) for rename in told}
+    known = {(rename.table, rename.column) for rename in told if isinstance(rename, Rename)}
     for text in told_renames(metadata, current, dialect):
         rename = parse_rename(text, current)
-        if (rename.table, rename.column) not in known:
+        if isinstance(rename, Rename) and (rename.table, rename.column) not in known:
             told.append(rename)
     return told
 
@@ -234,6 +275,7 @@ def diff(
     *,
     renames: Iterable[str] = (),
     fills: Mapping[str, str] | Iterable[str] = (),
+    maps: Mapping[str, str] | Iterable[str] = (),
     exclude: Sequence[str] = (),
     assume: Assume = None,
     questioner: Questioner | None = None,
@@ -241,8 +283,9 @@ def diff(
     """The plan that takes the connection's database to what the models say.
 
     `renames` are texts such as "users.nick:nickname", `fills` values for existing rows by
-    "table.column", `exclude` patterns of tables to leave alone. Nothing is changed: what must be
-    asked is asked inside a transaction that is rolled back, or on a database of its own.
+    "table.column", `maps` what rows get whose value goes away, by "type.value" or
+    "table.column.value", `exclude` patterns of tables to leave alone. Nothing is changed: what must
+    be asked is asked inside a transaction that is rolled back, or on a database of its own.
 
     Raises ModelsError, RenameUndecidedError, FillNeededError, PlanError.
     """
@@ -260,6 +303,7 @@ def diff(
         asked,
         assume,
         create_scratch=True,
+        maps=parse_maps(maps),
     )
     return plan_difference(found, parse_fills(fills), asked)
 

@@ -20,6 +20,7 @@ from autodiff.diffing import (
     Questioner,
     all_renames,
     parse_fills,
+    parse_maps,
     plan_difference,
     scope_for,
     with_renames,
@@ -49,6 +50,7 @@ class Request:
     message: str
     renames: tuple[str, ...] = ()
     fills: Mapping[str, str] | Iterable[str] = ()
+    maps: Mapping[str, str] | Iterable[str] = ()
     source: Literal["database", "history"] = "database"
     format: Literal["python", "sql"] = "python"
     empty: bool = False
@@ -223,6 +225,7 @@ def _difference(start: _Start, request: Request) -> Difference:
         request.questioner or Answers(),
         request.assume,
         create_scratch=True,
+        maps=parse_maps(request.maps),
         said_before=start.known.declared if start.known else None,
     )
 

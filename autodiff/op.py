@@ -48,6 +48,8 @@ from autodiff.operations import (
     Operation,
     RenameColumn,
     RenameConstraint,
+    RenameEnum,
+    RenameEnumValue,
     RenameIndex,
     RenameTable,
     SetComment,
@@ -98,6 +100,8 @@ __all__ = [
     "inline_literal",
     "rename_column",
     "rename_constraint",
+    "rename_enum",
+    "rename_enum_value",
     "rename_index",
     "rename_table",
     "set_comment",
@@ -641,14 +645,40 @@ def rename_index(
 # Enums, sequences, views, schemas
 
 
-def create_enum(name: str, *values: str, schema: str | None = None) -> None:
+def create_enum(
+    name: str,
+    *values: str,
+    schema: str | None = None,
+    comment: str | None = None,
+    if_not_exists: bool = False,
+) -> None:
     """Creates an enum type; nothing on databases that have none."""
-    _submit(CreateEnum(enum=EnumType(name=_name(name, schema), values=values)))
+    enum = EnumType(name=_name(name, schema), values=values, comment=comment)
+    _submit(CreateEnum(enum=enum, if_not_exists=if_not_exists))
 
 
-def drop_enum(name: str, *, schema: str | None = None) -> None:
+def drop_enum(name: str, *, schema: str | None = None, if_exists: bool = False) -> None:
     """Drops an enum type; nothing on databases that have none."""
-    _submit(DropEnum(name=_name(name, schema)))
+    _submit(DropEnum(name=_name(name, schema), if_exists=if_exists))
+
+
+def rename_enum(
+    old_name: str, new_name: str, *, schema: str | None = None, new_schema: str | None = None
+) -> None:
+    """Renames an enum type; `new_schema` moves it, from the default schema if `schema` is None.
+
+    Columns, defaults and checks that use it go along. Nothing on databases that have no enums.
+    """
+    after = _name(new_name, schema if new_schema is None else new_schema)
+    _submit(RenameEnum(before=_name(old_name, schema), after=after))
+
+
+def rename_enum_value(
+    name: str, old_value: str, new_value: str, *, schema: str | None = None
+) -> None:
+    """Renames a value of an enum type; rows, defaults and checks that have it go along."""
+    enum = _name(name, schema)
+    _submit(RenameEnumValue(enum=enum, before=old_value, after=new_value))
 
 
 def alter_enum(
@@ -658,12 +688,13 @@ def alter_enum(
     *,
     columns: Sequence[tuple[str, str, str | None] | tuple[str, str, str | None, bool]] = (),
     schema: str | None = None,
+    comment: str | None = None,
 ) -> None:
     """Gives an enum type other values, or another order.
 
     `columns` are the (table, column, default) that use it, with True behind for an array. They
     are needed where a value goes away or moves, and where the migration uses a value that it
-    adds: the type is then made anew.
+    adds: the type is then made anew, with `comment`.
     """
     named = _name(name, schema)
     users = tuple(
@@ -672,8 +703,8 @@ def alter_enum(
     )
     _submit(
         AlterEnum(
-            before=EnumType(name=named, values=tuple(before)),
-            after=EnumType(name=named, values=tuple(after)),
+            before=EnumType(name=named, values=tuple(before), comment=comment),
+            after=EnumType(name=named, values=tuple(after), comment=comment),
             users=users,
             anew=bool(users),
         )

@@ -62,6 +62,8 @@ __all__ = [
     "Operation",
     "RenameColumn",
     "RenameConstraint",
+    "RenameEnum",
+    "RenameEnumValue",
     "RenameIndex",
     "RenameTable",
     "SetComment",
@@ -460,7 +462,7 @@ class CreateEnum:
     if_not_exists: bool = False
 
     def reverse(self) -> DropEnum:
-        return DropEnum(name=self.enum.name, enum=self.enum)
+        return DropEnum(name=self.enum.name, enum=self.enum, if_exists=self.if_not_exists)
 
     def describe(self) -> str:
         return f"+ enum {self.enum.name}"
@@ -472,9 +474,11 @@ class DropEnum:
 
     name: Name
     enum: EnumType | None = None
+    if_exists: bool = False
 
     def reverse(self) -> CreateEnum:
-        return CreateEnum(enum=_known(self.enum, f"enum {self.name}"))
+        enum = _known(self.enum, f"enum {self.name}")
+        return CreateEnum(enum=enum, if_not_exists=self.if_exists)
 
     def describe(self) -> str:
         return f"- enum {self.name}"
@@ -517,6 +521,35 @@ class AlterEnum:
         parts = [f"+ {value}" for value in new if value not in old]
         parts += [f"- {value}" for value in old if value not in new]
         return f"~ enum {self.after.name}: {', '.join(parts) or 'order of its values'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameEnum:
+    """ALTER TYPE ... RENAME TO, or SET SCHEMA; columns, defaults and checks go along."""
+
+    before: Name
+    after: Name
+
+    def reverse(self) -> RenameEnum:
+        return RenameEnum(before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ enum {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameEnumValue:
+    """ALTER TYPE ... RENAME VALUE; rows, defaults and checks go along."""
+
+    enum: Name
+    before: str
+    after: str
+
+    def reverse(self) -> RenameEnumValue:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ enum {self.enum}: {self.before} -> {self.after}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -592,16 +625,18 @@ class DropView:
 class Backfill:
     """UPDATE of the rows that `where` selects; `values` are (column, SQL expression).
 
-    Reversing it takes nothing back: the columns that it filled go away by themselves.
+    Reversing it does `undo`. Without one it takes nothing back: columns that it filled go away by
+    themselves.
     """
 
     table: Name
     values: tuple[tuple[str, str], ...]
     where: str | None = None
     batch_size: int | None = None
+    undo: Backfill | None = None
 
-    def reverse(self) -> None:
-        return None
+    def reverse(self) -> Backfill | None:
+        return self.undo and replace(self.undo, undo=replace(self, undo=None))
 
     def describe(self) -> str:
         return f"~ rows of {self.table}: fill {', '.join(column for column, _ in self.values)}"
@@ -642,6 +677,8 @@ Operation: TypeAlias = (
     | CreateEnum
     | DropEnum
     | AlterEnum
+    | RenameEnum
+    | RenameEnumValue
     | CreateSequence
     | DropSequence
     | AlterSequence

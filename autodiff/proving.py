@@ -29,6 +29,7 @@ from autodiff.operations import (
 from autodiff.plan.order import order_tables, order_views
 from autodiff.planned import Plan
 from autodiff.rehearse.proof import Proof, Rehearsal, part, reach
+from autodiff.rehearse.values import sample_values
 from autodiff.run.context import executing
 from autodiff.run.events import Direction
 from autodiff.run.executor import Executor, run_operations
@@ -124,6 +125,7 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         downgrade=step("downgrade"),
         left=lambda connection: bench(connection).compared(goal, None).lines,
         differs=lambda connection, before: bench(connection).restored(before).lines,
+        values=sample_values(plan.changes, plan.maps, start, goal),
     )
 
 

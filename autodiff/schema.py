@@ -262,11 +262,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumType:
-    """A native enum type; its values in their order."""
+    """A native enum type; its values in their order.
+
+    `elsewhere` says that tables use it which are left alone; that is never compared.
+    """
 
     name: Name
     values: tuple[str, ...]
     comment: str | None = None
+    elsewhere: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -942,8 +942,35 @@ def test_enums_by_hand(scripts: Scripts) -> None:
     enums = {str(name): enum.values for name, enum in scripts.db.schema().enums.items()}
     expected = {"mood": ("sad", "so so", "it's ok")} if scripts.kind == "postgresql" else {}
     assert enums == expected
+    scripts.run('op.create_enum("mood", "other", if_not_exists=True)')
     scripts.run('op.drop_enum("mood")')
+    scripts.run('op.drop_enum("mood", if_exists=True)')
     assert scripts.db.schema().enums == {}
+
+
+def test_enums_are_renamed(scripts: Scripts) -> None:
+    """rename_enum_value and rename_enum, which moves too, do nothing where there are none."""
+    scripts.run('op.create_enum("mood", "sad", "ok", comment="how it feels")')
+    scripts.run('op.rename_enum_value("mood", "sad", "it\'s low")')
+    scripts.run('op.rename_enum("mood", "Feeling")')
+    enums = {str(n): (e.values, e.comment) for n, e in scripts.db.schema().enums.items()}
+    expected = {"Feeling": (("it's low", "ok"), "how it feels")}
+    assert enums == (expected if scripts.kind == "postgresql" else {})
+
+
+def test_an_enum_moves_to_another_schema(on: Callable[[str], Scripts]) -> None:
+    """With the columns that use it, and back into the default one."""
+    scripts = on("postgresql")
+    scripts.run(
+        """
+        op.create_schema("s")
+        op.create_table("t", sa.Column("a", sa.Enum("x", name="mood"), server_default="x"))
+        op.rename_enum("mood", "feeling", new_schema="s")
+        """
+    )
+    assert scripts.db.schema().enums == {}
+    scripts.run('op.rename_enum("feeling", "mood", schema="s", new_schema="public")')
+    assert [str(name) for name in scripts.db.schema().enums] == ["mood"]
 
 
 def test_sequences(on: Callable[[str], Scripts]) -> None:

@@ -36,6 +36,8 @@ from autodiff.operations import (
     Operation,
     RenameColumn,
     RenameConstraint,
+    RenameEnum,
+    RenameEnumValue,
     RenameIndex,
     RenameTable,
     SetComment,
@@ -93,8 +95,14 @@ OPERATIONS: list[tuple[Operation, str]] = [
     (RenameIndex(table=USERS, before="ix_a", after="ix_b"), "~ index users.ix_a -> ix_b"),
     (RenameIndex(table=None, before="ix_a", after="ix_b"), "~ index ix_a -> ix_b"),
     (CreateEnum(enum=MOOD), "+ enum mood"),
+    (CreateEnum(enum=MOOD, if_not_exists=True), "+ enum mood"),
     (DropEnum(name=Name("mood"), enum=MOOD), "- enum mood"),
     (AlterEnum(before=MOOD, after=LATER), "~ enum mood: + happy, - sad"),
+    (RenameEnum(before=Name("mood"), after=Name("feeling", "s")), "~ enum mood -> s.feeling"),
+    (
+        RenameEnumValue(enum=Name("mood"), before="sad", after="low"),
+        "~ enum mood: sad -> low",
+    ),
     (CreateSequence(sequence=NUMBERS), "+ sequence numbers"),
     (DropSequence(name=Name("numbers"), sequence=NUMBERS), "- sequence numbers"),
     (
@@ -135,6 +143,16 @@ def test_a_backfill_takes_nothing_back() -> None:
     """Columns that it filled go away by themselves."""
     assert BACKFILL.reverse() is None
     assert BACKFILL.describe() == "~ rows of users: fill email, name"
+
+
+def test_a_backfill_that_knows_its_way_back_is_reversed() -> None:
+    """Twice is the same again."""
+    undo = Backfill(table=USERS, values=(("name", "'x'"),), where="name = 'y'")
+    there = Backfill(table=USERS, values=(("name", "'y'"),), where="name = 'x'", undo=undo)
+    back = there.reverse()
+    assert back is not None
+    assert (back.values, back.where) == (undo.values, undo.where)
+    assert back.reverse() == there
 
 
 UNKNOWN: dict[str, Callable[[], Any]] = {

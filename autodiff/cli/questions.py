@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from autodiff.compare import Candidate
-    from autodiff.plan import FillNeeded
+    from autodiff.plan import FillNeeded, MapPossible
 
 __all__ = ["Terminal", "somebody_is_there"]
 
@@ -26,11 +26,8 @@ class Terminal:
     def is_rename(self, candidate: Candidate) -> bool | None:
         """Whether a candidate is a rename; no, if only Enter is pressed."""
         rename = candidate.rename
-        what = (
-            f"column {rename.table}.{rename.column}" if rename.column else f"table {rename.table}"
-        )
-        to = f"{rename.table}.{rename.to}" if rename.column else rename.to
-        return typer.confirm(f"Is {what} renamed to {to}? ({candidate.reason})", err=True)
+        question = f"Is {rename.what} renamed to {rename.becomes}? ({candidate.reason})"
+        return typer.confirm(question, err=True)
 
     def fill(self, needed: FillNeeded) -> str | None:
         """A value for the rows, asked for until there is one."""
@@ -41,3 +38,12 @@ class Terminal:
         while not (value := str(typer.prompt(question, err=True)).strip()):
             pass
         return value
+
+    def map_value(self, possible: MapPossible) -> str | None:
+        """A value for the rows; none, if only Enter is pressed."""
+        choices = ", ".join(possible.choices)
+        question = f"{possible.key} goes away; value for rows that have it ({choices}, or none)"
+        while True:
+            value = str(typer.prompt(question, default="", show_default=False, err=True)).strip()
+            if not value or value in possible.choices:
+                return value or None

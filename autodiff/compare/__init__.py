@@ -1,10 +1,17 @@
 """Schema x Schema -> Change: what differs. Pure: nothing here talks to a database."""
 
 from autodiff.compare.casing import adopt_case
+from autodiff.compare.enums import (
+    EnumRename,
+    ValueRename,
+    certain_enum_renames,
+)
+from autodiff.compare.moving import apply_told, rename_before, resolve_maps, value_after
 from autodiff.compare.partitions import partitions_left_alone
 from autodiff.compare.renames import (
     Candidate,
     Rename,
+    Told,
     apply_renames,
     candidates,
     parse_rename,
@@ -21,23 +28,33 @@ from autodiff.compare.schemas import (
     wanted_again,
 )
 from autodiff.compare.untyped import adopt_types
+from autodiff.compare.values import Value
 
 __all__ = [
     "Candidate",
     "Described",
     "Doubts",
+    "EnumRename",
     "Rename",
+    "Told",
+    "Value",
+    "ValueRename",
     "adopt_case",
     "adopt_types",
     "apply_renames",
+    "apply_told",
     "candidates",
+    "certain_enum_renames",
     "compare",
     "doubts",
     "parse_rename",
     "partitions_left_alone",
+    "rename_before",
     "resolve",
+    "resolve_maps",
     "set_aside",
     "unspoken_left_alone",
+    "value_after",
     "wanted_again",
     "without_spares",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from autodiff.changes import (
     Change,
@@ -15,13 +15,15 @@ from autodiff.changes import (
     TableRemoved,
     TableRenamed,
 )
+from autodiff.compare.enums import EnumRename, ValueRename, told_enum_rename
+from autodiff.compare.values import lists_that_change, replaced_in_place
 from autodiff.errors import PlanError
 from autodiff.evolve import evolve, rename_references, rename_referred_column
 from autodiff.operations import RenameColumn, RenameTable
 from autodiff.schema import Column, Name, Schema, Table
 
-__all__ = ["Candidate", "Rename", "apply_renames", "candidates", "one_by_one", "parse_rename"]
-__all__ += ["rename_in", "set_aside", "spare_column", "spare_table"]
+__all__ = ["Candidate", "Rename", "Told", "apply_renames", "candidates", "one_by_one"]
+__all__ += ["parse_rename", "rename_in", "set_aside", "spare_column", "spare_table"]
 __all__ += ["without_spares"]
 
 T = TypeVar("T")
@@ -37,22 +39,39 @@ class Rename:
     column: str | None = None
     to: str
 
+    def __str__(self) -> str:
+        column = f".{self.column}" if self.column else ""
+        return f"{self.table}{column}:{self.to}"
+
+    @property
+    def what(self) -> str:
+        """What is renamed, with the word for it."""
+        return f"column {self.table}.{self.column}" if self.column else f"table {self.table}"
+
+    @property
+    def becomes(self) -> str:
+        """The new name."""
+        return f"{self.table}.{self.to}" if self.column else self.to
+
+
+Told: TypeAlias = Rename | EnumRename | ValueRename
+"""A rename of any kind of thing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A rename that is possible, with the share of what both sides have in common (0 to 1)."""
 
-    rename: Rename
+    rename: Told
     score: float
     reason: str
 
     def __str__(self) -> str:
-        column = f".{self.rename.column}" if self.rename.column else ""
-        return f"{self.rename.table}{column}:{self.rename.to}"
+        return str(self.rename)
 
 
-def parse_rename(text: str, current: Schema) -> Rename:
-    """The rename that "users.nick:nickname" or "users:people" tells.
+def parse_rename(text: str, current: Schema) -> Told:
+    """The rename that "users.nick:nickname", "users:people" or "mood.sad:unhappy" tells.
 
     Raises PlanError where the text is no rename, or the current schema lacks the old name.
     """
@@ -63,15 +82,23 @@ def parse_rename(text: str, current: Schema) -> Rename:
             f"cannot read the rename {text!r}",
             hint="write OLD:NEW, as in --rename users.nick:nickname or --rename users:people",
         )
+    unknown = PlanError(
+        f"cannot rename {told[0][0]}: the database has no such table or column",
+        hint="the old name stands left of the colon, as the database has it now",
+    )
     for old, new in told:
         found = _named(old, current)
         if found is not None and new:
             table, column = found
             return Rename(table=table, column=column, to=new.rsplit(".", 1)[-1])
-    raise PlanError(
-        f"cannot rename {told[0][0]}: the database has no such table or column",
-        hint="the old name stands left of the colon, as the database has it now",
-    )
+        try:
+            other = told_enum_rename(old, new, current) if new else None
+        except PlanError as error:
+            unknown = error
+            continue
+        if other is not None:
+            return other
+    raise unknown
 
 
 def _named(text: str, current: Schema) -> tuple[Name, str | None] | None:
@@ -226,6 +253,7 @@ def candidates(changes: Iterable[Change]) -> list[Candidate]:
     """Renames that are as likely as a drop and an add, best first."""
     changes = list(changes)
     found = [*_table_candidates(changes), *_column_candidates(changes)]
+    found += _value_candidates(changes)
     return sorted(found, key=lambda item: (-item.score, str(item)))
 
 
@@ -275,3 +303,15 @@ def _alike(old: Column, new: Column) -> bool:
 def _column_score(old: Column, new: Column) -> float:
     same = (old.nullable == new.nullable) + (old.default == new.default)
     return 0.5 + same / 4
+
+
+def _value_candidates(changes: list[Change]) -> list[Candidate]:
+    return [
+        Candidate(
+            rename=ValueRename(value=listed.value(old), to=new),
+            score=0.4,
+            reason="one value goes and one comes at its place",
+        )
+        for listed in lists_that_change(changes)
+        for old, new in replaced_in_place(listed.before, listed.after)
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from autodiff.changes import (
@@ -164,19 +164,20 @@ def compare(
     dialect: Dialect,
     described: Described = _NOTHING,
     *,
-    managed_views: Iterable[Name] = (),
+    said_before: Schema | None = None,
 ) -> list[Change]:
     """All changes from current to desired; `desired` and `described` come from `resolve`.
 
     A view that the models don't mention is a change only where they mention any view, or once
-    mentioned it (`managed_views`).
+    mentioned it (`said_before`). An enum type that no table uses is one where they once did.
     """
+    before = said_before or Schema()
     return [
         *_namespaces(current, desired),
-        *_enums(current, desired),
+        *_enums(current, desired, before),
         *_sequences(current, desired),
         *_tables(current, desired, dialect, described),
-        *_views(current, desired, dialect, described, frozenset(managed_views)),
+        *_views(current, desired, dialect, described, frozenset(before.views)),
     ]
 
 
@@ -184,15 +185,17 @@ def _namespaces(current: Schema, desired: Schema) -> list[Change]:
     return [NamespaceAdded(name=n) for n in sorted(desired.namespaces - current.namespaces)]
 
 
-def _enums(current: Schema, desired: Schema) -> list[Change]:
-    """A type that no table uses is nobody's business; one that lost its last user goes."""
+def _enums(current: Schema, desired: Schema, before: Schema) -> list[Change]:
+    """A type that no table uses and no model ever spoke of is nobody's business, nor is one that
+    tables use which are left alone; one that lost its last user goes."""
     used = {c.type.enum for table in current.tables.values() for c in table.columns}
+    used |= set(before.enums)
     changes: list[Change] = []
     for name in sorted({*current.enums, *desired.enums}):
         old, new = current.enums.get(name), desired.enums.get(name)
         if old is None and new is not None:
             changes.append(EnumAdded(enum=new))
-        elif old is not None and new is None and name in used:
+        elif old is not None and new is None and name in used and not old.elsewhere:
             changes.append(EnumRemoved(enum=old))
         elif old is not None and new is not None and old.values != new.values:
             changes.append(EnumAltered(before=old, after=replace(new, comment=old.comment)))

@@ -85,6 +85,8 @@ def _spell_enum(type_: sa.Enum) -> str:
     parts += [f"name={python_string(type_.name)}"] if type_.name else []
     parts += [f"schema={python_string(type_.schema)}"] if type_.schema else []
     cls = "mysql.ENUM" if type(type_).__module__.startswith("sqlalchemy.dialects.mysql") else ""
+    longest = max(map(len, type_.enums), default=0)
+    parts += [f"length={type_.length}"] if not cls and (type_.length or 0) > longest else []
     return f"{cls or 'sa.Enum'}({', '.join(parts)})"
 
 

@@ -32,6 +32,8 @@ from autodiff.operations import (
     Operation,
     RenameColumn,
     RenameConstraint,
+    RenameEnum,
+    RenameEnumValue,
     RenameIndex,
     RenameTable,
     SetComment,
@@ -108,11 +110,16 @@ class DDL:
                 return self.rename_index(operation, current)
             case CreateEnum():
                 return self.create_enum(operation) if self.features.enum_types else []
-            case DropEnum(name=name):
-                drop = f"DROP TYPE {self.quote_name(name)}"
+            case DropEnum(name=name, if_exists=if_exists):
+                exists = "IF EXISTS " if if_exists else ""
+                drop = f"DROP TYPE {exists}{self.quote_name(name)}"
                 return [drop] if self.features.enum_types else []
             case AlterEnum():
                 return self.alter_enum(operation) if self.features.enum_types else []
+            case RenameEnum():
+                return self.rename_enum(operation) if self.features.enum_types else []
+            case RenameEnumValue():
+                return self.rename_enum_value(operation) if self.features.enum_types else []
             case CreateSequence(sequence=sequence):
                 return self.create_sequence(sequence) if self.features.sequences else []
             case DropSequence(name=name):
@@ -391,6 +398,14 @@ class DDL:
 
     def alter_enum(self, operation: AlterEnum) -> list[str]:
         """ALTER TYPE for an enum."""
+        raise NotImplementedError
+
+    def rename_enum(self, operation: RenameEnum) -> list[str]:
+        """ALTER TYPE ... RENAME TO, and SET SCHEMA before it."""
+        raise NotImplementedError
+
+    def rename_enum_value(self, operation: RenameEnumValue) -> list[str]:
+        """ALTER TYPE ... RENAME VALUE."""
         raise NotImplementedError
 
     def create_sequence(self, sequence: Sequence) -> list[str]:

@@ -4,6 +4,7 @@ from autodiff.plan.around import replaced_apart
 from autodiff.plan.fills import FillNeeded, fills_needed, parse_fill
 from autodiff.plan.plan import Finding, Plan
 from autodiff.plan.planner import plan
+from autodiff.plan.values import MapPossible, maps_possible, parse_map
 
-__all__ = ["FillNeeded", "Finding", "Plan", "fills_needed", "parse_fill", "plan"]
-__all__ += ["replaced_apart"]
+__all__ = ["FillNeeded", "Finding", "MapPossible", "Plan", "fills_needed"]
+__all__ += ["maps_possible", "parse_fill", "parse_map", "plan", "replaced_apart"]

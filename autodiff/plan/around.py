@@ -5,8 +5,9 @@ These changes are the plan's own: no summary tells them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TypeGuard
 
 from autodiff.changes import (
@@ -24,29 +25,45 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.compare.renames import Rename, rename_in
+from autodiff.compare.moving import with_renames_of
 from autodiff.compare.unsaid import with_unsaid
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import mentions
 from autodiff.evolve import names_column
 from autodiff.plan.renames import made_anew
-from autodiff.schema import Name, Schema, Table, View
+from autodiff.schema import Constraint, Index, Name, Schema, Table, View
 
 __all__ = ["must_be_replaced", "replaced_apart", "with_surroundings"]
 
+_NONE: Mapping[Name, Sequence[str]] = MappingProxyType({})
+
 
 def with_surroundings(
-    changes: Sequence[Change], current: Schema, desired: Schema, dialect: Dialect
+    changes: Sequence[Change],
+    current: Schema,
+    desired: Schema,
+    dialect: Dialect,
+    retyped: Mapping[Name, Sequence[str]] = _NONE,
 ) -> list[Change]:
-    """The changes, and what makes room for them: views, computed columns, their indexes."""
+    """The changes, and what makes room for them: views, computed columns, checks, indexes.
+
+    `retyped` are columns, by table, whose enum type is made anew. They have the names that they
+    get, as the tables of `current` have.
+    """
     found = list(changes)
-    moved = _renamed(current, changes)
+    moved = with_renames_of(current, changes)
     if dialect.features.readers_hold_columns:
         found = [_made_anew(change, changes) for change in changes]
-        found += _views(changes, current, desired)
-        found += _computed(changes, moved, desired)
+        found = [_not_retyped(change, retyped) for change in found]
+        found += _views(changes, current, desired, retyped)
+        found += _computed(changes, moved, desired, retyped)
+        for table in sorted({*retyped} & {*moved.tables} & {*desired.tables}):
+            old, new = moved.tables[table], desired.tables[table]
+            aligned = dialect.align(old, new)
+            parts = list(_in_texts(retyped[table], old, new, found))
+            found += [with_unsaid(part, old, aligned) for part in parts]
     elif dialect.features.rebuilds_tables and replaced_apart(changes, dialect) != found:
-        found += _views(changes, current, desired)  # SQLite looks at views as it drops a column
+        found += _views(changes, current, desired, retyped)  # SQLite looks at views then
     replaced = [c for c in found if isinstance(c, ColumnAltered) and must_be_replaced(c, dialect)]
     found = [_not_renamed(change, replaced) for change in found]
     return [*found, *_parts(found, replaced, moved, desired, dialect)]
@@ -60,25 +77,12 @@ def _not_renamed(change: Change, replaced: Iterable[ColumnAltered]) -> Change:
     return made_anew(change) if any(names_column(change.before, name) for name in names) else change
 
 
-def _renamed(current: Schema, changes: Iterable[Change]) -> Schema:
-    """The current schema once the renames among the changes are done.
-
-    A column whose name another one takes, and that takes none itself, is gone by then.
-    """
-    changes = list(changes)
-    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
-    tables = [Rename(table=old, to=new.name) for new, old in before.items()]
-    columns = [
-        Rename(table=before.get(c.table, c.table), column=c.before, to=c.after)
-        for c in changes
-        if isinstance(c, ColumnRenamed)
-    ]
-    gone = {(r.table, r.to) for r in columns} - {(r.table, r.column) for r in columns}
-    left = {
-        name: replace(table, columns=tuple(c for c in table.columns if (name, c.name) not in gone))
-        for name, table in current.tables.items()
-    }
-    return rename_in(replace(current, tables=left), [*tables, *columns])
+def _not_retyped(change: Change, retyped: Mapping[Name, Sequence[str]]) -> Change:
+    """A part with a column's values in its text goes aside, and comes under its new name."""
+    if not isinstance(change, ConstraintRenamed | IndexRenamed):
+        return change
+    held = _mention(_texts_of(change.before), retyped.get(change.table, ()))
+    return made_anew(change) if held else change
 
 
 def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
@@ -106,7 +110,12 @@ def replaced_apart(changes: Iterable[Change], dialect: Dialect) -> list[Change]:
     return apart
 
 
-def _views(changes: Sequence[Change], current: Schema, desired: Schema) -> Iterator[Change]:
+def _views(
+    changes: Sequence[Change],
+    current: Schema,
+    desired: Schema,
+    retyped: Mapping[Name, Sequence[str]],
+) -> Iterator[Change]:
     """Views that read an altered table, or a view that is made anew."""
     told = {_view_name(c) for c in changes if isinstance(c, ViewAdded | ViewRemoved | ViewAltered)}
     before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
@@ -116,11 +125,15 @@ def _views(changes: Sequence[Change], current: Schema, desired: Schema) -> Itera
         if isinstance(change, ColumnAltered | ColumnRemoved)
     }
     moved |= told
+    columns = {
+        before.get(table, table): [*names, *_old_names(table, changes)]
+        for table, names in retyped.items()
+    }
     while True:
         found = [
             name
             for name, view in current.views.items()
-            if name not in moved and _reads_any(view, moved)
+            if name not in moved and (_reads_any(view, moved) or _reads_columns(view, columns))
         ]
         if not found:
             return
@@ -132,19 +145,37 @@ def _views(changes: Sequence[Change], current: Schema, desired: Schema) -> Itera
         moved |= set(found)
 
 
+def _old_names(table: Name, changes: Iterable[Change]) -> list[str]:
+    """The names that the renamed columns of a table had."""
+    return [c.before for c in changes if isinstance(c, ColumnRenamed) and c.table == table]
+
+
+def _reads_columns(view: View, columns: Mapping[Name, Sequence[str]]) -> bool:
+    """Whether a view reads one of the tables and names one of its columns."""
+    return any(
+        mentions(view.sql, column) for table in view.reads for column in columns.get(table, ())
+    )
+
+
 def _computed(
-    changes: Sequence[Change], current: Schema, desired: Schema
+    changes: Sequence[Change],
+    current: Schema,
+    desired: Schema,
+    retyped: Mapping[Name, Sequence[str]],
 ) -> Iterator[ColumnAltered]:
-    """Computed columns over a column that gets another type."""
+    """Computed columns over a column that gets another type, or that get one themselves."""
     told = {(c.table, c.after.name) for c in changes if isinstance(c, ColumnAltered)}
     typed = [c for c in changes if isinstance(c, ColumnAltered) and "type" in c.fields]
-    for table in sorted({change.table for change in typed} & {*current.tables}):
+    for table in sorted({change.table for change in typed} | {*retyped}):
+        if table not in current.tables or table not in desired.tables:
+            continue
         names = [change.before.name for change in typed if change.table == table]
+        names += retyped.get(table, ())
         for column in current.tables[table].columns:
             computed, kept = column.computed, desired.tables[table].column(column.name)
             if computed is None or kept is None or (table, column.name) in told:
                 continue
-            if any(mentions(computed.sql, name) for name in names):
+            if column.name in names or any(mentions(computed.sql, name) for name in names):
                 yield ColumnAltered(table=table, before=column, after=kept, fields=("computed",))
 
 
@@ -170,6 +201,43 @@ def _reads_any(view: View, names: Iterable[Name]) -> bool:
     return any(mentions(view.sql, name.name) for name in names)
 
 
+def _in_texts(
+    columns: Sequence[str], old: Table, new: Table, changes: Iterable[Change]
+) -> Iterator[IndexAltered | ConstraintAltered]:
+    """Checks, and indexes with an expression, that compare a column with values of its type."""
+    told = _told(new.name, changes)
+    for index in old.indexes:
+        after = new.index(index.name or "")
+        if after is not None and index.name not in told and _mention(_texts_of(index), columns):
+            yield IndexAltered(table=new.name, before=index, after=after, fields=("elements",))
+    for constraint in old.constraints:
+        kept = new.constraint(constraint.name or "")
+        held = _mention(_texts_of(constraint), columns)
+        if kept is not None and constraint.name not in told and held:
+            yield ConstraintAltered(table=new.name, before=constraint, after=kept, fields=("sql",))
+
+
+def _mention(texts: Iterable[str], columns: Sequence[str]) -> bool:
+    return any(mentions(text, column) for text in texts for column in columns)
+
+
+def _texts_of(part: Index | Constraint) -> list[str]:
+    """The SQL texts of a part in which a value may stand."""
+    texts = [getattr(part, "sql", None), getattr(part, "where", None)]
+    if isinstance(part, Index):
+        texts += [element.text for element in part.elements if element.is_expression]
+    return [text for text in texts if text]
+
+
+def _told(table: Name, changes: Iterable[Change]) -> set[str | None]:
+    """The indexes and constraints of a table that are altered already."""
+    return {
+        change.before.name
+        for change in changes
+        if isinstance(change, IndexAltered | ConstraintAltered) and change.table == table
+    }
+
+
 def _view_name(change: ViewAdded | ViewRemoved | ViewAltered) -> Name:
     return change.before.name if isinstance(change, ViewAltered) else change.view.name
 
@@ -191,11 +259,7 @@ def _parts(
 
 
 def _over(column: str, old: Table, new: Table, changes: Iterable[Change]) -> Iterator[Change]:
-    told = {
-        change.before.name
-        for change in changes
-        if isinstance(change, IndexAltered | ConstraintAltered) and change.table == new.name
-    }
+    told = _told(new.name, changes)
     for index in old.indexes:
         after = new.index(index.name or "")
         if after is not None and index.name not in told and names_column(index, column):

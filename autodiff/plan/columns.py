@@ -11,6 +11,7 @@ from autodiff.plan.around import must_be_replaced
 from autodiff.plan.enums import default_first
 from autodiff.plan.fills import Fills, add_and_fill
 from autodiff.plan.steps import Phase, Steps
+from autodiff.plan.values import Moves, with_moves
 from autodiff.schema import Column, Name
 
 __all__ = ["add_column", "alter_column", "drop_column"]
@@ -25,9 +26,16 @@ def add_column(table: Name, column: Column, fills: Fills) -> list[Operation]:
 
 
 def alter_column(
-    change: ColumnAltered, changes: Sequence[Change], fills: Fills, steps: Steps
+    change: ColumnAltered,
+    changes: Sequence[Change],
+    fills: Fills,
+    moves: Moves | None,
+    steps: Steps,
 ) -> None:
-    """Altered in place, or dropped and added where how it is computed differs."""
+    """Altered in place, or dropped and added where how it is computed differs.
+
+    `moves` are values of the column that its rows exchange for others.
+    """
     if must_be_replaced(change, fills.dialect):
         old, new = change.before, change.after
         drop = DropColumn(table=change.table, name=old.name, column=old)
@@ -43,7 +51,9 @@ def alter_column(
     if backfill is not None:
         steps.add(when, backfill)
     if late.fields:
-        steps.add(when, _altered(late, fills.dialect))
+        step = _altered(late, fills.dialect)
+        around = with_moves(step, late, moves, fills.dialect) if moves else [step]
+        steps.add(when, *around)
 
 
 def _phase(change: ColumnAltered, dialect: Dialect) -> Phase:

@@ -10,34 +10,51 @@ from autodiff.changes import (
     ColumnAdded,
     ColumnAltered,
     ColumnRemoved,
-    ColumnRenamed,
     ConstraintAdded,
     ConstraintAltered,
     ConstraintRemoved,
     EnumAltered,
+    EnumRenamed,
+    EnumValueRenamed,
     IndexAdded,
     IndexAltered,
     IndexRemoved,
     TableAdded,
     TableRemoved,
-    TableRenamed,
+    ViewAdded,
+    ViewAltered,
+    ViewRemoved,
 )
-from autodiff.operations import AlterEnum, EnumUser
+from autodiff.compare.renames import one_by_one, spare_column
+from autodiff.errors import PlanError
+from autodiff.operations import AlterEnum, EnumUser, RenameEnum, RenameEnumValue
+from autodiff.plan.steps import Phase, Steps
 from autodiff.schema import Check, Column, Constraint, Index, Name, Schema
 
-__all__ = ["alter_enum", "default_first"]
+__all__ = ["alter_enum", "default_first", "plan_enum_renames", "retyped"]
 
 
 def alter_enum(
     change: EnumAltered, changes: Sequence[Change], current: Schema, fills: Mapping[str, str]
 ) -> AlterEnum:
-    """The operation for an enum, with the columns that use it as they stand when it is done."""
+    """The operation for an enum, with the columns that use it as they stand when it is done.
+
+    `current` is what there is once the renames are done.
+
+    Raises PlanError where the type must be made anew and has users that are left alone.
+    """
     before, after = change.before, change.after
     moved = set(before.values) ^ set(after.values)
     texts = [*_texts(changes, before.name), *fills.values()]
     anew = any(value in text for value in moved for text in texts)
     users = tuple(_users(before.name, changes, current))
-    return AlterEnum(before=before, after=after, users=users, anew=anew)
+    step = AlterEnum(before=before, after=after, users=users, anew=anew)
+    if before.elsewhere and not step.only_adds:
+        raise PlanError(
+            f"cannot make enum {after.name} anew: tables use it that are left alone",
+            hint="keep its values and their order, or give these tables a type of their own",
+        )
+    return step
 
 
 def default_first(
@@ -70,9 +87,19 @@ def _alters_enum_of(change: Change, column: ColumnAltered) -> bool:
     )
 
 
+def retyped(operations: Iterable[AlterEnum], current: Schema) -> dict[Name, list[str]]:
+    """The columns, by table, of types that the operations make anew."""
+    anew = {operation.after.name for operation in operations if not operation.only_adds}
+    found: dict[Name, list[str]] = {}
+    for name, table in current.tables.items():
+        for column in table.columns:
+            if column.type.enum in anew:
+                found.setdefault(name, []).append(column.name)
+    return found
+
+
 def _users(enum: Name, changes: Sequence[Change], current: Schema) -> Iterator[EnumUser]:
-    tables = {c.before: c.after for c in changes if isinstance(c, TableRenamed)}
-    columns = {(c.table, c.before): c.after for c in changes if isinstance(c, ColumnRenamed)}
+    """The columns that use a type; one that is computed from others is made anew with it."""
     early = {
         (change.table, change.before.name): first.after.default
         for change in changes
@@ -82,13 +109,11 @@ def _users(enum: Name, changes: Sequence[Change], current: Schema) -> Iterator[E
     }
     for name, table in sorted(current.tables.items()):
         for column in table.columns:
-            if column.type.enum == enum:
-                place = tables.get(name, name)
-                named = columns.get((place, column.name), column.name)
+            if column.type.enum == enum and column.computed is None:
                 yield EnumUser(
-                    table=place,
-                    column=named,
-                    default=early.get((place, named), column.default),
+                    table=name,
+                    column=column.name,
+                    default=early.get((name, column.name), column.default),
                     is_array=column.type.sql.endswith("[]"),
                 )
 
@@ -115,6 +140,10 @@ def _texts(changes: Iterable[Change], enum: Name) -> Iterator[str]:
                 yield from (*_of_part(part), *_of_part(other))
             case IndexAltered(before=part, after=other):
                 yield from (*_of_part(part), *_of_part(other))
+            case ViewAdded(view=view) | ViewRemoved(view=view):
+                yield view.sql
+            case ViewAltered(before=one, after=another):
+                yield from (one.sql, another.sql)
             case _:
                 pass
 
@@ -132,3 +161,17 @@ def _of_part(part: Constraint | Index) -> Iterator[str]:
     elif isinstance(part, Index):
         yield from (element.text for element in part.elements if element.is_expression)
         yield part.where or ""
+
+
+def plan_enum_renames(changes: Sequence[Change], steps: Steps) -> None:
+    """Types, then values, each when its new name is free."""
+    for change in changes:
+        if isinstance(change, EnumRenamed):
+            steps.add(Phase.RENAME, RenameEnum(before=change.before, after=change.after))
+    values: dict[Name, list[tuple[str, str]]] = {}
+    for change in changes:
+        if isinstance(change, EnumValueRenamed):
+            values.setdefault(change.enum, []).append((change.before, change.after))
+    for enum, pairs in values.items():
+        for old, new in one_by_one(pairs, spare_column):
+            steps.add(Phase.RENAME, RenameEnumValue(enum=enum, before=old, after=new))

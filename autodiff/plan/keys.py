@@ -5,7 +5,7 @@ Databases hold on to both: such a key goes before the change, and comes back aft
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autodiff.changes import (
@@ -42,6 +42,11 @@ class Ground:
             return True
         wanted = set(key.referred_columns)
         return any(name == key.referred and wanted <= set(c) for name, c in self.uniques)
+
+    def with_columns(self, columns: Mapping[Name, Iterable[str]]) -> Ground:
+        """The same with more columns, by table."""
+        more = {(table, name) for table, names in columns.items() for name in names}
+        return Ground(columns=self.columns | more, uniques=self.uniques)
 
     def keys_of(self, tables: Iterable[Table]) -> list[tuple[Name, ForeignKey]]:
         """The keys of the tables that rest on it, in their order."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from autodiff.changes import Change
+from autodiff.compare.values import Value
 from autodiff.describe import describe_change
 from autodiff.dialects.base import Dialect
 from autodiff.operations import (
@@ -40,6 +41,9 @@ class Plan:
     """What to do, in order, to get from the current schema to the desired one.
 
     `refills` are for NOT NULL columns that are dropped: what fills them when they come back.
+    `retraced` are the operations as the way back needs them, where that is not the same: what
+    rests on an enum type stays while it gets a value, and is in the way when it loses one. `maps`
+    are what rows get whose value goes away.
     """
 
     dialect: Dialect
@@ -49,6 +53,8 @@ class Plan:
     operations: tuple[Operation, ...] = ()
     findings: tuple[Finding, ...] = ()
     refills: tuple[Backfill, ...] = ()
+    retraced: tuple[Operation, ...] = ()
+    maps: Mapping[Value, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -58,7 +64,9 @@ class Plan:
 
         What is altered and then dropped is only dropped.
         """
-        reversed_ = (operation.reverse() for operation in reversed(self.operations))
+        reversed_ = (
+            operation.reverse() for operation in reversed(self.retraced or self.operations)
+        )
         known = [operation for operation in reversed_ if operation is not None]
         steps = [step for operation in known for step in self._taken_back(operation)]
         kept = options_first(without_taken_along(steps, self.dialect))

@@ -8,6 +8,7 @@ indexes back, drop columns and tables, create views, and last what nothing uses 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 from autodiff.changes import (
@@ -16,6 +17,7 @@ from autodiff.changes import (
     ColumnAltered,
     ColumnRemoved,
     ColumnRenamed,
+    ColumnValueRenamed,
     ConstraintAdded,
     ConstraintAltered,
     ConstraintRemoved,
@@ -23,6 +25,8 @@ from autodiff.changes import (
     EnumAdded,
     EnumAltered,
     EnumRemoved,
+    EnumRenamed,
+    EnumValueRenamed,
     IndexAdded,
     IndexAltered,
     IndexRemoved,
@@ -40,10 +44,14 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
+from autodiff.compare.enums import with_enum_changes
+from autodiff.compare.moving import with_renames_of
+from autodiff.compare.values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.errors import FillNeededError
 from autodiff.operations import (
     AddConstraint,
+    AlterEnum,
     AlterSequence,
     CreateEnum,
     CreateIndex,
@@ -53,12 +61,13 @@ from autodiff.operations import (
     DropEnum,
     DropSequence,
     DropTable,
+    Operation,
     SetComment,
     SetTableOptions,
 )
 from autodiff.plan.around import replaced_apart, with_surroundings
 from autodiff.plan.columns import add_column, alter_column, drop_column
-from autodiff.plan.enums import alter_enum
+from autodiff.plan.enums import alter_enum, plan_enum_renames, retyped
 from autodiff.plan.fills import (
     Fills,
     check_fills,
@@ -88,8 +97,9 @@ from autodiff.plan.renames import (
 )
 from autodiff.plan.rowids import plan_rowids
 from autodiff.plan.steps import Phase, Steps
+from autodiff.plan.values import check_maps, column_moves, enum_moves, maps_possible
 from autodiff.plan.views import plan_view, sort_views
-from autodiff.schema import Schema
+from autodiff.schema import Name, Schema
 
 __all__ = ["plan"]
 
@@ -101,10 +111,12 @@ def plan(
     desired: Schema,
     dialect: Dialect,
     fills: Mapping[str, str] | None = None,
+    maps: Mapping[Value, str] | None = None,
 ) -> Plan:
     """The operations for the changes, in order.
 
-    `fills` are values for existing rows, by "table.column".
+    `fills` are values for existing rows, by "table.column"; `maps` are what rows get whose value
+    goes away.
 
     Raises FillNeededError where a NOT NULL column without a default gets no value.
     """
@@ -116,41 +128,101 @@ def plan(
     missing = [item.key for item in needed if item.key not in given]
     if missing:
         raise FillNeededError(missing)
-    steps = Steps()
+    mapped = dict(maps or {})
+    check_maps(mapped, maps_possible(changes))
     spares = spare_names(changes, current)
-    at_once = dropped_at_once(changes, spares)
-    apart = with_spare_names((c for c in changes if c not in at_once), spares)
-    ground = changing_ground(apart, desired, dialect)
-    settled = with_keys_made_anew(apart, ground)
-    plan_renames(settled, at_once, steps)
-    _plan_tables(settled, ground, steps)
-    around: list[Change] = [
-        *keys_aside(settled, ground, desired),
-        *indexes_put_back(settled, desired, dialect),
-    ]
-    known = Fills(values=given, dialect=dialect)
-    left = plan_rowids(settled, dialect, steps)
-    all_changes = [*with_surroundings(left, current, desired, dialect), *around]
-    plan_renamed_parts(all_changes, steps)
-    for change in all_changes:
-        match change:
-            case EnumAltered():
-                steps.add(Phase.ALTER_ENUMS, alter_enum(change, settled, current, given))
-            case ColumnAltered():
-                alter_column(change, settled, known, steps)
-            case ColumnRemoved():
-                drop_column(change, settled, dialect, steps)
-            case _:
-                _plan_change(change, known, steps)
-    sort_views(steps)
+    draft = _Draft(
+        changes=changes,
+        at_once=tuple(dropped_at_once(changes, spares)),
+        spares=spares,
+        now=with_enum_changes(current, changes, dialect),
+        desired=desired,
+        fills=Fills(values=given, dialect=dialect),
+        maps=mapped,
+    )
+    enums = draft.enums()
+    renamed = with_renames_of(draft.now, draft.settled())
+    there = retyped(enums.values(), renamed)
+    back = retyped((step.reverse() for step in enums.values()), renamed)
     return Plan(
         dialect=dialect,
         current=current,
         desired=desired,
         changes=tuple(changes),
-        operations=tuple(options_first(without_taken_along(steps.ordered(), dialect))),
-        refills=tuple(refills(replaced, current, known, spares)),
+        operations=draft.operations(there),
+        refills=tuple(refills(replaced, current, draft.fills, spares)),
+        maps=mapped,
+        retraced=draft.operations(back) if back != there else (),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """What a plan is made from; `now` is the current schema with its enums renamed."""
+
+    changes: Sequence[Change]
+    at_once: Sequence[ColumnRemoved]
+    spares: Mapping[tuple[Name, str], str]
+    now: Schema
+    desired: Schema
+    fills: Fills
+    maps: Mapping[Value, str]
+
+    def settled(self) -> list[Change]:
+        """The changes, those that a rename or a key that goes aside does already left out."""
+        apart = (change for change in self.changes if change not in self.at_once)
+        spared = with_spare_names(apart, self.spares)
+        return with_keys_made_anew(
+            spared, changing_ground(spared, self.desired, self.fills.dialect)
+        )
+
+    def enums(self) -> dict[Name, AlterEnum]:
+        """The steps for the types that differ, by name."""
+        settled = self.settled()
+        renamed = with_renames_of(self.now, settled)
+        return {
+            change.after.name: alter_enum(change, settled, renamed, self.fills.values)
+            for change in settled
+            if isinstance(change, EnumAltered)
+        }
+
+    def operations(self, retyped: Mapping[Name, Sequence[str]]) -> tuple[Operation, ...]:
+        """The operations in order, where those columns get an enum type that is made anew."""
+        settled, dialect, steps = self.settled(), self.fills.dialect, Steps()
+        ground = changing_ground(settled, self.desired, dialect)
+        plan_renames(settled, self.at_once, steps)
+        plan_enum_renames(settled, steps)
+        _plan_tables(settled, ground, steps)
+        left = plan_rowids(settled, dialect, steps)
+        around = with_surroundings(left, self.now, self.desired, dialect, retyped)
+        keys = keys_aside(settled, ground.with_columns(retyped), self.desired)
+        all_changes = [*around, *keys, *indexes_put_back(settled, self.desired, dialect)]
+        plan_renamed_parts(all_changes, steps)
+        self._plan_all(all_changes, settled, steps)
+        sort_views(steps)
+        return tuple(options_first(without_taken_along(steps.ordered(), dialect)))
+
+    def _plan_all(self, changes: Sequence[Change], settled: Sequence[Change], steps: Steps) -> None:
+        enums = self.enums()
+        moves = {(m.table, m.column): m for m in column_moves(settled, self.maps)}
+        for change in changes:
+            match change:
+                case EnumAltered():
+                    self._alter_enum(enums[change.after.name], steps)
+                case ColumnAltered():
+                    place = (change.table, change.after.name)
+                    alter_column(change, settled, self.fills, moves.pop(place, None), steps)
+                case ColumnRemoved():
+                    drop_column(change, settled, self.fills.dialect, steps)
+                case _:
+                    _plan_change(change, self.fills, steps)
+        for rows in moves.values():
+            steps.add(Phase.COLUMNS, *rows.updates(self.fills.dialect))
+
+    def _alter_enum(self, step: AlterEnum, steps: Steps) -> None:
+        for rows in enum_moves(step.after.name, step.users, self.maps):
+            steps.add(Phase.FREE_ENUMS, *rows.updates(self.fills.dialect))
+        steps.add(Phase.ALTER_ENUMS, step)
 
 
 def _plan_tables(changes: Sequence[Change], ground: Ground, steps: Steps) -> None:
@@ -174,6 +246,8 @@ def _plan_change(change: Change, fills: Fills, steps: Steps) -> None:
         case TableAdded() | TableRemoved() | TableRenamed() | ColumnRenamed():
             pass
         case ConstraintRenamed() | IndexRenamed():
+            pass
+        case EnumRenamed() | EnumValueRenamed() | ColumnValueRenamed():
             pass
         case TableCommentAltered(table=table, before=old_text, after=text):
             steps.add(

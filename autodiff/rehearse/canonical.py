@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.compare import Described, Doubts
+from autodiff.compare.casts import cast_renamed
+from autodiff.compare.enums import with_texts
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.operations import (
     CreateEnum,
@@ -117,6 +120,10 @@ class _Workshop:
 
     def _respelled(self, table: Table, place: Callable[[Name], Name]) -> Table:
         """Enum types of other schemas are spelled with the schema, which has moved too."""
+        for moved in sorted({c.type.enum for c in table.columns if c.type.enum is not None}):
+            if place(moved) != moved:
+                spelled = self.dialect.quote_name(place(moved))
+                table = with_texts(table, partial(cast_renamed, before=moved, spelled=spelled))
         columns = []
         for column in table.columns:
             enum = column.type.enum

@@ -18,10 +18,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moves:
-    """Where tables and columns are once a migration is done; a column by its table's new name."""
+    """Where tables and columns are once a migration is done; a column by its table's new name.
+
+    `values` are, by a column's old place, values that have other names then.
+    """
 
     tables: dict[Name, Name] = field(default_factory=dict)
     columns: dict[tuple[Name, str], str] = field(default_factory=dict)
+    values: Mapping[tuple[Name, str], Mapping[str, str]] = field(default_factory=dict)
 
     def table(self, name: Name) -> Name:
         """The table's new name."""
@@ -56,7 +60,9 @@ def _of_table(
         yield f"{direction}: {len(old) - len(new)} rows of table {name}"
         return
     for column in old[0] if old else ():
-        if Counter(_values(old, column)) - Counter(_values(new, moves.column(name, column))):
+        names = moves.values.get((name, column), {})
+        values = (names.get(value, value) for value in _values(old, column))
+        if Counter(values) - Counter(_values(new, moves.column(name, column))):
             yield f"{direction}: the values of {name}.{column}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
@@ -11,6 +11,7 @@ from autodiff.errors import AutodiffError
 from autodiff.operations import Operation
 from autodiff.rehearse.losses import Moves, losses, renames
 from autodiff.rehearse.rows import Rows, insert_samples, read_rows
+from autodiff.rehearse.values import SampleValues
 from autodiff.schema import Name, Schema
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Rehearsal:
     upgrade, downgrade: run the migration.
     left: lines of what still differs from the models.
     differs: lines of what differs from a schema that was read before.
+    values: what stands in the sample rows where a column lists its values.
     """
 
     dialect: Dialect
@@ -60,13 +62,16 @@ class Rehearsal:
     downgrade: Callable[[Connection], None]
     left: Callable[[Connection], Sequence[str]]
     differs: Callable[[Connection, Schema], Sequence[str]]
+    values: SampleValues = field(default_factory=SampleValues)
 
     def run(self, connection: Connection, *, with_rows: bool = True) -> Proof:
         """Builds the start, goes up, compares, goes down, compares."""
         self.build(connection)
         notes: list[str] = []
         if with_rows:
-            notes = insert_samples(connection, self.dialect, self.start, self.goal)
+            notes = insert_samples(
+                connection, self.dialect, self.start, self.goal, self.values.choices
+            )
             connection.commit()
         before = self._read(connection)
         rows = read_rows(connection, self.dialect, sorted(before.tables))
@@ -78,7 +83,7 @@ class Rehearsal:
             self.upgrade(connection)
             described = self._read(connection)
             problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
-            lost += self._lost(connection, rows, "upgrade", renames(self.operations))
+            lost += self._lost(connection, rows, "upgrade", self._moves())
             self.downgrade(connection)
             problems += [f"downgrade leaves: {line}" for line in self.differs(connection, before)]
             lost += self._lost(connection, rows, "downgrade", Moves())
@@ -88,6 +93,9 @@ class Rehearsal:
         return Proof(
             problems=tuple(problems), lost=tuple(lost), notes=tuple(notes), described=described
         )
+
+    def _moves(self) -> Moves:
+        return replace(renames(self.operations), values=self.values.renamed)
 
     def _read(self, connection: Connection) -> Schema:
         found = self.dialect.reflect(connection, self.scope)

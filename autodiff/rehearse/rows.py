@@ -28,26 +28,36 @@ _DAY = dt.date(2001, 2, 3)
 
 
 def insert_samples(
-    connection: Connection, dialect: Dialect, schema: Schema, goal: Schema
+    connection: Connection,
+    dialect: Dialect,
+    schema: Schema,
+    goal: Schema,
+    choices: Mapping[tuple[Name, str], tuple[str, ...]],
 ) -> list[str]:
     """Puts a few rows into each table, parents first; a note for each table that got none.
 
     Values fit the types, keys and uniques of the schema, and the types and NOT NULL of the goal,
-    since live rows will have to. A check that they break is met by rows with fewer columns, where
-    that helps.
+    since live rows will have to. A column in `choices` gets one of those values. A check that the
+    values break is met by rows with fewer columns, where that helps.
     """
     order, _ = order_tables(schema.tables)
     notes = []
     for table in order:
         wanted = goal.tables.get(table.name, table)
-        sampler = _Sampler(schema, goal, schema.tables[table.name], wanted)
+        sampler = _Sampler(schema, goal, schema.tables[table.name], wanted, choices)
         problem = _fill_table(connection, dialect, sampler)
         if problem is not None:
             notes.append(f"no sample rows in {table.name}: {problem}")
     return notes
 
 
-def update_samples(connection: Connection, dialect: Dialect, schema: Schema, goal: Schema) -> None:
+def update_samples(
+    connection: Connection,
+    dialect: Dialect,
+    schema: Schema,
+    goal: Schema,
+    choices: Mapping[tuple[Name, str], tuple[str, ...]],
+) -> None:
     """Puts values into columns that came after the rows and hold nothing yet.
 
     Those of keys stay empty, and so does what takes no value.
@@ -57,7 +67,7 @@ def update_samples(connection: Connection, dialect: Dialect, schema: Schema, goa
         columns = [
             c for c in table.columns if c.nullable and c.computed is None and c.name not in keyed
         ]
-        sampler = _Sampler(schema, goal, table, goal.tables.get(table.name, table))
+        sampler = _Sampler(schema, goal, table, goal.tables.get(table.name, table), choices)
         for column in _empty_columns(connection, dialect, table, columns):
             value = sampler.value(column, 0, {})
             sql = f"UPDATE {dialect.quote_name(table.name)} SET {dialect.quote(column.name)} = "
@@ -126,6 +136,7 @@ class _Sampler:
     goal: Schema
     table: Table
     wanted: Table
+    choices: Mapping[tuple[Name, str], tuple[str, ...]]
 
     def attempts(self, number: int, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
         """Values to try for a row: all columns, then only those that must be given."""
@@ -153,6 +164,8 @@ class _Sampler:
         if column.name in parents:
             values = parents[column.name]
             return _literal(values[number % len(values)]) if values else "NULL"
+        if choices := self.choices.get((self.table.name, column.name)):
+            return quote_literal(choices[number % len(choices)])
         after = self.wanted.column(column.name) or column
         if _is_text(column) and after.type != column.type and not _is_text(after):
             return quote_literal(self.plain(self.goal, after, number).strip("'"))
@@ -162,15 +175,9 @@ class _Sampler:
     def plain(self, schema: Schema, column: Column, number: int) -> str:
         """A literal that fits a column's type."""
         if column.type.enum is not None and not column.type.sql.endswith("[]"):
-            values = self.enum_values(schema, column.type.enum)
+            values = schema.enums[column.type.enum].values
             return quote_literal(values[number % len(values)])
         return sample_literal(column.type.sql, column.name, number)
-
-    def enum_values(self, schema: Schema, name: Name) -> tuple[str, ...]:
-        """The values of an enum that stay, if any do."""
-        values = schema.enums[name].values
-        later = self.goal.enums.get(name)
-        return tuple(value for value in values if later and value in later.values) or values
 
 
 _TEXT = re.compile(r"(var|n|nvar)?char|character|.*text|clob|citext|name$", re.IGNORECASE)

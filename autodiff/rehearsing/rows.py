@@ -10,6 +10,7 @@ from autodiff.bench import Bench
 from autodiff.rehearse.copying import Sample, insert_sample, read_sample
 from autodiff.rehearse.proof import part
 from autodiff.rehearse.rows import insert_samples, update_samples
+from autodiff.rehearse.values import sample_values
 from autodiff.rehearsing.stage import Place, RowSource
 from autodiff.schema import Name, Schema
 
@@ -53,8 +54,9 @@ class SampleRows:
         """Puts rows into each table that has none, and values into columns that have none."""
         schema = bench.read()
         bare = part(schema, [name for name in schema.tables if _is_empty(bench, name)])
-        told = insert_samples(bench.connection, bench.dialect, bare, self._goal)
-        update_samples(bench.connection, bench.dialect, schema, self._goal)
+        choices = sample_values((), (), schema, self._goal).choices
+        told = insert_samples(bench.connection, bench.dialect, bare, self._goal, choices)
+        update_samples(bench.connection, bench.dialect, schema, self._goal, choices)
         self._notes |= dict.fromkeys(told)
 
 

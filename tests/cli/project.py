@@ -24,6 +24,15 @@ POSTS, COMMENTS, TIMESTAMP = (step.models_text() for step in STEPS)
 """The models of the blog, at each of its three steps."""
 
 
+def kinds(*values: str) -> str:
+    """The blog's models, with a kind of posts that is one of these."""
+    listed = ", ".join(map(repr, values))
+    kind = f'Enum({listed}, name="kinds", native_enum=False, create_constraint=True, length=9)'
+    column = f"    kind: Mapped[str | None] = mapped_column({kind})\n"
+    text = POSTS.replace("import String", "import Enum, String")
+    return text.replace("    title: Mapped", f"{column}    title: Mapped")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """How a run ended: its exit code, and what it printed."""

@@ -10,7 +10,7 @@ from autodiff import Project
 from autodiff.drafting import Draft, Request
 from autodiff.drafting import draft as draft_migration
 from autodiff.plan import Finding
-from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder
+from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder, kinds
 
 RENAMED = POSTS.replace("title: Mapped", "headline: Mapped")
 
@@ -120,6 +120,23 @@ def test_assume_drop_and_add(blog: Folder) -> None:
     assert sorted(summary) == ["  + column posts.headline", "  - column posts.title"]
 
 
+def test_a_value_is_renamed_and_another_is_mapped(blog: Folder) -> None:
+    """--rename and --map say what the rows get."""
+    blog.grow(kinds("long", "short", "note"), "kinds")
+    blog.sql("UPDATE posts SET kind = 'long'")
+    blog.write(models=kinds("essay", "short"))
+    result = blog.fails("generate", "-m", "x")
+    assert "posts.kind.long:essay  (one value goes and one comes at its place)" in result.err
+    told = ("--rename", "posts.kind.long:essay", "--map", "posts.kind.note=short")
+    shown = blog.ok("generate", "-m", "essays", *told).out
+    assert "  ~ values of posts.kind: long -> essay\n" in shown
+    blog.ok("upgrade")
+    assert blog.sql("SELECT kind FROM posts") == [("essay",)]
+    assert blog.ok("check").out == "no drift\n"
+    blog.ok("downgrade")
+    assert blog.sql("SELECT kind FROM posts") == [("long",)]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -127,6 +144,8 @@ def test_assume_drop_and_add(blog: Folder) -> None:
         (["--rename", "posts.title:head"], "cannot rename to posts.head"),
         (["--rename", "headline"], "cannot read the rename 'headline'"),
         (["--fill", "headline"], "cannot read the fill 'headline'"),
+        (["--map", "headline"], "cannot read the map 'headline'"),
+        (["--map", "posts.kind.a=b"], "cannot map posts.kind.a"),
         (["--assume", "rename"], "'--assume'"),
     ],
 )

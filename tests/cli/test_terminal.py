@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.cli.project import COMMENTS, POSTS, TIMESTAMP, Folder
+from tests.cli.project import COMMENTS, POSTS, TIMESTAMP, Folder, kinds
 from tests.cli.terminal import Terminal, plain
 
 RENAMED = POSTS.replace("title: Mapped", "headline: Mapped")
@@ -58,6 +58,24 @@ def test_enter_means_no_and_a_value_is_asked(blog: Folder) -> None:
     assert terminal.text.count(FILL) == 3
     blog.ok("upgrade")
     assert blog.sql("SELECT headline FROM posts") == [("X",)]
+
+
+def test_rows_of_a_value_that_goes_are_asked_for(blog: Folder) -> None:
+    """After no to a rename; what is no value is asked again, and Enter means none."""
+    blog.grow(kinds("long", "short"), "kinds")
+    blog.sql("UPDATE posts SET kind = 'long'")
+    blog.write(models=kinds("essay", "short"))
+    terminal = Terminal(blog, "generate", "-m", "essays")
+    terminal.expect("Is value posts.kind.long renamed to essay? (one value goes")
+    terminal.type("n")
+    question = "posts.kind.long goes away; value for rows that have it (essay, short, or none)"
+    terminal.expect(question)
+    terminal.type("shrot")
+    terminal.expect(question)
+    terminal.type("short")
+    terminal.ends_with(0)
+    blog.ok("upgrade")
+    assert blog.sql("SELECT kind FROM posts") == [("short",)]
 
 
 def test_no_question_where_the_options_answer(blog: Folder) -> None:

@@ -245,6 +245,7 @@ def test_a_spelled_type_names_nothing_of_the_application(name: str, type_: Any) 
         (sa.DateTime(timezone=True), "postgresql", "sa.DateTime(timezone=True)"),
         (sa.Uuid(), "postgresql", "sa.Uuid()"),
         (sa.Enum(Mood, name="mood"), "postgresql", 'sa.Enum("happy", "sad", name="mood")'),
+        (sa.Enum("a", name="m", length=9), "sqlite", 'sa.Enum("a", name="m", length=9)'),
         (sa.Enum("a", "bb", native_enum=False), "postgresql", "sa.String(2)"),
         (Money(), "postgresql", "sa.Numeric(12, 2)"),
         (Money(), "sqlite", "sa.String(20)"),

@@ -5,14 +5,16 @@ before.sql             or statements; before.<database>.sql for one database alo
 rows.sql               statements that put rows in; rows.<database>.sql for one alone
 models.py              the models that are wanted: `metadata`
 expected.py            the file that must be written; expected.<database>.py for one alone
-scenario.toml          databases, and what is told: renames, fills, assume, lost, exclude
+scenario.toml          databases, and what is told: renames, fills, maps, assume, lost, exclude;
+                       values.upgrade and values.downgrade: what values of a column become
 """
 
 from __future__ import annotations
 
 import importlib.util
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +26,26 @@ __all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "scenarios"
 DATABASES = ("sqlite", "postgresql", "mariadb")
-_SETTINGS = {"databases", "renames", "fills", "assume", "lost", "exclude", "sqlalchemy"}
+_TOLD = ("renames", "fills", "maps", "exclude", "lost")
+_SETTINGS = {*_TOLD, "databases", "assume", "sqlalchemy", "values"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A folder, on one database. `lost` are columns whose values may go (table.column)."""
+    """A folder, on one database. `lost` are columns whose values may go (table.column).
+
+    `values` are, by direction and column, values that become others: the rest must stay.
+    """
 
     folder: Path
     database: str
     renames: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     assume: Any = None
+    values: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -92,13 +100,10 @@ def all_scenarios() -> list[Scenario]:
         assert set(settings) <= _SETTINGS, f"{config}: unknown {set(settings) - _SETTINGS}"
         if _too_old(settings.get("sqlalchemy")):
             continue
-        told = {
-            key: tuple(settings.get(key, ())) for key in ("renames", "fills", "exclude", "lost")
-        }
+        told: dict[str, Any] = {key: tuple(settings.get(key, ())) for key in _TOLD}
+        told |= {key: settings[key] for key in ("assume", "values") if key in settings}
         for database in settings.get("databases", DATABASES):
-            found.append(
-                Scenario(folder=folder, database=database, assume=settings.get("assume"), **told)
-            )
+            found.append(Scenario(folder=folder, database=database, **told))
     return found
 
 

@@ -24,7 +24,11 @@ def generate(
     ],
     rename: Annotated[
         list[str] | None,
-        typer.Option("--rename", metavar="OLD:NEW", help="users.nick:nickname, or users:people."),
+        typer.Option(
+            "--rename",
+            metavar="OLD:NEW",
+            help="users.nick:nickname, users:people, or mood.sad:unhappy.",
+        ),
     ] = None,
     fill: Annotated[
         list[str] | None,
@@ -33,6 +37,14 @@ def generate(
             metavar="COLUMN=VALUE",
             help="A value for the rows that exist: comments.timestamp=now, posts.size=0, "
             'posts.kind=short, "posts.slug=sql:lower(title)".',
+        ),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="GONE=KEPT",
+            help="What rows get whose value goes away: mood.sad=ok, items.mood.sad=ok.",
         ),
     ] = None,
     source: Annotated[
@@ -66,6 +78,7 @@ def generate(
         autodiff generate -m "add comments"
         autodiff generate -m "add timestamp" --fill comments.timestamp=now
         autodiff generate -m "nickname" --rename users.nick:nickname --dry-run
+        autodiff generate -m "moods" --rename mood.sad:unhappy --map mood.angry=unhappy
     """
     asks = somebody_is_there() and not (no_input or shell.json)
     project = shell.project()
@@ -73,6 +86,7 @@ def generate(
         message,
         renames=rename or (),
         fills=fill or (),
+        maps=map_ or (),
         source=source,
         format=format,
         empty=empty,

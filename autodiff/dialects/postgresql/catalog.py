@@ -128,12 +128,16 @@ ENUMS = """
 SELECT t.oid, n.nspname, t.typname, d.description,
        array_agg(e.enumlabel ORDER BY e.enumsortorder) AS labels,
        EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_type'::regclass
-               AND x.objid = t.oid AND x.deptype = 'e') AS in_extension
+               AND x.objid = t.oid AND x.deptype = 'e') AS in_extension,
+       ARRAY(SELECT a.attrelid FROM pg_attribute a
+             JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'f', 'c')
+             WHERE a.atttypid IN (t.oid, t.typarray) AND a.attnum > 0 AND NOT a.attisdropped
+               AND NOT c.relispartition) AS used_in
 FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_enum e ON e.enumtypid = t.oid
 LEFT JOIN pg_description d ON d.objoid = t.oid AND d.classoid = 'pg_type'::regclass
-GROUP BY t.oid, n.nspname, t.typname, d.description
+GROUP BY t.oid, t.typarray, n.nspname, t.typname, d.description
 ORDER BY n.nspname, t.typname
 """
 

@@ -134,8 +134,14 @@ class _Reader:
 
     def enums(self) -> dict[Name, EnumType]:
         schemas = {self.default_schema, *self.scope.namespaces}
+        read = {row.oid for row in self.rows.relations if self.reads(row)}
         return {
-            name: EnumType(name=name, values=tuple(row.labels), comment=row.description)
+            name: EnumType(
+                name=name,
+                values=tuple(row.labels),
+                comment=row.description,
+                elsewhere=not read.issuperset(row.used_in),
+            )
             for row in self.rows.enums.values()
             if row.nspname in schemas and not row.in_extension
             for name in [self.name(row.nspname, row.typname)]
@@ -173,10 +179,14 @@ class _Reader:
     def tables(self) -> dict[Name, Table]:
         tables = {}
         for row in self.rows.relations:
-            name = self.name(row.nspname, row.relname)
-            if row.relkind in ("r", "p") and self.wanted(name):
+            if self.reads(row):
+                name = self.name(row.nspname, row.relname)
                 tables[name] = self.table(name, row)
         return tables
+
+    def reads(self, row: Any) -> bool:
+        """Whether a relation is a table within the scope."""
+        return row.relkind in ("r", "p") and self.wanted(self.name(row.nspname, row.relname))
 
     def table(self, name: Name, row: Any) -> Table:
         constraints = self.rows.constraints.get(row.oid, [])

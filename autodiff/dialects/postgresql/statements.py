@@ -17,6 +17,8 @@ from autodiff.operations import (
     CreateIndex,
     DropIndex,
     EnumUser,
+    RenameEnum,
+    RenameEnumValue,
     SetTableOptions,
 )
 from autodiff.schema import (
@@ -168,6 +170,21 @@ class PostgreSQLDDL(DDL):
         if operation.only_adds:
             return self._add_values(operation.before, operation.after)
         return self._replace_enum(operation)
+
+    def rename_enum(self, operation: RenameEnum) -> list[str]:
+        before, after = operation.before, operation.after
+        statements = []
+        if before.schema != after.schema:
+            schema = self.quote(after.schema or self.dialect.default_schema or "public")
+            statements.append(f"ALTER TYPE {self.quote_name(before)} SET SCHEMA {schema}")
+        if before.name != after.name:
+            moved = self.quote_name(replace(before, schema=after.schema))
+            statements.append(f"ALTER TYPE {moved} RENAME TO {self.quote(after.name)}")
+        return statements
+
+    def rename_enum_value(self, operation: RenameEnumValue) -> list[str]:
+        old, new = quote_literal(operation.before), quote_literal(operation.after)
+        return [f"ALTER TYPE {self.quote_name(operation.enum)} RENAME VALUE {old} TO {new}"]
 
     def _add_values(self, before: EnumType, after: EnumType) -> list[str]:
         statements, present = [], list(before.values)

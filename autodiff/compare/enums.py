@@ -1,0 +1,289 @@
+"""Enum types and values under another name: told or certain, and put into the current schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from autodiff.changes import (
+    Change,
+    ColumnAltered,
+    ColumnValueRenamed,
+    EnumAdded,
+    EnumRemoved,
+    EnumRenamed,
+    EnumValueRenamed,
+)
+from autodiff.compare.casts import cast_renamed, literals_renamed
+from autodiff.compare.values import Value, find_value, is_text, values_after
+from autodiff.dialects.base import Dialect
+from autodiff.errors import PlanError
+from autodiff.schema import (
+    Check,
+    Column,
+    Constraint,
+    Exclusion,
+    Index,
+    Name,
+    Schema,
+    Table,
+)
+
+__all__ = ["EnumRename", "ValueRename", "apply_enum_renames", "certain_enum_renames"]
+__all__ += ["told_enum_rename", "with_enum_changes", "with_texts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumRename:
+    """An enum type of the current schema, and its new name."""
+
+    before: Name
+    after: Name
+
+    def __str__(self) -> str:
+        return f"{self.before}:{self.after}"
+
+    @property
+    def what(self) -> str:
+        """What is renamed, with the word for it."""
+        return f"enum {self.before}"
+
+    @property
+    def becomes(self) -> str:
+        """The new name."""
+        return str(self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueRename:
+    """A value of an enum type, or of a column that lists its values, and its new name."""
+
+    value: Value
+    to: str
+
+    def __str__(self) -> str:
+        return f"{self.value}:{self.to}"
+
+    @property
+    def what(self) -> str:
+        """What is renamed, with the word for it."""
+        return f"value {self.value}"
+
+    @property
+    def becomes(self) -> str:
+        """The new name."""
+        return self.to
+
+
+def told_enum_rename(old: str, new: str, current: Schema) -> EnumRename | ValueRename | None:
+    """The rename of an enum type or of a value that `old:new` tells, None where it tells neither.
+
+    Raises PlanError where the type or column is there and the value is not.
+    """
+    enum = next((name for name in current.enums if str(name) == old), None)
+    if enum is not None:
+        schema, _, name = new.rpartition(".")
+        return EnumRename(before=enum, after=Name(name, schema or enum.schema))
+    value = find_value(old, current)
+    if value is None:
+        return None
+    values = values_after(value, current)
+    if values is None and not _holds_text(value, current):
+        raise PlanError(
+            f"cannot rename {old}: {value.owner}.{value.column} is no column with named values",
+            hint="values of enum types and of texts can be renamed",
+        )
+    if values is not None and value.value not in values:
+        raise PlanError(
+            f"cannot rename {old}: the database has no such value",
+            hint=f"the values are {', '.join(values)}",
+        )
+    return ValueRename(value=value, to=new)
+
+
+def _holds_text(value: Value, schema: Schema) -> bool:
+    table = schema.tables[value.owner]
+    column = table.column(value.column or "")
+    return column is not None and is_text(column.type.sql)
+
+
+def apply_enum_renames(
+    current: Schema,
+    desired: Schema,
+    told: Sequence[EnumRename | ValueRename],
+    dialect: Dialect,
+) -> tuple[Schema, list[Change]]:
+    """The current schema as it will be once types and values are renamed, and the changes.
+
+    `told` has the new names of tables and columns. Raises PlanError where the models don't have
+    a new name, or the database has it already.
+    """
+    types = {item.before: item.after for item in told if isinstance(item, EnumRename)}
+    changes: list[Change] = []
+    for before, after in types.items():
+        _require_type(before, after, current, desired)
+        changes.append(EnumRenamed(before=before, after=after))
+    values = [item for item in told if isinstance(item, ValueRename)]
+    for item in values:
+        changes.append(_value_renamed(item, types, current, desired, values))
+    return with_enum_changes(current, changes, dialect), changes
+
+
+def _require_type(before: Name, after: Name, current: Schema, desired: Schema) -> None:
+    if after not in desired.enums:
+        raise PlanError(
+            f"cannot rename enum {before} to {after}: the models have no such enum",
+            hint="the new name stands right of the colon, as the models have it",
+        )
+    if after in current.enums:
+        raise PlanError(
+            f"cannot rename enum {before} to {after}: the database has a {after} already",
+            hint="rename or drop that one in a migration before this one",
+        )
+
+
+def _value_renamed(
+    item: ValueRename,
+    types: Mapping[Name, Name],
+    current: Schema,
+    desired: Schema,
+    others: Sequence[ValueRename],
+) -> EnumValueRenamed | ColumnValueRenamed:
+    value = item.value
+    owner = types.get(value.owner, value.owner) if value.column is None else value.owner
+    wanted = values_after(replace(value, owner=owner), desired)
+    if (wanted is not None and item.to not in wanted) or (value.column is None and not wanted):
+        raise PlanError(
+            f"cannot rename {value} to {item.to}: the models have no such value",
+            hint=f"the models have {', '.join(wanted or ()) or 'no values there'}",
+        )
+    if value.column is not None:
+        return ColumnValueRenamed(
+            table=owner, column=value.column, before=value.value, after=item.to
+        )
+    leaving = {other.value for other in others}
+    if item.to in (values_after(value, current) or ()) and (
+        replace(value, value=item.to) not in leaving
+    ):
+        raise PlanError(
+            f"cannot rename {value} to {item.to}: {value.owner} has that value already",
+            hint=f"to give its rows the other value: --map {value}={item.to}",
+        )
+    return EnumValueRenamed(enum=owner, before=value.value, after=item.to)
+
+
+def certain_enum_renames(changes: Iterable[Change]) -> list[EnumRename]:
+    """Types that go, where one of the same values comes and the columns move over to it.
+
+    Such a rename can lose nothing; one that has more than one possible other side is left out.
+    """
+    changes = list(changes)
+    gone = {c.enum.name: c.enum for c in changes if isinstance(c, EnumRemoved)}
+    new = {c.enum.name: c.enum for c in changes if isinstance(c, EnumAdded)}
+    pairs = {
+        (c.before.type.enum, c.after.type.enum) for c in changes if isinstance(c, ColumnAltered)
+    }
+    return [
+        EnumRename(before=before, after=after)
+        for before in sorted(gone)
+        for after in sorted(new)
+        if gone[before].values == new[after].values
+        and [pair for pair in pairs if before == pair[0] or after == pair[1]] == [(before, after)]
+    ]
+
+
+def with_enum_changes(schema: Schema, changes: Iterable[Change], dialect: Dialect) -> Schema:
+    """The schema with the types and values renamed that the changes rename, in texts too."""
+    changes = list(changes)
+    for change in changes:
+        if isinstance(change, EnumRenamed) and change.before in schema.enums:
+            schema = _with_type_renamed(schema, change.before, change.after, dialect)
+    values: dict[Name, dict[str, str]] = {}
+    for change in changes:
+        if isinstance(change, EnumValueRenamed):
+            values.setdefault(change.enum, {})[change.before] = change.after
+    for name, renamed in values.items():
+        schema = _with_values_renamed(schema, name, renamed)
+    return schema
+
+
+def _with_type_renamed(schema: Schema, before: Name, after: Name, dialect: Dialect) -> Schema:
+    spelled = dialect.quote_name(after)
+
+    def column(item: Column) -> Column:
+        if item.type.enum != before:
+            return item
+        sql = item.type.sql.replace(dialect.quote_name(before), spelled, 1)
+        return replace(item, type=replace(item.type, sql=sql, enum=after))
+
+    enums = {name: enum for name, enum in schema.enums.items() if name != before}
+    enums[after] = replace(schema.enums[before], name=after)
+    schema = replace(schema, enums={name: enums[name] for name in sorted(enums)})
+    return _respelled(schema, column, lambda text: cast_renamed(text, before, spelled))
+
+
+def _with_values_renamed(schema: Schema, name: Name, renamed: Mapping[str, str]) -> Schema:
+    def column(item: Column) -> Column:
+        if item.type.enum != name or item.default is None:
+            return item
+        return replace(item, default=literals_renamed(item.default, None, renamed))
+
+    enum = schema.enums[name]
+    values = tuple(renamed.get(value, value) for value in enum.values)
+    schema = replace(schema, enums={**schema.enums, name: replace(enum, values=values)})
+    return _respelled(schema, column, lambda text: literals_renamed(text, name, renamed))
+
+
+def _respelled(
+    schema: Schema, column: Callable[[Column], Column], text: Callable[[str], str]
+) -> Schema:
+    """The schema with each column, and each SQL text, put through a function."""
+    tables = {
+        name: with_texts(_with_columns(table, column), text)
+        for name, table in schema.tables.items()
+    }
+    views = {
+        name: replace(
+            view, sql=text(view.sql), indexes=tuple(_index(item, text) for item in view.indexes)
+        )
+        for name, view in schema.views.items()
+    }
+    return replace(schema, tables=tables, views=views)
+
+
+def _with_columns(table: Table, column: Callable[[Column], Column]) -> Table:
+    return replace(table, columns=tuple(column(item) for item in table.columns))
+
+
+def with_texts(table: Table, text: Callable[[str], str]) -> Table:
+    """The table with each of its SQL texts put through a function."""
+    return replace(
+        table,
+        columns=tuple(_column(item, text) for item in table.columns),
+        constraints=tuple(_constraint(item, text) for item in table.constraints),
+        indexes=tuple(_index(item, text) for item in table.indexes),
+    )
+
+
+def _column(column: Column, text: Callable[[str], str]) -> Column:
+    computed = column.computed and replace(column.computed, sql=text(column.computed.sql))
+    return replace(column, default=column.default and text(column.default), computed=computed)
+
+
+def _constraint(item: Constraint, text: Callable[[str], str]) -> Constraint:
+    match item:
+        case Check(sql=sql):
+            return replace(item, sql=text(sql))
+        case Exclusion(elements=elements, where=where):
+            found = tuple((text(element), operator) for element, operator in elements)
+            return replace(item, elements=found, where=where and text(where))
+        case _:
+            return item
+
+
+def _index(index: Index, text: Callable[[str], str]) -> Index:
+    elements = tuple(
+        replace(part, text=text(part.text)) if part.is_expression else part
+        for part in index.elements
+    )
+    return replace(index, elements=elements, where=index.where and text(index.where))
