@@ -23,7 +23,7 @@ from tests.nouns import column, foreign_key, index, schema, table
 
 USERS, POSTS = Name("users"), Name("posts")
 KEY = foreign_key("fk", "author", "users.id")
-CURRENT = schema(table("users", column("a")), table("posts", column("author"), KEY))
+CURRENT = schema(table("users", column("a"), column("b")), table("posts", column("author"), KEY))
 
 
 def _plan(changes: Sequence[Change]) -> Plan:
