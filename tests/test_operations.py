@@ -38,6 +38,7 @@ from autodiff.operations import (
     RenameConstraint,
     RenameIndex,
     RenameTable,
+    Require,
     SetComment,
     SetTableOptions,
 )
@@ -105,6 +106,7 @@ OPERATIONS: list[tuple[Operation, str]] = [
     (DropView(name=Name("names"), view=NAMES), "- view names"),
     (Execute(sql="SELECT\n  1", reverse_sql="SELECT 2"), "~ execute SELECT 1"),
 ]
+REQUIRE = Require(query="SELECT id FROM users", message="there are users")
 BACKFILL = Backfill(table=USERS, values=(("email", "''"), ("name", "'x'")))
 
 
@@ -114,7 +116,7 @@ def _name(operation: object) -> str:
 
 def test_each_operation_is_tried_here() -> None:
     """No operation class is left out of these tests."""
-    tried = {type(operation) for operation, _ in OPERATIONS} | {Backfill}
+    tried = {type(operation) for operation, _ in OPERATIONS} | {Backfill, Require}
     assert tried == set(OPERATION_CLASSES)
 
 
@@ -135,6 +137,12 @@ def test_a_backfill_takes_nothing_back() -> None:
     """Columns that it filled go away by themselves."""
     assert BACKFILL.reverse() is None
     assert BACKFILL.describe() == "~ rows of users: fill email, name"
+
+
+def test_a_check_of_rows_leaves_nothing_to_take_back() -> None:
+    """It changed nothing; the way back has checks of its own."""
+    assert REQUIRE.reverse() is None
+    assert REQUIRE.describe() == "? there are users"
 
 
 UNKNOWN: dict[str, Callable[[], Any]] = {

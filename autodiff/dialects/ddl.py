@@ -34,6 +34,7 @@ from autodiff.operations import (
     RenameConstraint,
     RenameIndex,
     RenameTable,
+    Require,
     SetComment,
     SetTableOptions,
 )
@@ -127,6 +128,8 @@ class DDL:
                 return [f"DROP {word} {self.quote_name(name)}"]
             case Backfill():
                 return self.backfill(operation)
+            case Require():
+                return [self.require(operation)]
             case Execute(sql=sql):
                 return [sql]
             case _:
@@ -423,3 +426,8 @@ class DDL:
         values = ", ".join(f"{self.quote(column)} = {sql}" for column, sql in operation.values)
         where = f" WHERE {operation.where}" if operation.where else ""
         return [f"UPDATE {self.quote_name(operation.table)} SET {values}{where}"]
+
+    def require(self, operation: Require) -> str:
+        """A comment, for those who run the SQL themselves: no statement refuses by itself."""
+        lines = [f"no row may come of this: {operation.message}", *operation.query.splitlines()]
+        return "\n".join(f"-- {line}" for line in lines)

@@ -32,7 +32,7 @@ from autodiff.evolve import names_column
 from autodiff.plan.renames import made_anew
 from autodiff.schema import Name, Schema, Table, View
 
-__all__ = ["must_be_replaced", "replaced_apart", "with_surroundings"]
+__all__ = ["must_be_replaced", "renamed_by", "replaced_apart", "with_surroundings"]
 
 
 def with_surroundings(
@@ -40,7 +40,7 @@ def with_surroundings(
 ) -> list[Change]:
     """The changes, and what makes room for them: views, computed columns, their indexes."""
     found = list(changes)
-    moved = _renamed(current, changes)
+    moved = renamed_by(current, changes)
     if dialect.features.readers_hold_columns:
         found = [_made_anew(change, changes) for change in changes]
         found += _views(changes, current, desired)
@@ -60,7 +60,7 @@ def _not_renamed(change: Change, replaced: Iterable[ColumnAltered]) -> Change:
     return made_anew(change) if any(names_column(change.before, name) for name in names) else change
 
 
-def _renamed(current: Schema, changes: Iterable[Change]) -> Schema:
+def renamed_by(current: Schema, changes: Iterable[Change]) -> Schema:
     """The current schema once the renames among the changes are done.
 
     A column whose name another one takes, and that takes none itself, is gone by then.

@@ -7,7 +7,7 @@ indexes back, drop columns and tables, create views, and last what nothing uses 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from autodiff.changes import (
@@ -45,6 +45,7 @@ from autodiff.errors import FillNeededError
 from autodiff.operations import (
     AddConstraint,
     AlterSequence,
+    Backfill,
     CreateEnum,
     CreateIndex,
     CreateNamespace,
@@ -87,9 +88,10 @@ from autodiff.plan.renames import (
     with_spare_names,
 )
 from autodiff.plan.rowids import plan_rowids
+from autodiff.plan.rows import row_checks, row_checks_back
 from autodiff.plan.steps import Phase, Steps
 from autodiff.plan.views import plan_view, sort_views
-from autodiff.schema import Schema
+from autodiff.schema import Name, Schema
 
 __all__ = ["plan"]
 
@@ -143,14 +145,33 @@ def plan(
             case _:
                 _plan_change(change, known, steps)
     sort_views(steps)
+    again = tuple(refills(replaced, current, known, spares))
+    sides = {"current": current, "desired": desired}
+    checks = row_checks(replaced, **sides, dialect=dialect, fills=given)
+    filled = _filled(again, spares)
     return Plan(
         dialect=dialect,
         current=current,
         desired=desired,
         changes=tuple(changes),
-        operations=tuple(options_first(without_taken_along(steps.ordered(), dialect))),
-        refills=tuple(refills(replaced, current, known, spares)),
+        operations=(
+            *(check.require for check in checks),
+            *options_first(without_taken_along(steps.ordered(), dialect)),
+        ),
+        refills=again,
+        checks=checks,
+        checks_back=row_checks_back(replaced, **sides, dialect=dialect, filled=filled),
     )
+
+
+def _filled(again: Iterable[Backfill], spares: Mapping[tuple[Name, str], str]) -> set[str]:
+    """The columns that get values on the way back, by the names that they end with."""
+    names = {(table, spare): name for (table, name), spare in spares.items()}
+    return {
+        f"{refill.table}.{names.get((refill.table, column), column)}"
+        for refill in again
+        for column, _ in refill.values
+    }
 
 
 def _plan_tables(changes: Sequence[Change], ground: Ground, steps: Steps) -> None:

@@ -44,6 +44,7 @@ class Proof:
 class Rehearsal:
     """A migration to prove. What runs and what compares is passed in.
 
+    queries: find rows that stand in its way, which samples must not.
     build: creates the start on an empty scratch.
     upgrade, downgrade: run the migration.
     left: lines of what still differs from the models.
@@ -55,6 +56,7 @@ class Rehearsal:
     start: Schema
     goal: Schema
     operations: Sequence[Operation]
+    queries: Sequence[str] = ()
     build: Callable[[Connection], None]
     upgrade: Callable[[Connection], None]
     downgrade: Callable[[Connection], None]
@@ -66,7 +68,7 @@ class Rehearsal:
         self.build(connection)
         notes: list[str] = []
         if with_rows:
-            notes = insert_samples(connection, self.dialect, self.start, self.goal)
+            notes = insert_samples(connection, self.dialect, self.start, self.goal, self.queries)
             connection.commit()
         before = self._read(connection)
         rows = read_rows(connection, self.dialect, sorted(before.tables))
