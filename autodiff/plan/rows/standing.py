@@ -13,6 +13,7 @@ from autodiff.changes import (
     TableAdded,
     TableRenamed,
 )
+from autodiff.compare.renames import spare_column
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.narrowing import Shape, comparable, shape
 from autodiff.dialects.sqltext import mentions, rename_identifiers
@@ -48,6 +49,7 @@ class RowCheck:
 class Standing:
     """The schema before a migration, asked by the names that things have after its renames.
 
+    A column may come, or come back, under a spare name first: that does not stand either.
     `after` is the schema behind the migration. What the migration itself makes does not stand.
     `filled` are the columns, by "table.column", whose rows it gives values.
     """
@@ -72,7 +74,12 @@ class Standing:
         filled: Iterable[str] = (),
     ) -> Standing:
         """What stands before the changes."""
-        made = [(c.table, c.column.name) for c in changes if isinstance(c, ColumnAdded)]
+        made = [
+            (c.table, name)
+            for c in changes
+            if isinstance(c, ColumnAdded)
+            for name in (c.column.name, spare_column(c.column.name))
+        ]
         made += [
             (c.table, c.after.name)
             for c in changes
@@ -116,6 +123,8 @@ class Standing:
         """
         wanted = self.after.tables.get(table)
         if wanted is None or self.table(table) is None:
+            return None
+        if any(owner == table and mentions(sql, name) for owner, name in self.new_columns):
             return None
         named = [column for column in wanted.columns if mentions(sql, column.name)]
         if not all(self._stays(table, column) for column in named):
