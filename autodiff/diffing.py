@@ -35,6 +35,7 @@ from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.errors import RenameUndecidedError
+from autodiff.livedata import findings, look_at_rows
 from autodiff.plan import (
     FillNeeded,
     MapPossible,
@@ -68,7 +69,7 @@ class Questioner(Protocol):
         """Whether a candidate is a rename; None where nobody is there to say."""
 
     def fill(self, needed: FillNeeded) -> str | None:
-        """A value for the existing rows of a new column; None where nobody is there to say."""
+        """A value for the existing rows of a column; None where nobody is there to say."""
 
     def map_value(self, possible: MapPossible) -> str | None:
         """What the rows get whose value goes away; None for nothing."""
@@ -207,23 +208,51 @@ def with_renames(
             refused.add(rename)
 
 
-def plan_difference(found: Difference, fills: Mapping[str, str], questioner: Questioner) -> Plan:
+def plan_difference(
+    found: Difference,
+    fills: Mapping[str, str],
+    questioner: Questioner,
+    live: sa.Connection | None = None,
+) -> Plan:
     """The plan for a difference, with values asked for where they are needed.
 
-    Raises FillNeededError where nobody gives one.
+    With a `live` connection its findings tell the rows of now that stand in the way.
+
+    Raises FillNeededError where nobody gives a value that is needed.
     """
-    given = dict(fills)
-    for needed in fills_needed(replaced_apart(found.changes, found.dialect)):
-        if needed.key not in given:
-            value = questioner.fill(needed)
-            if value is not None:
-                given[needed.key] = value
-    mapped = dict(found.maps)
-    for possible in maps_possible(found.changes):
-        if possible.value not in mapped:
-            value = questioner.map_value(possible)
-            if value is not None:
-                mapped[possible.value] = value
+    needed = fills_needed(replaced_apart(found.changes, found.dialect))
+    unfilled = [item for item in needed if item.key not in fills]
+    given = {**fills, **_asked(unfilled, questioner)}
+    mapped = {**found.maps, **_mapped(found, questioner)}
+    planned = _planned(found, given, mapped)
+    if live is None or not planned.checks:
+        return planned
+    looks = look_at_rows(live, found.dialect, planned.checks)
+    empty = [
+        replace(look.check.fill, found=str(look.found))
+        for look in looks
+        if look.check.fill is not None and look.found is not None and look.found.count
+    ]
+    if more := _asked(empty, questioner):
+        planned = _planned(found, {**given, **more}, mapped)
+        looks = [look for look in looks if look.check in planned.checks]
+    return replace(planned, findings=(*planned.findings, *findings(looks)))
+
+
+def _asked(needed: Iterable[FillNeeded], questioner: Questioner) -> dict[str, str]:
+    """The values that somebody gives, by column."""
+    answers = {item.key: questioner.fill(item) for item in needed}
+    return {key: value for key, value in answers.items() if value is not None}
+
+
+def _mapped(found: Difference, questioner: Questioner) -> dict[Value, str]:
+    """What rows get whose value goes, as far as nobody has told and somebody says."""
+    possible = [p for p in maps_possible(found.changes) if p.value not in found.maps]
+    answers = {item.value: questioner.map_value(item) for item in possible}
+    return {value: to for value, to in answers.items() if to is not None}
+
+
+def _planned(found: Difference, given: Mapping[str, str], mapped: Mapping[Value, str]) -> Plan:
     steps = plan(
         found.changes,
         current=found.current,
@@ -279,8 +308,11 @@ def diff(
     exclude: Sequence[str] = (),
     assume: Assume = None,
     questioner: Questioner | None = None,
+    data_checks: bool = True,
 ) -> Plan:
     """The plan that takes the connection's database to what the models say.
+
+    Its findings tell the rows of now that stand in the way, unless `data_checks` is false.
 
     `renames` are texts such as "users.nick:nickname", `fills` values for existing rows by
     "table.column", `maps` what rows get whose value goes away, by "type.value" or
@@ -305,7 +337,8 @@ def diff(
         create_scratch=True,
         maps=parse_maps(maps),
     )
-    return plan_difference(found, parse_fills(fills), asked)
+    live = connection if data_checks else None
+    return plan_difference(found, parse_fills(fills), asked, live)
 
 
 def _as_list(metadata: sa.MetaData | Sequence[sa.MetaData]) -> list[sa.MetaData]:

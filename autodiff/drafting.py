@@ -57,6 +57,7 @@ class Request:
     assume: Assume = None
     questioner: Questioner | None = None
     rehearse: bool = True
+    data_checks: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,9 @@ def draft(project: Project, request: Request) -> Draft | None:
         found = _difference(start, request)
         if not found.changes:
             return None
-        plan = plan_difference(found, parse_fills(request.fills), request.questioner or Answers())
+        asked = request.questioner or Answers()
+        live = _live(start.connection) if request.data_checks else None
+        plan = plan_difference(found, parse_fills(request.fills), asked, live)
         if start.connection is not None:
             held = readers_in_the_way(start.connection, plan)
             plan = replace(plan, findings=(*plan.findings, *held))
@@ -129,6 +132,13 @@ def draft(project: Project, request: Request) -> Draft | None:
             made = drafted("Not rehearsed.")
         lock = _lock(start, found, proof)
         return replace(made, proof=proof, settled=found.settled, lock=lock)
+
+
+def _live(connection: sa.Connection | None) -> sa.Connection | None:
+    """The connection with no transaction begun, so that one can begin that only reads."""
+    if connection is not None:
+        connection.rollback()
+    return connection
 
 
 def _proof(

@@ -15,6 +15,7 @@ AutodiffError                 exit code 2
 |  +- RehearsalFailedError    a scratch showed that a migration does not do what it should
 |  +- RenameUndecidedError    a rename and a drop-and-add are both possible
 +- MigrationFailedError       a migration failed while it ran
+   +- RowsInTheWayError       rows stand in the way of a migration, which was refused
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
     "RehearsalFailedError",
     "RenameUndecidedError",
     "RevisionNotFoundError",
+    "RowsInTheWayError",
     "SeveralHeadsError",
 ]
 
@@ -173,3 +175,7 @@ class MigrationFailedError(AutodiffError):
         super().__init__(message, hint=hint)
         self.revision = revision
         self.statement = statement
+
+
+class RowsInTheWayError(MigrationFailedError):
+    """Rows that a migration can't cope with, found by its own check before it went on."""

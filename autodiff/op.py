@@ -52,6 +52,7 @@ from autodiff.operations import (
     RenameEnumValue,
     RenameIndex,
     RenameTable,
+    Require,
     SetComment,
     SetTableOptions,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "rename_enum_value",
     "rename_index",
     "rename_table",
+    "require",
     "set_comment",
     "sql_type",
 ]
@@ -392,19 +394,33 @@ def backfill(
     table_name: str,
     values: Mapping[str, Any],
     where: Any = None,
+    batch_size: int | None = None,
     *,
     schema: str | None = None,
 ) -> None:
     """Sets columns of the rows that `where` (SQL text or clause) selects; of all rows without it.
 
     A value is a Python value or a SQL expression such as sa.func.now() or sa.text("lower(name)").
+    A large table is filled batch by batch, in the order of its primary key; `batch_size` is the
+    number of rows of one UPDATE.
     """
     executor = current_executor()
     compiler = _compiler(executor)
     pairs = tuple((column, _value_sql(value, compiler)) for column, value in values.items())
     condition = where if where is None or isinstance(where, str) else compiler.expression(where)
     table = _name(table_name, schema)
-    executor.submit(Backfill(table=table, values=pairs, where=condition))
+    executor.submit(Backfill(table=table, values=pairs, where=condition, batch_size=batch_size))
+
+
+def require(query: Any, message: str) -> None:
+    """Refuses the migration where the query (SQL text or clause) finds rows, which it names.
+
+    `message` says what stands in the way. Put it before what changes anything: MySQL and MariaDB
+    take no DDL back.
+    """
+    executor = current_executor()
+    text = query if isinstance(query, str) else _compiler(executor).select(query)
+    executor.submit(Require(query=text, message=message))
 
 
 def _value_sql(value: Any, compiler: Compiler) -> str:

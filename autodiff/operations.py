@@ -66,6 +66,7 @@ __all__ = [
     "RenameEnumValue",
     "RenameIndex",
     "RenameTable",
+    "Require",
     "SetComment",
     "SetTableOptions",
     "Unset",
@@ -625,6 +626,8 @@ class DropView:
 class Backfill:
     """UPDATE of the rows that `where` selects; `values` are (column, SQL expression).
 
+    `batch_size` is how many rows one UPDATE changes; None leaves it to the runner.
+
     Reversing it does `undo`. Without one it takes nothing back: columns that it filled go away by
     themselves.
     """
@@ -640,6 +643,23 @@ class Backfill:
 
     def describe(self) -> str:
         return f"~ rows of {self.table}: fill {', '.join(column for column, _ in self.values)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Require:
+    """Refuses to go on where the query finds rows; `message` says what stands in the way.
+
+    Reversing it leaves nothing: the way back has checks of its own.
+    """
+
+    query: str
+    message: str
+
+    def reverse(self) -> None:
+        return None
+
+    def describe(self) -> str:
+        return f"? {self.message}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -685,6 +705,7 @@ Operation: TypeAlias = (
     | CreateView
     | DropView
     | Backfill
+    | Require
     | Execute
 )
 """Any step of a migration."""

@@ -164,10 +164,12 @@ class Project:
         assume: Assume = None,
         questioner: Questioner | None = None,
         rehearse: bool = True,
+        data_checks: bool = True,
     ) -> Draft | None:
         """The next migration, not written yet; None where there is nothing to do.
 
-        With `rehearse` it was run up and down on a scratch, with rows; see `Draft.proof`.
+        With `rehearse` it was run up and down on a scratch, with rows; see `Draft.proof`. With
+        `data_checks` the findings of its plan tell the live rows that stand in its way.
 
         Raises RehearsalFailedError where that showed that it does not do what it should,
         HistoryError where the database is behind the files, RenameUndecidedError and
@@ -186,6 +188,7 @@ class Project:
             assume=assume,
             questioner=questioner,
             rehearse=rehearse,
+            data_checks=data_checks,
         )
         return draft(self, request)
 

@@ -120,6 +120,7 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         start=start,
         goal=goal,
         operations=plan.operations,
+        queries=[check.query for check in plan.checks],
         build=build,
         upgrade=step("upgrade"),
         downgrade=step("downgrade"),

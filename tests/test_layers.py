@@ -23,7 +23,7 @@ LAYERS = (
     {"render"},
     {"rehearse"},
     {"run"},
-    {"op", "planned"},
+    {"op", "planned", "livedata"},
     {"diffing"},
     {"bench", "readers"},
     {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"},

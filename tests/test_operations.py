@@ -40,6 +40,7 @@ from autodiff.operations import (
     RenameEnumValue,
     RenameIndex,
     RenameTable,
+    Require,
     SetComment,
     SetTableOptions,
 )
@@ -113,6 +114,7 @@ OPERATIONS: list[tuple[Operation, str]] = [
     (DropView(name=Name("names"), view=NAMES), "- view names"),
     (Execute(sql="SELECT\n  1", reverse_sql="SELECT 2"), "~ execute SELECT 1"),
 ]
+REQUIRE = Require(query="SELECT id FROM users", message="there are users")
 BACKFILL = Backfill(table=USERS, values=(("email", "''"), ("name", "'x'")))
 
 
@@ -122,7 +124,7 @@ def _name(operation: object) -> str:
 
 def test_each_operation_is_tried_here() -> None:
     """No operation class is left out of these tests."""
-    tried = {type(operation) for operation, _ in OPERATIONS} | {Backfill}
+    tried = {type(operation) for operation, _ in OPERATIONS} | {Backfill, Require}
     assert tried == set(OPERATION_CLASSES)
 
 
@@ -153,6 +155,12 @@ def test_a_backfill_that_knows_its_way_back_is_reversed() -> None:
     assert back is not None
     assert (back.values, back.where) == (undo.values, undo.where)
     assert back.reverse() == there
+
+
+def test_a_check_of_rows_leaves_nothing_to_take_back() -> None:
+    """It changed nothing; the way back has checks of its own."""
+    assert REQUIRE.reverse() is None
+    assert REQUIRE.describe() == "? there are users"
 
 
 UNKNOWN: dict[str, Callable[[], Any]] = {

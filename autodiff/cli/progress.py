@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
-    from autodiff.run.events import Event, Listener
+    from autodiff.run.events import BackfillProgress, Event, Listener
 
 __all__ = ["progress"]
 
@@ -28,18 +28,22 @@ def progress() -> Iterator[Listener]:
 
 
 class _Shown:
-    """One line a migration; with several of them, and on a terminal, a bar below the lines."""
+    """One line a migration; on a terminal a bar below the lines, for several and for many rows."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
+        self._rows: TaskID | None = None
         self._half_line = False
+        self._name = ""
 
     def __call__(self, event: Event) -> None:
-        from autodiff.run.events import MigrationFinished, MigrationStarted
+        from autodiff.run.events import BackfillProgress, MigrationFinished, MigrationStarted
 
         match event:
             case MigrationStarted(name=name, position=position, total=total):
                 self._start(name, position, total)
+            case BackfillProgress() if sys.stderr.isatty():
+                self._fill(event)
             case MigrationFinished(name=name, seconds=seconds):
                 self._finish(name, seconds)
 
@@ -51,6 +55,7 @@ class _Shown:
             typer.echo("stopped", err=True)
 
     def _start(self, name: str, position: int, total: int) -> None:
+        self._name = name
         if self._bar is None and total > 1 and sys.stderr.isatty():
             self._bar = _bar(total)
         if self._bar is not None:
@@ -59,8 +64,27 @@ class _Shown:
         typer.echo(f"{name} ... ", err=True, nl=False)
         self._half_line = True
 
+    def _fill(self, event: BackfillProgress) -> None:
+        """A bar for the rows of a table; it takes the place of a line that is half written."""
+        if self._bar is None:
+            typer.echo("\r\x1b[2K", err=True, nl=False)
+            self._half_line = False
+            self._bar = _bar(1)
+            self._bar.update(self._bar.task_ids[0], description=self._name)
+        if self._rows is None:
+            self._rows = self._bar.add_task(f"rows of {event.table}", total=event.total)
+        self._bar.update(self._rows, completed=event.done)
+        if event.done >= event.total:
+            self._end_rows(self._bar)
+
+    def _end_rows(self, bar: Progress) -> None:
+        if self._rows is not None:
+            bar.remove_task(self._rows)
+            self._rows = None
+
     def _finish(self, name: str, seconds: float) -> None:
         if self._bar is not None:
+            self._end_rows(self._bar)
             self._bar.console.print(f"{name} ... {_duration(seconds)}", highlight=False)
             self._bar.advance(self._bar.task_ids[0])
             return

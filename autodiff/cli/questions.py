@@ -30,7 +30,14 @@ class Terminal:
         return typer.confirm(question, err=True)
 
     def fill(self, needed: FillNeeded) -> str | None:
-        """A value for the rows, asked for until there is one."""
+        """A value for the rows, asked for until there is one, if there must be one."""
+        if needed.found is not None:
+            question = (
+                f"{needed.key} becomes NOT NULL, and rows have no value ({needed.found}); "
+                "value for them (now, a number, a text, sql:...), or nothing to mend them yourself"
+            )
+            given = typer.prompt(question, default="", show_default=False, err=True)
+            return str(given).strip() or None
         question = (
             f"{needed.key} is NOT NULL and {needed.table} may have rows; "
             "value for them (now, a number, a text, sql:...)"

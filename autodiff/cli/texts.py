@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def migration_data(migration: Migration) -> dict[str, Any]:
 def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
     """What generate found, for --json; `migration` is null where there was nothing to do."""
     if draft is None:
-        return {"written": False, "migration": None, "summary": []}
+        return {"written": False, "migration": None, "summary": [], "findings": []}
     return {
         "written": written,
         "migration": {
@@ -59,6 +60,7 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
             "files": {shown(path): text for path, text in draft.texts.items()},
         },
         "summary": list(draft.summary),
+        "findings": [asdict(finding) for finding in draft.plan.findings] if draft.plan else [],
         "settled": draft.settled,
     }
 
@@ -72,7 +74,8 @@ def draft_text(draft: Draft) -> str:
 
 def finding_line(finding: Finding) -> str:
     """One finding of a plan."""
-    place = f"{finding.place}: " if finding.place else ""
+    told = finding.place is None or finding.place in finding.message
+    place = "" if told else f"{finding.place}: "
     hint = f" ({finding.hint})" if finding.hint else ""
     return f"{finding.severity} {finding.code}: {place}{finding.message}{hint}"
 

@@ -396,6 +396,12 @@ class Dialect(ABC):
         yield  # pragma: no cover
 
     @contextmanager
+    @abstractmethod
+    def asking(self, connection: Connection, seconds: float) -> Iterator[None]:
+        """As `reading`, within the transaction that is open: it stays so, and is what it was."""
+        yield  # pragma: no cover
+
+    @contextmanager
     def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
         """Rows may come in any order meanwhile: no foreign key of the tables is looked at."""
         yield

@@ -36,6 +36,7 @@ from autodiff.operations import (
     RenameEnumValue,
     RenameIndex,
     RenameTable,
+    Require,
     SetComment,
     SetTableOptions,
 )
@@ -134,6 +135,8 @@ class DDL:
                 return [f"DROP {word} {self.quote_name(name)}"]
             case Backfill():
                 return self.backfill(operation)
+            case Require():
+                return [self.require(operation)]
             case Execute(sql=sql):
                 return [sql]
             case _:
@@ -438,3 +441,8 @@ class DDL:
         values = ", ".join(f"{self.quote(column)} = {sql}" for column, sql in operation.values)
         where = f" WHERE {operation.where}" if operation.where else ""
         return [f"UPDATE {self.quote_name(operation.table)} SET {values}{where}"]
+
+    def require(self, operation: Require) -> str:
+        """A comment, for those who run the SQL themselves: no statement refuses by itself."""
+        lines = [f"no row may come of this: {operation.message}", *operation.query.splitlines()]
+        return "\n".join(f"-- {line}" for line in lines)

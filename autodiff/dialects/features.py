@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["Features"]
 
@@ -23,6 +24,8 @@ class Features:
     typeless_columns: a column need not have a type.
     ignores_table_case: names of tables that differ in case alone are one name.
     scratch_in_memory: a scratch needs no server.
+    enforces_types: a value that does not fit a column's type is refused, or cut.
+    text_sizes: the bytes that types of texts hold, where that is limited.
     index_names_per_table: index names are unique in their table, not in their schema.
     readers_hold_columns: what a view or a computed column reads can't be altered or dropped.
     guards_foreign_keys: what a foreign key rests on can't change under it.
@@ -34,6 +37,8 @@ class Features:
     """
 
     transactional_ddl: bool
+    enforces_types: bool = True
+    text_sizes: Mapping[str, int] = field(default_factory=dict)
     rebuilds_tables: bool = False
     restates_columns: bool = False
     unique_is_index: bool = False

@@ -7,7 +7,7 @@ a scratch database decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from sqlalchemy.sql.compiler import RESERVED_WORDS
 
@@ -18,6 +18,7 @@ __all__ = [
     "quote_identifier",
     "quote_literal",
     "rename_identifier",
+    "rename_identifiers",
     "split_top_level",
     "strip_parentheses",
     "tokens",
@@ -144,15 +145,29 @@ def split_top_level(text: str, separator: str = ",") -> list[str]:
 def rename_identifier(text: str, before: str, after: str) -> str:
     """The text with a column's name replaced where it stands as a name: not in a string, and not
     as a function or a type."""
-    found = list(tokens(text))
+    return "".join(
+        _spelled_like(kind, token, after) if names and _is_name(kind, token, before) else token
+        for kind, token, names in _naming(text)
+    )
+
+
+def rename_identifiers(text: str, names: Mapping[str, str], quote: Callable[[str], str]) -> str:
+    """As `rename_identifier`, for several names at once, which may change places."""
     parts: list[str] = []
+    for kind, token, names_thing in _naming(text):
+        known = (names[old] for old in names if _is_name(kind, token, old))
+        new = next(known, None) if names_thing else None
+        parts.append(token if new is None else quote(new))
+    return "".join(parts)
+
+
+def _naming(text: str) -> Iterator[tuple[str, str, bool]]:
+    """Each token as (kind, text, whether it may name a column: no function, no type)."""
+    found = list(tokens(text))
     for place, (kind, token) in enumerate(found):
         calls = found[place + 1 : place + 2] == [("other", "(")]
         is_type = place > 0 and found[place - 1][1] == "::"
-        if not (calls or is_type) and _is_name(kind, token, before):
-            token = _spelled_like(kind, token, after)
-        parts.append(token)
-    return "".join(parts)
+        yield kind, token, not (calls or is_type)
 
 
 def _is_name(kind: str, token: str, name: str) -> bool:

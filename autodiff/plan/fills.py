@@ -50,10 +50,15 @@ _USUAL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillNeeded:
-    """A NOT NULL column without a default, on a table that may have rows."""
+    """A NOT NULL column without a default, on a table that may have rows.
+
+    `found` tells the rows of now that have no value, where they were looked at: nobody needs to
+    fill those here.
+    """
 
     table: Name
     column: Column
+    found: str | None = None
 
     @property
     def key(self) -> str:

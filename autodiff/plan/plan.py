@@ -20,6 +20,7 @@ from autodiff.operations import (
     SetTableOptions,
 )
 from autodiff.plan.fills import add_and_fill
+from autodiff.plan.rows.standing import RowCheck
 from autodiff.schema import Computed, ForeignKey, Name, Schema
 
 __all__ = ["Finding", "Plan", "options_first", "without_taken_along"]
@@ -40,10 +41,11 @@ class Finding:
 class Plan:
     """What to do, in order, to get from the current schema to the desired one.
 
-    `refills` are for NOT NULL columns that are dropped: what fills them when they come back.
-    `retraced` are the operations as the way back needs them, where that is not the same: what
-    rests on an enum type stays while it gets a value, and is in the way when it loses one. `maps`
-    are what rows get whose value goes away.
+    refills: for NOT NULL columns that are dropped, what fills them when they come back.
+    checks, checks_back: what the rows must meet before its first step, and before the way back.
+    retraced: the operations as the way back needs them, where that is not the same: what rests on
+        an enum type stays while it gets a value, and is in the way when it loses one.
+    maps: what rows get whose value goes away.
     """
 
     dialect: Dialect
@@ -55,6 +57,8 @@ class Plan:
     refills: tuple[Backfill, ...] = ()
     retraced: tuple[Operation, ...] = ()
     maps: Mapping[Value, str] = field(default_factory=dict)
+    checks: tuple[RowCheck, ...] = ()
+    checks_back: tuple[RowCheck, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -70,7 +74,8 @@ class Plan:
         known = [operation for operation in reversed_ if operation is not None]
         steps = [step for operation in known for step in self._taken_back(operation)]
         kept = options_first(without_taken_along(steps, self.dialect))
-        return [step for place, step in enumerate(kept) if not _dropped_later(step, kept[place:])]
+        steps = [s for place, s in enumerate(kept) if not _dropped_later(s, kept[place:])]
+        return [*(check.require for check in self.checks_back), *steps]
 
     def _taken_back(self, operation: Operation) -> list[Operation]:
         """A reversed operation, or several where one can't do it on a table with rows."""

@@ -7,7 +7,7 @@ indexes back, drop columns and tables, create views, and last what nothing uses 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -53,6 +53,7 @@ from autodiff.operations import (
     AddConstraint,
     AlterEnum,
     AlterSequence,
+    Backfill,
     CreateEnum,
     CreateIndex,
     CreateNamespace,
@@ -96,6 +97,7 @@ from autodiff.plan.renames import (
     with_spare_names,
 )
 from autodiff.plan.rowids import plan_rowids
+from autodiff.plan.rows import row_checks, row_checks_back
 from autodiff.plan.steps import Phase, Steps
 from autodiff.plan.values import check_maps, column_moves, enum_moves, maps_possible
 from autodiff.plan.views import plan_view, sort_views
@@ -144,13 +146,19 @@ def plan(
     renamed = with_renames_of(draft.now, draft.settled())
     there = retyped(enums.values(), renamed)
     back = retyped((step.reverse() for step in enums.values()), renamed)
+    again = tuple(refills(replaced, current, draft.fills, spares))
+    sides = {"current": current, "desired": desired}
+    checks = row_checks(replaced, **sides, dialect=dialect, fills=given, maps=mapped)
+    filled = _filled(again, spares)
     return Plan(
         dialect=dialect,
         current=current,
         desired=desired,
         changes=tuple(changes),
-        operations=draft.operations(there),
-        refills=tuple(refills(replaced, current, draft.fills, spares)),
+        operations=(*(check.require for check in checks), *draft.operations(there)),
+        refills=again,
+        checks=checks,
+        checks_back=row_checks_back(replaced, **sides, dialect=dialect, filled=filled),
         maps=mapped,
         retraced=draft.operations(back) if back != there else (),
     )
@@ -223,6 +231,16 @@ class _Draft:
         for rows in enum_moves(step.after.name, step.users, self.maps):
             steps.add(Phase.FREE_ENUMS, *rows.updates(self.fills.dialect))
         steps.add(Phase.ALTER_ENUMS, step)
+
+
+def _filled(again: Iterable[Backfill], spares: Mapping[tuple[Name, str], str]) -> set[str]:
+    """The columns that get values on the way back, by the names that they end with."""
+    names = {(table, spare): name for (table, name), spare in spares.items()}
+    return {
+        f"{refill.table}.{names.get((refill.table, column), column)}"
+        for refill in again
+        for column, _ in refill.values
+    }
 
 
 def _plan_tables(changes: Sequence[Change], ground: Ground, steps: Steps) -> None:

@@ -45,6 +45,7 @@ class Proof:
 class Rehearsal:
     """A migration to prove. What runs and what compares is passed in.
 
+    queries: find rows that stand in its way, which samples must not.
     build: creates the start on an empty scratch.
     upgrade, downgrade: run the migration.
     left: lines of what still differs from the models.
@@ -57,6 +58,7 @@ class Rehearsal:
     start: Schema
     goal: Schema
     operations: Sequence[Operation]
+    queries: Sequence[str] = ()
     build: Callable[[Connection], None]
     upgrade: Callable[[Connection], None]
     downgrade: Callable[[Connection], None]
@@ -70,7 +72,12 @@ class Rehearsal:
         notes: list[str] = []
         if with_rows:
             notes = insert_samples(
-                connection, self.dialect, self.start, self.goal, self.values.choices
+                connection,
+                self.dialect,
+                self.start,
+                self.goal,
+                choices=self.values.choices,
+                queries=self.queries,
             )
             connection.commit()
         before = self._read(connection)

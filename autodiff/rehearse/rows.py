@@ -16,7 +16,7 @@ from autodiff.plan.order import order_tables
 from autodiff.schema import Column, Name, Schema, Table
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, CursorResult
 
 __all__ = ["Rows", "insert_samples", "read_plain_rows", "read_rows", "update_samples"]
 
@@ -24,6 +24,7 @@ Rows = dict[Name, list[dict[str, Any]]]
 """The rows of each table, as the driver gives them."""
 
 _COUNT = 3
+_TRIED = 6
 _DAY = dt.date(2001, 2, 3)
 
 
@@ -33,19 +34,21 @@ def insert_samples(
     schema: Schema,
     goal: Schema,
     choices: Mapping[tuple[Name, str], tuple[str, ...]],
+    queries: Sequence[str] = (),
 ) -> list[str]:
     """Puts a few rows into each table, parents first; a note for each table that got none.
 
     Values fit the types, keys and uniques of the schema, and the types and NOT NULL of the goal,
     since live rows will have to. A column in `choices` gets one of those values. A check that the
-    values break is met by rows with fewer columns, where that helps.
+    values break is met by rows with fewer columns, where that helps. No row stays that one of the
+    queries finds: such rows would stand in the way.
     """
     order, _ = order_tables(schema.tables)
     notes = []
     for table in order:
         wanted = goal.tables.get(table.name, table)
         sampler = _Sampler(schema, goal, schema.tables[table.name], wanted, choices)
-        problem = _fill_table(connection, dialect, sampler)
+        problem = _fill_table(connection, dialect, sampler, queries)
         if problem is not None:
             notes.append(f"no sample rows in {table.name}: {problem}")
     return notes
@@ -114,14 +117,16 @@ def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[T
     return found
 
 
-def _fill_table(connection: Connection, dialect: Dialect, sampler: _Sampler) -> str | None:
+def _fill_table(
+    connection: Connection, dialect: Dialect, sampler: _Sampler, queries: Sequence[str]
+) -> str | None:
     """Inserts rows; why not, where not even one went in."""
     parents = _parent_values(connection, dialect, sampler.table)
     problem: str | None = None
     inserted = 0
-    for number in range(_COUNT):
-        for values in sampler.attempts(number, parents):
-            problem = _insert(connection, dialect, sampler.table.name, values)
+    for number in range(_TRIED):
+        for values in sampler.attempts(number, parents) if inserted < _COUNT else ():
+            problem = _insert(connection, dialect, sampler.table.name, values, queries)
             if problem is None:
                 inserted += 1
                 break
@@ -272,20 +277,31 @@ def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> di
 
 
 def _insert(
-    connection: Connection, dialect: Dialect, table: Name, values: Mapping[str, str]
+    connection: Connection,
+    dialect: Dialect,
+    table: Name,
+    values: Mapping[str, str],
+    queries: Sequence[str],
 ) -> str | None:
     """Inserts one row; why not, where it could not be."""
     columns = ", ".join(dialect.quote(name) for name in values)
     body = f"({columns}) VALUES ({', '.join(values.values())})"
     body = body if values else dialect.features.insert_of_defaults
-    return _attempt(connection, f"INSERT INTO {dialect.quote_name(table)} {body}")
+    return _attempt(connection, f"INSERT INTO {dialect.quote_name(table)} {body}", queries)
 
 
-def _attempt(connection: Connection, sql: str) -> str | None:
-    """Runs a statement; why not, where it could not be run."""
+def _attempt(connection: Connection, sql: str, queries: Sequence[str] = ()) -> str | None:
+    """Runs a statement; why not, where it could not be run, or a query finds rows behind it."""
     try:
-        with connection.begin_nested():
-            connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+        with connection.begin_nested() as savepoint:
+            _run(connection, sql)
+            if any(_run(connection, query).first() is not None for query in queries):
+                savepoint.rollback()
+                return "what is made up stands in the way"
     except SQLAlchemyError as error:
         return str(getattr(error, "orig", error)).splitlines()[0]
     return None
+
+
+def _run(connection: Connection, sql: str) -> CursorResult[Any]:
+    return connection.exec_driver_sql(sql, execution_options={"no_parameters": True})

@@ -59,6 +59,10 @@ class PythonSource:
         """SQL as a string that sa.text reads back: colons that would be parameters escaped."""
         return self.string(_BIND.sub(r"\\:", self._without_backticks(sql)))
 
+    def sql(self, sql: str) -> str:
+        """SQL as a string that goes to the database as it is."""
+        return self.string(self._without_backticks(sql))
+
     def _without_backticks(self, sql: str) -> str:
         """MySQL tells each name in backticks; people write them where they are needed."""
         found = tokens(sql, backslashes=self.dialect.features.backslash_escapes)

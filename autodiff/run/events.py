@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "BackfillProgress",
     "Direction",
     "Event",
     "Listener",
@@ -47,7 +48,16 @@ class MigrationFinished:
     seconds: float
 
 
-Event: TypeAlias = MigrationStarted | StatementRun | MigrationFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillProgress:
+    """Another batch of a table's rows is filled: `done` of the `total` that there are to fill."""
+
+    table: str
+    done: int
+    total: int
+
+
+Event: TypeAlias = MigrationStarted | StatementRun | BackfillProgress | MigrationFinished
 Listener: TypeAlias = Callable[[Event], None]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import MigrationFailedError, RowsInTheWayError
 from autodiff.evolve import spelled_as
-from autodiff.operations import AddConstraint, CreateEnum, Operation
+from autodiff.operations import AddConstraint, Backfill, CreateEnum, Operation, Require
 from autodiff.run.targets import Target
 from autodiff.schema import Name, Table
 
@@ -93,8 +93,9 @@ class Executor:
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         try:
-            for sql in statements:
-                self.target.execute(sql)
+            self._do(statements, operations)
+        except RowsInTheWayError:
+            raise
         except MigrationFailedError as error:
             described = "; ".join(operation.describe() for operation in operations)
             raise MigrationFailedError(
@@ -104,6 +105,16 @@ class Executor:
             ) from error
         for operation in operations:
             self.target.done(operation)
+
+    def _do(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
+        match operations:
+            case [Require() as check]:
+                self.target.require(check)
+            case [Backfill() as backfill]:
+                self.target.backfill(backfill)
+            case _:
+                for sql in statements:
+                    self.target.execute(sql)
 
 
 def run_operations(executor: Executor, operations: Sequence[Operation]) -> None:

@@ -11,7 +11,12 @@ from sqlalchemy.exc import DBAPIError
 
 from autodiff.dialects import dialect_of
 from autodiff.dialects.sqltext import tokens
-from autodiff.errors import AutodiffError, EditedMigrationError, MigrationFailedError
+from autodiff.errors import (
+    AutodiffError,
+    EditedMigrationError,
+    MigrationFailedError,
+    RowsInTheWayError,
+)
 from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
 from autodiff.run.context import executing
@@ -166,7 +171,8 @@ class Runner:
             statements.append(sql)
             self._on_event(StatementRun(sql=sql))
 
-        executor = Executor(self.dialect, Live(self.connection, self.dialect, note))
+        live = Live(self.connection, self.dialect, note, self._on_event)
+        executor = Executor(self.dialect, live)
         try:
             with self.dialect.transaction(self.connection), executing(executor):
                 function()
@@ -200,6 +206,8 @@ class Runner:
         """What failed, what was kept, and what to do."""
         reason = _reason(error)
         statement = error.statement if isinstance(error, MigrationFailedError) else None
+        if isinstance(error, RowsInTheWayError) and not statements:
+            return _refused(migration, direction, done, error)
         message = f"{direction} of {migration.path.name} failed: {reason}"
         if statement:
             message += f"\nstatement: {statement}"
@@ -216,6 +224,19 @@ class Runner:
         return MigrationFailedError(
             message, revision=migration.revision, statement=statement, hint=inner or hint
         )
+
+
+def _refused(
+    migration: Migration, direction: Direction, done: Sequence[Migration], error: RowsInTheWayError
+) -> RowsInTheWayError:
+    """A check of rows came before anything else, so there is nothing to take back."""
+    message = f"{direction} of {migration.path.name} refused: {error.message}"
+    message += f"\nquery: {error.statement}\nit changed nothing"
+    if done:
+        message += f"; done before it, and kept: {', '.join(m.path.name for m in done)}"
+    return RowsInTheWayError(
+        message, revision=migration.revision, statement=error.statement, hint=error.hint
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -9,12 +9,17 @@ from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import DatabaseError, MigrationFailedError
 from autodiff.evolve import evolve, rename_references, rename_referred_column
 from autodiff.operations import (
+    Backfill,
     CreateTable,
     DropTable,
     Operation,
     RenameColumn,
     RenameTable,
+    Require,
 )
+from autodiff.run.batches import fill_in_batches
+from autodiff.run.events import BackfillProgress
+from autodiff.run.rows import refuse_rows
 from autodiff.schema import Name, Table
 
 if TYPE_CHECKING:
@@ -33,6 +38,12 @@ class Target(Protocol):
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Runs a SQLAlchemy statement, once for each of the rows if there are any."""
 
+    def require(self, operation: Require) -> None:
+        """Refuses where rows stand in the way."""
+
+    def backfill(self, operation: Backfill) -> None:
+        """Gives rows values."""
+
     def table(self, name: Name) -> Table:
         """The table as it stands now."""
 
@@ -50,17 +61,19 @@ class Target(Protocol):
 
 
 class Live:
-    """Statements run on a connection at once."""
+    """Statements run on a connection at once; two listeners are told what they do."""
 
     def __init__(
         self,
         connection: Connection,
         dialect: Dialect,
         on_statement: Callable[[str], None] = lambda sql: None,
+        on_batch: Callable[[BackfillProgress], None] = lambda event: None,
     ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._on_statement = on_statement
+        self._on_batch = on_batch
 
     def execute(self, sql: str) -> int:
         """Runs one statement, as it is: no driver looks for parameters in it."""
@@ -74,6 +87,20 @@ class Live:
         except DBAPIError as error:
             raise MigrationFailedError(f"{error.orig}", statement=sql) from error
         return result.rowcount
+
+    def require(self, operation: Require) -> None:
+        """Raises RowsInTheWayError where the query finds rows."""
+        refuse_rows(self._connection, operation)
+
+    def backfill(self, operation: Backfill) -> None:
+        """Gives rows values, batch by batch where there are many; told as one statement."""
+        table = self.find(operation.table)
+        [statement] = self._dialect.statements(operation, table)
+        if table is None:
+            self.execute(statement)
+            return
+        self._on_statement(statement)
+        fill_in_batches(self._connection, self._dialect, operation, table, self._on_batch)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Runs a SQLAlchemy statement."""
@@ -137,6 +164,14 @@ class Recording:
         """Collects one statement."""
         self.statements.append(sql)
         return -1
+
+    def require(self, operation: Require) -> None:
+        """Collects the query, as a comment."""
+        self.statements += self._dialect.statements(operation)
+
+    def backfill(self, operation: Backfill) -> None:
+        """Collects one statement for all rows."""
+        self.statements += self._dialect.statements(operation, self._tables.get(operation.table))
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Collects a SQLAlchemy statement, with its values in it."""

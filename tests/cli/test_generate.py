@@ -46,7 +46,7 @@ def test_nothing_to_do(blog: Folder) -> None:
     with blog.untouched():
         assert blog.ok("generate", "-m", "x").out == "nothing to do\n"
         data = blog.ok("generate", "-m", "x", "--json").data
-    assert data == {"written": False, "migration": None, "summary": []}
+    assert data == {"written": False, "migration": None, "summary": [], "findings": []}
 
 
 def test_dry_run_prints_the_file(blog: Folder) -> None:

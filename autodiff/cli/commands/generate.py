@@ -66,6 +66,9 @@ def generate(
     no_rehearse: Annotated[
         bool, flag("--no-rehearse", "Do not run the file up and down on a scratch first.")
     ] = False,
+    no_data_checks: Annotated[
+        bool, flag("--no-data-checks", "Do not look for live rows that stand in the way.")
+    ] = False,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, also at a terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -93,6 +96,7 @@ def generate(
         assume=assume,
         questioner=Terminal() if asks else None,
         rehearse=not no_rehearse,
+        data_checks=not no_data_checks,
     )
     more = shell.note_left_alone(project) if verbose and source == "database" else {}
     _answer(shell, draft, more, dry_run=dry_run)

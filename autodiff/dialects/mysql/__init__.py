@@ -180,6 +180,13 @@ class MySQL(Dialect):
             yield
 
     @contextmanager
+    def asking(self, connection: Connection, seconds: float) -> Iterator[None]:
+        from autodiff.dialects.mysql.asking import asking
+
+        with asking(connection, seconds, is_mariadb=self.is_mariadb):
+            yield
+
+    @contextmanager
     def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
         from autodiff.dialects.mysql.locks import keys_aside
 

@@ -8,6 +8,12 @@ __all__ = ["FEATURES", "MARIADB_FEATURES"]
 
 FEATURES = Features(
     transactional_ddl=False,
+    text_sizes={
+        "tinytext": 2**8 - 1,
+        "text": 2**16 - 1,
+        "mediumtext": 2**24 - 1,
+        "longtext": 2**32 - 1,
+    },
     restates_columns=True,
     unique_is_index=True,
     autoincrements=True,

@@ -154,6 +154,13 @@ class PostgreSQL(Dialect):
             yield
 
     @contextmanager
+    def asking(self, connection: Connection, seconds: float) -> Iterator[None]:
+        from autodiff.dialects.postgresql.asking import asking
+
+        with asking(connection, seconds):
+            yield
+
+    @contextmanager
     def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
         """Only a superuser may look away from keys: they are dropped, and made again."""
         pairs = [(table.name, key) for table in tables for key in table.foreign_keys if key.name]

@@ -156,6 +156,13 @@ class SQLite(Dialect):
             yield
 
     @contextmanager
+    def asking(self, connection: Connection, seconds: float) -> Iterator[None]:
+        from autodiff.dialects.sqlite.asking import asking
+
+        with asking(connection, seconds):
+            yield
+
+    @contextmanager
     def transaction(self, connection: Connection) -> Iterator[None]:
         from autodiff.dialects.sqlite.locks import transaction
 

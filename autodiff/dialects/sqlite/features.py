@@ -6,6 +6,7 @@ __all__ = ["FEATURES"]
 
 FEATURES = Features(
     transactional_ddl=True,
+    enforces_types=False,
     rebuilds_tables=True,
     keys_not_null=False,
     ignores_case=True,

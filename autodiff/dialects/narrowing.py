@@ -1,0 +1,188 @@
+"""Values that do not fit a narrower type: the condition that finds them, where SQL can say it.
+
+Types are spelled as the catalogues of PostgreSQL, MySQL and MariaDB spell them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from autodiff.dialects.sqltext import split_top_level, unquote_literal
+
+__all__ = ["Misfit", "Shape", "comparable", "misfit", "one_of", "shape"]
+
+_Kind: TypeAlias = Literal["text", "bytes", "integer", "decimal", "float", "enum", "other"]
+_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "integer": 32, "int": 32, "bigint": 64}
+_WORDS: dict[str, _Kind] = {
+    "character varying": "text",
+    "character": "text",
+    "varchar": "text",
+    "char": "text",
+    "text": "text",
+    "tinytext": "text",
+    "mediumtext": "text",
+    "longtext": "text",
+    "varbinary": "bytes",
+    "numeric": "decimal",
+    "decimal": "decimal",
+    "real": "float",
+    "float": "float",
+    "double": "float",
+    "double precision": "float",
+    "enum": "enum",
+    **dict.fromkeys(_BITS, "integer"),
+}
+_TYPE = re.compile(
+    r"(?P<word>[a-z]+(?: varying| precision)?)\s*(?:\((?P<inside>.*?)\))?(?P<rest>[ a-z]*)"
+)
+_BYTES_A_CHARACTER = 4
+_LISTED = re.compile(r"enum\((?P<inside>.*)\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What fits a type; None where nothing limits it.
+
+    length: characters, of "bytes" bytes. size: bytes of a text. low, high: of an integer.
+    digits, scale: of a decimal, before and after its point. values: of an enum.
+    """
+
+    kind: _Kind
+    length: int | None = None
+    size: int | None = None
+    low: int = 0
+    high: int = 0
+    digits: int | None = None
+    scale: int | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """A condition on rows, and what it says of the column: "is longer than 20"."""
+
+    condition: str
+    words: str
+
+
+def shape(sql: str, sizes: Mapping[str, int]) -> Shape:
+    """What fits a type; `sizes` are the bytes that types of texts hold, by their name."""
+    if listed := _LISTED.match(sql):
+        values = [unquote_literal(part) for part in split_top_level(listed["inside"])]
+        return Shape(kind="enum", values=tuple(value or "" for value in values))
+    match = _TYPE.match(sql.lower())
+    kind = _WORDS.get(match["word"], "other") if match and not sql.endswith("]") else "other"
+    if match is None or kind == "other":
+        return Shape(kind="other")
+    numbers = [int(part) for part in re.findall(r"\d+", match["inside"] or "")]
+    match kind:
+        case "integer":
+            bits = _BITS[match["word"]]
+            if "unsigned" in match["rest"]:
+                return Shape(kind=kind, high=2**bits - 1)
+            return Shape(kind=kind, low=-(2 ** (bits - 1)), high=2 ** (bits - 1) - 1)
+        case "decimal" if numbers:
+            scale = numbers[1] if len(numbers) > 1 else 0
+            return Shape(kind=kind, digits=numbers[0] - scale, scale=scale)
+        case "text" | "bytes":
+            length = numbers[0] if numbers else None
+            return Shape(kind=kind, length=length, size=sizes.get(match["word"]))
+        case _:
+            return Shape(kind=kind)
+
+
+def comparable(first: Shape, second: Shape) -> bool:
+    """Whether a database compares values of the two with each other, for sure."""
+    numbers = ("integer", "decimal", "float")
+    return first.kind != "other" and (
+        first.kind == second.kind or (first.kind in numbers and second.kind in numbers)
+    )
+
+
+def misfit(
+    column: str, before: Shape, after: Shape, type_sql: str, literal: Callable[[str], str]
+) -> Misfit | None:
+    """What finds the values that the new type refuses or cuts; None where all fit, or none can say.
+
+    `column` is quoted as it needs to be, `type_sql` the new type; `literal` spells a text in SQL.
+    """
+    match after.kind:
+        case "text" | "bytes" if before.kind == after.kind:
+            return _longer(column, before, after)
+        case "integer" | "decimal":
+            conditions = [*_beyond(column, before, after), *_finer(column, before, after)]
+            words = f"does not fit {type_sql}"
+            return Misfit(condition=" OR ".join(conditions), words=words) if conditions else None
+        case "enum":
+            return _unlisted(column, before, after, literal)
+        case _:
+            return None
+
+
+def _longer(column: str, before: Shape, after: Shape) -> Misfit | None:
+    limit, most, unit = after.length, before.length, " bytes" if after.kind == "bytes" else ""
+    if limit is None:
+        limit, unit = after.size, " bytes"
+        most = before.size if before.length is None else before.length * _BYTES_A_CHARACTER
+    if limit is None or (most is not None and most <= limit):
+        return None
+    measure = "octet_length" if unit else "char_length"
+    condition = f"{measure}({column}) > {limit}"
+    return Misfit(condition=condition, words=f"is longer than {limit}{unit}")
+
+
+def _beyond(column: str, before: Shape, after: Shape) -> list[str]:
+    """Numbers that are too great."""
+    if after.kind == "decimal":
+        if after.digits is None or _digits(before) <= after.digits or before.kind == "other":
+            return []
+        return [f"abs({column}) >= {10**after.digits}"]
+    if before.kind == "integer":
+        low, high = before.low < after.low, before.high > after.high
+    elif before.kind in ("decimal", "float"):
+        low = high = 10 ** _digits(before) > after.high
+    else:
+        return []
+    if low and high:
+        return [f"{column} NOT BETWEEN {after.low} AND {after.high}"]
+    return [f"{column} < {after.low}"] * low + [f"{column} > {after.high}"] * high
+
+
+def _digits(number: Shape) -> int:
+    """How many digits may stand before the point; many, where nothing limits them."""
+    if number.kind == "integer":
+        return len(str(max(-number.low, number.high)))
+    return 1000 if number.digits is None else number.digits
+
+
+def _finer(column: str, before: Shape, after: Shape) -> list[str]:
+    """Numbers with more places behind the point, which would be rounded."""
+    if before.kind == "float" and after.kind == "integer":
+        return [f"{column} <> round({column})"]
+    places = 0 if after.kind == "integer" else after.scale
+    if before.kind != "decimal" or places is None:
+        return []
+    if before.scale is not None and before.scale <= places:
+        return []
+    return [f"{column} <> round({column}{f', {places}' if places else ''})"]
+
+
+def _unlisted(
+    column: str, before: Shape, after: Shape, literal: Callable[[str], str]
+) -> Misfit | None:
+    if before.kind == "text":
+        listed = ", ".join(map(literal, after.values))
+        return Misfit(condition=f"{column} NOT IN ({listed})", words=f"is none of {listed}")
+    gone = [literal(value) for value in before.values if value not in after.values]
+    return one_of(column, gone) if gone else None
+
+
+def one_of(column: str, literals: Sequence[str]) -> Misfit:
+    """The values of a column that are one of the literals."""
+    if len(literals) == 1:
+        return Misfit(condition=f"{column} = {literals[0]}", words=f"is {literals[0]}")
+    listed = ", ".join(literals)
+    return Misfit(condition=f"{column} IN ({listed})", words=f"is one of {listed}")

@@ -1,0 +1,177 @@
+"""op.require: a migration that rows stand in the way of is refused, and says which they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.dialects import dialect_for
+from autodiff.errors import MigrationFailedError, RowsInTheWayError
+from autodiff.history import load_graph
+from autodiff.operations import Require
+from autodiff.run.preview import statements
+from autodiff.run.replay import migration_sql
+from autodiff.run.rows import find_rows
+from tests.support import Database, Folder, opened
+
+TABLE = "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(80))"
+REQUIRE = 'op.require("SELECT id FROM users WHERE name IS NULL", "users.name is NULL in some rows")'
+CHANGE = 'op.add_column("users", sa.Column("nick", sa.String(20)))'
+
+
+@pytest.fixture
+def db(any_database: sa.URL) -> Iterator[Database]:
+    with opened(any_database) as found:
+        found.execute(TABLE, "INSERT INTO users VALUES (1, 'Ann'), (4, NULL), (9, NULL)")
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "m")
+
+
+def refused(db: Database, folder: Folder) -> RowsInTheWayError:
+    """How an upgrade was refused; nothing may have changed."""
+    before = db.state()
+    with pytest.raises(RowsInTheWayError) as caught:
+        db.runner(folder).upgrade()
+    assert db.state() == before
+    return caught.value
+
+
+def test_rows_in_the_way_refuse_the_migration(db: Database, folder: Folder) -> None:
+    """On each database nothing was changed; message, number, rows, query and what to do."""
+    folder.write("aaaa", f"{REQUIRE}\n{CHANGE}")
+    error = refused(db, folder)
+    assert error.message == (
+        "upgrade of 0001_step_aaaa.py refused: "
+        "users.name is NULL in some rows (2 found: id 4, 9)\n"
+        "query: SELECT id FROM users WHERE name IS NULL\n"
+        "it changed nothing"
+    )
+    assert error.hint == (
+        "mend these rows and run it again, or do it in the migration, before its check"
+    )
+    assert (error.revision, error.exit_code) == ("aaaa", 2)
+    db.execute("UPDATE users SET name = 'x' WHERE name IS NULL")
+    db.runner(folder).upgrade()
+    assert db.table("users").column("nick") is not None
+
+
+def test_migrations_before_it_are_kept(db: Database, folder: Folder) -> None:
+    """The message names them."""
+    folder.write("aaaa", 'op.add_column("users", sa.Column("city", sa.String(20)))')
+    folder.write("bbbb", f"{REQUIRE}\n{CHANGE}")
+    with pytest.raises(RowsInTheWayError) as caught:
+        db.runner(folder).upgrade()
+    assert caught.value.message.endswith(
+        "it changed nothing; done before it, and kept: 0001_step_aaaa.py"
+    )
+    assert db.history() == ["aaaa"]
+
+
+def test_the_way_back_is_refused_too(db: Database, folder: Folder) -> None:
+    """downgrade() has checks of its own."""
+    folder.write("aaaa", CHANGE, f'{REQUIRE}\nop.drop_column("users", "nick")')
+    db.runner(folder).upgrade()
+    before = db.state()
+    with pytest.raises(RowsInTheWayError, match=r"downgrade of 0001_step_aaaa\.py refused: "):
+        db.runner(folder).downgrade()
+    assert db.state() == before
+
+
+def test_rows_are_counted_up_to_a_limit(db: Database, folder: Folder) -> None:
+    """A thousand are counted, and five are shown."""
+    values = ", ".join(f"({number}, NULL)" for number in range(10, 1200))
+    db.execute(f"INSERT INTO users VALUES {values}")
+    folder.write("aaaa", REQUIRE.replace("name IS NULL", "name IS NULL ORDER BY id"))
+    assert "(1000 or more found: id 4, 9, 10, 11, 12, ...)" in refused(db, folder).message
+
+
+def test_a_query_may_say_its_own_limit_and_columns(db: Database, folder: Folder) -> None:
+    """Several columns are told row by row, long values cut, NULL by its name."""
+    db.execute(f"UPDATE users SET name = '{'long ' * 16}' WHERE id = 1")
+    query = "SELECT id, name FROM users ORDER BY id LIMIT 2;"
+    folder.write("aaaa", f'op.require("{query}", "no rows")')
+    shown = f"{('long ' * 16)[:37]}..."
+    assert f"no rows (2 found: id 1, name {shown}; id 4, name NULL)" in refused(db, folder).message
+
+
+def test_a_query_may_be_a_clause_and_hold_any_sign(db: Database, folder: Folder) -> None:
+    """Percent signs, colons and quotes reach the database as they are."""
+    db.execute("UPDATE users SET name = '50% :off' WHERE id = 1")
+    clause = 'sa.select(sa.column("id")).select_from(sa.table("users")).where(sa.text("1 = 0"))'
+    folder.write("aaaa", f'op.require({clause}, "none")')
+    folder.write("bbbb", """op.require("SELECT id FROM users WHERE name LIKE '50%% :o%'", "off")""")
+    with pytest.raises(RowsInTheWayError, match=r"off \(1 found: id 1\)"):
+        db.runner(folder).upgrade()
+    assert db.history() == ["aaaa"]
+
+
+def test_a_check_behind_a_change_says_what_stays(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
+    """Where DDL commits at once, what came before the check is told as with any failure."""
+    folder.write("aaaa", f"{CHANGE}\n{REQUIRE}")
+    with opened(database("mariadb")) as db:
+        db.execute(TABLE, "INSERT INTO users VALUES (4, NULL)")
+        with pytest.raises(MigrationFailedError) as caught:
+            db.runner(folder).upgrade()
+        assert "(1 found: id 4)" in caught.value.message
+        assert "ADD COLUMN nick" in caught.value.message
+        assert "SELECT" not in caught.value.message.split("stay,")[1]
+
+
+def test_a_check_sees_what_came_before_it(db: Database, folder: Folder) -> None:
+    """Also on SQLite, where operations wait for a rebuild that they share."""
+    folder.write(
+        "aaaa",
+        """
+        op.add_column("users", sa.Column("city", sa.String(20), server_default="Rome"))
+        op.alter_column("users", "city", existing_type=sa.String(20), nullable=False)
+        op.require("SELECT id FROM users WHERE city <> 'Rome'", "not in Rome")
+        """,
+    )
+    db.runner(folder).upgrade()
+    assert db.history() == ["aaaa"]
+
+
+def test_a_query_that_fails_fails_the_migration(db: Database, folder: Folder) -> None:
+    """The check is named, and so is the query."""
+    folder.write("aaaa", 'op.require("SELECT id FROM nothing_there", "nobody")')
+    with pytest.raises(MigrationFailedError) as caught:
+        db.runner(folder).upgrade()
+    assert "cannot do ? nobody: " in caught.value.message
+    assert "statement: SELECT id FROM nothing_there" in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mysql"])
+def test_a_script_has_the_query_as_a_comment(kind: str, folder: Folder) -> None:
+    """No statement of a script refuses by itself: who runs it reads what to look for."""
+    dialect = dialect_for(kind)
+    check = Require(query="SELECT 1\nFROM a", message="a has rows")
+    expected = ["-- no row may come of this: a has rows\n-- SELECT 1\n-- FROM a"]
+    assert statements(dialect, [check], {}) == expected
+    folder.write("aaaa", 'op.require("SELECT 1\\nFROM a", "a has rows")')
+    graph = load_graph(folder.path)
+    assert migration_sql(graph, graph["aaaa"], "upgrade", dialect) == expected
+
+
+def test_no_more_rows_are_read_than_are_counted(db: Database) -> None:
+    """The database is told the limit: a large table is not fetched to count it."""
+    values = ", ".join(f"({number}, NULL)" for number in range(10, 1200))
+    db.execute(f"INSERT INTO users VALUES {values}")
+    seen: list[str] = []
+    sa.event.listen(
+        db.connection.engine,
+        "before_cursor_execute",
+        lambda conn, cursor, statement, *rest: seen.append(statement),
+    )
+    found = find_rows(db.connection, "SELECT id FROM users")
+    db.connection.rollback()
+    assert found.count == 1000
+    assert seen[-1] == "SELECT id FROM users\nLIMIT 1000"
