@@ -91,6 +91,7 @@ TABLE = Table(
     comment="who",
     options={"mysql_engine": "InnoDB", "sqlite_strict": True, "n": 3},
     triggers=("CREATE TRIGGER t",),
+    partitions=(Name("t_2024"), Name("rest", "s")),
 )
 SEQUENCE = Sequence(
     name=Name("s"),
