@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from autodiff.connect import connect, readable_url
 from autodiff.declare import declare
 from autodiff.dialects import Dialect, Scope, dialect_of
-from autodiff.dialects.base import LeftAlone, is_excluded
+from autodiff.dialects.base import is_excluded
+from autodiff.dialects.noticed import LeftAlone
 from autodiff.diffing import OWN_TABLES, scope_for
 from autodiff.schema import Exclusion, Name, Schema
 

@@ -17,7 +17,7 @@ from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from autodiff.dialects.base import LeftAlone
+    from autodiff.dialects.noticed import LeftAlone
     from autodiff.diffing import Assume, Questioner
     from autodiff.drafting import Draft
     from autodiff.planned import Plan

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import Dialect
-from autodiff.dialects.base import Reader
+from autodiff.dialects.noticed import Reader
 from autodiff.dialects.sqltext import mentions
 from autodiff.operations import AlterColumn, CreateView, DropColumn, DropTable, DropView
 from autodiff.plan import Finding

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from autodiff.dialects.features import Features
+from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.sqltext import normalize, quote_literal, unquote_literal
 from autodiff.schema import (
     Check,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from autodiff.operations import Operation
 
-__all__ = ["Dialect", "LeftAlone", "Reader", "Scope", "is_excluded", "without_unsaid"]
+__all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
 
 
 def is_excluded(name: Name, patterns: Iterable[str]) -> bool:
@@ -53,27 +54,6 @@ class Scope:
     namespaces: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     only: tuple[Name, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftAlone:
-    """A thing in the database that is not compared, and why, in a few words."""
-
-    kind: str
-    name: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name} ({self.reason})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """A view, and a table that it reads; a column of it, or None where none is known."""
-
-    view: Name
-    table: Name
-    column: str | None = None
 
 
 class Dialect(ABC):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-
-from sqlalchemy.sql.compiler import RESERVED_WORDS
+from functools import cache
 
 __all__ = [
     "mentions",
@@ -50,12 +49,6 @@ _KEYWORDS = frozenset(
     "session_user null true false not and or in is like between case when then else end cast "
     "collate exists select from where".split()
 )
-_RESERVED = (
-    _KEYWORDS
-    | RESERVED_WORDS
-    | set("add alter commit delete drop escape exists index insert update values".split())
-)
-"""Words that no database takes for a name without quotes, wherever it stands."""
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
 
 
@@ -177,7 +170,7 @@ def _is_name(kind: str, token: str, name: str) -> bool:
 
 
 def _spelled_like(kind: str, token: str, name: str) -> str:
-    plain = _SIMPLE_NAME.match(name) and name not in _RESERVED
+    plain = _SIMPLE_NAME.match(name) and name not in _reserved()
     if kind == "word" and plain:
         return name
     quote = token[0] if kind == "quoted" else '"'
@@ -212,3 +205,12 @@ def unquote_identifier(text: str) -> str:
 def mentions(text: str, name: str) -> bool:
     """Whether an SQL text has the name in it, in quotes or without; case does not matter."""
     return any(unquote_identifier(token).lower() == name.lower() for _, token in tokens(text))
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    """Words that no database takes for a name without quotes, wherever it stands."""
+    from sqlalchemy.sql.compiler import RESERVED_WORDS  # the command line starts without it
+
+    more = "add alter commit delete drop escape exists index insert update values".split()
+    return _KEYWORDS | RESERVED_WORDS | frozenset(more)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Dialect, LeftAlone, Scope
+from autodiff.dialects.base import Dialect, Scope
 from autodiff.dialects.mysql import texts, types
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
+from autodiff.dialects.noticed import LeftAlone
 from autodiff.schema import Check, Constraint, ForeignKey, Index, Name, Option, Schema, Table
 
 if TYPE_CHECKING:

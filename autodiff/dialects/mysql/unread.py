@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from autodiff.dialects.base import LeftAlone, Scope
+from autodiff.dialects.base import Scope
+from autodiff.dialects.noticed import LeftAlone
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects.base import Dialect, LeftAlone, Reader, Scope
+from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.operations import AddConstraint, DropConstraint

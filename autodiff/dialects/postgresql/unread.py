@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from autodiff.dialects.base import LeftAlone, Reader, Scope
+from autodiff.dialects.base import Scope
+from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.schema import Name
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Dialect, LeftAlone, Scope
+from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.noticed import LeftAlone
 from autodiff.dialects.sqlite import types
 from autodiff.dialects.sqlite.features import FEATURES
 from autodiff.dialects.sqlite.texts import plain_default, standard_quotes, unquoted_number

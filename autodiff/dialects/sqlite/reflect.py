@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import LeftAlone, Scope, is_excluded
+from autodiff.dialects.base import Scope, is_excluded
 from autodiff.dialects.naming import name_constraints
+from autodiff.dialects.noticed import LeftAlone
 from autodiff.dialects.sqlite.parse import (
     ParsedColumn,
     ParsedConstraint,
