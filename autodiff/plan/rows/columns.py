@@ -92,14 +92,18 @@ def _misfit(change: ColumnAltered, column: Column, standing: Standing) -> Misfit
         return None
     before = _shape(column, standing.before, standing)
     after = _shape(change.after, standing.after, standing)
-    if moved := standing.moved_of(change.table, change.after.name):
-        after = replace(after, values=(*after.values, *moved))
+    moved = standing.moved_of(change.table, change.after.name)
+    after = replace(after, values=(*after.values, *moved))
     if change.before.type.enum is not None and change.before.type.enum == change.after.type.enum:
         return None
     if _checked_by_list(change, standing):
         return None
     quoted = dialect.quote(column.name)
-    return misfit(quoted, before, after, change.after.type.sql, dialect.literal)
+    found = misfit(quoted, before, after, change.after.type.sql, dialect.literal)
+    if found is None or not moved or after.kind == "enum":
+        return found
+    others = f"{quoted} NOT IN ({', '.join(map(dialect.literal, moved))})"
+    return replace(found, condition=f"{found.condition} AND {others}")
 
 
 def _checked_by_list(change: ColumnAltered, standing: Standing) -> bool:

@@ -11,6 +11,7 @@ from autodiff.changes import (
     ColumnAltered,
     ColumnRenamed,
     ColumnValueRenamed,
+    EnumAltered,
     EnumRenamed,
     TableAdded,
     TableRenamed,
@@ -55,8 +56,8 @@ class Standing:
     A column may come, or come back, under a spare name first: that does not stand either.
     `after` is the schema behind the migration. What the migration itself makes does not stand.
     `filled` are the columns, by "table.column", whose rows it gives values. `enums` are the names
-    of types before, by those after; `moved` the values that rows have and get another one for, by
-    the type, or the table and the column, that lists them.
+    of types before, by those after; `altered` are those whose values change. `moved` are values
+    that rows have and get another one for, by the type, or the table and column, that lists them.
     """
 
     before: Schema
@@ -68,6 +69,7 @@ class Standing:
     new_tables: frozenset[Name] = frozenset()
     new_columns: frozenset[tuple[Name, str]] = frozenset()
     enums: Mapping[Name, Name] = field(default_factory=dict)
+    altered: frozenset[Name] = frozenset()
     moved: Mapping[tuple[Name, str | None], frozenset[str]] = field(default_factory=dict)
 
     @classmethod
@@ -103,6 +105,7 @@ class Standing:
             new_tables=frozenset(c.table.name for c in changes if isinstance(c, TableAdded)),
             new_columns=frozenset(made),
             enums={c.after: c.before for c in changes if isinstance(c, EnumRenamed)},
+            altered=frozenset(c.after.name for c in changes if isinstance(c, EnumAltered)),
             moved=_moved(changes, mapped),
         )
 
@@ -148,7 +151,7 @@ class Standing:
 
     def _stays(self, table: Name, wanted: Column) -> bool:
         column = self.column(table, wanted.name)
-        if (table, wanted.name) in self.moved:
+        if (table, wanted.name) in self.moved or wanted.type.enum in self.altered:
             return False
         if column is None or f"{table}.{wanted.name}" in self.filled:
             return False
