@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from autodiff.dialects.base import Dialect
 from autodiff.plan import Finding, RowCheck
 from autodiff.run.rows import Found, find_rows
@@ -48,6 +46,8 @@ def look_at_rows(
 
 
 def _look(connection: Connection, dialect: Dialect, check: RowCheck, seconds: float) -> Look:
+    from sqlalchemy.exc import SQLAlchemyError
+
     if seconds <= 0:
         return Look(check=check, found=None, problem="the time for looking at rows was used up")
     try:

@@ -38,6 +38,7 @@ _WORDS: dict[str, _Kind] = {
 _TYPE = re.compile(
     r"(?P<word>[a-z]+(?: varying| precision)?)\s*(?:\((?P<inside>.*?)\))?(?P<rest>[ a-z]*)"
 )
+_NUMBERS = ("integer", "decimal", "float")
 _BYTES_A_CHARACTER = 4
 _LISTED = re.compile(r"enum\((?P<inside>.*)\)")
 
@@ -96,10 +97,8 @@ def shape(sql: str, sizes: Mapping[str, int]) -> Shape:
 
 def comparable(first: Shape, second: Shape) -> bool:
     """Whether a database compares values of the two with each other, for sure."""
-    numbers = ("integer", "decimal", "float")
-    return first.kind != "other" and (
-        first.kind == second.kind or (first.kind in numbers and second.kind in numbers)
-    )
+    both_numbers = first.kind in _NUMBERS and second.kind in _NUMBERS
+    return both_numbers or first.kind == second.kind != "other"
 
 
 def misfit(
@@ -137,7 +136,9 @@ def _longer(column: str, before: Shape, after: Shape) -> Misfit | None:
 def _beyond(column: str, before: Shape, after: Shape) -> list[str]:
     """Numbers that are too great."""
     if after.kind == "decimal":
-        if after.digits is None or _digits(before) <= after.digits or before.kind == "other":
+        if before.kind not in _NUMBERS or after.digits is None:
+            return []
+        if _digits(before) <= after.digits:
             return []
         return [f"abs({column}) >= {10**after.digits}"]
     if before.kind == "integer":
