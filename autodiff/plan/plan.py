@@ -73,7 +73,7 @@ class Plan:
         )
         known = [operation for operation in reversed_ if operation is not None]
         steps = [step for operation in known for step in self._taken_back(operation)]
-        kept = options_first(without_taken_along(steps, self.dialect))
+        kept = options_first(without_taken_along(steps, self.dialect), self.desired, self.dialect)
         steps = [s for place, s in enumerate(kept) if not _dropped_later(s, kept[place:])]
         return [*(check.require for check in self.checks_back), *steps]
 
@@ -102,15 +102,18 @@ class Plan:
         return [describe_change(change) for change in self.changes]
 
 
-def options_first(steps: Sequence[Operation]) -> list[Operation]:
-    """The steps with the options of a table before the first altering of its columns.
-
-    Columns may follow the options, as they do the charset; what one says for itself comes later.
-    """
+def options_first(steps: Sequence[Operation], desired: Schema, dialect: Dialect) -> list[Operation]:
+    """The steps with options that columns follow, as they do the charset, before the first altering
+    of a column of the table: what one says for itself comes later."""
     ordered: list[Operation] = []
     for step in steps:
         place = len(ordered)
-        if isinstance(step, SetTableOptions):
+        table = desired.tables.get(step.table) if isinstance(step, SetTableOptions) else None
+        if (
+            isinstance(step, SetTableOptions)
+            and table is not None
+            and dialect.altered_by_options(step.options, table)
+        ):
             altered = (n for n, other in enumerate(ordered) if _alters(other, step.table))
             place = next(altered, place)
         ordered.insert(place, step)

@@ -208,7 +208,8 @@ class _Draft:
         plan_renamed_parts(all_changes, steps)
         self._plan_all(all_changes, settled, steps)
         sort_views(steps)
-        return tuple(options_first(without_taken_along(steps.ordered(), dialect)))
+        kept = without_taken_along(steps.ordered(), dialect)
+        return tuple(options_first(kept, self.desired, dialect))
 
     def _plan_all(self, changes: Sequence[Change], settled: Sequence[Change], steps: Steps) -> None:
         enums = self.enums()
