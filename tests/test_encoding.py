@@ -112,7 +112,12 @@ VIEW = View(
     indexes=(INDEX,),
     reads=(Name("users", "audit"), Name("x")),
 )
-NOUNS = (TABLE, EnumType(name=ENUM, values=("sad", "ok"), comment="c"), SEQUENCE, VIEW)
+NOUNS = (
+    TABLE,
+    EnumType(name=ENUM, values=("sad", "ok"), comment="c", elsewhere=True),
+    SEQUENCE,
+    VIEW,
+)
 
 
 def _round(noun: Any) -> Any:
