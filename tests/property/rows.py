@@ -45,8 +45,9 @@ def _most(pair: Pair, table: TableSpec) -> int:
 
 
 def _unfillable(table: TableSpec, after: TableSpec, column: ColumnSpec) -> bool:
-    """Whether a column that goes could not come back: no value can be made up for a key."""
-    if after.column(column.key) is not None or column.nullable:
+    """Whether a column that goes, or is computed, could not come back: keys are not made up."""
+    stays = after.column(column.key)
+    if column.nullable or (stays is not None and stays.computed is None):
         return False
     filled = column.default is not None or column.computed is not None or column.auto
     keyed = any(column.key in columns for columns in _unique_columns(table))
