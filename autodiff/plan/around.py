@@ -5,8 +5,9 @@ These changes are the plan's own: no summary tells them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TypeGuard
 
@@ -205,16 +206,7 @@ def _in_texts(
     columns: Sequence[str], old: Table, new: Table, changes: Iterable[Change]
 ) -> Iterator[IndexAltered | ConstraintAltered]:
     """Checks, and indexes with an expression, that compare a column with values of its type."""
-    told = _told(new.name, changes)
-    for index in old.indexes:
-        after = new.index(index.name or "")
-        if after is not None and index.name not in told and _mention(_texts_of(index), columns):
-            yield IndexAltered(table=new.name, before=index, after=after, fields=("elements",))
-    for constraint in old.constraints:
-        kept = new.constraint(constraint.name or "")
-        held = _mention(_texts_of(constraint), columns)
-        if kept is not None and constraint.name not in told and held:
-            yield ConstraintAltered(table=new.name, before=constraint, after=kept, fields=("sql",))
+    return _kept_parts(old, new, changes, lambda part: _mention(_texts_of(part), columns))
 
 
 def _mention(texts: Iterable[str], columns: Sequence[str]) -> bool:
@@ -254,19 +246,21 @@ def _parts(
         old, new = current.tables.get(change.table), desired.tables[change.table]
         if old is not None:
             aligned = dialect.align(old, new)
-            for part in _over(change.before.name, old, new, changes):
+            column = change.before.name
+            for part in _kept_parts(old, new, changes, partial(names_column, column=column)):
                 yield with_unsaid(part, old, aligned)
 
 
-def _over(column: str, old: Table, new: Table, changes: Iterable[Change]) -> Iterator[Change]:
+def _kept_parts(
+    old: Table, new: Table, changes: Iterable[Change], goes: Callable[[Index | Constraint], bool]
+) -> Iterator[IndexAltered | ConstraintAltered]:
+    """Indexes and constraints that go and come back, and that nothing alters by itself."""
     told = _told(new.name, changes)
     for index in old.indexes:
         after = new.index(index.name or "")
-        if after is not None and index.name not in told and names_column(index, column):
-            yield IndexAltered(table=new.name, before=index, after=after, fields=("elements",))
+        if after is not None and index.name not in told and goes(index):
+            yield IndexAltered(table=new.name, before=index, after=after, fields=())
     for constraint in old.constraints:
         kept = new.constraint(constraint.name or "")
-        if kept is not None and constraint.name not in told and names_column(constraint, column):
-            yield ConstraintAltered(
-                table=new.name, before=constraint, after=kept, fields=("columns",)
-            )
+        if kept is not None and constraint.name not in told and goes(constraint):
+            yield ConstraintAltered(table=new.name, before=constraint, after=kept, fields=())

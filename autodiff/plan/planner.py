@@ -133,17 +133,24 @@ def plan(
     mapped = dict(maps or {})
     check_maps(mapped, maps_possible(changes))
     spares = spare_names(changes, current)
+    at_once = dropped_at_once(changes, spares)
+    settled = _settled((c for c in changes if c not in at_once), spares, desired, dialect)
+    now = with_enum_changes(current, changes, dialect)
+    renamed = with_renames_of(now, settled)
+    enums = {
+        change.after.name: alter_enum(change, settled, renamed, given)
+        for change in settled
+        if isinstance(change, EnumAltered)
+    }
     draft = _Draft(
-        changes=changes,
-        at_once=tuple(dropped_at_once(changes, spares)),
-        spares=spares,
-        now=with_enum_changes(current, changes, dialect),
+        settled=settled,
+        at_once=at_once,
+        now=now,
         desired=desired,
+        enums=enums,
         fills=Fills(values=given, dialect=dialect),
         maps=mapped,
     )
-    enums = draft.enums()
-    renamed = with_renames_of(draft.now, draft.settled())
     there = retyped(enums.values(), renamed)
     back = retyped((step.reverse() for step in enums.values()), renamed)
     again = tuple(refills(replaced, current, draft.fills, spares))
@@ -164,39 +171,35 @@ def plan(
     )
 
 
+def _settled(
+    changes: Iterable[Change],
+    spares: Mapping[tuple[Name, str], str],
+    desired: Schema,
+    dialect: Dialect,
+) -> list[Change]:
+    """The changes under the names that wait for others, with what a key that goes aside does."""
+    spared = with_spare_names(changes, spares)
+    return with_keys_made_anew(spared, changing_ground(spared, desired, dialect))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
-    """What a plan is made from; `now` is the current schema with its enums renamed."""
+    """What a plan is made from; `now` is the current schema with its enums renamed.
 
-    changes: Sequence[Change]
+    `settled` are the changes without those done `at_once`, `enums` the steps for types that differ.
+    """
+
+    settled: Sequence[Change]
     at_once: Sequence[ColumnRemoved]
-    spares: Mapping[tuple[Name, str], str]
     now: Schema
     desired: Schema
+    enums: Mapping[Name, AlterEnum]
     fills: Fills
     maps: Mapping[Value, str]
 
-    def settled(self) -> list[Change]:
-        """The changes, those that a rename or a key that goes aside does already left out."""
-        apart = (change for change in self.changes if change not in self.at_once)
-        spared = with_spare_names(apart, self.spares)
-        return with_keys_made_anew(
-            spared, changing_ground(spared, self.desired, self.fills.dialect)
-        )
-
-    def enums(self) -> dict[Name, AlterEnum]:
-        """The steps for the types that differ, by name."""
-        settled = self.settled()
-        renamed = with_renames_of(self.now, settled)
-        return {
-            change.after.name: alter_enum(change, settled, renamed, self.fills.values)
-            for change in settled
-            if isinstance(change, EnumAltered)
-        }
-
     def operations(self, retyped: Mapping[Name, Sequence[str]]) -> tuple[Operation, ...]:
         """The operations in order, where those columns get an enum type that is made anew."""
-        settled, dialect, steps = self.settled(), self.fills.dialect, Steps()
+        settled, dialect, steps = self.settled, self.fills.dialect, Steps()
         ground = changing_ground(settled, self.desired, dialect)
         plan_renames(settled, self.at_once, steps)
         plan_enum_renames(settled, steps)
@@ -206,18 +209,18 @@ class _Draft:
         keys = keys_aside(settled, ground.with_columns(retyped), self.desired)
         all_changes = [*around, *keys, *indexes_put_back(settled, self.desired, dialect)]
         plan_renamed_parts(all_changes, steps)
-        self._plan_all(all_changes, settled, steps)
+        self._plan_all(all_changes, steps)
         sort_views(steps)
         kept = without_taken_along(steps.ordered(), dialect)
         return tuple(options_first(kept, self.desired, dialect))
 
-    def _plan_all(self, changes: Sequence[Change], settled: Sequence[Change], steps: Steps) -> None:
-        enums = self.enums()
+    def _plan_all(self, changes: Sequence[Change], steps: Steps) -> None:
+        settled = self.settled
         moves = {(m.table, m.column): m for m in column_moves(settled, self.maps)}
         for change in changes:
             match change:
                 case EnumAltered():
-                    self._alter_enum(enums[change.after.name], steps)
+                    self._alter_enum(self.enums[change.after.name], steps)
                 case ColumnAltered():
                     place = (change.table, change.after.name)
                     alter_column(change, settled, self.fills, moves.pop(place, None), steps)

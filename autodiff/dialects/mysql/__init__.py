@@ -177,7 +177,7 @@ class MySQL(Dialect):
     def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
         from autodiff.dialects.mysql.locks import reading
 
-        with reading(connection, seconds):
+        with reading(connection, seconds, is_mariadb=self.is_mariadb):
             yield
 
     @contextmanager

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-__all__ = ["keys_aside", "reading", "transaction", "usual_escapes"]
+__all__ = ["keys_aside", "limited", "reading", "transaction", "usual_escapes"]
 
 _PLAIN = "NO_BACKSLASH_ESCAPES"
 
@@ -48,24 +48,35 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def reading(connection: Connection, seconds: float) -> Iterator[None]:
+def reading(connection: Connection, seconds: float, *, is_mariadb: bool) -> Iterator[None]:
     """One snapshot, read-only; rolled back. The limit is the connection's, and is put back."""
     connection.rollback()
-    mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
+    try:
+        with limited(connection, seconds, is_mariadb=is_mariadb):
+            connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            yield
+    finally:
+        connection.rollback()
+
+
+@contextmanager
+def limited(connection: Connection, seconds: float, *, is_mariadb: bool) -> Iterator[None]:
+    """Each statement limited in time, on MySQL each SELECT; the session is then as it was.
+
+    https://mariadb.com/kb/en/aborting-statements/
+    https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_max_execution_time
+    """
     name, limit = (
         ("max_statement_time", f"{max(seconds, 0.001):.3f}")
-        if mariadb
+        if is_mariadb
         else ("max_execution_time", f"{max(int(seconds * 1000), 1)}")
     )
-    before = connection.exec_driver_sql(f"SELECT @@{name}").scalar_one()
-    connection.exec_driver_sql(f"SET {name} = {limit}")
-    connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    before = connection.exec_driver_sql(f"SELECT @@SESSION.{name}").scalar_one()
+    connection.exec_driver_sql(f"SET SESSION {name} = {limit}")
     try:
         yield
     finally:
-        connection.rollback()
-        connection.exec_driver_sql(f"SET {name} = {before}")
-        connection.rollback()
+        connection.exec_driver_sql(f"SET SESSION {name} = {before}")
 
 
 @contextmanager
