@@ -32,6 +32,10 @@ class Config:
     templates_dir: templates that come before those of autodiff.
     exclude_tables: patterns of tables to leave alone.
     history_schema: the schema of autodiff's own tables.
+    lock_wait: seconds to wait for another run that holds the lock.
+    lock_timeout: seconds that a statement waits for a lock; 0 for no limit.
+    statement_timeout: seconds that a statement runs; 0 for no limit.
+    lock_retries: how often a migration that met a lock is tried again.
     scratch_url: an empty database to try things on, which is emptied after use.
     unset: environment variables that the url asks for and that are not set; it is None then.
     """
@@ -43,6 +47,10 @@ class Config:
     templates_dir: Path | None = None
     exclude_tables: tuple[str, ...] = ()
     history_schema: str | None = None
+    lock_wait: float = 600.0
+    lock_timeout: float = 5.0
+    statement_timeout: float = 1800.0
+    lock_retries: float = 5
     scratch_url: str | None = None
     unset: tuple[str, ...] = ()
 
@@ -50,6 +58,7 @@ class Config:
 _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir")
 _LISTS = ("models", "exclude_tables")
+_NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
 
 
 def find_config(start: Path) -> Path | None:
@@ -106,7 +115,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _checked(data: Mapping[str, Any], file: Path) -> Config:
-    known = (*_TEXTS, *_PATHS, *_LISTS)
+    known = (*_TEXTS, *_PATHS, *_LISTS, *_NUMBERS)
     unknown = sorted(set(data) - set(known))
     if unknown:
         raise ConfigError(
@@ -116,11 +125,19 @@ def _checked(data: Mapping[str, Any], file: Path) -> Config:
     for key, value in data.items():
         if key in _LISTS:
             values[key] = _texts(value, key, file)
+        elif key in _NUMBERS:
+            values[key] = _number(value, key, file)
         elif not isinstance(value, str):
             raise ConfigError(f"{file}: {key} must be a text, not {value!r}")
         else:
             values[key] = file.parent / value if key in _PATHS else value
     return Config(**values)
+
+
+def _number(value: Any, key: str, file: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ConfigError(f"{file}: {key} must be a number, 0 or more, not {value!r}")
+    return float(value)
 
 
 def _texts(value: Any, key: str, file: Path) -> tuple[str, ...]:

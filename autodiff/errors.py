@@ -16,6 +16,7 @@ AutodiffError                 exit code 2
 |  +- RenameUndecidedError    a rename and a drop-and-add are both possible
 +- MigrationFailedError       a migration failed while it ran
    +- RowsInTheWayError       rows stand in the way of a migration, which was refused
++- LockedError                another run holds the lock for too long
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __all__ = [
     "EditedMigrationError",
     "FillNeededError",
     "HistoryError",
+    "LockedError",
     "MigrationFailedError",
     "MigrationFileError",
     "ModelsError",
@@ -179,3 +181,7 @@ class MigrationFailedError(AutodiffError):
 
 class RowsInTheWayError(MigrationFailedError):
     """Rows that a migration can't cope with, found by its own check before it went on."""
+
+
+class LockedError(AutodiffError):
+    """Another run holds the lock of the database's migrations."""

@@ -6,8 +6,8 @@ Outside of a migration each raises MigrationFailedError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -70,6 +70,7 @@ __all__ = [
     "alter_enum",
     "alter_sequence",
     "alter_table_options",
+    "autocommit",
     "backfill",
     "batch_alter_table",
     "bulk_insert",
@@ -106,6 +107,7 @@ __all__ = [
     "rename_index",
     "rename_table",
     "require",
+    "run",
     "set_comment",
     "sql_type",
 ]
@@ -159,7 +161,8 @@ def create_table(
     executor = current_executor()
     unsaid = {name: option_value(kw.pop(name)) for name in _UNSAID_OPTIONS if name in kw}
     table = sa.Table(table_name, sa.MetaData(), *columns, **kw)
-    if if_not_exists and executor.find(_name(table_name, table.schema)) is not None:
+    name = _name(table_name, table.schema)
+    if if_not_exists and executor.decide(lambda: executor.find(name) is not None):
         return table
     _create_enums(executor, table.columns)
     noun = name_constraints(_declared(executor, table))
@@ -189,13 +192,19 @@ def drop_table(
 ) -> None:
     """Drops a table, with its rows; `kw` is what Alembic takes, and is not needed."""
     name = _name(table_name, schema)
-    if not if_exists or current_executor().find(name) is not None:
+    executor = current_executor()
+    if not if_exists or executor.decide(lambda: executor.find(name) is not None):
         _submit(DropTable(name=name))
 
 
 def _has_column(table: Name, column: str) -> bool:
-    found = current_executor().find(table)
-    return found is not None and found.column(column) is not None
+    executor = current_executor()
+
+    def question() -> bool:
+        found = executor.find(table)
+        return found is not None and found.column(column) is not None
+
+    return executor.decide(question)
 
 
 def rename_table(old_table_name: str, new_table_name: str, *, schema: str | None = None) -> None:
@@ -575,11 +584,16 @@ def rename_constraint(
 
 
 def _has_constraint(table: Name, constraint: str, kind: ConstraintKind | None) -> bool:
-    found = current_executor().find(table)
-    if found is None:
-        return False
-    named = found.constraint(constraint) or found.index(constraint)
-    return named is not None or (kind == "primary" and found.primary_key is not None)
+    executor = current_executor()
+
+    def question() -> bool:
+        found = executor.find(table)
+        if found is None:
+            return False
+        named = found.constraint(constraint) or found.index(constraint)
+        return named is not None or (kind == "primary" and found.primary_key is not None)
+
+    return executor.decide(question)
 
 
 # Indexes
@@ -817,6 +831,29 @@ def bulk_insert(
         return
     for row in rows:
         executor.execute_clause(sa.insert(table).values(dict(row)))
+
+
+def run(
+    function: Callable[[sa.Connection], object],
+    *,
+    reverse: Callable[[sa.Connection], object] | None = None,
+) -> None:
+    """Calls a function with the connection: a data migration that SQL alone can't say.
+
+    It is one step: where a migration is resumed, a function that has come to its end is not
+    called again. `reverse` takes back what it did, where a migration that failed is taken back.
+    """
+    name = getattr(function, "__qualname__", None) or repr(function)
+    current_executor().call(function, f"{function.__module__}.{name}")
+
+
+def autocommit() -> AbstractContextManager[None]:
+    """Outside of the migration's transaction: what CREATE INDEX CONCURRENTLY and VACUUM need.
+
+    What came before is committed. Each step in here stands by itself, and is in the journal, so
+    that a migration that fails goes on from there.
+    """
+    return current_executor().autocommit()
 
 
 def _has_clause(row: Mapping[str, Any]) -> bool:

@@ -71,6 +71,7 @@ __all__ = [
     "SetTableOptions",
     "Unset",
     "constraint_kind",
+    "tables_of",
 ]
 
 T = TypeVar("T")
@@ -109,6 +110,22 @@ KIND_WORDS: dict[ConstraintKind | None, str] = {
 def constraint_kind(constraint: Constraint) -> ConstraintKind:
     """The word that `op.drop_constraint(type_=...)` takes for a constraint."""
     return _KINDS[type(constraint)]
+
+
+def tables_of(operation: Operation) -> tuple[Name, ...]:
+    """The tables that an operation alters; none where it is about something else, or unknown."""
+    match operation:
+        case CreateTable(table=table):
+            return (table.name,)
+        case DropTable(name=name) | SetComment(kind="table", name=name):
+            return (name,)
+        case RenameTable(before=before, after=after):
+            return (before, after)
+        case AlterEnum(users=users):
+            return tuple(sorted({user.table for user in users}))
+        case _:
+            altered = getattr(operation, "table", None)
+            return (altered,) if isinstance(altered, Name) else ()
 
 
 def _known(thing: T | None, what: str) -> T:

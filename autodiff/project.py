@@ -17,12 +17,14 @@ from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from autodiff.dialects.limits import Limits
     from autodiff.dialects.noticed import LeftAlone
     from autodiff.diffing import Assume, Questioner
     from autodiff.drafting import Draft
     from autodiff.planned import Plan
     from autodiff.rehearsing import RehearsedHistory
     from autodiff.run.events import Direction, Listener
+    from autodiff.run.journal import Entry
     from autodiff.run.runner import Runner
     from autodiff.run.store import Applied
 
@@ -31,10 +33,14 @@ __all__ = ["Project", "Status"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Where a database stands: what was applied, in order, and what is pending."""
+    """Where a database stands: what was applied, in order, and what is pending.
+
+    `unfinished` is a run that stopped half-way, or that another process is at.
+    """
 
     applied: tuple[Applied, ...]
     pending: tuple[Migration, ...]
+    unfinished: Entry | None = None
 
     @property
     def current(self) -> str | None:
@@ -228,15 +234,35 @@ class Project:
 
     # Running them
 
-    def upgrade(self, target: str = "head", *, on_event: Listener | None = None) -> list[Migration]:
-        """Applies migrations up to the target; those that were applied."""
-        with self._runner(on_event, create=True) as runner:
+    def upgrade(
+        self,
+        target: str = "head",
+        *,
+        on_event: Listener | None = None,
+        lock_wait: float | None = None,
+    ) -> list[Migration]:
+        """Applies migrations up to the target; those that were applied.
+
+        Waits `lock_wait` seconds for another run, or as long as the configuration says.
+        """
+        with self._runner(on_event, create=True, lock_wait=lock_wait) as runner:
             return runner.upgrade(target)
 
-    def downgrade(self, target: str = "-1", *, on_event: Listener | None = None) -> list[Migration]:
+    def downgrade(
+        self,
+        target: str = "-1",
+        *,
+        on_event: Listener | None = None,
+        lock_wait: float | None = None,
+    ) -> list[Migration]:
         """Takes migrations back to the target; those that were reverted."""
-        with self._runner(on_event) as runner:
+        with self._runner(on_event, lock_wait=lock_wait) as runner:
             return runner.downgrade(target)
+
+    def log(self) -> list[Entry]:
+        """Every run of a migration on the database, oldest first."""
+        with self._runner(None) as runner:
+            return runner.log()
 
     def stamp(self, target: str = "head") -> list[Migration]:
         """Records migrations as applied without running them; those that count as applied."""
@@ -250,7 +276,8 @@ class Project:
             order = {revision: place for place, revision in enumerate(runner.graph.migrations)}
             rows = sorted(applied.values(), key=lambda row: order.get(row.revision, len(order)))
             pending = runner.graph.in_order(set(runner.graph.migrations) - set(applied))
-            return Status(applied=tuple(rows), pending=tuple(pending))
+            unfinished = runner.unfinished()
+            return Status(applied=tuple(rows), pending=tuple(pending), unfinished=unfinished)
 
     def plan_run(self, target: str, direction: Direction) -> list[Migration]:
         """The migrations that upgrade or downgrade would run, in order; nothing is run."""
@@ -267,7 +294,13 @@ class Project:
         return migration_sql(self.graph(), migration, direction, self._offline_dialect())
 
     @contextmanager
-    def _runner(self, on_event: Listener | None, *, create: bool = False) -> Iterator[Runner]:
+    def _runner(
+        self,
+        on_event: Listener | None,
+        *,
+        create: bool = False,
+        lock_wait: float | None = None,
+    ) -> Iterator[Runner]:
         from autodiff.run.events import ignore
         from autodiff.run.runner import Runner
 
@@ -278,7 +311,18 @@ class Project:
                 graph,
                 schema=self.config.history_schema,
                 on_event=on_event or ignore,
+                lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
+                limits=self._limits(),
             )
+
+    def _limits(self) -> Limits:
+        from autodiff.dialects.limits import Limits
+
+        return Limits(
+            lock=self.config.lock_timeout,
+            statement=self.config.statement_timeout,
+            retries=int(self.config.lock_retries),
+        )
 
     def _offline_dialect(self) -> Any:
         from autodiff.dialects import dialect_for

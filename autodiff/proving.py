@@ -15,16 +15,14 @@ from autodiff.errors import AutodiffError
 from autodiff.history import Migration, read_migration
 from autodiff.operations import (
     AddConstraint,
-    AlterEnum,
     CreateEnum,
     CreateNamespace,
     CreateSequence,
     CreateTable,
     CreateView,
-    DropTable,
     Operation,
     RenameTable,
-    SetComment,
+    tables_of,
 )
 from autodiff.plan.order import order_tables, order_views
 from autodiff.planned import Plan
@@ -156,7 +154,7 @@ def _reached(plan: Plan) -> tuple[set[Name], set[Name]]:
     """The tables before and after that the plan can touch, each with its other self."""
     moved = {o.before: o.after for o in plan.operations if isinstance(o, RenameTable)}
     back = {after: before for before, after in moved.items()}
-    names = {name for operation in plan.operations for name in _touched(operation)}
+    names = {name for operation in plan.operations for name in tables_of(operation)}
     while True:
         old = reach(plan.current, {back.get(name, name) for name in names} | names)
         new = reach(plan.desired, {moved.get(name, name) for name in old} | names)
@@ -164,20 +162,3 @@ def _reached(plan: Plan) -> tuple[set[Name], set[Name]]:
         if found == names:
             return old, new
         names = found
-
-
-def _touched(operation: Operation) -> set[Name]:
-    match operation:
-        case CreateTable(table=table):
-            return {table.name}
-        case DropTable(name=name):
-            return {name}
-        case RenameTable(before=before, after=after):
-            return {before, after}
-        case SetComment(kind="table", name=name):
-            return {name}
-        case AlterEnum(users=users):
-            return {user.table for user in users}
-        case _:
-            altered = getattr(operation, "table", None)
-            return {altered} if isinstance(altered, Name) else set()

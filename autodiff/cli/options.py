@@ -22,6 +22,7 @@ __all__ = [
     "Debug",
     "DryRun",
     "Json",
+    "LockWait",
     "Sql",
     "Target",
     "Url",
@@ -68,6 +69,17 @@ Verbose = Annotated[
 ]
 DryRun = Annotated[bool, flag("--dry-run", "List what would run, and run nothing.")]
 Sql = Annotated[bool, flag("--sql", "Print the SQL, and run nothing.")]
+
+LockWait = Annotated[
+    float | None,
+    typer.Option(
+        "--lock-wait",
+        metavar="SECONDS",
+        min=0,
+        help="How long to wait for another run. Default: 600.",
+        show_default=False,
+    ),
+]
 
 
 def _complete_target(incomplete: str) -> list[str]:

@@ -37,9 +37,24 @@ class _Shown:
         self._name = ""
 
     def __call__(self, event: Event) -> None:
-        from autodiff.run.events import BackfillProgress, MigrationFinished, MigrationStarted
+        from autodiff.run.events import (
+            BackfillProgress,
+            MigrationFinished,
+            MigrationResumed,
+            MigrationRetried,
+            MigrationStarted,
+            WaitingForLock,
+        )
 
         match event:
+            case WaitingForLock(holder=holder):
+                self._say(f"waiting for another run: {holder or 'it ends soon'}")
+            case MigrationRetried(name=name, seconds=seconds, blockers=blockers):
+                self._say(f"{name} met a lock; once more in {_duration(seconds)}")
+                for blocker in blockers:
+                    self._say(f"  held by {blocker}")
+            case MigrationResumed(name=name, steps=steps):
+                self._say(f"{name} had stopped half-way, with {steps} steps done")
             case MigrationStarted(name=name, position=position, total=total):
                 self._start(name, position, total)
             case BackfillProgress() if sys.stderr.isatty():
@@ -53,6 +68,12 @@ class _Shown:
             self._bar.stop()
         if self._half_line:
             typer.echo("stopped", err=True)
+
+    def _say(self, line: str) -> None:
+        if self._half_line:
+            typer.echo("", err=True)
+            self._half_line = False
+        typer.echo(line, err=True)
 
     def _start(self, name: str, position: int, total: int) -> None:
         self._name = name

@@ -17,7 +17,15 @@ __all__ = ["run"]
 _DONE = {"upgrade": "applied", "downgrade": "reverted"}
 
 
-def run(shell: Shell, target: str, direction: Direction, *, sql: bool, dry_run: bool) -> None:
+def run(
+    shell: Shell,
+    target: str,
+    direction: Direction,
+    *,
+    sql: bool,
+    dry_run: bool,
+    lock_wait: float | None = None,
+) -> None:
     """Runs migrations; or prints their SQL, or their names, and runs nothing."""
     project = shell.project()
     if sql:
@@ -28,7 +36,7 @@ def run(shell: Shell, target: str, direction: Direction, *, sql: bool, dry_run: 
     else:
         with progress() as listener:
             step = project.upgrade if direction == "upgrade" else project.downgrade
-            done = step(target, on_event=listener)
+            done = step(target, on_event=listener, lock_wait=lock_wait)
         shell.answer([_summary(done, direction)], _data(done, direction, run=True))
 
 

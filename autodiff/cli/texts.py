@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from autodiff.history import Graph, Migration
     from autodiff.plan import Finding
     from autodiff.project import Status
+    from autodiff.run.journal import Entry
 
 __all__ = [
     "draft_data",
@@ -22,6 +23,8 @@ __all__ = [
     "finding_line",
     "history_data",
     "history_lines",
+    "log_data",
+    "log_lines",
     "migration_data",
     "script",
     "shown",
@@ -94,7 +97,68 @@ def drift_lines(drift: Drift) -> list[str]:
 def status_lines(status: Status) -> list[str]:
     """What was applied, with its time, and what is pending."""
     lines = ["applied:", *_or_none(_columns(_applied_row(row) for row in status.applied))]
-    return [*lines, "pending:", *_or_none(_columns((m.name, m.revision) for m in status.pending))]
+    lines += ["pending:", *_or_none(_columns((m.name, m.revision) for m in status.pending))]
+    return [*lines, *(_unfinished_lines(status.unfinished) if status.unfinished else ())]
+
+
+def _unfinished_lines(entry: Entry) -> list[str]:
+    """A run that stopped half-way: where, why, and what can be done."""
+    other = "upgrade" if entry.kind == "downgrade" else "downgrade"
+    what = "failed" if entry.outcome == "failed" else "stopped, or is still under way"
+    step = entry.progress.step
+    return [
+        "half-way:",
+        f"  the {entry.kind} of {entry.name} {what} at step {entry.progress.steps + 1}"
+        + (f": {step}" if step else ""),
+        *(f"  {line}" for line in (entry.error or "").splitlines()),
+        f"  run by {entry.actor}, {_moment(entry.started_at)}",
+        f"  to do: autodiff {entry.kind} goes on from there; autodiff {other} takes back what is "
+        "done",
+    ]
+
+
+def log_lines(entries: Sequence[Entry]) -> list[str]:
+    """Every run, newest first: when, what, how long, how it ended, who."""
+    return _columns(
+        (
+            [
+                _moment(entry.started_at),
+                entry.kind,
+                entry.name,
+                entry.revision,
+                "" if entry.seconds is None else f"{entry.seconds:.1f} s",
+                entry.outcome,
+                f"{entry.actor.user}@{entry.actor.host}",
+                f"autodiff {entry.actor.tool}",
+            ]
+            for entry in reversed(entries)
+        ),
+        indent="",
+    ) or ["no runs yet"]
+
+
+def log_data(entries: Sequence[Entry]) -> dict[str, Any]:
+    """The same, for --json."""
+    return {"runs": [entry_data(entry) for entry in reversed(entries)]}
+
+
+def entry_data(entry: Entry) -> dict[str, Any]:
+    """One run, for --json."""
+    return {
+        "revision": entry.revision,
+        "name": entry.name,
+        "kind": entry.kind,
+        "checksum": entry.checksum,
+        "user": entry.actor.user,
+        "host": entry.actor.host,
+        "pid": entry.actor.pid,
+        "version": entry.actor.tool,
+        "started_at": entry.started_at.isoformat(),
+        "seconds": entry.seconds,
+        "outcome": entry.outcome,
+        "error": entry.error,
+        "steps": entry.progress.steps,
+    }
 
 
 def _applied_row(row: Any) -> tuple[str, ...]:
@@ -110,6 +174,7 @@ def status_data(status: Status) -> dict[str, Any]:
             for row in status.applied
         ],
         "pending": [migration_data(migration) for migration in status.pending],
+        "unfinished": entry_data(status.unfinished) if status.unfinished else None,
     }
 
 

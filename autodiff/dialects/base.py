@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import fnmatch
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -12,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from autodiff.dialects.features import Features
+from autodiff.dialects.limits import NO_LIMITS, Blocker, Limits
 from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.sqltext import normalize, quote_literal, unquote_literal
 from autodiff.schema import (
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
+    from autodiff.dialects.lock import Lock
     from autodiff.operations import Operation
 
 __all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
@@ -398,10 +401,45 @@ class Dialect(ABC):
         """Lets the numbers that the database gives to rows begin behind those that are there."""
 
     @contextmanager
-    def transaction(self, connection: Connection) -> Iterator[None]:
-        """One transaction around a migration."""
+    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+        """One transaction around a migration, within limits; the session stays as it was."""
         with connection.begin():
             yield
+
+    @contextmanager
+    def autocommit(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+        """Without a transaction: each statement commits by itself."""
+        try:
+            yield
+        finally:
+            connection.rollback()
+
+    def cleanup(self, connection: Connection, operations: Sequence[Operation]) -> list[str]:
+        """Statements that clear away what a failed attempt at the operations has left."""
+        return []
+
+    def fingerprint(self, connection: Connection, tables: Sequence[Name]) -> str:
+        """What tells whether a statement was done: the tables (or all there is) in short."""
+        scope = Scope(namespaces=tuple(sorted({n.schema for n in tables if n.schema})))
+        if tables:
+            scope = replace(scope, only=tuple(tables))
+        found = self.reflect(connection, scope)
+        normal = {name: self.normalize(found.tables[name]) for name in sorted(found.tables)}
+        return hashlib.sha256(repr(replace(found, tables=normal)).encode()).hexdigest()[:32]
+
+    def met_lock(self, error: BaseException) -> bool:
+        """Whether a driver's error says that a lock could not be had: trying again can help."""
+        return False
+
+    def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
+        """Who holds locks on the tables (on any, where none is named), the oldest first."""
+        return []
+
+    # The lock: one runner at a time
+
+    @abstractmethod
+    def lock(self, connection: Connection, schema: str | None) -> Lock:
+        """The lock of a database's migrations, not yet taken; `schema` is that of the history."""
 
 
 def without_unsaid(index: Index, desired: Index | None) -> Index:

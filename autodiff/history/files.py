@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,20 @@ from autodiff.history.checksum import python_checksum, sql_checksum
 __all__ = ["Migration", "file_name", "read_folder", "read_migration", "read_text", "sql_header"]
 
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
-_HEADER = re.compile(r"--[ \t]*(revision|parents|message):(.*)")
+_HEADER = re.compile(r"--[ \t]*(revision|parents|message|lock_timeout|statement_timeout):(.*)")
 _SLUG_LENGTH = 60
 _SLUG_BYTES = 200
 """A file system has room for 255, and the endings and a temporary file's name need some."""
 _PLACE_NAMES = ("revision", "parents", "down_revision", "depends_on")
+_TIMEOUTS = ("lock_timeout", "statement_timeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
     """What a migration file says of itself.
 
-    `path` is the Python file, or the up file of a pair of SQL files. `number` is for people.
+    `path` is the Python file, or the up file of a pair of SQL files. `number` is for people. The
+    timeouts are seconds, None where the configuration holds.
     """
 
     revision: str
@@ -36,6 +38,8 @@ class Migration:
     path: Path
     checksum: str
     number: int | None = None
+    lock_timeout: float | None = None
+    statement_timeout: float | None = None
 
     @property
     def name(self) -> str:
@@ -125,13 +129,31 @@ def _read_python(path: Path, text: str) -> Migration:
         path=path,
         checksum=python_checksum(tree),
         number=_number(path),
+        **_timeouts(path, values),
     )
+
+
+def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, float]:
+    """What a migration says of its own limits."""
+    found = {}
+    for name in _TIMEOUTS:
+        if name not in values:
+            continue
+        try:
+            found[name] = float(values[name])
+        except (TypeError, ValueError):
+            raise MigrationFileError(
+                str(path),
+                f"{name} = {values[name]!r} is no number of seconds",
+                hint=f"as in {name} = 10, or 0 for no limit",
+            ) from None
+    return found
 
 
 def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
     """What the file says of its place in the graph, which must be said without running it."""
     for name, value in _assignments(tree):
-        if name not in _PLACE_NAMES:
+        if name not in (*_PLACE_NAMES, *_TIMEOUTS):
             continue
         try:
             yield name, ast.literal_eval(value)
@@ -203,6 +225,7 @@ def _read_sql(path: Path, text: str) -> Migration:
         path=path,
         checksum=sql_checksum(text, _read_down(down)),
         number=_number(path),
+        **_timeouts(path, header),
     )
 
 

@@ -12,8 +12,11 @@ __all__ = [
     "Event",
     "Listener",
     "MigrationFinished",
+    "MigrationResumed",
+    "MigrationRetried",
     "MigrationStarted",
     "StatementRun",
+    "WaitingForLock",
 ]
 __all__ += ["ignore"]
 
@@ -57,7 +60,43 @@ class BackfillProgress:
     total: int
 
 
-Event: TypeAlias = MigrationStarted | StatementRun | BackfillProgress | MigrationFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingForLock:
+    """Another runner holds the lock; `holder` says who, where that is known."""
+
+    holder: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationResumed:
+    """A migration that stopped half-way goes on (or is taken back); `steps` were done before."""
+
+    revision: str
+    name: str
+    direction: Direction
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationRetried:
+    """A migration met a lock and is tried again in so many seconds; `blockers` hold it."""
+
+    revision: str
+    name: str
+    attempt: int
+    seconds: float
+    blockers: tuple[str, ...]
+
+
+Event: TypeAlias = (
+    MigrationStarted
+    | StatementRun
+    | BackfillProgress
+    | MigrationFinished
+    | MigrationResumed
+    | MigrationRetried
+    | WaitingForLock
+)
 Listener: TypeAlias = Callable[[Event], None]
 
 

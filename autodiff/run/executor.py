@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError, RowsInTheWayError
 from autodiff.evolve import spelled_as
-from autodiff.operations import AddConstraint, Backfill, CreateEnum, Operation, Require
+from autodiff.operations import AddConstraint, CreateEnum, Operation
 from autodiff.run.targets import Target
 from autodiff.schema import Name, Table
 
@@ -37,6 +38,12 @@ class Executor:
         """
         if isinstance(operation, AddConstraint) and operation.constraint.name:
             self._added.add((operation.table, operation.constraint.name))
+        if self._creates_again(operation) or self.target.passes(operation):
+            return
+        left = self.target.statements_left([operation])
+        if left is not None:
+            self._send(left, [operation])
+            return
         name = self.dialect.needs_table(operation)
         if name is None or not self.dialect.joins_rebuild(operation):
             self.flush()
@@ -84,16 +91,38 @@ class Executor:
         self.flush()
         return self.target.connection()
 
+    def call(self, function: Callable[[Connection], object], name: str) -> None:
+        """Calls a function with the connection, with everything done that came before."""
+        self.flush()
+        self.target.call(function, name)
+
+    def decide(self, question: Callable[[], bool]) -> bool:
+        """What the database answers, with everything done that was submitted before."""
+        self.flush()
+        return self.target.decide(question)
+
+    @contextmanager
+    def autocommit(self) -> Iterator[None]:
+        """Without a transaction."""
+        self.flush()
+        with self.target.autocommit():
+            yield
+            self.flush()
+
+    def _creates_again(self, operation: Operation) -> bool:
+        """Whether it creates an enum that was just created, and may be there."""
+        if not isinstance(operation, CreateEnum):
+            return False
+        known = operation.enum.name in self._created_enums
+        self._created_enums.add(operation.enum.name)
+        return known and operation.if_not_exists
+
     def _run(self, operation: Operation, table: Table | None) -> None:
-        if isinstance(operation, CreateEnum):
-            if operation.enum.name in self._created_enums and operation.if_not_exists:
-                return
-            self._created_enums.add(operation.enum.name)
         self._send(self.dialect.statements(operation, table), [operation])
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         try:
-            self._do(statements, operations)
+            self.target.perform(operations, statements)
         except RowsInTheWayError:
             raise
         except MigrationFailedError as error:
@@ -105,16 +134,6 @@ class Executor:
             ) from error
         for operation in operations:
             self.target.done(operation)
-
-    def _do(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
-        match operations:
-            case [Require() as check]:
-                self.target.require(check)
-            case [Backfill() as backfill]:
-                self.target.backfill(backfill)
-            case _:
-                for sql in statements:
-                    self.target.execute(sql)
 
 
 def run_operations(executor: Executor, operations: Sequence[Operation]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import DatabaseError, MigrationFailedError
@@ -29,38 +31,77 @@ if TYPE_CHECKING:
 __all__ = ["Live", "Recording", "Target"]
 
 
-class Target(Protocol):
+class Target(ABC):
     """What the executor sends statements to."""
 
+    @abstractmethod
     def execute(self, sql: str) -> int:
         """Runs one statement; the number of rows it changed, or -1."""
 
+    @abstractmethod
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Runs a SQLAlchemy statement, once for each of the rows if there are any."""
 
+    @abstractmethod
     def require(self, operation: Require) -> None:
         """Refuses where rows stand in the way."""
 
+    @abstractmethod
     def backfill(self, operation: Backfill) -> None:
         """Gives rows values."""
 
+    @abstractmethod
     def table(self, name: Name) -> Table:
         """The table as it stands now."""
 
+    @abstractmethod
     def find(self, name: Name) -> Table | None:
         """The table as it stands now, None where there is none."""
 
+    @abstractmethod
     def known(self, name: Name) -> Table | None:
         """The table as it stands now, None where there is none or nothing is known of it."""
 
-    def done(self, operation: Operation) -> None:
-        """Told after each operation."""
-
+    @abstractmethod
     def connection(self) -> Connection:
         """The connection, for hand-written parts."""
 
+    @abstractmethod
+    def call(self, function: Callable[[Connection], object], name: str) -> None:
+        """Calls a function of the migration with the connection."""
 
-class Live:
+    @abstractmethod
+    def autocommit(self) -> AbstractContextManager[None]:
+        """Leaves the transaction of the migration, and enters another one at the end."""
+
+    def passes(self, operation: Operation) -> bool:
+        """Whether an operation was done before, and is not to be done again."""
+        return False
+
+    def statements_left(self, operations: Sequence[Operation]) -> Sequence[str] | None:
+        """The statements of operations that were begun before; None where they were not."""
+        return None
+
+    def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Does the operations, whose statements are given."""
+        match operations:
+            case [Require() as check]:
+                self.require(check)
+            case [Backfill() as backfill]:
+                self.backfill(backfill)
+            case _:
+                for sql in statements:
+                    self.execute(sql)
+
+    def decide(self, question: Callable[[], bool]) -> bool:
+        """What the database answers to what a migration asks of it."""
+        return question()
+
+    def done(self, operation: Operation) -> None:  # noqa: B027
+        """Told after each operation."""
+
+
+class Live(Target):
     """Statements run on a connection at once; two listeners are told what they do."""
 
     def __init__(
@@ -138,15 +179,24 @@ class Live:
         """The table, read from the database."""
         return self.find(name)
 
-    def done(self, operation: Operation) -> None:
-        """Nothing: the database itself has changed."""
-
     def connection(self) -> Connection:
         """The connection."""
         return self._connection
 
+    def call(self, function: Callable[[Connection], object], name: str) -> None:
+        """Calls a function of the migration with the connection."""
+        self._on_statement(f"-- {name}")
+        function(self._connection)
 
-class Recording:
+    def autocommit(self) -> AbstractContextManager[None]:
+        """Refused: what runs in one transaction can't leave it."""
+        raise MigrationFailedError(
+            "op.autocommit() leaves the transaction, which is not possible here",
+            hint="run the migration by: autodiff upgrade",
+        )
+
+
+class Recording(Target):
     """Statements are collected in `statements`; tables are followed from what they were.
 
     `complete` says that `tables` are all that there are, so that others are known to be missing.
@@ -233,3 +283,19 @@ class Recording:
             "this migration asks for a connection (op.get_bind), so its SQL can't be written down",
             hint="apply it to a database, or write that part with op.execute",
         )
+
+    def call(self, function: Callable[[Connection], object], name: str) -> None:
+        """There is no connection to call it with."""
+        raise MigrationFailedError(
+            f"this migration calls {name} (op.run), so its SQL can't be written down",
+            hint="apply it to a database, or write that part with op.execute",
+        )
+
+    @contextmanager
+    def autocommit(self) -> Iterator[None]:
+        """Ends the transaction that a script is in, and begins another one."""
+        if self._dialect.features.transactional_ddl:
+            self.statements.append("COMMIT")
+        yield
+        if self._dialect.features.transactional_ddl:
+            self.statements.append("BEGIN")

@@ -247,67 +247,6 @@ def test_a_failure_of_the_first_migration_keeps_nothing(sqlite: Database, tmp_pa
     assert sqlite.history() == []
 
 
-MARIADB_STAY = "\nstatements of the failed migration that stay, as mysql commits DDL at once: "
-
-
-@pytest.mark.parametrize(
-    ("breaks", "reason"),
-    [
-        ("1 / 0", "ZeroDivisionError: division by zero"),
-        ('op.execute("INSERT INTO nowhere VALUES (1)")', "nowhere' doesn't exist"),
-    ],
-)
-def test_mariadb_says_what_stays(
-    database: Callable[[str], sa.URL], tmp_path: Path, breaks: str, reason: str
-) -> None:
-    """DDL commits there at once: the message lists what must be undone by hand, and no more."""
-    folder = Folder(tmp_path / "m")
-    folder.write("aaaa", 'op.create_table("t", sa.Column("a", sa.Integer()))')
-    folder.write(
-        "bbbb",
-        'op.execute("INSERT INTO t VALUES (1)")\n'
-        'op.execute("CREATE TABLE extra (a int)")\n'
-        'op.execute("INSERT INTO t VALUES (2)")\n' + breaks,
-    )
-    with opened(database("mariadb")) as db:
-        with pytest.raises(MigrationFailedError) as caught:
-            db.runner(folder).upgrade()
-        message = caught.value.message
-        assert reason in message
-        assert "\ndone before it, and kept: 0001_step_aaaa.py" in message
-        stays = "INSERT INTO t VALUES (1); CREATE TABLE extra (a int)"
-        assert message.partition(MARIADB_STAY)[2] == stays
-        assert caught.value.hint == (
-            "undo these statements by hand, mend the migration and run again"
-        )
-        assert db.tables() == ["extra", "t"]
-        assert db.rows("SELECT a FROM t") == [(1,)]
-        assert db.history() == ["aaaa"]
-
-
-@pytest.mark.parametrize(
-    ("breaks", "stays"),
-    [
-        ('op.execute("INSERT INTO no VALUES (1)")', "none"),
-        ("1 / 0", "none"),
-        ('op.execute("DROP TABLE no")', "INSERT INTO t VALUES (1)"),
-    ],
-)
-def test_mariadb_says_which_rows_stay(
-    database: Callable[[str], sa.URL], tmp_path: Path, breaks: str, stays: str
-) -> None:
-    """Rows are rolled back there too, unless DDL came behind them, even DDL that failed."""
-    folder = Folder(tmp_path / "m")
-    folder.write("aaaa", 'op.create_table("t", sa.Column("a", sa.Integer()))')
-    folder.write("bbbb", f'op.execute("INSERT INTO t VALUES (1)")\n{breaks}')
-    with opened(database("mariadb")) as db:
-        with pytest.raises(MigrationFailedError) as caught:
-            db.runner(folder).upgrade()
-        assert caught.value.message.partition(MARIADB_STAY)[2] == stays
-        assert db.rows("SELECT a FROM t") == ([] if stays == "none" else [(1,)])
-        assert db.history() == ["aaaa"]
-
-
 def test_an_edited_file_is_refused(db: Database, folder: Folder) -> None:
     """Neither direction runs while an applied file is not what was applied."""
     db.runner(folder).upgrade("bbbb")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.limits import NO_LIMITS, Blocker, Limits
 from autodiff.dialects.mysql import texts, types
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
 from autodiff.dialects.noticed import LeftAlone
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
+    from autodiff.dialects.lock import Lock
     from autodiff.operations import Operation
 
 __all__ = ["MySQL"]
@@ -195,8 +197,23 @@ class MySQL(Dialect):
             yield
 
     @contextmanager
-    def transaction(self, connection: Connection) -> Iterator[None]:
+    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
         from autodiff.dialects.mysql.locks import transaction
 
-        with transaction(connection):
+        with transaction(connection, limits, is_mariadb=self.is_mariadb):
             yield
+
+    def met_lock(self, error: BaseException) -> bool:
+        from autodiff.dialects.mysql.locks import met_lock
+
+        return met_lock(error)
+
+    def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
+        from autodiff.dialects.mysql.locks import blockers
+
+        return blockers(connection)
+
+    def lock(self, connection: Connection, schema: str | None) -> Lock:
+        from autodiff.dialects.mysql.locks import NamedLock
+
+        return NamedLock(connection, schema)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.limits import NO_LIMITS, Blocker, Limits
 from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
@@ -17,6 +18,7 @@ from autodiff.schema import Check, Column, Constraint, Name, Schema, Table
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from autodiff.dialects.lock import Lock
     from autodiff.operations import Operation
 
 __all__ = ["PostgreSQL"]
@@ -198,11 +200,38 @@ class PostgreSQL(Dialect):
                 )
 
     @contextmanager
-    def transaction(self, connection: Connection) -> Iterator[None]:
+    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
         from autodiff.dialects.postgresql.locks import transaction
 
-        with transaction(connection):
+        with transaction(connection, limits):
             yield
+
+    @contextmanager
+    def autocommit(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+        from autodiff.dialects.postgresql.locks import autocommit
+
+        with autocommit(connection, limits):
+            yield
+
+    def met_lock(self, error: BaseException) -> bool:
+        from autodiff.dialects.postgresql.locks import met_lock
+
+        return met_lock(error)
+
+    def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
+        from autodiff.dialects.postgresql.locks import blockers
+
+        return blockers(connection, self, tables)
+
+    def cleanup(self, connection: Connection, operations: Sequence[Operation]) -> list[str]:
+        from autodiff.dialects.postgresql.locks import cleanup
+
+        return cleanup(connection, self, operations)
+
+    def lock(self, connection: Connection, schema: str | None) -> Lock:
+        from autodiff.dialects.postgresql.locks import AdvisoryLock
+
+        return AdvisoryLock(connection, schema)
 
 
 def _without_no_inherit(constraint: Constraint, desired: Table) -> Constraint:

@@ -111,7 +111,7 @@ SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts,
           FROM generate_series(1, i.indnkeyatts::int) AS k)
        END AS definitions,
        CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid) END AS definition,
-       ic.reloptions, ts.spcname, d.description, i.indisvalid
+       ic.reloptions, ts.spcname, d.description
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_class c ON c.oid = i.indrelid
@@ -121,6 +121,7 @@ LEFT JOIN pg_tablespace ts ON ts.oid = ic.reltablespace
 LEFT JOIN pg_description d
        ON d.objoid = i.indexrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
 WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
+  AND (i.indisvalid OR ic.relkind = 'I')
 ORDER BY i.indrelid, ic.relname
 """
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.limits import NO_LIMITS, Limits
 from autodiff.dialects.noticed import LeftAlone
 from autodiff.dialects.sqlite import types
 from autodiff.dialects.sqlite.features import FEATURES
@@ -26,6 +27,7 @@ from autodiff.schema import (
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from autodiff.dialects.lock import Lock
     from autodiff.operations import Operation
 
 __all__ = ["SQLite"]
@@ -164,11 +166,21 @@ class SQLite(Dialect):
             yield
 
     @contextmanager
-    def transaction(self, connection: Connection) -> Iterator[None]:
+    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
         from autodiff.dialects.sqlite.locks import transaction
 
-        with transaction(connection):
+        with transaction(connection, limits):
             yield
+
+    def met_lock(self, error: BaseException) -> bool:
+        from autodiff.dialects.sqlite.locks import met_lock
+
+        return met_lock(error)
+
+    def lock(self, connection: Connection, schema: str | None) -> Lock:
+        from autodiff.dialects.sqlite.locks import FileLock
+
+        return FileLock(connection)
 
 
 def _stays(option: str, current: Table, desired: Table) -> bool:

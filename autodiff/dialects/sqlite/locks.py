@@ -1,18 +1,28 @@
-"""Transactions of a migration on SQLite, which lock the database for writing at their start."""
+"""Transactions of a migration on SQLite, which lock the database for writing at their start.
+
+The lock over all migrations is a file beside the database, locked by the operating system: it is
+free again when the process is gone, however it went.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import sqlite3
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
+from autodiff.dialects.limits import Limits
+from autodiff.dialects.lock import Holder, Lock
 from autodiff.errors import DatabaseError
 
-__all__ = ["prepare_connection", "reading", "transaction"]
+__all__ = ["FileLock", "met_lock", "prepare_connection", "reading", "transaction"]
 
 
 def prepare_connection(connection: Connection) -> None:
@@ -23,7 +33,7 @@ def prepare_connection(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
+def transaction(connection: Connection, limits: Limits) -> Iterator[None]:
     """BEGIN IMMEDIATE, foreign keys off; checked before COMMIT, restored afterwards.
 
     Foreign keys can be switched outside of a transaction alone, and while they are on, dropping
@@ -32,7 +42,9 @@ def transaction(connection: Connection) -> Iterator[None]:
     enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
     before = _violations(connection)
     connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
     try:
+        _wait_for_others(connection, limits)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield
         _refuse_new_violations(connection, before)
@@ -41,6 +53,7 @@ def transaction(connection: Connection) -> Iterator[None]:
         connection.rollback()
         raise
     finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
         if enforced:
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
             connection.commit()
@@ -100,3 +113,98 @@ class _Limit:
 
     def passed(self) -> int:
         return int(time.monotonic() > self._until)
+
+
+def _wait_for_others(connection: Connection, limits: Limits) -> None:
+    """How long to wait while another program writes; statements have no limit.
+
+    https://www.sqlite.org/pragma.html#pragma_busy_timeout
+    """
+    if limits.lock:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(limits.lock * 1000)}")
+
+
+def met_lock(error: BaseException) -> bool:
+    """SQLITE_BUSY: another program is writing."""
+    return isinstance(error, sqlite3.OperationalError) and "database is locked" in str(error)
+
+
+class FileLock(Lock):
+    """A lock on the file NAME.autodiff-lock beside the database; in memory none is needed."""
+
+    def __init__(self, connection: Connection) -> None:
+        files = connection.exec_driver_sql("PRAGMA database_list").all()
+        connection.rollback()
+        main = next((row[2] for row in files if row[1] == "main"), "")
+        self._path = Path(f"{main}.autodiff-lock") if main else None
+        self._file: int | None = None
+
+    def take(self, who: str) -> bool:
+        """One try; `who` is written into the file."""
+        if self._path is None:
+            return True
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise DatabaseError(
+                f"cannot write {self._path}: {error.strerror}",
+                hint="SQLite itself needs a folder that it may write to",
+            ) from error
+        if not _lock(file) or not _is_at(file, self._path):
+            os.close(file)
+            return False
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        os.ftruncate(file, 0)
+        os.write(file, f"{now}\n{who}\n".encode())
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Removes the file while it is still ours, and closes it."""
+        if self._file is None or self._path is None:
+            return
+        with suppress(OSError):
+            self._path.unlink()
+        os.close(self._file)
+        self._file = None
+
+    def holder(self) -> Holder | None:
+        """What the file says."""
+        try:
+            since, who = self._path.read_text().splitlines()[:2] if self._path else ("", "")
+            return Holder(who=who, since=dt.datetime.fromisoformat(since))
+        except (OSError, ValueError):  # just given back, or not written yet
+            return None
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Whether the open file is still the one of that name: who held it removed it at the end."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except OSError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: int) -> bool:
+        """Whether the file is locked for this process now."""
+        try:
+            os.lseek(file, 1 << 20, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        os.lseek(file, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def _lock(file: int) -> bool:
+        """Whether the file is locked for this process now."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

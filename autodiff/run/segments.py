@@ -1,0 +1,71 @@
+"""The transactions of a migration that runs: usually one, several around `op.autocommit()`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.limits import Limits
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy.engine import Connection
+
+__all__ = ["Segments", "atomic"]
+
+
+class Segments:
+    """A transaction that can be left in the middle of a migration, and entered again."""
+
+    def __init__(self, connection: Connection, dialect: Dialect, limits: Limits) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._limits = limits
+        self._current: AbstractContextManager[None] | None = None
+
+    def open(self) -> None:
+        """Begins a transaction."""
+        current = self._dialect.transaction(self._connection, self._limits)
+        current.__enter__()
+        self._current = current
+
+    def close(self) -> None:
+        """Commits it."""
+        current, self._current = self._current, None
+        if current is not None:
+            current.__exit__(None, None, None)
+
+    def abort(self, error: BaseException) -> None:
+        """Rolls it back, if there is one; a connection that is gone has done so by itself."""
+        current, self._current = self._current, None
+        if current is not None:
+            with suppress(SQLAlchemyError, type(error)):
+                current.__exit__(type(error), error, error.__traceback__)
+        with suppress(SQLAlchemyError):
+            self._connection.rollback()
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Without a transaction: what was done before is committed, each statement by itself."""
+        self.close()
+        with self._dialect.autocommit(self._connection, self._limits):
+            yield
+        self.open()
+
+
+@contextmanager
+def atomic(connection: Connection) -> Iterator[None]:
+    """All or nothing, for rows, where no transaction is open or each DDL statement ends it."""
+    connection.exec_driver_sql("BEGIN")
+    try:
+        yield
+    except BaseException:
+        with suppress(SQLAlchemyError):
+            connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")

@@ -1,0 +1,303 @@
+"""The steps of a migration that runs: counted, journaled where no rollback takes them back, and
+passed over where an earlier run has done them.
+
+A step is one operation, or a part that a person wrote between two. What is done for good is in
+the journal before the next one begins. Of a statement that was under way when a run was killed,
+the table tells whether it was done: it was looked at right before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.sqltext import tokens
+from autodiff.errors import MigrationFailedError
+from autodiff.operations import Backfill, Operation, Require, tables_of
+from autodiff.run.journal import Entry, Journal, Progress
+from autodiff.run.segments import Segments, atomic
+from autodiff.run.targets import Live, Target
+from autodiff.schema import Name, Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.sql.elements import ClauseElement
+
+__all__ = ["Steps"]
+
+_ROWS = frozenset(("DELETE", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"))
+_BY_HAND = "a part written by hand"
+
+
+class Steps(Target):
+    """A live target that keeps the journal of a migration's run.
+
+    `tables` are those of the step that was begun last.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        dialect: Dialect,
+        segments: Segments,
+        journal: Journal,
+        entry: Entry,
+        *,
+        taking_back: bool = False,
+    ) -> None:
+        self.entry = entry
+        self.segments = segments
+        self._live = live
+        self._dialect = dialect
+        self._journal = journal
+        self._taking_back = taking_back
+        before = entry.progress.undone or Progress() if taking_back else entry.progress
+        self._before = before
+        self._now = Progress(start=entry.progress.start)
+        self._outside = not dialect.features.transactional_ddl
+        self._by_hand = False
+        self.tables: tuple[Name, ...] = ()
+
+    # What the runner calls
+
+    def begin(self) -> None:
+        """Writes the entry where steps can't be rolled back."""
+        if not self._outside:
+            return
+        if self._now.start is None:
+            self._now = replace(self._now, start=self._look(()))
+        self._save(self._now if self.entry.id is None else self._before)
+
+    def check_start(self) -> None:
+        """Raises MigrationFailedError where the schema is not what it was before the first step."""
+        if self._now.start is not None and self._look(()) != self._now.start:
+            raise MigrationFailedError(
+                "its steps were taken back, and yet the schema is not what it was before them",
+                hint="compare it with the migrations (autodiff check), put it right by hand, and: "
+                "autodiff repair",
+            )
+
+    def finish(self) -> None:
+        """Told when the migration's code has come to its end."""
+        self._end_part_by_hand()
+        if self.is_passing:
+            raise self._other_steps()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is done in here stands in the database as a whole, or not at all."""
+        if self._outside:
+            with atomic(self._connection):
+                yield
+        else:
+            yield
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether steps are passed over that an earlier run has done."""
+        return self._now.steps < self._before.steps
+
+    # What the executor calls
+
+    def passes(self, operation: Operation) -> bool:
+        """Whether an earlier run has done that step."""
+        self._end_part_by_hand()
+        if not self.is_passing:
+            return False
+        self._count([_key(operation)])
+        return True
+
+    def statements_left(self, operations: Sequence[Operation]) -> tuple[str, ...] | None:
+        """The statements of a step that an earlier run had begun; None where it had not."""
+        described = _described(operations)
+        begun = self._before.step == described and self._now.steps == self._before.steps
+        return self._before.statements if begun else None
+
+    def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Does a step, whose statements are given."""
+        keys = [_key(operation) for operation in operations]
+        self.tables = tuple(name for operation in operations for name in tables_of(operation))
+        statements = [*self._dialect.cleanup(self._connection, operations), *statements]
+        if not self._outside:
+            self._live.perform(operations, statements)
+            self._count(keys)
+        elif all(map(_changes_rows, statements)) or isinstance(operations[0], Backfill | Require):
+            self._with_rows(keys, lambda: self._live.perform(operations, statements))
+        else:
+            self._one_by_one(operations, statements)
+            self._count(keys)
+            self._save(self._now)
+
+    def execute(self, sql: str) -> int:
+        """Runs one statement, which is no step of its own."""
+        return self._live.execute(sql)
+
+    def require(self, operation: Require) -> None:
+        """Refuses where rows stand in the way."""
+        self.perform([operation], ())
+
+    def backfill(self, operation: Backfill) -> None:
+        """Gives rows values."""
+        self.perform([operation], ())
+
+    def known(self, name: Name) -> Table | None:
+        """The table as it stands now, None where there is none."""
+        return self._live.known(name)
+
+    def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Runs a SQLAlchemy statement; a step."""
+        self._step(str(clause), lambda: self._live.execute_clause(clause, rows))
+
+    def call(self, function: Callable[[Connection], object], name: str) -> None:
+        """Calls a function with the connection; a step."""
+        self._step(name, lambda: self._live.call(function, name))
+
+    def decide(self, question: Callable[[], bool]) -> bool:
+        """What the database answers; what it answered, where an earlier run has asked."""
+        asked = len(self._now.answers)
+        if self.is_passing and asked < len(self._before.answers):
+            answer = self._before.answers[asked]
+        else:
+            answer = question()
+        self._now = replace(self._now, answers=(*self._now.answers, answer))
+        return answer
+
+    def table(self, name: Name) -> Table:
+        """The table as it stands now."""
+        return self._live.table(name)
+
+    def find(self, name: Name) -> Table | None:
+        """The table as it stands now, None where there is none."""
+        return self._live.find(name)
+
+    def done(self, operation: Operation) -> None:
+        """Nothing: the database itself has changed."""
+
+    def connection(self) -> Connection:
+        """The connection: what is done with it until the next step is a step."""
+        if not self._by_hand:
+            self._by_hand = True
+            if self._outside:
+                self._connection.exec_driver_sql("BEGIN")
+            elif self.is_passing:
+                self._connection.exec_driver_sql("SAVEPOINT autodiff_again")
+        return self._live.connection()
+
+    @contextmanager
+    def autocommit(self) -> Iterator[None]:
+        """Leaves the transaction: each step in here stands by itself, and is journaled."""
+        self._end_part_by_hand()
+        if self._outside:
+            yield
+            return
+        if not self.is_passing:
+            self._write(self._now)
+        with self.segments.outside():
+            self._outside = True
+            try:
+                yield
+                self._end_part_by_hand()
+            finally:
+                self._outside = False
+
+    # Its own
+
+    @property
+    def _connection(self) -> Connection:
+        return self._live.connection()
+
+    def _step(self, key: str, run: Callable[[], None]) -> None:
+        self._end_part_by_hand()
+        if self.is_passing:
+            self._count([key])
+        elif self._outside:
+            self._with_rows([key], run)
+        else:
+            run()
+            self._count([key])
+
+    def _with_rows(self, keys: Sequence[str], run: Callable[[], None]) -> None:
+        """A step that changes rows alone: done and journaled in one transaction."""
+        with self.together():
+            run()
+            self._count(keys)
+            self._write(self._now)
+
+    def _one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Each statement is announced in the journal before it is sent."""
+        step = replace(self._now, step=_described(operations), statements=tuple(statements))
+        for place in range(self._already_sent(operations), len(statements)):
+            self._save(replace(step, sent=place, mark=self._look(self.tables)))
+            self._live.execute(statements[place])
+
+    def _already_sent(self, operations: Sequence[Operation]) -> int:
+        """How many statements of a step were done by an earlier run.
+
+        The one that was under way counts if the database is not any more as it was before it.
+        """
+        if self.statements_left(operations) is None:
+            return 0
+        before, self._before = self._before, replace(self._before, step=None)
+        in_doubt = before.mark is not None and self._look(self.tables) != before.mark
+        return before.sent + in_doubt
+
+    def _look(self, tables: tuple[Name, ...]) -> str:
+        return self._dialect.fingerprint(self._connection, tables)
+
+    def _count(self, keys: Sequence[str]) -> None:
+        digest = self._now.digest
+        for key in keys:
+            digest = hashlib.sha256(f"{digest}\n{key}".encode()).hexdigest()
+        self._now = replace(self._now, steps=self._now.steps + len(keys), digest=digest)
+        if self._now.steps == self._before.steps and digest != self._before.digest:
+            raise self._other_steps()
+
+    def _other_steps(self) -> MigrationFailedError:
+        return MigrationFailedError(
+            f"its first {self._before.steps} steps are not those that an earlier run has done",
+            hint="restore the file as it was then, or put the schema right by hand and: "
+            "autodiff repair",
+        )
+
+    def _save(self, progress: Progress) -> None:
+        """Writes the journal for good; inside a transaction, once that is committed."""
+        with self.together():
+            self._write(progress)
+
+    def _write(self, progress: Progress) -> None:
+        if self._taking_back:
+            progress = replace(self.entry.progress, undone=progress)
+        self.entry = replace(self.entry, progress=progress, outcome="running", error=None)
+        self.entry = self._journal.write(self._connection, self.entry)
+
+    def _end_part_by_hand(self) -> None:
+        """Ends what began with `connection`, if anything did; what ran again is taken back."""
+        if not self._by_hand:
+            return
+        self._by_hand, again = False, self.is_passing
+        self._count([_BY_HAND])
+        if again:
+            self._connection.exec_driver_sql(
+                "ROLLBACK" if self._outside else "ROLLBACK TO SAVEPOINT autodiff_again"
+            )
+        elif self._outside:
+            self._write(self._now)
+            self._connection.exec_driver_sql("COMMIT")
+
+
+def _key(operation: Operation) -> str:
+    """What tells one step from another: all that the file says of it."""
+    return repr(operation)
+
+
+def _described(operations: Sequence[Operation]) -> str:
+    return "; ".join(operation.describe() for operation in operations)
+
+
+def _changes_rows(statement: str) -> bool:
+    words = (token.upper() for kind, token in tokens(statement) if kind == "word")
+    return next(words, "") in _ROWS

@@ -1,0 +1,127 @@
+"""A migration does not wait for ever for a lock, and says who holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.dialects.limits import Limits
+from autodiff.errors import MigrationFailedError, MigrationFileError
+from autodiff.history import load_graph
+from autodiff.run.events import MigrationRetried
+from tests.support import Folder, opened
+
+USERS = 'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))'
+COLUMN = 'op.add_column("users", sa.Column("age", sa.Integer()))'
+HOLD = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT 1", "mysql": "SELECT 1"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS, 'op.drop_table("users")')
+    folder.write("bbbb", COLUMN, 'op.drop_column("users", "age")')
+    return folder
+
+
+def hold(connection: sa.Connection) -> None:
+    """Takes a lock on users that ALTER TABLE has to wait for."""
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.isolation_level = None
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("INSERT INTO users (id) VALUES (1)")
+
+
+def test_a_lock_is_waited_for_several_times_and_its_holder_named(
+    any_database: sa.URL, folder: Folder
+) -> None:
+    """Short waits, so that others need not wait behind; then an error, and nothing is changed."""
+    with opened(any_database) as db, opened(any_database) as other:
+        db.runner(folder).upgrade("aaaa")
+        before = db.state()
+        hold(other.connection)
+        pauses: list[float] = []
+        events: list[object] = []
+        runner = db.runner(
+            folder,
+            limits=Limits(lock=0.2, retries=2),
+            on_event=events.append,
+            sleep=pauses.append,
+        )
+        with pytest.raises(MigrationFailedError) as caught:
+            runner.upgrade()
+        assert len(pauses) == 2
+        assert 0.5 <= pauses[0] <= 1.0 <= pauses[1] <= 2.0
+        retried = [event for event in events if isinstance(event, MigrationRetried)]
+        assert [event.attempt for event in retried] == [1, 2]
+        if db.connection.dialect.name != "sqlite":
+            assert "held by" in caught.value.message
+            assert "session" in retried[0].blockers[0]
+        if db.connection.dialect.name == "postgresql":
+            assert "INSERT INTO users" in caught.value.message
+        assert "lock_timeout" in str(caught.value.hint)
+        other.connection.rollback()
+        assert db.state() == before
+        assert [m.revision for m in db.runner(folder).upgrade()] == ["bbbb"]
+
+
+def test_a_lock_that_is_given_back_is_no_failure(any_database: sa.URL, folder: Folder) -> None:
+    """The migration is tried again, and goes through."""
+    with opened(any_database) as db, opened(any_database) as other:
+        db.runner(folder).upgrade("aaaa")
+        hold(other.connection)
+        runner = db.runner(
+            folder,
+            limits=Limits(lock=0.2, retries=3),
+            sleep=lambda seconds: other.connection.commit(),
+        )
+        assert [m.revision for m in runner.upgrade()] == ["bbbb"]
+        assert db.rows("SELECT id, age FROM users") == [(1, None)]
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_statement_that_runs_too_long_is_stopped(
+    database: Callable[[str], sa.URL], tmp_path: Path, kind: str
+) -> None:
+    """By the migration's own limit, before that of the configuration; it is not tried again."""
+    folder = Folder(tmp_path / "m")
+    sleep = "SELECT pg_sleep(20)" if kind == "postgresql" else "SELECT sleep(20) FROM DUAL"
+    path = folder.write("aaaa", f'op.execute("{sleep}")')
+    path.write_text(path.read_text() + "\nstatement_timeout = 0.3\n")
+    with opened(database(kind)) as db:
+        with pytest.raises(MigrationFailedError, match=r"timeout|max_statement_time"):
+            db.runner(folder, limits=Limits(lock=5, statement=60, retries=3)).upgrade()
+        assert [e.outcome for e in db.runner(folder).log()] == ["failed"]
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_the_session_is_afterwards_as_it_was(
+    database: Callable[[str], sa.URL], folder: Folder, kind: str
+) -> None:
+    """A program that embeds the runner keeps its own limits."""
+    name = "lock_timeout" if kind == "postgresql" else "lock_wait_timeout"
+    show = f"SHOW {name}" if kind == "postgresql" else f"SELECT @@SESSION.{name}"
+    with opened(database(kind)) as db:
+        before = db.rows(show)
+        db.runner(folder, limits=Limits(lock=3, statement=3)).upgrade()
+        assert db.rows(show) == before
+
+
+def test_a_migration_says_its_own_limits(tmp_path: Path) -> None:
+    """In Python and in SQL files; what is no number is refused with its file."""
+    folder = Folder(tmp_path / "m")
+    path = folder.write("aaaa")
+    path.write_text(path.read_text() + "\nlock_timeout = 2\n")
+    sql = folder.write_sql("bbbb", "SELECT 1")
+    sql.write_text("-- statement_timeout: 90\n" + sql.read_text())
+    first, second = load_graph(folder.path).migrations.values()
+    assert (first.lock_timeout, first.statement_timeout) == (2.0, None)
+    assert (second.lock_timeout, second.statement_timeout) == (None, 90.0)
+    sql.write_text("-- statement_timeout: long\n" + sql.read_text())
+    with pytest.raises(MigrationFileError, match="no number of seconds"):
+        load_graph(folder.path)
