@@ -449,7 +449,15 @@ class Runner:
 
         live = Live(self.connection, self.dialect, tell, self._on_event)
         segments = Segments(self.connection, self.dialect, limits)
-        return Steps(live, self.dialect, segments, self.journal, entry, taking_back=taking_back)
+        return Steps(
+            live,
+            self.dialect,
+            segments,
+            self.journal,
+            entry,
+            taking_back=taking_back,
+            pooled=self._lock.in_transaction,
+        )
 
     def _was_done(self, migration: Migration, entry: Entry) -> bool:
         """Whether another run has done it, since this one looked."""

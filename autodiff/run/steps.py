@@ -36,7 +36,8 @@ _BY_HAND = "a part written by hand"
 class Steps(Target):
     """A live target that keeps the journal of a migration's run.
 
-    `tables` are those of the step that was begun last.
+    `tables` are those of the step that was begun last. `pooled` says that each transaction may get
+    another session.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class Steps(Target):
         entry: Entry,
         *,
         taking_back: bool = False,
+        pooled: bool = False,
     ) -> None:
         self.entry = entry
+        self._pooled = pooled
         self.segments = segments
         self._live = live
         self._dialect = dialect
@@ -194,6 +197,11 @@ class Steps(Target):
         if self._outside:
             yield
             return
+        if self._pooled:
+            raise MigrationFailedError(
+                "op.autocommit() needs a session of its own; a transaction pooler stands between",
+                hint="run this migration with the URL of the server itself",
+            )
         if not self.is_passing:
             self._write(self._now)
         with self.segments.outside():
