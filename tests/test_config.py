@@ -122,8 +122,8 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "autodiff.toml", 'model = "m:Base"\n')
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
-        "known are exclude_tables, history_schema, migrations, models, scratch_url, "
-        "templates_dir, url",
+        "known are exclude_tables, history_schema, lock_retries, lock_timeout, lock_wait, "
+        "migrations, models, scratch_url, statement_timeout, templates_dir, url",
     )
 
 

@@ -64,6 +64,7 @@ class Steps(Target):
         self._outside = not dialect.features.transactional_ddl
         self._by_hand = False
         self.tables: tuple[Name, ...] = ()
+        self._told: list[str] = []
 
     # What the runner calls
 
@@ -100,6 +101,11 @@ class Steps(Target):
             yield
 
     @property
+    def kept(self) -> list[str]:
+        """The steps that stay whatever comes, in words."""
+        return self._told[: self.entry.progress.steps]
+
+    @property
     def is_passing(self) -> bool:
         """Whether steps are passed over that an earlier run has done."""
         return self._now.steps < self._before.steps
@@ -111,7 +117,7 @@ class Steps(Target):
         self._end_part_by_hand()
         if not self.is_passing:
             return False
-        self._count([_key(operation)])
+        self._count([_key(operation)], [operation.describe()])
         return True
 
     def statements_left(self, operations: Sequence[Operation]) -> tuple[str, ...] | None:
@@ -123,16 +129,17 @@ class Steps(Target):
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Does a step, whose statements are given."""
         keys = [_key(operation) for operation in operations]
+        told = [operation.describe() for operation in operations]
         self.tables = tuple(name for operation in operations for name in tables_of(operation))
         statements = [*self._dialect.cleanup(self._connection, operations), *statements]
         if not self._outside:
             self._live.perform(operations, statements)
-            self._count(keys)
+            self._count(keys, told)
         elif all(map(_changes_rows, statements)) or isinstance(operations[0], Backfill | Require):
-            self._with_rows(keys, lambda: self._live.perform(operations, statements))
+            self._with_rows(keys, told, lambda: self._live.perform(operations, statements))
         else:
             self._one_by_one(operations, statements)
-            self._count(keys)
+            self._count(keys, told)
             self._save(self._now)
 
     def execute(self, sql: str) -> int:
@@ -221,18 +228,18 @@ class Steps(Target):
     def _step(self, key: str, run: Callable[[], None]) -> None:
         self._end_part_by_hand()
         if self.is_passing:
-            self._count([key])
+            self._count([key], [key])
         elif self._outside:
-            self._with_rows([key], run)
+            self._with_rows([key], [key], run)
         else:
             run()
-            self._count([key])
+            self._count([key], [key])
 
-    def _with_rows(self, keys: Sequence[str], run: Callable[[], None]) -> None:
+    def _with_rows(self, keys: Sequence[str], told: Sequence[str], run: Callable[[], None]) -> None:
         """A step that changes rows alone: done and journaled in one transaction."""
         with self.together():
             run()
-            self._count(keys)
+            self._count(keys, told)
             self._write(self._now)
 
     def _one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
@@ -256,7 +263,8 @@ class Steps(Target):
     def _look(self, tables: tuple[Name, ...]) -> str:
         return self._dialect.fingerprint(self._connection, tables)
 
-    def _count(self, keys: Sequence[str]) -> None:
+    def _count(self, keys: Sequence[str], told: Sequence[str]) -> None:
+        self._told += told
         digest = self._now.digest
         for key in keys:
             digest = hashlib.sha256(f"{digest}\n{key}".encode()).hexdigest()
@@ -287,7 +295,7 @@ class Steps(Target):
         if not self._by_hand:
             return
         self._by_hand, again = False, self.is_passing
-        self._count([_BY_HAND])
+        self._count([_BY_HAND], [_BY_HAND])
         if again:
             self._connection.exec_driver_sql(
                 "ROLLBACK" if self._outside else "ROLLBACK TO SAVEPOINT autodiff_again"

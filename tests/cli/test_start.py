@@ -89,7 +89,8 @@ def test_options_stand_before_or_after_the_command(folder: Folder) -> None:
     folder.write(models=POSTS, autodiff='models = "models:Base"\n')
     before = folder.ok("--url", "sqlite:///a.db", "--json", "--config", ".", "status")
     after = folder.ok("status", "--url", "sqlite:///a.db", "--json", "--config", "autodiff.toml")
-    assert before.data == after.data == {"current": None, "applied": [], "pending": []}
+    nothing = {"current": None, "applied": [], "pending": [], "unfinished": None}
+    assert before.data == after.data == nothing
     assert folder.ok("--url", "nonsense", "status", "--url", "sqlite://").code == 0
 
 

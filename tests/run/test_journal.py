@@ -64,10 +64,13 @@ def fail(db: Database, folder: Folder, rows: str = CLASH) -> MigrationFailedErro
 
 
 def test_a_failure_says_what_stays_and_both_ways_on(mariadb: Database, folder: Folder) -> None:
-    """How many steps are done for good, and which commands go on or take them back."""
+    """Which steps are done for good, and which commands go on or take them back."""
     error = fail(mariadb, folder)
     assert "Duplicate entry 'ann' for key 'uq_email'" in error.message
-    assert error.message.endswith("\nsteps of it that are done, and stay: 2")
+    assert error.message.endswith(
+        "\nsteps of it that are done, and stay: + column users.email; "
+        "~ execute UPDATE users SET email = name"
+    )
     assert error.hint == (
         "mend the cause, and autodiff upgrade goes on from there; or autodiff downgrade takes "
         "those steps back, and the file can be mended"
@@ -276,3 +279,26 @@ def test_every_run_is_in_the_log(any_database: sa.URL, tmp_path: Path) -> None:
     assert [(e.kind, e.outcome) for e in log[2:]] == [("downgrade", "done"), ("stamp", "done")]
     assert all(e.seconds is not None and e.seconds >= 0 for e in log)
     assert all(e.actor.pid > 0 and e.actor.user and e.actor.host for e in log)
+
+
+def test_a_part_by_hand_that_cant_be_run_again_says_so(mariadb: Database, folder: Folder) -> None:
+    """What it read is gone since; it is not guessed at, and nothing is changed."""
+    folder.write(
+        "cccc",
+        'op.get_bind().execute(sa.text("UPDATE users SET name = upper(name)"))\n'
+        'op.drop_column("users", "name")\n'
+        'op.create_unique_constraint("uq_email_again", "users", ["email"])\n'
+        'op.execute("INSERT INTO nowhere VALUES (1)")',
+        parents=["bbbb"],
+    )
+    mariadb.runner(folder).upgrade("bbbb")
+    with pytest.raises(MigrationFailedError, match="nowhere"):
+        mariadb.runner(folder).upgrade()
+    before = mariadb.state()
+    with pytest.raises(MigrationFailedError, match="Unknown column 'name'") as caught:
+        mariadb.runner(folder).upgrade()
+    assert "that was in a part written by hand" in caught.value.message
+    assert "autodiff repair. What is called with op.run(function) is not run again" in str(
+        caught.value.hint
+    )
+    assert mariadb.state() == before

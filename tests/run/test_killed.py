@@ -37,7 +37,7 @@ op.create_table(
     sa.Column("owner_id", sa.Integer(), sa.ForeignKey("people.id", name="fk_owner")),
 )
 connection = op.get_bind()
-connection.execute(sa.text("UPDATE people SET age = age + 5"))
+connection.execute(sa.text("UPDATE people SET name = upper(name)"))
 op.execute("INSERT INTO pets (id, owner_id) SELECT id + 10, id FROM people")
 op.drop_index("ix_people_name", table_name="people")
 op.rename_column("people", "age", "years")

@@ -1,0 +1,180 @@
+"""Runs migrations one after the other, each tried again where it meets a lock."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from autodiff.dialects.limits import Blocker, Limits
+from autodiff.errors import MigrationFailedError
+from autodiff.history.files import Migration
+from autodiff.run.context import executing
+from autodiff.run.events import Direction, MigrationFinished, MigrationRetried, MigrationStarted
+from autodiff.run.executor import Executor
+from autodiff.run.failures import failure, reason
+from autodiff.run.journal import Entry
+from autodiff.run.loader import load_step
+from autodiff.run.session import Session
+from autodiff.run.steps import Steps
+
+__all__ = ["note_failure", "run_migrations"]
+
+_LONGEST_PAUSE = 30.0
+
+
+def run_migrations(
+    session: Session,
+    steps: Sequence[Migration],
+    direction: Direction,
+    resumed: Entry | None = None,
+) -> list[Migration]:
+    """Runs them in that order; all of them, each with its record.
+
+    `resumed` is the entry of the first one, where it goes on. Raises MigrationFailedError where
+    one fails: those before it stay.
+    """
+    if not steps:
+        return []
+    functions = [load_step(migration, direction) for migration in steps]
+    if resumed is None:
+        session.create_tables()
+    done: list[Migration] = []
+    for position, (migration, function) in enumerate(zip(steps, functions, strict=True), 1):
+        started = MigrationStarted(
+            revision=migration.revision,
+            name=migration.name,
+            direction=direction,
+            position=position,
+            total=len(steps),
+        )
+        session.on_event(started)
+        begun = time.monotonic()
+        entry = resumed or session.entry(migration, direction)
+        _run_one(session, migration, function, entry, done)
+        done.append(migration)
+        session.on_event(
+            MigrationFinished(
+                revision=migration.revision,
+                name=migration.name,
+                direction=direction,
+                seconds=time.monotonic() - begun,
+            )
+        )
+    return done
+
+
+def _run_one(
+    session: Session,
+    migration: Migration,
+    function: Callable[[], None],
+    entry: Entry,
+    done: Sequence[Migration],
+) -> None:
+    limits = _limits_of(session, migration)
+    attempt = 0
+    while True:
+        steps = session.steps(entry, limits)
+        try:
+            _attempt(session, migration, function, steps)
+            return
+        except Exception as error:
+            attempt += 1
+            blockers = _blockers(session, steps, error)
+            if blockers is None or attempt > limits.retries:
+                raise failure(migration, steps, done, error, blockers) from error
+            _wait(session, migration, attempt, blockers)
+            entry = steps.entry
+
+
+def _limits_of(session: Session, migration: Migration) -> Limits:
+    """The limits of the run, and what the migration itself says."""
+    lock, statement = migration.lock_timeout, migration.statement_timeout
+    return replace(
+        session.limits,
+        lock=session.limits.lock if lock is None else lock,
+        statement=session.limits.statement if statement is None else statement,
+    )
+
+
+def _blockers(session: Session, steps: Steps, error: Exception) -> list[Blocker] | None:
+    """Who holds the lock that a migration met; None where it failed for another reason."""
+    cause = error.__cause__ if isinstance(error, MigrationFailedError) else error
+    while isinstance(cause, MigrationFailedError):
+        cause = cause.__cause__
+    if not isinstance(cause, DBAPIError) or not session.dialect.met_lock(cause.orig or cause):
+        return None
+    with suppress(SQLAlchemyError):
+        return session.dialect.blockers(session.connection, steps.tables)
+    return []
+
+
+def _wait(
+    session: Session, migration: Migration, attempt: int, blockers: Sequence[Blocker]
+) -> None:
+    session.connection.rollback()
+    seconds = min(2 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+    session.on_event(
+        MigrationRetried(
+            revision=migration.revision,
+            name=migration.name,
+            attempt=attempt,
+            seconds=seconds,
+            blockers=tuple(map(str, blockers)),
+        )
+    )
+    session.sleep(seconds)
+
+
+def _attempt(
+    session: Session, migration: Migration, function: Callable[[], None], steps: Steps
+) -> None:
+    begun = time.monotonic()
+    executor = Executor(session.dialect, steps)
+    try:
+        session.open(steps.segments)
+        if session.lock.in_transaction and _was_done(session, migration, steps.entry):
+            steps.segments.close()
+            return
+        steps.begin()
+        with executing(executor):
+            function()
+            executor.flush()
+        steps.finish()
+        with steps.together():
+            _finish(session, migration, steps.entry, time.monotonic() - begun)
+        steps.segments.close()
+    except BaseException as error:
+        steps.segments.abort(error)
+        note_failure(session, steps, error, time.monotonic() - begun)
+        raise
+
+
+def _was_done(session: Session, migration: Migration, entry: Entry) -> bool:
+    """Whether another run has done it, since this one looked."""
+    applied = migration.revision in session.store.read(session.connection)
+    return applied == (entry.kind == "upgrade")
+
+
+def _finish(session: Session, migration: Migration, entry: Entry, seconds: float) -> None:
+    if entry.kind == "upgrade":
+        session.record(migration)
+    else:
+        session.store.remove(session.connection, migration.revision)
+    session.journal.write(
+        session.connection, replace(entry, outcome="done", seconds=seconds, error=None)
+    )
+
+
+def note_failure(session: Session, steps: Steps, error: BaseException, seconds: float) -> None:
+    """Writes down what failed, if the database still listens."""
+    told = reason(error) if isinstance(error, Exception) else type(error).__name__
+    statement = error.statement if isinstance(error, MigrationFailedError) else None
+    text = f"{told}\n{statement}" if statement else told
+    entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)
+    with suppress(Exception), session.dialect.transaction(session.connection):
+        session.journal.write(session.connection, entry)

@@ -1,0 +1,80 @@
+"""What is said of a migration that failed: what, why, what was kept, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.exc import DBAPIError
+
+from autodiff.dialects.limits import Blocker
+from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError
+from autodiff.history.files import Migration
+from autodiff.run.journal import Kind
+from autodiff.run.steps import Steps
+
+__all__ = ["failure", "reason"]
+
+
+def failure(
+    migration: Migration,
+    steps: Steps,
+    done: Sequence[Migration],
+    error: Exception,
+    blockers: Sequence[Blocker] | None,
+) -> MigrationFailedError:
+    """What failed, what was kept, and what to do."""
+    kind = steps.entry.kind
+    statement = error.statement if isinstance(error, MigrationFailedError) else None
+    if isinstance(error, RowsInTheWayError) and not steps.entry.progress.steps:
+        return _refused(migration, kind, done, error)
+    message = f"{kind} of {migration.path.name} failed: {reason(error)}"
+    if statement:
+        message += f"\nstatement: {statement}"
+    for blocker in blockers or ():
+        message += f"\nheld by {blocker}"
+    if steps.is_passing:
+        message += "\nthat was in a part written by hand, which is run again to get to the rest"
+    kept = ", ".join(m.path.name for m in done) or "nothing"
+    message += f"\ndone before it, and kept: {kept}"
+    hint = "the failed migration left nothing behind; mend it and run again"
+    if steps.entry.progress.steps or steps.entry.progress.sent:
+        other = "downgrade" if kind == "upgrade" else "upgrade"
+        message += f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
+        hint = (
+            f"mend the cause, and autodiff {kind} goes on from there; or autodiff {other} "
+            "takes those steps back, and the file can be mended"
+        )
+    if steps.is_passing:
+        hint = (
+            "rows are read and written there that are not as they were: put the rest of the "
+            "migration through by hand, and: autodiff repair. What is called with op.run(function) "
+            "is not run again"
+        )
+    if blockers is not None:
+        hint = f"try again when that session is done, or give it more time: lock_timeout; {hint}"
+    inner = error.hint if isinstance(error, AutodiffError) else None
+    return MigrationFailedError(
+        message, revision=migration.revision, statement=statement, hint=inner or hint
+    )
+
+
+def _refused(
+    migration: Migration, direction: Kind, done: Sequence[Migration], error: RowsInTheWayError
+) -> RowsInTheWayError:
+    """A check of rows came before anything else, so there is nothing to take back."""
+    message = f"{direction} of {migration.path.name} refused: {error.message}"
+    message += f"\nquery: {error.statement}\nit changed nothing"
+    if done:
+        message += f"; done before it, and kept: {', '.join(m.path.name for m in done)}"
+    return RowsInTheWayError(
+        message, revision=migration.revision, statement=error.statement, hint=error.hint
+    )
+
+
+def reason(error: Exception) -> str:
+    """What an error says: ours as it is, the database's own words, any other with its kind."""
+    if isinstance(error, AutodiffError):
+        return error.message
+    if isinstance(error, DBAPIError):
+        return f"{error.orig}"
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,145 @@
+"""What every run of migrations on one connection has at hand: its transactions, lock and tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.limits import Limits
+from autodiff.history.files import Migration
+from autodiff.run.events import Listener, StatementRun
+from autodiff.run.journal import Entry, Journal, Kind, actor
+from autodiff.run.locking import Patience, locked, wait_for
+from autodiff.run.segments import Segments
+from autodiff.run.steps import Steps
+from autodiff.run.store import Applied, Store
+from autodiff.run.targets import Live
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["Session"]
+
+
+class Session:
+    """One connection for the runner, with what is configured."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        *,
+        schema: str | None,
+        on_event: Listener,
+        clock: Callable[[], dt.datetime],
+        lock_wait: float,
+        limits: Limits,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.connection = connection
+        self.dialect = dialect
+        self.store = Store(schema)
+        self.journal = Journal(schema)
+        self.limits = limits
+        self.on_event = on_event
+        self.sleep = sleep
+        self._clock = clock
+        self._actor = actor()
+        self._patience = Patience(seconds=lock_wait, who=str(self._actor), on_event=on_event)
+        connection.rollback()
+        dialect.prepare_connection(connection)
+
+    def applied(self) -> dict[str, Applied]:
+        """What the database says was applied, by revision."""
+        found = self.store.read(self.connection)
+        self.connection.rollback()
+        return found
+
+    def unfinished(self) -> Entry | None:
+        """The run that stopped half-way, None without one."""
+        found = self.journal.unfinished(self.connection)
+        self.connection.rollback()
+        return found
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the lock; where that is one of a transaction, `transaction` and `open` take it."""
+        self.lock = self.dialect.lock(self.connection, self.store.table.schema)
+        with locked(self.lock, self._patience):
+            yield
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction, with the lock."""
+        segments = Segments(self.connection, self.dialect, self.limits)
+        self.open(segments)
+        try:
+            yield
+        except BaseException as error:
+            segments.abort(error)
+            raise
+        segments.close()
+
+    def open(self, segments: Segments) -> None:
+        """Begins a transaction; behind a pooler the lock is taken in it."""
+        segments.open()
+        if self.lock.in_transaction:
+
+            def again() -> None:
+                segments.close()
+                segments.open()
+
+            wait_for(self.lock, self._patience, again)
+
+    def steps(self, entry: Entry, limits: Limits, *, taking_back: bool = False) -> Steps:
+        """The target of a migration whose entry in the journal is given."""
+
+        def tell(sql: str) -> None:
+            self.on_event(StatementRun(sql=sql))
+
+        live = Live(self.connection, self.dialect, tell, self.on_event)
+        segments = Segments(self.connection, self.dialect, limits)
+        return Steps(
+            live,
+            self.dialect,
+            segments,
+            self.journal,
+            entry,
+            taking_back=taking_back,
+            pooled=self.lock.in_transaction,
+        )
+
+    def create_tables(self) -> None:
+        """Makes sure that autodiff's own tables are there."""
+        there = self.store.exists(self.connection) and self.journal.exists(self.connection)
+        self.connection.rollback()
+        if not there:
+            with self.dialect.transaction(self.connection, self.limits):
+                self.store.create(self.connection)
+                self.journal.create(self.connection)
+
+    def entry(self, migration: Migration, kind: Kind) -> Entry:
+        """The journal's entry of a run that begins now."""
+        return Entry(
+            revision=migration.revision,
+            name=migration.name,
+            kind=kind,
+            checksum=migration.checksum,
+            actor=self._actor,
+            started_at=self._clock(),
+        )
+
+    def record(self, migration: Migration) -> None:
+        """Writes down that it is applied."""
+        self.store.add(
+            self.connection,
+            Applied(
+                revision=migration.revision,
+                name=migration.name,
+                checksum=migration.checksum,
+                applied_at=self._clock(),
+            ),
+        )
