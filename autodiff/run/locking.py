@@ -6,13 +6,14 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.lock import Holder, Lock
 from autodiff.errors import LockedError
 from autodiff.run.events import Listener, WaitingForLock
+from autodiff.run.journal import Entry
 
 __all__ = ["Patience", "locked", "wait_for"]
 
@@ -21,11 +22,15 @@ _FIRST, _LONGEST = 0.05, 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait for the lock, in seconds, and whom to tell."""
+    """How long to wait for the lock, in seconds, and whom to tell.
+
+    under_way: the run that the journal says is under way, where there is one.
+    """
 
     seconds: float
     who: str
     on_event: Listener
+    under_way: Callable[[], Entry | None] = lambda: None
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
 
@@ -56,7 +61,7 @@ def wait_for(lock: Lock, patience: Patience, between: Callable[[], None] | None 
     pause = _FIRST
     told = False
     while not lock.take(patience.who):
-        holder = lock.holder()
+        holder = _named(lock.holder(), patience.under_way)
         if between is not None:
             between()
         waited = patience.now() - begun
@@ -67,6 +72,17 @@ def wait_for(lock: Lock, patience: Patience, between: Callable[[], None] | None 
             told = True
         patience.sleep(min(pause * random.uniform(0.5, 1.5), patience.seconds - waited))
         pause = min(pause * 1.5, _LONGEST)
+
+
+def _named(holder: Holder | None, under_way: Callable[[], Entry | None]) -> Holder | None:
+    """The holder, with what the journal says where the lock knows a session and no more."""
+    if holder is None or holder.since is not None:
+        return holder
+    entry = under_way()
+    if entry is None or entry.outcome != "running":
+        return holder
+    who = f"{entry.actor} ({holder.who}), at {entry.name}"
+    return replace(holder, who=who, since=entry.started_at)
 
 
 def _refused(holder: Holder | None, waited: float) -> LockedError:

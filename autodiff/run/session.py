@@ -48,7 +48,12 @@ class Session:
         self.sleep = sleep
         self._clock = clock
         self._actor = actor()
-        self._patience = Patience(seconds=lock_wait, who=str(self._actor), on_event=on_event)
+        self._patience = Patience(
+            seconds=lock_wait,
+            who=str(self._actor),
+            on_event=on_event,
+            under_way=self.unfinished,
+        )
         connection.rollback()
         dialect.prepare_connection(connection)
 

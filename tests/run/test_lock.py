@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import LockedError
-from autodiff.run.events import WaitingForLock
+from autodiff.run.events import StatementRun, WaitingForLock
 from tests.support import Database, Folder, opened
 
 TABLE = """
@@ -67,6 +68,34 @@ def test_who_waits_is_told_for_whom(any_database: sa.URL, folder: Folder) -> Non
         assert "--lock-wait" in str(caught.value.hint)
         lock.release()
         assert len(second.runner(folder, lock_wait=0.4).upgrade()) == 5
+
+
+def test_where_the_lock_knows_a_session_alone_the_journal_tells_whose(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
+    """On MariaDB: user, host and process of the run under way, at which migration, since when."""
+    url = database("mariadb")
+    asked = threading.Event()
+    go_on = threading.Event()
+    told: list[str] = []
+    folder.write("slow", 'op.execute("SELECT 1")')
+    with opened(url) as first, opened(url) as second:
+
+        def stop_there(event: object) -> None:
+            if isinstance(event, StatementRun) and event.sql == "SELECT 1":
+                asked.set()
+                go_on.wait(20)
+
+        thread = threading.Thread(target=first.runner(folder, on_event=stop_there).upgrade)
+        thread.start()
+        assert asked.wait(20)
+        with pytest.raises(LockedError) as caught:
+            second.runner(folder, lock_wait=0.2).upgrade()
+        told.append(caught.value.message)
+        go_on.set()
+        thread.join(30)
+    assert f"process {os.getpid()} (" in told[0]
+    assert re.search(r"session \d+\), at 0006_step_slow, since \d{4}-", told[0])
 
 
 def test_a_run_goes_on_when_the_other_is_done(any_database: sa.URL, folder: Folder) -> None:
