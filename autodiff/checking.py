@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from autodiff.changes import Change, reverse_change
 from autodiff.drift import Drift
-from autodiff.errors import EditedMigrationError
 from autodiff.history import Graph, Lock, write_lock
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def check(project: Project) -> Drift:
     lock = project.lock()
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
-        pending, edited = _against_database(project, graph, connection)
+        pending, history = _against_database(project, graph, connection)
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
         desired = declare(metadata, dialect, exclude=exclude)
         current = dialect.reflect(connection, scope_for(desired, exclude))
@@ -135,11 +134,11 @@ def check(project: Project) -> Drift:
         found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
     if lock is None and not len(graph):
         found = replace(found, models=found.database)
-    edited = (*edited, *(_edited_since_lock(graph, lock) if lock is not None else ()))
     return replace(
         found,
         pending=pending,
-        edited=tuple(dict.fromkeys(edited)),
+        history=history,
+        edited=_edited_since_lock(graph, lock) if lock is not None else (),
         notes=_notes(graph, lock, dialect, comparer),
     )
 
@@ -194,18 +193,13 @@ def _notes(
 def _against_database(
     project: Project, graph: Graph, connection: sa.Connection
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Files that were not applied, and files that are not what was applied."""
+    """Files that were not applied, and what is wrong with what was."""
     from autodiff.run.runner import Runner
 
     runner = Runner(connection, graph, schema=project.config.history_schema)
-    try:
-        applied = runner.verify()
-        edited: tuple[str, ...] = ()
-    except EditedMigrationError as error:
-        applied = runner.applied()
-        edited = (error.message,)
-    pending = graph.in_order(set(graph.migrations) - set(applied))
-    return tuple(migration.path.name for migration in pending), edited
+    pending = graph.in_order(set(graph.migrations) - set(runner.applied()))
+    wrong = tuple(problem.message for problem in runner.problems())
+    return tuple(migration.path.name for migration in pending), wrong
 
 
 def relock(project: Project) -> Path:

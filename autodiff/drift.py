@@ -15,7 +15,9 @@ class Drift:
 
     models: what the models say and no migration does.
     pending: migrations that the database has not had.
-    edited: migrations whose files are not what was applied, or what the lock file says.
+    history: what is wrong with what the database has had: files that were edited, are missing, or
+    come in between; a run that stopped half-way.
+    edited: migrations whose files are not what the lock file says.
     by_hand: what was changed in the database without a migration.
     database: all that differs between the models and the database.
     notes: what could not be looked at, and why.
@@ -23,13 +25,14 @@ class Drift:
 
     models: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
     database: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.models or self.pending or self.edited or self.by_hand or self.database)
+        return any(lines for _, lines, _ in self.sections())
 
     def to_data(self) -> dict[str, Any]:
         """As plain data, for --json."""
@@ -41,7 +44,12 @@ class Drift:
             ("the models say what no migration does", self.models, 'autodiff generate -m "..."'),
             ("the database lacks migrations", self.pending, "autodiff upgrade"),
             (
-                "migrations were edited",
+                "files and history of the database differ",
+                self.history,
+                "autodiff repair lists the ways out",
+            ),
+            (
+                "files and lock file differ",
                 self.edited,
                 "restore the files, or: autodiff lock (if they were not applied anywhere)",
             ),

@@ -9,7 +9,7 @@ AutodiffError                 exit code 2
 |  +- RevisionNotFoundError   a revision is unknown
 |  +- AmbiguousRevisionError  a revision names more than one migration
 |  +- SeveralHeadsError       the graph has more than one head
-|  +- EditedMigrationError    an applied file was changed afterwards
+|  +- EditedMigrationError    the files are not those that were applied, or in another order
 +- PlanError                  no migration can be written for a difference
 |  +- FillNeededError         a new NOT NULL column needs a value for the rows
 |  +- RehearsalFailedError    a scratch showed that a migration does not do what it should
@@ -108,7 +108,7 @@ class SeveralHeadsError(HistoryError):
 
 
 class EditedMigrationError(HistoryError):
-    """Applied migrations whose files were changed or removed since, in `revisions`."""
+    """Files that are not those that were applied: changed, removed, put in between; `revisions`."""
 
     def __init__(
         self, message: str, revisions: Sequence[str] = (), *, hint: str | None = None

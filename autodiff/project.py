@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from autodiff.planned import Plan
     from autodiff.rehearsing import RehearsedHistory
     from autodiff.run.events import Direction, Listener
+    from autodiff.run.integrity import Problem
     from autodiff.run.journal import Entry
+    from autodiff.run.repair import HalfWay, Mended
     from autodiff.run.runner import Runner
     from autodiff.run.store import Applied
 
@@ -35,12 +37,14 @@ __all__ = ["Project", "Status"]
 class Status:
     """Where a database stands: what was applied, in order, and what is pending.
 
-    `unfinished` is a run that stopped half-way, or that another process is at.
+    `unfinished` is a run that stopped half-way, or that another process is at; `problems` is all
+    that is wrong with the history, that run among it.
     """
 
     applied: tuple[Applied, ...]
     pending: tuple[Migration, ...]
     unfinished: Entry | None = None
+    problems: tuple[Problem, ...] = ()
 
     @property
     def current(self) -> str | None:
@@ -269,6 +273,31 @@ class Project:
         with self._runner(None, create=True) as runner:
             return runner.stamp(target)
 
+    def problems(self) -> tuple[Problem, ...]:
+        """All that is wrong with the database's history, each with the ways out of it."""
+        with self._runner(None) as runner:
+            return runner.problems()
+
+    def repair(
+        self,
+        *,
+        edited: bool = False,
+        missing: bool = False,
+        reordered: bool = False,
+        half_way: HalfWay | None = None,
+    ) -> list[Mended]:
+        """Puts the records of the history right, running nothing; what was mended.
+
+        With `edited` the files count as they are now; with `missing` what has no file is
+        forgotten; with `reordered` what comes before others that are applied counts as applied.
+        What stopped half-way counts as wholly "applied" or "reverted": a person has seen to it.
+        """
+        from autodiff.run.repair import Repairs
+
+        wanted = Repairs(edited=edited, missing=missing, reordered=reordered, half_way=half_way)
+        with self._runner(None) as runner:
+            return runner.repair(wanted)
+
     def status(self) -> Status:
         """What was applied and what is pending."""
         with self._runner(None) as runner:
@@ -276,16 +305,18 @@ class Project:
             order = {revision: place for place, revision in enumerate(runner.graph.migrations)}
             rows = sorted(applied.values(), key=lambda row: order.get(row.revision, len(order)))
             pending = runner.graph.in_order(set(runner.graph.migrations) - set(applied))
-            unfinished = runner.unfinished()
-            return Status(applied=tuple(rows), pending=tuple(pending), unfinished=unfinished)
+            return Status(
+                applied=tuple(rows),
+                pending=tuple(pending),
+                unfinished=runner.unfinished(),
+                problems=runner.problems(),
+            )
 
     def plan_run(self, target: str, direction: Direction) -> list[Migration]:
         """The migrations that upgrade or downgrade would run, in order; nothing is run."""
         with self._runner(None) as runner:
-            applied = runner.verify()
-            if direction == "upgrade":
-                return runner.graph.upgrades(target, applied)
-            return runner.graph.downgrades(target, applied)
+            step = runner.upgrades if direction == "upgrade" else runner.downgrades
+            return step(target)
 
     def sql(self, migration: Migration, direction: Direction = "upgrade") -> list[str]:
         """The SQL of one migration for the project's kind of database; nothing is connected to."""

@@ -17,6 +17,7 @@ from autodiff.cli.commands.history import history
 from autodiff.cli.commands.init import init
 from autodiff.cli.commands.lock import lock
 from autodiff.cli.commands.rehearse import rehearse
+from autodiff.cli.commands.repair import repair
 from autodiff.cli.commands.show import show
 from autodiff.cli.commands.stamp import stamp
 from autodiff.cli.commands.status import status
@@ -55,6 +56,7 @@ app.command(rich_help_panel=_RUN)(as_project_command(upgrade))
 app.command(rich_help_panel=_RUN, context_settings=_NEGATIVE_NUMBERS)(as_project_command(downgrade))
 app.command(rich_help_panel=_RUN)(as_project_command(rehearse))
 app.command(rich_help_panel=_RUN)(as_project_command(stamp))
+app.command(rich_help_panel=_RUN)(as_project_command(repair))
 app.command(rich_help_panel=_LOOK)(as_project_command(status))
 app.command(rich_help_panel=_LOOK)(as_project_command(history))
 app.command(rich_help_panel=_LOOK)(as_project_command(show))

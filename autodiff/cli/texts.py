@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from autodiff.history import Graph, Migration
     from autodiff.plan import Finding
     from autodiff.project import Status
+    from autodiff.run.integrity import Problem
     from autodiff.run.journal import Entry
+    from autodiff.run.repair import Mended
 
 __all__ = [
     "draft_data",
@@ -26,6 +28,9 @@ __all__ = [
     "log_data",
     "log_lines",
     "migration_data",
+    "problem_lines",
+    "repair_data",
+    "repair_lines",
     "script",
     "shown",
     "status_data",
@@ -47,6 +52,7 @@ def migration_data(migration: Migration) -> dict[str, Any]:
         "name": migration.name,
         "message": migration.message,
         "path": shown(migration.path),
+        "replaces": list(migration.replaces),
     }
 
 
@@ -98,11 +104,24 @@ def status_lines(status: Status) -> list[str]:
     """What was applied, with its time, and what is pending."""
     lines = ["applied:", *_or_none(_columns(_applied_row(row) for row in status.applied))]
     lines += ["pending:", *_or_none(_columns((m.name, m.revision) for m in status.pending))]
-    return [*lines, *(_unfinished_lines(status.unfinished) if status.unfinished else ())]
+    lines += _unfinished_lines(status.unfinished) if status.unfinished else []
+    wrong = [problem for problem in status.problems if problem.kind != "half-way"]
+    return [*lines, *(["wrong:", *problem_lines(wrong)] if wrong else [])]
+
+
+def problem_lines(problems: Iterable[Problem]) -> list[str]:
+    """What is wrong with a history, each with the ways out of it."""
+    lines: list[str] = []
+    for problem in problems:
+        lines.append(f"  {problem.message}")
+        lines += [f"    {'or' if at else 'to do'}: {way}" for at, way in enumerate(problem.ways)]
+    return lines
 
 
 def _unfinished_lines(entry: Entry) -> list[str]:
     """A run that stopped half-way: where, why, and what can be done."""
+    from autodiff.run.journal import SETTLE_BY_HAND
+
     other = "upgrade" if entry.kind == "downgrade" else "downgrade"
     what = "failed" if entry.outcome == "failed" else "stopped, or is still under way"
     step = entry.progress.step
@@ -113,8 +132,32 @@ def _unfinished_lines(entry: Entry) -> list[str]:
         *(f"  {line}" for line in (entry.error or "").splitlines()),
         f"  run by {entry.actor}, {_moment(entry.started_at)}",
         f"  to do: autodiff {entry.kind} goes on from there; autodiff {other} takes back what is "
-        "done",
+        f"done; or {SETTLE_BY_HAND}",
     ]
+
+
+_MENDED = {
+    "accepted": "counts as applied as its file is now",
+    "forgotten": "is forgotten",
+    "applied": "counts as applied",
+    "reverted": "counts as not applied",
+}
+
+
+def repair_lines(mended: Sequence[Mended], problems: Sequence[Problem]) -> list[str]:
+    """What was mended, and what is wrong still."""
+    lines = [f"{one.name} ({one.revision}) {_MENDED[one.outcome]}" for one in mended]
+    if problems:
+        return [*lines, "wrong:", *problem_lines(problems)]
+    return lines or ["nothing is wrong with the history"]
+
+
+def repair_data(mended: Sequence[Mended], problems: Sequence[Problem]) -> dict[str, Any]:
+    """The same, for --json."""
+    return {
+        "mended": [asdict(one) for one in mended],
+        "problems": [asdict(problem) for problem in problems],
+    }
 
 
 def log_lines(entries: Sequence[Entry]) -> list[str]:
@@ -175,6 +218,7 @@ def status_data(status: Status) -> dict[str, Any]:
         ],
         "pending": [migration_data(migration) for migration in status.pending],
         "unfinished": entry_data(status.unfinished) if status.unfinished else None,
+        "problems": [asdict(problem) for problem in status.problems],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from autodiff.history.checksum import python_checksum, sql_checksum
 __all__ = ["Migration", "file_name", "read_folder", "read_migration", "read_text", "sql_header"]
 
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
-_HEADER = re.compile(r"--[ \t]*(revision|parents|message|lock_timeout|statement_timeout):(.*)")
+_HEADER = re.compile(
+    r"--[ \t]*(revision|parents|replaces|message|lock_timeout|statement_timeout):(.*)"
+)
 _SLUG_LENGTH = 60
 _SLUG_BYTES = 200
 """A file system has room for 255, and the endings and a temporary file's name need some."""
-_PLACE_NAMES = ("revision", "parents", "down_revision", "depends_on")
+_PLACE_NAMES = ("revision", "parents", "down_revision", "depends_on", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 
 
@@ -29,7 +31,8 @@ class Migration:
     """What a migration file says of itself.
 
     `path` is the Python file, or the up file of a pair of SQL files. `number` is for people. The
-    timeouts are seconds, None where the configuration holds.
+    timeouts are seconds, None where the configuration holds. `replaces` are the revisions that it
+    stands for, in order, where it was squashed from others.
     """
 
     revision: str
@@ -40,6 +43,7 @@ class Migration:
     number: int | None = None
     lock_timeout: float | None = None
     statement_timeout: float | None = None
+    replaces: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -129,6 +133,7 @@ def _read_python(path: Path, text: str) -> Migration:
         path=path,
         checksum=python_checksum(tree),
         number=_number(path),
+        replaces=tuple(dict.fromkeys(_named(path, values, "replaces"))),
         **_timeouts(path, values),
     )
 
@@ -181,18 +186,22 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 def _parents(path: Path, values: dict[str, Any]) -> tuple[str, ...]:
     """`parents`, or Alembic's `down_revision`; and what it `depends_on`, which comes before too."""
-    found: list[str] = []
-    for name in ("parents" if "parents" in values else "down_revision", "depends_on"):
-        said = values.get(name)
-        listed = [] if said is None else [said] if isinstance(said, str) else said
-        if not isinstance(listed, list | tuple) or not all(isinstance(p, str) for p in listed):
-            raise MigrationFileError(
-                str(path),
-                f"{name} = {said!r} names no revisions",
-                hint=f'as in {name} = ("41f2ab90",)',
-            )
-        found += listed
+    first = "parents" if "parents" in values else "down_revision"
+    found = [*_named(path, values, first), *_named(path, values, "depends_on")]
     return tuple(dict.fromkeys(found))
+
+
+def _named(path: Path, values: Mapping[str, Any], name: str) -> Sequence[str]:
+    """The revisions that a line of the file names."""
+    said = values.get(name)
+    listed = [] if said is None else [said] if isinstance(said, str) else said
+    if not isinstance(listed, list | tuple) or not all(isinstance(p, str) for p in listed):
+        raise MigrationFileError(
+            str(path),
+            f"{name} = {said!r} names no revisions",
+            hint=f'as in {name} = ("41f2ab90",)',
+        )
+    return listed
 
 
 def _require_functions(path: Path, tree: ast.Module) -> None:
@@ -225,6 +234,7 @@ def _read_sql(path: Path, text: str) -> Migration:
         path=path,
         checksum=sql_checksum(text, _read_down(down)),
         number=_number(path),
+        replaces=tuple(header.get("replaces", "").split()),
         **_timeouts(path, header),
     )
 

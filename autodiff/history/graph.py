@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -30,9 +30,14 @@ def load_graph(folder: Path) -> Graph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Migrations by revision, each behind its parents."""
+    """Migrations by revision, each behind its parents.
+
+    `replaced` leads from each revision that was squashed to the one that stands for it; so do the
+    parents of the migrations.
+    """
 
     migrations: dict[str, Migration] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, migrations: Iterable[Migration]) -> Graph:
@@ -47,8 +52,11 @@ class Graph:
                     hint="one is a copy: give it a revision of its own, or remove it",
                 )
             by_revision[migration.revision] = migration
+        replaced = _replaced(by_revision)
+        by_revision = {r: _after_squashes(m, replaced) for r, m in by_revision.items()}
         _check_parents(by_revision)
-        return cls(migrations={m.revision: m for m in _ordered(by_revision)})
+        ordered = {m.revision: m for m in _ordered(by_revision)}
+        return cls(migrations=ordered, replaced=replaced)
 
     def __len__(self) -> int:
         return len(self.migrations)
@@ -135,12 +143,16 @@ class Graph:
     def find(self, target: str) -> Migration:
         """The migration of a revision, the start of one, a number, or a name.
 
+        A revision that was squashed leads to what stands for it.
+
         Raises RevisionNotFoundError where there is none, or more than one.
         """
         if target == "head" and self.head is not None:
             return self[self.head]
         if target in self.migrations:
             return self[target]
+        if target in self.replaced:
+            return self[self.replaced[target]]
         found = [m for m in self.migrations.values() if _answers_to(m, target)]
         if len(found) == 1:
             return found[0]
@@ -159,6 +171,34 @@ def _answers_to(migration: Migration, target: str) -> bool:
     return target in (migration.name, slug) or (
         len(target) >= 4 and migration.revision.startswith(target)
     )
+
+
+def _replaced(migrations: dict[str, Migration]) -> dict[str, str]:
+    """The revisions that were squashed, each with the one that stands for it."""
+    found: dict[str, str] = {}
+    for migration in migrations.values():
+        for revision in migration.replaces:
+            if revision in migrations:
+                raise HistoryError(
+                    f"{migration.path.name} replaces {revision}, and its file is here too: "
+                    f"{migrations[revision].path.name}",
+                    hint=f"delete {migrations[revision].path.name}; or, to go back to the single "
+                    f"files, delete {migration.path.name}",
+                )
+            if revision in found:
+                other = migrations[found[revision]]
+                raise HistoryError(
+                    f"{migration.path.name} and {other.path.name} both replace {revision}",
+                    hint="two branches squashed the same migrations: keep one of the files",
+                )
+            found[revision] = migration.revision
+    return found
+
+
+def _after_squashes(migration: Migration, replaced: dict[str, str]) -> Migration:
+    """The migration behind what stands for its parents."""
+    parents = (replaced.get(parent, parent) for parent in migration.parents)
+    return replace(migration, parents=tuple(dict.fromkeys(parents)))
 
 
 def _check_parents(migrations: dict[str, Migration]) -> None:

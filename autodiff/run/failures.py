@@ -45,10 +45,11 @@ def failure(
             "takes those steps back, and the file can be mended"
         )
     if steps.is_passing:
+        end = "applied" if kind == "upgrade" else "reverted"
         hint = (
             "rows are read and written there that are not as they were: put the rest of the "
-            "migration through by hand, and: autodiff repair. What is called with op.run(function) "
-            "is not run again"
+            f"migration through by hand, and: autodiff repair --half-way {end}. What is called "
+            "with op.run(function) is not run again"
         )
     if blockers is not None:
         hint = f"try again when that session is done, or give it more time: lock_timeout; {hint}"

@@ -13,9 +13,10 @@ from autodiff.run.attempts import note_failure, run_migrations
 from autodiff.run.events import Direction, MigrationResumed
 from autodiff.run.executor import Executor, run_operations
 from autodiff.run.integrity import verified
-from autodiff.run.journal import Entry, Progress
+from autodiff.run.journal import SETTLE_BY_HAND, Entry, Progress
 from autodiff.run.loader import load_step
 from autodiff.run.session import Session
+from autodiff.run.squashes import folded
 from autodiff.run.takeback import collect, counterparts, finished_steps
 
 __all__ = ["settle"]
@@ -54,7 +55,7 @@ def _as_it_was(graph: Graph, entry: Entry) -> Migration:
     if entry.revision not in graph:
         raise HistoryError(
             f"the {entry.kind} of {entry.name} stopped half-way, and its file is not here",
-            hint="restore the file; or put the schema right by hand, and: autodiff repair",
+            hint=f"restore the file; or {SETTLE_BY_HAND}",
         )
     migration = graph[entry.revision]
     if migration.checksum != entry.checksum:
@@ -62,8 +63,8 @@ def _as_it_was(graph: Graph, entry: Entry) -> Migration:
             f"{migration.path.name} was edited since its {entry.kind} stopped half-way, "
             f"with {entry.progress.steps} steps done",
             [entry.revision],
-            hint="restore the file as it was, and go on or take it back; then edit it. Or put "
-            "the schema right by hand, and: autodiff repair",
+            hint="restore the file as it was, and go on or take it back; then edit it. Or "
+            f"{SETTLE_BY_HAND}",
         )
     return migration
 
@@ -71,7 +72,7 @@ def _as_it_was(graph: Graph, entry: Entry) -> Migration:
 def _refuse_beyond(
     session: Session, graph: Graph, target: str, direction: Direction, migration: Migration
 ) -> None:
-    applied = verified(graph, session.applied())
+    applied = verified(graph, folded(graph, session.applied()), in_order=direction == "upgrade")
     find = graph.upgrades if direction == "upgrade" else graph.downgrades
     if migration not in find(target, applied):
         other = "downgrade" if direction == "upgrade" else "upgrade"

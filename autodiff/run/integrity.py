@@ -1,33 +1,172 @@
-"""Whether the files are those that were applied."""
+"""Whether the files are those that were applied, and what can be done where they are not."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
 from autodiff.errors import EditedMigrationError
+from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
+from autodiff.run.journal import SETTLE_BY_HAND, Entry
 from autodiff.run.store import Applied
 
-__all__ = ["verified"]
+__all__ = ["Problem", "ProblemKind", "problems", "stopped", "verified"]
+
+ProblemKind: TypeAlias = Literal["edited", "missing", "reordered", "squashed", "half-way"]
 
 
-def verified(graph: Graph, applied: dict[str, Applied]) -> dict[str, Applied]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with a history: what, and each way out of it.
+
+    `revisions` are those that it is about.
+    """
+
+    kind: ProblemKind
+    revisions: tuple[str, ...]
+    message: str
+    ways: tuple[str, ...]
+
+
+def problems(graph: Graph, applied: Mapping[str, Applied]) -> tuple[Problem, ...]:
+    """All that is wrong between the files and what was applied; one problem of each kind.
+
+    `applied` knows of squashed migrations, as `squashes.folded` gives it.
+    """
+    found = (*_squashed(graph, applied), *_missing(graph, applied), *_edited(graph, applied))
+    return (*found, *_reordered(graph, applied))
+
+
+def verified(
+    graph: Graph, applied: dict[str, Applied], *, in_order: bool = True
+) -> dict[str, Applied]:
     """What was applied, once it is sure that the files are those that were.
 
-    Raises EditedMigrationError for a file that is missing or was changed since.
+    Without `in_order` a migration may come before others that are applied: it is no hindrance
+    to taking those back.
+
+    Raises EditedMigrationError with all that is wrong: files that are missing, were changed since,
+    or come before others that are applied.
     """
-    missing = sorted(revision for revision in applied if revision not in graph)
-    if missing:
-        names = ", ".join(f"{r} ({applied[r].name})" for r in missing)
-        raise EditedMigrationError(
-            f"the database has migrations that the folder lacks: {names}",
-            missing,
-            hint="restore the files, or check out the branch that has them",
-        )
-    edited = [graph[r] for r, row in applied.items() if row.checksum != graph[r].checksum]
-    if edited:
-        names = ", ".join(sorted(migration.path.name for migration in edited))
-        raise EditedMigrationError(
-            f"migrations were edited after they were applied: {names}",
-            [migration.revision for migration in edited],
-            hint="restore them from version control and put the change into a new migration",
-        )
+    found = [p for p in problems(graph, applied) if in_order or p.kind != "reordered"]
+    if found:
+        raise _refused(found)
     return applied
+
+
+def stopped(entry: Entry) -> Problem:
+    """What is wrong where a run stopped half-way; it may be under way, in another process."""
+    other = "upgrade" if entry.kind == "downgrade" else "downgrade"
+    what = "failed" if entry.outcome == "failed" else "stopped, or is still under way"
+    step = f": {entry.progress.step}" if entry.progress.step else ""
+    return Problem(
+        kind="half-way",
+        revisions=(entry.revision,),
+        message=f"the {entry.kind} of {entry.name} {what} at step {entry.progress.steps + 1}{step}",
+        ways=(
+            f"mend the cause and let it go on: autodiff {entry.kind}",
+            f"take back what is done: autodiff {other}",
+            SETTLE_BY_HAND,
+        ),
+    )
+
+
+def _refused(found: Sequence[Problem]) -> EditedMigrationError:
+    ways = [f"{'; or '.join(problem.ways)}" for problem in found]
+    if len(found) > 1:
+        ways = [f"{problem.kind}: {way}" for problem, way in zip(found, ways, strict=True)]
+    return EditedMigrationError(
+        "\n".join(problem.message for problem in found),
+        [revision for problem in found for revision in problem.revisions],
+        hint="\n".join(ways),
+    )
+
+
+def _missing(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]:
+    missing = sorted(set(applied) - set(graph.migrations) - set(graph.replaced))
+    if missing:
+        yield Problem(
+            kind="missing",
+            revisions=tuple(missing),
+            message="the database has migrations that the folder lacks: "
+            + ", ".join(f"{revision} ({applied[revision].name})" for revision in missing),
+            ways=(
+                "restore the files, or check out the branch that has them",
+                "let the database forget them, if nothing of them is there any more: "
+                "autodiff repair --missing",
+            ),
+        )
+
+
+def _edited(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]:
+    edited = [
+        migration
+        for revision, migration in graph.migrations.items()
+        if revision in applied and applied[revision].checksum != migration.checksum
+    ]
+    if edited:
+        yield Problem(
+            kind="edited",
+            revisions=_revisions(edited),
+            message=f"migrations were edited after they were applied: {_names(edited)}",
+            ways=(
+                "restore them from version control and put the change into a new migration",
+                "make sure that the database is as they say now, and: autodiff repair --edited",
+            ),
+        )
+
+
+def _reordered(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]:
+    """Migrations that were not applied, and come before others that were."""
+    there = [revision for revision in graph.migrations if revision in applied]
+    before = graph.lineage(there) - set(there) - _partly_applied(graph, applied)
+    skipped = graph.in_order(before)
+    if not skipped:
+        return
+    behind = [graph[r] for r in there if before & graph.lineage([r])]
+    taken_back = len(there) - there.index(behind[0].revision)
+    yield Problem(
+        kind="reordered",
+        revisions=_revisions(skipped),
+        message=f"migrations that were not applied come before others that were: "
+        f"{_names(skipped)}, before {_names(behind)}",
+        ways=(
+            f"take the others back and upgrade again: autodiff downgrade -{taken_back}, then: "
+            "autodiff upgrade",
+            "change their parents, so that they come last",
+            "if their effect is there already, let them count as applied: "
+            "autodiff repair --reordered",
+        ),
+    )
+
+
+def _squashed(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]:
+    for revision in _partly_applied(graph, applied):
+        squash = graph[revision]
+        there = [replaced for replaced in squash.replaces if replaced in applied]
+        names = ", ".join(f"{r} ({applied[r].name})" for r in there)
+        yield Problem(
+            kind="squashed",
+            revisions=(revision,),
+            message=f"{squash.path.name} replaces {len(squash.replaces)} migrations, of which the "
+            f"database has had only {len(there)}: {names}",
+            ways=(
+                f"check out the files as they were before, autodiff upgrade {squash.replaces[-1]}, "
+                "then come back: they count as the one from then on",
+            ),
+        )
+
+
+def _partly_applied(graph: Graph, applied: Collection[str]) -> set[str]:
+    """The squashed migrations of which a part was applied, under its old names."""
+    return {graph.replaced[revision] for revision in applied if revision in graph.replaced}
+
+
+def _revisions(migrations: Sequence[Migration]) -> tuple[str, ...]:
+    return tuple(migration.revision for migration in migrations)
+
+
+def _names(migrations: Sequence[Migration]) -> str:
+    return ", ".join(migration.path.name for migration in migrations)

@@ -23,10 +23,20 @@ from autodiff.run.events import Direction
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Actor", "Entry", "Journal", "Kind", "Outcome", "Progress", "actor"]
+__all__ = ["SETTLE_BY_HAND", "Actor", "Entry", "Journal", "Kind", "Outcome", "Progress", "actor"]
 
-Kind: TypeAlias = Direction | Literal["stamp", "repair"]
-Outcome: TypeAlias = Literal["running", "done", "failed", "taken back", "settled"]
+Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash"]
+Outcome: TypeAlias = (
+    Literal["running", "done", "failed", "taken back", "settled", "accepted", "forgotten"]
+    | Literal["applied", "reverted"]
+)
+"""How it ended. The last four are those of a repair: of an edited file, of a missing one, and of
+what counts as applied, or not, from now on."""
+SETTLE_BY_HAND = (
+    "put the schema right by hand, and: autodiff repair --half-way applied (if all of it is there "
+    "now), or --half-way reverted (if nothing of it is)"
+)
+"""What is left to do where a migration that stopped half-way can't go on by itself."""
 _ERROR_LENGTH = 4000
 
 

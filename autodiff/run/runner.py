@@ -15,9 +15,11 @@ from autodiff.history.graph import Graph
 from autodiff.run.attempts import run_migrations
 from autodiff.run.events import Listener, ignore
 from autodiff.run.halfway import settle
-from autodiff.run.integrity import verified
+from autodiff.run.integrity import Problem, verified
 from autodiff.run.journal import Entry
+from autodiff.run.repair import Mended, Repairs, found_wrong, repair
 from autodiff.run.session import Session
+from autodiff.run.squashes import fold, folded
 from autodiff.run.store import Applied
 
 if TYPE_CHECKING:
@@ -65,15 +67,41 @@ class Runner:
         )
 
     def applied(self) -> dict[str, Applied]:
-        """What the database says was applied, by revision."""
-        return self._session.applied()
+        """What the database says was applied, by revision; what was squashed counts as one."""
+        return folded(self.graph, self._session.applied())
 
     def verify(self) -> dict[str, Applied]:
         """As `applied`, once it is sure that the files are those that were applied.
 
-        Raises EditedMigrationError for a file that is missing or was changed since.
+        Raises EditedMigrationError for files that are missing, were changed since, or come before
+        others that are applied.
         """
         return verified(self.graph, self.applied())
+
+    def upgrades(self, target: str) -> list[Migration]:
+        """The migrations that an upgrade would apply, in order. Raises as `verify`."""
+        return self.graph.upgrades(target, self.verify())
+
+    def downgrades(self, target: str) -> list[Migration]:
+        """The migrations that a downgrade would take back, in order.
+
+        Raises as `verify`, but for what comes before others: taking those back is the way out.
+        """
+        applied = verified(self.graph, self.applied(), in_order=False)
+        return self.graph.downgrades(target, applied)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """All that is wrong with the history, each with the ways out of it."""
+        return found_wrong(self._session, self.graph)
+
+    def repair(self, wanted: Repairs) -> list[Mended]:
+        """Puts the records of the history right as they are wanted; what was mended.
+
+        Nothing is run; each repair is in the journal. Raises LockedError where another run is at
+        it for too long.
+        """
+        with self._session.locked():
+            return repair(self._session, self.graph, wanted)
 
     def unfinished(self) -> Entry | None:
         """The migration that stopped half-way (or that another run is at), None without one."""
@@ -95,7 +123,8 @@ class Runner:
         """
         with self._session.locked():
             done = settle(self._session, self.graph, "upgrade", target)
-            steps = self.graph.upgrades(target, self.verify())
+            fold(self._session, self.graph)
+            steps = self.upgrades(target)
             return [*done, *run_migrations(self._session, steps, "upgrade")]
 
     def downgrade(self, target: str = "-1") -> list[Migration]:
@@ -108,7 +137,8 @@ class Runner:
             done = settle(self._session, self.graph, "downgrade", target)
             if done and target.startswith("-"):
                 target = f"-{int(target[1:]) - len(done)}"
-            steps = self.graph.downgrades(target, self.verify())
+            fold(self._session, self.graph)
+            steps = self.downgrades(target)
             return [*done, *run_migrations(self._session, steps, "downgrade")]
 
     def stamp(self, target: str = "head") -> list[Migration]:

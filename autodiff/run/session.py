@@ -126,7 +126,7 @@ class Session:
                 self.store.create(self.connection)
                 self.journal.create(self.connection)
 
-    def entry(self, migration: Migration, kind: Kind) -> Entry:
+    def entry(self, migration: Migration | Applied, kind: Kind) -> Entry:
         """The journal's entry of a run that begins now."""
         return Entry(
             revision=migration.revision,
@@ -137,14 +137,15 @@ class Session:
             started_at=self._clock(),
         )
 
+    def applied_now(self, migration: Migration | Entry) -> Applied:
+        """Its record, were it applied now."""
+        return Applied(
+            revision=migration.revision,
+            name=migration.name,
+            checksum=migration.checksum,
+            applied_at=self._clock(),
+        )
+
     def record(self, migration: Migration) -> None:
         """Writes down that it is applied."""
-        self.store.add(
-            self.connection,
-            Applied(
-                revision=migration.revision,
-                name=migration.name,
-                checksum=migration.checksum,
-                applied_at=self._clock(),
-            ),
-        )
+        self.store.add(self.connection, self.applied_now(migration))

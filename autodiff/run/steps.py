@@ -18,7 +18,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import tokens
 from autodiff.errors import MigrationFailedError
 from autodiff.operations import Backfill, Operation, Require, tables_of
-from autodiff.run.journal import Entry, Journal, Progress
+from autodiff.run.journal import SETTLE_BY_HAND, Entry, Journal, Progress
 from autodiff.run.segments import Segments, atomic
 from autodiff.run.targets import Live, Target
 from autodiff.schema import Name, Table
@@ -79,10 +79,11 @@ class Steps(Target):
     def check_start(self) -> None:
         """Raises MigrationFailedError where the schema is not what it was before the first step."""
         if self._now.start is not None and self._look(()) != self._now.start:
+            end = "applied" if self.entry.kind == "downgrade" else "reverted"
             raise MigrationFailedError(
                 "its steps were taken back, and yet the schema is not what it was before them",
                 hint="compare it with the migrations (autodiff check), put it right by hand, and: "
-                "autodiff repair",
+                f"autodiff repair --half-way {end}",
             )
 
     def finish(self) -> None:
@@ -275,8 +276,7 @@ class Steps(Target):
     def _other_steps(self) -> MigrationFailedError:
         return MigrationFailedError(
             f"its first {self._before.steps} steps are not those that an earlier run has done",
-            hint="restore the file as it was then, or put the schema right by hand and: "
-            "autodiff repair",
+            hint=f"restore the file as it was then, or {SETTLE_BY_HAND}",
         )
 
     def _save(self, progress: Progress) -> None:

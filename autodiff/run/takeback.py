@@ -43,7 +43,7 @@ from autodiff.operations import (
 )
 from autodiff.run.context import executing
 from autodiff.run.executor import Executor
-from autodiff.run.journal import Progress
+from autodiff.run.journal import SETTLE_BY_HAND, Progress
 from autodiff.run.targets import Recording
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ class _Collector(Executor):
 def _by_hand() -> MigrationFailedError:
     return MigrationFailedError(
         "its steps can't be taken back one by one: parts of it are written by hand",
-        hint="let it go on (the same command again, once the cause is mended), or put the schema "
-        "right by hand and: autodiff repair",
+        hint="let it go on (the same command again, once the cause is mended), or "
+        f"{SETTLE_BY_HAND}",
     )
 
 
@@ -126,7 +126,7 @@ def counterparts(
         ):
             raise MigrationFailedError(
                 f"nothing in the other direction takes this back: {operation.describe()}",
-                hint="put the schema right by hand, and: autodiff repair",
+                hint=SETTLE_BY_HAND,
             )
     return left
 
@@ -140,8 +140,8 @@ def finished_steps(progress: Progress) -> int:
         raise MigrationFailedError(
             f"{progress.sent} of {len(progress.statements)} statements of one step are done: "
             f"{progress.step}",
-            hint="let it go on (the same command again, once the cause is mended), or put the "
-            "schema right by hand and: autodiff repair",
+            hint="let it go on (the same command again, once the cause is mended), or "
+            f"{SETTLE_BY_HAND}",
         )
     return progress.steps
 

@@ -214,7 +214,8 @@ def test_an_edited_file(blog: Folder, arguments: list[str]) -> None:
     assert "restore them from version control" in result.err
     checked = blog.run("check")
     assert checked.code == 1
-    assert "migrations were edited:" in checked.out
+    assert "files and history of the database differ:" in checked.out
+    assert "files and lock file differ:" in checked.out
     assert "0001_add_posts.py" in checked.out
 
 

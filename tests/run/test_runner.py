@@ -260,7 +260,8 @@ def test_an_edited_file_is_refused(db: Database, folder: Folder) -> None:
             "migrations were edited after they were applied: 0002_step_bbbb.py"
         )
         assert caught.value.hint == (
-            "restore them from version control and put the change into a new migration"
+            "restore them from version control and put the change into a new migration; or make "
+            "sure that the database is as they say now, and: autodiff repair --edited"
         )
         assert caught.value.revisions == ("bbbb",)
     assert db.state() == before
@@ -294,7 +295,10 @@ def test_a_missing_file_is_refused(db: Database, folder: Folder) -> None:
         assert caught.value.message == (
             "the database has migrations that the folder lacks: cccc (0003_step_cccc)"
         )
-        assert caught.value.hint == "restore the files, or check out the branch that has them"
+        assert caught.value.hint == (
+            "restore the files, or check out the branch that has them; or let the database forget "
+            "them, if nothing of them is there any more: autodiff repair --missing"
+        )
         assert caught.value.revisions == ("cccc",)
     assert db.state() == before
 
