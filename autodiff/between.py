@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from autodiff.project import Project
 
-__all__ = ["DiffRequest", "between"]
+__all__ = ["DiffRequest", "as_made", "as_wanted", "between"]
 
 _NOTHING = "sql:NULL"
 
@@ -119,7 +119,7 @@ class _Table:
             said = self._lock.declared if self._lock is not None else None
         else:
             metadata, said = [], old
-            new = _any_name(wanted_again(new, self._dialect), old)
+            new = as_wanted(new, old, self._dialect)
         found = with_renames(
             self._place.live,
             self._dialect,
@@ -237,6 +237,26 @@ def _refuse_kinds(opened: Mapping[str, sa.Connection]) -> None:
             f"databases of different kinds can't be compared: {' and '.join(sorted(kinds))}",
             hint="compare each with the models: autodiff diff URL models",
         )
+
+
+def as_wanted(schema: Schema, current: Schema, dialect: Dialect) -> Schema:
+    """A schema that was read, as one that the current schema is to become."""
+    return _any_name(wanted_again(schema, dialect), current)
+
+
+def as_made(schema: Schema, dialect: Dialect) -> Schema:
+    """A schema that was read, as one to be made anew, with the names that things have.
+
+    Also those that the server gave: later migrations are to find them on each database.
+    """
+    tables = {
+        name: replace(
+            dialect.without_implied(table),
+            constraints=tuple(replace(c, implicit=False) for c in table.constraints),
+        )
+        for name, table in schema.tables.items()
+    }
+    return replace(schema, tables=tables)
 
 
 def _any_name(desired: Schema, current: Schema) -> Schema:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from autodiff.project import Project
 
 __all__ = ["Description", "Draft", "Request", "described_schema", "draft"]
+__all__ += ["drafted", "proved", "revision_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +124,10 @@ def draft(project: Project, request: Request) -> Draft | None:
             held = readers_in_the_way(start.connection, plan)
             plan = replace(plan, findings=(*plan.findings, *held))
 
-        def drafted(*notes: str) -> Draft:
-            return _drafted(project, graph, request, plan, notes)
-
-        made = drafted()
-        proof = _proof(start.connection, made, plan, request)
+        made = drafted(project, graph, request, plan)
+        proof = proved(start.connection, made, plan, request)
         if proof is None:
-            made = drafted("Not rehearsed.")
+            made = drafted(project, graph, request, plan, "Not rehearsed.")
         lock = _lock(start, found, proof)
         return replace(made, proof=proof, settled=found.settled, lock=lock)
 
@@ -141,7 +139,7 @@ def _live(connection: sa.Connection | None) -> sa.Connection | None:
     return connection
 
 
-def _proof(
+def proved(
     connection: sa.Connection | None, drafted: Draft, plan: Plan, request: Request
 ) -> Proof | None:
     """What the draft's rehearsal showed; None where there was none.
@@ -355,13 +353,9 @@ def _empty(project: Project, graph: Graph, request: Request, start: _Start) -> D
     )
 
 
-def _drafted(
-    project: Project,
-    graph: Graph,
-    request: Request,
-    plan: Plan,
-    notes: Sequence[str],
-) -> Draft:
+def drafted(project: Project, graph: Graph, request: Request, plan: Plan, *notes: str) -> Draft:
+    """The draft of a plan that is known, with notes in its docstring; not rehearsed."""
+
     def python(revision: str) -> str:
         return render_migration(
             plan,
@@ -396,10 +390,10 @@ def _texts(
     """
     name = file_name(graph.next_number(), request.message)
     if request.format == "python":
-        revision = _revision(graph.heads, name, python(""))
+        revision = revision_of(graph.heads, name, python(""))
         return revision, {folder / f"{name}.py": python(revision)}
     up, down, summary = (plan.sql(), plan.reverse_sql(), plan.summary()) if plan else ([], [], [])
-    revision = _revision(graph.heads, name, "\n".join([*up, *down]))
+    revision = revision_of(graph.heads, name, "\n".join([*up, *down]))
     header = sql_header(revision, graph.heads, request.message)
     lines = "".join(f"-- {line}\n" for line in (*summary, *notes))
     return revision, {
@@ -408,8 +402,8 @@ def _texts(
     }
 
 
-def _revision(parents: Sequence[str], name: str, contents: str) -> str:
-    """The same input gives the same revision."""
+def revision_of(parents: Sequence[str], name: str, contents: str) -> str:
+    """The revision of a file: the same input gives the same."""
     return hashlib.sha256("\n".join([*parents, name, contents]).encode()).hexdigest()[:8]
 
 

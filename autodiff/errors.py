@@ -9,6 +9,7 @@ AutodiffError                 exit code 2
 |  +- RevisionNotFoundError   a revision is unknown
 |  +- AmbiguousRevisionError  a revision names more than one migration
 |  +- SeveralHeadsError       the graph has more than one head
+|  +- HandWrittenError        parts of migrations can't be squashed
 |  +- EditedMigrationError    the files are not those that were applied, or in another order
 +- PlanError                  no migration can be written for a difference
 |  +- FillNeededError         a new NOT NULL column needs a value for the rows
@@ -30,6 +31,7 @@ __all__ = [
     "DatabaseError",
     "EditedMigrationError",
     "FillNeededError",
+    "HandWrittenError",
     "HistoryError",
     "LockedError",
     "MigrationFailedError",
@@ -117,6 +119,19 @@ class EditedMigrationError(HistoryError):
         self.revisions = tuple(revisions)
 
 
+class HandWrittenError(HistoryError):
+    """Parts of migrations that were written by hand, so that they can't be squashed: `places`."""
+
+    def __init__(self, places: Sequence[str]) -> None:
+        listed = "\n".join(f"  {place}" for place in places)
+        super().__init__(
+            f"these parts were written by hand, and can't be squashed:\n{listed}",
+            hint="squash what comes before or after them; or, where every database that matters "
+            "has had them, leave them out: --without-data",
+        )
+        self.places = tuple(places)
+
+
 class PlanError(AutodiffError):
     """No migration can be written for a difference."""
 
@@ -139,11 +154,12 @@ class FillNeededError(PlanError):
 class RehearsalFailedError(PlanError):
     """A migration that a scratch did not take up and down again; `problems` say what it showed."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], *, hint: str | None = None) -> None:
         listed = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(
             f"the migration failed its rehearsal on a scratch and was not written:\n{listed}",
-            hint="--no-rehearse writes it all the same, to be mended by hand; please report it",
+            hint=hint
+            or "--no-rehearse writes it all the same, to be mended by hand; please report it",
         )
         self.problems = tuple(problems)
 

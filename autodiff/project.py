@@ -17,6 +17,7 @@ from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from autodiff.adopting import Baseline
     from autodiff.dialects.limits import Limits
     from autodiff.dialects.noticed import LeftAlone
     from autodiff.diffing import Assume, Questioner
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from autodiff.run.repair import HalfWay, Mended
     from autodiff.run.runner import Runner
     from autodiff.run.store import Applied
+    from autodiff.squashing import Squash
 
 __all__ = ["Project", "Status"]
 
@@ -209,6 +211,47 @@ class Project:
         """
         drafted = self.draft(message, **arguments)
         return None if drafted is None else drafted.write()
+
+    def baseline(self, message: str = "baseline", *, rehearse: bool = True) -> Baseline:
+        """The first migration of a database that is there already, not written yet.
+
+        It makes what the database has. `write()` writes it and records it as applied.
+
+        Raises HistoryError where there are migrations already or the database is empty,
+        RehearsalFailedError where it would not make the same.
+        """
+        from autodiff.adopting import baseline
+
+        return baseline(self, message, rehearse=rehearse)
+
+    def squash(
+        self,
+        target: str,
+        message: str,
+        *,
+        without_data: bool = False,
+        renames: Iterable[str] = (),
+        fills: Mapping[str, str] | Iterable[str] = (),
+    ) -> Squash:
+        """One migration in place of those of a range (`0002:0007`), not written yet.
+
+        It is what their operations add up to, and was proved to lead to the same schema. What was
+        written by hand in them is refused, or with `without_data` left out: see `left_out`.
+        `write()` puts it in their place.
+
+        Raises HistoryError where the range is no line without branches, HandWrittenError,
+        RehearsalFailedError where the end would not be the same.
+        """
+        from autodiff.squashing import SquashRequest, squash
+
+        request = SquashRequest(
+            target=target,
+            message=message,
+            without_data=without_data,
+            renames=tuple(renames),
+            fills=fills,
+        )
+        return squash(self, request)
 
     def diff(
         self,

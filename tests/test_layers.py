@@ -26,7 +26,8 @@ LAYERS = (
     {"op", "planned", "livedata"},
     {"diffing"},
     {"bench", "readers"},
-    {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"},
+    {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"}
+    | {"squashing", "adopting"},
     {"demo", "cli"},
     {"__init__", "__main__"},
 )

@@ -19,6 +19,7 @@ from autodiff.cli.commands.lock import lock
 from autodiff.cli.commands.rehearse import rehearse
 from autodiff.cli.commands.repair import repair
 from autodiff.cli.commands.show import show
+from autodiff.cli.commands.squash import squash
 from autodiff.cli.commands.stamp import stamp
 from autodiff.cli.commands.status import status
 from autodiff.cli.commands.upgrade import upgrade
@@ -52,6 +53,7 @@ app.command(rich_help_panel=_WRITE)(as_project_command(generate))
 app.command(rich_help_panel=_WRITE)(as_project_command(check))
 app.command(rich_help_panel=_WRITE, context_settings=_NEGATIVE_NUMBERS)(as_project_command(diff))
 app.command(rich_help_panel=_WRITE)(as_project_command(lock))
+app.command(rich_help_panel=_WRITE)(as_project_command(squash))
 app.command(rich_help_panel=_RUN)(as_project_command(upgrade))
 app.command(rich_help_panel=_RUN, context_settings=_NEGATIVE_NUMBERS)(as_project_command(downgrade))
 app.command(rich_help_panel=_RUN)(as_project_command(rehearse))

@@ -75,8 +75,9 @@ def render_migration(
     parents: Sequence[str],
     templates: Path | None = None,
     notes: Sequence[str] = (),
+    replaces: Sequence[str] = (),
 ) -> str:
-    """The text of the migration file for a plan.
+    """The text of the migration file for a plan; `replaces` are the revisions that it stands for.
 
     Raises ConfigError where a template of the user's is broken.
     """
@@ -90,6 +91,7 @@ def render_migration(
         parents=parents,
         templates=templates,
         notes=notes,
+        replaces=replaces,
     )
 
 
@@ -126,6 +128,7 @@ def _render(
     parents: Sequence[str],
     templates: Path | None,
     notes: Sequence[str],
+    replaces: Sequence[str] = (),
 ) -> str:
     import jinja2
 
@@ -149,6 +152,7 @@ def _render(
                 imports=_imports(upgrade_body + "\n" + downgrade_body),
                 revision=revision,
                 parents=tuple(parents),
+                replaces=_listed("replaces", replaces) if replaces else "",
                 upgrade=upgrade_body,
                 downgrade=downgrade_body,
                 py=PythonSource(dialect),
@@ -179,6 +183,12 @@ def _no_python(templates: Path, error: SyntaxError) -> ConfigError:
         f"the templates in {templates} write no valid Python: {error.msg}: {line}",
         hint="compare them with the templates of the same names that come with autodiff",
     )
+
+
+def _listed(name: str, revisions: Sequence[str]) -> str:
+    """`name = ("...", "...")`, on several lines where it is long."""
+    comma = "," if len(revisions) == 1 else ""
+    return lay_out(f"{name} = ({', '.join(f'{r!r}' for r in revisions)}{comma})".replace("'", '"'))
 
 
 def _docstring(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -254,3 +255,39 @@ def test_a_graph_is_loaded_from_a_folder(tmp_path: Path) -> None:
     (tmp_path / "0004_d.py").write_text("no code")
     with pytest.raises(MigrationFileError, match=r"0004_d\.py:1: SyntaxError"):
         load_graph(tmp_path)
+
+
+def squashed(revision: str, replaces: tuple[str, ...], *parents: str) -> Migration:
+    return replace(migration(revision, *parents), replaces=replaces)
+
+
+def test_a_squashed_migration_is_the_parent_of_what_came_behind() -> None:
+    """Also of a branch that left in the middle; the files of those need no change."""
+    graph = Graph.of(
+        [
+            migration("a"),
+            squashed("s", ("b", "c"), "a"),
+            migration("d", "c"),
+            migration("e", "b"),
+            migration("f", "d", "e"),
+        ]
+    )
+    assert [graph[r].parents for r in ("s", "d", "e", "f")] == [("a",), ("s",), ("s",), ("d", "e")]
+    assert graph.heads == ("f",)
+    assert graph.find("b") == graph["s"]
+
+
+def test_what_was_squashed_must_be_gone() -> None:
+    """A file that is replaced and still there would be run twice."""
+    with pytest.raises(HistoryError) as caught:
+        Graph.of([migration("a"), migration("b", "a"), squashed("s", ("b",), "a")])
+    assert str(caught.value) == (
+        "step_s.py replaces b, and its file is here too: step_b.py\n"
+        "hint: delete step_b.py; or, to go back to the single files, delete step_s.py"
+    )
+
+
+def test_two_squashes_of_the_same() -> None:
+    """Two branches squashed the same migrations."""
+    with pytest.raises(HistoryError, match=r"step_t\.py and step_s\.py both replace b"):
+        Graph.of([migration("a"), squashed("s", ("b",), "a"), squashed("t", ("b", "c"), "a")])

@@ -1,0 +1,87 @@
+"""The stretch of a history that is squashed: a line without a branch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autodiff.errors import HistoryError
+from autodiff.history import Graph, Migration
+
+__all__ = ["Stretch", "stretch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Migrations in order, each the only one behind the one before it."""
+
+    migrations: tuple[Migration, ...]
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """What comes before it."""
+        return self.migrations[0].parents
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The revisions, in order."""
+        return tuple(migration.revision for migration in self.migrations)
+
+
+def stretch(graph: Graph, target: str) -> Stretch:
+    """The migrations of FROM:TO, both among them; from the base or to the head where left out.
+
+    Raises HistoryError where they are no line, or there is nothing to squash.
+    """
+    start, colon, end = target.partition(":")
+    if not colon:
+        raise HistoryError(
+            f"{target!r} is no range", hint="as in autodiff squash 0002:0007, or :0007 or 0002:"
+        )
+    last = graph.find(end or "head")
+    first = graph.find(start) if start not in ("", "base") else None
+    found = [last]
+    while found[-1].parents and found[-1] != first:
+        found.append(_before(graph, found[-1]))
+    if first is not None and found[-1] != first:
+        raise HistoryError(
+            f"{first.name} does not come before {last.name}",
+            hint="a range goes from the older to the newer: autodiff squash 0002:0007",
+        )
+    line = tuple(reversed(found))
+    _refuse(graph, line)
+    return Stretch(migrations=line)
+
+
+def _before(graph: Graph, migration: Migration) -> Migration:
+    if len(migration.parents) > 1:
+        names = ", ".join(graph[parent].name for parent in migration.parents)
+        raise HistoryError(
+            f"cannot squash across {migration.path.name}: it joins {names}",
+            hint="squash a range that begins with it, or ends before it",
+        )
+    return graph[migration.parents[0]]
+
+
+def _refuse(graph: Graph, line: tuple[Migration, ...]) -> None:
+    if len(line) < 2:
+        raise HistoryError(
+            f"there is nothing to squash: the range is {line[0].name} alone",
+            hint="name two migrations or more: autodiff squash FROM:TO",
+        )
+    inner = {m.revision for m in line[:-1]}
+    inside = {m.revision for m in line}
+    for other in graph.migrations.values():
+        if other.revision not in inside and (branch := inner.intersection(other.parents)):
+            raise HistoryError(
+                f"cannot squash across {graph[branch.pop()].name}: {other.path.name} branches off "
+                "there",
+                hint="squash a range that ends with it, or begins after it",
+            )
+    for migration in line:
+        if migration.replaces:
+            raise HistoryError(
+                f"{migration.path.name} was squashed itself, and databases may still have what it "
+                "replaces",
+                hint="once every database has had it (autodiff status), delete its line "
+                "`replaces = ...`, and squash again",
+            )
