@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from autodiff.project import Project
 
-__all__ = ["Description", "Draft", "Request", "described_schema", "draft"]
+__all__ = ["Description", "Draft", "Request", "checksums", "described_schema", "draft"]
 __all__ += ["drafted", "proved", "revision_of"]
 
 

@@ -17,7 +17,7 @@ from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from autodiff.adopting import Baseline
+    from autodiff.adopting import Baseline, Converted
     from autodiff.dialects.limits import Limits
     from autodiff.dialects.noticed import LeftAlone
     from autodiff.diffing import Assume, Questioner
@@ -223,6 +223,19 @@ class Project:
         from autodiff.adopting import baseline
 
         return baseline(self, message, rehearse=rehearse)
+
+    def convert(self, folder: str | Path) -> Converted:
+        """Alembic's scripts in a folder as migrations of this project, not written yet.
+
+        `write()` copies them, calling autodiff's `op`, and records what the database has had by its
+        table alembic_version. That table and the folder are left alone.
+
+        Raises HistoryError where there is a history already, or the folder lacks what the database
+        has had.
+        """
+        from autodiff.adopting import convert
+
+        return convert(self, Path(folder))
 
     def squash(
         self,

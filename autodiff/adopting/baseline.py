@@ -12,7 +12,7 @@ from autodiff.dialects import Dialect, dialect_of
 from autodiff.diffing import Answers, difference, plan_difference, scope_for
 from autodiff.drafting import Draft, Request, described_schema, drafted, proved
 from autodiff.errors import HistoryError
-from autodiff.history import LOCK_NAME, Lock, Migration
+from autodiff.history import LOCK_NAME, Graph, Lock, Migration
 from autodiff.planned import Plan
 from autodiff.run.runner import Runner
 from autodiff.schema import Schema
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from autodiff.project import Project
 
-__all__ = ["Baseline", "baseline"]
+__all__ = ["Baseline", "baseline", "refuse_history"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def baseline(project: Project, message: str, *, rehearse: bool = True) -> Baseli
     """
     request = Request(message=message, rehearse=rehearse)
     with project.connect() as connection:
-        _refuse_history(project, connection)
+        refuse_history(project, connection, project.graph())
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
         models = _declared(project, dialect)
         scope = scope_for(models or Schema(), project.config.exclude_tables)
@@ -78,8 +78,8 @@ def baseline(project: Project, message: str, *, rehearse: bool = True) -> Baseli
         return Baseline(project=project, draft=replace(made, proof=proof, lock=lock))
 
 
-def _refuse_history(project: Project, connection: sa.Connection) -> None:
-    graph = project.graph()
+def refuse_history(project: Project, connection: sa.Connection, graph: Graph) -> None:
+    """Raises HistoryError where there are migrations, or the database has had some."""
     if len(graph):
         raise HistoryError(
             f"there are migrations in {project.directory} already: "

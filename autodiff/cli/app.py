@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autodiff.cli.commands.adopt import adopt
 from autodiff.cli.commands.check import check
 from autodiff.cli.commands.demo import demo
 from autodiff.cli.commands.diff import diff
@@ -49,6 +50,7 @@ _NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
 
 app.command(rich_help_panel=_START)(as_command(demo))
 app.command(rich_help_panel=_START)(as_command(init))
+app.command(rich_help_panel=_START)(as_project_command(adopt))
 app.command(rich_help_panel=_WRITE)(as_project_command(generate))
 app.command(rich_help_panel=_WRITE)(as_project_command(check))
 app.command(rich_help_panel=_WRITE, context_settings=_NEGATIVE_NUMBERS)(as_project_command(diff))

@@ -141,12 +141,14 @@ class Runner:
             steps = self.downgrades(target)
             return [*done, *run_migrations(self._session, steps, "downgrade")]
 
-    def stamp(self, target: str = "head") -> list[Migration]:
+    def stamp(self, target: str = "head", *more: str) -> list[Migration]:
         """Records the migrations up to the target as applied, and no others, running none.
 
-        What stopped half-way counts as settled.
+        `more` are targets on other branches. What stopped half-way counts as settled.
         """
-        wanted = [] if target == "base" else self.graph.upgrades(target, ())
+        targets = [] if target == "base" else [target, *more]
+        found = {m.revision for each in targets for m in self.graph.upgrades(each, ())}
+        wanted = self.graph.in_order(found)
         with self._session.locked():
             self._session.create_tables()
             self._stamp(wanted)

@@ -13,6 +13,7 @@ from autodiff.cli import app as registered
 from tests.cli.project import CONFIG, POSTS, Folder
 
 COMMANDS = (
+    "adopt",
     "check",
     "demo",
     "diff",
@@ -22,7 +23,9 @@ COMMANDS = (
     "init",
     "lock",
     "rehearse",
+    "repair",
     "show",
+    "squash",
     "stamp",
     "status",
     "upgrade",
@@ -89,7 +92,7 @@ def test_options_stand_before_or_after_the_command(folder: Folder) -> None:
     folder.write(models=POSTS, autodiff='models = "models:Base"\n')
     before = folder.ok("--url", "sqlite:///a.db", "--json", "--config", ".", "status")
     after = folder.ok("status", "--url", "sqlite:///a.db", "--json", "--config", "autodiff.toml")
-    nothing = {"current": None, "applied": [], "pending": [], "unfinished": None}
+    nothing = {"current": None, "applied": [], "pending": [], "unfinished": None, "problems": []}
     assert before.data == after.data == nothing
     assert folder.ok("--url", "nonsense", "status", "--url", "sqlite://").code == 0
 
