@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from autodiff.between import as_made, as_wanted
 from autodiff.declare import declare
 from autodiff.dialects import Dialect, dialect_of
+from autodiff.dialects.noticed import LeftAlone
 from autodiff.diffing import Answers, difference, plan_difference, scope_for
 from autodiff.drafting import Draft, Request, described_schema, drafted, proved
 from autodiff.errors import HistoryError
@@ -27,10 +28,14 @@ __all__ = ["Baseline", "baseline", "refuse_history"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A first migration that is not written yet, for a database that has all of it."""
+    """A first migration that is not written yet, for a database that has all of it.
+
+    `left_out` is what the database has and the migration does not make, such as triggers.
+    """
 
     project: Project
     draft: Draft
+    left_out: tuple[LeftAlone, ...] = ()
 
     def write(self) -> Migration:
         """Writes the migration and the lock file, and records it as applied; all or nothing."""
@@ -75,7 +80,11 @@ def baseline(project: Project, message: str, *, rehearse: bool = True) -> Baseli
         if proof is None:
             made = drafted(project, graph, request, plan, "Not rehearsed.")
         lock = _lock(connection, dialect, current, models)
-        return Baseline(project=project, draft=replace(made, proof=proof, lock=lock))
+        return Baseline(
+            project=project,
+            draft=replace(made, proof=proof, lock=lock),
+            left_out=tuple(dialect.unread(connection, scope)),
+        )
 
 
 def refuse_history(project: Project, connection: sa.Connection, graph: Graph) -> None:
@@ -112,8 +121,11 @@ def _plan(connection: sa.Connection, dialect: Dialect, current: Schema) -> Plan:
 def _lock(
     connection: sa.Connection, dialect: Dialect, current: Schema, models: Schema | None
 ) -> Lock:
-    """What the database has. The models count as said where they say the same, else as silent."""
-    declared, same = Schema(), as_wanted(current, current, dialect)
+    """What the database has. Where the models say something else they count as having said no
+    more than its tables, so that what they never spoke of is left alone as before."""
+    same = as_wanted(current, current, dialect)
+    bare = {name: replace(table, constraints=()) for name, table in same.tables.items()}
+    declared = Schema(tables=bare)
     if models is not None:
         found = difference(connection, dialect, current, models, create_scratch=True)
         if not found.changes:

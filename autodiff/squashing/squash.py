@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from autodiff.between import as_made, as_wanted
 from autodiff.diffing import Answers, all_renames, parse_fills, plan_difference, with_renames
 from autodiff.drafting import revision_of
-from autodiff.errors import ConfigError, HandWrittenError, RehearsalFailedError
+from autodiff.errors import (
+    ConfigError,
+    HandWrittenError,
+    MigrationFailedError,
+    RehearsalFailedError,
+)
 from autodiff.files import write_all
 from autodiff.history import (
     LOCK_NAME,
@@ -29,6 +34,7 @@ from autodiff.planned import Plan
 from autodiff.proving import prove
 from autodiff.rehearse.proof import Proof
 from autodiff.rehearsing.history import opened_place
+from autodiff.rehearsing.outcome import failure
 from autodiff.rehearsing.stage import Place, Stage
 from autodiff.render import render_migration
 from autodiff.schema import Schema
@@ -143,14 +149,27 @@ def _ends(place: Place, line: Stretch) -> tuple[Schema, Schema, Reader]:
     graph = place.graph
     with Stage(place) as stage:
         for migration in graph.in_order(graph.lineage(line.parents)):
-            stage.up(migration)
+            _up(stage, migration)
         start = now = stage.bench.read()
         reader = Reader(start, stage.bench.dialect)
         for migration in line.migrations:
             reader.read(migration, now.tables)
-            stage.up(migration)
+            _up(stage, migration)
             now = stage.bench.read()
     return start, now, reader
+
+
+def _up(stage: Stage, migration: Migration) -> None:
+    try:
+        stage.up(migration)
+    except MigrationFailedError as error:
+        raise MigrationFailedError(
+            f"cannot squash: on a scratch {migration.path.name} fails: "
+            f"{failure(error, migration, None)}",
+            revision=migration.revision,
+            statement=error.statement,
+            hint=f"autodiff rehearse {migration.name} shows it too",
+        ) from error
 
 
 def _plan(

@@ -91,6 +91,23 @@ def test_without_models(any_database: sa.URL, tmp_path: Path) -> None:
     assert not Project(any_database, blog(), tmp_path / "m").check()
 
 
+def test_models_that_say_nothing(any_database: sa.URL, tmp_path: Path) -> None:
+    """Models that nobody imported are drift, as they are without a baseline."""
+    place = Project(live(any_database), sa.MetaData(), tmp_path / "m")
+    place.baseline().write()
+    assert place.check().models == ("- table authors", "- table posts")
+    assert place.check(offline=True).models == ("- table authors", "- table posts")
+
+
+def test_what_it_does_not_make_is_told(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """A trigger is no part of a migration that is generated."""
+    url = live(database("sqlite"))
+    with opened(url) as db:
+        db.execute("CREATE TRIGGER t AFTER INSERT ON posts BEGIN SELECT 1; END")
+    made = Project(url, directory=tmp_path / "m").baseline()
+    assert [item.name for item in made.left_out] == ["t on posts"]
+
+
 def test_a_view_comes_along(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
     """What the models don't speak of is in the baseline, and is no drift."""
     url = live(database("postgresql"))

@@ -13,6 +13,7 @@ from autodiff.errors import (
     FillNeededError,
     HandWrittenError,
     HistoryError,
+    MigrationFailedError,
     RehearsalFailedError,
     RenameUndecidedError,
 )
@@ -360,6 +361,16 @@ def test_an_end_that_would_differ_is_not_written(
     with pytest.raises(RehearsalFailedError, match=r"upgrade leaves: \+ column users\.nickname"):
         place.squash(":", "all")
     assert names(folder) == before
+
+
+def test_a_migration_that_does_not_run(sqlite: sa.URL, folder: Folder) -> None:
+    """Nothing can be said of where it leads."""
+    folder.write("aaaa", USERS, DROP)
+    folder.write("bbbb", 'op.drop_table("nowhere")')
+    with pytest.raises(MigrationFailedError) as caught:
+        project(sqlite, folder).squash(":", "all")
+    assert caught.value.message.startswith("cannot squash: on a scratch 0002_step_bbbb.py fails: ")
+    assert caught.value.hint == "autodiff rehearse 0002_step_bbbb shows it too"
 
 
 def test_the_lock_file_goes_along(sqlite: sa.URL, tmp_path: Path) -> None:

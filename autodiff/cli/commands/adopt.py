@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,8 +72,10 @@ def _baseline(
     draft = made.draft
     for line in draft.proof.notes if draft.proof else ():
         shell.note(f"note: {line}")
-    more = shell.note_left_alone(project)
-    data = {**draft_data(draft, written=not dry_run), **more}
+    for item in made.left_out:
+        shell.note(f"not in it: {item}")
+    left_out = [asdict(item) for item in made.left_out]
+    data = {**draft_data(draft, written=not dry_run), "left_out": left_out}
     if dry_run:
         shell.answer_code(draft_text(draft), "python", data)
         return
