@@ -13,6 +13,7 @@ from autodiff.errors import AutodiffError
 from autodiff.history import Migration
 from autodiff.operations import Backfill, Execute, Operation, Require
 from autodiff.run.context import executing
+from autodiff.run.events import Direction
 from autodiff.run.executor import Executor
 from autodiff.run.loader import load_step
 from autodiff.run.targets import Recording
@@ -66,19 +67,30 @@ class Reader:
         self._empty = not start.tables
 
     def read(self, migration: Migration, tables: Mapping[Name, Table]) -> None:
-        """Reads one, on tables as they are before it."""
+        """Reads the way up of one, on tables as they are before it."""
         watcher = _Watcher(self._dialect, tables, lambda o: self._take(migration, o))
+        if not self._read(migration, "upgrade", watcher):
+            self.lost = True
+
+    def read_back(self, migration: Migration, tables: Mapping[Name, Table]) -> None:
+        """Reads the way back, on tables as they are after the migration: names are not followed."""
+        watcher = _Watcher(self._dialect, tables, lambda o: self._take_back(migration, o))
+        self._read(migration, "downgrade", watcher)
+
+    def _read(self, migration: Migration, direction: Direction, watcher: _Watcher) -> bool:
+        """Whether a function of a migration could be read to its end."""
         try:
-            step = load_step(migration, "upgrade")
+            step = load_step(migration, direction)
             with executing(watcher):
                 step()
                 watcher.flush()
         except _StopError as stop:
-            self.lost = True
             self._by_hand(migration, str(stop))
         except AutodiffError as error:
-            self.lost = True
             self._by_hand(migration, f"it can't be followed: {error.message}")
+        else:
+            return True
+        return False
 
     def fills(self) -> dict[str, tuple[str, HandWritten]]:
         """The values for rows that columns got when they came, by what they are called now."""
@@ -101,6 +113,13 @@ class Reader:
                     self._fill(migration, operation)
             case _:
                 self.trail.follow(operation)
+
+    def _take_back(self, migration: Migration, operation: Operation | str) -> None:
+        """What is done by hand on the way back; values and checks are planned anew."""
+        if isinstance(operation, Execute):
+            operation = _plain(operation).describe()
+        if isinstance(operation, str):
+            self._by_hand(migration, operation)
 
     def _fill(self, migration: Migration, backfill: Backfill) -> None:
         """A value for a column that is new can be planned again; any other can't."""

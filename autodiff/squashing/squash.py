@@ -156,6 +156,7 @@ def _ends(place: Place, line: Stretch) -> tuple[Schema, Schema, Reader]:
             reader.read(migration, now.tables)
             _up(stage, migration)
             now = stage.bench.read()
+            reader.read_back(migration, now.tables)
     return start, now, reader
 
 

@@ -207,6 +207,22 @@ def test_what_was_written_by_hand_is_refused(sqlite: sa.URL, folder: Folder) -> 
     assert names(folder) == before
 
 
+def test_the_way_back_may_be_by_hand_too(sqlite: sa.URL, folder: Folder) -> None:
+    """What restores rows there is not lost in silence."""
+    folder.write("aaaa", USERS, f'op.execute("DELETE FROM users")\n{DROP}')
+    folder.write(
+        "bbbb",
+        'op.add_column("users", sa.Column("age", sa.Integer()))',
+        'op.get_bind()\nop.drop_column("users", "age")',
+    )
+    with pytest.raises(HandWrittenError) as caught:
+        project(sqlite, folder).squash(":", "all")
+    assert caught.value.places == (
+        "0001_step_aaaa.py:15: ~ execute DELETE FROM users",
+        "0002_step_bbbb.py:14: ~ get_bind: what is done with the connection",
+    )
+
+
 def test_what_was_written_by_hand_can_be_left_out(sqlite: sa.URL, folder: Folder) -> None:
     """It is listed, and the schema is all there."""
     folder.write("aaaa", USERS, DROP)
