@@ -168,14 +168,8 @@ class _Table:
 
     def _revisions(self, target: str) -> set[str]:
         graph = self._place.graph
-        if target == "base":
-            return set()
-        if re.fullmatch(r"[+-]\d+", target):
-            applied = self._applied()
-            if target[0] == "+":
-                return applied | {m.revision for m in graph.upgrades(target, applied)}
-            return applied - {m.revision for m in graph.downgrades(target, applied)}
-        return graph.lineage([graph.find(target).revision])
+        relative = re.search(r"(\A|@)[+-]\d+\Z", target)
+        return graph.reach(target, self._applied() if relative else ())
 
     def _applied(self) -> set[str]:
         """What the project's own database has had: relative targets start there."""

@@ -100,11 +100,15 @@ class AmbiguousRevisionError(HistoryError):
 
 
 class SeveralHeadsError(HistoryError):
-    """The graph of migrations has several heads, listed in `heads`."""
+    """The graph of migrations has several heads, listed in `heads`; the `picture` shows them."""
 
-    def __init__(self, heads: Sequence[str], *, hint: str | None = None) -> None:
-        super().__init__(f"the migrations have several heads: {', '.join(heads)}", hint=hint)
+    def __init__(
+        self, heads: Sequence[str], *, picture: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        drawn = "".join(f"\n  {line}" for line in picture)
+        super().__init__(f"the migrations have several heads: {', '.join(heads)}{drawn}", hint=hint)
         self.heads = tuple(heads)
+        self.picture = tuple(picture)
 
 
 class EditedMigrationError(HistoryError):

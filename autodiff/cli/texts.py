@@ -44,6 +44,8 @@ def migration_data(migration: Migration) -> dict[str, Any]:
     return {
         "revision": migration.revision,
         "parents": list(migration.parents),
+        "depends_on": list(migration.depends_on),
+        "labels": list(migration.labels),
         "name": migration.name,
         "message": migration.message,
         "path": shown(migration.path),
@@ -179,25 +181,23 @@ def status_data(status: Status) -> dict[str, Any]:
 
 
 def history_lines(graph: Graph) -> list[str]:
-    """The migrations, newest first; heads have a star."""
-    newest_first = list(reversed(graph.migrations.values()))
-    following = [*newest_first[1:], None]
-    pairs = zip(newest_first, following, strict=False)
-    return _columns((_history_row(graph, *pair) for pair in pairs), indent="")
+    """The migrations, newest first, drawn as a graph where it has branches; heads have a star."""
+    if not graph.is_line:
+        from autodiff.history.drawing import drawn
+
+        return drawn(graph)
+    heads = graph.heads
+    return _columns(
+        (
+            ["*" if m.revision in heads else " ", m.name, m.revision, *_branch_names(m)]
+            for m in reversed(graph.migrations.values())
+        ),
+        indent="",
+    )
 
 
-def _history_row(graph: Graph, migration: Migration, following: Migration | None) -> list[str]:
-    star = "*" if migration.revision in graph.heads else " "
-    return [star, migration.name, migration.revision, *_after(migration, following, graph)]
-
-
-def _after(migration: Migration, following: Migration | None, graph: Graph) -> tuple[str, ...]:
-    """The parents, where they are not simply the next line."""
-    expected = (following.revision,) if following else ()
-    if migration.parents == expected:
-        return ()
-    names = ", ".join(graph[parent].name for parent in migration.parents)
-    return (f"after {names or 'nothing'}",)
+def _branch_names(migration: Migration) -> tuple[str, ...]:
+    return (f"[{', '.join(migration.labels)}]",) if migration.labels else ()
 
 
 def history_data(graph: Graph) -> dict[str, Any]:
@@ -205,6 +205,7 @@ def history_data(graph: Graph) -> dict[str, Any]:
     newest_first = reversed(graph.migrations.values())
     return {
         "heads": list(graph.heads),
+        "branches": {label: list(members) for label, members in graph.branches.items()},
         "migrations": [migration_data(migration) for migration in newest_first],
     }
 

@@ -10,14 +10,16 @@ from autodiff.dialects.sqltext import tokens
 
 __all__ = ["python_checksum", "sql_checksum"]
 
-_PLACE_NAMES = frozenset(("revision", "parents", "down_revision", "depends_on", "branch_labels"))
+_PLACE_NAMES = frozenset(
+    ("revision", "parents", "down_revision", "depends_on", "labels", "branch_labels")
+)
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def python_checksum(tree: ast.Module) -> str:
     """The checksum of a parsed file, the same under every version of Python.
 
-    Where the file stands in the graph (its revision and parents) is no part of it.
+    Where the file stands in the graph (its revision, parents, labels) is no part of it.
     """
     body = [node for node in _without_docstring(tree.body) if not _is_place(node)]
     return _digest("\n".join(fact for node in body for fact in _facts(node)))

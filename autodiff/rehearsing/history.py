@@ -133,9 +133,13 @@ def _course(graph: Graph, target: str | None, applied: frozenset[str] | None) ->
     start, found, end = (target or ":").partition(":")
     if not found:
         end = start
-    last = graph.find(end or "head")
-    lineage = graph.lineage([last.revision])
+    lineage = graph.reach(end or "heads")
     order = tuple(graph.in_order(lineage))
+    if not order:
+        raise HistoryError(
+            f"there is nothing to rehearse up to {end}", hint="name a migration, or none for all"
+        )
+    last = order[-1]
     skipped: set[str] = set()
     if start not in ("", "base"):
         first = graph.find(start)

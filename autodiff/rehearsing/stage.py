@@ -12,7 +12,6 @@ from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.diffing import OWN_TABLES
 from autodiff.errors import DatabaseError
 from autodiff.history import Graph, Migration
-from autodiff.history.files import read_text
 from autodiff.operations import CreateNamespace
 from autodiff.rehearse.rows import Rows, read_plain_rows
 from autodiff.run.runner import Runner
@@ -123,7 +122,7 @@ class Stage:
         self._given: set[str] = set()
         if dialect.features.scratch_in_memory:
             return
-        texts = [read_text(m.path) for m in self._place.graph.migrations.values()]
+        texts = [m.text for m in self._place.graph.migrations.values()]
         for name in self._place.namespaces:
             if not any(_makes(text, name) for text in texts):
                 self._given.add(f"schema {name}")

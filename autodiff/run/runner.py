@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -106,18 +107,20 @@ class Runner:
         """
         with self._session.locked():
             done = settle(self._session, self.graph, "downgrade", target)
-            if done and target.startswith("-"):
-                target = f"-{int(target[1:]) - len(done)}"
+            if done and (back := re.fullmatch(r"(.*@)?-(\d+)", target)):
+                target = f"{back[1] or ''}-{int(back[2]) - len(done)}"
             steps = self.graph.downgrades(target, self.verify())
             return [*done, *run_migrations(self._session, steps, "downgrade")]
 
     def stamp(self, target: str = "head") -> list[Migration]:
         """Records the migrations up to the target as applied, and no others, running none.
 
-        What stopped half-way counts as settled.
+        With a label in the target other branches stay as they are. What stopped half-way counts
+        as settled.
         """
-        wanted = [] if target == "base" else self.graph.upgrades(target, ())
         with self._session.locked():
+            applied = set(self._session.applied()) & set(self.graph.migrations)
+            wanted = self.graph.in_order(self.graph.reach(target, applied))
             self._session.create_tables()
             self._stamp(wanted)
         return wanted
