@@ -103,7 +103,7 @@ class _Table:
                 place = _place_at(project, first)
                 _refuse_kinds(opened)
             else:
-                place = stack.enter_context(opened_place(project, project.graph()))
+                place = stack.enter_context(opened_place(project, project.graph(), project.lock()))
             table = cls(project, request, place)
             table._connections = opened
             yield table

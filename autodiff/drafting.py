@@ -25,10 +25,10 @@ from autodiff.diffing import (
     scope_for,
     with_renames,
 )
-from autodiff.errors import HistoryError, RehearsalFailedError
+from autodiff.errors import ConfigError, HistoryError, RehearsalFailedError
 from autodiff.files import write_all
 from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
-from autodiff.history.files import sql_header
+from autodiff.history.files import LABEL_HINT, is_label, sql_header
 from autodiff.planned import Plan
 from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
@@ -40,14 +40,30 @@ if TYPE_CHECKING:
 
     from autodiff.project import Project
 
-__all__ = ["Description", "Draft", "Request", "described_schema", "draft"]
+__all__ = [
+    "Description",
+    "Draft",
+    "Request",
+    "Spot",
+    "checksums",
+    "described_schema",
+    "draft",
+    "empty_draft",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What `generate` was asked for."""
+    """What `generate` was asked for.
+
+    parent: the migration to come after, or `base`; None is the head. labels: names of the branch
+    that begins here. depends_on: migrations that come before without being parents.
+    """
 
     message: str
+    parent: str | None = None
+    labels: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
     renames: tuple[str, ...] = ()
     fills: Mapping[str, str] | Iterable[str] = ()
     maps: Mapping[str, str] | Iterable[str] = ()
@@ -73,6 +89,7 @@ class Draft:
     summary: tuple[str, ...]
     plan: Plan | None
     graph: Graph
+    parents: tuple[str, ...]
     lock: Lock = field(default_factory=Lock)
     settled: bool = True
     proof: Proof | None = None
@@ -108,11 +125,18 @@ def draft(project: Project, request: Request) -> Draft | None:
     Raises HistoryError where the database is behind the files or the history has two heads.
     """
     graph = project.graph()
-    if not request.empty:
-        _ = graph.head
+    spot = _spot(graph, request)
     with _starting_point(project, graph, request) as start:
         if request.empty:
-            return _empty(project, graph, request, start)
+            return empty_draft(
+                project,
+                graph,
+                spot,
+                start.dialect,
+                request.message,
+                start.known or Lock(database=start.dialect.kind),
+                request.format,
+            )
         found = _difference(start, request)
         if not found.changes:
             return None
@@ -124,7 +148,7 @@ def draft(project: Project, request: Request) -> Draft | None:
             plan = replace(plan, findings=(*plan.findings, *held))
 
         def drafted(*notes: str) -> Draft:
-            return _drafted(project, graph, request, plan, notes)
+            return _drafted(project, graph, spot, request, plan, notes)
 
         made = drafted()
         proof = _proof(start.connection, made, plan, request)
@@ -132,6 +156,36 @@ def draft(project: Project, request: Request) -> Draft | None:
             made = drafted("Not rehearsed.")
         lock = _lock(start, found, proof)
         return replace(made, proof=proof, settled=found.settled, lock=lock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A place in the graph for a new migration."""
+
+    parents: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+
+
+def _spot(graph: Graph, request: Request) -> Spot:
+    """Where the next migration comes in.
+
+    Raises SeveralHeadsError where that is not said and there are several heads.
+    """
+    for label in request.labels:
+        if not is_label(label) or label in graph.branches:
+            taken = "it is taken" if label in graph.branches else LABEL_HINT
+            raise ConfigError(f"{label!r} can't be the label of a new branch", hint=taken)
+    depends_on = tuple(graph.find(target).revision for target in request.depends_on)
+    if request.parent == "base":
+        parents: tuple[str, ...] = ()
+    elif request.parent is not None:
+        parents = (graph.find(request.parent).revision,)
+    elif len(graph.heads) > 1:
+        raise graph.several(graph.heads, "--parent NAME goes on with one of them")
+    else:
+        parents = graph.heads
+    return Spot(parents=parents, labels=request.labels, depends_on=depends_on)
 
 
 def _live(connection: sa.Connection | None) -> sa.Connection | None:
@@ -334,30 +388,45 @@ def _changes(found: Difference, table: Table, dialect: Dialect) -> bool:
     return dialect.normalize(dialect.align(current, table)) != dialect.normalize(table)
 
 
-def _empty(project: Project, graph: Graph, request: Request, start: _Start) -> Draft:
+def empty_draft(
+    project: Project,
+    graph: Graph,
+    spot: Spot,
+    dialect: Dialect,
+    message: str,
+    lock: Lock,
+    format: Literal["python", "sql"] = "python",
+) -> Draft:
+    """A migration that does nothing yet, at a place in the graph."""
+
     def python(revision: str) -> str:
         return render_empty(
-            start.dialect,
-            message=request.message,
+            dialect,
+            message=message,
             revision=revision,
-            parents=graph.heads,
+            parents=spot.parents,
+            labels=spot.labels,
+            depends_on=spot.depends_on,
             templates=project.config.templates_dir,
         )
 
-    revision, texts = _texts(project.directory, graph, request, python, None)
+    name = file_name(graph.next_number(), message)
+    revision, texts = _texts(project.directory / name, spot, message, format, python, None)
     return Draft(
         revision=revision,
         texts=texts,
         summary=(),
         plan=None,
         graph=graph,
-        lock=start.known or Lock(database=start.dialect.kind),
+        parents=spot.parents,
+        lock=lock,
     )
 
 
 def _drafted(
     project: Project,
     graph: Graph,
+    spot: Spot,
     request: Request,
     plan: Plan,
     notes: Sequence[str],
@@ -367,40 +436,47 @@ def _drafted(
             plan,
             message=request.message,
             revision=revision,
-            parents=graph.heads,
+            parents=spot.parents,
+            labels=spot.labels,
+            depends_on=spot.depends_on,
             templates=project.config.templates_dir,
             notes=notes if revision else (),
         )
 
-    revision, texts = _texts(project.directory, graph, request, python, plan, notes)
+    path = project.directory / file_name(graph.next_number(), request.message)
+    revision, texts = _texts(path, spot, request.message, request.format, python, plan, notes)
     return Draft(
         revision=revision,
         texts=texts,
         summary=tuple(plan.summary()),
         plan=plan,
         graph=graph,
+        parents=spot.parents,
     )
 
 
 def _texts(
-    folder: Path,
-    graph: Graph,
-    request: Request,
+    path: Path,
+    spot: Spot,
+    message: str,
+    format: Literal["python", "sql"],
     python: Callable[[str], str],
     plan: Plan | None,
     notes: Sequence[str] = (),
 ) -> tuple[str, dict[Path, str]]:
     """The revision, which the contents give, and the files: a Python file, or a pair of SQL.
 
-    Notes are no part of what gives the revision.
+    `path` has no ending yet. Notes are no part of what gives the revision.
     """
-    name = file_name(graph.next_number(), request.message)
-    if request.format == "python":
-        revision = _revision(graph.heads, name, python(""))
+    folder, name = path.parent, path.name
+    if format == "python":
+        revision = _revision(spot.parents, name, python(""))
         return revision, {folder / f"{name}.py": python(revision)}
     up, down, summary = (plan.sql(), plan.reverse_sql(), plan.summary()) if plan else ([], [], [])
-    revision = _revision(graph.heads, name, "\n".join([*up, *down]))
-    header = sql_header(revision, graph.heads, request.message)
+    revision = _revision(spot.parents, name, "\n".join([*up, *down]))
+    header = sql_header(
+        revision, spot.parents, message, labels=spot.labels, depends_on=spot.depends_on
+    )
     lines = "".join(f"-- {line}\n" for line in (*summary, *notes))
     return revision, {
         folder / f"{name}.up.sql": header + lines + _joined(up),

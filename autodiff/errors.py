@@ -143,12 +143,15 @@ class FillNeededError(PlanError):
 class RehearsalFailedError(PlanError):
     """A migration that a scratch did not take up and down again; `problems` say what it showed."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(
+        self,
+        problems: Sequence[str],
+        *,
+        what: str = "the migration failed its rehearsal on a scratch and was not written",
+        hint: str = "--no-rehearse writes it all the same, to be mended by hand; please report it",
+    ) -> None:
         listed = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(
-            f"the migration failed its rehearsal on a scratch and was not written:\n{listed}",
-            hint="--no-rehearse writes it all the same, to be mended by hand; please report it",
-        )
+        super().__init__(f"{what}:\n{listed}", hint=hint)
         self.problems = tuple(problems)
 
 

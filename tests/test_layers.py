@@ -12,7 +12,7 @@ import autodiff
 
 PACKAGE = Path(autodiff.__file__).parent
 LAYERS = (
-    {"errors", "files", "types", "schema"},
+    {"errors", "files", "git", "types", "schema"},
     {"config", "connect", "drift", "encoding", "operations", "changes"},
     {"describe"},
     {"dialects", "evolve"},
@@ -26,7 +26,10 @@ LAYERS = (
     {"op", "planned", "livedata"},
     {"diffing"},
     {"bench", "readers"},
-    {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"},
+    {
+        *("drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"),
+        *("relocking", "rebasing", "merging"),
+    },
     {"demo", "cli"},
     {"__init__", "__main__"},
 )

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from autodiff.history import Graph, Migration
     from autodiff.plan import Finding
     from autodiff.project import Status
+    from autodiff.rebasing import Rebase
     from autodiff.run.journal import Entry
 
 __all__ = [
+    "MISSING",
     "draft_data",
     "draft_text",
     "drift_lines",
@@ -26,11 +28,16 @@ __all__ = [
     "log_data",
     "log_lines",
     "migration_data",
+    "rebase_data",
+    "rebase_lines",
     "script",
     "shown",
     "status_data",
     "status_lines",
 ]
+
+
+MISSING = 'the models say what no migration does: autodiff generate -m "..."'
 
 
 def shown(path: Path) -> str:
@@ -60,7 +67,7 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
         "written": written,
         "migration": {
             "revision": draft.revision,
-            "parents": list(draft.graph.heads),
+            "parents": list(draft.parents),
             "path": shown(draft.path),
             "files": {shown(path): text for path, text in draft.texts.items()},
         },
@@ -207,6 +214,39 @@ def history_data(graph: Graph) -> dict[str, Any]:
         "heads": list(graph.heads),
         "branches": {label: list(members) for label, members in graph.branches.items()},
         "migrations": [migration_data(migration) for migration in newest_first],
+    }
+
+
+def rebase_lines(found: Rebase) -> list[str]:
+    """What moves where, and behind what."""
+    if found.lock is None:
+        return ["nothing to rebase"]
+    rows = [
+        (
+            shown(move.before.path),
+            f"-> {move.after.path.name}" if move.before.path != move.after.path else "",
+            f"after {', '.join(found.graph[parent].name for parent in move.after.parents)}",
+        )
+        for move in found.moves
+    ]
+    return [*_columns(rows, indent=""), shown(found.directory / "autodiff.lock")]
+
+
+def rebase_data(found: Rebase, *, written: bool) -> dict[str, Any]:
+    """The same, for --json."""
+    return {
+        "written": written and found.lock is not None,
+        "moved": [
+            {
+                "revision": move.after.revision,
+                "from": shown(move.before.path),
+                "to": shown(move.after.path),
+                "parents": list(move.after.parents),
+            }
+            for move in found.moves
+        ],
+        "rehearsed": found.rehearsed,
+        "missing": found.missing,
     }
 
 

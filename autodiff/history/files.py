@@ -16,9 +16,11 @@ from autodiff.history.checksum import python_checksum, sql_checksum
 from autodiff.history.glance import glanced
 
 __all__ = [
+    "LABEL_HINT",
     "Migration",
-    "check_label",
     "file_name",
+    "is_label",
+    "migration_from",
     "parsed",
     "read_folder",
     "read_migration",
@@ -31,6 +33,9 @@ _HEADER = re.compile(
     r"--[ \t]*(revision|parents|depends_on|labels|message|lock_timeout|statement_timeout):(.*)"
 )
 _LABEL = re.compile(r"(?!\d+\Z|(?:head|heads|base)\Z)[\w.]+")
+LABEL_HINT = (
+    "letters, digits, dots and _ make one; head, heads, base and numbers mean something else"
+)
 _SLUG_LENGTH = 60
 _SLUG_BYTES = 200
 """A file system has room for 255, and the endings and a temporary file's name need some."""
@@ -133,7 +138,23 @@ def read_migration(path: Path) -> Migration:
     Raises MigrationFileError, with the line, for a file that is no migration.
     """
     text = read_text(path)
-    return _read_sql(path, text) if path.suffix == ".sql" else _read_python(path, text)
+    if path.suffix != ".sql":
+        return migration_from(path, text)
+    down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
+    if not down.is_file() and _header(text).get("revision"):
+        raise MigrationFileError(
+            str(path),
+            f"its down file {down.name} is missing",
+            hint="restore it, or write an empty one if there is nothing to take back",
+        )
+    return migration_from(path, text, read_text(down) if down.is_file() else "")
+
+
+def migration_from(path: Path, text: str, down_text: str = "") -> Migration:
+    """What the texts of one file, or of a pair of SQL files, say; raises as `read_migration`."""
+    if path.suffix == ".sql":
+        return _read_sql(path, text, down_text)
+    return _read_python(path, text)
 
 
 def read_text(path: Path) -> str:
@@ -254,7 +275,8 @@ def _labels(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
     name = "labels" if "labels" in values else "branch_labels"
     found = _listed(path, values, name, "labels", "billing")
     for label in found:
-        check_label(label, str(path))
+        if not is_label(label):
+            raise MigrationFileError(str(path), f"{label!r} can't be a label", hint=LABEL_HINT)
     return found
 
 
@@ -272,15 +294,9 @@ def _listed(
     return tuple(dict.fromkeys(listed))
 
 
-def check_label(label: str, path: str) -> None:
-    """Raises MigrationFileError for a label that could not be told from other targets."""
-    if not _LABEL.fullmatch(label):
-        raise MigrationFileError(
-            path,
-            f"{label!r} can't be a label",
-            hint="letters, digits, dots and _ make one; head, heads, base and numbers mean "
-            "something else",
-        )
+def is_label(text: str) -> bool:
+    """Whether it may be a label: one that can be told from every other target."""
+    return _LABEL.fullmatch(text) is not None
 
 
 def _require_functions(path: Path, tree: ast.Module) -> None:
@@ -293,18 +309,11 @@ def _require_functions(path: Path, tree: ast.Module) -> None:
         )
 
 
-def _read_sql(path: Path, text: str) -> Migration:
+def _read_sql(path: Path, text: str, down_text: str) -> Migration:
     header = _header(text)
     if not header.get("revision"):
         raise MigrationFileError(
             str(path), "it has no revision", hint="its first lines say: -- revision: 7d1c09be"
-        )
-    down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
-    if not down.is_file():
-        raise MigrationFileError(
-            str(path),
-            f"its down file {down.name} is missing",
-            hint="restore it, or write an empty one if there is nothing to take back",
         )
     listed = {name: header.get(name, "").split() for name in ("parents", "depends_on", "labels")}
     return Migration(
@@ -313,7 +322,7 @@ def _read_sql(path: Path, text: str) -> Migration:
         message=header.get("message") or _slug(path),
         path=path,
         text=text,
-        down_text=read_text(down),
+        down_text=down_text,
         number=_number(path),
         depends_on=_named(path, listed, "depends_on"),
         labels=_labels(path, listed),

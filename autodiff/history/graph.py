@@ -87,16 +87,20 @@ class Graph:
             raise self.several(heads)
         return heads[0] if heads else None
 
-    def several(self, heads: Sequence[str]) -> SeveralHeadsError:
-        """The error that these heads are more than one, with the graph and the ways out."""
+    def several(self, heads: Sequence[str], also: str | None = None) -> SeveralHeadsError:
+        """The error that these heads are more than one, with the graph and the ways out.
+
+        `also` is another way than the target `heads`, where that is none.
+        """
         names = [f"{head} ({self[head].path.name})" for head in heads]
         named = [label for label, members in self.branches.items() if members[-1] in heads]
         one = f"; {named[0]}@head is one of them" if named else ""
+        also = also or "the target `heads` means all of them"
         return SeveralHeadsError(
             names,
             picture=drawn_fork(self, heads),
             hint="autodiff merge joins them, autodiff rebase sets one branch behind the other; "
-            f"the target `heads` means all of them{one}",
+            f"{also}{one}",
         )
 
     def check_heads(self) -> None:
@@ -107,7 +111,7 @@ class Graph:
         heads = self.heads
         named = {tops[0] for tops in map(self.heads_of, self.branches) if len(tops) == 1}
         if len(heads) > 1 and not named.issuperset(heads):
-            raise self.several(heads)
+            raise self.several(heads, "branches that are meant to be several need labels")
 
     def heads_of(self, label: str) -> tuple[str, ...]:
         """The last revisions of a branch: nobody's parent within it."""

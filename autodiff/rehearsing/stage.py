@@ -130,11 +130,20 @@ class Stage:
                     connection.exec_driver_sql(sql)
         connection.commit()
 
-    def restart(self, migrations: Sequence[Migration], rows: RowSource) -> None:
-        """A new scratch, with these migrations applied, and rows in it."""
+    @property
+    def graph(self) -> Graph:
+        """The migrations that can be applied."""
+        return self._place.graph
+
+    def empty(self) -> None:
+        """A new scratch, with nothing applied."""
         self._stack.close()
         self._done = []
         self._open_or_close()
+
+    def restart(self, migrations: Sequence[Migration], rows: RowSource) -> None:
+        """A new scratch, with these migrations applied, and rows in it."""
+        self.empty()
         for migration in migrations:
             self.up(migration)
             self.fill(rows)

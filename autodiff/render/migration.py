@@ -73,6 +73,8 @@ def render_migration(
     message: str,
     revision: str,
     parents: Sequence[str],
+    labels: Sequence[str] = (),
+    depends_on: Sequence[str] = (),
     templates: Path | None = None,
     notes: Sequence[str] = (),
 ) -> str:
@@ -88,6 +90,8 @@ def render_migration(
         message=message,
         revision=revision,
         parents=parents,
+        labels=labels,
+        depends_on=depends_on,
         templates=templates,
         notes=notes,
     )
@@ -99,6 +103,8 @@ def render_empty(
     message: str,
     revision: str,
     parents: Sequence[str],
+    labels: Sequence[str] = (),
+    depends_on: Sequence[str] = (),
     templates: Path | None = None,
 ) -> str:
     """The text of a migration file to be written by hand."""
@@ -110,6 +116,8 @@ def render_empty(
         message=message,
         revision=revision,
         parents=parents,
+        labels=labels,
+        depends_on=depends_on,
         templates=templates,
         notes=(),
     )
@@ -124,6 +132,8 @@ def _render(
     message: str,
     revision: str,
     parents: Sequence[str],
+    labels: Sequence[str],
+    depends_on: Sequence[str],
     templates: Path | None,
     notes: Sequence[str],
 ) -> str:
@@ -149,6 +159,8 @@ def _render(
                 imports=_imports(upgrade_body + "\n" + downgrade_body),
                 revision=revision,
                 parents=tuple(parents),
+                labels=tuple(labels),
+                depends_on=tuple(depends_on),
                 upgrade=upgrade_body,
                 downgrade=downgrade_body,
                 py=PythonSource(dialect),
