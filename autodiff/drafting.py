@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,15 +24,15 @@ from autodiff.diffing import (
     scope_for,
     with_renames,
 )
-from autodiff.errors import ConfigError, HistoryError, RehearsalFailedError
+from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.files import write_all
 from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
-from autodiff.history.files import LABEL_HINT, is_label, sql_header
 from autodiff.planned import Plan
 from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_empty, render_migration
 from autodiff.schema import Schema, Table
+from autodiff.spots import Spot, spot_for, texts_at
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -44,7 +43,6 @@ __all__ = [
     "Description",
     "Draft",
     "Request",
-    "Spot",
     "checksums",
     "described_schema",
     "draft",
@@ -125,7 +123,7 @@ def draft(project: Project, request: Request) -> Draft | None:
     Raises HistoryError where the database is behind the files or the history has two heads.
     """
     graph = project.graph()
-    spot = _spot(graph, request)
+    spot = spot_for(graph, request.parent, request.labels, request.depends_on)
     with _starting_point(project, graph, request) as start:
         if request.empty:
             return empty_draft(
@@ -156,36 +154,6 @@ def draft(project: Project, request: Request) -> Draft | None:
             made = drafted("Not rehearsed.")
         lock = _lock(start, found, proof)
         return replace(made, proof=proof, settled=found.settled, lock=lock)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """A place in the graph for a new migration."""
-
-    parents: tuple[str, ...]
-    labels: tuple[str, ...] = ()
-    depends_on: tuple[str, ...] = ()
-
-
-def _spot(graph: Graph, request: Request) -> Spot:
-    """Where the next migration comes in.
-
-    Raises SeveralHeadsError where that is not said and there are several heads.
-    """
-    for label in request.labels:
-        if not is_label(label) or label in graph.branches:
-            taken = "it is taken" if label in graph.branches else LABEL_HINT
-            raise ConfigError(f"{label!r} can't be the label of a new branch", hint=taken)
-    depends_on = tuple(graph.find(target).revision for target in request.depends_on)
-    if request.parent == "base":
-        parents: tuple[str, ...] = ()
-    elif request.parent is not None:
-        parents = (graph.find(request.parent).revision,)
-    elif len(graph.heads) > 1:
-        raise graph.several(graph.heads, "--parent NAME goes on with one of them")
-    else:
-        parents = graph.heads
-    return Spot(parents=parents, labels=request.labels, depends_on=depends_on)
 
 
 def _live(connection: sa.Connection | None) -> sa.Connection | None:
@@ -411,7 +379,7 @@ def empty_draft(
         )
 
     name = file_name(graph.next_number(), message)
-    revision, texts = _texts(project.directory / name, spot, message, format, python, None)
+    revision, texts = texts_at(project.directory / name, spot, message, format, python, None)
     return Draft(
         revision=revision,
         texts=texts,
@@ -444,7 +412,7 @@ def _drafted(
         )
 
     path = project.directory / file_name(graph.next_number(), request.message)
-    revision, texts = _texts(path, spot, request.message, request.format, python, plan, notes)
+    revision, texts = texts_at(path, spot, request.message, request.format, python, plan, notes)
     return Draft(
         revision=revision,
         texts=texts,
@@ -453,41 +421,3 @@ def _drafted(
         graph=graph,
         parents=spot.parents,
     )
-
-
-def _texts(
-    path: Path,
-    spot: Spot,
-    message: str,
-    format: Literal["python", "sql"],
-    python: Callable[[str], str],
-    plan: Plan | None,
-    notes: Sequence[str] = (),
-) -> tuple[str, dict[Path, str]]:
-    """The revision, which the contents give, and the files: a Python file, or a pair of SQL.
-
-    `path` has no ending yet. Notes are no part of what gives the revision.
-    """
-    folder, name = path.parent, path.name
-    if format == "python":
-        revision = _revision(spot.parents, name, python(""))
-        return revision, {folder / f"{name}.py": python(revision)}
-    up, down, summary = (plan.sql(), plan.reverse_sql(), plan.summary()) if plan else ([], [], [])
-    revision = _revision(spot.parents, name, "\n".join([*up, *down]))
-    header = sql_header(
-        revision, spot.parents, message, labels=spot.labels, depends_on=spot.depends_on
-    )
-    lines = "".join(f"-- {line}\n" for line in (*summary, *notes))
-    return revision, {
-        folder / f"{name}.up.sql": header + lines + _joined(up),
-        folder / f"{name}.down.sql": header + _joined(down),
-    }
-
-
-def _revision(parents: Sequence[str], name: str, contents: str) -> str:
-    """The same input gives the same revision."""
-    return hashlib.sha256("\n".join([*parents, name, contents]).encode()).hexdigest()[:8]
-
-
-def _joined(statements: Sequence[str]) -> str:
-    return "".join(f"\n{statement};\n" for statement in statements)

@@ -105,7 +105,7 @@ class SeveralHeadsError(HistoryError):
     def __init__(
         self, heads: Sequence[str], *, picture: Sequence[str] = (), hint: str | None = None
     ) -> None:
-        drawn = "".join(f"\n  {line}" for line in picture)
+        drawn = "".join(f"\n  {line}".rstrip(" ") for line in picture)
         super().__init__(f"the migrations have several heads: {', '.join(heads)}{drawn}", hint=hint)
         self.heads = tuple(heads)
         self.picture = tuple(picture)

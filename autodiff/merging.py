@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from autodiff.drafting import Draft, Spot, empty_draft
+from autodiff.drafting import Draft, empty_draft
 from autodiff.errors import HistoryError, MigrationFailedError, RehearsalFailedError
 from autodiff.history import Graph, Migration
 from autodiff.relocking import Relocked, readable_lock, replayed_lock, unproved_lock
 from autodiff.schema import Column
+from autodiff.spots import Spot
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -100,9 +101,10 @@ def _refuse_named(graph: Graph) -> None:
         graph.check_heads()
     except HistoryError:
         return
-    labels = " ".join(f"{label}@head" for label in graph.branches)
+    names = {graph.heads_of(label)[0]: f"{label}@head" for label in graph.branches}
+    labels = " ".join(names.get(head, graph[head].name) for head in graph.heads)
     raise HistoryError(
-        "each head has a label of its own: these branches are meant to be several",
+        "the heads have labels: these branches are meant to be several",
         hint=f"name those to merge: autodiff merge {labels}",
     )
 

@@ -95,23 +95,23 @@ class Graph:
         names = [f"{head} ({self[head].path.name})" for head in heads]
         named = [label for label, members in self.branches.items() if members[-1] in heads]
         one = f"; {named[0]}@head is one of them" if named else ""
-        also = also or "the target `heads` means all of them"
+        also = also or f"the target `heads` means all of them{one}"
         return SeveralHeadsError(
             names,
             picture=drawn_fork(self, heads),
             hint="autodiff merge joins them, autodiff rebase sets one branch behind the other; "
-            f"{also}{one}",
+            f"{also}",
         )
 
     def check_heads(self) -> None:
-        """Nothing, where there is one head, or each has a label that tells it from the others.
+        """Nothing, where each head but one has a label that tells it from the others.
 
         Raises SeveralHeadsError for branches that nobody named: two people added a migration.
         """
         heads = self.heads
         named = {tops[0] for tops in map(self.heads_of, self.branches) if len(tops) == 1}
-        if len(heads) > 1 and not named.issuperset(heads):
-            raise self.several(heads, "branches that are meant to be several need labels")
+        if len(set(heads) - named) > 1:
+            raise self.several(heads, "branches that are meant to be several need a label each")
 
     def heads_of(self, label: str) -> tuple[str, ...]:
         """The last revisions of a branch: nobody's parent within it."""

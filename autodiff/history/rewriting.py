@@ -80,13 +80,13 @@ def _python(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
         line = (places["revision"].end_lineno or 1) - 1
         end = _LINE_END.search(text, starts[line])
         there = end.end() if end else len(text)
-        added = b"parents = " + _spelled(parents, None) + (end[0] if end else b"\n")
+        added = b"parents = " + _spelled(parents) + (end[0] if end else b"\n")
         return mark + text[:there] + added + text[there:]
     value = places[name]
     # ast counts columns in bytes of UTF-8
     first = starts[value.lineno - 1] + value.col_offset
     last = starts[(value.end_lineno or value.lineno) - 1] + (value.end_col_offset or 0)
-    return mark + text[:first] + _spelled(parents, value) + text[last:]
+    return mark + text[:first] + _spelled(parents, value, text[first:last]) + text[last:]
 
 
 def _assignments(tree: ast.Module) -> dict[str, ast.expr]:
@@ -104,9 +104,10 @@ def _assignments(tree: ast.Module) -> dict[str, ast.expr]:
     return found
 
 
-def _spelled(parents: Sequence[str], value: ast.expr | None) -> bytes:
-    """The parents as the file spells them: a text alone, a list or a tuple."""
-    quoted = [f'"{parent}"' for parent in parents]
+def _spelled(parents: Sequence[str], value: ast.expr | None = None, before: bytes = b"") -> bytes:
+    """The parents as the file spells them: a text alone, a list or a tuple, and its quotes."""
+    quote = "'" if b"'" in before and b'"' not in before else '"'
+    quoted = [f"{quote}{parent}{quote}" for parent in parents]
     if isinstance(value, ast.Constant) and len(parents) == 1:
         return quoted[0].encode()
     if isinstance(value, ast.List):

@@ -66,17 +66,20 @@ def test_a_label_belongs_to_what_comes_after_until_it_is_joined() -> None:
 
 
 def test_branches_with_names_are_no_accident() -> None:
-    """Several heads are fine where each has a label of its own."""
+    """Several heads are fine where each but one, the main line's, has a label of its own."""
     COMPONENTS.check_heads()
     NAMED.check_heads()
     Graph.of([]).check_heads()
+    Graph.of([*CHAIN, labelled("x4", labels="x"), labelled("y5", labels="y")]).check_heads()
     with pytest.raises(SeveralHeadsError):
         Graph.of(FORK).check_heads()
     with pytest.raises(SeveralHeadsError) as caught:
         Graph.of(
             [*NAMED.migrations.values(), migration("eeee5", "dddd4"), migration("f6", "dddd4")]
         ).check_heads()
-    assert "left@head is one of them" in str(caught.value.hint)
+    assert str(caught.value.hint).endswith("several need a label each")
+    with pytest.raises(SeveralHeadsError, match="left@head is one of them"):
+        NAMED.upgrades("head", ())
 
 
 @pytest.mark.parametrize(
