@@ -16,6 +16,7 @@ from autodiff.relocking import Relocked, readable_lock, replayed_lock, unproved_
 
 if TYPE_CHECKING:
     from autodiff.project import Project
+    from autodiff.rehearsing.stage import Place
 
 __all__ = ["Rebase", "RebaseRequest", "rebase"]
 
@@ -39,7 +40,7 @@ class Rebase:
 
     `graph` is the one that the moves lead to. `lock` is None where nothing has to be done.
     `missing` says that the models want more than the migrations do; `rehearsed` that they were
-    run on a scratch.
+    run on a scratch. `had` are those that the database has had, in their old order.
     """
 
     directory: Path
@@ -48,6 +49,17 @@ class Rebase:
     lock: Lock | None = None
     missing: bool = False
     rehearsed: bool = False
+    had: tuple[Migration, ...] = ()
+
+    @property
+    def way_back(self) -> str | None:
+        """The target to downgrade the database to before it is upgraded; None without need."""
+        if not self.had:
+            return None
+        before = next(
+            move.before for move in self.moves if move.before.revision == self.had[0].revision
+        )
+        return self.graph[before.parents[0]].name if before.parents else "base"
 
     def write(self) -> None:
         """Writes the files under their new names, and the lock file; all of it or nothing."""
@@ -73,7 +85,7 @@ def rebase(project: Project, request: RebaseRequest) -> Rebase:
     after = Graph.of([by_revision.get(r, m) for r, m in graph.migrations.items()])
     after.check_heads()
     _refuse_to_overwrite(moves)
-    relocked = _proved(project, after, by_revision, known, request.rehearse)
+    relocked, applied = _proved(project, after, by_revision, known, request.rehearse)
     return Rebase(
         directory=project.directory,
         graph=after,
@@ -81,6 +93,7 @@ def rebase(project: Project, request: RebaseRequest) -> Rebase:
         lock=relocked.lock,
         missing=relocked.missing,
         rehearsed=request.rehearse,
+        had=tuple(after.in_order(applied & set(by_revision))),
     )
 
 
@@ -223,8 +236,9 @@ def _proved(
     chosen: Collection[str],
     known: Lock | None,
     rehearse: bool,
-) -> Relocked:
-    """The lock that belongs to the new graph, once the migrations have shown that they work there.
+) -> tuple[Relocked, set[str]]:
+    """The lock that belongs to the new graph, once the migrations have shown that they work there;
+    and what the database has had.
 
     Raises RehearsalFailedError with what they showed.
     """
@@ -232,8 +246,10 @@ def _proved(
     from autodiff.rehearsing.stage import Stage
 
     with opened_place(project, graph, known) as place:
+        applied = _applied(project, place)
         if not rehearse:
-            return Relocked(lock=unproved_lock(project, graph, place.dialect, known))
+            lock = unproved_lock(project, graph, place.dialect, known)
+            return Relocked(lock=lock), applied
         with Stage(place) as stage:
             shown = rehearse_part(project, place, stage, chosen, known)
             problems = [
@@ -247,4 +263,12 @@ def _proved(
                     hint="mend yours so that it builds on the other branch, or write it anew: "
                     "delete it, and autodiff generate; --no-rehearse moves it all the same",
                 )
-            return replayed_lock(project, graph, stage)
+            return replayed_lock(project, graph, stage), applied
+
+
+def _applied(project: Project, place: Place) -> set[str]:
+    from autodiff.run.runner import Runner
+
+    if place.live is None:
+        return set()
+    return set(Runner(place.live, place.graph, schema=project.config.history_schema).applied())

@@ -30,6 +30,7 @@ __all__ = [
     "migration_data",
     "rebase_data",
     "rebase_lines",
+    "rebase_notes",
     "script",
     "shown",
     "status_data",
@@ -232,6 +233,18 @@ def rebase_lines(found: Rebase) -> list[str]:
     return [*_columns(rows, indent=""), shown(found.directory / "autodiff.lock")]
 
 
+def rebase_notes(found: Rebase) -> list[str]:
+    """What is left to do."""
+    notes = [MISSING] if found.missing else []
+    if found.had:
+        names = ", ".join(migration.name for migration in found.had)
+        notes.append(
+            f"the database has had {names} in another order: autodiff downgrade "
+            f"{found.way_back}, then autodiff upgrade"
+        )
+    return notes
+
+
 def rebase_data(found: Rebase, *, written: bool) -> dict[str, Any]:
     """The same, for --json."""
     return {
@@ -247,6 +260,7 @@ def rebase_data(found: Rebase, *, written: bool) -> dict[str, Any]:
         ],
         "rehearsed": found.rehearsed,
         "missing": found.missing,
+        "applied": [migration.revision for migration in found.had],
     }
 
 

@@ -68,8 +68,22 @@ def test_rebase_as_json(forked: Folder) -> None:
         ],
         "rehearsed": True,
         "missing": False,
+        "applied": [],
     }
     assert forked.ok("rebase", "--json").data["written"] is False
+
+
+def test_rebase_tells_what_the_database_has_had(forked: Folder) -> None:
+    """The note says how it comes into the new order, and that works."""
+    forked.ok("upgrade", "b333")
+    result = forked.ok("rebase", "e222")
+    assert result.err == (
+        "note: the database has had 0003_add_phone, 0004_add_fax in another order: "
+        "autodiff downgrade 0001_step_a111, then autodiff upgrade\n"
+    )
+    forked.ok("downgrade", "0001_step_a111")
+    assert forked.ok("upgrade").out == "3 migrations applied\n"
+    assert forked.ok("check").out == "no drift\n"
 
 
 def test_rebase_without_git_asks_what_moves(forked: Folder) -> None:

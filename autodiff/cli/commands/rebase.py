@@ -8,7 +8,7 @@ import typer
 
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import MISSING, rebase_data, rebase_lines
+from autodiff.cli.texts import rebase_data, rebase_lines, rebase_notes
 
 __all__ = ["rebase"]
 
@@ -46,8 +46,8 @@ def rebase(
         autodiff rebase --mine 0003_add_phone --dry-run
     """
     found = shell.project().rebase(onto, mine=mine or (), rehearse=not no_rehearse)
-    if found.missing:
-        shell.note(f"note: {MISSING}")
+    for note in rebase_notes(found):
+        shell.note(f"note: {note}")
     if not dry_run:
         found.write()
     shell.answer(rebase_lines(found), rebase_data(found, written=not dry_run))
