@@ -103,7 +103,7 @@ class _Table:
                 place = _place_at(project, first)
                 _refuse_kinds(opened)
             else:
-                place = stack.enter_context(opened_place(project, project.graph()))
+                place = stack.enter_context(opened_place(project, project.graph(), project.lock()))
             table = cls(project, request, place)
             table._connections = opened
             yield table
@@ -168,14 +168,8 @@ class _Table:
 
     def _revisions(self, target: str) -> set[str]:
         graph = self._place.graph
-        if target == "base":
-            return set()
-        if re.fullmatch(r"[+-]\d+", target):
-            applied = self._applied()
-            if target[0] == "+":
-                return applied | {m.revision for m in graph.upgrades(target, applied)}
-            return applied - {m.revision for m in graph.downgrades(target, applied)}
-        return graph.lineage([graph.find(target).revision])
+        relative = re.search(r"(\A|@)[+-]\d+\Z", target)
+        return graph.reach(target, self._applied() if relative else ())
 
     def _applied(self) -> set[str]:
         """What the project's own database has had: relative targets start there."""

@@ -25,7 +25,7 @@ def check_offline(project: Project) -> Drift:
     from autodiff.dialects import dialect_for
 
     graph = project.graph()
-    _ = graph.head
+    graph.check_heads()
     lock = project.lock()
     if lock is None:
         return _without_lock(project, graph)
@@ -122,7 +122,7 @@ def check(project: Project) -> Drift:
     from autodiff.diffing import scope_for
 
     graph = project.graph()
-    _ = graph.head
+    graph.check_heads()
     lock = project.lock()
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
@@ -214,7 +214,7 @@ def relock(project: Project) -> Path:
     from autodiff.drafting import checksums, described_schema
 
     graph = project.graph()
-    _ = graph.head
+    graph.check_heads()
     with project.connect() as connection:
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
         desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)

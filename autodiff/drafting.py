@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,27 +27,43 @@ from autodiff.diffing import (
 from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.files import write_all
 from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
-from autodiff.history.files import sql_header
 from autodiff.planned import Plan
 from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_empty, render_migration
 from autodiff.schema import Schema, Table
+from autodiff.spots import Spot, spot_for, texts_at
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from autodiff.project import Project
 
-__all__ = ["Description", "Draft", "Request", "checksums", "described_schema", "draft"]
-__all__ += ["drafted", "proved", "revision_of"]
+__all__ = [
+    "Description",
+    "Draft",
+    "Request",
+    "checksums",
+    "described_schema",
+    "draft",
+    "drafted",
+    "empty_draft",
+    "proved",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What `generate` was asked for."""
+    """What `generate` was asked for.
+
+    parent: the migration to come after, or `base`; None is the head. labels: names of the branch
+    that begins here. depends_on: migrations that come before without being parents.
+    """
 
     message: str
+    parent: str | None = None
+    labels: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
     renames: tuple[str, ...] = ()
     fills: Mapping[str, str] | Iterable[str] = ()
     maps: Mapping[str, str] | Iterable[str] = ()
@@ -74,6 +89,7 @@ class Draft:
     summary: tuple[str, ...]
     plan: Plan | None
     graph: Graph
+    parents: tuple[str, ...]
     lock: Lock = field(default_factory=Lock)
     settled: bool = True
     proof: Proof | None = None
@@ -109,11 +125,18 @@ def draft(project: Project, request: Request) -> Draft | None:
     Raises HistoryError where the database is behind the files or the history has two heads.
     """
     graph = project.graph()
-    if not request.empty:
-        _ = graph.head
+    spot = spot_for(graph, request.parent, request.labels, request.depends_on)
     with _starting_point(project, graph, request) as start:
         if request.empty:
-            return _empty(project, graph, request, start)
+            return empty_draft(
+                project,
+                graph,
+                spot,
+                start.dialect,
+                request.message,
+                start.known or Lock(database=start.dialect.kind),
+                request.format,
+            )
         found = _difference(start, request)
         if not found.changes:
             return None
@@ -124,10 +147,10 @@ def draft(project: Project, request: Request) -> Draft | None:
             held = readers_in_the_way(start.connection, plan)
             plan = replace(plan, findings=(*plan.findings, *held))
 
-        made = drafted(project, graph, request, plan)
+        made = drafted(project, graph, spot, request, plan)
         proof = proved(start.connection, made, plan, request)
         if proof is None:
-            made = drafted(project, graph, request, plan, "Not rehearsed.")
+            made = drafted(project, graph, spot, request, plan, "Not rehearsed.")
         lock = _lock(start, found, proof)
         return replace(made, proof=proof, settled=found.settled, lock=lock)
 
@@ -332,28 +355,44 @@ def _changes(found: Difference, table: Table, dialect: Dialect) -> bool:
     return dialect.normalize(dialect.align(current, table)) != dialect.normalize(table)
 
 
-def _empty(project: Project, graph: Graph, request: Request, start: _Start) -> Draft:
+def empty_draft(
+    project: Project,
+    graph: Graph,
+    spot: Spot,
+    dialect: Dialect,
+    message: str,
+    lock: Lock,
+    format: Literal["python", "sql"] = "python",
+) -> Draft:
+    """A migration that does nothing yet, at a place in the graph."""
+
     def python(revision: str) -> str:
         return render_empty(
-            start.dialect,
-            message=request.message,
+            dialect,
+            message=message,
             revision=revision,
-            parents=graph.heads,
+            parents=spot.parents,
+            labels=spot.labels,
+            depends_on=spot.depends_on,
             templates=project.config.templates_dir,
         )
 
-    revision, texts = _texts(project.directory, graph, request, python, None)
+    name = file_name(graph.next_number(), message)
+    revision, texts = texts_at(project.directory / name, spot, message, format, python, None)
     return Draft(
         revision=revision,
         texts=texts,
         summary=(),
         plan=None,
         graph=graph,
-        lock=start.known or Lock(database=start.dialect.kind),
+        parents=spot.parents,
+        lock=lock,
     )
 
 
-def drafted(project: Project, graph: Graph, request: Request, plan: Plan, *notes: str) -> Draft:
+def drafted(
+    project: Project, graph: Graph, spot: Spot, request: Request, plan: Plan, *notes: str
+) -> Draft:
     """The draft of a plan that is known, with notes in its docstring; not rehearsed."""
 
     def python(revision: str) -> str:
@@ -361,51 +400,20 @@ def drafted(project: Project, graph: Graph, request: Request, plan: Plan, *notes
             plan,
             message=request.message,
             revision=revision,
-            parents=graph.heads,
+            parents=spot.parents,
+            labels=spot.labels,
+            depends_on=spot.depends_on,
             templates=project.config.templates_dir,
             notes=notes if revision else (),
         )
 
-    revision, texts = _texts(project.directory, graph, request, python, plan, notes)
+    path = project.directory / file_name(graph.next_number(), request.message)
+    revision, texts = texts_at(path, spot, request.message, request.format, python, plan, notes)
     return Draft(
         revision=revision,
         texts=texts,
         summary=tuple(plan.summary()),
         plan=plan,
         graph=graph,
+        parents=spot.parents,
     )
-
-
-def _texts(
-    folder: Path,
-    graph: Graph,
-    request: Request,
-    python: Callable[[str], str],
-    plan: Plan | None,
-    notes: Sequence[str] = (),
-) -> tuple[str, dict[Path, str]]:
-    """The revision, which the contents give, and the files: a Python file, or a pair of SQL.
-
-    Notes are no part of what gives the revision.
-    """
-    name = file_name(graph.next_number(), request.message)
-    if request.format == "python":
-        revision = revision_of(graph.heads, name, python(""))
-        return revision, {folder / f"{name}.py": python(revision)}
-    up, down, summary = (plan.sql(), plan.reverse_sql(), plan.summary()) if plan else ([], [], [])
-    revision = revision_of(graph.heads, name, "\n".join([*up, *down]))
-    header = sql_header(revision, graph.heads, request.message)
-    lines = "".join(f"-- {line}\n" for line in (*summary, *notes))
-    return revision, {
-        folder / f"{name}.up.sql": header + lines + _joined(up),
-        folder / f"{name}.down.sql": header + _joined(down),
-    }
-
-
-def revision_of(parents: Sequence[str], name: str, contents: str) -> str:
-    """The revision of a file: the same input gives the same."""
-    return hashlib.sha256("\n".join([*parents, name, contents]).encode()).hexdigest()[:8]
-
-
-def _joined(statements: Sequence[str]) -> str:
-    return "".join(f"\n{statement};\n" for statement in statements)

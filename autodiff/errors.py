@@ -102,11 +102,15 @@ class AmbiguousRevisionError(HistoryError):
 
 
 class SeveralHeadsError(HistoryError):
-    """The graph of migrations has several heads, listed in `heads`."""
+    """The graph of migrations has several heads, listed in `heads`; the `picture` shows them."""
 
-    def __init__(self, heads: Sequence[str], *, hint: str | None = None) -> None:
-        super().__init__(f"the migrations have several heads: {', '.join(heads)}", hint=hint)
+    def __init__(
+        self, heads: Sequence[str], *, picture: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        drawn = "".join(f"\n  {line}".rstrip(" ") for line in picture)
+        super().__init__(f"the migrations have several heads: {', '.join(heads)}{drawn}", hint=hint)
         self.heads = tuple(heads)
+        self.picture = tuple(picture)
 
 
 class EditedMigrationError(HistoryError):
@@ -154,13 +158,15 @@ class FillNeededError(PlanError):
 class RehearsalFailedError(PlanError):
     """A migration that a scratch did not take up and down again; `problems` say what it showed."""
 
-    def __init__(self, problems: Sequence[str], *, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        problems: Sequence[str],
+        *,
+        what: str = "the migration failed its rehearsal on a scratch and was not written",
+        hint: str = "--no-rehearse writes it all the same, to be mended by hand; please report it",
+    ) -> None:
         listed = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(
-            f"the migration failed its rehearsal on a scratch and was not written:\n{listed}",
-            hint=hint
-            or "--no-rehearse writes it all the same, to be mended by hand; please report it",
-        )
+        super().__init__(f"{what}:\n{listed}", hint=hint)
         self.problems = tuple(problems)
 
 

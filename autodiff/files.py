@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 __all__ = ["write_all", "write_text"]
@@ -15,24 +15,25 @@ def write_text(path: Path, text: str) -> None:
     write_all({path: text})
 
 
-def write_all(files: Mapping[Path, str]) -> None:
-    """Writes several files: all texts are on the disk before the first file is replaced.
+def write_all(files: Mapping[Path, str | bytes], *, removed: Iterable[Path] = ()) -> None:
+    """Writes several files, and removes others: all texts are on the disk before that begins.
 
-    Where one can't be replaced, those before it get back what they held.
+    Where one can't be replaced or removed, those before it get back what they held.
     """
     ready: list[tuple[Path, Path]] = []
     try:
         for path, text in files.items():
             ready.append(_prepare(path.resolve(), text))
-        _replace(ready)
+        written = {path for _, path in ready}
+        _replace(ready, [path for path in removed if path.resolve() not in written])
     finally:
         for temporary, _ in ready:
             temporary.unlink(missing_ok=True)
 
 
-def _prepare(path: Path, text: str) -> tuple[Path, Path]:
+def _prepare(path: Path, text: str | bytes) -> tuple[Path, Path]:
     """A temporary file with the text, and the file that it will be."""
-    data = text.encode("utf-8")
+    data = text.encode("utf-8") if isinstance(text, str) else text
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".autodiff-")
     temporary = Path(name)
@@ -46,12 +47,16 @@ def _prepare(path: Path, text: str) -> tuple[Path, Path]:
     return temporary, path
 
 
-def _replace(ready: list[tuple[Path, Path]]) -> None:
+def _replace(ready: list[tuple[Path, Path]], removed: Iterable[Path]) -> None:
     before: dict[Path, bytes | None] = {}
     try:
         for temporary, path in ready:
             held = path.read_bytes() if path.is_file() else None
             temporary.replace(path)
+            before[path] = held
+        for path in removed:
+            held = path.read_bytes()
+            path.unlink()
             before[path] = held
     except BaseException:
         for path, held in before.items():

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from autodiff.dialects.noticed import LeftAlone
     from autodiff.diffing import Assume, Questioner
     from autodiff.drafting import Draft
+    from autodiff.merging import Merge
     from autodiff.planned import Plan
+    from autodiff.rebasing import Rebase
     from autodiff.rehearsing import RehearsedHistory
     from autodiff.run.events import Direction, Listener
     from autodiff.run.integrity import Problem
@@ -167,6 +169,9 @@ class Project:
         self,
         message: str,
         *,
+        parent: str | None = None,
+        labels: Iterable[str] = (),
+        depends_on: Iterable[str] = (),
         renames: Iterable[str] = (),
         fills: Mapping[str, str] | Iterable[str] = (),
         maps: Mapping[str, str] | Iterable[str] = (),
@@ -180,17 +185,23 @@ class Project:
     ) -> Draft | None:
         """The next migration, not written yet; None where there is nothing to do.
 
+        It comes after the head, or after `parent`: a migration, or `base`. `labels` name the branch
+        that begins with it; `depends_on` are migrations that come before without being parents.
         With `rehearse` it was run up and down on a scratch, with rows; see `Draft.proof`. With
         `data_checks` the findings of its plan tell the live rows that stand in its way.
 
         Raises RehearsalFailedError where that showed that it does not do what it should,
-        HistoryError where the database is behind the files, RenameUndecidedError and
+        HistoryError where the database is behind the files, SeveralHeadsError where there are
+        several and none is the `parent`, RenameUndecidedError and
         FillNeededError where something must be known first.
         """
         from autodiff.drafting import Request, draft
 
         request = Request(
             message=message,
+            parent=parent,
+            labels=tuple(labels),
+            depends_on=tuple(depends_on),
             renames=tuple(renames),
             fills=fills,
             maps=maps,
@@ -265,6 +276,43 @@ class Project:
             fills=fills,
         )
         return squash(self, request)
+
+    def merge(
+        self,
+        message: str | None = None,
+        *,
+        heads: Iterable[str] = (),
+        rehearse: bool = True,
+    ) -> Merge:
+        """The migration that joins several heads, all by default; not written yet.
+
+        With `rehearse` the branches were applied to a scratch in both orders.
+
+        Raises RehearsalFailedError where that showed that they contradict each other.
+        """
+        from autodiff.merging import MergeRequest, merge
+
+        request = MergeRequest(message=message, heads=tuple(heads), rehearse=rehearse)
+        return merge(self, request)
+
+    def rebase(
+        self,
+        onto: str | None = None,
+        *,
+        mine: Iterable[str] = (),
+        rehearse: bool = True,
+    ) -> Rebase:
+        """One branch of migrations behind another, with new parents and numbers; not written yet.
+
+        What is not in `onto` moves: a git branch, by default the main one, or a migration. Or
+        `mine` names what moves. With `rehearse` it was run there, up and down.
+
+        Raises RehearsalFailedError where that failed, HistoryError where it is not clear what
+        moves.
+        """
+        from autodiff.rebasing import RebaseRequest, rebase
+
+        return rebase(self, RebaseRequest(onto=onto, mine=tuple(mine), rehearse=rehearse))
 
     def diff(
         self,

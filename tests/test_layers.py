@@ -12,7 +12,7 @@ import autodiff
 
 PACKAGE = Path(autodiff.__file__).parent
 LAYERS = (
-    {"errors", "files", "types", "schema"},
+    {"errors", "files", "git", "types", "schema"},
     {"config", "connect", "drift", "encoding", "operations", "changes"},
     {"describe"},
     {"dialects", "evolve"},
@@ -25,9 +25,11 @@ LAYERS = (
     {"run"},
     {"op", "planned", "livedata"},
     {"diffing"},
-    {"bench", "readers"},
-    {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"}
-    | {"squashing", "adopting"},
+    {"bench", "readers", "spots"},
+    {
+        *("drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"),
+        *("relocking", "rebasing", "merging", "squashing", "adopting"),
+    },
     {"demo", "cli"},
     {"__init__", "__main__"},
 )

@@ -17,6 +17,7 @@ from autodiff.history import LOCK_NAME, Graph, Lock, Migration
 from autodiff.planned import Plan
 from autodiff.run.runner import Runner
 from autodiff.schema import Schema
+from autodiff.spots import Spot
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -75,10 +76,10 @@ def baseline(project: Project, message: str, *, rehearse: bool = True) -> Baseli
             )
         plan = _plan(connection, dialect, current)
         graph = project.graph()
-        made = drafted(project, graph, request, plan)
+        made = drafted(project, graph, Spot(parents=()), request, plan)
         proof = proved(connection, made, plan, request)
         if proof is None:
-            made = drafted(project, graph, request, plan, "Not rehearsed.")
+            made = drafted(project, graph, Spot(parents=()), request, plan, "Not rehearsed.")
         lock = _lock(connection, dialect, current, models)
         return Baseline(
             project=project,

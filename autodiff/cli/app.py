@@ -17,6 +17,8 @@ from autodiff.cli.commands.generate import generate
 from autodiff.cli.commands.history import history
 from autodiff.cli.commands.init import init
 from autodiff.cli.commands.lock import lock
+from autodiff.cli.commands.merge import merge
+from autodiff.cli.commands.rebase import rebase
 from autodiff.cli.commands.rehearse import rehearse
 from autodiff.cli.commands.repair import repair
 from autodiff.cli.commands.show import show
@@ -55,8 +57,10 @@ app.command(rich_help_panel=_WRITE)(as_project_command(generate))
 app.command(rich_help_panel=_WRITE)(as_project_command(check))
 app.command(rich_help_panel=_WRITE, context_settings=_NEGATIVE_NUMBERS)(as_project_command(diff))
 app.command(rich_help_panel=_WRITE)(as_project_command(lock))
+app.command(rich_help_panel=_WRITE)(as_project_command(merge))
+app.command(rich_help_panel=_WRITE)(as_project_command(rebase))
 app.command(rich_help_panel=_WRITE)(as_project_command(squash))
-app.command(rich_help_panel=_RUN)(as_project_command(upgrade))
+app.command(rich_help_panel=_RUN, context_settings=_NEGATIVE_NUMBERS)(as_project_command(upgrade))
 app.command(rich_help_panel=_RUN, context_settings=_NEGATIVE_NUMBERS)(as_project_command(downgrade))
 app.command(rich_help_panel=_RUN)(as_project_command(rehearse))
 app.command(rich_help_panel=_RUN)(as_project_command(stamp))

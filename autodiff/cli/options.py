@@ -87,10 +87,13 @@ def _complete_target(incomplete: str) -> list[str]:
     from autodiff.project import Project
 
     try:
-        names = [migration.name for migration in Project.load().graph().migrations.values()]
+        graph = Project.load().graph()
     except Exception:
         return []
-    return [name for name in ["head", "base", *names] if name.startswith(incomplete)]
+    names = [migration.name for migration in graph.migrations.values()]
+    branches = [f"{label}@head" for label in graph.branches]
+    known = ["head", "heads", "base", *branches, *names]
+    return [name for name in known if name.startswith(incomplete)]
 
 
 def _checked_target(target: str) -> str:
@@ -104,7 +107,8 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="head, base, +1, -1, a number, a name, or a revision or its start.",
+        help="head, heads, base, +1, -1, a number, a name, a revision or its start; 0003-1, "
+        "billing@head.",
         autocompletion=_complete_target,
         callback=_checked_target,
     ),

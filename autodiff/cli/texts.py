@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from autodiff.history import Graph, Migration
     from autodiff.plan import Finding
     from autodiff.project import Status
+    from autodiff.rebasing import Rebase
     from autodiff.run.integrity import Problem
     from autodiff.run.journal import Entry
     from autodiff.run.repair import Mended
 
 __all__ = [
+    "MISSING",
     "draft_data",
     "draft_text",
     "drift_lines",
@@ -29,6 +31,9 @@ __all__ = [
     "log_lines",
     "migration_data",
     "problem_lines",
+    "rebase_data",
+    "rebase_lines",
+    "rebase_notes",
     "repair_data",
     "repair_lines",
     "script",
@@ -36,6 +41,9 @@ __all__ = [
     "status_data",
     "status_lines",
 ]
+
+
+MISSING = 'the models say what no migration does: autodiff generate -m "..."'
 
 
 def shown(path: Path) -> str:
@@ -49,6 +57,8 @@ def migration_data(migration: Migration) -> dict[str, Any]:
     return {
         "revision": migration.revision,
         "parents": list(migration.parents),
+        "depends_on": list(migration.depends_on),
+        "labels": list(migration.labels),
         "name": migration.name,
         "message": migration.message,
         "path": shown(migration.path),
@@ -64,7 +74,7 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
         "written": written,
         "migration": {
             "revision": draft.revision,
-            "parents": list(draft.graph.heads),
+            "parents": list(draft.parents),
             "path": shown(draft.path),
             "files": {shown(path): text for path, text in draft.texts.items()},
         },
@@ -223,25 +233,23 @@ def status_data(status: Status) -> dict[str, Any]:
 
 
 def history_lines(graph: Graph) -> list[str]:
-    """The migrations, newest first; heads have a star."""
-    newest_first = list(reversed(graph.migrations.values()))
-    following = [*newest_first[1:], None]
-    pairs = zip(newest_first, following, strict=False)
-    return _columns((_history_row(graph, *pair) for pair in pairs), indent="")
+    """The migrations, newest first, drawn as a graph where it has branches; heads have a star."""
+    if not graph.is_line:
+        from autodiff.history.drawing import drawn
+
+        return drawn(graph)
+    heads = graph.heads
+    return _columns(
+        (
+            ["*" if m.revision in heads else " ", m.name, m.revision, *_branch_names(m)]
+            for m in reversed(graph.migrations.values())
+        ),
+        indent="",
+    )
 
 
-def _history_row(graph: Graph, migration: Migration, following: Migration | None) -> list[str]:
-    star = "*" if migration.revision in graph.heads else " "
-    return [star, migration.name, migration.revision, *_after(migration, following, graph)]
-
-
-def _after(migration: Migration, following: Migration | None, graph: Graph) -> tuple[str, ...]:
-    """The parents, where they are not simply the next line."""
-    expected = (following.revision,) if following else ()
-    if migration.parents == expected:
-        return ()
-    names = ", ".join(graph[parent].name for parent in migration.parents)
-    return (f"after {names or 'nothing'}",)
+def _branch_names(migration: Migration) -> tuple[str, ...]:
+    return (f"[{', '.join(migration.labels)}]",) if migration.labels else ()
 
 
 def history_data(graph: Graph) -> dict[str, Any]:
@@ -249,7 +257,54 @@ def history_data(graph: Graph) -> dict[str, Any]:
     newest_first = reversed(graph.migrations.values())
     return {
         "heads": list(graph.heads),
+        "branches": {label: list(members) for label, members in graph.branches.items()},
         "migrations": [migration_data(migration) for migration in newest_first],
+    }
+
+
+def rebase_lines(found: Rebase) -> list[str]:
+    """What moves where, and behind what."""
+    if found.lock is None:
+        return ["nothing to rebase"]
+    rows = [
+        (
+            shown(move.before.path),
+            f"-> {move.after.path.name}" if move.before.path != move.after.path else "",
+            f"after {', '.join(found.graph[parent].name for parent in move.after.parents)}",
+        )
+        for move in found.moves
+    ]
+    return [*_columns(rows, indent=""), shown(found.directory / "autodiff.lock")]
+
+
+def rebase_notes(found: Rebase) -> list[str]:
+    """What is left to do."""
+    notes = [MISSING] if found.missing else []
+    if found.had:
+        names = ", ".join(migration.name for migration in found.had)
+        notes.append(
+            f"the database has had {names} in another order: autodiff downgrade "
+            f"{found.way_back}, then autodiff upgrade"
+        )
+    return notes
+
+
+def rebase_data(found: Rebase, *, written: bool) -> dict[str, Any]:
+    """The same, for --json."""
+    return {
+        "written": written and found.lock is not None,
+        "moved": [
+            {
+                "revision": move.after.revision,
+                "from": shown(move.before.path),
+                "to": shown(move.after.path),
+                "parents": list(move.after.parents),
+            }
+            for move in found.moves
+        ],
+        "rehearsed": found.rehearsed,
+        "missing": found.missing,
+        "applied": [migration.revision for migration in found.had],
     }
 
 

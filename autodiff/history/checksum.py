@@ -11,7 +11,15 @@ from autodiff.dialects.sqltext import tokens
 __all__ = ["python_checksum", "sql_checksum"]
 
 _PLACE_NAMES = frozenset(
-    ("revision", "parents", "down_revision", "depends_on", "branch_labels", "replaces")
+    (
+        "revision",
+        "parents",
+        "down_revision",
+        "depends_on",
+        "labels",
+        "branch_labels",
+        "replaces",
+    )
 )
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -19,8 +27,8 @@ _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassD
 def python_checksum(tree: ast.Module) -> str:
     """The checksum of a parsed file, the same under every version of Python.
 
-    Where the file stands in the graph (its revision, its parents, what it replaces) is no part of
-    it.
+    Where the file stands in the graph (its revision, parents, labels, what it replaces) is no part
+    of it.
     """
     body = [node for node in _without_docstring(tree.body) if not _is_place(node)]
     return _digest("\n".join(fact for node in body for fact in _facts(node)))

@@ -5,24 +5,51 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from autodiff.errors import MigrationFileError
 from autodiff.history.checksum import python_checksum, sql_checksum
+from autodiff.history.glance import glanced
 
-__all__ = ["Migration", "file_name", "read_folder", "read_migration", "read_text", "sql_header"]
+__all__ = [
+    "LABEL_HINT",
+    "Migration",
+    "file_name",
+    "is_label",
+    "migration_from",
+    "parsed",
+    "read_folder",
+    "read_migration",
+    "read_text",
+    "sql_header",
+]
 
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
 _HEADER = re.compile(
-    r"--[ \t]*(revision|parents|replaces|message|lock_timeout|statement_timeout):(.*)"
+    r"--[ \t]*"
+    r"(revision|parents|replaces|depends_on|labels|message|lock_timeout|statement_timeout):(.*)"
+)
+_LABEL = re.compile(r"(?!\d+\Z|(?:head|heads|base)\Z)[\w.]+")
+LABEL_HINT = (
+    "letters, digits, dots and _ make one; head, heads, base and numbers mean something else"
 )
 _SLUG_LENGTH = 60
 _SLUG_BYTES = 200
 """A file system has room for 255, and the endings and a temporary file's name need some."""
-_PLACE_NAMES = ("revision", "parents", "down_revision", "depends_on", "replaces")
+_PLACE_NAMES = (
+    "revision",
+    "parents",
+    "down_revision",
+    "depends_on",
+    "labels",
+    "branch_labels",
+    "replaces",
+)
+_LISTED = ("parents", "depends_on", "labels", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 
 
@@ -30,20 +57,33 @@ _TIMEOUTS = ("lock_timeout", "statement_timeout")
 class Migration:
     """What a migration file says of itself.
 
-    `path` is the Python file, or the up file of a pair of SQL files. `number` is for people. The
-    timeouts are seconds, None where the configuration holds. `replaces` are the revisions that it
-    stands for, in order, where it was squashed from others.
+    `path` is the Python file, or the up file of a pair of SQL files; `text` is what it held when
+    it was read, and `down_text` what the down file held. `number` is for people. `labels` name the
+    branch that begins here; what it `depends_on` (revisions or labels) comes before it without
+    being its parent. The timeouts are seconds, None where the configuration holds. `replaces` are
+    the revisions that it stands for, in order, where it was squashed from others.
     """
 
     revision: str
     parents: tuple[str, ...]
     message: str
     path: Path
-    checksum: str
+    text: str = field(default="", repr=False)
+    down_text: str = field(default="", repr=False)
     number: int | None = None
+    depends_on: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     lock_timeout: float | None = None
     statement_timeout: float | None = None
     replaces: tuple[str, ...] = ()
+
+    @property
+    def checksum(self) -> str:
+        """The checksum of what it does, computed when it is asked for.
+
+        Raises MigrationFileError, with the line, where the file is no Python.
+        """
+        return _checksum(self)
 
     @property
     def name(self) -> str:
@@ -59,6 +99,13 @@ class Migration:
     def down_path(self) -> Path:
         """The down file of a pair of SQL files."""
         return self.path.with_name(f"{self.name}.down.sql")
+
+
+@lru_cache(maxsize=10_000)
+def _checksum(migration: Migration) -> str:
+    if migration.is_sql:
+        return sql_checksum(migration.text, migration.down_text)
+    return python_checksum(parsed(migration.path, migration.text))
 
 
 def file_name(number: int, message: str) -> str:
@@ -79,36 +126,61 @@ def read_folder(folder: Path) -> list[Migration]:
     """
     if not folder.is_dir():
         return []
-    paths = [p for p in sorted(folder.iterdir()) if _is_migration(p)]
-    return [read_migration(path) for path in paths]
+    names = sorted(path.name for path in folder.iterdir())
+    return [read_migration(folder / name) for name in names if _is_one(name)]
 
 
-def _is_migration(path: Path) -> bool:
-    if path.name.startswith(("_", ".")):
-        return False
-    return path.suffix == ".py" or path.name.endswith(".up.sql")
+def _is_one(name: str) -> bool:
+    return not name.startswith(("_", ".")) and name.endswith((".py", ".up.sql"))
 
 
 def read_migration(path: Path) -> Migration:
     """What one file says, without running it.
 
+    A Python file is only glanced at where that is enough to be sure of what it says; then a
+    mistake inside of its functions comes to light with its checksum, or when it is run.
+
     Raises MigrationFileError, with the line, for a file that is no migration.
     """
-    try:
-        text = read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise MigrationFileError(str(path), str(error), hint="it must be UTF-8 text") from error
-    return _read_sql(path, text) if path.suffix == ".sql" else _read_python(path, text)
+    text = read_text(path)
+    if path.suffix != ".sql":
+        return migration_from(path, text)
+    down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
+    if not down.is_file() and _header(text).get("revision"):
+        raise MigrationFileError(
+            str(path),
+            f"its down file {down.name} is missing",
+            hint="restore it, or write an empty one if there is nothing to take back",
+        )
+    return migration_from(path, text, read_text(down) if down.is_file() else "")
+
+
+def migration_from(path: Path, text: str, down_text: str = "") -> Migration:
+    """What the texts of one file, or of a pair of SQL files, say; raises as `read_migration`."""
+    if path.suffix == ".sql":
+        return _read_sql(path, text, down_text)
+    return _read_python(path, text)
 
 
 def read_text(path: Path) -> str:
-    """The text of a migration file; the mark that some editors put in front is none of it."""
-    return path.read_text(encoding="utf-8-sig")
+    """The text of a migration file; the mark that some editors put in front is none of it.
 
-
-def _read_python(path: Path, text: str) -> Migration:
+    Raises MigrationFileError where it can't be read.
+    """
     try:
-        tree = ast.parse(text, filename=str(path))
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MigrationFileError(str(path), str(error), hint="it must be UTF-8 text") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def parsed(path: Path, text: str) -> ast.Module:
+    """The syntax of a Python file's text.
+
+    Raises MigrationFileError, with the line, where it has none.
+    """
+    try:
+        return ast.parse(text, filename=str(path))
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise MigrationFileError(
@@ -116,7 +188,34 @@ def _read_python(path: Path, text: str) -> Migration:
             f"{type(error).__name__}: {getattr(error, 'msg', error)}",
             hint="mend the file, or restore it from version control",
         ) from error
-    values = dict(_places(path, tree))
+
+
+def _read_python(path: Path, text: str) -> Migration:
+    seen = glanced(text, (*_PLACE_NAMES, *_TIMEOUTS))
+    if seen is not None:
+        values, docstring = dict(seen.values), seen.docstring
+    else:
+        tree = parsed(path, text)
+        values = dict(_places(path, tree))
+        docstring = ast.get_docstring(tree) or ""
+        _require_revision(path, values)
+        _require_functions(path, tree)
+    docstring = docstring.strip()
+    return Migration(
+        revision=values["revision"],
+        parents=_named(path, values, "parents" if "parents" in values else "down_revision"),
+        message=docstring.splitlines()[0] if docstring else _slug(path),
+        path=path,
+        text=text,
+        number=_number(path),
+        depends_on=_named(path, values, "depends_on"),
+        labels=_labels(path, values),
+        replaces=_named(path, values, "replaces"),
+        **_timeouts(path, values),
+    )
+
+
+def _require_revision(path: Path, values: Mapping[str, Any]) -> None:
     revision = values.get("revision")
     if not isinstance(revision, str) or not revision:
         raise MigrationFileError(
@@ -124,21 +223,9 @@ def _read_python(path: Path, text: str) -> Migration:
             "it has no revision",
             hint='a migration says revision = "..." and parents = (...); move other files away',
         )
-    _require_functions(path, tree)
-    docstring = (ast.get_docstring(tree) or "").strip()
-    return Migration(
-        revision=revision,
-        parents=_parents(path, values),
-        message=docstring.splitlines()[0] if docstring else _slug(path),
-        path=path,
-        checksum=python_checksum(tree),
-        number=_number(path),
-        replaces=tuple(dict.fromkeys(_named(path, values, "replaces"))),
-        **_timeouts(path, values),
-    )
 
 
-def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, float]:
+def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """What a migration says of its own limits."""
     found = {}
     for name in _TIMEOUTS:
@@ -184,24 +271,38 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
             yield target.id, value
 
 
-def _parents(path: Path, values: dict[str, Any]) -> tuple[str, ...]:
-    """`parents`, or Alembic's `down_revision`; and what it `depends_on`, which comes before too."""
-    first = "parents" if "parents" in values else "down_revision"
-    found = [*_named(path, values, first), *_named(path, values, "depends_on")]
-    return tuple(dict.fromkeys(found))
-
-
-def _named(path: Path, values: Mapping[str, Any], name: str) -> Sequence[str]:
+def _named(path: Path, values: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """The revisions that a line of the file names."""
+    return _listed(path, values, name, "revisions", "41f2ab90")
+
+
+def _labels(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """`labels`, or Alembic's `branch_labels`."""
+    name = "labels" if "labels" in values else "branch_labels"
+    found = _listed(path, values, name, "labels", "billing")
+    for label in found:
+        if not is_label(label):
+            raise MigrationFileError(str(path), f"{label!r} can't be a label", hint=LABEL_HINT)
+    return found
+
+
+def _listed(
+    path: Path, values: Mapping[str, Any], name: str, what: str, example: str
+) -> tuple[str, ...]:
     said = values.get(name)
     listed = [] if said is None else [said] if isinstance(said, str) else said
-    if not isinstance(listed, list | tuple) or not all(isinstance(p, str) for p in listed):
+    if not isinstance(listed, list | tuple) or not all(isinstance(item, str) for item in listed):
         raise MigrationFileError(
             str(path),
-            f"{name} = {said!r} names no revisions",
-            hint=f'as in {name} = ("41f2ab90",)',
+            f"{name} = {said!r} names no {what}",
+            hint=f'as in {name} = ("{example}",)',
         )
-    return listed
+    return tuple(dict.fromkeys(listed))
+
+
+def is_label(text: str) -> bool:
+    """Whether it may be a label: one that can be told from every other target."""
+    return _LABEL.fullmatch(text) is not None
 
 
 def _require_functions(path: Path, tree: ast.Module) -> None:
@@ -214,27 +315,24 @@ def _require_functions(path: Path, tree: ast.Module) -> None:
         )
 
 
-def _read_sql(path: Path, text: str) -> Migration:
+def _read_sql(path: Path, text: str, down_text: str) -> Migration:
     header = _header(text)
     if not header.get("revision"):
         raise MigrationFileError(
             str(path), "it has no revision", hint="its first lines say: -- revision: 7d1c09be"
         )
-    down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
-    if not down.is_file():
-        raise MigrationFileError(
-            str(path),
-            f"its down file {down.name} is missing",
-            hint="restore it, or write an empty one if there is nothing to take back",
-        )
+    listed = {name: header.get(name, "").split() for name in _LISTED}
     return Migration(
         revision=header["revision"],
-        parents=tuple(header.get("parents", "").split()),
+        parents=_named(path, listed, "parents"),
         message=header.get("message") or _slug(path),
         path=path,
-        checksum=sql_checksum(text, _read_down(down)),
+        text=text,
+        down_text=down_text,
         number=_number(path),
-        replaces=tuple(header.get("replaces", "").split()),
+        depends_on=_named(path, listed, "depends_on"),
+        labels=_labels(path, listed),
+        replaces=_named(path, listed, "replaces"),
         **_timeouts(path, header),
     )
 
@@ -251,17 +349,20 @@ def _header(text: str) -> dict[str, str]:
     return found
 
 
-def _read_down(path: Path) -> str:
-    try:
-        return read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise MigrationFileError(str(path), str(error), hint="it must be UTF-8 text") from error
-
-
-def sql_header(revision: str, parents: tuple[str, ...], message: str) -> str:
+def sql_header(
+    revision: str,
+    parents: tuple[str, ...],
+    message: str,
+    *,
+    labels: tuple[str, ...] = (),
+    depends_on: tuple[str, ...] = (),
+) -> str:
     """The first lines of a SQL migration."""
     words = " ".join(message.split())
-    lines = (f"revision: {revision}", f"parents: {' '.join(parents)}", f"message: {words}")
+    lines = [f"revision: {revision}", f"parents: {' '.join(parents)}"]
+    lines += [f"depends_on: {' '.join(depends_on)}"] if depends_on else []
+    lines += [f"labels: {' '.join(labels)}"] if labels else []
+    lines += [f"message: {words}"]
     return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
 
 

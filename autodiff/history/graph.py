@@ -1,19 +1,15 @@
-"""The graph of migrations: who comes after whom, and what a target means."""
+"""The graph of migrations: who comes after whom, and which branches there are."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from autodiff.errors import (
-    AmbiguousRevisionError,
-    HistoryError,
-    RevisionNotFoundError,
-    SeveralHeadsError,
-)
+from autodiff.errors import HistoryError, SeveralHeadsError
+from autodiff.history import targets
+from autodiff.history.drawing import drawn_fork
 from autodiff.history.files import Migration, read_folder
 
 __all__ = ["Graph", "load_graph"]
@@ -30,14 +26,18 @@ def load_graph(folder: Path) -> Graph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Migrations by revision, each behind its parents.
+    """Migrations by revision, each behind its parents and what it depends on.
 
-    `replaced` leads from each revision that was squashed to the one that stands for it; so do the
-    parents of the migrations.
+    `dependencies` are the revisions that a migration depends on, for those that do. `branches` are
+    the revisions of each label, in order: the migration that has it and all that come after it,
+    up to where it is joined with another branch. `replaced` leads from each revision that was
+    squashed to the one that stands for it; so do the parents and dependencies.
     """
 
     migrations: dict[str, Migration] = field(default_factory=dict)
-    replaced: dict[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    branches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, migrations: Iterable[Migration]) -> Graph:
@@ -53,10 +53,17 @@ class Graph:
                 )
             by_revision[migration.revision] = migration
         replaced = _replaced(by_revision)
-        by_revision = {r: _after_squashes(m, replaced) for r, m in by_revision.items()}
+        if replaced:
+            by_revision = {r: _after_squashes(m, replaced) for r, m in by_revision.items()}
         _check_parents(by_revision)
-        ordered = {m.revision: m for m in _ordered(by_revision)}
-        return cls(migrations=ordered, replaced=replaced)
+        dependencies = _dependencies(by_revision, {**replaced, **_label_owners(by_revision)})
+        order = {m.revision: m for m in _ordered(by_revision, dependencies)}
+        return cls(
+            migrations=order,
+            dependencies=dependencies,
+            branches=_branches(order),
+            replaced=replaced,
+        )
 
     def __len__(self) -> int:
         return len(self.migrations)
@@ -69,9 +76,15 @@ class Graph:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The revisions that are nobody's parent."""
+        """The revisions that are nobody's parent; others may depend on them."""
         parents = {parent for m in self.migrations.values() for parent in m.parents}
         return tuple(revision for revision in self.migrations if revision not in parents)
+
+    @property
+    def is_line(self) -> bool:
+        """Whether each migration has the one before it as its parent."""
+        parents = [m.parents for m in self.migrations.values()]
+        return parents == [(), *((r,) for r in self.migrations)][: len(parents)]
 
     @property
     def head(self) -> str | None:
@@ -81,17 +94,48 @@ class Graph:
         """
         heads = self.heads
         if len(heads) > 1:
-            names = [f"{head} ({self[head].path.name})" for head in heads]
-            raise SeveralHeadsError(
-                names,
-                hint="two branches added a migration: set the parents of one to the other's "
-                'revision, or join them: autodiff generate --empty -m "join"',
-            )
+            raise self.several(heads)
         return heads[0] if heads else None
+
+    def several(self, heads: Sequence[str], also: str | None = None) -> SeveralHeadsError:
+        """The error that these heads are more than one, with the graph and the ways out.
+
+        `also` is another way than the target `heads`, where that is none.
+        """
+        names = [f"{head} ({self[head].path.name})" for head in heads]
+        named = [label for label, members in self.branches.items() if members[-1] in heads]
+        one = f"; {named[0]}@head is one of them" if named else ""
+        also = also or f"the target `heads` means all of them{one}"
+        return SeveralHeadsError(
+            names,
+            picture=drawn_fork(self, heads),
+            hint="autodiff merge joins them, autodiff rebase sets one branch behind the other; "
+            f"{also}",
+        )
+
+    def check_heads(self) -> None:
+        """Nothing, where each head but one has a label that tells it from the others.
+
+        Raises SeveralHeadsError for branches that nobody named: two people added a migration.
+        """
+        heads = self.heads
+        named = {tops[0] for tops in map(self.heads_of, self.branches) if len(tops) == 1}
+        if len(set(heads) - named) > 1:
+            raise self.several(heads, "branches that are meant to be several need a label each")
+
+    def heads_of(self, label: str) -> tuple[str, ...]:
+        """The last revisions of a branch: nobody's parent within it."""
+        members = self.branches[label]
+        parents = {parent for revision in members for parent in self[revision].parents}
+        return tuple(revision for revision in members if revision not in parents)
 
     def next_number(self) -> int:
         """The number of the next file."""
         return max((m.number or 0 for m in self.migrations.values()), default=0) + 1
+
+    def before(self, revision: str) -> tuple[str, ...]:
+        """What must be applied before a migration: its parents, and what it depends on."""
+        return (*self[revision].parents, *self.dependencies.get(revision, ()))
 
     def lineage(self, revisions: Iterable[str]) -> set[str]:
         """The revisions and all that come before them."""
@@ -101,79 +145,55 @@ class Graph:
             revision = waiting.pop()
             if revision not in found:
                 found.add(revision)
-                waiting += self[revision].parents
+                waiting += self.before(revision)
         return found
+
+    def followers(self, revisions: Collection[str]) -> set[str]:
+        """All that come after the revisions or depend on them; without themselves."""
+        found: set[str] = set()
+        for revision in self.migrations:
+            if any(r in revisions or r in found for r in self.before(revision)):
+                found.add(revision)
+        return found - set(revisions)
 
     def in_order(self, revisions: Collection[str]) -> list[Migration]:
         """The migrations of these revisions, parents first."""
         return [m for revision, m in self.migrations.items() if revision in revisions]
 
     def upgrades(self, target: str, applied: Collection[str]) -> list[Migration]:
-        """The migrations to apply, in order, to get to the target: head, +N, or a migration.
+        """The migrations to apply, in order, to get to the target.
 
         Raises RevisionNotFoundError for an unknown target, SeveralHeadsError for `head` with
-        several.
+        several, HistoryError for one that an upgrade does not lead to.
         """
-        if target == "head":
-            wanted = self.lineage([self.head]) if self.head else set()
-        elif re.fullmatch(r"\+\d+", target):
-            pending = self.in_order(set(self.migrations) - set(applied))
-            return pending[: int(target[1:])]
-        else:
-            wanted = self.lineage([self.find(target).revision])
-        return self.in_order(wanted - set(applied))
+        return targets.upgrades(self, target, applied)
 
     def downgrades(self, target: str, applied: Collection[str]) -> list[Migration]:
-        """The migrations to revert, in order, to get to the target: base, -N, or a migration."""
-        done = self.in_order(set(applied))
-        if target == "base":
-            kept: set[str] = set()
-        elif re.fullmatch(r"-\d+", target):
-            return list(reversed(done))[: int(target[1:])]
-        else:
-            migration = self.find(target)
-            if migration.revision not in applied:
-                raise HistoryError(
-                    f"cannot downgrade to {migration.name}: it is not applied",
-                    hint="autodiff status lists what is",
-                )
-            kept = self.lineage([migration.revision])
-        return [m for m in reversed(done) if m.revision not in kept]
+        """The migrations to revert, in order, to get to the target: what came after it.
+
+        Other branches stay. Raises as `upgrades`, and HistoryError where it is not applied.
+        """
+        return targets.downgrades(self, target, applied)
+
+    def reach(self, target: str, applied: Collection[str] = ()) -> set[str]:
+        """What is applied where a database stands at the target and nowhere else.
+
+        `applied` is what it has had, for targets that are relative to that; with a label the
+        other branches stay as they are.
+        """
+        return targets.reach(self, target, applied)
 
     def find(self, target: str) -> Migration:
-        """The migration of a revision, the start of one, a number, or a name.
+        """The migration of a revision, the start of one, a number, a name, or a place near one.
 
         A revision that was squashed leads to what stands for it.
 
         Raises RevisionNotFoundError where there is none, or more than one.
         """
-        if target == "head" and self.head is not None:
-            return self[self.head]
-        if target in self.migrations:
-            return self[target]
-        if target in self.replaced:
-            return self[self.replaced[target]]
-        found = [m for m in self.migrations.values() if _answers_to(m, target)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(f"{m.revision} ({m.path.name})" for m in found)
-            raise AmbiguousRevisionError(target, hint=f"it could be any of: {names}")
-        known = list(self.migrations.values())[-3:]
-        names = ", ".join(f"{m.revision} ({m.path.name})" for m in known)
-        raise RevisionNotFoundError(target, hint=f"the last ones are: {names or 'none at all'}")
+        return targets.find(self, target)
 
 
-def _answers_to(migration: Migration, target: str) -> bool:
-    if target.isdecimal() and migration.number == int(target):
-        return True
-    slug = migration.name.partition("_")[2]
-    return target in (migration.name, slug) or (
-        len(target) >= 4 and migration.revision.startswith(target)
-    )
-
-
-def _replaced(migrations: dict[str, Migration]) -> dict[str, str]:
+def _replaced(migrations: Mapping[str, Migration]) -> dict[str, str]:
     """The revisions that were squashed, each with the one that stands for it."""
     found: dict[str, str] = {}
     for migration in migrations.values():
@@ -195,25 +215,77 @@ def _replaced(migrations: dict[str, Migration]) -> dict[str, str]:
     return found
 
 
-def _after_squashes(migration: Migration, replaced: dict[str, str]) -> Migration:
+def _after_squashes(migration: Migration, replaced: Mapping[str, str]) -> Migration:
     """The migration behind what stands for its parents."""
     parents = (replaced.get(parent, parent) for parent in migration.parents)
     return replace(migration, parents=tuple(dict.fromkeys(parents)))
 
 
-def _check_parents(migrations: dict[str, Migration]) -> None:
+def _label_owners(migrations: Mapping[str, Migration]) -> dict[str, str]:
+    """The revision that each label stands in."""
+    found: dict[str, str] = {}
     for migration in migrations.values():
-        for parent in migration.parents:
-            if parent not in migrations:
+        for label in migration.labels:
+            other = found.get(label)
+            if other is not None or label in migrations:
+                also = migrations[label if other is None else other]
                 raise HistoryError(
-                    f"migration {migration.path.name} comes after {parent}, which is not here",
-                    hint="restore that file from version control, or correct the parents",
+                    f"the label {label} of {migration.path.name} is taken by {also.path.name}",
+                    hint="a label names one branch, at its first migration: choose another one",
                 )
+            found[label] = migration.revision
+    return found
 
 
-def _ordered(migrations: dict[str, Migration]) -> Sequence[Migration]:
-    """Parents first; among those that are ready, by number and revision."""
-    sorter = TopologicalSorter({r: m.parents for r, m in migrations.items()})
+def _dependencies(
+    migrations: Mapping[str, Migration], owners: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """What migrations depend on, as revisions; a label stands for the migration that has it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for migration in migrations.values():
+        if migration.depends_on:
+            wanted = [owners.get(name, name) for name in migration.depends_on]
+            _require_there(migration, wanted, migrations, "depends on")
+            found[migration.revision] = tuple(dict.fromkeys(wanted))
+    return found
+
+
+def _branches(migrations: Mapping[str, Migration]) -> dict[str, tuple[str, ...]]:
+    """The revisions of each label; `migrations` stand in order."""
+    members: dict[str, dict[str, None]] = {}
+    for revision, migration in migrations.items():
+        for branch in members.values():
+            if migration.parents and all(parent in branch for parent in migration.parents):
+                branch[revision] = None
+        for label in migration.labels:
+            members[label] = {revision: None}
+    return {label: tuple(members[label]) for label in sorted(members)}
+
+
+def _check_parents(migrations: Mapping[str, Migration]) -> None:
+    for migration in migrations.values():
+        _require_there(migration, migration.parents, migrations, "comes after")
+
+
+def _require_there(
+    migration: Migration, wanted: Iterable[str], migrations: Mapping[str, Migration], how: str
+) -> None:
+    for revision in wanted:
+        if revision not in migrations:
+            raise HistoryError(
+                f"migration {migration.path.name} {how} {revision}, which is not here",
+                hint="restore that file from version control, or correct the "
+                + ("parents" if how == "comes after" else "depends_on"),
+            )
+
+
+def _ordered(
+    migrations: Mapping[str, Migration], dependencies: Mapping[str, tuple[str, ...]]
+) -> Sequence[Migration]:
+    """What comes before first; among those that are ready, by number and revision."""
+    sorter = TopologicalSorter(
+        {r: (*m.parents, *dependencies.get(r, ())) for r, m in migrations.items()}
+    )
     try:
         sorter.prepare()
     except CycleError as error:

@@ -56,8 +56,8 @@ def read_lock(folder: Path) -> Lock | None:
     if any(line.startswith(_CONFLICT) for line in text.splitlines()):
         raise HistoryError(
             f"{path} has merge conflicts: two branches changed the schema",
-            hint="take one side, set the parents of the other branch's migration to its head, "
-            "then run: autodiff lock",
+            hint="autodiff rebase sets one branch's migrations behind the other's, autodiff merge "
+            "joins them; both write this file anew",
         )
     try:
         data = json.loads(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from autodiff.project import Project
 
-__all__ = ["RehearsalRequest", "lock_trouble", "opened_place", "rehearse"]
+__all__ = ["RehearsalRequest", "lock_trouble", "opened_place", "rehearse", "rehearse_part"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +55,31 @@ def rehearse(project: Project, request: RehearsalRequest) -> RehearsedHistory:
     graph = project.graph()
     if not len(graph):
         return RehearsedHistory()
-    with opened_place(project, graph) as place:
-        source, applied = _rows(project, place, request)
+    lock = project.lock()
+    with opened_place(project, graph, lock) as place:
+        source, applied = _rows(project, place, request, lock)
         course = _course(graph, request.target, applied)
         with Stage(place) as stage:
-            return _Rehearsal(project, place, stage, source, course).run()
+            return _Rehearsal(project, place, stage, source, course, lock).run()
+
+
+def rehearse_part(
+    project: Project, place: Place, stage: Stage, revisions: Collection[str], lock: Lock | None
+) -> RehearsedHistory:
+    """Runs the whole graph of a place on its stage, these migrations up, down and up again.
+
+    Where all of it passed, the stage is at the heads. Rows are made up.
+    """
+    order = tuple(place.graph.migrations.values())
+    course = _Course(order=order, chosen=frozenset(revisions))
+    rows = SampleRows(lock.described if lock is not None else Schema())
+    return _Rehearsal(project, place, stage, rows, course, None, ends=False).run()
 
 
 @contextmanager
-def opened_place(project: Project, graph: Graph) -> Iterator[Place]:
+def opened_place(project: Project, graph: Graph, lock: Lock | None) -> Iterator[Place]:
     """Where scratches of a project are made; without a URL where none is needed for one."""
-    with _connection(project) as (live, dialect):
-        lock = project.lock()
+    with _connection(project, lock) as (live, dialect):
         namespaces = lock.declared.namespaces if lock is not None else frozenset()
         desired = _declared(project, dialect)
         namespaces |= desired.namespaces if desired is not None else frozenset()
@@ -75,12 +88,14 @@ def opened_place(project: Project, graph: Graph) -> Iterator[Place]:
 
 
 @contextmanager
-def _connection(project: Project) -> Iterator[tuple[sa.Connection | None, Dialect]]:
+def _connection(
+    project: Project, lock: Lock | None
+) -> Iterator[tuple[sa.Connection | None, Dialect]]:
     if project.config.url:
         with project.connect() as connection:
             yield connection, dialect_of(connection).with_scratch(project.scratch_url)
         return
-    lock, scratch = project.lock(), project.scratch_url
+    scratch = project.scratch_url
     if scratch is not None:
         yield None, dialect_for(scratch.get_backend_name()).with_scratch(scratch)
         return
@@ -99,13 +114,12 @@ def _declared(project: Project, dialect: Dialect) -> Schema | None:
 
 
 def _rows(
-    project: Project, place: Place, request: RehearsalRequest
+    project: Project, place: Place, request: RehearsalRequest, lock: Lock | None
 ) -> tuple[RowSource, frozenset[str] | None]:
     """Where rows come from, and, where that is the live database, what it has had."""
     if request.rows == "none":
         return NoRows(), None
     if request.rows == "samples":
-        lock = project.lock()
         return SampleRows(lock.described if lock is not None else Schema()), None
     if place.live is None:
         _ = project.url
@@ -133,9 +147,13 @@ def _course(graph: Graph, target: str | None, applied: frozenset[str] | None) ->
     start, found, end = (target or ":").partition(":")
     if not found:
         end = start
-    last = graph.find(end or "head")
-    lineage = graph.lineage([last.revision])
+    lineage = graph.reach(end or "heads")
     order = tuple(graph.in_order(lineage))
+    if not order:
+        raise HistoryError(
+            f"there is nothing to rehearse up to {end}", hint="name a migration, or none for all"
+        )
+    last = order[-1]
     skipped: set[str] = set()
     if start not in ("", "base"):
         first = graph.find(start)
@@ -186,13 +204,23 @@ class _Rehearsal:
     """One rehearsal under way."""
 
     def __init__(
-        self, project: Project, place: Place, stage: Stage, rows: RowSource, course: _Course
+        self,
+        project: Project,
+        place: Place,
+        stage: Stage,
+        rows: RowSource,
+        course: _Course,
+        lock: Lock | None,
+        *,
+        ends: bool = True,
     ) -> None:
         self._project = project
         self._place = place
         self._stage = stage
         self._rows = rows
         self._course = course
+        self._lock = lock
+        self._ends = ends
         self._steps: list[RehearsedStep] = []
         self._problems: list[str] = []
         self._notes: list[str] = []
@@ -211,7 +239,8 @@ class _Rehearsal:
             if not_reached or (found.problems and len(self._stage.done) <= position):
                 break
         else:
-            self._at_the_end()
+            if self._ends:
+                self._at_the_end()
         notes = dict.fromkeys((*self._notes, *self._rows.notes))
         return RehearsedHistory(
             steps=tuple(self._steps),
@@ -335,12 +364,12 @@ class _Rehearsal:
             self._notes.append(f"not compared with the models: {error.message}")
             return
         desired = declare(metadata, bench.dialect, exclude=self._project.config.exclude_tables)
-        lock = self._project.lock()
+        lock = self._lock
         compared = bench.compared(desired, lock.declared if lock is not None else None)
         self._tell("models and migrations differ at the head", compared)
 
     def _against_lock(self) -> None:
-        lock, graph = self._project.lock(), self._place.graph
+        lock, graph = self._lock, self._place.graph
         if lock is None:
             self._notes.append("not compared with the lock file: there is none")
         elif (reason := lock_trouble(lock, graph, self._stage.bench.dialect)) is not None:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
 from autodiff.errors import AutodiffError
 from autodiff.history import Migration
-from autodiff.history.files import read_text
 from autodiff.schema import Schema
 
 __all__ = ["does_nothing_down", "failure", "known_names", "on_purpose"]
@@ -92,7 +90,7 @@ def on_purpose(error: BaseException, migration: Migration) -> str | None:
         return None
     raised = any(
         node.lineno <= trace.tb_lineno <= (node.end_lineno or node.lineno)
-        for node in ast.walk(_tree(migration.path))
+        for node in ast.walk(_tree(migration))
         if isinstance(node, ast.Raise)
     )
     return type(cause).__name__ if raised else None
@@ -103,10 +101,10 @@ def does_nothing_down(migration: Migration) -> bool:
     if migration.is_sql:
         from autodiff.run.loader import split_statements
 
-        return not list(split_statements(read_text(migration.down_path)))
+        return not list(split_statements(migration.down_text))
     body = next(
         node.body
-        for node in _tree(migration.path).body
+        for node in _tree(migration).body
         if isinstance(node, ast.FunctionDef) and node.name == "downgrade"
     )
     return all(
@@ -116,8 +114,8 @@ def does_nothing_down(migration: Migration) -> bool:
     )
 
 
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(read_text(path))
+def _tree(migration: Migration) -> ast.Module:
+    return ast.parse(migration.text)
 
 
 def known_names(schema: Schema, migration: Migration) -> set[str]:
@@ -128,6 +126,6 @@ def known_names(schema: Schema, migration: Migration) -> set[str]:
         found |= {c.name for c in table.constraints if c.name}
         found |= {index.name for index in table.indexes if index.name}
     if not migration.is_sql:
-        texts = (n.value for n in ast.walk(_tree(migration.path)) if isinstance(n, ast.Constant))
+        texts = (n.value for n in ast.walk(_tree(migration)) if isinstance(n, ast.Constant))
         found |= {text for text in texts if isinstance(text, str) and text.isidentifier()}
     return found

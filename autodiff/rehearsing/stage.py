@@ -12,7 +12,6 @@ from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.diffing import OWN_TABLES
 from autodiff.errors import DatabaseError
 from autodiff.history import Graph, Migration
-from autodiff.history.files import read_text
 from autodiff.operations import CreateNamespace
 from autodiff.rehearse.rows import Rows, read_plain_rows
 from autodiff.run.runner import Runner
@@ -123,7 +122,7 @@ class Stage:
         self._given: set[str] = set()
         if dialect.features.scratch_in_memory:
             return
-        texts = [read_text(m.path) for m in self._place.graph.migrations.values()]
+        texts = [m.text for m in self._place.graph.migrations.values()]
         for name in self._place.namespaces:
             if not any(_makes(text, name) for text in texts):
                 self._given.add(f"schema {name}")
@@ -131,11 +130,20 @@ class Stage:
                     connection.exec_driver_sql(sql)
         connection.commit()
 
-    def restart(self, migrations: Sequence[Migration], rows: RowSource) -> None:
-        """A new scratch, with these migrations applied, and rows in it."""
+    @property
+    def graph(self) -> Graph:
+        """The migrations that can be applied."""
+        return self._place.graph
+
+    def empty(self) -> None:
+        """A new scratch, with nothing applied."""
         self._stack.close()
         self._done = []
         self._open_or_close()
+
+    def restart(self, migrations: Sequence[Migration], rows: RowSource) -> None:
+        """A new scratch, with these migrations applied, and rows in it."""
+        self.empty()
         for migration in migrations:
             self.up(migration)
             self.fill(rows)

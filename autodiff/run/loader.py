@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import ModuleType
 
 from autodiff.dialects.sqltext import tokens
 from autodiff.errors import MigrationFileError
-from autodiff.history.files import Migration, read_text
+from autodiff.history.files import Migration, parsed
 from autodiff.operations import Execute
 from autodiff.run.context import current_executor
 from autodiff.run.events import Direction
@@ -21,16 +20,17 @@ _WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 
 
 def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
-    """The function that does a migration in one direction.
+    """The function that does a migration in one direction: what the file said when it was read.
 
     Raises MigrationFileError where the file can't be imported.
     """
     if migration.is_sql:
-        path = migration.path if direction == "upgrade" else migration.down_path
-        return lambda: _run_sql(path)
+        text = migration.text if direction == "upgrade" else migration.down_text
+        return lambda: _run_sql(text)
     module = _module(migration)
+    tree = parsed(migration.path, migration.text)
     try:
-        code = compile(read_text(migration.path), str(migration.path), "exec", dont_inherit=True)
+        code = compile(tree, str(migration.path), "exec", dont_inherit=True)
         exec(code, module.__dict__)
     except Exception as error:
         raise MigrationFileError(
@@ -51,10 +51,10 @@ def _module(migration: Migration) -> ModuleType:
     return module
 
 
-def _run_sql(path: Path) -> None:
+def _run_sql(text: str) -> None:
     executor = current_executor()
     backslashes = executor.dialect.features.backslash_escapes
-    for statement in split_statements(read_text(path), backslashes=backslashes):
+    for statement in split_statements(text, backslashes=backslashes):
         executor.submit(Execute(sql=statement))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -135,8 +136,8 @@ class Runner:
         """
         with self._session.locked():
             done = settle(self._session, self.graph, "downgrade", target)
-            if done and target.startswith("-"):
-                target = f"-{int(target[1:]) - len(done)}"
+            if done and (back := re.fullmatch(r"(.*@)?-(\d+)", target)):
+                target = f"{back[1] or ''}-{int(back[2]) - len(done)}"
             fold(self._session, self.graph)
             steps = self.downgrades(target)
             return [*done, *run_migrations(self._session, steps, "downgrade")]
@@ -144,12 +145,13 @@ class Runner:
     def stamp(self, target: str = "head", *more: str) -> list[Migration]:
         """Records the migrations up to the target as applied, and no others, running none.
 
-        `more` are targets on other branches. What stopped half-way counts as settled.
+        `more` are targets on other branches; with a label in one, other branches stay as they
+        are. What stopped half-way counts as settled.
         """
-        targets = [] if target == "base" else [target, *more]
-        found = {m.revision for each in targets for m in self.graph.upgrades(each, ())}
-        wanted = self.graph.in_order(found)
         with self._session.locked():
+            applied = set(self._session.applied()) & set(self.graph.migrations)
+            reached = (self.graph.reach(each, applied) for each in (target, *more))
+            wanted = self.graph.in_order(set().union(*reached))
             self._session.create_tables()
             self._stamp(wanted)
         return wanted

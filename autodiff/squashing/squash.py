@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from autodiff.between import as_made, as_wanted
 from autodiff.diffing import Answers, all_renames, parse_fills, plan_difference, with_renames
-from autodiff.drafting import revision_of
 from autodiff.errors import (
     ConfigError,
     HandWrittenError,
@@ -26,8 +24,8 @@ from autodiff.history import (
     Migration,
     file_name,
     lock_text,
-    read_migration,
 )
+from autodiff.history.files import migration_from
 from autodiff.operations import Require
 from autodiff.plan import fills_needed
 from autodiff.planned import Plan
@@ -38,6 +36,7 @@ from autodiff.rehearsing.outcome import failure
 from autodiff.rehearsing.stage import Place, Stage
 from autodiff.render import render_migration
 from autodiff.schema import Schema
+from autodiff.spots import revision_of
 from autodiff.squashing.handwritten import HandWritten, Reader
 from autodiff.squashing.stretch import Stretch, stretch
 
@@ -123,7 +122,7 @@ def squash(project: Project, request: SquashRequest) -> Squash:
     """
     graph = project.graph()
     line = stretch(graph, request.target)
-    with opened_place(project, graph) as place:
+    with opened_place(project, graph, project.lock()) as place:
         start, end, reader = _ends(place, line)
         plan, left_out = _plan(place, start, end, reader, request)
         migration, text = _drafted(project, graph, line, plan, request)
@@ -224,19 +223,23 @@ def _drafted(
     last = line.migrations[-1]
     name = file_name(last.number or graph.next_number(), request.message)
 
+    depends_on = line.depends_on(graph)
+
     def text(revision: str) -> str:
         return render_migration(
             plan,
             message=request.message,
             revision=revision,
             parents=line.parents,
+            labels=line.labels,
+            depends_on=depends_on,
             replaces=line.revisions,
             templates=project.config.templates_dir,
         )
 
     revision = revision_of(line.parents, name, text(""))
     path = project.directory / f"{name}.py"
-    migration = _read(path, text(revision))
+    migration = migration_from(path, text(revision))
     if migration.replaces != line.revisions:
         raise ConfigError(
             "the template migration.py.j2 leaves out what a squashed migration replaces",
@@ -245,14 +248,6 @@ def _drafted(
     kept = [m for m in graph.migrations.values() if m not in line.migrations]
     Graph.of([*kept, migration])
     return migration, text(revision)
-
-
-def _read(path: Path, text: str) -> Migration:
-    """What a file will say of itself."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / path.name
-        file.write_text(text, encoding="utf-8")
-        return replace(read_migration(file), path=path)
 
 
 def _lock(lock: Lock | None, line: Stretch, migration: Migration) -> Lock | None:

@@ -26,6 +26,16 @@ class Stretch:
         """The revisions, in order."""
         return tuple(migration.revision for migration in self.migrations)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of branches that begin in it."""
+        return tuple(label for migration in self.migrations for label in migration.labels)
+
+    def depends_on(self, graph: Graph) -> tuple[str, ...]:
+        """What it depends on, outside of itself."""
+        wanted = (other for r in self.revisions for other in graph.dependencies.get(r, ()))
+        return tuple(dict.fromkeys(other for other in wanted if other not in self.revisions))
+
 
 def stretch(graph: Graph, target: str) -> Stretch:
     """The migrations of FROM:TO, both among them; from the base or to the head where left out.

@@ -101,7 +101,7 @@ def test_history_is_newest_first(blog_3: Folder) -> None:
 
 
 def test_history_shows_branches(blog_3: Folder) -> None:
-    """Two heads have a star each, and their parents are named."""
+    """Two heads have a star each, and lines lead to where they part."""
     second = blog_3.migrations / "0002_add_comments.py"
     parent = re.search(r'parents = \("(\w+)"', second.read_text())
     assert parent is not None
@@ -112,10 +112,13 @@ def test_history_shows_branches(blog_3: Folder) -> None:
         }
     )
     lines = blog_3.ok("history").out.splitlines()
-    assert [line[0] for line in lines].count("*") == 2
-    assert any(
-        line.startswith("*  0004_other") and "after 0001_add_posts" in line for line in lines
-    )
+    assert [line.split("  ")[:2] for line in lines] == [
+        ["*", "0003_add_timestamp"],
+        ["o", "0002_add_comments"],
+        ["| *", "0004_other"],
+        ["|/"],
+        ["o", "0001_add_posts"],
+    ]
 
 
 def test_history_of_an_empty_folder(folder: Folder) -> None:
@@ -123,7 +126,11 @@ def test_history_of_an_empty_folder(folder: Folder) -> None:
     folder.write(autodiff=CONFIG)
     result = folder.ok("history")
     assert (result.out, result.err) == ("", "no migrations yet\n")
-    assert folder.ok("history", "--json").data == {"heads": [], "migrations": []}
+    assert folder.ok("history", "--json").data == {
+        "heads": [],
+        "branches": {},
+        "migrations": [],
+    }
 
 
 def test_show_prints_the_file(blog_3: Folder) -> None:

@@ -52,8 +52,8 @@ def test_nothing_of_a_file_is_run(tmp_path: Path) -> None:
         ('down_revision: Union[str, None] = "ae1"', ("ae1",)),
         ("down_revision: str | Sequence[str] | None = None", ()),
         ('down_revision = "ae1"\nbranch_labels = ("x",)\ndepends_on = None', ("ae1",)),
-        ('down_revision = "ae1"\ndepends_on = ("27c", "ae1")', ("ae1", "27c")),
-        ("down_revision = None\ndepends_on = '27c'", ("27c",)),
+        ('down_revision = "ae1"\ndepends_on = ("27c", "ae1")', ("ae1",)),
+        ("down_revision = None\ndepends_on = '27c'", ()),
         ('parents = "ae1"', ("ae1",)),
         ('parents: tuple[str, ...] = ("ae1",)', ("ae1",)),
         ('parents = ("new",)\ndown_revision = "old"', ("new",)),
@@ -61,7 +61,7 @@ def test_nothing_of_a_file_is_run(tmp_path: Path) -> None:
     ],
 )
 def test_alembic_files_are_read_too(tmp_path: Path, place: str, parents: tuple[str, ...]) -> None:
-    """down_revision in each of its forms, and what a file depends on, come before it."""
+    """down_revision in each of its forms says what comes before a file."""
     found = read(tmp_path, f'revision: str = "1975ea83b712"\n{place}{STEPS}')
     assert (found.revision, found.parents) == ("1975ea83b712", parents)
 
@@ -282,3 +282,88 @@ def test_the_longest_name_fits_a_file_system(tmp_path: Path) -> None:
 def test_numbers_keep_files_in_order() -> None:
     """Four digits, and more where there are more files."""
     assert [file_name(n, "a") for n in (1, 9999, 10000)] == ["0001_a", "9999_a", "10000_a"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "depends_on", "labels"),
+    [
+        ('depends_on = "27c"', ("27c",), ()),
+        ('depends_on = ("27c", "41f", "27c")', ("27c", "41f"), ()),
+        ("depends_on = None\nbranch_labels = None", (), ()),
+        ('labels = ("billing",)', (), ("billing",)),
+        ('branch_labels: str | None = "billing"', (), ("billing",)),
+        ('branch_labels = ["billing", "money.v2"]', (), ("billing", "money.v2")),
+        ('labels = ("new",)\nbranch_labels = ("old",)', (), ("new",)),
+    ],
+)
+def test_labels_and_dependencies(
+    tmp_path: Path, lines: str, depends_on: tuple[str, ...], labels: tuple[str, ...]
+) -> None:
+    """A branch's name, and what must come before without being a parent; Alembic's words too."""
+    found = read(tmp_path, f'revision = "a"\nparents = ("b",)\n{lines}{STEPS}')
+    assert (found.parents, found.depends_on, found.labels) == (("b",), depends_on, labels)
+
+
+@pytest.mark.parametrize("label", ["head", "base", "heads", "12", "a@b", "a-1", "a+1", "a b", ""])
+def test_a_label_that_means_something_else_is_refused(tmp_path: Path, label: str) -> None:
+    """A label can be told from every other target."""
+    assert refused(tmp_path, f'revision = "a"\nlabels = ("{label}",){STEPS}') == (
+        f": {label!r} can't be a label",
+        "letters, digits, dots and _ make one; head, heads, base and numbers mean something else",
+    )
+
+
+def test_a_sql_header_has_labels_and_dependencies(tmp_path: Path) -> None:
+    """They are written and read back; without them the header has no such lines."""
+    header = sql_header("7d", ("41",), "add", labels=("billing",), depends_on=("27", "28"))
+    assert header == (
+        "-- revision: 7d\n-- parents: 41\n-- depends_on: 27 28\n-- labels: billing\n"
+        "-- message: add\n"
+    )
+    found = read_migration(sql_pair(tmp_path, header))
+    assert (found.depends_on, found.labels, found.parents) == (("27", "28"), ("billing",), ("41",))
+
+
+def test_a_mistake_in_a_function_comes_to_light_with_the_checksum(tmp_path: Path) -> None:
+    """The error is the one that any broken file gives, with its line."""
+    text = 'revision = "a"\n\n\ndef upgrade():\n    op.(\n\n\ndef downgrade():\n    pass\n'
+    found = read(tmp_path, text)
+    with pytest.raises(MigrationFileError) as caught:
+        _ = found.checksum
+    path = tmp_path / "0002_add_timestamp.py"
+    assert caught.value.message == (f"cannot read migration {path}:5: SyntaxError: invalid syntax")
+    assert caught.value.hint == "mend the file, or restore it from version control"
+
+
+def test_line_ends_do_not_count(tmp_path: Path) -> None:
+    """A file with the line ends of Windows is the same migration."""
+    text = '"""add"""\nrevision = "a"' + STEPS
+    unix = read(tmp_path, text)
+    path = tmp_path / "0002_add_timestamp.py"
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    assert read_migration(path) == unix
+
+
+def test_thousands_of_files_are_read_without_parsing_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files as autodiff writes them are glanced at; the parser is for those that are not plain."""
+    plain = (
+        '"""add\n\n+ column x\n"""\n\nimport sqlalchemy as sa\nfrom autodiff import op\n\n'
+        'revision = "a{n}"\nparents = ("a{p}",)\n'
+    )
+    for n in range(200):
+        (tmp_path / f"{n:04d}_a.py").write_text(plain.format(n=n, p=n - 1) + STEPS)
+    (tmp_path / "0200_odd.py").write_text('revision = "odd"\nx = f(\nparents="y"\n)' + STEPS)
+    parsed = []
+    parse = ast.parse
+
+    def counting(*arguments: object, **named: object) -> ast.Module:
+        parsed.append(named["filename"])
+        return parse(*arguments, **named)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(ast, "parse", counting)
+    found = read_folder(tmp_path)
+    assert [m.parents for m in found[1:200]] == [(f"a{n}",) for n in range(199)]
+    assert found[200].parents == ()
+    assert parsed == [str(tmp_path / "0200_odd.py")]

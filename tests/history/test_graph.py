@@ -27,7 +27,6 @@ def migration(revision: str, *parents: str, name: str | None = None) -> Migratio
         parents=parents,
         message=revision,
         path=Path(f"{stem}.py"),
-        checksum="",
         number=number,
     )
 
@@ -71,17 +70,21 @@ def test_the_head_is_nobodys_parent() -> None:
 
 
 def test_several_heads_are_refused_by_name() -> None:
-    """The error lists the heads with their files, the hint says both ways out."""
+    """The error lists the heads and draws the branches, the hint says the ways out."""
     graph = Graph.of(FORK)
     assert graph.heads == ("cccc3", "dddd4")
     with pytest.raises(SeveralHeadsError) as caught:
         _ = graph.head
-    assert caught.value.message == (
-        "the migrations have several heads: cccc3 (0003_step_cccc3.py), dddd4 (0004_step_dddd4.py)"
-    )
+    assert caught.value.message.splitlines() == [
+        "the migrations have several heads: cccc3 (0003_step_cccc3.py), dddd4 (0004_step_dddd4.py)",
+        "  *  0004_step_dddd4  dddd4",
+        "  | *  0003_step_cccc3  cccc3",
+        "  |/",
+        "  o  0002_step_bbbb2  bbbb2",
+    ]
     assert caught.value.hint == (
-        "two branches added a migration: set the parents of one to the other's revision, "
-        'or join them: autodiff generate --empty -m "join"'
+        "autodiff merge joins them, autodiff rebase sets one branch behind the other; "
+        "the target `heads` means all of them"
     )
     with pytest.raises(SeveralHeadsError):
         graph.upgrades("head", ())
@@ -211,14 +214,14 @@ def test_what_an_upgrade_applies(
         ("-9", ("aaaa1",), ["aaaa1"]),
         ("-0", ("aaaa1",), []),
         ("2", ("aaaa1", "bbbb2", "cccc3", "dddd4"), ["dddd4", "cccc3"]),
-        ("cccc", ("aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"), ["eeee5", "dddd4"]),
+        ("cccc", ("aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"), ["eeee5"]),
         ("head", ("aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"), []),
     ],
 )
 def test_what_a_downgrade_reverts(
     target: str, applied: tuple[str, ...], expected: list[str]
 ) -> None:
-    """All that was applied and is no part of the target's history, children first."""
+    """All that came after the target, children first; other branches stay."""
     assert revisions(Graph.of(DIAMOND).downgrades(target, applied)) == expected
 
 

@@ -250,8 +250,8 @@ def test_conflict_marks_are_known(tmp_path: Path, mark: str) -> None:
         f"{tmp_path / LOCK_NAME} has merge conflicts: two branches changed the schema"
     )
     assert caught.value.hint == (
-        "take one side, set the parents of the other branch's migration to its head, "
-        "then run: autodiff lock"
+        "autodiff rebase sets one branch's migrations behind the other's, autodiff merge "
+        "joins them; both write this file anew"
     )
 
 

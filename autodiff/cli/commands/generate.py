@@ -22,6 +22,26 @@ def generate(
     message: Annotated[
         str, typer.Option("--message", "-m", help="What it is for; the file is named after it.")
     ],
+    parent: Annotated[
+        str | None,
+        typer.Option(
+            "--parent",
+            metavar="TARGET",
+            help="Come after this one instead of the head: a name, billing@head, or base.",
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="LABEL", help="Name the branch that begins here."),
+    ] = None,
+    depends_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--depends-on",
+            metavar="TARGET",
+            help="A migration of another branch that must come before.",
+        ),
+    ] = None,
     rename: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,11 +102,15 @@ def generate(
         autodiff generate -m "add timestamp" --fill comments.timestamp=now
         autodiff generate -m "nickname" --rename users.nick:nickname --dry-run
         autodiff generate -m "moods" --rename mood.sad:unhappy --map mood.angry=unhappy
+        autodiff generate -m "invoices" --parent base --label billing
     """
     asks = somebody_is_there() and not (no_input or shell.json)
     project = shell.project()
     draft = project.draft(
         message,
+        parent=parent,
+        labels=label or (),
+        depends_on=depends_on or (),
         renames=rename or (),
         fills=fill or (),
         maps=map_ or (),

@@ -1,0 +1,36 @@
+"""What git knows of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autodiff.git import names_at, trunks
+from tests.branches import git
+
+
+def test_names_are_those_of_the_folder_alone(tmp_path: Path) -> None:
+    """As a branch has them: not those elsewhere, not those that came later; any letters."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for path in (tmp_path / "other.py", folder / "0001_a.py", folder / "0002_größe ä.py"):
+        path.write_text("")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "one")
+    (folder / "0003_new.py").write_text("")
+    assert names_at(folder, "HEAD") == {"0001_a.py", "0002_größe ä.py"}
+    assert names_at(folder, "main") == names_at(folder, "HEAD")
+    assert names_at(folder, "nowhere") is None
+    assert names_at(folder, "--all") is None
+    assert trunks(folder) == ["refs/heads/main"]
+
+
+def test_without_a_repository_nothing_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor without git itself."""
+    assert (names_at(tmp_path, "HEAD"), trunks(tmp_path)) == (None, [])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (names_at(tmp_path, "HEAD"), trunks(tmp_path)) == (None, [])
