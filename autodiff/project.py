@@ -35,12 +35,14 @@ __all__ = ["Project", "Status"]
 class Status:
     """Where a database stands: what was applied, in order, and what is pending.
 
-    `unfinished` is a run that stopped half-way, or that another process is at.
+    `unfinished` is a run that stopped half-way, or that another process is at. `environment` is
+    the one whose database it is, None without one.
     """
 
     applied: tuple[Applied, ...]
     pending: tuple[Migration, ...]
     unfinished: Entry | None = None
+    environment: str | None = None
 
     @property
     def current(self) -> str | None:
@@ -79,10 +81,16 @@ class Project:
         path: str | Path = ".",
         *,
         url: str | None = None,
+        env: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Project:
-        """The project whose configuration is found from `path`; `url` comes before its own."""
-        config = load_config(path, environment)
+        """The project whose configuration is found from `path`; `url` comes before its own.
+
+        `env` names one of its environments; `environment` stands for os.environ.
+
+        Raises ConfigError where there is no configuration or no such environment.
+        """
+        config = load_config(path, environment, env=env)
         project = cls.__new__(cls)
         project.config = replace(config, url=url or config.url)
         project._metadata = None
@@ -132,8 +140,10 @@ class Project:
         Raises ConfigError where none is given.
         """
         if self.config.unset and not self.config.url:
+            whose = f" of environment {self.config.env}" if self.config.env else ""
             raise ConfigError(
-                f"the url needs the environment variable {self.config.unset[0]}, which is not set",
+                f"the url{whose} needs the environment variable {self.config.unset[0]}, "
+                "which is not set",
                 hint=f"set {self.config.unset[0]}, or give --url",
             )
         if not self.config.url:
@@ -277,7 +287,12 @@ class Project:
             rows = sorted(applied.values(), key=lambda row: order.get(row.revision, len(order)))
             pending = runner.graph.in_order(set(runner.graph.migrations) - set(applied))
             unfinished = runner.unfinished()
-            return Status(applied=tuple(rows), pending=tuple(pending), unfinished=unfinished)
+            return Status(
+                applied=tuple(rows),
+                pending=tuple(pending),
+                unfinished=unfinished,
+                environment=self.config.env,
+            )
 
     def plan_run(self, target: str, direction: Direction) -> list[Migration]:
         """The migrations that upgrade or downgrade would run, in order; nothing is run."""

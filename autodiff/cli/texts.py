@@ -96,7 +96,8 @@ def drift_lines(drift: Drift) -> list[str]:
 
 def status_lines(status: Status) -> list[str]:
     """What was applied, with its time, and what is pending."""
-    lines = ["applied:", *_or_none(_columns(_applied_row(row) for row in status.applied))]
+    lines = [f"environment: {status.environment}"] if status.environment else []
+    lines += ["applied:", *_or_none(_columns(_applied_row(row) for row in status.applied))]
     lines += ["pending:", *_or_none(_columns((m.name, m.revision) for m in status.pending))]
     return [*lines, *(_unfinished_lines(status.unfinished) if status.unfinished else ())]
 
@@ -168,6 +169,7 @@ def _applied_row(row: Any) -> tuple[str, ...]:
 def status_data(status: Status) -> dict[str, Any]:
     """The same, for --json."""
     return {
+        "environment": status.environment,
         "current": status.current,
         "applied": [
             {"revision": row.revision, "name": row.name, "applied_at": row.applied_at.isoformat()}

@@ -1,0 +1,46 @@
+"""--env: one configuration, several databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.project import Folder
+
+STAGING = '\n[environments.staging]\nurl = "sqlite:///staging.db"\n'
+
+
+@pytest.fixture
+def staged(blog_3: Folder) -> Folder:
+    """The blog, all applied, with a second database that has had nothing."""
+    text = (blog_3.path / "autodiff.toml").read_text()
+    blog_3.write(autodiff=text + STAGING)
+    return blog_3
+
+
+def test_an_environment_has_a_database_of_its_own(staged: Folder) -> None:
+    """What is run with --env is run there, and status says so."""
+    assert staged.ok("upgrade", "1", "--env", "staging").out == "1 migration applied\n"
+    lines = staged.ok("status", "--env", "staging").out.splitlines()
+    assert lines[:2] == ["environment: staging", "applied:"]
+    assert lines[2].split()[0] == "0001_add_posts"
+    assert len(staged.ok("--env", "staging", "status", "--json").data["pending"]) == 2
+    assert staged.ok("status", "--env", "staging", "--json").data["environment"] == "staging"
+    plain = staged.ok("status", "--json").data
+    assert (plain["environment"], plain["pending"]) == (None, [])
+
+
+def test_a_variable_names_it(staged: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AUTODIFF_ENV stands for --env, whose url comes before DATABASE_URL; --url before all."""
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///nowhere/at/all.db")
+    monkeypatch.setenv("AUTODIFF_ENV", "staging")
+    assert staged.ok("status").out.startswith("environment: staging\napplied:\n  none\n")
+    given = staged.ok("status", "--url", "sqlite:///blog.db", "--json").data
+    assert len(given["applied"]) == 3
+
+
+def test_an_unknown_name_is_refused(staged: Folder) -> None:
+    """With those that there are."""
+    result = staged.run("upgrade", "--env", "stagging")
+    assert result.code == 2
+    assert "there is no environment 'stagging'\n" in result.err
+    assert result.err.endswith("hint: known are staging\n")
