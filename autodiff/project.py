@@ -36,13 +36,16 @@ class Status:
     """Where a database stands: what was applied, in order, and what is pending.
 
     `unfinished` is a run that stopped half-way, or that another process is at. `environment` is
-    the one whose database it is, None without one.
+    the one whose database it is, None without one. Those of `elsewhere` (revisions) are for other
+    kinds of databases than this, which is of the kind `database`: recorded, and never run.
     """
 
     applied: tuple[Applied, ...]
     pending: tuple[Migration, ...]
     unfinished: Entry | None = None
     environment: str | None = None
+    database: str = ""
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def current(self) -> str | None:
@@ -292,6 +295,12 @@ class Project:
                 pending=tuple(pending),
                 unfinished=unfinished,
                 environment=self.config.env,
+                database=runner.dialect.word,
+                elsewhere=frozenset(
+                    revision
+                    for revision, migration in runner.graph.migrations.items()
+                    if not migration.is_for(runner.dialect)
+                ),
             )
 
     def plan_run(self, target: str, direction: Direction) -> list[Migration]:

@@ -42,6 +42,7 @@ class _Shown:
             MigrationFinished,
             MigrationResumed,
             MigrationRetried,
+            MigrationSkipped,
             MigrationStarted,
             WaitingForLock,
         )
@@ -55,6 +56,8 @@ class _Shown:
                     self._say(f"  held by {blocker}")
             case MigrationResumed(name=name, steps=steps):
                 self._say(f"{name} had stopped half-way, with {steps} steps done")
+            case MigrationSkipped(name=name, database=database):
+                self._say(f"{name} ... not for {database}")
             case MigrationStarted(name=name, position=position, total=total):
                 self._start(name, position, total)
             case BackfillProgress() if sys.stderr.isatty():
@@ -73,6 +76,9 @@ class _Shown:
         if self._half_line:
             typer.echo("", err=True)
             self._half_line = False
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False, markup=False)
+            return
         typer.echo(line, err=True)
 
     def _start(self, name: str, position: int, total: int) -> None:

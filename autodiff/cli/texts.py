@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autodiff.plan import Finding
     from autodiff.project import Status
     from autodiff.run.journal import Entry
+    from autodiff.run.store import Applied
 
 __all__ = [
     "draft_data",
@@ -26,6 +27,7 @@ __all__ = [
     "log_data",
     "log_lines",
     "migration_data",
+    "named",
     "script",
     "shown",
     "status_data",
@@ -47,6 +49,7 @@ def migration_data(migration: Migration) -> dict[str, Any]:
         "name": migration.name,
         "message": migration.message,
         "path": shown(migration.path),
+        "dialects": list(migration.dialects),
     }
 
 
@@ -97,9 +100,16 @@ def drift_lines(drift: Drift) -> list[str]:
 def status_lines(status: Status) -> list[str]:
     """What was applied, with its time, and what is pending."""
     lines = [f"environment: {status.environment}"] if status.environment else []
-    lines += ["applied:", *_or_none(_columns(_applied_row(row) for row in status.applied))]
-    lines += ["pending:", *_or_none(_columns((m.name, m.revision) for m in status.pending))]
+    applied = [(*_applied_row(row), *_elsewhere(row, status)) for row in status.applied]
+    pending = [(m.name, m.revision, *_elsewhere(m, status)) for m in status.pending]
+    lines += ["applied:", *_or_none(_columns(applied))]
+    lines += ["pending:", *_or_none(_columns(pending))]
     return [*lines, *(_unfinished_lines(status.unfinished) if status.unfinished else ())]
+
+
+def _elsewhere(row: Applied | Migration, status: Status) -> tuple[str, ...]:
+    """What is said of a migration that is not for such a database."""
+    return (f"not for {status.database}",) if row.revision in status.elsewhere else ()
 
 
 def _unfinished_lines(entry: Entry) -> list[str]:
@@ -172,7 +182,12 @@ def status_data(status: Status) -> dict[str, Any]:
         "environment": status.environment,
         "current": status.current,
         "applied": [
-            {"revision": row.revision, "name": row.name, "applied_at": row.applied_at.isoformat()}
+            {
+                "revision": row.revision,
+                "name": row.name,
+                "applied_at": row.applied_at.isoformat(),
+                "skipped": row.revision in status.elsewhere,
+            }
             for row in status.applied
         ],
         "pending": [migration_data(migration) for migration in status.pending],
@@ -190,7 +205,17 @@ def history_lines(graph: Graph) -> list[str]:
 
 def _history_row(graph: Graph, migration: Migration, following: Migration | None) -> list[str]:
     star = "*" if migration.revision in graph.heads else " "
-    return [star, migration.name, migration.revision, *_after(migration, following, graph)]
+    told = [*_after(migration, following, graph), *_only_for(migration)]
+    return [star, migration.name, migration.revision, *([", ".join(told)] if told else [])]
+
+
+def named(migration: Migration) -> str:
+    """A migration's name, and for which databases it is, where that is not all of them."""
+    return " ".join([migration.name, *(f"({told})" for told in _only_for(migration))])
+
+
+def _only_for(migration: Migration) -> tuple[str, ...]:
+    return (f"for {', '.join(migration.dialects)}",) if migration.dialects else ()
 
 
 def _after(migration: Migration, following: Migration | None, graph: Graph) -> tuple[str, ...]:

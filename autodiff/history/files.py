@@ -8,20 +8,27 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from autodiff.dialects import NAMES
 from autodiff.errors import MigrationFileError
 from autodiff.history.checksum import python_checksum, sql_checksum
+
+if TYPE_CHECKING:
+    from autodiff.dialects import Dialect
 
 __all__ = ["Migration", "file_name", "read_folder", "read_migration", "read_text", "sql_header"]
 
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
-_HEADER = re.compile(r"--[ \t]*(revision|parents|message|lock_timeout|statement_timeout):(.*)")
+_HEADER = re.compile(
+    r"--[ \t]*(revision|parents|message|lock_timeout|statement_timeout|dialects):(.*)"
+)
 _SLUG_LENGTH = 60
 _SLUG_BYTES = 200
 """A file system has room for 255, and the endings and a temporary file's name need some."""
 _PLACE_NAMES = ("revision", "parents", "down_revision", "depends_on")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
+_DIALECTS = "dialects"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +36,8 @@ class Migration:
     """What a migration file says of itself.
 
     `path` is the Python file, or the up file of a pair of SQL files. `number` is for people. The
-    timeouts are seconds, None where the configuration holds.
+    timeouts are seconds, None where the configuration holds. `dialects` are the kinds of databases
+    that it is for, all where there are none.
     """
 
     revision: str
@@ -40,11 +48,16 @@ class Migration:
     number: int | None = None
     lock_timeout: float | None = None
     statement_timeout: float | None = None
+    dialects: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The file's name without its ending: 0002_add_timestamp."""
         return self.path.name.removesuffix(".py").removesuffix(".up.sql")
+
+    def is_for(self, dialect: Dialect) -> bool:
+        """Whether it is to be run on such a database; on another one it is only recorded."""
+        return not self.dialects or any(map(dialect.answers_to, self.dialects))
 
     @property
     def is_sql(self) -> bool:
@@ -129,8 +142,30 @@ def _read_python(path: Path, text: str) -> Migration:
         path=path,
         checksum=python_checksum(tree),
         number=_number(path),
+        dialects=_dialects(path, values.get(_DIALECTS)),
         **_timeouts(path, values),
     )
+
+
+def _dialects(path: Path, said: Any) -> tuple[str, ...]:
+    """The kinds of databases that a migration is for."""
+    if said is None:
+        return ()
+    names = [said] if isinstance(said, str) else said
+    if not isinstance(names, list | tuple) or not names:
+        raise MigrationFileError(
+            str(path),
+            f"{_DIALECTS} = {said!r} names no kind of database",
+            hint=f'as in {_DIALECTS} = ("postgresql",)',
+        )
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise MigrationFileError(
+            str(path),
+            f"{_DIALECTS} names an unknown kind of database: {unknown[0]!r}",
+            hint=f"known are {', '.join(sorted(NAMES))}",
+        )
+    return tuple(dict.fromkeys(names))
 
 
 def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, float]:
@@ -153,7 +188,7 @@ def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, float]:
 def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
     """What the file says of its place in the graph, which must be said without running it."""
     for name, value in _assignments(tree):
-        if name not in (*_PLACE_NAMES, *_TIMEOUTS):
+        if name not in (*_PLACE_NAMES, *_TIMEOUTS, _DIALECTS):
             continue
         try:
             yield name, ast.literal_eval(value)
@@ -218,13 +253,16 @@ def _read_sql(path: Path, text: str) -> Migration:
             f"its down file {down.name} is missing",
             hint="restore it, or write an empty one if there is nothing to take back",
         )
+    listed = header.get(_DIALECTS)
+    dialects = _dialects(path, re.split(r"[,\s]+", listed) if listed else None)
     return Migration(
         revision=header["revision"],
         parents=tuple(header.get("parents", "").split()),
         message=header.get("message") or _slug(path),
         path=path,
-        checksum=sql_checksum(text, _read_down(down)),
+        checksum=sql_checksum(text, _read_down(down), dialects),
         number=_number(path),
+        dialects=dialects,
         **_timeouts(path, header),
     )
 

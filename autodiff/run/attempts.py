@@ -14,7 +14,13 @@ from autodiff.dialects.limits import Blocker, Limits
 from autodiff.errors import MigrationFailedError
 from autodiff.history.files import Migration
 from autodiff.run.context import executing
-from autodiff.run.events import Direction, MigrationFinished, MigrationRetried, MigrationStarted
+from autodiff.run.events import (
+    Direction,
+    MigrationFinished,
+    MigrationRetried,
+    MigrationSkipped,
+    MigrationStarted,
+)
 from autodiff.run.executor import Executor
 from autodiff.run.failures import failure, reason
 from autodiff.run.journal import Entry
@@ -35,16 +41,25 @@ def run_migrations(
 ) -> list[Migration]:
     """Runs them in that order; all of them, each with its record.
 
-    `resumed` is the entry of the first one, where it goes on. Raises MigrationFailedError where
-    one fails: those before it stay.
+    Those that are for other kinds of databases are recorded and not run. `resumed` is the entry of
+    the first one, where it goes on.
+
+    Raises MigrationFailedError where one fails: those before it stay.
     """
     if not steps:
         return []
-    functions = [load_step(migration, direction) for migration in steps]
+    functions = [
+        load_step(migration, direction) if migration.is_for(session.dialect) else None
+        for migration in steps
+    ]
     if resumed is None:
         session.create_tables()
     done: list[Migration] = []
     for position, (migration, function) in enumerate(zip(steps, functions, strict=True), 1):
+        if function is None:
+            _skip(session, migration, direction)
+            done.append(migration)
+            continue
         started = MigrationStarted(
             revision=migration.revision,
             name=migration.name,
@@ -66,6 +81,22 @@ def run_migrations(
             )
         )
     return done
+
+
+def _skip(session: Session, migration: Migration, direction: Direction) -> None:
+    """Records a migration that is for other kinds of databases."""
+    with session.transaction():
+        entry = session.entry(migration, direction)
+        if not _was_done(session, migration, entry):
+            _finish(session, migration, replace(entry, outcome="skipped", seconds=0.0))
+    session.on_event(
+        MigrationSkipped(
+            revision=migration.revision,
+            name=migration.name,
+            direction=direction,
+            database=session.dialect.word,
+        )
+    )
 
 
 def _run_one(
@@ -146,7 +177,9 @@ def _attempt(
             executor.flush()
         steps.finish()
         with steps.together():
-            _finish(session, migration, steps.entry, time.monotonic() - begun)
+            seconds = time.monotonic() - begun
+            entry = replace(steps.entry, outcome="done", seconds=seconds, error=None)
+            _finish(session, migration, entry)
         steps.segments.close()
     except BaseException as error:
         steps.segments.abort(error)
@@ -160,14 +193,12 @@ def _was_done(session: Session, migration: Migration, entry: Entry) -> bool:
     return applied == (entry.kind == "upgrade")
 
 
-def _finish(session: Session, migration: Migration, entry: Entry, seconds: float) -> None:
+def _finish(session: Session, migration: Migration, entry: Entry) -> None:
     if entry.kind == "upgrade":
         session.record(migration)
     else:
         session.store.remove(session.connection, migration.revision)
-    session.journal.write(
-        session.connection, replace(entry, outcome="done", seconds=seconds, error=None)
-    )
+    session.journal.write(session.connection, entry)
 
 
 def note_failure(session: Session, steps: Steps, error: BaseException, seconds: float) -> None:

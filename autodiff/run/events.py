@@ -14,6 +14,7 @@ __all__ = [
     "MigrationFinished",
     "MigrationResumed",
     "MigrationRetried",
+    "MigrationSkipped",
     "MigrationStarted",
     "StatementRun",
     "WaitingForLock",
@@ -49,6 +50,16 @@ class MigrationFinished:
     name: str
     direction: Direction
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationSkipped:
+    """A migration is recorded and not run: it is not for this kind of `database`."""
+
+    revision: str
+    name: str
+    direction: Direction
+    database: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +106,7 @@ Event: TypeAlias = (
     | MigrationFinished
     | MigrationResumed
     | MigrationRetried
+    | MigrationSkipped
     | WaitingForLock
 )
 Listener: TypeAlias = Callable[[Event], None]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Actor", "Entry", "Journal", "Kind", "Outcome", "Progress", "actor"]
 
 Kind: TypeAlias = Direction | Literal["stamp", "repair"]
-Outcome: TypeAlias = Literal["running", "done", "failed", "taken back", "settled"]
+Outcome: TypeAlias = Literal["running", "done", "failed", "taken back", "settled", "skipped"]
 _ERROR_LENGTH = 4000
 
 
