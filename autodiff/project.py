@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from autodiff.planned import Plan
     from autodiff.rehearsing import RehearsedHistory
     from autodiff.run.events import Direction, Listener
+    from autodiff.run.hooks import Hooks
     from autodiff.run.journal import Entry
     from autodiff.run.runner import Runner
     from autodiff.run.store import Applied
@@ -64,9 +65,14 @@ class Project:
         url: str | sa.URL | None = None,
         metadata: sa.MetaData | Sequence[sa.MetaData] | None = None,
         directory: str | Path = "migrations",
+        *,
+        hooks: Hooks | None = None,
         **settings: Any,
     ) -> None:
-        """A project built in code. `settings` are those of `Config`: models, exclude_tables..."""
+        """A project built in code. `settings` are those of `Config`: models, exclude_tables...
+
+        `hooks` are functions to call around runs and migrations.
+        """
         text = (
             url
             if url is None or isinstance(url, str)
@@ -77,6 +83,7 @@ class Project:
                 settings[name] = (settings[name],)
         self.config = Config(url=text, migrations=Path(directory).resolve(), **settings)
         self._metadata = metadata
+        self._hooks = hooks
 
     @classmethod
     def load(
@@ -97,6 +104,7 @@ class Project:
         project = cls.__new__(cls)
         project.config = replace(config, url=url or config.url)
         project._metadata = None
+        project._hooks = None
         return project
 
     @property
@@ -258,7 +266,8 @@ class Project:
 
         Waits `lock_wait` seconds for another run, or as long as the configuration says.
         """
-        with self._runner(on_event, create=True, lock_wait=lock_wait) as runner:
+        hooks = self.hooks()
+        with self._runner(on_event, create=True, lock_wait=lock_wait, hooks=hooks) as runner:
             return runner.upgrade(target)
 
     def downgrade(
@@ -269,8 +278,17 @@ class Project:
         lock_wait: float | None = None,
     ) -> list[Migration]:
         """Takes migrations back to the target; those that were reverted."""
-        with self._runner(on_event, lock_wait=lock_wait) as runner:
+        with self._runner(on_event, lock_wait=lock_wait, hooks=self.hooks()) as runner:
             return runner.downgrade(target)
+
+    def hooks(self) -> Hooks:
+        """The functions that upgrade and downgrade call, those given in code or configured.
+
+        Raises ConfigError where one can't be imported.
+        """
+        from autodiff.hooks import load_hooks
+
+        return self._hooks or load_hooks(self.config.hooks, self.config.root)
 
     def log(self) -> list[Entry]:
         """Every run of a migration on the database, oldest first."""
@@ -324,6 +342,7 @@ class Project:
         *,
         create: bool = False,
         lock_wait: float | None = None,
+        hooks: Hooks | None = None,
     ) -> Iterator[Runner]:
         from autodiff.run.events import ignore
         from autodiff.run.runner import Runner
@@ -337,6 +356,7 @@ class Project:
                 on_event=on_event or ignore,
                 lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
                 limits=self._limits(),
+                hooks=hooks,
             )
 
     def _limits(self) -> Limits:

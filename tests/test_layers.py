@@ -25,7 +25,7 @@ LAYERS = (
     {"run"},
     {"op", "planned", "livedata"},
     {"diffing"},
-    {"bench", "readers"},
+    {"bench", "hooks", "readers"},
     {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"},
     {"demo", "cli"},
     {"__init__", "__main__"},

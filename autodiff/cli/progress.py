@@ -39,6 +39,7 @@ class _Shown:
     def __call__(self, event: Event) -> None:
         from autodiff.run.events import (
             BackfillProgress,
+            HookCalled,
             MigrationFinished,
             MigrationResumed,
             MigrationRetried,
@@ -48,6 +49,8 @@ class _Shown:
         )
 
         match event:
+            case HookCalled(hook=hook, function=function) if not hook.endswith("_migration"):
+                self._say(f"{hook}: {function}")
             case WaitingForLock(holder=holder):
                 self._say(f"waiting for another run: {holder or 'it ends soon'}")
             case MigrationRetried(name=name, seconds=seconds, blockers=blockers):

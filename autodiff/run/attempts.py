@@ -171,12 +171,17 @@ def _attempt(
         if session.lock.in_transaction and _was_done(session, migration, steps.entry):
             steps.segments.close()
             return
+        direction: Direction = "downgrade" if steps.entry.kind == "downgrade" else "upgrade"
+        with steps.segments.guarded(), steps.together():
+            session.call_hook("before_migration", migration, direction)
         steps.begin()
-        with executing(executor):
+        with steps.segments.guarded(), executing(executor):
             function()
             executor.flush()
         steps.finish()
         with steps.together():
+            with steps.segments.guarded():
+                session.call_hook("after_migration", migration, direction)
             seconds = time.monotonic() - begun
             entry = replace(steps.entry, outcome="done", seconds=seconds, error=None)
             _finish(session, migration, entry)

@@ -10,6 +10,7 @@ __all__ = [
     "BackfillProgress",
     "Direction",
     "Event",
+    "HookCalled",
     "Listener",
     "MigrationFinished",
     "MigrationResumed",
@@ -72,6 +73,14 @@ class BackfillProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookCalled:
+    """A hook is about to be called: its name, and "module:function"."""
+
+    hook: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingForLock:
     """Another runner holds the lock; `holder` says who, where that is known."""
 
@@ -103,6 +112,7 @@ Event: TypeAlias = (
     MigrationStarted
     | StatementRun
     | BackfillProgress
+    | HookCalled
     | MigrationFinished
     | MigrationResumed
     | MigrationRetried

@@ -131,7 +131,8 @@ def _undo(session: Session, operations: Sequence[Operation], entry: Entry) -> No
     try:
         session.open(steps.segments)
         steps.begin()
-        run_operations(executor, operations)
+        with steps.segments.guarded():
+            run_operations(executor, operations)
         steps.finish()
         steps.check_start()
         with steps.together():

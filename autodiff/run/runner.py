@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import dialect_of
 from autodiff.dialects.limits import Limits
+from autodiff.errors import HookFailedError
 from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
 from autodiff.run.attempts import run_migrations
-from autodiff.run.events import Listener, ignore
+from autodiff.run.events import Direction, Listener, ignore
 from autodiff.run.halfway import settle
+from autodiff.run.hooks import HookedRun, HookName, Hooks, call_hook
 from autodiff.run.integrity import verified
 from autodiff.run.journal import Entry
 from autodiff.run.session import Session
@@ -49,6 +52,7 @@ class Runner:
         lock_wait: float = LOCK_WAIT,
         limits: Limits = LIMITS,
         sleep: Callable[[float], None] = time.sleep,
+        hooks: Hooks | None = None,
     ) -> None:
         self.connection = connection
         self.graph = graph
@@ -62,6 +66,7 @@ class Runner:
             lock_wait=lock_wait,
             limits=limits,
             sleep=sleep,
+            hooks=hooks or Hooks(),
         )
 
     def applied(self) -> dict[str, Applied]:
@@ -93,7 +98,7 @@ class Runner:
         Raises MigrationFailedError where one fails: those before it stay applied. LockedError
         where another run is at it for too long.
         """
-        with self._session.locked():
+        with self._session.locked(), self._hooked("upgrade", target):
             done = settle(self._session, self.graph, "upgrade", target)
             steps = self.graph.upgrades(target, self.verify())
             return [*done, *run_migrations(self._session, steps, "upgrade")]
@@ -104,12 +109,61 @@ class Runner:
         Of an upgrade that stopped half-way the finished steps are taken back; a downgrade that
         did goes on.
         """
-        with self._session.locked():
+        with self._session.locked(), self._hooked("downgrade", target):
             done = settle(self._session, self.graph, "downgrade", target)
             if done and target.startswith("-"):
                 target = f"-{int(target[1:]) - len(done)}"
             steps = self.graph.downgrades(target, self.verify())
             return [*done, *run_migrations(self._session, steps, "downgrade")]
+
+    @contextmanager
+    def _hooked(self, direction: Direction, target: str) -> Iterator[None]:
+        """Calls the hooks of a whole run before and after it, where there is anything to run."""
+        before: HookName = "before_upgrade" if direction == "upgrade" else "before_downgrade"
+        after: HookName = "after_upgrade" if direction == "upgrade" else "after_downgrade"
+        hooks = self._session.hooks
+        wanted = hooks.named(before) or hooks.named(after)
+        ahead = self._ahead(direction, target) if wanted else ()
+        if not ahead:
+            yield
+            return
+        occasion = HookedRun(
+            connection=self.connection, direction=direction, migrations=tuple(ahead)
+        )
+        self._call(before, occasion, "nothing was run", "mend it and run again")
+        yield
+        done = "applied" if direction == "upgrade" else "taken back"
+        names = ", ".join(migration.path.name for migration in ahead)
+        self._call(
+            after,
+            occasion,
+            f"{done} before it, all of them: {names}",
+            "the hook is not called again by itself: call it by hand, where it must be",
+        )
+
+    def _ahead(self, direction: Direction, target: str) -> list[Migration]:
+        """What a run will do: first what stopped half-way, then the others."""
+        entry = self.unfinished()
+        stopped = [self.graph[entry.revision]] if entry and entry.revision in self.graph else []
+        applied = self.applied() if stopped else self.verify()
+        find = self.graph.upgrades if direction == "upgrade" else self.graph.downgrades
+        if stopped and target.startswith("-"):
+            applied = {r: row for r, row in applied.items() if r != stopped[0].revision}
+            target = f"-{int(target[1:]) - 1}"
+        return list(dict.fromkeys([*stopped, *find(target, applied)]))
+
+    def _call(self, name: HookName, occasion: HookedRun, done: str, hint: str) -> None:
+        """Calls a hook outside of a transaction; what it leaves open is committed."""
+        connection = self.connection
+        connection.rollback()
+        try:
+            with self.dialect.autocommit(connection):
+                call_hook(self._session.hooks, name, occasion, self._session.on_event)
+                connection.commit()
+        except HookFailedError as error:
+            raise HookFailedError(
+                error.hook, error.place, error.reason, done=done, hint=error.hint or hint
+            ) from error
 
     def stamp(self, target: str = "head") -> list[Migration]:
         """Records the migrations up to the target as applied, and no others, running none.
