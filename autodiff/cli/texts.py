@@ -120,7 +120,8 @@ def _unfinished_lines(entry: Entry) -> list[str]:
     return [
         "half-way:",
         f"  the {entry.kind} of {entry.name} {what} at step {entry.progress.steps + 1}"
-        + (f": {step}" if step else ""),
+        + (f": {step}" if step else "")
+        + (f" ({entry.progress.rows} rows are done)" if entry.progress.rows else ""),
         *(f"  {line}" for line in (entry.error or "").splitlines()),
         f"  run by {entry.actor}, {_moment(entry.started_at)}",
         f"  to do: autodiff {entry.kind} goes on from there; autodiff {other} takes back what is "
@@ -169,6 +170,7 @@ def entry_data(entry: Entry) -> dict[str, Any]:
         "outcome": entry.outcome,
         "error": entry.error,
         "steps": entry.progress.steps,
+        "rows": entry.progress.rows,
     }
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
-__all__ = ["Executor", "run_operations"]
+__all__ = ["Executor", "call_name", "run_operations"]
 
 
 class Executor:
@@ -91,10 +91,17 @@ class Executor:
         self.flush()
         return self.target.connection()
 
-    def call(self, function: Callable[[Connection], object], name: str) -> None:
-        """Calls a function with the connection, with everything done that came before."""
+    def call(
+        self,
+        function: Callable[[Connection], object],
+        reverse: Callable[[Connection], object] | None = None,
+    ) -> None:
+        """Calls a function with the connection, with everything done that came before.
+
+        `reverse` is for the one who takes the steps of a migration back that stopped half-way.
+        """
         self.flush()
-        self.target.call(function, name)
+        self.target.call(function, call_name(function))
 
     def decide(self, question: Callable[[], bool]) -> bool:
         """What the database answers, with everything done that was submitted before."""
@@ -134,6 +141,12 @@ class Executor:
             ) from error
         for operation in operations:
             self.target.done(operation)
+
+
+def call_name(function: Callable[..., object]) -> str:
+    """What a function is called: the same, each time that the file is loaded."""
+    name = getattr(function, "__qualname__", None) or repr(function)
+    return f"{function.__module__}.{name}"
 
 
 def run_operations(executor: Executor, operations: Sequence[Operation]) -> None:

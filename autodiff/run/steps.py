@@ -18,7 +18,9 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import tokens
 from autodiff.errors import MigrationFailedError
 from autodiff.operations import Backfill, Operation, Require, tables_of
+from autodiff.run.batches import Keeper
 from autodiff.run.journal import Entry, Journal, Progress
+from autodiff.run.position import Position
 from autodiff.run.segments import Segments, atomic
 from autodiff.run.targets import Live, Target
 from autodiff.schema import Name, Table
@@ -135,7 +137,9 @@ class Steps(Target):
         if not self._outside:
             self._live.perform(operations, statements)
             self._count(keys, told)
-        elif all(map(_changes_rows, statements)) or isinstance(operations[0], Backfill | Require):
+        elif isinstance(operations[0], Backfill):
+            self._fill(operations[0])
+        elif all(map(_changes_rows, statements)) or isinstance(operations[0], Require):
             self._with_rows(keys, told, lambda: self._live.perform(operations, statements))
         else:
             self._one_by_one(operations, statements)
@@ -241,6 +245,26 @@ class Steps(Target):
             run()
             self._count(keys, told)
             self._write(self._now)
+
+    def _fill(self, operation: Backfill) -> None:
+        """Batch by batch, each in one transaction with how far it has come."""
+        step = _described([operation])
+        begun = self.statements_left([operation]) is not None
+        before = self._before.position if begun else None
+
+        def reached(position: Position | None) -> None:
+            if position is None:
+                self._count([_key(operation)], [operation.describe()])
+                self._write(self._now)
+            else:
+                self._write(replace(self._now, step=step, position=position.encoded()))
+
+        keeper = Keeper(
+            before=Position.decoded(before) if before is not None else None,
+            together=self.together,
+            reached=reached,
+        )
+        self._live.backfill(operation, keeper)
 
     def _one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Each statement is announced in the journal before it is sent."""
