@@ -241,9 +241,14 @@ def history_data(graph: Graph) -> dict[str, Any]:
 def script(statements: Mapping[str, Sequence[str]]) -> str:
     """A SQL script: the statements of each migration, under a comment that names it."""
     return "\n".join(
-        "\n".join([f"-- {name}", *(f"{statement};" for statement in found)]) + "\n"
+        "\n".join([f"-- {name}", *(_ended(statement) for statement in found)]) + "\n"
         for name, found in statements.items()
     )
+
+
+def _ended(statement: str) -> str:
+    """A statement with its semicolon; a comment has none."""
+    return statement if statement.splitlines()[-1].startswith("--") else f"{statement};"
 
 
 def _columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:

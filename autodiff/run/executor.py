@@ -10,6 +10,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError, RowsInTheWayError
 from autodiff.evolve import spelled_as
 from autodiff.operations import AddConstraint, CreateEnum, Operation
+from autodiff.run.loader import call_name
 from autodiff.run.targets import Target
 from autodiff.schema import Name, Table
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
-__all__ = ["Executor", "call_name", "run_operations"]
+__all__ = ["Executor", "run_operations"]
 
 
 class Executor:
@@ -141,12 +142,6 @@ class Executor:
             ) from error
         for operation in operations:
             self.target.done(operation)
-
-
-def call_name(function: Callable[..., object]) -> str:
-    """What a function is called: the same, each time that the file is loaded."""
-    name = getattr(function, "__qualname__", None) or repr(function)
-    return f"{function.__module__}.{name}"
 
 
 def run_operations(executor: Executor, operations: Sequence[Operation]) -> None:

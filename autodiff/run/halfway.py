@@ -16,7 +16,7 @@ from autodiff.run.integrity import verified
 from autodiff.run.journal import Entry, Progress
 from autodiff.run.loader import load_step
 from autodiff.run.session import Session
-from autodiff.run.takeback import Call, Step, collect, counterparts, run_steps
+from autodiff.run.takeback import Call, Statement, Step, collect, counterparts, run_steps
 
 __all__ = ["settle"]
 
@@ -102,7 +102,7 @@ def _take_back(session: Session, migration: Migration, forward: Direction, entry
 
 def _clear_away(session: Session, steps: Sequence[Step]) -> None:
     """Removes what a step has left that failed outside of a transaction."""
-    operations = [step for step in steps if not isinstance(step, Call)]
+    operations = [step for step in steps if not isinstance(step, Call | Statement)]
     left = session.dialect.cleanup(session.connection, operations)
     session.connection.rollback()
     with session.dialect.autocommit(session.connection):
@@ -115,7 +115,7 @@ def _without_doubt(session: Session, progress: Progress, there: Sequence[Step]) 
     if progress.mark is None or progress.undone is not None:
         return progress
     step = there[progress.steps]
-    tables = () if isinstance(step, Call) else tables_of(step)
+    tables = () if isinstance(step, Call | Statement) else tables_of(step)
     sent = progress.sent + (
         session.dialect.fingerprint(session.connection, tables) != progress.mark
     )

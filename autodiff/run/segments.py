@@ -54,10 +54,10 @@ class Segments:
                 current.__exit__(type(error), error, error.__traceback__)
         with suppress(SQLAlchemyError):
             self._connection.rollback()
-        with suppress(
-            Exception
-        ):  # after a commit that was refused SQLAlchemy knows of no transaction
-            self._connection.connection.rollback()
+        if not (self._connection.closed or self._connection.invalidated):
+            # A commit that was refused has ended SQLAlchemy's transaction, and not the database's.
+            with suppress(Exception):
+                self._connection.connection.rollback()
 
     @contextmanager
     def outside(self) -> Iterator[None]:

@@ -168,7 +168,7 @@ class Steps(Target):
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Calls a function with the connection; a step."""
-        self._step(name, lambda: self._live.call(function, name))
+        self._step(name, lambda: self._live.call(function, name), told=f"op.run({name})")
 
     def decide(self, question: Callable[[], bool]) -> bool:
         """What the database answers; what it answered, where an earlier run has asked."""
@@ -229,15 +229,16 @@ class Steps(Target):
     def _connection(self) -> Connection:
         return self._live.connection()
 
-    def _step(self, key: str, run: Callable[[], None]) -> None:
+    def _step(self, key: str, run: Callable[[], None], *, told: str | None = None) -> None:
         self._end_part_by_hand()
+        told = told or key
         if self.is_passing:
-            self._count([key], [key])
+            self._count([key], [told])
         elif self._outside:
-            self._with_rows([key], [key], run)
+            self._with_rows([key], [told], run)
         else:
             run()
-            self._count([key], [key])
+            self._count([key], [told])
 
     def _with_rows(self, keys: Sequence[str], told: Sequence[str], run: Callable[[], None]) -> None:
         """A step that changes rows alone: done and journaled in one transaction."""

@@ -44,8 +44,9 @@ from autodiff.operations import (
     tables_of,
 )
 from autodiff.run.context import executing
-from autodiff.run.executor import Executor, call_name
+from autodiff.run.executor import Executor
 from autodiff.run.journal import Progress
+from autodiff.run.loader import call_name
 from autodiff.run.targets import Recording
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 
     from autodiff.schema import Name, Table
 
-__all__ = ["Call", "Step", "collect", "counterparts", "finished_steps", "run_steps"]
+__all__ = ["Call", "Statement", "Step", "collect", "counterparts", "finished_steps", "run_steps"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,15 @@ class Call:
     reverse: Callable[[Connection], object] | None = None
 
 
-Step: TypeAlias = Operation | Call
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement of SQLAlchemy, such as bulk_insert makes; nothing tells its way back."""
+
+    text: str
+
+
+Step: TypeAlias = Operation | Call | Statement
+"""What a migration hands over. A step that is no operation was written by a person."""
 
 
 def collect(dialect: Dialect, step: Callable[[], None]) -> list[Step]:
@@ -82,10 +91,13 @@ def collect(dialect: Dialect, step: Callable[[], None]) -> list[Step]:
 def run_steps(executor: Executor, steps: Sequence[Step]) -> None:
     """Does all of them, and flushes."""
     for step in steps:
-        if isinstance(step, Call):
-            executor.call(step.function)
-        else:
-            executor.submit(step)
+        match step:
+            case Call(function=function):
+                executor.call(function)
+            case Statement():
+                raise _by_hand(_told(step))
+            case _:
+                executor.submit(step)
     executor.flush()
 
 
@@ -104,7 +116,7 @@ class _Collector(Executor):
         pass
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
-        raise _by_hand("a statement of SQLAlchemy")
+        self.steps.append(Statement(text=str(clause)))
 
     def call(
         self,
@@ -229,13 +241,13 @@ def _half_done(message: str) -> MigrationFailedError:
 
 def _is_written(step: Step) -> bool:
     """Whether a person wrote what it does, so that nothing else tells how it is taken back."""
-    return isinstance(step, Call | Execute)
+    return isinstance(step, Call | Execute | Statement)
 
 
 def _way_back(step: Step) -> Step | None:
     """What a part that a person wrote says of its way back."""
     match step:
-        case Call(reverse=None) | Execute(reverse_sql=None):
+        case Execute(reverse_sql=None):
             return None
         case Call(function=function, reverse=reverse) if reverse is not None:
             return Call(function=reverse, reverse=function)
@@ -247,7 +259,8 @@ def _way_back(step: Step) -> Step | None:
 
 def _pair(one: Step, other: Step) -> bool:
     """Whether one of two steps takes the other back."""
-    if isinstance(one, Call | Execute) or isinstance(other, Call | Execute):
+    written = Call | Execute | Statement
+    if isinstance(one, written) or isinstance(other, written):
         return _names_back(one, other) or _names_back(other, one)
     identity = _identity(one)
     return identity is not None and identity == _identity(other)
@@ -265,7 +278,13 @@ def _names_back(one: Step, other: Step) -> bool:
 
 
 def _told(step: Step) -> str:
-    return f"op.run({call_name(step.function)})" if isinstance(step, Call) else step.describe()
+    match step:
+        case Call(function=function):
+            return f"op.run({call_name(function)})"
+        case Statement(text=text):
+            return " ".join(text.split())[:60]
+        case _:
+            return step.describe()
 
 
 def _leaves_something(step: Step) -> bool:
@@ -284,7 +303,7 @@ def _subject(operation: CreateTable | AddColumn) -> tuple[Name, str | None]:
 def _is_about(operation: Step, thing: tuple[Name, str | None]) -> bool:
     """Whether it alters a table, or where a column is named, that column alone."""
     table, column = thing
-    if isinstance(operation, Call) or table not in tables_of(operation):
+    if isinstance(operation, Call | Statement) or table not in tables_of(operation):
         return False
     if column is None or (isinstance(operation, AlterColumn) and operation.name == column):
         return True

@@ -38,6 +38,27 @@ def test_a_variable_names_it(staged: Folder, monkeypatch: pytest.MonkeyPatch) ->
     assert len(given["applied"]) == 3
 
 
+def test_a_migration_for_another_database_is_said_everywhere(staged: Folder) -> None:
+    """By the upgrade, the status, the history and what is only listed; in SQL it is a comment."""
+    path = staged.migrations / "0002_add_comments.py"
+    text = path.read_text()
+    path.write_text(text.replace("parents =", 'dialects = ("postgresql", "mysql")\nparents ='))
+    dry = staged.ok("upgrade", "2", "--dry-run", "--env", "staging").out
+    assert dry == "0001_add_posts\n0002_add_comments (for postgresql, mysql)\n"
+    sql = staged.ok("upgrade", "2", "--sql", "--env", "staging").out
+    assert sql.endswith("\n-- 0002_add_comments\n-- not for sqlite\n")
+    assert staged.ok("status", "--env", "staging").out.splitlines()[5].endswith("  not for sqlite")
+    result = staged.ok("upgrade", "2", "--env", "staging")
+    assert result.err.endswith("0002_add_comments ... not for sqlite\n")
+    data = staged.ok("status", "--env", "staging", "--json").data
+    assert [row["skipped"] for row in data["applied"]] == [False, True]
+    assert (
+        staged.ok("history", "--log", "--env", "staging", "--json").data["runs"][0]["outcome"]
+        == "skipped"
+    )
+    assert "for postgresql, mysql\n" in staged.ok("history").out
+
+
 def test_an_unknown_name_is_refused(staged: Folder) -> None:
     """With those that there are."""
     result = staged.run("upgrade", "--env", "stagging")

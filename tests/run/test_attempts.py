@@ -90,6 +90,9 @@ def test_its_rehearsal_passes_it_by(database: Callable[[str], sa.URL], folder: F
     found = Project(database("sqlite"), metadata, folder.path).rehearse()
     assert found.passed, found.lines()
     assert [step.status for step in found.steps] == ["passed"] * 4
+    assert [step.notes for step in found.steps] == [
+        ("not for sqlite: it was only recorded",)
+    ] * 3 + [()]
 
 
 @pytest.mark.parametrize("sql", [False, True])

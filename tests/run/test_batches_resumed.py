@@ -109,6 +109,21 @@ def test_a_failure_says_how_many_rows_are_done(
         assert counts(db) == [(1, ROWS)]
 
 
+def test_a_key_that_cant_be_written_down_is_one_batch(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Nothing could say where to go on: all rows, in one transaction."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", OUTSIDE)
+    with opened(database("postgresql")) as db:
+        db.execute(
+            "CREATE TABLE t (id INET PRIMARY KEY, n INT)",
+            "INSERT INTO t SELECT '10.0.0.0'::inet + i, 0 FROM generate_series(1, 23) i",
+        )
+        assert progress(db, folder) == []
+        assert counts(db) == [(1, ROWS)]
+
+
 def test_what_is_half_filled_is_not_emptied(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:

@@ -91,6 +91,16 @@ CASES = {
         ),
         lines(DROP_UNIQUE, 'op.execute("UPDATE t SET n = n / m")', DROP_M),
     ),
+    "rows of a new table": (
+        lines(
+            "op.run(double, reverse=halve)",
+            'op.create_table("u", sa.Column("id", sa.Integer(), primary_key=True))',
+            'op.bulk_insert(sa.table("u", sa.column("id")), [{"id": 1}, {"id": 2}])',
+            'op.execute("INSERT INTO u VALUES (3)")',
+            'op.create_index("ix", "u", ["nothing_there"])',
+        ),
+        lines('op.drop_index("ix", "u")', 'op.drop_table("u")', "op.run(halve)"),
+    ),
     "what was not reached": (
         lines(ADD_M, "op.run(double, reverse=halve)", FAILS, "op.run(add_ids)"),
         lines(DROP_UNIQUE, "op.run(halve)", DROP_M),
@@ -129,6 +139,10 @@ def test_a_downgrade_that_stopped_is_taken_back_too(mariadb: Database, tmp_path:
 UNKNOWN = {
     "a function without": (lines(ADD_M, "op.run(double)", FAILS), lines(DROP_UNIQUE, DROP_M)),
     "a function of downgrade": (lines(ADD_M, FAILS), lines(DROP_UNIQUE, "op.run(halve)", DROP_M)),
+    "rows of downgrade": (
+        lines(ADD_M, FAILS),
+        lines(DROP_UNIQUE, "op.execute(sa.delete(sa.table('t')))", DROP_M),
+    ),
     "a connection": (
         lines(ADD_M, "double(op.get_bind())", FAILS),
         lines(DROP_UNIQUE, "op.run(halve)", DROP_M),
