@@ -58,28 +58,19 @@ def run_migrations(
     for position, (migration, function) in enumerate(zip(steps, functions, strict=True), 1):
         if function is None:
             _skip(session, migration, direction)
-            done.append(migration)
-            continue
-        started = MigrationStarted(
-            revision=migration.revision,
-            name=migration.name,
-            direction=direction,
-            position=position,
-            total=len(steps),
-        )
-        session.on_event(started)
-        begun = time.monotonic()
-        entry = resumed or session.entry(migration, direction)
-        _run_one(session, migration, function, entry, done)
-        done.append(migration)
-        session.on_event(
-            MigrationFinished(
-                revision=migration.revision,
-                name=migration.name,
-                direction=direction,
-                seconds=time.monotonic() - begun,
+        else:
+            session.on_event(
+                MigrationStarted(
+                    revision=migration.revision,
+                    name=migration.name,
+                    direction=direction,
+                    position=position,
+                    total=len(steps),
+                )
             )
-        )
+            entry = resumed or session.entry(migration, direction)
+            _run_one(session, migration, function, entry, done)
+        done.append(migration)
     return done
 
 
@@ -106,13 +97,14 @@ def _run_one(
     entry: Entry,
     done: Sequence[Migration],
 ) -> None:
+    """Runs one migration, as often as it meets a lock."""
     limits = _limits_of(session, migration)
-    attempt = 0
+    begun, attempt = time.monotonic(), 0
     while True:
         steps = session.steps(entry, limits)
         try:
             _attempt(session, migration, function, steps)
-            return
+            break
         except Exception as error:
             attempt += 1
             blockers = _blockers(session, steps, error)
@@ -120,6 +112,18 @@ def _run_one(
                 raise failure(migration, steps, done, error, blockers) from error
             _wait(session, migration, attempt, blockers)
             entry = steps.entry
+    session.on_event(
+        MigrationFinished(
+            revision=migration.revision,
+            name=migration.name,
+            direction=_direction(entry),
+            seconds=time.monotonic() - begun,
+        )
+    )
+
+
+def _direction(entry: Entry) -> Direction:
+    return "downgrade" if entry.kind == "downgrade" else "upgrade"
 
 
 def _limits_of(session: Session, migration: Migration) -> Limits:
@@ -171,7 +175,7 @@ def _attempt(
         if session.lock.in_transaction and _was_done(session, migration, steps.entry):
             steps.segments.close()
             return
-        direction: Direction = "downgrade" if steps.entry.kind == "downgrade" else "upgrade"
+        direction = _direction(steps.entry)
         with steps.segments.guarded(), steps.together():
             session.call_hook("before_migration", migration, direction)
         steps.begin()
