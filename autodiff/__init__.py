@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from autodiff.history import Migration
     from autodiff.planned import Plan
     from autodiff.project import Project
+    from autodiff.run.hooks import HookedMigration, HookedRun, Hooks
     from autodiff.schema import Schema
 
 __all__ = [
     "AutodiffError",
     "Drift",
+    "HookedMigration",
+    "HookedRun",
+    "Hooks",
     "Migration",
     "Plan",
     "Project",
@@ -42,6 +46,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "AutodiffError": "autodiff.errors",
     "Drift": "autodiff.drift",
+    "HookedMigration": "autodiff.run.hooks",
+    "HookedRun": "autodiff.run.hooks",
+    "Hooks": "autodiff.run.hooks",
     "Migration": "autodiff.history",
     "Plan": "autodiff.planned",
     "Project": "autodiff.project",

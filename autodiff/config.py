@@ -12,13 +12,23 @@ from typing import Any
 
 from autodiff.errors import ConfigError
 
-__all__ = ["CONFIG_NAME", "Config", "find_config", "load_config"]
+__all__ = ["CONFIG_NAME", "HOOK_NAMES", "Config", "environment_names", "find_config", "load_config"]
 
 CONFIG_NAME = "autodiff.toml"
+HOOK_NAMES = (
+    "before_upgrade",
+    "after_upgrade",
+    "before_downgrade",
+    "after_downgrade",
+    "before_migration",
+    "after_migration",
+)
+"""When a hook is called: around a whole run, and around each migration."""
 _PYPROJECT = "pyproject.toml"
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\A\$(\w+)\Z")
 """${NAME}, or $NAME as the whole url; any other $ may be a part of a password."""
-_SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*autodiff\s*\]", re.MULTILINE)
+_FUNCTION = re.compile(r"[\w.]+:[\w.]+")
+_SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*autodiff\s*[\].]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +37,8 @@ class Config:
 
     root: the folder of the configuration, which is on the import path.
     models: "package.module:Base", or several.
-    url: the database; DATABASE_URL and --url come before it.
+    url: the database; --url comes before it, and so does DATABASE_URL, unless the url is that of
+        the chosen environment.
     migrations: the folder of the migrations.
     templates_dir: templates that come before those of autodiff.
     exclude_tables: patterns of tables to leave alone.
@@ -37,6 +48,8 @@ class Config:
     statement_timeout: seconds that a statement runs; 0 for no limit.
     lock_retries: how often a migration that met a lock is tried again.
     scratch_url: an empty database to try things on, which is emptied after use.
+    hooks: functions to call around a run, "package.module:function", by when they are called.
+    env: the environment that was chosen, whose settings these are; None without one.
     unset: environment variables that the url asks for and that are not set; it is None then.
     """
 
@@ -52,6 +65,8 @@ class Config:
     statement_timeout: float = 1800.0
     lock_retries: float = 5
     scratch_url: str | None = None
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    env: str | None = None
     unset: tuple[str, ...] = ()
 
 
@@ -59,6 +74,9 @@ _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir")
 _LISTS = ("models", "exclude_tables")
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
+_HOOKS = "hooks"
+_SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_NUMBERS, _HOOKS)
+_ENVIRONMENTS = "environments"
 
 
 def find_config(start: Path) -> Path | None:
@@ -76,10 +94,17 @@ def _has_section(pyproject: Path) -> bool:
     return _SECTION.search(pyproject.read_text(encoding="utf-8", errors="replace")) is not None
 
 
-def load_config(path: str | Path = ".", environment: Mapping[str, str] | None = None) -> Config:
+def load_config(
+    path: str | Path = ".",
+    environment: Mapping[str, str] | None = None,
+    *,
+    env: str | None = None,
+) -> Config:
     """The configuration that a command run in `path` would find; `path` may be the file itself.
 
-    `environment` stands for os.environ: DATABASE_URL, and variables in the url as ${NAME}.
+    `environment` stands for os.environ: DATABASE_URL, and variables in the url as ${NAME}. `env`
+    (or AUTODIFF_ENV) is one of the configured environments: its settings come before the others,
+    and its url before DATABASE_URL.
 
     Raises ConfigError where there is none, or for what is wrong in it.
     """
@@ -93,12 +118,24 @@ def load_config(path: str | Path = ".", environment: Mapping[str, str] | None = 
             hint='autodiff init writes one; or put models = "app.models:Base" under '
             "[tool.autodiff] in pyproject.toml",
         )
-    config = _checked(_read(file), file)
     variables = os.environ if environment is None else environment
-    filled = _filled(config, variables)
-    if given := variables.get("DATABASE_URL"):
-        return replace(filled, url=given, unset=())
-    return filled
+    common, environments = _parts(_read(file), file)
+    chosen = env or variables.get("AUTODIFF_ENV") or None
+    own = _chosen(environments, chosen, file) if chosen else {}
+    hooks = {**common.get(_HOOKS, {}), **own.get(_HOOKS, {})}
+    values = {"migrations": file.parent / "migrations", **common, **own, _HOOKS: hooks}
+    filled = _filled(Config(root=file.parent, env=chosen, **values), variables)
+    given = variables.get("DATABASE_URL")
+    return replace(filled, url=given, unset=()) if given and "url" not in own else filled
+
+
+def environment_names(path: str | Path = ".") -> list[str]:
+    """The environments of the configuration that is found from `path`, sorted.
+
+    Raises ConfigError for what is wrong in it.
+    """
+    file = find_config(Path(path).resolve())
+    return sorted(_parts(_read(file), file)[1]) if file is not None else []
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -114,36 +151,92 @@ def _read(file: Path) -> dict[str, Any]:
     return section
 
 
-def _checked(data: Mapping[str, Any], file: Path) -> Config:
-    known = (*_TEXTS, *_PATHS, *_LISTS, *_NUMBERS)
+def _parts(data: Mapping[str, Any], file: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The settings that always hold, and those of each environment; all of them checked."""
+    common = {key: value for key, value in data.items() if key != _ENVIRONMENTS}
+    told = data.get(_ENVIRONMENTS, {})
+    if not isinstance(told, dict) or not all(isinstance(own, dict) for own in told.values()):
+        raise ConfigError(
+            f"{file}: {_ENVIRONMENTS} must be tables, one for each",
+            hint=f"write {_heading(file, 'staging')}",
+        )
+    environments = {
+        name: _checked(own, file.parent, f"{file}: {_ENVIRONMENTS}.{name}", _SETTINGS)
+        for name, own in told.items()
+    }
+    known = (*_SETTINGS, _ENVIRONMENTS)
+    return _checked(common, file.parent, f"{file}", known), environments
+
+
+def _chosen(environments: Mapping[str, dict[str, Any]], name: str, file: Path) -> dict[str, Any]:
+    if name in environments:
+        return environments[name]
+    known = ", ".join(sorted(environments))
+    raise ConfigError(
+        f"{file}: there is no environment {name!r}",
+        hint=f"known are {known}" if known else f"none is configured: {_heading(file, name)}",
+    )
+
+
+def _heading(file: Path, name: str) -> str:
+    prefix = "tool.autodiff." if file.name == _PYPROJECT else ""
+    return f"[{prefix}{_ENVIRONMENTS}.{name}]"
+
+
+def _checked(
+    data: Mapping[str, Any], root: Path, place: str, known: tuple[str, ...]
+) -> dict[str, Any]:
+    """The settings with values of the right kinds; `place` is where they stand."""
     unknown = sorted(set(data) - set(known))
     if unknown:
         raise ConfigError(
-            f"{file}: unknown setting {unknown[0]!r}", hint=f"known are {', '.join(sorted(known))}"
+            f"{place}: unknown setting {unknown[0]!r}", hint=f"known are {', '.join(sorted(known))}"
         )
-    values: dict[str, Any] = {"root": file.parent, "migrations": file.parent / "migrations"}
+    values: dict[str, Any] = {}
     for key, value in data.items():
         if key in _LISTS:
-            values[key] = _texts(value, key, file)
+            values[key] = _texts(value, key, place)
         elif key in _NUMBERS:
-            values[key] = _number(value, key, file)
+            values[key] = _number(value, key, place)
+        elif key == _HOOKS:
+            values[key] = _hooks(value, place)
         elif not isinstance(value, str):
-            raise ConfigError(f"{file}: {key} must be a text, not {value!r}")
+            raise ConfigError(f"{place}: {key} must be a text, not {value!r}")
         else:
-            values[key] = file.parent / value if key in _PATHS else value
-    return Config(**values)
+            values[key] = root / value if key in _PATHS else value
+    return values
 
 
-def _number(value: Any, key: str, file: Path) -> float:
+def _hooks(value: Any, place: str) -> dict[str, str]:
+    """The functions by when they are called; nothing is imported yet."""
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"{place}: hooks must be one table, not {value!r}",
+            hint='as in hooks = {before_upgrade = "app.hooks:announce"}',
+        )
+    for name, target in value.items():
+        if name not in HOOK_NAMES:
+            raise ConfigError(
+                f"{place}: unknown hook {name!r}", hint=f"known are {', '.join(HOOK_NAMES)}"
+            )
+        if not isinstance(target, str) or not _FUNCTION.fullmatch(target):
+            raise ConfigError(
+                f"{place}: the hook {name} must name a function, not {target!r}",
+                hint=f'as in {name} = "app.hooks:announce"',
+            )
+    return value
+
+
+def _number(value: Any, key: str, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise ConfigError(f"{file}: {key} must be a number, 0 or more, not {value!r}")
+        raise ConfigError(f"{place}: {key} must be a number, 0 or more, not {value!r}")
     return float(value)
 
 
-def _texts(value: Any, key: str, file: Path) -> tuple[str, ...]:
+def _texts(value: Any, key: str, place: str) -> tuple[str, ...]:
     items = (value,) if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise ConfigError(f"{file}: {key} must be a text or a list of texts, not {value!r}")
+        raise ConfigError(f"{place}: {key} must be a text or a list of texts, not {value!r}")
     return tuple(items)
 
 

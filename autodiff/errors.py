@@ -17,6 +17,7 @@ AutodiffError                 exit code 2
 |  +- RenameUndecidedError    a rename and a drop-and-add are both possible
 +- MigrationFailedError       a migration failed while it ran
    +- RowsInTheWayError       rows stand in the way of a migration, which was refused
+   +- HookFailedError         a function of the application, called around a run, failed
 +- LockedError                another run holds the lock for too long
 """
 
@@ -33,6 +34,7 @@ __all__ = [
     "FillNeededError",
     "HandWrittenError",
     "HistoryError",
+    "HookFailedError",
     "LockedError",
     "MigrationFailedError",
     "MigrationFileError",
@@ -203,6 +205,19 @@ class MigrationFailedError(AutodiffError):
 
 class RowsInTheWayError(MigrationFailedError):
     """Rows that a migration can't cope with, found by its own check before it went on."""
+
+
+class HookFailedError(MigrationFailedError):
+    """A hook raised: its name, its `place` and the `reason`. What comes after it is not run."""
+
+    def __init__(
+        self, hook: str, place: str, reason: str, *, done: str = "", hint: str | None = None
+    ) -> None:
+        after = f"\n{done}" if done else ""
+        super().__init__(f"the hook {hook} ({place}) failed: {reason}{after}", hint=hint)
+        self.hook = hook
+        self.place = place
+        self.reason = reason
 
 
 class LockedError(AutodiffError):

@@ -149,7 +149,7 @@ def _touched(dialect: Dialect, migration: Migration) -> set[str] | None:
     """The tables and columns that a migration alters; None where that can't be told."""
     from autodiff.operations import Execute, tables_of
     from autodiff.run.loader import load_step
-    from autodiff.run.takeback import collect
+    from autodiff.run.takeback import Call, Statement, collect
 
     if migration.is_sql:
         return None
@@ -159,7 +159,7 @@ def _touched(dialect: Dialect, migration: Migration) -> set[str] | None:
         return None
     found: set[str] = set()
     for operation in operations:
-        if isinstance(operation, Execute):
+        if isinstance(operation, Execute | Call | Statement):
             return None
         column = getattr(operation, "column", None) or getattr(operation, "name", None)
         name = column.name if isinstance(column, Column) else column

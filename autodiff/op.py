@@ -19,6 +19,7 @@ from autodiff.declare.constraints import declare_constraint, declare_index
 from autodiff.declare.expressions import Compiler
 from autodiff.declare.tables import declare_table, option_value
 from autodiff.dialects.naming import default_name, name_constraints
+from autodiff.errors import MigrationFailedError
 from autodiff.operations import (
     UNSET,
     AddColumn,
@@ -802,20 +803,34 @@ def drop_schema(name: str) -> None:
 # Statements of one's own
 
 
-def execute(sqltext: Any, *, execution_options: Mapping[str, Any] | None = None) -> None:
+def execute(
+    sqltext: Any,
+    *,
+    reverse: str | None = None,
+    execution_options: Mapping[str, Any] | None = None,
+) -> None:
     """Runs SQL text, or a SQLAlchemy statement.
 
-    As in Alembic, a colon that is no parameter may be escaped with a backslash.
+    As in Alembic, a colon that is no parameter may be escaped with a backslash. `reverse` is SQL
+    text that takes back what other text did, where a migration that stopped half-way is taken
+    back; downgrade() has a statement of its own.
+
+    Raises MigrationFailedError for `reverse` of what is no text.
     """
     executor = current_executor()
     if not isinstance(sqltext, str) and not isinstance(sqltext, sa.sql.elements.TextClause):
+        if reverse is not None:
+            raise MigrationFailedError(
+                "op.execute() has a reverse for SQL text alone, and this is no text",
+                hint="write it as text, or as op.run(function, reverse=...)",
+            )
         executor.execute_clause(sqltext)
         return
     if isinstance(sqltext, sa.sql.elements.TextClause) and sqltext._bindparams:
         text = _compiler(executor).expression(sqltext)
     else:
         text = sqltext if isinstance(sqltext, str) else sqltext.text
-    executor.submit(Execute(sql=text.replace("\\:", ":")))
+    executor.submit(Execute(sql=text.replace("\\:", ":"), reverse_sql=reverse))
 
 
 def bulk_insert(
@@ -841,10 +856,10 @@ def run(
     """Calls a function with the connection: a data migration that SQL alone can't say.
 
     It is one step: where a migration is resumed, a function that has come to its end is not
-    called again. `reverse` takes back what it did, where a migration that failed is taken back.
+    called again. `reverse` takes back what it did, where a migration that stopped half-way is
+    taken back; downgrade() calls it by itself, by op.run(reverse).
     """
-    name = getattr(function, "__qualname__", None) or repr(function)
-    current_executor().call(function, f"{function.__module__}.{name}")
+    current_executor().call(function, reverse)
 
 
 def autocommit() -> AbstractContextManager[None]:

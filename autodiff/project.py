@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from autodiff.rebasing import Rebase
     from autodiff.rehearsing import RehearsedHistory
     from autodiff.run.events import Direction, Listener
+    from autodiff.run.hooks import Hooks
     from autodiff.run.integrity import Problem
     from autodiff.run.journal import Entry
     from autodiff.run.repair import HalfWay, Mended
@@ -42,13 +43,18 @@ class Status:
     """Where a database stands: what was applied, in order, and what is pending.
 
     `unfinished` is a run that stopped half-way, or that another process is at; `problems` is all
-    that is wrong with the history, that run among it.
+    that is wrong with the history, that run among it. `environment` is the one whose database it
+    is, None without one. Those of `elsewhere` (revisions) are for other kinds of databases than
+    this, which is of the kind `database`: recorded, and never run.
     """
 
     applied: tuple[Applied, ...]
     pending: tuple[Migration, ...]
     unfinished: Entry | None = None
     problems: tuple[Problem, ...] = ()
+    environment: str | None = None
+    database: str = ""
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def current(self) -> str | None:
@@ -67,9 +73,14 @@ class Project:
         url: str | sa.URL | None = None,
         metadata: sa.MetaData | Sequence[sa.MetaData] | None = None,
         directory: str | Path = "migrations",
+        *,
+        hooks: Hooks | None = None,
         **settings: Any,
     ) -> None:
-        """A project built in code. `settings` are those of `Config`: models, exclude_tables..."""
+        """A project built in code. `settings` are those of `Config`: models, exclude_tables...
+
+        `hooks` are functions to call around runs and migrations.
+        """
         text = (
             url
             if url is None or isinstance(url, str)
@@ -80,6 +91,7 @@ class Project:
                 settings[name] = (settings[name],)
         self.config = Config(url=text, migrations=Path(directory).resolve(), **settings)
         self._metadata = metadata
+        self._hooks = hooks
 
     @classmethod
     def load(
@@ -87,13 +99,20 @@ class Project:
         path: str | Path = ".",
         *,
         url: str | None = None,
+        env: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Project:
-        """The project whose configuration is found from `path`; `url` comes before its own."""
-        config = load_config(path, environment)
+        """The project whose configuration is found from `path`; `url` comes before its own.
+
+        `env` names one of its environments; `environment` stands for os.environ.
+
+        Raises ConfigError where there is no configuration or no such environment.
+        """
+        config = load_config(path, environment, env=env)
         project = cls.__new__(cls)
         project.config = replace(config, url=url or config.url)
         project._metadata = None
+        project._hooks = None
         return project
 
     @property
@@ -140,8 +159,10 @@ class Project:
         Raises ConfigError where none is given.
         """
         if self.config.unset and not self.config.url:
+            whose = f" of environment {self.config.env}" if self.config.env else ""
             raise ConfigError(
-                f"the url needs the environment variable {self.config.unset[0]}, which is not set",
+                f"the url{whose} needs the environment variable {self.config.unset[0]}, "
+                "which is not set",
                 hint=f"set {self.config.unset[0]}, or give --url",
             )
         if not self.config.url:
@@ -353,7 +374,8 @@ class Project:
 
         Waits `lock_wait` seconds for another run, or as long as the configuration says.
         """
-        with self._runner(on_event, create=True, lock_wait=lock_wait) as runner:
+        hooks = self.hooks()
+        with self._runner(on_event, create=True, lock_wait=lock_wait, hooks=hooks) as runner:
             return runner.upgrade(target)
 
     def downgrade(
@@ -364,8 +386,17 @@ class Project:
         lock_wait: float | None = None,
     ) -> list[Migration]:
         """Takes migrations back to the target; those that were reverted."""
-        with self._runner(on_event, lock_wait=lock_wait) as runner:
+        with self._runner(on_event, lock_wait=lock_wait, hooks=self.hooks()) as runner:
             return runner.downgrade(target)
+
+    def hooks(self) -> Hooks:
+        """The functions that upgrade and downgrade call, those given in code or configured.
+
+        Raises ConfigError where one can't be imported.
+        """
+        from autodiff.hooks import load_hooks
+
+        return self._hooks or load_hooks(self.config.hooks, self.config.root)
 
     def log(self) -> list[Entry]:
         """Every run of a migration on the database, oldest first."""
@@ -414,6 +445,13 @@ class Project:
                 pending=tuple(pending),
                 unfinished=runner.unfinished(),
                 problems=runner.problems(),
+                environment=self.config.env,
+                database=runner.dialect.word,
+                elsewhere=frozenset(
+                    revision
+                    for revision, migration in runner.graph.migrations.items()
+                    if not migration.is_for(runner.dialect)
+                ),
             )
 
     def plan_run(self, target: str, direction: Direction) -> list[Migration]:
@@ -435,6 +473,7 @@ class Project:
         *,
         create: bool = False,
         lock_wait: float | None = None,
+        hooks: Hooks | None = None,
     ) -> Iterator[Runner]:
         from autodiff.run.events import ignore
         from autodiff.run.runner import Runner
@@ -448,6 +487,7 @@ class Project:
                 on_event=on_event or ignore,
                 lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
                 limits=self._limits(),
+                hooks=hooks,
             )
 
     def _limits(self) -> Limits:

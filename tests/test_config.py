@@ -122,8 +122,9 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "autodiff.toml", 'model = "m:Base"\n')
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
-        "known are exclude_tables, history_schema, lock_retries, lock_timeout, lock_wait, "
-        "migrations, models, scratch_url, statement_timeout, templates_dir, url",
+        "known are environments, exclude_tables, history_schema, hooks, lock_retries, "
+        "lock_timeout, lock_wait, migrations, models, scratch_url, statement_timeout, "
+        "templates_dir, url",
     )
 
 
@@ -243,3 +244,136 @@ def test_a_project_built_in_code_takes_the_same_settings(tmp_path: Path) -> None
     assert project.config.exclude_tables == ("spatial_*",)
     with pytest.raises(TypeError, match="unexpected keyword argument 'model'"):
         Project("sqlite://", model="app:Base")
+
+
+# Environments
+
+STAGES = """
+models = "app:Base"
+url = "sqlite:///own.db"
+lock_timeout = 3
+migrations = "m"
+
+[environments.staging]
+url = "sqlite:///staging.db"
+lock_timeout = 9
+
+[environments.production]
+url = "postgresql://app:${PRODUCTION_PASSWORD}@db/app"
+migrations = "other"
+
+[environments.bare]
+exclude_tables = "spatial_*"
+"""
+
+
+@pytest.mark.parametrize("heading", ["environments", "tool.autodiff.environments"])
+def test_an_environment_is_on_top_of_the_common_settings(tmp_path: Path, heading: str) -> None:
+    """What it does not say is as for all; its paths are seen from the file too."""
+    text = STAGES.replace("[environments", f"[{heading}")
+    if heading.startswith("tool"):
+        write(tmp_path / "pyproject.toml", f"[tool.autodiff]\n{text}")
+    else:
+        write(tmp_path / "autodiff.toml", text)
+    found = load_config(tmp_path, {}, env="staging")
+    assert found == Config(
+        root=tmp_path,
+        env="staging",
+        models=("app:Base",),
+        url="sqlite:///staging.db",
+        migrations=tmp_path / "m",
+        lock_timeout=9.0,
+    )
+    assert load_config(tmp_path, {}).url == "sqlite:///own.db"
+    variables = {"PRODUCTION_PASSWORD": "x"}
+    production = load_config(tmp_path, variables, env="production")
+    assert production.migrations == tmp_path / "other"
+    assert production.url == "postgresql://app:x@db/app"
+
+
+def test_environments_alone_are_a_configuration(tmp_path: Path) -> None:
+    """A pyproject.toml needs no [tool.autodiff] beside them to be found."""
+    write(tmp_path / "pyproject.toml", "[tool.autodiff.environments.dev]\nurl = 'sqlite://'\n")
+    assert load_config(tmp_path, {}, env="dev").url == "sqlite://"
+
+
+def test_the_url_of_an_environment_comes_before_database_url(tmp_path: Path) -> None:
+    """Who names an environment means its database; --url comes before all."""
+    write(tmp_path / "autodiff.toml", STAGES)
+    variables = {"DATABASE_URL": "sqlite:///env.db"}
+    assert load_config(tmp_path, variables, env="staging").url == "sqlite:///staging.db"
+    assert load_config(tmp_path, variables, env="bare").url == "sqlite:///env.db"
+    assert load_config(tmp_path, {}, env="bare").url == "sqlite:///own.db"
+    given = Project.load(tmp_path, env="staging", url="sqlite:///given.db", environment=variables)
+    assert given.config.url == "sqlite:///given.db"
+
+
+def test_a_variable_names_the_environment(tmp_path: Path) -> None:
+    """AUTODIFF_ENV, unless one is given; empty it counts as not set."""
+    write(tmp_path / "autodiff.toml", STAGES)
+    named = {"AUTODIFF_ENV": "staging"}
+    assert load_config(tmp_path, named).env == "staging"
+    assert load_config(tmp_path, named, env="bare").env == "bare"
+    assert load_config(tmp_path, {"AUTODIFF_ENV": ""}).env is None
+
+
+def test_a_variable_of_another_environment_need_not_be_set(tmp_path: Path) -> None:
+    """Of the one that is chosen it must be, and no other database is taken instead."""
+    write(tmp_path / "autodiff.toml", STAGES)
+    variables = {"DATABASE_URL": "sqlite:///env.db"}
+    assert load_config(tmp_path, variables, env="staging").unset == ()
+    with pytest.raises(ConfigError) as caught:
+        _ = Project.load(tmp_path, env="production", environment=variables).url
+    assert caught.value.message == (
+        "the url of environment production needs the environment variable PRODUCTION_PASSWORD, "
+        "which is not set"
+    )
+
+
+def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
+    """The hint lists what there is, or says how one is written."""
+    file = write(tmp_path / "autodiff.toml", STAGES)
+    for arguments in ({"env": "stagging"}, {"environment": {"AUTODIFF_ENV": "stagging"}}):
+        with pytest.raises(ConfigError) as caught:
+            load_config(tmp_path, **{"environment": {}, **arguments})  # type: ignore[arg-type]
+        assert caught.value.message == f"{file}: there is no environment 'stagging'"
+        assert caught.value.hint == "known are bare, production, staging"
+    write(file, "")
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path, {}, env="staging")
+    assert caught.value.hint == "none is configured: [environments.staging]"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("environments = 5", "environments must be tables, one for each"),
+        ("[environments]\nurl = 'sqlite://'", "environments must be tables, one for each"),
+        ("[environments.a]\nuri = 'x'", "environments.a: unknown setting 'uri'"),
+        ("[environments.a]\nurl = 5", "environments.a: url must be a text, not 5"),
+        ("[environments.a.environments.b]", "environments.a: unknown setting 'environments'"),
+        ("hooks = 'app:go'", "hooks must be one table, not 'app:go'"),
+        ("hooks.before = 'app:go'", "unknown hook 'before'"),
+        (
+            "hooks.before_upgrade = 'app'",
+            "the hook before_upgrade must name a function, not 'app'",
+        ),
+        ("[environments.a.hooks]\nbefore = 'x:y'", "environments.a: unknown hook 'before'"),
+    ],
+)
+def test_what_is_wrong_in_tables_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    """Also in an environment that is not chosen."""
+    file = write(tmp_path / "autodiff.toml", text)
+    assert refused(tmp_path)[0] == f"{file}: {reason}"
+
+
+def test_hooks_of_an_environment_are_added_to_the_common_ones(tmp_path: Path) -> None:
+    """One of the same name comes in the place of the common one."""
+    write(
+        tmp_path / "autodiff.toml",
+        "hooks.before_upgrade = 'a:b'\nhooks.after_upgrade = 'a:c'\n"
+        "[environments.x.hooks]\nafter_upgrade = 'x:c'\n",
+    )
+    assert load_config(tmp_path, {}).hooks == {"before_upgrade": "a:b", "after_upgrade": "a:c"}
+    found = load_config(tmp_path, {}, env="x").hooks
+    assert found == {"before_upgrade": "a:b", "after_upgrade": "x:c"}

@@ -36,7 +36,7 @@ def test_each_operation_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in Config.__slots__ if name[0] != "_"])
 def test_each_setting_is_documented(name: str) -> None:
     """The reference has each setting of the configuration."""
-    assert name in {"root", "unset"} or f"| `{name}` |" in REFERENCE
+    assert name in {"root", "env", "unset"} or f"| `{name}` |" in REFERENCE
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -25,7 +25,7 @@ LAYERS = (
     {"run"},
     {"op", "planned", "livedata"},
     {"diffing"},
-    {"bench", "readers", "spots"},
+    {"bench", "hooks", "readers", "spots"},
     {
         *("drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"),
         *("relocking", "rebasing", "merging", "squashing", "adopting"),

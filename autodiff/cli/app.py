@@ -30,6 +30,7 @@ from autodiff.cli.failures import INTERRUPTED, USAGE, report
 from autodiff.cli.options import (
     ConfigPath,
     Debug,
+    Env,
     Json,
     Url,
     as_command,
@@ -109,6 +110,7 @@ def _print_version(wanted: bool) -> None:
 def autodiff(
     context: typer.Context,
     config: ConfigPath = None,
+    env: Env = None,
     url: Url = None,
     json: Json = False,
     debug: Debug = False,
@@ -129,7 +131,7 @@ def autodiff(
 
     Exit codes: 0 nothing found, 1 drift or findings, 2 it could not run.
     """
-    options = {"config": config, "url": url, "json": json, "debug": debug}
+    options = {"config": config, "env": env, "url": url, "json": json, "debug": debug}
     context.obj = with_options(context.obj, options)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -21,6 +21,7 @@ __all__ = [
     "ConfigPath",
     "Debug",
     "DryRun",
+    "Env",
     "Json",
     "LockWait",
     "Sql",
@@ -56,6 +57,29 @@ Url = Annotated[
         "--url",
         metavar="URL",
         help="The database. Comes before DATABASE_URL and the configuration.",
+        show_default=False,
+    ),
+]
+
+
+def _complete_env(incomplete: str) -> list[str]:
+    """Names of environments for the shell; none where the configuration is broken."""
+    from autodiff.config import environment_names
+
+    try:
+        names = environment_names()
+    except Exception:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Env = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="The environment of the configuration to work with. Also: AUTODIFF_ENV.",
+        autocompletion=_complete_env,
         show_default=False,
     ),
 ]
@@ -143,10 +167,14 @@ def _shared(json: Json = False, debug: Debug = False) -> dict[str, Any]:
 
 
 def _project(
-    config: ConfigPath = None, url: Url = None, json: Json = False, debug: Debug = False
+    config: ConfigPath = None,
+    env: Env = None,
+    url: Url = None,
+    json: Json = False,
+    debug: Debug = False,
 ) -> dict[str, Any]:
     """The options of every command that works on a project."""
-    return {"config": config, "url": url, "json": json, "debug": debug}
+    return {"config": config, "env": env, "url": url, "json": json, "debug": debug}
 
 
 def as_command(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -155,7 +183,7 @@ def as_command(function: Callable[..., int | None]) -> Callable[..., None]:
 
 
 def as_project_command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """A function that takes a Shell, as a command with --config, --url, --json and --debug."""
+    """A function that takes a Shell, as a command with those and --config, --env and --url."""
     return _with_parameters(function, _project)
 
 

@@ -39,14 +39,18 @@ class _Shown:
     def __call__(self, event: Event) -> None:
         from autodiff.run.events import (
             BackfillProgress,
+            HookCalled,
             MigrationFinished,
             MigrationResumed,
             MigrationRetried,
+            MigrationSkipped,
             MigrationStarted,
             WaitingForLock,
         )
 
         match event:
+            case HookCalled(hook=hook, function=function) if not hook.endswith("_migration"):
+                self._say(f"{hook}: {function}")
             case WaitingForLock(holder=holder):
                 self._say(f"waiting for another run: {holder or 'it ends soon'}")
             case MigrationRetried(name=name, seconds=seconds, blockers=blockers):
@@ -55,6 +59,8 @@ class _Shown:
                     self._say(f"  held by {blocker}")
             case MigrationResumed(name=name, steps=steps):
                 self._say(f"{name} had stopped half-way, with {steps} steps done")
+            case MigrationSkipped(name=name, database=database):
+                self._say(f"{name} ... not for {database}")
             case MigrationStarted(name=name, position=position, total=total):
                 self._start(name, position, total)
             case BackfillProgress() if sys.stderr.isatty():
@@ -73,6 +79,9 @@ class _Shown:
         if self._half_line:
             typer.echo("", err=True)
             self._half_line = False
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False, markup=False)
+            return
         typer.echo(line, err=True)
 
     def _start(self, name: str, position: int, total: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.cli.progress import progress
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import migration_data, script
+from autodiff.cli.texts import migration_data, named, script
 
 if TYPE_CHECKING:
     from autodiff.history import Migration
@@ -32,7 +32,7 @@ def run(
         _print_sql(shell, target, direction)
     elif dry_run:
         planned = project.plan_run(target, direction)
-        shell.answer([m.name for m in planned] or ["nothing to do"], _data(planned, direction))
+        shell.answer([named(m) for m in planned] or ["nothing to do"], _data(planned, direction))
     else:
         with progress() as listener:
             step = project.upgrade if direction == "upgrade" else project.downgrade

@@ -29,6 +29,7 @@ class Shell:
     """
 
     config: Path | None = None
+    env: str | None = None
     url: str | None = None
     json: bool = False
     debug: bool = False
@@ -44,7 +45,7 @@ class Shell:
             return self.given
         from autodiff.project import Project
 
-        return Project.load(self.config or Path(), url=self.url)
+        return Project.load(self.config or Path(), url=self.url, env=self.env)
 
     def answer(self, lines: Iterable[str], data: Mapping[str, Any]) -> None:
         """Prints a result: `data` with --json, else the lines, with colours on a terminal."""

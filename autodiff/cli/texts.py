@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autodiff.run.integrity import Problem
     from autodiff.run.journal import Entry
     from autodiff.run.repair import Mended
+    from autodiff.run.store import Applied
 
 __all__ = [
     "MISSING",
@@ -30,6 +31,7 @@ __all__ = [
     "log_data",
     "log_lines",
     "migration_data",
+    "named",
     "problem_lines",
     "rebase_data",
     "rebase_lines",
@@ -63,6 +65,7 @@ def migration_data(migration: Migration) -> dict[str, Any]:
         "message": migration.message,
         "path": shown(migration.path),
         "replaces": list(migration.replaces),
+        "dialects": list(migration.dialects),
     }
 
 
@@ -112,8 +115,11 @@ def drift_lines(drift: Drift) -> list[str]:
 
 def status_lines(status: Status) -> list[str]:
     """What was applied, with its time, and what is pending."""
-    lines = ["applied:", *_or_none(_columns(_applied_row(row) for row in status.applied))]
-    lines += ["pending:", *_or_none(_columns((m.name, m.revision) for m in status.pending))]
+    lines = [f"environment: {status.environment}"] if status.environment else []
+    applied = [(*_applied_row(row), *_elsewhere(row, status)) for row in status.applied]
+    pending = [(m.name, m.revision, *_elsewhere(m, status)) for m in status.pending]
+    lines += ["applied:", *_or_none(_columns(applied))]
+    lines += ["pending:", *_or_none(_columns(pending))]
     lines += _unfinished_lines(status.unfinished) if status.unfinished else []
     wrong = [problem for problem in status.problems if problem.kind != "half-way"]
     return [*lines, *(["wrong:", *problem_lines(wrong)] if wrong else [])]
@@ -128,6 +134,11 @@ def problem_lines(problems: Iterable[Problem]) -> list[str]:
     return lines
 
 
+def _elsewhere(row: Applied | Migration, status: Status) -> tuple[str, ...]:
+    """What is said of a migration that is not for such a database."""
+    return (f"not for {status.database}",) if row.revision in status.elsewhere else ()
+
+
 def _unfinished_lines(entry: Entry) -> list[str]:
     """A run that stopped half-way: where, why, and what can be done."""
     from autodiff.run.journal import SETTLE_BY_HAND
@@ -138,7 +149,8 @@ def _unfinished_lines(entry: Entry) -> list[str]:
     return [
         "half-way:",
         f"  the {entry.kind} of {entry.name} {what} at step {entry.progress.steps + 1}"
-        + (f": {step}" if step else ""),
+        + (f": {step}" if step else "")
+        + (f" ({entry.progress.rows} rows are done)" if entry.progress.rows else ""),
         *(f"  {line}" for line in (entry.error or "").splitlines()),
         f"  run by {entry.actor}, {_moment(entry.started_at)}",
         f"  to do: autodiff {entry.kind} goes on from there; autodiff {other} takes back what is "
@@ -211,6 +223,7 @@ def entry_data(entry: Entry) -> dict[str, Any]:
         "outcome": entry.outcome,
         "error": entry.error,
         "steps": entry.progress.steps,
+        "rows": entry.progress.rows,
     }
 
 
@@ -221,9 +234,15 @@ def _applied_row(row: Any) -> tuple[str, ...]:
 def status_data(status: Status) -> dict[str, Any]:
     """The same, for --json."""
     return {
+        "environment": status.environment,
         "current": status.current,
         "applied": [
-            {"revision": row.revision, "name": row.name, "applied_at": row.applied_at.isoformat()}
+            {
+                "revision": row.revision,
+                "name": row.name,
+                "applied_at": row.applied_at.isoformat(),
+                "skipped": row.revision in status.elsewhere,
+            }
             for row in status.applied
         ],
         "pending": [migration_data(migration) for migration in status.pending],
@@ -241,11 +260,24 @@ def history_lines(graph: Graph) -> list[str]:
     heads = graph.heads
     return _columns(
         (
-            ["*" if m.revision in heads else " ", m.name, m.revision, *_branch_names(m)]
+            [
+                *("*" if m.revision in heads else " ", m.name, m.revision),
+                *_branch_names(m),
+                *_only_for(m),
+            ]
             for m in reversed(graph.migrations.values())
         ),
         indent="",
     )
+
+
+def named(migration: Migration) -> str:
+    """A migration's name, and for which databases it is, where that is not all of them."""
+    return " ".join([migration.name, *(f"({told})" for told in _only_for(migration))])
+
+
+def _only_for(migration: Migration) -> tuple[str, ...]:
+    return (f"for {', '.join(migration.dialects)}",) if migration.dialects else ()
 
 
 def _branch_names(migration: Migration) -> tuple[str, ...]:
@@ -311,9 +343,14 @@ def rebase_data(found: Rebase, *, written: bool) -> dict[str, Any]:
 def script(statements: Mapping[str, Sequence[str]]) -> str:
     """A SQL script: the statements of each migration, under a comment that names it."""
     return "\n".join(
-        "\n".join([f"-- {name}", *(f"{statement};" for statement in found)]) + "\n"
+        "\n".join([f"-- {name}", *(_ended(statement) for statement in found)]) + "\n"
         for name, found in statements.items()
     )
+
+
+def _ended(statement: str) -> str:
+    """A statement with its semicolon; a comment has none."""
+    return statement if statement.splitlines()[-1].startswith("--") else f"{statement};"
 
 
 def _columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
-__all__ = ["Dialect", "Scope", "dialect_for", "dialect_of"]
+__all__ = ["NAMES", "Dialect", "Scope", "dialect_for", "dialect_of"]
 
 _CLASSES = {
     "sqlite": ("autodiff.dialects.sqlite", "SQLite"),
@@ -23,6 +23,9 @@ _CLASSES = {
     "mysql": ("autodiff.dialects.mysql", "MySQL"),
     "mariadb": ("autodiff.dialects.mysql", "MySQL"),
 }
+
+NAMES = tuple(_CLASSES)
+"""The kinds of databases that there are; what is said of mysql holds for MariaDB too."""
 
 
 def dialect_of(connection: Connection) -> Dialect:

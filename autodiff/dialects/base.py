@@ -91,6 +91,15 @@ class Dialect(ABC):
         """The kind and version of the server, such as "postgresql 16"."""
         return f"{self.name} {self.server}" if self.server else self.name
 
+    @property
+    def word(self) -> str:
+        """The kind of the server in one word, such as "mariadb"."""
+        return self.kind.split()[0]
+
+    def answers_to(self, name: str) -> bool:
+        """Whether it is a database of that kind."""
+        return name == self.name
+
     def quote(self, identifier: str) -> str:
         """An identifier, in quotes where the database needs them."""
         return self._quote(str(identifier))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from autodiff.dialects.sqltext import tokens
 
@@ -34,9 +34,13 @@ def python_checksum(tree: ast.Module) -> str:
     return _digest("\n".join(fact for node in body for fact in _facts(node)))
 
 
-def sql_checksum(up: str, down: str) -> str:
-    """The checksum of a pair of SQL texts, without their comments and spaces."""
-    return _digest("\n\n".join("\n".join(map(repr, _words(text))) for text in (up, down)))
+def sql_checksum(up: str, down: str, dialects: Sequence[str] = ()) -> str:
+    """The checksum of a pair of SQL texts, without their comments and spaces.
+
+    Which databases they are for is a comment that counts.
+    """
+    texts = ["\n".join(map(repr, _words(text))) for text in (up, down)]
+    return _digest("\n\n".join([*texts, *sorted(dialects)]))
 
 
 def _words(text: str) -> Iterator[str]:

@@ -9,11 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from autodiff.dialects import NAMES
 from autodiff.errors import MigrationFileError
 from autodiff.history.checksum import python_checksum, sql_checksum
 from autodiff.history.glance import glanced
+
+if TYPE_CHECKING:
+    from autodiff.dialects import Dialect
 
 __all__ = [
     "LABEL_HINT",
@@ -30,8 +34,8 @@ __all__ = [
 
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
 _HEADER = re.compile(
-    r"--[ \t]*"
-    r"(revision|parents|replaces|depends_on|labels|message|lock_timeout|statement_timeout):(.*)"
+    r"--[ \t]*(revision|parents|replaces|depends_on|labels|message"
+    r"|lock_timeout|statement_timeout|dialects):(.*)"
 )
 _LABEL = re.compile(r"(?!\d+\Z|(?:head|heads|base)\Z)[\w.]+")
 LABEL_HINT = (
@@ -51,6 +55,8 @@ _PLACE_NAMES = (
 )
 _LISTED = ("parents", "depends_on", "labels", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
+_DIALECTS = "dialects"
+_KNOWN = (*_PLACE_NAMES, *_TIMEOUTS, _DIALECTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,8 @@ class Migration:
     it was read, and `down_text` what the down file held. `number` is for people. `labels` name the
     branch that begins here; what it `depends_on` (revisions or labels) comes before it without
     being its parent. The timeouts are seconds, None where the configuration holds. `replaces` are
-    the revisions that it stands for, in order, where it was squashed from others.
+    the revisions that it stands for, in order, where it was squashed from others. `dialects` are
+    the kinds of databases that it is for, all where there are none.
     """
 
     revision: str
@@ -76,6 +83,7 @@ class Migration:
     lock_timeout: float | None = None
     statement_timeout: float | None = None
     replaces: tuple[str, ...] = ()
+    dialects: tuple[str, ...] = ()
 
     @property
     def checksum(self) -> str:
@@ -89,6 +97,10 @@ class Migration:
     def name(self) -> str:
         """The file's name without its ending: 0002_add_timestamp."""
         return self.path.name.removesuffix(".py").removesuffix(".up.sql")
+
+    def is_for(self, dialect: Dialect) -> bool:
+        """Whether it is to be run on such a database; on another one it is only recorded."""
+        return not self.dialects or any(map(dialect.answers_to, self.dialects))
 
     @property
     def is_sql(self) -> bool:
@@ -104,7 +116,7 @@ class Migration:
 @lru_cache(maxsize=10_000)
 def _checksum(migration: Migration) -> str:
     if migration.is_sql:
-        return sql_checksum(migration.text, migration.down_text)
+        return sql_checksum(migration.text, migration.down_text, migration.dialects)
     return python_checksum(parsed(migration.path, migration.text))
 
 
@@ -191,7 +203,7 @@ def parsed(path: Path, text: str) -> ast.Module:
 
 
 def _read_python(path: Path, text: str) -> Migration:
-    seen = glanced(text, (*_PLACE_NAMES, *_TIMEOUTS))
+    seen = glanced(text, _KNOWN)
     if seen is not None:
         values, docstring = dict(seen.values), seen.docstring
     else:
@@ -211,6 +223,7 @@ def _read_python(path: Path, text: str) -> Migration:
         depends_on=_named(path, values, "depends_on"),
         labels=_labels(path, values),
         replaces=_named(path, values, "replaces"),
+        dialects=_dialects(path, values.get(_DIALECTS)),
         **_timeouts(path, values),
     )
 
@@ -223,6 +236,27 @@ def _require_revision(path: Path, values: Mapping[str, Any]) -> None:
             "it has no revision",
             hint='a migration says revision = "..." and parents = (...); move other files away',
         )
+
+
+def _dialects(path: Path, said: Any) -> tuple[str, ...]:
+    """The kinds of databases that a migration is for."""
+    if said is None:
+        return ()
+    names = [said] if isinstance(said, str) else said
+    if not isinstance(names, list | tuple) or not names:
+        raise MigrationFileError(
+            str(path),
+            f"{_DIALECTS} = {said!r} names no kind of database",
+            hint=f'as in {_DIALECTS} = ("postgresql",)',
+        )
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise MigrationFileError(
+            str(path),
+            f"{_DIALECTS} names an unknown kind of database: {unknown[0]!r}",
+            hint=f"known are {', '.join(sorted(NAMES))}",
+        )
+    return tuple(dict.fromkeys(names))
 
 
 def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,7 +279,7 @@ def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
     """What the file says of its place in the graph, which must be said without running it."""
     for name, value in _assignments(tree):
-        if name not in (*_PLACE_NAMES, *_TIMEOUTS):
+        if name not in _KNOWN:
             continue
         try:
             yield name, ast.literal_eval(value)
@@ -322,6 +356,7 @@ def _read_sql(path: Path, text: str, down_text: str) -> Migration:
             str(path), "it has no revision", hint="its first lines say: -- revision: 7d1c09be"
         )
     listed = {name: header.get(name, "").split() for name in _LISTED}
+    kinds = header.get(_DIALECTS)
     return Migration(
         revision=header["revision"],
         parents=_named(path, listed, "parents"),
@@ -333,6 +368,7 @@ def _read_sql(path: Path, text: str, down_text: str) -> Migration:
         depends_on=_named(path, listed, "depends_on"),
         labels=_labels(path, listed),
         replaces=_named(path, listed, "replaces"),
+        dialects=_dialects(path, re.split(r"[,\s]+", kinds) if kinds else None),
         **_timeouts(path, header),
     )
 

@@ -253,6 +253,8 @@ class _Rehearsal:
         """Applies a migration, and where it is chosen takes it back and applies it again."""
         stage, rows = self._stage, self._rows
         chosen = found.migration.revision in self._course.chosen
+        if not found.migration.is_for(self._place.dialect):
+            found.notes.append(f"not for {self._place.dialect.word}: it was only recorded")
         done = stage.done
         before = stage.state()
         try:

@@ -14,7 +14,13 @@ from autodiff.dialects.limits import Blocker, Limits
 from autodiff.errors import MigrationFailedError
 from autodiff.history.files import Migration
 from autodiff.run.context import executing
-from autodiff.run.events import Direction, MigrationFinished, MigrationRetried, MigrationStarted
+from autodiff.run.events import (
+    Direction,
+    MigrationFinished,
+    MigrationRetried,
+    MigrationSkipped,
+    MigrationStarted,
+)
 from autodiff.run.executor import Executor
 from autodiff.run.failures import failure, reason
 from autodiff.run.journal import Entry
@@ -35,37 +41,53 @@ def run_migrations(
 ) -> list[Migration]:
     """Runs them in that order; all of them, each with its record.
 
-    `resumed` is the entry of the first one, where it goes on. Raises MigrationFailedError where
-    one fails: those before it stay.
+    Those that are for other kinds of databases are recorded and not run. `resumed` is the entry of
+    the first one, where it goes on.
+
+    Raises MigrationFailedError where one fails: those before it stay.
     """
     if not steps:
         return []
-    functions = [load_step(migration, direction) for migration in steps]
+    functions = [
+        load_step(migration, direction) if migration.is_for(session.dialect) else None
+        for migration in steps
+    ]
     if resumed is None:
         session.create_tables()
     done: list[Migration] = []
     for position, (migration, function) in enumerate(zip(steps, functions, strict=True), 1):
-        started = MigrationStarted(
+        if function is None:
+            _skip(session, migration, direction)
+        else:
+            session.on_event(
+                MigrationStarted(
+                    revision=migration.revision,
+                    name=migration.name,
+                    direction=direction,
+                    position=position,
+                    total=len(steps),
+                )
+            )
+            entry = resumed or session.entry(migration, direction)
+            _run_one(session, migration, function, entry, done)
+        done.append(migration)
+    return done
+
+
+def _skip(session: Session, migration: Migration, direction: Direction) -> None:
+    """Records a migration that is for other kinds of databases."""
+    with session.transaction():
+        entry = session.entry(migration, direction)
+        if not _was_done(session, migration, entry):
+            _finish(session, migration, replace(entry, outcome="skipped", seconds=0.0))
+    session.on_event(
+        MigrationSkipped(
             revision=migration.revision,
             name=migration.name,
             direction=direction,
-            position=position,
-            total=len(steps),
+            database=session.dialect.word,
         )
-        session.on_event(started)
-        begun = time.monotonic()
-        entry = resumed or session.entry(migration, direction)
-        _run_one(session, migration, function, entry, done)
-        done.append(migration)
-        session.on_event(
-            MigrationFinished(
-                revision=migration.revision,
-                name=migration.name,
-                direction=direction,
-                seconds=time.monotonic() - begun,
-            )
-        )
-    return done
+    )
 
 
 def _run_one(
@@ -75,13 +97,14 @@ def _run_one(
     entry: Entry,
     done: Sequence[Migration],
 ) -> None:
+    """Runs one migration, as often as it meets a lock."""
     limits = _limits_of(session, migration)
-    attempt = 0
+    begun, attempt = time.monotonic(), 0
     while True:
         steps = session.steps(entry, limits)
         try:
             _attempt(session, migration, function, steps)
-            return
+            break
         except Exception as error:
             attempt += 1
             blockers = _blockers(session, steps, error)
@@ -89,6 +112,18 @@ def _run_one(
                 raise failure(migration, steps, done, error, blockers) from error
             _wait(session, migration, attempt, blockers)
             entry = steps.entry
+    session.on_event(
+        MigrationFinished(
+            revision=migration.revision,
+            name=migration.name,
+            direction=_direction(entry),
+            seconds=time.monotonic() - begun,
+        )
+    )
+
+
+def _direction(entry: Entry) -> Direction:
+    return "downgrade" if entry.kind == "downgrade" else "upgrade"
 
 
 def _limits_of(session: Session, migration: Migration) -> Limits:
@@ -140,13 +175,20 @@ def _attempt(
         if session.lock.in_transaction and _was_done(session, migration, steps.entry):
             steps.segments.close()
             return
+        direction = _direction(steps.entry)
+        with steps.segments.guarded(), steps.together():
+            session.call_hook("before_migration", migration, direction)
         steps.begin()
-        with executing(executor):
+        with steps.segments.guarded(), executing(executor):
             function()
             executor.flush()
         steps.finish()
         with steps.together():
-            _finish(session, migration, steps.entry, time.monotonic() - begun)
+            with steps.segments.guarded():
+                session.call_hook("after_migration", migration, direction)
+            seconds = time.monotonic() - begun
+            entry = replace(steps.entry, outcome="done", seconds=seconds, error=None)
+            _finish(session, migration, entry)
         steps.segments.close()
     except BaseException as error:
         steps.segments.abort(error)
@@ -160,14 +202,12 @@ def _was_done(session: Session, migration: Migration, entry: Entry) -> bool:
     return applied == (entry.kind == "upgrade")
 
 
-def _finish(session: Session, migration: Migration, entry: Entry, seconds: float) -> None:
+def _finish(session: Session, migration: Migration, entry: Entry) -> None:
     if entry.kind == "upgrade":
         session.record(migration)
     else:
         session.store.remove(session.connection, migration.revision)
-    session.journal.write(
-        session.connection, replace(entry, outcome="done", seconds=seconds, error=None)
-    )
+    session.journal.write(session.connection, entry)
 
 
 def note_failure(session: Session, steps: Steps, error: BaseException, seconds: float) -> None:

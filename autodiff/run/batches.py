@@ -1,8 +1,13 @@
-"""An UPDATE of many rows in batches, each a stretch of the primary key."""
+"""An UPDATE of many rows in batches, each a stretch of the primary key.
+
+Where each batch is committed by itself, the key of its last row goes with it, and a run that was
+killed goes on behind that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +16,13 @@ from autodiff.dialects.sqltext import mentions
 from autodiff.errors import MigrationFailedError
 from autodiff.operations import Backfill
 from autodiff.run.events import BackfillProgress
+from autodiff.run.position import Position
 from autodiff.schema import Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["BATCH_SIZE", "fill_in_batches"]
+__all__ = ["BATCH_SIZE", "Keeper", "fill_in_batches"]
 
 BATCH_SIZE = 10_000
 """Rows of one UPDATE where the migration does not say."""
@@ -26,26 +32,60 @@ _PLACE = "_autodiff_key_"
 """Stands for a value of a key until it is known how the driver marks parameters."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """How batches stay; by default with all else that their transaction does.
+
+    before: how far an earlier run has come, None where it has not begun.
+    together: one transaction around a batch and the note of it.
+    reached: takes the note, in there; None is the end.
+    """
+
+    before: Position | None = None
+    together: Callable[[], AbstractContextManager[None]] | None = None
+    reached: Callable[[Position | None], None] = lambda position: None
+
+    def can_note(self, key: _Key) -> bool:
+        """Whether a batch may end at this key."""
+        return self.together is None or Position(key=key, done=0).encoded() is not None
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Around one batch."""
+        if self.together is None:
+            yield
+            return
+        with self.together():
+            yield
+
+
 def fill_in_batches(
     connection: Connection,
     dialect: Dialect,
     operation: Backfill,
     table: Table,
     on_batch: Callable[[BackfillProgress], None],
+    keeper: Keeper,
 ) -> None:
     """Runs the UPDATE, in one go where the table is small or can't be walked by its key.
+
+    Rows that an earlier run has filled are passed over.
 
     Raises MigrationFailedError where the database refuses it.
     """
     from sqlalchemy.exc import DBAPIError
 
     [statement] = dialect.statements(operation, table)
-    walk = _Walk(connection=connection, dialect=dialect, operation=operation, table=table)
+    walk = _Walk(
+        connection=connection, dialect=dialect, operation=operation, table=table, keeper=keeper
+    )
     try:
         if walk.possible:
             walk.run(on_batch)
-        else:
+            return
+        with keeper.batch():
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+            keeper.reached(None)
     except DBAPIError as error:
         raise MigrationFailedError(f"{error.orig}", statement=statement) from error
 
@@ -58,6 +98,7 @@ class _Walk:
     dialect: Dialect
     operation: Backfill
     table: Table
+    keeper: Keeper
 
     @property
     def size(self) -> int:
@@ -87,20 +128,29 @@ class _Walk:
 
     def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:
         """Batch by batch; where there is but one, nobody is told."""
-        low: _Key | None = None
-        done, total = 0, 0
+        before = self.keeper.before
+        low, done, total = None, 0, 0
+        if before is not None:
+            low, done = before.key, before.done
+            total = done + self._count(low)
+            self._tell(on_batch, done, total)
         while True:
-            high = self._end_of_batch(low)
-            last = high is None or high == low
-            if not last and total == 0:
-                total = self._count()
-            done += self._update(low, None if last else high)
-            if total:
-                name = str(self.table.name)
-                on_batch(BackfillProgress(table=name, done=min(done, total), total=total))
-            if last:
+            end = self._end_of_batch(low)
+            high = end if end != low and end is not None and self.keeper.can_note(end) else None
+            if high is not None and total == 0:
+                total = self._count(None)
+            with self.keeper.batch():
+                done += self._update(low, high)
+                self.keeper.reached(None if high is None else Position(key=high, done=done))
+            self._tell(on_batch, done, total)
+            if high is None:
                 return
             low = high
+
+    def _tell(self, on_batch: Callable[[BackfillProgress], None], done: int, total: int) -> None:
+        if total:
+            name = str(self.table.name)
+            on_batch(BackfillProgress(table=name, done=min(done, total), total=total))
 
     def _end_of_batch(self, low: _Key | None) -> _Key | None:
         """The key of the last row of the next batch; None where fewer rows are left."""
@@ -112,9 +162,9 @@ class _Walk:
         row = self._execute(query, low, None).first()
         return None if row is None else tuple(row)
 
-    def _count(self) -> int:
-        query = f"SELECT count(*) FROM {self._source}{self._where(None, None)}"
-        return int(self._execute(query, None, None).scalar_one())
+    def _count(self, low: _Key | None) -> int:
+        query = f"SELECT count(*) FROM {self._source}{self._where(low, None)}"
+        return int(self._execute(query, low, None).scalar_one())
 
     def _update(self, low: _Key | None, high: _Key | None) -> int:
         where = self._where(low, high).removeprefix(" WHERE ") or None

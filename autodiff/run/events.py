@@ -10,10 +10,12 @@ __all__ = [
     "BackfillProgress",
     "Direction",
     "Event",
+    "HookCalled",
     "Listener",
     "MigrationFinished",
     "MigrationResumed",
     "MigrationRetried",
+    "MigrationSkipped",
     "MigrationStarted",
     "StatementRun",
     "WaitingForLock",
@@ -52,12 +54,30 @@ class MigrationFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationSkipped:
+    """A migration is recorded and not run: it is not for this kind of `database`."""
+
+    revision: str
+    name: str
+    direction: Direction
+    database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillProgress:
     """Another batch of a table's rows is filled: `done` of the `total` that there are to fill."""
 
     table: str
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookCalled:
+    """A hook is about to be called: its name, and "module:function"."""
+
+    hook: str
+    function: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +112,11 @@ Event: TypeAlias = (
     MigrationStarted
     | StatementRun
     | BackfillProgress
+    | HookCalled
     | MigrationFinished
     | MigrationResumed
     | MigrationRetried
+    | MigrationSkipped
     | WaitingForLock
 )
 Listener: TypeAlias = Callable[[Event], None]

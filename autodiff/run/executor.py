@@ -10,6 +10,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError, RowsInTheWayError
 from autodiff.evolve import spelled_as
 from autodiff.operations import AddConstraint, CreateEnum, Operation
+from autodiff.run.loader import call_name
 from autodiff.run.targets import Target
 from autodiff.schema import Name, Table
 
@@ -91,10 +92,17 @@ class Executor:
         self.flush()
         return self.target.connection()
 
-    def call(self, function: Callable[[Connection], object], name: str) -> None:
-        """Calls a function with the connection, with everything done that came before."""
+    def call(
+        self,
+        function: Callable[[Connection], object],
+        reverse: Callable[[Connection], object] | None = None,
+    ) -> None:
+        """Calls a function with the connection, with everything done that came before.
+
+        `reverse` is for the one who takes the steps of a migration back that stopped half-way.
+        """
         self.flush()
-        self.target.call(function, name)
+        self.target.call(function, call_name(function))
 
     def decide(self, question: Callable[[], bool]) -> bool:
         """What the database answers, with everything done that was submitted before."""

@@ -25,7 +25,8 @@ def failure(
     """What failed, what was kept, and what to do."""
     kind = steps.entry.kind
     statement = error.statement if isinstance(error, MigrationFailedError) else None
-    if isinstance(error, RowsInTheWayError) and not steps.entry.progress.steps:
+    progress = steps.entry.progress
+    if isinstance(error, RowsInTheWayError) and not progress.steps:
         return _refused(migration, kind, done, error)
     message = f"{kind} of {migration.path.name} failed: {reason(error)}"
     if statement:
@@ -37,9 +38,11 @@ def failure(
     kept = ", ".join(m.path.name for m in done) or "nothing"
     message += f"\ndone before it, and kept: {kept}"
     hint = "the failed migration left nothing behind; mend it and run again"
-    if steps.entry.progress.steps or steps.entry.progress.sent:
+    if progress.steps or progress.sent or progress.position:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
+        if progress.position:
+            message += f"\nof the one under way {progress.rows} rows are done, and stay"
         hint = (
             f"mend the cause, and autodiff {kind} goes on from there; or autodiff {other} "
             "takes those steps back, and the file can be mended"

@@ -8,16 +8,16 @@ from dataclasses import replace
 from autodiff.errors import EditedMigrationError, HistoryError, MigrationFailedError
 from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
-from autodiff.operations import Operation, tables_of
+from autodiff.operations import tables_of
 from autodiff.run.attempts import note_failure, run_migrations
 from autodiff.run.events import Direction, MigrationResumed
-from autodiff.run.executor import Executor, run_operations
+from autodiff.run.executor import Executor
 from autodiff.run.integrity import verified
 from autodiff.run.journal import SETTLE_BY_HAND, Entry, Progress
 from autodiff.run.loader import load_step
 from autodiff.run.session import Session
 from autodiff.run.squashes import folded
-from autodiff.run.takeback import collect, counterparts, finished_steps
+from autodiff.run.takeback import Call, Statement, Step, collect, counterparts, run_steps
 
 __all__ = ["settle"]
 
@@ -91,7 +91,7 @@ def _take_back(session: Session, migration: Migration, forward: Direction, entry
         back = collect(session.dialect, load_step(migration, backward))
         entry = replace(entry, progress=_without_doubt(session, entry.progress, there))
         _clear_away(session, there[entry.progress.steps :])
-        _undo(session, counterparts(there, back, finished_steps(entry.progress)), entry)
+        _undo(session, counterparts(there, back, entry.progress), entry)
     except MigrationFailedError as error:
         raise MigrationFailedError(
             f"cannot take {migration.path.name} back: {error.message}",
@@ -101,8 +101,9 @@ def _take_back(session: Session, migration: Migration, forward: Direction, entry
         ) from error
 
 
-def _clear_away(session: Session, operations: Sequence[Operation]) -> None:
+def _clear_away(session: Session, steps: Sequence[Step]) -> None:
     """Removes what a step has left that failed outside of a transaction."""
+    operations = [step for step in steps if not isinstance(step, Call | Statement)]
     left = session.dialect.cleanup(session.connection, operations)
     session.connection.rollback()
     with session.dialect.autocommit(session.connection):
@@ -110,13 +111,12 @@ def _clear_away(session: Session, operations: Sequence[Operation]) -> None:
             session.connection.exec_driver_sql(sql)
 
 
-def _without_doubt(
-    session: Session, progress: Progress, operations: Sequence[Operation]
-) -> Progress:
+def _without_doubt(session: Session, progress: Progress, there: Sequence[Step]) -> Progress:
     """The progress, once it is looked at whether the statement under way was done."""
     if progress.mark is None or progress.undone is not None:
         return progress
-    tables = tables_of(operations[progress.steps])
+    step = there[progress.steps]
+    tables = () if isinstance(step, Call | Statement) else tables_of(step)
     sent = progress.sent + (
         session.dialect.fingerprint(session.connection, tables) != progress.mark
     )
@@ -126,13 +126,14 @@ def _without_doubt(
     return replace(progress, steps=progress.steps + 1, statements=(), sent=0, mark=None)
 
 
-def _undo(session: Session, operations: Sequence[Operation], entry: Entry) -> None:
+def _undo(session: Session, way_back: Sequence[Step], entry: Entry) -> None:
     steps = session.steps(entry, session.limits, taking_back=True)
     executor = Executor(session.dialect, steps)
     try:
         session.open(steps.segments)
         steps.begin()
-        run_operations(executor, operations)
+        with steps.segments.guarded():
+            run_steps(executor, way_back)
         steps.finish()
         steps.check_start()
         with steps.together():

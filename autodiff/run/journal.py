@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from autodiff.errors import HistoryError
 from autodiff.run.events import Direction
+from autodiff.run.position import Position
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -27,8 +28,8 @@ __all__ = ["SETTLE_BY_HAND", "Actor", "Entry", "Journal", "Kind", "Outcome", "Pr
 
 Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash"]
 Outcome: TypeAlias = (
-    Literal["running", "done", "failed", "taken back", "settled", "accepted", "forgotten"]
-    | Literal["applied", "reverted"]
+    Literal["running", "done", "failed", "taken back", "settled", "skipped"]
+    | Literal["accepted", "forgotten", "applied", "reverted"]
 )
 """How it ended. The last four are those of a repair: of an edited file, of a missing one, and of
 what counts as applied, or not, from now on."""
@@ -77,7 +78,7 @@ class Progress:
     statements: its statements, of which the first `sent` are done.
     mark: what the database looked like before the statement that is under way.
     start: what it looked like before the first step.
-    position: how far a step that goes through rows has come.
+    position: how far a step that goes through rows has come; a `Position`, as text.
     undone: of steps that are taken back again, how far that has come.
     """
 
@@ -91,6 +92,11 @@ class Progress:
     start: str | None = None
     position: str | None = None
     undone: Progress | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the step under way are done."""
+        return Position.decoded(self.position).done if self.position else 0
 
     def encoded(self) -> str:
         """As text; what is as usual left out."""
@@ -141,7 +147,7 @@ class Entry:
     @property
     def is_unfinished(self) -> bool:
         """Whether it stopped half-way, so that some of its steps are done and others not."""
-        begun = self.progress.steps > 0 or self.progress.statements
+        begun = self.progress.steps > 0 or self.progress.statements or self.progress.position
         return self.outcome == "running" or (self.outcome == "failed" and bool(begun))
 
 

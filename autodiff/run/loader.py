@@ -14,8 +14,9 @@ from autodiff.operations import Execute
 from autodiff.run.context import current_executor
 from autodiff.run.events import Direction
 
-__all__ = ["load_step", "split_statements"]
+__all__ = ["call_name", "load_step", "split_statements"]
 
+_PREFIX = "autodiff_migration_"
 _WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 
 
@@ -45,10 +46,18 @@ def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
 def _module(migration: Migration) -> ModuleType:
     """An empty module for a file, known to Python: dataclasses and mapped classes look it up."""
     place = hashlib.sha256(str(migration.path).encode()).hexdigest()[:8]
-    module = ModuleType(f"autodiff_migration_{migration.revision}_{place}")
+    module = ModuleType(f"{_PREFIX}{migration.revision}_{place}")
     module.__file__ = str(migration.path)
     sys.modules[module.__name__] = module
     return module
+
+
+def call_name(function: Callable[..., object]) -> str:
+    """What a function is called: the same each time that the file is loaded; one of the file
+    itself without its module."""
+    name = getattr(function, "__qualname__", None) or repr(function)
+    module = getattr(function, "__module__", None) or ""
+    return name if module.startswith(_PREFIX) or not module else f"{module}.{name}"
 
 
 def _run_sql(text: str) -> None:

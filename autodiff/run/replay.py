@@ -22,7 +22,10 @@ def migration_sql(
     """The statements of a migration, as they are once all that come before it were applied.
 
     Where the dialect must know the table that it alters, the migrations before it are followed.
+    One that is for other kinds of databases is a comment.
     """
+    if not migration.is_for(dialect):
+        return [f"-- not for {dialect.word}"]
     followed = dialect.features.rebuilds_tables or dialect.features.restates_columns
     target = Recording(dialect, {}, complete=followed)
     if followed:
@@ -37,7 +40,8 @@ def migration_sql(
 
 def _follow(migrations: Sequence[Migration], dialect: Dialect, target: Recording) -> None:
     for migration in migrations:
-        _play(migration, "upgrade", dialect, target)
+        if migration.is_for(dialect):
+            _play(migration, "upgrade", dialect, target)
 
 
 def _play(migration: Migration, direction: Direction, dialect: Dialect, target: Recording) -> None:

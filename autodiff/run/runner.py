@@ -5,17 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import dialect_of
 from autodiff.dialects.limits import Limits
+from autodiff.errors import HookFailedError
 from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
 from autodiff.run.attempts import run_migrations
-from autodiff.run.events import Listener, ignore
+from autodiff.run.events import Direction, Listener, ignore
 from autodiff.run.halfway import settle
+from autodiff.run.hooks import HookedRun, HookName, Hooks, call_hook
 from autodiff.run.integrity import Problem, verified
 from autodiff.run.journal import Entry
 from autodiff.run.repair import Mended, Repairs, found_wrong, repair
@@ -52,6 +55,7 @@ class Runner:
         lock_wait: float = LOCK_WAIT,
         limits: Limits = LIMITS,
         sleep: Callable[[float], None] = time.sleep,
+        hooks: Hooks | None = None,
     ) -> None:
         self.connection = connection
         self.graph = graph
@@ -65,6 +69,7 @@ class Runner:
             lock_wait=lock_wait,
             limits=limits,
             sleep=sleep,
+            hooks=hooks or Hooks(),
         )
 
     def applied(self) -> dict[str, Applied]:
@@ -122,7 +127,7 @@ class Runner:
         Raises MigrationFailedError where one fails: those before it stay applied. LockedError
         where another run is at it for too long.
         """
-        with self._session.locked():
+        with self._session.locked(), self._hooked("upgrade", target):
             done = settle(self._session, self.graph, "upgrade", target)
             fold(self._session, self.graph)
             steps = self.upgrades(target)
@@ -134,13 +139,63 @@ class Runner:
         Of an upgrade that stopped half-way the finished steps are taken back; a downgrade that
         did goes on.
         """
-        with self._session.locked():
+        with self._session.locked(), self._hooked("downgrade", target):
             done = settle(self._session, self.graph, "downgrade", target)
-            if done and (back := re.fullmatch(r"(.*@)?-(\d+)", target)):
-                target = f"{back[1] or ''}-{int(back[2]) - len(done)}"
+            target = _without(target, len(done))
             fold(self._session, self.graph)
             steps = self.downgrades(target)
             return [*done, *run_migrations(self._session, steps, "downgrade")]
+
+    @contextmanager
+    def _hooked(self, direction: Direction, target: str) -> Iterator[None]:
+        """Calls the hooks of a whole run before and after it, where there is anything to run."""
+        before: HookName = "before_upgrade" if direction == "upgrade" else "before_downgrade"
+        after: HookName = "after_upgrade" if direction == "upgrade" else "after_downgrade"
+        hooks = self._session.hooks
+        wanted = hooks.named(before) or hooks.named(after)
+        ahead = self._ahead(direction, target) if wanted else ()
+        if not ahead:
+            yield
+            return
+        occasion = HookedRun(
+            connection=self.connection, direction=direction, migrations=tuple(ahead)
+        )
+        self._call(before, occasion, "nothing was run", "mend it and run again")
+        yield
+        done = "applied" if direction == "upgrade" else "taken back"
+        names = ", ".join(migration.path.name for migration in ahead)
+        self._call(
+            after,
+            occasion,
+            f"{done} before it, all of them: {names}",
+            "the hook is not called again by itself: call it by hand, where it must be",
+        )
+
+    def _ahead(self, direction: Direction, target: str) -> list[Migration]:
+        """What a run will do: first what stopped half-way, then the others."""
+        entry = self.unfinished()
+        stopped = [self.graph[entry.revision]] if entry and entry.revision in self.graph else []
+        applied = folded(self.graph, self.applied())
+        if not stopped:
+            verified(self.graph, applied, in_order=direction == "upgrade")
+        find = self.graph.upgrades if direction == "upgrade" else self.graph.downgrades
+        if stopped and direction == "downgrade":
+            applied = {r: row for r, row in applied.items() if r != stopped[0].revision}
+            target = _without(target, 1)
+        return list(dict.fromkeys([*stopped, *find(target, applied)]))
+
+    def _call(self, name: HookName, occasion: HookedRun, done: str, hint: str) -> None:
+        """Calls a hook outside of a transaction; what it leaves open is committed."""
+        connection = self.connection
+        connection.rollback()
+        try:
+            with self.dialect.autocommit(connection):
+                call_hook(self._session.hooks, name, occasion, self._session.on_event)
+                connection.commit()
+        except HookFailedError as error:
+            raise HookFailedError(
+                error.hook, error.place, error.reason, done=done, hint=error.hint or hint
+            ) from error
 
     def stamp(self, target: str = "head", *more: str) -> list[Migration]:
         """Records the migrations up to the target as applied, and no others, running none.
@@ -170,3 +225,9 @@ class Runner:
             unfinished = session.journal.unfinished(self.connection)
             if unfinished is not None:
                 session.journal.write(self.connection, replace(unfinished, outcome="settled"))
+
+
+def _without(target: str, done: int) -> str:
+    """The target of a downgrade once so many steps of it are done."""
+    back = re.fullmatch(r"(.*@)?-(\d+)", target)
+    return f"{back[1] or ''}-{int(back[2]) - done}" if back else target

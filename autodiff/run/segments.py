@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.limits import Limits
+from autodiff.run.guard import Guard
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -27,6 +28,11 @@ class Segments:
         self._dialect = dialect
         self._limits = limits
         self._current: AbstractContextManager[None] | None = None
+        self._guard = Guard(connection)
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """Around what a person wrote: it may leave the transaction by `outside` alone."""
+        return self._guard.on()
 
     def open(self) -> None:
         """Begins a transaction."""
@@ -48,14 +54,22 @@ class Segments:
                 current.__exit__(type(error), error, error.__traceback__)
         with suppress(SQLAlchemyError):
             self._connection.rollback()
+        if not (self._connection.closed or self._connection.invalidated):
+            # A commit that was refused has ended SQLAlchemy's transaction, and not the database's.
+            with suppress(Exception):
+                self._connection.connection.rollback()
 
     @contextmanager
     def outside(self) -> Iterator[None]:
         """Without a transaction: what was done before is committed, each statement by itself."""
-        self.close()
-        with self._dialect.autocommit(self._connection, self._limits):
-            yield
-        self.open()
+        with self._guard.awake(False):
+            self.close()
+            with (
+                self._dialect.autocommit(self._connection, self._limits),
+                self._guard.awake(),
+            ):
+                yield
+            self.open()
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.limits import Limits
 from autodiff.history.files import Migration
-from autodiff.run.events import Listener, StatementRun
+from autodiff.run.events import Direction, Listener, StatementRun
+from autodiff.run.hooks import HookedMigration, HookName, Hooks, call_hook
 from autodiff.run.journal import Entry, Journal, Kind, actor
 from autodiff.run.locking import Patience, locked, wait_for
 from autodiff.run.segments import Segments
@@ -38,6 +39,7 @@ class Session:
         lock_wait: float,
         limits: Limits,
         sleep: Callable[[float], None],
+        hooks: Hooks,
     ) -> None:
         self.connection = connection
         self.dialect = dialect
@@ -46,6 +48,7 @@ class Session:
         self.limits = limits
         self.on_event = on_event
         self.sleep = sleep
+        self.hooks = hooks
         self._clock = clock
         self._actor = actor()
         self._patience = Patience(
@@ -116,6 +119,13 @@ class Session:
             taking_back=taking_back,
             pooled=self.lock.in_transaction,
         )
+
+    def call_hook(self, name: HookName, migration: Migration, direction: Direction) -> None:
+        """Calls a hook of one migration, if there is one, in the transaction that is open."""
+        occasion = HookedMigration(
+            connection=self.connection, direction=direction, migration=migration
+        )
+        call_hook(self.hooks, name, occasion, self.on_event)
 
     def create_tables(self) -> None:
         """Makes sure that autodiff's own tables are there."""

@@ -18,7 +18,9 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import tokens
 from autodiff.errors import MigrationFailedError
 from autodiff.operations import Backfill, Operation, Require, tables_of
+from autodiff.run.batches import Keeper
 from autodiff.run.journal import SETTLE_BY_HAND, Entry, Journal, Progress
+from autodiff.run.position import Position
 from autodiff.run.segments import Segments, atomic
 from autodiff.run.targets import Live, Target
 from autodiff.schema import Name, Table
@@ -136,7 +138,9 @@ class Steps(Target):
         if not self._outside:
             self._live.perform(operations, statements)
             self._count(keys, told)
-        elif all(map(_changes_rows, statements)) or isinstance(operations[0], Backfill | Require):
+        elif isinstance(operations[0], Backfill):
+            self._fill(operations[0])
+        elif all(map(_changes_rows, statements)) or isinstance(operations[0], Require):
             self._with_rows(keys, told, lambda: self._live.perform(operations, statements))
         else:
             self._one_by_one(operations, statements)
@@ -165,7 +169,7 @@ class Steps(Target):
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Calls a function with the connection; a step."""
-        self._step(name, lambda: self._live.call(function, name))
+        self._step(name, lambda: self._live.call(function, name), told=f"op.run({name})")
 
     def decide(self, question: Callable[[], bool]) -> bool:
         """What the database answers; what it answered, where an earlier run has asked."""
@@ -226,15 +230,16 @@ class Steps(Target):
     def _connection(self) -> Connection:
         return self._live.connection()
 
-    def _step(self, key: str, run: Callable[[], None]) -> None:
+    def _step(self, key: str, run: Callable[[], None], *, told: str | None = None) -> None:
         self._end_part_by_hand()
+        told = told or key
         if self.is_passing:
-            self._count([key], [key])
+            self._count([key], [told])
         elif self._outside:
-            self._with_rows([key], [key], run)
+            self._with_rows([key], [told], run)
         else:
             run()
-            self._count([key], [key])
+            self._count([key], [told])
 
     def _with_rows(self, keys: Sequence[str], told: Sequence[str], run: Callable[[], None]) -> None:
         """A step that changes rows alone: done and journaled in one transaction."""
@@ -242,6 +247,26 @@ class Steps(Target):
             run()
             self._count(keys, told)
             self._write(self._now)
+
+    def _fill(self, operation: Backfill) -> None:
+        """Batch by batch, each in one transaction with how far it has come."""
+        step = _described([operation])
+        begun = self.statements_left([operation]) is not None
+        before = self._before.position if begun else None
+
+        def reached(position: Position | None) -> None:
+            if position is None:
+                self._count([_key(operation)], [operation.describe()])
+                self._write(self._now)
+            else:
+                self._write(replace(self._now, step=step, position=position.encoded()))
+
+        keeper = Keeper(
+            before=Position.decoded(before) if before is not None else None,
+            together=self.together,
+            reached=reached,
+        )
+        self._live.backfill(operation, keeper)
 
     def _one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Each statement is announced in the journal before it is sent."""

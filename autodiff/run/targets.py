@@ -19,7 +19,7 @@ from autodiff.operations import (
     RenameTable,
     Require,
 )
-from autodiff.run.batches import fill_in_batches
+from autodiff.run.batches import Keeper, fill_in_batches
 from autodiff.run.events import BackfillProgress
 from autodiff.run.rows import refuse_rows
 from autodiff.schema import Name, Table
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ClauseElement
 
 __all__ = ["Live", "Recording", "Target"]
+
+_WITH_ALL_ELSE = Keeper()
 
 
 class Target(ABC):
@@ -133,15 +135,17 @@ class Live(Target):
         """Raises RowsInTheWayError where the query finds rows."""
         refuse_rows(self._connection, operation)
 
-    def backfill(self, operation: Backfill) -> None:
+    def backfill(self, operation: Backfill, keeper: Keeper = _WITH_ALL_ELSE) -> None:
         """Gives rows values, batch by batch where there are many; told as one statement."""
         table = self.find(operation.table)
         [statement] = self._dialect.statements(operation, table)
         if table is None:
-            self.execute(statement)
+            with keeper.batch():
+                self.execute(statement)
+                keeper.reached(None)
             return
         self._on_statement(statement)
-        fill_in_batches(self._connection, self._dialect, operation, table, self._on_batch)
+        fill_in_batches(self._connection, self._dialect, operation, table, self._on_batch, keeper)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Runs a SQLAlchemy statement."""

@@ -15,7 +15,7 @@ from autodiff.operations import Backfill, Execute, Operation, Require
 from autodiff.run.context import executing
 from autodiff.run.events import Direction
 from autodiff.run.executor import Executor
-from autodiff.run.loader import load_step
+from autodiff.run.loader import call_name, load_step
 from autodiff.run.targets import Recording
 from autodiff.schema import Name, Schema, Table
 from autodiff.squashing.trail import Thing, Trail
@@ -183,8 +183,12 @@ class _Watcher(Executor):
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         self._take(f"~ execute {' '.join(str(clause).split())[:60]}")
 
-    def call(self, function: Callable[[Connection], object], name: str) -> None:
-        self._take(f"~ run {name.rpartition('.')[2]}")
+    def call(
+        self,
+        function: Callable[[Connection], object],
+        reverse: Callable[[Connection], object] | None = None,
+    ) -> None:
+        self._take(f"~ run {call_name(function).rpartition('.')[2]}")
 
     def connection(self) -> Connection:
         raise _StopError("~ get_bind: what is done with the connection")

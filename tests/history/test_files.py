@@ -367,3 +367,48 @@ def test_thousands_of_files_are_read_without_parsing_them(
     assert [m.parents for m in found[1:200]] == [(f"a{n}",) for n in range(199)]
     assert found[200].parents == ()
     assert parsed == [str(tmp_path / "0200_odd.py")]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("", ()),
+        ('dialects = ("postgresql",)', ("postgresql",)),
+        ('dialects = "mysql"', ("mysql",)),
+        ('dialects = ["sqlite", "mariadb", "sqlite"]', ("sqlite", "mariadb")),
+    ],
+)
+def test_a_file_says_for_which_databases_it_is(
+    tmp_path: Path, said: str, found: tuple[str, ...]
+) -> None:
+    """For all of them where it says nothing."""
+    assert read(tmp_path, f'revision = "a"\n{said}{STEPS}').dialects == found
+
+
+@pytest.mark.parametrize(("said", "found"), [("", ()), ("mysql sqlite", ("mysql", "sqlite"))])
+def test_a_sql_file_says_it_too(tmp_path: Path, said: str, found: tuple[str, ...]) -> None:
+    """In its first lines, with or without commas."""
+    (tmp_path / "1_a.down.sql").touch()
+    for text in (said, said.replace(" ", ", ")):
+        head = f"-- revision: a\n-- dialects: {text}\n"
+        assert read(tmp_path, head, "1_a.up.sql").dialects == found
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "hint"),
+    [
+        (
+            '("postgres",)',
+            "dialects names an unknown kind of database: 'postgres'",
+            "known are mariadb, mysql, postgresql, sqlite",
+        ),
+        ("()", "dialects = () names no kind of database", 'as in dialects = ("postgresql",)'),
+        ("5", "dialects = 5 names no kind of database", 'as in dialects = ("postgresql",)'),
+    ],
+)
+def test_databases_that_nobody_knows_are_refused(
+    tmp_path: Path, said: str, reason: str, hint: str
+) -> None:
+    """Before anything runs: a slip of the pen would leave a migration out everywhere."""
+    told = refused(tmp_path, f'revision = "a"\ndialects = {said}{STEPS}')
+    assert told == (f": {reason}", hint)

@@ -26,12 +26,17 @@ class Moment:
 
 
 def upgrade_killed(
-    url: sa.URL, folder: Folder, moment: Moment, *, direction: str = "upgrade"
+    url: sa.URL,
+    folder: Folder,
+    moment: Moment,
+    *,
+    direction: str = "upgrade",
+    target: str = "base",
 ) -> bool:
     """Runs a migration in a child process that is killed at the moment; whether it came to it."""
     child = os.fork()
     if child == 0:  # pragma: no cover
-        _child(url, folder, moment, direction)
+        _child(url, folder, moment, direction, target)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -40,13 +45,13 @@ def upgrade_killed(
     return False
 
 
-def _child(url: sa.URL, folder: Folder, moment: Moment, direction: str) -> None:
+def _child(url: sa.URL, folder: Folder, moment: Moment, direction: str, target: str) -> None:
     try:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         _arm(engine, moment)
         with engine.connect() as connection:
             runner = Runner(connection, load_graph(folder.path))
-            runner.upgrade() if direction == "upgrade" else runner.downgrade("base")
+            runner.upgrade() if direction == "upgrade" else runner.downgrade(target)
     except BaseException:
         traceback.print_exc()
         os._exit(1)

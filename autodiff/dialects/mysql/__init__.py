@@ -47,6 +47,10 @@ class MySQL(Dialect):
         name = "mariadb" if self.is_mariadb else self.name
         return f"{name} {self.server}" if self.server else name
 
+    def answers_to(self, name: str) -> bool:
+        """MariaDB is a MySQL too, and not the other way round."""
+        return name == self.name or (name == "mariadb" and self.is_mariadb)
+
     def literal(self, value: str) -> str:
         return texts.quote_string(value)
 
