@@ -57,7 +57,8 @@ def read_lock(folder: Path) -> Lock | None:
         raise HistoryError(
             f"{path} has merge conflicts: two branches changed the schema",
             hint="autodiff rebase sets one branch's migrations behind the other's, autodiff merge "
-            "joins them; both write this file anew",
+            "joins them; both write this file anew, as autodiff lock does where "
+            "they are in line already",
         )
     try:
         data = json.loads(text)

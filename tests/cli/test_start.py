@@ -22,6 +22,8 @@ COMMANDS = (
     "history",
     "init",
     "lock",
+    "merge",
+    "rebase",
     "rehearse",
     "repair",
     "show",

@@ -251,7 +251,8 @@ def test_conflict_marks_are_known(tmp_path: Path, mark: str) -> None:
     )
     assert caught.value.hint == (
         "autodiff rebase sets one branch's migrations behind the other's, autodiff merge "
-        "joins them; both write this file anew"
+        "joins them; both write this file anew, as autodiff lock does where "
+        "they are in line already"
     )
 
 

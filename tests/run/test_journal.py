@@ -140,7 +140,8 @@ def test_what_is_written_by_hand_is_not_guessed_at(mariadb: Database, tmp_path: 
     assert caught.value.hint == (
         "let it go on (the same command again, once the cause is mended), or put the schema right "
         "by hand, and: autodiff repair --half-way applied (if all of it is there now), or "
-        "--half-way reverted (if nothing of it is)"
+        "--half-way reverted (if nothing of it is). A part is taken back where the file says how: "
+        "op.run(function, reverse=...), op.execute(sql, reverse=...)"
     )
     assert mariadb.state() == before
 

@@ -323,7 +323,7 @@ def test_stamp_records_and_runs_nothing(db: Database, folder: Folder) -> None:
     assert (db.tables(), db.history()) == ([], ["aaaa", "bbbb"])
     db.runner(folder).stamp("head")
     assert db.history() == ["aaaa", "bbbb", "cccc"]
-    db.runner(folder).stamp("+1")
+    db.runner(folder).stamp("-2")
     assert db.history() == ["aaaa"]
     assert db.runner(folder).stamp("base") == []
     assert db.history() == []
