@@ -37,7 +37,9 @@ class Config:
     statement_timeout: seconds that a statement runs; 0 for no limit.
     lock_retries: how often a migration that met a lock is tried again.
     scratch_url: an empty database to try things on, which is emptied after use.
+    targets: the table `targets`, for commands with --all; autodiff.fleet knows what is in it.
     unset: environment variables that the url asks for and that are not set; it is None then.
+    variables: the environment that ${NAME} is looked up in.
     """
 
     root: Path = field(default_factory=Path.cwd)
@@ -52,12 +54,29 @@ class Config:
     statement_timeout: float = 1800.0
     lock_retries: float = 5
     scratch_url: str | None = None
+    targets: Mapping[str, Any] | None = None
     unset: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(
+        default_factory=lambda: os.environ, repr=False, compare=False
+    )
+
+    def with_variables(self, text: str) -> str:
+        """A URL with ${NAME} replaced.
+
+        Raises ConfigError where one is not set.
+        """
+        if unset := _unset(text, self.variables):
+            raise ConfigError(
+                f"a url needs the environment variable {unset[0]}, which is not set",
+                hint=f"set {unset[0]}",
+            )
+        return _with_variables(text, self.variables)
 
 
 _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir")
 _LISTS = ("models", "exclude_tables")
+_TABLES = ("targets",)
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
 
 
@@ -95,7 +114,7 @@ def load_config(path: str | Path = ".", environment: Mapping[str, str] | None = 
         )
     config = _checked(_read(file), file)
     variables = os.environ if environment is None else environment
-    filled = _filled(config, variables)
+    filled = replace(_filled(config, variables), variables=variables)
     if given := variables.get("DATABASE_URL"):
         return replace(filled, url=given, unset=())
     return filled
@@ -115,7 +134,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _checked(data: Mapping[str, Any], file: Path) -> Config:
-    known = (*_TEXTS, *_PATHS, *_LISTS, *_NUMBERS)
+    known = (*_TEXTS, *_PATHS, *_LISTS, *_NUMBERS, *_TABLES)
     unknown = sorted(set(data) - set(known))
     if unknown:
         raise ConfigError(
@@ -127,6 +146,12 @@ def _checked(data: Mapping[str, Any], file: Path) -> Config:
             values[key] = _texts(value, key, file)
         elif key in _NUMBERS:
             values[key] = _number(value, key, file)
+        elif key in _TABLES and isinstance(value, dict):
+            values[key] = value
+        elif key in _TABLES:
+            raise ConfigError(
+                f"{file}: {key} must be a table, not {value!r}", hint='as in targets.urls = ["..."]'
+            )
         elif not isinstance(value, str):
             raise ConfigError(f"{file}: {key} must be a text, not {value!r}")
         else:

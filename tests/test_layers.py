@@ -26,7 +26,7 @@ LAYERS = (
     {"op", "planned", "livedata"},
     {"diffing"},
     {"bench", "readers"},
-    {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"},
+    {"drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone", "fleet"},
     {"demo", "cli"},
     {"__init__", "__main__"},
 )

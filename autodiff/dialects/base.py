@@ -32,7 +32,7 @@ from autodiff.schema import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.lock import Lock
@@ -371,6 +371,30 @@ class Dialect(ABC):
 
     def prepare_connection(self, connection: Connection) -> None:  # noqa: B027
         """What the runner does to a connection before its first transaction."""
+
+    @contextmanager
+    def as_it_was(self, connection: Connection) -> Iterator[None]:
+        """Puts back at the end what `prepare_connection` did: the connection is somebody else's.
+
+        One that commits each statement by itself gets transactions meanwhile.
+        """
+        before = connection.get_isolation_level()
+        connection.connection.rollback()  # some drivers begin a transaction to answer
+        connection.rollback()
+        if before != "AUTOCOMMIT":
+            yield
+            return
+        connection.execution_options(isolation_level=connection.default_isolation_level)
+        try:
+            yield
+        finally:
+            if not connection.closed and not connection.invalidated:
+                connection.rollback()
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def look_in(self, engine: Engine, schemas: Sequence[str]) -> None:
+        """Lets each connection of an engine look for names in these schemas, in that order."""
+        raise NotImplementedError
 
     @contextmanager
     @abstractmethod

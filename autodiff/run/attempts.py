@@ -18,7 +18,6 @@ from autodiff.run.events import Direction, MigrationFinished, MigrationRetried, 
 from autodiff.run.executor import Executor
 from autodiff.run.failures import failure, reason
 from autodiff.run.journal import Entry
-from autodiff.run.loader import load_step
 from autodiff.run.session import Session
 from autodiff.run.steps import Steps
 
@@ -40,7 +39,7 @@ def run_migrations(
     """
     if not steps:
         return []
-    functions = [load_step(migration, direction) for migration in steps]
+    functions = [session.loader.step(migration, direction) for migration in steps]
     if resumed is None:
         session.create_tables()
     done: list[Migration] = []

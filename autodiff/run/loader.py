@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from autodiff.dialects.sqltext import tokens
 from autodiff.errors import MigrationFileError
@@ -15,31 +16,62 @@ from autodiff.operations import Execute
 from autodiff.run.context import current_executor
 from autodiff.run.events import Direction
 
-__all__ = ["load_step", "split_statements"]
+__all__ = ["Loader", "load_step", "split_statements"]
 
 _WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 
 
+_ONE_AT_A_TIME = threading.RLock()
+"""Modules of one name are made one after the other: what they define looks the name up."""
+
+
+class Loader:
+    """Reads each file once, for any number of databases; each of them gets a module of its own, so
+    that what one run leaves in it is not met by the next. Threads may share a loader."""
+
+    def __init__(self) -> None:
+        self._texts: dict[Path, str] = {}
+        self._codes: dict[Path, CodeType] = {}
+
+    def step(self, migration: Migration, direction: Direction) -> Callable[[], None]:
+        """The function that does a migration in one direction.
+
+        Raises MigrationFileError where the file can't be imported.
+        """
+        if migration.is_sql:
+            path = migration.path if direction == "upgrade" else migration.down_path
+            return lambda: _run_sql(self._text(path))
+        try:
+            with _ONE_AT_A_TIME:
+                code = self._code(migration.path)
+                module = _module(migration)
+                exec(code, module.__dict__)
+        except Exception as error:
+            raise MigrationFileError(
+                str(migration.path),
+                f"{type(error).__name__}: {error}",
+                hint="a migration must not need the application: it imports sqlalchemy and op",
+            ) from error
+        step: Callable[[], None] = getattr(module, direction)
+        return step
+
+    def _text(self, path: Path) -> str:
+        if path not in self._texts:
+            self._texts[path] = read_text(path)
+        return self._texts[path]
+
+    def _code(self, path: Path) -> CodeType:
+        if path not in self._codes:
+            self._codes[path] = compile(self._text(path), str(path), "exec", dont_inherit=True)
+        return self._codes[path]
+
+
 def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
-    """The function that does a migration in one direction.
+    """The function that does a migration in one direction, as its file is now.
 
     Raises MigrationFileError where the file can't be imported.
     """
-    if migration.is_sql:
-        path = migration.path if direction == "upgrade" else migration.down_path
-        return lambda: _run_sql(path)
-    module = _module(migration)
-    try:
-        code = compile(read_text(migration.path), str(migration.path), "exec", dont_inherit=True)
-        exec(code, module.__dict__)
-    except Exception as error:
-        raise MigrationFileError(
-            str(migration.path),
-            f"{type(error).__name__}: {error}",
-            hint="a migration must not need the application: it imports sqlalchemy and op",
-        ) from error
-    step: Callable[[], None] = getattr(module, direction)
-    return step
+    return Loader().step(migration, direction)
 
 
 def _module(migration: Migration) -> ModuleType:
@@ -51,10 +83,10 @@ def _module(migration: Migration) -> ModuleType:
     return module
 
 
-def _run_sql(path: Path) -> None:
+def _run_sql(text: str) -> None:
     executor = current_executor()
     backslashes = executor.dialect.features.backslash_escapes
-    for statement in split_statements(read_text(path), backslashes=backslashes):
+    for statement in split_statements(text, backslashes=backslashes):
         executor.submit(Execute(sql=statement))
 
 

@@ -17,6 +17,7 @@ from autodiff.run.events import Listener, ignore
 from autodiff.run.halfway import settle
 from autodiff.run.integrity import verified
 from autodiff.run.journal import Entry
+from autodiff.run.loader import Loader
 from autodiff.run.session import Session
 from autodiff.run.store import Applied
 
@@ -49,6 +50,7 @@ class Runner:
         lock_wait: float = LOCK_WAIT,
         limits: Limits = LIMITS,
         sleep: Callable[[float], None] = time.sleep,
+        loader: Loader | None = None,
     ) -> None:
         self.connection = connection
         self.graph = graph
@@ -62,6 +64,7 @@ class Runner:
             lock_wait=lock_wait,
             limits=limits,
             sleep=sleep,
+            loader=loader or Loader(),
         )
 
     def applied(self) -> dict[str, Applied]:

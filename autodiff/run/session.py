@@ -12,6 +12,7 @@ from autodiff.dialects.limits import Limits
 from autodiff.history.files import Migration
 from autodiff.run.events import Listener, StatementRun
 from autodiff.run.journal import Entry, Journal, Kind, actor
+from autodiff.run.loader import Loader
 from autodiff.run.locking import Patience, locked, wait_for
 from autodiff.run.segments import Segments
 from autodiff.run.steps import Steps
@@ -38,6 +39,7 @@ class Session:
         lock_wait: float,
         limits: Limits,
         sleep: Callable[[float], None],
+        loader: Loader,
     ) -> None:
         self.connection = connection
         self.dialect = dialect
@@ -46,6 +48,7 @@ class Session:
         self.limits = limits
         self.on_event = on_event
         self.sleep = sleep
+        self.loader = loader
         self._clock = clock
         self._actor = actor()
         self._patience = Patience(
@@ -53,6 +56,7 @@ class Session:
             who=str(self._actor),
             on_event=on_event,
             under_way=self.unfinished,
+            sleep=sleep,
         )
         connection.rollback()
         dialect.prepare_connection(connection)
