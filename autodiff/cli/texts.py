@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from autodiff.run.journal import Entry
 
 __all__ = [
+    "columns",
     "draft_data",
     "draft_text",
     "drift_lines",
@@ -96,8 +97,8 @@ def drift_lines(drift: Drift) -> list[str]:
 
 def status_lines(status: Status) -> list[str]:
     """What was applied, with its time, and what is pending."""
-    lines = ["applied:", *_or_none(_columns(_applied_row(row) for row in status.applied))]
-    lines += ["pending:", *_or_none(_columns((m.name, m.revision) for m in status.pending))]
+    lines = ["applied:", *_or_none(columns(_applied_row(row) for row in status.applied))]
+    lines += ["pending:", *_or_none(columns((m.name, m.revision) for m in status.pending))]
     return [*lines, *(_unfinished_lines(status.unfinished) if status.unfinished else ())]
 
 
@@ -119,7 +120,7 @@ def _unfinished_lines(entry: Entry) -> list[str]:
 
 def log_lines(entries: Sequence[Entry]) -> list[str]:
     """Every run, newest first: when, what, how long, how it ended, who."""
-    return _columns(
+    return columns(
         (
             [
                 _moment(entry.started_at),
@@ -183,7 +184,7 @@ def history_lines(graph: Graph) -> list[str]:
     newest_first = list(reversed(graph.migrations.values()))
     following = [*newest_first[1:], None]
     pairs = zip(newest_first, following, strict=False)
-    return _columns((_history_row(graph, *pair) for pair in pairs), indent="")
+    return columns((_history_row(graph, *pair) for pair in pairs), indent="")
 
 
 def _history_row(graph: Graph, migration: Migration, following: Migration | None) -> list[str]:
@@ -217,7 +218,7 @@ def script(statements: Mapping[str, Sequence[str]]) -> str:
     )
 
 
-def _columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
+def columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
     """Rows with their cells under each other."""
     found = list(rows)
     count = max((len(row) for row in found), default=0)

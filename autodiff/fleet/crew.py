@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 __all__ = ["Crew"]
@@ -47,40 +47,49 @@ class Crew(Generic[T, R]):
         waiting = iter(enumerate(items))
         count = min(self._parallel, len(items))
         # Daemons, so that after the second Ctrl-C Python does not wait for them.
-        threads = [
+        ends = [threading.Event() for _ in range(count)]
+        for number, end in enumerate(ends, 1):
             threading.Thread(
                 target=contextvars.copy_context().run,
-                args=(self._take, waiting, results),
+                args=(self._take, waiting, results, end),
                 name=f"autodiff-{number}",
                 daemon=True,
-            )
-            for number in range(1, count + 1)
-        ]
-        for thread in threads:
-            thread.start()
-        self._wait(threads)
+            ).start()
+        self._wait(ends)
         if self._broken is not None:
             raise self._broken
         return results
 
-    def _take(self, waiting: enumerate[T], results: dict[int, R]) -> None:
-        while True:
-            with self._lock:
-                place, item = (-1, None) if self.is_stopped else next(waiting, (-1, None))
-            if item is None:
-                return
-            try:
+    def _take(
+        self, waiting: Iterator[tuple[int, T]], results: dict[int, R], end: threading.Event
+    ) -> None:
+        try:
+            while (next_one := self._next(waiting)) is not None:
+                place, item = next_one
                 results[place] = self._work(item)
-            except BaseException as error:  # a bug: told where it is seen, not in a thread
-                self._broken = error
-                self.stop()
+        except BaseException as error:  # a bug: told where it is seen, not in a thread
+            self._broken = error
+            self.stop()
+        finally:
+            end.set()
 
-    def _wait(self, threads: Sequence[threading.Thread]) -> None:
-        for thread in threads:
-            while thread.is_alive():
-                try:
-                    thread.join(0.2)  # with a limit, or Ctrl-C would not get through on Windows
-                except KeyboardInterrupt:
-                    if self.interrupted:
-                        raise
-                    self.interrupt()
+    def _next(self, waiting: Iterator[tuple[int, T]]) -> tuple[int, T] | None:
+        with self._lock:
+            return None if self.is_stopped else next(waiting, None)
+
+    def _wait(self, ends: Sequence[threading.Event]) -> None:
+        """Events, since an interrupted Thread.join takes the thread for ended."""
+        while not all(end.is_set() for end in ends):
+            try:
+                for end in ends:
+                    while not _waited(end):
+                        pass
+            except KeyboardInterrupt:
+                if self.interrupted:
+                    raise
+                self.interrupt()
+
+
+def _waited(end: threading.Event) -> bool:
+    """Waits with a limit, or Ctrl-C would not get through on Windows."""
+    return end.wait(0.2)
