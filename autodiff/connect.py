@@ -13,7 +13,7 @@ from autodiff.errors import ConfigError, DatabaseError
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
-__all__ = ["PASSWORDS", "bound", "connect", "connect_by", "lent", "masked", "readable_url"]
+__all__ = ["PASSWORDS", "borrowed", "bound", "connect", "masked", "readable_url"]
 
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
@@ -131,14 +131,14 @@ def connect(
     if prepare is not None:
         prepare(engine)
     try:
-        with connect_by(engine) as connection:
+        with _connected(engine) as connection:
             yield connection
     finally:
         engine.dispose()
 
 
 @contextmanager
-def connect_by(engine: Engine) -> Iterator[Connection]:
+def _connected(engine: Engine) -> Iterator[Connection]:
     """A connection of an engine, given back at the end.
 
     Raises DatabaseError as `connect` does.
@@ -174,11 +174,23 @@ def bound(engine: object, connection: object) -> Engine | Connection | None:
 
 
 @contextmanager
-def lent(connection: Connection) -> Iterator[Connection]:
-    """A connection of somebody else, who gets it back without a transaction.
+def borrowed(given: Engine | Connection) -> Iterator[Connection]:
+    """The application's connection, or one of its engine; given back without a transaction.
 
     Raises ConfigError where it is in one, which would be ended with what was done in it.
     """
+    from sqlalchemy.engine import Connection
+
+    if not isinstance(given, Connection):
+        with _connected(given) as connection:
+            yield connection
+        return
+    with _lent(given):
+        yield given
+
+
+@contextmanager
+def _lent(connection: Connection) -> Iterator[None]:
     if connection.in_transaction():
         raise ConfigError(
             "the connection is in a transaction, and migrations begin and end their own",
@@ -187,7 +199,7 @@ def lent(connection: Connection) -> Iterator[Connection]:
         )
     with _told(connection.engine.url):
         try:
-            yield connection
+            yield
         finally:
             if not connection.closed and not connection.invalidated:
                 connection.rollback()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from autodiff.config import Config, load_config
-from autodiff.connect import bound, connect, connect_by, lent, readable_url
+from autodiff.connect import borrowed, bound, connect, readable_url
 from autodiff.drift import Drift
 from autodiff.errors import ConfigError, HistoryError
 from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
@@ -177,17 +177,14 @@ class Project:
 
         Of the engine, or the connection itself, where the project was given one.
         """
-        with self._opened(create=create) as connection:
+        if self._by is None:
+            with connect(self.url, create=create) as connection:
+                yield connection
+            return
+        from autodiff.dialects import dialect_of
+
+        with borrowed(self._by) as connection, dialect_of(connection).as_it_was(connection):
             yield connection
-
-    def _opened(self, *, create: bool) -> AbstractContextManager[sa.Connection]:
-        import sqlalchemy as sa
-
-        if isinstance(self._by, sa.Engine):
-            return connect_by(self._by)
-        if self._by is not None:
-            return lent(self._by)
-        return connect(self.url, create=create)
 
     # Writing migrations
 
@@ -335,14 +332,9 @@ class Project:
         create: bool = False,
         lock_wait: float | None = None,
     ) -> Iterator[Runner]:
-        from autodiff.dialects import dialect_of
-
         graph = self.graph()
         schema = self.config.history_schema
-        with (
-            self.connect(create=create) as connection,
-            dialect_of(connection).as_it_was(connection),
-        ):
+        with self.connect(create=create) as connection:
             yield self.runner(
                 connection, graph, schema=schema, on_event=on_event, lock_wait=lock_wait
             )

@@ -378,10 +378,7 @@ class Dialect(ABC):
 
         One that commits each statement by itself gets transactions meanwhile.
         """
-        before = connection.get_isolation_level()
-        connection.connection.rollback()  # some drivers begin a transaction to answer
-        connection.rollback()
-        if before != "AUTOCOMMIT":
+        if not _commits_by_itself(connection.connection.dbapi_connection):
             yield
             return
         connection.execution_options(isolation_level=connection.default_isolation_level)
@@ -471,6 +468,14 @@ def without_unsaid(index: Index, desired: Index | None) -> Index:
     if desired is None or desired.comment is not None:
         return index
     return replace(index, comment=None)
+
+
+def _commits_by_itself(driver: Any) -> bool:
+    """Whether a driver's connection has no transactions. SQLAlchemy's get_isolation_level tells
+    what the server would do in one."""
+    asked = getattr(driver, "get_autocommit", None)
+    found = asked() if callable(asked) else getattr(driver, "autocommit", False)
+    return found is True or found == 1
 
 
 def _place(constraint: Constraint) -> tuple[str, str]:
