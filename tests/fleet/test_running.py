@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import select
+import socket
+import socketserver
 import sqlite3
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -390,3 +394,43 @@ def test_a_run_that_waits_for_a_lock_is_interrupted(
     assert results(outcomes) == {"t00": "stopped"}
     assert time.monotonic() - begun < 10
     assert project.upgrade_all()
+
+
+def test_a_schema_behind_a_pooler_is_refused(schemas: Make) -> None:
+    """Its search_path would stay with a session that others get."""
+    project = schemas(1)
+    direct = project.targets()[0]
+    with pretending_pooler(str(direct.url.host), direct.url.port or 5432) as port:
+        url = direct.url.set(host="127.0.0.1", port=port, query={"sslmode": "disable"})
+        target = Target(name="a", url=url, schema=direct.schema)
+        [outcome] = project.upgrade_all(targets=[target])
+    assert outcome.result == "failed"
+    assert "can't be migrated through a transaction pooler" in str(outcome.error)
+    assert outcome.hint == "connect to the server itself"
+    assert project.upgrade_all()
+
+
+@contextmanager
+def pretending_pooler(host: str, port: int) -> Iterator[int]:
+    """A port that leads to the server and gives another number of the session, as poolers do."""
+
+    class Passing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((host, port)) as server:
+                sockets = {self.request: server, server: self.request}
+                while True:
+                    for ready in select.select(list(sockets), [], [])[0]:
+                        data = ready.recv(65536)
+                        if not data:
+                            return
+                        sockets[ready].sendall(KEY.sub(lambda m: m[1] + b"\0\0\0\1", data))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Passing) as listening:
+        listening.daemon_threads = True
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield listening.server_address[1]
+        listening.shutdown()
+
+
+KEY = re.compile(rb"(K\x00\x00\x00\x0c)....", re.DOTALL)
+"""BackendKeyData: https://www.postgresql.org/docs/current/protocol-message-formats.html"""
