@@ -154,16 +154,18 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 
 def bound(engine: object, connection: object) -> Engine | Connection | None:
-    """What the application hands over, if it can be used.
+    """What the application hands over, if it can be used; None where it is nothing.
 
     Raises ConfigError for both at once, and for those of async code.
     """
-    from sqlalchemy.engine import Connection, Engine
-
     if engine is not None and connection is not None:
         raise ConfigError("engine and connection are both given", hint="leave one out")
     given = engine if engine is not None else connection
-    if given is None or isinstance(given, Engine | Connection):
+    if given is None:
+        return None
+    from sqlalchemy.engine import Connection, Engine
+
+    if isinstance(given, Engine | Connection):
         return given
     name = type(given).__name__
     raise ConfigError(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["choices", "refuse_alone", "run_fleet", "show_fleet"]
 
-FAILED = 2
+_FAILED = 2
 
 
 def choices(
@@ -84,7 +84,7 @@ def run_fleet(
         step = project.upgrade_all if direction == "upgrade" else project.downgrade_all
         outcomes = step(target, on_event=listener, **chosen)
     shell.answer_table(*outcome_rows(outcomes), outcome_lines(outcomes), outcomes_data(outcomes))
-    return 0 if outcomes else FAILED
+    return 0 if outcomes else _FAILED
 
 
 def show_fleet(shell: Shell, chosen: Choices) -> int:
@@ -93,4 +93,4 @@ def show_fleet(shell: Shell, chosen: Choices) -> int:
     shell.answer_table(
         *standing_rows(standings), standing_lines(standings), standings_data(standings)
     )
-    return FAILED if any(standing.error for standing in standings) else 0
+    return _FAILED if any(standing.error for standing in standings) else 0

@@ -88,12 +88,13 @@ def run_all(
     Failures are outcomes. Raises ConfigError for what is wrong with the targets, HistoryError for
     what is wrong with the files.
     """
-    _refuse_relative(request)
+    graph = project.graph()
+    _check_target(graph, request)
     settings = _settings(project, request)
     known = _known(project, request)
     targets = chosen(known, request.only, request.shard)
     first, others = split(targets, settings.canary, known)
-    fleet = _Fleet(project, request, settings, on_event or _ignore, len(targets))
+    fleet = _Fleet(project, graph, request, settings, on_event or _ignore, len(targets))
     found = fleet.go(first)
     failed = [outcome for outcome in found.values() if not outcome.is_well]
     if failed and not fleet.crew.is_stopped:
@@ -122,13 +123,20 @@ def status_all(project: Project, request: FleetRequest) -> tuple[Standing, ...]:
     return tuple(found[place] for place in range(len(targets)))
 
 
-def _refuse_relative(request: FleetRequest) -> None:
-    """Run again, +1 and -1 would go one further where they had done well before."""
+def _check_target(graph: Graph, request: FleetRequest) -> None:
+    """Raises what would fail on each target, before the first one is connected to.
+
+    Run again, +1 and -1 would go one further where they had done well before.
+    """
     if request.target[:1] in ("+", "-"):
         raise ConfigError(
             f"{request.target} is not one place for many databases",
             hint="name the migration, head or base, so that the run can be repeated",
         )
+    if request.direction == "upgrade":
+        graph.upgrades(request.target, ())
+    elif request.target != "base":
+        graph.find(request.target)
 
 
 def _ignore(event: FleetEvent) -> None:
@@ -182,6 +190,7 @@ class _Fleet:
     def __init__(
         self,
         project: Project,
+        graph: Graph,
         request: FleetRequest,
         settings: Settings,
         on_event: FleetListener,
@@ -191,7 +200,7 @@ class _Fleet:
         self._request = request
         self._on_event = on_event
         self._stop_after = settings.stop_after
-        self._graph = project.graph()
+        self._graph = graph
         self._loader = Loader()
         self._lock = threading.Lock()
         self._begun = 0

@@ -93,7 +93,9 @@ def test_outcomes_as_json(tenants: Folder) -> None:
         (("downgrade", "--all"), "error: -1 is not one place for many databases"),
         (("upgrade", "--all", "--shard", "3/2"), "error: no shard '3/2'"),
         (("upgrade", "--all", "--only", "nobody"), "error: there is no target 'nobody'"),
-        (("upgrade", "nothing", "--all", "--canary", "nobody"), "there is no target 'nobody'"),
+        (("upgrade", "--all", "--canary", "nobody"), "error: there is no target 'nobody'"),
+        (("upgrade", "nothing", "--all"), "error: no migration 'nothing'"),
+        (("downgrade", "nothing", "--all"), "error: no migration 'nothing'"),
     ],
 )
 def test_what_is_refused(tenants: Folder, arguments: tuple[str, ...], message: str) -> None:
