@@ -49,8 +49,10 @@ class Config:
     lock_retries: how often a migration that met a lock is tried again.
     scratch_url: an empty database to try things on, which is emptied after use.
     hooks: functions to call around a run, "package.module:function", by when they are called.
+    targets: the table `targets`, for commands with --all; autodiff.fleet knows what is in it.
     env: the environment that was chosen, whose settings these are; None without one.
     unset: environment variables that the url asks for and that are not set; it is None then.
+    variables: the environment that ${NAME} is looked up in.
     """
 
     root: Path = field(default_factory=Path.cwd)
@@ -66,16 +68,33 @@ class Config:
     lock_retries: float = 5
     scratch_url: str | None = None
     hooks: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, Any] | None = None
     env: str | None = None
     unset: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(
+        default_factory=lambda: os.environ, repr=False, compare=False
+    )
+
+    def with_variables(self, text: str) -> str:
+        """A URL with ${NAME} replaced.
+
+        Raises ConfigError where one is not set.
+        """
+        if unset := _unset(text, self.variables):
+            raise ConfigError(
+                f"a url needs the environment variable {unset[0]}, which is not set",
+                hint=f"set {unset[0]}",
+            )
+        return _with_variables(text, self.variables)
 
 
 _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir")
 _LISTS = ("models", "exclude_tables")
+_TABLES = ("targets",)
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
 _HOOKS = "hooks"
-_SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_NUMBERS, _HOOKS)
+_SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_NUMBERS, *_TABLES, _HOOKS)
 _ENVIRONMENTS = "environments"
 
 
@@ -124,7 +143,8 @@ def load_config(
     own = _chosen(environments, chosen, file) if chosen else {}
     hooks = {**common.get(_HOOKS, {}), **own.get(_HOOKS, {})}
     values = {"migrations": file.parent / "migrations", **common, **own, _HOOKS: hooks}
-    filled = _filled(Config(root=file.parent, env=chosen, **values), variables)
+    config = Config(root=file.parent, env=chosen, variables=variables, **values)
+    filled = _filled(config, variables)
     given = variables.get("DATABASE_URL")
     return replace(filled, url=given, unset=()) if given and "url" not in own else filled
 
@@ -200,6 +220,13 @@ def _checked(
             values[key] = _number(value, key, place)
         elif key == _HOOKS:
             values[key] = _hooks(value, place)
+        elif key in _TABLES and isinstance(value, dict):
+            values[key] = value
+        elif key in _TABLES:
+            raise ConfigError(
+                f"{place}: {key} must be a table, not {value!r}",
+                hint='as in targets.urls = ["..."]',
+            )
         elif not isinstance(value, str):
             raise ConfigError(f"{place}: {key} must be a text, not {value!r}")
         else:

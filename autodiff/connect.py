@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from autodiff.errors import ConfigError, DatabaseError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import URL, Connection, Engine
 
-__all__ = ["connect", "masked", "readable_url"]
+__all__ = ["PASSWORDS", "borrowed", "bound", "connect", "masked", "readable_url"]
 
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
@@ -22,7 +22,8 @@ _DRIVERS = {
 }
 _ASYNC = frozenset(("asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"))
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
-_PASSWORDS = frozenset(("password", "passwd", "sslpassword", "ssl_key_password"))
+PASSWORDS = frozenset(("password", "passwd", "sslpassword", "ssl_key_password"))
+"""Parts of a URL's query that are secrets."""
 _ASYNCPG_ALONE = (
     "async_fallback",
     "command_timeout",
@@ -95,22 +96,24 @@ def _plain_query(url: URL) -> URL:
 
 def masked(url: URL) -> str:
     """The URL as it may be shown: without password."""
-    hidden = {key: "***" for key in url.query if key.lower() in _PASSWORDS}
+    hidden = {key: "***" for key in url.query if key.lower() in PASSWORDS}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 @contextmanager
-def connect(url: URL, *, create: bool = False) -> Iterator[Connection]:
+def connect(
+    url: URL, *, create: bool = False, prepare: Callable[[Engine], None] | None = None
+) -> Iterator[Connection]:
     """A connection of its own, closed at the end.
 
     A SQLite file that does not exist is only created with `create`; without it, the database
-    is an empty one in memory.
+    is an empty one in memory. `prepare` is given the engine before it connects.
 
     Raises DatabaseError where there is no such database, server or user, and for what the
     database refuses while the connection is open.
     """
     import sqlalchemy as sa
-    from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.exc import NoSuchModuleError
 
     if _is_missing_file(url) and not create:
         url = url.set(database=":memory:")
@@ -125,18 +128,94 @@ def connect(url: URL, *, create: bool = False) -> Iterator[Connection]:
             f"the driver of {url.drivername!r} is not installed: {error}",
             hint=_install_hint(url),
         ) from error
+    if prepare is not None:
+        prepare(engine)
     try:
-        try:
-            connection = engine.connect()
-        except (SQLAlchemyError, OSError) as error:
-            raise _refused(url, error) from error
-        with connection:
-            try:
-                yield connection
-            except DBAPIError as error:
-                raise _failed(url, error) from error
+        with _connected(engine) as connection:
+            yield connection
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    """A connection of an engine, given back at the end.
+
+    Raises DatabaseError as `connect` does.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        connection = engine.connect()
+    except (SQLAlchemyError, OSError) as error:
+        raise _refused(engine.url, error) from error
+    with connection, _told(engine.url):
+        yield connection
+
+
+def bound(engine: object, connection: object) -> Engine | Connection | None:
+    """What the application hands over, if it can be used; None where it is nothing.
+
+    Raises ConfigError for both at once, and for those of async code.
+    """
+    if engine is not None and connection is not None:
+        raise ConfigError("engine and connection are both given", hint="leave one out")
+    given = engine if engine is not None else connection
+    if given is None:
+        return None
+    from sqlalchemy.engine import Connection, Engine
+
+    if isinstance(given, Engine | Connection):
+        return given
+    name = type(given).__name__
+    raise ConfigError(
+        f"{name} can't be used: it is no sqlalchemy.Engine and no sqlalchemy.Connection",
+        hint="of an AsyncConnection: await connection.run_sync(lambda c: Project(connection=c, "
+        "...).upgrade()); or give the url, and: await asyncio.to_thread(project.upgrade)",
+    )
+
+
+@contextmanager
+def borrowed(given: Engine | Connection) -> Iterator[Connection]:
+    """The application's connection, or one of its engine; given back without a transaction.
+
+    Raises ConfigError where it is in one, which would be ended with what was done in it.
+    """
+    from sqlalchemy.engine import Connection
+
+    if not isinstance(given, Connection):
+        with _connected(given) as connection:
+            yield connection
+        return
+    with _lent(given):
+        yield given
+
+
+@contextmanager
+def _lent(connection: Connection) -> Iterator[None]:
+    if connection.in_transaction():
+        raise ConfigError(
+            "the connection is in a transaction, and migrations begin and end their own",
+            hint="commit it or roll it back first; engine.connect() gives one without, "
+            "engine.begin() does not",
+        )
+    with _told(connection.engine.url):
+        try:
+            yield
+        finally:
+            if not connection.closed and not connection.invalidated:
+                connection.rollback()
+
+
+@contextmanager
+def _told(url: URL) -> Iterator[None]:
+    """What the database refuses is told as a DatabaseError."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise _failed(url, error) from error
 
 
 def _is_missing_file(url: URL) -> bool:
@@ -181,7 +260,7 @@ def _reason(url: URL, error: Exception) -> str:
 
 
 def _secrets(url: URL) -> list[str]:
-    found = [value for key, value in url.query.items() if key.lower() in _PASSWORDS]
+    found = [value for key, value in url.query.items() if key.lower() in PASSWORDS]
     texts = [str(url.password or ""), *(value for value in found if isinstance(value, str))]
     return [text for text in texts if text]
 

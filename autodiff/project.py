@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from autodiff.config import Config, load_config
-from autodiff.connect import connect, readable_url
+from autodiff.connect import borrowed, bound, connect, readable_url
 from autodiff.drift import Drift
 from autodiff.errors import ConfigError, HistoryError
 from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from autodiff.dialects.noticed import LeftAlone
     from autodiff.diffing import Assume, Questioner
     from autodiff.drafting import Draft
+    from autodiff.fleet import Choices, FleetListener, Outcomes, Standing, Target
     from autodiff.merging import Merge
     from autodiff.planned import Plan
     from autodiff.rebasing import Rebase
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from autodiff.run.hooks import Hooks
     from autodiff.run.integrity import Problem
     from autodiff.run.journal import Entry
+    from autodiff.run.loader import Loader
     from autodiff.run.repair import HalfWay, Mended
     from autodiff.run.runner import Runner
     from autodiff.run.store import Applied
@@ -74,13 +77,20 @@ class Project:
         metadata: sa.MetaData | Sequence[sa.MetaData] | None = None,
         directory: str | Path = "migrations",
         *,
+        engine: sa.Engine | None = None,
+        connection: sa.Connection | None = None,
         hooks: Hooks | None = None,
         **settings: Any,
     ) -> None:
         """A project built in code. `settings` are those of `Config`: models, exclude_tables...
 
+        Instead of a url an `engine` or a `connection` of the application is used. A connection must
+        not be in a transaction, is used by one thread at a time, and is given back as it was.
         `hooks` are functions to call around runs and migrations.
         """
+        self._by = bound(engine, connection)
+        if self._by is not None:
+            url = self._by.engine.url
         text = (
             url
             if url is None or isinstance(url, str)
@@ -101,18 +111,25 @@ class Project:
         url: str | None = None,
         env: str | None = None,
         environment: Mapping[str, str] | None = None,
+        engine: sa.Engine | None = None,
+        connection: sa.Connection | None = None,
     ) -> Project:
         """The project whose configuration is found from `path`; `url` comes before its own.
 
+        So do an `engine` and a `connection` of the application, as for a project built in code.
         `env` names one of its environments; `environment` stands for os.environ.
 
         Raises ConfigError where there is no configuration or no such environment.
         """
+        by = bound(engine, connection)
+        if by is not None:
+            url = by.engine.url.render_as_string(hide_password=False)
         config = load_config(path, environment, env=env)
         project = cls.__new__(cls)
         project.config = replace(config, url=url or config.url)
         project._metadata = None
         project._hooks = None
+        project._by = by
         return project
 
     @property
@@ -180,8 +197,17 @@ class Project:
 
     @contextmanager
     def connect(self, *, create: bool = False) -> Iterator[sa.Connection]:
-        """A connection to the database; see `autodiff.connect.connect`."""
-        with connect(self.url, create=create) as connection:
+        """A connection to the database; see `autodiff.connect.connect`.
+
+        Of the engine, or the connection itself, where the project was given one.
+        """
+        if self._by is None:
+            with connect(self.url, create=create) as connection:
+                yield connection
+            return
+        from autodiff.dialects import dialect_of
+
+        with borrowed(self._by) as connection, dialect_of(connection).as_it_was(connection):
             yield connection
 
     # Writing migrations
@@ -475,20 +501,46 @@ class Project:
         lock_wait: float | None = None,
         hooks: Hooks | None = None,
     ) -> Iterator[Runner]:
+        graph = self.graph()
+        schema = self.config.history_schema
+        with self.connect(create=create) as connection:
+            yield self.runner(
+                connection,
+                graph,
+                schema=schema,
+                on_event=on_event,
+                lock_wait=lock_wait,
+                hooks=hooks,
+            )
+
+    def runner(
+        self,
+        connection: sa.Connection,
+        graph: Graph,
+        *,
+        schema: str | None,
+        on_event: Listener | None = None,
+        lock_wait: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        hooks: Hooks | None = None,
+        loader: Loader | None = None,
+    ) -> Runner:
+        """A runner on a connection, with the limits of the configuration; `schema` is that of the
+        history."""
         from autodiff.run.events import ignore
         from autodiff.run.runner import Runner
 
-        graph = self.graph()
-        with self.connect(create=create) as connection:
-            yield Runner(
-                connection,
-                graph,
-                schema=self.config.history_schema,
-                on_event=on_event or ignore,
-                lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
-                limits=self._limits(),
-                hooks=hooks,
-            )
+        return Runner(
+            connection,
+            graph,
+            schema=schema,
+            on_event=on_event or ignore,
+            lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
+            limits=self._limits(),
+            sleep=sleep,
+            hooks=hooks,
+            loader=loader,
+        )
 
     def _limits(self) -> Limits:
         from autodiff.dialects.limits import Limits
@@ -511,6 +563,54 @@ class Project:
                 hint="give --url, or set DATABASE_URL",
             )
         return dialect_for(lock.database.split()[0])
+
+    # Many databases
+
+    def targets(self) -> tuple[Target, ...]:
+        """The databases of the table `targets` of the configuration, in their order.
+
+        Raises ConfigError where there is none, or for what is wrong in it.
+        """
+        from autodiff.fleet import targets_of
+
+        return targets_of(self)
+
+    def upgrade_all(
+        self,
+        target: str = "head",
+        *,
+        on_event: FleetListener | None = None,
+        **choices: Unpack[Choices],
+    ) -> Outcomes:
+        """Upgrades all targets, several at a time; what came of each. A failure is an outcome.
+
+        `choices` come before the configuration; see `autodiff.fleet.Choices`. After Ctrl-C nothing
+        more is begun, and those that are under way end their migration.
+
+        Raises ConfigError for what is wrong with the targets, HistoryError with the files.
+        """
+        from autodiff.fleet import FleetRequest, run_all
+
+        return run_all(self, FleetRequest(target=target, **choices), on_event)
+
+    def downgrade_all(
+        self,
+        target: str,
+        *,
+        on_event: FleetListener | None = None,
+        **choices: Unpack[Choices],
+    ) -> Outcomes:
+        """Takes all targets back to a migration, which stays, or to base; as `upgrade_all`."""
+        from autodiff.fleet import FleetRequest, run_all
+
+        request = FleetRequest(direction="downgrade", target=target, **choices)
+        return run_all(self, request, on_event)
+
+    def status_all(self, **choices: Unpack[Choices]) -> tuple[Standing, ...]:
+        """Where each target stands; one that can't be asked says why."""
+        from autodiff.fleet import FleetRequest, status_all
+
+        return status_all(self, FleetRequest(**choices))
 
     def rehearse(
         self,

@@ -123,7 +123,7 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
         "known are environments, exclude_tables, history_schema, hooks, lock_retries, "
-        "lock_timeout, lock_wait, migrations, models, scratch_url, statement_timeout, "
+        "lock_timeout, lock_wait, migrations, models, scratch_url, statement_timeout, targets, "
         "templates_dir, url",
     )
 

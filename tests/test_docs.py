@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +39,7 @@ def test_each_operation_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in Config.__slots__ if name[0] != "_"])
 def test_each_setting_is_documented(name: str) -> None:
     """The reference has each setting of the configuration."""
-    assert name in {"root", "env", "unset"} or f"| `{name}` |" in REFERENCE
+    assert name in {"root", "env", "unset", "variables"} or f"| `{name}` |" in REFERENCE
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -55,3 +58,38 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Each relative link of a page is a file."""
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).is_file(), target
+
+
+EXAMPLES = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs" / "embedding.md").read_text(), re.DOTALL
+)
+USERS = """revision = "aaa1"
+parents = ()
+
+import sqlalchemy as sa
+from autodiff import op
+
+
+def upgrade() -> None:
+    op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))
+
+
+def downgrade() -> None:
+    op.drop_table("users")
+"""
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_examples_of_embedding_run(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a program of its own, in a folder with one migration."""
+    if "sqlalchemy.ext.asyncio" in code:
+        pytest.importorskip("greenlet")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "0001_users.py").write_text(USERS)
+    program = [sys.executable, "-W", "ignore::ResourceWarning", "-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

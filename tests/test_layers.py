@@ -28,7 +28,7 @@ LAYERS = (
     {"bench", "hooks", "readers", "spots"},
     {
         *("drafting", "checking", "project", "proving", "rehearsing", "between", "leftalone"),
-        *("relocking", "rebasing", "merging", "squashing", "adopting"),
+        *("relocking", "rebasing", "merging", "squashing", "adopting", "fleet"),
     },
     {"demo", "cli"},
     {"__init__", "__main__"},

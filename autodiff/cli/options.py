@@ -18,13 +18,19 @@ from autodiff.cli.failures import guarded
 from autodiff.cli.shell import Shell
 
 __all__ = [
+    "All",
+    "Canary",
     "ConfigPath",
     "Debug",
     "DryRun",
     "Env",
     "Json",
     "LockWait",
+    "Only",
+    "Parallel",
+    "ShardOf",
     "Sql",
+    "StopAfter",
     "Target",
     "Url",
     "Verbose",
@@ -101,6 +107,53 @@ LockWait = Annotated[
         metavar="SECONDS",
         min=0,
         help="How long to wait for another run. Default: 600.",
+        show_default=False,
+    ),
+]
+
+
+All = Annotated[bool, flag("--all", "Every database of the configuration's targets.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only", metavar="NAME", help="With --all: this target. Repeatable.", show_default=False
+    ),
+]
+ShardOf = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="N/M",
+        help="With --all: one of so many parts, 3/10. The parts never change.",
+        show_default=False,
+    ),
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option(
+        "--parallel",
+        metavar="N",
+        min=1,
+        help="With --all: how many at a time. Default: 4.",
+        show_default=False,
+    ),
+]
+Canary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--canary",
+        metavar="N|NAME",
+        help="With --all: so many go first, or these. If one fails, no other is begun.",
+        show_default=False,
+    ),
+]
+StopAfter = Annotated[
+    int | None,
+    typer.Option(
+        "--stop-after",
+        metavar="N",
+        min=1,
+        help="With --all: begin no more after so many failures.",
         show_default=False,
     ),
 ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from autodiff.run.events import BackfillProgress, Event, Listener
 
-__all__ = ["progress"]
+__all__ = ["bar", "duration", "progress"]
 
 
 @contextmanager
@@ -54,7 +54,7 @@ class _Shown:
             case WaitingForLock(holder=holder):
                 self._say(f"waiting for another run: {holder or 'it ends soon'}")
             case MigrationRetried(name=name, seconds=seconds, blockers=blockers):
-                self._say(f"{name} met a lock; once more in {_duration(seconds)}")
+                self._say(f"{name} met a lock; once more in {duration(seconds)}")
                 for blocker in blockers:
                     self._say(f"  held by {blocker}")
             case MigrationResumed(name=name, steps=steps):
@@ -87,7 +87,7 @@ class _Shown:
     def _start(self, name: str, position: int, total: int) -> None:
         self._name = name
         if self._bar is None and total > 1 and sys.stderr.isatty():
-            self._bar = _bar(total)
+            self._bar = bar(total)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=name, completed=position - 1)
             return
@@ -99,7 +99,7 @@ class _Shown:
         if self._bar is None:
             typer.echo("\r\x1b[2K", err=True, nl=False)
             self._half_line = False
-            self._bar = _bar(1)
+            self._bar = bar(1)
             self._bar.update(self._bar.task_ids[0], description=self._name)
         if self._rows is None:
             self._rows = self._bar.add_task(f"rows of {event.table}", total=event.total)
@@ -115,14 +115,15 @@ class _Shown:
     def _finish(self, name: str, seconds: float) -> None:
         if self._bar is not None:
             self._end_rows(self._bar)
-            self._bar.console.print(f"{name} ... {_duration(seconds)}", highlight=False)
+            self._bar.console.print(f"{name} ... {duration(seconds)}", highlight=False)
             self._bar.advance(self._bar.task_ids[0])
             return
-        typer.echo(_duration(seconds), err=True)
+        typer.echo(duration(seconds), err=True)
         self._half_line = False
 
 
-def _bar(total: int) -> Progress:
+def bar(total: int) -> Progress:
+    """A bar on stderr, begun, with one task."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -133,7 +134,8 @@ def _bar(total: int) -> Progress:
     return bar
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 35 ms, 1.2 s, 3 min 4 s."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     minutes, rest = divmod(seconds, 60)

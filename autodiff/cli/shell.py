@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 import typer
 
 from autodiff.cli.colors import colored, painted
+from autodiff.cli.texts import columns
 
 if TYPE_CHECKING:
     from autodiff.project import Project
@@ -55,6 +56,21 @@ class Shell:
         for line in lines:
             self._print(painted(line) if colored(self.out) else line)
 
+    def answer_table(
+        self,
+        heads: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        lines: Iterable[str],
+        data: Mapping[str, Any],
+    ) -> None:
+        """As `answer`, with a table before the lines: drawn on a terminal, else in columns."""
+        if not self.json and rows and colored(self.out):
+            self._print_table(heads, rows)
+        elif not self.json and rows:
+            for line in columns([heads, *rows], indent=""):
+                self._print(line)
+        self.answer(["", *lines] if rows else lines, data)
+
     def answer_code(self, text: str, language: Language, data: Mapping[str, Any]) -> None:
         """As `answer`, for code: byte for byte, or with its syntax coloured on a terminal."""
         if self.json:
@@ -78,6 +94,18 @@ class Shell:
 
     def _print(self, line: str) -> None:
         typer.echo(line, file=self.out)
+
+    def _print_table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
+        for row in rows:
+            style = "red" if any(cell.startswith("failed") for cell in row) else ""
+            table.add_row(*map(Text, row), style=style)
+        Console(file=self.out).print(table)
 
     def _print_highlighted(self, text: str, language: Language) -> None:
         from rich.console import Console

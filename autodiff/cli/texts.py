@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MISSING",
+    "columns",
     "draft_data",
     "draft_text",
     "drift_lines",
@@ -118,8 +119,8 @@ def status_lines(status: Status) -> list[str]:
     lines = [f"environment: {status.environment}"] if status.environment else []
     applied = [(*_applied_row(row), *_elsewhere(row, status)) for row in status.applied]
     pending = [(m.name, m.revision, *_elsewhere(m, status)) for m in status.pending]
-    lines += ["applied:", *_or_none(_columns(applied))]
-    lines += ["pending:", *_or_none(_columns(pending))]
+    lines += ["applied:", *_or_none(columns(applied))]
+    lines += ["pending:", *_or_none(columns(pending))]
     lines += _unfinished_lines(status.unfinished) if status.unfinished else []
     wrong = [problem for problem in status.problems if problem.kind != "half-way"]
     return [*lines, *(["wrong:", *problem_lines(wrong)] if wrong else [])]
@@ -184,7 +185,7 @@ def repair_data(mended: Sequence[Mended], problems: Sequence[Problem]) -> dict[s
 
 def log_lines(entries: Sequence[Entry]) -> list[str]:
     """Every run, newest first: when, what, how long, how it ended, who."""
-    return _columns(
+    return columns(
         (
             [
                 _moment(entry.started_at),
@@ -258,7 +259,7 @@ def history_lines(graph: Graph) -> list[str]:
 
         return drawn(graph)
     heads = graph.heads
-    return _columns(
+    return columns(
         (
             [
                 *("*" if m.revision in heads else " ", m.name, m.revision),
@@ -306,7 +307,7 @@ def rebase_lines(found: Rebase) -> list[str]:
         )
         for move in found.moves
     ]
-    return [*_columns(rows, indent=""), shown(found.directory / "autodiff.lock")]
+    return [*columns(rows, indent=""), shown(found.directory / "autodiff.lock")]
 
 
 def rebase_notes(found: Rebase) -> list[str]:
@@ -353,7 +354,7 @@ def _ended(statement: str) -> str:
     return statement if statement.splitlines()[-1].startswith("--") else f"{statement};"
 
 
-def _columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
+def columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
     """Rows with their cells under each other."""
     found = list(rows)
     count = max((len(row) for row in found), default=0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import threading
 import warnings
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.sql.elements import ClauseElement
@@ -56,14 +59,12 @@ class Compiler:
 
     def column(self, column: Any) -> str:
         """The whole definition of a column, without the warnings that creating it would give."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _without_warnings():
             return str(self.ddl.get_column_specification(column, first_pk=column.primary_key))
 
     def generated(self, computed: Any) -> str:
         """GENERATED ALWAYS AS ... of a column, without warnings."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _without_warnings():
             return str(self.ddl.process(computed))
 
     def name(self, thing: Any) -> str | None:
@@ -73,3 +74,14 @@ class Compiler:
         preparer = self.dialect.identifier_preparer
         name = preparer.format_constraint(thing, _alembic_quote=False)
         return None if name is None else str(name)
+
+
+_ONE_AT_A_TIME = threading.RLock()
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """The filters are the whole process's: two threads would put back each other's."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

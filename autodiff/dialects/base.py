@@ -32,7 +32,7 @@ from autodiff.schema import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.lock import Lock
@@ -382,6 +382,27 @@ class Dialect(ABC):
         """What the runner does to a connection before its first transaction."""
 
     @contextmanager
+    def as_it_was(self, connection: Connection) -> Iterator[None]:
+        """Puts back at the end what `prepare_connection` did: the connection is somebody else's.
+
+        One that commits each statement by itself gets transactions meanwhile.
+        """
+        if not _commits_by_itself(connection.connection.dbapi_connection):
+            yield
+            return
+        connection.execution_options(isolation_level=connection.default_isolation_level)
+        try:
+            yield
+        finally:
+            if not connection.closed and not connection.invalidated:
+                connection.rollback()
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def look_in(self, engine: Engine, schemas: Sequence[str]) -> None:
+        """Lets each connection of an engine look for names in these schemas, in that order."""
+        raise NotImplementedError
+
+    @contextmanager
     @abstractmethod
     def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
         """One transaction that can only read; a statement in it may take so many seconds."""
@@ -456,6 +477,14 @@ def without_unsaid(index: Index, desired: Index | None) -> Index:
     if desired is None or desired.comment is not None:
         return index
     return replace(index, comment=None)
+
+
+def _commits_by_itself(driver: Any) -> bool:
+    """Whether a driver's connection has no transactions. SQLAlchemy's get_isolation_level tells
+    what the server would do in one."""
+    asked = getattr(driver, "get_autocommit", None)
+    found = asked() if callable(asked) else getattr(driver, "autocommit", False)
+    return found is True or found == 1
 
 
 def _place(constraint: Constraint) -> tuple[str, str]:

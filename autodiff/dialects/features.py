@@ -23,6 +23,7 @@ class Features:
     autoincrements_anywhere: any column with an index can be AUTO_INCREMENT.
     typeless_columns: a column need not have a type.
     ignores_table_case: names of tables that differ in case alone are one name.
+    search_path: a connection looks for names in schemas that it can be told.
     scratch_in_memory: a scratch needs no server.
     enforces_types: a value that does not fit a column's type is refused, or cut.
     text_sizes: the bytes that types of texts hold, where that is limited.
@@ -59,6 +60,7 @@ class Features:
     identity: bool = False
     comments: bool = False
     namespaces: bool = False
+    search_path: bool = False
     materialized_views: bool = False
     exclusion_constraints: bool = False
     concurrent_indexes: bool = False

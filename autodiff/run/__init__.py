@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from autodiff.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,16 +24,32 @@ class _HasOperations(Protocol):
 def run(connection: Connection, plan: _HasOperations) -> None:
     """Applies a plan without a file: for tests and prototypes.
 
-    In one transaction, where the database has transactional DDL. Nothing is recorded.
+    In one transaction, where the database has transactional DDL. Nothing is recorded. A transaction
+    that the connection is in is rolled back first.
 
-    Raises MigrationFailedError, naming the operation that failed.
+    Raises MigrationFailedError, naming the operation that failed, and ConfigError for a connection
+    whose transaction belongs to a `with` block.
     """
     from autodiff.dialects import dialect_of
     from autodiff.run.executor import Executor, run_operations
     from autodiff.run.targets import Live
 
     dialect = dialect_of(connection)
+    _leave_transaction(connection)
+    with dialect.as_it_was(connection):
+        dialect.prepare_connection(connection)
+        with dialect.transaction(connection):
+            run_operations(Executor(dialect, Live(connection, dialect)), plan.operations)
+
+
+def _leave_transaction(connection: Connection) -> None:
+    from sqlalchemy.exc import InvalidRequestError
+
     connection.rollback()
-    dialect.prepare_connection(connection)
-    with dialect.transaction(connection):
-        run_operations(Executor(dialect, Live(connection, dialect)), plan.operations)
+    try:
+        connection.begin().rollback()
+    except InvalidRequestError as error:  # SQLAlchemy waits for the end of the block
+        raise ConfigError(
+            "the connection is in the transaction of a with block, and a plan runs in its own",
+            hint="take the connection from engine.connect(), and not from engine.begin()",
+        ) from error

@@ -24,7 +24,6 @@ from autodiff.run.events import (
 from autodiff.run.executor import Executor
 from autodiff.run.failures import failure, reason
 from autodiff.run.journal import Entry
-from autodiff.run.loader import load_step
 from autodiff.run.session import Session
 from autodiff.run.steps import Steps
 
@@ -49,7 +48,7 @@ def run_migrations(
     if not steps:
         return []
     functions = [
-        load_step(migration, direction) if migration.is_for(session.dialect) else None
+        session.loader.step(migration, direction) if migration.is_for(session.dialect) else None
         for migration in steps
     ]
     if resumed is None:

@@ -1,4 +1,8 @@
-"""What the runner tells while it works: facts, which the command line turns into lines."""
+"""What the runner tells while it works: facts, which the command line turns into lines.
+
+A listener that raises at a MigrationStarted ends the run there: nothing of that migration is done,
+and those before it stay.
+"""
 
 from __future__ import annotations
 

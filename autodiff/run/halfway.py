@@ -14,7 +14,6 @@ from autodiff.run.events import Direction, MigrationResumed
 from autodiff.run.executor import Executor
 from autodiff.run.integrity import verified
 from autodiff.run.journal import SETTLE_BY_HAND, Entry, Progress
-from autodiff.run.loader import load_step
 from autodiff.run.session import Session
 from autodiff.run.squashes import folded
 from autodiff.run.takeback import Call, Statement, Step, collect, counterparts, run_steps
@@ -87,8 +86,8 @@ def _take_back(session: Session, migration: Migration, forward: Direction, entry
     """Undoes the finished steps of a migration that stopped half-way."""
     backward: Direction = "upgrade" if forward == "downgrade" else "downgrade"
     try:
-        there = collect(session.dialect, load_step(migration, forward))
-        back = collect(session.dialect, load_step(migration, backward))
+        there = collect(session.dialect, session.loader.step(migration, forward))
+        back = collect(session.dialect, session.loader.step(migration, backward))
         entry = replace(entry, progress=_without_doubt(session, entry.progress, there))
         _clear_away(session, there[entry.progress.steps :])
         _undo(session, counterparts(there, back, entry.progress), entry)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from types import ModuleType
+from pathlib import Path
+from types import CodeType, ModuleType
 
 from autodiff.dialects.sqltext import tokens
 from autodiff.errors import MigrationFileError
@@ -14,10 +16,51 @@ from autodiff.operations import Execute
 from autodiff.run.context import current_executor
 from autodiff.run.events import Direction
 
-__all__ = ["call_name", "load_step", "split_statements"]
+__all__ = ["Loader", "call_name", "load_step", "split_statements"]
 
 _PREFIX = "autodiff_migration_"
 _WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Modules of one name are made one after the other: what they define looks the name up."""
+
+
+class Loader:
+    """Compiles each file once, for any number of databases; each of them gets a module of its own,
+    so that what one run leaves in it is not met by the next. Threads may share a loader."""
+
+    def __init__(self) -> None:
+        self._codes: dict[Path, CodeType] = {}
+
+    def step(self, migration: Migration, direction: Direction) -> Callable[[], None]:
+        """The function that does a migration in one direction.
+
+        Raises MigrationFileError where the file can't be imported.
+        """
+        if migration.is_sql:
+            text = migration.text if direction == "upgrade" else migration.down_text
+            return lambda: _run_sql(text)
+        try:
+            with _ONE_AT_A_TIME:
+                code = self._code(migration)
+                module = _module(migration)
+                exec(code, module.__dict__)
+        except Exception as error:
+            raise MigrationFileError(
+                str(migration.path),
+                f"{type(error).__name__}: {error}",
+                hint="a migration must not need the application: it imports sqlalchemy and op",
+            ) from error
+        step: Callable[[], None] = getattr(module, direction)
+        return step
+
+    def _code(self, migration: Migration) -> CodeType:
+        path = migration.path
+        if path not in self._codes:
+            tree = parsed(path, migration.text)
+            self._codes[path] = compile(tree, str(path), "exec", dont_inherit=True)
+        return self._codes[path]
 
 
 def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
@@ -25,22 +68,7 @@ def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
 
     Raises MigrationFileError where the file can't be imported.
     """
-    if migration.is_sql:
-        text = migration.text if direction == "upgrade" else migration.down_text
-        return lambda: _run_sql(text)
-    module = _module(migration)
-    tree = parsed(migration.path, migration.text)
-    try:
-        code = compile(tree, str(migration.path), "exec", dont_inherit=True)
-        exec(code, module.__dict__)
-    except Exception as error:
-        raise MigrationFileError(
-            str(migration.path),
-            f"{type(error).__name__}: {error}",
-            hint="a migration must not need the application: it imports sqlalchemy and op",
-        ) from error
-    step: Callable[[], None] = getattr(module, direction)
-    return step
+    return Loader().step(migration, direction)
 
 
 def _module(migration: Migration) -> ModuleType:

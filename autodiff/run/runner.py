@@ -21,6 +21,7 @@ from autodiff.run.halfway import settle
 from autodiff.run.hooks import HookedRun, HookName, Hooks, call_hook
 from autodiff.run.integrity import Problem, verified
 from autodiff.run.journal import Entry
+from autodiff.run.loader import Loader
 from autodiff.run.repair import Mended, Repairs, found_wrong, repair
 from autodiff.run.session import Session
 from autodiff.run.squashes import fold, folded
@@ -56,6 +57,7 @@ class Runner:
         limits: Limits = LIMITS,
         sleep: Callable[[float], None] = time.sleep,
         hooks: Hooks | None = None,
+        loader: Loader | None = None,
     ) -> None:
         self.connection = connection
         self.graph = graph
@@ -70,6 +72,7 @@ class Runner:
             limits=limits,
             sleep=sleep,
             hooks=hooks or Hooks(),
+            loader=loader or Loader(),
         )
 
     def applied(self) -> dict[str, Applied]:

@@ -13,6 +13,7 @@ from autodiff.history.files import Migration
 from autodiff.run.events import Direction, Listener, StatementRun
 from autodiff.run.hooks import HookedMigration, HookName, Hooks, call_hook
 from autodiff.run.journal import Entry, Journal, Kind, actor
+from autodiff.run.loader import Loader
 from autodiff.run.locking import Patience, locked, wait_for
 from autodiff.run.segments import Segments
 from autodiff.run.steps import Steps
@@ -40,6 +41,7 @@ class Session:
         limits: Limits,
         sleep: Callable[[float], None],
         hooks: Hooks,
+        loader: Loader,
     ) -> None:
         self.connection = connection
         self.dialect = dialect
@@ -49,6 +51,7 @@ class Session:
         self.on_event = on_event
         self.sleep = sleep
         self.hooks = hooks
+        self.loader = loader
         self._clock = clock
         self._actor = actor()
         self._patience = Patience(
@@ -56,6 +59,7 @@ class Session:
             who=str(self._actor),
             on_event=on_event,
             under_way=self.unfinished,
+            sleep=sleep,
         )
         connection.rollback()
         dialect.prepare_connection(connection)

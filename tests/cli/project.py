@@ -46,6 +46,11 @@ class Result:
         """The JSON on stdout."""
         return json.loads(self.out)
 
+    @property
+    def lines(self) -> list[str]:
+        """The lines on stdout."""
+        return self.out.splitlines()
+
 
 class Folder:
     """A project's folder, which is the current one, and what a person does in it."""

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from autodiff.cli.options import DryRun, LockWait, Sql, Target
+from autodiff.cli.fleet import choices, refuse_alone, run_fleet
+from autodiff.cli.options import (
+    All,
+    Canary,
+    DryRun,
+    LockWait,
+    Only,
+    Parallel,
+    ShardOf,
+    Sql,
+    StopAfter,
+    Target,
+)
 from autodiff.cli.running import run
 from autodiff.cli.shell import Shell
 
@@ -15,7 +27,13 @@ def downgrade(
     sql: Sql = False,
     dry_run: DryRun = False,
     lock_wait: LockWait = None,
-) -> None:
+    all: All = False,
+    only: Only = None,
+    shard: ShardOf = None,
+    parallel: Parallel = None,
+    canary: Canary = None,
+    stop_after: StopAfter = None,
+) -> int | None:
     """Take migrations back, down to TARGET, which stays applied.
 
     -1 takes the last one back, base takes all of them back. Of an upgrade that
@@ -25,5 +43,26 @@ def downgrade(
         autodiff downgrade
         autodiff downgrade -2 --dry-run
         autodiff downgrade 0001_first
+        autodiff downgrade 0001_first --all
     """
+    if all:
+        chosen = choices(
+            only=only,
+            shard=shard,
+            parallel=parallel,
+            canary=canary,
+            stop_after=stop_after,
+            lock_wait=lock_wait,
+        )
+        return run_fleet(shell, target, "downgrade", chosen, sql=sql, dry_run=dry_run)
+    refuse_alone(
+        {
+            "--only": only,
+            "--shard": shard,
+            "--parallel": parallel,
+            "--canary": canary,
+            "--stop-after": stop_after,
+        }
+    )
     run(shell, target, "downgrade", sql=sql, dry_run=dry_run, lock_wait=lock_wait)
+    return None

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from autodiff.cli.options import DryRun, LockWait, Sql, Target
+from autodiff.cli.fleet import choices, refuse_alone, run_fleet
+from autodiff.cli.options import (
+    All,
+    Canary,
+    DryRun,
+    LockWait,
+    Only,
+    Parallel,
+    ShardOf,
+    Sql,
+    StopAfter,
+    Target,
+)
 from autodiff.cli.running import run
 from autodiff.cli.shell import Shell
 
@@ -15,16 +27,44 @@ def upgrade(
     sql: Sql = False,
     dry_run: DryRun = False,
     lock_wait: LockWait = None,
-) -> None:
+    all: All = False,
+    only: Only = None,
+    shard: ShardOf = None,
+    parallel: Parallel = None,
+    canary: Canary = None,
+    stop_after: StopAfter = None,
+) -> int | None:
     """Apply migrations, up to TARGET.
 
     TARGET is the last one to apply, or +1 for the next one.
     SQL that was run by hand is recorded by autodiff stamp. A migration that
-    stopped half-way goes on where it stopped.
+    stopped half-way goes on where it stopped. With --all every database of
+    the configuration's targets is upgraded; exit code 2 if one is not.
 
     Examples:
         autodiff upgrade
         autodiff upgrade +1
         autodiff upgrade --sql > upgrade.sql
+        autodiff upgrade --all --canary 1 --parallel 8
     """
+    if all:
+        chosen = choices(
+            only=only,
+            shard=shard,
+            parallel=parallel,
+            canary=canary,
+            stop_after=stop_after,
+            lock_wait=lock_wait,
+        )
+        return run_fleet(shell, target, "upgrade", chosen, sql=sql, dry_run=dry_run)
+    refuse_alone(
+        {
+            "--only": only,
+            "--shard": shard,
+            "--parallel": parallel,
+            "--canary": canary,
+            "--stop-after": stop_after,
+        }
+    )
     run(shell, target, "upgrade", sql=sql, dry_run=dry_run, lock_wait=lock_wait)
+    return None

@@ -16,7 +16,7 @@ from autodiff.operations import AddConstraint, DropConstraint
 from autodiff.schema import Check, Column, Constraint, Name, Schema, Table
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Engine
 
     from autodiff.dialects.lock import Lock
     from autodiff.operations import Operation
@@ -212,6 +212,11 @@ class PostgreSQL(Dialect):
 
         with autocommit(connection, limits):
             yield
+
+    def look_in(self, engine: Engine, schemas: Sequence[str]) -> None:
+        from autodiff.dialects.postgresql.searching import look_in
+
+        look_in(engine, [self.quote(schema) for schema in schemas])
 
     def met_lock(self, error: BaseException) -> bool:
         from autodiff.dialects.postgresql.locks import met_lock

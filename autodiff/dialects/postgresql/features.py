@@ -13,6 +13,7 @@ FEATURES = Features(
     comments=True,
     guards_foreign_keys=True,
     namespaces=True,
+    search_path=True,
     materialized_views=True,
     exclusion_constraints=True,
     readers_hold_columns=True,

@@ -21,8 +21,10 @@ __all__ = [
     "autocommit",
     "blockers",
     "cleanup",
+    "is_pooled",
     "met_lock",
     "reading",
+    "told_pid",
     "transaction",
 ]
 
@@ -154,7 +156,8 @@ class AdvisoryLock(Lock):
     def __init__(self, connection: Connection, schema: str | None) -> None:
         self._connection = connection
         self._key = int.from_bytes(lock_key(schema)[:8], signed=True)
-        self.in_transaction = _is_pooled(connection)
+        self.in_transaction = is_pooled(connection)
+        self._name = ""
 
     def take(self, who: str) -> bool:
         """One try; the session is named after `who`, which all can see that list sessions."""
@@ -162,6 +165,7 @@ class AdvisoryLock(Lock):
             return self._ask(f"SELECT pg_try_advisory_xact_lock({self._key})")
         taken = self._ask(f"SELECT pg_try_advisory_lock({self._key})")
         if taken:
+            self._name = self._connection.exec_driver_sql("SHOW application_name").scalar_one()
             self._connection.execute(_NAME_SESSION, {"name": f"autodiff {who}"[:63]})
             self._connection.commit()
         else:
@@ -169,9 +173,10 @@ class AdvisoryLock(Lock):
         return taken
 
     def release(self) -> None:
-        """Gives it back, if it is the session's."""
+        """Gives it back, if it is the session's, which gets its own name again."""
         if not self.in_transaction:
             self._ask(f"SELECT pg_advisory_unlock({self._key})")
+            self._connection.execute(_NAME_SESSION, {"name": self._name})
             self._connection.commit()
 
     def holder(self) -> Holder | None:
@@ -208,15 +213,15 @@ def _holder(row: Any) -> Holder:
     )
 
 
-def _is_pooled(connection: Connection) -> bool:
+def is_pooled(connection: Connection) -> bool:
     """Whether a pooler stands between: the session is not the one that was connected to."""
-    told = _told_pid(connection.connection.driver_connection)
+    told = told_pid(connection.connection.driver_connection)
     real = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     connection.rollback()
     return told is not None and told != real
 
 
-def _told_pid(driver: Any) -> int | None:
+def told_pid(driver: Any) -> int | None:
     """The session's number as the server said it when the driver connected."""
     info = getattr(driver, "info", None)
     pid = getattr(info, "backend_pid", None)

@@ -152,6 +152,13 @@ class SQLite(Dialect):
         prepare_connection(connection)
 
     @contextmanager
+    def as_it_was(self, connection: Connection) -> Iterator[None]:
+        from autodiff.dialects.sqlite.locks import as_it_was
+
+        with as_it_was(connection):
+            yield
+
+    @contextmanager
     def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
         from autodiff.dialects.sqlite.locks import reading
 

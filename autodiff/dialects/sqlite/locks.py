@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -22,14 +23,49 @@ from autodiff.dialects.limits import Limits
 from autodiff.dialects.lock import Holder, Lock
 from autodiff.errors import DatabaseError
 
-__all__ = ["FileLock", "met_lock", "prepare_connection", "reading", "transaction"]
+__all__ = ["FileLock", "as_it_was", "met_lock", "prepare_connection", "reading", "transaction"]
+
+
+_LEGACY = getattr(sqlite3, "LEGACY_TRANSACTION_CONTROL", None)
 
 
 def prepare_connection(connection: Connection) -> None:
-    """Leaves BEGIN and COMMIT to autodiff: sqlite3 would otherwise commit before DDL."""
-    driver = connection.connection.driver_connection
-    if isinstance(driver, sqlite3.Connection):
-        driver.isolation_level = None
+    """Leaves BEGIN and COMMIT to autodiff: sqlite3 would otherwise commit before DDL, or (with
+    autocommit=False, from Python 3.12 on) be in a transaction all the time.
+
+    https://docs.python.org/3/library/sqlite3.html#transaction-control
+    """
+    driver = _driver(connection)
+    if getattr(driver, "autocommit", _LEGACY) != _LEGACY:
+        driver.autocommit = _LEGACY
+    driver.isolation_level = None
+
+
+@contextmanager
+def as_it_was(connection: Connection) -> Iterator[None]:
+    """Puts back what `prepare_connection` did: a pool gives the connection to the application."""
+    driver = _driver(connection)
+    level = driver.isolation_level
+    control = getattr(driver, "autocommit", _LEGACY)
+    try:
+        yield
+    finally:
+        if not connection.closed and not connection.invalidated:
+            connection.rollback()
+            driver.isolation_level = level
+            if control != _LEGACY:
+                driver.autocommit = control
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's connection, or what SQLAlchemy puts around that of aiosqlite."""
+    return connection.connection.dbapi_connection
+
+
+def _leave_transaction(connection: Connection) -> None:
+    """Ends what a listener of the application has begun: BEGIN on SQLAlchemy's "begin"."""
+    if getattr(connection.connection.driver_connection, "in_transaction", False):
+        connection.exec_driver_sql("ROLLBACK")
 
 
 @contextmanager
@@ -40,6 +76,7 @@ def transaction(connection: Connection, limits: Limits) -> Iterator[None]:
     a table deletes what points at it: https://www.sqlite.org/foreignkeys.html#fk_schemacommands
     """
     enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
+    _leave_transaction(connection)
     before = _violations(connection)
     connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
     patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
@@ -55,6 +92,7 @@ def transaction(connection: Connection, limits: Limits) -> Iterator[None]:
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
         if enforced:
+            _leave_transaction(connection)
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
             connection.commit()
 

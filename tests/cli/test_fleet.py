@@ -1,0 +1,137 @@
+"""--all: what is printed for many databases, and how the commands end."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.cli.project import CONFIG, Folder
+
+TARGETS = """
+[targets]
+file = "tenants.txt"
+database = "{name}.db"
+"""
+
+
+@pytest.fixture
+def tenants(blog_3: Folder) -> Folder:
+    """The blog with three tenants, none of which has a database yet."""
+    blog_3.write(autodiff=f"{CONFIG}{TARGETS}")
+    (blog_3.path / "tenants.txt").write_text("acme\nglobex\ninitech\n")
+    return blog_3
+
+
+def test_a_table_of_outcomes(tenants: Folder) -> None:
+    """A row for each target on stdout, a line on stderr when it is done; run again, all is well."""
+    result = tenants.ok("upgrade", "--all", "--parallel", "1")
+    lines = [re.sub(r" +", " ", re.sub(r"[\d.]+ m?s", "TIME", line)) for line in result.lines]
+    assert lines == [
+        "target from to migrations time outcome",
+        *(f"{n} base 0003_add_timestamp 3 TIME upgraded" for n in ("acme", "globex", "initech")),
+        "",
+        "3 upgraded",
+    ]
+    assert re.fullmatch(r"(\w+ \.\.\. upgraded \([\d.]+ m?s\)\n){3}", result.err)
+    assert tenants.ok("upgrade", "--all").lines[-1] == "3 up to date"
+    down = tenants.ok("downgrade", "base", "--all", "--only", "acme")
+    assert down.lines[-1] == "1 downgraded"
+    status = tenants.ok("status", "--all")
+    assert status.lines[-1] == "2 up to date, 1 behind"
+    assert re.fullmatch(r"acme +base +0 +3", status.lines[1])
+
+
+def test_failures_are_told_once(tenants: Folder) -> None:
+    """Those with the same reason together, with the hint; the exit code is 2."""
+    for name in ("acme", "initech"):
+        (tenants.path / f"{name}.db").write_text("this is no database, and long enough for one")
+    result = tenants.run("upgrade", "--all", "--canary", "globex")
+    assert result.code == 2
+    assert result.lines[-1] == "2 failed, 1 upgraded"
+    assert "failed: acme" in result.out
+    assert "file is not a database" in result.out
+    assert "  hint: the file is something else: is the path in the URL right?" in result.lines
+    assert tenants.run("status", "--all").code == 2
+
+
+def test_a_canary_that_fails(tenants: Folder) -> None:
+    """The others say that they were not begun, and why."""
+    (tenants.path / "acme.db").write_text("this is no database, and long enough for one")
+    result = tenants.run("upgrade", "--all", "--canary", "1")
+    assert result.code == 2
+    assert result.lines[-1] == "1 failed, 2 not begun"
+    assert "not begun: acme goes first, and failed" in result.lines[2]
+    assert not (tenants.path / "globex.db").exists()
+
+
+def test_outcomes_as_json(tenants: Folder) -> None:
+    """One object, with all that is known of each target."""
+    data = tenants.ok("upgrade", "2", "--all", "--json", "--shard", "3/10").data
+    assert (data["direction"], data["target"], data["counts"]) == ("upgrade", "2", {"upgraded": 1})
+    [acme] = data["targets"]
+    assert acme["name"] == "acme"
+    assert acme["migrations"] == ["0001_add_posts", "0002_add_comments"]
+    assert (acme["before"], acme["after"]) == (None, "0002_add_comments")
+    status = tenants.ok("status", "--all", "--json").data["targets"]
+    assert status[0]["pending"] == ["0003_add_timestamp"]
+    assert status[1]["current"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("upgrade", "--shard", "1/2"), "error: --shard is for many databases"),
+        (("downgrade", "--canary", "1"), "error: --canary is for many databases"),
+        (("status", "--only", "x"), "error: --only is for many databases"),
+        (("upgrade", "--all", "--sql"), "error: --sql is for one database"),
+        (("downgrade", "base", "--all", "--dry-run"), "error: --dry-run is for one database"),
+        (("downgrade", "--all"), "error: -1 is not one place for many databases"),
+        (("upgrade", "--all", "--shard", "3/2"), "error: no shard '3/2'"),
+        (("upgrade", "--all", "--only", "nobody"), "error: there is no target 'nobody'"),
+        (("upgrade", "--all", "--canary", "nobody"), "error: there is no target 'nobody'"),
+        (("upgrade", "nothing", "--all"), "error: no migration 'nothing'"),
+        (("downgrade", "nothing", "--all"), "error: no migration 'nothing'"),
+    ],
+)
+def test_what_is_refused(tenants: Folder, arguments: tuple[str, ...], message: str) -> None:
+    """With a message and a hint, before anything is done."""
+    assert message in tenants.fails(*arguments).err
+
+
+def test_no_targets_are_configured(blog_3: Folder) -> None:
+    """The hint says how."""
+    result = blog_3.fails("upgrade", "--all")
+    assert "error: no targets are configured" in result.err
+    assert 'file = "tenants.txt"' in result.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c(tenants: Folder) -> None:
+    """The migration under way comes to its end, and the table is printed."""
+    path = tenants.migrations / "0002_add_comments.py"
+    wait = "    import time; open('begun', 'w').close(); time.sleep(2)\n"
+    path.write_text(path.read_text().replace("def upgrade() -> None:\n", f"def upgrade():\n{wait}"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "autodiff", "upgrade", "--all", "--parallel", "1"],
+        cwd=tenants.path,
+        env=tenants.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 30
+    while not (tenants.path / "begun").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 2, err
+    lines = out.splitlines()
+    assert re.match(r"acme +base +0002_add_comments +2 .*stopped: interrupted, after", lines[1])
+    assert lines[-1] == "1 stopped, 2 not begun"
+    assert "Traceback" not in err
+    path.write_text(path.read_text().replace(wait, ""))

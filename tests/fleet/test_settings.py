@@ -1,0 +1,62 @@
+"""The table of the targets: what is wrong in it is told, with what to write instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autodiff.errors import ConfigError
+from autodiff.fleet.settings import Settings, parse_settings
+
+
+def test_everything_can_be_said() -> None:
+    """Each setting finds its place; the others have their usual values."""
+    assert parse_settings({"urls": ["sqlite:///a.db"]}) == Settings(urls=("sqlite:///a.db",))
+    data = {
+        "query": "SELECT name FROM tenants",
+        "schema": "tenant_{name}",
+        "search_path": ["public"],
+        "parallel": 8,
+        "canary": ["acme"],
+        "stop_after": 3,
+    }
+    assert parse_settings(data) == Settings(
+        query="SELECT name FROM tenants",
+        within="schema",
+        template="tenant_{name}",
+        search_path=("public",),
+        parallel=8,
+        canary=("acme",),
+        stop_after=3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "hint"),
+    [
+        (None, "no targets are configured", "[tool.autodiff.targets]"),
+        ({}, "it does not say where they come from", "urls ="),
+        ({"url": "sqlite://"}, "targets: unknown setting 'url'", "known are canary"),
+        ({"urls": [], "file": "a"}, "urls and file both say where the targets", "leave one out"),
+        (
+            {"file": "a", "schema": "s", "database": "d"},
+            "schema and database both say what a name stands for",
+            "leave one out",
+        ),
+        ({"urls": ["x"], "schema": "s"}, "urls are no names", "list names in a file"),
+        ({"file": "a", "search_path": []}, "search_path is for targets that are schemas", "add"),
+        ({"urls": "x", "parallel": 0}, "parallel must be a whole number, 1 or more, not 0", None),
+        ({"urls": "x", "stop_after": True}, "stop_after must be a whole number", None),
+        ({"urls": "x", "canary": -1}, "canary must be a number, a name or a list", "canary = 1"),
+        ({"urls": [1]}, "urls must be a list of texts, not [1]", None),
+        ({"query": " "}, "query must be a text", None),
+    ],
+)
+def test_what_is_wrong_is_told(data: Any, message: str, hint: str | None) -> None:
+    """Each mistake has a message that names the setting, and mostly a hint."""
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(data)
+    assert message in caught.value.message
+    if hint is not None:
+        assert hint in str(caught.value.hint)
