@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.lock import Lock
+    from autodiff.dialects.script import ScriptWriter
     from autodiff.operations import Operation
 
 __all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
@@ -103,6 +104,10 @@ class Dialect(ABC):
     def literal(self, value: str) -> str:
         """A text as an SQL string literal."""
         return quote_literal(value)
+
+    def literal_bytes(self, value: bytes) -> str:
+        """Bytes as an SQL literal."""
+        return f"x'{value.hex()}'"
 
     def literal_value(self, sql: str) -> str | None:
         """The value of an SQL text that is one plain string literal, else None."""
@@ -434,6 +439,10 @@ class Dialect(ABC):
     def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
         """Who holds locks on the tables (on any, where none is named), the oldest first."""
         return []
+
+    @abstractmethod
+    def script(self) -> ScriptWriter:
+        """What writes scripts for the database's own client."""
 
     # The lock: one runner at a time
 

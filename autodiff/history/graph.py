@@ -147,6 +147,8 @@ class Graph:
         if found:
             names = ", ".join(f"{m.revision} ({m.path.name})" for m in found)
             raise AmbiguousRevisionError(target, hint=f"it could be any of: {names}")
+        if ":" in target:
+            raise RevisionNotFoundError(target, hint="FROM:TARGET is for a script: --sql")
         known = list(self.migrations.values())[-3:]
         names = ", ".join(f"{m.revision} ({m.path.name})" for m in known)
         raise RevisionNotFoundError(target, hint=f"the last ones are: {names or 'none at all'}")

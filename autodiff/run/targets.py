@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
-__all__ = ["Live", "Recording", "Target"]
+__all__ = ["Live", "Recording", "Target", "written_clause"]
 
 
 class Target(ABC):
@@ -196,6 +196,24 @@ class Live(Target):
         )
 
 
+def written_clause(clause: ClauseElement, dialect: Dialect) -> str:
+    """The SQL of a statement, with its values in it.
+
+    Raises MigrationFailedError for a value that can't be written as text.
+    """
+    from sqlalchemy.exc import CompileError
+
+    from autodiff.dialects.literals import clause_text
+
+    try:
+        return clause_text(clause, dialect)
+    except CompileError as error:
+        raise MigrationFailedError(
+            f"a value can't be written down as SQL: {error}",
+            hint="apply it to a database, or write that statement as text, with op.execute",
+        ) from error
+
+
 class Recording(Target):
     """Statements are collected in `statements`; tables are followed from what they were.
 
@@ -227,10 +245,7 @@ class Recording(Target):
         """Collects a SQLAlchemy statement, with its values in it."""
         for row in rows or [None]:  # type: ignore[list-item]
             bound = clause.values(dict(row)) if row is not None else clause  # type: ignore[attr-defined]
-            compiled = bound.compile(
-                dialect=self._dialect.sqlalchemy, compile_kwargs={"literal_binds": True}
-            )
-            self.statements.append(str(compiled))
+            self.execute(written_clause(bound, self._dialect))
 
     def table(self, name: Name) -> Table:
         """The table, as the operations before left it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.lock import Lock
+    from autodiff.dialects.postgresql.script import PsqlWriter
     from autodiff.operations import Operation
 
 __all__ = ["PostgreSQL"]
@@ -39,6 +40,9 @@ class PostgreSQL(Dialect):
 
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
+
+    def literal_bytes(self, value: bytes) -> str:
+        return f"'\\x{value.hex()}'"
 
     def normal_default(self, default: str, type_sql: str) -> str:
         return types.normal_default(default, type_sql)
@@ -227,6 +231,11 @@ class PostgreSQL(Dialect):
         from autodiff.dialects.postgresql.locks import cleanup
 
         return cleanup(connection, self, operations)
+
+    def script(self) -> PsqlWriter:
+        from autodiff.dialects.postgresql.script import PsqlWriter
+
+        return PsqlWriter(self)
 
     def lock(self, connection: Connection, schema: str | None) -> Lock:
         from autodiff.dialects.postgresql.locks import AdvisoryLock
