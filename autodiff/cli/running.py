@@ -46,9 +46,7 @@ def _print_script(shell: Shell, target: str, direction: Direction) -> None:
     script = shell.project().script(target, direction)
     data = _data(script.migrations, direction)
     text = script.text or "-- nothing to do\n"
-    shell.answer_code(
-        text, "sql", {**data, "statements": script.statements, "script": script.text}
-    )
+    shell.answer_code(text, "sql", {**data, "statements": script.statements, "script": script.text})
 
 
 def _summary(done: list[Migration], direction: Direction) -> str:

@@ -7,9 +7,10 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.dml import Insert
-from sqlalchemy.types import NullType
+from sqlalchemy.types import JSON, NullType
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
@@ -44,7 +45,7 @@ def clause_text(clause: ClauseElement, dialect: Dialect) -> str:
 
 
 def _with_more_literals(base: Any, dialect: Dialect) -> Any:
-    """A compiler that writes bytes, and what a driver gets as a text: JSON, arrays of those."""
+    """A compiler that writes bytes and JSON too."""
 
     class Compiler(base):  # type: ignore[misc]
         def render_literal_value(self, value: Any, type_: Any) -> str:
@@ -55,10 +56,15 @@ def _with_more_literals(base: Any, dialect: Dialect) -> Any:
             try:
                 return str(super().render_literal_value(value, type_))
             except (CompileError, NotImplementedError):
-                bind = type_._cached_bind_processor(self.dialect)
-                sent = bind(value) if bind is not None else value
-                if not isinstance(sent, str):
+                if not isinstance(type_, JSON):
                     raise
-                return dialect.literal(sent)
+                return dialect.literal(_json_text(value, type_))
 
     return Compiler
+
+
+def _json_text(value: Any, type_: JSON) -> str:
+    """As SQLAlchemy itself writes it; some drivers do it on their own."""
+    write = JSON(none_as_null=type_.none_as_null).bind_processor(DefaultDialect())  # type: ignore[no-untyped-call]
+    assert write is not None
+    return str(write(value))

@@ -34,7 +34,7 @@ def start_of(text: str, direction: Direction) -> str:
 
     Raises HistoryError for a downgrade that does not say.
     """
-    start, colon, _ = text.rpartition(":")
+    start = text.rpartition(":")[0]
     if start:
         return start
     if direction == "downgrade":
@@ -77,9 +77,7 @@ def find_range(
     )
 
 
-def _is_backwards(
-    graph: Graph, target: str, direction: Direction, applied: frozenset[str]
-) -> bool:
+def _is_backwards(graph: Graph, target: str, direction: Direction, applied: frozenset[str]) -> bool:
     """Whether a target that names a migration lies on the other side of the start."""
     if target == "base":
         return direction == "upgrade" and bool(applied)
@@ -90,6 +88,4 @@ def _is_backwards(
     revision = graph.find(target).revision
     if direction == "downgrade":
         return revision not in applied
-    return revision in applied and any(
-        revision in graph[child].parents for child in applied
-    )
+    return revision in applied and any(revision in graph[child].parents for child in applied)

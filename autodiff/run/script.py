@@ -195,7 +195,8 @@ class _Author:
         )
 
     def _sql(self, clause: sa.sql.ClauseElement) -> str:
-        return clause_text(clause, self.dialect)
+        """On one line, where SQLAlchemy breaks it; no value of ours has a line of its own."""
+        return " ".join(line.strip() for line in clause_text(clause, self.dialect).splitlines())
 
     # What a script asks before it changes anything
 
@@ -208,13 +209,14 @@ class _Author:
                 for m in self.graph.migrations.values()
                 if behind.intersection(m.parents) and m.revision not in behind
             ]
-            return [self._half_way(), self._not_all_of(own), *self._any_of(later)]
-        revisions = {m.revision for m in own}
-        parents = {p for m in own for p in m.parents} - revisions
-        before = self._not_all_of(self.graph.in_order(parents))
-        return [self._half_way(), *self._any_of(own), *([before] if parents else [])]
+            return [*self._not_all_of(own), *self._any_of(later), self._half_way()]
+        parents = {p for m in own for p in m.parents} - {m.revision for m in own}
+        before = self.graph.in_order(parents)
+        return [*self._not_all_of(before), *self._any_of(own), self._half_way()]
 
-    def _not_all_of(self, migrations: Sequence[Migration]) -> Guard:
+    def _not_all_of(self, migrations: Sequence[Migration]) -> list[Guard]:
+        if not migrations:
+            return []
         table = self.store.table
         each = [
             sa.and_(table.c.revision == m.revision, table.c.checksum == m.checksum)
@@ -222,10 +224,12 @@ class _Author:
         ]
         count = self._sql(sa.select(sa.func.count()).select_from(table).where(sa.or_(*each)))
         names = ", ".join(m.name for m in migrations)
-        return Guard(
-            condition=f"(\n{count}\n) < {len(migrations)}",
-            message=f"not applied to this database, or edited since: {names}",
-        )
+        return [
+            Guard(
+                condition=f"({count}) < {len(migrations)}",
+                message=f"not applied to this database, or edited since: {names}",
+            )
+        ]
 
     def _any_of(self, migrations: Sequence[Migration]) -> list[Guard]:
         if not migrations:
@@ -237,7 +241,7 @@ class _Author:
         names = ", ".join(m.name for m in migrations)
         return [
             Guard(
-                condition=f"EXISTS (\n{self._sql(found)}\n)",
+                condition=f"EXISTS ({self._sql(found)})",
                 message=f"applied to this database already: {names}",
             )
         ]
@@ -251,6 +255,6 @@ class _Author:
             table.c.progress.is_not(None),
         )
         return Guard(
-            condition=f"EXISTS (\n{self._sql(stopped)}\n)",
+            condition=f"EXISTS ({self._sql(stopped)})",
             message="a migration stopped half-way on this database: autodiff status",
         )

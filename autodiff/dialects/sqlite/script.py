@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteWriter"]
 
-_KEYS = 'SELECT "table" AS child, "parent" AS parent, count(*) AS rows FROM pragma_foreign_key_check'
+_KEYS = (
+    'SELECT "table" AS child, "parent" AS parent, count(*) AS rows FROM pragma_foreign_key_check'
+)
 _BEFORE = "temp.autodiff_violations"
 _NEW_VIOLATIONS = Guard(
     condition=f"""EXISTS (
