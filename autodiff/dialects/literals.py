@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal
-from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.types import JSON, NullType
@@ -58,13 +58,6 @@ def _with_more_literals(base: Any, dialect: Dialect) -> Any:
             except (CompileError, NotImplementedError):
                 if not isinstance(type_, JSON):
                     raise
-                return dialect.literal(_json_text(value, type_))
+                return dialect.literal(json.dumps(None if value is JSON.NULL else value))
 
     return Compiler
-
-
-def _json_text(value: Any, type_: JSON) -> str:
-    """As SQLAlchemy itself writes it; some drivers do it on their own."""
-    write = JSON(none_as_null=type_.none_as_null).bind_processor(DefaultDialect())  # type: ignore[no-untyped-call]
-    assert write is not None
-    return str(write(value))
