@@ -29,6 +29,7 @@ from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.files import write_all
 from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
 from autodiff.history.files import sql_header
+from autodiff.operations import in_one_transaction
 from autodiff.planned import Plan
 from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
@@ -398,7 +399,7 @@ def _texts(
     if request.format == "python":
         revision = _revision(graph.heads, name, python(""))
         return revision, {folder / f"{name}.py": python(revision)}
-    up, down, summary = (plan.sql(), plan.reverse_sql(), plan.summary()) if plan else ([], [], [])
+    up, down, summary = _sql_of(plan) if plan else ([], [], [])
     revision = _revision(graph.heads, name, "\n".join([*up, *down]))
     header = sql_header(revision, graph.heads, request.message)
     lines = "".join(f"-- {line}\n" for line in (*summary, *notes))
@@ -406,6 +407,16 @@ def _texts(
         folder / f"{name}.up.sql": header + lines + _joined(up),
         folder / f"{name}.down.sql": header + _joined(down),
     }
+
+
+def _sql_of(plan: Plan) -> tuple[list[str], list[str], list[str]]:
+    """Both ways and the summary; a SQL file is one transaction, so nothing is built beside it."""
+    whole = replace(
+        plan,
+        operations=tuple(in_one_transaction(plan.operations)),
+        retraced=tuple(in_one_transaction(plan.retraced)),
+    )
+    return whole.sql(), whole.reverse_sql(), whole.summary()
 
 
 def _revision(parents: Sequence[str], name: str, contents: str) -> str:

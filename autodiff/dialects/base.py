@@ -178,6 +178,7 @@ class Dialect(ABC):
             index,
             elements=tuple(self._normal_element(element) for element in index.elements),
             where=index.where and self.normal_text(index.where),
+            concurrently=False,
         )
 
     def _normal_element(self, element: IndexElement) -> IndexElement:
@@ -212,6 +213,10 @@ class Dialect(ABC):
     def is_unseen(self, constraint: Constraint) -> bool:
         """Whether SQLAlchemy does not reflect such a constraint, so that models may lack it."""
         return isinstance(constraint, Exclusion)
+
+    def builds_concurrently(self, index: Index, table: Table) -> bool:
+        """Whether a new index of a table that is there is built while others write."""
+        return index.concurrently and self.features.concurrent_indexes
 
     def altered_by_options(
         self, options: Sequence[tuple[str, Option | None, Option | None]], table: Table

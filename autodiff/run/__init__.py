@@ -27,6 +27,7 @@ def run(connection: Connection, plan: _HasOperations) -> None:
     Raises MigrationFailedError, naming the operation that failed.
     """
     from autodiff.dialects import dialect_of
+    from autodiff.operations import in_one_transaction
     from autodiff.run.executor import Executor, run_operations
     from autodiff.run.targets import Live
 
@@ -34,4 +35,5 @@ def run(connection: Connection, plan: _HasOperations) -> None:
     connection.rollback()
     dialect.prepare_connection(connection)
     with dialect.transaction(connection):
-        run_operations(Executor(dialect, Live(connection, dialect)), plan.operations)
+        executor = Executor(dialect, Live(connection, dialect))
+        run_operations(executor, in_one_transaction(plan.operations))

@@ -13,11 +13,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from autodiff.dialects.limits import Blocker, Limits
 from autodiff.errors import MigrationFailedError
 from autodiff.history.files import Migration
+from autodiff.run.concurrently import refuse_in_transaction
 from autodiff.run.context import executing
 from autodiff.run.events import Direction, MigrationFinished, MigrationRetried, MigrationStarted
 from autodiff.run.executor import Executor
 from autodiff.run.failures import failure, reason
-from autodiff.run.journal import Entry
+from autodiff.run.journal import Entry, Progress
 from autodiff.run.loader import load_step
 from autodiff.run.session import Session
 from autodiff.run.steps import Steps
@@ -40,6 +41,9 @@ def run_migrations(
     """
     if not steps:
         return []
+    if session.dialect.features.concurrent_indexes:
+        for migration in steps:
+            refuse_in_transaction(migration, direction)
     functions = [load_step(migration, direction) for migration in steps]
     if resumed is None:
         session.create_tables()
@@ -171,10 +175,13 @@ def _finish(session: Session, migration: Migration, entry: Entry, seconds: float
 
 
 def note_failure(session: Session, steps: Steps, error: BaseException, seconds: float) -> None:
-    """Writes down what failed, if the database still listens."""
+    """Writes down what failed, if the database still listens; what left nothing is not half done."""
     told = reason(error) if isinstance(error, Exception) else type(error).__name__
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{told}\n{statement}" if statement else told
     entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)
     with suppress(Exception), session.dialect.transaction(session.connection):
+        if steps.left_nothing():
+            entry = replace(entry, progress=Progress())
         session.journal.write(session.connection, entry)
+        steps.entry = entry

@@ -37,7 +37,7 @@ def failure(
     kept = ", ".join(m.path.name for m in done) or "nothing"
     message += f"\ndone before it, and kept: {kept}"
     hint = "the failed migration left nothing behind; mend it and run again"
-    if steps.entry.progress.steps or steps.entry.progress.sent:
+    if steps.entry.progress.steps or steps.entry.progress.statements:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
         hint = (

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from autodiff.errors import EditedMigrationError, HistoryError, MigrationFailedError
 from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
-from autodiff.operations import Operation, tables_of
+from autodiff.operations import Operation, is_concurrent, tables_of
 from autodiff.run.attempts import note_failure, run_migrations
 from autodiff.run.events import Direction, MigrationResumed
-from autodiff.run.executor import Executor, run_operations
+from autodiff.run.executor import Executor
 from autodiff.run.integrity import verified
 from autodiff.run.journal import Entry, Progress
 from autodiff.run.loader import load_step
@@ -125,13 +126,20 @@ def _without_doubt(
     return replace(progress, steps=progress.steps + 1, statements=(), sent=0, mark=None)
 
 
+def _run_back(executor: Executor, operations: Sequence[Operation]) -> None:
+    for operation in operations:
+        with executor.autocommit() if is_concurrent(operation) else nullcontext():
+            executor.submit(operation)
+    executor.flush()
+
+
 def _undo(session: Session, operations: Sequence[Operation], entry: Entry) -> None:
     steps = session.steps(entry, session.limits, taking_back=True)
     executor = Executor(session.dialect, steps)
     try:
         session.open(steps.segments)
         steps.begin()
-        run_operations(executor, operations)
+        _run_back(executor, operations)
         steps.finish()
         steps.check_start()
         with steps.together():

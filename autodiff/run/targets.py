@@ -32,7 +32,9 @@ __all__ = ["Live", "Recording", "Target", "written_clause"]
 
 
 class Target(ABC):
-    """What the executor sends statements to."""
+    """What the executor sends statements to; `has_transaction` says that they are in one."""
+
+    has_transaction = True
 
     @abstractmethod
     def execute(self, sql: str) -> int:
@@ -102,7 +104,10 @@ class Target(ABC):
 
 
 class Live(Target):
-    """Statements run on a connection at once; two listeners are told what they do."""
+    """Statements run on a connection at once; two listeners are told what they do.
+
+    `outside` leaves the transaction, where that is possible.
+    """
 
     def __init__(
         self,
@@ -110,11 +115,13 @@ class Live(Target):
         dialect: Dialect,
         on_statement: Callable[[str], None] = lambda sql: None,
         on_batch: Callable[[BackfillProgress], None] = lambda event: None,
+        outside: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._on_statement = on_statement
         self._on_batch = on_batch
+        self._outside = outside
 
     def execute(self, sql: str) -> int:
         """Runs one statement, as it is: no driver looks for parameters in it."""
@@ -189,7 +196,9 @@ class Live(Target):
         function(self._connection)
 
     def autocommit(self) -> AbstractContextManager[None]:
-        """Refused: what runs in one transaction can't leave it."""
+        """Refused where what runs in one transaction can't leave it."""
+        if self._outside is not None:
+            return self._outside()
         raise MigrationFailedError(
             "op.autocommit() leaves the transaction, which is not possible here",
             hint="run the migration by: autodiff upgrade",
@@ -219,6 +228,8 @@ class Recording(Target):
 
     `complete` says that `tables` are all that there are, so that others are known to be missing.
     """
+
+    has_transaction = False
 
     def __init__(
         self, dialect: Dialect, tables: Mapping[Name, Table], *, complete: bool = True

@@ -56,6 +56,8 @@ def writing(dialect: Dialect) -> Iterator[Writing]:
 class Writing(Recording):
     """What migrations say, in `lines`; nothing of what comes before them (`follow`)."""
 
+    has_transaction = True
+
     def __init__(self, dialect: Dialect, scratch: Connection | None, *, complete: bool) -> None:
         super().__init__(dialect, {}, complete=complete)
         self.lines: list[Line] = []

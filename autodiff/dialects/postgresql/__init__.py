@@ -13,7 +13,7 @@ from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.operations import AddConstraint, DropConstraint
-from autodiff.schema import Check, Column, Constraint, Name, Schema, Table
+from autodiff.schema import Check, Column, Constraint, Index, Name, Schema, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -60,6 +60,10 @@ class PostgreSQL(Dialect):
         if key := options.get(_PARTITION_KEY):
             options[_PARTITION_KEY] = self.normal_text(str(key))
         return replace(normal, options=options)
+
+    def builds_concurrently(self, index: Index, table: Table) -> bool:
+        """Not on a partitioned table, which PostgreSQL refuses."""
+        return super().builds_concurrently(index, table) and _PARTITION_KEY not in table.options
 
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)
