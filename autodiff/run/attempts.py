@@ -17,7 +17,7 @@ from autodiff.run.concurrently import refuse_in_transaction
 from autodiff.run.context import executing
 from autodiff.run.events import Direction, MigrationFinished, MigrationRetried, MigrationStarted
 from autodiff.run.executor import Executor
-from autodiff.run.failures import failure, reason
+from autodiff.run.failures import failure, reason, stopped
 from autodiff.run.journal import Entry, Progress
 from autodiff.run.loader import load_step
 from autodiff.run.session import Session
@@ -86,6 +86,9 @@ def _run_one(
         try:
             _attempt(session, migration, function, steps)
             return
+        except KeyboardInterrupt as error:
+            error.add_note(f"{stopped(migration, steps, done, error)}")
+            raise
         except Exception as error:
             attempt += 1
             blockers = _blockers(session, steps, error)
@@ -175,8 +178,8 @@ def _finish(session: Session, migration: Migration, entry: Entry, seconds: float
 
 
 def note_failure(session: Session, steps: Steps, error: BaseException, seconds: float) -> None:
-    """Writes down what failed, if the database still listens; what left nothing is not half done."""
-    told = reason(error) if isinstance(error, Exception) else type(error).__name__
+    """Writes down what failed, if the database still listens. What left nothing isn't half done."""
+    told = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{told}\n{statement}" if statement else told
     entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)
