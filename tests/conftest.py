@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import URL
 
 from tests.servers import Server, StartError, UnavailableError, clients, mariadb, postgresql
+from tests.servers.pgbouncer import Pooler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,6 +122,32 @@ def database(
 def any_database(request: pytest.FixtureRequest, database: Callable[[str], URL]) -> URL:
     """The URL of a new, empty database, on each kind in turn."""
     return database(request.param)
+
+
+@pytest.fixture(scope="session")
+def poolers(servers: Servers) -> Iterator[Callable[[], Pooler]]:
+    """A function that gives the pooler in front of PostgreSQL, started when first asked for."""
+    found: list[Pooler] = []
+
+    def start() -> Pooler:
+        if not found:
+            found.append(Pooler(servers.get("postgresql").url))
+        return found[0]
+
+    try:
+        yield start
+    finally:
+        for pooler in found:
+            pooler.stop()
+
+
+@pytest.fixture
+def pooler(request: pytest.FixtureRequest, poolers: Callable[[], Pooler]) -> Pooler:
+    """PgBouncer in front of PostgreSQL, in transaction mode."""
+    try:
+        return poolers()
+    except UnavailableError as error:
+        _give_up(request.node, "pgbouncer", f"{error}")
 
 
 @pytest.fixture

@@ -157,6 +157,11 @@ class PostgreSQL(Dialect):
 
         return name if name.schema is None else Name(name.name, f"{PREFIX}_{name.schema}")
 
+    def prepare_connection(self, connection: Connection) -> None:
+        from autodiff.dialects.postgresql.locks import prepare_connection
+
+        prepare_connection(connection)
+
     @contextmanager
     def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
         from autodiff.dialects.postgresql.locks import reading

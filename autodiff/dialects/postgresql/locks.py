@@ -22,9 +22,17 @@ __all__ = [
     "blockers",
     "cleanup",
     "met_lock",
+    "prepare_connection",
     "reading",
     "transaction",
 ]
+
+
+def prepare_connection(connection: Connection) -> None:
+    """Lets psycopg prepare nothing: behind a pooler the next session does not know of it."""
+    driver: Any = connection.connection.driver_connection
+    if hasattr(driver, "prepare_threshold"):
+        driver.prepare_threshold = None
 
 
 @contextmanager
