@@ -32,7 +32,7 @@ class MariadbWriter(ScriptWriter):
     )
     actor = Actor(
         user="substring_index(user(), '@', 1)",
-        host="substring_index(user(), '@', -1)",
+        host="coalesce(nullif(substring_index(user(), '@', -1), ''), 'local')",
         session="connection_id()",
     )
 
