@@ -118,7 +118,7 @@ def connect(
     if _is_missing_file(url) and not create:
         url = url.set(database=":memory:")
     try:
-        engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+        engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_arguments(url))
     except NoSuchModuleError as error:
         raise ConfigError(
             f"no SQLAlchemy dialect for {url.drivername!r}", hint=f"a URL looks like {_EXAMPLE}"
@@ -216,6 +216,15 @@ def _told(url: URL) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _failed(url, error) from error
+
+
+def _arguments(url: URL) -> dict[str, None]:
+    """psycopg prepares what comes again, which another session behind a pooler does not know.
+
+    https://www.psycopg.org/psycopg3/docs/advanced/prepare.html#using-prepared-statements-with-pgbouncer
+    """
+    name = "prepare_threshold"
+    return {name: None} if url.drivername == "postgresql+psycopg" and name not in url.query else {}
 
 
 def _is_missing_file(url: URL) -> bool:

@@ -8,8 +8,9 @@ plan; a hand-written `op.drop_column` knows only the name), so `op.reverse().rev
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar, get_args
 
 from autodiff.errors import PlanError
 from autodiff.schema import (
@@ -71,6 +72,8 @@ __all__ = [
     "SetTableOptions",
     "Unset",
     "constraint_kind",
+    "in_one_transaction",
+    "is_concurrent",
     "tables_of",
 ]
 
@@ -110,6 +113,19 @@ KIND_WORDS: dict[ConstraintKind | None, str] = {
 def constraint_kind(constraint: Constraint) -> ConstraintKind:
     """The word that `op.drop_constraint(type_=...)` takes for a constraint."""
     return _KINDS[type(constraint)]
+
+
+def is_concurrent(operation: Operation) -> TypeGuard[CreateIndex | DropIndex]:
+    """Whether it builds or drops an index concurrently, which no transaction can have."""
+    return isinstance(operation, CreateIndex | DropIndex) and operation.concurrently
+
+
+def in_one_transaction(operations: Iterable[Operation]) -> list[Operation]:
+    """The operations, as one transaction can have them."""
+    return [
+        replace(operation, concurrently=False) if is_concurrent(operation) else operation
+        for operation in operations
+    ]
 
 
 def tables_of(operation: Operation) -> tuple[Name, ...]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from autodiff.run.loader import Loader
     from autodiff.run.repair import HalfWay, Mended
     from autodiff.run.runner import Runner
+    from autodiff.run.script import Script
     from autodiff.run.store import Applied
     from autodiff.squashing import Squash
 
@@ -491,6 +492,32 @@ class Project:
         from autodiff.run.replay import migration_sql
 
         return migration_sql(self.graph(), migration, direction, self._offline_dialect())
+
+    def script(self, target: str | None = None, direction: Direction = "upgrade") -> Script:
+        """A script for the database's own client that does what `upgrade` or `downgrade` would.
+
+        `target` is a range (`0003:head`, `head:base`); an upgrade that names one end alone begins
+        at the base. Nothing is connected to, unless it begins at `current`: where the database
+        stands.
+
+        Raises HistoryError where the ends are the wrong way round, MigrationFailedError for what
+        can't be written down.
+        """
+        from autodiff.run.ranges import CURRENT, find_range, start_of
+        from autodiff.run.script import write_script
+
+        graph, applied = self.graph(), None
+        text = target or ("head" if direction == "upgrade" else "-1")
+        if start_of(text, direction) == CURRENT:
+            with self._runner(None) as runner:
+                applied = frozenset(runner.verify())
+        return write_script(
+            graph,
+            find_range(graph, text, direction, applied),
+            self._offline_dialect(),
+            schema=self.config.history_schema,
+            limits=self._limits(),
+        )
 
     @contextmanager
     def _runner(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.bench import Bench
 from autodiff.dialects import Dialect, dialect_of
+from autodiff.dialects.limits import NO_LIMITS
 from autodiff.diffing import scope_for
 from autodiff.errors import AutodiffError
 from autodiff.history import Migration, read_migration
@@ -32,6 +33,7 @@ from autodiff.run.context import executing
 from autodiff.run.events import Direction
 from autodiff.run.executor import Executor, run_operations
 from autodiff.run.loader import load_step
+from autodiff.run.segments import Segments
 from autodiff.run.targets import Live
 from autodiff.schema import Name, Schema
 
@@ -129,10 +131,11 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
 
 
 def _run(connection: Connection, dialect: Dialect, steps: Callable[[Executor], None]) -> None:
-    """Steps in one transaction, by an executor on the connection."""
+    """Steps in one transaction, unless they leave it, by an executor on the connection."""
     connection.rollback()
-    executor = Executor(dialect, Live(connection, dialect))
-    with dialect.transaction(connection), executing(executor):
+    segments = Segments(connection, dialect, NO_LIMITS)
+    executor = Executor(dialect, Live(connection, dialect, outside=segments.outside))
+    with segments.around(), executing(executor):
         steps(executor)
         executor.flush()
 

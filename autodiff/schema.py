@@ -195,7 +195,10 @@ class IndexElement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """An index; `method` is None for the database's default, `where` makes it partial."""
+    """An index; `method` is None for the database's default, `where` makes it partial.
+
+    `concurrently` is how the models want it built where its table is there: no part of what it is.
+    """
 
     name: str | None = None
     elements: tuple[IndexElement, ...]
@@ -206,6 +209,7 @@ class Index:
     nulls_not_distinct: bool = False
     comment: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    concurrently: bool = field(default=False, compare=False, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:

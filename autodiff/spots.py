@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from autodiff.errors import ConfigError
 from autodiff.history import Graph
 from autodiff.history.files import LABEL_HINT, is_label, sql_header
+from autodiff.operations import in_one_transaction
 from autodiff.planned import Plan
 
 __all__ = ["Spot", "revision_of", "spot_for", "texts_at"]
@@ -71,7 +72,7 @@ def texts_at(
     if format == "python":
         revision = revision_of(spot.parents, name, python(""))
         return revision, {folder / f"{name}.py": python(revision)}
-    up, down, summary = (plan.sql(), plan.reverse_sql(), plan.summary()) if plan else ([], [], [])
+    up, down, summary = _sql_of(plan) if plan else ([], [], [])
     revision = revision_of(spot.parents, name, "\n".join([*up, *down]))
     header = sql_header(
         revision, spot.parents, message, labels=spot.labels, depends_on=spot.depends_on
@@ -81,6 +82,16 @@ def texts_at(
         folder / f"{name}.up.sql": header + lines + _joined(up),
         folder / f"{name}.down.sql": header + _joined(down),
     }
+
+
+def _sql_of(plan: Plan) -> tuple[list[str], list[str], list[str]]:
+    """Both ways and the summary; a SQL file is one transaction, so nothing is built beside it."""
+    whole = replace(
+        plan,
+        operations=tuple(in_one_transaction(plan.operations)),
+        retraced=tuple(in_one_transaction(plan.retraced)),
+    )
+    return whole.sql(), whole.reverse_sql(), whole.summary()
 
 
 def revision_of(parents: Sequence[str], name: str, contents: str) -> str:

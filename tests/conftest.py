@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from contextlib import ExitStack
 from itertools import count
 from typing import TYPE_CHECKING, NoReturn
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL
 
-from tests.servers import Server, StartError, UnavailableError, mariadb, postgresql
+from tests.servers import Server, StartError, UnavailableError, clients, mariadb, postgresql
+from tests.servers.pgbouncer import Pooler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,6 +122,47 @@ def database(
 def any_database(request: pytest.FixtureRequest, database: Callable[[str], URL]) -> URL:
     """The URL of a new, empty database, on each kind in turn."""
     return database(request.param)
+
+
+@pytest.fixture(scope="session")
+def poolers(servers: Servers) -> Iterator[Callable[[], Pooler]]:
+    """A function that gives the pooler in front of PostgreSQL, started when first asked for."""
+    found: list[Pooler] = []
+
+    def start() -> Pooler:
+        if not found:
+            found.append(Pooler(servers.get("postgresql").url))
+        return found[0]
+
+    try:
+        yield start
+    finally:
+        for pooler in found:
+            pooler.stop()
+
+
+@pytest.fixture
+def pooler(request: pytest.FixtureRequest, poolers: Callable[[], Pooler]) -> Pooler:
+    """PgBouncer in front of PostgreSQL, in transaction mode."""
+    try:
+        return poolers()
+    except UnavailableError as error:
+        _give_up(request.node, "pgbouncer", f"{error}")
+
+
+@pytest.fixture
+def run_script(
+    request: pytest.FixtureRequest,
+) -> Callable[[URL, str], subprocess.CompletedProcess[str]]:
+    """A function that runs a script with the database's own client: psql, mariadb or sqlite3."""
+
+    def run(url: URL, script: str) -> subprocess.CompletedProcess[str]:
+        try:
+            return clients.run_script(url, script)
+        except UnavailableError as error:
+            _give_up(request.node, f"client of {url.get_backend_name()}", f"{error}")
+
+    return run
 
 
 def _give_up(item: pytest.Item, kind: str, how: str) -> NoReturn:

@@ -50,6 +50,7 @@ INDEX = Index(
     nulls_not_distinct=True,
     comment="why",
     options={"postgresql_with": "fillfactor=70"},
+    concurrently=True,
 )
 NAMED: dict[str, Any] = {"name": "n", "comment": "why", "implicit": True}
 TIMED: dict[str, Any] = {"deferrable": True, "initially_deferred": True}

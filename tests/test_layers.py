@@ -101,7 +101,8 @@ def test_no_code_asks_for_a_dialect_by_its_name() -> None:
 
 def test_dialect_folders_have_the_same_files() -> None:
     """Whoever knows one dialect's folder knows all of them."""
-    common = {"features.py", "types.py", "reflect.py", "statements.py", "scratch.py", "locks.py"}
+    common = {"features.py", "types.py", "reflect.py", "statements.py", "scratch.py", "script.py"}
+    common |= {"locks.py"}
     for name in ("sqlite", "postgresql", "mysql"):
         files = {path.name for path in (PACKAGE / "dialects" / name).iterdir()}
         assert common <= files, name

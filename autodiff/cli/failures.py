@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import typer
@@ -21,6 +23,7 @@ __all__ = ["INTERRUPTED", "USAGE", "guarded", "report"]
 USAGE = 2
 INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_TERMINATED = 143
 
 
 def guarded(shell: Shell, command: Callable[[], int | None]) -> int:
@@ -29,18 +32,57 @@ def guarded(shell: Shell, command: Callable[[], int | None]) -> int:
     What models and migrations print goes to stderr, so that stdout holds the result alone.
     """
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), _terminable():
             code = command() or 0
         shell.out.flush()
         return code
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("\ninterrupted", err=True)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        return _stopped(shell, error)
+    except typer.Abort:
+        return _stopped(shell, KeyboardInterrupt())
     except BrokenPipeError:
         _leave_pipe()
         return _BROKEN_PIPE
     except Exception as error:
         return _failed(shell, error)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, by which containers are stopped."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM stops a command as Ctrl-C does: what it is at is rolled back, its lock given back.
+
+    Signals are the main thread's; where somebody else handles it, that stays so.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _Terminated("terminated (SIGTERM)")
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _stopped(shell: Shell, error: KeyboardInterrupt) -> int:
+    """Says what was stopped, and what was kept, where a run of migrations has noted that."""
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    message, _, hint = notes.rpartition("\nhint: ")
+    kind = "Terminated" if isinstance(error, _Terminated) else "Interrupted"
+    told = f"{error}" or "interrupted"
+    if message or shell.json:
+        report(shell, message or told, hint if message else None, kind=kind)
+    else:
+        typer.echo(f"\n{told}", err=True)
+    return _TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
 
 
 def _failed(shell: Shell, error: Exception) -> int:

@@ -98,7 +98,7 @@ Verbose = Annotated[
     ),
 ]
 DryRun = Annotated[bool, flag("--dry-run", "List what would run, and run nothing.")]
-Sql = Annotated[bool, flag("--sql", "Print the SQL, and run nothing.")]
+Sql = Annotated[bool, flag("--sql", "Print a script for the database's client, and run nothing.")]
 
 LockWait = Annotated[
     float | None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autodiff.cli.progress import progress
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import migration_data, named, script
+from autodiff.cli.texts import migration_data, named
 
 if TYPE_CHECKING:
     from autodiff.history import Migration
@@ -27,10 +28,11 @@ def run(
     lock_wait: float | None = None,
 ) -> None:
     """Runs migrations; or prints their SQL, or their names, and runs nothing."""
-    project = shell.project()
     if sql:
-        _print_sql(shell, target, direction)
-    elif dry_run:
+        _print_script(shell, target, direction)
+        return
+    project = shell.project()
+    if dry_run:
         planned = project.plan_run(target, direction)
         shell.answer([named(m) for m in planned] or ["nothing to do"], _data(planned, direction))
     else:
@@ -40,12 +42,11 @@ def run(
         shell.answer([_summary(done, direction)], _data(done, direction, run=True))
 
 
-def _print_sql(shell: Shell, target: str, direction: Direction) -> None:
-    project = shell.project()
-    planned = project.plan_run(target, direction)
-    statements = {migration.name: project.sql(migration, direction) for migration in planned}
-    text = script(statements) or "-- nothing to do\n"
-    shell.answer_code(text, "sql", {**_data(planned, direction), "statements": statements})
+def _print_script(shell: Shell, target: str, direction: Direction) -> None:
+    script = shell.project().script(target, direction)
+    data = _data(script.migrations, direction)
+    text = script.text or "-- nothing to do\n"
+    shell.answer_code(text, "sql", {**data, "statements": script.statements, "script": script.text})
 
 
 def _summary(done: list[Migration], direction: Direction) -> str:
@@ -56,7 +57,7 @@ def _summary(done: list[Migration], direction: Direction) -> str:
 
 
 def _data(
-    migrations: list[Migration], direction: Direction, *, run: bool = False
+    migrations: Sequence[Migration], direction: Direction, *, run: bool = False
 ) -> dict[str, Any]:
     found = [migration_data(migration) for migration in migrations]
     return {"direction": direction, "run": run, "migrations": found}

@@ -230,6 +230,7 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
         include=tuple(str(getattr(i, "name", i)) for i in options.get("include") or ()),
         nulls_not_distinct=bool(options.get("nulls_not_distinct")),
         options=_storage(options),
+        concurrently=bool(options.get("concurrently")),
     )
 
 

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import warnings
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.sql.elements import ClauseElement
 
+from autodiff.dialects.literals import plain_dialect
+
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
     from sqlalchemy.sql.compiler import DDLCompiler
 
-__all__ = ["Compiler", "plain_dialect"]
-
-
-def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
-    """The same dialect for texts that no driver formats: a % stays a single %."""
-    plain = copy.copy(dialect)
-    plain._type_memos = weakref.WeakKeyDictionary()  # it holds processors that double each %
-    plain.paramstyle = "named"
-    plain.positional = False
-    plain.identifier_preparer = plain.preparer(plain)
-    plain.type_compiler_instance = plain.type_compiler_cls(plain)
-    return plain
+__all__ = ["Compiler"]
 
 
 class Compiler:

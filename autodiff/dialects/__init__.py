@@ -54,6 +54,8 @@ def dialect_for(name: str) -> Dialect:
         raise _unknown(name) from error
     # SQLAlchemy's registry gives the class; of mariadb, which it makes up, an instance.
     made = found() if isinstance(found, type) else found
+    if made.name == "postgresql":  # standard_conforming_strings, on since 9.1
+        made._backslash_escapes = False
     return _make(made, server=None, default_schema=None)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.lock import Lock
+    from autodiff.dialects.script import ScriptWriter
     from autodiff.operations import Operation
 
 __all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
@@ -113,6 +114,10 @@ class Dialect(ABC):
         """A text as an SQL string literal."""
         return quote_literal(value)
 
+    def literal_bytes(self, value: bytes) -> str:
+        """Bytes as an SQL literal."""
+        return f"x'{value.hex()}'"
+
     def literal_value(self, sql: str) -> str | None:
         """The value of an SQL text that is one plain string literal, else None."""
         return unquote_literal(sql)
@@ -182,6 +187,7 @@ class Dialect(ABC):
             index,
             elements=tuple(self._normal_element(element) for element in index.elements),
             where=index.where and self.normal_text(index.where),
+            concurrently=False,
         )
 
     def _normal_element(self, element: IndexElement) -> IndexElement:
@@ -216,6 +222,10 @@ class Dialect(ABC):
     def is_unseen(self, constraint: Constraint) -> bool:
         """Whether SQLAlchemy does not reflect such a constraint, so that models may lack it."""
         return isinstance(constraint, Exclusion)
+
+    def builds_concurrently(self, index: Index, table: Table) -> bool:
+        """Whether a new index of a table that is there is built while others write."""
+        return index.concurrently and self.features.concurrent_indexes
 
     def altered_by_options(
         self, options: Sequence[tuple[str, Option | None, Option | None]], table: Table
@@ -464,6 +474,10 @@ class Dialect(ABC):
     def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
         """Who holds locks on the tables (on any, where none is named), the oldest first."""
         return []
+
+    @abstractmethod
+    def script(self) -> ScriptWriter:
+        """What writes scripts for the database's own client."""
 
     # The lock: one runner at a time
 

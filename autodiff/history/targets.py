@@ -217,6 +217,8 @@ def _require_applied(graph: Graph, ends: Collection[str], applied: Collection[st
 
 
 def _not_found(graph: Graph, target: str, label: str | None = None) -> NoReturn:
+    if ":" in target:
+        raise RevisionNotFoundError(target, hint="FROM:TARGET is for a script: --sql")
     branch = graph.branches[label] if label else tuple(graph.migrations)
     names = ", ".join(f"{r} ({graph[r].path.name})" for r in branch[-3:])
     where = f" of {label}" if label else ""

@@ -78,6 +78,7 @@ from autodiff.plan.fills import (
     refills_needed,
 )
 from autodiff.plan.keys import Ground, changing_ground, indexes_put_back, keys_aside
+from autodiff.plan.online import indexes_last
 from autodiff.plan.order import order_tables
 from autodiff.plan.parts import (
     add_constraint,
@@ -212,7 +213,8 @@ class _Draft:
         self._plan_all(all_changes, steps)
         sort_views(steps)
         kept = without_taken_along(steps.ordered(), dialect)
-        return tuple(options_first(kept, self.desired, dialect))
+        ordered = options_first(kept, self.desired, dialect)
+        return indexes_last(ordered, self.desired, dialect)
 
     def _plan_all(self, changes: Sequence[Change], steps: Steps) -> None:
         settled = self.settled

@@ -6,12 +6,13 @@ import ast
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import ConfigError
-from autodiff.operations import Operation
+from autodiff.operations import Operation, is_concurrent
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource
 
@@ -147,11 +148,10 @@ def _render(
             f"the templates folder {templates} is not there", hint="correct templates_dir"
         )
     try:
-        bodies = [
-            [operation_source(operation, dialect, templates) for operation in operations]
+        upgrade_body, downgrade_body = (
+            lay_out(_body(operations, dialect, templates), indent=4)
             for operations in (upgrade, downgrade)
-        ]
-        upgrade_body, downgrade_body = (lay_out("\n".join(body), indent=4) for body in bodies)
+        )
         text = (
             _environment(templates)
             .get_template("migration.py.j2")
@@ -187,6 +187,18 @@ def _render(
         except SyntaxError as error:
             raise _no_python(templates, error) from error
     return text
+
+
+def _body(operations: Sequence[Operation], dialect: Dialect, templates: Path | None) -> str:
+    """The calls in order; what can't be in a transaction in blocks of their own."""
+    parts: list[str] = []
+    for concurrently, group in groupby(operations, is_concurrent):
+        text = "\n".join(operation_source(step, dialect, templates) for step in group)
+        if concurrently:
+            block = _environment(templates).get_template("autocommit.py.j2")
+            text = block.render(body=lay_out(text, indent=4)).strip("\n")
+        parts.append(text)
+    return "\n".join(parts)
 
 
 def _no_python(templates: Path, error: SyntaxError) -> ConfigError:

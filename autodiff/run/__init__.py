@@ -31,6 +31,7 @@ def run(connection: Connection, plan: _HasOperations) -> None:
     whose transaction belongs to a `with` block.
     """
     from autodiff.dialects import dialect_of
+    from autodiff.operations import in_one_transaction
     from autodiff.run.executor import Executor, run_operations
     from autodiff.run.targets import Live
 
@@ -39,7 +40,8 @@ def run(connection: Connection, plan: _HasOperations) -> None:
     with dialect.as_it_was(connection):
         dialect.prepare_connection(connection)
         with dialect.transaction(connection):
-            run_operations(Executor(dialect, Live(connection, dialect)), plan.operations)
+            executor = Executor(dialect, Live(connection, dialect))
+            run_operations(executor, in_one_transaction(plan.operations))
 
 
 def _leave_transaction(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from autodiff.dialects.limits import Blocker, Limits
 from autodiff.errors import MigrationFailedError
 from autodiff.history.files import Migration
+from autodiff.run.concurrently import refuse_in_transaction
 from autodiff.run.context import executing
 from autodiff.run.events import (
     Direction,
@@ -22,8 +23,8 @@ from autodiff.run.events import (
     MigrationStarted,
 )
 from autodiff.run.executor import Executor
-from autodiff.run.failures import failure, reason
-from autodiff.run.journal import Entry
+from autodiff.run.failures import failure, reason, stopped
+from autodiff.run.journal import Entry, Progress
 from autodiff.run.session import Session
 from autodiff.run.steps import Steps
 
@@ -47,9 +48,14 @@ def run_migrations(
     """
     if not steps:
         return []
+    meant = [migration.is_for(session.dialect) for migration in steps]
+    if session.dialect.features.concurrent_indexes:
+        for migration, is_meant in zip(steps, meant, strict=True):
+            if is_meant:
+                refuse_in_transaction(migration, direction)
     functions = [
-        session.loader.step(migration, direction) if migration.is_for(session.dialect) else None
-        for migration in steps
+        session.loader.step(migration, direction) if is_meant else None
+        for migration, is_meant in zip(steps, meant, strict=True)
     ]
     if resumed is None:
         session.create_tables()
@@ -104,6 +110,9 @@ def _run_one(
         try:
             _attempt(session, migration, function, steps)
             break
+        except KeyboardInterrupt as error:
+            error.add_note(f"{stopped(migration, steps, done, error)}")
+            raise
         except Exception as error:
             attempt += 1
             blockers = _blockers(session, steps, error)
@@ -210,10 +219,13 @@ def _finish(session: Session, migration: Migration, entry: Entry) -> None:
 
 
 def note_failure(session: Session, steps: Steps, error: BaseException, seconds: float) -> None:
-    """Writes down what failed, if the database still listens."""
-    told = reason(error) if isinstance(error, Exception) else type(error).__name__
+    """Writes down what failed, if the database still listens. What left nothing isn't half done."""
+    told = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{told}\n{statement}" if statement else told
     entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)
     with suppress(Exception), session.dialect.transaction(session.connection):
+        if steps.left_nothing():
+            entry = replace(entry, progress=Progress())
         session.journal.write(session.connection, entry)
+        steps.entry = entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,10 @@ class MigrationContext:
     def dialect(self) -> SQLAlchemyDialect:
         """SQLAlchemy's dialect: its name tells the databases apart, with or without one."""
         return self._executor.dialect.sqlalchemy
+
+    def autocommit_block(self) -> AbstractContextManager[None]:
+        """As `op.autocommit()`, by Alembic's name."""
+        return self._executor.autocommit()
 
     @property
     def connection(self) -> Connection:

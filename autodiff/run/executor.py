@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError, RowsInTheWayError
 from autodiff.evolve import spelled_as
-from autodiff.operations import AddConstraint, CreateEnum, Operation
+from autodiff.operations import AddConstraint, CreateEnum, Operation, is_concurrent
+from autodiff.run.concurrently import outside_only
 from autodiff.run.loader import call_name
 from autodiff.run.targets import Target
 from autodiff.schema import Name, Table
@@ -31,12 +32,20 @@ class Executor:
         self._held: dict[Name, tuple[Table, list[Operation]]] = {}
         self._created_enums: set[Name] = set()
         self._added: set[tuple[Name, str]] = set()
+        self._outside = False
 
     def submit(self, operation: Operation) -> None:
         """Runs an operation, or holds it back for a rebuild that it can share.
 
         Raises MigrationFailedError, naming the operation and its statement.
         """
+        if (
+            is_concurrent(operation)
+            and not self._outside
+            and self.target.has_transaction
+            and self.dialect.features.concurrent_indexes
+        ):
+            raise outside_only(operation.describe())
         if isinstance(operation, AddConstraint) and operation.constraint.name:
             self._added.add((operation.table, operation.constraint.name))
         if self._creates_again(operation) or self.target.passes(operation):
@@ -114,8 +123,12 @@ class Executor:
         """Without a transaction."""
         self.flush()
         with self.target.autocommit():
-            yield
-            self.flush()
+            self._outside = True
+            try:
+                yield
+                self.flush()
+            finally:
+                self._outside = False
 
     def _creates_again(self, operation: Operation) -> bool:
         """Whether it creates an enum that was just created, and may be there."""

@@ -12,7 +12,7 @@ from autodiff.history.files import Migration
 from autodiff.run.journal import Kind
 from autodiff.run.steps import Steps
 
-__all__ = ["failure", "reason"]
+__all__ = ["failure", "reason", "stopped"]
 
 
 def failure(
@@ -35,10 +35,9 @@ def failure(
         message += f"\nheld by {blocker}"
     if steps.is_passing:
         message += "\nthat was in a part written by hand, which is run again to get to the rest"
-    kept = ", ".join(m.path.name for m in done) or "nothing"
-    message += f"\ndone before it, and kept: {kept}"
+    message += f"\ndone before it, and kept: {_names(done)}"
     hint = "the failed migration left nothing behind; mend it and run again"
-    if progress.steps or progress.sent or progress.position:
+    if progress.steps or progress.statements or progress.position:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
         if progress.position:
@@ -62,6 +61,25 @@ def failure(
     )
 
 
+def stopped(
+    migration: Migration, steps: Steps, done: Sequence[Migration], error: KeyboardInterrupt
+) -> MigrationFailedError:
+    """What is said of a migration that was stopped from outside: what was kept, and what to do."""
+    kind = steps.entry.kind
+    message = f"{kind} of {migration.path.name} was stopped: {reason(error)}"
+    message += f"\ndone before it, and kept: {_names(done)}"
+    hint = f"nothing is left of it; autodiff {kind} begins it anew"
+    if steps.entry.progress.steps or steps.entry.progress.statements:
+        other = "downgrade" if kind == "upgrade" else "upgrade"
+        message += f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
+        hint = f"autodiff {kind} goes on from there; or autodiff {other} takes those steps back"
+    return MigrationFailedError(message, revision=migration.revision, hint=hint)
+
+
+def _names(done: Sequence[Migration]) -> str:
+    return ", ".join(m.path.name for m in done) or "nothing"
+
+
 def _refused(
     migration: Migration, direction: Kind, done: Sequence[Migration], error: RowsInTheWayError
 ) -> RowsInTheWayError:
@@ -69,14 +87,16 @@ def _refused(
     message = f"{direction} of {migration.path.name} refused: {error.message}"
     message += f"\nquery: {error.statement}\nit changed nothing"
     if done:
-        message += f"; done before it, and kept: {', '.join(m.path.name for m in done)}"
+        message += f"; done before it, and kept: {_names(done)}"
     return RowsInTheWayError(
         message, revision=migration.revision, statement=error.statement, hint=error.hint
     )
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What an error says: ours as it is, the database's own words, any other with its kind."""
+    if isinstance(error, KeyboardInterrupt):
+        return f"{error}" or "interrupted"
     if isinstance(error, AutodiffError):
         return error.message
     if isinstance(error, DBAPIError):

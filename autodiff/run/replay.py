@@ -1,19 +1,15 @@
-"""The SQL of migrations without a database: those before are followed, table by table."""
+"""The SQL of migrations without a database: those before are followed."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from autodiff.dialects import Dialect
 from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
-from autodiff.run.context import executing
+from autodiff.operations import Require
 from autodiff.run.events import Direction
-from autodiff.run.executor import Executor
-from autodiff.run.loader import load_step
-from autodiff.run.targets import Recording
+from autodiff.run.writing import Border, Line, writing
 
-__all__ = ["migration_sql"]
+__all__ = ["migration_sql", "plain_statements"]
 
 
 def migration_sql(
@@ -21,32 +17,26 @@ def migration_sql(
 ) -> list[str]:
     """The statements of a migration, as they are once all that come before it were applied.
 
-    Where the dialect must know the table that it alters, the migrations before it are followed.
     One that is for other kinds of databases is a comment.
+
+    Raises MigrationFailedError, with the file and the line, for what is no SQL.
     """
     if not migration.is_for(dialect):
         return [f"-- not for {dialect.word}"]
-    followed = dialect.features.rebuilds_tables or dialect.features.restates_columns
-    target = Recording(dialect, {}, complete=followed)
-    if followed:
-        before = graph.lineage(migration.parents)
-        _follow(graph.in_order(before), dialect, target)
-        if direction == "downgrade":
-            _follow([migration], dialect, target)
-    skipped = len(target.statements)
-    _play(migration, direction, dialect, target)
-    return target.statements[skipped:]
+    before = graph.in_order(graph.lineage(graph.before(migration.revision)))
+    with writing(dialect) as target:
+        target.follow([*before, migration] if direction == "downgrade" else before)
+        return plain_statements(target.write(migration, direction), dialect)
 
 
-def _follow(migrations: Sequence[Migration], dialect: Dialect, target: Recording) -> None:
-    for migration in migrations:
-        if migration.is_for(dialect):
-            _play(migration, "upgrade", dialect, target)
-
-
-def _play(migration: Migration, direction: Direction, dialect: Dialect, target: Recording) -> None:
-    executor = Executor(dialect, target)
-    step = load_step(migration, direction)
-    with executing(executor):
-        step()
-        executor.flush()
+def plain_statements(lines: list[Line], dialect: Dialect) -> list[str]:
+    """The statements; a check of rows as a comment, since no statement refuses by itself."""
+    found: list[str] = []
+    for line in lines:
+        if isinstance(line, str):
+            found.append(line)
+        elif isinstance(line, Require):
+            found += dialect.statements(line)
+        elif dialect.features.transactional_ddl:
+            found.append("COMMIT" if line is Border.LEAVE else "BEGIN")
+    return found

@@ -60,6 +60,17 @@ class Segments:
                 self._connection.connection.rollback()
 
     @contextmanager
+    def around(self) -> Iterator[None]:
+        """A transaction: committed, or on any error rolled back."""
+        self.open()
+        try:
+            yield
+        except BaseException as error:
+            self.abort(error)
+            raise
+        self.close()
+
+    @contextmanager
     def outside(self) -> Iterator[None]:
         """Without a transaction: what was done before is committed, each statement by itself."""
         with self._guard.awake(False):

@@ -136,7 +136,7 @@ class Session:
         there = self.store.exists(self.connection) and self.journal.exists(self.connection)
         self.connection.rollback()
         if not there:
-            with self.dialect.transaction(self.connection, self.limits):
+            with self.transaction():
                 self.store.create(self.connection)
                 self.journal.create(self.connection)
 

@@ -67,6 +67,7 @@ class Steps(Target):
         self._by_hand = False
         self.tables: tuple[Name, ...] = ()
         self._told: list[str] = []
+        self._under_way: Sequence[Operation] = ()
 
     # What the runner calls
 
@@ -102,6 +103,14 @@ class Steps(Target):
                 yield
         else:
             yield
+
+    def left_nothing(self) -> bool:
+        """Whether the first step failed and the database is what it was before it."""
+        progress = self.entry.progress
+        if progress.mark is None or progress.steps or progress.sent or progress.undone:
+            return False
+        as_before = self._look(self.tables) == progress.mark
+        return as_before and not self._dialect.cleanup(self._connection, self._under_way)
 
     @property
     def kept(self) -> list[str]:
@@ -270,6 +279,7 @@ class Steps(Target):
 
     def _one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Each statement is announced in the journal before it is sent."""
+        self._under_way = operations
         step = replace(self._now, step=_described(operations), statements=tuple(statements))
         for place in range(self._already_sent(operations), len(statements)):
             self._save(replace(step, sent=place, mark=self._look(self.tables)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -41,6 +41,7 @@ from autodiff.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    is_concurrent,
     tables_of,
 )
 from autodiff.run.context import executing
@@ -97,7 +98,8 @@ def run_steps(executor: Executor, steps: Sequence[Step]) -> None:
             case Statement():
                 raise _by_hand(_told(step))
             case _:
-                executor.submit(step)
+                with executor.autocommit() if is_concurrent(step) else nullcontext():
+                    executor.submit(step)
     executor.flush()
 
 

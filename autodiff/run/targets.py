@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
-__all__ = ["Live", "Recording", "Target"]
+__all__ = ["Live", "Recording", "Target", "written_clause"]
 
 _WITH_ALL_ELSE = Keeper()
 
 
 class Target(ABC):
-    """What the executor sends statements to."""
+    """What the executor sends statements to; `has_transaction` says that they are in one."""
+
+    has_transaction = True
 
     @abstractmethod
     def execute(self, sql: str) -> int:
@@ -104,7 +106,10 @@ class Target(ABC):
 
 
 class Live(Target):
-    """Statements run on a connection at once; two listeners are told what they do."""
+    """Statements run on a connection at once; two listeners are told what they do.
+
+    `outside` leaves the transaction, where that is possible.
+    """
 
     def __init__(
         self,
@@ -112,11 +117,13 @@ class Live(Target):
         dialect: Dialect,
         on_statement: Callable[[str], None] = lambda sql: None,
         on_batch: Callable[[BackfillProgress], None] = lambda event: None,
+        outside: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._on_statement = on_statement
         self._on_batch = on_batch
+        self._outside = outside
 
     def execute(self, sql: str) -> int:
         """Runs one statement, as it is: no driver looks for parameters in it."""
@@ -193,11 +200,31 @@ class Live(Target):
         function(self._connection)
 
     def autocommit(self) -> AbstractContextManager[None]:
-        """Refused: what runs in one transaction can't leave it."""
+        """Refused where what runs in one transaction can't leave it."""
+        if self._outside is not None:
+            return self._outside()
         raise MigrationFailedError(
             "op.autocommit() leaves the transaction, which is not possible here",
             hint="run the migration by: autodiff upgrade",
         )
+
+
+def written_clause(clause: ClauseElement, dialect: Dialect) -> str:
+    """The SQL of a statement, with its values in it.
+
+    Raises MigrationFailedError for a value that can't be written as text.
+    """
+    from sqlalchemy.exc import CompileError
+
+    from autodiff.dialects.literals import clause_text
+
+    try:
+        return clause_text(clause, dialect)
+    except CompileError as error:
+        raise MigrationFailedError(
+            f"a value can't be written down as SQL: {error}",
+            hint="apply it to a database, or write that statement as text, with op.execute",
+        ) from error
 
 
 class Recording(Target):
@@ -205,6 +232,8 @@ class Recording(Target):
 
     `complete` says that `tables` are all that there are, so that others are known to be missing.
     """
+
+    has_transaction = False
 
     def __init__(
         self, dialect: Dialect, tables: Mapping[Name, Table], *, complete: bool = True
@@ -231,10 +260,7 @@ class Recording(Target):
         """Collects a SQLAlchemy statement, with its values in it."""
         for row in rows or [None]:  # type: ignore[list-item]
             bound = clause.values(dict(row)) if row is not None else clause  # type: ignore[attr-defined]
-            compiled = bound.compile(
-                dialect=self._dialect.sqlalchemy, compile_kwargs={"literal_binds": True}
-            )
-            self.statements.append(str(compiled))
+            self.execute(written_clause(bound, self._dialect))
 
     def table(self, name: Name) -> Table:
         """The table, as the operations before left it."""

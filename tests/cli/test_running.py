@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
+import subprocess
+from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from tests.cli.project import Folder
 
+RunScript = Callable[[sa.URL, str], subprocess.CompletedProcess[str]]
 NAMES = ("0001_add_posts", "0002_add_comments", "0003_add_timestamp")
 
 
@@ -81,22 +83,47 @@ def test_dry_run_runs_nothing(blog_3: Folder) -> None:
     assert nothing.out == "nothing to do\n"
 
 
-def test_sql_is_printed_and_not_run(blog_3: Folder) -> None:
-    """--sql prints the statements, each migration under its name; they are a script."""
+def test_a_script_is_printed_and_not_run(blog_3: Folder, run_script: RunScript) -> None:
+    """--sql prints what sqlite3 runs: afterwards status and check have nothing to say."""
+    url = sa.URL.create("sqlite", database=str(blog_3.path / "blog.db"))
     with blog_3.untouched():
-        down = blog_3.ok("downgrade", "base", "--sql").out
-    assert [line[3:] for line in down.splitlines() if line.startswith("-- ")] == list(NAMES[::-1])
-    blog_3.ok("downgrade", "base")
-    with blog_3.untouched():
+        down = blog_3.ok("downgrade", "head:base", "--sql").out
         up = blog_3.ok("upgrade", "--sql").out
-        data = blog_3.ok("upgrade", "--sql", "--json").data
-    assert [line[3:] for line in up.splitlines() if line.startswith("-- ")] == list(NAMES)
-    assert list(data["statements"]) == list(NAMES)
-    assert "CREATE TABLE posts" in data["statements"]["0001_add_posts"][0]
-    with closing(sqlite3.connect(blog_3.path / "blog.db")) as connection:
-        connection.executescript(up)
-    blog_3.ok("stamp")
+        data = blog_3.ok("upgrade", "1:head", "--sql", "--json").data
+    assert down.startswith(
+        "-- autodiff downgrade head:base\n-- run it with: sqlite3 DATABASE < FILE\n"
+    )
+    assert [line[3:] for line in down.splitlines() if line[:4] == "-- 0"] == list(NAMES[::-1])
+    assert [line[3:] for line in up.splitlines() if line[:4] == "-- 0"] == list(NAMES)
+    assert list(data["statements"]) == list(NAMES[1:])
+    assert "CREATE TABLE comments" in data["statements"]["0002_add_comments"][0]
+    assert data["script"].startswith("-- autodiff upgrade 1:0003_add_timestamp\n")
+    assert data["run"] is False
+    assert run_script(url, down).returncode == 0
+    assert applied(blog_3) == []
+    assert run_script(url, up).returncode == 0
+    assert applied(blog_3) == list(NAMES)
     assert blog_3.ok("check").out == "no drift\n"
+
+
+def test_a_script_begins_where_the_database_stands(blog_3: Folder) -> None:
+    """With `current`; without, at the base."""
+    blog_3.ok("downgrade", "1")
+    script = blog_3.ok("upgrade", "current:", "--sql").out
+    assert [line[3:] for line in script.splitlines() if line[:4] == "-- 0"] == list(NAMES[1:])
+    assert blog_3.ok("upgrade", "current:1", "--sql").out == "-- nothing to do\n"
+    assert len(blog_3.ok("upgrade", "--sql", "--json").data["migrations"]) == 3
+
+
+def test_a_range_is_for_scripts(blog_3: Folder) -> None:
+    """A downgrade must say where its script begins; a run begins where the database stands."""
+    result = blog_3.fails("downgrade", "base", "--sql")
+    assert result.err == (
+        "error: a script that downgrades to base must say from where\n"
+        "hint: autodiff downgrade head:base --sql, or current:base from where the database stands\n"
+    )
+    result = blog_3.fails("upgrade", "1:2")
+    assert result.err == "error: no migration '1:2'\nhint: FROM:TARGET is for a script: --sql\n"
 
 
 def test_results_as_json(blog_3: Folder) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Callable
+
 import pytest
 import sqlalchemy as sa
 
 from tests.cli.project import COMMENTS, POSTS, TIMESTAMP, Folder
+
+RunScript = Callable[[sa.URL, str], subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -20,7 +26,7 @@ def on_server(
 
 
 @pytest.mark.parametrize("on_server", ["postgresql", "mariadb"], indirect=True)
-def test_the_blog(on_server: Folder) -> None:
+def test_the_blog(on_server: Folder, run_script: RunScript) -> None:
     """generate, upgrade, check, drift, downgrade: all of it by the command line."""
     on_server.grow(POSTS, "add posts")
     on_server.write(models=COMMENTS)
@@ -34,8 +40,13 @@ def test_the_blog(on_server: Folder) -> None:
     before = (on_server.migrations / "autodiff.lock").read_bytes()
     on_server.ok("lock")
     assert (on_server.migrations / "autodiff.lock").read_bytes() == before
-    script = on_server.ok("downgrade", "base", "--sql").out
+    script = on_server.ok("downgrade", "head:base", "--sql").out
     assert script.count("DROP TABLE") == 2
+    up = on_server.ok("upgrade", "--sql").out
     assert on_server.ok("downgrade", "base").out == "3 migrations reverted\n"
+    url = sa.make_url(os.environ["DATABASE_URL"])
+    assert run_script(url, up).stderr == ""
+    assert on_server.ok("check").out == "no drift\n"
+    assert run_script(url, script).stderr == ""
     status = on_server.ok("status", "--json").data
     assert (status["applied"], len(status["pending"])) == ([], 3)

@@ -1,20 +1,24 @@
-"""A runner in a process of its own that is killed, as hard as it goes, at a chosen moment."""
+"""A runner that is killed, cut off or stopped at a chosen moment."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from autodiff.cli import main
 from autodiff.history import load_graph
 from autodiff.run.runner import Runner
-from tests.support import Folder
+from tests.support import Folder, opened
 
-__all__ = ["Moment", "statements_of", "upgrade_killed"]
+__all__ = ["Moment", "Stopped", "statements_of"]
+__all__ += ["upgrade_cut", "upgrade_killed", "upgrade_signalled"]
 
 
 @dataclass(frozen=True)
@@ -58,21 +62,94 @@ def _child(url: sa.URL, folder: Folder, moment: Moment, direction: str, target: 
     os._exit(0)
 
 
-def _arm(engine: sa.Engine, moment: Moment) -> None:
+def _kill(connection: sa.Connection) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _arm(engine: Any, moment: Moment, act: Callable[[sa.Connection], None] = _kill) -> None:
+    """Lets `act` be called at the moment; `engine` is one, or the class for all of them."""
     seen = {"before": 0, "after": 0}
 
-    def count(when: str) -> None:
-        if when == moment.when and seen[when] == moment.number:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def count(when: str, connection: sa.Connection) -> None:
         seen[when] += 1
+        if when == moment.when and seen[when] == moment.number + 1:
+            act(connection)
 
     @sa.event.listens_for(engine, "before_cursor_execute")
-    def before(*_: Any) -> None:
-        count("before")
+    def before(connection: sa.Connection, *_: Any) -> None:
+        count("before", connection)
 
     @sa.event.listens_for(engine, "after_cursor_execute")
-    def after(*_: Any) -> None:
-        count("after")
+    def after(connection: sa.Connection, *_: Any) -> None:
+        count("after", connection)
+
+
+def upgrade_cut(url: sa.URL, folder: Folder, moment: Moment) -> Exception | None:
+    """Runs a migration whose session another one ends at the moment; what was raised, if any."""
+
+    def cut(connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        if url.get_backend_name() == "postgresql":
+            sql = f"SELECT pg_terminate_backend({driver.info.backend_pid}, 5000)"
+        else:
+            sql = f"KILL {driver.thread_id()}"
+        with opened(url) as other:
+            other.execute(sql)
+
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    _arm(engine, moment, cut)
+    try:
+        with engine.connect() as connection:
+            Runner(connection, load_graph(folder.path)).upgrade()
+    except Exception as error:
+        return error
+    finally:
+        engine.dispose()
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """How a command line ended that was sent a signal."""
+
+    code: int
+    out: str
+    err: str
+
+
+def upgrade_signalled(
+    url: sa.URL, folder: Folder, moment: Moment, number: signal.Signals, *options: str
+) -> Stopped:
+    """Runs `autodiff upgrade` in a child process that gets a signal at the moment."""
+    files = [folder.path.parent / name for name in ("out.txt", "err.txt")]
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        for number_, file in enumerate(files, 1):
+            os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number_)
+        _arm(sa.Engine, moment, lambda connection: os.kill(os.getpid(), number))
+        os._exit(_command_line(url, folder, options))
+    _, status = os.waitpid(child, 0)
+    assert os.WIFEXITED(status), f"ended by signal {os.WTERMSIG(status)}"
+    out, err = (file.read_text() for file in files)
+    return Stopped(code=os.WEXITSTATUS(status), out=out, err=err)
+
+
+def _command_line(url: sa.URL, folder: Folder, options: Sequence[str]) -> int:
+    """As `autodiff upgrade` in the folder above, in this process."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+    try:
+        config = folder.path.parent / "autodiff.toml"
+        config.write_text(f'models = "nothing:here"\nmigrations = "{folder.path.name}"\n')
+        text = url.render_as_string(hide_password=False)
+        return main(["upgrade", "--url", text, "--config", str(config), *options])
+    except BaseException:
+        traceback.print_exc()
+        return 99
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def statements_of(url: sa.URL, folder: Folder, *, direction: str = "upgrade") -> int:

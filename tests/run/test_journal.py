@@ -307,3 +307,22 @@ def test_a_part_by_hand_that_cant_be_run_again_says_so(mariadb: Database, folder
         "autodiff repair --half-way applied. What is called with op.run(function) is not run again"
     ) in str(caught.value.hint)
     assert mariadb.state() == before
+
+
+def test_a_first_step_that_failed_leaves_the_file_free(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """Nothing is half done: the file may be mended at once, as the hint says."""
+    folder = Folder(tmp_path / "m")
+    path = folder.write("aaaa", 'op.add_column("nowhere", sa.Column("x", sa.Integer()))')
+    with opened(any_database) as db:
+        with pytest.raises(MigrationFailedError) as caught:
+            db.runner(folder).upgrade()
+        hint = "the failed migration left nothing behind; mend it and run again"
+        if db.connection.dialect.name != "sqlite":
+            assert caught.value.hint == hint
+        assert db.runner(folder).unfinished() is None
+        assert [entry.outcome for entry in db.runner(folder).log()] == ["failed"]
+        path.write_text(path.read_text().replace("op.add_column", "op.create_table"))
+        assert len(db.runner(folder).upgrade()) == 1
+        assert [entry.outcome for entry in db.runner(folder).log()] == ["failed", "done"]

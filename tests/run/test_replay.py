@@ -152,7 +152,8 @@ def test_a_migration_that_asks_for_a_connection_has_no_sql(tmp_path: Path) -> No
     with pytest.raises(MigrationFailedError) as caught:
         project.sql(project.graph()["aaaa"])
     assert caught.value.message == (
-        "this migration asks for a connection (op.get_bind), so its SQL can't be written down"
+        "0001_step_aaaa.py:10: this migration asks for a connection (op.get_bind), so its SQL "
+        "can't be written down"
     )
     assert caught.value.hint == "apply it to a database, or write that part with op.execute"
 

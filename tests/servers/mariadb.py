@@ -6,12 +6,9 @@ packages are downloaded and unpacked into a folder of the user's cache: nothing 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import re
 import shutil
 import signal
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
-from tests.servers import Home, Server, StartError, UnavailableError, runs
+from tests.servers import Home, Server, StartError, UnavailableError, debian
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -32,8 +29,7 @@ HOW = f"set {VARIABLE}, or install mariadbd (Debian: {PACKAGE})"
 FOLDERS = ("/usr/sbin", "/usr/local/sbin")
 """Where servers are found beside the search path."""
 UNPACKED_MARIADBD = "usr/sbin/mariadbd"
-INSTALL = re.compile(r"^Inst (\S+) \((\S+)", re.MULTILINE)
-CALL_SECONDS = 300
+SERVER = debian.Package(name=PACKAGE, program=UNPACKED_MARIADBD, folder="mariadb", how=HOW)
 
 SCRIPTS = (
     "*_system_tables.sql",
@@ -96,12 +92,7 @@ class Installation:
         """The environment to run in: an unpacked server brings libraries."""
         if self.root is None:
             return None
-        folders = sorted({f"{library.parent}" for library in self.root.rglob("*.so.*")})
-        return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(folders)}
-
-    def works(self) -> bool:
-        """Tell whether the server can be run at all, by us."""
-        return runs(self.mariadbd, env=self.env)
+        return debian.library_env(self.root)
 
     def reachable(self, home: Home) -> Installation:
         """Return this, or a copy of it that the server's account can run."""
@@ -136,81 +127,7 @@ def find() -> Installation:
     path = os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS])
     if installed := shutil.which("mariadbd", path=path):
         return Installation(Path(installed).resolve())
-    if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        raise UnavailableError(HOW)
-    try:
-        return cached()
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr or f"{error}").strip().splitlines()[-1]
-        raise UnavailableError(f"{HOW}; apt-get could not fetch it: {said}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnavailableError(f"{HOW}; apt-get could not fetch it: {error}") from error
-
-
-def cached() -> Installation:
-    """Return the MariaDB in the user's cache, fetched first when none there works.
-
-    One test process at a time looks and fetches; the others wait and find it done.
-    """
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = Path(base) / "autodiff-tests"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "mariadb.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for root in sorted(cache.glob("mariadb-*"), reverse=True):
-            if (found := Installation.unpacked(root)).works():
-                return found
-        return fetch(cache)
-
-
-def fetch(cache: Path) -> Installation:
-    """Download MariaDB and the libraries that are missing, and unpack them into the cache."""
-    packages = needed(_simulate())
-    if not packages or not packages[0].startswith(f"{PACKAGE}="):
-        raise UnavailableError(f"{HOW}; apt-get would not install it")
-    folder = cache / "fetch"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        _call("apt-get", "download", *packages, cwd=folder)
-        for package in folder.glob("*.deb"):
-            _call("dpkg", "-x", package.name, "root", cwd=folder)
-        version = packages[0].partition("=")[2].rpartition(":")[2]
-        target = cache / f"mariadb-{version}"
-        shutil.rmtree(target, ignore_errors=True)
-        return Installation.unpacked((folder / "root").rename(target))
-    finally:
-        shutil.rmtree(folder)
-
-
-def needed(simulation: str) -> list[str]:
-    """Return `name=version` of what apt-get says it would install, MariaDB's own first.
-
-    Packages that it would upgrade stay as they are: the C library is not one to run beside.
-    """
-    found = [f"{name}={version}" for name, version in INSTALL.findall(simulation)]
-    return sorted(found, key=lambda package: not package.startswith(f"{PACKAGE}="))
-
-
-def _simulate() -> str:
-    """Return what apt-get would do to install MariaDB; root may fetch missing package lists."""
-    if os.geteuid() == 0 and not _call("apt-cache", "pkgnames", PACKAGE).strip():
-        _call("apt-get", "update")
-    return _call("apt-get", "install", "-s", "--no-install-recommends", PACKAGE)
-
-
-def _call(*command: str, cwd: Path | None = None) -> str:
-    """Run a command to its end and return what it wrote."""
-    return subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=cwd,
-        env={**os.environ, "LC_ALL": "C"},
-        timeout=CALL_SECONDS,
-    ).stdout
+    return Installation.unpacked(debian.unpacked(SERVER))
 
 
 def _boot(home: Home, found: Installation) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, create_engine, inspect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from tests.servers import Home, StartError, UnavailableError, mariadb, postgresql
+from tests.servers import Home, StartError, UnavailableError, debian, mariadb, postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -278,7 +278,7 @@ def fake(path: Path, script: str) -> None:
 
 
 def test_needed_packages_start_with_mariadb_and_upgrade_nothing() -> None:
-    assert mariadb.needed(SIMULATED) == [
+    assert debian.needed(SIMULATED, mariadb.PACKAGE) == [
         "mariadb-server-core=1:10.11.19-0+deb12u1",
         "libaio1=0.3.113-4",
     ]
@@ -323,29 +323,32 @@ def test_an_installed_mariadbd_comes_first(no_mariadbd: Path, tmp_path: Path) ->
 
 def test_many_at_once_fetch_one_time(no_mariadbd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[Path] = []
-    found: list[mariadb.Installation] = []
+    found: list[Path] = []
 
-    def fetch(cache: Path) -> mariadb.Installation:
+    def fetch(package: debian.Package, cache: Path) -> Path:
         fetched.append(cache)
         time.sleep(0.05)
-        installation = mariadb.Installation.unpacked(cache / "mariadb-1")
-        fake(installation.mariadbd, "exit 0")
-        return installation
+        root = cache / "mariadb-1"
+        fake(root / package.program, "exit 0")
+        return root
 
-    monkeypatch.setattr(mariadb, "fetch", fetch)
-    threads = [threading.Thread(target=lambda: found.append(mariadb.cached())) for _ in range(8)]
+    def look() -> None:
+        found.append(debian.cached(mariadb.SERVER))
+
+    monkeypatch.setattr(debian, "fetch", fetch)
+    threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert fetched == [no_mariadbd]
-    assert found == [mariadb.Installation.unpacked(no_mariadbd / "mariadb-1")] * 8
+    assert found == [no_mariadbd / "mariadb-1"] * 8
 
 
 def test_a_cached_server_that_does_not_run_is_fetched_again(
     no_mariadbd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake(mariadb.Installation.unpacked(no_mariadbd / "mariadb-1").mariadbd, "exit 1")
-    new = mariadb.Installation.unpacked(no_mariadbd / "mariadb-2")
-    monkeypatch.setattr(mariadb, "fetch", lambda cache: new)
-    assert mariadb.cached() == new
+    fake(no_mariadbd / "mariadb-1" / mariadb.SERVER.program, "exit 1")
+    new = no_mariadbd / "mariadb-2"
+    monkeypatch.setattr(debian, "fetch", lambda package, cache: new)
+    assert debian.cached(mariadb.SERVER) == new

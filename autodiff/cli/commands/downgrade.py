@@ -39,7 +39,11 @@ def downgrade(
     -1 takes the last one back, base takes all of them back. Of an upgrade that
     stopped half-way it takes the finished steps back.
 
+    With --sql it prints a script, as upgrade does: FROM:TARGET says where it
+    begins.
+
     Examples:
+        autodiff downgrade head:0003 --sql > downgrade.sql
         autodiff downgrade
         autodiff downgrade -2 --dry-run
         autodiff downgrade 0001_first

@@ -37,14 +37,18 @@ def upgrade(
     """Apply migrations, up to TARGET.
 
     TARGET is the last one to apply, or +1 for the next one.
-    SQL that was run by hand is recorded by autodiff stamp. A migration that
-    stopped half-way goes on where it stopped. With --all every database of
-    the configuration's targets is upgraded; exit code 2 if one is not.
+    A migration that stopped half-way goes on where it stopped. With --all every
+    database of the configuration's targets is upgraded; exit code 2 if one is not.
+
+    With --sql it prints a script for psql, mariadb or sqlite3, from the base or
+    from where FROM:TARGET begins, and connects to nothing. The script records
+    what it does, and refuses a database that is not where it begins. It begins
+    where the database stands with current:TARGET.
 
     Examples:
         autodiff upgrade
         autodiff upgrade +1
-        autodiff upgrade --sql > upgrade.sql
+        autodiff upgrade 0003:head --sql > upgrade.sql
         autodiff upgrade --all --canary 1 --parallel 8
     """
     if all:

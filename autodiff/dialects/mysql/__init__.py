@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.lock import Lock
+    from autodiff.dialects.mysql.script import MariadbWriter
     from autodiff.operations import Operation
 
 __all__ = ["MySQL"]
@@ -216,6 +217,11 @@ class MySQL(Dialect):
         from autodiff.dialects.mysql.locks import blockers
 
         return blockers(connection)
+
+    def script(self) -> MariadbWriter:
+        from autodiff.dialects.mysql.script import MariadbWriter
+
+        return MariadbWriter(self)
 
     def lock(self, connection: Connection, schema: str | None) -> Lock:
         from autodiff.dialects.mysql.locks import NamedLock

@@ -13,12 +13,13 @@ from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.operations import AddConstraint, DropConstraint
-from autodiff.schema import Check, Column, Constraint, Name, Schema, Table
+from autodiff.schema import Check, Column, Constraint, Index, Name, Schema, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
     from autodiff.dialects.lock import Lock
+    from autodiff.dialects.postgresql.script import PsqlWriter
     from autodiff.operations import Operation
 
 __all__ = ["PostgreSQL"]
@@ -40,6 +41,9 @@ class PostgreSQL(Dialect):
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
 
+    def literal_bytes(self, value: bytes) -> str:
+        return f"'\\x{value.hex()}'"
+
     def normal_default(self, default: str, type_sql: str) -> str:
         return types.normal_default(default, type_sql)
 
@@ -56,6 +60,10 @@ class PostgreSQL(Dialect):
         if key := options.get(_PARTITION_KEY):
             options[_PARTITION_KEY] = self.normal_text(str(key))
         return replace(normal, options=options)
+
+    def builds_concurrently(self, index: Index, table: Table) -> bool:
+        """Not on a partitioned table, which PostgreSQL refuses."""
+        return super().builds_concurrently(index, table) and _PARTITION_KEY not in table.options
 
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)
@@ -149,6 +157,11 @@ class PostgreSQL(Dialect):
 
         return name if name.schema is None else Name(name.name, f"{PREFIX}_{name.schema}")
 
+    def prepare_connection(self, connection: Connection) -> None:
+        from autodiff.dialects.postgresql.locks import prepare_connection
+
+        prepare_connection(connection)
+
     @contextmanager
     def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
         from autodiff.dialects.postgresql.locks import reading
@@ -232,6 +245,11 @@ class PostgreSQL(Dialect):
         from autodiff.dialects.postgresql.locks import cleanup
 
         return cleanup(connection, self, operations)
+
+    def script(self) -> PsqlWriter:
+        from autodiff.dialects.postgresql.script import PsqlWriter
+
+        return PsqlWriter(self)
 
     def lock(self, connection: Connection, schema: str | None) -> Lock:
         from autodiff.dialects.postgresql.locks import AdvisoryLock

@@ -23,10 +23,18 @@ __all__ = [
     "cleanup",
     "is_pooled",
     "met_lock",
+    "prepare_connection",
     "reading",
     "told_pid",
     "transaction",
 ]
+
+
+def prepare_connection(connection: Connection) -> None:
+    """Lets psycopg prepare nothing: behind a pooler the next session does not know of it."""
+    driver: Any = connection.connection.driver_connection
+    if hasattr(driver, "prepare_threshold"):
+        driver.prepare_threshold = None
 
 
 @contextmanager

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.lock import Lock
+    from autodiff.dialects.sqlite.script import SqliteWriter
     from autodiff.operations import Operation
 
 __all__ = ["SQLite"]
@@ -183,6 +184,11 @@ class SQLite(Dialect):
         from autodiff.dialects.sqlite.locks import met_lock
 
         return met_lock(error)
+
+    def script(self) -> SqliteWriter:
+        from autodiff.dialects.sqlite.script import SqliteWriter
+
+        return SqliteWriter(self)
 
     def lock(self, connection: Connection, schema: str | None) -> Lock:
         from autodiff.dialects.sqlite.locks import FileLock

@@ -1,0 +1,63 @@
+"""SQLAlchemy's statements as text, with their values in it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import literal
+from sqlalchemy.exc import CompileError
+from sqlalchemy.sql.dml import Insert
+from sqlalchemy.types import JSON, NullType
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+    from sqlalchemy.sql.elements import ClauseElement
+
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["clause_text", "plain_dialect"]
+
+
+def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
+    """The same dialect for texts that no driver formats: a % stays a single %."""
+    plain = copy.copy(dialect)
+    plain._type_memos = weakref.WeakKeyDictionary()  # it holds processors that double each %
+    plain.paramstyle = "named"
+    plain.positional = False
+    plain.identifier_preparer = plain.preparer(plain)
+    plain.type_compiler_instance = plain.type_compiler_cls(plain)
+    return plain
+
+
+def clause_text(clause: ClauseElement, dialect: Dialect) -> str:
+    """The SQL of a statement.
+
+    Raises SQLAlchemy's CompileError for a value that can't be written as text.
+    """
+    plain = plain_dialect(dialect.sqlalchemy)
+    plain.statement_compiler = _with_more_literals(plain.statement_compiler, dialect)
+    if isinstance(clause, Insert):
+        clause = clause.inline()  # nobody reads the keys of the new rows
+    return str(clause.compile(dialect=plain, compile_kwargs={"literal_binds": True}))
+
+
+def _with_more_literals(base: Any, dialect: Dialect) -> Any:
+    """A compiler that writes bytes and JSON too."""
+
+    class Compiler(base):  # type: ignore[misc]
+        def render_literal_value(self, value: Any, type_: Any) -> str:
+            if isinstance(type_, NullType):
+                type_ = literal(value).type  # as a driver tells from the value
+            if isinstance(value, bytes | bytearray | memoryview):
+                return dialect.literal_bytes(bytes(value))
+            try:
+                return str(super().render_literal_value(value, type_))
+            except (CompileError, NotImplementedError):
+                if not isinstance(type_, JSON):
+                    raise
+                return dialect.literal(json.dumps(None if value is JSON.NULL else value))
+
+    return Compiler
