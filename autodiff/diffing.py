@@ -35,6 +35,7 @@ from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.errors import RenameUndecidedError
+from autodiff.keep import collected_later
 from autodiff.livedata import findings, look_at_rows
 from autodiff.plan import (
     FillNeeded,
@@ -109,6 +110,7 @@ class Difference:
     maps: Mapping[Value, str] = field(default_factory=dict)
 
 
+@collected_later()
 def difference(
     connection: sa.Connection | None,
     dialect: Dialect,
@@ -134,8 +136,8 @@ def difference(
         found = describe(connection, dialect, named, unsure, create=create_scratch)
         settled = found is not None
         if found is not None:
-            named, described = resolve(current, desired, dialect, found)
-    changes = compare(current, named, dialect, described, said_before=said_before)
+            named, described = resolve(current, desired, dialect, found, known=named)
+    changes = compare(current, named, dialect, described, said_before=said_before, unsure=unsure)
     return Difference(
         dialect=dialect,
         current=current,
@@ -298,6 +300,7 @@ def all_renames(
     return told
 
 
+@collected_later()
 def diff(
     connection: sa.Connection,
     metadata: sa.MetaData | Sequence[sa.MetaData],

@@ -14,6 +14,7 @@ from autodiff.declare.expressions import Compiler
 from autodiff.declare.tables import declare_table, name_of
 from autodiff.dialects.base import is_excluded
 from autodiff.errors import ModelsError
+from autodiff.keep import collected_later
 from autodiff.schema import EnumType, ForeignKey, Name, Schema, Table, View
 from autodiff.schema import Sequence as SequenceNoun
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["declare_metadata"]
 
 
+@collected_later()
 def declare_metadata(
     metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str] = ()
 ) -> Schema:
@@ -51,7 +53,8 @@ def declare_metadata(
             views[name] = _view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
-        _collect_enums(table, dialect, compiler, enums)
+        if any(column.type.enum is not None for column in tables[name].columns):
+            _collect_enums(table, dialect, compiler, enums)
     if dialect.features.ignores_table_case:
         tables = _one_spelling(tables)
     sequences = {

@@ -17,6 +17,8 @@ __all__ = ["default_name", "name_constraints", "unnamed"]
 
 def name_constraints(table: Table, limit: int = 63) -> Table:
     """The table with a name for each constraint; those that have one keep it."""
+    if all(c.name is not None for c in table.constraints):
+        return table
     taken = {c.name for c in table.constraints if c.name} | {
         i.name for i in table.indexes if i.name
     }
@@ -72,6 +74,9 @@ def _columns_in(table: Table, sql: str) -> list[str]:
 
 def _object_name(first: str, second: str, label: str, limit: int) -> str:
     """The parts with underscores between, the longer one cut until they fit the limit (bytes)."""
+    whole = "_".join(part for part in (first, second, label) if part)
+    if len(whole.encode()) <= limit:
+        return whole
     room = limit - len(label) - 1 - (1 if second else 0)
     while len(first.encode()) + len(second.encode()) > room:
         if len(first.encode()) > len(second.encode()):

@@ -6,8 +6,10 @@ constraints, check texts, collations and more. The grammar: https://www.sqlite.o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from autodiff.dialects.sqltext import split_top_level, strip_parentheses, tokens
 
@@ -18,6 +20,28 @@ _COLUMN_WORDS = frozenset(
     "CONSTRAINT PRIMARY NOT NULL UNIQUE CHECK DEFAULT COLLATE REFERENCES GENERATED AS".split()
 )
 _TABLE_WORDS = frozenset("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN".split())
+
+_STRANGE = re.compile(r"--|/\*|[$\\]")
+"""What only the slow way reads: comments, and what is a string elsewhere."""
+_QUOTED = r"'(?:[^']|'')*+'|\"(?:[^\"]|\"\")*+\"|`(?:[^`]|``)*+`|\[[^\]]*\]"
+
+
+def _brackets(depth: int) -> str:
+    """A pattern for brackets with what is in them, nested so deep."""
+    inner = f"|{_brackets(depth - 1)}" if depth else ""
+    return rf"\((?:[^()'\"`\[\]]++|{_QUOTED}{inner})*+\)"
+
+
+_WORD = re.compile(
+    rf"[xXbBnNeE]?(?:{_QUOTED})|[^\W\d]\w*|{_brackets(4)}"
+    r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
+)
+_PART = re.compile(rf"(?:[^,()'\"`\[\]]++|{_QUOTED}|{_brackets(4)})++")
+_PLAIN_NAME = re.compile(r"[^\W\d]\w*")
+_PLAIN_INDEX = re.compile(
+    r"CREATE\s+(UNIQUE\s+)?INDEX\s+\w+\s+ON\s+\w+\s*\(([\w\s,]+)\)\s*", re.IGNORECASE
+)
+_NAMED = re.compile(rf"\s*({_QUOTED}|[^\W\d]\w*)(?![\w$'\"`(])(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +76,20 @@ class ParsedColumn:
     autoincrement: bool = False
     not_null_conflict: str | None = None
 
+    def named(self, name: str) -> ParsedColumn:
+        """The same column under a name."""
+        return ParsedColumn(
+            name=name,
+            type=self.type,
+            not_null=self.not_null,
+            default=self.default,
+            collation=self.collation,
+            generated=self.generated,
+            stored=self.stored,
+            autoincrement=self.autoincrement,
+            not_null_conflict=self.not_null_conflict,
+        )
+
 
 @dataclass(slots=True, kw_only=True)
 class ParsedTable:
@@ -81,6 +119,10 @@ def unquote(name: str) -> str:
 
 def _meaningful(sql: str) -> list[str]:
     """The tokens without spaces and comments; `[name]` as one, brackets' contents joined."""
+    if _STRANGE.search(sql) is None:
+        words: list[str] = _WORD.findall(sql)
+        if "(" not in words and "[" not in words:
+            return words
     flat = [(kind, token) for kind, token in tokens(sql)]
     result: list[str] = []
     position = 0
@@ -109,17 +151,32 @@ def _closing(flat: Sequence[tuple[str, str]], start: int) -> int:
     return len(flat) - 1
 
 
+def _parts(body: str) -> list[str]:
+    """What stands between commas outside of all brackets and quotes."""
+    if _STRANGE.search(body) is None:
+        parts: list[str] = _PART.findall(body)
+        if ",".join(parts) == body:
+            return parts
+    return split_top_level(body)
+
+
+def _first_word(part: str) -> tuple[str, str]:
+    found = _meaningful(part)
+    return (found[0], " ".join(found[1:])) if found else ("", "")
+
+
 def parse_table(sql: str) -> ParsedTable:
     """What a CREATE TABLE statement says."""
     words = _meaningful(sql)
     body = next(i for i, word in enumerate(words) if word.startswith("("))
     table = ParsedTable()
-    for part in split_top_level(words[body][1:-1]):
-        reader = _Reader(_meaningful(part))
-        if reader.peek() in _TABLE_WORDS:
-            _table_constraint(reader, table)
-        elif reader.words:
-            _column(reader, table)
+    for part in _parts(words[body][1:-1]):
+        named = _NAMED.match(part)
+        first, rest = (named[1], named[2]) if named else _first_word(part)
+        if first.upper() in _TABLE_WORDS:
+            table.constraints.append(_table_constraint(part))
+        elif first:
+            _add_column(unquote(first), rest, table)
     suffix = " ".join(words[body + 1 :]).upper()
     table.strict = "STRICT" in suffix
     table.without_rowid = "WITHOUT ROWID" in suffix
@@ -161,24 +218,21 @@ class _Reader:
         return self.take().upper() if self.accept("ON", "CONFLICT") else None
 
 
-def _table_constraint(reader: _Reader, table: ParsedTable) -> None:
+@lru_cache(4096)
+def _table_constraint(said: str) -> ParsedConstraint:
+    reader = _Reader(_meaningful(said))
     name = unquote(reader.take()) if reader.accept("CONSTRAINT") else None
     kind = reader.take().upper()
     if kind == "CHECK":
         condition = strip_parentheses(reader.brackets() or "")
-        table.constraints.append(ParsedConstraint(kind=kind, name=name, sql=condition))
-        return
+        return ParsedConstraint(kind=kind, name=name, sql=condition)
     if kind in ("PRIMARY", "FOREIGN"):
         reader.accept("KEY")
     columns = reader.names()
     if kind == "FOREIGN":
         reader.accept("REFERENCES")
-        table.constraints.append(_foreign_key(reader, name, columns))
-        return
-    constraint = ParsedConstraint(
-        kind=kind, name=name, columns=columns, on_conflict=reader.conflict()
-    )
-    table.constraints.append(constraint)
+        return _foreign_key(reader, name, columns)
+    return ParsedConstraint(kind=kind, name=name, columns=columns, on_conflict=reader.conflict())
 
 
 def _foreign_key(reader: _Reader, name: str | None, columns: tuple[str, ...]) -> ParsedConstraint:
@@ -216,8 +270,19 @@ def _foreign_key(reader: _Reader, name: str | None, columns: tuple[str, ...]) ->
     )
 
 
-def _column(reader: _Reader, table: ParsedTable) -> None:
-    column = ParsedColumn(name=unquote(reader.take()))
+def _add_column(name: str, said: str, table: ParsedTable) -> None:
+    """Adds the column of that name, and its constraints, with what is said behind the name."""
+    column, constraints = _column(said)
+    table.columns.append(column.named(name))
+    for constraint in constraints:
+        columns = (name,) if constraint.columns else ()
+        table.constraints.append(replace(constraint, columns=columns))
+
+
+@lru_cache(4096)
+def _column(said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """The column without its name, and its constraints: many columns are said in the same words."""
+    column, table, reader = ParsedColumn(name=""), ParsedTable(), _Reader(_meaningful(said))
     words: list[str] = []
     while reader.peek() and reader.peek() not in _COLUMN_WORDS:
         words.append(reader.take())
@@ -229,7 +294,7 @@ def _column(reader: _Reader, table: ParsedTable) -> None:
             continue
         _column_constraint(word, reader, column, table, name)
         name = None
-    table.columns.append(column)
+    return column, tuple(table.constraints)
 
 
 def _column_constraint(
@@ -275,6 +340,14 @@ def _column_constraint(
 
 def parse_index(sql: str) -> ParsedIndex:
     """What a CREATE INDEX statement says."""
+    if plain := _PLAIN_INDEX.fullmatch(sql):
+        names = [name.strip() for name in plain[2].split(",")]
+        if all(map(_PLAIN_NAME.fullmatch, names)):
+            return ParsedIndex(
+                unique=plain[1] is not None,
+                elements=tuple((name, None, False) for name in names),
+                where=None,
+            )
     words = _meaningful(sql)
     upper = [word.upper() for word in words]
     body = next(i for i, word in enumerate(words) if word.startswith("("))
