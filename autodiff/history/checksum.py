@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from autodiff.dialects.sqltext import tokens
 
-__all__ = ["python_checksum", "sql_checksum"]
+__all__ = ["python_checksum", "sql_checksum", "text_digest"]
 
 _PLACE_NAMES = frozenset(
     (
@@ -21,6 +21,7 @@ _PLACE_NAMES = frozenset(
         "replaces",
     )
 )
+_LEFT_OUT = frozenset(("ctx", "type_comment", "kind"))
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -31,7 +32,10 @@ def python_checksum(tree: ast.Module) -> str:
     of it.
     """
     body = [node for node in _without_docstring(tree.body) if not _is_place(node)]
-    return _digest("\n".join(fact for node in body for fact in _facts(node)))
+    facts: list[str] = []
+    for node in body:
+        _add_facts(node, facts)
+    return _digest("\n".join(facts))
 
 
 def sql_checksum(up: str, down: str, dialects: Sequence[str] = ()) -> str:
@@ -41,6 +45,11 @@ def sql_checksum(up: str, down: str, dialects: Sequence[str] = ()) -> str:
     """
     texts = ["\n".join(map(repr, _words(text))) for text in (up, down)]
     return _digest("\n\n".join([*texts, *sorted(dialects)]))
+
+
+def text_digest(*texts: str) -> str:
+    """What is the same for the same texts alone, and costs next to nothing."""
+    return _digest("\0".join(texts))
 
 
 def _words(text: str) -> Iterator[str]:
@@ -54,30 +63,32 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _facts(node: ast.AST) -> Iterator[str]:
+def _add_facts(node: ast.AST, facts: list[str]) -> None:
     """Node names and values that are set, in brackets, so that it counts what stands in what.
 
     Fields that a later Python adds are empty in a file that an earlier one can read.
     """
-    yield f"({type(node).__name__}"
-    for name, value in ast.iter_fields(node):
+    facts.append(f"({type(node).__name__}")
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value is None or value == [] or name in _LEFT_OUT:
+            continue
         if name == "body" and isinstance(node, _WITH_DOCSTRING):
             value = _without_docstring(value)
-        if name == "values" and isinstance(node, ast.JoinedStr):
+        elif name == "values" and isinstance(node, ast.JoinedStr):
             value = [part for part in value if not _is_empty_text(part)]
-        yield from _field_facts(name, value)
-    yield ")"
+        if value != []:
+            _add_field(name, value, facts)
+    facts.append(")")
 
 
-def _field_facts(name: str, value: object) -> Iterator[str]:
-    if value is None or value == [] or name in ("ctx", "type_comment", "kind"):
-        return
-    yield name
-    for item in value if isinstance(value, list) else [value]:
+def _add_field(name: str, value: object, facts: list[str]) -> None:
+    facts.append(name)
+    for item in value if isinstance(value, list) else (value,):
         if isinstance(item, ast.AST):
-            yield from _facts(item)
+            _add_facts(item, facts)
         else:
-            yield ascii(item)  # what repr() shows of a letter changes with Python's Unicode
+            facts.append(ascii(item))  # what repr() shows of a letter changes with Python's Unicode
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects import NAMES
 from autodiff.errors import MigrationFileError
-from autodiff.history.checksum import python_checksum, sql_checksum
+from autodiff.history.checksum import python_checksum, sql_checksum, text_digest
 from autodiff.history.glance import glanced
 
 if TYPE_CHECKING:
@@ -92,6 +92,11 @@ class Migration:
         Raises MigrationFileError, with the line, where the file is no Python.
         """
         return _checksum(self)
+
+    @property
+    def digest(self) -> str:
+        """That of the text, comments and all: where it is the same, so is the checksum."""
+        return text_digest(self.text, self.down_text)
 
     @property
     def name(self) -> str:

@@ -179,6 +179,7 @@ class _Author:
                 name=migration.name,
                 checksum=migration.checksum,
                 applied_at=sa.literal_column(self.writer.now),
+                digest=migration.digest,
             )
         )
 

@@ -158,6 +158,7 @@ class Session:
             name=migration.name,
             checksum=migration.checksum,
             applied_at=self._clock(),
+            digest=migration.digest if isinstance(migration, Migration) else None,
         )
 
     def record(self, migration: Migration) -> None:

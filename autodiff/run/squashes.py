@@ -23,6 +23,7 @@ def folded(graph: Graph, applied: Mapping[str, Applied]) -> dict[str, Applied]:
             name=squash.name,
             checksum=squash.checksum,
             applied_at=max(part.applied_at for part in parts),
+            digest=squash.digest,
         )
     return found
 

@@ -18,12 +18,16 @@ __all__ = ["Applied", "Store"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """A migration that was applied: when (UTC), and with which checksum."""
+    """A migration that was applied: when (UTC), and with which checksum.
+
+    `digest` is that of the file's text, which is quicker to compare; None where it is not known.
+    """
 
     revision: str
     name: str
     checksum: str
     applied_at: dt.datetime
+    digest: str | None = None
 
 
 class Store:
@@ -37,6 +41,7 @@ class Store:
             sa.Column("name", sa.String(255), nullable=False),
             sa.Column("checksum", sa.String(64), nullable=False),
             sa.Column("applied_at", sa.String(32), nullable=False),
+            sa.Column("digest", sa.String(64)),
             schema=schema,
         )
 
@@ -60,6 +65,7 @@ class Store:
                     name=row.name,
                     checksum=row.checksum,
                     applied_at=dt.datetime.fromisoformat(row.applied_at),
+                    digest=row.digest,
                 )
                 for row in rows
             }
@@ -77,6 +83,7 @@ class Store:
                 name=applied.name,
                 checksum=applied.checksum,
                 applied_at=applied.applied_at.isoformat(timespec="seconds"),
+                digest=applied.digest,
             )
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -101,3 +103,23 @@ def test_all_that_is_wrong_is_told_at_once(db: Database, folder: Folder) -> None
         "edited",
         "reordered",
     ]
+
+
+def test_files_that_are_as_they_were_are_not_parsed(
+    db: Database, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their text tells it; only one that was touched is parsed, and a comment is no edit."""
+    db.runner(folder).upgrade()
+    path = folder.path / "0002_step_bbbb.py"
+    path.write_text(path.read_text() + "\n# seen\n")
+    parsed: list[str] = []
+    parse = ast.parse
+
+    def counting(*arguments: Any, **named: Any) -> ast.AST:
+        if "filename" in named:
+            parsed.append(Path(named["filename"]).name)
+        return parse(*arguments, **named)
+
+    monkeypatch.setattr(ast, "parse", counting)
+    db.runner(folder).verify()
+    assert parsed == ["0002_step_bbbb.py"]
