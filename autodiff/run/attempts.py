@@ -219,13 +219,18 @@ def _finish(session: Session, migration: Migration, entry: Entry) -> None:
 
 
 def note_failure(session: Session, steps: Steps, error: BaseException, seconds: float) -> None:
-    """Writes down what failed, if the database still listens. What left nothing isn't half done."""
+    """Writes down what failed, if the database still listens. What left nothing isn't half done.
+
+    How far it came the database says: what was on its way when it failed may be there or not.
+    """
     told = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{told}\n{statement}" if statement else told
-    entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)
     with suppress(Exception), session.dialect.transaction(session.connection):
-        if steps.left_nothing():
-            entry = replace(entry, progress=Progress())
-        session.journal.write(session.connection, entry)
-        steps.entry = entry
+        known = session.journal.find(session.connection, steps.entry.id)
+        steps.entry = known or replace(steps.entry, id=None, progress=Progress())
+        if steps.entry.outcome in ("running", "failed"):
+            entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)
+            if steps.left_nothing():
+                entry = replace(entry, progress=Progress())
+            steps.entry = session.journal.write(session.connection, entry)

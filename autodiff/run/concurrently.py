@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from autodiff.errors import MigrationFailedError
-from autodiff.history.files import Migration, read_text
+from autodiff.history.files import Migration, parsed
 from autodiff.run.events import Direction
 
 __all__ = ["outside_only", "refuse_in_transaction"]
@@ -28,7 +28,7 @@ def refuse_in_transaction(migration: Migration, direction: Direction) -> None:
     a transaction; what only a run can show is refused by the executor."""
     if migration.is_sql:
         return
-    for function in ast.parse(read_text(migration.path)).body:
+    for function in parsed(migration.path, migration.text).body:
         if isinstance(function, ast.FunctionDef) and function.name == direction:
             for call in _calls(function.body):
                 if _is_concurrent_call(call):

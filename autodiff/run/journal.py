@@ -210,6 +210,13 @@ class Journal:
         entries = [self._entry(row) for row in connection.execute(chosen)]
         return next((entry for entry in entries if entry.is_unfinished), None)
 
+    def find(self, connection: Connection, id: int | None) -> Entry | None:
+        """The entry of that number as it stands in the database, None where it does not."""
+        if id is None:
+            return None
+        row = connection.execute(sa.select(self.table).where(self.table.c.id == id)).first()
+        return None if row is None else self._entry(row)
+
     def read(self, connection: Connection) -> list[Entry]:
         """All runs, oldest first; nothing where the table is not there."""
         if not self.exists(connection):

@@ -46,7 +46,7 @@ def test_a_migration_for_another_database_is_said_everywhere(staged: Folder) -> 
     dry = staged.ok("upgrade", "2", "--dry-run", "--env", "staging").out
     assert dry == "0001_add_posts\n0002_add_comments (for postgresql, mysql)\n"
     sql = staged.ok("upgrade", "2", "--sql", "--env", "staging").out
-    assert sql.endswith("\n-- 0002_add_comments\n-- not for sqlite\n")
+    assert "\n-- 0002_add_comments, not for sqlite\n" in sql
     assert staged.ok("status", "--env", "staging").out.splitlines()[5].endswith("  not for sqlite")
     result = staged.ok("upgrade", "2", "--env", "staging")
     assert result.err.endswith("0002_add_comments ... not for sqlite\n")

@@ -171,7 +171,7 @@ def _anew(world: World, schema: SchemaSpec) -> tuple[Any, Any]:
 
 def _shape(table: Table) -> Any:
     """A table without the names of its constraints, which a database may choose."""
-    unnamed = [replace(constraint, name=None) for constraint in table.constraints]
+    unnamed = [replace(c, name=None, implicit=False) for c in table.constraints]
     return (
         {column.name: column for column in table.columns},
         sorted(map(repr, unnamed)),
