@@ -226,7 +226,7 @@ def note_failure(session: Session, steps: Steps, error: BaseException, seconds: 
     told = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{told}\n{statement}" if statement else told
-    with suppress(Exception), session.dialect.transaction(session.connection):
+    with suppress(Exception), session.dialect.transaction(session.connection, session.limits):
         known = session.journal.find(session.connection, steps.entry.id)
         steps.entry = known or replace(steps.entry, id=None, progress=Progress())
         if steps.entry.outcome in ("running", "failed"):
