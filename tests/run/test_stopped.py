@@ -70,6 +70,7 @@ def test_cut_off_at_any_statement_the_next_run_comes_to_the_same_end(
         statements_of(url, folder)
         assert end_of(url) == wanted, moment
     assert cuts >= 3
+    print(f"{kind}: {cuts} cuts, each recovered, no difference")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
@@ -91,6 +92,7 @@ def test_stopped_at_any_statement_the_next_run_comes_to_the_same_end(
         with opened(url) as db:
             db.runner(folder, lock_wait=0).upgrade()
         assert end_of(url) == wanted, moment
+    print(f"{kind}: {place + 1} stops, each recovered, no difference")
 
 
 def test_what_was_stopped_and_what_was_kept_is_told(any_database: sa.URL, folder: Folder) -> None:
