@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
-from autodiff.declare.types import spell_type, stored_type
+from autodiff.declare.options import has_options
+from autodiff.declare.types import spell_type, stored_type, type_key
 from autodiff.dialects.sqltext import strip_parentheses, tokens
 from autodiff.errors import ModelsError
 from autodiff.schema import Column, ColumnType, Computed, EnumType, Identity, Name, Option
@@ -64,6 +65,18 @@ def declare_type(
 
     Of a type that nobody said, as SQLAlchemy reflects one that it has no name for, it is "".
     """
+    key = type_key(type_)
+    found = None if key is None else compiler.types.get(key)
+    if found is None:
+        found = _declare_type(type_, dialect, compiler, column)
+        if key is not None:
+            compiler.types[key] = found
+    return found
+
+
+def _declare_type(
+    type_: Any, dialect: Dialect, compiler: Compiler, column: sa.Column[Any] | None
+) -> ColumnType:
     if isinstance(type_, sa.types.NullType):
         return ColumnType(sql="", python="sa.types.NullType()")
     enum = enum_of(type_, dialect, compiler)
@@ -136,11 +149,24 @@ def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler
         return column.autoincrement is True
     if column.table is None or column is not column.table.autoincrement_column:
         return False
+    said = (column.default, column.server_default, column.computed, column.identity)
+    key = type_key(column.type) if said == (None, None, None, None) else None
+    if key is None:
+        return _says_counting(column, compiler)
+    key = (*key, column.autoincrement)
+    if key not in compiler.counting:
+        compiler.counting[key] = _says_counting(column, compiler)
+    return compiler.counting[key]
+
+
+def _says_counting(column: sa.Column[Any], compiler: Compiler) -> bool:
     words = [token.upper() for kind, token in tokens(compiler.column(column)) if kind == "word"]
     return any(word in _AUTOINCREMENT for word in words)
 
 
 def _options(column: sa.Column[Any], dialect: Dialect) -> dict[str, Option]:
+    if not has_options(column):
+        return {}
     prefix = f"{dialect.sqlalchemy.name}_"
     return {
         key: value

@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import (
     UnaryExpression,
 )
 
+from autodiff.declare.options import dialect_options
 from autodiff.dialects.sqltext import strip_parentheses, unquote_identifier
 from autodiff.errors import ModelsError
 from autodiff.schema import (
@@ -86,16 +87,6 @@ def _timing(constraint: Any) -> dict[str, Any]:
     return {"deferrable": bool(constraint.deferrable) or deferred, "initially_deferred": deferred}
 
 
-def _dialect_options(thing: Any, dialect: Dialect) -> dict[str, Any]:
-    """The options of the dialect that were set, without its name in front."""
-    prefix = f"{dialect.sqlalchemy.name}_"
-    return {
-        key.removeprefix(prefix): value
-        for key, value in thing.dialect_kwargs.items()
-        if key.startswith(prefix)
-    }
-
-
 def _primary_key(
     constraint: sa.PrimaryKeyConstraint, named: dict[str, Any], dialect: Dialect
 ) -> PrimaryKey | None:
@@ -107,7 +98,7 @@ def _primary_key(
 
 
 def _constraint_options(constraint: Any, dialect: Dialect) -> dict[str, Option]:
-    found = _dialect_options(constraint, dialect)
+    found = dialect_options(constraint, dialect)
     options: dict[str, Option] = {}
     if included := found.get("include"):
         columns = ", ".join(getattr(item, "name", item) for item in included)
@@ -127,7 +118,7 @@ def _unique(
         return None
     return Unique(
         columns=columns,
-        nulls_not_distinct=bool(_dialect_options(constraint, dialect).get("nulls_not_distinct")),
+        nulls_not_distinct=bool(dialect_options(constraint, dialect).get("nulls_not_distinct")),
         options=_constraint_options(constraint, dialect),
         **_timing(constraint),
         **named,
@@ -203,17 +194,16 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
     Raises ModelsError for an index without columns, or without a name.
     """
     ddl_if = getattr(index, "_ddl_if", None)
-    create = sa.schema.CreateIndex(index)
-    if ddl_if is not None and not ddl_if._should_execute(
-        create, index, None, compiler=compiler.ddl
-    ):
-        return None
+    if ddl_if is not None:
+        create = sa.schema.CreateIndex(index)
+        if not ddl_if._should_execute(create, index, None, compiler=compiler.ddl):
+            return None
     if not index.expressions:
         raise ModelsError(
             f"cannot declare index {index.name}: it has no columns",
             hint="name the columns, or remove the index from the models",
         )
-    options = _dialect_options(index, dialect)
+    options = dialect_options(index, dialect)
     where = options.get("where")
     name = compiler.name(index)
     if name is None:
@@ -256,6 +246,8 @@ def _storage(options: dict[str, Any]) -> dict[str, Option]:
 
 def _element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexElement:
     """A part of an index, taken out of desc(), nulls_last() and collate()."""
+    if type(part) is sa.Column and not options:
+        return IndexElement(text=str(part.name))
     descending, nulls_first, collation = False, None, None
     while isinstance(part, UnaryExpression) and part.modifier is not None:
         descending = descending or part.modifier is operators.desc_op

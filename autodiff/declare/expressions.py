@@ -7,11 +7,14 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.elements import ClauseElement, TextClause
+from sqlalchemy.sql.functions import AnsiFunction, now
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
     from sqlalchemy.sql.compiler import DDLCompiler
+
+    from autodiff.schema import ColumnType
 
 __all__ = ["Compiler", "plain_dialect"]
 
@@ -27,12 +30,29 @@ def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
     return plain
 
 
+def _default_key(default: Any) -> Any:
+    """What defaults have in common that compile to the same SQL; None where that is not sure."""
+    if isinstance(default, str):
+        return default
+    if type(default) is TextClause and not default._bindparams:
+        return (TextClause, default.text)
+    if isinstance(default, AnsiFunction | now) and not default.clauses.clauses:
+        return type(default)
+    return None
+
+
 class Compiler:
-    """Texts of defaults, checks, types and names for one dialect."""
+    """Texts of defaults, checks, types and names for one dialect.
+
+    `types` and `counting` hold what is known of types that were declared before.
+    """
 
     def __init__(self, dialect: SQLAlchemyDialect) -> None:
         self.dialect = plain_dialect(dialect)
         self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+        self.types: dict[Any, ColumnType] = {}
+        self.counting: dict[Any, bool] = {}
+        self._defaults: dict[Any, str | None] = {}
 
     def expression(self, clause: ClauseElement, *, include_table: bool = False) -> str:
         """The SQL of a clause, with its values in it."""
@@ -52,7 +72,14 @@ class Compiler:
 
     def default(self, column: Any) -> str | None:
         """The SQL of a column's server default, None where it has none."""
-        return self.ddl.get_column_default_string(column)
+        if column.server_default is None:
+            return None
+        key = _default_key(getattr(column.server_default, "arg", None))
+        if key is None:
+            return self.ddl.get_column_default_string(column)
+        if key not in self._defaults:
+            self._defaults[key] = self.ddl.get_column_default_string(column)
+        return self._defaults[key]
 
     def column(self, column: Any) -> str:
         """The whole definition of a column, without the warnings that creating it would give."""

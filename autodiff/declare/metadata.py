@@ -51,7 +51,8 @@ def declare_metadata(
             views[name] = _view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
-        _collect_enums(table, dialect, compiler, enums)
+        if any(column.type.enum is not None for column in tables[name].columns):
+            _collect_enums(table, dialect, compiler, enums)
     if dialect.features.ignores_table_case:
         tables = _one_spelling(tables)
     sequences = {

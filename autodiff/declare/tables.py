@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from autodiff.declare.columns import declare_column
 from autodiff.declare.constraints import declare_constraint, declare_index
+from autodiff.declare.options import has_options
 from autodiff.errors import ModelsError
 from autodiff.schema import Index, Name, Option, Table
 
@@ -69,7 +70,7 @@ def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
     """The options of the dialect that differ from SQLAlchemy's defaults."""
     prefixes = (f"{dialect.sqlalchemy.name}_", f"{dialect.name}_")
     options: dict[str, Option] = {}
-    for key in sorted(table.dialect_kwargs):
+    for key in sorted(table.dialect_kwargs) if has_options(table) else ():
         prefix = next((prefix for prefix in prefixes if key.startswith(prefix)), None)
         value = table.dialect_kwargs[key]
         if prefix is None or (value in (None, False) and not key.endswith("with_rowid")):

@@ -6,6 +6,7 @@ import inspect
 import sys
 import sysconfig
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from autodiff.dialects.typenames import python_string
 from autodiff.types import SQLType
 
-__all__ = ["spell_type", "stored_type"]
+__all__ = ["spell_type", "stored_type", "type_key"]
 
 _POSITIONAL = ("length", "precision", "scale")
 _NOT_STORED = frozenset(
@@ -32,6 +33,27 @@ def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
         variant = type_._variant_mapping.get(dialect.name)
         type_ = variant if variant is not None else type_.load_dialect_impl(dialect)
     return type_
+
+
+def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
+    """What types have in common that every dialect says alike; None where each must be asked.
+
+    A model has as many types as columns, and most of them are alike.
+    """
+    if not _is_plain(type(type_)):
+        return None
+    key = (type(type_), *vars(type_).items())
+    try:
+        hash(key)
+    except TypeError:  # the values of an enum, a variant
+        return None
+    return key
+
+
+@cache
+def _is_plain(cls: type[Any]) -> bool:
+    """Whether a class is SQLAlchemy's own, and no @compiles says it in another way."""
+    return _is_sqlalchemy(cls) and not hasattr(cls, "_compiler_dispatcher")
 
 
 def spell_type(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
@@ -155,6 +177,7 @@ def _arguments(type_: TypeEngine[Any]) -> list[str]:
     return arguments
 
 
+@cache
 def _parameters(cls: type[Any]) -> dict[str, Any]:
     """Parameters of __init__ with their defaults, the base classes' behind the class's own."""
     found: dict[str, Any] = {}

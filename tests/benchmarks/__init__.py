@@ -1,0 +1,1 @@
+"""autodiff beside Alembic: `python -m tests.benchmarks`."""
