@@ -35,6 +35,7 @@ from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.errors import RenameUndecidedError
+from autodiff.keep import collected_later
 from autodiff.livedata import findings, look_at_rows
 from autodiff.plan import (
     FillNeeded,
@@ -123,6 +124,18 @@ def difference(
     Kinds of things that models need not speak about (views, exclusion constraints) are left alone
     where the desired schema has none of them, and `said_before`, what it once was, neither.
     """
+    with collected_later():
+        return _difference(connection, dialect, current, desired, create_scratch, said_before)
+
+
+def _difference(
+    connection: sa.Connection | None,
+    dialect: Dialect,
+    current: Schema,
+    desired: Schema,
+    create_scratch: bool,
+    said_before: Schema | None,
+) -> Difference:
     desired = partitions_left_alone(current, desired)
     seen = unspoken_left_alone(current, desired, said_before, dialect)
     current = adopt_case(seen, desired, dialect)
@@ -134,8 +147,8 @@ def difference(
         found = describe(connection, dialect, named, unsure, create=create_scratch)
         settled = found is not None
         if found is not None:
-            named, described = resolve(current, desired, dialect, found)
-    changes = compare(current, named, dialect, described, said_before=said_before)
+            named, described = resolve(current, desired, dialect, found, known=named)
+    changes = compare(current, named, dialect, described, said_before=said_before, unsure=unsure)
     return Difference(
         dialect=dialect,
         current=current,

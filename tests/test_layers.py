@@ -12,7 +12,7 @@ import autodiff
 
 PACKAGE = Path(autodiff.__file__).parent
 LAYERS = (
-    {"errors", "files", "types", "schema"},
+    {"errors", "files", "keep", "types", "schema"},
     {"config", "connect", "drift", "encoding", "operations", "changes"},
     {"describe"},
     {"dialects", "evolve"},
@@ -32,7 +32,7 @@ LAYERS = (
 )
 """From what knows nothing to what knows all; a module imports its own layer and those before."""
 
-RUN_KNOWS = {"errors", "files", "schema", "operations", "evolve", "dialects", "history", "run"}
+RUN_KNOWS = {"errors", "files", "keep", "schema", "operations", "evolve", "dialects", "history", "run"}
 """The runner is a program of its own: files, history and a connection."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from autodiff.compare.renames import Rename, rename_in
 from autodiff.dialects.base import Dialect
+from autodiff.keep import altered, mapped
 from autodiff.schema import Name, Schema, Table
 
 __all__ = ["adopt_case"]
@@ -58,10 +59,11 @@ def _parts(table: Table, desired: Table | None) -> Table:
     wanted = {part.name.lower(): part.name for part in named if part.name}
 
     def spelled(name: str | None) -> str | None:
-        return wanted.get(name.lower(), name) if name else name
+        other = wanted.get(name.lower(), name) if name else name
+        return name if other == name else other
 
-    return replace(
+    return altered(
         table,
-        indexes=tuple(replace(i, name=spelled(i.name)) for i in table.indexes),
-        constraints=tuple(replace(c, name=spelled(c.name)) for c in table.constraints),
+        indexes=mapped(table.indexes, lambda index: altered(index, name=spelled(index.name))),
+        constraints=mapped(table.constraints, lambda item: altered(item, name=spelled(item.name))),
     )

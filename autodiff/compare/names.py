@@ -6,8 +6,10 @@ the name that PostgreSQL would choose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from functools import cache
+from operator import attrgetter
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.naming import name_constraints
@@ -30,15 +32,16 @@ def adopt_names(
     this function gave before: its texts are compared instead of the models' own.
     """
     first = first or name_constraints(desired, dialect.features.max_name_length)
-    if current is None:
+    if current is None or first is desired:
         return first
     described = _by_name(dialect.normalize(contents or first))
+    normal = dialect.normalize(current)
     names: dict[str, str] = {}
     taken: set[str | None] = {c.name for c in desired.constraints if c.name}
     for declared, named in zip(desired.constraints, first.constraints, strict=True):
         wanted = described.get(named.name or "")
         if declared.name is None and wanted is not None:
-            found = _same(wanted, dialect.normalize(current), taken)
+            found = _same(wanted, normal, taken)
             if found is not None and found != named.name:
                 names[named.name or ""] = found
             taken.add(found or named.name)
@@ -59,10 +62,23 @@ def _by_name(table: Table) -> dict[str, Constraint]:
 
 def _same(wanted: Constraint, current: Table, taken: set[str | None]) -> str | None:
     """The name of a current constraint of the same contents that is not taken yet."""
-    bare = replace(wanted, name=None, comment=None)
     for constraint in current.constraints:
         if isinstance(wanted, PrimaryKey) and isinstance(constraint, PrimaryKey):
             return constraint.name
-        if constraint.name not in taken and replace(constraint, name=None, comment=None) == bare:
+        if constraint.name not in taken and _alike(constraint, wanted):
             return constraint.name
     return None
+
+
+def _alike(constraint: Constraint, other: Constraint) -> bool:
+    """Whether all is equal but the name and the comment."""
+    if type(constraint) is not type(other):
+        return False
+    contents = _contents(type(constraint))
+    return bool(contents(constraint) == contents(other))
+
+
+@cache
+def _contents(cls: type[Constraint]) -> Callable[[Constraint], object]:
+    names = (spec.name for spec in fields(cls) if spec.compare)
+    return attrgetter(*(name for name in names if name not in ("name", "comment")))

@@ -65,8 +65,13 @@ def unspoken_left_alone(
     """
     said = [schema for schema in (desired, before) if schema is not None]
     everywhere = {type(c) for s in said for t in s.tables.values() for c in _unseen(t, dialect)}
+    unseen = {n: found for n, t in current.tables.items() if (found := _unseen(t, dialect))}
+    if not unseen:
+        return current
     tables = {
-        name: _spoken(table, [s.tables.get(name) for s in said], everywhere, dialect)
+        name: _spoken(table, [s.tables.get(name) for s in said], everywhere, unseen[name])
+        if name in unseen
+        else table
         for name, table in current.tables.items()
     }
     return replace(current, tables=tables)
@@ -77,23 +82,35 @@ def _unseen(table: Table, dialect: Dialect) -> list[Constraint]:
 
 
 def _spoken(
-    table: Table, said: list[Table | None], everywhere: set[type], dialect: Dialect
+    table: Table, said: list[Table | None], everywhere: set[type], unseen: list[Constraint]
 ) -> Table:
     """The table without unseen constraints of a kind that the models don't speak of."""
     kinds = everywhere | {type(c) for other in said if other for c in other.constraints}
-    left = [c for c in _unseen(table, dialect) if type(c) not in kinds]
+    left = [c for c in unseen if type(c) not in kinds]
     if not left:
         return table
     return replace(table, constraints=tuple(c for c in table.constraints if c not in left))
 
 
 def resolve(
-    current: Schema, desired: Schema, dialect: Dialect, described: Described = _NOTHING
+    current: Schema,
+    desired: Schema,
+    dialect: Dialect,
+    described: Described = _NOTHING,
+    *,
+    known: Schema | None = None,
 ) -> tuple[Schema, Described]:
-    """The desired schema with a name for each constraint, and `described` with the same names."""
+    """The desired schema with a name for each constraint, and `described` with the same names.
+
+    `known` is the schema that was resolved when nothing was described: what is not described now
+    is as it was.
+    """
     tables: dict[Name, Table] = {}
     renamed: dict[Name, Table] = {}
     for name in sorted(desired.tables):
+        if known is not None and name not in described.tables:
+            tables[name] = known.tables[name]
+            continue
         table, now = desired.tables[name], current.tables.get(name)
         if now is not None:
             now = dialect.align(now, table)
@@ -165,8 +182,11 @@ def compare(
     described: Described = _NOTHING,
     *,
     said_before: Schema | None = None,
+    unsure: Doubts | None = None,
 ) -> list[Change]:
     """All changes from current to desired; `desired` and `described` come from `resolve`.
+
+    `unsure` are the doubts of these two: a table on both sides that is in none is equal.
 
     A view that the models don't mention is a change only where they mention any view, or once
     mentioned it (`said_before`). An enum type that no table uses is one where they once did.
@@ -176,7 +196,7 @@ def compare(
         *_namespaces(current, desired),
         *_enums(current, desired, before),
         *_sequences(current, desired),
-        *_tables(current, desired, dialect, described),
+        *_tables(current, desired, dialect, described, unsure),
         *_views(current, desired, dialect, described, frozenset(before.views)),
     ]
 
@@ -219,9 +239,14 @@ def _sequences(current: Schema, desired: Schema) -> list[Change]:
 
 
 def _tables(
-    current: Schema, desired: Schema, dialect: Dialect, described: Described
+    current: Schema,
+    desired: Schema,
+    dialect: Dialect,
+    described: Described,
+    unsure: Doubts | None,
 ) -> list[Change]:
     changes: list[Change] = []
+    doubtful = desired.tables.keys() if unsure is None else {table.name for table in unsure.tables}
     for name in sorted({*current.tables, *desired.tables}):
         old, new = current.tables.get(name), desired.tables.get(name)
         if new is None:
@@ -229,7 +254,7 @@ def _tables(
             changes.append(TableRemoved(table=dialect.without_implied(old)))
         elif old is None:
             changes.append(TableAdded(table=new))
-        else:
+        elif name in doubtful:
             changes += _both(old, new, dialect, described.tables.get(name))
     return without_inherited(changes, desired.tables)
 

@@ -92,6 +92,7 @@ def _mapping(table: Table) -> dict[str, Any]:
 
 def _fields(noun: Column | Constraint | Index) -> dict[str, Any]:
     data: dict[str, Any] = to_data(noun)
+    data.pop("implicit", None)
     if isinstance(noun, Column):
         data["type"] = noun.type.sql
     return data

@@ -14,6 +14,7 @@ from autodiff.declare.expressions import Compiler
 from autodiff.declare.tables import declare_table, name_of
 from autodiff.dialects.base import is_excluded
 from autodiff.errors import ModelsError
+from autodiff.keep import collected_later
 from autodiff.schema import EnumType, ForeignKey, Name, Schema, Table, View
 from autodiff.schema import Sequence as SequenceNoun
 
@@ -34,6 +35,13 @@ def declare_metadata(
     one table.
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
+    with collected_later():
+        return _declare(all_metadata, dialect, exclude)
+
+
+def _declare(
+    all_metadata: Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str]
+) -> Schema:
     compiler = Compiler(dialect.sqlalchemy)
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}

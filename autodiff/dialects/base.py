@@ -16,6 +16,7 @@ from autodiff.dialects.features import Features
 from autodiff.dialects.limits import NO_LIMITS, Blocker, Limits
 from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.sqltext import normalize, quote_literal, unquote_literal
+from autodiff.keep import altered, mapped
 from autodiff.schema import (
     Check,
     Column,
@@ -120,15 +121,9 @@ class Dialect(ABC):
         """The table with its texts cheaply normalised and its parts sorted, for comparing."""
         return Table(
             name=table.name,
-            columns=tuple(
-                sorted((self._normal_column(c) for c in table.columns), key=attrgetter("name"))
-            ),
-            constraints=tuple(
-                sorted((self._normal_constraint(c) for c in table.constraints), key=_place)
-            ),
-            indexes=tuple(
-                sorted((self._normal_index(i) for i in table.indexes), key=lambda i: i.name or "")
-            ),
+            columns=tuple(sorted(map(self._normal_column, table.columns), key=_by_name)),
+            constraints=tuple(sorted(map(self._normal_constraint, table.constraints), key=_place)),
+            indexes=tuple(sorted(map(self._normal_index, table.indexes), key=_by_any_name)),
             comment=table.comment or None,
             options=table.options,
         )
@@ -146,40 +141,36 @@ class Dialect(ABC):
         return type_sql
 
     def _normal_column(self, column: Column) -> Column:
-        default, computed = column.default, column.computed
-        return replace(
-            column,
-            type=replace(column.type, sql=self.normal_type(column.type.sql)),
-            default=None if default is None else self.normal_default(default, column.type.sql),
-            computed=None
-            if computed is None
-            else replace(computed, sql=self.normal_text(computed.sql)),
-            comment=column.comment or None,
-        )
+        default, computed, sql = column.default, column.computed, column.type.sql
+        if default is not None:
+            default = self.normal_default(default, sql)
+        if computed is not None:
+            computed = replace(computed, sql=self.normal_text(computed.sql))
+        normal = self.normal_type(sql)
+        same_type = column.type if normal == sql else replace(column.type, sql=normal)
+        comment = column.comment or None
+        if (default, computed, comment) == (column.default, column.computed, column.comment):
+            return altered(column, type=same_type)
+        return replace(column, type=same_type, default=default, computed=computed, comment=comment)
 
     def _normal_constraint(self, constraint: Constraint) -> Constraint:
-        constraint = replace(constraint, implicit=False)
         if isinstance(constraint, PrimaryKey) and not self.features.named_primary_keys:
-            constraint = replace(constraint, name=None)
+            constraint = altered(constraint, name=None)
         if isinstance(constraint, Check):
-            return replace(constraint, sql=self.normal_text(constraint.sql))
+            return altered(constraint, sql=self.normal_text(constraint.sql))
         if isinstance(constraint, Exclusion):
             where = constraint.where
-            return replace(constraint, where=where and self.normal_text(where))
+            return altered(constraint, where=where and self.normal_text(where))
         return constraint
 
     def _normal_index(self, index: Index) -> Index:
-        return replace(
-            index,
-            elements=tuple(self._normal_element(element) for element in index.elements),
-            where=index.where and self.normal_text(index.where),
-        )
+        where = index.where and self.normal_text(index.where)
+        return altered(index, elements=mapped(index.elements, self._normal_element), where=where)
 
     def _normal_element(self, element: IndexElement) -> IndexElement:
         if not element.is_expression:
             return element
-        text = self.normal_text(element.text)
-        return replace(element, text=text)
+        return altered(element, text=self.normal_text(element.text))
 
     def is_serial_default(self, default: str, column: Any) -> bool:
         """Whether a default takes from the sequence that the column would have as SERIAL.
@@ -220,9 +211,14 @@ class Dialect(ABC):
 
     def align(self, current: Table, desired: Table) -> Table:
         """The current table, without what the models need not say (implied indexes, options)."""
-        options = {key: value for key, value in current.options.items() if key in desired.options}
-        indexes = tuple(without_unsaid(i, desired.index(i.name or "")) for i in current.indexes)
-        return replace(current, options=options, indexes=indexes)
+        options = current.options
+        if not options.keys() <= desired.options.keys():
+            options = {key: value for key, value in options.items() if key in desired.options}
+        indexes = mapped(
+            current.indexes,
+            lambda index: without_unsaid(index, desired.index(index.name or "")),
+        )
+        return altered(current, options=options, indexes=indexes)
 
     @abstractmethod
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
@@ -444,9 +440,16 @@ class Dialect(ABC):
 
 def without_unsaid(index: Index, desired: Index | None) -> Index:
     """A current index without its comment, where the desired one has none: models can't say one."""
-    if desired is None or desired.comment is not None:
+    if index.comment is None or desired is None or desired.comment is not None:
         return index
     return replace(index, comment=None)
+
+
+_by_name = attrgetter("name")
+
+
+def _by_any_name(index: Index) -> str:
+    return index.name or ""
 
 
 def _place(constraint: Constraint) -> tuple[str, str]:

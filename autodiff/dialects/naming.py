@@ -17,6 +17,8 @@ __all__ = ["default_name", "name_constraints", "unnamed"]
 
 def name_constraints(table: Table, limit: int = 63) -> Table:
     """The table with a name for each constraint; those that have one keep it."""
+    if all(c.name is not None for c in table.constraints):
+        return table
     taken = {c.name for c in table.constraints if c.name} | {
         i.name for i in table.indexes if i.name
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 __all__ = [
     "mentions",
@@ -43,6 +43,7 @@ _FLAGS = re.VERBOSE | re.DOTALL
 _TOKEN = re.compile(_PATTERN, _FLAGS)
 _MYSQL_TOKEN = re.compile(_MYSQL_PATTERN + _PATTERN, _FLAGS)
 _KINDS = {"tag": "dollar", "hash": "space", "escaped": "string"}
+_PLAIN = re.compile(r"[\w\s,]*")
 _SIMPLE_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _KEYWORDS = frozenset(
     "current_timestamp current_date current_time current_user localtime localtimestamp user "
@@ -50,6 +51,8 @@ _KEYWORDS = frozenset(
     "collate exists select from where".split()
 )
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
+_REMEMBERED = 2**14
+"""Texts whose normal form is kept: most defaults and checks of a schema are there many times."""
 
 
 def tokens(text: str, *, backslashes: bool = False) -> Iterator[tuple[str, str]]:
@@ -62,6 +65,7 @@ def tokens(text: str, *, backslashes: bool = False) -> Iterator[tuple[str, str]]
         yield _KINDS.get(kind, kind), match.group()
 
 
+@lru_cache(_REMEMBERED)
 def normalize(text: str) -> str:
     """The text with one spacing and case outside of quotes, and no outer parentheses."""
     parts: list[str] = []
@@ -121,6 +125,8 @@ def _closing(text: str) -> int:
 
 def split_top_level(text: str, separator: str = ",") -> list[str]:
     """The parts between separators that stand outside of all brackets and quotes."""
+    if separator == "," and _PLAIN.fullmatch(text):
+        return [part.strip() for part in text.split(separator)]
     parts, start, depth, position = [], 0, 0, 0
     for _, token in tokens(text):
         if token in "([" and len(token) == 1:

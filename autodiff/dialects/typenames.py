@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from autodiff.dialects.sqltext import split_top_level
 
@@ -13,6 +14,7 @@ __all__ = ["python_string", "python_type", "split_type"]
 _TYPE = re.compile(r"\s*([^(]*?)\s*(?:\((.*?)\)\s*(.*))?\Z", re.DOTALL)
 
 
+@lru_cache(4096)
 def split_type(sql: str) -> tuple[str, tuple[str, ...], str]:
     """A type as (name, arguments, what comes after): ("numeric", ("10", "2"), "")."""
     match = _TYPE.match(sql)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from autodiff.dialects.sqltext import normalize, strip_parentheses
 from autodiff.dialects.typenames import split_type
@@ -77,6 +78,7 @@ def quote_string(value: str) -> str:
     return f"'{escaped}'"
 
 
+@lru_cache(4096)
 def canonical_strings(sql: str) -> str:
     """The text with its string literals in one spelling, without the charset utf8mb4."""
     return _STRINGS.sub(
@@ -134,6 +136,7 @@ def split_on_update(default: str) -> tuple[str | None, str | None]:
     return match[1] or None, match[2]
 
 
+@lru_cache(4096)
 def canonical_now(sql: str, type_sql: str) -> str | None:
     """CURRENT_TIMESTAMP, if the text is the time of now in the precision of the type."""
     match = _NOW.fullmatch(strip_parentheses(sql))
@@ -151,6 +154,7 @@ def normal_text(sql: str) -> str:
     return normalize(canonical_strings(sql))
 
 
+@lru_cache(4096)
 def normal_default(default: str, type_sql: str) -> str:
     """A default with one spelling for the time of now and, in a number's column, for numbers."""
     value, on_update = split_on_update(canonical_strings(default))

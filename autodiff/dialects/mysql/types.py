@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from autodiff.dialects.mysql.texts import quote_string, string_value
 from autodiff.dialects.typenames import python_string
@@ -118,11 +119,13 @@ def split_collation(sql: str) -> tuple[str, str | None]:
     return (match[1], match[2]) if match else (sql, None)
 
 
+@lru_cache(4096)
 def is_text(sql: str) -> bool:
     """Whether a type's values have a collation."""
     return re.split(r"[ (]", sql)[0] in _TEXTS
 
 
+@lru_cache(4096)
 def canonical_type(sql: str) -> str:
     """The type as the catalogue spells it; a size that depends on the charset stays as it is."""
     sql = sql.strip()
@@ -234,6 +237,7 @@ _OWN = {
 """MySQL's own classes, for what SQLAlchemy's common ones can't say."""
 
 
+@lru_cache(4096)
 def type_python(sql: str) -> str:
     """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
     other = f"op.sql_type({python_string(sql)})"

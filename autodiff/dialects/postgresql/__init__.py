@@ -12,6 +12,7 @@ from autodiff.dialects.limits import NO_LIMITS, Blocker, Limits
 from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
+from autodiff.keep import altered, mapped
 from autodiff.operations import AddConstraint, DropConstraint
 from autodiff.schema import Check, Column, Constraint, Name, Schema, Table
 
@@ -46,12 +47,14 @@ class PostgreSQL(Dialect):
     def align(self, current: Table, desired: Table) -> Table:
         """SQLAlchemy has no way to say NO INHERIT."""
         aligned = super().align(current, desired)
-        constraints = tuple(_without_no_inherit(c, desired) for c in aligned.constraints)
-        return replace(aligned, constraints=constraints)
+        constraints = mapped(aligned.constraints, lambda c: _without_no_inherit(c, desired))
+        return altered(aligned, constraints=constraints)
 
     def normalize(self, table: Table) -> Table:
         """Without options that say what the server does anyway; a partition key is a text."""
         normal = super().normalize(table)
+        if not normal.options:
+            return normal
         options = {k: v for k, v in normal.options.items() if v != _USUAL_OPTIONS.get(k)}
         if key := options.get(_PARTITION_KEY):
             options[_PARTITION_KEY] = self.normal_text(str(key))
@@ -236,8 +239,10 @@ class PostgreSQL(Dialect):
 
 def _without_no_inherit(constraint: Constraint, desired: Table) -> Constraint:
     """A check that the desired table has too, without an option that it does not speak of."""
+    if not isinstance(constraint, Check) or not constraint.options:
+        return constraint
     other = desired.constraint(constraint.name or "")
-    if not isinstance(constraint, Check) or not isinstance(other, Check):
+    if not isinstance(other, Check):
         return constraint
     kept = {
         key: value

@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/datatype.html
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from autodiff.dialects.sqltext import normalize, tokens
 from autodiff.dialects.typenames import python_string, python_type, split_type
@@ -113,6 +114,7 @@ def split_collation(sql: str) -> tuple[str, str | None]:
     return (sql[: match.start()], match[1]) if match else (sql, None)
 
 
+@lru_cache(4096)
 def canonical_type(sql: str) -> str:
     """The type as format_type() would spell it; one that is not known stays as it is."""
     bare, collation = split_collation(sql)
@@ -170,6 +172,7 @@ def type_family(sql: str) -> str | None:
     return _FAMILIES.get(f"{base} {rest}".strip())
 
 
+@lru_cache(4096)
 def type_python(sql: str) -> str:
     """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
     bare, collation = split_collation(sql)
@@ -209,6 +212,7 @@ def _time_python(sql: str) -> str | None:
     return None
 
 
+@lru_cache(4096)
 def plain_default(default: str, type_sql: str) -> str:
     """The default without a cast to the column's own type: `'x'::text` is `'x'`.
 
@@ -226,6 +230,7 @@ def plain_default(default: str, type_sql: str) -> str:
     return found[0][1] if cast in own or once else default
 
 
+@lru_cache(4096)
 def normal_default(default: str, type_sql: str) -> str:
     """The default, normalised, without a cast to the column's own type."""
     bare, _ = split_collation(type_sql)

@@ -12,7 +12,8 @@ from autodiff.dialects.limits import NO_LIMITS, Limits
 from autodiff.dialects.noticed import LeftAlone
 from autodiff.dialects.sqlite import types
 from autodiff.dialects.sqlite.features import FEATURES
-from autodiff.dialects.sqlite.texts import plain_default, standard_quotes, unquoted_number
+from autodiff.dialects.sqlite.texts import normal_default, standard_quotes
+from autodiff.keep import altered
 from autodiff.schema import (
     Column,
     ColumnType,
@@ -50,13 +51,13 @@ class SQLite(Dialect):
     def normalize(self, table: Table) -> Table:
         """The table, where what SQLite takes for one is spelled in one way."""
         normal = super().normalize(table)
-        columns = tuple(types.normal_column(column, table) for column in normal.columns)
+        columns = types.normal_columns(normal)
         constraints = normal.constraints
         if table.options.get(_COUNTED):  # SQLAlchemy writes no name for PRIMARY KEY AUTOINCREMENT
             constraints = tuple(
                 replace(c, name=None) if isinstance(c, PrimaryKey) else c for c in constraints
             )
-        return replace(normal, columns=columns, constraints=constraints)
+        return altered(normal, columns=columns, constraints=constraints)
 
     def align(self, current: Table, desired: Table) -> Table:
         """As for each dialect; AUTOINCREMENT and WITHOUT ROWID go with their primary key, also
@@ -69,7 +70,7 @@ class SQLite(Dialect):
             for option, value in current.options.items()
             if not _stays(option, current, desired)
         }
-        told = replace(aligned, options={**aligned.options, **gone})
+        told = replace(aligned, options={**aligned.options, **gone}) if gone else aligned
         return align_parts(told, desired)
 
     def as_created(self, table: Table) -> Table:
@@ -85,9 +86,7 @@ class SQLite(Dialect):
         return replace(column, type=ColumnType(sql=sql, python=self.type_python(sql)))
 
     def normal_default(self, default: str, type_sql: str) -> str:
-        text = plain_default(default)
-        numeric = types.affinity_type(type_sql, bare=True) in ("INTEGER", "NUMERIC", "REAL")
-        return super().normal_default(unquoted_number(text) if numeric else text, type_sql)
+        return normal_default(default, type_sql)
 
     def normal_text(self, sql: str) -> str:
         return super().normal_text(standard_quotes(sql))
@@ -95,7 +94,7 @@ class SQLite(Dialect):
     def _normal_constraint(self, constraint: Constraint) -> Constraint:
         """SQLite reads MATCH and does nothing about it."""
         normal = super()._normal_constraint(constraint)
-        return replace(normal, match=None) if isinstance(normal, ForeignKey) else normal
+        return altered(normal, match=None) if isinstance(normal, ForeignKey) else normal
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.sqlite.reflect import reflect

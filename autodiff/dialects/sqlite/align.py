@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 from autodiff.dialects.sqlite.types import affinity_type, has_name
+from autodiff.keep import altered, mapped
 from autodiff.schema import Column, Computed, Constraint, Option, PrimaryKey, Table, Unique
 
 __all__ = ["align_parts"]
@@ -16,34 +16,40 @@ C = TypeVar("C", PrimaryKey, Unique)
 
 def align_parts(current: Table, desired: Table) -> Table:
     """The table's types, keys and uniques as far as the desired one speaks of them."""
-    return replace(
+    wanted = {column.name: column for column in desired.columns}
+
+    def column(item: Column) -> Column:
+        other = wanted.get(item.name)
+        return item if other is None else _column(item, other, desired)
+
+    return altered(
         current,
-        columns=tuple(_column(column, current, desired) for column in current.columns),
-        constraints=tuple(_constraint(item, desired) for item in current.constraints),
+        columns=mapped(current.columns, column),
+        constraints=mapped(current.constraints, lambda item: _constraint(item, desired)),
     )
 
 
-def _column(column: Column, current: Table, desired: Table) -> Column:
-    wanted = desired.column(column.name)
-    if wanted is None:
-        return column
+def _column(column: Column, wanted: Column, desired: Table) -> Column:
     computed = column.computed
     if computed is not None and wanted.computed is not None and not wanted.computed.sql:
         # SQLAlchemy reflects no text where GENERATED ALWAYS is left out
         computed = Computed(sql="", persisted=computed.persisted)
-    same = _same_type(column, wanted) and not _is_rowid(wanted, desired)
-    return replace(
+    return altered(
         column,
-        type=wanted.type if same else column.type,
+        type=wanted.type if _is_same_type(column, wanted, desired) else column.type,
         computed=computed,
         options=_said(column.options, wanted.options),
     )
 
 
-def _same_type(column: Column, wanted: Column) -> bool:
+def _is_same_type(column: Column, wanted: Column, desired: Table) -> bool:
+    if column.type.sql == wanted.type.sql:
+        return False  # it stays as it is
+    return _is_reflected_as(column.type.sql, wanted.type.sql) and not _is_rowid(wanted, desired)
+
+
+def _is_reflected_as(sql: str, said: str) -> bool:
     """Whether the wanted type is what SQLAlchemy reflects of one that it has no name for."""
-    sql = column.type.sql
-    said = wanted.type.sql
     if sql == "INTEGER" and said == "INT":
         return True
     return not has_name(sql) and said in (affinity_type(sql), affinity_type(sql, bare=True))
@@ -57,23 +63,22 @@ def _is_rowid(column: Column, table: Table) -> bool:
 
 def _constraint(constraint: Constraint, desired: Table) -> Constraint:
     """ON CONFLICT is left alone where the models don't speak of it: nothing reflects it."""
-    match constraint:
-        case PrimaryKey():
-            return _unspoken(constraint, desired.primary_key)
-        case Unique():
-            uniques = [c for c in desired.constraints if isinstance(c, Unique)]
-            same = (c for c in uniques if c.name in (constraint.name, None))
-            return _unspoken(
-                constraint, next((c for c in same if c.columns == constraint.columns), None)
-            )
-        case _:
-            return constraint
+    if not isinstance(constraint, PrimaryKey | Unique) or not constraint.options:
+        return constraint
+    if isinstance(constraint, PrimaryKey):
+        return _unspoken(constraint, desired.primary_key)
+    uniques = [c for c in desired.constraints if isinstance(c, Unique)]
+    same = (c for c in uniques if c.name in (constraint.name, None))
+    wanted = next((c for c in same if c.columns == constraint.columns), None)
+    return _unspoken(constraint, wanted)
 
 
 def _unspoken(constraint: C, wanted: PrimaryKey | Unique | None) -> C:
     said = wanted.options if wanted is not None else {}
-    return replace(constraint, options=_said(constraint.options, said))
+    return altered(constraint, options=_said(constraint.options, said))
 
 
-def _said(options: Mapping[str, Option], said: Mapping[str, Option]) -> dict[str, Option]:
+def _said(options: Mapping[str, Option], said: Mapping[str, Option]) -> Mapping[str, Option]:
+    if options.keys() <= said.keys():
+        return options
     return {name: value for name, value in options.items() if name in said}

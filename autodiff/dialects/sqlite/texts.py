@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from autodiff.dialects.sqltext import quote_literal, tokens
+from autodiff.dialects.sqlite.types import affinity_type
+from autodiff.dialects.sqltext import normalize, quote_literal, tokens
 
-__all__ = ["plain_default", "standard_quotes", "unquoted_number"]
+__all__ = ["normal_default", "plain_default", "standard_quotes"]
 
 _WORDS = frozenset("null true false current_time current_date current_timestamp".split())
 _NAME = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d]\w*')
@@ -25,7 +27,15 @@ def plain_default(default: str) -> str:
     return quote_literal(text.strip("[]"))
 
 
-def unquoted_number(default: str) -> str:
+@lru_cache(4096)
+def normal_default(default: str, type_sql: str) -> str:
+    """The default of a column of that type, normalised."""
+    text = plain_default(default)
+    numeric = affinity_type(type_sql, bare=True) in ("INTEGER", "NUMERIC", "REAL")
+    return normalize(_unquoted_number(text) if numeric else text)
+
+
+def _unquoted_number(default: str) -> str:
     """The default; a number in quotes, in a column that turns it into one, without them."""
     match = re.fullmatch(r"'([+-]?\d+(?:\.\d+)?)'", default)
     return match[1] if match else default

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from autodiff.dialects.typenames import python_type, split_type
+from autodiff.keep import mapped
 from autodiff.schema import Column, Table
 
-__all__ = ["affinity_type", "canonical_type", "has_name", "never_null", "normal_column"]
+__all__ = ["affinity_type", "canonical_type", "has_name", "never_null", "normal_columns"]
 __all__ += ["strict_type", "type_python"]
 
 _PYTHON = {
@@ -49,6 +51,7 @@ _AFFINITIES = (
 _STRICT = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
 
 
+@lru_cache(4096)
 def canonical_type(sql: str) -> str:
     """A type in capitals, with one spacing; a collation in capitals too, without quotes."""
     base, arguments, rest = split_type(re.sub(_COLLATE, r" COLLATE \1", sql))
@@ -57,6 +60,7 @@ def canonical_type(sql: str) -> str:
     return f"{text} {rest}" if rest else text
 
 
+@lru_cache(4096)
 def type_python(sql: str) -> str:
     """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
     if not sql:
@@ -65,11 +69,13 @@ def type_python(sql: str) -> str:
     return python_type(bare, _PYTHON, collation=collation or None)
 
 
+@lru_cache(4096)
 def has_name(sql: str) -> bool:
     """Whether SQLAlchemy has a name for the type."""
     return split_type(_bare(sql))[0] in _PYTHON
 
 
+@lru_cache(4096)
 def affinity_type(sql: str, *, bare: bool = False) -> str:
     """The type that SQLAlchemy reflects for one that it has no name for, by its affinity.
 
@@ -113,6 +119,15 @@ def never_null(column: Column, table: Table) -> bool:
     return alone or strict or table.options.get("sqlite_with_rowid") is False
 
 
-def normal_column(column: Column, table: Table) -> Column:
-    """A column for comparing: one that can't be NULL is NOT NULL."""
-    return replace(column, nullable=False) if never_null(column, table) else column
+def normal_columns(table: Table) -> tuple[Column, ...]:
+    """The columns for comparing: those that can't be NULL are NOT NULL."""
+    if table.primary_key is None:
+        return table.columns
+    return mapped(
+        table.columns,
+        lambda column: (
+            replace(column, nullable=False)
+            if column.nullable and never_null(column, table)
+            else column
+        ),
+    )
