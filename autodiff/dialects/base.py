@@ -44,7 +44,10 @@ __all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
 
 def is_excluded(name: Name, patterns: Iterable[str]) -> bool:
     """Whether a name matches one of the shell patterns (`spatial_*`, `audit.*`)."""
-    return any(fnmatch.fnmatchcase(str(name), pattern) for pattern in patterns)
+    if not patterns:
+        return False
+    text = str(name)
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

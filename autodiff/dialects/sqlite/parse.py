@@ -6,8 +6,10 @@ constraints, check texts, collations and more. The grammar: https://www.sqlite.o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from autodiff.dialects.sqltext import split_top_level, strip_parentheses, tokens
 
@@ -18,6 +20,24 @@ _COLUMN_WORDS = frozenset(
     "CONSTRAINT PRIMARY NOT NULL UNIQUE CHECK DEFAULT COLLATE REFERENCES GENERATED AS".split()
 )
 _TABLE_WORDS = frozenset("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN".split())
+
+_STRANGE = re.compile(r"--|/\*|[$\\]")
+"""What only the slow way reads: comments, and what is a string elsewhere."""
+_QUOTED = r"'(?:[^']|'')*+'|\"(?:[^\"]|\"\")*+\"|`(?:[^`]|``)*+`|\[[^\]]*\]"
+
+
+def _brackets(depth: int) -> str:
+    """A pattern for brackets with what is in them, nested so deep."""
+    inner = f"|{_brackets(depth - 1)}" if depth else ""
+    return rf"\((?:[^()'\"`\[\]]++|{_QUOTED}{inner})*+\)"
+
+
+_WORD = re.compile(
+    rf"[xXbBnNeE]?(?:{_QUOTED})|[^\W\d]\w*|{_brackets(4)}"
+    r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
+)
+_PART = re.compile(rf"(?:[^,()'\"`\[\]]++|{_QUOTED}|{_brackets(4)})++")
+_NAMED = re.compile(rf"\s*({_QUOTED}|[^\W\d]\w*)(?![\w$'\"`(])(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +72,20 @@ class ParsedColumn:
     autoincrement: bool = False
     not_null_conflict: str | None = None
 
+    def named(self, name: str) -> ParsedColumn:
+        """The same column under a name."""
+        return ParsedColumn(
+            name=name,
+            type=self.type,
+            not_null=self.not_null,
+            default=self.default,
+            collation=self.collation,
+            generated=self.generated,
+            stored=self.stored,
+            autoincrement=self.autoincrement,
+            not_null_conflict=self.not_null_conflict,
+        )
+
 
 @dataclass(slots=True, kw_only=True)
 class ParsedTable:
@@ -81,6 +115,10 @@ def unquote(name: str) -> str:
 
 def _meaningful(sql: str) -> list[str]:
     """The tokens without spaces and comments; `[name]` as one, brackets' contents joined."""
+    if _STRANGE.search(sql) is None:
+        words: list[str] = _WORD.findall(sql)
+        if "(" not in words and "[" not in words:
+            return words
     flat = [(kind, token) for kind, token in tokens(sql)]
     result: list[str] = []
     position = 0
@@ -109,17 +147,31 @@ def _closing(flat: Sequence[tuple[str, str]], start: int) -> int:
     return len(flat) - 1
 
 
+def _parts(body: str) -> list[str]:
+    """What stands between commas outside of all brackets and quotes."""
+    if _STRANGE.search(body) is None:
+        parts: list[str] = _PART.findall(body)
+        if ",".join(parts) == body:
+            return parts
+    return split_top_level(body)
+
+
 def parse_table(sql: str) -> ParsedTable:
     """What a CREATE TABLE statement says."""
     words = _meaningful(sql)
     body = next(i for i, word in enumerate(words) if word.startswith("("))
     table = ParsedTable()
-    for part in split_top_level(words[body][1:-1]):
+    for part in _parts(words[body][1:-1]):
+        named = _NAMED.match(part)
+        if named is not None and named[1].upper() not in _TABLE_WORDS:
+            _add_column(unquote(named[1]), named[2], table)
+            continue
         reader = _Reader(_meaningful(part))
         if reader.peek() in _TABLE_WORDS:
             _table_constraint(reader, table)
         elif reader.words:
-            _column(reader, table)
+            name = unquote(reader.take())
+            _add_column(name, " ".join(reader.words[1:]), table)
     suffix = " ".join(words[body + 1 :]).upper()
     table.strict = "STRICT" in suffix
     table.without_rowid = "WITHOUT ROWID" in suffix
@@ -216,8 +268,19 @@ def _foreign_key(reader: _Reader, name: str | None, columns: tuple[str, ...]) ->
     )
 
 
-def _column(reader: _Reader, table: ParsedTable) -> None:
-    column = ParsedColumn(name=unquote(reader.take()))
+def _add_column(name: str, said: str, table: ParsedTable) -> None:
+    """Adds the column of that name, and its constraints, with what is said behind the name."""
+    column, constraints = _column(said)
+    table.columns.append(column.named(name))
+    for constraint in constraints:
+        columns = (name,) if constraint.columns else ()
+        table.constraints.append(replace(constraint, columns=columns))
+
+
+@lru_cache(4096)
+def _column(said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """The column without its name, and its constraints: many columns are said in the same words."""
+    column, table, reader = ParsedColumn(name=""), ParsedTable(), _Reader(_meaningful(said))
     words: list[str] = []
     while reader.peek() and reader.peek() not in _COLUMN_WORDS:
         words.append(reader.take())
@@ -229,7 +292,7 @@ def _column(reader: _Reader, table: ParsedTable) -> None:
             continue
         _column_constraint(word, reader, column, table, name)
         name = None
-    table.columns.append(column)
+    return column, tuple(table.constraints)
 
 
 def _column_constraint(

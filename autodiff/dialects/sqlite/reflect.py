@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Scope, is_excluded
@@ -17,7 +18,8 @@ from autodiff.dialects.sqlite.parse import (
 )
 from autodiff.dialects.sqlite.spelling import spell_columns, spell_targets
 from autodiff.dialects.sqlite.texts import plain_default
-from autodiff.dialects.sqlite.types import canonical_type, never_null, type_python
+from autodiff.dialects.sqlite.types import canonical_type, normal_columns, type_python
+from autodiff.keep import altered, collected_later
 from autodiff.schema import (
     Check,
     Column,
@@ -49,9 +51,11 @@ def reflect(connection: Connection, scope: Scope) -> Schema:
     """The tables and views of the main database and of the attached ones that are asked for."""
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
-    for namespace in (None, *scope.namespaces):
-        _reflect_namespace(connection, scope, namespace, tables, views)
-    return Schema(tables=spell_targets(tables), views=views, namespaces=frozenset(scope.namespaces))
+    with collected_later():
+        for namespace in (None, *scope.namespaces):
+            _reflect_namespace(connection, scope, namespace, tables, views)
+        spelled = spell_targets(tables)
+    return Schema(tables=spelled, views=views, namespaces=frozenset(scope.namespaces))
 
 
 def _reflect_namespace(
@@ -67,22 +71,23 @@ def _reflect_namespace(
     skipped = _virtual_tables(connection) if any(_is_virtual(row.sql) for row in rows) else set()
     indexes: dict[str, list[Index]] = {}
     triggers: dict[str, list[str]] = {}
-    for row in rows:
-        if row.type == "index" and row.sql:
-            indexes.setdefault(row.tbl_name, []).append(_index(row.name, row.sql))
-        elif row.type == "trigger":
-            triggers.setdefault(row.tbl_name, []).append(row.sql)
-    for row in rows:
-        name = Name(row.name, namespace)
-        if row.name.startswith("sqlite_") or row.name in skipped or _left_out(name, scope):
+    for kind, text, table_name, sql in rows:
+        if kind == "index" and sql:
+            indexes.setdefault(table_name, []).append(_index(text, sql))
+        elif kind == "trigger":
+            triggers.setdefault(table_name, []).append(sql)
+    for kind, text, _, sql in rows:
+        if kind not in ("table", "view") or text.startswith("sqlite_") or text in skipped:
             continue
-        if row.type == "table":
-            table = _table(name, row.sql)
-            own = tuple(sorted(indexes.get(row.name, ()), key=lambda index: index.name or ""))
-            named = _with_names(spell_columns(replace(table, indexes=own)))
-            tables[name] = replace(named, triggers=tuple(triggers.get(row.name, ())))
-        elif row.type == "view":
-            views[name] = View(name=name, sql=_view_select(row.sql))
+        name = Name(text, namespace)
+        if _left_out(name, scope):
+            continue
+        if kind == "table":
+            own = tuple(sorted(indexes.get(text, ()), key=lambda index: index.name or ""))
+            table = _table(name, sql, own, tuple(triggers.get(text, ())))
+            tables[name] = _with_names(spell_columns(table))
+        else:
+            views[name] = View(name=name, sql=_view_select(sql))
 
 
 def unread(connection: Connection, scope: Scope) -> list[LeftAlone]:
@@ -104,8 +109,10 @@ def unread(connection: Connection, scope: Scope) -> list[LeftAlone]:
 def _with_names(table: Table) -> Table:
     """The table with a name for each constraint, said to be implicit where SQLite has none."""
     named = name_constraints(table)
+    if named is table:
+        return table
     marked = tuple(
-        replace(new, implicit=old.name is None)
+        replace(new, implicit=True) if old.name is None else new
         for old, new in zip(table.constraints, named.constraints, strict=True)
     )
     return replace(named, constraints=marked)
@@ -138,20 +145,18 @@ def _view_select(sql: str) -> str:
     return sql[position:].strip().rstrip(";").strip()
 
 
-def _table(name: Name, sql: str) -> Table:
+def _table(name: Name, sql: str, indexes: tuple[Index, ...], triggers: tuple[str, ...]) -> Table:
     parsed = parse_table(sql)
     constraints = [_constraint(name, item) for item in parsed.constraints]
     table = Table(
         name=name,
         columns=tuple(_column(column) for column in parsed.columns),
         constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
+        indexes=indexes,
         options=_options(parsed),
+        triggers=triggers,
     )
-    return replace(table, columns=tuple(_never_null(c, table) for c in table.columns))
-
-
-def _never_null(column: Column, table: Table) -> Column:
-    return replace(column, nullable=False) if never_null(column, table) else column
+    return altered(table, columns=normal_columns(table))
 
 
 def _options(parsed: ParsedTable) -> dict[str, Option]:
@@ -166,14 +171,11 @@ def _options(parsed: ParsedTable) -> dict[str, Option]:
 
 
 def _column(parsed: ParsedColumn) -> Column:
-    sql = canonical_type(parsed.type)
-    if parsed.collation:
-        sql = canonical_type(f"{sql} COLLATE {parsed.collation}")
     computed = Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
     conflict = parsed.not_null_conflict
     return Column(
         name=parsed.name,
-        type=ColumnType(sql=sql, python=type_python(sql)),
+        type=_type(parsed.type, parsed.collation),
         nullable=not parsed.not_null,
         default=_default(parsed.default),
         computed=computed,
@@ -181,6 +183,15 @@ def _column(parsed: ParsedColumn) -> Column:
     )
 
 
+@lru_cache(4096)
+def _type(text: str, collation: str | None) -> ColumnType:
+    sql = canonical_type(text)
+    if collation:
+        sql = canonical_type(f"{sql} COLLATE {collation}")
+    return ColumnType(sql=sql, python=type_python(sql))
+
+
+@lru_cache(4096)
 def _default(text: str | None) -> str | None:
     return None if text is None or text.upper() == "NULL" else plain_default(text)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from autodiff.keep import altered, mapped
 from autodiff.schema import (
     Check,
     Constraint,
@@ -22,21 +22,23 @@ __all__ = ["spell_columns", "spell_targets"]
 def spell_columns(table: Table) -> Table:
     """The table whose constraints and indexes name its columns as the columns name themselves."""
 
+    known = _Spelling(table)
+
     def constraint(item: Constraint) -> Constraint:
         if isinstance(item, Check | Exclusion):
             return item
-        return replace(item, columns=_spelled(item.columns, table))
+        return altered(item, columns=known.spelled(item.columns))
 
     def element(part: IndexElement) -> IndexElement:
-        return part if part.is_expression else replace(part, text=_spelled((part.text,), table)[0])
+        return part if part.is_expression else altered(part, text=known.spelled((part.text,))[0])
 
     def index(item: Index) -> Index:
-        return replace(item, elements=tuple(element(part) for part in item.elements))
+        return altered(item, elements=mapped(item.elements, element))
 
-    return replace(
+    return altered(
         table,
-        constraints=tuple(constraint(item) for item in table.constraints),
-        indexes=tuple(index(item) for item in table.indexes),
+        constraints=mapped(table.constraints, constraint),
+        indexes=mapped(table.indexes, index),
     )
 
 
@@ -46,26 +48,41 @@ def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
     `REFERENCES parent` without columns means the parent's primary key.
     """
     spelled = {(name.schema, name.name.lower()): name for name in tables}
+    columns_of: dict[Name, _Spelling] = {}
 
     def target(key: ForeignKey) -> ForeignKey:
         name = spelled.get((key.referred.schema, key.referred.name.lower()), key.referred)
         parent = tables.get(name)
         if parent is None:
             return key
-        columns = _spelled(key.referred_columns, parent)
+        if name not in columns_of:
+            columns_of[name] = _Spelling(parent)
+        columns = columns_of[name].spelled(key.referred_columns)
         if not columns and parent.primary_key is not None:
             columns = parent.primary_key.columns
-        return replace(key, referred=name, referred_columns=columns)
+        return altered(key, referred=name, referred_columns=columns)
 
     def constraint(item: Constraint) -> Constraint:
         return target(item) if isinstance(item, ForeignKey) else item
 
     return {
-        name: replace(table, constraints=tuple(constraint(item) for item in table.constraints))
+        name: altered(table, constraints=mapped(table.constraints, constraint))
         for name, table in tables.items()
     }
 
 
-def _spelled(names: tuple[str, ...], table: Table) -> tuple[str, ...]:
-    known = {column.name.lower(): column.name for column in table.columns}
-    return tuple(known.get(name.lower(), name) for name in names)
+class _Spelling:
+    """How the columns of a table are spelled."""
+
+    def __init__(self, table: Table) -> None:
+        self._names = {column.name for column in table.columns}
+        self._by_lower: dict[str, str] | None = None
+
+    def spelled(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The names as the columns spell them; one that is no column's as it is."""
+        if self._names.issuperset(names):
+            return names
+        if self._by_lower is None:
+            self._by_lower = {name.lower(): name for name in self._names}
+        known = self._by_lower
+        return tuple(known.get(name.lower(), name) for name in names)
