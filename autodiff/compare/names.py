@@ -6,7 +6,7 @@ the name that PostgreSQL would choose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from functools import cache
 from operator import attrgetter
@@ -34,14 +34,14 @@ def adopt_names(
     first = first or name_constraints(desired, dialect.features.max_name_length)
     if current is None or first is desired:
         return first
-    described = _by_name(dialect.normalize(contents or first))
-    normal = dialect.normalize(current)
+    described = {c.name or "": c for c in _constraints(contents or first, dialect)}
+    present = _constraints(current, dialect)
     names: dict[str, str] = {}
     taken: set[str | None] = {c.name for c in desired.constraints if c.name}
     for declared, named in zip(desired.constraints, first.constraints, strict=True):
         wanted = described.get(named.name or "")
         if declared.name is None and wanted is not None:
-            found = _same(wanted, normal, taken)
+            found = _same(wanted, present, taken)
             if found is not None and found != named.name:
                 names[named.name or ""] = found
             taken.add(found or named.name)
@@ -56,13 +56,15 @@ def rename_constraints(table: Table, names: Mapping[str, str]) -> Table:
     return replace(table, constraints=renamed)
 
 
-def _by_name(table: Table) -> dict[str, Constraint]:
-    return {c.name or "": c for c in table.constraints}
+def _constraints(table: Table, dialect: Dialect) -> tuple[Constraint, ...]:
+    """The table's constraints, normalised."""
+    bare = Table(name=table.name, constraints=table.constraints, options=table.options)
+    return dialect.normalize(bare).constraints
 
 
-def _same(wanted: Constraint, current: Table, taken: set[str | None]) -> str | None:
+def _same(wanted: Constraint, current: Iterable[Constraint], taken: set[str | None]) -> str | None:
     """The name of a current constraint of the same contents that is not taken yet."""
-    for constraint in current.constraints:
+    for constraint in current:
         if isinstance(wanted, PrimaryKey) and isinstance(constraint, PrimaryKey):
             return constraint.name
         if constraint.name not in taken and _alike(constraint, wanted):

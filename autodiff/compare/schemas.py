@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from autodiff.changes import (
@@ -27,7 +27,7 @@ from autodiff.compare.tables import compare_tables
 from autodiff.compare.unsaid import with_unsaid
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.naming import unnamed
-from autodiff.schema import Constraint, Name, Schema, Table, View
+from autodiff.schema import Constraint, Index, Name, Schema, Table, View
 
 __all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "unspoken_left_alone"]
 __all__ += ["wanted_again"]
@@ -155,8 +155,7 @@ def doubts(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
         table
         for name, table in desired.tables.items()
         if name in current.tables
-        and dialect.normalize(dialect.align(current.tables[name], table))
-        != dialect.normalize(table)
+        and not _tables_equal(dialect.align(current.tables[name], table), table, dialect)
     ]
     views = [
         view
@@ -165,6 +164,21 @@ def doubts(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
         and not _views_equal(current.views[name], _unsaid_kept(view, current.views[name]), dialect)
     ]
     return Doubts(tables=tuple(tables), views=tuple(views))
+
+
+def _tables_equal(current: Table, desired: Table, dialect: Dialect) -> bool:
+    """Whether they are equal as they are, but for the order of their parts, or normalised."""
+    return (
+        current.columns == desired.columns
+        and current.options == desired.options
+        and (current.comment or None) == (desired.comment or None)
+        and _in_order(current.constraints) == _in_order(desired.constraints)
+        and _in_order(current.indexes) == _in_order(desired.indexes)
+    ) or dialect.normalize(current) == dialect.normalize(desired)
+
+
+def _in_order(parts: Iterable[Constraint | Index]) -> list[Constraint | Index]:
+    return sorted(parts, key=lambda part: (type(part).__name__, part.name or ""))
 
 
 def _views_equal(current: View, desired: View, dialect: Dialect) -> bool:

@@ -50,7 +50,11 @@ ORDER BY n.nspname, c.relname
 
 COLUMNS = """
 SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type,
-       a.attnotnull, pg_get_expr(ad.adbin, ad.adrelid) AS expression,
+       a.attnotnull,
+       CASE WHEN a.atthasdef THEN
+         (SELECT pg_get_expr(ad.adbin, ad.adrelid) FROM pg_attrdef ad
+          WHERE ad.adrelid = a.attrelid AND ad.adnum = a.attnum)
+       END AS expression,
        a.attidentity::text AS attidentity, a.attgenerated::text AS attgenerated,
        a.attcollation, t.typcollation, d.description,
        CASE WHEN t.typtype = 'e' THEN t.oid WHEN et.typtype = 'e' THEN et.oid END AS enum_oid
@@ -59,7 +63,6 @@ JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type et ON et.oid = t.typelem AND t.typcategory = 'A'
-LEFT JOIN pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
 LEFT JOIN pg_description d
        ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
 WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition

@@ -6,6 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,6 +18,7 @@ from autodiff.dialects.postgresql.texts import plain_text
 from autodiff.dialects.postgresql.types import plain_default, type_python
 from autodiff.dialects.sqltext import split_top_level, strip_parentheses, tokens
 from autodiff.dialects.typenames import python_string
+from autodiff.keep import collected_later
 from autodiff.schema import (
     Check,
     Column,
@@ -65,23 +68,24 @@ class _Rows:
 
 def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """The tables, views, enums and sequences of the default schema and the asked namespaces."""
-    rows = _fetch(connection, [default_schema, *scope.namespaces])
-    namespaces = {row[0] for row in connection.execute(sa.text("SELECT nspname FROM pg_namespace"))}
-    reader = _Reader(rows, default_schema, scope)
-    return Schema(
-        tables=reader.tables(),
-        enums=reader.enums(),
-        sequences=reader.sequences(),
-        views=reader.views(),
-        namespaces=frozenset(namespaces & set(scope.namespaces)),
-    )
+    with collected_later():
+        rows = _fetch(connection, [default_schema, *scope.namespaces])
+        found = connection.execute(sa.text("SELECT nspname FROM pg_namespace")).scalars()
+        reader = _Reader(rows, default_schema, scope)
+        return Schema(
+            tables=reader.tables(),
+            enums=reader.enums(),
+            sequences=reader.sequences(),
+            views=reader.views(),
+            namespaces=frozenset(scope.namespaces).intersection(found),
+        )
 
 
 def _fetch(connection: Connection, schemas: list[str]) -> _Rows:
     version = connection.dialect.server_version_info or (0,)
 
     def fetch(query: str) -> list[Any]:
-        return list(connection.execute(sa.text(query), {"schemas": schemas}))
+        return list(connection.execute(sa.text(query), {"schemas": schemas}).all())
 
     indexes = catalog.INDEXES.format(
         nulls_not_distinct="i.indnullsnotdistinct" if version >= (15,) else "false"
@@ -106,8 +110,9 @@ def _fetch(connection: Connection, schemas: list[str]) -> _Rows:
 
 def _grouped(rows: list[Any], key: str) -> dict[int, list[Any]]:
     groups: dict[int, list[Any]] = defaultdict(list)
+    key_of = attrgetter(key)
     for row in rows:
-        groups[getattr(row, key)].append(row)
+        groups[key_of(row)].append(row)
     return groups
 
 
@@ -190,11 +195,12 @@ class _Reader:
 
     def table(self, name: Name, row: Any) -> Table:
         constraints = self.rows.constraints.get(row.oid, [])
+        numbers = self.columns(row.oid)
         return Table(
             name=name,
-            columns=tuple(self.column(column) for column in self.rows.columns.get(row.oid, ())),
-            constraints=tuple(self.constraint(row.oid, item) for item in constraints),
-            indexes=self.indexes(row.oid, constraints=constraints),
+            columns=tuple(self.column(column) for column in numbers.values()),
+            constraints=tuple(self.constraint(row.oid, item, numbers) for item in constraints),
+            indexes=self.indexes(row.oid, constraints, numbers),
             comment=row.description,
             options=self.table_options(row),
             partitions=tuple(self.name(*found) for found in row.partitions or ()),
@@ -214,15 +220,23 @@ class _Reader:
         return options
 
     def column(self, row: Any) -> Column:
+        expression = row.expression
+        if expression is None and not row.attidentity:
+            return Column(
+                name=row.attname,
+                type=self.type(row),
+                nullable=not row.attnotnull,
+                comment=row.description,
+            )
         sequence = self.owned.get((row.attrelid, row.attnum))
         serial = (
             sequence is not None
             and sequence.deptype == "a"
-            and (row.expression or "").startswith("nextval(")
+            and (expression or "").startswith("nextval(")
         )
         generated = row.attgenerated in ("s", "v")
         computed = (
-            Computed(sql=self.text(row.attrelid, row.expression), persisted=row.attgenerated == "s")
+            Computed(sql=self.text(row.attrelid, expression), persisted=row.attgenerated == "s")
             if generated
             else None
         )
@@ -242,7 +256,7 @@ class _Reader:
         if row.attcollation and row.attcollation != row.typcollation:
             sql = f'{sql} COLLATE "{self.rows.collations[row.attcollation]}"'
         if row.enum_oid is None:
-            return ColumnType(sql=sql, python=type_python(sql))
+            return _plain_type(sql)
         enum = self.rows.enums[row.enum_oid]
         name = self.name(enum.nspname, enum.typname)
         python = enum_python(enum.labels, name)
@@ -255,20 +269,23 @@ class _Reader:
 
     def text(self, oid: int, sql: str) -> str:
         """An expression over a table's columns, as people write it."""
+        if "::" not in sql and "~" not in sql and "ARRAY" not in sql:
+            return strip_parentheses(sql)
         columns = self.rows.columns.get(oid, ())
         varchars = {c.attname for c in columns if c.type.startswith("character varying")}
         return plain_text(strip_parentheses(sql), varchars)
 
-    def constraint(self, oid: int, row: Any) -> Constraint:
-        by_number = self.columns(oid)
+    def constraint(self, oid: int, row: Any, by_number: dict[int, Any]) -> Constraint:
         columns = tuple(by_number[number].attname for number in row.conkey or () if number)
         index = next((i for i in self.rows.indexes[oid] if i.indexrelid == row.conindid), None)
         build = _CONSTRAINTS[row.contype]
         return build(self, row, columns, index, by_number)
 
-    def indexes(self, oid: int, constraints: Any) -> tuple[Index, ...]:
+    def indexes(
+        self, oid: int, constraints: Any, columns: dict[int, Any] | None = None
+    ) -> tuple[Index, ...]:
         of_constraints = {row.conindid for row in constraints if row.contype in ("p", "u", "x")}
-        columns = self.columns(oid)
+        columns = self.columns(oid) if columns is None else columns
         return tuple(
             self.index(row, columns)
             for row in self.rows.indexes.get(oid, ())
@@ -314,6 +331,11 @@ class _Reader:
         collation = int(row.indcollation.split()[place])
         same = collation == columns[number].attcollation
         return None if same else self.rows.collations[collation]
+
+
+@lru_cache(4096)
+def _plain_type(sql: str) -> ColumnType:
+    return ColumnType(sql=sql, python=type_python(sql))
 
 
 def enum_python(labels: list[str], name: Name) -> str:

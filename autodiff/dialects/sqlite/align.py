@@ -20,13 +20,19 @@ def align_parts(current: Table, desired: Table) -> Table:
 
     def column(item: Column) -> Column:
         other = wanted.get(item.name)
-        return item if other is None else _column(item, other, desired)
+        if other is None or (item.type.sql == other.type.sql and _is_plain(item)):
+            return item
+        return _column(item, other, desired)
 
     return altered(
         current,
         columns=mapped(current.columns, column),
         constraints=mapped(current.constraints, lambda item: _constraint(item, desired)),
     )
+
+
+def _is_plain(column: Column) -> bool:
+    return column.computed is None and not column.options
 
 
 def _column(column: Column, wanted: Column, desired: Table) -> Column:
