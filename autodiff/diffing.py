@@ -110,6 +110,7 @@ class Difference:
     maps: Mapping[Value, str] = field(default_factory=dict)
 
 
+@collected_later()
 def difference(
     connection: sa.Connection | None,
     dialect: Dialect,
@@ -124,18 +125,6 @@ def difference(
     Kinds of things that models need not speak about (views, exclusion constraints) are left alone
     where the desired schema has none of them, and `said_before`, what it once was, neither.
     """
-    with collected_later():
-        return _difference(connection, dialect, current, desired, create_scratch, said_before)
-
-
-def _difference(
-    connection: sa.Connection | None,
-    dialect: Dialect,
-    current: Schema,
-    desired: Schema,
-    create_scratch: bool,
-    said_before: Schema | None,
-) -> Difference:
     desired = partitions_left_alone(current, desired)
     seen = unspoken_left_alone(current, desired, said_before, dialect)
     current = adopt_case(seen, desired, dialect)
@@ -311,6 +300,7 @@ def all_renames(
     return told
 
 
+@collected_later()
 def diff(
     connection: sa.Connection,
     metadata: sa.MetaData | Sequence[sa.MetaData],

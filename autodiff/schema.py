@@ -8,8 +8,8 @@ of its table and columns; that is never compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 __all__ = [
@@ -49,11 +49,7 @@ class Name:
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
     def __lt__(self, other: Name) -> bool:
-        return self._key < other._key
-
-    @property
-    def _key(self) -> tuple[str, str]:
-        return (self.schema or "", self.name)
+        return (self.schema or "", self.name) < (other.schema or "", other.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,6 +308,14 @@ class Schema:
     sequences: Mapping[Name, Sequence] = field(default_factory=dict)
     views: Mapping[Name, View] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
+
+    def without_columns(self, columns: Collection[tuple[Name, str]]) -> Schema:
+        """The schema without these columns; a table that has none of them is the same object."""
+        tables = dict(self.tables)
+        for name in {table for table, _ in columns if table in tables}:
+            kept = tuple(c for c in tables[name].columns if (name, c.name) not in columns)
+            tables[name] = replace(tables[name], columns=kept)
+        return replace(self, tables=tables)
 
     def __bool__(self) -> bool:
         return bool(self.tables or self.enums or self.sequences or self.views)

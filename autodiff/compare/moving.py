@@ -48,11 +48,7 @@ def with_renames_of(schema: Schema, changes: Iterable[Change]) -> Schema:
         if isinstance(c, ColumnRenamed)
     ]
     gone = {(r.table, r.to) for r in columns} - {(r.table, r.column) for r in columns}
-    left = {
-        name: replace(table, columns=tuple(c for c in table.columns if (name, c.name) not in gone))
-        for name, table in schema.tables.items()
-    }
-    return rename_in(replace(schema, tables=left), [*tables, *columns])
+    return rename_in(schema.without_columns(gone), [*tables, *columns])
 
 
 def value_after(value: Value, told: Iterable[Told]) -> Value:

@@ -45,7 +45,7 @@ def compare_tables(current: Table, desired: Table, *, before: Table, after: Tabl
     """
     if current == desired:
         return []
-    paths = differing_paths(_mapping(current), _mapping(desired))
+    paths = differing_paths(*_mappings(current, desired))
     table = after.name
     changes: list[Change] = []
     columns = [column.name for table in (after, before) for column in table.columns]
@@ -82,11 +82,25 @@ def differing_paths(current: dict[str, Any], desired: dict[str, Any]) -> list[tu
     return sorted(found, key=lambda path: tuple(map(str, path)))
 
 
-def _mapping(table: Table) -> dict[str, Any]:
+def _mappings(current: Table, desired: Table) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parts of two tables that are not equal on both sides, by kind and name."""
+    sides = _parts(current), _parts(desired)
+    kinds = {
+        kind: {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        for kind, before, after in ((kind, sides[0][kind], sides[1][kind]) for kind in sides[0])
+    }
+    first, second = (
+        {kind: {n: _fields(p) for n, p in side[kind].items() if n in kinds[kind]} for kind in side}
+        for side in sides
+    )
+    return first, second
+
+
+def _parts(table: Table) -> dict[str, dict[str | None, Column | Constraint | Index]]:
     return {
-        "columns": {column.name: _fields(column) for column in table.columns},
-        "constraints": {_key(c): _fields(c) for c in table.constraints},
-        "indexes": {index.name: _fields(index) for index in table.indexes},
+        "columns": {column.name: column for column in table.columns},
+        "constraints": {_key(c): c for c in table.constraints},
+        "indexes": {index.name: index for index in table.indexes},
     }
 
 

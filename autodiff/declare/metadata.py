@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["declare_metadata"]
 
 
+@collected_later()
 def declare_metadata(
     metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str] = ()
 ) -> Schema:
@@ -35,13 +36,6 @@ def declare_metadata(
     one table.
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
-    with collected_later():
-        return _declare(all_metadata, dialect, exclude)
-
-
-def _declare(
-    all_metadata: Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str]
-) -> Schema:
     compiler = Compiler(dialect.sqlalchemy)
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autodiff.declare.tables import name_of
 
@@ -18,12 +18,18 @@ __all__ = ["told_renames"]
 _KEY = "renamed_from"
 
 
+def _told(thing: Any) -> Any:
+    """What `info` tells of a table or column; where nobody gave one, SQLAlchemy makes none."""
+    info = vars(thing).get("info")
+    return None if info is None else info.get(_KEY)
+
+
 def told_renames(metadata: Sequence[sa.MetaData], current: Schema, dialect: Dialect) -> list[str]:
     """Renames as `old:new` texts; one that was done already is left out."""
     texts: list[str] = []
     for table in (item.tables[key] for item in metadata for key in sorted(item.tables)):
         name = name_of(table, dialect)
-        old = table.info.get(_KEY)
+        old = _told(table)
         before = name if old is None else type(name)(str(old), name.schema)
         if before != name and before in current.tables and name not in current.tables:
             texts.append(f"{before}:{name}")
@@ -31,7 +37,7 @@ def told_renames(metadata: Sequence[sa.MetaData], current: Schema, dialect: Dial
             before = name
         known = current.tables.get(before)
         for column in table.columns:
-            nick = column.info.get(_KEY)
+            nick = _told(column)
             if nick and known and known.column(nick) and not known.column(column.name):
                 texts.append(f"{before}.{nick}:{column.name}")
     return texts

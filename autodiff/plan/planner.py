@@ -132,6 +132,8 @@ def plan(
         raise FillNeededError(missing)
     mapped = dict(maps or {})
     check_maps(mapped, maps_possible(changes))
+    if not changes:
+        return Plan(dialect=dialect, current=current, desired=desired, changes=(), operations=())
     spares = spare_names(changes, current)
     at_once = dropped_at_once(changes, spares)
     settled = _settled((c for c in changes if c not in at_once), spares, desired, dialect)

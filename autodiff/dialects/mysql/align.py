@@ -13,6 +13,7 @@ from autodiff.dialects.mysql.partitions import (
     same_partitions,
     same_partitions_option,
 )
+from autodiff.keep import altered, mapped
 from autodiff.schema import (
     Check,
     Column,
@@ -57,10 +58,11 @@ def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Tabl
     uniques = dict(_uniques(current, desired))
     constraints = [_constraint(item, desired) for item in current.constraints]
     constraints += uniques.values()
+    wanted = {column.name: column for column in desired.columns}
     return replace(
         current,
-        columns=tuple(
-            _column(column, desired.column(column.name), json_is_text) for column in current.columns
+        columns=mapped(
+            current.columns, lambda item: _column(item, wanted.get(item.name), json_is_text)
         ),
         constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
         indexes=tuple(
@@ -123,31 +125,35 @@ def _index(index: Index, desired: Table) -> Index:
     said = wanted.options if wanted else {}
     options = _mentioned(index.options, said)
     if _PARSER in said:
-        options[_PARSER] = said[_PARSER]
-    return replace(index, options=options)
+        options = {**options, _PARSER: said[_PARSER]}
+    return altered(index, options=options)
 
 
-def _mentioned(options: Mapping[str, Option], said: Mapping[str, Option]) -> dict[str, Option]:
+def _mentioned(options: Mapping[str, Option], said: Mapping[str, Option]) -> Mapping[str, Option]:
+    if options.keys() <= said.keys():
+        return options
     return {name: value for name, value in options.items() if name in said}
 
 
 def _column(column: Column, desired: Column | None, json_is_text: bool) -> Column:
     """MariaDB has no NOT NULL on generated columns."""
     if desired is None:
-        return replace(column, options={})
+        return replace(column, options={}) if column.options else column
     if json_is_text and column.type.sql == "json" and desired.type.sql in _JSON_TEXTS:
         column = replace(column, type=desired.type)
     generated = column.computed is not None and desired.computed is not None
     nullable = desired.nullable if generated and column.nullable else column.nullable
     options = _mentioned(column.options, desired.options)
-    return replace(column, nullable=nullable, options=options)
+    return altered(column, nullable=nullable, options=options)
 
 
 def _constraint(constraint: Constraint, desired: Table) -> Constraint:
     match constraint:
         case PrimaryKey():
-            return replace(constraint, name=None)
+            return altered(constraint, name=None)
         case Check(options=options):
+            if "mysql_level" not in options:
+                return constraint
             kept = {name: value for name, value in options.items() if name != "mysql_level"}
             return replace(constraint, options=kept)
         case ForeignKey():
@@ -161,7 +167,7 @@ def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
     named = [other for other in desired.foreign_keys if other.name == key.name]
     alike = [other for other in desired.foreign_keys if other.columns == key.columns]
     for other in (named or alike)[:1]:
-        return replace(
+        return altered(
             key,
             on_update=_said(key.on_update, other.on_update),
             on_delete=_said(key.on_delete, other.on_delete),

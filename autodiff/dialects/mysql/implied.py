@@ -23,6 +23,7 @@ __all__ = [
     "made_for",
 ]
 
+_NUMBERED = re.compile(r"(_\d+)?")
 _CHOSEN = re.compile(r".+_ibfk_\d+")
 
 
@@ -52,8 +53,9 @@ def made_for(index: Index, key: ForeignKey) -> bool:
     plain = not index.unique and index.method is None and index.comment is None
     if not plain or not _is_plain(index) or index.columns != key.columns:
         return False
-    numbered = rf"{re.escape(key.columns[0])}(_\d+)?"
-    return index.name == key.name or re.fullmatch(numbered, index.name or "") is not None
+    rest = (index.name or "").removeprefix(key.columns[0])
+    by_column = rest != index.name and _NUMBERED.fullmatch(rest) is not None
+    return index.name == key.name or by_column
 
 
 def goes_with(index: Index, key: ForeignKey) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from autodiff.dialects.mysql.texts import (
 )
 from autodiff.dialects.mysql.types import canonical_type, is_text, type_python
 from autodiff.dialects.sqltext import strip_parentheses
+from autodiff.keep import collected_later
 from autodiff.schema import (
     Check,
     Column,
@@ -55,6 +57,8 @@ _LIMIT = 2**63 - 2
 """The largest value of a MariaDB sequence."""
 _NEGATIVE = re.compile(r"-\(([\d.]+(?:e[+-]?\d+)?)\)", re.I)
 """What MySQL makes of (-1), which is how SQLAlchemy writes a default of -1."""
+_DIGITS = re.compile(r"\d+")
+_ON_UPDATE = re.compile(r"on update (\S+)", re.I)
 _QUALIFIED = re.compile(r"`((?:[^`]|``)+)`\s*\.\s*`((?:[^`]|``)+)`")
 
 
@@ -73,6 +77,7 @@ class _Rows:
     sequences: list[Any]
 
 
+@collected_later()
 def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """The tables, views and sequences of the default database and the asked namespaces."""
     rows = _fetch(connection, [default_schema, *scope.namespaces], scope)
@@ -239,7 +244,7 @@ class _Reader:
         extra = row.extra.lower()
         return Column(
             name=row.column_name,
-            type=ColumnType(sql=sql, python=type_python(sql)),
+            type=_column_type(sql),
             nullable=row.is_nullable == "YES",
             default=None if row.generation_expression else self.default(row, sql),
             computed=self.computed(row),
@@ -257,7 +262,7 @@ class _Reader:
     def default(self, row: Any, type_sql: str) -> str | None:
         """The default as SQL text, with its ON UPDATE; None where it is NULL."""
         value = self.default_value(row, type_sql)
-        match = re.search(r"on update (\S+)", row.extra, re.I)
+        match = _ON_UPDATE.search(row.extra) if row.extra else None
         if match is None:
             return value
         if value is None and row.is_nullable == "YES":
@@ -324,6 +329,11 @@ class _Reader:
         )
 
 
+@lru_cache(4096)
+def _column_type(sql: str) -> ColumnType:
+    return ColumnType(sql=sql, python=type_python(sql))
+
+
 def _split_primary(rows: list[Any]) -> tuple[list[Any], list[list[Any]]]:
     groups = [list(group) for _, group in groupby(rows, lambda row: row.index_name)]
     primary = next((group for group in groups if group[0].index_name == "PRIMARY"), [])
@@ -337,7 +347,8 @@ def _primary_key(rows: list[Any]) -> Iterable[PrimaryKey]:
 
 def _is_chosen(name: str, table: str, kind: str) -> bool:
     """Whether the server chose the name: posts_ibfk_1, which follows the name of the table."""
-    return re.fullmatch(rf"{re.escape(table)}_{kind}_\d+", name) is not None
+    start = f"{table}_{kind}_"
+    return name.startswith(start) and _DIGITS.fullmatch(name, len(start)) is not None
 
 
 def _json_columns(check: Any) -> list[str]:

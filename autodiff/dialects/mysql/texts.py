@@ -93,6 +93,8 @@ def unescape(sql: str) -> str:
 
 def without_database(sql: str, database: str) -> str:
     """The text without that database in front of names."""
+    if "`" not in sql:
+        return sql
     quoted = re.escape("`" + database.replace("`", "``") + "`")
     pattern = rf"(?<!\.){quoted}\s*\.\s*(?=`)|({_SINGLE}|{_NAME})"
     return re.sub(pattern, lambda match: match[1] or "", sql, flags=re.S)

@@ -66,19 +66,19 @@ class _Rows:
     collations: dict[int, str]
 
 
+@collected_later()
 def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """The tables, views, enums and sequences of the default schema and the asked namespaces."""
-    with collected_later():
-        rows = _fetch(connection, [default_schema, *scope.namespaces])
-        found = connection.execute(sa.text("SELECT nspname FROM pg_namespace")).scalars()
-        reader = _Reader(rows, default_schema, scope)
-        return Schema(
-            tables=reader.tables(),
-            enums=reader.enums(),
-            sequences=reader.sequences(),
-            views=reader.views(),
-            namespaces=frozenset(scope.namespaces).intersection(found),
-        )
+    rows = _fetch(connection, [default_schema, *scope.namespaces])
+    found = connection.execute(sa.text("SELECT nspname FROM pg_namespace")).scalars()
+    reader = _Reader(rows, default_schema, scope)
+    return Schema(
+        tables=reader.tables(),
+        enums=reader.enums(),
+        sequences=reader.sequences(),
+        views=reader.views(),
+        namespaces=frozenset(scope.namespaces).intersection(found),
+    )
 
 
 def _fetch(connection: Connection, schemas: list[str]) -> _Rows:

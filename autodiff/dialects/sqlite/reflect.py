@@ -47,15 +47,14 @@ _CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master ORDER
 _SHADOWS = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
 
 
+@collected_later()
 def reflect(connection: Connection, scope: Scope) -> Schema:
     """The tables and views of the main database and of the attached ones that are asked for."""
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
-    with collected_later():
-        for namespace in (None, *scope.namespaces):
-            _reflect_namespace(connection, scope, namespace, tables, views)
-        spelled = spell_targets(tables)
-    return Schema(tables=spelled, views=views, namespaces=frozenset(scope.namespaces))
+    for namespace in (None, *scope.namespaces):
+        _reflect_namespace(connection, scope, namespace, tables, views)
+    return Schema(tables=spell_targets(tables), views=views, namespaces=frozenset(scope.namespaces))
 
 
 def _reflect_namespace(

@@ -97,14 +97,8 @@ def _kept(schema: Schema, back: Sequence[Change]) -> Schema:
     """The schema without what the way back drops, which it does first of all."""
     tables = {c.table.name for c in back if isinstance(c, TableRemoved)}
     columns = {(c.table, c.column.name) for c in back if isinstance(c, ColumnRemoved)}
-    kept = {
-        name: replace(
-            table, columns=tuple(c for c in table.columns if (name, c.name) not in columns)
-        )
-        for name, table in schema.tables.items()
-        if name not in tables
-    }
-    return replace(schema, tables=kept)
+    kept = {name: table for name, table in schema.tables.items() if name not in tables}
+    return replace(schema, tables=kept).without_columns(columns)
 
 
 def _distinct(checks: Iterable[RowCheck]) -> tuple[RowCheck, ...]:
