@@ -10,6 +10,7 @@ from autodiff.changes import Change, reverse_change
 from autodiff.drift import Drift
 from autodiff.errors import EditedMigrationError
 from autodiff.history import Graph, Lock, write_lock
+from autodiff.keep import collected_later
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "check_offline", "relock"]
 
 
+@collected_later()
 def check_offline(project: Project) -> Drift:
     """Models against migrations, by the lock file; no database is asked."""
     from autodiff.dialects import dialect_for
@@ -113,6 +115,7 @@ class _Comparer:
         return tuple(describe_change(change) for change in seen)
 
 
+@collected_later()
 def check(project: Project) -> Drift:
     """All three kinds of drift.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -63,15 +63,49 @@ def schema_to_data(value: Schema) -> dict[str, Any]:
     }
 
 
-def schema_from_data(data: Mapping[str, Any]) -> Schema:
-    """The schema that `schema_to_data` turned into `data`."""
+def schema_from_data(
+    data: Mapping[str, Any], *, later: Callable[[Exception], Exception] | None = None
+) -> Schema:
+    """The schema that `schema_to_data` turned into `data`.
+
+    With `later` its tables are decoded when they are first asked for; what can't be decoded then
+    raises the error that `later` makes of the reason.
+    """
+    tables = data["tables"]
     return Schema(
-        tables=_by_name(schema.Table, data["tables"]),
+        tables=_by_name(schema.Table, tables) if later is None else _Later(tables, later),
         enums=_by_name(schema.EnumType, data["enums"]),
         sequences=_by_name(schema.Sequence, data["sequences"]),
         views=_by_name(schema.View, data["views"]),
         namespaces=frozenset(data["namespaces"]),
     )
+
+
+class _Later(Mapping[Name, Any]):
+    """Tables that are decoded when the first of them is asked for."""
+
+    def __init__(self, items: list[Any], wrong: Callable[[Exception], Exception]) -> None:
+        self._items = items
+        self._wrong = wrong
+
+    @cached_property
+    def _decoded(self) -> dict[Name, Any]:
+        try:
+            return _by_name(schema.Table, self._items)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise self._wrong(error) from error
+
+    def __getitem__(self, name: Name) -> Any:
+        return self._decoded[name]
+
+    def __iter__(self) -> Iterator[Name]:
+        return iter(self._decoded)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(self._decoded)
 
 
 def _sorted(objects: Mapping[Name, Any]) -> list[Any]:
@@ -100,17 +134,17 @@ def _decoder(annotation: Any) -> Callable[[Any], Any]:
         return _dataclass_decoder(annotation)
     if get_origin(annotation) in (Union, UnionType):
         inner = [arg for arg in get_args(annotation) if arg is not type(None)]
-        if len(inner) != 1:
-            return lambda data: data
-        decode = _decoder(inner[0])
+        decode = _decoder(inner[0]) if len(inner) == 1 else _as_it_is
+        if decode is _as_it_is:
+            return _as_it_is
         return lambda data: None if data is None else decode(data)
     if get_origin(annotation) is tuple:
         args = get_args(annotation)
         if args[-1] is Ellipsis:
             decode = _decoder(args[0])
-            return lambda data: tuple(decode(item) for item in data)
+            return tuple if decode is _as_it_is else lambda data: tuple(map(decode, data))
         return tuple
-    return lambda data: data
+    return _as_it_is
 
 
 def _decode_name(data: Any) -> Name:
@@ -119,9 +153,18 @@ def _decode_name(data: Any) -> Name:
 
 def _dataclass_decoder(cls: Any) -> Callable[[Any], Any]:
     hints = get_type_hints(cls)
-    decoders = {spec.name: _decoder(hints[spec.name]) for spec in fields(cls)}
+    found = {spec.name: _decoder(hints[spec.name]) for spec in fields(cls)}
+    decoders = {name: decoder for name, decoder in found.items() if decoder is not _as_it_is}
 
-    def decode(data: Mapping[str, Any]) -> Any:
-        return cls(**{key: decoders[key](item) for key, item in data.items() if key != "is"})
+    def decode(data: dict[str, Any]) -> Any:
+        values = data.copy()
+        values.pop("is", None)
+        for name in values.keys() & decoders.keys():
+            values[name] = decoders[name](values[name])
+        return cls(**values)
 
     return decode
+
+
+def _as_it_is(data: Any) -> Any:
+    return data

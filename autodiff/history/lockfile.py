@@ -67,7 +67,9 @@ def read_lock(folder: Path) -> Lock | None:
             checksums=dict(data["migrations"]),
             database=data["database"],
             declared=schema_from_data(data["declared"]),
-            described=schema_from_data(data["described"]),
+            described=schema_from_data(
+                data["described"], later=lambda error: _unreadable(path, error)
+            ),
             settled=bool(data.get("settled", True)),
         )
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:

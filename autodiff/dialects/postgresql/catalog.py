@@ -11,6 +11,7 @@ __all__ = [
     "CONSTRAINTS",
     "ENUMS",
     "INDEXES",
+    "ONLY",
     "OPCLASSES",
     "RELATIONS",
     "SEQUENCES",
@@ -41,7 +42,7 @@ LEFT JOIN pg_am am ON am.oid = c.relam
 LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
 LEFT JOIN pg_description d
        ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
-WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
   AND NOT EXISTS (
       SELECT 1 FROM pg_depend e
       WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
@@ -65,7 +66,7 @@ JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type et ON et.oid = t.typelem AND t.typcategory = 'A'
 LEFT JOIN pg_description d
        ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
-WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
+WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
   AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
@@ -93,10 +94,12 @@ LEFT JOIN pg_class fc ON fc.oid = con.confrelid
 LEFT JOIN pg_namespace fn ON fn.oid = fc.relnamespace
 LEFT JOIN pg_description d
        ON d.objoid = con.oid AND d.classoid = 'pg_constraint'::regclass
-WHERE n.nspname = ANY(:schemas) AND con.contype IN ('p', 'u', 'c', 'f', 'x')
+WHERE n.nspname = ANY(:schemas){only} AND con.contype IN ('p', 'u', 'c', 'f', 'x')
   AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND con.conparentid = 0
 ORDER BY con.conrelid, con.conname
 """
+
+ONLY = " AND c.relname = ANY(:only)"
 
 DELETE_COLUMNS = """
          (SELECT string_agg(quote_ident(da.attname), ', ' ORDER BY da.attnum)
@@ -123,7 +126,7 @@ JOIN pg_am am ON am.oid = ic.relam
 LEFT JOIN pg_tablespace ts ON ts.oid = ic.reltablespace
 LEFT JOIN pg_description d
        ON d.objoid = i.indexrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
-WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
+WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
   AND (i.indisvalid OR ic.relkind = 'I')
 ORDER BY i.indrelid, ic.relname
 """

@@ -69,7 +69,7 @@ class _Rows:
 @collected_later()
 def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """The tables, views, enums and sequences of the default schema and the asked namespaces."""
-    rows = _fetch(connection, [default_schema, *scope.namespaces])
+    rows = _fetch(connection, [default_schema, *scope.namespaces], scope.only)
     found = connection.execute(sa.text("SELECT nspname FROM pg_namespace")).scalars()
     reader = _Reader(rows, default_schema, scope)
     return Schema(
@@ -81,21 +81,24 @@ def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema
     )
 
 
-def _fetch(connection: Connection, schemas: list[str]) -> _Rows:
+def _fetch(connection: Connection, schemas: list[str], only: tuple[Name, ...] | None) -> _Rows:
     version = connection.dialect.server_version_info or (0,)
+    names = {} if only is None else {"only": [name.name for name in only]}
+    limit = "" if only is None else catalog.ONLY
 
     def fetch(query: str) -> list[Any]:
-        return list(connection.execute(sa.text(query), {"schemas": schemas}).all())
+        values = {"schemas": schemas, **(names if ":only" in query else {})}
+        return list(connection.execute(sa.text(query), values).all())
 
     indexes = catalog.INDEXES.format(
-        nulls_not_distinct="i.indnullsnotdistinct" if version >= (15,) else "false"
+        only=limit, nulls_not_distinct="i.indnullsnotdistinct" if version >= (15,) else "false"
     )
     constraints = catalog.CONSTRAINTS.format(
-        delete_columns=catalog.DELETE_COLUMNS if version >= (15,) else "NULL"
+        only=limit, delete_columns=catalog.DELETE_COLUMNS if version >= (15,) else "NULL"
     )
     return _Rows(
-        relations=fetch(catalog.RELATIONS),
-        columns=_grouped(fetch(catalog.COLUMNS), "attrelid"),
+        relations=fetch(catalog.RELATIONS.format(only=limit)),
+        columns=_grouped(fetch(catalog.COLUMNS.format(only=limit)), "attrelid"),
         constraints=_grouped(fetch(constraints), "conrelid"),
         indexes=_grouped(fetch(indexes), "indrelid"),
         enums={row.oid: row for row in connection.execute(sa.text(catalog.ENUMS))},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Scope, is_excluded
 from autodiff.dialects.naming import name_constraints
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["reflect", "unread"]
 
-_CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master ORDER BY rowid"
+_CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master{only} ORDER BY rowid"
+_ONLY = " WHERE tbl_name COLLATE NOCASE IN ({places})"
 _SHADOWS = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
 
 
@@ -64,9 +66,7 @@ def _reflect_namespace(
     tables: dict[Name, Table],
     views: dict[Name, View],
 ) -> None:
-    quote = connection.dialect.identifier_preparer.quote
-    query = _CATALOGUE.format(schema=quote(namespace) if namespace else "main")
-    rows = connection.exec_driver_sql(query).all()
+    rows = _catalogue(connection, namespace, scope.only)
     skipped = _virtual_tables(connection) if any(_is_virtual(row.sql) for row in rows) else set()
     indexes: dict[str, list[Index]] = {}
     triggers: dict[str, list[str]] = {}
@@ -89,13 +89,24 @@ def _reflect_namespace(
             views[name] = View(name=name, sql=_view_select(sql))
 
 
+def _catalogue(
+    connection: Connection, namespace: str | None, only: tuple[Name, ...] | None
+) -> Sequence[Any]:
+    """The catalogue's rows: of those tables and views only, where they are given."""
+    names = tuple(name.name for name in only or ())
+    quote = connection.dialect.identifier_preparer.quote
+    query = _CATALOGUE.format(
+        schema=quote(namespace) if namespace else "main",
+        only="" if only is None else _ONLY.format(places=", ".join("?" * len(names))),
+    )
+    return connection.exec_driver_sql(query, names or None).all()
+
+
 def unread(connection: Connection, scope: Scope) -> list[LeftAlone]:
     """Triggers and virtual tables."""
-    quote = connection.dialect.identifier_preparer.quote
     found = []
     for namespace in (None, *scope.namespaces):
-        query = _CATALOGUE.format(schema=quote(namespace) if namespace else "main")
-        for row in connection.exec_driver_sql(query):
+        for row in _catalogue(connection, namespace, None):
             if row.type == "trigger":
                 name, reason = f"{row.name} on {row.tbl_name}", "triggers are not compared"
                 found.append(LeftAlone(kind="trigger", name=name, reason=reason))
