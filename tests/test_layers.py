@@ -32,7 +32,17 @@ LAYERS = (
 )
 """From what knows nothing to what knows all; a module imports its own layer and those before."""
 
-RUN_KNOWS = {"errors", "files", "keep", "schema", "operations", "evolve", "dialects", "history", "run"}
+RUN_KNOWS = {
+    "errors",
+    "files",
+    "keep",
+    "schema",
+    "operations",
+    "evolve",
+    "dialects",
+    "history",
+    "run",
+}
 """The runner is a program of its own: files, history and a connection."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

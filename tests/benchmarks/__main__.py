@@ -1,0 +1,166 @@
+"""Builds the schemas, runs both sides, prints the table and saves JSON: see --help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sqlalchemy as sa
+
+from tests.benchmarks.commands import checked_offline, helped
+from tests.benchmarks.comparing import compared, grown, queries
+from tests.benchmarks.drafted import generated
+from tests.benchmarks.report import Growth, Measured, as_json, page, plot, table
+from tests.benchmarks.running import loaded, upgraded
+from tests.benchmarks.timing import Row, Seconds
+from tests.servers import mariadb, postgresql
+
+KINDS = ("sqlite", "postgresql", "mariadb")
+STARTS = {"postgresql": postgresql.start, "mariadb": mariadb.start}
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+class Databases:
+    """New, empty databases; the servers stop at the end."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._servers: dict[str, postgresql.PostgreSQL | mariadb.MariaDB] = {}
+        self._numbers = count()
+
+    def new(self, kind: str) -> sa.URL:
+        """The URL of another one."""
+        if kind == "sqlite":
+            return sa.URL.create("sqlite", database=f"{self.folder()}.db")
+        if kind not in self._servers:
+            self._servers[kind] = STARTS[kind]()
+            self._stack.callback(self._servers[kind].stop)
+        return self._servers[kind].create()
+
+    def folder(self) -> Path:
+        """A path where nothing is."""
+        return self._folder / f"{next(self._numbers)}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=sorted(WORKS), default=sorted(WORKS))
+    parser.add_argument("--databases", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--tables", type=int, default=1000, help="of a comparison")
+    parser.add_argument("--migrations", type=int, default=500, help="of an upgrade")
+    parser.add_argument("--files", type=int, default=5000, help="to load")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plot")
+    return parser
+
+
+def _compare(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
+    changed = max(options.tables // 20, 1)
+    for kind in options.databases:
+        yield from compared(kind, databases.new(kind), options.tables, changed, options.rounds)
+
+
+def _commands(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
+    folder = databases.folder()
+    folder.mkdir()
+    yield helped(options.rounds)
+    yield checked_offline(folder, options.tables, options.rounds)
+
+
+def _upgrade(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
+    for kind in (kind for kind in options.databases if kind != "mariadb"):
+        folder = databases.folder()
+        folder.mkdir()
+        rounds = min(options.rounds, 3)
+        yield upgraded(
+            kind, lambda kind=kind: databases.new(kind), folder, options.migrations, rounds
+        )
+
+
+def _load(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
+    folder = databases.folder()
+    folder.mkdir()
+    yield loaded(folder, options.files, min(options.rounds, 3))
+
+
+def _generate(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
+    for kind in (kind for kind in options.databases if kind != "mariadb"):
+        url, folder = databases.new(kind), databases.folder()
+        yield generated(kind, url, folder, options.tables, min(options.rounds, 3))
+
+
+WORKS: dict[str, Callable[[argparse.Namespace, Databases], Iterator[Row]] | None] = {
+    "compare": _compare,
+    "commands": _commands,
+    "upgrade": _upgrade,
+    "load": _load,
+    "generate": _generate,
+    "growth": None,
+}
+
+
+def _growth(options: argparse.Namespace, databases: Databases) -> list[Growth]:
+    found = []
+    for kind in (kind for kind in options.databases if kind != "mariadb"):
+        seconds: dict[int, Seconds] = {}
+        megabytes: dict[int, float] = {}
+        for size in options.sizes:
+            rounds = options.rounds if size < 5000 else 1
+            seconds[size], megabytes[size] = grown(kind, databases.new(kind), size, rounds)
+        found.append(Growth(database=kind, seconds=seconds, megabytes=megabytes))
+    return found
+
+
+def _queries(options: argparse.Namespace, databases: Databases) -> dict[int, int]:
+    if "postgresql" not in options.databases:
+        return {}
+    several = {n: [f"s{i}" for i in range(n)] for n in (1, 10)}
+    tables = max(options.tables // 10, 1)
+    return {n: queries(databases.new("postgresql"), tables, names) for n, names in several.items()}
+
+
+def measure(options: argparse.Namespace, databases: Databases) -> Measured:
+    """All that is asked for, told while it is done."""
+    rows: list[Row] = []
+    for name in options.only:
+        work = WORKS[name]
+        for row in work(options, databases) if work is not None else ():
+            print(table([row]).splitlines()[-1], flush=True)
+            rows.append(row)
+    if "growth" not in options.only:
+        return Measured(rows=rows)
+    return Measured(
+        rows=rows, growth=_growth(options, databases), queries=_queries(options, databases)
+    )
+
+
+@contextmanager
+def databases() -> Iterator[Databases]:
+    """Where databases are made, all gone at the end."""
+    with ExitStack() as stack, TemporaryDirectory() as folder:
+        yield Databases(Path(folder), stack)
+
+
+def main(arguments: Sequence[str] | None = None) -> Measured:
+    """Runs what the arguments ask for."""
+    options = _parser().parse_args(arguments)
+    with databases() as made:
+        measured = measure(options, made)
+    print("\n" + page(measured))
+    options.json.write_text(as_json(measured))
+    if options.docs:
+        (DOCS / "benchmarks.md").write_text(page(measured))
+        if measured.growth:
+            (DOCS / "benchmarks.svg").write_text(plot(measured.growth))
+    return measured
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The command line: help, and the check that needs no database, as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from autodiff.declare import declare
+from autodiff.dialects import dialect_for
+from autodiff.history import Lock, load_graph, write_lock
+from tests.benchmarks.shop import models
+from tests.benchmarks.timing import Row, in_turn
+
+__all__ = ["checked_offline", "helped"]
+
+_MODELS = "from tests.benchmarks.shop import models\n\nmetadata = models({tables})\n"
+
+
+def helped(rounds: int) -> Row:
+    """autodiff --help beside alembic --help."""
+    ours, theirs = in_turn(
+        rounds, lambda: _run("-m", "autodiff", "--help"), lambda: _run("-m", "alembic", "--help")
+    )
+    return Row(work="--help", database="none", ours=ours, theirs=theirs, wanted="2 times")
+
+
+def checked_offline(folder: Path, tables: int, rounds: int) -> Row:
+    """autodiff check --offline; the limit is to import SQLAlchemy and the models."""
+    (folder / "models.py").write_text(_MODELS.format(tables=tables))
+    (folder / "autodiff.toml").write_text('models = "models:metadata"\n')
+    migrations = folder / "migrations"
+    migrations.mkdir()
+    declared = declare(models(tables), dialect_for("postgresql"))
+    lock = Lock(database="postgresql 18", declared=declared, described=declared)
+    write_lock(migrations, lock)
+    assert not len(load_graph(migrations))
+    ours, limit = in_turn(
+        rounds,
+        lambda: _run("-m", "autodiff", "check", "--offline", folder=folder),
+        lambda: _run("-c", "import sqlalchemy, models", folder=folder),
+    )
+    return Row(
+        work=f"check --offline, {tables:,} tables",
+        database="none",
+        ours=ours,
+        limit=limit,
+        wanted="0.25 s over the limit",
+    )
+
+
+def _run(*arguments: str, folder: Path | None = None) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root}", "AUTODIFF_DEBUG": "1"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr or done.stdout

@@ -1,0 +1,137 @@
+"""Declare, reflect and compare, beside Alembic's `compare_metadata` on the same database."""
+
+from __future__ import annotations
+
+import tracemalloc
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from autodiff import diff
+from tests.benchmarks.shop import models
+from tests.benchmarks.timing import Row, Seconds, in_turn
+
+__all__ = ["compared", "grown", "limits", "our_changes", "queries", "their_changes"]
+
+LIMITS = {
+    "sqlite": ["SELECT type, name, tbl_name, sql FROM sqlite_master"],
+    "postgresql": [
+        "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull "
+        "FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+        "WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0",
+        "SELECT conrelid, conname, contype, conkey, confrelid, confkey FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace",
+        "SELECT i.indexrelid, i.indrelid, c.relname, i.indkey FROM pg_index i "
+        "JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE c.relnamespace = 'public'::regnamespace",
+    ],
+    "mariadb": [
+        "SELECT table_name, column_name, column_type, is_nullable, column_default "
+        "FROM information_schema.columns WHERE table_schema = database()",
+        "SELECT table_name, constraint_name, column_name, referenced_table_name "
+        "FROM information_schema.key_column_usage WHERE table_schema = database()",
+        "SELECT table_name, index_name, column_name, non_unique "
+        "FROM information_schema.statistics WHERE table_schema = database()",
+    ],
+}
+"""Bare queries that fetch columns, keys and indexes, and make nothing of them."""
+
+
+@contextmanager
+def _connected(url: sa.URL) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def create(url: sa.URL, metadata: sa.MetaData) -> None:
+    """Creates the tables, and their schemas."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
+            connection.execute(sa.schema.CreateSchema(schema))
+        metadata.create_all(connection)
+    engine.dispose()
+
+
+def our_changes(connection: sa.Connection, metadata: sa.MetaData) -> int:
+    """How many changes autodiff finds."""
+    return len(diff(connection, metadata, assume="drop-and-add", data_checks=False).changes)
+
+
+def their_changes(connection: sa.Connection, metadata: sa.MetaData) -> int:
+    """How many changes Alembic finds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schemas = {table.schema for table in metadata.tables.values()} - {None}
+        options = {"include_schemas": bool(schemas), "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        return len(compare_metadata(context, metadata))
+
+
+def limits(connection: sa.Connection, kind: str) -> None:
+    """The bare queries, with all of their rows fetched."""
+    for query in LIMITS[kind]:
+        connection.exec_driver_sql(query).all()
+
+
+def compared(kind: str, url: sa.URL, tables: int, changed: int, rounds: int) -> list[Row]:
+    """Nothing changed, and a few tables changed."""
+    create(url, models(tables))
+    rows = []
+    for altered in (0, changed):
+        metadata = models(tables, changed=altered)
+        with _connected(url) as connection:
+            ours, theirs, limit = in_turn(
+                rounds,
+                lambda: our_changes(connection, metadata),  # noqa: B023
+                lambda: their_changes(connection, metadata),  # noqa: B023
+                lambda: limits(connection, kind),
+            )
+        what = f"compare, {altered:,} changed" if altered else "compare, nothing changed"
+        rows.append(
+            Row(
+                work=f"{what} of {tables:,} tables",
+                database=kind,
+                ours=ours,
+                theirs=theirs,
+                limit=limit,
+                wanted="8 times" if altered else "10 times",
+            )
+        )
+    return rows
+
+
+def grown(kind: str, url: sa.URL, tables: int, rounds: int) -> tuple[Seconds, float]:
+    """The seconds of comparing so many tables, and the megabytes that it needs at most."""
+    create(url, models(tables))
+    metadata = models(tables)
+    with _connected(url) as connection:
+        (ours,) = in_turn(rounds, lambda: our_changes(connection, metadata))
+        tracemalloc.start()
+        our_changes(connection, metadata)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return ours, peak / 2**20
+
+
+def queries(url: sa.URL, tables: int, schemas: Sequence[str]) -> int:
+    """How many statements a comparison sends, over so many schemas."""
+    create(url, models(tables, schemas=schemas))
+    metadata, sent = models(tables, schemas=schemas), 0
+
+    def count(*_: object) -> None:
+        nonlocal sent
+        sent += 1
+
+    with _connected(url) as connection:
+        sa.event.listen(connection, "before_cursor_execute", count)
+        assert our_changes(connection, metadata) == 0
+    return sent

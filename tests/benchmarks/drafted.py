@@ -1,0 +1,36 @@
+"""A migration written and rehearsed, where one table of many has changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from autodiff import Project
+from autodiff.history import Lock, write_lock
+from tests.benchmarks.comparing import create
+from tests.benchmarks.shop import models
+from tests.benchmarks.timing import Row, in_turn
+
+__all__ = ["generated"]
+
+
+def generated(kind: str, url: sa.URL, folder: Path, tables: int, rounds: int) -> Row:
+    """A draft with its rehearsal; the limit is the draft without it."""
+    create(url, models(tables))
+    folder.mkdir()
+    write_lock(folder, Lock(database=kind))
+    project = Project(url=url, metadata=models(tables, changed=1), directory=folder)
+
+    def draft(*, rehearse: bool) -> None:
+        found = project.draft("one change", rehearse=rehearse, assume="drop-and-add")
+        assert found is not None
+
+    ours, limit = in_turn(rounds, lambda: draft(rehearse=True), lambda: draft(rehearse=False))
+    return Row(
+        work=f"generate with rehearsal, 1 changed of {tables:,} tables",
+        database=kind,
+        ours=ours,
+        limit=limit,
+        wanted="3 s over the limit",
+    )

@@ -1,0 +1,125 @@
+"""What was measured, as JSON, as a table and as a plot for the docs."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+
+from tests.benchmarks.timing import Row, Seconds
+
+__all__ = ["Growth", "Measured", "as_json", "page", "plot", "table"]
+
+_PACKAGES = ("alembic", "sqlalchemy", "psycopg", "pymysql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """Seconds and megabytes by the number of tables, on one kind of database."""
+
+    database: str
+    seconds: Mapping[int, Seconds]
+    megabytes: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """All of a run. `queries` are statements by the number of schemas."""
+
+    rows: Sequence[Row]
+    growth: Sequence[Growth] = ()
+    queries: Mapping[int, int] = field(default_factory=dict)
+
+
+def as_json(measured: Measured) -> str:
+    """Everything, with the versions that it was measured with."""
+    data = {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        **asdict(measured),
+    }
+    return json.dumps(data, indent=1) + "\n"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as Markdown: medians in seconds, and how many times as fast."""
+    lines = [
+        "| work | database | autodiff | Alembic | times as fast | the limit | wanted |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ratio = f"{row.ratio:.1f}" if row.ratio else ""
+        cells = [row.work, row.database, _time(row.ours), _time(row.theirs), ratio]
+        lines.append("| " + " | ".join([*cells, _time(row.limit), row.wanted]) + " |")
+    return "\n".join(lines)
+
+
+def _time(seconds: Seconds | None) -> str:
+    return "" if seconds is None else f"{seconds.median:.3f} s"
+
+
+def page(measured: Measured) -> str:
+    """docs/benchmarks.md."""
+    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    parts = [
+        "# Benchmarks",
+        "This page is written by `python -m tests.benchmarks --docs`. Each table has twelve "
+        "columns, a foreign key and two indexes. Both sides run in turn on one machine, on the "
+        "same database; times are medians. The limit of a comparison is what bare queries take "
+        "that fetch columns, keys and indexes and make nothing of them; that of `check --offline` "
+        "is to import SQLAlchemy and the models; that of a rehearsal is to write the same file "
+        "without one.",
+        f"Python {platform.python_version()}, {versions}.",
+        table(measured.rows),
+    ]
+    if measured.growth:
+        parts += ["## Growth", "![seconds by tables](benchmarks.svg)", _growth(measured.growth)]
+    if measured.queries:
+        told = ", ".join(f"{count} over {n}" for n, count in measured.queries.items())
+        parts.append(f"Statements that a comparison sends, by the number of schemas: {told}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _growth(growth: Sequence[Growth]) -> str:
+    lines = ["| database | tables | seconds | MB |", "|---|---|---|---|"]
+    lines += [
+        f"| {item.database} | {tables:,} | {times.median:.3f} | {item.megabytes[tables]:.1f} |"
+        for item in growth
+        for tables, times in item.seconds.items()
+    ]
+    return "\n".join(lines)
+
+
+def plot(growth: Sequence[Growth]) -> str:
+    """An SVG: seconds by the number of tables, both axes in powers of ten."""
+    points = [(n, s.median) for item in growth for n, s in item.seconds.items()]
+    low_x, high_x = (math.log10(pick(n for n, _ in points)) for pick in (min, max))
+    low_y, high_y = (math.log10(pick(s for _, s in points)) for pick in (min, max))
+
+    def place(tables: int, seconds: float) -> tuple[float, float]:
+        x = 60 + 420 * (math.log10(tables) - low_x) / max(high_x - low_x, 0.1)
+        y = 240 - 200 * (math.log10(seconds) - low_y) / max(high_y - low_y, 0.1)
+        return round(x, 1), round(y, 1)
+
+    parts = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 290" '
+        'font-family="sans-serif" font-size="12">',
+        '<rect width="600" height="290" fill="white"/>',
+        '<path d="M60 30V250H490" fill="none" stroke="#666"/>',
+        '<text x="230" y="284">tables</text>',
+    ]
+    for tables in sorted({n for n, _ in points}):
+        parts.append(f'<text x="{place(tables, 1)[0] - 12}" y="266">{tables:,}</text>')
+    for item, colour in zip(growth, ("#1f77b4", "#d62728", "#2ca02c"), strict=False):
+        line = [place(n, s.median) for n, s in item.seconds.items()]
+        joined = " ".join(f"{x},{y}" for x, y in line)
+        parts.append(f'<polyline points="{joined}" fill="none" stroke="{colour}"/>')
+        for (x, y), times in zip(line, item.seconds.values(), strict=True):
+            parts.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>')
+            parts.append(f'<text x="{x + 6}" y="{y - 5}">{times.median:.2f} s</text>')
+        x, y = line[-1]
+        parts.append(f'<text x="{x + 12}" y="{y + 12}" fill="{colour}">{item.database}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
