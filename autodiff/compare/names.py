@@ -76,7 +76,7 @@ def _alike(constraint: Constraint, other: Constraint) -> bool:
     """Whether all is equal but the name and the comment."""
     if type(constraint) is not type(other):
         return False
-    contents = _contents(type(constraint))
+    contents = _contents(type(constraint))  # type: ignore[arg-type]
     return bool(contents(constraint) == contents(other))
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autodiff.schema import Schema
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from autodiff.dialects.base import Dialect
+    from autodiff.schema import Schema
 
 __all__ = ["declare", "load_metadata"]
 

@@ -40,7 +40,7 @@ def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
 
     A model has as many types as columns, and most of them are alike.
     """
-    if not _is_plain(type(type_)):
+    if not _is_plain(type(type_)):  # type: ignore[arg-type]
         return None
     key = (type(type_), *vars(type_).items())
     try:
@@ -161,7 +161,8 @@ def _arguments(type_: TypeEngine[Any]) -> list[str]:
     """The arguments that differ from their defaults and matter to what is stored."""
     arguments: list[str] = []
     positional = True
-    for name, default in _parameters(_public(type(type_))).items():
+    known = _parameters(_public(type(type_)))  # type: ignore[arg-type]
+    for name, default in known.items():
         if name in _NOT_STORED:
             continue
         value = getattr(type_, name, default)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autodiff.dialects import Scope, dialect_of
-from autodiff.schema import Schema
-
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Scope", "reflect"]
+    from autodiff.dialects import Scope
+    from autodiff.schema import Schema
+
+__all__ = ["reflect"]
 
 
 def reflect(connection: Connection, scope: Scope | None = None) -> Schema:
@@ -20,4 +20,6 @@ def reflect(connection: Connection, scope: Scope | None = None) -> Schema:
 
     Raises DatabaseError for a kind of database that autodiff does not know.
     """
+    from autodiff.dialects import Scope, dialect_of  # the command line starts without them
+
     return dialect_of(connection).reflect(connection, scope or Scope())

@@ -77,7 +77,6 @@ def _commands(options: argparse.Namespace, databases: Databases) -> Iterator[Row
 def _upgrade(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
     for kind in (kind for kind in options.databases if kind != "mariadb"):
         folder = databases.folder()
-        folder.mkdir()
         rounds = min(options.rounds, 3)
         yield upgraded(
             kind, lambda kind=kind: databases.new(kind), folder, options.migrations, rounds
@@ -86,7 +85,6 @@ def _upgrade(options: argparse.Namespace, databases: Databases) -> Iterator[Row]
 
 def _load(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
     folder = databases.folder()
-    folder.mkdir()
     yield loaded(folder, options.files, min(options.rounds, 3))
 
 

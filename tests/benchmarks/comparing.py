@@ -71,7 +71,7 @@ def their_changes(connection: sa.Connection, metadata: sa.MetaData) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         schemas = {table.schema for table in metadata.tables.values()} - {None}
-        options = {"include_schemas": bool(schemas), "compare_server_default": True}
+        options = {"include_schemas": bool(schemas)}
         context = MigrationContext.configure(connection, opts=options)
         return len(compare_metadata(context, metadata))
 

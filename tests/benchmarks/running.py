@@ -49,7 +49,7 @@ with context.begin_transaction():
 
 
 def _our_folder(folder: Path, migrations: int) -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for number in range(migrations):
         parents = f'parents = ("r{number - 1:05d}",)' if number else "parents = ()"
         text = _FILE.format(number=number, package="autodiff", parents=parents)
