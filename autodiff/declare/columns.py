@@ -41,6 +41,16 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
 
 
 def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
+    if column.server_default is None:  # neither a default, nor computed, nor an identity
+        return Column(
+            name=str(column.name),
+            type=declare_type(column.type, dialect, compiler, column),
+            nullable=bool(column.nullable)
+            and not (column.primary_key and dialect.features.keys_not_null),
+            autoincrement=_autoincrements(column, dialect, compiler),
+            comment=column.comment if dialect.features.comments else None,
+            options=_options(column, dialect),
+        )
     identity = column.identity if dialect.features.identity else None
     never_null = identity is not None or (column.primary_key and dialect.features.keys_not_null)
     default = None if column.computed is not None else _default(column, compiler)

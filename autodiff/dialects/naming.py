@@ -74,6 +74,9 @@ def _columns_in(table: Table, sql: str) -> list[str]:
 
 def _object_name(first: str, second: str, label: str, limit: int) -> str:
     """The parts with underscores between, the longer one cut until they fit the limit (bytes)."""
+    whole = "_".join(part for part in (first, second, label) if part)
+    if len(whole.encode()) <= limit:
+        return whole
     room = limit - len(label) - 1 - (1 if second else 0)
     while len(first.encode()) + len(second.encode()) > room:
         if len(first.encode()) > len(second.encode()):

@@ -37,6 +37,10 @@ _WORD = re.compile(
     r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
 )
 _PART = re.compile(rf"(?:[^,()'\"`\[\]]++|{_QUOTED}|{_brackets(4)})++")
+_PLAIN_NAME = re.compile(r"[^\W\d]\w*")
+_PLAIN_INDEX = re.compile(
+    r"CREATE\s+(UNIQUE\s+)?INDEX\s+\w+\s+ON\s+\w+\s*\(([\w\s,]+)\)\s*", re.IGNORECASE
+)
 _NAMED = re.compile(rf"\s*({_QUOTED}|[^\W\d]\w*)(?![\w$'\"`(])(.*)", re.DOTALL)
 
 
@@ -156,6 +160,11 @@ def _parts(body: str) -> list[str]:
     return split_top_level(body)
 
 
+def _first_word(part: str) -> tuple[str, str]:
+    found = _meaningful(part)
+    return (found[0], " ".join(found[1:])) if found else ("", "")
+
+
 def parse_table(sql: str) -> ParsedTable:
     """What a CREATE TABLE statement says."""
     words = _meaningful(sql)
@@ -163,15 +172,11 @@ def parse_table(sql: str) -> ParsedTable:
     table = ParsedTable()
     for part in _parts(words[body][1:-1]):
         named = _NAMED.match(part)
-        if named is not None and named[1].upper() not in _TABLE_WORDS:
-            _add_column(unquote(named[1]), named[2], table)
-            continue
-        reader = _Reader(_meaningful(part))
-        if reader.peek() in _TABLE_WORDS:
-            _table_constraint(reader, table)
-        elif reader.words:
-            name = unquote(reader.take())
-            _add_column(name, " ".join(reader.words[1:]), table)
+        first, rest = (named[1], named[2]) if named else _first_word(part)
+        if first.upper() in _TABLE_WORDS:
+            table.constraints.append(_table_constraint(part))
+        elif first:
+            _add_column(unquote(first), rest, table)
     suffix = " ".join(words[body + 1 :]).upper()
     table.strict = "STRICT" in suffix
     table.without_rowid = "WITHOUT ROWID" in suffix
@@ -213,24 +218,21 @@ class _Reader:
         return self.take().upper() if self.accept("ON", "CONFLICT") else None
 
 
-def _table_constraint(reader: _Reader, table: ParsedTable) -> None:
+@lru_cache(4096)
+def _table_constraint(said: str) -> ParsedConstraint:
+    reader = _Reader(_meaningful(said))
     name = unquote(reader.take()) if reader.accept("CONSTRAINT") else None
     kind = reader.take().upper()
     if kind == "CHECK":
         condition = strip_parentheses(reader.brackets() or "")
-        table.constraints.append(ParsedConstraint(kind=kind, name=name, sql=condition))
-        return
+        return ParsedConstraint(kind=kind, name=name, sql=condition)
     if kind in ("PRIMARY", "FOREIGN"):
         reader.accept("KEY")
     columns = reader.names()
     if kind == "FOREIGN":
         reader.accept("REFERENCES")
-        table.constraints.append(_foreign_key(reader, name, columns))
-        return
-    constraint = ParsedConstraint(
-        kind=kind, name=name, columns=columns, on_conflict=reader.conflict()
-    )
-    table.constraints.append(constraint)
+        return _foreign_key(reader, name, columns)
+    return ParsedConstraint(kind=kind, name=name, columns=columns, on_conflict=reader.conflict())
 
 
 def _foreign_key(reader: _Reader, name: str | None, columns: tuple[str, ...]) -> ParsedConstraint:
@@ -338,6 +340,11 @@ def _column_constraint(
 
 def parse_index(sql: str) -> ParsedIndex:
     """What a CREATE INDEX statement says."""
+    if plain := _PLAIN_INDEX.fullmatch(sql):
+        names = [name.strip() for name in plain[2].split(",")]
+        if all(map(_PLAIN_NAME.fullmatch, names)):
+            elements = tuple((name, None, False) for name in names)
+            return ParsedIndex(unique=plain[1] is not None, elements=elements, where=None)
     words = _meaningful(sql)
     upper = [word.upper() for word in words]
     body = next(i for i, word in enumerate(words) if word.startswith("("))
