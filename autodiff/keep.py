@@ -35,7 +35,7 @@ def collected_later() -> Iterator[None]:
     """No search for unreachable cycles meanwhile: a schema is many objects, none of them in one.
 
     Python would look through all of them again and again while they are made, for half of the
-    time.
+    time. At the end they count as old objects, which are looked through seldom.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -43,4 +43,7 @@ def collected_later() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if not gc.get_freeze_count():  # else the program keeps objects frozen for itself
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

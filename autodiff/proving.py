@@ -27,7 +27,7 @@ from autodiff.operations import (
 )
 from autodiff.plan.order import order_tables, order_views
 from autodiff.planned import Plan
-from autodiff.rehearse.proof import Proof, Rehearsal, part, reach
+from autodiff.rehearse.proof import Proof, Rehearsal, part, reach, with_targets
 from autodiff.rehearse.values import sample_values
 from autodiff.run.context import executing
 from autodiff.run.events import Direction
@@ -158,10 +158,11 @@ def _reached(plan: Plan) -> tuple[set[Name], set[Name]]:
     moved = {o.before: o.after for o in plan.operations if isinstance(o, RenameTable)}
     back = {after: before for before, after in moved.items()}
     names = {name for operation in plan.operations for name in tables_of(operation)}
+    old = reach(plan.current, {back.get(name, name) for name in names} | names)
+    new = reach(plan.desired, {moved.get(name, name) for name in names} | names)
     while True:
-        old = reach(plan.current, {back.get(name, name) for name in names} | names)
-        new = reach(plan.desired, {moved.get(name, name) for name in old} | names)
-        found = names | new | old | {moved.get(name, name) for name in old}
-        if found == names:
+        before = with_targets(plan.current, old | {back.get(name, name) for name in new})
+        after = with_targets(plan.desired, new | {moved.get(name, name) for name in before})
+        if (before, after) == (old, new):
             return old, new
-        names = found
+        old, new = before, after

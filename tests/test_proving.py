@@ -157,3 +157,39 @@ def test_a_file_that_does_not_pass_is_not_written(any_database: sa.URL, tmp_path
     assert migration is not None
     assert "Not rehearsed." in migration.path.read_text()
     engine.dispose()
+
+
+def chain(length: int) -> sa.MetaData:
+    metadata = sa.MetaData()
+    for number in range(4):
+        sa.Table(
+            f"t{number}",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("before", sa.ForeignKey(f"t{max(number - 1, 0)}.id")),
+            sa.Column("text", sa.String(length if number == 1 else 10)),
+        )
+    return metadata
+
+
+def test_the_scratch_gets_only_what_the_change_can_reach(any_database: sa.URL) -> None:
+    """A table, what it points at and what points at it: not what points at that in turn."""
+    engine = prepared(any_database, chain(10))
+    created: list[str] = []
+
+    def note(_c: object, _k: object, statement: str, *_: object) -> None:
+        if "CREATE TABLE" in statement:
+            created.append(statement.split("(")[0].split()[-1].strip('"`').split(".")[-1])
+
+    with engine.connect() as connection:
+        plan = diff(connection, chain(20))
+        texts = {Path("0001_x.py"): plan.source("x", revision="r")}
+        sa.event.listen(sa.Engine, "before_cursor_execute", note)
+        try:
+            proof = prove(connection, plan, texts)
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert proof is not None
+    assert proof.passed
+    assert {"t0", "t1", "t2"} <= set(created)
+    assert "t3" not in created

@@ -27,17 +27,20 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
 
     Raises ModelsError where the dialect can't express it, naming table and column.
     """
-    table = f"{column.table.fullname}." if column.table is not None else ""
     try:
         return _declare(column, dialect, compiler)
     except ModelsError as error:
-        message = f"cannot declare column {table}{column.name}: {error.message}"
+        message = f"cannot declare column {_place(column)}: {error.message}"
         raise ModelsError(message, hint=error.hint) from error
     except (CompileError, UnsupportedCompilationError, NotImplementedError) as error:
         raise ModelsError(
-            f"cannot declare column {table}{column.name} for {dialect.name}: {error}",
+            f"cannot declare column {_place(column)} for {dialect.name}: {error}",
             hint="give the column a type, default or name that this database can express",
         ) from error
+
+
+def _place(column: sa.Column[Any]) -> str:
+    return f"{column.table.fullname}.{column.name}" if column.table is not None else column.name
 
 
 def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import fnmatch
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
@@ -45,10 +47,12 @@ __all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
 
 def is_excluded(name: Name, patterns: Iterable[str]) -> bool:
     """Whether a name matches one of the shell patterns (`spatial_*`, `audit.*`)."""
-    if not patterns:
-        return False
-    text = str(name)
-    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+    return _any_of(tuple(patterns)).match(str(name)) is not None
+
+
+@lru_cache(64)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from autodiff.schema import Name, Schema
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Proof", "Rehearsal", "part", "reach"]
+__all__ = ["Proof", "Rehearsal", "part", "reach", "with_targets"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +138,12 @@ def reach(schema: Schema, names: Iterable[Name]) -> set[Name]:
     wanted |= {
         read for view in schema.views.values() for read in view.reads if read in schema.tables
     }
+    return with_targets(schema, wanted)
+
+
+def with_targets(schema: Schema, names: Iterable[Name]) -> set[Name]:
+    """The named tables of a schema, and all that they point at, directly or through others."""
+    wanted = {name for name in names if name in schema.tables}
     waiting = list(wanted)
     while waiting:
         for key in schema.tables[waiting.pop()].foreign_keys:

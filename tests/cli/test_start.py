@@ -54,6 +54,22 @@ def test_help_starts_quickly(folder: Folder, arguments: list[str]) -> None:
     assert imported(folder, *arguments) & HEAVY == set()
 
 
+def test_help_needs_no_schema(folder: Folder) -> None:
+    """Help loads the command line, and nothing that knows tables or databases."""
+    parts = {name for name in imported(folder, "--help") if name.startswith("autodiff.")}
+    beyond = {name.split(".")[1] for name in parts} - {"cli"}
+    assert beyond == {"config", "declare", "errors", "files", "reflect", "run"}
+    assert not {name for name in parts if re.match(r"autodiff\.(declare|reflect|run)\.", name)}
+
+
+def test_check_offline_loads_what_it_needs(blog_3: Folder) -> None:
+    """Where nothing differs, nothing is loaded that compares, plans, writes or runs."""
+    found = imported(blog_3, "check", "--offline")
+    assert found & {"jinja2", "deepdiff", "sqlglot", "sqlite3", "psycopg", "pymysql"} == set()
+    parts = {name.split(".")[1] for name in found if name.startswith("autodiff.")}
+    assert parts & {"compare", "diffing", "plan", "rehearse", "render", "op", "rehearsing"} == set()
+
+
 def test_history_needs_no_sqlalchemy(folder: Folder) -> None:
     """What only reads files stays light."""
     folder.write(autodiff=CONFIG, models=POSTS)

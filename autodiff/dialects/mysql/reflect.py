@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -104,9 +105,10 @@ def _fetch(connection: Connection, schemas: list[str], scope: Scope) -> _Rows:
         text = sa.text(query)
         if values:
             text = text.bindparams(sa.bindparam("only", expanding=True))
-        return [
-            row for name in schemas for row in connection.execute(text, {"schema": name, **values})
-        ]
+        found: list[Any] = []
+        for name in schemas:
+            found += connection.execute(text, {"schema": name, **values}).all()
+        return found
 
     tables = fetch(queries.tables)
     return _Rows(
@@ -145,8 +147,9 @@ def _quoted(name: str) -> str:
 
 def _grouped(rows: list[Any]) -> dict[tuple[str, str], list[Any]]:
     groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    place = attrgetter("table_schema", "table_name")
     for row in rows:
-        groups[row.table_schema, row.table_name].append(row)
+        groups[place(row)].append(row)
     return groups
 
 

@@ -343,11 +343,8 @@ def parse_index(sql: str) -> ParsedIndex:
     if plain := _PLAIN_INDEX.fullmatch(sql):
         names = [name.strip() for name in plain[2].split(",")]
         if all(map(_PLAIN_NAME.fullmatch, names)):
-            return ParsedIndex(
-                unique=plain[1] is not None,
-                elements=tuple((name, None, False) for name in names),
-                where=None,
-            )
+            plain_elements = tuple((name, None, False) for name in names)
+            return ParsedIndex(unique=plain[1] is not None, elements=plain_elements, where=None)
     words = _meaningful(sql)
     upper = [word.upper() for word in words]
     body = next(i for i, word in enumerate(words) if word.startswith("("))
