@@ -17,7 +17,7 @@ from autodiff.drafting import checksums
 from autodiff.errors import ConfigError, HistoryError
 from autodiff.files import write_all
 from autodiff.history import LOCK_NAME, Graph, Migration, file_name, load_graph
-from autodiff.history.files import read_text
+from autodiff.history.files import parsed
 from autodiff.run.runner import Runner
 
 if TYPE_CHECKING:
@@ -109,12 +109,12 @@ def _numbered(project: Project, number: int, migration: Migration) -> Path:
 
 
 def _text(migration: Migration) -> str:
-    return _IMPORT.sub("from autodiff import op", read_text(migration.path))
+    return _IMPORT.sub("from autodiff import op", migration.text)
 
 
 def _left(migration: Migration) -> Iterator[str]:
     """What a script has of Alembic beside its operations."""
-    for node in ast.walk(ast.parse(_text(migration))):
+    for node in ast.walk(parsed(migration.path, _text(migration))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module]

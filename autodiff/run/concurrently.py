@@ -25,8 +25,9 @@ def outside_only(what: str) -> MigrationFailedError:
 
 def refuse_in_transaction(migration: Migration, direction: Direction) -> None:
     """Raises MigrationFailedError where the file's text shows that such an operation would be in
-    a transaction; what only a run can show is refused by the executor."""
-    if migration.is_sql:
+    a transaction; what only a run can show is refused by the executor. Raises MigrationFileError,
+    with the line, where the file is no Python."""
+    if migration.is_sql or _OPTION not in migration.text:
         return
     for function in parsed(migration.path, migration.text).body:
         if isinstance(function, ast.FunctionDef) and function.name == direction:

@@ -46,6 +46,8 @@ class Loader:
                 code = self._code(migration)
                 module = _module(migration)
                 exec(code, module.__dict__)
+        except MigrationFileError:
+            raise
         except Exception as error:
             raise MigrationFileError(
                 str(migration.path),

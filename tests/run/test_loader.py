@@ -113,6 +113,25 @@ def test_a_file_that_does_not_import_is_refused(tmp_path: Path, line: str, reaso
     )
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_mistake_inside_of_a_function_is_told_with_its_line(
+    database: Callable[[str], sa.URL], tmp_path: Path, kind: str
+) -> None:
+    """Nothing is run: the migrations before it are not applied either."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa")
+    code = 'op.create_index("i", "t", ["c"], postgresql_concurrently=True)\nx = = 1'
+    path = folder.write("bbbb", code)
+    with opened(database(kind)) as db:
+        with pytest.raises(MigrationFileError) as caught:
+            db.runner(folder).upgrade()
+        assert caught.value.message == (
+            f"cannot read migration {path}:11: SyntaxError: invalid syntax"
+        )
+        assert caught.value.hint == "mend the file, or restore it from version control"
+        assert db.history() == []
+
+
 def test_a_file_that_calls_op_while_it_is_imported_is_refused(tmp_path: Path) -> None:
     """Nothing is done outside of upgrade() and downgrade()."""
     path = Folder(tmp_path / "m").write("aaaa")
