@@ -83,7 +83,7 @@ def _skip(session: Session, migration: Migration, direction: Direction) -> None:
     """Records a migration that is for other kinds of databases."""
     with session.transaction():
         entry = session.entry(migration, direction)
-        if not _was_done(session, migration, entry):
+        if not _was_done(session, entry):
             _finish(session, migration, replace(entry, outcome="skipped", seconds=0.0))
     session.on_event(
         MigrationSkipped(
@@ -180,7 +180,7 @@ def _attempt(
     executor = Executor(session.dialect, steps)
     try:
         session.open(steps.segments)
-        if session.lock.in_transaction and _was_done(session, migration, steps.entry):
+        if session.lock.in_transaction and _was_done(session, steps.entry):
             steps.segments.close()
             return
         direction = _direction(steps.entry)
@@ -204,9 +204,9 @@ def _attempt(
         raise
 
 
-def _was_done(session: Session, migration: Migration, entry: Entry) -> bool:
-    """Whether another run has done it, since this one looked."""
-    applied = migration.revision in session.store.read(session.connection)
+def _was_done(session: Session, entry: Entry) -> bool:
+    """Whether the history says that it is done, by this run or by another one."""
+    applied = entry.revision in session.store.read(session.connection)
     return applied == (entry.kind == "upgrade")
 
 
@@ -222,15 +222,23 @@ def note_failure(session: Session, steps: Steps, error: BaseException, seconds: 
     """Writes down what failed, if the database still listens. What left nothing isn't half done.
 
     How far it came the database says: what was on its way when it failed may be there or not.
+    Where it had come to its end, nothing has failed.
     """
     told = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{told}\n{statement}" if statement else told
     with suppress(Exception), session.dialect.transaction(session.connection, session.limits):
-        known = session.journal.find(session.connection, steps.entry.id)
-        steps.entry = known or replace(steps.entry, id=None, progress=Progress())
-        if steps.entry.outcome in ("running", "failed"):
+        steps.entry = _as_committed(session, steps.entry)
+        if not steps.entry.has_ended:
             entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)
             if steps.left_nothing():
                 entry = replace(entry, progress=Progress())
             steps.entry = session.journal.write(session.connection, entry)
+
+
+def _as_committed(session: Session, entry: Entry) -> Entry:
+    """The entry as the database has it: what was written last may have been rolled back."""
+    if entry.id is not None:
+        found = session.journal.find(session.connection, entry.id)
+        return found or replace(entry, id=None, progress=Progress())
+    return replace(entry, outcome="done") if _was_done(session, entry) else entry

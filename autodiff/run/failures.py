@@ -66,6 +66,14 @@ def stopped(
 ) -> MigrationFailedError:
     """What is said of a migration that was stopped from outside: what was kept, and what to do."""
     kind = steps.entry.kind
+    if steps.entry.has_ended:
+        message = f"{kind} was stopped: {reason(error)}\n"
+        message += f"done before it, and kept: {_names([*done, migration])}"
+        return MigrationFailedError(
+            message,
+            revision=migration.revision,
+            hint=f"autodiff {kind} goes on with what comes next",
+        )
     message = f"{kind} of {migration.path.name} was stopped: {reason(error)}"
     message += f"\ndone before it, and kept: {_names(done)}"
     hint = f"nothing is left of it; autodiff {kind} begins it anew"

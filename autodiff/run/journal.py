@@ -150,6 +150,11 @@ class Entry:
         begun = self.progress.steps > 0 or self.progress.statements or self.progress.position
         return self.outcome == "running" or (self.outcome == "failed" and bool(begun))
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether what it was to do is done, or settled in another way."""
+        return self.outcome not in ("running", "failed")
+
 
 class Journal:
     """Reads and writes autodiff_journal, in the given schema."""
@@ -194,6 +199,11 @@ class Journal:
         key = result.inserted_primary_key
         return replace(entry, id=key[0] if key else None)
 
+    def find(self, connection: Connection, id: int) -> Entry | None:
+        """The entry of that id, None where it was never committed."""
+        row = connection.execute(sa.select(self.table).where(self.table.c.id == id)).first()
+        return None if row is None else self._entry(row)
+
     def unfinished(self, connection: Connection) -> Entry | None:
         """The run that stopped half-way, None where the last one of each migration ended well.
 
@@ -209,13 +219,6 @@ class Journal:
         )
         entries = [self._entry(row) for row in connection.execute(chosen)]
         return next((entry for entry in entries if entry.is_unfinished), None)
-
-    def find(self, connection: Connection, id: int | None) -> Entry | None:
-        """The entry of that number as it stands in the database, None where it does not."""
-        if id is None:
-            return None
-        row = connection.execute(sa.select(self.table).where(self.table.c.id == id)).first()
-        return None if row is None else self._entry(row)
 
     def read(self, connection: Connection) -> list[Entry]:
         """All runs, oldest first; nothing where the table is not there."""

@@ -223,8 +223,8 @@ class Steps(Target):
                 "op.autocommit() needs a session of its own; a transaction pooler stands between",
                 hint="run this migration with the URL of the server itself",
             )
-        if not self.is_passing:
-            self._write(self._now)
+        if self.entry.id is None or self._now.steps > self._before.steps:
+            self._write(self._now)  # else it is there, with what of the next step was begun
         with self.segments.outside():
             self._outside = True
             try:

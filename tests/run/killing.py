@@ -17,7 +17,7 @@ from autodiff.history import load_graph
 from autodiff.run.runner import Runner
 from tests.support import Folder, opened
 
-__all__ = ["Moment", "Stopped", "statements_of"]
+__all__ = ["Moment", "Stopped", "place_of", "statements_of"]
 __all__ += ["upgrade_cut", "upgrade_killed", "upgrade_signalled"]
 
 
@@ -154,13 +154,22 @@ def _command_line(url: sa.URL, folder: Folder, options: Sequence[str]) -> int:
 
 def statements_of(url: sa.URL, folder: Folder, *, direction: str = "upgrade") -> int:
     """Runs the migrations in one go; how many statements that takes."""
-    sent = 0
+    return len(_sent(url, folder, direction))
+
+
+def place_of(start: str, url: sa.URL, folder: Folder) -> int:
+    """Runs the migrations in one go; the number of the statement that begins so."""
+    sent = _sent(url, folder, "upgrade")
+    return next(place for place, sql in enumerate(sent) if sql.startswith(start))
+
+
+def _sent(url: sa.URL, folder: Folder, direction: str) -> list[str]:
+    sent: list[str] = []
     engine = sa.create_engine(url, poolclass=sa.NullPool)
 
     @sa.event.listens_for(engine, "before_cursor_execute")
-    def before(*_: Any) -> None:
-        nonlocal sent
-        sent += 1
+    def before(connection: object, cursor: object, statement: str, *_: Any) -> None:
+        sent.append(statement)
 
     with engine.connect() as connection:
         runner = Runner(connection, load_graph(folder.path))

@@ -235,6 +235,34 @@ def test_an_index_is_built_concurrently(postgresql: Database, tmp_path: Path) ->
     assert {e.outcome for e in postgresql.runner(folder).log()} == {"done"}
 
 
+DEFERRED = """
+op.execute("CREATE TABLE pets (owner_id integer REFERENCES users DEFERRABLE INITIALLY DEFERRED)")
+"""
+ORPHAN = """
+op.add_column("users", sa.Column("email", sa.String(50)))
+op.execute("INSERT INTO pets (owner_id) VALUES (9)")
+with op.autocommit():
+    op.create_index("ix_email", "users", ["email"])
+"""
+
+
+def test_what_a_refused_commit_took_back_is_not_done(postgresql: Database, tmp_path: Path) -> None:
+    """At op.autocommit() the database may refuse what came before: the next run does it again."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS + DEFERRED)
+    folder.write("bbbb", ORPHAN)
+    error = fail(postgresql, folder)
+    assert 'violates foreign key constraint "pets_owner_id_fkey"' in error.message
+    assert error.message.endswith("\ndone before it, and kept: nothing")
+    assert error.hint == "the failed migration left nothing behind; mend it and run again"
+    assert [e.outcome for e in postgresql.runner(folder).log()] == ["done", "failed"]
+    assert postgresql.runner(folder).unfinished() is None
+    postgresql.execute("INSERT INTO users (id, name) VALUES (9, 'zoe')")
+    assert [m.revision for m in postgresql.runner(folder).upgrade()] == ["bbbb"]
+    assert postgresql.table("users").column("email") is not None
+    assert postgresql.rows("SELECT owner_id FROM pets") == [(9,)]
+
+
 def test_an_invalid_index_is_cleaned_away(postgresql: Database, tmp_path: Path) -> None:
     """What a failed concurrent build leaves is found, and dropped before the next attempt."""
     folder = Folder(tmp_path / "m")

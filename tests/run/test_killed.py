@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.run.killing import Moment, statements_of, upgrade_killed
+from tests.run.killing import Moment, place_of, statements_of, upgrade_killed
 from tests.support import Folder, opened
 
 ALL = bool(os.environ.get("AUTODIFF_TEST_KILLS"))
@@ -96,3 +97,38 @@ def moments(count: int) -> list[Moment]:
     """Before and after each of so many statements; a part of them, unless all are asked for."""
     every = [Moment(n, when) for n in range(count) for when in ("before", "after")]
     return every if ALL else every[:: len(every) // 16]
+
+OUTSIDE = """
+op.add_column("people", sa.Column("email", sa.String(99)))
+with op.autocommit():
+    op.create_index("ix_people_email", "people", ["email"])
+op.add_column("people", sa.Column("phone", sa.String(99)))
+"""
+OUTSIDE_BACK = """
+op.drop_column("people", "phone")
+with op.autocommit():
+    op.drop_index("ix_people_email", table_name="people")
+op.drop_column("people", "email")
+"""
+
+
+def test_killed_twice_at_one_step_outside_of_the_transaction(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """That the index was built is known to the third run too, wherever the second one ended."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", PEOPLE, 'op.drop_table("people")')
+    folder.write("bbbb", OUTSIDE, OUTSIDE_BACK)
+    whole = database("postgresql")
+    place = place_of("CREATE INDEX ix_people_email", whole, folder)
+    with opened(whole) as db:
+        wanted = db.state()
+    for second in itertools.count(0, 1 if ALL else 3):
+        url = database("postgresql")
+        assert upgrade_killed(url, folder, Moment(place, "after"))
+        if not upgrade_killed(url, folder, Moment(second, "after")):
+            break
+        statements_of(url, folder)
+        with opened(url) as db:
+            assert db.state() == wanted, second
+    assert second > 10
