@@ -26,7 +26,8 @@ from autodiff.diffing import (
 )
 from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.files import write_all
-from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text, read_migration
+from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text
+from autodiff.history.files import migration_from
 from autodiff.planned import Plan
 from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
@@ -101,16 +102,10 @@ class Draft:
 
     def write(self) -> Migration:
         """Writes the migration and the lock file; all of it or nothing."""
-        write_all(self.texts)
-        try:
-            migration = read_migration(self.path)
-            graph = Graph.of([*self.graph.migrations.values(), migration])
-            lock = replace(self.lock, heads=graph.heads, checksums=checksums(graph))
-            write_all({self.path.parent / LOCK_NAME: lock_text(lock)})
-        except BaseException:
-            for path in self.texts:
-                path.unlink(missing_ok=True)
-            raise
+        migration = migration_from(self.path, *self.texts.values())
+        graph = Graph.of([*self.graph.migrations.values(), migration])
+        lock = replace(self.lock, heads=graph.heads, checksums=checksums(graph))
+        write_all({**self.texts, self.path.parent / LOCK_NAME: lock_text(lock)})
         return migration
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["write_all", "write_text"]
+__all__ = ["restoring", "write_all", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -31,6 +32,19 @@ def write_all(files: Mapping[Path, str | bytes], *, removed: Iterable[Path] = ()
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def restoring(paths: Iterable[Path]) -> Iterator[None]:
+    """On any error in here these files are again what they were before, or not there."""
+    before = {path: path.read_bytes() if path.is_file() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, held in before.items():
+            with suppress(OSError):
+                path.unlink(missing_ok=True) if held is None else path.write_bytes(held)
+        raise
+
+
 def _prepare(path: Path, text: str | bytes) -> tuple[Path, Path]:
     """A temporary file with the text, and the file that it will be."""
     data = text.encode("utf-8") if isinstance(text, str) else text
@@ -47,21 +61,9 @@ def _prepare(path: Path, text: str | bytes) -> tuple[Path, Path]:
     return temporary, path
 
 
-def _replace(ready: list[tuple[Path, Path]], removed: Iterable[Path]) -> None:
-    before: dict[Path, bytes | None] = {}
-    try:
+def _replace(ready: Sequence[tuple[Path, Path]], removed: Sequence[Path]) -> None:
+    with restoring([*(path for _, path in ready), *removed]):
         for temporary, path in ready:
-            held = path.read_bytes() if path.is_file() else None
             temporary.replace(path)
-            before[path] = held
         for path in removed:
-            held = path.read_bytes()
             path.unlink()
-            before[path] = held
-    except BaseException:
-        for path, held in before.items():
-            if held is None:
-                path.unlink()
-            else:
-                path.write_bytes(held)
-        raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from autodiff.adopting.baseline import refuse_history
 from autodiff.drafting import checksums
 from autodiff.errors import ConfigError, HistoryError
-from autodiff.files import write_all
+from autodiff.files import restoring, write_all
 from autodiff.history import LOCK_NAME, Graph, Migration, file_name, load_graph
 from autodiff.history.files import parsed
 from autodiff.run.runner import Runner
@@ -47,18 +46,10 @@ class Converted:
     def write(self) -> tuple[Path, ...]:
         """Writes the migrations, records what was applied, and writes the lock file where models
         are configured and there is one head; all or nothing. The paths of the migrations."""
-        lock = self.project.directory / LOCK_NAME
-        paths = (*self.texts, lock)
-        before = {path: path.read_bytes() if path.is_file() else None for path in paths}
-        try:
+        with restoring([*self.texts, self.project.directory / LOCK_NAME]):
             write_all(self.texts)
             self._write_lock()
             self._record()
-        except BaseException:
-            for path, held in before.items():
-                with suppress(OSError):
-                    path.unlink(missing_ok=True) if held is None else path.write_bytes(held)
-            raise
         return tuple(self.texts)
 
     def _write_lock(self) -> None:

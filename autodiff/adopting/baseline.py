@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from autodiff.dialects.noticed import LeftAlone
 from autodiff.diffing import Answers, difference, plan_difference, scope_for
 from autodiff.drafting import Draft, Request, described_schema, drafted, proved
 from autodiff.errors import HistoryError
+from autodiff.files import restoring
 from autodiff.history import LOCK_NAME, Graph, Lock, Migration
 from autodiff.planned import Plan
 from autodiff.run.runner import Runner
@@ -40,19 +40,9 @@ class Baseline:
 
     def write(self) -> Migration:
         """Writes the migration and the lock file, and records it as applied; all or nothing."""
-        lock_path = self.project.directory / LOCK_NAME
-        before = lock_path.read_bytes() if lock_path.is_file() else None
-        migration = self.draft.write()
-        try:
+        with restoring([*self.draft.texts, self.project.directory / LOCK_NAME]):
+            migration = self.draft.write()
             self.project.stamp(migration.revision)
-        except BaseException:
-            with suppress(OSError):
-                migration.path.unlink()
-                if before is None:
-                    lock_path.unlink()
-                else:
-                    lock_path.write_bytes(before)
-            raise
         return migration
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,29 +88,12 @@ class Squash:
         texts = {path: self.text}
         if self.lock is not None:
             texts[path.parent / LOCK_NAME] = lock_text(self.lock)
-        changed = {*texts, *self.gone}
-        before = {file: file.read_bytes() if file.is_file() else None for file in changed}
-        try:
-            write_all(texts)
-            for file in self.gone:
-                file.unlink()
-        except BaseException:
-            _restore(before)
-            raise
+        write_all(texts, removed=self.gone)
         return self.migration
 
 
 def _files(migration: Migration) -> list[Path]:
     return [migration.path, migration.down_path] if migration.is_sql else [migration.path]
-
-
-def _restore(before: Mapping[Path, bytes | None]) -> None:
-    for file, held in before.items():
-        with suppress(OSError):
-            if held is None:
-                file.unlink(missing_ok=True)
-            else:
-                file.write_bytes(held)
 
 
 def squash(project: Project, request: SquashRequest) -> Squash:
@@ -222,7 +204,6 @@ def _drafted(
     """The migration and its text; the text of the same stretch is always the same."""
     last = line.migrations[-1]
     name = file_name(last.number or graph.next_number(), request.message)
-
     depends_on = line.depends_on(graph)
 
     def text(revision: str) -> str:

@@ -98,6 +98,7 @@ def moments(count: int) -> list[Moment]:
     every = [Moment(n, when) for n in range(count) for when in ("before", "after")]
     return every if ALL else every[:: len(every) // 16]
 
+
 OUTSIDE = """
 op.add_column("people", sa.Column("email", sa.String(99)))
 with op.autocommit():
