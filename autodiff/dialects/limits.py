@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["NO_LIMITS", "Blocker", "Limits"]
 
@@ -20,6 +20,14 @@ class Limits:
     lock: float = 0.0
     statement: float = 0.0
     retries: int = 0
+
+    def with_own(self, lock: float | None, statement: float | None) -> Limits:
+        """The limits of a migration that says its own; None is as all others."""
+        return replace(
+            self,
+            lock=self.lock if lock is None else lock,
+            statement=self.statement if statement is None else statement,
+        )
 
 
 NO_LIMITS = Limits()

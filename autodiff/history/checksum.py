@@ -8,19 +8,18 @@ from collections.abc import Iterator, Sequence
 
 from autodiff.dialects.sqltext import tokens
 
-__all__ = ["python_checksum", "sql_checksum", "text_digest"]
+__all__ = ["PLACE_NAMES", "python_checksum", "sql_checksum", "text_digest"]
 
-_PLACE_NAMES = frozenset(
-    (
-        "revision",
-        "parents",
-        "down_revision",
-        "depends_on",
-        "labels",
-        "branch_labels",
-        "replaces",
-    )
+PLACE_NAMES = (
+    "revision",
+    "parents",
+    "down_revision",
+    "depends_on",
+    "labels",
+    "branch_labels",
+    "replaces",
 )
+"""What a file says of its place in the graph."""
 _LEFT_OUT = frozenset(("ctx", "type_comment", "kind"))
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -107,4 +106,4 @@ def _is_place(node: ast.stmt) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else []
     if isinstance(node, ast.AnnAssign):
         targets = [node.target]
-    return any(isinstance(t, ast.Name) and t.id in _PLACE_NAMES for t in targets)
+    return any(isinstance(t, ast.Name) and t.id in PLACE_NAMES for t in targets)

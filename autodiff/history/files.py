@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects import NAMES
 from autodiff.errors import MigrationFileError
-from autodiff.history.checksum import python_checksum, sql_checksum, text_digest
+from autodiff.history.checksum import PLACE_NAMES, python_checksum, sql_checksum, text_digest
 from autodiff.history.glance import glanced
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LABEL_HINT",
     "Migration",
+    "assignments",
     "file_name",
     "is_label",
     "migration_from",
@@ -44,19 +45,10 @@ LABEL_HINT = (
 _SLUG_LENGTH = 60
 _SLUG_BYTES = 200
 """A file system has room for 255, and the endings and a temporary file's name need some."""
-_PLACE_NAMES = (
-    "revision",
-    "parents",
-    "down_revision",
-    "depends_on",
-    "labels",
-    "branch_labels",
-    "replaces",
-)
 _LISTED = ("parents", "depends_on", "labels", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 _DIALECTS = "dialects"
-_KNOWN = (*_PLACE_NAMES, *_TIMEOUTS, _DIALECTS)
+_KNOWN = (*PLACE_NAMES, *_TIMEOUTS, _DIALECTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +275,7 @@ def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
     """What the file says of its place in the graph, which must be said without running it."""
-    for name, value in _assignments(tree):
+    for name, value in assignments(tree):
         if name not in _KNOWN:
             continue
         try:
@@ -296,7 +288,8 @@ def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
             ) from error
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a file gives values at its top, in order; of two the last one counts."""
     for node in tree.body:
         target: ast.expr
         value: ast.expr

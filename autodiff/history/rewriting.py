@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autodiff.errors import MigrationFileError
-from autodiff.history.files import Migration, migration_from, parsed
+from autodiff.history.files import Migration, assignments, migration_from, parsed
 
 __all__ = ["Moved", "moved"]
 
@@ -73,7 +73,7 @@ def _text(data: bytes) -> str:
 def _python(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
     mark = _MARK if data.startswith(_MARK) else b""
     text = data[len(mark) :]
-    places = _assignments(parsed(migration.path, text.decode("utf-8")))
+    places = dict(assignments(parsed(migration.path, text.decode("utf-8"))))
     name = "parents" if "parents" in places else "down_revision"
     starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
     if name not in places:
@@ -87,21 +87,6 @@ def _python(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
     first = starts[value.lineno - 1] + value.col_offset
     last = starts[(value.end_lineno or value.lineno) - 1] + (value.end_col_offset or 0)
     return mark + text[:first] + _spelled(parents, value, text[first:last]) + text[last:]
-
-
-def _assignments(tree: ast.Module) -> dict[str, ast.expr]:
-    """The values of names at the top of a file; the last one counts."""
-    found: dict[str, ast.expr] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target, value = node.targets[0], node.value
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            target, value = node.target, node.value
-        else:
-            continue
-        if isinstance(target, ast.Name):
-            found[target.id] = value
-    return found
 
 
 def _spelled(parents: Sequence[str], value: ast.expr | None = None, before: bytes = b"") -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from autodiff.dialects.limits import Blocker, Limits
+from autodiff.dialects.limits import Blocker
 from autodiff.errors import MigrationFailedError
 from autodiff.history.files import Migration
 from autodiff.run.concurrently import refuse_in_transaction
@@ -103,7 +103,7 @@ def _run_one(
     done: Sequence[Migration],
 ) -> None:
     """Runs one migration, as often as it meets a lock."""
-    limits = _limits_of(session, migration)
+    limits = session.limits.with_own(migration.lock_timeout, migration.statement_timeout)
     begun, attempt = time.monotonic(), 0
     while True:
         steps = session.steps(entry, limits)
@@ -132,16 +132,6 @@ def _run_one(
 
 def _direction(entry: Entry) -> Direction:
     return "downgrade" if entry.kind == "downgrade" else "upgrade"
-
-
-def _limits_of(session: Session, migration: Migration) -> Limits:
-    """The limits of the run, and what the migration itself says."""
-    lock, statement = migration.lock_timeout, migration.statement_timeout
-    return replace(
-        session.limits,
-        lock=session.limits.lock if lock is None else lock,
-        statement=session.limits.statement if statement is None else statement,
-    )
 
 
 def _blockers(session: Session, steps: Steps, error: Exception) -> list[Blocker] | None:

@@ -90,7 +90,7 @@ def _take_back(session: Session, migration: Migration, forward: Direction, entry
         back = collect(session.dialect, session.loader.step(migration, backward))
         entry = replace(entry, progress=_without_doubt(session, entry.progress, there))
         _clear_away(session, there[entry.progress.steps :])
-        _undo(session, counterparts(there, back, entry.progress), entry)
+        _undo(session, migration, counterparts(there, back, entry.progress), entry)
     except MigrationFailedError as error:
         raise MigrationFailedError(
             f"cannot take {migration.path.name} back: {error.message}",
@@ -125,8 +125,9 @@ def _without_doubt(session: Session, progress: Progress, there: Sequence[Step]) 
     return replace(progress, steps=progress.steps + 1, statements=(), sent=0, mark=None)
 
 
-def _undo(session: Session, way_back: Sequence[Step], entry: Entry) -> None:
-    steps = session.steps(entry, session.limits, taking_back=True)
+def _undo(session: Session, migration: Migration, way_back: Sequence[Step], entry: Entry) -> None:
+    limits = session.limits.with_own(migration.lock_timeout, migration.statement_timeout)
+    steps = session.steps(entry, limits, taking_back=True)
     executor = Executor(session.dialect, steps)
     try:
         session.open(steps.segments)

@@ -7,7 +7,7 @@ that is not where it begins.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -121,7 +121,7 @@ class _Author:
     def _migration(
         self, migration: Migration, lines: Sequence[Line], *, is_first: bool
     ) -> list[str]:
-        limits = self._limits(migration)
+        limits = self.limits.with_own(migration.lock_timeout, migration.statement_timeout)
         found = self.writer.begin(self.schema, limits)
         if is_first and not self.wanted.applied:
             found += self._own_tables()
@@ -147,14 +147,6 @@ class _Author:
                 parts = split_statements(line, backslashes=backslashes)
                 return [self.writer.statement(part) for part in parts]
         raise AssertionError(line)
-
-    def _limits(self, migration: Migration) -> Limits:
-        lock, statement = migration.lock_timeout, migration.statement_timeout
-        return replace(
-            self.limits,
-            lock=self.limits.lock if lock is None else lock,
-            statement=self.limits.statement if statement is None else statement,
-        )
 
     # Autodiff's own tables
 
