@@ -450,8 +450,9 @@ class Dialect(ABC):
             yield
 
     @contextmanager
-    def autocommit(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        """Without a transaction: each statement commits by itself."""
+    def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:
+        """Without a transaction: each statement commits by itself. None leaves the session's own
+        limits, of which a transaction pooler would give the next client another's."""
         try:
             yield
         finally:

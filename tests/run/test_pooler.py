@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import MigrationFailedError
+from autodiff.run.hooks import HookedRun, Hooks
 from tests.servers.pgbouncer import Pooler
 from tests.support import Folder, opened
 
@@ -92,6 +93,22 @@ def test_leaving_the_transaction_is_refused(server: sa.URL, pooled: sa.URL, fold
     with opened(server) as db:
         assert db.tables() == [f"t{number}" for number in range(5)]
     assert len(Project(server, directory=folder.path).upgrade()) == 1
+
+
+def test_a_hook_leaves_the_sessions_settings_alone(
+    server: sa.URL, pooled: sa.URL, folder: Folder
+) -> None:
+    """Whoever gets the runner's session, while the hook of a run is at it, finds it as it was."""
+    with opened(server) as db:
+        db.execute(f"ALTER DATABASE {server.database} SET statement_timeout = '70s'")
+    seen = []
+
+    def look(run: HookedRun) -> None:
+        with opened(pooled) as other:
+            seen.extend(other.rows("SHOW statement_timeout"))
+
+    Project(pooled, directory=folder.path, hooks=Hooks(before_upgrade=look)).upgrade()
+    assert seen == [("70s",)]
 
 
 def test_limits_do_not_leak_to_other_clients(

@@ -223,7 +223,7 @@ class PostgreSQL(Dialect):
             yield
 
     @contextmanager
-    def autocommit(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+    def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:
         from autodiff.dialects.postgresql.locks import autocommit
 
         with autocommit(connection, limits):

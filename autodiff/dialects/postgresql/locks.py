@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,20 +57,30 @@ def reading(connection: Connection, seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def autocommit(connection: Connection, limits: Limits) -> Iterator[None]:
+def autocommit(connection: Connection, limits: Limits | None) -> Iterator[None]:
     """Each statement by itself: what CREATE INDEX CONCURRENTLY and VACUUM need."""
     before = connection.get_isolation_level()
     connection.rollback()
     connection.execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        with _limited(connection, limits) if limits is not None else nullcontext():
+            yield
+    finally:
+        with suppress(SQLAlchemyError):  # the connection may be gone
+            connection.rollback()
+            connection.execution_options(isolation_level=before)
+
+
+@contextmanager
+def _limited(connection: Connection, limits: Limits) -> Iterator[None]:
+    """The session with these limits; then with its own."""
     settings = connection.execute(_LIMITS).one()._mapping
     connection.execute(_LIMIT, {**_settings(limits), "local": False})
     try:
         yield
     finally:
-        with suppress(SQLAlchemyError):  # the connection may be gone
+        with suppress(SQLAlchemyError):
             connection.execute(_LIMIT, {**settings, "local": False})
-            connection.rollback()
-            connection.execution_options(isolation_level=before)
 
 
 _LIMIT = sa.text("""
