@@ -67,21 +67,31 @@ def _kill(connection: sa.Connection) -> None:
 
 
 def _arm(engine: Any, moment: Moment, act: Callable[[sa.Connection], None] = _kill) -> None:
-    """Lets `act` be called at the moment; `engine` is one, or the class for all of them."""
-    seen = {"before": 0, "after": 0}
+    """Lets `act` be called at the moment; `engine` is one, or the class for all of them.
 
-    def count(when: str, connection: sa.Connection) -> None:
-        seen[when] += 1
-        if when == moment.when and seen[when] == moment.number + 1:
+    After a statement that fails is before the next one.
+    """
+    begun = ended = 0
+    acted = False
+
+    def look(connection: sa.Connection) -> None:
+        nonlocal acted
+        at = begun if moment.when == "before" else ended
+        if at > moment.number and not acted:
+            acted = True
             act(connection)
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def before(connection: sa.Connection, *_: Any) -> None:
-        count("before", connection)
+        nonlocal begun, ended
+        begun, ended = begun + 1, begun
+        look(connection)
 
     @sa.event.listens_for(engine, "after_cursor_execute")
     def after(connection: sa.Connection, *_: Any) -> None:
-        count("after", connection)
+        nonlocal ended
+        ended = begun
+        look(connection)
 
 
 def upgrade_cut(url: sa.URL, folder: Folder, moment: Moment) -> Exception | None:
@@ -158,9 +168,9 @@ def statements_of(url: sa.URL, folder: Folder, *, direction: str = "upgrade") ->
 
 
 def place_of(start: str, url: sa.URL, folder: Folder) -> int:
-    """Runs the migrations in one go; the number of the statement that begins so."""
+    """Runs the migrations in one go; the number of the last statement that begins so."""
     sent = _sent(url, folder, "upgrade")
-    return next(place for place, sql in enumerate(sent) if sql.startswith(start))
+    return max(place for place, sql in enumerate(sent) if sql.startswith(start))
 
 
 def _sent(url: sa.URL, folder: Folder, direction: str) -> list[str]:

@@ -21,6 +21,7 @@ from autodiff.run.runner import Runner
 from tests.run.killing import (
     Moment,
     Stopped,
+    place_of,
     statements_of,
     upgrade_cut,
     upgrade_signalled,
@@ -118,6 +119,27 @@ def test_what_was_stopped_and_what_was_kept_is_told(any_database: sa.URL, folder
         assert (second.outcome, f"{second.error}".splitlines()[0]) == ("failed", "interrupted")
         assert (db.runner(folder).unfinished() is not None) == outside
         assert db.history() == ["aaaa"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "last"), [("sqlite", "PRAGMA busy_timeout = "), ("mariadb", "COMMIT")]
+)
+def test_what_was_committed_before_the_stop_is_done(
+    database: Callable[[str], sa.URL], folder: Folder, kind: str, last: str
+) -> None:
+    """A stop that comes right behind the last commit: nothing has failed, or stopped half-way."""
+    place = place_of(last, database(kind), folder)
+    url = database(kind)
+    result = upgrade_signalled(url, folder, Moment(place, "after"), signal.SIGINT)
+    assert result.code == 130
+    assert result.err.splitlines()[-3:] == [
+        "error: upgrade was stopped: interrupted",
+        "done before it, and kept: 0001_step_aaaa.py, 0002_step_bbbb.py",
+        "hint: autodiff upgrade goes on with what comes next",
+    ]
+    with opened(url) as db:
+        assert [entry.outcome for entry in db.runner(folder).log()] == ["done", "done"]
+        assert db.runner(folder).upgrade() == []
 
 
 def test_what_was_stopped_is_told_as_json(
