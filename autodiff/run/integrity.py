@@ -74,7 +74,7 @@ def stopped(entry: Entry) -> Problem:
 
 
 def _refused(found: Sequence[Problem]) -> EditedMigrationError:
-    ways = [f"{'; or '.join(problem.ways)}" for problem in found]
+    ways = ["; or ".join(problem.ways) for problem in found]
     if len(found) > 1:
         ways = [f"{problem.kind}: {way}" for problem, way in zip(found, ways, strict=True)]
     return EditedMigrationError(

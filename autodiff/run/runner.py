@@ -221,7 +221,7 @@ class Runner:
             for revision in before:
                 session.store.remove(self.connection, revision)
             for migration in wanted:
-                session.record(migration)
+                session.record(migration, before.get(migration.revision))
                 if migration.revision not in before:
                     entry = replace(session.entry(migration, "stamp"), outcome="done", seconds=0.0)
                     session.journal.write(self.connection, entry)

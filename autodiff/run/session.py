@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
@@ -161,6 +162,9 @@ class Session:
             digest=migration.digest if isinstance(migration, Migration) else None,
         )
 
-    def record(self, migration: Migration) -> None:
-        """Writes down that it is applied."""
-        self.store.add(self.connection, self.applied_now(migration))
+    def record(self, migration: Migration, before: Applied | None = None) -> None:
+        """Writes down that it is applied: now, or when the record that was there says."""
+        row = self.applied_now(migration)
+        if before is not None:
+            row = replace(row, applied_at=before.applied_at)
+        self.store.add(self.connection, row)

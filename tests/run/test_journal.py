@@ -263,6 +263,19 @@ def test_what_a_refused_commit_took_back_is_not_done(postgresql: Database, tmp_p
     assert postgresql.rows("SELECT owner_id FROM pets") == [(9,)]
 
 
+def test_the_session_is_as_it_was_after_a_failure(postgresql: Database, tmp_path: Path) -> None:
+    """Its limits and its level, where a part written by hand fails outside of the transaction."""
+    folder = Folder(tmp_path / "m")
+    by_hand = 'op.get_bind().execute(sa.text("SELECT nonsense"))'
+    folder.write("aaaa", f"with op.autocommit():\n    {by_hand}")
+    level = postgresql.connection.get_isolation_level()
+    postgresql.connection.rollback()
+    with pytest.raises(MigrationFailedError, match="nonsense"):
+        postgresql.runner(folder).upgrade()
+    assert postgresql.connection.get_isolation_level() == level
+    assert postgresql.rows("SHOW lock_timeout") == [("0",)]
+
+
 def test_an_invalid_index_is_cleaned_away(postgresql: Database, tmp_path: Path) -> None:
     """What a failed concurrent build leaves is found, and dropped before the next attempt."""
     folder = Folder(tmp_path / "m")

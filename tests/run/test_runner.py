@@ -331,6 +331,18 @@ def test_stamp_records_and_runs_nothing(db: Database, folder: Folder) -> None:
         db.runner(folder).stamp("nowhere")
 
 
+def test_stamp_keeps_when_a_migration_was_applied(sqlite: Database, folder: Folder) -> None:
+    """What was applied before counts from then on, and the journal has no new word of it."""
+    sqlite.runner(folder, clock=lambda: dt.datetime(2025, 1, 1, tzinfo=dt.UTC)).upgrade("aaaa")
+    sqlite.runner(folder, clock=lambda: dt.datetime(2026, 2, 2, tzinfo=dt.UTC)).stamp("bbbb")
+    applied = sqlite.runner(folder).applied()
+    assert [applied[revision].applied_at.year for revision in ("aaaa", "bbbb")] == [2025, 2026]
+    assert [(e.revision, e.kind) for e in sqlite.runner(folder).log()] == [
+        ("aaaa", "upgrade"),
+        ("bbbb", "stamp"),
+    ]
+
+
 def test_stamp_settles_an_edited_file(sqlite: Database, folder: Folder) -> None:
     """The checksums of today's files are recorded, files that are gone are forgotten."""
     sqlite.runner(folder).upgrade()

@@ -80,6 +80,7 @@ def _limited(connection: Connection, limits: Limits) -> Iterator[None]:
         yield
     finally:
         with suppress(SQLAlchemyError):
+            connection.rollback()  # of a BEGIN by hand in which something failed
             connection.execute(_LIMIT, {**settings, "local": False})
 
 
