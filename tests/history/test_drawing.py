@@ -60,10 +60,10 @@ def test_a_fork_is_drawn_from_where_it_parts() -> None:
     """What both have is left out, and long rows are put into one line."""
     graph = Graph.of(LONG)
     assert drawn_fork(graph, graph.heads) == [
-        "*  n_x8  x8",
-        "o  ... 5 more",
-        "o  n_x2  x2",
-        "| *  n_m9  m9",
+        "*  n_m9  m9",
+        "| *  n_x8  x8",
+        "| o  ... 5 more",
+        "| o  n_x2  x2",
         "|/",
         "o  n_a1  a1",
     ]
