@@ -149,8 +149,8 @@ def _unfinished_lines(entry: Entry) -> list[str]:
     return [
         "half-way:",
         f"{what}{rows}",
-        *(f"  {line}" for line in (entry.error or "").splitlines()),
-        f"  run by {entry.actor}, {_moment(entry.started_at)}",
+        *(f"    {line}" for line in (entry.error or "").splitlines()),
+        f"    run by {entry.actor}, {_moment(entry.started_at)}",
         *ways,
     ]
 
