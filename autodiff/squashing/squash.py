@@ -160,7 +160,7 @@ def _ends(place: Place, line: Stretch) -> tuple[Schema, Schema, Reader]:
     """The schemas before and after the stretch, as a scratch has them; and what lies between."""
     graph = place.graph
     with Stage(place) as stage:
-        for migration in graph.in_order(graph.lineage(line.parents)):
+        for migration in graph.in_order(graph.lineage(line.before(graph))):
             _up(stage, migration)
         start = now = stage.bench.read()
         reader = Reader(start, stage.bench.dialect)

@@ -37,6 +37,10 @@ class Stretch:
         """The kinds of databases that all of it is for; all where there are none."""
         return self.migrations[0].dialects
 
+    def before(self, graph: Graph) -> tuple[str, ...]:
+        """What must be there before it: its parents, and what it depends on."""
+        return (*self.parents, *self.depends_on(graph))
+
     def depends_on(self, graph: Graph) -> tuple[str, ...]:
         """What it depends on, outside of itself."""
         wanted = (other for r in self.revisions for other in graph.dependencies.get(r, ()))
@@ -65,7 +69,9 @@ def stretch(graph: Graph, target: str) -> Stretch:
         )
     line = tuple(reversed(found))
     _refuse(graph, line)
-    return Stretch(migrations=line)
+    made = Stretch(migrations=line)
+    _refuse_circle(graph, made)
+    return made
 
 
 def _before(graph: Graph, migration: Migration) -> Migration:
@@ -117,3 +123,14 @@ def _refuse_kinds(line: tuple[Migration, ...]) -> None:
 
 def _kinds(migration: Migration) -> str:
     return " and ".join(migration.dialects) or "every database"
+
+
+def _refuse_circle(graph: Graph, line: Stretch) -> None:
+    for wanted in line.depends_on(graph):
+        within = graph.in_order(graph.lineage([wanted]) & set(line.revisions))
+        if within:
+            raise HistoryError(
+                f"cannot squash across {within[-1].path.name}: {graph[wanted].path.name} comes "
+                "after it, and the range depends on that",
+                hint="squash a range that ends with it, or begins after it",
+            )

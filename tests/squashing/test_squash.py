@@ -351,6 +351,44 @@ def test_a_range_must_be_a_line(sqlite: sa.URL, folder: Folder, target: str, mes
     assert caught.value.hint
 
 
+def depending(path: Path, on: str) -> None:
+    path.write_text(path.read_text().replace("parents =", f"depends_on = ('{on}',)\nparents =", 1))
+
+
+def test_what_it_depends_on_stays_outside(any_database: sa.URL, folder: Folder) -> None:
+    """What another branch makes is there before, and is no part of the squash."""
+    folder.write("aaaa", USERS, DROP)
+    folder.write("bbbb", 'op.create_table("a", sa.Column("x", sa.Integer()))', parents=())
+    last = folder.write(
+        "cccc",
+        'op.add_column("users", sa.Column("age", sa.Integer()))',
+        'op.drop_column("users", "age")',
+    )
+    depending(last, "aaaa")
+    place = project(any_database, folder)
+    made = place.squash("bbbb:cccc", "both")
+    assert made.plan.summary() == ["+ table a", "+ column users.age"]
+    assert (made.migration.parents, made.migration.depends_on) == ((), ("aaaa",))
+    made.write()
+    assert [m.revision for m in place.upgrade("heads")] == ["aaaa", made.migration.revision]
+    assert len(place.downgrade("base")) == 2
+
+
+def test_a_circle_of_dependencies_is_refused(sqlite: sa.URL, folder: Folder) -> None:
+    """One file can't come both before and after another one."""
+    folder.write("aaaa")
+    last = folder.write("bbbb")
+    depending(folder.write("cccc", parents=()), "aaaa")
+    depending(last, "cccc")
+    with pytest.raises(HistoryError) as caught:
+        project(sqlite, folder).squash("aaaa:bbbb", "x")
+    assert caught.value.message == (
+        "cannot squash across 0001_step_aaaa.py: 0003_step_cccc.py comes after it, and the range "
+        "depends on that"
+    )
+    assert caught.value.hint == "squash a range that ends with it, or begins after it"
+
+
 def only_for(path: Path, *kinds: str) -> None:
     path.write_text(path.read_text().replace("parents =", f"dialects = {kinds}\nparents =", 1))
 
