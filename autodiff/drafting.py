@@ -121,17 +121,11 @@ def draft(project: Project, request: Request) -> Draft | None:
     """
     graph = project.graph()
     spot = spot_for(graph, request.parent, request.labels, request.depends_on)
+    if request.empty:
+        lock = project.lock() or Lock(database=_kind(project))
+        dialect = dialect_for(lock.database.split()[0])
+        return empty_draft(project, graph, spot, dialect, request.message, lock, request.format)
     with _starting_point(project, graph, request) as start:
-        if request.empty:
-            return empty_draft(
-                project,
-                graph,
-                spot,
-                start.dialect,
-                request.message,
-                start.known or Lock(database=start.dialect.kind),
-                request.format,
-            )
         found = _difference(start, request)
         if not found.changes:
             return None
@@ -148,6 +142,12 @@ def draft(project: Project, request: Request) -> Draft | None:
             made = drafted(project, graph, spot, request, plan, "Not rehearsed.")
         lock = _lock(start, found, proof)
         return replace(made, proof=proof, settled=found.settled, lock=lock)
+
+
+def _kind(project: Project) -> str:
+    """The kind and version of the project's database."""
+    with project.connect() as connection:
+        return dialect_of(connection).kind
 
 
 def _live(connection: sa.Connection | None) -> sa.Connection | None:

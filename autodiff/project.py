@@ -462,10 +462,13 @@ class Project:
 
     def status(self) -> Status:
         """What was applied and what is pending."""
+        from autodiff.run.integrity import named_as_now
+
         with self._runner(None) as runner:
             applied = runner.applied()
             order = {revision: place for place, revision in enumerate(runner.graph.migrations)}
-            rows = sorted(applied.values(), key=lambda row: order.get(row.revision, len(order)))
+            rows = [named_as_now(runner.graph, row) for row in applied.values()]
+            rows.sort(key=lambda row: order.get(row.revision, len(order)))
             pending = runner.graph.in_order(set(runner.graph.migrations) - set(applied))
             return Status(
                 applied=tuple(rows),
@@ -510,7 +513,7 @@ class Project:
         text = target or ("head" if direction == "upgrade" else "-1")
         if start_of(text, direction) == CURRENT:
             with self._runner(None) as runner:
-                applied = frozenset(runner.verify())
+                applied = frozenset(runner.verify(settled=True))
         return write_script(
             graph,
             find_range(graph, text, direction, applied),

@@ -142,20 +142,16 @@ def _elsewhere(row: Applied | Migration, status: Status) -> tuple[str, ...]:
 
 def _unfinished_lines(entry: Entry) -> list[str]:
     """A run that stopped half-way: where, why, and what can be done."""
-    from autodiff.run.journal import SETTLE_BY_HAND
+    from autodiff.run.integrity import stopped
 
-    other = "upgrade" if entry.kind == "downgrade" else "downgrade"
-    what = "failed" if entry.outcome == "failed" else "stopped, or is still under way"
-    step = entry.progress.step
+    rows = f" ({entry.progress.rows} rows are done)" if entry.progress.rows else ""
+    what, *ways = problem_lines([stopped(entry)])
     return [
         "half-way:",
-        f"  the {entry.kind} of {entry.name} {what} at step {entry.progress.steps + 1}"
-        + (f": {step}" if step else "")
-        + (f" ({entry.progress.rows} rows are done)" if entry.progress.rows else ""),
-        *(f"  {line}" for line in (entry.error or "").splitlines()),
-        f"  run by {entry.actor}, {_moment(entry.started_at)}",
-        f"  to do: autodiff {entry.kind} goes on from there; autodiff {other} takes back what is "
-        f"done; or {SETTLE_BY_HAND}",
+        f"{what}{rows}",
+        *(f"    {line}" for line in (entry.error or "").splitlines()),
+        f"    run by {entry.actor}, {_moment(entry.started_at)}",
+        *ways,
     ]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autodiff.connect import PASSWORDS, connect, readable_url
-from autodiff.errors import ConfigError
+from autodiff.connect import PASSWORDS, connect, masked, readable_url
+from autodiff.errors import ConfigError, DatabaseError
 from autodiff.fleet.settings import Settings, parse_settings
 from autodiff.fleet.targets import Row, Target, filled_in, parse_line, refuse_doubles
 
@@ -99,21 +99,36 @@ def _row(words: Sequence[str], settings: Settings, place: str) -> Row:
 
 
 def _rows_of_query(project: Project, settings: Settings) -> list[Row]:
-    with connect(project.url) as connection:
-        result = connection.exec_driver_sql(
-            settings.query or "", execution_options={"no_parameters": True}
-        )
-        if not result.returns_rows:
-            raise ConfigError("targets: the query gives no rows", hint="it must be a SELECT")
-        columns = list(result.keys())
-        rows = [dict(zip(columns, row, strict=True)) for row in result]
-        connection.rollback()
+    columns, rows = _queried(project.url, settings)
     if settings.within is None and "url" not in columns:
         raise ConfigError(
             f"targets: the query gives {', '.join(columns)}, and no url",
             hint='add schema = "tenant_{name}" or database = "tenant_{name}", or select a url',
         )
     return [_texts(row, settings) for row in rows]
+
+
+def _queried(url: URL, settings: Settings) -> tuple[list[str], list[dict[str, object]]]:
+    """The columns and rows of the query."""
+    from sqlalchemy.exc import DBAPIError
+
+    with connect(url) as connection:
+        try:
+            result = connection.exec_driver_sql(
+                settings.query or "", execution_options={"no_parameters": True}
+            )
+        except DBAPIError as error:
+            raise DatabaseError(
+                f"targets: the query fails on {masked(url)}: {' '.join(str(error.orig).split())}",
+                hint="it is run on the project's url, which --url and --env change: is the list "
+                "of the targets there?",
+            ) from error
+        if not result.returns_rows:
+            raise ConfigError("targets: the query gives no rows", hint="it must be a SELECT")
+        columns = list(result.keys())
+        rows = [dict(zip(columns, row, strict=True)) for row in result]
+        connection.rollback()
+    return columns, rows
 
 
 def _texts(row: Mapping[str, object], settings: Settings) -> Row:

@@ -25,7 +25,8 @@ def drawn(graph: Graph) -> list[str]:
 def drawn_fork(graph: Graph, heads: Sequence[str]) -> list[str]:
     """The branches that end in these heads, from where they part; long ones in short."""
     lineages = [graph.lineage([head]) for head in heads]
-    shared = set.intersection(*lineages) if lineages else set()
+    # a head that another one depends on is before that one, and is a head all the same
+    shared = set.intersection(*lineages) - set(heads) if lineages else set()
     shown = set.union(*lineages) - shared if lineages else set()
     shown |= {p for revision in shown for p in graph[revision].parents}
     captions = {revision: _caption(graph, graph[revision]) for revision in shown}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 from pathlib import Path
 
 from autodiff.errors import HistoryError, SeveralHeadsError
@@ -294,10 +295,11 @@ def _ordered(
             f"the migrations go in a circle: {names}", hint="correct the parents of one of them"
         ) from error
     order: list[Migration] = []
+    ready: list[tuple[int, str]] = []
     while sorter.is_active():
-        ready = sorted(
-            (migrations[r] for r in sorter.get_ready()), key=lambda m: (m.number or 0, m.revision)
-        )
-        order += ready
-        sorter.done(*(m.revision for m in ready))
+        for revision in sorter.get_ready():
+            heappush(ready, (migrations[revision].number or 0, revision))
+        _, first = heappop(ready)
+        order.append(migrations[first])
+        sorter.done(first)
     return order

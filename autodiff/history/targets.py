@@ -93,6 +93,10 @@ def find(graph: Graph, target: str) -> Migration:
     ends = _ends(graph, asked) if asked.start else ()
     if len(ends) > 1:
         raise graph.several(ends)
+    if not ends and len(graph) and asked.start:
+        raise RevisionNotFoundError(
+            target, hint=f"it is before the first one, {next(iter(graph.migrations.values())).name}"
+        )
     if not ends:
         _not_found(graph, target)
     return graph[ends[0]]

@@ -79,8 +79,10 @@ def render_migration(
     templates: Path | None = None,
     notes: Sequence[str] = (),
     replaces: Sequence[str] = (),
+    dialects: Sequence[str] = (),
 ) -> str:
-    """The text of the migration file for a plan; `replaces` are the revisions that it stands for.
+    """The text of the migration file for a plan; `replaces` are the revisions that it stands for,
+    `dialects` the kinds of databases that it is for.
 
     Raises ConfigError where a template of the user's is broken.
     """
@@ -97,6 +99,7 @@ def render_migration(
         templates=templates,
         notes=notes,
         replaces=replaces,
+        dialects=dialects,
     )
 
 
@@ -140,6 +143,7 @@ def _render(
     templates: Path | None,
     notes: Sequence[str],
     replaces: Sequence[str] = (),
+    dialects: Sequence[str] = (),
 ) -> str:
     import jinja2
 
@@ -165,6 +169,7 @@ def _render(
                 labels=tuple(labels),
                 depends_on=tuple(depends_on),
                 replaces=_listed("replaces", replaces) if replaces else "",
+                dialects=_listed("dialects", dialects) if dialects else "",
                 upgrade=upgrade_body,
                 downgrade=downgrade_body,
                 py=PythonSource(dialect),

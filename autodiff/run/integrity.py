@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from autodiff.errors import EditedMigrationError
@@ -12,7 +12,7 @@ from autodiff.history.graph import Graph
 from autodiff.run.journal import SETTLE_BY_HAND, Entry
 from autodiff.run.store import Applied
 
-__all__ = ["Problem", "ProblemKind", "problems", "stopped", "verified"]
+__all__ = ["Problem", "ProblemKind", "named_as_now", "problems", "stopped", "verified"]
 
 ProblemKind: TypeAlias = Literal["edited", "missing", "reordered", "squashed", "half-way"]
 
@@ -54,6 +54,13 @@ def verified(
     if found:
         raise _refused(found)
     return applied
+
+
+def named_as_now(graph: Graph, row: Applied) -> Applied:
+    """What was applied under the name that its file has now: it may have got another number."""
+    if row.revision not in graph:
+        return row
+    return replace(row, name=graph[row.revision].name)
 
 
 def stopped(entry: Entry) -> Problem:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects import dialect_of
 from autodiff.dialects.limits import Limits
-from autodiff.errors import HookFailedError
+from autodiff.errors import HistoryError, HookFailedError
 from autodiff.history.files import Migration
 from autodiff.history.graph import Graph
 from autodiff.run.attempts import run_migrations
 from autodiff.run.events import Direction, Listener, ignore
 from autodiff.run.halfway import settle
 from autodiff.run.hooks import HookedRun, HookName, Hooks, call_hook
-from autodiff.run.integrity import Problem, verified
-from autodiff.run.journal import Entry
+from autodiff.run.integrity import Problem, stopped, verified
+from autodiff.run.journal import Entry, Outcome
 from autodiff.run.loader import Loader
 from autodiff.run.repair import Mended, Repairs, found_wrong, repair
 from autodiff.run.session import Session
@@ -79,12 +79,16 @@ class Runner:
         """What the database says was applied, by revision; what was squashed counts as one."""
         return folded(self.graph, self._session.applied())
 
-    def verify(self) -> dict[str, Applied]:
+    def verify(self, *, settled: bool = False) -> dict[str, Applied]:
         """As `applied`, once it is sure that the files are those that were applied.
 
         Raises EditedMigrationError for files that are missing, were changed since, or come before
-        others that are applied.
+        others that are applied; with `settled` HistoryError where a migration stopped half-way.
         """
+        entry = self.unfinished() if settled else None
+        if entry is not None:
+            problem = stopped(entry)
+            raise HistoryError(problem.message, hint="; or ".join(problem.ways))
         return verified(self.graph, self.applied())
 
     def upgrades(self, target: str) -> list[Migration]:
@@ -217,17 +221,24 @@ class Runner:
     def _stamp(self, wanted: Sequence[Migration]) -> None:
         session = self._session
         with session.transaction():
-            before = session.store.read(self.connection)
-            for revision in before:
+            rows = session.store.read(self.connection)
+            for revision in rows:
                 session.store.remove(self.connection, revision)
+            before = folded(self.graph, rows)
             for migration in wanted:
-                session.record(migration, before.get(migration.revision))
-                if migration.revision not in before:
-                    entry = replace(session.entry(migration, "stamp"), outcome="done", seconds=0.0)
-                    session.journal.write(self.connection, entry)
+                old = before.pop(migration.revision, None)
+                session.record(migration, old)
+                if old is None:
+                    self._note_stamp(migration, "done")
+            for row in before.values():
+                self._note_stamp(row, "forgotten")
             unfinished = session.journal.unfinished(self.connection)
             if unfinished is not None:
                 session.journal.write(self.connection, replace(unfinished, outcome="settled"))
+
+    def _note_stamp(self, stamped: Migration | Applied, outcome: Outcome) -> None:
+        entry = self._session.entry(stamped, "stamp")
+        self._session.journal.write(self.connection, replace(entry, outcome=outcome, seconds=0.0))
 
 
 def _without(target: str, done: int) -> str:

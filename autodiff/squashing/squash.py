@@ -12,6 +12,7 @@ from autodiff.diffing import Answers, all_renames, parse_fills, plan_difference,
 from autodiff.errors import (
     ConfigError,
     HandWrittenError,
+    HistoryError,
     MigrationFailedError,
     RehearsalFailedError,
 )
@@ -105,6 +106,7 @@ def squash(project: Project, request: SquashRequest) -> Squash:
     graph = project.graph()
     line = stretch(graph, request.target)
     with opened_place(project, graph, project.lock()) as place:
+        _refuse_elsewhere(line, place)
         start, end, reader = _ends(place, line)
         plan, left_out = _plan(place, start, end, reader, request)
         migration, text = _drafted(project, graph, line, plan, request)
@@ -125,11 +127,22 @@ def squash(project: Project, request: SquashRequest) -> Squash:
     )
 
 
+def _refuse_elsewhere(line: Stretch, place: Place) -> None:
+    last = line.migrations[-1]
+    if not last.is_for(place.dialect):
+        kinds = " and ".join(line.dialects)
+        raise HistoryError(
+            f"cannot squash {last.path.name} here: it is for {kinds}, and the database is "
+            f"{place.dialect.word}",
+            hint=f"give the URL of one that it is for: autodiff squash --url {line.dialects[0]}://...",
+        )
+
+
 def _ends(place: Place, line: Stretch) -> tuple[Schema, Schema, Reader]:
     """The schemas before and after the stretch, as a scratch has them; and what lies between."""
     graph = place.graph
     with Stage(place) as stage:
-        for migration in graph.in_order(graph.lineage(line.parents)):
+        for migration in graph.in_order(graph.lineage(line.before(graph))):
             _up(stage, migration)
         start = now = stage.bench.read()
         reader = Reader(start, stage.bench.dialect)
@@ -215,16 +228,18 @@ def _drafted(
             labels=line.labels,
             depends_on=depends_on,
             replaces=line.revisions,
+            dialects=line.dialects,
             templates=project.config.templates_dir,
         )
 
     revision = revision_of(line.parents, name, text(""))
     path = project.directory / f"{name}.py"
     migration = migration_from(path, text(revision))
-    if migration.replaces != line.revisions:
+    if (migration.replaces, migration.dialects) != (line.revisions, line.dialects):
+        left_out = "replaces" if migration.replaces != line.revisions else "dialects"
         raise ConfigError(
-            "the template migration.py.j2 leaves out what a squashed migration replaces",
-            hint="compare it with the template that comes with autodiff: it writes `replaces`",
+            f"the template migration.py.j2 leaves out `{left_out}` of a squashed migration",
+            hint=f"compare it with the template that comes with autodiff: it writes `{left_out}`",
         )
     kept = [m for m in graph.migrations.values() if m not in line.migrations]
     Graph.of([*kept, migration])

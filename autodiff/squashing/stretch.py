@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from autodiff.errors import HistoryError
 from autodiff.history import Graph, Migration
@@ -30,6 +31,15 @@ class Stretch:
     def labels(self) -> tuple[str, ...]:
         """The labels of branches that begin in it."""
         return tuple(label for migration in self.migrations for label in migration.labels)
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """The kinds of databases that all of it is for; all where there are none."""
+        return self.migrations[0].dialects
+
+    def before(self, graph: Graph) -> tuple[str, ...]:
+        """What must be there before it: its parents, and what it depends on."""
+        return (*self.parents, *self.depends_on(graph))
 
     def depends_on(self, graph: Graph) -> tuple[str, ...]:
         """What it depends on, outside of itself."""
@@ -59,7 +69,9 @@ def stretch(graph: Graph, target: str) -> Stretch:
         )
     line = tuple(reversed(found))
     _refuse(graph, line)
-    return Stretch(migrations=line)
+    made = Stretch(migrations=line)
+    _refuse_circle(graph, made)
+    return made
 
 
 def _before(graph: Graph, migration: Migration) -> Migration:
@@ -78,6 +90,7 @@ def _refuse(graph: Graph, line: tuple[Migration, ...]) -> None:
             f"there is nothing to squash: the range is {line[0].name} alone",
             hint="name two migrations or more: autodiff squash FROM:TO",
         )
+    _refuse_kinds(line)
     inner = {m.revision for m in line[:-1]}
     inside = {m.revision for m in line}
     for other in graph.migrations.values():
@@ -94,4 +107,30 @@ def _refuse(graph: Graph, line: tuple[Migration, ...]) -> None:
                 "replaces",
                 hint="once every database has had it (autodiff status), delete its line "
                 "`replaces = ...`, and squash again",
+            )
+
+
+def _refuse_kinds(line: tuple[Migration, ...]) -> None:
+    """One file is for one set of databases."""
+    for earlier, later in pairwise(line):
+        if set(earlier.dialects) != set(later.dialects):
+            raise HistoryError(
+                f"cannot squash {earlier.path.name}, which is for {_kinds(earlier)}, with "
+                f"{later.path.name}, which is for {_kinds(later)}",
+                hint="squash what comes before or after it",
+            )
+
+
+def _kinds(migration: Migration) -> str:
+    return " and ".join(migration.dialects) or "every database"
+
+
+def _refuse_circle(graph: Graph, line: Stretch) -> None:
+    for wanted in line.depends_on(graph):
+        within = graph.in_order(graph.lineage([wanted]) & set(line.revisions))
+        if within:
+            raise HistoryError(
+                f"cannot squash across {within[-1].path.name}: {graph[wanted].path.name} comes "
+                "after it, and the range depends on that",
+                hint="squash a range that ends with it, or begins after it",
             )

@@ -81,6 +81,8 @@ def test_rebase_tells_what_the_database_has_had(forked: Folder) -> None:
         "note: the database has had 0003_add_phone, 0004_add_fax in another order: "
         "autodiff downgrade 0001_step_a111, then autodiff upgrade\n"
     )
+    status = forked.run("status").out
+    assert "  0003_add_phone  b222" in status and "0002_add_phone" not in status
     forked.ok("downgrade", "0001_step_a111")
     assert forked.ok("upgrade").out == "3 migrations applied\n"
     assert forked.ok("check").out == "no drift\n"
@@ -109,6 +111,16 @@ def test_merge(forked: Folder) -> None:
     forked.ok("upgrade")
     assert forked.ok("check").out == "no drift\n"
     assert "nothing to merge: one head" in forked.fails("merge").err
+
+
+def test_a_merge_can_be_looked_at_first(forked: Folder) -> None:
+    """The file is printed, the notes are told, and nothing is written."""
+    with forked.untouched():
+        result = forked.ok("merge", "-m", "both", "--dry-run")
+        data = forked.ok("merge", "-m", "both", "--dry-run", "--json").data
+    assert result.out.startswith('"""both"""\n')
+    assert "note: 0002_add_email and 0002_add_phone both alter table users\n" in result.err
+    assert (data["written"], data["migration"]["path"]) == (False, "migrations/0004_both.py")
 
 
 def test_merge_with_a_message_as_json(forked: Folder) -> None:

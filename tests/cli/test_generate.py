@@ -67,6 +67,16 @@ def test_an_empty_migration(blog: Folder) -> None:
     assert blog.ok("check").out == "no drift\n"
 
 
+def test_an_empty_migration_asks_no_database(blog: Folder) -> None:
+    """Nothing is compared, so it may be behind, or not there at all."""
+    blog.ok("generate", "-m", "tidy up", "--empty")
+    blog.ok("generate", "-m", "tidy more", "--empty")
+    nowhere = "postgresql://nobody@127.0.0.1:1/none"
+    blog.ok("generate", "-m", "and more", "--empty", "--url", nowhere)
+    assert blog.ok("upgrade").out == "3 migrations applied\n"
+    assert blog.ok("check").out == "no drift\n"
+
+
 def test_sql_files(blog: Folder) -> None:
     """--format sql writes a pair of files, which the runner takes like the others."""
     blog.write(models=COMMENTS)

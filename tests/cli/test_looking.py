@@ -113,9 +113,9 @@ def test_history_shows_branches(blog_3: Folder) -> None:
     )
     lines = blog_3.ok("history").out.splitlines()
     assert [line.split("  ")[:2] for line in lines] == [
-        ["*", "0003_add_timestamp"],
-        ["o", "0002_add_comments"],
-        ["| *", "0004_other"],
+        ["*", "0004_other"],
+        ["| *", "0003_add_timestamp"],
+        ["| o", "0002_add_comments"],
         ["|/"],
         ["o", "0001_add_posts"],
     ]

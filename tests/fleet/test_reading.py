@@ -158,9 +158,15 @@ def test_a_query_that_is_wrong(
 
 
 def test_a_query_that_fails(project: Callable[..., Project]) -> None:
-    """The database's own words, and no password."""
-    with pytest.raises(DatabaseError, match="refused a request: no such table: nowhere"):
+    """The database's own words, where it was asked, and no password."""
+    with pytest.raises(DatabaseError) as caught:
         project(query="SELECT name FROM nowhere", schema="{name}").targets()
+    assert caught.value.message.startswith("targets: the query fails on sqlite:///")
+    assert caught.value.message.endswith("registry.db: no such table: nowhere")
+    assert caught.value.hint == (
+        "it is run on the project's url, which --url and --env change: is the list of the "
+        "targets there?"
+    )
 
 
 def test_what_fails_shows_no_password(project: Callable[..., Project], tmp_path: Path) -> None:

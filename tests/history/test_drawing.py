@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from autodiff.history import Graph, Migration
@@ -60,15 +62,27 @@ def test_a_fork_is_drawn_from_where_it_parts() -> None:
     """What both have is left out, and long rows are put into one line."""
     graph = Graph.of(LONG)
     assert drawn_fork(graph, graph.heads) == [
-        "*  n_x8  x8",
-        "o  ... 5 more",
-        "o  n_x2  x2",
-        "| *  n_m9  m9",
+        "*  n_m9  m9",
+        "| *  n_x8  x8",
+        "| o  ... 5 more",
+        "| o  n_x2  x2",
         "|/",
         "o  n_a1  a1",
     ]
     graph = Graph.of(FORK)
     assert len(drawn_fork(graph, graph.heads)) == 4
+
+
+def test_a_head_that_another_depends_on_is_drawn() -> None:
+    """Both heads are there, where one comes before the other without being its parent."""
+    other = replace(step("c3"), depends_on=("b2",))
+    graph = Graph.of([step("a1"), step("b2", "a1"), other])
+    assert drawn_fork(graph, graph.heads) == [
+        "*  n_c3  c3  depends on n_b2",
+        "",
+        "*  n_b2  b2",
+        "o  n_a1  a1",
+    ]
 
 
 def test_every_migration_is_drawn_once() -> None:

@@ -55,6 +55,12 @@ def test_migrations_that_could_go_together_go_by_number_then_revision() -> None:
     assert list(Graph.of([CHAIN[0], *ends]).migrations) == ["aaaa1", "mm1", "bb2", "zz2"]
 
 
+def test_branches_go_by_number_whatever_their_length() -> None:
+    """The order is that of the numbers, where nothing stands against it: as files were written."""
+    started = [*CHAIN[:2], migration("dddd3"), migration("eeee4", "dddd3")]
+    assert list(Graph.of(started).migrations) == ["aaaa1", "bbbb2", "dddd3", "eeee4"]
+
+
 def test_no_migrations_have_no_head() -> None:
     """A new project starts from nothing."""
     graph = Graph.of([])
@@ -147,7 +153,7 @@ def test_a_migration_is_found_by_what_people_call_it(target: str, revision: str)
     assert Graph.of(CHAIN).find(target).revision == revision
 
 
-@pytest.mark.parametrize("target", ["bbb", "4", "²", "0002_step", "base", "-1", "BBBB2", "step"])
+@pytest.mark.parametrize("target", ["bbb", "4", "²", "0002_step", "-1", "BBBB2", "step"])
 def test_what_names_nothing_is_not_found(target: str) -> None:
     """The hint lists the last migrations; three letters are too few to find one by."""
     with pytest.raises(RevisionNotFoundError) as caught:
@@ -158,6 +164,14 @@ def test_what_names_nothing_is_not_found(target: str) -> None:
         "the last ones are: aaaa1 (0001_step_aaaa1.py), bbbb2 (0002_step_bbbb2.py), "
         "cccc3 (0003_step_cccc3.py)"
     )
+
+
+def test_the_base_is_no_migration() -> None:
+    """Nor what comes out before the first one; the hint says which that is."""
+    for target in ("base", "aaaa1-1"):
+        with pytest.raises(RevisionNotFoundError, match=f"no migration '{target}'") as caught:
+            Graph.of(CHAIN).find(target)
+        assert caught.value.hint == "it is before the first one, 0001_step_aaaa1"
 
 
 def test_nothing_is_found_where_nothing_is() -> None:

@@ -343,6 +343,18 @@ def test_stamp_keeps_when_a_migration_was_applied(sqlite: Database, folder: Fold
     ]
 
 
+def test_stamp_leaves_what_was_applied_as_it_is(sqlite: Database, folder: Folder) -> None:
+    """When it was applied is not forgotten; the journal says what no longer counts."""
+    sqlite.runner(folder).upgrade()
+    before = sqlite.runner(folder).applied()
+    later = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+    sqlite.runner(folder, clock=lambda: later).stamp("bbbb")
+    after = sqlite.runner(folder).applied()
+    assert after == {revision: before[revision] for revision in ("aaaa", "bbbb")}
+    last = sqlite.runner(folder).log()[-1]
+    assert (last.kind, last.outcome, last.revision) == ("stamp", "forgotten", "cccc")
+
+
 def test_stamp_settles_an_edited_file(sqlite: Database, folder: Folder) -> None:
     """The checksums of today's files are recorded, files that are gone are forgotten."""
     sqlite.runner(folder).upgrade()

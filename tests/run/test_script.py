@@ -222,6 +222,10 @@ def test_a_migration_that_stopped_half_way_is_not_run_over(
     done = run_script(url, project.script("1:head").text)
     assert done.returncode != 0
     assert "a migration stopped half-way on this database: autodiff status" in done.stderr
+    with pytest.raises(HistoryError) as caught:
+        project.script("current:head")
+    assert caught.value.message.startswith("the upgrade of 0002_step_bbbb failed at step 2")
+    assert "take back what is done: autodiff downgrade" in str(caught.value.hint)
 
 
 def test_an_edited_migration_is_not_taken_back(

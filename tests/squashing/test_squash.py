@@ -351,6 +351,84 @@ def test_a_range_must_be_a_line(sqlite: sa.URL, folder: Folder, target: str, mes
     assert caught.value.hint
 
 
+def depending(path: Path, on: str) -> None:
+    path.write_text(path.read_text().replace("parents =", f"depends_on = ('{on}',)\nparents =", 1))
+
+
+def test_what_it_depends_on_stays_outside(any_database: sa.URL, folder: Folder) -> None:
+    """What another branch makes is there before, and is no part of the squash."""
+    folder.write("aaaa", USERS, DROP)
+    folder.write("bbbb", 'op.create_table("a", sa.Column("x", sa.Integer()))', parents=())
+    last = folder.write(
+        "cccc",
+        'op.add_column("users", sa.Column("age", sa.Integer()))',
+        'op.drop_column("users", "age")',
+    )
+    depending(last, "aaaa")
+    place = project(any_database, folder)
+    made = place.squash("bbbb:cccc", "both")
+    assert made.plan.summary() == ["+ table a", "+ column users.age"]
+    assert (made.migration.parents, made.migration.depends_on) == ((), ("aaaa",))
+    made.write()
+    assert [m.revision for m in place.upgrade("heads")] == ["aaaa", made.migration.revision]
+    assert len(place.downgrade("base")) == 2
+
+
+def test_a_circle_of_dependencies_is_refused(sqlite: sa.URL, folder: Folder) -> None:
+    """One file can't come both before and after another one."""
+    folder.write("aaaa")
+    last = folder.write("bbbb")
+    depending(folder.write("cccc", parents=()), "aaaa")
+    depending(last, "cccc")
+    with pytest.raises(HistoryError) as caught:
+        project(sqlite, folder).squash("aaaa:bbbb", "x")
+    assert caught.value.message == (
+        "cannot squash across 0001_step_aaaa.py: 0003_step_cccc.py comes after it, and the range "
+        "depends on that"
+    )
+    assert caught.value.hint == "squash a range that ends with it, or begins after it"
+
+
+def only_for(path: Path, *kinds: str) -> None:
+    path.write_text(path.read_text().replace("parents =", f"dialects = {kinds}\nparents =", 1))
+
+
+def test_what_is_for_one_kind_of_database_stays_so(sqlite: sa.URL, folder: Folder) -> None:
+    """The squashed file says what the single ones did."""
+    only_for(folder.write("aaaa", USERS, DROP), "sqlite")
+    only_for(folder.write("bbbb", 'op.rename_column("users", "nick", "name")'), "sqlite")
+    made = project(sqlite, folder).squash(":", "users")
+    assert made.migration.dialects == ("sqlite",)
+    assert 'replaces = ("aaaa", "bbbb")\ndialects = ("sqlite",)\n' in made.text
+
+
+def test_one_file_is_not_for_some_databases_in_part(sqlite: sa.URL, folder: Folder) -> None:
+    """What one kind alone has had would be run on all of them."""
+    folder.write("aaaa", USERS, DROP)
+    only_for(folder.write("bbbb", 'op.rename_column("users", "nick", "name")'), "sqlite")
+    with pytest.raises(HistoryError) as caught:
+        project(sqlite, folder).squash(":", "users")
+    assert caught.value.message == (
+        "cannot squash 0001_step_aaaa.py, which is for every database, with "
+        "0002_step_bbbb.py, which is for sqlite"
+    )
+    assert caught.value.hint == "squash what comes before or after it"
+
+
+def test_what_is_for_others_is_squashed_there(sqlite: sa.URL, folder: Folder) -> None:
+    """Nothing of it is run here, so nothing could be proved."""
+    only_for(folder.write("aaaa", USERS, DROP), "postgresql")
+    only_for(folder.write("bbbb"), "postgresql")
+    with pytest.raises(HistoryError) as caught:
+        project(sqlite, folder).squash(":", "users")
+    assert caught.value.message == (
+        "cannot squash 0002_step_bbbb.py here: it is for postgresql, and the database is sqlite"
+    )
+    assert caught.value.hint == (
+        "give the URL of one that it is for: autodiff squash --url postgresql://..."
+    )
+
+
 def test_a_squash_is_not_squashed_again(sqlite: sa.URL, folder: Folder) -> None:
     """As long as it may stand for what databases have."""
     place = project(sqlite, grown(folder))

@@ -43,10 +43,10 @@ def downgrade(
     begins.
 
     Examples:
-        autodiff downgrade head:0003 --sql > downgrade.sql
         autodiff downgrade
         autodiff downgrade -2 --dry-run
         autodiff downgrade 0001_first
+        autodiff downgrade head:0003 --sql > downgrade.sql
         autodiff downgrade 0001_first --all
     """
     if all:

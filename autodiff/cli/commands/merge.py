@@ -8,7 +8,7 @@ import typer
 
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import MISSING, draft_data, shown
+from autodiff.cli.texts import MISSING, draft_data, draft_text, shown
 
 __all__ = ["merge"]
 
@@ -17,16 +17,18 @@ def merge(
     shell: Shell,
     heads: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[HEADS]...", help="Which to join.", show_default="all of them"),
+        typer.Argument(metavar="HEADS", help="Which to join.", show_default="all of them"),
     ] = None,
     message: Annotated[
-        str | None, typer.Option("--message", "-m", help="What it is for.", show_default=False)
+        str | None,
+        typer.Option("--message", "-m", help="What the file is named after.", show_default="merge"),
     ] = None,
+    dry_run: Annotated[bool, flag("--dry-run", "Print the file and write nothing.")] = False,
     no_rehearse: Annotated[
         bool, flag("--no-rehearse", "Do not try both orders on a scratch first.")
     ] = False,
 ) -> None:
-    """Join branches: write a migration, to be left empty, that comes after several heads.
+    """Join branches: write an empty migration that comes after several heads.
 
     First it applies the branches to a scratch, one before the other and the
     other way round: both must work and come to the same. What both alter is
@@ -41,6 +43,9 @@ def merge(
     notes = [*found.notes, *([MISSING] if found.missing else ())]
     for note in notes:
         shell.note(f"note: {note}")
+    data = {**draft_data(found.draft, written=not dry_run), "notes": notes}
+    if dry_run:
+        shell.answer_code(draft_text(found.draft), "python", data)
+        return
     found.draft.write()
-    data = draft_data(found.draft, written=True)
-    shell.answer([shown(found.draft.path)], {**data, "notes": notes})
+    shell.answer([shown(found.draft.path)], data)

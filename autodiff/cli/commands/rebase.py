@@ -18,16 +18,14 @@ def rebase(
     onto: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ONTO]",
+            metavar="ONTO",
             help="What stays: a git branch, or a migration of the other branch.",
             show_default="the main branch",
         ),
     ] = None,
     mine: Annotated[
         list[str] | None,
-        typer.Option(
-            "--mine", metavar="TARGET", help="What moves, without asking git; may be repeated."
-        ),
+        typer.Option("--mine", metavar="TARGET", help="What moves; git is not asked. Repeatable."),
     ] = None,
     dry_run: Annotated[bool, flag("--dry-run", "List what would move, and write nothing.")] = False,
     no_rehearse: Annotated[
