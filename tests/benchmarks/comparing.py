@@ -53,7 +53,9 @@ def _connected(url: sa.URL) -> Iterator[sa.Connection]:
 
 def create(url: sa.URL, metadata: sa.MetaData) -> None:
     """Creates the tables, and their schemas."""
-    engine = sa.create_engine(url)
+    server = url.get_backend_name() != "sqlite"
+    # a server has no room for the locks of 10,000 tables in one transaction
+    engine = sa.create_engine(url, **({"isolation_level": "AUTOCOMMIT"} if server else {}))
     with engine.begin() as connection:
         for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
             connection.execute(sa.schema.CreateSchema(schema))
