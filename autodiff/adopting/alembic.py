@@ -13,9 +13,15 @@ import sqlalchemy as sa
 
 from autodiff.adopting.baseline import refuse_history
 from autodiff.drafting import checksums
-from autodiff.errors import ConfigError, HistoryError
+from autodiff.errors import (
+    ConfigError,
+    DatabaseError,
+    HistoryError,
+    MigrationFailedError,
+    MigrationFileError,
+)
 from autodiff.files import restoring, write_all
-from autodiff.history import LOCK_NAME, Graph, Migration, file_name, load_graph
+from autodiff.history import LOCK_NAME, Graph, Lock, Migration, file_name, load_graph, lock_text
 from autodiff.history.files import parsed
 from autodiff.run.runner import Runner
 
@@ -57,7 +63,11 @@ class Converted:
         graph, lock = self.project.graph(), self.project.lock()
         known = lock is not None and dict(lock.checksums) == checksums(graph)
         if self.project.has_models and len(graph.heads) == 1 and not known:
-            self.project.relock()
+            lock = _replayed(self.project, graph)
+            if lock is None:
+                self.project.relock()
+            else:
+                write_all({self.project.directory / LOCK_NAME: lock_text(lock)})
 
     def _record(self) -> None:
         if not self.applied:
@@ -66,6 +76,24 @@ class Converted:
         with self.project.connect() as connection:
             runner = Runner(connection, graph, schema=schema)
             runner.stamp(*(migration.revision for migration in self.applied))
+
+
+def _replayed(project: Project, graph: Graph) -> Lock | None:
+    """The lock file as the scripts lead to it on a scratch; None where they can't be run there.
+
+    The models may say more than they do, and `check` is to tell.
+    """
+    from autodiff.rehearsing.history import opened_place
+    from autodiff.rehearsing.stage import Stage
+    from autodiff.relocking import replayed_lock
+
+    try:
+        with opened_place(project, graph, None) as place, Stage(place) as stage:
+            for migration in graph.migrations.values():
+                stage.up(migration)
+            return replayed_lock(project, graph, stage).lock
+    except (DatabaseError, MigrationFailedError, MigrationFileError):
+        return None
 
 
 def convert(project: Project, folder: Path) -> Converted:

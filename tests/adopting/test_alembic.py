@@ -116,6 +116,18 @@ def test_only_what_the_database_has_had_counts(
     assert not place.check()
 
 
+def test_models_that_say_more_are_told(any_database: sa.URL, alembic: Path, tmp_path: Path) -> None:
+    """A migration is missing; nobody changed the database by hand."""
+    at(any_database, "aaaa0002")
+    more = models()
+    more.tables["users"].append_column(sa.Column("age", sa.Integer()))
+    place = Project(any_database, more, tmp_path / "m")
+    place.convert(alembic).write()
+    drift = place.check()
+    assert (drift.models, drift.by_hand) == (("+ column users.age",), ())
+    assert place.check(offline=True)
+
+
 def test_the_next_database(
     database: Callable[[str], sa.URL], alembic: Path, tmp_path: Path
 ) -> None:
