@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.errors import ConfigError, DatabaseError
+from autodiff.errors import ConfigError, DatabaseError, database_words
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
@@ -261,7 +261,7 @@ def _install_hint(url: URL) -> str:
 
 def _reason(url: URL, error: Exception) -> str:
     """What the driver said, on one line and without the password."""
-    reason = str(getattr(error, "orig", None) or error).strip()
+    reason = database_words(getattr(error, "orig", None) or error).strip()
     for secret in _secrets(url):
         reason = reason.replace(secret, "***")
     lines = [line.strip() for line in reason.splitlines() if line.strip()]

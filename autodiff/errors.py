@@ -45,6 +45,7 @@ __all__ = [
     "RevisionNotFoundError",
     "RowsInTheWayError",
     "SeveralHeadsError",
+    "database_words",
 ]
 
 
@@ -222,3 +223,11 @@ class HookFailedError(MigrationFailedError):
 
 class LockedError(AutodiffError):
     """Another run holds the lock of the database's migrations."""
+
+
+def database_words(original: BaseException | None) -> str:
+    """What a database's driver says on an error, its number last: drivers of MySQL give a pair."""
+    match getattr(original, "args", ()):
+        case (int(number), str(text)):
+            return f"{text} ({number})"
+    return f"{original}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autodiff.connect import PASSWORDS, connect, masked, readable_url
-from autodiff.errors import ConfigError, DatabaseError
+from autodiff.errors import ConfigError, DatabaseError, database_words
 from autodiff.fleet.settings import Settings, parse_settings
 from autodiff.fleet.targets import Row, Target, filled_in, parse_line, refuse_doubles
 
@@ -118,8 +118,9 @@ def _queried(url: URL, settings: Settings) -> tuple[list[str], list[dict[str, ob
                 settings.query or "", execution_options={"no_parameters": True}
             )
         except DBAPIError as error:
+            said = " ".join(database_words(error.orig).split())
             raise DatabaseError(
-                f"targets: the query fails on {masked(url)}: {' '.join(str(error.orig).split())}",
+                f"targets: the query fails on {masked(url)}: {said}",
                 hint="it is run on the project's url, which --url and --env change: is the list "
                 "of the targets there?",
             ) from error

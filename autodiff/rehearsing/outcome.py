@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.exc import DBAPIError
 
-from autodiff.errors import AutodiffError
+from autodiff.errors import AutodiffError, database_words
 from autodiff.history import Migration
 from autodiff.schema import Schema
 
@@ -44,7 +44,7 @@ def _said(error: BaseException) -> str:
     if isinstance(error, AutodiffError):
         text = error.message
     elif isinstance(error, DBAPIError):
-        text = f"{error.orig}"
+        text = database_words(error.orig)
     else:
         text = f"{type(error).__name__}: {error}"
     return text.strip().partition("\n")[0]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqltext import mentions
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import MigrationFailedError, database_words
 from autodiff.operations import Backfill
 from autodiff.run.events import BackfillProgress
 from autodiff.run.position import Position
@@ -87,7 +87,7 @@ def fill_in_batches(
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
             keeper.reached(None)
     except DBAPIError as error:
-        raise MigrationFailedError(f"{error.orig}", statement=statement) from error
+        raise MigrationFailedError(database_words(error.orig), statement=statement) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

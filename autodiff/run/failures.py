@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import DBAPIError
 
 from autodiff.dialects.limits import Blocker
-from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError
+from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError, database_words
 from autodiff.history.files import Migration
 from autodiff.run.journal import Kind
 from autodiff.run.steps import Steps
@@ -108,5 +108,5 @@ def reason(error: BaseException) -> str:
     if isinstance(error, AutodiffError):
         return error.message
     if isinstance(error, DBAPIError):
-        return f"{error.orig}"
+        return database_words(error.orig)
     return f"{type(error).__name__}: {error}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.sqltext import tokens
-from autodiff.errors import MigrationFailedError, RowsInTheWayError
+from autodiff.errors import MigrationFailedError, RowsInTheWayError, database_words
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -68,7 +68,7 @@ def refuse_rows(connection: Connection, operation: Require) -> None:
     try:
         found = find_rows(connection, operation.query)
     except DBAPIError as error:
-        raise MigrationFailedError(f"{error.orig}", statement=operation.query) from error
+        raise MigrationFailedError(database_words(error.orig), statement=operation.query) from error
     if found.count:
         raise RowsInTheWayError(
             f"{operation.message} ({found})",

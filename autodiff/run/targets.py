@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect, Scope
-from autodiff.errors import DatabaseError, MigrationFailedError
+from autodiff.errors import DatabaseError, MigrationFailedError, database_words
 from autodiff.evolve import evolve, rename_references, rename_referred_column
 from autodiff.operations import (
     Backfill,
@@ -135,7 +135,7 @@ class Live(Target):
                 sql, execution_options={"no_parameters": True}
             )
         except DBAPIError as error:
-            raise MigrationFailedError(f"{error.orig}", statement=sql) from error
+            raise MigrationFailedError(database_words(error.orig), statement=sql) from error
         return result.rowcount
 
     def require(self, operation: Require) -> None:
@@ -165,7 +165,7 @@ class Live(Target):
             else:
                 self._connection.execute(clause)  # type: ignore[call-overload]
         except DBAPIError as error:
-            raise MigrationFailedError(f"{error.orig}", statement=str(clause)) from error
+            raise MigrationFailedError(database_words(error.orig), statement=str(clause)) from error
 
     def table(self, name: Name) -> Table:
         """The table, read from the database."""

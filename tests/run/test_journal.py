@@ -82,6 +82,16 @@ def test_a_failure_says_what_stays_and_both_ways_on(mariadb: Database, folder: F
     assert "Duplicate entry" in str(found.error)
 
 
+def test_a_failure_is_told_in_the_servers_words(mariadb: Database, tmp_path: Path) -> None:
+    """Its number comes last; what the driver makes of them is left out."""
+    folder = Folder(tmp_path / "n")
+    folder.write("aaaa", 'op.execute("SELECT * FROM nowhere")')
+    with pytest.raises(MigrationFailedError) as caught:
+        mariadb.runner(folder).upgrade()
+    name = mariadb.connection.engine.url.database
+    assert f": Table '{name}.nowhere' doesn't exist (1146)\n" in caught.value.message
+
+
 def test_upgrade_goes_on_where_it_stopped(mariadb: Database, folder: Folder) -> None:
     """Once the rows are mended; what is done is not done again."""
     fail(mariadb, folder)
