@@ -8,11 +8,20 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from textwrap import fill
 
 from tests.benchmarks.timing import Row, Seconds
 
 __all__ = ["Growth", "Measured", "as_json", "page", "plot", "table"]
 
+_INTRODUCTION = (
+    "This page is written by `python -m tests.benchmarks --docs`. Each table has twelve columns, a "
+    "foreign key and two indexes. Both sides run in turn on one machine, on the same database; "
+    "times are medians. The limit of a comparison is what bare queries take that fetch columns, "
+    "keys and indexes and make nothing of them; that of `check --offline` is to import SQLAlchemy "
+    "and the models; that of a rehearsal is to write the same file without one."
+)
+_WIDTH = 105
 _PACKAGES = ("alembic", "sqlalchemy", "psycopg", "pymysql")
 
 
@@ -66,12 +75,7 @@ def page(measured: Measured) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     parts = [
         "# Benchmarks",
-        "This page is written by `python -m tests.benchmarks --docs`. Each table has twelve "
-        "columns, a foreign key and two indexes. Both sides run in turn on one machine, on the "
-        "same database; times are medians. The limit of a comparison is what bare queries take "
-        "that fetch columns, keys and indexes and make nothing of them; that of `check --offline` "
-        "is to import SQLAlchemy and the models; that of a rehearsal is to write the same file "
-        "without one.",
+        fill(_INTRODUCTION, _WIDTH),
         f"Python {platform.python_version()}, {versions}.",
         table(measured.rows),
     ]
