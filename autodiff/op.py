@@ -6,9 +6,11 @@ Outside of a migration each raises MigrationFailedError.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,6 +65,8 @@ from autodiff.schema import Sequence as SequenceNoun
 from autodiff.types import SQLType
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+
     from autodiff.run.executor import Executor
 
 __all__ = [
@@ -119,7 +123,13 @@ def _submit(operation: Operation) -> None:
 
 
 def _compiler(executor: Executor) -> Compiler:
-    return Compiler(executor.dialect.sqlalchemy)
+    return _compiler_of(threading.get_ident(), executor.dialect.sqlalchemy)
+
+
+@lru_cache(maxsize=16)
+def _compiler_of(thread: int, dialect: SQLAlchemyDialect) -> Compiler:
+    """One for each thread: SQLAlchemy's compilers keep what they are at in themselves."""
+    return Compiler(dialect)
 
 
 def _name(name: str, schema: str | None = None) -> Name:

@@ -391,6 +391,12 @@ class Dialect(ABC):
         """Where an object of that name stands on the scratch."""
         return name
 
+    @contextmanager
+    def held(self, connection: Connection, limits: Limits) -> Iterator[None]:
+        """The session may have these limits for all of its transactions, which saves each of them
+        from setting them; then it has its own again. Not for a session behind a pooler."""
+        yield
+
     def prepare_connection(self, connection: Connection) -> None:  # noqa: B027
         """What the runner does to a connection before its first transaction."""
 

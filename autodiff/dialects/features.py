@@ -34,6 +34,7 @@ class Features:
     right_to_create: how a user gets the right to make a scratch database.
     insert_of_defaults: what an INSERT that names no column ends in.
     insert_of_numbers: what stands before VALUES where a column that numbers itself gets a value.
+    writes_in_with: one statement can insert into several tables (WITH ... AS (INSERT ...)).
     backslash_escapes: strings may hold \\', and # begins a comment.
     """
 
@@ -52,6 +53,7 @@ class Features:
     typeless_columns: bool = False
     guards_foreign_keys: bool = False
     backslash_escapes: bool = False
+    writes_in_with: bool = False
     readers_hold_columns: bool = False
     enum_types: bool = False
     sequences: bool = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
 
 from autodiff.dialects.sqltext import tokens
 
@@ -67,27 +69,28 @@ def _add_facts(node: ast.AST, facts: list[str]) -> None:
 
     Fields that a later Python adds are empty in a file that an earlier one can read.
     """
-    facts.append(f"({type(node).__name__}")
-    for name in node._fields:
+    kind = type(node)
+    facts.append(f"({kind.__name__}")
+    for name in _counted_fields(kind):
         value = getattr(node, name, None)
-        if value is None or value == [] or name in _LEFT_OUT:
-            continue
         if name == "body" and isinstance(node, _WITH_DOCSTRING):
-            value = _without_docstring(value)
-        elif name == "values" and isinstance(node, ast.JoinedStr):
-            value = [part for part in value if not _is_empty_text(part)]
-        if value != []:
-            _add_field(name, value, facts)
+            value = _without_docstring(node.body)
+        elif name == "values" and kind is ast.JoinedStr:
+            value = [part for part in value or () if not _is_empty_text(part)]
+        if value is None or value == []:
+            continue
+        facts.append(name)
+        for item in value if type(value) is list else (value,):
+            if isinstance(item, ast.AST):
+                _add_facts(item, facts)
+            else:
+                facts.append(ascii(item))  # what repr() shows of a letter changes with Unicode
     facts.append(")")
 
 
-def _add_field(name: str, value: object, facts: list[str]) -> None:
-    facts.append(name)
-    for item in value if isinstance(value, list) else (value,):
-        if isinstance(item, ast.AST):
-            _add_facts(item, facts)
-        else:
-            facts.append(ascii(item))  # what repr() shows of a letter changes with Python's Unicode
+@cache
+def _counted_fields(kind: Any) -> tuple[str, ...]:
+    return tuple(name for name in kind._fields if name not in _LEFT_OUT)
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -174,16 +174,20 @@ def _attempt(
             steps.segments.close()
             return
         direction = _direction(steps.entry)
-        with steps.segments.guarded(), steps.together():
-            session.call_hook("before_migration", migration, direction)
+        if session.hooks.named("before_migration"):
+            with steps.segments.guarded(), steps.together():
+                steps.segments.handed_over()
+                session.call_hook("before_migration", migration, direction)
         steps.begin()
         with steps.segments.guarded(), executing(executor):
             function()
             executor.flush()
         steps.finish()
         with steps.together():
-            with steps.segments.guarded():
-                session.call_hook("after_migration", migration, direction)
+            if session.hooks.named("after_migration"):
+                with steps.segments.guarded():
+                    steps.segments.handed_over()
+                    session.call_hook("after_migration", migration, direction)
             seconds = time.monotonic() - begun
             entry = replace(steps.entry, outcome="done", seconds=seconds, error=None)
             _finish(session, migration, entry)
@@ -201,6 +205,9 @@ def _was_done(session: Session, entry: Entry) -> bool:
 
 
 def _finish(session: Session, migration: Migration, entry: Entry) -> None:
+    if entry.kind == "upgrade" and entry.id is None and session.dialect.features.writes_in_with:
+        session.record_at_once(migration, entry)
+        return
     if entry.kind == "upgrade":
         session.record(migration)
     else:

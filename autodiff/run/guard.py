@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,18 @@ class Guard:
         self._connection = connection
         self._awake = False
         self._ended: str | None = None
+        self._listeners: dict[str, Callable[[Any], None]] = {}
+
+    def listen(self) -> None:
+        """From here on, until the end of `on`: before somebody is handed the connection."""
+        if not self._listeners:
+            self._listeners = {
+                "commit": self._commit,
+                "rollback": self._rollback,
+                "begin": self._begin,
+            }
+            for name, listener in self._listeners.items():
+                event.listen(self._connection, name, listener)
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -35,9 +47,6 @@ class Guard:
 
         Raises MigrationFailedError where it commits, or goes on after it rolled back.
         """
-        listeners = {"commit": self._commit, "rollback": self._rollback, "begin": self._begin}
-        for name, listener in listeners.items():
-            event.listen(self._connection, name, listener)
         try:
             with self.awake():
                 yield
@@ -48,6 +57,7 @@ class Guard:
                 raise _refused(self._ended) from error
             raise
         finally:
+            listeners, self._listeners = self._listeners, {}
             for name, listener in listeners.items():
                 event.remove(self._connection, name, listener)
 

@@ -24,7 +24,17 @@ from autodiff.run.position import Position
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["SETTLE_BY_HAND", "Actor", "Entry", "Journal", "Kind", "Outcome", "Progress", "actor"]
+__all__ = [
+    "SETTLE_BY_HAND",
+    "Actor",
+    "Entry",
+    "Journal",
+    "Kind",
+    "Outcome",
+    "Progress",
+    "actor",
+    "entry_row",
+]
 
 Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash"]
 Outcome: TypeAlias = (
@@ -179,6 +189,7 @@ class Journal:
             sa.Column("progress", sa.Text),
             schema=schema,
         )
+        self._insert = sa.insert(self.table)
 
     def exists(self, connection: Connection) -> bool:
         """Whether the table is there."""
@@ -190,12 +201,12 @@ class Journal:
 
     def write(self, connection: Connection, entry: Entry) -> Entry:
         """Writes an entry, anew or over what it was; the entry with its id."""
-        values = _row(entry)
+        values = entry_row(entry)
         if entry.id is not None:
             where = self.table.c.id == entry.id
             connection.execute(sa.update(self.table).where(where).values(values))
             return entry
-        result = connection.execute(sa.insert(self.table).values(values))
+        result = connection.execute(self._insert, values)
         key = result.inserted_primary_key
         return replace(entry, id=key[0] if key else None)
 
@@ -249,7 +260,8 @@ class Journal:
             ) from error
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def entry_row(entry: Entry) -> dict[str, Any]:
+    """An entry as a row, by column; without its number."""
     return {
         "revision": entry.revision,
         "name": entry.name,

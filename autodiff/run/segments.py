@@ -34,6 +34,10 @@ class Segments:
         """Around what a person wrote: it may leave the transaction by `outside` alone."""
         return self._guard.on()
 
+    def handed_over(self) -> None:
+        """Told before a person gets the connection, inside of `guarded`."""
+        self._guard.listen()
+
     def open(self) -> None:
         """Begins a transaction."""
         current = self._dialect.transaction(self._connection, self._limits)

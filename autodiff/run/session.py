@@ -6,19 +6,22 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.limits import Limits
 from autodiff.history.files import Migration
 from autodiff.run.events import Direction, Listener, StatementRun
 from autodiff.run.hooks import HookedMigration, HookName, Hooks, call_hook
-from autodiff.run.journal import Entry, Journal, Kind, actor
+from autodiff.run.journal import Entry, Journal, Kind, actor, entry_row
 from autodiff.run.loader import Loader
 from autodiff.run.locking import Patience, locked, wait_for
 from autodiff.run.segments import Segments
 from autodiff.run.steps import Steps
-from autodiff.run.store import Applied, Store
+from autodiff.run.store import Applied, Store, applied_row
 from autodiff.run.targets import Live
 
 if TYPE_CHECKING:
@@ -82,7 +85,11 @@ class Session:
         """Holds the lock; where that is one of a transaction, `transaction` and `open` take it."""
         self.lock = self.dialect.lock(self.connection, self.store.table.schema)
         with locked(self.lock, self._patience):
-            yield
+            if self.lock.in_transaction:
+                yield
+            else:
+                with self.dialect.held(self.connection, self.limits):
+                    yield
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -162,9 +169,27 @@ class Session:
             digest=migration.digest if isinstance(migration, Migration) else None,
         )
 
+    def record_at_once(self, migration: Migration, entry: Entry) -> None:
+        """Writes down that it is applied, and the entry of its run: one statement for both."""
+        row, other = applied_row(self.applied_now(migration)), entry_row(entry)
+        values = {f"applied_{name}": value for name, value in row.items()}
+        values |= {f"entry_{name}": value for name, value in other.items()}
+        self.connection.execute(self._at_once, values)
+
+    @cached_property
+    def _at_once(self) -> sa.Insert:
+        entry = _insert(self.journal.table, "entry").cte("entry")
+        return _insert(self.store.table, "applied").add_cte(entry)
+
     def record(self, migration: Migration, before: Applied | None = None) -> None:
         """Writes down that it is applied: now, or when the record that was there says."""
         row = self.applied_now(migration)
         if before is not None:
             row = replace(row, applied_at=before.applied_at)
         self.store.add(self.connection, row)
+
+
+def _insert(table: sa.Table, prefix: str) -> sa.Insert:
+    """An INSERT whose parameters have the columns' names behind a prefix; without a number."""
+    columns = [column.name for column in table.columns if column.name != "id"]
+    return sa.insert(table).values({name: sa.bindparam(f"{prefix}_{name}") for name in columns})

@@ -178,6 +178,7 @@ class Steps(Target):
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Calls a function with the connection; a step."""
+        self.segments.handed_over()
         self._step(name, lambda: self._live.call(function, name), told=f"op.run({name})")
 
     def decide(self, question: Callable[[], bool]) -> bool:
@@ -203,6 +204,7 @@ class Steps(Target):
 
     def connection(self) -> Connection:
         """The connection: what is done with it until the next step is a step."""
+        self.segments.handed_over()
         if not self._by_hand:
             self._by_hand = True
             if self._outside:

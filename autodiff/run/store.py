@@ -13,7 +13,7 @@ from autodiff.errors import HistoryError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Applied", "Store"]
+__all__ = ["Applied", "Store", "applied_row"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class Store:
             sa.Column("digest", sa.String(64)),
             schema=schema,
         )
+        self._insert = sa.insert(self.table)
 
     def exists(self, connection: Connection) -> bool:
         """Whether the table is there."""
@@ -77,16 +78,19 @@ class Store:
 
     def add(self, connection: Connection, applied: Applied) -> None:
         """Records a migration as applied."""
-        connection.execute(
-            sa.insert(self.table).values(
-                revision=applied.revision,
-                name=applied.name,
-                checksum=applied.checksum,
-                applied_at=applied.applied_at.isoformat(timespec="seconds"),
-                digest=applied.digest,
-            )
-        )
+        connection.execute(self._insert, applied_row(applied))
 
     def remove(self, connection: Connection, revision: str) -> None:
         """Forgets a migration."""
         connection.execute(sa.delete(self.table).where(self.table.c.revision == revision))
+
+
+def applied_row(applied: Applied) -> dict[str, str | None]:
+    """The record of a migration as a row, by column."""
+    return {
+        "revision": applied.revision,
+        "name": applied.name,
+        "checksum": applied.checksum,
+        "applied_at": applied.applied_at.isoformat(timespec="seconds"),
+        "digest": applied.digest,
+    }

@@ -160,6 +160,13 @@ class PostgreSQL(Dialect):
 
         return name if name.schema is None else Name(name.name, f"{PREFIX}_{name.schema}")
 
+    @contextmanager
+    def held(self, connection: Connection, limits: Limits) -> Iterator[None]:
+        from autodiff.dialects.postgresql.locks import held
+
+        with held(connection, limits):
+            yield
+
     def prepare_connection(self, connection: Connection) -> None:
         from autodiff.dialects.postgresql.locks import prepare_connection
 

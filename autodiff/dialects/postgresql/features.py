@@ -20,5 +20,6 @@ FEATURES = Features(
     concurrent_indexes=True,
     right_to_create="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
     insert_of_numbers=" OVERRIDING SYSTEM VALUE",
+    writes_in_with=True,
     max_name_length=63,
 )

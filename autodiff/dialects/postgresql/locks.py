@@ -21,6 +21,7 @@ __all__ = [
     "autocommit",
     "blockers",
     "cleanup",
+    "held",
     "is_pooled",
     "met_lock",
     "prepare_connection",
@@ -40,9 +41,29 @@ def prepare_connection(connection: Connection) -> None:
 @contextmanager
 def transaction(connection: Connection, limits: Limits) -> Iterator[None]:
     """BEGIN and COMMIT; ROLLBACK on any error. Limits hold for it alone."""
+    settings = _settings(limits)
     with connection.begin():
-        connection.execute(_LIMIT, {**_settings(limits), "local": True})
+        if connection.info.get(_HELD) != settings:
+            connection.execute(_LIMIT, {**settings, "local": True})
         yield
+
+
+@contextmanager
+def held(connection: Connection, limits: Limits) -> Iterator[None]:
+    """The session with these limits, known by `transaction`; then with its own."""
+    settings = _settings(limits)
+    with _limited(connection, limits):
+        connection.commit()
+        connection.info[_HELD] = settings
+        try:
+            yield
+        finally:
+            connection.info.pop(_HELD, None)
+    connection.commit()
+
+
+_HELD = "autodiff_limits"
+"""Where a connection notes them; another one, after a cut, knows nothing of it."""
 
 
 @contextmanager
