@@ -6,7 +6,6 @@ import ast
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
 
 from autodiff.dialects.sqltext import tokens
 
@@ -71,7 +70,7 @@ def _add_facts(node: ast.AST, facts: list[str]) -> None:
     """
     kind = type(node)
     facts.append(f"({kind.__name__}")
-    for name in _counted_fields(kind):
+    for name in _counted_fields(kind._fields):
         value = getattr(node, name, None)
         if name == "body" and isinstance(node, _WITH_DOCSTRING):
             value = _without_docstring(node.body)
@@ -89,8 +88,8 @@ def _add_facts(node: ast.AST, facts: list[str]) -> None:
 
 
 @cache
-def _counted_fields(kind: Any) -> tuple[str, ...]:
-    return tuple(name for name in kind._fields if name not in _LEFT_OUT)
+def _counted_fields(fields: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in fields if name not in _LEFT_OUT)
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
