@@ -12,7 +12,7 @@ from autodiff.dialects.limits import Blocker, Limits
 from autodiff.dialects.lock import Holder, Lock, lock_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import Connection
 
@@ -51,14 +51,27 @@ def transaction(connection: Connection, limits: Limits, *, is_mariadb: bool) -> 
         checks, mode = connection.exec_driver_sql("SELECT @@foreign_key_checks, @@sql_mode").one()
         if _PLAIN in mode:
             connection.exec_driver_sql(f"SET sql_mode = '{usual_escapes(mode)}'")
-        try:
-            with _session(connection, _limits(limits, is_mariadb=is_mariadb)):
-                yield
-        finally:
-            with suppress(SQLAlchemyError):
-                connection.exec_driver_sql(f"SET foreign_key_checks = {int(checks)}")
-                if _PLAIN in mode:
-                    connection.exec_driver_sql(f"SET sql_mode = '{mode}'")
+
+        def put_back() -> None:
+            connection.exec_driver_sql(f"SET foreign_key_checks = {int(checks)}")
+            if _PLAIN in mode:
+                connection.exec_driver_sql(f"SET sql_mode = '{mode}'")
+
+        limited = _session(connection, _limits(limits, is_mariadb=is_mariadb))
+        with _afterwards(put_back), limited:
+            yield
+
+
+@contextmanager
+def _afterwards(put_back: Callable[[], None]) -> Iterator[None]:
+    """Then puts something back; after an error that is tried too, and the error is what is told."""
+    try:
+        yield
+    except BaseException:
+        with suppress(SQLAlchemyError):
+            put_back()
+        raise
+    put_back()
 
 
 @contextmanager
@@ -121,11 +134,9 @@ def _session(connection: Connection, values: dict[str, str]) -> Iterator[None]:
     named = ", ".join(f"@@SESSION.{name}" for name in values)
     before = connection.exec_driver_sql(f"SELECT {named}").one()
     _set(connection, values)
-    try:
+    own = dict(zip(values, map(str, before), strict=True))
+    with _afterwards(lambda: _set(connection, own)):
         yield
-    finally:
-        with suppress(SQLAlchemyError):
-            _set(connection, dict(zip(values, map(str, before), strict=True)))
 
 
 _LONGEST = 31536000
