@@ -93,12 +93,21 @@ def rebase(project: Project, request: RebaseRequest) -> Rebase:
         lock=relocked.lock,
         missing=relocked.missing,
         rehearsed=request.rehearse,
-        had=tuple(after.in_order(applied & set(by_revision))),
+        had=_out_of_order(after, applied, by_revision),
     )
 
 
 def _is_of(lock: Lock, graph: Graph) -> bool:
     return lock.heads == graph.heads and list(lock.checksums) == list(graph.migrations)
+
+
+def _out_of_order(
+    graph: Graph, applied: Collection[str], moved: Collection[str]
+) -> tuple[Migration, ...]:
+    """Those that moved and were applied, where something that now comes before them was not."""
+    done = set(applied)
+    had = [m for m in graph.in_order(done) if m.revision in moved]
+    return tuple(m for m in had if not done >= graph.lineage([m.revision]))
 
 
 # Which ones move
@@ -114,21 +123,13 @@ def _mine(folder: Path, graph: Graph, request: RebaseRequest) -> set[str]:
         return graph.lineage(tops) - graph.lineage(set(graph.heads) - tops)
     if request.onto is not None:
         return _not_in(folder, graph, request.onto)
-    if len(graph.heads) < 2 or _on_purpose(graph):
+    if len(graph.heads) < 2 or graph.is_told_apart:
         return set()
     for ref in trunks(folder):
         found = _beyond(folder, graph, ref)
         if found is not None:
             return found
     raise _unclear(graph, "which branch is to move")
-
-
-def _on_purpose(graph: Graph) -> bool:
-    try:
-        graph.check_heads()
-    except HistoryError:
-        return False
-    return True
 
 
 def _tops(graph: Graph, targets: Iterable[str]) -> set[str]:

@@ -104,25 +104,31 @@ class Graph:
         `also` is another way than the target `heads`, where that is none.
         """
         names = [f"{head} ({self[head].path.name})" for head in heads]
-        named = [label for label, members in self.branches.items() if members[-1] in heads]
-        one = f"; {named[0]}@head is one of them" if named else ""
-        also = also or f"the target `heads` means all of them{one}"
-        return SeveralHeadsError(
-            names,
-            picture=drawn_fork(self, heads),
-            hint="autodiff merge joins them, autodiff rebase sets one branch behind the other; "
-            f"{also}",
-        )
+        named = [label for label in self.branches if set(self.heads_of(label)) & set(heads)]
+        one = f", {named[0]}@head one of them" if named else ""
+        ways = [also or f"the target `heads` means all of them{one}"]
+        if not self.is_told_apart:
+            ways.insert(0, "autodiff merge joins them, autodiff rebase sets one behind the other")
+        picture = drawn_fork(self, heads)
+        return SeveralHeadsError(names, picture=picture, hint="; ".join(ways))
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether each head but one, the main line's, has a label that no other head has.
+
+        Others are no branches on purpose: two people added a migration.
+        """
+        named = {tops[0] for tops in map(self.heads_of, self.branches) if len(tops) == 1}
+        return len(set(self.heads) - named) <= 1
 
     def check_heads(self) -> None:
-        """Nothing, where each head but one has a label that tells it from the others.
+        """Nothing, where there is one head, or they are told apart.
 
-        Raises SeveralHeadsError for branches that nobody named: two people added a migration.
+        Raises SeveralHeadsError where they are not.
         """
-        heads = self.heads
-        named = {tops[0] for tops in map(self.heads_of, self.branches) if len(tops) == 1}
-        if len(set(heads) - named) > 1:
-            raise self.several(heads, "branches that are meant to be several need a label each")
+        if not self.is_told_apart:
+            also = "branches that are meant to be several need a label each"
+            raise self.several(self.heads, also)
 
     def heads_of(self, label: str) -> tuple[str, ...]:
         """The last revisions of a branch: nobody's parent within it."""

@@ -35,7 +35,7 @@ def test_where_one_head_is_needed_the_graph_is_shown(forked: Folder) -> None:
             "  |/",
             "  o  0001_step_a111  a111",
         ]
-        assert "autodiff merge joins them, autodiff rebase sets one branch" in result.err
+        assert "autodiff merge joins them, autodiff rebase sets one behind" in result.err
 
 
 def test_rebase(forked: Folder) -> None:

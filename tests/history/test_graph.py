@@ -89,7 +89,7 @@ def test_several_heads_are_refused_by_name() -> None:
         "  o  0002_step_bbbb2  bbbb2",
     ]
     assert caught.value.hint == (
-        "autodiff merge joins them, autodiff rebase sets one branch behind the other; "
+        "autodiff merge joins them, autodiff rebase sets one behind the other; "
         "the target `heads` means all of them"
     )
     with pytest.raises(SeveralHeadsError):
