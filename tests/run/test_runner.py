@@ -318,13 +318,16 @@ def test_a_file_that_does_not_import_stops_before_anything_runs(
 
 
 def test_stamp_records_and_runs_nothing(db: Database, folder: Folder) -> None:
-    """What comes up to the target counts as applied, and nothing else does."""
+    """What comes up to the target counts as applied, and nothing else does; +1 and -2 count from
+    where the database stands."""
     assert [m.revision for m in db.runner(folder).stamp("bbbb")] == ["aaaa", "bbbb"]
     assert (db.tables(), db.history()) == ([], ["aaaa", "bbbb"])
     db.runner(folder).stamp("head")
     assert db.history() == ["aaaa", "bbbb", "cccc"]
     db.runner(folder).stamp("-2")
     assert db.history() == ["aaaa"]
+    db.runner(folder).stamp("+1")
+    assert db.history() == ["aaaa", "bbbb"]
     assert db.runner(folder).stamp("base") == []
     assert db.history() == []
     with pytest.raises(RevisionNotFoundError, match="no migration 'nowhere'"):
