@@ -175,8 +175,9 @@ def create_table(
     name = _name(table_name, table.schema)
     if if_not_exists and executor.decide(lambda: executor.find(name) is not None):
         return table
-    _create_enums(executor, table.columns)
     noun = name_constraints(_declared(executor, table))
+    with_enum = {column.name for column in noun.columns if column.type.enum is not None}
+    _create_enums(executor, [column for column in table.columns if column.name in with_enum])
     executor.submit(CreateTable(table=replace(noun, options={**noun.options, **unsaid})))
     return table
 

@@ -68,10 +68,10 @@ def _add_facts(node: ast.AST, facts: list[str]) -> None:
 
     Fields that a later Python adds are empty in a file that an earlier one can read.
     """
-    kind = type(node)
+    kind, said = type(node), node.__dict__
     facts.append(f"({kind.__name__}")
     for name in _counted_fields(kind._fields):
-        value = getattr(node, name, None)
+        value = said.get(name)
         if name == "body" and isinstance(node, _WITH_DOCSTRING):
             value = _without_docstring(node.body)
         elif name == "values" and kind is ast.JoinedStr:

@@ -60,9 +60,17 @@ class Loader:
     def _code(self, migration: Migration) -> CodeType:
         path = migration.path
         if path not in self._codes:
-            tree = parsed(path, migration.text)
-            self._codes[path] = compile(tree, str(path), "exec", dont_inherit=True)
+            self._codes[path] = _compiled(path, migration.text)
         return self._codes[path]
+
+
+def _compiled(path: Path, text: str) -> CodeType:
+    """The code of a file; the parser says what is wrong with one that has none, and where."""
+    try:
+        return compile(text, str(path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        parsed(path, text)
+        raise
 
 
 def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:

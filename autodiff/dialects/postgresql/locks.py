@@ -33,9 +33,16 @@ __all__ = [
 
 def prepare_connection(connection: Connection) -> None:
     """Lets psycopg prepare nothing: behind a pooler the next session does not know of it."""
-    driver: Any = connection.connection.driver_connection
+    _prepare_after(connection.connection.driver_connection, None)
+
+
+def _prepare_after(driver: Any, times: int | None) -> None:
+    """How often psycopg sends a statement before it prepares it; other drivers have no such thing.
+
+    https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+    """
     if hasattr(driver, "prepare_threshold"):
-        driver.prepare_threshold = None
+        driver.prepare_threshold = times
 
 
 @contextmanager
@@ -50,14 +57,20 @@ def transaction(connection: Connection, limits: Limits) -> Iterator[None]:
 
 @contextmanager
 def held(connection: Connection, limits: Limits) -> Iterator[None]:
-    """The session with these limits, known by `transaction`; then with its own."""
+    """The session with these limits, known by `transaction`; then with its own.
+
+    It is no pooler's, so statements that come again and again are prepared meanwhile.
+    """
     settings = _settings(limits)
     with _limited(connection, limits):
         connection.commit()
         connection.info[_HELD] = settings
+        driver = connection.connection.driver_connection
+        _prepare_after(driver, 5)
         try:
             yield
         finally:
+            _prepare_after(driver, None)
             connection.info.pop(_HELD, None)
     connection.commit()
 
