@@ -13,6 +13,7 @@ from autodiff.cli.fleet_texts import (
     standing_rows,
     standings_data,
 )
+from autodiff.cli.running import run
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from autodiff.fleet import Choices
     from autodiff.run.events import Direction
 
-__all__ = ["choices", "refuse_alone", "run_fleet", "show_fleet"]
+__all__ = ["choices", "refuse_alone", "run_one_or_all", "show_fleet"]
 
 _FAILED = 2
 
@@ -61,7 +62,49 @@ def refuse_alone(options: Mapping[str, object]) -> None:
         )
 
 
-def run_fleet(
+def run_one_or_all(
+    shell: Shell,
+    target: str,
+    direction: Direction,
+    *,
+    all: bool,
+    sql: bool,
+    dry_run: bool,
+    lock_wait: float | None,
+    only: Sequence[str] | None,
+    shard: str | None,
+    parallel: int | None,
+    canary: Sequence[str] | None,
+    stop_after: int | None,
+) -> int | None:
+    """Runs migrations on the project's database, or with `all` on its targets; the exit code.
+
+    Raises ConfigError for options that don't go together.
+    """
+    if all:
+        chosen = choices(
+            only=only,
+            shard=shard,
+            parallel=parallel,
+            canary=canary,
+            stop_after=stop_after,
+            lock_wait=lock_wait,
+        )
+        return _run_fleet(shell, target, direction, chosen, sql=sql, dry_run=dry_run)
+    refuse_alone(
+        {
+            "--only": only,
+            "--shard": shard,
+            "--parallel": parallel,
+            "--canary": canary,
+            "--stop-after": stop_after,
+        }
+    )
+    run(shell, target, direction, sql=sql, dry_run=dry_run, lock_wait=lock_wait)
+    return None
+
+
+def _run_fleet(
     shell: Shell,
     target: str,
     direction: Direction,

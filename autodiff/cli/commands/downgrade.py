@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autodiff.cli.fleet import choices, refuse_alone, run_fleet
+from autodiff.cli.fleet import run_one_or_all
 from autodiff.cli.options import (
     All,
     Canary,
@@ -15,7 +15,6 @@ from autodiff.cli.options import (
     StopAfter,
     Target,
 )
-from autodiff.cli.running import run
 from autodiff.cli.shell import Shell
 
 __all__ = ["downgrade"]
@@ -49,24 +48,17 @@ def downgrade(
         autodiff downgrade head:0003 --sql > downgrade.sql
         autodiff downgrade 0001_first --all
     """
-    if all:
-        chosen = choices(
-            only=only,
-            shard=shard,
-            parallel=parallel,
-            canary=canary,
-            stop_after=stop_after,
-            lock_wait=lock_wait,
-        )
-        return run_fleet(shell, target, "downgrade", chosen, sql=sql, dry_run=dry_run)
-    refuse_alone(
-        {
-            "--only": only,
-            "--shard": shard,
-            "--parallel": parallel,
-            "--canary": canary,
-            "--stop-after": stop_after,
-        }
+    return run_one_or_all(
+        shell,
+        target,
+        "downgrade",
+        all=all,
+        sql=sql,
+        dry_run=dry_run,
+        lock_wait=lock_wait,
+        only=only,
+        shard=shard,
+        parallel=parallel,
+        canary=canary,
+        stop_after=stop_after,
     )
-    run(shell, target, "downgrade", sql=sql, dry_run=dry_run, lock_wait=lock_wait)
-    return None
