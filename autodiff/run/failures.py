@@ -37,11 +37,9 @@ def failure(
         message += "\nthat was in a part written by hand, which is run again to get to the rest"
     message += f"\ndone before it, and kept: {_names(done)}"
     hint = "the failed migration left nothing behind; mend it and run again"
-    if progress.steps or progress.statements or progress.position:
+    if progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
-        message += f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
-        if progress.position:
-            message += f"\nof the one under way {progress.rows} rows are done, and stay"
+        message += _staying(steps)
         hint = (
             f"mend the cause, and autodiff {kind} goes on from there; or autodiff {other} "
             "takes those steps back, and the file can be mended"
@@ -77,11 +75,20 @@ def stopped(
     message = f"{kind} of {migration.path.name} was stopped: {reason(error)}"
     message += f"\ndone before it, and kept: {_names(done)}"
     hint = f"nothing is left of it; autodiff {kind} begins it anew"
-    if steps.entry.progress.steps or steps.entry.progress.statements:
+    if steps.entry.progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
-        message += f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
+        message += _staying(steps)
         hint = f"autodiff {kind} goes on from there; or autodiff {other} takes those steps back"
     return MigrationFailedError(message, revision=migration.revision, hint=hint)
+
+
+def _staying(steps: Steps) -> str:
+    """What of a migration is done for good: its steps, and rows of the one under way."""
+    told = f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
+    progress = steps.entry.progress
+    if progress.position:
+        told += f"\nof the one under way {progress.rows} rows are done, and stay"
+    return told
 
 
 def _names(done: Sequence[Migration]) -> str:

@@ -108,6 +108,11 @@ class Progress:
         """How many rows of the step under way are done."""
         return Position.decoded(self.position).done if self.position else 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of it stays in the database, or may: steps, statements, or rows."""
+        return self.steps > 0 or bool(self.statements or self.position)
+
     def encoded(self) -> str:
         """As text; what is as usual left out."""
         return json.dumps(self._data())
@@ -157,8 +162,7 @@ class Entry:
     @property
     def is_unfinished(self) -> bool:
         """Whether it stopped half-way, so that some of its steps are done and others not."""
-        begun = self.progress.steps > 0 or self.progress.statements or self.progress.position
-        return self.outcome == "running" or (self.outcome == "failed" and bool(begun))
+        return self.outcome == "running" or (self.outcome == "failed" and self.progress.has_begun)
 
     @property
     def has_ended(self) -> bool:

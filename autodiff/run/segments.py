@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -64,9 +64,9 @@ class Segments:
                 self._connection.connection.rollback()
 
     @contextmanager
-    def around(self) -> Iterator[None]:
-        """A transaction: committed, or on any error rolled back."""
-        self.open()
+    def around(self, begin: Callable[[Segments], None] | None = None) -> Iterator[None]:
+        """A transaction: committed, or on any error rolled back; `begin` may open it otherwise."""
+        (begin or Segments.open)(self)
         try:
             yield
         except BaseException as error:

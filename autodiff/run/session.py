@@ -95,13 +95,8 @@ class Session:
     def transaction(self) -> Iterator[None]:
         """A transaction, with the lock."""
         segments = Segments(self.connection, self.dialect, self.limits)
-        self.open(segments)
-        try:
+        with segments.around(self.open):
             yield
-        except BaseException as error:
-            segments.abort(error)
-            raise
-        segments.close()
 
     def open(self, segments: Segments) -> None:
         """Begins a transaction; behind a pooler the lock is taken in it."""

@@ -156,3 +156,24 @@ def test_a_column_that_is_half_filled_is_dropped(
         assert [m.revision for m in db.runner(folder).downgrade()] == ["bbbb"]
         assert db.table("t").column("m") is None
         assert db.history() == ["aaaa"]
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_stop_between_batches_says_that_rows_stay(
+    database: Callable[[str], sa.URL], tmp_path: Path, kind: str
+) -> None:
+    """Also where no step came to its end before: something is left of it, and how to go on."""
+    folder = folder_of(tmp_path, WAYS[kind])
+    with opened(database(kind)) as db:
+
+        def stop(event: Event) -> None:
+            if isinstance(event, BackfillProgress) and event.done == 10:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) as caught:
+            db.runner(folder, on_event=stop).upgrade()
+        [told] = caught.value.__notes__
+        assert "steps of it that are done, and stay: none\nof the one under way 10 rows" in told
+        assert "nothing is left of it" not in told
+        db.runner(folder).upgrade()
+        assert counts(db) == [(1, ROWS)]
