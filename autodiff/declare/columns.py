@@ -23,12 +23,18 @@ _AUTOINCREMENT = frozenset(("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMEN
 
 
 def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
-    """The noun of a column.
+    """The noun of a column; one for all columns that are said alike.
 
     Raises ModelsError where the dialect can't express it, naming table and column.
     """
     try:
-        return _declare(column, dialect, compiler)
+        key = _said(column, dialect, compiler)
+        if key is None:
+            return _declare(column, dialect, compiler)
+        found = compiler.columns.get(key)
+        if found is None:
+            found = compiler.columns[key] = _declare(column, dialect, compiler)
+        return found
     except ModelsError as error:
         message = f"cannot declare column {_place(column)}: {error.message}"
         raise ModelsError(message, hint=error.hint) from error
@@ -37,6 +43,23 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
             f"cannot declare column {_place(column)} for {dialect.name}: {error}",
             hint="give the column a type, default or name that this database can express",
         ) from error
+
+
+def _said(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> tuple[Any, ...] | None:
+    """What columns of many tables have in common whose nouns are equal; None for one of its own."""
+    if column.primary_key or has_options(column):
+        return None
+    default, serial = None, False
+    if column.server_default is not None:
+        if column.computed is not None or column.identity is not None:
+            return None
+        default = _default(column, compiler)
+        serial = default is not None and dialect.is_serial_default(default, column)
+    key = type_key(column.type)
+    if key is None:
+        return None
+    how = (column.nullable, column.autoincrement, column.comment)
+    return column.name, default, serial, how, key
 
 
 def _place(column: sa.Column[Any]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
     from sqlalchemy.sql.compiler import DDLCompiler
 
-    from autodiff.schema import ColumnType
+    from autodiff.schema import Column, ColumnType
 
 __all__ = ["Compiler"]
 
@@ -36,12 +36,13 @@ def _default_key(default: Any) -> Any:
 class Compiler:
     """Texts of defaults, checks, types and names for one dialect.
 
-    `types` and `counting` hold what is known of types that were declared before.
+    `columns`, `types` and `counting` hold what is known of those that were declared before.
     """
 
     def __init__(self, dialect: SQLAlchemyDialect) -> None:
         self.dialect = plain_dialect(dialect)
         self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+        self.columns: dict[Any, Column] = {}
         self.types: dict[Any, ColumnType] = {}
         self.counting: dict[Any, bool] = {}
         self._defaults: dict[Any, str | None] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,8 +13,8 @@ from autodiff.declare.expressions import Compiler
 from autodiff.declare.tables import declare_table, name_of
 from autodiff.dialects.base import is_excluded
 from autodiff.errors import ModelsError
-from autodiff.keep import collected_later
-from autodiff.schema import EnumType, ForeignKey, Name, Schema, Table, View
+from autodiff.keep import altered, collected_later, mapped
+from autodiff.schema import Constraint, EnumType, ForeignKey, Name, Schema, Table, View
 from autodiff.schema import Sequence as SequenceNoun
 
 if TYPE_CHECKING:
@@ -81,17 +80,18 @@ def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
         first.setdefault((name.schema, name.name.lower()), name)
 
     def spelled(name: Name) -> Name:
-        return first.get((name.schema, name.name.lower()), name)
+        other = first.get((name.schema, name.name.lower()), name)
+        return name if other == name else other
+
+    def constraint(item: Constraint) -> Constraint:
+        if isinstance(item, ForeignKey):
+            return altered(item, referred=spelled(item.referred))
+        return item
 
     found: dict[Name, Table] = {}
     for name, table in tables.items():
-        kept = replace(
-            table,
-            name=spelled(name),
-            constraints=tuple(
-                replace(c, referred=spelled(c.referred)) if isinstance(c, ForeignKey) else c
-                for c in table.constraints
-            ),
+        kept = altered(
+            table, name=spelled(table.name), constraints=mapped(table.constraints, constraint)
         )
         if found.setdefault(kept.name, kept) != kept:
             raise ModelsError(

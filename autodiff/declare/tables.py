@@ -30,17 +30,16 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
 
     Raises ModelsError, naming the table, for what can't be carried over.
     """
-    of_columns = {item for column in table.columns for item in column.constraints}
-    found = (
+    columns = list(table.columns)
+    items = table.constraints.union(*(column.constraints for column in columns))
+    found = [
         declare_constraint(item, dialect, compiler)
-        for item in sorted(table.constraints | of_columns, key=lambda item: item._creation_order)
-    )
+        for item in sorted(items, key=lambda item: item._creation_order)
+    ]
     declared = Table(
         name=name_of(table, dialect),
         columns=tuple(
-            declare_column(column, dialect, compiler)
-            for column in table.columns
-            if not column.system
+            [declare_column(column, dialect, compiler) for column in columns if not column.system]
         ),
         constraints=tuple(item for item in found if item is not None),
         indexes=_indexes(table, dialect, compiler),

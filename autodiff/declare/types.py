@@ -42,7 +42,10 @@ def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
     """
     if not _is_plain(type(type_)):  # type: ignore[arg-type]
         return None
-    key = (type(type_), *vars(type_).items())
+    said = vars(type_)
+    if "dispatch" in said:  # events of its own, as Boolean and Enum have: not how it is said
+        said = {name: value for name, value in said.items() if name != "dispatch"}
+    key = (type(type_), *said.items())
     try:
         hash(key)
     except TypeError:  # the values of an enum, a variant
