@@ -27,9 +27,12 @@ from autodiff.compare import (
     resolve,
     resolve_maps,
     set_aside,
+    tables_alike,
     unspoken_left_alone,
     value_after,
+    with_tables,
     without_spares,
+    without_tables,
 )
 from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
@@ -126,17 +129,21 @@ def difference(
     where the desired schema has none of them, and `said_before`, what it once was, neither.
     """
     desired = partitions_left_alone(current, desired)
-    seen = unspoken_left_alone(current, desired, said_before, dialect)
-    current = adopt_case(seen, desired, dialect)
-    desired = adopt_types(current, desired, dialect)
-    named, described = resolve(current, desired, dialect)
-    unsure = doubts(current, named, dialect)
+    current = unspoken_left_alone(current, desired, said_before, dialect)
+    alike = tables_alike(current, desired, dialect)
+    left, wanted = without_tables(current, alike), without_tables(desired, alike)
+    left = adopt_case(left, wanted, dialect)
+    wanted = adopt_types(left, wanted, dialect)
+    named, described = resolve(left, wanted, dialect)
+    unsure = doubts(left, named, dialect)
     settled = True
     if unsure:
         found = describe(connection, dialect, named, unsure, create=create_scratch)
         settled = found is not None
         if found is not None:
-            named, described = resolve(current, desired, dialect, found, known=named)
+            named, described = resolve(left, wanted, dialect, found, known=named)
+    current = with_tables(left, {name: current.tables[name] for name in alike})
+    named = with_tables(named, alike)
     changes = compare(current, named, dialect, described, said_before=said_before, unsure=unsure)
     return Difference(
         dialect=dialect,

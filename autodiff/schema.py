@@ -8,7 +8,7 @@ of its table and columns; that is never compared.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -32,6 +32,7 @@ __all__ = [
     "Table",
     "Unique",
     "View",
+    "in_order",
 ]
 
 Option: TypeAlias = str | int | bool
@@ -49,7 +50,19 @@ class Name:
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
     def __lt__(self, other: Name) -> bool:
-        return (self.schema or "", self.name) < (other.schema or "", other.name)
+        return _place(self) < _place(other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def _place(name: Name) -> tuple[str, str]:
+    return name.schema or "", name.name
+
+
+def in_order(names: Iterable[Name]) -> list[Name]:
+    """The names in their order, those without a schema first; quicker than `sorted`."""
+    return sorted(names, key=_place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

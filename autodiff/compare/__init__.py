@@ -1,5 +1,6 @@
 """Schema x Schema -> Change: what differs. Pure: nothing here talks to a database."""
 
+from autodiff.compare.alike import tables_alike, with_tables, without_tables
 from autodiff.compare.casing import adopt_case
 from autodiff.compare.enums import (
     EnumRename,
@@ -53,8 +54,11 @@ __all__ = [
     "resolve",
     "resolve_maps",
     "set_aside",
+    "tables_alike",
     "unspoken_left_alone",
     "value_after",
     "wanted_again",
+    "with_tables",
     "without_spares",
+    "without_tables",
 ]

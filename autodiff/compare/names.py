@@ -15,7 +15,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.naming import name_constraints
 from autodiff.schema import Constraint, PrimaryKey, Table
 
-__all__ = ["adopt_names", "rename_constraints"]
+__all__ = ["adopt_names", "rename_constraints", "same_contents"]
 
 
 def adopt_names(
@@ -67,12 +67,12 @@ def _same(wanted: Constraint, current: Iterable[Constraint], taken: set[str | No
     for constraint in current:
         if isinstance(wanted, PrimaryKey) and isinstance(constraint, PrimaryKey):
             return constraint.name
-        if constraint.name not in taken and _alike(constraint, wanted):
+        if constraint.name not in taken and same_contents(constraint, wanted):
             return constraint.name
     return None
 
 
-def _alike(constraint: Constraint, other: Constraint) -> bool:
+def same_contents(constraint: Constraint, other: Constraint) -> bool:
     """Whether all is equal but the name and the comment."""
     if type(constraint) is not type(other):
         return False

@@ -27,7 +27,7 @@ from autodiff.compare.tables import compare_tables
 from autodiff.compare.unsaid import with_unsaid
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.naming import unnamed
-from autodiff.schema import Constraint, Index, Name, Schema, Table, View
+from autodiff.schema import Constraint, Index, Name, Schema, Table, View, in_order
 
 __all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "unspoken_left_alone"]
 __all__ += ["wanted_again"]
@@ -107,7 +107,7 @@ def resolve(
     """
     tables: dict[Name, Table] = {}
     renamed: dict[Name, Table] = {}
-    for name in sorted(desired.tables):
+    for name in in_order(desired.tables):
         if known is not None and name not in described.tables:
             tables[name] = known.tables[name]
             continue
@@ -225,7 +225,7 @@ def _enums(current: Schema, desired: Schema, before: Schema) -> list[Change]:
     used = {c.type.enum for table in current.tables.values() for c in table.columns}
     used |= set(before.enums)
     changes: list[Change] = []
-    for name in sorted({*current.enums, *desired.enums}):
+    for name in in_order({*current.enums, *desired.enums}):
         old, new = current.enums.get(name), desired.enums.get(name)
         if old is None and new is not None:
             changes.append(EnumAdded(enum=new))
@@ -240,7 +240,7 @@ def _sequences(current: Schema, desired: Schema) -> list[Change]:
     """A sequence that a default of the models uses is spoken about, though not declared."""
     defaults = [c.default for t in desired.tables.values() for c in t.columns if c.default]
     changes: list[Change] = []
-    for name in sorted({*current.sequences, *desired.sequences}):
+    for name in in_order({*current.sequences, *desired.sequences}):
         old, new = current.sequences.get(name), desired.sequences.get(name)
         if old is None and new is not None:
             changes.append(SequenceAdded(sequence=new))
@@ -261,7 +261,7 @@ def _tables(
 ) -> list[Change]:
     changes: list[Change] = []
     doubtful = desired.tables.keys() if unsure is None else {table.name for table in unsure.tables}
-    for name in sorted({*current.tables, *desired.tables}):
+    for name in in_order({*current.tables, *desired.tables}):
         old, new = current.tables.get(name), desired.tables.get(name)
         if new is None:
             assert old is not None
@@ -301,7 +301,7 @@ def _views(
     managed: frozenset[Name],
 ) -> list[Change]:
     changes: list[Change] = []
-    for name in sorted({*current.views, *desired.views}):
+    for name in in_order({*current.views, *desired.views}):
         old, new = current.views.get(name), desired.views.get(name)
         if old is None and new is not None:
             changes.append(ViewAdded(view=new))

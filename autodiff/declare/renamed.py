@@ -36,7 +36,7 @@ def told_renames(metadata: Sequence[sa.MetaData], current: Schema, dialect: Dial
         else:
             before = name
         known = current.tables.get(before)
-        for column in table.columns:
+        for column in [column for column in table.columns if "info" in vars(column)]:
             nick = _told(column)
             if nick and known and known.column(nick) and not known.column(column.name):
                 texts.append(f"{before}.{nick}:{column.name}")

@@ -142,7 +142,7 @@ class Dialect(ABC):
         """The table with its texts cheaply normalised and its parts sorted, for comparing."""
         return Table(
             name=table.name,
-            columns=tuple(sorted(map(self._normal_column, table.columns), key=_by_name)),
+            columns=tuple(sorted(map(self.normal_column, table.columns), key=_by_name)),
             constraints=tuple(sorted(map(self._normal_constraint, table.constraints), key=_place)),
             indexes=tuple(sorted(map(self._normal_index, table.indexes), key=_by_any_name)),
             comment=table.comment or None,
@@ -161,7 +161,8 @@ class Dialect(ABC):
         """A type, where the catalogue itself has several spellings for one type."""
         return type_sql
 
-    def _normal_column(self, column: Column) -> Column:
+    def normal_column(self, column: Column) -> Column:
+        """A column with its texts cheaply normalised."""
         default, computed, sql = column.default, column.computed, column.type.sql
         if default is not None:
             default = self.normal_default(default, sql)
