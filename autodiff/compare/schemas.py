@@ -20,6 +20,7 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
+from autodiff.compare.certain import differs_for_sure
 from autodiff.compare.inherited import without_inherited
 from autodiff.compare.names import adopt_names, rename_constraints
 from autodiff.compare.pairs import paired
@@ -43,10 +44,14 @@ class Described:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubts:
-    """What is unequal after cheap normalising, for a scratch database to settle."""
+    """What is unequal after cheap normalising, for a scratch database to settle.
+
+    `sure` are tables that are unequal whatever a scratch would say: none is asked about them.
+    """
 
     tables: tuple[Table, ...] = ()
     views: tuple[View, ...] = ()
+    sure: tuple[Table, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.tables or self.views)
@@ -147,34 +152,42 @@ def wanted_again(schema: Schema, dialect: Dialect) -> Schema:
 
 
 def doubts(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
-    """The tables and views on both sides that are unequal after cheap normalising.
+    """The tables and views on both sides that are unequal after cheap normalising; those tables
+    apart that are so for sure.
 
     `desired` comes from `resolve`.
     """
-    tables = [
-        table
-        for name, table in desired.tables.items()
-        if name in current.tables
-        and not _tables_equal(dialect.align(current.tables[name], table), table, dialect)
-    ]
+    tables: list[Table] = []
+    sure: list[Table] = []
+    for name, table in desired.tables.items():
+        if name in current.tables:
+            differs = _differs(dialect.align(current.tables[name], table), table, dialect)
+            if differs is not False:
+                (sure if differs else tables).append(table)
     views = [
         view
         for name, view in desired.views.items()
         if name in current.views
         and not _views_equal(current.views[name], _unsaid_kept(view, current.views[name]), dialect)
     ]
-    return Doubts(tables=tuple(tables), views=tuple(views))
+    return Doubts(tables=tuple(tables), views=tuple(views), sure=tuple(sure))
 
 
-def _tables_equal(current: Table, desired: Table, dialect: Dialect) -> bool:
-    """Whether they are equal as they are, but for the order of their parts, or normalised."""
-    return (
+def _differs(current: Table, desired: Table, dialect: Dialect) -> bool | None:
+    """Whether they differ; None where only the database can say. They may be equal as they are,
+    but for the order of their parts, or normalised."""
+    if (
         current.columns == desired.columns
         and current.options == desired.options
         and (current.comment or None) == (desired.comment or None)
         and _in_order(current.constraints) == _in_order(desired.constraints)
         and _in_order(current.indexes) == _in_order(desired.indexes)
-    ) or dialect.normalize(current) == dialect.normalize(desired)
+    ):
+        return False
+    before, after = dialect.normalize(current), dialect.normalize(desired)
+    if before == after:
+        return False
+    return differs_for_sure(before, after, dialect) or None
 
 
 def _in_order(parts: Iterable[Constraint | Index]) -> list[Constraint | Index]:
@@ -200,7 +213,7 @@ def compare(
 ) -> list[Change]:
     """All changes from current to desired; `desired` and `described` come from `resolve`.
 
-    `unsure` are the doubts of these two: a table on both sides that is in none is equal.
+    `unsure` are the doubts of these two: a table on both sides that is not in them is equal.
 
     A view that the models don't mention is a change only where they mention any view, or once
     mentioned it (`said_before`). An enum type that no table uses is one where they once did.
@@ -260,7 +273,7 @@ def _tables(
     unsure: Doubts | None,
 ) -> list[Change]:
     changes: list[Change] = []
-    doubtful = desired.tables.keys() if unsure is None else {table.name for table in unsure.tables}
+    unequal = None if unsure is None else {t.name for t in (*unsure.tables, *unsure.sure)}
     for name in in_order({*current.tables, *desired.tables}):
         old, new = current.tables.get(name), desired.tables.get(name)
         if new is None:
@@ -268,7 +281,7 @@ def _tables(
             changes.append(TableRemoved(table=dialect.without_implied(old)))
         elif old is None:
             changes.append(TableAdded(table=new))
-        elif name in doubtful:
+        elif unequal is None or name in unequal:
             changes += _both(old, new, dialect, described.tables.get(name))
     return without_inherited(changes, desired.tables)
 

@@ -134,6 +134,10 @@ class Dialect(ABC):
     def canonical_type(self, sql: str) -> str:
         """A type in the spelling of the database's catalogue, as far as that is sure."""
 
+    def tells_type(self, sql: str) -> bool:
+        """Whether the catalogue tells a type in these very words, as `canonical_type` spells it."""
+        return False
+
     @abstractmethod
     def type_python(self, sql: str) -> str:
         """How a script spells a type that the catalogue spells `sql`."""

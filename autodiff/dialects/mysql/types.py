@@ -12,7 +12,7 @@ from functools import lru_cache
 from autodiff.dialects.mysql.texts import quote_string, string_value
 from autodiff.dialects.typenames import python_string
 
-__all__ = ["canonical_type", "is_text", "split_collation", "type_python"]
+__all__ = ["canonical_type", "is_text", "split_collation", "tells_type", "type_python"]
 
 _ALIASES = {
     "integer": "int",
@@ -55,6 +55,11 @@ _SHAPE = re.compile(
     re.I | re.S,
 )
 _COLLATE = re.compile(r"(.*) COLLATE (\w+)\Z", re.S)
+
+_TOLD_AS_SAID = re.compile(
+    r"(tinyint(\(1\))?|smallint|mediumint|int|bigint)( unsigned)?|double|float|date"
+    r"|datetime(\([1-6]\))?|decimal\(\d+,\d+\)|(var)?char\(\d+\)|text|mediumtext|longtext|blob|longblob"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,3 +294,8 @@ def _values_python(match: re.Match[str]) -> str | None:
         return f"mysql.SET({', '.join(parts)})"
     name = "mysql.ENUM" if attributes.collation else "sa.Enum"
     return f"{name}({', '.join(parts)})"
+
+
+def tells_type(sql: str) -> bool:
+    """Whether the catalogue spells a type so: one of the common ones, without a collation."""
+    return _TOLD_AS_SAID.fullmatch(sql) is not None

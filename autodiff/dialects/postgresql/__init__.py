@@ -39,6 +39,9 @@ class PostgreSQL(Dialect):
     def canonical_type(self, sql: str) -> str:
         return types.canonical_type(sql)
 
+    def tells_type(self, sql: str) -> bool:
+        return types.tells_type(sql)
+
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
 

@@ -17,6 +17,7 @@ __all__ = [
     "normal_default",
     "plain_default",
     "split_collation",
+    "tells_type",
     "type_family",
     "type_python",
 ]
@@ -50,6 +51,11 @@ _KNOWN = frozenset(
 _ONE_BY_DEFAULT = ("character", "bit")
 _COLLATE = re.compile(r'\s+COLLATE\s+((?:"(?:[^"]|"")+"|\w+)(?:\."(?:[^"]|"")+")?)\Z', re.I)
 _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'(?:::regclass|::text)?\)", re.IGNORECASE)
+_TOLD_AS_SAID = re.compile(
+    r"smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|json|jsonb|inet"
+    r"|numeric(\(\d+,\d+\))?|character varying(\(\d+\))?|character\(\d+\)"
+    r"|(time|timestamp)(\([0-6]\))? (with|without) time zone"
+)
 _ZONES = ("with time zone", "without time zone")
 _PYTHON = {
     "smallint": "sa.SmallInteger",
@@ -247,3 +253,8 @@ def is_serial_default(default: str, table: str, column: str) -> bool:
         return False
     sequence = match[1].rpartition(".")[2].strip('"')
     return sequence == f"{table}_{column}_seq"
+
+
+def tells_type(sql: str) -> bool:
+    """Whether format_type() spells a type so: one of the common ones, without a collation."""
+    return _TOLD_AS_SAID.fullmatch(sql) is not None

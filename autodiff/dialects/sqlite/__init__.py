@@ -46,6 +46,10 @@ class SQLite(Dialect):
     def canonical_type(self, sql: str) -> str:
         return types.canonical_type(sql)
 
+    def tells_type(self, sql: str) -> bool:
+        """Always: it keeps the words."""
+        return True
+
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
 
