@@ -119,7 +119,8 @@ def _named_constraints(
         if same is None:
             return None
         del free[id(same)]
-        found.append(altered(constraint, name=same.name))
+        is_whole = same.comment == constraint.comment
+        found.append(same if is_whole else altered(constraint, name=same.name))
     return tuple(found)
 
 

@@ -15,18 +15,20 @@ from autodiff.schema import Check, Constraint, Exclusion, ForeignKey, PrimaryKey
 __all__ = ["default_name", "name_constraints", "unnamed"]
 
 
-def name_constraints(table: Table, limit: int = 63) -> Table:
-    """The table with a name for each constraint; those that have one keep it."""
+def name_constraints(table: Table, limit: int = 63, *, implicit: bool | None = None) -> Table:
+    """The table with a name for each constraint; those that have one keep it.
+
+    Where `implicit` is said, those that get one here are marked so.
+    """
     if all(c.name is not None for c in table.constraints):
         return table
-    taken = {c.name for c in table.constraints if c.name} | {
-        i.name for i in table.indexes if i.name
-    }
+    taken = {part.name for part in (*table.constraints, *table.indexes) if part.name}
     named: list[Constraint] = []
     for constraint in table.constraints:
         if constraint.name is None:
             name = default_name(table, constraint, taken, limit)
-            constraint = replace(constraint, name=name)
+            mark = constraint.implicit if implicit is None else implicit
+            constraint = replace(constraint, name=name, implicit=mark)
             taken.add(name)
         named.append(constraint)
     return replace(table, constraints=tuple(named))

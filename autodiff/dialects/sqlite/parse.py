@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from autodiff.dialects.sqltext import split_top_level, strip_parentheses, tokens
@@ -21,7 +21,7 @@ _COLUMN_WORDS = frozenset(
 )
 _TABLE_WORDS = frozenset("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN".split())
 
-_STRANGE = re.compile(r"--|/\*|[$\\]")
+_STRANGE = ("--", "/*", "$", "\\")
 """What only the slow way reads: comments, and what is a string elsewhere."""
 _QUOTED = r"'(?:[^']|'')*+'|\"(?:[^\"]|\"\")*+\"|`(?:[^`]|``)*+`|\[[^\]]*\]"
 
@@ -62,9 +62,12 @@ class ParsedConstraint:
     on_conflict: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class ParsedColumn:
-    """A column; `type` is as written, "" where there is none."""
+    """A column; `type` is as written, "" where there is none.
+
+    One that is said alike in many tables is one object, once it is read.
+    """
 
     name: str
     type: str = ""
@@ -75,20 +78,6 @@ class ParsedColumn:
     stored: bool = False
     autoincrement: bool = False
     not_null_conflict: str | None = None
-
-    def named(self, name: str) -> ParsedColumn:
-        """The same column under a name."""
-        return ParsedColumn(
-            name=name,
-            type=self.type,
-            not_null=self.not_null,
-            default=self.default,
-            collation=self.collation,
-            generated=self.generated,
-            stored=self.stored,
-            autoincrement=self.autoincrement,
-            not_null_conflict=self.not_null_conflict,
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,9 +106,13 @@ def unquote(name: str) -> str:
     return name[1:-1] if name[:1] == "[" and name[-1:] == "]" else name
 
 
+def _is_strange(sql: str) -> bool:
+    return any(mark in sql for mark in _STRANGE)
+
+
 def _meaningful(sql: str) -> list[str]:
     """The tokens without spaces and comments; `[name]` as one, brackets' contents joined."""
-    if _STRANGE.search(sql) is None:
+    if not _is_strange(sql):
         words: list[str] = _WORD.findall(sql)
         if "(" not in words and "[" not in words:
             return words
@@ -153,7 +146,7 @@ def _closing(flat: Sequence[tuple[str, str]], start: int) -> int:
 
 def _parts(body: str) -> list[str]:
     """What stands between commas outside of all brackets and quotes."""
-    if _STRANGE.search(body) is None:
+    if not _is_strange(body):
         parts: list[str] = _PART.findall(body)
         if ",".join(parts) == body:
             return parts
@@ -171,12 +164,10 @@ def parse_table(sql: str) -> ParsedTable:
     body = next(i for i, word in enumerate(words) if word.startswith("("))
     table = ParsedTable()
     for part in _parts(words[body][1:-1]):
-        named = _NAMED.match(part)
-        first, rest = (named[1], named[2]) if named else _first_word(part)
-        if first.upper() in _TABLE_WORDS:
-            table.constraints.append(_table_constraint(part))
-        elif first:
-            _add_column(unquote(first), rest, table)
+        column, constraints = _part(part)
+        if column is not None:
+            table.columns.append(column)
+        table.constraints += constraints
     suffix = " ".join(words[body + 1 :]).upper()
     table.strict = "STRICT" in suffix
     table.without_rowid = "WITHOUT ROWID" in suffix
@@ -218,7 +209,16 @@ class _Reader:
         return self.take().upper() if self.accept("ON", "CONFLICT") else None
 
 
-@lru_cache(4096)
+@lru_cache(8192)
+def _part(said: str) -> tuple[ParsedColumn | None, tuple[ParsedConstraint, ...]]:
+    """A column with its constraints, or a constraint: tables have many parts in common."""
+    named = _NAMED.match(said)
+    first, rest = (named[1], named[2]) if named else _first_word(said)
+    if first.upper() in _TABLE_WORDS:
+        return None, (_table_constraint(said),)
+    return _column(unquote(first), rest) if first else (None, ())
+
+
 def _table_constraint(said: str) -> ParsedConstraint:
     reader = _Reader(_meaningful(said))
     name = unquote(reader.take()) if reader.accept("CONSTRAINT") else None
@@ -270,30 +270,20 @@ def _foreign_key(reader: _Reader, name: str | None, columns: tuple[str, ...]) ->
     )
 
 
-def _add_column(name: str, said: str, table: ParsedTable) -> None:
-    """Adds the column of that name, and its constraints, with what is said behind the name."""
-    column, constraints = _column(said)
-    table.columns.append(column.named(name))
-    for constraint in constraints:
-        columns = (name,) if constraint.columns else ()
-        table.constraints.append(replace(constraint, columns=columns))
-
-
-@lru_cache(4096)
-def _column(said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
-    """The column without its name, and its constraints: many columns are said in the same words."""
-    column, table, reader = ParsedColumn(name=""), ParsedTable(), _Reader(_meaningful(said))
+def _column(name: str, said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """The column of that name, and its constraints, with what is said behind the name."""
+    column, table, reader = ParsedColumn(name=name), ParsedTable(), _Reader(_meaningful(said))
     words: list[str] = []
     while reader.peek() and reader.peek() not in _COLUMN_WORDS:
         words.append(reader.take())
     column.type = " ".join(words).replace(" (", "(")
-    name: str | None = None
+    constraint: str | None = None
     while word := reader.take().upper():
         if word == "CONSTRAINT":
-            name = unquote(reader.take())
+            constraint = unquote(reader.take())
             continue
-        _column_constraint(word, reader, column, table, name)
-        name = None
+        _column_constraint(word, reader, column, table, constraint)
+        constraint = None
     return column, tuple(table.constraints)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,7 @@ def _reflect_namespace(
     views: dict[Name, View],
 ) -> None:
     rows = _catalogue(connection, namespace, scope.only)
-    skipped = _virtual_tables(connection) if any(_is_virtual(row.sql) for row in rows) else set()
+    skipped = _virtual_tables(connection) if any(_is_virtual(sql) for *_, sql in rows) else set()
     indexes: dict[str, list[Index]] = {}
     triggers: dict[str, list[str]] = {}
     for kind, text, table_name, sql in rows:
@@ -84,7 +83,7 @@ def _reflect_namespace(
         if kind == "table":
             own = tuple(sorted(indexes.get(text, ()), key=lambda index: index.name or ""))
             table = _table(name, sql, own, tuple(triggers.get(text, ())))
-            tables[name] = _with_names(spell_columns(table))
+            tables[name] = name_constraints(spell_columns(table), implicit=True)
         else:
             views[name] = View(name=name, sql=_view_select(sql))
 
@@ -114,18 +113,6 @@ def unread(connection: Connection, scope: Scope) -> list[LeftAlone]:
                 name, reason = str(Name(row.name, namespace)), "virtual tables are not compared"
                 found.append(LeftAlone(kind="table", name=name, reason=reason))
     return found
-
-
-def _with_names(table: Table) -> Table:
-    """The table with a name for each constraint, said to be implicit where SQLite has none."""
-    named = name_constraints(table)
-    if named is table:
-        return table
-    marked = tuple(
-        replace(new, implicit=True) if old.name is None else new
-        for old, new in zip(table.constraints, named.constraints, strict=True)
-    )
-    return replace(named, constraints=marked)
 
 
 def _is_virtual(sql: str | None) -> bool:
@@ -160,7 +147,7 @@ def _table(name: Name, sql: str, indexes: tuple[Index, ...], triggers: tuple[str
     constraints = [_constraint(name, item) for item in parsed.constraints]
     table = Table(
         name=name,
-        columns=tuple(_column(column) for column in parsed.columns),
+        columns=tuple(map(_column, parsed.columns)),
         constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
         indexes=indexes,
         options=_options(parsed),
@@ -180,6 +167,7 @@ def _options(parsed: ParsedTable) -> dict[str, Option]:
     return options
 
 
+@lru_cache(8192)
 def _column(parsed: ParsedColumn) -> Column:
     computed = Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
     conflict = parsed.not_null_conflict
@@ -237,13 +225,16 @@ def _action(action: str | None) -> str | None:
 
 def _index(name: str, sql: str) -> Index:
     parsed = parse_index(sql)
-    elements = tuple(
-        IndexElement(
-            text=text[1:-1] if text.startswith("(") else text,
-            is_expression=text.startswith("("),
-            collation=collation,
-            descending=descending,
-        )
-        for text, collation, descending in parsed.elements
-    )
+    elements = tuple([_element(*element) for element in parsed.elements])
     return Index(name=name, elements=elements, unique=parsed.unique, where=parsed.where)
+
+
+@lru_cache(8192)
+def _element(text: str, collation: str | None, descending: bool) -> IndexElement:
+    is_expression = text.startswith("(")
+    return IndexElement(
+        text=text[1:-1] if is_expression else text,
+        is_expression=is_expression,
+        collation=collation,
+        descending=descending,
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from autodiff.keep import altered, mapped
 from autodiff.schema import (
@@ -21,8 +22,9 @@ __all__ = ["spell_columns", "spell_targets"]
 
 def spell_columns(table: Table) -> Table:
     """The table whose constraints and indexes name its columns as the columns name themselves."""
-
     known = _Spelling(table)
+    if known.has(_used(table)):
+        return table
 
     def constraint(item: Constraint) -> Constraint:
         if isinstance(item, Check | Exclusion):
@@ -40,6 +42,15 @@ def spell_columns(table: Table) -> Table:
         constraints=mapped(table.constraints, constraint),
         indexes=mapped(table.indexes, index),
     )
+
+
+def _used(table: Table) -> Iterator[str]:
+    """The names of columns in its constraints and indexes."""
+    for item in table.constraints:
+        if not isinstance(item, Check | Exclusion):
+            yield from item.columns
+    for index in table.indexes:
+        yield from index.columns
 
 
 def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
@@ -60,7 +71,9 @@ def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
         columns = columns_of[name].spelled(key.referred_columns)
         if not columns and parent.primary_key is not None:
             columns = parent.primary_key.columns
-        return altered(key, referred=name, referred_columns=columns)
+        if name == key.referred and columns == key.referred_columns:
+            return key
+        return replace(key, referred=name, referred_columns=columns)
 
     def constraint(item: Constraint) -> Constraint:
         return target(item) if isinstance(item, ForeignKey) else item
@@ -78,9 +91,13 @@ class _Spelling:
         self._names = {column.name for column in table.columns}
         self._by_lower: dict[str, str] | None = None
 
+    def has(self, names: Iterable[str]) -> bool:
+        """Whether all of them are spelled so."""
+        return self._names.issuperset(names)
+
     def spelled(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The names as the columns spell them; one that is no column's as it is."""
-        if self._names.issuperset(names):
+        if self.has(names):
             return names
         if self._by_lower is None:
             self._by_lower = {name.lower(): name for name in self._names}

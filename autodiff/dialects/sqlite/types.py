@@ -123,6 +123,10 @@ def normal_columns(table: Table) -> tuple[Column, ...]:
     """The columns for comparing: those that can't be NULL are NOT NULL."""
     if table.primary_key is None:
         return table.columns
+    key = {name.lower() for name in table.primary_key.columns}
+    said = [c for c in table.columns if c.nullable and c.name.lower() in key]
+    if not any(never_null(column, table) for column in said):
+        return table.columns
     return mapped(
         table.columns,
         lambda column: (
