@@ -138,7 +138,8 @@ def difference(
     unsure = doubts(left, named, dialect)
     settled = True
     if unsure:
-        found = describe(connection, dialect, named, unsure, create=create_scratch)
+        whole = with_tables(named, alike)  # what is in doubt may read what is not
+        found = describe(connection, dialect, whole, unsure, create=create_scratch)
         settled = found is not None
         if found is not None:
             named, described = resolve(left, wanted, dialect, found, known=named)

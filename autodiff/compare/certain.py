@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from autodiff.dialects.base import Dialect
-from autodiff.schema import Check, Column, Constraint, Exclusion, Index, PrimaryKey, Table
+from autodiff.schema import Check, Column, Constraint, Exclusion, Index, PrimaryKey, Table, Unique
 
 __all__ = ["differs_for_sure"]
 
@@ -35,6 +35,7 @@ def differs_for_sure(current: Table, desired: Table, dialect: Dialect) -> bool:
     return (
         current.options == desired.options
         and all(_are_sure(old, new, dialect) for old, new in columns.pairs)
+        and not any(_repeats(constraint, desired) for constraint in constraints.new)
         and _are_told_apart(constraints, _has_text)
         and _are_told_apart(indexes, _is_worded)
     )
@@ -57,7 +58,13 @@ def _constraint_key(constraint: Constraint) -> object:
 def _are_sure(old: Column, new: Column, dialect: Dialect) -> bool:
     """Whether columns differ in nothing but NULL, comment and types that are told as said."""
     alike = replace(old, type=new.type, nullable=new.nullable, comment=new.comment) == new
-    return alike and dialect.tells_type(old.type.sql) and dialect.tells_type(new.type.sql)
+    counts = new.autoincrement or new.identity is not None or new.computed is not None
+    return (
+        alike
+        and not counts
+        and dialect.tells_type(old.type.sql)
+        and dialect.tells_type(new.type.sql)
+    )
 
 
 def _are_told_apart(sides: _Sides[T], is_worded: Callable[[T], bool]) -> bool:
@@ -67,6 +74,14 @@ def _are_told_apart(sides: _Sides[T], is_worded: Callable[[T], bool]) -> bool:
     return not (any(map(is_worded, sides.gone)) and any(map(is_worded, sides.new)))
 
 
+def _repeats(constraint: Constraint, table: Table) -> bool:
+    """Whether a unique constraint is over the columns of another key, which may make it go."""
+    if not isinstance(constraint, Unique):
+        return False
+    keys = (key for key in table.constraints if isinstance(key, PrimaryKey | Unique))
+    return any(key != constraint and set(key.columns) == set(constraint.columns) for key in keys)
+
+
 def _has_text(constraint: Constraint) -> bool:
     if isinstance(constraint, Check | Exclusion):
         return True
@@ -74,8 +89,9 @@ def _has_text(constraint: Constraint) -> bool:
 
 
 def _is_worded(index: Index) -> bool:
-    """Whether an index has more than plain columns."""
+    """Whether an index has more than plain columns; a server may shorten those by itself."""
     said = (index.where, index.method, *index.include, *index.options)
     return any(said) or any(
-        part.is_expression or part.opclass or part.collation for part in index.elements
+        part.is_expression or part.opclass or part.collation or part.length
+        for part in index.elements
     )

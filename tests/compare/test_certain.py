@@ -53,6 +53,7 @@ def test_most_differences_are_sure(desired: Table) -> None:
 LONG = Check(name="one", sql="(a > 0) AND (a < 9)")
 SHORT = Check(name="one", sql="a BETWEEN 1 AND 8")
 PARTIAL = Index(name="ix", elements=(IndexElement(text="a"),), where="a > 0")
+SHORTENED = Index(name="ix", elements=(IndexElement(text="a", length=9),))
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,8 @@ PARTIAL = Index(name="ix", elements=(IndexElement(text="a"),), where="a > 0")
         (with_parts(LONG), with_parts(replace(SHORT, name="two"))),
         (with_parts(PARTIAL), with_parts(replace(PARTIAL, where="a > 1"))),
         (with_parts(PARTIAL), with_parts(replace(PARTIAL, name="other", where="a > 1"))),
+        (BARE, with_parts(Unique(name="uq", columns=("id",)))),
+        (with_parts(index("ix", "a")), with_parts(SHORTENED)),
         (BARE, replace(BARE, options={"postgresql_with": "fillfactor=70"})),
     ],
 )
