@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from autodiff.dialects.sqltext import split_top_level, strip_parentheses, tokens
@@ -272,7 +272,15 @@ def _foreign_key(reader: _Reader, name: str | None, columns: tuple[str, ...]) ->
 
 def _column(name: str, said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
     """The column of that name, and its constraints, with what is said behind the name."""
-    column, table, reader = ParsedColumn(name=name), ParsedTable(), _Reader(_meaningful(said))
+    column, constraints = _nameless(said)
+    own = (replace(c, columns=(name,)) if c.columns else c for c in constraints)
+    return replace(column, name=name), tuple(own)
+
+
+@lru_cache(4096)
+def _nameless(said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """The same without its name: many columns of many names are said in the same words."""
+    column, table, reader = ParsedColumn(name=""), ParsedTable(), _Reader(_meaningful(said))
     words: list[str] = []
     while reader.peek() and reader.peek() not in _COLUMN_WORDS:
         words.append(reader.take())
