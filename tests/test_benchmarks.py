@@ -13,7 +13,14 @@ import sqlalchemy as sa
 pytest.importorskip("alembic", reason="pip install -e '.[benchmark]'")
 
 from tests.benchmarks.commands import checked_offline
-from tests.benchmarks.comparing import compared, grown, our_changes, queries, their_changes
+from tests.benchmarks.comparing import (
+    Size,
+    compared,
+    grown,
+    our_changes,
+    queries,
+    their_changes,
+)
 from tests.benchmarks.drafted import generated
 from tests.benchmarks.report import Growth, Measured, as_json, page, plot, table
 from tests.benchmarks.running import loaded, upgraded
@@ -35,14 +42,35 @@ def test_both_sides_find_the_same(any_database: sa.URL) -> None:
     engine.dispose()
 
 
+def test_a_default_in_other_words_is_found_by_both(database: Callable[[str], sa.URL]) -> None:
+    """A fourth change in each table, where Alembic is asked to compare defaults as well."""
+    engine = sa.create_engine(database("postgresql"))
+    models(TABLES).create_all(engine)
+    with engine.connect() as connection:
+        assert our_changes(connection, models(TABLES, changed=2, worded=True)) == 8
+    engine.dispose()
+
+
+def test_tables_apart_share_no_column() -> None:
+    """But for their keys."""
+    columns = [c.name for t in models(TABLES, apart=True).tables.values() for c in t.columns]
+    assert len({name for name in columns if name not in ("id", "parent_id")}) == 10 * TABLES
+
+
 def test_compare_is_measured(database: Callable[[str], sa.URL]) -> None:
-    """Both rows have the seconds of each round, ours beside Alembic's and the limit's."""
-    same, changed = compared("sqlite", database("sqlite"), TABLES, 2, 1)
-    assert same.work == "compare, nothing changed of 20 tables"
-    assert changed.work == "compare, 2 changed of 20 tables"
-    assert same.ratio is not None
-    assert same.limit is not None
-    assert len(same.ours.rounds) == 1
+    """Each row has the seconds of each round, ours beside Alembic's and the limit's."""
+    size = Size(tables=TABLES, changed=2, rounds=1)
+    rows = list(compared("sqlite", lambda: database("sqlite"), size))
+    assert [row.work for row in rows] == [
+        "compare, nothing changed of 20 tables",
+        "compare, nothing changed of 20 tables, no two columns alike",
+        "compare, 2 changed of 20 tables",
+        "compare, 2 changed of 20 tables, defaults too",
+    ]
+    for row in rows:
+        assert row.ratio is not None
+        assert row.limit is not None
+        assert len(row.ours.rounds) == 1
 
 
 def test_growth_is_measured(database: Callable[[str], sa.URL]) -> None:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 
 from tests.benchmarks.commands import checked_offline, helped
-from tests.benchmarks.comparing import compared, grown, queries
+from tests.benchmarks.comparing import Size, compared, grown, queries
 from tests.benchmarks.drafted import generated
 from tests.benchmarks.report import Growth, Measured, as_json, page, plot, table
 from tests.benchmarks.running import loaded, upgraded
@@ -65,8 +65,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
     changed = max(options.tables // 20, 1)
+    size = Size(tables=options.tables, changed=changed, rounds=options.rounds)
     for kind in options.databases:
-        yield from compared(kind, databases.new(kind), options.tables, changed, options.rounds)
+        yield from compared(kind, lambda kind=kind: databases.new(kind), size)
 
 
 def _commands(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:

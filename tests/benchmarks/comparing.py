@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tracemalloc
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -15,7 +16,7 @@ from autodiff import diff
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Row, Seconds, in_turn
 
-__all__ = ["compared", "grown", "limits", "our_changes", "queries", "their_changes"]
+__all__ = ["Size", "compared", "grown", "limits", "our_changes", "queries", "their_changes"]
 
 LIMITS = {
     "sqlite": ["SELECT type, name, tbl_name, sql FROM sqlite_master"],
@@ -39,6 +40,15 @@ LIMITS = {
     ],
 }
 """Bare queries that fetch columns, keys and indexes, and make nothing of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How many tables a comparison has, how many of them changed, and how often it is done."""
+
+    tables: int
+    changed: int
+    rounds: int
 
 
 @contextmanager
@@ -84,31 +94,36 @@ def limits(connection: sa.Connection, kind: str) -> None:
         connection.exec_driver_sql(query).all()
 
 
-def compared(kind: str, url: sa.URL, tables: int, changed: int, rounds: int) -> list[Row]:
-    """Nothing changed, and a few tables changed."""
-    create(url, models(tables))
-    rows = []
-    for altered in (0, changed):
-        metadata = models(tables, changed=altered)
-        with _connected(url) as connection:
-            ours, theirs, limit = in_turn(
-                rounds,
-                lambda: our_changes(connection, metadata),  # noqa: B023
-                lambda: their_changes(connection, metadata),  # noqa: B023
-                lambda: limits(connection, kind),
-            )
-        what = f"compare, {altered:,} changed" if altered else "compare, nothing changed"
-        rows.append(
-            Row(
-                work=f"{what} of {tables:,} tables",
-                database=kind,
-                ours=ours,
-                theirs=theirs,
-                limit=limit,
-                wanted="8 times" if altered else "10 times",
-            )
+def compared(kind: str, new: Callable[[], sa.URL], size: Size) -> Iterator[Row]:
+    """Nothing changed, also where no two columns are alike; and a few tables changed."""
+    some, of = f"{size.changed:,} changed", f"of {size.tables:,} tables"
+    url, far = new(), new()
+    create(url, models(size.tables))
+    create(far, models(size.tables, apart=True))
+    few = {"changed": size.changed}
+    for work, where, models_of, wanted in (
+        (f"nothing changed {of}", url, {}, 10),
+        (f"nothing changed {of}, no two columns alike", far, {"apart": True}, 10),
+        (f"{some} {of}", url, few, 8),
+        (f"{some} {of}, defaults too", url, {**few, "worded": True}, 8),
+    ):
+        metadata = models(size.tables, **models_of)
+        yield _compared(f"compare, {work}", kind, where, metadata, size.rounds, wanted)
+
+
+def _compared(
+    work: str, kind: str, url: sa.URL, metadata: sa.MetaData, rounds: int, wanted: int
+) -> Row:
+    with _connected(url) as connection:
+        ours, theirs, limit = in_turn(
+            rounds,
+            lambda: our_changes(connection, metadata),
+            lambda: their_changes(connection, metadata),
+            lambda: limits(connection, kind),
         )
-    return rows
+    return Row(
+        work=work, database=kind, ours=ours, theirs=theirs, limit=limit, wanted=f"{wanted} times"
+    )
 
 
 def grown(kind: str, url: sa.URL, tables: int, rounds: int) -> tuple[Seconds, float]:

@@ -11,40 +11,62 @@ __all__ = ["models"]
 _WORDS = "order item price stock carrier invoice address account ticket vendor".split()
 
 
-def models(tables: int, *, changed: int = 0, schemas: Sequence[str] = ()) -> sa.MetaData:
+def models(
+    tables: int,
+    *,
+    changed: int = 0,
+    worded: bool = False,
+    apart: bool = False,
+    schemas: Sequence[str] = (),
+) -> sa.MetaData:
     """So many tables in each schema (the default one where none is named).
 
-    In `changed` of them, spread over all, a column has another length, one is gone, one is new.
+    In `changed` of them, spread over all, a column has another length, one is gone, one is new;
+    where it is `worded`, one has another default too, which the database tells in its own words.
+    Where tables are `apart`, none has a column of the name that another one's has.
     """
     metadata = sa.MetaData()
     for schema in schemas or [None]:
         for number in range(tables):
-            altered = changed > 0 and number % max(tables // changed, 1) == 0
-            _table(metadata, schema, number, altered=altered)
+            columns = _columns(_WORDS[number % len(_WORDS)], number)
+            if changed and number % max(tables // changed, 1) == 0:
+                columns = _altered(columns, worded=worded)
+            for column in columns[1:] if apart else ():
+                column.name = column.key = f"{column.name}_{number}"
+            _table(metadata, schema, number, columns)
     return metadata
 
 
-def _table(metadata: sa.MetaData, schema: str | None, number: int, *, altered: bool) -> None:
-    word = _WORDS[number % len(_WORDS)]
-    name = f"{word}_{number:05d}"
-    columns = _columns(word, number)
-    if altered:
-        columns = [*columns[:-1], sa.Column("remark", sa.String(80))]
-        columns[1] = sa.Column(f"{word}_name", sa.String(99), nullable=False)
+def _altered(columns: list[sa.Column[object]], *, worded: bool) -> list[sa.Column[object]]:
+    first, name, code, state, *others, _ = columns
+    if worded:
+        state = sa.Column(state.name, state.type, nullable=False, server_default="1")
+    longer = sa.Column(name.name, sa.String(99), nullable=False)
+    return [first, longer, code, state, *others, sa.Column("remark", sa.String(80))]
+
+
+def _table(
+    metadata: sa.MetaData, schema: str | None, number: int, columns: list[sa.Column[object]]
+) -> None:
+    name = _name(number)
+    _, label, code, state, *_ = (column.name for column in columns)
     sa.Table(
         name,
         metadata,
         *columns,
         sa.Column("parent_id", _parent(schema, number), nullable=True),
-        sa.Index(f"ix_{name}_name", f"{word}_name"),
-        sa.Index(f"ix_{name}_state", "state", f"{word}_code", unique=True),
+        sa.Index(f"ix_{name}_name", label),
+        sa.Index(f"ix_{name}_state", state, code, unique=True),
         schema=schema,
     )
 
 
+def _name(number: int) -> str:
+    return f"{_WORDS[number % len(_WORDS)]}_{number:05d}"
+
+
 def _parent(schema: str | None, number: int) -> sa.ForeignKey:
-    parent = number // 2
-    name = f"{_WORDS[parent % len(_WORDS)]}_{parent:05d}.id"
+    name = f"{_name(number // 2)}.id"
     return sa.ForeignKey(f"{schema}.{name}" if schema else name, ondelete="CASCADE")
 
 
