@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -87,9 +88,19 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> int:
-    """Runs a command line, that of the process by default; its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    shell = shell or Shell()
+    """Runs a command line, that of the process by default; its exit code.
+
+    That of the process ends it: Python is told not to look for cycles in what is left, which takes
+    longer than most commands where there are a thousand models.
+    """
+    if arguments is not None:
+        return _run(list(arguments), shell or Shell())
+    code = _run(sys.argv[1:], shell or Shell())
+    gc.freeze()
+    return code
+
+
+def _run(given: list[str], shell: Shell) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(given, prog_name="autodiff", standalone_mode=False, obj=shell)

@@ -287,3 +287,20 @@ def test_completion_of_migrations(blog_3: Folder) -> None:
         _AUTODIFF_COMPLETE="complete_bash", COMP_WORDS="autodiff show 000", COMP_CWORD="2"
     )
     assert asked.out.split() == ["0001_add_posts", "0002_add_comments", "0003_add_timestamp"]
+
+
+def test_the_end_is_quick(blog_3: Folder) -> None:
+    """Where the process ends, Python looks for no cycles in what is left."""
+    code = (
+        "import atexit, gc; from autodiff.cli import main; "
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0)); main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "check", "--offline"],
+        cwd=blog_3.path,
+        env=blog_3.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "no drift\nTrue\n"
