@@ -175,11 +175,12 @@ def _remembered(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def remembered(data: dict[str, Any]) -> Any:
         key = marshal.dumps(data, 0)  # the quickest of what tells 1 from True
-        if key not in known:
+        found = known.get(key)
+        if found is None:
             if len(known) >= _REMEMBERED:
                 known.clear()
-            known[key] = decode(data)
-        return known[key]
+            found = known[key] = decode(data)
+        return found
 
     return remembered
 
