@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.changes import Change, reverse_change
 from autodiff.drift import Drift
 from autodiff.history import Graph, Lock, write_lock
 from autodiff.keep import collected_later
@@ -14,6 +13,7 @@ from autodiff.keep import collected_later
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from autodiff.changes import Change
     from autodiff.dialects import Dialect
     from autodiff.project import Project
     from autodiff.schema import Schema
@@ -107,6 +107,7 @@ class _Comparer:
 
     def lines(self, current: Schema, desired: Schema, *, back: bool = False) -> tuple[str, ...]:
         """The changes as lines, seen from the other side with `back`."""
+        from autodiff.changes import reverse_change
         from autodiff.describe import describe_change
 
         changes = self.changes(current, desired)

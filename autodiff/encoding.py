@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache, cached_property
@@ -21,6 +22,7 @@ _CONSTRAINTS = {
     "check": schema.Check,
     "exclusion": schema.Exclusion,
 }
+_REMEMBERED = 10_000
 _KIND_OF = {cls: kind for kind, cls in _CONSTRAINTS.items()}
 
 
@@ -131,7 +133,8 @@ def _decoder(annotation: Any) -> Callable[[Any], Any]:
     if annotation == schema.Constraint:
         return lambda data: _decoder(_CONSTRAINTS[data["is"]])(data)
     if is_dataclass(annotation):
-        return _dataclass_decoder(annotation)
+        decode = _dataclass_decoder(annotation)
+        return _remembered(decode) if annotation is schema.Column else decode
     if get_origin(annotation) in (Union, UnionType):
         inner = [arg for arg in get_args(annotation) if arg is not type(None)]
         decode = _decoder(inner[0]) if len(inner) == 1 else _as_it_is
@@ -164,6 +167,22 @@ def _dataclass_decoder(cls: Any) -> Callable[[Any], Any]:
         return cls(**values)
 
     return decode
+
+
+def _remembered(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same decoder, which gives the same noun for the same data: columns repeat by table."""
+    known: dict[bytes, Any] = {}
+
+    def remembered(data: dict[str, Any]) -> Any:
+        key = marshal.dumps(data, 0)  # the quickest of what tells 1 from True
+        found = known.get(key)
+        if found is None:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            found = known[key] = decode(data)
+        return found
+
+    return remembered
 
 
 def _as_it_is(data: Any) -> Any:

@@ -150,6 +150,21 @@ def test_every_field_of_these_nouns_is_set() -> None:
     assert {type(c) for c in TABLE.constraints} == set(get_args(schema.Constraint))
 
 
+def test_columns_that_repeat_are_made_once() -> None:
+    """Equal data is the same column; what Python holds for equal and is another, is another."""
+    one, again = (
+        from_data(Column, {"name": "n", "type": {"sql": "x", "python": "y"}}) for _ in "ab"
+    )
+    assert one is again
+    numbers = [
+        from_data(
+            Column, {"name": "n", "type": {"sql": "x", "python": "y"}, "options": {"o": value}}
+        )
+        for value in (1, True, "1")
+    ]
+    assert [type(column.options["o"]) for column in numbers] == [int, bool, str]
+
+
 def test_defaults_are_left_out() -> None:
     """A lock file holds what differs from the defaults, and nothing else."""
     assert to_data(Check(sql="a > 0")) == {"is": "check", "sql": "a > 0"}

@@ -1,32 +1,17 @@
-"""The app: every command registered, and the one place where a run begins and ends."""
+"""The app: every command by name, and the one place where a run begins and ends."""
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from autodiff.cli.commands.adopt import adopt
-from autodiff.cli.commands.check import check
-from autodiff.cli.commands.demo import demo
-from autodiff.cli.commands.diff import diff
-from autodiff.cli.commands.downgrade import downgrade
-from autodiff.cli.commands.generate import generate
-from autodiff.cli.commands.history import history
-from autodiff.cli.commands.init import init
-from autodiff.cli.commands.lock import lock
-from autodiff.cli.commands.merge import merge
-from autodiff.cli.commands.rebase import rebase
-from autodiff.cli.commands.rehearse import rehearse
-from autodiff.cli.commands.repair import repair
-from autodiff.cli.commands.show import show
-from autodiff.cli.commands.squash import squash
-from autodiff.cli.commands.stamp import stamp
-from autodiff.cli.commands.status import status
-from autodiff.cli.commands.upgrade import upgrade
 from autodiff.cli.failures import INTERRUPTED, USAGE, report
+from autodiff.cli.help import HelpfulCommand, HelpfulGroup
 from autodiff.cli.options import (
     ConfigPath,
     Debug,
@@ -41,43 +26,81 @@ from autodiff.cli.shell import Shell
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-_START, _WRITE, _RUN, _LOOK = "Start", "Write migrations", "Run them", "Look"
+_SECTIONS = {
+    "Start": {
+        "demo": "Show all of it on a small blog: generate, upgrade, check, downgrade.",
+        "init": "Begin a project: a configuration, and a folder for migrations.",
+        "adopt": "Take over a database that is there already.",
+    },
+    "Write migrations": {
+        "generate": "Compare the database with the models and write the next migration.",
+        "check": "Tell what drifted: models, migrations, or the database.",
+        "diff": "Print what leads from FROM to TO: the changes, and the SQL. Nothing is written.",
+        "lock": "Write the lock file anew: from the models, the files and the database.",
+        "merge": "Join branches: write an empty migration that comes after several heads.",
+        "rebase": "Set your branch's migrations behind those of the main branch.",
+        "squash": "Put one migration in the place of several, which it stands for.",
+    },
+    "Run them": {
+        "upgrade": "Apply migrations, up to TARGET.",
+        "downgrade": "Take migrations back, down to TARGET, which stays applied.",
+        "rehearse": "Run the migrations on a scratch database: each up, down, and up again.",
+        "stamp": "Record migrations as applied up to TARGET, and no others, without running them.",
+        "repair": "List what is wrong with the history, and each way out; or mend its records.",
+    },
+    "Look": {
+        "status": "List the migrations that the database has had, and those it has not.",
+        "history": "List the migrations of the folder, newest first; a star marks the head.",
+        "show": "Print a migration: its text, or the SQL it stands for.",
+    },
+}
+"""Every command with the first line of its docstring, so that help need not import it."""
+_WITHOUT_PROJECT = {"demo", "init"}
 # Without this, click takes -1 for an option:
 _NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
+_WITH_NUMBERS = {"diff", "upgrade", "downgrade", "stamp"}
 
-app.command(rich_help_panel=_START)(as_command(demo))
-app.command(rich_help_panel=_START)(as_command(init))
-app.command(rich_help_panel=_START)(as_project_command(adopt))
-app.command(rich_help_panel=_WRITE)(as_project_command(generate))
-app.command(rich_help_panel=_WRITE)(as_project_command(check))
-app.command(rich_help_panel=_WRITE, context_settings=_NEGATIVE_NUMBERS)(as_project_command(diff))
-app.command(rich_help_panel=_WRITE)(as_project_command(lock))
-app.command(rich_help_panel=_WRITE)(as_project_command(merge))
-app.command(rich_help_panel=_WRITE)(as_project_command(rebase))
-app.command(rich_help_panel=_WRITE)(as_project_command(squash))
-app.command(rich_help_panel=_RUN, context_settings=_NEGATIVE_NUMBERS)(as_project_command(upgrade))
-app.command(rich_help_panel=_RUN, context_settings=_NEGATIVE_NUMBERS)(as_project_command(downgrade))
-app.command(rich_help_panel=_RUN)(as_project_command(rehearse))
-app.command(rich_help_panel=_RUN, context_settings=_NEGATIVE_NUMBERS)(as_project_command(stamp))
-app.command(rich_help_panel=_RUN)(as_project_command(repair))
-app.command(rich_help_panel=_LOOK)(as_project_command(status))
-app.command(rich_help_panel=_LOOK)(as_project_command(history))
-app.command(rich_help_panel=_LOOK)(as_project_command(show))
+
+def _build(name: str) -> Any:
+    """The command of that name, from its module in `commands`."""
+    function = getattr(import_module(f"autodiff.cli.commands.{name}"), name)
+    settings = _NEGATIVE_NUMBERS if name in _WITH_NUMBERS else None
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    register = alone.command(cls=HelpfulCommand, context_settings=settings)
+    register(as_command(function) if name in _WITHOUT_PROJECT else as_project_command(function))
+    return typer.main.get_command(alone)
+
+
+class _Commands(HelpfulGroup):
+    sections = _SECTIONS
+    build = staticmethod(_build)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 
 # click's own class, which typer imports or, since 0.2x, brings along:
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> int:
-    """Runs a command line, that of the process by default; its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    shell = shell or Shell()
+    """Runs a command line, that of the process by default; its exit code.
+
+    That of the process ends it: Python is told not to look for cycles in what is left, which takes
+    longer than most commands where there are a thousand models.
+    """
+    if arguments is not None:
+        return _run(list(arguments), shell or Shell())
+    code = _run(sys.argv[1:], shell or Shell())
+    gc.freeze()
+    return code
+
+
+def _run(given: list[str], shell: Shell) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(given, prog_name="autodiff", standalone_mode=False, obj=shell)
@@ -121,7 +144,6 @@ def autodiff(
             is_eager=True,
             callback=_print_version,
             help="Print the version.",
-            metavar="",
         ),
     ] = False,
 ) -> None:

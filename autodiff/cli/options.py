@@ -43,8 +43,8 @@ __all__ = [
 
 
 def flag(name: str, help: str) -> Any:
-    """An option that is there or not; typer would show <bool> after its name."""
-    return typer.Option(name, metavar="", help=help)
+    """An option that is there or not."""
+    return typer.Option(name, help=help)
 
 
 ConfigPath = Annotated[
@@ -93,9 +93,7 @@ Json = Annotated[bool, flag("--json", "Print the result as JSON.")]
 Debug = Annotated[bool, flag("--debug", "Show the traceback of an error. Also: AUTODIFF_DEBUG=1.")]
 Verbose = Annotated[
     bool,
-    typer.Option(
-        "--verbose", "-v", metavar="", help="List what is in the database and left alone, and why."
-    ),
+    typer.Option("--verbose", "-v", help="List what is in the database and left alone, and why."),
 ]
 DryRun = Annotated[bool, flag("--dry-run", "List what would run, and run nothing.")]
 Sql = Annotated[bool, flag("--sql", "Print a script for the database's client, and run nothing.")]

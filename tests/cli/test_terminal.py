@@ -195,3 +195,13 @@ def test_the_demo_at_a_terminal(folder: Folder) -> None:
     terminal.ends_with(0)
     assert "$ autodiff check\nno drift\n" in terminal.text
     assert "That is all." in terminal.text
+
+
+@pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_help_has_colours(folder: Folder, environment: dict[str, str], colored: bool) -> None:
+    """The names of options and commands stand out in the help, unless NO_COLOR is set."""
+    terminal = Terminal(folder, "--help", environment=environment)
+    terminal.ends_with(0)
+    assert "  --json                Print the result as JSON.\n" in terminal.text
+    assert ("\x1b[36m\x1b[1m--json\x1b[0m" in terminal.raw) is colored
+    assert ("\x1b" in terminal.raw) is colored

@@ -13,7 +13,6 @@ from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.keep import altered, mapped
-from autodiff.operations import AddConstraint, DropConstraint
 from autodiff.schema import Check, Column, Constraint, Index, Name, Schema, Table
 
 if TYPE_CHECKING:
@@ -192,6 +191,8 @@ class PostgreSQL(Dialect):
     @contextmanager
     def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
         """Only a superuser may look away from keys: they are dropped, and made again."""
+        from autodiff.operations import AddConstraint, DropConstraint
+
         pairs = [(table.name, key) for table in tables for key in table.foreign_keys if key.name]
         for name, key in pairs:
             drop = DropConstraint(table=name, name=key.name or "", kind="foreignkey")
