@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Unique",
     "View",
     "in_order",
+    "plain_element",
 ]
 
 Option: TypeAlias = str | int | bool
@@ -200,6 +202,12 @@ class IndexElement:
     opclass: str | None = None
     collation: str | None = None
     length: int | None = None
+
+
+@lru_cache(8192)
+def plain_element(name: str) -> IndexElement:
+    """A column as an index has it in most cases; the same object for a name, as far as possible."""
+    return IndexElement(text=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,18 +47,22 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
 
 def _said(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> tuple[Any, ...] | None:
     """What columns of many tables have in common whose nouns are equal; None for one of its own."""
-    if column.primary_key or has_options(column):
+    if has_options(column):
         return None
-    default, serial = None, False
+    default, serial, counts = None, False, False
+    if column.primary_key:
+        if column.table is None or column.default is not None:
+            return None
+        counts = column is column.table.autoincrement_column
     if column.server_default is not None:
-        if column.computed is not None or column.identity is not None:
+        if counts or column.computed is not None or column.identity is not None:
             return None
         default = _default(column, compiler)
         serial = default is not None and dialect.is_serial_default(default, column)
     key = type_key(column.type)
     if key is None:
         return None
-    how = (column.nullable, column.autoincrement, column.comment)
+    how = (column.nullable, column.primary_key, counts, column.autoincrement, column.comment)
     return column.name, default, serial, how, key
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -31,6 +32,7 @@ from autodiff.schema import (
     Option,
     PrimaryKey,
     Unique,
+    plain_element,
 )
 
 if TYPE_CHECKING:
@@ -170,6 +172,7 @@ def _foreign_key(
     )
 
 
+@cache
 def _action(action: str | None) -> str | None:
     text = " ".join((action or "").split())
     upper = re.sub(r"^[a-zA-Z ]+", lambda found: found[0].upper(), text)
@@ -204,16 +207,19 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
             hint="name the columns, or remove the index from the models",
         )
     options = dialect_options(index, dialect)
-    where = options.get("where")
     name = compiler.name(index)
     if name is None:
         raise ModelsError(
             f"cannot declare an index of table {index.table}: it has no name",
             hint='name the index, or add "ix" to the naming convention of the MetaData',
         )
+    elements = tuple([_element(part, options, compiler) for part in index.expressions])
+    if not options:
+        return Index(name=name, elements=elements, unique=bool(index.unique))
+    where = options.get("where")
     return Index(
         name=name,
-        elements=tuple(_element(part, options, compiler) for part in index.expressions),
+        elements=elements,
         unique=bool(index.unique),
         method=_method(options),
         where=None if where is None else compiler.expression(_clause(where)),
@@ -248,7 +254,7 @@ def _storage(options: dict[str, Any]) -> dict[str, Option]:
 def _element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexElement:
     """A part of an index, taken out of desc(), nulls_last() and collate()."""
     if type(part) is sa.Column and not options:
-        return IndexElement(text=str(part.name))
+        return plain_element(str(part.name))
     descending, nulls_first, collation = False, None, None
     while isinstance(part, UnaryExpression) and part.modifier is not None:
         descending = descending or part.modifier is operators.desc_op

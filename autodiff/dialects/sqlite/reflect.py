@@ -36,6 +36,7 @@ from autodiff.schema import (
     Table,
     Unique,
     View,
+    plain_element,
 )
 
 if TYPE_CHECKING:
@@ -232,6 +233,8 @@ def _index(name: str, sql: str) -> Index:
 @lru_cache(8192)
 def _element(text: str, collation: str | None, descending: bool) -> IndexElement:
     is_expression = text.startswith("(")
+    if not is_expression and collation is None and not descending:
+        return plain_element(text)
     return IndexElement(
         text=text[1:-1] if is_expression else text,
         is_expression=is_expression,
