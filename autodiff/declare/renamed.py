@@ -28,16 +28,17 @@ def told_renames(metadata: Sequence[sa.MetaData], current: Schema, dialect: Dial
     """Renames as `old:new` texts; one that was done already is left out."""
     texts: list[str] = []
     for table in (item.tables[key] for item in metadata for key in sorted(item.tables)):
+        old, nicks = _told(table), [(c, _told(c)) for c in table.columns if "info" in vars(c)]
+        if old is None and not nicks:
+            continue
         name = name_of(table, dialect)
-        old = _told(table)
         before = name if old is None else type(name)(str(old), name.schema)
         if before != name and before in current.tables and name not in current.tables:
             texts.append(f"{before}:{name}")
         else:
             before = name
         known = current.tables.get(before)
-        for column in [column for column in table.columns if "info" in vars(column)]:
-            nick = _told(column)
+        for column, nick in nicks:
             if nick and known and known.column(nick) and not known.column(column.name):
                 texts.append(f"{before}.{nick}:{column.name}")
     return texts
