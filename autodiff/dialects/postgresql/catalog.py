@@ -82,15 +82,13 @@ ORDER BY 1, 2, 5, 3, 4
 COLUMNS = """
 SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid,
        a.attnotnull, a.attcollation,
-       CASE WHEN a.atthasdef THEN
-         (SELECT pg_get_expr(ad.adbin, ad.adrelid) FROM pg_attrdef ad
-          WHERE ad.adrelid = a.attrelid AND ad.adnum = a.attnum)
-       END,
+       pg_get_expr(ad.adbin, CASE WHEN a.attgenerated <> '' THEN a.attrelid ELSE 0 END),
        CASE WHEN a.attidentity <> '' THEN a.attidentity::text
             WHEN a.attgenerated <> '' THEN a.attgenerated::text END
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attrdef ad ON a.atthasdef AND ad.adrelid = a.attrelid AND ad.adnum = a.attnum
 WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
   AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
@@ -133,8 +131,9 @@ SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts, i.ind
        {nulls_not_distinct}, ic.relam, ic.reltablespace, ic.reloptions,
        pg_get_expr(i.indpred, i.indrelid, true),
        CASE WHEN i.indexprs IS NOT NULL THEN
-         ARRAY(SELECT pg_get_indexdef(i.indexrelid, k::int, false)
-               FROM generate_series(1, i.indnkeyatts::int) AS k ORDER BY k)
+         ARRAY(SELECT pg_get_indexdef(i.indexrelid, k.place::int, false)
+               FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+               WHERE k.place <= i.indnkeyatts ORDER BY k.place)
        END,
        CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid) END
 FROM pg_index i

@@ -48,10 +48,10 @@ class _Reader:
         self.wanted_relations = [row for row in rows.relations if self.wanted(self.names[row.oid])]
         texts = Texts(rows.columns)
         columns = Columns(rows, texts, self.name)
-        self.columns = columns
+        self.columns = columns.tables
         self.indexes_of = Indexes(rows, columns, texts)
         self.keys = Keys(
-            columns=columns,
+            columns=columns.tables,
             texts=texts,
             comments=rows.comments["constraint"],
             names=self.names,
@@ -127,10 +127,10 @@ class _Reader:
 
     def table(self, row: RelationRow) -> Table:
         constraints = self.rows.constraints.get(row.oid, ())
-        behind = {found.index for found in constraints if found.kind in ("p", "u", "x")}
+        behind = {found.behind for found in constraints if found.kind in ("p", "u", "x")}
         return Table(
             name=self.names[row.oid],
-            columns=tuple(self.columns[row.oid].values()),
+            columns=tuple(self.columns.get(row.oid, {}).values()),
             constraints=tuple(map(self.keys.constraint, constraints)),
             indexes=self.indexes(row.oid, behind),
             comment=self.comments.get((row.oid, 0)),

@@ -22,7 +22,8 @@ _LIMITS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
 class Columns:
-    """The columns of all tables, by table and number.
+    """The columns of `tables`, by table and number; `collations` has those that have one which is
+    not the database's own.
 
     A column that is said like another one is the same object.
     """
@@ -36,16 +37,8 @@ class Columns:
         self._owned = {
             (row.table, row.number): row for row in rows.sequences if row.table is not None
         }
-        self._collations: dict[tuple[int, int], int] = {}
-        self._columns = self._read(rows)
-
-    def __getitem__(self, table: int) -> Mapping[int, Column]:
-        """A relation's columns; none for one that was not read."""
-        return self._columns.get(table, {})
-
-    def collation(self, table: int, number: int) -> int:
-        """The collation of a column whose type has collations."""
-        return self._collations.get((table, number), USUAL_COLLATION)
+        self.collations: dict[tuple[int, int], int] = {}
+        self.tables: Mapping[int, Mapping[int, Column]] = self._read(rows)
 
     def _read(self, rows: Rows) -> dict[int, dict[int, Column]]:
         found: dict[int, dict[int, Column]] = defaultdict(dict)
@@ -54,7 +47,7 @@ class Columns:
         for table, number, name, sql, oid, required, collation, expression, kind in rows.columns:
             key = table, number
             if collation not in (NO_COLLATION, USUAL_COLLATION):
-                self._collations[key] = collation
+                self.collations[key] = collation
             elif kind is None and oid not in special:
                 sequence = owned.get(key) if expression is not None else None
                 serial = _is_serial(sequence, expression)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from autodiff.dialects.postgresql.reflect_columns import NO_COLLATION, Columns
+from autodiff.dialects.postgresql.reflect_columns import NO_COLLATION, USUAL_COLLATION, Columns
 from autodiff.dialects.postgresql.reflect_texts import Texts, bracketed
 from autodiff.dialects.postgresql.rows import IndexRow, Names, RelationRow, Rows
 from autodiff.dialects.sqltext import split_top_level
@@ -21,7 +21,8 @@ class Indexes:
     def __init__(self, rows: Rows, columns: Columns, texts: Texts) -> None:
         self._names = rows.names
         self._comments = rows.comments["class"]
-        self._columns = columns
+        self._columns = columns.tables
+        self._collations = columns.collations
         self._texts = texts
 
     def index(self, row: IndexRow) -> Index:
@@ -40,45 +41,38 @@ class Indexes:
         )
 
     def _elements(self, row: IndexRow, method: str) -> tuple[IndexElement, ...]:
-        parts = zip(
-            row.numbers.split()[: row.keys],
-            row.orders.split(),
-            row.classes.split(),
-            row.collations.split(),
-            strict=False,  # columns that are merely included have a collation, and no class
-        )
         columns, opclasses = self._columns[row.table], self._names["opclass"]
-        return tuple(
-            _element(
-                columns[int(number)].name if number != "0" else self._expression(row, place),
-                number == "0",
-                order,
-                opclasses.get(int(opclass)),
-                self._collation(row, place, int(number), int(collation), method),
-            )
-            for place, (number, order, opclass, collation) in enumerate(parts)
-        )
+        elements = []
+        parts = _parts(row.numbers, row.orders, row.classes, row.collations)
+        for place, (number, order, opclass, collation) in enumerate(parts):
+            if number:
+                text, told = columns[number].name, self._collation(row.table, number, collation)
+            else:
+                text = self._texts.plain(row.table, (row.definitions or ())[place])
+                told = _told_collation(row, place, method)
+            elements.append(_element(text, not number, order, opclasses.get(opclass), told))
+        return tuple(elements)
 
-    def _expression(self, row: IndexRow, place: int) -> str:
-        return self._texts.plain(row.table, (row.definitions or ())[place])
-
-    def _collation(
-        self, row: IndexRow, place: int, number: int, collation: int, method: str
-    ) -> str | None:
+    def _collation(self, table: int, number: int, collation: int) -> str | None:
         """The collation of an element where it is not its column's own."""
-        if not number:
-            return _told_collation(row, place, method)
-        if collation in (NO_COLLATION, self._columns.collation(row.table, number)):
-            return None
-        return self._names["collation"][collation]
+        own = self._collations.get((table, number), USUAL_COLLATION)
+        return None if collation in (NO_COLLATION, own) else self._names["collation"][collation]
+
+
+@lru_cache(4096)
+def _parts(*told: str) -> tuple[tuple[int, ...], ...]:
+    """What is told by kind, by element; of columns that are merely included, it is not all told.
+
+    https://www.postgresql.org/docs/current/catalog-pg-index.html
+    """
+    return tuple(zip(*(map(int, text.split()) for text in told), strict=False))
 
 
 @lru_cache(4096)
 def _element(
-    text: str, is_expression: bool, order: str, opclass: str | None, collation: str | None
+    text: str, is_expression: bool, order: int, opclass: str | None, collation: str | None
 ) -> IndexElement:
-    """https://www.postgresql.org/docs/current/catalog-pg-index.html has the bits of `order`."""
-    descending, nulls_first = bool(int(order) & 1), bool(int(order) & 2)
+    descending, nulls_first = bool(order & 1), bool(order & 2)
     return IndexElement(
         text=text,
         is_expression=is_expression,

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from autodiff.dialects.postgresql.reflect_columns import Columns
 from autodiff.dialects.postgresql.reflect_indexes import included
 from autodiff.dialects.postgresql.reflect_texts import Texts, bracketed
 from autodiff.dialects.postgresql.rows import Comments, ConstraintRow, IndexRow, Referred
 from autodiff.dialects.sqltext import split_top_level
 from autodiff.schema import (
     Check,
+    Column,
     Constraint,
     Exclusion,
     ForeignKey,
@@ -34,7 +33,7 @@ class Keys:
     """Makes constraints of rows. `names` are the tables by number, `indexes` those by number that
     stand behind constraints, `referred` the tables that keys refer to beside `names`."""
 
-    columns: Columns
+    columns: Mapping[int, Mapping[int, Column]]
     texts: Texts
     comments: Comments
     names: Mapping[int, Name]
@@ -51,18 +50,13 @@ class Keys:
         columns = self.columns[row.table]
         return tuple(columns[number].name for number in row.numbers or ())
 
-    def timing(self, row: ConstraintRow) -> dict[str, Any]:
-        """What most kinds of constraints have in common."""
-        return {
-            "name": row.name,
-            "deferrable": row.deferrable,
-            "initially_deferred": row.deferred,
-            "comment": self.comments.get((row.oid, 0)),
-        }
+    def comment(self, row: ConstraintRow) -> str | None:
+        """Its comment."""
+        return self.comments.get((row.oid, 0))
 
     def include_option(self, row: ConstraintRow) -> dict[str, Option]:
         """The columns that the index of a key holds besides."""
-        index = self.indexes.get(row.index)
+        index = self.indexes.get(row.behind)
         if index is None or index.width == index.keys:
             return {}
         names = included(index, self.columns[index.table])
@@ -81,17 +75,25 @@ class Keys:
 
 def _primary_key(keys: Keys, row: ConstraintRow) -> PrimaryKey:
     return PrimaryKey(
-        columns=keys.columns_of(row), options=keys.include_option(row), **keys.timing(row)
+        name=row.name,
+        columns=keys.columns_of(row),
+        deferrable=row.deferrable,
+        initially_deferred=row.deferred,
+        comment=keys.comment(row),
+        options=keys.include_option(row),
     )
 
 
 def _unique(keys: Keys, row: ConstraintRow) -> Unique:
-    index = keys.indexes.get(row.index)
+    index = keys.indexes.get(row.behind)
     return Unique(
+        name=row.name,
         columns=keys.columns_of(row),
+        deferrable=row.deferrable,
+        initially_deferred=row.deferred,
         nulls_not_distinct=index is not None and index.nulls_not_distinct,
+        comment=keys.comment(row),
         options=keys.include_option(row),
-        **keys.timing(row),
     )
 
 
@@ -102,7 +104,7 @@ def _check(keys: Keys, row: ConstraintRow) -> Check:
     return Check(
         name=row.name,
         sql=keys.texts.plain(row.table, row.definition or ""),
-        comment=keys.comments.get((row.oid, 0)),
+        comment=keys.comment(row),
         options=options,
     )
 
@@ -111,14 +113,17 @@ def _foreign_key(keys: Keys, row: ConstraintRow) -> ForeignKey:
     referred, referred_columns = keys.referred_by(row)
     on_delete = _ACTIONS.get(row.on_delete)
     return ForeignKey(
+        name=row.name,
         columns=keys.columns_of(row),
         referred=referred,
         referred_columns=referred_columns,
         on_update=_ACTIONS.get(row.on_update),
         on_delete=f"{on_delete} ({row.definition})" if row.definition else on_delete,
         match=_MATCHES.get(row.match),
+        deferrable=row.deferrable,
+        initially_deferred=row.deferred,
+        comment=keys.comment(row),
         options={} if row.validated else {"postgresql_not_valid": True},
-        **keys.timing(row),
     )
 
 
@@ -133,10 +138,13 @@ def _exclusion(keys: Keys, row: ConstraintRow) -> Exclusion:
         expression, _, operator = part.rpartition(" WITH ")
         elements.append((keys.texts.plain(row.table, expression.strip()), operator.strip()))
     return Exclusion(
+        name=row.name,
         elements=tuple(elements),
         using=head[1] if head else "gist",
         where=where,
-        **keys.timing(row),
+        deferrable=row.deferrable,
+        initially_deferred=row.deferred,
+        comment=keys.comment(row),
     )
 
 

@@ -68,7 +68,7 @@ class ConstraintRow(NamedTuple):
     name: str
     kind: str
     numbers: list[int] | None
-    index: int
+    behind: int
     deferrable: bool
     deferred: bool
     no_inherit: bool
