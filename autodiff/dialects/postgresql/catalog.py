@@ -1,7 +1,9 @@
 """The queries over PostgreSQL's catalogue: a fixed number, whatever the number of tables.
 
-Their fields have the names and the order of the tuples in `rows.py`. What few objects have, such
-as comments, is fetched by itself and not joined; a name that many rows share comes as its number.
+Their fields have the order of the tuples in `rows.py`. The relations come first, and what belongs
+to them is asked for by their numbers, so that a few tables of many cost little. What few objects
+have, such as comments, is fetched by itself and not joined; a name that many rows share comes as its
+number.
 
 https://www.postgresql.org/docs/current/catalogs.html
 """
@@ -11,16 +13,15 @@ from __future__ import annotations
 __all__ = [
     "COLUMNS",
     "COMMENTS",
-    "CONSTRAINTS",
-    "DELETE_COLUMNS",
     "ENUMS",
-    "INDEXES",
     "NAMES",
     "ONLY",
     "REFERRED",
     "RELATED",
     "RELATIONS",
     "SEQUENCES",
+    "constraints",
+    "indexes",
 ]
 
 ONLY = " AND c.relname = ANY(:only)"
@@ -51,31 +52,28 @@ ORDER BY n.nspname, c.relname
 """
 
 RELATED = """
-SELECT 'parent' AS kind, c.oid, pn.nspname, pc.relname, i.inhseqno AS place
-FROM pg_inherits i
-JOIN pg_class c ON c.oid = i.inhrelid
+SELECT 'parent' AS kind, r.oid, n.nspname, c.relname, i.inhseqno AS place
+FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+JOIN pg_inherits i ON i.inhrelid = r.oid
+JOIN pg_class c ON c.oid = i.inhparent
 JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_class pc ON pc.oid = i.inhparent
-JOIN pg_namespace pn ON pn.oid = pc.relnamespace
-WHERE n.nspname = ANY(:schemas){only} AND c.relkind = 'r' AND NOT c.relispartition
 UNION ALL
-SELECT 'partition', c.oid, pn.nspname, pc.relname, 0
-FROM pg_class c
+SELECT 'partition', r.oid, n.nspname, c.relname, 0
+FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+JOIN pg_partitioned_table p ON p.partrelid = r.oid
+CROSS JOIN pg_partition_tree(r.oid) AS t
+JOIN pg_class c ON c.oid = t.relid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN pg_partition_tree(c.oid) AS t
-JOIN pg_class pc ON pc.oid = t.relid
-JOIN pg_namespace pn ON pn.oid = pc.relnamespace
-WHERE n.nspname = ANY(:schemas){only} AND c.relkind = 'p' AND NOT c.relispartition AND t.level > 0
+WHERE t.level > 0
 UNION
-SELECT 'read', r.ev_class, n.nspname, c.relname, 0
-FROM pg_rewrite r
-JOIN pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
-JOIN pg_namespace vn ON vn.oid = v.relnamespace
-JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+SELECT 'read', r.oid, n.nspname, c.relname, 0
+FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+JOIN pg_class v ON v.oid = r.oid AND v.relkind IN ('v', 'm')
+JOIN pg_rewrite w ON w.ev_class = v.oid
+JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
 JOIN pg_class c ON c.oid = d.refobjid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE vn.nspname = ANY(:schemas)
 ORDER BY 1, 2, 5, 3, 4
 """
 
@@ -86,15 +84,12 @@ SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.
        CASE WHEN a.attidentity <> '' THEN a.attidentity::text
             WHEN a.attgenerated <> '' THEN a.attgenerated::text END
 FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef ad ON a.atthasdef AND ad.adrelid = a.attrelid AND ad.adnum = a.attnum
-WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
-  AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = ANY(CAST(:relations AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
 
-CONSTRAINTS = """
+_CONSTRAINTS = """
 SELECT con.oid, con.conrelid, con.conname, con.contype::text, con.conkey, con.conindid,
        con.condeferrable, con.condeferred, con.connoinherit, con.convalidated,
        con.confrelid, con.confkey, con.confupdtype::text, con.confdeltype::text,
@@ -104,17 +99,14 @@ SELECT con.oid, con.conrelid, con.conname, con.contype::text, con.conkey, con.co
                         WHEN 'f' THEN {delete_columns}
        END
 FROM pg_constraint con
-JOIN pg_class c ON c.oid = con.conrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY(:schemas){only} AND con.contype IN ('p', 'u', 'c', 'f', 'x')
-  AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND con.conparentid = 0
+WHERE con.conrelid = ANY(CAST(:relations AS oid[]))
+  AND con.contype IN ('p', 'u', 'c', 'f', 'x') AND con.conparentid = 0
 ORDER BY con.conrelid, con.conname
 """
 
-DELETE_COLUMNS = """CASE WHEN con.confdelsetcols IS NOT NULL THEN
-         (SELECT string_agg(quote_ident(da.attname), ', ' ORDER BY da.attnum)
-          FROM unnest(con.confdelsetcols) AS k(attnum)
-          JOIN pg_attribute da ON da.attrelid = con.conrelid AND da.attnum = k.attnum)
+_DELETE_COLUMNS = """CASE WHEN con.confdelsetcols IS NOT NULL THEN
+         (SELECT string_agg(quote_ident(da.attname), ', ' ORDER BY da.attnum) FROM pg_attribute da
+          WHERE da.attrelid = con.conrelid AND da.attnum = ANY(con.confdelsetcols))
          END"""
 
 REFERRED = """
@@ -125,7 +117,7 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE c.oid = ANY(CAST(:tables AS oid[]))
 """
 
-INDEXES = """
+_INDEXES = """
 SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts, i.indnatts,
        i.indkey::text, i.indoption::text, i.indclass::text, i.indcollation::text,
        {nulls_not_distinct}, ic.relam, ic.reltablespace, ic.reloptions,
@@ -138,10 +130,7 @@ SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts, i.ind
        CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid) END
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
-JOIN pg_class c ON c.oid = i.indrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
-  AND (i.indisvalid OR ic.relkind = 'I')
+WHERE i.indrelid = ANY(CAST(:relations AS oid[])) AND (i.indisvalid OR ic.relkind = 'I')
 ORDER BY i.indrelid, ic.relname
 """
 
@@ -191,3 +180,14 @@ LEFT JOIN pg_depend own ON own.classid = 'pg_class'::regclass AND own.objid = c.
 WHERE n.nspname = ANY(:schemas)
 ORDER BY n.nspname, c.relname
 """
+
+
+def constraints(since_15: bool) -> str:
+    """The query for constraints; before PostgreSQL 15, ON DELETE SET NULL sets all columns."""
+    return _CONSTRAINTS.format(delete_columns=_DELETE_COLUMNS if since_15 else "NULL")
+
+
+def indexes(since_15: bool) -> str:
+    """The query for indexes; before PostgreSQL 15, all NULLs are distinct."""
+    nulls_not_distinct = "i.indnullsnotdistinct" if since_15 else "false"
+    return _INDEXES.format(nulls_not_distinct=nulls_not_distinct)

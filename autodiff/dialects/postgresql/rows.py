@@ -165,38 +165,40 @@ def fetch(connection: Connection, schemas: list[str], only: tuple[Name, ...] | N
 
     One query more, where foreign keys refer to tables beside them.
     """
+    since_15 = (connection.dialect.server_version_info or (0,)) >= (15,)
     asked: dict[str, Any] = {"schemas": schemas}
     if only is not None:
         asked["only"] = [name.name for name in only]
 
-    def rows(query: str, **values: object) -> Any:
-        query = query.format(only="" if only is None else catalog.ONLY, **values)
+    def rows(query: str) -> Any:
         named = {key: value for key, value in asked.items() if f":{key}" in query}
         return connection.execute(sa.text(query), named).all()
 
-    since_15 = (connection.dialect.server_version_info or (0,)) >= (15,)
-    nulls = "i.indnullsnotdistinct" if since_15 else "false"
-    delete_columns = catalog.DELETE_COLUMNS if since_15 else "NULL"
-    relations = [RelationRow._make(row) for row in rows(catalog.RELATIONS)]
-    constraints = [
-        ConstraintRow._make(row) for row in rows(catalog.CONSTRAINTS, delete_columns=delete_columns)
-    ]
-    indexes = (IndexRow._make(row) for row in rows(catalog.INDEXES, nulls_not_distinct=nulls))
-    outside = {row.referred for row in constraints}.difference(row.oid for row in relations)
+    limit = "" if only is None else catalog.ONLY
+    relations = [RelationRow._make(row) for row in rows(catalog.RELATIONS.format(only=limit))]
+    asked["relations"] = [row.oid for row in relations]
+    constraints = [ConstraintRow._make(row) for row in rows(catalog.constraints(since_15))]
+    asked["tables"] = _outside(relations, constraints)
     return Rows(
         names=_by_kind((kind, oid, name) for kind, oid, name in rows(catalog.NAMES)),
         relations=relations,
         related=_related(rows(catalog.RELATED)),
         columns=rows(catalog.COLUMNS),
         constraints=_by_table(constraints),
-        indexes=_by_table(indexes),
+        indexes=_by_table(IndexRow._make(row) for row in rows(catalog.indexes(since_15))),
         enums=[EnumRow._make(row) for row in rows(catalog.ENUMS)],
         sequences=[SequenceRow._make(row) for row in rows(catalog.SEQUENCES)],
         comments=_by_kind(
             (kind, (oid, number), text) for kind, oid, number, text in rows(catalog.COMMENTS)
         ),
-        referred=_referred(connection, sorted(outside - {0})),
+        referred=_referred(rows(catalog.REFERRED)) if asked["tables"] else {},
     )
+
+
+def _outside(relations: list[RelationRow], constraints: list[ConstraintRow]) -> list[int]:
+    """The tables that foreign keys refer to and that are not among the relations."""
+    found = {row.referred for row in constraints if row.kind == "f"}
+    return sorted(found.difference(row.oid for row in relations))
 
 
 def _by_kind(rows: Iterable[tuple[str, Any, str]]) -> dict[str, dict[Any, str]]:
@@ -220,10 +222,8 @@ def _related(rows: Iterable[Any]) -> dict[tuple[str, int], list[tuple[str, str]]
     return found
 
 
-def _referred(connection: Connection, tables: list[int]) -> dict[int, Referred]:
+def _referred(rows: Iterable[Any]) -> dict[int, Referred]:
     found: dict[int, Referred] = {}
-    if tables:
-        query = sa.text(catalog.REFERRED)
-        for oid, schema, table, number, column in connection.execute(query, {"tables": tables}):
-            found.setdefault(oid, Referred(schema, table, {})).columns[number] = column
+    for oid, schema, table, number, column in rows:
+        found.setdefault(oid, Referred(schema, table, {})).columns[number] = column
     return found
