@@ -2,8 +2,8 @@
 
 Their fields have the order of the tuples in `rows.py`. The relations come first, and what belongs
 to them is asked for by their numbers, so that a few tables of many cost little. What few objects
-have, such as comments, is fetched by itself and not joined; a name that many rows share comes as its
-number.
+have, such as comments, is fetched by itself and not joined; a name that many rows share comes as
+its number.
 
 https://www.postgresql.org/docs/current/catalogs.html
 """
