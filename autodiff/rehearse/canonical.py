@@ -6,7 +6,7 @@ reflector as the live database. Foreign keys are left out: they hold no SQL text
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = ["describe"]
+
+_AT_ONCE = 100
+"""A round trip for so many things is none for each, and no statement takes for ever."""
 
 
 def describe(
@@ -66,17 +69,19 @@ class _Workshop:
         self.place = self.dialect.scratch_name
 
     def describe(self, desired: Schema, doubts: Doubts) -> Described:
+        self._create(list(self._operations(desired, doubts)))
+        return self._read(desired, doubts)
+
+    def _operations(self, desired: Schema, doubts: Doubts) -> Iterator[Operation]:
         for enum in desired.enums.values():
-            self._create(CreateEnum(enum=replace(enum, name=self.place(enum.name))))
+            yield CreateEnum(enum=replace(enum, name=self.place(enum.name)))
         for sequence in desired.sequences.values():
-            moved = replace(sequence, name=self.place(sequence.name))
-            self._create(CreateSequence(sequence=moved))
+            yield CreateSequence(sequence=replace(sequence, name=self.place(sequence.name)))
         for table in [*doubts.tables, *_read_by(doubts, desired)]:
-            self._create(CreateTable(table=self._moved(table)))
+            yield CreateTable(table=self._moved(table))
         for view in order_views({view.name: view for view in doubts.views}):
             bare = replace(view, name=self.place(view.name), indexes=(), comment=None)
-            self._create(CreateView(view=bare))
-        return self._read(desired, doubts)
+            yield CreateView(view=bare)
 
     def _read(self, desired: Schema, doubts: Doubts) -> Described:
         namespaces = {self.place(Name("", name)).schema for name in desired.namespaces}
@@ -138,14 +143,25 @@ class _Workshop:
         original = {self.place(name): name for name in desired.enums}
         return self._respelled(table, lambda name: original.get(name, name))
 
-    def _create(self, operation: Operation) -> None:
-        """Creates a thing, or nothing of it."""
+    def _create(self, operations: Sequence[Operation]) -> None:
+        """Creates each thing, or nothing of it; many in one round trip, where that can be."""
+        groups = [self.dialect.statements(operation) for operation in operations]
+        together = self.dialect.features.together
+        for start in range(0, len(groups), _AT_ONCE):
+            some = groups[start : start + _AT_ONCE]
+            if together is None or not self._run([together(some)]):
+                for group in some:
+                    self._run(group)
+
+    def _run(self, statements: Sequence[str]) -> bool:
+        """Whether the statements went well; if not, nothing of them is left."""
         try:
             with self._undone_on_error():
-                for sql in self.dialect.statements(operation):
+                for sql in statements:
                     self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
         except SQLAlchemyError:
-            pass
+            return False
+        return True
 
     def _undone_on_error(self) -> AbstractContextManager[object]:
         transactional = self.dialect.features.transactional_ddl

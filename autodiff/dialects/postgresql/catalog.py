@@ -1,145 +1,162 @@
 """The queries over PostgreSQL's catalogue: a fixed number, whatever the number of tables.
 
+Their fields have the order of the tuples in `rows.py`. The relations come first, and what belongs
+to them is asked for by their numbers, so that a few tables of many cost little. What few objects
+have, such as comments, is fetched by itself and not joined; a name that many rows share comes as
+its number.
+
 https://www.postgresql.org/docs/current/catalogs.html
 """
 
 from __future__ import annotations
 
 __all__ = [
-    "COLLATIONS",
     "COLUMNS",
-    "CONSTRAINTS",
+    "COMMENTS",
     "ENUMS",
-    "INDEXES",
+    "NAMES",
     "ONLY",
-    "OPCLASSES",
+    "REFERRED",
+    "RELATED",
     "RELATIONS",
     "SEQUENCES",
-    "VIEW_READS",
+    "constraints",
+    "indexes",
 ]
-
-RELATIONS = """
-SELECT c.oid, n.nspname, c.relname, c.relkind::text AS relkind, c.relpersistence::text AS
-       relpersistence, c.reloptions, d.description, am.amname, ts.spcname,
-       CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_by,
-       CASE WHEN c.relkind <> 'p' THEN
-         (SELECT json_agg(json_build_array(pn.nspname, pc.relname) ORDER BY i.inhseqno)
-          FROM pg_inherits i
-          JOIN pg_class pc ON pc.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = pc.relnamespace
-          WHERE i.inhrelid = c.oid)
-       END AS parents,
-       CASE WHEN c.relkind = 'p' THEN
-         (SELECT json_agg(json_build_array(pn.nspname, pc.relname)
-                          ORDER BY pn.nspname, pc.relname)
-          FROM pg_partition_tree(c.oid) t
-          JOIN pg_class pc ON pc.oid = t.relid JOIN pg_namespace pn ON pn.oid = pc.relnamespace
-          WHERE t.level > 0)
-       END AS partitions,
-       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS definition
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_am am ON am.oid = c.relam
-LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
-LEFT JOIN pg_description d
-       ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
-WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
-  AND NOT EXISTS (
-      SELECT 1 FROM pg_depend e
-      WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-ORDER BY n.nspname, c.relname
-"""
-
-COLUMNS = """
-SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type,
-       a.attnotnull,
-       CASE WHEN a.atthasdef THEN
-         (SELECT pg_get_expr(ad.adbin, ad.adrelid) FROM pg_attrdef ad
-          WHERE ad.adrelid = a.attrelid AND ad.adnum = a.attnum)
-       END AS expression,
-       a.attidentity::text AS attidentity, a.attgenerated::text AS attgenerated,
-       a.attcollation, t.typcollation, d.description,
-       CASE WHEN t.typtype = 'e' THEN t.oid WHEN et.typtype = 'e' THEN et.oid END AS enum_oid
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type et ON et.oid = t.typelem AND t.typcategory = 'A'
-LEFT JOIN pg_description d
-       ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
-WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
-  AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attrelid, a.attnum
-"""
-
-CONSTRAINTS = """
-SELECT con.oid, con.conrelid, con.conname, con.contype::text AS contype, con.conkey,
-       con.condeferrable, con.condeferred, con.connoinherit, con.convalidated, con.conindid,
-       con.confupdtype::text AS confupdtype, con.confdeltype::text AS confdeltype,
-       con.confmatchtype::text AS confmatchtype, fn.nspname AS referred_schema,
-       fc.relname AS referred_table,
-       CASE WHEN con.contype = 'f' THEN
-         (SELECT array_agg(fa.attname ORDER BY k.place)
-          FROM unnest(con.confkey) WITH ORDINALITY AS k(attnum, place)
-          JOIN pg_attribute fa ON fa.attrelid = con.confrelid AND fa.attnum = k.attnum)
-       END AS referred_columns,
-       CASE con.contype WHEN 'c' THEN pg_get_expr(con.conbin, con.conrelid, true)
-                        WHEN 'x' THEN pg_get_constraintdef(con.oid, true)
-                        WHEN 'f' THEN {delete_columns}
-       END AS definition,
-       d.description
-FROM pg_constraint con
-JOIN pg_class c ON c.oid = con.conrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_class fc ON fc.oid = con.confrelid
-LEFT JOIN pg_namespace fn ON fn.oid = fc.relnamespace
-LEFT JOIN pg_description d
-       ON d.objoid = con.oid AND d.classoid = 'pg_constraint'::regclass
-WHERE n.nspname = ANY(:schemas){only} AND con.contype IN ('p', 'u', 'c', 'f', 'x')
-  AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND con.conparentid = 0
-ORDER BY con.conrelid, con.conname
-"""
 
 ONLY = " AND c.relname = ANY(:only)"
 
-DELETE_COLUMNS = """
-         (SELECT string_agg(quote_ident(da.attname), ', ' ORDER BY da.attnum)
-          FROM unnest(con.confdelsetcols) AS k(attnum)
-          JOIN pg_attribute da ON da.attrelid = con.conrelid AND da.attnum = k.attnum)
+NAMES = """
+SELECT 'schema' AS kind, oid, nspname AS name FROM pg_namespace
+UNION ALL SELECT 'method', oid, amname FROM pg_am
+UNION ALL SELECT 'tablespace', oid, spcname FROM pg_tablespace
+UNION ALL SELECT 'collation', oid, collname FROM pg_collation
+UNION ALL SELECT 'opclass', oid, opcname FROM pg_opclass WHERE NOT opcdefault
+UNION ALL SELECT 'typcollation', oid, typcollation::text FROM pg_type
+          WHERE typcollation NOT IN (0, 100)
 """
 
-INDEXES = """
-SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts,
-       i.indkey::text AS indkey, i.indoption::text AS indoption, i.indclass::text AS indclass,
-       i.indcollation::text AS indcollation, {nulls_not_distinct} AS nulls_not_distinct,
-       am.amname, pg_get_expr(i.indpred, i.indrelid, true) AS predicate,
+RELATIONS = """
+SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence::text, c.reloptions,
+       c.relam, c.reltablespace,
+       CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+  AND c.oid NOT IN (
+      SELECT e.objid FROM pg_depend e
+      WHERE e.refclassid = 'pg_extension'::regclass AND e.classid = 'pg_class'::regclass
+        AND e.deptype = 'e')
+ORDER BY n.nspname, c.relname
+"""
+
+RELATED = """
+SELECT 'parent' AS kind, r.oid, n.nspname, c.relname, i.inhseqno AS place
+FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+JOIN pg_inherits i ON i.inhrelid = r.oid
+JOIN pg_class c ON c.oid = i.inhparent
+JOIN pg_namespace n ON n.oid = c.relnamespace
+UNION ALL
+SELECT 'partition', r.oid, n.nspname, c.relname, 0
+FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+JOIN pg_partitioned_table p ON p.partrelid = r.oid
+CROSS JOIN pg_partition_tree(r.oid) AS t
+JOIN pg_class c ON c.oid = t.relid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE t.level > 0
+UNION
+SELECT 'read', r.oid, n.nspname, c.relname, 0
+FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+JOIN pg_class v ON v.oid = r.oid AND v.relkind IN ('v', 'm')
+JOIN pg_rewrite w ON w.ev_class = v.oid
+JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
+JOIN pg_class c ON c.oid = d.refobjid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+ORDER BY 1, 2, 5, 3, 4
+"""
+
+COLUMNS = """
+SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid,
+       a.attnotnull, a.attcollation,
+       pg_get_expr(ad.adbin, CASE WHEN a.attgenerated <> '' THEN a.attrelid ELSE 0 END),
+       CASE WHEN a.attidentity <> '' THEN a.attidentity::text
+            WHEN a.attgenerated <> '' THEN a.attgenerated::text END
+FROM pg_attribute a
+LEFT JOIN pg_attrdef ad ON a.atthasdef AND ad.adrelid = a.attrelid AND ad.adnum = a.attnum
+WHERE a.attrelid = ANY(CAST(:relations AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
+"""
+
+_CONSTRAINTS = """
+SELECT con.oid, con.conrelid, con.conname, con.contype::text, con.conkey, con.conindid,
+       con.condeferrable, con.condeferred, con.connoinherit, con.convalidated,
+       con.confrelid, con.confkey, con.confupdtype::text, con.confdeltype::text,
+       con.confmatchtype::text,
+       CASE con.contype WHEN 'c' THEN pg_get_expr(con.conbin, con.conrelid, true)
+                        WHEN 'x' THEN pg_get_constraintdef(con.oid, true)
+                        WHEN 'f' THEN {delete_columns}
+       END
+FROM pg_constraint con
+WHERE con.conrelid = ANY(CAST(:relations AS oid[]))
+  AND con.contype IN ('p', 'u', 'c', 'f', 'x') AND con.conparentid = 0
+ORDER BY con.conrelid, con.conname
+"""
+
+_DELETE_COLUMNS = """CASE WHEN con.confdelsetcols IS NOT NULL THEN
+         (SELECT string_agg(quote_ident(da.attname), ', ' ORDER BY da.attnum) FROM pg_attribute da
+          WHERE da.attrelid = con.conrelid AND da.attnum = ANY(con.confdelsetcols))
+         END"""
+
+REFERRED = """
+SELECT c.oid, n.nspname, c.relname, a.attnum, a.attname
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+WHERE c.oid = ANY(CAST(:tables AS oid[]))
+"""
+
+_INDEXES = """
+SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts, i.indnatts,
+       i.indkey::text, i.indoption::text, i.indclass::text, i.indcollation::text,
+       {nulls_not_distinct}, ic.relam, ic.reltablespace, ic.reloptions,
+       pg_get_expr(i.indpred, i.indrelid, true),
        CASE WHEN i.indexprs IS NOT NULL THEN
-         (SELECT array_agg(pg_get_indexdef(i.indexrelid, k::int, false) ORDER BY k)
-          FROM generate_series(1, i.indnkeyatts::int) AS k)
-       END AS definitions,
-       CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid) END AS definition,
-       ic.reloptions, ts.spcname, d.description
+         ARRAY(SELECT pg_get_indexdef(i.indexrelid, k.place::int, false)
+               FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place)
+               WHERE k.place <= i.indnkeyatts ORDER BY k.place)
+       END,
+       CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid) END
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
-JOIN pg_class c ON c.oid = i.indrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_am am ON am.oid = ic.relam
-LEFT JOIN pg_tablespace ts ON ts.oid = ic.reltablespace
-LEFT JOIN pg_description d
-       ON d.objoid = i.indexrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
-WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
-  AND (i.indisvalid OR ic.relkind = 'I')
+WHERE i.indrelid = ANY(CAST(:relations AS oid[])) AND (i.indisvalid OR ic.relkind = 'I')
 ORDER BY i.indrelid, ic.relname
 """
 
+COMMENTS = """
+SELECT 'class' AS kind, d.objoid, d.objsubid, d.description
+FROM pg_description d
+JOIN pg_class c ON c.oid = d.objoid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE d.classoid = 'pg_class'::regclass AND n.nspname = ANY(:schemas)
+UNION ALL
+SELECT 'constraint', d.objoid, 0, d.description
+FROM pg_description d
+JOIN pg_constraint con ON con.oid = d.objoid
+JOIN pg_namespace n ON n.oid = con.connamespace
+WHERE d.classoid = 'pg_constraint'::regclass AND n.nspname = ANY(:schemas)
+"""
+
 ENUMS = """
-SELECT t.oid, n.nspname, t.typname, d.description,
-       array_agg(e.enumlabel ORDER BY e.enumsortorder) AS labels,
+SELECT t.oid, n.nspname, t.typname, t.typarray, d.description,
+       array_agg(e.enumlabel ORDER BY e.enumsortorder),
        EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_type'::regclass
-               AND x.objid = t.oid AND x.deptype = 'e') AS in_extension,
-       ARRAY(SELECT a.attrelid FROM pg_attribute a
-             JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'f', 'c')
-             WHERE a.atttypid IN (t.oid, t.typarray) AND a.attnum > 0 AND NOT a.attisdropped
-               AND NOT c.relispartition) AS used_in
+               AND x.objid = t.oid AND x.deptype = 'e'),
+       ARRAY(SELECT c.oid::bigint FROM pg_depend x
+             JOIN pg_class c ON c.oid = x.objid AND c.relkind IN ('r', 'p', 'f', 'c')
+             WHERE x.refclassid = 'pg_type'::regclass AND x.refobjid IN (t.oid, t.typarray)
+               AND x.classid = 'pg_class'::regclass AND x.objsubid > 0 AND NOT c.relispartition)
 FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_enum e ON e.enumtypid = t.oid
@@ -149,35 +166,28 @@ ORDER BY n.nspname, t.typname
 """
 
 SEQUENCES = """
-SELECT c.oid, n.nspname, c.relname, format_type(s.seqtypid, NULL) AS type, s.seqstart,
-       s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle, own.refobjid AS table_oid,
-       own.refobjsubid AS attnum, own.deptype::text AS deptype, d.description,
-       EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_class'::regclass
-               AND x.objid = c.oid AND x.deptype = 'e') AS in_extension
+SELECT c.oid, n.nspname, c.relname, format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement,
+       s.seqmin, s.seqmax, s.seqcache, s.seqcycle, own.refobjid, own.refobjsubid,
+       own.deptype::text,
+       c.oid IN (SELECT e.objid FROM pg_depend e
+                 WHERE e.refclassid = 'pg_extension'::regclass
+                   AND e.classid = 'pg_class'::regclass AND e.deptype = 'e')
 FROM pg_sequence s
 JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_depend own ON own.classid = 'pg_class'::regclass AND own.objid = c.oid
       AND own.refclassid = 'pg_class'::regclass AND own.deptype IN ('a', 'i')
-LEFT JOIN pg_description d
-       ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
 WHERE n.nspname = ANY(:schemas)
 ORDER BY n.nspname, c.relname
 """
 
-VIEW_READS = """
-SELECT DISTINCT r.ev_class AS view_oid, n.nspname, c.relname
-FROM pg_rewrite r
-JOIN pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
-JOIN pg_namespace vn ON vn.oid = v.relnamespace
-JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-JOIN pg_class c ON c.oid = d.refobjid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE vn.nspname = ANY(:schemas)
-ORDER BY 1, 2, 3
-"""
 
-OPCLASSES = "SELECT oid, opcname, opcdefault FROM pg_opclass"
+def constraints(since_15: bool) -> str:
+    """The query for constraints; before PostgreSQL 15, ON DELETE SET NULL sets all columns."""
+    return _CONSTRAINTS.format(delete_columns=_DELETE_COLUMNS if since_15 else "NULL")
 
-COLLATIONS = "SELECT oid, collname FROM pg_collation"
+
+def indexes(since_15: bool) -> str:
+    """The query for indexes; before PostgreSQL 15, all NULLs are distinct."""
+    nulls_not_distinct = "i.indnullsnotdistinct" if since_15 else "false"
+    return _INDEXES.format(nulls_not_distinct=nulls_not_distinct)

@@ -1,6 +1,7 @@
 """What PostgreSQL can do."""
 
 from autodiff.dialects.features import Features
+from autodiff.dialects.postgresql.blocks import together
 
 __all__ = ["FEATURES"]
 
@@ -21,5 +22,6 @@ FEATURES = Features(
     right_to_create="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
     insert_of_numbers=" OVERRIDING SYSTEM VALUE",
     writes_in_with=True,
+    together=together,
     max_name_length=63,
 )

@@ -184,3 +184,88 @@ def test_other_schemas_are_read_when_they_are_asked_for(connection: sa.Connectio
     assert reflect(connection).tables == {}
     found = reflect(connection, Scope(namespaces=("audit",)))
     assert list(found.tables) == [Name("log", "audit")]
+
+
+def test_columns_that_are_said_alike_are_one_object(connection: sa.Connection) -> None:
+    """They are made once and compared at once; a default or a comment keeps them apart."""
+    connection.exec_driver_sql(
+        "CREATE TABLE a (id int NOT NULL, at date); CREATE TABLE b (id int NOT NULL, at date);"
+        "CREATE TABLE c (id int NOT NULL DEFAULT 1, at date); COMMENT ON COLUMN c.at IS 'when'"
+    )
+    a, b, c = reflect(connection).tables.values()
+    assert all(one is other for one, other in zip(a.columns, b.columns, strict=True))
+    assert [column.default for column in c.columns] == ["1", None]
+    assert [column.comment for column in c.columns] == [None, "when"]
+    again = reflect(connection).tables[Name("a")]
+    assert all(one is other for one, other in zip(a.columns, again.columns, strict=True))
+
+
+def test_an_enum_that_changed_is_read_anew(connection: sa.Connection) -> None:
+    """How a script spells a column follows the values that its type has now."""
+    connection.exec_driver_sql("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE a (mood mood)")
+    assert reflect(connection).tables[Name("a")].columns[0].type.python.startswith('sa.Enum("sad"')
+    connection.exec_driver_sql("ALTER TYPE mood RENAME VALUE 'sad' TO 'ok'")
+    assert reflect(connection).tables[Name("a")].columns[0].type.python.startswith('sa.Enum("ok"')
+
+
+def test_keys_to_tables_that_are_not_read(connection: sa.Connection) -> None:
+    """A foreign key names its table and columns, wherever they are."""
+    connection.exec_driver_sql(
+        'CREATE SCHEMA far; CREATE TABLE far.away (x int, "y z" int UNIQUE);'
+        "CREATE TABLE near (y int PRIMARY KEY);"
+        'CREATE TABLE a (n int REFERENCES near, y int REFERENCES far.away ("y z"))'
+    )
+    alone = Scope(only=(Name("a"),))
+    for scope in (Scope(), alone, Scope(exclude=("near",)), Scope(namespaces=("far",))):
+        keys = {
+            key.columns: key for key in reflect(connection, scope).tables[Name("a")].foreign_keys
+        }
+        assert keys["n",].referred == Name("near")
+        assert keys["n",].referred_columns == ("y",)
+        assert keys["y",].referred == Name("away", "far")
+        assert keys["y",].referred_columns == ("y z",)
+
+
+def test_columns_behind_one_that_was_dropped(connection: sa.Connection) -> None:
+    """Numbers have gaps then: keys and indexes still name their own columns."""
+    connection.exec_driver_sql(
+        "CREATE TABLE a (gone int, x int, y int, UNIQUE (y)); ALTER TABLE a DROP COLUMN gone;"
+        "CREATE INDEX ix ON a (y DESC, x)"
+    )
+    table = reflect(connection).tables[Name("a")]
+    assert [column.name for column in table.columns] == ["x", "y"]
+    assert [c.columns for c in table.constraints if isinstance(c, Unique)] == [("y",)]
+    assert [index.columns for index in table.indexes] == [("y", "x")]
+
+
+def test_collations_are_told_where_they_are_not_the_usual_ones(connection: sa.Connection) -> None:
+    """A column's against its type's, an index's against its column's."""
+    connection.exec_driver_sql(
+        'CREATE DOMAIN plain AS text COLLATE "C";'
+        'CREATE TABLE a (t text, c text COLLATE "C", p plain, d plain COLLATE "default", n name);'
+        'CREATE INDEX ix ON a (t, t COLLATE "C", c, c COLLATE "default", p, d, n)'
+    )
+    table = reflect(connection).tables[Name("a")]
+    assert [column.type.sql for column in table.columns] == [
+        "text",
+        'text COLLATE "C"',
+        "plain",
+        'plain COLLATE "default"',
+        "name",
+    ]
+    collations = [element.collation for element in table.indexes[0].elements]
+    assert collations == [None, "C", None, "default", None, None, None]
+
+
+def test_parents_and_partitions(connection: sa.Connection) -> None:
+    """Tables name what they inherit from, in order; partitioned ones all that hold their rows."""
+    connection.exec_driver_sql(
+        "CREATE TABLE z (a int); CREATE TABLE y (a int); CREATE TABLE child () INHERITS (z, y);"
+        "CREATE TABLE p (a int) PARTITION BY LIST (a);"
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1) PARTITION BY LIST (a);"
+        "CREATE TABLE p11 PARTITION OF p1 FOR VALUES IN (1)"
+    )
+    tables = reflect(connection).tables
+    assert tables[Name("child")].inherits == (Name("z"), Name("y"))
+    assert tables[Name("p")].partitions == (Name("p1"), Name("p11"))
+    assert list(tables) == [Name("child"), Name("p"), Name("y"), Name("z")]
