@@ -190,9 +190,22 @@ def _primary_key(names: tuple[str, ...]) -> PrimaryKey:
 def _index(name: str, parts: list[IndexRow], database: str, mariadb: bool) -> Index:
     first = parts[0]
     method = first.method.lower()
+    has_lengths = method not in ("spatial", "fulltext")
     return Index(
         name=name,
-        elements=tuple([_part(part, method, database, mariadb) for part in parts]),
+        elements=tuple(
+            [
+                _element(
+                    part.column or "",
+                    part.expression,
+                    part.collation == "D",
+                    part.length if has_lengths else None,
+                    database,
+                    mariadb,
+                )
+                for part in parts
+            ]
+        ),
         unique=not first.non_unique,
         method=None if method == "btree" else method,
         comment=first.comment or None,
@@ -200,19 +213,20 @@ def _index(name: str, parts: list[IndexRow], database: str, mariadb: bool) -> In
     )
 
 
-def _part(row: IndexRow, method: str, database: str, mariadb: bool) -> IndexElement:
-    length = None if method in ("spatial", "fulltext") else row.length
-    if row.expression:
-        text = expression(row.expression, database, mariadb=mariadb)
-    else:
-        text = row.column or ""
-    return _element(text, bool(row.expression), row.collation == "D", length)
-
-
-@lru_cache(4096)
-def _element(text: str, is_expression: bool, descending: bool, length: int | None) -> IndexElement:
+@lru_cache(_REMEMBERED)
+def _element(
+    column: str,
+    sql: str | None,
+    descending: bool,
+    length: int | None,
+    database: str,
+    mariadb: bool,
+) -> IndexElement:
     return IndexElement(
-        text=text, is_expression=is_expression, descending=descending, length=length
+        text=expression(sql, database, mariadb=mariadb) if sql else column,
+        is_expression=bool(sql),
+        descending=descending,
+        length=length,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -177,48 +176,52 @@ def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, maria
     """
     make = catalog.mariadb_queries if mariadb else catalog.mysql_queries
     queries = make(len(schemas), limited=scope.only is not None)
-    ask = partial(_asked, connection, schemas, scope)
-    gather = partial(_gathered, connection, schemas, scope)
-    tables = [TableRow((schema, name), *rest) for schema, name, *rest in ask(queries.tables)]
-    keys = gather(queries.keys)
+    server = _Server(connection, schemas, scope)
+    tables = [TableRow(*values) for values in server.rows(queries.tables)]
     kinds = {row.type for row in tables}
     partitioned = any("partitioned" in row.options for row in tables if row.options)
+    keys = server.lines(queries.keys)
+    views = server.rows(queries.views) if "VIEW" in kinds else []
     return Rows(
         tables=tables,
-        columns=gather(queries.columns),
-        indexes=gather(queries.indexes),
+        columns=server.lines(queries.columns),
+        indexes=server.lines(queries.indexes),
         keys=keys,
-        actions=gather(queries.actions) if keys else {},
-        checks=gather(queries.checks),
-        partitions=gather(queries.partitions) if partitioned else {},
-        views=_views(ask(queries.views)) if "VIEW" in kinds else (),
+        actions=server.lines(queries.actions) if keys else {},
+        checks=server.lines(queries.checks),
+        partitions=server.lines(queries.partitions) if partitioned else {},
+        views=[ViewRow(*values) for values in views],
         sequences=_sequences(connection, tables) if "SEQUENCE" in kinds else (),
         namespaces=frozenset(connection.execute(sa.text(catalog.NAMESPACES)).scalars()),
     )
 
 
-def _asked(
-    connection: Connection, schemas: Sequence[str], scope: Scope, query: str
-) -> list[tuple[Any, ...]]:
-    """The rows of a query by database and table, with the database's name in front."""
-    text = sa.text(query)
-    values: dict[str, Any] = {f"schema{number}": name for number, name in enumerate(schemas)}
-    if scope.only is not None:
-        text = text.bindparams(sa.bindparam("only", expanding=True))
-        values["only"] = [name.name for name in scope.only]
-    rows = sorted(connection.execute(text, values), key=_NUMBER_AND_NAME)
-    return [(schemas[number], *rest) for number, *rest in rows]
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What is asked, and where."""
 
+    connection: Connection
+    schemas: Sequence[str]
+    scope: Scope
 
-def _gathered(connection: Connection, schemas: Sequence[str], scope: Scope, query: str) -> Lines:
-    return {
-        (schema, name): lines_of(text, count, name)
-        for schema, name, count, text in _asked(connection, schemas, scope, query)
-    }
+    def rows(self, query: str) -> list[list[Any]]:
+        """The rows in the order of databases and tables, with their place in front."""
+        rows = sorted(self.ask(query), key=_NUMBER_AND_NAME)
+        return [[(self.schemas[number], name), *rest] for number, name, *rest in rows]
 
+    def lines(self, query: str) -> Lines:
+        return {
+            (self.schemas[number], name): lines_of(text, count, name)
+            for number, name, count, text in self.ask(query)
+        }
 
-def _views(rows: list[tuple[Any, ...]]) -> list[ViewRow]:
-    return [ViewRow((schema, name), *rest) for schema, name, *rest in rows]
+    def ask(self, query: str) -> Sequence[Any]:
+        text = sa.text(query)
+        values: dict[str, Any] = {f"schema{n}": name for n, name in enumerate(self.schemas)}
+        if self.scope.only is not None:
+            text = text.bindparams(sa.bindparam("only", expanding=True))
+            values["only"] = [name.name for name in self.scope.only]
+        return self.connection.execute(text, values).all()
 
 
 def _sequences(connection: Connection, tables: Sequence[TableRow]) -> list[Any]:
