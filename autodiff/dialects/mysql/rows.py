@@ -164,7 +164,7 @@ def lines_of(text: str, count: int, table: str) -> list[str]:
     if len(lines) != count or not text.endswith("]"):
         raise DatabaseError(
             f"the server cut off what it says of table {table}",
-            hint="set its max_allowed_packet to a larger value",
+            hint="set its max_allowed_packet and group_concat_max_len to larger values",
         )
     return lines
 
