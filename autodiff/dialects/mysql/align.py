@@ -27,7 +27,7 @@ from autodiff.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 __all__ = ["align", "without_implied"]
 
@@ -58,18 +58,11 @@ def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Tabl
     uniques = dict(_uniques(current, desired))
     constraints = [_constraint(item, desired) for item in current.constraints]
     constraints += uniques.values()
-    wanted = {column.name: column for column in desired.columns}
     return replace(
         current,
-        columns=mapped(
-            current.columns, lambda item: _column(item, wanted.get(item.name), json_is_text)
-        ),
+        columns=_columns(current, desired, json_is_text),
         constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
-        indexes=tuple(
-            without_unsaid(_index(index, desired), desired.index(index.name or ""))
-            for index in current.indexes
-            if index.name not in uniques and not _unsaid(index, current, desired)
-        ),
+        indexes=_indexes(current, desired, uniques),
         options=_options(current.options, desired.options),
     )
 
@@ -85,16 +78,29 @@ def without_implied(table: Table) -> Table:
     return replace(table, indexes=indexes, options=options)
 
 
-def _unsaid(index: Index, current: Table, desired: Table) -> bool:
+def _indexes(current: Table, desired: Table, uniques: Collection[str]) -> tuple[Index, ...]:
+    """The indexes that are no unique constraints, and that somebody asked for."""
+    named = {index.name: index for index in reversed(desired.indexes) if index.name}
+    found = []
+    for index in current.indexes:
+        wanted = named.get(index.name or "")
+        if index.name in uniques or _unsaid(index, wanted, current, desired):
+            continue
+        found.append(without_unsaid(_index(index, wanted, desired), wanted))
+    return tuple(found)
+
+
+def _unsaid(index: Index, wanted: Index | None, current: Table, desired: Table) -> bool:
     """Whether the server, or a migration on its way, made the index."""
     if index.name == AUTO_INCREMENT_INDEX:
         return True
-    named = desired.index(index.name or "") is not None
-    return not named and (is_own(index, current) or is_implied(index, desired))
+    return wanted is None and (is_own(index, current) or is_implied(index, desired))
 
 
 def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
     """The unique indexes that the models call constraints, by their name."""
+    if not any(isinstance(item, Unique) for item in desired.constraints):
+        return
     for index in current.indexes:
         match = _unique_in(desired, index, current)
         if match is not None and index.name is not None:
@@ -115,13 +121,14 @@ def _unique_in(desired: Table, index: Index, current: Table) -> Unique | None:
     return next((u for u in alike if u.name is None or current.index(u.name) is None), None)
 
 
-def _index(index: Index, desired: Table) -> Index:
+def _index(index: Index, wanted: Index | None, desired: Table) -> Index:
     """The catalogue does not tell the parser of a fulltext index.
 
     One that the models have not may have a new name there: what they say of that one counts.
     """
-    alike = (other for other in desired.indexes if other.elements == index.elements)
-    wanted = desired.index(index.name or "") or next(alike, None)
+    if wanted is None:
+        alike = (other for other in desired.indexes if other.elements == index.elements)
+        wanted = next(alike, None)
     said = wanted.options if wanted else {}
     options = _mentioned(index.options, said)
     if _PARSER in said:
@@ -133,6 +140,17 @@ def _mentioned(options: Mapping[str, Option], said: Mapping[str, Option]) -> Map
     if options.keys() <= said.keys():
         return options
     return {name: value for name, value in options.items() if name in said}
+
+
+def _columns(current: Table, desired: Table, json_is_text: bool) -> tuple[Column, ...]:
+    """The columns; most have nothing that models may say in another way."""
+    for column in current.columns:
+        if column.options or column.computed is not None or column.type.sql == "json":
+            break
+    else:
+        return current.columns
+    wanted = {column.name: column for column in desired.columns}
+    return mapped(current.columns, lambda item: _column(item, wanted.get(item.name), json_is_text))
 
 
 def _column(column: Column, desired: Column | None, json_is_text: bool) -> Column:
@@ -183,6 +201,8 @@ def _said(current: str | None, desired: str | None) -> str | None:
 
 def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
     """The options that the models mention; those that the catalogue never tells are believed."""
+    if not desired:
+        return {}
     options = _partitions(current, desired)
     for name, wanted in desired.items():
         if name in PARTITION_OPTIONS:

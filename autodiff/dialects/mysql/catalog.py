@@ -1,6 +1,8 @@
-"""The queries over information_schema: a fixed number, whatever the number of tables.
+"""The queries over information_schema: a fixed number, whatever the number of tables and databases.
 
-Each column has a name given here, since MySQL would answer in capitals.
+Drivers take their time for each row and each field of it. So what a table has many of comes as one
+text: a line for each of its columns, or parts of indexes, and in the line a JSON array, which has
+no line break in it.
 https://dev.mysql.com/doc/refman/en/information-schema.html and
 https://mariadb.com/kb/en/information-schema-tables/
 """
@@ -11,92 +13,30 @@ from dataclasses import dataclass
 
 __all__ = ["NAMESPACES", "SEQUENCE", "QuerySet", "mariadb_queries", "mysql_queries"]
 
-NAMESPACES = "SELECT schema_name AS name FROM information_schema.schemata"
+NAMESPACES = "SELECT schema_name FROM information_schema.schemata"
+
+_LONGEST = 10**8
+"""Bytes of one answer; a server's own limit, max_allowed_packet, is less. Beyond 2**32 / 16 MySQL
+counts wrongly."""
+_GATHERED = """
+SELECT {number}, MIN(table_name), COUNT(*),
+       GROUP_CONCAT(JSON_ARRAY({fields}) ORDER BY {order} SEPARATOR '\n')
+FROM information_schema.{source}
+WHERE {schema} = :schema{number}{only}{where}
+GROUP BY CAST(table_name AS BINARY)
+"""
+"""Grouped as bytes, since names of tables may differ in case alone."""
 
 _TABLES = """
-SELECT table_schema AS table_schema, table_name AS table_name, table_type AS table_type,
-       engine AS engine, table_collation AS table_collation, create_options AS create_options,
-       table_comment AS table_comment
+SELECT {number}, table_name, table_type, engine, table_collation, create_options, table_comment
 FROM information_schema.tables
-WHERE table_schema = :schema{only}
-ORDER BY table_name
-"""
-
-_COLUMNS = """
-SELECT table_schema AS table_schema, table_name AS table_name, column_name AS column_name,
-       column_default AS column_default, is_nullable AS is_nullable, column_type AS column_type,
-       collation_name AS collation_name, extra AS extra, column_comment AS column_comment,
-       generation_expression AS generation_expression, {srid} AS srid
-FROM information_schema.columns
-WHERE table_schema = :schema{only}
-ORDER BY table_name, ordinal_position
-"""
-
-_INDEXES = """
-SELECT table_schema AS table_schema, table_name AS table_name, index_name AS index_name,
-       non_unique AS non_unique, column_name AS column_name, collation AS collation,
-       sub_part AS sub_part, index_type AS index_type, index_comment AS index_comment,
-       {expression} AS expression, {hidden} AS hidden
-FROM information_schema.statistics
-WHERE table_schema = :schema{only}
-ORDER BY table_name, index_name, seq_in_index
-"""
-
-_KEYS = """
-SELECT table_schema AS table_schema, table_name AS table_name,
-       constraint_name AS constraint_name, column_name AS column_name,
-       referenced_table_schema AS referred_schema, referenced_table_name AS referred_table,
-       referenced_column_name AS referred_column
-FROM information_schema.key_column_usage
-WHERE table_schema = :schema{only} AND referenced_table_name IS NOT NULL
-ORDER BY table_name, constraint_name, ordinal_position
-"""
-
-_ACTIONS = """
-SELECT constraint_schema AS table_schema, table_name AS table_name,
-       constraint_name AS constraint_name, update_rule AS update_rule,
-       delete_rule AS delete_rule
-FROM information_schema.referential_constraints
-WHERE constraint_schema = :schema{only}
-"""
-
-_MYSQL_CHECKS = """
-SELECT t.table_schema AS table_schema, t.table_name AS table_name,
-       c.constraint_name AS constraint_name, c.check_clause AS check_clause,
-       t.enforced AS enforced, 'Table' AS level
-FROM information_schema.check_constraints c
-JOIN information_schema.table_constraints t
-  ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
-     AND t.constraint_type = 'CHECK'
-WHERE t.table_schema = :schema{only}
-ORDER BY t.table_name, c.constraint_name
-"""
-
-_MARIADB_CHECKS = """
-SELECT constraint_schema AS table_schema, table_name AS table_name,
-       constraint_name AS constraint_name, check_clause AS check_clause,
-       'YES' AS enforced, level AS level
-FROM information_schema.check_constraints
-WHERE constraint_schema = :schema{only}
-ORDER BY table_name, constraint_name
-"""
-
-_PARTITIONS = """
-SELECT table_schema AS table_schema, table_name AS table_name, partition_name AS partition_name,
-       partition_method AS method, partition_expression AS expression,
-       subpartition_method AS sub_method, subpartition_expression AS sub_expression,
-       partition_description AS description, partition_comment AS comment
-FROM information_schema.partitions
-WHERE table_schema = :schema AND partition_name IS NOT NULL{only}
-ORDER BY table_name, partition_ordinal_position, subpartition_ordinal_position
+WHERE table_schema = :schema{number}{only}
 """
 
 _VIEWS = """
-SELECT table_schema AS table_schema, table_name AS table_name,
-       view_definition AS view_definition, check_option AS check_option
+SELECT {number}, table_name, view_definition, check_option
 FROM information_schema.views
-WHERE table_schema = :schema{only}
-ORDER BY table_name
+WHERE table_schema = :schema{number}{only}
 """
 
 SEQUENCE = """
@@ -107,9 +47,73 @@ FROM {quoted}
 """The options of one MariaDB sequence; several are joined by UNION ALL."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gathered:
+    """What is asked of each table, in which order."""
+
+    fields: str
+    source: str
+    order: str
+    where: str = ""
+    schema: str = "table_schema"
+
+
+_COLUMNS = _Gathered(
+    fields="column_name, column_type, is_nullable, column_default, collation_name, extra,"
+    " column_comment, generation_expression, {srid}",
+    source="columns",
+    order="ordinal_position",
+)
+_INDEXES = _Gathered(
+    fields="index_name, non_unique, column_name, collation, sub_part, index_type, index_comment,"
+    " {expression}, {hidden}",
+    source="statistics",
+    order="index_name, seq_in_index",
+)
+_KEYS = _Gathered(
+    fields="constraint_name, column_name, referenced_table_schema, referenced_table_name,"
+    " referenced_column_name",
+    source="key_column_usage",
+    order="constraint_name, ordinal_position",
+    where=" AND referenced_table_name IS NOT NULL",
+)
+_ACTIONS = _Gathered(
+    fields="constraint_name, update_rule, delete_rule",
+    source="referential_constraints",
+    order="constraint_name",
+    schema="constraint_schema",
+)
+_MYSQL_CHECKS = _Gathered(
+    fields="c.constraint_name, c.check_clause, 'Table', t.enforced",
+    source="""check_constraints c
+JOIN information_schema.table_constraints t
+  ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
+     AND t.constraint_type = 'CHECK'""",
+    order="c.constraint_name",
+)
+_MARIADB_CHECKS = _Gathered(
+    fields="constraint_name, check_clause, level, 'YES'",
+    source="check_constraints",
+    order="constraint_name",
+    schema="constraint_schema",
+)
+_PARTITIONS = _Gathered(
+    fields="partition_name, partition_method, partition_expression, subpartition_method,"
+    " subpartition_expression, partition_description, partition_comment",
+    source="partitions",
+    order="partition_ordinal_position, subpartition_ordinal_position",
+    where=" AND partition_name IS NOT NULL",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class QuerySet:
-    """One query for each kind of thing; `:schema` is the database, `:only` names of tables."""
+    """One query for each kind of thing, over so many databases.
+
+    `:schema0` is the first of them, `:only` are names of tables. The first field of each row is
+    the database's number. Behind it stand the table's name and, but for tables and views, how many
+    lines there are, and the lines.
+    """
 
     tables: str
     columns: str
@@ -121,33 +125,49 @@ class QuerySet:
     views: str
 
 
-def mysql_queries(*, limited: bool) -> QuerySet:
-    """The queries as MySQL 8 understands them; where `limited`, for the tables in `:only`."""
+def mysql_queries(databases: int, *, limited: bool) -> QuerySet:
+    """The queries as MySQL 8 understands them; where `limited`, for the tables in `:only`.
+
+    https://dev.mysql.com/doc/refman/en/optimizer-hints.html#optimizer-hints-set-var
+    """
     words = {"{srid}": "srs_id", "{expression}": "expression", "{hidden}": "is_visible = 'NO'"}
-    return _queries(words, _MYSQL_CHECKS, limited=limited)
+    start = f"SELECT /*+ SET_VAR(group_concat_max_len = {_LONGEST}) */"
+    return _queries(words, start, _MYSQL_CHECKS, databases, limited=limited)
 
 
-def mariadb_queries(*, limited: bool) -> QuerySet:
-    """The queries as MariaDB 10.6 understands them; where `limited`, for the tables in `:only`."""
+def mariadb_queries(databases: int, *, limited: bool) -> QuerySet:
+    """The queries as MariaDB 10.6 understands them; where `limited`, for the tables in `:only`.
+
+    https://mariadb.com/kb/en/set-statement/
+    """
     words = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
-    return _queries(words, _MARIADB_CHECKS, limited=limited)
+    start = f"SET STATEMENT group_concat_max_len = {_LONGEST} FOR SELECT"
+    return _queries(words, start, _MARIADB_CHECKS, databases, limited=limited)
 
 
-def _queries(words: dict[str, str], checks: str, *, limited: bool) -> QuerySet:
+def _queries(
+    words: dict[str, str], start: str, checks: _Gathered, databases: int, *, limited: bool
+) -> QuerySet:
     found = {**words, "{only}": " AND table_name IN :only" if limited else ""}
 
     def filled(query: str) -> str:
         for mark, text in found.items():
             query = query.replace(mark, text)
-        return query
+        return "UNION ALL".join(query.replace("{number}", str(n)) for n in range(databases))
+
+    def gathered(asked: _Gathered) -> str:
+        query = _GATHERED
+        for name in ("fields", "source", "order", "where", "schema"):
+            query = query.replace(f"{{{name}}}", getattr(asked, name))
+        return filled(query).replace("SELECT", start, 1)
 
     return QuerySet(
         tables=filled(_TABLES),
-        columns=filled(_COLUMNS),
-        indexes=filled(_INDEXES),
-        keys=filled(_KEYS),
-        actions=filled(_ACTIONS),
-        checks=filled(checks),
-        partitions=filled(_PARTITIONS),
+        columns=gathered(_COLUMNS),
+        indexes=gathered(_INDEXES),
+        keys=gathered(_KEYS),
+        actions=gathered(_ACTIONS),
+        checks=gathered(checks),
+        partitions=gathered(_PARTITIONS),
         views=filled(_VIEWS),
     )

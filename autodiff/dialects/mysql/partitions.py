@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autodiff.dialects.mysql.texts import normal_text, quote_string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from autodiff.dialects.mysql.rows import PartitionRow
     from autodiff.schema import Option
 
 __all__ = ["PARTITION_OPTIONS", "partition_clause", "partition_options", "same_partitions"]
@@ -33,17 +34,17 @@ _ENGINE = re.compile(r"\s+ENGINE\s*=\s*\w+", re.I)
 _STRING = r"'(?:[^'\\]|\\.|'')*'"
 
 
-def partition_options(rows: Sequence[Any]) -> dict[str, Option]:
+def partition_options(rows: Sequence[PartitionRow]) -> dict[str, Option]:
     """The options of one table, from its rows in information_schema.partitions."""
     if not rows:
         return {}
     first = rows[0]
-    parts = [list(group) for _, group in groupby(rows, lambda row: row.partition_name)]
+    parts = [list(group) for _, group in groupby(rows, lambda row: row.name)]
     options: dict[str, Option] = {_BY: f"{first.method} ({first.expression or ''})"}
     if first.sub_method:
         options[_SUB_BY] = f"{first.sub_method} ({first.sub_expression or ''})"
         options[_SUB_COUNT] = str(len(parts[0]))
-    counted = [part[0].partition_name for part in parts] == [f"p{n}" for n in range(len(parts))]
+    counted = [part[0].name for part in parts] == [f"p{n}" for n in range(len(parts))]
     if not counted or any(part[0].description or part[0].comment for part in parts):
         options[_DEFINITIONS] = ", ".join(_definition(part[0]) for part in parts)
     elif len(parts) > 1:
@@ -51,8 +52,8 @@ def partition_options(rows: Sequence[Any]) -> dict[str, Option]:
     return options
 
 
-def _definition(row: Any) -> str:
-    text = f"PARTITION `{row.partition_name.replace('`', '``')}`"
+def _definition(row: PartitionRow) -> str:
+    text = f"PARTITION `{row.name.replace('`', '``')}`"
     if row.description == "DEFAULT":
         text += " DEFAULT"
     elif row.method.startswith("RANGE"):

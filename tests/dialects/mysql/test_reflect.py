@@ -8,6 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.dialects import Scope, dialect_of
+from autodiff.dialects.mysql.rows import lines_of
+from autodiff.errors import DatabaseError
 from autodiff.operations import CreateSequence, CreateTable, CreateView
 from autodiff.plan.order import order_tables, order_views
 from autodiff.schema import (
@@ -55,22 +57,78 @@ def test_tables_made_anew_are_the_same(places: Callable[[str], Place], kind: str
     assert again.sequences == found.sequences
 
 
-def test_the_number_of_queries_is_fixed(place: Place) -> None:
+def test_the_number_of_queries_is_fixed(
+    place: Place, database: Callable[[str], URL], kind: str
+) -> None:
+    """More tables and databases need no more queries; what no table has is not asked for."""
     counted: list[str] = []
     sa.event.listen(
         place.connection, "before_cursor_execute", lambda *args: counted.append(args[2])
     )
-    numbers = []
-    for _ in range(2):
-        place.execute(f"CREATE TABLE t{len(numbers)} (id INT PRIMARY KEY, x INT UNIQUE)")
+
+    def queries(*namespaces: str) -> int:
         counted.clear()
-        place.reflect()
-        numbers.append(len(counted))
-    place.execute(*statements(place))
-    counted.clear()
-    place.reflect()
-    numbers.append(len(counted) - place.is_mariadb)
-    assert numbers == [9, 9, 9]
+        place.reflect(*namespaces)
+        return len(counted)
+
+    for number in range(2):
+        place.execute(f"CREATE TABLE t{number} (id INT PRIMARY KEY, x INT UNIQUE)")
+        assert queries() == 6
+    parted = "CREATE TABLE parted (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2"
+    place.execute(*statements(place), parted)
+    whole = queries()
+    assert whole == 9 + place.is_mariadb
+    assert queries(*(str(database(kind).database) for _ in range(2))) == whole
+
+
+def test_any_name_and_comment_is_read_as_it_is(place: Place) -> None:
+    """Names and comments hold line breaks, quotes, backslashes and characters of all kinds."""
+    name, comment = 'a\nb\t"c, [é] \x01\x1f', 'x"]\n["y\\ \x7f€\r'
+    place.execute(f"CREATE TABLE odd (`{name}` INT, b INT, KEY `i{name}` (`{name}`))")
+    place.connection.execute(
+        sa.text(f"ALTER TABLE odd MODIFY `{name}` INT COMMENT :said"), {"said": comment}
+    )
+    table = place.table("odd")
+    assert [(column.name, column.comment) for column in table.columns] == [
+        (name, comment),
+        ("b", None),
+    ]
+    assert table.indexes == (Index(name=f"i{name}", elements=(IndexElement(text=name),)),)
+
+
+def test_tables_whose_names_differ_in_case_stay_apart(place: Place) -> None:
+    [(folds,)] = place.rows("SELECT @@lower_case_table_names")
+    if folds:
+        pytest.skip("the server knows no case in names of tables")
+    place.execute("CREATE TABLE item (a INT)", "CREATE TABLE Item (b INT, c INT)")
+    found = place.reflect().tables
+    columns = {str(name): [c.name for c in table.columns] for name, table in found.items()}
+    assert columns == {"item": ["a"], "Item": ["b", "c"]}
+
+
+def test_a_session_that_cuts_texts_changes_nothing(place: Place) -> None:
+    place.execute(tables.NUMBERS, tables.TEXTS, tables.PARENT, tables.CHILD, tables.KEYS)
+    whole = place.reflect()
+    place.execute("SET SESSION group_concat_max_len = 20")
+    assert place.reflect() == whole
+    assert place.rows("SELECT @@group_concat_max_len") == [(20,)]
+
+
+@pytest.mark.parametrize("text", ['["a", 1]', '["a", 1]\n["b', '["a", 1]\n'])
+def test_an_answer_cut_off_is_an_error(text: str) -> None:
+    """A server whose packets are too short leaves out the end: nothing is taken for the whole."""
+    assert lines_of('["a", 1]\n["b", 2]', 2, "t") == ['["a", 1]', '["b", 2]']
+    with pytest.raises(DatabaseError, match="cut off what it says of table t") as caught:
+        lines_of(text, 2, "t")
+    assert "max_allowed_packet" in str(caught.value.hint)
+
+
+def test_what_repeats_from_table_to_table_is_one_object(place: Place) -> None:
+    for name in ("one", "two"):
+        place.execute(f"CREATE TABLE {name} (id INT PRIMARY KEY, at DATETIME DEFAULT now())")
+    one, two = place.reflect().tables.values()
+    assert all(a is b for a, b in zip(one.columns, two.columns, strict=True))
+    assert one.primary_key is two.primary_key
 
 
 def test_columns_are_read_with_all_that_they_have(place: Place) -> None:
