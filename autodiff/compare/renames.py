@@ -20,7 +20,7 @@ from autodiff.compare.values import lists_that_change, replaced_in_place
 from autodiff.errors import PlanError
 from autodiff.evolve import evolve, rename_references, rename_referred_column
 from autodiff.operations import RenameColumn, RenameTable
-from autodiff.schema import Column, Name, Schema, Table
+from autodiff.schema import Column, Name, Schema, Table, in_order
 
 __all__ = ["Candidate", "Rename", "Told", "apply_renames", "candidates", "one_by_one"]
 __all__ += ["parse_rename", "rename_in", "set_aside", "spare_column", "spare_table"]
@@ -196,7 +196,7 @@ def rename_in(schema: Schema, renames: Sequence[Rename]) -> Schema:
     for name, pairs in columns.items():
         for old, new in one_by_one(pairs, spare_column):
             tables = _rename_column(tables, name, old, new)
-    return replace(schema, tables={name: tables[name] for name in sorted(tables)})
+    return replace(schema, tables={name: tables[name] for name in in_order(tables)})
 
 
 def one_by_one(pairs: Sequence[tuple[T, T]], spare: Callable[[T], T]) -> list[tuple[T, T]]:

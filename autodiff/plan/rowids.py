@@ -29,8 +29,9 @@ def plan_rowids(changes: Sequence[Change], dialect: Dialect, steps: Steps) -> li
     if not dialect.features.rebuilds_tables:
         return list(changes)
     left = list(_keys_apart(changes))
-    for column in list(left):
-        key = next((other for other in left if _are_one(column, other)), None)
+    keys = [change for change in left if _is_primary_key(change)]
+    for column in list(left) if keys else ():
+        key = next((other for other in keys if _are_one(column, other)), None)
         match column, key:
             case ColumnAdded(), ConstraintAdded():
                 add = AddColumn(table=column.table, column=column.column)
@@ -50,6 +51,7 @@ def plan_rowids(changes: Sequence[Change], dialect: Dialect, steps: Steps) -> li
                 continue
         left.remove(column)
         left.remove(key)
+        keys.remove(key)
     return left
 
 
@@ -61,6 +63,12 @@ def _keys_apart(changes: Sequence[Change]) -> Iterator[Change]:
             yield ConstraintAdded(table=change.table, constraint=change.after)
         else:
             yield change
+
+
+def _is_primary_key(change: Change) -> bool:
+    if not isinstance(change, ConstraintAdded | ConstraintRemoved):
+        return False
+    return isinstance(change.constraint, PrimaryKey)
 
 
 def _are_one(column: Change, key: Change) -> bool:
