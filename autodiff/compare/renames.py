@@ -283,7 +283,10 @@ def _table_score(old: Table, new: Table) -> float:
 
 def _column_candidates(changes: list[Change]) -> list[Candidate]:
     removed = [change for change in changes if isinstance(change, ColumnRemoved)]
-    added = [change for change in changes if isinstance(change, ColumnAdded)]
+    added: dict[Name, list[ColumnAdded]] = {}
+    for change in changes:
+        if isinstance(change, ColumnAdded):
+            added.setdefault(change.table, []).append(change)
     return [
         Candidate(
             rename=Rename(table=old.table, column=old.column.name, to=new.column.name),
@@ -291,8 +294,8 @@ def _column_candidates(changes: list[Change]) -> list[Candidate]:
             reason=f"both are {new.column.type.sql or 'without a type'}",
         )
         for old in removed
-        for new in added
-        if old.table == new.table and _alike(old.column, new.column)
+        for new in added.get(old.table, ())
+        if _alike(old.column, new.column)
     ]
 
 

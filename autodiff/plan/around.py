@@ -166,12 +166,13 @@ def _computed(
 ) -> Iterator[ColumnAltered]:
     """Computed columns over a column that gets another type, or that get one themselves."""
     told = {(c.table, c.after.name) for c in changes if isinstance(c, ColumnAltered)}
-    typed = [c for c in changes if isinstance(c, ColumnAltered) and "type" in c.fields]
-    for table in sorted({change.table for change in typed} | {*retyped}):
+    typed: dict[Name, list[str]] = {name: [*columns] for name, columns in retyped.items()}
+    for change in changes:
+        if isinstance(change, ColumnAltered) and "type" in change.fields:
+            typed.setdefault(change.table, []).append(change.before.name)
+    for table, names in sorted(typed.items()):
         if table not in current.tables or table not in desired.tables:
             continue
-        names = [change.before.name for change in typed if change.table == table]
-        names += retyped.get(table, ())
         for column in current.tables[table].columns:
             computed, kept = column.computed, desired.tables[table].column(column.name)
             if computed is None or kept is None or (table, column.name) in told:

@@ -64,9 +64,11 @@ def default_first(
 
     A default that is neither a value of the old type nor of the new one goes in between.
     """
-    enum = next((c for c in changes if _alters_enum_of(c, change)), None)
     old, new = change.before.default, change.after.default
-    if not isinstance(enum, EnumAltered) or "default" not in change.fields or old is None:
+    if "default" not in change.fields or old is None:
+        return None, change
+    enum = next((c for c in changes if _alters_enum_of(c, change)), None)
+    if not isinstance(enum, EnumAltered):
         return None, change
     gone = set(enum.before.values) - set(enum.after.values)
     added = set(enum.after.values) - set(enum.before.values)
