@@ -204,17 +204,30 @@ def one_by_one(pairs: Sequence[tuple[T, T]], spare: Callable[[T], T]) -> list[tu
 
     Where names change places, one of them waits under a spare name.
     """
-    waiting, ordered = list(pairs), []
+    waiting, ordered = dict(pairs), []
+    wanted_by = {after: before for before, after in pairs}
+    passed: set[T] = set()
+
+    def rename(before: T, after: T) -> None:
+        """Renames one, then what was passed over because it wants that name, and so on."""
+        ordered.append((before, after))
+        del waiting[before]
+        while (follower := wanted_by.get(before)) in waiting and follower in passed:
+            ordered.append((follower, before))
+            del waiting[follower]
+            before = follower
+
+    for before, after in pairs:
+        if after in waiting:
+            passed.add(before)
+        elif before in waiting:
+            rename(before, after)
     while waiting:
-        taken = {before for before, _ in waiting}
-        free = next((pair for pair in waiting if pair[1] not in taken), None)
-        if free is None:
-            before, after = waiting.pop(0)
-            ordered.append((before, spare(after)))
-            waiting.append((spare(after), after))
-        else:
-            waiting.remove(free)
-            ordered.append(free)
+        before, after = next(iter(waiting.items()))
+        held = spare(after)
+        waiting[held], wanted_by[after] = after, held
+        passed.add(held)
+        rename(before, held)
     return ordered
 
 

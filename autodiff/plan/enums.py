@@ -65,7 +65,7 @@ def default_first(
     A default that is neither a value of the old type nor of the new one goes in between.
     """
     old, new = change.before.default, change.after.default
-    if "default" not in change.fields or old is None:
+    if "default" not in change.fields or old is None or change.before.type.enum is None:
         return None, change
     enum = next((c for c in changes if _alters_enum_of(c, change)), None)
     if not isinstance(enum, EnumAltered):
