@@ -31,8 +31,8 @@ from autodiff.history.files import migration_from
 from autodiff.planned import Plan
 from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
-from autodiff.render import render_empty, render_migration
-from autodiff.schema import Schema, Table
+from autodiff.render import render_bodies, render_empty, render_migration
+from autodiff.schema import Name, Schema, Table
 from autodiff.spots import Spot, spot_for, texts_at
 
 if TYPE_CHECKING:
@@ -300,6 +300,7 @@ def described_schema(
     )
     asked = _to_ask(found, dialect, over)
     described = describe(connection, dialect, found.desired, asked, create=True) if asked else None
+    asked_for = {table.name for table in asked.tables}
     tables = {}
     for name, table in found.desired.tables.items():
         if described is not None and name in described.tables:
@@ -312,7 +313,7 @@ def described_schema(
                 triggers=(),
                 partitions=(),
             )
-        elif table in asked.tables:
+        elif name in asked_for:
             tables[name] = table
         else:
             tables[name] = replace(dialect.align(now.tables[name], table), partitions=())
@@ -327,24 +328,25 @@ def described_schema(
 
 
 def _to_ask(found: Difference, dialect: Dialect, seen: Schema) -> Doubts:
-    """What the database did not describe yet: tables that change, and new views."""
-    tables = [
-        table
-        for name, table in found.desired.tables.items()
-        if name not in seen.tables and _changes(found, table, dialect)
-    ]
+    """What the database did not describe yet: tables that change, and new views.
+
+    Names and enums change more tables than their own.
+    """
+    widely = any(isinstance(c, TableRenamed | ColumnRenamed | EnumAltered) for c in found.changes)
+    places = (getattr(change, "table", None) for change in found.changes)
+    changed = {place for place in places if isinstance(place, Name)}
+    tables = []
+    for name, table in found.desired.tables.items():
+        current = found.current.tables.get(name)
+        is_same = current is not None and not widely and name not in changed
+        if name not in seen.tables and not is_same and _differs(current, table, dialect):
+            tables.append(table)
     known = {*found.current.views, *seen.views}
     views = [view for name, view in found.desired.views.items() if name not in known]
     return Doubts(tables=tuple(tables), views=tuple(views))
 
 
-def _changes(found: Difference, table: Table, dialect: Dialect) -> bool:
-    """Whether a table will not be what it is now; names and enums change more than their own."""
-    if not any(isinstance(c, TableRenamed | ColumnRenamed | EnumAltered) for c in found.changes):
-        changed = [getattr(change, "table", None) for change in found.changes]
-        if table.name not in changed and table.name in found.current.tables:
-            return False
-    current = found.current.tables.get(table.name)
+def _differs(current: Table | None, table: Table, dialect: Dialect) -> bool:
     if current is None:
         return True
     return dialect.normalize(dialect.align(current, table)) != dialect.normalize(table)
@@ -389,6 +391,8 @@ def drafted(
     project: Project, graph: Graph, spot: Spot, request: Request, plan: Plan, *notes: str
 ) -> Draft:
     """The draft of a plan that is known, with notes in its docstring; not rehearsed."""
+    templates = project.config.templates_dir
+    bodies = render_bodies(plan, templates) if request.format == "python" else None
 
     def python(revision: str) -> str:
         return render_migration(
@@ -398,8 +402,9 @@ def drafted(
             parents=spot.parents,
             labels=spot.labels,
             depends_on=spot.depends_on,
-            templates=project.config.templates_dir,
+            templates=templates,
             notes=notes if revision else (),
+            bodies=bodies,
         )
 
     path = project.directory / file_name(graph.next_number(), request.message)

@@ -2,6 +2,7 @@
 
 from autodiff.render.migration import (
     operation_source,
+    render_bodies,
     render_empty,
     render_migration,
     template_name,
@@ -10,6 +11,7 @@ from autodiff.render.migration import (
 
 __all__ = [
     "operation_source",
+    "render_bodies",
     "render_empty",
     "render_migration",
     "template_name",

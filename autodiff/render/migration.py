@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import ConfigError
+from autodiff.keep import collected_later
 from autodiff.operations import Operation, is_concurrent
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
     from autodiff.plan.plan import Plan
 
 __all__ = [
+    "Bodies",
     "operation_source",
+    "render_bodies",
     "render_empty",
     "render_migration",
     "template_name",
@@ -68,6 +73,24 @@ def operation_source(operation: Operation, dialect: Dialect, templates: Path | N
     return template.render(operation=operation, py=PythonSource(dialect)).strip("\n")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bodies:
+    """The two functions of a migration file without their heads, and the imports they need."""
+
+    upgrade: str
+    downgrade: str
+    imports: tuple[str, ...]
+
+
+@collected_later()
+def render_bodies(plan: Plan, templates: Path | None = None) -> Bodies:
+    """The part of a plan's migration file that takes the time, for `render_migration`.
+
+    Raises ConfigError where a template of the user's is broken.
+    """
+    return _bodies(plan.operations, plan.reverse(), plan.dialect, templates)
+
+
 def render_migration(
     plan: Plan,
     *,
@@ -80,16 +103,16 @@ def render_migration(
     notes: Sequence[str] = (),
     replaces: Sequence[str] = (),
     dialects: Sequence[str] = (),
+    bodies: Bodies | None = None,
 ) -> str:
     """The text of the migration file for a plan; `replaces` are the revisions that it stands for,
-    `dialects` the kinds of databases that it is for.
+    `dialects` the kinds of databases that it is for. `bodies` are those that were rendered before.
 
     Raises ConfigError where a template of the user's is broken.
     """
     return _render(
         dialect=plan.dialect,
-        upgrade=plan.operations,
-        downgrade=plan.reverse(),
+        bodies=bodies or render_bodies(plan, templates),
         summary=plan.summary(),
         message=message,
         revision=revision,
@@ -116,8 +139,7 @@ def render_empty(
     """The text of a migration file to be written by hand."""
     return _render(
         dialect=dialect,
-        upgrade=(),
-        downgrade=(),
+        bodies=_bodies((), (), dialect, templates),
         summary=(),
         message=message,
         revision=revision,
@@ -132,8 +154,7 @@ def render_empty(
 def _render(
     *,
     dialect: Dialect,
-    upgrade: Sequence[Operation],
-    downgrade: Sequence[Operation],
+    bodies: Bodies,
     summary: Sequence[str],
     message: str,
     revision: str,
@@ -145,17 +166,7 @@ def _render(
     replaces: Sequence[str] = (),
     dialects: Sequence[str] = (),
 ) -> str:
-    import jinja2
-
-    if templates is not None and not templates.is_dir():
-        raise ConfigError(
-            f"the templates folder {templates} is not there", hint="correct templates_dir"
-        )
-    try:
-        upgrade_body, downgrade_body = (
-            lay_out(_body(operations, dialect, templates), indent=4)
-            for operations in (upgrade, downgrade)
-        )
+    with _told_broken(templates):
         text = (
             _environment(templates)
             .get_template("migration.py.j2")
@@ -163,18 +174,50 @@ def _render(
                 message=_message(message),
                 summary=[_docstring(line) for line in summary],
                 notes=[_docstring(note) for note in notes],
-                imports=_imports(upgrade_body + "\n" + downgrade_body),
+                imports=bodies.imports,
                 revision=revision,
                 parents=tuple(parents),
                 labels=tuple(labels),
                 depends_on=tuple(depends_on),
                 replaces=_listed("replaces", replaces) if replaces else "",
                 dialects=_listed("dialects", dialects) if dialects else "",
-                upgrade=upgrade_body,
-                downgrade=downgrade_body,
+                upgrade=bodies.upgrade,
+                downgrade=bodies.downgrade,
                 py=PythonSource(dialect),
             )
         )
+        text = text.rstrip("\n") + "\n"
+        if templates is not None:
+            ast.parse(text)
+    return text
+
+
+def _bodies(
+    upgrade: Sequence[Operation],
+    downgrade: Sequence[Operation],
+    dialect: Dialect,
+    templates: Path | None,
+) -> Bodies:
+    if templates is not None and not templates.is_dir():
+        raise ConfigError(
+            f"the templates folder {templates} is not there", hint="correct templates_dir"
+        )
+    with _told_broken(templates):
+        up, down = (
+            lay_out(_body(operations, dialect, templates), indent=4)
+            for operations in (upgrade, downgrade)
+        )
+        return Bodies(upgrade=up, downgrade=down, imports=_imports(f"{up}\n{down}"))
+
+
+@contextmanager
+def _told_broken(templates: Path | None) -> Iterator[None]:
+    """What goes wrong with a template, or with the Python that the user's own write, as an error
+    that names the folder."""
+    import jinja2
+
+    try:
+        yield
     except jinja2.TemplateError as error:
         where = f" ({templates})" if templates else ""
         raise ConfigError(
@@ -185,13 +228,6 @@ def _render(
         if templates is None:
             raise
         raise _no_python(templates, error) from error
-    text = text.rstrip("\n") + "\n"
-    if templates is not None:
-        try:
-            ast.parse(text)
-        except SyntaxError as error:
-            raise _no_python(templates, error) from error
-    return text
 
 
 def _body(operations: Sequence[Operation], dialect: Dialect, templates: Path | None) -> str:
@@ -233,17 +269,16 @@ def _message(text: str) -> str:
     return "\\" + message if message.startswith('"') else message
 
 
-def _imports(body: str) -> list[str]:
+def _imports(body: str) -> tuple[str, ...]:
     """The import lines that the code needs, in ruff's order."""
-    tree = ast.parse("if True:\n" + (body if body.strip() else "    pass"))
-    roots = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    libraries = {
-        ".".join(path[:-1])
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and (path := _dotted(node))
-        and path[0] not in _KNOWN_ROOTS
-    }
+    roots, libraries = set(), set()
+    for node in ast.walk(ast.parse("if True:\n" + (body if body.strip() else "    pass"))):
+        if isinstance(node, ast.Name):
+            roots.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            path = _dotted(node)
+            if path and path[0] not in _KNOWN_ROOTS:
+                libraries.add(".".join(path[:-1]))
     lines = [f"import {module}" for module in sorted(libraries)]
     if "sa" in roots:
         lines.append("import sqlalchemy as sa")
@@ -252,7 +287,7 @@ def _imports(body: str) -> list[str]:
     dialects = [name for name in _DIALECT_IMPORTS if name in roots]
     if dialects:
         from_lines.append(f"from sqlalchemy.dialects import {', '.join(dialects)}")
-    return lines + from_lines
+    return (*lines, *from_lines)
 
 
 def _dotted(node: ast.Attribute) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from autodiff.rehearse.proof import Proof
 from autodiff.rehearsing.history import opened_place
 from autodiff.rehearsing.outcome import failure
 from autodiff.rehearsing.stage import Place, Stage
-from autodiff.render import render_migration
+from autodiff.render import render_bodies, render_migration
 from autodiff.schema import Schema
 from autodiff.spots import revision_of
 from autodiff.squashing.handwritten import HandWritten, Reader
@@ -217,7 +217,8 @@ def _drafted(
     """The migration and its text; the text of the same stretch is always the same."""
     last = line.migrations[-1]
     name = file_name(last.number or graph.next_number(), request.message)
-    depends_on = line.depends_on(graph)
+    depends_on, templates = line.depends_on(graph), project.config.templates_dir
+    bodies = render_bodies(plan, templates)
 
     def text(revision: str) -> str:
         return render_migration(
@@ -229,7 +230,8 @@ def _drafted(
             depends_on=depends_on,
             replaces=line.revisions,
             dialects=line.dialects,
-            templates=project.config.templates_dir,
+            templates=templates,
+            bodies=bodies,
         )
 
     revision = revision_of(line.parents, name, text(""))
