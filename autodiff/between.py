@@ -115,17 +115,16 @@ class _Table:
         else:
             old, new = self._schema(current), self._schema(desired)
         if desired == "models":
-            metadata = self._project.metadata() if old or new else []
             said = self._lock.declared if self._lock is not None else None
         else:
-            metadata, said = [], old
+            said = old
             new = as_wanted(new, old, self._dialect)
         found = with_renames(
             self._place.live,
             self._dialect,
             old,
             new,
-            all_renames(renames, metadata, old, self._dialect),
+            all_renames(renames, new, old),
             Answers(),
             "drop-and-add",
             create_scratch=True,

@@ -295,13 +295,11 @@ def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
     return Scope(namespaces=namespaces, exclude=(*OWN_TABLES, *own, *exclude))
 
 
-def all_renames(
-    texts: Iterable[str], metadata: Sequence[sa.MetaData], current: Schema, dialect: Dialect
-) -> list[Told]:
+def all_renames(texts: Iterable[str], desired: Schema, current: Schema) -> list[Told]:
     """The renames that were told: on the command line, and by `info` in the models."""
     told = [parse_rename(text, current) for text in texts]
     known = {(rename.table, rename.column) for rename in told if isinstance(rename, Rename)}
-    for text in told_renames(metadata, current, dialect):
+    for text in told_renames(desired, current):
         rename = parse_rename(text, current)
         if isinstance(rename, Rename) and (rename.table, rename.column) not in known:
             told.append(rename)
@@ -342,7 +340,7 @@ def diff(
         dialect,
         current,
         desired,
-        all_renames(renames, all_metadata, current, dialect),
+        all_renames(renames, desired, current),
         asked,
         assume,
         create_scratch=True,

@@ -183,7 +183,6 @@ class _Start:
     dialect: Dialect
     current: Schema
     desired: Schema
-    metadata: list[sa.MetaData]
     known: Lock | None
     from_history: bool = False
 
@@ -205,7 +204,6 @@ def _starting_point(project: Project, graph: Graph, request: Request) -> Iterato
             dialect=dialect,
             current=current,
             desired=desired,
-            metadata=metadata,
             known=known,
         )
 
@@ -222,7 +220,6 @@ def _from_history(project: Project, metadata: list[sa.MetaData], known: Lock | N
         dialect=dialect,
         current=known.described,
         desired=declare(metadata, dialect, exclude=project.config.exclude_tables),
-        metadata=metadata,
         known=known,
         from_history=True,
     )
@@ -247,7 +244,7 @@ def _difference(start: _Start, request: Request) -> Difference:
         start.dialect,
         start.current,
         start.desired,
-        all_renames(request.renames, start.metadata, start.current, start.dialect),
+        all_renames(request.renames, start.desired, start.current),
         request.questioner or Answers(),
         request.assume,
         create_scratch=True,

@@ -28,6 +28,7 @@ __all__ = [
     "Name",
     "Option",
     "PrimaryKey",
+    "Renamed",
     "Schema",
     "Sequence",
     "Table",
@@ -322,10 +323,20 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renamed:
+    """What models tell of a table's names: the one before, and (before, now) of columns."""
+
+    table: Name
+    before: Name
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
     """All that autodiff knows of a database: its objects, each kind by name.
 
-    `namespaces` are the schemas (namespaces) beside the default one.
+    `namespaces` are the schemas (namespaces) beside the default one. `renamed` is what models tell
+    of names that were others; that is never compared.
     """
 
     tables: Mapping[Name, Table] = field(default_factory=dict)
@@ -333,6 +344,7 @@ class Schema:
     sequences: Mapping[Name, Sequence] = field(default_factory=dict)
     views: Mapping[Name, View] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
+    renamed: tuple[Renamed, ...] = field(default=(), compare=False)
 
     def without_columns(self, columns: Collection[tuple[Name, str]]) -> Schema:
         """The schema without these columns; a table that has none of them is the same object."""

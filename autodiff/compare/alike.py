@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from autodiff.compare.names import same_contents
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.naming import name_constraints
+from autodiff.dialects.naming import default_name
 from autodiff.keep import altered
 from autodiff.schema import Column, Constraint, Index, Name, Schema, Table, in_order
 
@@ -33,9 +33,7 @@ def tables_alike(current: Schema, desired: Schema, dialect: Dialect) -> dict[Nam
             continue
         named = _named_alike(now, table, limit)
         if named is None:
-            # nothing of the columns is left to align
-            now = dialect.align(altered(now, columns=table.columns), table)
-            named = _named_alike(now, table, limit)
+            named = _named_alike(dialect.align(now, table), table, limit)
         if named is not None:
             found[name] = named
     return found
@@ -89,11 +87,8 @@ def _named_alike(current: Table, desired: Table, limit: int) -> Table | None:
         return None
     if not _same_indexes(current.indexes, desired.indexes):
         return None
-    constraints = _named_constraints(current.constraints, desired.constraints)
-    if constraints is None:
-        return None
-    # where the database has no name for a primary key, it gets the usual one
-    return name_constraints(altered(desired, constraints=constraints), limit)
+    constraints = _named_constraints(current.constraints, desired, limit)
+    return None if constraints is None else altered(desired, constraints=constraints)
 
 
 def _same_indexes(current: tuple[Index, ...], desired: tuple[Index, ...]) -> bool:
@@ -106,29 +101,33 @@ def _same_indexes(current: tuple[Index, ...], desired: tuple[Index, ...]) -> boo
 
 
 def _named_constraints(
-    current: tuple[Constraint, ...], desired: tuple[Constraint, ...]
+    current: tuple[Constraint, ...], desired: Table, limit: int
 ) -> tuple[Constraint, ...] | None:
-    """The desired constraints under the names of the current ones; None where these are others."""
-    if len(current) != len(desired):
+    """The desired constraints under the names of the current ones; None where these are others.
+
+    Where the database has no name for its primary key, the key gets the usual one.
+    """
+    if len(current) != len(desired.constraints):
         return None
     free = {id(constraint): constraint for constraint in current}
-    wanted = {constraint.name for constraint in desired if constraint.name is not None}
+    said = {constraint.name for constraint in desired.constraints if constraint.name is not None}
     found: list[Constraint] = []
-    for constraint in desired:
-        same = next((c for c in free.values() if _is_same(c, constraint, wanted)), None)
+    for constraint in desired.constraints:
+        same = next((c for c in free.values() if _is_same(c, constraint, said)), None)
         if same is None:
             return None
         del free[id(same)]
-        is_whole = same.comment == constraint.comment
-        found.append(same if is_whole else altered(constraint, name=same.name))
+        name = same.name or constraint.name or default_name(desired, constraint, said, limit)
+        is_whole = (same.name, same.comment) == (name, constraint.comment)
+        found.append(same if is_whole else altered(constraint, name=name))
     return tuple(found)
 
 
-def _is_same(current: Constraint, desired: Constraint, wanted: set[str]) -> bool:
+def _is_same(current: Constraint, desired: Constraint, said: set[str]) -> bool:
     if desired.name is not None:
         return current == desired
     return (
-        current.name not in wanted
+        current.name not in said
         and (current.comment or None) == (desired.comment or None)
         and same_contents(current, desired)
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
     from sqlalchemy.sql.compiler import DDLCompiler
 
-    from autodiff.schema import Column, ColumnType
+    from autodiff.schema import Column, ColumnType, Renamed
 
 __all__ = ["Compiler"]
 
@@ -36,12 +36,14 @@ def _default_key(default: Any) -> Any:
 class Compiler:
     """Texts of defaults, checks, types and names for one dialect.
 
-    `columns`, `types` and `counting` hold what is known of those that were declared before.
+    `columns`, `types` and `counting` hold what is known of those that were declared before;
+    `renamed` is what tables tell of their names.
     """
 
     def __init__(self, dialect: SQLAlchemyDialect) -> None:
         self.dialect = plain_dialect(dialect)
         self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+        self.renamed: list[Renamed] = []
         self.columns: dict[Any, Column] = {}
         self.types: dict[Any, ColumnType] = {}
         self.counting: dict[Any, bool] = {}

@@ -67,6 +67,7 @@ def declare_metadata(
         sequences=sequences,
         views=views,
         namespaces=_namespaces(tables, views, enums, sequences),
+        renamed=tuple(compiler.renamed),
     )
 
 

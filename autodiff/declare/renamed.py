@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from autodiff.declare.tables import name_of
+from autodiff.schema import Name, Renamed, Schema
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from autodiff.dialects.base import Dialect
-    from autodiff.schema import Schema
-
-__all__ = ["told_renames"]
+__all__ = ["renamed", "told_renames"]
 
 _KEY = "renamed_from"
+
+
+def renamed(name: Name, table: sa.Table, columns: Sequence[sa.Column[Any]]) -> Renamed | None:
+    """What a table and its columns tell; None where they tell nothing."""
+    before = _told(table)
+    nicks = [(column.name, _told(column)) for column in columns if "info" in vars(column)]
+    told = tuple((str(nick), str(column)) for column, nick in nicks if nick)
+    if before is None and not told:
+        return None
+    old = name if before is None else Name(str(before), name.schema)
+    return Renamed(table=name, before=old, columns=told)
 
 
 def _told(thing: Any) -> Any:
@@ -24,21 +32,17 @@ def _told(thing: Any) -> Any:
     return None if info is None else info.get(_KEY)
 
 
-def told_renames(metadata: Sequence[sa.MetaData], current: Schema, dialect: Dialect) -> list[str]:
+def told_renames(desired: Schema, current: Schema) -> list[str]:
     """Renames as `old:new` texts; one that was done already is left out."""
     texts: list[str] = []
-    for table in (item.tables[key] for item in metadata for key in sorted(item.tables)):
-        old, nicks = _told(table), [(c, _told(c)) for c in table.columns if "info" in vars(c)]
-        if old is None and not nicks:
-            continue
-        name = name_of(table, dialect)
-        before = name if old is None else type(name)(str(old), name.schema)
+    for told in desired.renamed:
+        name, before = told.table, told.before
         if before != name and before in current.tables and name not in current.tables:
             texts.append(f"{before}:{name}")
         else:
             before = name
         known = current.tables.get(before)
-        for column, nick in nicks:
-            if nick and known and known.column(nick) and not known.column(column.name):
-                texts.append(f"{before}.{nick}:{column.name}")
+        for nick, column in told.columns:
+            if known and known.column(nick) and not known.column(column):
+                texts.append(f"{before}.{nick}:{column}")
     return texts

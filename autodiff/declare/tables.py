@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from autodiff.declare.columns import declare_column
 from autodiff.declare.constraints import declare_constraint, declare_index
 from autodiff.declare.options import has_options
+from autodiff.declare.renamed import renamed
 from autodiff.errors import ModelsError
 from autodiff.schema import Index, Name, Option, Table
 
@@ -30,14 +31,16 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
 
     Raises ModelsError, naming the table, for what can't be carried over.
     """
-    columns = list(table.columns)
+    columns, name = list(table.columns), name_of(table, dialect)
+    if told := renamed(name, table, columns):
+        compiler.renamed.append(told)
     items = table.constraints.union(*(column.constraints for column in columns))
     found = [
         declare_constraint(item, dialect, compiler)
         for item in sorted(items, key=lambda item: item._creation_order)
     ]
     declared = Table(
-        name=name_of(table, dialect),
+        name=name,
         columns=tuple(
             [declare_column(column, dialect, compiler) for column in columns if not column.system]
         ),

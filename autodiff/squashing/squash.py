@@ -182,7 +182,7 @@ def _plan(
         place.dialect,
         start,
         _wanted(place, start, end, reader),
-        all_renames(texts, (), start, place.dialect),
+        all_renames(texts, Schema(), start),
         Answers(),
         None if reader.lost else "drop-and-add",
         create_scratch=True,
