@@ -56,12 +56,13 @@ def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Tabl
     With `json_is_text` JSON is another word for LONGTEXT with a check, as on MariaDB.
     """
     uniques = dict(_uniques(current, desired))
-    constraints = [_constraint(item, desired) for item in current.constraints]
-    constraints += uniques.values()
+    constraints = mapped(current.constraints, lambda item: _constraint(item, desired))
+    if uniques:
+        constraints = tuple(sorted((*constraints, *uniques.values()), key=lambda c: c.name or ""))
     return replace(
         current,
         columns=_columns(current, desired, json_is_text),
-        constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
+        constraints=constraints,
         indexes=_indexes(current, desired, uniques),
         options=_options(current.options, desired.options),
     )

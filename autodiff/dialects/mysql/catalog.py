@@ -1,8 +1,8 @@
 """The queries over information_schema: a fixed number, whatever the number of tables and databases.
 
-Drivers take their time for each row and each field of it. So what a table has many of comes as one
-text: a line for each of its columns, or parts of indexes, and in the line a JSON array, which has
-no line break in it.
+Drivers take their time for each row and each field of it. So what a table has many of comes in few
+texts: a line for each column, or part of an index, in it the table's name as JSON, a tab, and a
+JSON array. JSON has neither line breaks nor tabs in it.
 https://dev.mysql.com/doc/refman/en/information-schema.html and
 https://mariadb.com/kb/en/information-schema-tables/
 """
@@ -19,13 +19,14 @@ _LONGEST = 10**8
 """Bytes of one answer; a server's own limit, max_allowed_packet, is less. Beyond 2**32 / 16 MySQL
 counts wrongly."""
 _GATHERED = """
-SELECT {number}, MIN(table_name), COUNT(*),
-       GROUP_CONCAT(JSON_ARRAY({fields}) ORDER BY {order} SEPARATOR '\n')
+SELECT {number}, COUNT(*),
+       GROUP_CONCAT(CONCAT(JSON_QUOTE(table_name), '\t', JSON_ARRAY({fields}))
+                    ORDER BY {order} SEPARATOR '\n')
 FROM information_schema.{source}
 WHERE {schema} = :schema{number}{only}{where}
-GROUP BY CAST(table_name AS BINARY)
+GROUP BY CRC32(table_name) % 64
 """
-"""Grouped as bytes, since names of tables may differ in case alone."""
+"""Grouped by some number that tables share, so that no text is too long for a packet."""
 
 _TABLES = """
 SELECT {number}, table_name, table_type, engine, table_collation, create_options, table_comment
@@ -111,8 +112,8 @@ class QuerySet:
     """One query for each kind of thing, over so many databases.
 
     `:schema0` is the first of them, `:only` are names of tables. The first field of each row is
-    the database's number. Behind it stand the table's name and, but for tables and views, how many
-    lines there are, and the lines.
+    the database's number. Behind it stand, but for tables and views, how many lines there are, and
+    the lines.
     """
 
     tables: str

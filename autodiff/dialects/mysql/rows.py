@@ -155,7 +155,7 @@ def parsed(lines: Sequence[str]) -> list[list[Any]]:
     return found
 
 
-def lines_of(text: str, count: int, table: str) -> list[str]:
+def lines_of(text: str, count: int) -> list[str]:
     """The lines of a text.
 
     Raises DatabaseError where there are not that many, or not all of the last.
@@ -163,7 +163,7 @@ def lines_of(text: str, count: int, table: str) -> list[str]:
     lines = text.split("\n")
     if len(lines) != count or not text.endswith("]"):
         raise DatabaseError(
-            f"the server cut off what it says of table {table}",
+            "the server cut off what it says of its tables",
             hint="set its max_allowed_packet and group_concat_max_len to larger values",
         )
     return lines
@@ -210,10 +210,15 @@ class _Server:
         return [[(self.schemas[number], name), *rest] for number, name, *rest in rows]
 
     def lines(self, query: str) -> Lines:
-        return {
-            (self.schemas[number], name): lines_of(text, count, name)
-            for number, name, count, text in self.ask(query)
-        }
+        found: dict[Place, list[str]] = {}
+        for number, count, text in self.ask(query):
+            of_names: dict[str, list[str]] = {}
+            for line in lines_of(text, count):
+                name, _, values = line.partition("\t")
+                of_names.setdefault(name, []).append(values)
+            for name, values_of in of_names.items():
+                found[self.schemas[number], json.loads(name)] = values_of
+        return found
 
     def ask(self, query: str) -> Sequence[Any]:
         text = sa.text(query)
