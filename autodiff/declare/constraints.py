@@ -64,8 +64,9 @@ def declare_constraint(
     that belongs to a type which the database has natively)."""
     if not constraint._should_create_for_compiler(compiler.ddl):
         return None
-    comment = getattr(constraint, "comment", None) if dialect.features.comments else None
-    named: dict[str, Any] = {"name": compiler.name(constraint), "comment": comment}
+    named: dict[str, Any] = {"name": compiler.name(constraint)}
+    if dialect.features.comments:
+        named["comment"] = getattr(constraint, "comment", None)
     match constraint:
         case sa.PrimaryKeyConstraint():
             return _primary_key(constraint, named, dialect)
@@ -85,6 +86,8 @@ def declare_constraint(
 
 
 def _timing(constraint: Any) -> dict[str, Any]:
+    if not constraint.deferrable and not constraint.initially:
+        return {}
     deferred = (constraint.initially or "").upper() == "DEFERRED"
     return {"deferrable": bool(constraint.deferrable) or deferred, "initially_deferred": deferred}
 
@@ -102,6 +105,8 @@ def _primary_key(
 def _constraint_options(constraint: Any, dialect: Dialect) -> dict[str, Option]:
     found = dialect_options(constraint, dialect)
     options: dict[str, Option] = {}
+    if not found:
+        return options
     if included := found.get("include"):
         columns = ", ".join(getattr(item, "name", item) for item in included)
         options["postgresql_include"] = columns

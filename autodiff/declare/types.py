@@ -40,12 +40,14 @@ def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
 
     A model has as many types as columns, and most of them are alike.
     """
-    if not _is_plain(type(type_)):  # type: ignore[arg-type]
+    cls, said = type(type_), vars(type_)
+    if not _is_plain(cls):  # type: ignore[arg-type]
         return None
-    said = vars(type_)
+    if not said:
+        return (cls,)
     if "dispatch" in said:  # events of its own, as Boolean and Enum have: not how it is said
         said = {name: value for name, value in said.items() if name != "dispatch"}
-    key = (type(type_), *said.items())
+    key = (cls, *said.items())
     try:
         hash(key)
     except TypeError:  # the values of an enum, a variant
