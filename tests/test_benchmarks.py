@@ -25,7 +25,7 @@ from tests.benchmarks.drafted import generated
 from tests.benchmarks.report import Growth, Measured, as_json, page, plot, table
 from tests.benchmarks.running import loaded, upgraded
 from tests.benchmarks.shop import models
-from tests.benchmarks.timing import Row, Seconds
+from tests.benchmarks.timing import Grown, Row, Seconds
 
 TABLES = 20
 
@@ -74,10 +74,11 @@ def test_compare_is_measured(database: Callable[[str], sa.URL]) -> None:
 
 
 def test_growth_is_measured(database: Callable[[str], sa.URL]) -> None:
-    """Seconds, and megabytes at the top."""
-    seconds, megabytes = grown("sqlite", database("sqlite"), TABLES, 1)
-    assert seconds.median > 0
-    assert megabytes > 0
+    """Seconds, those of the bare queries, and megabytes at the top."""
+    found = grown("sqlite", database("sqlite"), TABLES, 1)
+    assert found.tables == TABLES
+    assert found.seconds.median > found.limit.median > 0
+    assert found.megabytes > 0
 
 
 def test_more_schemas_need_no_more_queries(database: Callable[[str], sa.URL]) -> None:
@@ -112,11 +113,13 @@ def test_what_is_told() -> None:
     assert table([row]).splitlines()[-1] == (
         "| compare | sqlite | 0.200 s | 3.000 s | 15.0 |  | 10 times |"
     )
-    growth = Growth(
-        database="sqlite", seconds={100: ours, 1000: theirs}, megabytes={100: 1.0, 1000: 9.5}
-    )
+    sizes = [
+        Grown(tables=100, seconds=ours, limit=ours, megabytes=1.0),
+        Grown(tables=1000, seconds=theirs, limit=ours, megabytes=9.5),
+    ]
+    growth = Growth(database="sqlite", sizes=sizes)
     measured = Measured(rows=[row], growth=[growth], queries={1: 10, 10: 10})
-    assert "| sqlite | 1,000 | 3.000 | 9.5 |" in page(measured)
+    assert "| sqlite | 1,000 | 3.000 s | 0.200 s | 9.5 |" in page(measured)
     assert "10 over 1, 10 over 10" in page(measured)
     assert len(re.findall("<circle ", plot([growth]))) == 2
     assert json.loads(as_json(measured))["rows"][0]["ours"]["rounds"] == [0.1, 0.2, 0.9]

@@ -16,7 +16,7 @@ from tests.benchmarks.comparing import Size, compared, grown, queries
 from tests.benchmarks.drafted import generated
 from tests.benchmarks.report import Growth, Measured, as_json, page, plot, table
 from tests.benchmarks.running import loaded, upgraded
-from tests.benchmarks.timing import Row, Seconds
+from tests.benchmarks.timing import Row
 from tests.servers import mariadb, postgresql
 
 KINDS = ("sqlite", "postgresql", "mariadb")
@@ -79,9 +79,8 @@ def _commands(options: argparse.Namespace, databases: Databases) -> Iterator[Row
 def _upgrade(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
     for kind in (kind for kind in options.databases if kind != "mariadb"):
         folder = databases.folder()
-        rounds = min(options.rounds, 3)
         yield upgraded(
-            kind, lambda kind=kind: databases.new(kind), folder, options.migrations, rounds
+            kind, lambda kind=kind: databases.new(kind), folder, options.migrations, options.rounds
         )
 
 
@@ -109,12 +108,11 @@ WORKS: dict[str, Callable[[argparse.Namespace, Databases], Iterator[Row]] | None
 def _growth(options: argparse.Namespace, databases: Databases) -> list[Growth]:
     found = []
     for kind in options.databases:
-        seconds: dict[int, Seconds] = {}
-        megabytes: dict[int, float] = {}
+        sizes = []
         for size in options.sizes:
             rounds = min(options.rounds, 3) if size > 5000 else options.rounds
-            seconds[size], megabytes[size] = grown(kind, databases.new(kind), size, rounds)
-        found.append(Growth(database=kind, seconds=seconds, megabytes=megabytes))
+            sizes.append(grown(kind, databases.new(kind), size, rounds))
+        found.append(Growth(database=kind, sizes=sizes))
     return found
 
 

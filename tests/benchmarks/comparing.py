@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 
 from autodiff import diff
 from tests.benchmarks.shop import models
-from tests.benchmarks.timing import Row, Seconds, in_turn
+from tests.benchmarks.timing import Grown, Row, in_turn
 
 __all__ = ["Size", "compared", "grown", "limits", "our_changes", "queries", "their_changes"]
 
@@ -126,17 +126,19 @@ def _compared(
     )
 
 
-def grown(kind: str, url: sa.URL, tables: int, rounds: int) -> tuple[Seconds, float]:
-    """The seconds of comparing so many tables, and the megabytes that it needs at most."""
+def grown(kind: str, url: sa.URL, tables: int, rounds: int) -> Grown:
+    """What comparing so many tables takes."""
     create(url, models(tables))
     metadata = models(tables)
     with _connected(url) as connection:
-        (ours,) = in_turn(rounds, lambda: our_changes(connection, metadata))
+        ours, limit = in_turn(
+            rounds, lambda: our_changes(connection, metadata), lambda: limits(connection, kind)
+        )
         tracemalloc.start()
         our_changes(connection, metadata)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    return ours, peak / 2**20
+    return Grown(tables=tables, seconds=ours, limit=limit, megabytes=peak / 2**20)
 
 
 def queries(url: sa.URL, tables: int, schemas: Sequence[str]) -> int:

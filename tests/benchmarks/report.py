@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from textwrap import fill
 
-from tests.benchmarks.timing import Row, Seconds
+from tests.benchmarks.timing import Grown, Row, Seconds
 
 __all__ = ["Growth", "Measured", "as_json", "page", "plot", "table"]
 
@@ -27,11 +27,10 @@ _PACKAGES = ("alembic", "sqlalchemy", "psycopg", "pymysql")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """Seconds and megabytes by the number of tables, on one kind of database."""
+    """What comparisons take on one kind of database, by the number of tables."""
 
     database: str
-    seconds: Mapping[int, Seconds]
-    megabytes: Mapping[int, float]
+    sizes: Sequence[Grown]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +87,19 @@ def page(measured: Measured) -> str:
 
 
 def _growth(growth: Sequence[Growth]) -> str:
-    lines = ["| database | tables | seconds | MB |", "|---|---|---|---|"]
-    lines += [
-        f"| {item.database} | {tables:,} | {times.median:.3f} | {item.megabytes[tables]:.1f} |"
-        for item in growth
-        for tables, times in item.seconds.items()
-    ]
+    lines = ["| database | tables | autodiff | the limit | MB |", "|---|---|---|---|---|"]
+    for item in growth:
+        for grown in item.sizes:
+            times = f"{_time(grown.seconds)} | {_time(grown.limit)}"
+            lines.append(
+                f"| {item.database} | {grown.tables:,} | {times} | {grown.megabytes:.1f} |"
+            )
     return "\n".join(lines)
 
 
 def plot(growth: Sequence[Growth]) -> str:
     """An SVG: seconds by the number of tables, both axes in powers of ten."""
-    points = [(n, s.median) for item in growth for n, s in item.seconds.items()]
+    points = [(g.tables, g.seconds.median) for item in growth for g in item.sizes]
     low_x, high_x = (math.log10(pick(n for n, _ in points)) for pick in (min, max))
     low_y, high_y = (math.log10(pick(s for _, s in points)) for pick in (min, max))
 
@@ -118,12 +118,12 @@ def plot(growth: Sequence[Growth]) -> str:
     for tables in sorted({n for n, _ in points}):
         parts.append(f'<text x="{place(tables, 1)[0] - 12}" y="266">{tables:,}</text>')
     for item, colour in zip(growth, ("#1f77b4", "#d62728", "#2ca02c"), strict=False):
-        line = [place(n, s.median) for n, s in item.seconds.items()]
+        line = [place(grown.tables, grown.seconds.median) for grown in item.sizes]
         joined = " ".join(f"{x},{y}" for x, y in line)
         parts.append(f'<polyline points="{joined}" fill="none" stroke="{colour}"/>')
-        for (x, y), times in zip(line, item.seconds.values(), strict=True):
+        for (x, y), grown in zip(line, item.sizes, strict=True):
             parts.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>')
-            parts.append(f'<text x="{x + 6}" y="{y - 5}">{times.median:.2f} s</text>')
+            parts.append(f'<text x="{x + 6}" y="{y - 5}">{grown.seconds.median:.2f} s</text>')
         x, y = line[-1]
         parts.append(f'<text x="{x + 12}" y="{y + 12}" fill="{colour}">{item.database}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"

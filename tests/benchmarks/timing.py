@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import median
 
-__all__ = ["Row", "Seconds", "in_turn", "seconds"]
+__all__ = ["Grown", "Row", "Seconds", "in_turn", "seconds"]
 
 Work = Callable[[], object]
 
@@ -44,6 +44,17 @@ class Row:
     def ratio(self) -> float | None:
         """How many times as fast ours is, by the medians."""
         return self.theirs.median / self.ours.median if self.theirs else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grown:
+    """What a comparison of so many tables takes: its own seconds, those of the bare queries, and
+    megabytes at the top."""
+
+    tables: int
+    seconds: Seconds
+    limit: Seconds
+    megabytes: float
 
 
 def in_turn(rounds: int, *works: Work) -> tuple[Seconds, ...]:
