@@ -22,7 +22,16 @@ from tests.benchmarks.comparing import (
     their_changes,
 )
 from tests.benchmarks.drafted import generated
-from tests.benchmarks.report import Growth, Measured, as_json, page, plot, table
+from tests.benchmarks.report import (
+    Growth,
+    Measured,
+    as_json,
+    from_json,
+    joined,
+    page,
+    plot,
+    table,
+)
 from tests.benchmarks.running import loaded, upgraded
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Grown, Row, Seconds
@@ -122,4 +131,6 @@ def test_what_is_told() -> None:
     assert "| sqlite | 1,000 | 3.000 s | 0.200 s | 9.5 |" in page(measured)
     assert "10 over 1, 10 over 10" in page(measured)
     assert len(re.findall("<circle ", plot([growth]))) == 2
+    assert from_json(as_json(measured)) == measured
+    assert len(joined([measured, measured]).rows) == 2
     assert json.loads(as_json(measured))["rows"][0]["ours"]["rounds"] == [0.1, 0.2, 0.9]

@@ -52,7 +52,7 @@ def declare_metadata(
             views[name] = _view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
-        if any(column.type.enum is not None for column in tables[name].columns):
+        if dialect.features.enum_types and any(c.type.enum for c in tables[name].columns):
             _collect_enums(table, dialect, compiler, enums)
     if dialect.features.ignores_table_case:
         tables = _one_spelling(tables)
@@ -79,6 +79,9 @@ def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
     first: dict[tuple[str | None, str], Name] = {}
     for name in tables:
         first.setdefault((name.schema, name.name.lower()), name)
+    targets = {key.referred for table in tables.values() for key in table.foreign_keys}
+    if len(first) == len(tables) and targets <= tables.keys():
+        return tables
 
     def spelled(name: Name) -> Name:
         other = first.get((name.schema, name.name.lower()), name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -14,7 +16,16 @@ import sqlalchemy as sa
 from tests.benchmarks.commands import checked_offline, helped
 from tests.benchmarks.comparing import Size, compared, grown, queries
 from tests.benchmarks.drafted import generated
-from tests.benchmarks.report import Growth, Measured, as_json, page, plot, table
+from tests.benchmarks.report import (
+    Growth,
+    Measured,
+    as_json,
+    from_json,
+    joined,
+    page,
+    plot,
+    table,
+)
 from tests.benchmarks.running import loaded, upgraded
 from tests.benchmarks.timing import Row
 from tests.servers import mariadb, postgresql
@@ -58,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sizes", type=int, nargs="+", default=sizes)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
+    parser.add_argument("--quiet", action="store_true", help="in this process; the rows alone")
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plot")
     return parser
 
@@ -103,6 +115,7 @@ WORKS: dict[str, Callable[[argparse.Namespace, Databases], Iterator[Row]] | None
     "generate": _generate,
     "growth": None,
 }
+PER_DATABASE = ("compare", "upgrade", "generate", "growth")
 
 
 def _growth(options: argparse.Namespace, databases: Databases) -> list[Growth]:
@@ -146,13 +159,34 @@ def databases() -> Iterator[Databases]:
         yield Databases(Path(folder), stack)
 
 
+def _apart(arguments: Sequence[str], options: argparse.Namespace) -> Measured:
+    """Each kind of work, on each kind of database, in a process of its own, which bears nothing
+    that another one left."""
+    parts = []
+    with TemporaryDirectory() as folder:
+        part = Path(folder) / "part.json"
+        for work in options.only:
+            kinds = [[kind] for kind in options.databases]
+            for some in kinds if work in PER_DATABASE else [options.databases]:
+                one = ["--only", work, "--databases", *some, "--json", f"{part}", "--quiet"]
+                command = [sys.executable, "-m", "tests.benchmarks", *arguments, *one]
+                subprocess.run(command, check=True)
+                parts.append(from_json(part.read_text()))
+    return joined(parts)
+
+
 def main(arguments: Sequence[str] | None = None) -> Measured:
     """Runs what the arguments ask for."""
-    options = _parser().parse_args(arguments)
-    with databases() as made:
-        measured = measure(options, made)
-    print("\n" + page(measured))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given)
+    if not options.quiet:
+        measured = _apart([word for word in given if word != "--docs"], options)
+    else:
+        with databases() as made:
+            measured = measure(options, made)
     options.json.write_text(as_json(measured))
+    if not options.quiet:
+        print("\n" + page(measured))
     if options.docs:
         (DOCS / "benchmarks.md").write_text(page(measured))
         if measured.growth:
