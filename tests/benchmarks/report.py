@@ -21,8 +21,8 @@ _INTRODUCTION = (
     "a process that does nothing else; times are medians. The limit of a comparison is what bare "
     "queries take that fetch columns, keys and indexes and make nothing of them; that of `check "
     "--offline` is to import SQLAlchemy and the models; that of a rehearsal is to write the same "
-    "file without one. MariaDB opens each table for each query of its catalogue, which is a third of "
-    "the time there, and grows faster than the tables once they are more than its caches hold."
+    "file without one. MariaDB opens each table for each query of its catalogue, which is a third "
+    "of the time there, and grows faster than the tables once they are more than its caches hold."
 )
 _WIDTH = 105
 _PACKAGES = ("alembic", "sqlalchemy", "psycopg", "pymysql")
