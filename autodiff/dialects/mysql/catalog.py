@@ -1,8 +1,8 @@
 """The queries over information_schema: a fixed number, whatever the number of tables and databases.
 
-Drivers take their time for each row and each field of it. So what a table has many of comes in few
-texts: a line for each column, or part of an index, in it the table's name as JSON, a tab, and a
-JSON array. JSON has neither line breaks nor tabs in it.
+Drivers take their time for each row and each field of it. So all but views comes in few texts: a
+line for each table, column, or part of an index, in it the table's name and the fields, with marks
+between them.
 https://dev.mysql.com/doc/refman/en/information-schema.html and
 https://mariadb.com/kb/en/information-schema-tables/
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["NAMESPACES", "SEQUENCE", "QuerySet", "mariadb_queries", "mysql_queries"]
+__all__ = ["NAMESPACES", "SEQUENCE", "Gathered", "Marks", "QuerySet", "mariadb_queries"]
+__all__ += ["mysql_queries"]
 
 NAMESPACES = "SELECT schema_name FROM information_schema.schemata"
 
@@ -20,19 +21,13 @@ _LONGEST = 10**8
 counts wrongly."""
 _GATHERED = """
 SELECT {number}, COUNT(*),
-       GROUP_CONCAT(CONCAT(JSON_QUOTE(table_name), '\t', JSON_ARRAY({fields}))
-                    ORDER BY {order} SEPARATOR '\n')
+       GROUP_CONCAT(CONCAT_WS('{unit}', table_name, {fields}), '{line}'
+                    ORDER BY {order} SEPARATOR '')
 FROM information_schema.{source}
 WHERE {schema} = :schema{number}{only}{where}
 GROUP BY CRC32(table_name) % 64
 """
 """Grouped by some number that tables share, so that no text is too long for a packet."""
-
-_TABLES = """
-SELECT {number}, table_name, table_type, engine, table_collation, create_options, table_comment
-FROM information_schema.tables
-WHERE table_schema = :schema{number}{only}
-"""
 
 _VIEWS = """
 SELECT {number}, table_name, view_definition, check_option
@@ -48,59 +43,98 @@ FROM {quoted}
 """The options of one MariaDB sequence; several are joined by UNION ALL."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Gathered:
-    """What is asked of each table, in which order."""
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What stands between two fields, and behind each line: a text that no field may hold."""
 
-    fields: str
+    unit: str
+    line: str
+
+    @classmethod
+    def numbered(cls, number: int) -> Marks:
+        """ASCII's own separators; with a number behind them from 1 on."""
+        return cls(f"\x1f{number or ''}", f"\x1e{number or ''}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """What is asked of each table, in which order.
+
+    No field is NULL, for which an empty text stands where no value is one.
+    """
+
+    fields: tuple[str, ...]
     source: str
     order: str
     where: str = ""
     schema: str = "table_schema"
 
 
-_COLUMNS = _Gathered(
-    fields="column_name, column_type, is_nullable, column_default, collation_name, extra,"
-    " column_comment, generation_expression, {srid}",
+def _text(*names: str) -> tuple[str, ...]:
+    """The fields, with an empty text for NULL."""
+    return tuple(f"IFNULL({name}, '')" for name in names)
+
+
+_TABLES = _Source(
+    fields=(
+        "table_type",
+        *_text("engine", "table_collation", "create_options", "table_comment"),
+    ),
+    source="tables",
+    order="table_name",
+)
+_COLUMNS = _Source(
+    fields=(
+        *("column_name", "column_type", "is_nullable"),
+        *("IFNULL(CONCAT('=', column_default), '')", *_text("collation_name", "extra")),
+        *("column_comment", *_text("generation_expression"), "{srid}"),
+    ),
     source="columns",
     order="ordinal_position",
 )
-_INDEXES = _Gathered(
-    fields="index_name, non_unique, column_name, collation, sub_part, index_type, index_comment,"
-    " {expression}, {hidden}",
+_INDEXES = _Source(
+    fields=(
+        *("index_name", "non_unique", *_text("column_name", "collation", "sub_part")),
+        *("index_type", "index_comment", "{expression}", "{hidden}"),
+    ),
     source="statistics",
     order="index_name, seq_in_index",
 )
-_KEYS = _Gathered(
-    fields="constraint_name, column_name, referenced_table_schema, referenced_table_name,"
-    " referenced_column_name",
+_KEYS = _Source(
+    fields=(
+        *("constraint_name", "column_name", "referenced_table_schema", "referenced_table_name"),
+        "referenced_column_name",
+    ),
     source="key_column_usage",
     order="constraint_name, ordinal_position",
     where=" AND referenced_table_name IS NOT NULL",
 )
-_ACTIONS = _Gathered(
-    fields="constraint_name, update_rule, delete_rule",
+_ACTIONS = _Source(
+    fields=("constraint_name", "update_rule", "delete_rule"),
     source="referential_constraints",
     order="constraint_name",
     schema="constraint_schema",
 )
-_MYSQL_CHECKS = _Gathered(
-    fields="c.constraint_name, c.check_clause, 'Table', t.enforced",
+_MYSQL_CHECKS = _Source(
+    fields=("c.constraint_name", "c.check_clause", "'Table'", "t.enforced"),
     source="""check_constraints c
 JOIN information_schema.table_constraints t
   ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
      AND t.constraint_type = 'CHECK'""",
     order="c.constraint_name",
 )
-_MARIADB_CHECKS = _Gathered(
-    fields="constraint_name, check_clause, level, 'YES'",
+_MARIADB_CHECKS = _Source(
+    fields=("constraint_name", "check_clause", "level", "'YES'"),
     source="check_constraints",
     order="constraint_name",
     schema="constraint_schema",
 )
-_PARTITIONS = _Gathered(
-    fields="partition_name, partition_method, partition_expression, subpartition_method,"
-    " subpartition_expression, partition_description, partition_comment",
+_PARTITIONS = _Source(
+    fields=(
+        *("partition_name", "partition_method"),
+        *_text("partition_expression", "subpartition_method", "subpartition_expression"),
+        *_text("partition_description", "partition_comment"),
+    ),
     source="partitions",
     order="partition_ordinal_position, subpartition_ordinal_position",
     where=" AND partition_name IS NOT NULL",
@@ -108,62 +142,83 @@ _PARTITIONS = _Gathered(
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """A query whose rows are the database's number, a number of lines, and these.
+
+    In each line stand the table's name and so many fields, with a mark between two of them.
+    """
+
+    query: str
+    fields: int
+
+
+@dataclass(frozen=True, slots=True)
 class QuerySet:
     """One query for each kind of thing, over so many databases.
 
     `:schema0` is the first of them, `:only` are names of tables. The first field of each row is
-    the database's number. Behind it stand, but for tables and views, how many lines there are, and
-    the lines.
+    the database's number.
     """
 
-    tables: str
-    columns: str
-    indexes: str
-    keys: str
-    actions: str
-    checks: str
-    partitions: str
+    tables: Gathered
+    columns: Gathered
+    indexes: Gathered
+    keys: Gathered
+    actions: Gathered
+    checks: Gathered
+    partitions: Gathered
     views: str
 
 
-def mysql_queries(databases: int, *, limited: bool) -> QuerySet:
+def mysql_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
     """The queries as MySQL 8 understands them; where `limited`, for the tables in `:only`.
 
     https://dev.mysql.com/doc/refman/en/optimizer-hints.html#optimizer-hints-set-var
     """
-    words = {"{srid}": "srs_id", "{expression}": "expression", "{hidden}": "is_visible = 'NO'"}
+    words = {
+        "{srid}": _text("srs_id")[0],
+        "{expression}": _text("expression")[0],
+        "{hidden}": "is_visible = 'NO'",
+    }
     start = f"SELECT /*+ SET_VAR(group_concat_max_len = {_LONGEST}) */"
-    return _queries(words, start, _MYSQL_CHECKS, databases, limited=limited)
+    return _queries(words, start, _MYSQL_CHECKS, databases, marks, limited=limited)
 
 
-def mariadb_queries(databases: int, *, limited: bool) -> QuerySet:
+def mariadb_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
     """The queries as MariaDB 10.6 understands them; where `limited`, for the tables in `:only`.
 
     https://mariadb.com/kb/en/set-statement/
     """
-    words = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
+    words = {"{srid}": "''", "{expression}": "''", "{hidden}": "ignored = 'YES'"}
     start = f"SET STATEMENT group_concat_max_len = {_LONGEST} FOR SELECT"
-    return _queries(words, start, _MARIADB_CHECKS, databases, limited=limited)
+    return _queries(words, start, _MARIADB_CHECKS, databases, marks, limited=limited)
 
 
 def _queries(
-    words: dict[str, str], start: str, checks: _Gathered, databases: int, *, limited: bool
+    words: dict[str, str],
+    start: str,
+    checks: _Source,
+    databases: int,
+    marks: Marks,
+    *,
+    limited: bool,
 ) -> QuerySet:
-    found = {**words, "{only}": " AND table_name IN :only" if limited else ""}
+    only = " AND table_name IN :only" if limited else ""
+    found = {**words, "{unit}": marks.unit, "{line}": marks.line, "{only}": only}
 
     def filled(query: str) -> str:
         for mark, text in found.items():
             query = query.replace(mark, text)
         return "UNION ALL".join(query.replace("{number}", str(n)) for n in range(databases))
 
-    def gathered(asked: _Gathered) -> str:
-        query = _GATHERED
-        for name in ("fields", "source", "order", "where", "schema"):
+    def gathered(asked: _Source) -> Gathered:
+        query = _GATHERED.replace("{fields}", ", ".join(asked.fields))
+        for name in ("source", "order", "where", "schema"):
             query = query.replace(f"{{{name}}}", getattr(asked, name))
-        return filled(query).replace("SELECT", start, 1)
+        return Gathered(filled(query).replace("SELECT", start, 1), len(asked.fields))
 
     return QuerySet(
-        tables=filled(_TABLES),
+        tables=gathered(_TABLES),
         columns=gathered(_COLUMNS),
         indexes=gathered(_INDEXES),
         keys=gathered(_KEYS),

@@ -7,13 +7,13 @@ make and to compare.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from autodiff.dialects.mysql.rows import CheckRow, ColumnRow, IndexRow, TableRow, parsed
+from autodiff.dialects.mysql.rows import CheckRow, ColumnRow, IndexRow, TableRow
 from autodiff.dialects.mysql.texts import (
     canonical_now,
     canonical_strings,
@@ -73,17 +73,23 @@ def expression(sql: str, database: str, *, mariadb: bool) -> str:
 
 
 def columns(
-    lines: Sequence[str], table_collation: str | None, database: str, *, mariadb: bool
+    lines: Sequence[str], unit: str, table_collation: str, database: str, *, mariadb: bool
 ) -> tuple[Column, ...]:
-    """The columns of a table in that database, where names of it may stand in expressions."""
+    """The columns of a table in that database, where names of it may stand in expressions.
+
+    `unit` stands between the fields of a line.
+    """
     return tuple(
-        [_column(line, table_collation, database if "`" in line else "", mariadb) for line in lines]
+        [
+            _column(line, unit, table_collation, database if "`" in line else "", mariadb)
+            for line in lines
+        ]
     )
 
 
 @lru_cache(_REMEMBERED)
-def _column(line: str, table_collation: str | None, database: str, mariadb: bool) -> Column:
-    row = ColumnRow(*parsed([line])[0])
+def _column(line: str, unit: str, table_collation: str, database: str, mariadb: bool) -> Column:
+    row = ColumnRow(*line.split(unit))
     sql = _type_sql(row, table_collation)
     extra = row.extra.lower()
     computed = None
@@ -117,10 +123,10 @@ def _column_type(sql: str) -> ColumnType:
     return ColumnType(sql=sql, python=type_python(sql))
 
 
-def _type_sql(row: ColumnRow, table_collation: str | None) -> str:
+def _type_sql(row: ColumnRow, table_collation: str) -> str:
     """The type, with its collation where the table has another one."""
     sql = canonical_type(row.type)
-    if row.srid is not None:
+    if row.srid:
         sql = f"{sql} SRID {row.srid}"
     if is_text(sql) and row.collation != table_collation:
         sql = f"{sql} COLLATE {row.collation}"
@@ -140,8 +146,8 @@ def _default(row: ColumnRow, type_sql: str, database: str, *, mariadb: bool) -> 
 
 
 def _default_value(row: ColumnRow, type_sql: str, database: str, *, mariadb: bool) -> str | None:
-    raw = row.default
-    if raw is None or (raw == "NULL" and mariadb):
+    raw = row.default[1:]
+    if not row.default or (raw == "NULL" and mariadb):
         return None
     if not mariadb and "DEFAULT_GENERATED" not in row.extra:
         return _literal(raw, type_sql)
@@ -167,16 +173,16 @@ def _literal(raw: str, type_sql: str) -> str:
 
 
 def keys_and_indexes(
-    lines: Sequence[str], database: str, *, mariadb: bool
+    found: Iterable[Sequence[str]], database: str, *, mariadb: bool
 ) -> tuple[list[PrimaryKey], tuple[Index, ...]]:
-    """The primary key, if there is one, and the other indexes, from their parts."""
+    """The primary key, if there is one, and the other indexes, from the fields of their parts."""
     primary: list[PrimaryKey] = []
     indexes: list[Index] = []
-    rows = [IndexRow(*values) for values in parsed(lines)]
+    rows = [IndexRow(*each) for each in found]
     for name, group in groupby(rows, _BY_NAME):
         parts = list(group)
         if name == "PRIMARY":
-            primary.append(_primary_key(tuple([part.column or "" for part in parts])))
+            primary.append(_primary_key(tuple([part.column for part in parts])))
         else:
             indexes.append(_index(name, parts, database, mariadb))
     return primary, tuple(indexes)
@@ -196,29 +202,29 @@ def _index(name: str, parts: list[IndexRow], database: str, mariadb: bool) -> In
         elements=tuple(
             [
                 _element(
-                    part.column or "",
+                    part.column,
                     part.expression,
                     part.collation == "D",
-                    part.length if has_lengths else None,
+                    part.length if has_lengths else "",
                     database,
                     mariadb,
                 )
                 for part in parts
             ]
         ),
-        unique=not first.non_unique,
+        unique=first.non_unique == "0",
         method=None if method == "btree" else method,
         comment=first.comment or None,
-        options={"mysql_invisible": True} if first.hidden else {},
+        options={"mysql_invisible": True} if first.hidden == "1" else {},
     )
 
 
 @lru_cache(_REMEMBERED)
 def _element(
     column: str,
-    sql: str | None,
+    sql: str,
     descending: bool,
-    length: int | None,
+    length: str,
     database: str,
     mariadb: bool,
 ) -> IndexElement:
@@ -226,7 +232,7 @@ def _element(
         text=expression(sql, database, mariadb=mariadb) if sql else column,
         is_expression=bool(sql),
         descending=descending,
-        length=length,
+        length=int(length) if length else None,
     )
 
 
@@ -269,16 +275,14 @@ def table_options(row: TableRow) -> Mapping[str, Option]:
 
 
 @lru_cache(1024)
-def _table_options(
-    engine: str | None, collation: str | None, others: str | None, type_: str
-) -> dict[str, Option]:
+def _table_options(engine: str, collation: str, others: str, type_: str) -> dict[str, Option]:
     options: dict[str, Option] = {}
     if engine:
         options["mysql_engine"] = engine
     if collation:
         options["mysql_charset"] = collation.split("_")[0]
         options["mysql_collate"] = collation
-    for name, value in _OPTION.findall(others or ""):
+    for name, value in _OPTION.findall(others):
         options[f"mysql_{name.lower()}"] = value
     if type_ == "SYSTEM VERSIONED":
         options["mysql_with_system_versioning"] = True

@@ -40,9 +40,9 @@ def partition_options(rows: Sequence[PartitionRow]) -> dict[str, Option]:
         return {}
     first = rows[0]
     parts = [list(group) for _, group in groupby(rows, lambda row: row.name)]
-    options: dict[str, Option] = {_BY: f"{first.method} ({first.expression or ''})"}
+    options: dict[str, Option] = {_BY: f"{first.method} ({first.expression})"}
     if first.sub_method:
-        options[_SUB_BY] = f"{first.sub_method} ({first.sub_expression or ''})"
+        options[_SUB_BY] = f"{first.sub_method} ({first.sub_expression})"
         options[_SUB_COUNT] = str(len(parts[0]))
     counted = [part[0].name for part in parts] == [f"p{n}" for n in range(len(parts))]
     if not counted or any(part[0].description or part[0].comment for part in parts):

@@ -14,13 +14,13 @@ from autodiff.dialects.mysql.rows import (
     ActionRow,
     CheckRow,
     KeyRow,
+    Lines,
     PartitionRow,
     Place,
     Rows,
     TableRow,
     ViewRow,
     fetch,
-    parsed,
 )
 from autodiff.dialects.mysql.texts import canonical_strings, without_database
 from autodiff.keep import collected_later
@@ -116,6 +116,11 @@ class _Reader:
 
     # Tables
 
+    def fields(self, lines: Lines, place: Place) -> list[list[str]]:
+        """The fields of each line of the table."""
+        unit = self.rows.unit
+        return [line.split(unit) for line in lines.get(place, ())]
+
     def tables(self) -> dict[Name, Table]:
         return {
             name: self.table(name, row)
@@ -128,13 +133,13 @@ class _Reader:
     def table(self, name: Name, row: TableRow) -> Table:
         place = row.place
         primary, indexes = nouns.keys_and_indexes(
-            self.rows.indexes.get(place, ()), self.default_schema, mariadb=self.mariadb
+            self.fields(self.rows.indexes, place), self.default_schema, mariadb=self.mariadb
         )
         columns, checks = self.columns_and_checks(row)
         constraints = [*primary, *self.foreign_keys(place), *checks]
         options = nouns.table_options(row)
         if place in self.rows.partitions:
-            found = [PartitionRow(*values) for values in parsed(self.rows.partitions[place])]
+            found = [PartitionRow(*each) for each in self.fields(self.rows.partitions, place)]
             options = {**options, **partition_options(found)}
         return Table(
             name=name,
@@ -149,10 +154,10 @@ class _Reader:
         """Those checks left out that MariaDB adds to JSON."""
         database, mariadb = self.default_schema, self.mariadb
         lines = self.rows.columns.get(row.place, ())
-        columns = nouns.columns(lines, row.collation, database, mariadb=mariadb)
+        columns = nouns.columns(lines, self.rows.unit, row.collation, database, mariadb=mariadb)
         if row.place not in self.rows.checks:
             return columns, []
-        rows = [CheckRow(*values) for values in parsed(self.rows.checks[row.place])]
+        rows = [CheckRow(*each) for each in self.fields(self.rows.checks, row.place)]
         named = {found for found in map(nouns.json_column, rows) if found is not None}
         columns = nouns.as_json(columns, named)
         json = {column.name for column in columns if column.type.sql == "json"}
@@ -165,9 +170,9 @@ class _Reader:
     def foreign_keys(self, place: Place) -> Iterator[ForeignKey]:
         if place not in self.rows.keys:
             return
-        found = [ActionRow(*values) for values in parsed(self.rows.actions.get(place, ()))]
+        found = [ActionRow(*each) for each in self.fields(self.rows.actions, place)]
         actions = {row.name: row for row in found}
-        keys = [KeyRow(*values) for values in parsed(self.rows.keys[place])]
+        keys = [KeyRow(*each) for each in self.fields(self.rows.keys, place)]
         for name, group in groupby(keys, _BY_NAME):
             rows, action = list(group), actions[name]
             referred = (rows[0].referred_schema, rows[0].referred_table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import sqlalchemy as sa
 
 from autodiff.dialects.mysql import catalog
+from autodiff.dialects.mysql.catalog import Gathered, Marks
 from autodiff.dialects.mysql.texts import quote_string
 from autodiff.errors import DatabaseError
 
@@ -25,6 +25,7 @@ __all__ = [
     "ColumnRow",
     "IndexRow",
     "KeyRow",
+    "Lines",
     "PartitionRow",
     "Place",
     "Rows",
@@ -32,10 +33,11 @@ __all__ = [
     "ViewRow",
     "fetch",
     "lines_of",
-    "parsed",
 ]
 
 _NUMBER_AND_NAME = itemgetter(0, 1)
+_TRIES = 10
+"""With so many marks; one of them is in no text."""
 
 Place: TypeAlias = tuple[str, str]
 """A database's name and a table's."""
@@ -46,10 +48,10 @@ class TableRow(NamedTuple):
 
     place: Place
     type: str
-    engine: str | None
-    collation: str | None
-    options: str | None
-    comment: str | None
+    engine: str
+    collation: str
+    options: str
+    comment: str
 
 
 class ViewRow(NamedTuple):
@@ -61,31 +63,31 @@ class ViewRow(NamedTuple):
 
 
 class ColumnRow(NamedTuple):
-    """A column."""
+    """A column; its `default`, where it has one, behind an equals sign."""
 
     name: str
     type: str
     nullable: str
-    default: str | None
-    collation: str | None
+    default: str
+    collation: str
     extra: str
-    comment: str | None
-    generation: str | None
-    srid: int | None
+    comment: str
+    generation: str
+    srid: str
 
 
 class IndexRow(NamedTuple):
-    """A part of an index of that name; its `column` is None for an `expression`."""
+    """A part of an index of that name: a `column` or an `expression`."""
 
     name: str
-    non_unique: int
-    column: str | None
-    collation: str | None
-    length: int | None
+    non_unique: str
+    column: str
+    collation: str
+    length: str
     method: str
-    comment: str | None
-    expression: str | None
-    hidden: int
+    comment: str
+    expression: str
+    hidden: str
 
 
 class KeyRow(NamedTuple):
@@ -120,11 +122,11 @@ class PartitionRow(NamedTuple):
 
     name: str
     method: str
-    expression: str | None
-    sub_method: str | None
-    sub_expression: str | None
-    description: str | None
-    comment: str | None
+    expression: str
+    sub_method: str
+    sub_expression: str
+    description: str
+    comment: str
 
 
 Lines: TypeAlias = Mapping[Place, list[str]]
@@ -134,9 +136,11 @@ Lines: TypeAlias = Mapping[Place, list[str]]
 class Rows:
     """All rows; those of which a table has many as the lines that they came in.
 
-    `parsed` reads lines. They are kept, since the same line need not be read twice.
+    `unit` stands between two fields of a line. Lines are kept, since the same line need not be
+    read twice. All fields are texts, which are empty for NULL.
     """
 
+    unit: str
     tables: Sequence[TableRow]
     columns: Lines
     indexes: Lines
@@ -149,40 +153,54 @@ class Rows:
     namespaces: frozenset[str]
 
 
-def parsed(lines: Sequence[str]) -> list[list[Any]]:
-    """The values in each line."""
-    found: list[list[Any]] = json.loads(f"[{','.join(lines)}]")
-    return found
+class _MarkInFieldError(Exception):
+    """A field holds what should stand between fields."""
 
 
-def lines_of(text: str, count: int) -> list[str]:
-    """The lines of a text.
+def lines_of(text: str, count: int, fields: int, marks: Marks) -> list[str]:
+    """The lines of a text, so many as there are, in each the table's name and so many fields.
 
-    Raises DatabaseError where there are not that many, or not all of the last.
+    Raises DatabaseError where not all of them came, _MarkInFieldError where a field holds a mark.
     """
-    lines = text.split("\n")
-    if len(lines) != count or not text.endswith("]"):
+    lines = text.split(marks.line)
+    more = len(lines) - 1 - count, text.count(marks.unit) - count * fields
+    if lines.pop() or min(more) < 0:
         raise DatabaseError(
             "the server cut off what it says of its tables",
             hint="set its max_allowed_packet and group_concat_max_len to larger values",
         )
+    if max(more) > 0:
+        raise _MarkInFieldError
     return lines
 
 
 def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, mariadb: bool) -> Rows:
     """The rows of these databases, in a number of queries that does not depend on them.
 
-    What no table has is not asked for: views, partitions, actions, sequences.
+    What no table has is not asked for: views, partitions, actions, sequences. Where a text of the
+    database holds what should stand between fields, all is asked for again with other marks.
     """
+    for number in range(_TRIES):
+        server = _Server(connection, schemas, scope, Marks.numbered(number))
+        try:
+            return _fetch(server, mariadb=mariadb)
+        except _MarkInFieldError:
+            continue
+    raise DatabaseError(
+        "names, comments or defaults in the database hold every mark that could stand between them",
+        hint="look for the control characters 30 and 31 in information_schema",
+    )
+
+
+def _fetch(server: _Server, *, mariadb: bool) -> Rows:
     make = catalog.mariadb_queries if mariadb else catalog.mysql_queries
-    queries = make(len(schemas), limited=scope.only is not None)
-    server = _Server(connection, schemas, scope)
-    tables = [TableRow(*values) for values in server.rows(queries.tables)]
+    queries = make(len(server.schemas), server.marks, limited=server.scope.only is not None)
+    tables = server.tables(queries.tables)
     kinds = {row.type for row in tables}
-    partitioned = any("partitioned" in row.options for row in tables if row.options)
+    partitioned = any("partitioned" in row.options for row in tables)
     keys = server.lines(queries.keys)
-    views = server.rows(queries.views) if "VIEW" in kinds else []
     return Rows(
+        unit=server.marks.unit,
         tables=tables,
         columns=server.lines(queries.columns),
         indexes=server.lines(queries.indexes),
@@ -190,9 +208,9 @@ def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, maria
         actions=server.lines(queries.actions) if keys else {},
         checks=server.lines(queries.checks),
         partitions=server.lines(queries.partitions) if partitioned else {},
-        views=[ViewRow(*values) for values in views],
-        sequences=_sequences(connection, tables) if "SEQUENCE" in kinds else (),
-        namespaces=frozenset(connection.execute(sa.text(catalog.NAMESPACES)).scalars()),
+        views=server.views(queries.views) if "VIEW" in kinds else (),
+        sequences=_sequences(server.connection, tables) if "SEQUENCE" in kinds else (),
+        namespaces=server.namespaces() if server.scope.namespaces else frozenset(),
     )
 
 
@@ -203,22 +221,36 @@ class _Server:
     connection: Connection
     schemas: Sequence[str]
     scope: Scope
+    marks: Marks
 
-    def rows(self, query: str) -> list[list[Any]]:
-        """The rows in the order of databases and tables, with their place in front."""
+    def tables(self, asked: Gathered) -> list[TableRow]:
+        """In the order of databases and names."""
+        numbers = {schema: number for number, schema in enumerate(self.schemas)}
+        lines = self.lines(asked)
+        places = sorted(lines, key=lambda place: (numbers[place[0]], place[1]))
+        return [TableRow(place, *lines[place][0].split(self.marks.unit)) for place in places]
+
+    def views(self, query: str) -> list[ViewRow]:
+        """In the order of databases and names."""
         rows = sorted(self.ask(query), key=_NUMBER_AND_NAME)
-        return [[(self.schemas[number], name), *rest] for number, name, *rest in rows]
+        return [ViewRow((self.schemas[number], name), *rest) for number, name, *rest in rows]
 
-    def lines(self, query: str) -> Lines:
+    def lines(self, asked: Gathered) -> Lines:
+        """The lines of each table, without its name."""
         found: dict[Place, list[str]] = {}
-        for number, count, text in self.ask(query):
+        unit = self.marks.unit
+        for number, count, text in self.ask(asked.query):
             of_names: dict[str, list[str]] = {}
-            for line in lines_of(text, count):
-                name, _, values = line.partition("\t")
+            for line in lines_of(text, count, asked.fields, self.marks):
+                name, _, values = line.partition(unit)
                 of_names.setdefault(name, []).append(values)
             for name, values_of in of_names.items():
-                found[self.schemas[number], json.loads(name)] = values_of
+                found[self.schemas[number], name] = values_of
         return found
+
+    def namespaces(self) -> frozenset[str]:
+        """The databases that there are."""
+        return frozenset(self.connection.execute(sa.text(catalog.NAMESPACES)).scalars())
 
     def ask(self, query: str) -> Sequence[Any]:
         text = sa.text(query)
