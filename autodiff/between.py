@@ -24,7 +24,6 @@ from autodiff.diffing import (
     all_renames,
     parse_fills,
     plan_difference,
-    scope_for,
     with_renames,
 )
 from autodiff.errors import ConfigError
@@ -37,6 +36,7 @@ from autodiff.rehearsing.history import lock_trouble, opened_place
 from autodiff.rehearsing.stage import Place, Stage
 from autodiff.run.runner import Runner
 from autodiff.schema import Constraint, Schema, Table
+from autodiff.sides import scope_for
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

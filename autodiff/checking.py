@@ -121,9 +121,8 @@ def check(project: Project) -> Drift:
 
     Raises what `Project.connect` and `Project.metadata` raise.
     """
-    from autodiff.declare import declare
     from autodiff.dialects import dialect_of
-    from autodiff.diffing import scope_for
+    from autodiff.sides import both_sides
 
     graph = project.graph()
     graph.check_heads()
@@ -132,8 +131,7 @@ def check(project: Project) -> Drift:
     with project.connect() as connection:
         pending, history = _against_database(project, graph, connection)
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
-        desired = declare(metadata, dialect, exclude=exclude)
-        current = dialect.reflect(connection, scope_for(desired, exclude))
+        current, desired = both_sides(connection, dialect, metadata, exclude)
         comparer = _Comparer(connection, dialect, lock)
         found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
     if lock is None and not len(graph):
@@ -212,17 +210,17 @@ def relock(project: Project) -> Path:
     The described side is what the database has, where a database is at the head; else what a
     scratch says of the models.
     """
-    from autodiff.declare import declare
     from autodiff.dialects import dialect_of
-    from autodiff.diffing import difference, scope_for
+    from autodiff.diffing import difference
     from autodiff.drafting import checksums, described_schema
+    from autodiff.sides import both_sides
 
     graph = project.graph()
     graph.check_heads()
+    metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
-        desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
-        current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
+        current, desired = both_sides(connection, dialect, metadata, exclude)
         found = difference(connection, dialect, current, desired, create_scratch=True)
         description = described_schema(connection, dialect, found)
         lock = Lock(

@@ -34,9 +34,8 @@ from autodiff.compare import (
     without_spares,
     without_tables,
 )
-from autodiff.declare import declare
 from autodiff.declare.renamed import told_renames
-from autodiff.dialects import Dialect, Scope, dialect_of
+from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import RenameUndecidedError
 from autodiff.keep import collected_later
 from autodiff.livedata import findings, look_at_rows
@@ -53,14 +52,12 @@ from autodiff.plan import (
 from autodiff.planned import Plan
 from autodiff.rehearse import describe
 from autodiff.schema import Schema
+from autodiff.sides import both_sides
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["OWN_TABLES", "Answers", "Assume", "Difference", "Questioner", "diff", "difference"]
-
-OWN_TABLES = ("autodiff_history", "autodiff_journal", "autodiff_scratch", "alembic_version")
-"""Tables that are nobody's models: autodiff's own, and Alembic's."""
+__all__ = ["Answers", "Assume", "Difference", "Questioner", "diff", "difference"]
 
 Assume = Literal["drop-and-add"] | None
 """What to take for granted where a rename is possible."""
@@ -288,13 +285,6 @@ def parse_maps(maps: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
     return dict(parse_map(text) for text in maps)
 
 
-def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
-    """What to reflect to compare with the desired schema; our own tables may be in any schema."""
-    namespaces = tuple(sorted(desired.namespaces))
-    own = [f"{namespace}.{table}" for namespace in namespaces for table in OWN_TABLES]
-    return Scope(namespaces=namespaces, exclude=(*OWN_TABLES, *own, *exclude))
-
-
 def all_renames(texts: Iterable[str], desired: Schema, current: Schema) -> list[Told]:
     """The renames that were told: on the command line, and by `info` in the models."""
     told = [parse_rename(text, current) for text in texts]
@@ -332,8 +322,7 @@ def diff(
     """
     all_metadata = _as_list(metadata)
     dialect = dialect_of(connection)
-    desired = declare(all_metadata, dialect, exclude=exclude)
-    current = dialect.reflect(connection, scope_for(desired, exclude))
+    current, desired = both_sides(connection, dialect, all_metadata, exclude)
     asked = questioner or Answers()
     found = with_renames(
         connection,

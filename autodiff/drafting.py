@@ -21,7 +21,6 @@ from autodiff.diffing import (
     parse_fills,
     parse_maps,
     plan_difference,
-    scope_for,
     with_renames,
 )
 from autodiff.errors import HistoryError, RehearsalFailedError
@@ -33,6 +32,7 @@ from autodiff.readers import readers_in_the_way
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_bodies, render_empty, render_migration
 from autodiff.schema import Name, Schema, Table
+from autodiff.sides import both_sides
 from autodiff.spots import Spot, spot_for, texts_at
 
 if TYPE_CHECKING:
@@ -197,8 +197,8 @@ def _starting_point(project: Project, graph: Graph, request: Request) -> Iterato
     with project.connect() as connection:
         _refuse_behind(project, graph, connection)
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
-        desired = declare(metadata, dialect, exclude=project.config.exclude_tables)
-        current = dialect.reflect(connection, scope_for(desired, project.config.exclude_tables))
+        exclude = project.config.exclude_tables
+        current, desired = both_sides(connection, dialect, metadata, exclude)
         yield _Start(
             connection=connection,
             dialect=dialect,

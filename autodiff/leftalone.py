@@ -10,8 +10,8 @@ from autodiff.declare import declare
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.dialects.base import is_excluded
 from autodiff.dialects.noticed import LeftAlone
-from autodiff.diffing import OWN_TABLES, scope_for
 from autodiff.schema import Exclusion, Name, Schema
+from autodiff.sides import OWN_TABLES, scope_for
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection

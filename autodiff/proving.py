@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from autodiff.bench import Bench
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.limits import NO_LIMITS
-from autodiff.diffing import scope_for
 from autodiff.errors import AutodiffError
 from autodiff.history import Migration, read_migration
 from autodiff.operations import (
@@ -36,6 +35,7 @@ from autodiff.run.loader import load_step
 from autodiff.run.segments import Segments
 from autodiff.run.targets import Live
 from autodiff.schema import Name, Schema
+from autodiff.sides import scope_for
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection

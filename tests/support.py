@@ -12,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from autodiff.dialects import Scope, dialect_of
-from autodiff.diffing import OWN_TABLES
 from autodiff.history import load_graph
 from autodiff.run.runner import Runner
 from autodiff.schema import Name, Schema, Table
+from autodiff.sides import OWN_TABLES
 
 __all__ = ["Database", "Folder", "opened"]
 

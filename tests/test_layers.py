@@ -18,6 +18,7 @@ LAYERS = (
     {"dialects", "evolve"},
     {"history"},
     {"declare", "reflect"},
+    {"sides"},
     {"compare"},
     {"plan"},
     {"render"},

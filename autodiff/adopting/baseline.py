@@ -9,7 +9,7 @@ from autodiff.between import as_made, as_wanted
 from autodiff.declare import declare
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.noticed import LeftAlone
-from autodiff.diffing import Answers, difference, plan_difference, scope_for
+from autodiff.diffing import Answers, difference, plan_difference
 from autodiff.drafting import Draft, Request, described_schema, drafted, proved
 from autodiff.errors import HistoryError
 from autodiff.files import restoring
@@ -17,6 +17,7 @@ from autodiff.history import LOCK_NAME, Graph, Lock, Migration
 from autodiff.planned import Plan
 from autodiff.run.runner import Runner
 from autodiff.schema import Schema
+from autodiff.sides import scope_for
 from autodiff.spots import Spot
 
 if TYPE_CHECKING:

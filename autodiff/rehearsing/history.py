@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from autodiff.bench import Compared
 from autodiff.declare import declare
 from autodiff.dialects import Dialect, dialect_for, dialect_of
-from autodiff.diffing import scope_for
 from autodiff.errors import ConfigError, HistoryError, ModelsError
 from autodiff.history import Graph, Lock, Migration
 from autodiff.rehearse.losses import Moves, losses, moved
@@ -20,6 +19,7 @@ from autodiff.rehearsing.rows import LaterRows, LiveRows, NoRows, SampleRows
 from autodiff.rehearsing.stage import Place, RowSource, Stage, State
 from autodiff.run.runner import Runner
 from autodiff.schema import Schema
+from autodiff.sides import scope_for
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from autodiff.bench import Bench
 from autodiff.dialects import Dialect, Scope, dialect_of
-from autodiff.diffing import OWN_TABLES
 from autodiff.errors import DatabaseError
 from autodiff.history import Graph, Migration
 from autodiff.operations import CreateNamespace
 from autodiff.rehearse.rows import Rows, read_plain_rows
 from autodiff.run.runner import Runner
 from autodiff.schema import Schema
+from autodiff.sides import OWN_TABLES
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from autodiff import Plan, diff
 from autodiff.compare import Candidate
 from autodiff.dialects import dialect_of
-from autodiff.diffing import scope_for
 from autodiff.history import load_graph
 from autodiff.plan import FillNeeded
 from autodiff.run.runner import Runner
 from autodiff.schema import Schema, Table
+from autodiff.sides import scope_for
 from tests.property.inspection import inspected
 from tests.property.kinds import family_of
 from tests.property.rows import inserts

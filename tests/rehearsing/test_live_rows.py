@@ -12,10 +12,10 @@ import sqlalchemy.exc
 
 from autodiff import Project
 from autodiff.dialects import dialect_of
-from autodiff.diffing import scope_for
 from autodiff.rehearse.copying import Sample, read_sample
 from autodiff.rehearsing import RehearsedHistory
 from autodiff.schema import Name, Schema
+from autodiff.sides import scope_for
 from tests.support import Folder, opened
 
 SECRET = "top-secret@example.org"

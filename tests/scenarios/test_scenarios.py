@@ -19,10 +19,11 @@ import sqlalchemy as sa
 from autodiff import Plan, diff
 from autodiff.compare import wanted_again
 from autodiff.dialects import Dialect, dialect_of
-from autodiff.diffing import difference, scope_for
+from autodiff.diffing import difference
 from autodiff.history import load_graph
 from autodiff.run.runner import Runner
 from autodiff.schema import Schema
+from autodiff.sides import scope_for
 from tests.scenarios.scenario import FOLDER, Scenario, all_scenarios
 
 UPDATE = os.environ.get("AUTODIFF_TEST_UPDATE") == "1"

@@ -1,0 +1,69 @@
+"""The two sides of a comparison: what the models say, and what the database has."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from autodiff.declare import declare
+from autodiff.dialects import Dialect, Scope
+from autodiff.dialects.base import is_excluded
+from autodiff.keep import collected_later
+from autodiff.schema import Name, Schema
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+__all__ = ["OWN_TABLES", "both_sides", "scope_for"]
+
+OWN_TABLES = ("autodiff_history", "autodiff_journal", "autodiff_scratch", "alembic_version")
+"""Tables that are nobody's models: autodiff's own, and Alembic's."""
+
+
+def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
+    """What to reflect to compare with the desired schema; our own tables may be in any schema."""
+    return _scope(desired.namespaces, exclude)
+
+
+def _scope(namespaces: Iterable[str], exclude: Sequence[str]) -> Scope:
+    found = tuple(sorted(namespaces))
+    own = [f"{namespace}.{table}" for namespace in found for table in OWN_TABLES]
+    return Scope(namespaces=found, exclude=(*OWN_TABLES, *own, *exclude))
+
+
+@collected_later()
+def both_sides(
+    connection: sa.Connection,
+    dialect: Dialect,
+    metadata: Sequence[sa.MetaData],
+    exclude: Sequence[str] = (),
+) -> tuple[Schema, Schema]:
+    """The database's schema and the models', without what matches a pattern of `exclude`.
+
+    The models are read while the server makes up its answers, by another thread; the connection
+    stays in this one. Where to look is told by the tables' schemas, which is rarely too little:
+    what uses a type in a schema of its own is reflected once more.
+
+    Raises ModelsError for models that can't be carried over.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    likely = _scope(_schemas_of(metadata, dialect, exclude), exclude)
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1) as other:
+        declared = other.submit(context.run, declare, metadata, dialect, exclude=exclude)
+        current = dialect.reflect(connection, likely)
+        desired = declared.result()
+    scope = scope_for(desired, exclude)
+    return current if scope == likely else dialect.reflect(connection, scope), desired
+
+
+def _schemas_of(
+    metadata: Iterable[sa.MetaData], dialect: Dialect, exclude: Sequence[str]
+) -> set[str]:
+    """The schemas of the tables, the default one left out."""
+    apart = [table for item in metadata for table in item.tables.values() if table.schema]
+    names = (Name(table.name, table.schema) for table in apart)
+    found = {name.schema for name in names if name.schema and not is_excluded(name, exclude)}
+    return found - {dialect.default_schema or ""}

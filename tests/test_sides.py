@@ -1,0 +1,122 @@
+"""Both sides of a comparison at once: what each of them would be alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.types import UserDefinedType
+
+from autodiff.declare import declare
+from autodiff.dialects import dialect_of
+from autodiff.errors import ModelsError
+from autodiff.schema import Name, Schema
+from autodiff.sides import both_sides, scope_for
+from tests.benchmarks.shop import models
+
+LENGTH: ContextVar[int] = ContextVar("LENGTH", default=0)
+
+
+class Sized(UserDefinedType[str]):
+    """A type whose length an application keeps in its context, as Flask does its settings."""
+
+    cache_ok = True
+
+    def get_col_spec(self) -> str:
+        return f"varchar({LENGTH.get()})"
+
+
+@contextmanager
+def connected(url: sa.URL) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def one_by_one(
+    connection: sa.Connection, metadata: sa.MetaData, exclude: tuple[str, ...] = ()
+) -> tuple[Schema, Schema]:
+    dialect = dialect_of(connection)
+    desired = declare([metadata], dialect, exclude=exclude)
+    return dialect.reflect(connection, scope_for(desired, exclude)), desired
+
+
+def test_both_sides_are_what_each_is_alone(any_database: sa.URL) -> None:
+    with connected(any_database) as connection:
+        models(5).create_all(connection)
+        wanted = models(5, changed=2)
+        found = both_sides(connection, dialect_of(connection), [wanted])
+        assert found == one_by_one(connection, wanted)
+        assert len(found[0].tables) == 5
+
+
+def test_the_connection_stays_in_its_thread(any_database: sa.URL) -> None:
+    threads: set[int] = set()
+    with connected(any_database) as connection:
+        sa.event.listen(
+            connection, "before_cursor_execute", lambda *_: threads.add(threading.get_ident())
+        )
+        both_sides(connection, dialect_of(connection), [models(2)])
+    assert threads == {threading.get_ident()}
+
+
+def test_models_see_the_context_of_their_application(any_database: sa.URL) -> None:
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, sa.Column("a", Sized()))
+    token = LENGTH.set(20)
+    with connected(any_database) as connection:
+        _, desired = both_sides(connection, dialect_of(connection), [metadata])
+    LENGTH.reset(token)
+    assert desired.tables[Name("t")].columns[0].type.sql.endswith("(20)")
+
+
+def test_what_is_wrong_with_models_is_raised(any_database: sa.URL) -> None:
+    with (
+        connected(any_database) as connection,
+        pytest.raises(ModelsError, match="described twice, in two MetaData"),
+    ):
+        both_sides(connection, dialect_of(connection), [models(1), models(1)])
+
+
+def test_what_the_database_refuses_is_raised(any_database: sa.URL) -> None:
+    with connected(any_database) as connection:
+        dialect = dialect_of(connection)
+        connection.close()
+        with pytest.raises(sa.exc.ResourceClosedError):
+            both_sides(connection, dialect, [models(1)])
+
+
+def test_a_type_in_a_schema_without_tables_is_found(database: Callable[[str], sa.URL]) -> None:
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, sa.Column("a", sa.Enum("x", "y", name="kind", schema="kinds")))
+    with connected(database("postgresql")) as connection:
+        connection.execute(sa.schema.CreateSchema("kinds"))
+        metadata.create_all(connection)
+        found = both_sides(connection, dialect_of(connection), [metadata])
+        assert found == one_by_one(connection, metadata)
+        assert list(found[0].enums) == [Name("kind", "kinds")]
+
+
+@pytest.mark.parametrize("exclude", [(), ("apart.*",), ("t",)])
+def test_schemas_are_looked_at_once(
+    database: Callable[[str], sa.URL], exclude: tuple[str, ...]
+) -> None:
+    """Where the models' tables tell all schemas, nothing is asked for a second time."""
+    asked: list[str] = []
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, sa.Column("a", sa.Integer))
+    sa.Table("t", metadata, sa.Column("a", sa.Integer), schema="apart")
+    with connected(database("postgresql")) as connection:
+        dialect = dialect_of(connection)
+        sa.event.listen(connection, "before_cursor_execute", lambda *args: asked.append(args[2]))
+        expected = one_by_one(connection, metadata, exclude)
+        alone = len(asked)
+        assert both_sides(connection, dialect, [metadata], exclude) == expected
+    assert len(asked) == 2 * alone
