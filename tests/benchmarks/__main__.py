@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 
 from tests.benchmarks.commands import checked_offline, helped
-from tests.benchmarks.comparing import Size, compared, grown, queries
+from tests.benchmarks.comparing import Size, compared, create, grown, queries
 from tests.benchmarks.drafted import generated
 from tests.benchmarks.report import (
     Growth,
@@ -27,10 +27,18 @@ from tests.benchmarks.report import (
     table,
 )
 from tests.benchmarks.running import loaded, upgraded
-from tests.benchmarks.timing import Row
+from tests.benchmarks.shop import models
+from tests.benchmarks.timing import Grown, Row
 from tests.servers import mariadb, postgresql
 
 KINDS = ("sqlite", "postgresql", "mariadb")
+SETTINGS = {
+    "mariadb": {
+        "mariadb": "table_open_cache = DEFAULT",
+        "mariadb, table_open_cache = 20000": "table_open_cache = 20000",
+    }
+}
+"""With which the growth is measured: https://mariadb.com/kb/en/optimizing-table_open_cache/"""
 STARTS = {"postgresql": postgresql.start, "mariadb": mariadb.start}
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -119,14 +127,15 @@ PER_DATABASE = ("compare", "upgrade", "generate", "growth")
 
 
 def _growth(options: argparse.Namespace, databases: Databases) -> list[Growth]:
-    found = []
+    found: dict[str, list[Grown]] = {}
     for kind in options.databases:
-        sizes = []
         for size in options.sizes:
             rounds = min(options.rounds, 3) if size > 5000 else options.rounds
-            sizes.append(grown(kind, databases.new(kind), size, rounds))
-        found.append(Growth(database=kind, sizes=sizes))
-    return found
+            url = databases.new(kind)
+            create(url, models(size))
+            for name, setting in SETTINGS.get(kind, {kind: ""}).items():
+                found.setdefault(name, []).append(grown(kind, url, size, rounds, setting))
+    return [Growth(database=name, sizes=sizes) for name, sizes in found.items()]
 
 
 def _queries(options: argparse.Namespace, databases: Databases) -> dict[int, int]:

@@ -126,11 +126,12 @@ def _compared(
     )
 
 
-def grown(kind: str, url: sa.URL, tables: int, rounds: int) -> Grown:
-    """What comparing so many tables takes."""
-    create(url, models(tables))
+def grown(kind: str, url: sa.URL, tables: int, rounds: int, setting: str = "") -> Grown:
+    """What comparing so many tables takes that are there, once the server was told a setting."""
     metadata = models(tables)
     with _connected(url) as connection:
+        if setting:
+            connection.exec_driver_sql(f"SET GLOBAL {setting}")
         ours, limit = in_turn(
             rounds, lambda: our_changes(connection, metadata), lambda: limits(connection, kind)
         )
