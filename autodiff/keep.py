@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-__all__ = ["altered", "collected_later", "mapped"]
+__all__ = ["altered", "collected_later", "kept", "mapped"]
 
 T = TypeVar("T")
 
@@ -19,6 +19,11 @@ def altered(noun: T, **fields: Any) -> T:
         if getattr(noun, name) is not value:
             return replace(noun, **fields)  # type: ignore[type-var]
     return noun
+
+
+def kept(old: T, new: T) -> T:
+    """The new value; the old one where they are equal."""
+    return old if new == old else new
 
 
 def mapped(items: tuple[T, ...], function: Callable[[T], T]) -> tuple[T, ...]:

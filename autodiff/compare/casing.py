@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from autodiff.compare.renames import Rename, rename_in
 from autodiff.dialects.base import Dialect
-from autodiff.keep import altered, mapped
+from autodiff.keep import altered, kept, mapped
 from autodiff.schema import Name, Schema, Table
 
 __all__ = ["adopt_case"]
@@ -59,8 +59,7 @@ def _parts(table: Table, desired: Table | None) -> Table:
     wanted = {part.name.lower(): part.name for part in named if part.name}
 
     def spelled(name: str | None) -> str | None:
-        other = wanted.get(name.lower(), name) if name else name
-        return name if other == name else other
+        return kept(name, wanted.get(name.lower(), name)) if name else name
 
     return altered(
         table,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from autodiff.compare.tables import constraint_key
 from autodiff.dialects.base import Dialect
 from autodiff.schema import Check, Column, Constraint, Exclusion, Index, PrimaryKey, Table, Unique
 
@@ -30,7 +31,7 @@ class _Sides(Generic[T]):
 def differs_for_sure(current: Table, desired: Table, dialect: Dialect) -> bool:
     """Whether two normalised tables that are unequal are so in whatever words they are told."""
     columns = _sides(current.columns, desired.columns, lambda column: column.name)
-    constraints = _sides(current.constraints, desired.constraints, _constraint_key)
+    constraints = _sides(current.constraints, desired.constraints, constraint_key)
     indexes = _sides(current.indexes, desired.indexes, lambda index: index.name)
     return (
         current.options == desired.options
@@ -49,10 +50,6 @@ def _sides(current: Iterable[T], desired: Iterable[T], key: Callable[[T], object
         new=[part for name, part in after.items() if name not in both],
         pairs=[(before[name], after[name]) for name in both if before[name] != after[name]],
     )
-
-
-def _constraint_key(constraint: Constraint) -> object:
-    return PrimaryKey if isinstance(constraint, PrimaryKey) else constraint.name
 
 
 def _are_sure(old: Column, new: Column, dialect: Dialect) -> bool:

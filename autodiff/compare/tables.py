@@ -22,7 +22,7 @@ from autodiff.changes import (
 from autodiff.encoding import to_data
 from autodiff.schema import Column, Constraint, Index, PrimaryKey, Table
 
-__all__ = ["compare_tables", "differing_paths"]
+__all__ = ["compare_tables", "constraint_key", "differing_paths"]
 
 _PRIMARY_KEY = "\0primary key"
 _REPORTS = frozenset(
@@ -99,7 +99,7 @@ def _mappings(current: Table, desired: Table) -> tuple[dict[str, Any], dict[str,
 def _parts(table: Table) -> dict[str, dict[str | None, Column | Constraint | Index]]:
     return {
         "columns": {column.name: column for column in table.columns},
-        "constraints": {_key(c): c for c in table.constraints},
+        "constraints": {constraint_key(c): c for c in table.constraints},
         "indexes": {index.name: index for index in table.indexes},
     }
 
@@ -112,7 +112,8 @@ def _fields(noun: Column | Constraint | Index) -> dict[str, Any]:
     return data
 
 
-def _key(constraint: Constraint) -> str:
+def constraint_key(constraint: Constraint) -> str:
+    """What tells a constraint of a table from the others: its name, but for the primary key."""
     return _PRIMARY_KEY if isinstance(constraint, PrimaryKey) else constraint.name or ""
 
 
@@ -136,8 +137,8 @@ def _column(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> 
 
 
 def _constraint(before: Table, after: Table, name: str, fields: tuple[str, ...]) -> Change:
-    old = next((c for c in before.constraints if _key(c) == name), None)
-    new = next((c for c in after.constraints if _key(c) == name), None)
+    old = next((c for c in before.constraints if constraint_key(c) == name), None)
+    new = next((c for c in after.constraints if constraint_key(c) == name), None)
     if old is not None and new is not None:
         return ConstraintAltered(table=after.name, before=old, after=new, fields=fields)
     if new is not None:

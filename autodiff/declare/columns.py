@@ -47,7 +47,7 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
 
 def _said(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> tuple[Any, ...] | None:
     """What columns of many tables have in common whose nouns are equal; None for one of its own."""
-    if "dialect_options" in vars(column):
+    if has_options(column):
         return None
     default, serial, counts = None, False, False
     if column.primary_key:

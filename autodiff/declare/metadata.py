@@ -13,7 +13,7 @@ from autodiff.declare.expressions import Compiler
 from autodiff.declare.tables import declare_table, name_of
 from autodiff.dialects.base import is_excluded
 from autodiff.errors import ModelsError
-from autodiff.keep import altered, collected_later, mapped
+from autodiff.keep import altered, collected_later, kept, mapped
 from autodiff.schema import Constraint, EnumType, ForeignKey, Name, Schema, Table, View
 from autodiff.schema import Sequence as SequenceNoun
 
@@ -84,8 +84,7 @@ def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
         return tables
 
     def spelled(name: Name) -> Name:
-        other = first.get((name.schema, name.name.lower()), name)
-        return name if other == name else other
+        return kept(name, first.get((name.schema, name.name.lower()), name))
 
     def constraint(item: Constraint) -> Constraint:
         if isinstance(item, ForeignKey):
@@ -94,12 +93,12 @@ def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
 
     found: dict[Name, Table] = {}
     for name, table in tables.items():
-        kept = altered(
+        one = altered(
             table, name=spelled(table.name), constraints=mapped(table.constraints, constraint)
         )
-        if found.setdefault(kept.name, kept) != kept:
+        if found.setdefault(one.name, one) != one:
             raise ModelsError(
-                f"tables {kept.name} and {name} are one table to the database, and differ",
+                f"tables {one.name} and {name} are one table to the database, and differ",
                 hint="give one of them another name",
             )
     return found

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
-from autodiff.keep import altered, mapped
+from autodiff.keep import altered, kept, mapped
 from autodiff.schema import (
     Check,
     Constraint,
@@ -71,9 +70,11 @@ def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
         columns = columns_of[name].spelled(key.referred_columns)
         if not columns and parent.primary_key is not None:
             columns = parent.primary_key.columns
-        if name == key.referred and columns == key.referred_columns:
-            return key
-        return replace(key, referred=name, referred_columns=columns)
+        return altered(
+            key,
+            referred=kept(key.referred, name),
+            referred_columns=kept(key.referred_columns, columns),
+        )
 
     def constraint(item: Constraint) -> Constraint:
         return target(item) if isinstance(item, ForeignKey) else item

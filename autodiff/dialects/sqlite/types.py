@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 from autodiff.dialects.typenames import python_type, split_type
-from autodiff.keep import mapped
 from autodiff.schema import Column, Table
 
 __all__ = ["affinity_type", "canonical_type", "has_name", "never_null", "normal_columns"]
@@ -125,13 +124,7 @@ def normal_columns(table: Table) -> tuple[Column, ...]:
         return table.columns
     key = {name.lower() for name in table.primary_key.columns}
     said = [c for c in table.columns if c.nullable and c.name.lower() in key]
-    if not any(never_null(column, table) for column in said):
+    never = {column.name for column in said if never_null(column, table)}
+    if not never:
         return table.columns
-    return mapped(
-        table.columns,
-        lambda column: (
-            replace(column, nullable=False)
-            if column.nullable and never_null(column, table)
-            else column
-        ),
-    )
+    return tuple(replace(c, nullable=False) if c.name in never else c for c in table.columns)
