@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 pytest.importorskip("alembic", reason="pip install -e '.[benchmark]'")
 
-from tests.benchmarks.commands import checked_offline
+from tests.benchmarks.commands import checked, checked_offline
 from tests.benchmarks.comparing import (
     Size,
     compared,
@@ -115,6 +115,13 @@ def test_the_rehearsal_is_measured(database: Callable[[str], sa.URL], tmp_path: 
 def test_the_command_line_is_measured(tmp_path: Path) -> None:
     """The check without a database finds nothing, and beside it stands the bare import."""
     row = checked_offline(tmp_path, TABLES, 1)
+    assert row.limit is not None
+
+
+def test_the_check_is_measured(any_database: sa.URL, tmp_path: Path) -> None:
+    """With a database, beside Alembic's own check, which finds nothing either."""
+    row = checked("some", any_database, tmp_path, TABLES, 1)
+    assert row.ratio is not None
     assert row.limit is not None
 
 

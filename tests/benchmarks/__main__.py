@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
-from tests.benchmarks.commands import checked_offline, helped
+from tests.benchmarks.commands import checked, checked_offline, helped
 from tests.benchmarks.comparing import Size, compared, create, grown, queries
 from tests.benchmarks.drafted import generated
 from tests.benchmarks.report import (
@@ -94,6 +94,9 @@ def _commands(options: argparse.Namespace, databases: Databases) -> Iterator[Row
     folder.mkdir()
     yield helped(options.rounds)
     yield checked_offline(folder, options.tables, options.rounds)
+    for kind in options.databases:
+        url, folder = databases.new(kind), databases.folder()
+        yield checked(kind, url, folder, options.tables, options.rounds)
 
 
 def _upgrade(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:

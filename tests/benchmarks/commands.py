@@ -7,15 +7,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from autodiff.declare import declare
 from autodiff.dialects import dialect_for
 from autodiff.history import Lock, load_graph, write_lock
+from tests.benchmarks.comparing import create
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Row, in_turn
 
-__all__ = ["checked_offline", "helped"]
+__all__ = ["checked", "checked_offline", "helped"]
 
 _MODELS = "from tests.benchmarks.shop import models\n\nmetadata = models({tables})\n"
+_INI = "[alembic]\nscript_location = scripts\n"
+_ENV = """
+import sqlalchemy as sa
+from alembic import context
+from models import metadata
+
+with sa.create_engine("{url}").connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata)
+    context.run_migrations()
+"""
 
 
 def helped(rounds: int) -> Row:
@@ -48,6 +61,30 @@ def checked_offline(folder: Path, tables: int, rounds: int) -> Row:
         limit=limit,
         wanted="0.25 s over the limit",
     )
+
+
+def checked(kind: str, url: sa.URL, folder: Path, tables: int, rounds: int) -> Row:
+    """autodiff check beside alembic check; the limit is to import SQLAlchemy and the models."""
+    create(url, models(tables))
+    said = url.render_as_string(hide_password=False)
+    texts = {
+        "models.py": _MODELS.format(tables=tables),
+        "autodiff.toml": f'models = "models:metadata"\nurl = "{said}"\n',
+        "alembic.ini": _INI,
+        "scripts/env.py": _ENV.format(url=said),
+    }
+    for name in ("migrations", "scripts/versions"):
+        (folder / name).mkdir(parents=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    ours, theirs, limit = in_turn(
+        rounds,
+        lambda: _run("-m", "autodiff", "check", folder=folder),
+        lambda: _run("-m", "alembic", "check", folder=folder),
+        lambda: _run("-c", "import sqlalchemy, models", folder=folder),
+    )
+    work = f"check, {tables:,} tables"
+    return Row(work=work, database=kind, ours=ours, theirs=theirs, limit=limit)
 
 
 def _run(*arguments: str, folder: Path | None = None) -> None:
