@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextvars
+import sys
+import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,36 @@ def _scope(namespaces: Iterable[str], exclude: Sequence[str]) -> Scope:
     return Scope(namespaces=found, exclude=(*OWN_TABLES, *own, *exclude))
 
 
+class _ShortTurns:
+    """Python's threads change over sooner while somebody is inside, one thread or several.
+
+    Else one that got its answer waits for 5 ms each time, while the server has nothing to do.
+    https://docs.python.org/3/library/sys.html#sys.setswitchinterval
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._usual = 0.0
+        self._inside = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._seconds, self._usual))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sys.setswitchinterval(self._usual)
+
+
+_SHORT_TURNS = _ShortTurns(0.0005)
+
+
 @collected_later()
 def both_sides(
     connection: sa.Connection,
@@ -41,17 +73,30 @@ def both_sides(
 ) -> tuple[Schema, Schema]:
     """The database's schema and the models', without what matches a pattern of `exclude`.
 
-    The models are read while the server makes up its answers, by another thread; the connection
-    stays in this one. Where to look is told by the tables' schemas, which is rarely too little:
-    what uses a type in a schema of its own is reflected once more.
+    The models are read while a server makes up its answers, by another thread; the connection
+    stays in this one.
 
     Raises ModelsError for models that can't be carried over.
     """
+    if dialect.features.scratch_in_memory:  # no server, and nothing to wait for
+        desired = declare(metadata, dialect, exclude=exclude)
+        return dialect.reflect(connection, scope_for(desired, exclude)), desired
+    return _at_once(connection, dialect, metadata, exclude)
+
+
+def _at_once(
+    connection: sa.Connection,
+    dialect: Dialect,
+    metadata: Sequence[sa.MetaData],
+    exclude: Sequence[str],
+) -> tuple[Schema, Schema]:
+    """Where to look is told by the tables' schemas, which is rarely too little: what uses a type
+    in a schema of its own is reflected once more."""
     from concurrent.futures import ThreadPoolExecutor
 
     likely = _scope(_schemas_of(metadata, dialect, exclude), exclude)
     context = contextvars.copy_context()
-    with ThreadPoolExecutor(1) as other:
+    with _SHORT_TURNS, ThreadPoolExecutor(1) as other:
         declared = other.submit(context.run, declare, metadata, dialect, exclude=exclude)
         current = dialect.reflect(connection, likely)
         desired = declared.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from autodiff.declare import declare
 from autodiff.dialects import dialect_of
 from autodiff.errors import ModelsError
 from autodiff.schema import Name, Schema
-from autodiff.sides import both_sides, scope_for
+from autodiff.sides import _SHORT_TURNS, both_sides, scope_for
 from tests.benchmarks.shop import models
 
 LENGTH: ContextVar[int] = ContextVar("LENGTH", default=0)
@@ -75,6 +76,22 @@ def test_models_see_the_context_of_their_application(any_database: sa.URL) -> No
         _, desired = both_sides(connection, dialect_of(connection), [metadata])
     LENGTH.reset(token)
     assert desired.tables[Name("t")].columns[0].type.sql.endswith("(20)")
+
+
+def test_threads_take_turns_as_before(database: Callable[[str], sa.URL]) -> None:
+    """While both sides are read they change over sooner, whoever reads; then as they did."""
+    usual, seen = sys.getswitchinterval(), []
+    with connected(database("postgresql")) as connection:
+        dialect = dialect_of(connection)
+        sa.event.listen(
+            connection, "before_cursor_execute", lambda *_: seen.append(sys.getswitchinterval())
+        )
+        with _SHORT_TURNS:
+            both_sides(connection, dialect, [models(1)])
+            assert sys.getswitchinterval() == seen[0] < usual
+        with pytest.raises(ModelsError):
+            both_sides(connection, dialect, [models(1), models(1)])
+    assert sys.getswitchinterval() == usual
 
 
 def test_what_is_wrong_with_models_is_raised(any_database: sa.URL) -> None:

@@ -60,7 +60,7 @@ class Marks:
 class _Source:
     """What is asked of each table, in which order.
 
-    No field is NULL, for which an empty text stands where no value is one.
+    No field is NULL: an empty text stands for it, where no value is one.
     """
 
     fields: tuple[str, ...]
