@@ -153,9 +153,9 @@ def plot(growth: Sequence[Growth]) -> str:
         return round(x, 1), round(y, 1)
 
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 290" '
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 290" '
         'font-family="sans-serif" font-size="12">',
-        '<rect width="600" height="290" fill="white"/>',
+        '<rect width="760" height="290" fill="white"/>',
         '<path d="M60 30V250H490" fill="none" stroke="#666"/>',
         '<text x="230" y="284">tables</text>',
     ]
