@@ -153,21 +153,24 @@ def plot(growth: Sequence[Growth]) -> str:
         return round(x, 1), round(y, 1)
 
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 290" '
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 560 290" '
         'font-family="sans-serif" font-size="12">',
-        '<rect width="760" height="290" fill="white"/>',
+        '<rect width="560" height="290" fill="white"/>',
         '<path d="M60 30V250H490" fill="none" stroke="#666"/>',
         '<text x="230" y="284">tables</text>',
     ]
     for tables in sorted({n for n, _ in points}):
         parts.append(f'<text x="{place(tables, 1)[0] - 12}" y="266">{tables:,}</text>')
-    for item, colour in zip(growth, _COLOURS, strict=False):
+    labelled: list[tuple[float, float]] = []  # a value near another one's would hide it
+    for number, (item, colour) in enumerate(zip(growth, _COLOURS, strict=False)):
         line = [place(grown.tables, grown.seconds.median) for grown in item.sizes]
         joined = " ".join(f"{x},{y}" for x, y in line)
         parts.append(f'<polyline points="{joined}" fill="none" stroke="{colour}"/>')
         for (x, y), grown in zip(line, item.sizes, strict=True):
             parts.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>')
-            parts.append(f'<text x="{x + 6}" y="{y - 5}">{grown.seconds.median:.2f} s</text>')
-        x, y = line[-1]
-        parts.append(f'<text x="{x + 12}" y="{y + 12}" fill="{colour}">{item.database}</text>')
+            if all(abs(y - other) > 12 for column, other in labelled if column == x):
+                labelled.append((x, y))
+                text = f"{grown.seconds.median:.2f} s"
+                parts.append(f'<text x="{x + 6}" y="{y - 5:.1f}" fill="{colour}">{text}</text>')
+        parts.append(f'<text x="75" y="{45 + 16 * number}" fill="{colour}">{item.database}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
