@@ -12,7 +12,7 @@ from autodiff.declare import declare
 from autodiff.dialects import Dialect, Scope
 from autodiff.dialects.base import is_excluded
 from autodiff.keep import collected_later
-from autodiff.schema import Name, Schema
+from autodiff.schema import Schema
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -108,7 +108,8 @@ def _schemas_of(
     metadata: Iterable[sa.MetaData], dialect: Dialect, exclude: Sequence[str]
 ) -> set[str]:
     """The schemas of the tables, the default one left out."""
-    apart = [table for item in metadata for table in item.tables.values() if table.schema]
-    names = (Name(table.name, table.schema) for table in apart)
-    found = {name.schema for name in names if name.schema and not is_excluded(name, exclude)}
-    return found - {dialect.default_schema or ""}
+    from autodiff.declare.tables import name_of
+
+    apart = (table for item in metadata for table in item.tables.values() if table.schema)
+    names = (name_of(table, dialect) for table in apart)
+    return {name.schema for name in names if name.schema and not is_excluded(name, exclude)}

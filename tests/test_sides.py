@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 
 import pytest
@@ -18,6 +17,7 @@ from autodiff.errors import ModelsError
 from autodiff.schema import Name, Schema
 from autodiff.sides import _SHORT_TURNS, both_sides, scope_for
 from tests.benchmarks.shop import models
+from tests.support import opened
 
 LENGTH: ContextVar[int] = ContextVar("LENGTH", default=0)
 
@@ -31,16 +31,6 @@ class Sized(UserDefinedType[str]):
         return f"varchar({LENGTH.get()})"
 
 
-@contextmanager
-def connected(url: sa.URL) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(url)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
 def one_by_one(
     connection: sa.Connection, metadata: sa.MetaData, exclude: tuple[str, ...] = ()
 ) -> tuple[Schema, Schema]:
@@ -50,21 +40,21 @@ def one_by_one(
 
 
 def test_both_sides_are_what_each_is_alone(any_database: sa.URL) -> None:
-    with connected(any_database) as connection:
-        models(5).create_all(connection)
+    with opened(any_database) as db:
+        models(5).create_all(db.connection)
         wanted = models(5, changed=2)
-        found = both_sides(connection, dialect_of(connection), [wanted])
-        assert found == one_by_one(connection, wanted)
+        found = both_sides(db.connection, dialect_of(db.connection), [wanted])
+        assert found == one_by_one(db.connection, wanted)
         assert len(found[0].tables) == 5
 
 
 def test_the_connection_stays_in_its_thread(any_database: sa.URL) -> None:
     threads: set[int] = set()
-    with connected(any_database) as connection:
+    with opened(any_database) as db:
         sa.event.listen(
-            connection, "before_cursor_execute", lambda *_: threads.add(threading.get_ident())
+            db.connection, "before_cursor_execute", lambda *_: threads.add(threading.get_ident())
         )
-        both_sides(connection, dialect_of(connection), [models(2)])
+        both_sides(db.connection, dialect_of(db.connection), [models(2)])
     assert threads == {threading.get_ident()}
 
 
@@ -72,8 +62,8 @@ def test_models_see_the_context_of_their_application(any_database: sa.URL) -> No
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("a", Sized()))
     token = LENGTH.set(20)
-    with connected(any_database) as connection:
-        _, desired = both_sides(connection, dialect_of(connection), [metadata])
+    with opened(any_database) as db:
+        _, desired = both_sides(db.connection, dialect_of(db.connection), [metadata])
     LENGTH.reset(token)
     assert desired.tables[Name("t")].columns[0].type.sql.endswith("(20)")
 
@@ -81,43 +71,43 @@ def test_models_see_the_context_of_their_application(any_database: sa.URL) -> No
 def test_threads_take_turns_as_before(database: Callable[[str], sa.URL]) -> None:
     """While both sides are read they change over sooner, whoever reads; then as they did."""
     usual, seen = sys.getswitchinterval(), []
-    with connected(database("postgresql")) as connection:
-        dialect = dialect_of(connection)
+    with opened(database("postgresql")) as db:
+        dialect = dialect_of(db.connection)
         sa.event.listen(
-            connection, "before_cursor_execute", lambda *_: seen.append(sys.getswitchinterval())
+            db.connection, "before_cursor_execute", lambda *_: seen.append(sys.getswitchinterval())
         )
         with _SHORT_TURNS:
-            both_sides(connection, dialect, [models(1)])
+            both_sides(db.connection, dialect, [models(1)])
             assert sys.getswitchinterval() == seen[0] < usual
         with pytest.raises(ModelsError):
-            both_sides(connection, dialect, [models(1), models(1)])
+            both_sides(db.connection, dialect, [models(1), models(1)])
     assert sys.getswitchinterval() == usual
 
 
 def test_what_is_wrong_with_models_is_raised(any_database: sa.URL) -> None:
     with (
-        connected(any_database) as connection,
+        opened(any_database) as db,
         pytest.raises(ModelsError, match="described twice, in two MetaData"),
     ):
-        both_sides(connection, dialect_of(connection), [models(1), models(1)])
+        both_sides(db.connection, dialect_of(db.connection), [models(1), models(1)])
 
 
 def test_what_the_database_refuses_is_raised(any_database: sa.URL) -> None:
-    with connected(any_database) as connection:
-        dialect = dialect_of(connection)
-        connection.close()
+    with opened(any_database) as db:
+        dialect = dialect_of(db.connection)
+        db.connection.close()
         with pytest.raises(sa.exc.ResourceClosedError):
-            both_sides(connection, dialect, [models(1)])
+            both_sides(db.connection, dialect, [models(1)])
 
 
 def test_a_type_in_a_schema_without_tables_is_found(database: Callable[[str], sa.URL]) -> None:
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("a", sa.Enum("x", "y", name="kind", schema="kinds")))
-    with connected(database("postgresql")) as connection:
-        connection.execute(sa.schema.CreateSchema("kinds"))
-        metadata.create_all(connection)
-        found = both_sides(connection, dialect_of(connection), [metadata])
-        assert found == one_by_one(connection, metadata)
+    with opened(database("postgresql")) as db:
+        db.connection.execute(sa.schema.CreateSchema("kinds"))
+        metadata.create_all(db.connection)
+        found = both_sides(db.connection, dialect_of(db.connection), [metadata])
+        assert found == one_by_one(db.connection, metadata)
         assert list(found[0].enums) == [Name("kind", "kinds")]
 
 
@@ -130,10 +120,10 @@ def test_schemas_are_looked_at_once(
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("a", sa.Integer))
     sa.Table("t", metadata, sa.Column("a", sa.Integer), schema="apart")
-    with connected(database("postgresql")) as connection:
-        dialect = dialect_of(connection)
-        sa.event.listen(connection, "before_cursor_execute", lambda *args: asked.append(args[2]))
-        expected = one_by_one(connection, metadata, exclude)
+    with opened(database("postgresql")) as db:
+        dialect = dialect_of(db.connection)
+        sa.event.listen(db.connection, "before_cursor_execute", lambda *args: asked.append(args[2]))
+        expected = one_by_one(db.connection, metadata, exclude)
         alone = len(asked)
-        assert both_sides(connection, dialect, [metadata], exclude) == expected
+        assert both_sides(db.connection, dialect, [metadata], exclude) == expected
     assert len(asked) == 2 * alone

@@ -41,10 +41,7 @@ def helped(rounds: int) -> Row:
 
 def checked_offline(folder: Path, tables: int, rounds: int) -> Row:
     """autodiff check --offline; the limit is to import SQLAlchemy and the models."""
-    (folder / "models.py").write_text(_MODELS.format(tables=tables))
-    (folder / "autodiff.toml").write_text('models = "models:metadata"\n')
-    migrations = folder / "migrations"
-    migrations.mkdir()
+    migrations = _project(folder, tables)
     declared = declare(models(tables), dialect_for("postgresql"))
     lock = Lock(database="postgresql 18", declared=declared, described=declared)
     write_lock(migrations, lock)
@@ -52,7 +49,7 @@ def checked_offline(folder: Path, tables: int, rounds: int) -> Row:
     ours, limit = in_turn(
         rounds,
         lambda: _run("-m", "autodiff", "check", "--offline", folder=folder),
-        lambda: _run("-c", "import sqlalchemy, models", folder=folder),
+        lambda: _imported(folder),
     )
     return Row(
         work=f"check --offline, {tables:,} tables",
@@ -67,24 +64,31 @@ def checked(kind: str, url: sa.URL, folder: Path, tables: int, rounds: int) -> R
     """autodiff check beside alembic check; the limit is to import SQLAlchemy and the models."""
     create(url, models(tables))
     said = url.render_as_string(hide_password=False)
-    texts = {
-        "models.py": _MODELS.format(tables=tables),
-        "autodiff.toml": f'models = "models:metadata"\nurl = "{said}"\n',
-        "alembic.ini": _INI,
-        "scripts/env.py": _ENV.format(url=said),
-    }
-    for name in ("migrations", "scripts/versions"):
-        (folder / name).mkdir(parents=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text)
+    _project(folder, tables, f'url = "{said}"\n')
+    (folder / "scripts" / "versions").mkdir(parents=True)
+    (folder / "alembic.ini").write_text(_INI)
+    (folder / "scripts" / "env.py").write_text(_ENV.format(url=said))
     ours, theirs, limit = in_turn(
         rounds,
         lambda: _run("-m", "autodiff", "check", folder=folder),
         lambda: _run("-m", "alembic", "check", folder=folder),
-        lambda: _run("-c", "import sqlalchemy, models", folder=folder),
+        lambda: _imported(folder),
     )
     work = f"check, {tables:,} tables"
     return Row(work=work, database=kind, ours=ours, theirs=theirs, limit=limit)
+
+
+def _project(folder: Path, tables: int, settings: str = "") -> Path:
+    """Writes models and settings; returns the folder of the migrations, in which are none."""
+    migrations = folder / "migrations"
+    migrations.mkdir(parents=True)
+    (folder / "models.py").write_text(_MODELS.format(tables=tables))
+    (folder / "autodiff.toml").write_text(f'models = "models:metadata"\n{settings}')
+    return migrations
+
+
+def _imported(folder: Path) -> None:
+    _run("-c", "import sqlalchemy, models", folder=folder)
 
 
 def _run(*arguments: str, folder: Path | None = None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,8 +14,10 @@ from alembic.migration import MigrationContext
 from autodiff import diff
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Grown, Row, in_turn
+from tests.support import opened
 
-__all__ = ["Size", "compared", "grown", "limits", "our_changes", "queries", "their_changes"]
+__all__ = ["Size", "compared", "create", "grown", "limits", "our_changes", "queries"]
+__all__ += ["their_changes"]
 
 LIMITS = {
     "sqlite": ["SELECT type, name, tbl_name, sql FROM sqlite_master"],
@@ -49,16 +50,6 @@ class Size:
     tables: int
     changed: int
     rounds: int
-
-
-@contextmanager
-def _connected(url: sa.URL) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(url)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
 
 
 def create(url: sa.URL, metadata: sa.MetaData) -> None:
@@ -114,7 +105,8 @@ def compared(kind: str, new: Callable[[], sa.URL], size: Size) -> Iterator[Row]:
 def _compared(
     work: str, kind: str, url: sa.URL, metadata: sa.MetaData, rounds: int, wanted: int
 ) -> Row:
-    with _connected(url) as connection:
+    with opened(url) as database:
+        connection = database.connection
         ours, theirs, limit = in_turn(
             rounds,
             lambda: our_changes(connection, metadata),
@@ -129,7 +121,8 @@ def _compared(
 def grown(kind: str, url: sa.URL, tables: int, rounds: int, setting: str = "") -> Grown:
     """What comparing so many tables takes that are there, once the server was told a setting."""
     metadata = models(tables)
-    with _connected(url) as connection:
+    with opened(url) as database:
+        connection = database.connection
         if setting:
             connection.exec_driver_sql(f"SET GLOBAL {setting}")
         ours, limit = in_turn(
@@ -151,7 +144,8 @@ def queries(url: sa.URL, tables: int, schemas: Sequence[str]) -> int:
         nonlocal sent
         sent += 1
 
-    with _connected(url) as connection:
+    with opened(url) as database:
+        connection = database.connection
         sa.event.listen(connection, "before_cursor_execute", count)
         assert our_changes(connection, metadata) == 0
     return sent

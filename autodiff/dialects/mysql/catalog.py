@@ -87,7 +87,7 @@ _COLUMNS = _Source(
     fields=(
         *("column_name", "column_type", "is_nullable"),
         *("IFNULL(CONCAT('=', column_default), '')", *_text("collation_name", "extra")),
-        *("column_comment", *_text("generation_expression"), "{srid}"),
+        *("column_comment", *_text("generation_expression", "{srid}")),
     ),
     source="columns",
     order="ordinal_position",
@@ -95,7 +95,7 @@ _COLUMNS = _Source(
 _INDEXES = _Source(
     fields=(
         *("index_name", "non_unique", *_text("column_name", "collation", "sub_part")),
-        *("index_type", "index_comment", "{expression}", "{hidden}"),
+        *("index_type", "index_comment", *_text("{expression}"), "{hidden}"),
     ),
     source="statistics",
     order="index_name, seq_in_index",
@@ -175,11 +175,7 @@ def mysql_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
 
     https://dev.mysql.com/doc/refman/en/optimizer-hints.html#optimizer-hints-set-var
     """
-    words = {
-        "{srid}": _text("srs_id")[0],
-        "{expression}": _text("expression")[0],
-        "{hidden}": "is_visible = 'NO'",
-    }
+    words = {"{srid}": "srs_id", "{expression}": "expression", "{hidden}": "is_visible = 'NO'"}
     start = f"SELECT /*+ SET_VAR(group_concat_max_len = {_LONGEST}) */"
     return _queries(words, start, _MYSQL_CHECKS, databases, marks, limited=limited)
 
@@ -189,7 +185,7 @@ def mariadb_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
 
     https://mariadb.com/kb/en/set-statement/
     """
-    words = {"{srid}": "''", "{expression}": "''", "{hidden}": "ignored = 'YES'"}
+    words = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
     start = f"SET STATEMENT group_concat_max_len = {_LONGEST} FOR SELECT"
     return _queries(words, start, _MARIADB_CHECKS, databases, marks, limited=limited)
 
