@@ -5,22 +5,23 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from autodiff.dialects.reflection import reflect
+
 # The three functions that share a name with their package are bound here, once their package is:
-from autodiff.declare import declare
-from autodiff.reflect import reflect
-from autodiff.run import run
+from autodiff.models import declare
+from autodiff.runner import run
 
 if TYPE_CHECKING:
     from autodiff import op
+    from autodiff.autogenerate.diff import diff
+    from autodiff.autogenerate.plan import Plan
+    from autodiff.commands.drift import Drift
     from autodiff.dialects import Scope
-    from autodiff.diffing import diff
-    from autodiff.drift import Drift
     from autodiff.errors import AutodiffError
-    from autodiff.history import Migration
-    from autodiff.planned import Plan
+    from autodiff.migrations import Migration
     from autodiff.project import Project
-    from autodiff.run.hooks import HookedMigration, HookedRun, Hooks
-    from autodiff.schema import Schema
+    from autodiff.runner.hooks import HookedMigration, HookedRun, Hooks
+    from autodiff.schema.objects import Schema
 
 __all__ = [
     "AutodiffError",
@@ -45,16 +46,16 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AutodiffError": "autodiff.errors",
-    "Drift": "autodiff.drift",
-    "HookedMigration": "autodiff.run.hooks",
-    "HookedRun": "autodiff.run.hooks",
-    "Hooks": "autodiff.run.hooks",
-    "Migration": "autodiff.history",
-    "Plan": "autodiff.planned",
+    "Drift": "autodiff.commands.drift",
+    "HookedMigration": "autodiff.runner.hooks",
+    "HookedRun": "autodiff.runner.hooks",
+    "Hooks": "autodiff.runner.hooks",
+    "Migration": "autodiff.migrations",
+    "Plan": "autodiff.autogenerate.plan",
     "Project": "autodiff.project",
-    "Schema": "autodiff.schema",
+    "Schema": "autodiff.schema.objects",
     "Scope": "autodiff.dialects",
-    "diff": "autodiff.diffing",
+    "diff": "autodiff.autogenerate.diff",
 }
 
 

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from autodiff.declare.columns import declare_column, declare_type, enum_of
-from autodiff.declare.constraints import declare_constraint, declare_index
-from autodiff.declare.expressions import Compiler
-from autodiff.declare.tables import declare_table, option_value
-from autodiff.dialects.naming import default_name, name_constraints
 from autodiff.errors import MigrationFailedError
-from autodiff.operations import (
+from autodiff.models.columns import declare_column, declare_type, enum_of
+from autodiff.models.constraints import declare_constraint, declare_index
+from autodiff.models.expressions import Compiler
+from autodiff.models.tables import declare_table, option_value
+from autodiff.runner.context import MigrationContext, current_executor
+from autodiff.schema.naming import default_name, name_constraints
+from autodiff.schema.objects import EnumType, Exclusion, Identity, Name, Option, Table, View
+from autodiff.schema.objects import Sequence as SequenceNoun
+from autodiff.schema.operations import (
     UNSET,
     AddColumn,
     AddConstraint,
@@ -59,15 +62,12 @@ from autodiff.operations import (
     SetComment,
     SetTableOptions,
 )
-from autodiff.run.context import MigrationContext, current_executor
-from autodiff.schema import EnumType, Exclusion, Identity, Name, Option, Table, View
-from autodiff.schema import Sequence as SequenceNoun
-from autodiff.types import SQLType
+from autodiff.schema.sqltype import SQLType
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
-    from autodiff.run.executor import Executor
+    from autodiff.runner.executor import Executor
 
 __all__ = [
     "add_column",

@@ -9,35 +9,35 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from autodiff.commands.drift import Drift
 from autodiff.config import Config, load_config
-from autodiff.connect import borrowed, bound, connect, readable_url
-from autodiff.drift import Drift
 from autodiff.errors import ConfigError, HistoryError
-from autodiff.history import Graph, Lock, Migration, load_graph, read_lock
+from autodiff.migrations import Graph, Lock, Migration, load_graph, read_lock
+from autodiff.utils.connect import borrowed, bound, connect, readable_url
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from autodiff.adopting import Baseline, Converted
-    from autodiff.dialects.limits import Limits
-    from autodiff.dialects.noticed import LeftAlone
-    from autodiff.diffing import Assume, Questioner
-    from autodiff.drafting import Draft
+    from autodiff.autogenerate.diff import Assume, Questioner
+    from autodiff.autogenerate.plan import Plan
+    from autodiff.commands.adopt import Baseline, Converted
+    from autodiff.commands.generate import Draft
+    from autodiff.commands.merge import Merge
+    from autodiff.commands.rebase import Rebase
+    from autodiff.commands.squash import Squash
+    from autodiff.dialects.timeouts import Limits
+    from autodiff.dialects.unmanaged import LeftAlone
     from autodiff.fleet import Choices, FleetListener, Outcomes, Standing, Target
-    from autodiff.merging import Merge
-    from autodiff.planned import Plan
-    from autodiff.rebasing import Rebase
-    from autodiff.rehearsing import RehearsedHistory
-    from autodiff.run.events import Direction, Listener
-    from autodiff.run.hooks import Hooks
-    from autodiff.run.integrity import Problem
-    from autodiff.run.journal import Entry
-    from autodiff.run.loader import Loader
-    from autodiff.run.repair import HalfWay, Mended
-    from autodiff.run.runner import Runner
-    from autodiff.run.script import Script
-    from autodiff.run.store import Applied
-    from autodiff.squashing import Squash
+    from autodiff.rehearse import RehearsedHistory
+    from autodiff.runner.events import Direction, Listener
+    from autodiff.runner.history_table import Applied
+    from autodiff.runner.hooks import Hooks
+    from autodiff.runner.journal import Entry
+    from autodiff.runner.loader import Loader
+    from autodiff.runner.offline import Script
+    from autodiff.runner.repair import HalfWay, Mended
+    from autodiff.runner.runner import Runner
+    from autodiff.runner.verify import Problem
 
 __all__ = ["Project", "Status"]
 
@@ -153,7 +153,7 @@ class Project:
                 "no models are configured",
                 hint='say where they are: models = "app.models:Base"',
             )
-        from autodiff.declare import load_metadata
+        from autodiff.models import load_metadata
 
         return load_metadata(self.config.models, self.config.root)
 
@@ -198,7 +198,7 @@ class Project:
 
     @contextmanager
     def connect(self, *, create: bool = False) -> Iterator[sa.Connection]:
-        """A connection to the database; see `autodiff.connect.connect`.
+        """A connection to the database; see `autodiff.utils.connect.connect`.
 
         Of the engine, or the connection itself, where the project was given one.
         """
@@ -243,7 +243,7 @@ class Project:
         several and none is the `parent`, RenameUndecidedError and
         FillNeededError where something must be known first.
         """
-        from autodiff.drafting import Request, draft
+        from autodiff.commands.generate import Request, draft
 
         request = Request(
             message=message,
@@ -279,7 +279,7 @@ class Project:
         Raises HistoryError where there are migrations already or the database is empty,
         RehearsalFailedError where it would not make the same.
         """
-        from autodiff.adopting import baseline
+        from autodiff.commands.adopt import baseline
 
         return baseline(self, message, rehearse=rehearse)
 
@@ -292,7 +292,7 @@ class Project:
         Raises HistoryError where there is a history already, or the folder lacks what the database
         has had.
         """
-        from autodiff.adopting import convert
+        from autodiff.commands.adopt import convert
 
         return convert(self, Path(folder))
 
@@ -314,7 +314,7 @@ class Project:
         Raises HistoryError where the range is no line without branches, HandWrittenError,
         RehearsalFailedError where the end would not be the same.
         """
-        from autodiff.squashing import SquashRequest, squash
+        from autodiff.commands.squash import SquashRequest, squash
 
         request = SquashRequest(
             target=target,
@@ -338,7 +338,7 @@ class Project:
 
         Raises RehearsalFailedError where that showed that they contradict each other.
         """
-        from autodiff.merging import MergeRequest, merge
+        from autodiff.commands.merge import MergeRequest, merge
 
         request = MergeRequest(message=message, heads=tuple(heads), rehearse=rehearse)
         return merge(self, request)
@@ -358,7 +358,7 @@ class Project:
         Raises RehearsalFailedError where that failed, HistoryError where it is not clear what
         moves.
         """
-        from autodiff.rebasing import RebaseRequest, rebase
+        from autodiff.commands.rebase import RebaseRequest, rebase
 
         return rebase(self, RebaseRequest(onto=onto, mine=tuple(mine), rehearse=rehearse))
 
@@ -377,7 +377,7 @@ class Project:
         `head`, `base`, a number, a name, a revision, or `+1` and `-1` from where the database
         stands. What is in doubt is a finding of the plan.
         """
-        from autodiff.between import DiffRequest, between
+        from autodiff.commands.diff import DiffRequest, between
 
         request = DiffRequest(
             current=current,
@@ -421,7 +421,7 @@ class Project:
 
         Raises ConfigError where one can't be imported.
         """
-        from autodiff.hooks import load_hooks
+        from autodiff.runner.load_hooks import load_hooks
 
         return self._hooks or load_hooks(self.config.hooks, self.config.root)
 
@@ -454,7 +454,7 @@ class Project:
         forgotten; with `reordered` what comes before others that are applied counts as applied.
         What stopped half-way counts as wholly "applied" or "reverted": a person has seen to it.
         """
-        from autodiff.run.repair import Repairs
+        from autodiff.runner.repair import Repairs
 
         wanted = Repairs(edited=edited, missing=missing, reordered=reordered, half_way=half_way)
         with self._runner(None) as runner:
@@ -462,7 +462,7 @@ class Project:
 
     def status(self) -> Status:
         """What was applied and what is pending."""
-        from autodiff.run.integrity import named_as_now
+        from autodiff.runner.verify import named_as_now
 
         with self._runner(None) as runner:
             applied = runner.applied()
@@ -492,7 +492,7 @@ class Project:
 
     def sql(self, migration: Migration, direction: Direction = "upgrade") -> list[str]:
         """The SQL of one migration for the project's kind of database; nothing is connected to."""
-        from autodiff.run.replay import migration_sql
+        from autodiff.runner.replay import migration_sql
 
         return migration_sql(self.graph(), migration, direction, self._offline_dialect())
 
@@ -506,8 +506,8 @@ class Project:
         Raises HistoryError where the ends are the wrong way round, MigrationFailedError for what
         can't be written down.
         """
-        from autodiff.run.ranges import CURRENT, find_range, start_of
-        from autodiff.run.script import write_script
+        from autodiff.runner.offline import write_script
+        from autodiff.runner.ranges import CURRENT, find_range, start_of
 
         graph, applied = self.graph(), None
         text = target or ("head" if direction == "upgrade" else "-1")
@@ -557,8 +557,8 @@ class Project:
     ) -> Runner:
         """A runner on a connection, with the limits of the configuration; `schema` is that of the
         history."""
-        from autodiff.run.events import ignore
-        from autodiff.run.runner import Runner
+        from autodiff.runner.events import ignore
+        from autodiff.runner.runner import Runner
 
         return Runner(
             connection,
@@ -573,7 +573,7 @@ class Project:
         )
 
     def _limits(self) -> Limits:
-        from autodiff.dialects.limits import Limits
+        from autodiff.dialects.timeouts import Limits
 
         return Limits(
             lock=self.config.lock_timeout,
@@ -659,7 +659,7 @@ class Project:
 
         Raises DatabaseError where no scratch can be had.
         """
-        from autodiff.rehearsing import RehearsalRequest, rehearse
+        from autodiff.rehearse import RehearsalRequest, rehearse
 
         request = RehearsalRequest(target=target, rows=rows, count=count, seconds=seconds)
         return rehearse(self, request)
@@ -668,18 +668,18 @@ class Project:
 
     def check(self, *, offline: bool = False) -> Drift:
         """What drifted; with `offline`, the models against the migrations, without a database."""
-        from autodiff.checking import check, check_offline
+        from autodiff.commands.check import check, check_offline
 
         return check_offline(self) if offline else check(self)
 
     def left_alone(self, url: str | None = None) -> tuple[LeftAlone, ...]:
         """What is in the database (or that of `url`) and is not compared, each with the reason."""
-        from autodiff.leftalone import left_alone
+        from autodiff.commands.unmanaged import left_alone
 
         return left_alone(self, url)
 
     def relock(self) -> Path:
         """Writes the lock file anew, from the models, the files and the database; its path."""
-        from autodiff.checking import relock
+        from autodiff.commands.check import relock
 
         return relock(self)

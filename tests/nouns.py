@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autodiff.schema import (
+from autodiff.schema.objects import (
     Check,
     Column,
     ColumnType,

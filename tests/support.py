@@ -11,11 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from autodiff.autogenerate.schemas import OWN_TABLES
 from autodiff.dialects import Scope, dialect_of
-from autodiff.history import load_graph
-from autodiff.run.runner import Runner
-from autodiff.schema import Name, Schema, Table
-from autodiff.sides import OWN_TABLES
+from autodiff.migrations import load_graph
+from autodiff.runner.runner import Runner
+from autodiff.schema.objects import Name, Schema, Table
 
 __all__ = ["Database", "Folder", "opened"]
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from autodiff import Project, run
 from autodiff.errors import ConfigError
-from autodiff.history import LOCK_NAME
+from autodiff.migrations import LOCK_NAME
 from tests.support import opened
 
 

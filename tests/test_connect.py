@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
-from autodiff.connect import connect, masked, readable_url
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError
+from autodiff.utils.connect import connect, masked, readable_url
 from tests.support import Folder
 
 SECRET = "s3cr:t@/%x"

@@ -18,8 +18,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project, diff, op, run
-from autodiff.connect import readable_url
 from autodiff.errors import ConfigError, DatabaseError, MigrationFailedError
+from autodiff.utils.connect import readable_url
 from tests.support import Folder, opened
 
 TABLE = 'op.create_table("t{0}", sa.Column("id", sa.Integer(), primary_key=True))'
@@ -318,7 +318,7 @@ def test_nothing_global_is_left(database: Callable[[str], sa.URL], folder: Folde
 
 def test_a_driver_that_is_missing(monkeypatch: pytest.MonkeyPatch, folder: Folder) -> None:
     """Only an async driver is installed: the hint names the package to add."""
-    monkeypatch.setattr("autodiff.connect.find_spec", lambda name: None)
+    monkeypatch.setattr("autodiff.utils.connect.find_spec", lambda name: None)
     project = Project("postgresql+asyncpg://h/db", directory=folder.path)
     with pytest.raises(DatabaseError, match="no driver for postgresql is installed") as caught:
         project.upgrade()

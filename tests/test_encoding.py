@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 import pytest
 
-from autodiff import schema
-from autodiff.encoding import from_data, schema_from_data, schema_to_data, to_data
-from autodiff.schema import (
+from autodiff.schema import objects as schema
+from autodiff.schema.json import from_data, schema_from_data, schema_to_data, to_data
+from autodiff.schema.objects import (
     Check,
     Column,
     ColumnType,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from autodiff import Project, diff
 from autodiff.errors import PlanError, RenameUndecidedError
-from autodiff.proving import prove
+from autodiff.rehearse.draft import prove
 from tests.support import opened
 
 

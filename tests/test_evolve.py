@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.evolve import evolve, names_column, rename_references, rename_referred_column
-from autodiff.operations import (
+from autodiff.schema.apply import evolve, names_column, rename_references, rename_referred_column
+from autodiff.schema.objects import (
+    Check,
+    Computed,
+    Constraint,
+    Exclusion,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Unique,
+)
+from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
     AlterColumn,
@@ -22,17 +33,6 @@ from autodiff.operations import (
     RenameTable,
     SetComment,
     SetTableOptions,
-)
-from autodiff.schema import (
-    Check,
-    Computed,
-    Constraint,
-    Exclusion,
-    Index,
-    IndexElement,
-    Name,
-    PrimaryKey,
-    Unique,
 )
 from tests.nouns import column, foreign_key, index, table
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autodiff.files import write_all, write_text
+from autodiff.utils.files import write_all, write_text
 
 
 def entries(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autodiff.git import names_at, trunks
+from autodiff.utils.git import names_at, trunks
 from tests.branches import git
 
 

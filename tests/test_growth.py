@@ -9,9 +9,9 @@ from types import FrameType
 import pytest
 import sqlalchemy as sa
 
-from autodiff.declare import declare
+from autodiff.autogenerate.diff import Answers, plan_difference, with_renames
 from autodiff.dialects import dialect_for
-from autodiff.diffing import Answers, plan_difference, with_renames
+from autodiff.models import declare
 from tests.benchmarks.shop import models
 
 SMALL, LARGE = 50, 200

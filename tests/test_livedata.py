@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
+from autodiff.autogenerate.diff import Answers
+from autodiff.autogenerate.live_rows import findings, look_at_rows
 from autodiff.dialects import dialect_of
-from autodiff.diffing import Answers
-from autodiff.livedata import findings, look_at_rows
 from autodiff.plan import FillNeeded, RowCheck
 from tests.support import Database, opened
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import HistoryError, RehearsalFailedError
-from autodiff.history import LOCK_NAME
+from autodiff.migrations import LOCK_NAME
 from tests.branches import add, names, start, two_branches
 
 

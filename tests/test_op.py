@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from autodiff import op
 from autodiff.dialects import dialect_of
 from autodiff.errors import AutodiffError, MigrationFailedError
-from autodiff.schema import (
+from autodiff.schema.objects import (
     Check,
     Column,
     Exclusion,

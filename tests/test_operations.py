@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from autodiff.errors import PlanError
-from autodiff.operations import (
+from autodiff.render import template_name, templates_folder
+from autodiff.schema.objects import ColumnType, EnumType, Name, Sequence, Unique, View
+from autodiff.schema.operations import (
     OPERATION_CLASSES,
     AddColumn,
     AddConstraint,
@@ -44,8 +46,6 @@ from autodiff.operations import (
     SetComment,
     SetTableOptions,
 )
-from autodiff.render import template_name, templates_folder
-from autodiff.schema import ColumnType, EnumType, Name, Sequence, Unique, View
 from tests.nouns import column, index, table
 
 USERS = Name("users")

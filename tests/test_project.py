@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
-from autodiff.drift import Drift
+from autodiff.commands.drift import Drift
 from autodiff.errors import (
     AutodiffError,
     EditedMigrationError,
@@ -20,7 +20,7 @@ from autodiff.errors import (
     RenameUndecidedError,
     SeveralHeadsError,
 )
-from autodiff.history import LOCK_NAME
+from autodiff.migrations import LOCK_NAME
 from tests.support import opened
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from autodiff import Project, diff
 from autodiff.errors import RehearsalFailedError
-from autodiff.proving import prove
+from autodiff.rehearse.draft import prove
 
 
 def models(*columns: sa.Column[object]) -> sa.MetaData:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import HistoryError, RehearsalFailedError, SeveralHeadsError
-from autodiff.history import LOCK_NAME
+from autodiff.migrations import LOCK_NAME
 from tests.branches import add, git, metadata, names, start, two_branches
 from tests.support import opened
 

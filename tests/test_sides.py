@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
-from autodiff.declare import declare
+from autodiff.autogenerate.schemas import _SHORT_TURNS, both_sides, scope_for
 from autodiff.dialects import dialect_of
 from autodiff.errors import ModelsError
-from autodiff.schema import Name, Schema
-from autodiff.sides import _SHORT_TURNS, both_sides, scope_for
+from autodiff.models import declare
+from autodiff.schema.objects import Name, Schema
 from tests.benchmarks.shop import models
 from tests.support import opened
 

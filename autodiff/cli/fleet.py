@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autodiff.cli.fleet_progress import fleet_progress
-from autodiff.cli.fleet_texts import (
+from autodiff.cli.fleet_format import (
     outcome_lines,
     outcome_rows,
     outcomes_data,
@@ -13,6 +12,7 @@ from autodiff.cli.fleet_texts import (
     standing_rows,
     standings_data,
 )
+from autodiff.cli.fleet_progress import fleet_progress
 from autodiff.cli.running import run
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from autodiff.fleet import Choices
-    from autodiff.run.events import Direction
+    from autodiff.runner.events import Direction
 
 __all__ = ["choices", "refuse_alone", "run_one_or_all", "show_fleet"]
 

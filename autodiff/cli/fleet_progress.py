@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from autodiff.cli.fleet_texts import told
+from autodiff.cli.fleet_format import told
 from autodiff.cli.progress import bar, duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from autodiff.fleet import FleetEvent, FleetListener, Outcome
-    from autodiff.run.events import Event
+    from autodiff.runner.events import Event
 
 __all__ = ["fleet_progress"]
 
@@ -58,7 +58,7 @@ class _Shown:
             self._bar.stop()
 
     def _tell(self, name: str, event: Event) -> None:
-        from autodiff.run.events import MigrationResumed, MigrationRetried, WaitingForLock
+        from autodiff.runner.events import MigrationResumed, MigrationRetried, WaitingForLock
 
         match event:
             case WaitingForLock(holder=holder):

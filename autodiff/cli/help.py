@@ -11,7 +11,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from autodiff.cli.colors import styled
-from autodiff.cli.given import trusting_defaults
+from autodiff.cli.fast_options import trusting_defaults
 
 __all__ = ["HelpfulCommand", "HelpfulGroup"]
 

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from autodiff.run.events import BackfillProgress, Event, Listener
+    from autodiff.runner.events import BackfillProgress, Event, Listener
 
 __all__ = ["bar", "duration", "progress"]
 
@@ -37,7 +37,7 @@ class _Shown:
         self._name = ""
 
     def __call__(self, event: Event) -> None:
-        from autodiff.run.events import (
+        from autodiff.runner.events import (
             BackfillProgress,
             HookCalled,
             MigrationFinished,

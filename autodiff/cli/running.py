@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from autodiff.cli.format import migration_data, named
 from autodiff.cli.progress import progress
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import migration_data, named
 
 if TYPE_CHECKING:
-    from autodiff.history import Migration
-    from autodiff.run.events import Direction
+    from autodiff.migrations import Migration
+    from autodiff.runner.events import Direction
 
 __all__ = ["run"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 import typer
 
 from autodiff.cli.colors import colored, painted
-from autodiff.cli.texts import columns
+from autodiff.cli.format import columns
 
 if TYPE_CHECKING:
     from autodiff.project import Project

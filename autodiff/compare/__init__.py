@@ -1,13 +1,15 @@
 """Schema x Schema -> Change: what differs. Pure: nothing here talks to a database."""
 
-from autodiff.compare.alike import tables_alike, with_tables, without_tables
-from autodiff.compare.casing import adopt_case
+from autodiff.compare.apply_renames import apply_told, rename_before, resolve_maps, value_after
+from autodiff.compare.enum_values import Value
 from autodiff.compare.enums import (
     EnumRename,
     ValueRename,
     certain_enum_renames,
 )
-from autodiff.compare.moving import apply_told, rename_before, resolve_maps, value_after
+from autodiff.compare.fast_path import tables_alike, with_tables, without_tables
+from autodiff.compare.name_case import adopt_case
+from autodiff.compare.null_types import adopt_types
 from autodiff.compare.partitions import partitions_left_alone
 from autodiff.compare.renames import (
     Candidate,
@@ -28,8 +30,6 @@ from autodiff.compare.schemas import (
     unspoken_left_alone,
     wanted_again,
 )
-from autodiff.compare.untyped import adopt_types
-from autodiff.compare.values import Value
 
 __all__ = [
     "Candidate",

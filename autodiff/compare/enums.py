@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autodiff.changes import (
+from autodiff.compare.enum_casts import cast_renamed, literals_renamed
+from autodiff.compare.enum_values import Value, find_value, is_text, values_after
+from autodiff.dialects.base import Dialect
+from autodiff.errors import PlanError
+from autodiff.schema.changes import (
     Change,
     ColumnAltered,
     ColumnValueRenamed,
@@ -14,11 +18,7 @@ from autodiff.changes import (
     EnumRenamed,
     EnumValueRenamed,
 )
-from autodiff.compare.casts import cast_renamed, literals_renamed
-from autodiff.compare.values import Value, find_value, is_text, values_after
-from autodiff.dialects.base import Dialect
-from autodiff.errors import PlanError
-from autodiff.schema import (
+from autodiff.schema.objects import (
     Check,
     Column,
     Constraint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.schema import Schema, Table
+from autodiff.schema.objects import Schema, Table
 
 __all__ = ["partitions_left_alone"]
 

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
-from autodiff.changes import (
+from autodiff.compare.enum_values import lists_that_change, replaced_in_place
+from autodiff.compare.enums import EnumRename, ValueRename, told_enum_rename
+from autodiff.errors import PlanError
+from autodiff.schema.apply import evolve, rename_references, rename_referred_column
+from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnRemoved,
@@ -15,12 +19,8 @@ from autodiff.changes import (
     TableRemoved,
     TableRenamed,
 )
-from autodiff.compare.enums import EnumRename, ValueRename, told_enum_rename
-from autodiff.compare.values import lists_that_change, replaced_in_place
-from autodiff.errors import PlanError
-from autodiff.evolve import evolve, rename_references, rename_referred_column
-from autodiff.operations import RenameColumn, RenameTable
-from autodiff.schema import Column, Name, Schema, Table, in_order
+from autodiff.schema.objects import Column, Name, Schema, Table, in_order
+from autodiff.schema.operations import RenameColumn, RenameTable
 
 __all__ = ["Candidate", "Rename", "Told", "apply_renames", "candidates", "one_by_one"]
 __all__ += ["parse_rename", "rename_in", "set_aside", "spare_column", "spare_table"]

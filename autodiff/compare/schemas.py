@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from autodiff.changes import (
+from autodiff.compare.constraint_names import adopt_names, rename_constraints
+from autodiff.compare.constraint_renames import paired
+from autodiff.compare.inheritance import without_inherited
+from autodiff.compare.tables import compare_tables
+from autodiff.compare.unambiguous import differs_for_sure
+from autodiff.compare.undeclared import with_unsaid
+from autodiff.dialects.base import Dialect
+from autodiff.schema.changes import (
     Change,
     EnumAdded,
     EnumAltered,
@@ -20,15 +27,8 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.compare.certain import differs_for_sure
-from autodiff.compare.inherited import without_inherited
-from autodiff.compare.names import adopt_names, rename_constraints
-from autodiff.compare.pairs import paired
-from autodiff.compare.tables import compare_tables
-from autodiff.compare.unsaid import with_unsaid
-from autodiff.dialects.base import Dialect
-from autodiff.dialects.naming import unnamed
-from autodiff.schema import Constraint, Index, Name, Schema, Table, View, in_order
+from autodiff.schema.naming import unnamed
+from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, View, in_order
 
 __all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "unspoken_left_alone"]
 __all__ += ["wanted_again"]

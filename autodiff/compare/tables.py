@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from autodiff.changes import (
+from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnAltered,
@@ -19,8 +19,8 @@ from autodiff.changes import (
     TableCommentAltered,
     TableOptionsAltered,
 )
-from autodiff.encoding import to_data
-from autodiff.schema import Column, Constraint, Index, PrimaryKey, Table
+from autodiff.schema.json import to_data
+from autodiff.schema.objects import Column, Constraint, Index, PrimaryKey, Table
 
 __all__ = ["compare_tables", "constraint_key", "differing_paths"]
 

@@ -15,11 +15,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from autodiff.dialects.features import Features
-from autodiff.dialects.limits import NO_LIMITS, Blocker, Limits
-from autodiff.dialects.noticed import LeftAlone, Reader
-from autodiff.dialects.sqltext import normalize, quote_literal, unquote_literal
-from autodiff.keep import altered, mapped
-from autodiff.schema import (
+from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
+from autodiff.dialects.unmanaged import LeftAlone, Reader
+from autodiff.schema.objects import (
     Check,
     Column,
     Constraint,
@@ -33,14 +31,16 @@ from autodiff.schema import (
     Schema,
     Table,
 )
+from autodiff.schema.sqltext import normalize, quote_literal, unquote_literal
+from autodiff.utils.sharing import altered, mapped
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
-    from autodiff.dialects.lock import Lock
+    from autodiff.dialects.migration_lock import Lock
     from autodiff.dialects.script import ScriptWriter
-    from autodiff.operations import Operation
+    from autodiff.schema.operations import Operation
 
 __all__ = ["Dialect", "Scope", "is_excluded", "without_unsaid"]
 
@@ -359,7 +359,7 @@ class Dialect(ABC):
         return False
 
     def _borrowed(self, live: Connection | None) -> AbstractContextManager[Connection]:
-        from autodiff.dialects.elsewhere import borrowed
+        from autodiff.dialects.scratch_url import borrowed
 
         assert self.scratch_url is not None
         return borrowed(self.scratch_url, self, live)

@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from autodiff.dialects.sqltext import quote_literal
 from autodiff.errors import PlanError
-from autodiff.operations import (
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    Identity,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Sequence,
+    Table,
+    Unique,
+)
+from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
     AlterColumn,
@@ -40,21 +54,7 @@ from autodiff.operations import (
     SetComment,
     SetTableOptions,
 )
-from autodiff.schema import (
-    Check,
-    Column,
-    Constraint,
-    Exclusion,
-    ForeignKey,
-    Identity,
-    Index,
-    IndexElement,
-    Name,
-    PrimaryKey,
-    Sequence,
-    Table,
-    Unique,
-)
+from autodiff.schema.sqltext import quote_literal
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from autodiff.dialects.sqltext import split_top_level, unquote_literal
+from autodiff.schema.sqltext import split_top_level, unquote_literal
 
 __all__ = ["Misfit", "Shape", "comparable", "misfit", "one_of", "shape"]
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.sqltext import tokens
+from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
-    from autodiff.dialects.limits import Limits
+    from autodiff.dialects.timeouts import Limits
 
 __all__ = ["Actor", "Guard", "ScriptWriter", "ends_in_comment"]
 

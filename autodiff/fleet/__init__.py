@@ -3,7 +3,7 @@
 `upgrade_all` and its like are called by `Project`; `targets_of` says which databases there are.
 """
 
-from autodiff.fleet.outcomes import (
+from autodiff.fleet.results import (
     FleetEvent,
     FleetListener,
     Outcome,
@@ -13,8 +13,8 @@ from autodiff.fleet.outcomes import (
     TargetStarted,
     TargetTold,
 )
-from autodiff.fleet.reading import targets_of
-from autodiff.fleet.running import Choices, FleetRequest, run_all, status_all
+from autodiff.fleet.run import Choices, FleetRequest, run_all, status_all
+from autodiff.fleet.sources import targets_of
 from autodiff.fleet.targets import Shard, Target, parse_shard, shard_of
 
 __all__ = [

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autodiff.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
 from autodiff.dialects.base import Dialect
-from autodiff.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
-from autodiff.plan.around import must_be_replaced
+from autodiff.plan.backfills import Fills, add_and_fill
+from autodiff.plan.dependents import must_be_replaced
+from autodiff.plan.enum_values import Moves, with_moves
 from autodiff.plan.enums import default_first
-from autodiff.plan.fills import Fills, add_and_fill
-from autodiff.plan.steps import Phase, Steps
-from autodiff.plan.values import Moves, with_moves
-from autodiff.schema import Column, Name
+from autodiff.plan.phases import Phase, Steps
+from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
+from autodiff.schema.objects import Column, Name
+from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
 
 __all__ = ["add_column", "alter_column", "drop_column"]
 

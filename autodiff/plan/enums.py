@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from autodiff.changes import (
+from autodiff.compare.renames import one_by_one, spare_column
+from autodiff.errors import PlanError
+from autodiff.plan.phases import Phase, Steps
+from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnAltered,
@@ -25,11 +28,8 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.compare.renames import one_by_one, spare_column
-from autodiff.errors import PlanError
-from autodiff.operations import AlterEnum, EnumUser, RenameEnum, RenameEnumValue
-from autodiff.plan.steps import Phase, Steps
-from autodiff.schema import Check, Column, Constraint, Index, Name, Schema
+from autodiff.schema.objects import Check, Column, Constraint, Index, Name, Schema
+from autodiff.schema.operations import AlterEnum, EnumUser, RenameEnum, RenameEnumValue
 
 __all__ = ["alter_enum", "default_first", "plan_enum_renames", "retyped"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from autodiff.schema import ForeignKey, Name, Table, View
+from autodiff.schema.objects import ForeignKey, Name, Table, View
 
 __all__ = ["order_tables", "order_views"]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autodiff.changes import Change
-from autodiff.compare.values import Value
-from autodiff.describe import describe_change
+from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
-from autodiff.operations import (
+from autodiff.plan.backfills import add_and_fill
+from autodiff.plan.row_checks.before import RowCheck
+from autodiff.schema.changes import Change
+from autodiff.schema.describe import describe_change
+from autodiff.schema.objects import Computed, ForeignKey, Name, Schema
+from autodiff.schema.operations import (
     AddColumn,
     AlterColumn,
     Backfill,
@@ -19,9 +22,6 @@ from autodiff.operations import (
     Operation,
     SetTableOptions,
 )
-from autodiff.plan.fills import add_and_fill
-from autodiff.plan.rows.standing import RowCheck
-from autodiff.schema import Computed, ForeignKey, Name, Schema
 
 __all__ = ["Finding", "Plan", "options_first", "without_taken_along"]
 

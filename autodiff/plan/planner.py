@@ -11,7 +11,48 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from autodiff.changes import (
+from autodiff.compare.apply_renames import with_renames_of
+from autodiff.compare.enum_values import Value
+from autodiff.compare.enums import with_enum_changes
+from autodiff.dialects.base import Dialect
+from autodiff.errors import FillNeededError
+from autodiff.plan.backfills import (
+    Fills,
+    check_fills,
+    fills_needed,
+    nullability_fills,
+    refills,
+    refills_needed,
+)
+from autodiff.plan.columns import add_column, alter_column, drop_column
+from autodiff.plan.concurrent_indexes import indexes_last
+from autodiff.plan.constraints import (
+    add_constraint,
+    alter_constraint,
+    alter_index,
+    drop_constraint,
+    dropping_constraint,
+    dropping_index,
+)
+from autodiff.plan.dependents import replaced_apart, with_surroundings
+from autodiff.plan.enum_values import check_maps, column_moves, enum_moves, maps_possible
+from autodiff.plan.enums import alter_enum, plan_enum_renames, retyped
+from autodiff.plan.foreign_keys import Ground, changing_ground, indexes_put_back, keys_aside
+from autodiff.plan.order import order_tables
+from autodiff.plan.phases import Phase, Steps
+from autodiff.plan.plan import Plan, options_first, without_taken_along
+from autodiff.plan.renames import (
+    dropped_at_once,
+    plan_renamed_parts,
+    plan_renames,
+    spare_names,
+    with_keys_made_anew,
+    with_spare_names,
+)
+from autodiff.plan.row_checks import row_checks, row_checks_back
+from autodiff.plan.rowid_keys import plan_rowids
+from autodiff.plan.views import plan_view, sort_views
+from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnAltered,
@@ -44,12 +85,8 @@ from autodiff.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.compare.enums import with_enum_changes
-from autodiff.compare.moving import with_renames_of
-from autodiff.compare.values import Value
-from autodiff.dialects.base import Dialect
-from autodiff.errors import FillNeededError
-from autodiff.operations import (
+from autodiff.schema.objects import Name, Schema
+from autodiff.schema.operations import (
     AddConstraint,
     AlterEnum,
     AlterSequence,
@@ -66,43 +103,6 @@ from autodiff.operations import (
     SetComment,
     SetTableOptions,
 )
-from autodiff.plan.around import replaced_apart, with_surroundings
-from autodiff.plan.columns import add_column, alter_column, drop_column
-from autodiff.plan.enums import alter_enum, plan_enum_renames, retyped
-from autodiff.plan.fills import (
-    Fills,
-    check_fills,
-    fills_needed,
-    nullability_fills,
-    refills,
-    refills_needed,
-)
-from autodiff.plan.keys import Ground, changing_ground, indexes_put_back, keys_aside
-from autodiff.plan.online import indexes_last
-from autodiff.plan.order import order_tables
-from autodiff.plan.parts import (
-    add_constraint,
-    alter_constraint,
-    alter_index,
-    drop_constraint,
-    dropping_constraint,
-    dropping_index,
-)
-from autodiff.plan.plan import Plan, options_first, without_taken_along
-from autodiff.plan.renames import (
-    dropped_at_once,
-    plan_renamed_parts,
-    plan_renames,
-    spare_names,
-    with_keys_made_anew,
-    with_spare_names,
-)
-from autodiff.plan.rowids import plan_rowids
-from autodiff.plan.rows import row_checks, row_checks_back
-from autodiff.plan.steps import Phase, Steps
-from autodiff.plan.values import check_maps, column_moves, enum_moves, maps_possible
-from autodiff.plan.views import plan_view, sort_views
-from autodiff.schema import Name, Schema
 
 __all__ = ["plan"]
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from autodiff.changes import (
+from autodiff.compare.renames import one_by_one, spare_column, spare_table
+from autodiff.plan.foreign_keys import Ground
+from autodiff.plan.phases import Phase, Steps
+from autodiff.schema.apply import names_column
+from autodiff.schema.changes import (
     Change,
     ColumnRemoved,
     ColumnRenamed,
@@ -15,10 +19,8 @@ from autodiff.changes import (
     IndexRenamed,
     TableRenamed,
 )
-from autodiff.compare.renames import one_by_one, spare_column, spare_table
-from autodiff.dialects.sqltext import mentions
-from autodiff.evolve import names_column
-from autodiff.operations import (
+from autodiff.schema.objects import ForeignKey, Name, Schema
+from autodiff.schema.operations import (
     DropColumn,
     RenameColumn,
     RenameConstraint,
@@ -26,9 +28,7 @@ from autodiff.operations import (
     RenameTable,
     constraint_kind,
 )
-from autodiff.plan.keys import Ground
-from autodiff.plan.steps import Phase, Steps
-from autodiff.schema import ForeignKey, Name, Schema
+from autodiff.schema.sqltext import mentions
 
 __all__ = ["dropped_at_once", "made_anew", "plan_renamed_parts", "plan_renames", "spare_names"]
 __all__ += ["with_keys_made_anew", "with_spare_names"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from autodiff.changes import ViewAdded, ViewAltered, ViewRemoved
-from autodiff.operations import CreateView, DropView
 from autodiff.plan.order import order_views
-from autodiff.plan.steps import Phase, Steps
+from autodiff.plan.phases import Phase, Steps
+from autodiff.schema.changes import ViewAdded, ViewAltered, ViewRemoved
+from autodiff.schema.operations import CreateView, DropView
 
 __all__ = ["plan_view", "sort_views"]
 

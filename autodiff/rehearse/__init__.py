@@ -1,5 +1,6 @@
-"""Scratch databases: how a database describes the models, and the proof of a migration."""
+"""Run migrations up and down on a scratch database, with rows: one draft, or the whole history."""
 
-from autodiff.rehearse.canonical import describe
+from autodiff.rehearse.history import RehearsalRequest, rehearse
+from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
 
-__all__ = ["describe"]
+__all__ = ["RehearsalRequest", "RehearsedHistory", "RehearsedStep", "rehearse"]

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from autodiff.operations import Operation, RenameColumn, RenameTable
-from autodiff.rehearse.rows import Rows
-from autodiff.schema import Name
+from autodiff.rehearse.sample_rows import Rows
+from autodiff.schema.objects import Name
+from autodiff.schema.operations import Operation, RenameColumn, RenameTable
 
 __all__ = ["Moves", "losses", "moved", "renames"]
 

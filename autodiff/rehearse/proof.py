@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import AutodiffError
-from autodiff.operations import Operation
 from autodiff.rehearse.losses import Moves, losses, renames
-from autodiff.rehearse.rows import Rows, insert_samples, read_rows
-from autodiff.rehearse.values import SampleValues
-from autodiff.schema import Name, Schema
+from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
+from autodiff.rehearse.sample_values import SampleValues
+from autodiff.schema.objects import Name, Schema
+from autodiff.schema.operations import Operation
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection

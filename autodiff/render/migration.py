@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import ConfigError
-from autodiff.keep import collected_later
-from autodiff.operations import Operation, is_concurrent
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource
+from autodiff.schema.operations import Operation, is_concurrent
+from autodiff.utils.sharing import collected_later
 
 if TYPE_CHECKING:
     import jinja2

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.sqltext import quote_identifier, tokens
-from autodiff.dialects.typenames import python_string
-from autodiff.operations import AlterColumn, ColumnPatch
-from autodiff.schema import (
+from autodiff.dialects.type_names import python_string
+from autodiff.schema.objects import (
     Check,
     Column,
     ColumnType,
@@ -28,6 +26,8 @@ from autodiff.schema import (
     Table,
     Unique,
 )
+from autodiff.schema.operations import AlterColumn, ColumnPatch
+from autodiff.schema.sqltext import quote_identifier, tokens
 
 __all__ = ["PythonSource"]
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import DatabaseError, HistoryError
-from autodiff.run.runner import Runner
-from autodiff.schema import Schema
+from autodiff.runner.runner import Runner
+from autodiff.schema.objects import Schema
 from tests.support import opened
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from autodiff.declare import declare
 from autodiff.dialects import dialect_for
-from autodiff.history import Lock, load_graph, write_lock
+from autodiff.migrations import Lock, load_graph, write_lock
+from autodiff.models import declare
 from tests.benchmarks.comparing import create
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Row, in_turn

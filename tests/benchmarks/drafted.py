@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from autodiff import Project
-from autodiff.history import Lock, write_lock
+from autodiff.migrations import Lock, write_lock
 from tests.benchmarks.comparing import create
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Row, in_turn

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from autodiff import Project
-from autodiff.history import load_graph
+from autodiff.migrations import load_graph
 from tests.benchmarks.timing import Row, Seconds, seconds
 
 __all__ = ["loaded", "upgraded"]

@@ -85,7 +85,7 @@ def test_the_lines_are_real(folder: Folder) -> None:
 
 def test_a_line_that_does_something_else(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo notices when what it shows isn't true."""
-    walk = importlib.import_module("autodiff.cli.walk")
+    walk = importlib.import_module("autodiff.cli.demo")
     wrong = Line(text="autodiff check", code=0)
     monkeypatch.setattr(walk, "BEGIN", wrong)
     result = folder.run("demo")
@@ -95,7 +95,7 @@ def test_a_line_that_does_something_else(folder: Folder, monkeypatch: pytest.Mon
 
 def test_models_and_database_must_agree(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each step there must be no drift."""
-    walk = importlib.import_module("autodiff.cli.walk")
+    walk = importlib.import_module("autodiff.cli.demo")
     dropping = Line(text='sqlite3 blog.db "DROP TABLE posts"')
     step = replace(STEPS[0], lines=(*STEPS[0].lines, dropping))
     monkeypatch.setattr(walk, "STEPS", (step,))

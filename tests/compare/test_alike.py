@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autodiff.compare import compare, doubts, resolve, tables_alike, with_tables, without_tables
 from autodiff.dialects import dialect_for
-from autodiff.schema import (
+from autodiff.schema.objects import (
     Check,
     Column,
     Constraint,

@@ -8,7 +8,7 @@ import pytest
 
 from autodiff.compare import doubts
 from autodiff.dialects import dialect_for
-from autodiff.schema import Check, Index, IndexElement, PrimaryKey, Table, Unique
+from autodiff.schema.objects import Check, Index, IndexElement, PrimaryKey, Table, Unique
 from tests.nouns import column, foreign_key, index, schema, table
 
 POSTGRESQL = dialect_for("postgresql")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.changes import ColumnAltered, EnumAdded, EnumAltered, EnumRemoved
 from autodiff.compare import Rename, Value, candidates, parse_rename, resolve_maps
-from autodiff.compare.casts import cast_renamed, literals_renamed
+from autodiff.compare.apply_renames import apply_told, rename_before
+from autodiff.compare.enum_casts import cast_renamed, literals_renamed
 from autodiff.compare.enums import EnumRename, ValueRename, certain_enum_renames
-from autodiff.compare.moving import apply_told, rename_before
 from autodiff.dialects import dialect_for
 from autodiff.errors import PlanError
-from autodiff.schema import Check, Column, ColumnType, EnumType, Name, Schema
+from autodiff.schema.changes import ColumnAltered, EnumAdded, EnumAltered, EnumRemoved
+from autodiff.schema.objects import Check, Column, ColumnType, EnumType, Name, Schema
 from tests.nouns import column, table
 
 MOOD, ITEMS = Name("mood"), Name("items")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.changes import Change, ColumnAdded, ColumnAltered, ConstraintAdded, ConstraintRemoved
-from autodiff.compare.inherited import without_inherited
-from autodiff.schema import Check, Name, Unique
+from autodiff.compare.inheritance import without_inherited
+from autodiff.schema.changes import (
+    Change,
+    ColumnAdded,
+    ColumnAltered,
+    ConstraintAdded,
+    ConstraintRemoved,
+)
+from autodiff.schema.objects import Check, Name, Unique
 from tests.nouns import column, table
 
 PARENT, CHILD, OTHER = Name("places"), Name("capitals"), Name("rivers")

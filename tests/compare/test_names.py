@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autodiff.compare import compare, resolve, wanted_again
-from autodiff.compare.names import adopt_names, rename_constraints
+from autodiff.compare.constraint_names import adopt_names, rename_constraints
 from autodiff.dialects import dialect_for
-from autodiff.schema import Check, Constraint, Name, PrimaryKey, Table, Unique
+from autodiff.schema.objects import Check, Constraint, Name, PrimaryKey, Table, Unique
 from tests.nouns import column, foreign_key, index, schema, table
 
 POSTGRESQL = dialect_for("postgresql")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.changes import (
+from autodiff.compare.constraint_renames import paired
+from autodiff.compare.tables import compare_tables
+from autodiff.schema.changes import (
     Change,
     ConstraintAdded,
     ConstraintAltered,
@@ -15,9 +17,16 @@ from autodiff.changes import (
     IndexRemoved,
     IndexRenamed,
 )
-from autodiff.compare.pairs import paired
-from autodiff.compare.tables import compare_tables
-from autodiff.schema import Check, Column, Constraint, Index, Name, PrimaryKey, Table, Unique
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    Constraint,
+    Index,
+    Name,
+    PrimaryKey,
+    Table,
+    Unique,
+)
 from tests.nouns import column, index, table
 
 NOTES = Name("notes")

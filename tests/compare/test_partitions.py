@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autodiff.compare import partitions_left_alone
-from autodiff.schema import Name, Schema, Table
+from autodiff.schema.objects import Name, Schema, Table
 from tests.nouns import column, table
 
 PARTS = (Name("y2023"), Name("deep"))

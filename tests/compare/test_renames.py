@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.changes import ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
 from autodiff.compare import Rename, apply_renames, candidates, parse_rename
 from autodiff.compare.renames import one_by_one, set_aside, spare_column, without_spares
 from autodiff.errors import PlanError, RenameUndecidedError
-from autodiff.schema import Check, Name
+from autodiff.schema.changes import ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
+from autodiff.schema.objects import Check, Name
 from tests.nouns import column, foreign_key, schema, table
 
 USERS = Name("users")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autodiff.compare import unspoken_left_alone
 from autodiff.dialects import dialect_for
-from autodiff.schema import Exclusion, Name, Schema, Table
+from autodiff.schema.objects import Exclusion, Name, Schema, Table
 
 STAYS = Name("stays")
 APART = Table(name=STAYS, constraints=(Exclusion(name="apart", elements=(("during", "&&"),)),))

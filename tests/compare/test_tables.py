@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from autodiff.changes import (
+from autodiff.compare.tables import compare_tables, differing_paths
+from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnAltered,
@@ -21,8 +22,7 @@ from autodiff.changes import (
     TableCommentAltered,
     TableOptionsAltered,
 )
-from autodiff.compare.tables import compare_tables, differing_paths
-from autodiff.schema import Check, Name, PrimaryKey, Table, Unique
+from autodiff.schema.objects import Check, Name, PrimaryKey, Table, Unique
 from tests.nouns import column, index, table
 
 USERS = Name("users")

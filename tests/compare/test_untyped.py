@@ -7,7 +7,7 @@ import pytest
 from autodiff.compare import adopt_types
 from autodiff.dialects import dialect_for
 from autodiff.errors import ModelsError
-from autodiff.schema import Column, ColumnType, Name, Schema, Table
+from autodiff.schema.objects import Column, ColumnType, Name, Schema, Table
 
 PLACES = Name("places")
 POINT = ColumnType(sql="geometry(Point,4326)", python='op.sql_type("geometry(Point,4326)")')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.compare.values import listed_in_check, listed_in_type, replaced_in_place
+from autodiff.compare.enum_values import listed_in_check, listed_in_type, replaced_in_place
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from autodiff.declare import declare
 from autodiff.dialects import dialect_for
 from autodiff.errors import ModelsError
-from autodiff.schema import (
+from autodiff.models import declare
+from autodiff.schema.objects import (
     Check,
     ForeignKey,
     Index,

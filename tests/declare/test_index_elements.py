@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from autodiff.declare.constraints import declare_index
-from autodiff.declare.expressions import Compiler
 from autodiff.dialects import dialect_for
-from autodiff.schema import IndexElement
+from autodiff.models.constraints import declare_index
+from autodiff.models.expressions import Compiler
+from autodiff.schema.objects import IndexElement
 
 
 def _elements(*parts: Any, **options: Any) -> tuple[IndexElement, ...]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.declare import load_metadata
 from autodiff.errors import ModelsError
+from autodiff.models import load_metadata
 
 NUMBERS = count(1)
 

@@ -14,9 +14,9 @@ from sqlalchemy import types
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from autodiff import op
-from autodiff.declare import declare
 from autodiff.dialects import Dialect, dialect_for
-from autodiff.schema import Name
+from autodiff.models import declare
+from autodiff.schema.objects import Name
 
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.dialects.sqltext import rename_identifier
+from autodiff.schema.sqltext import rename_identifier
 
 
 @pytest.mark.parametrize(

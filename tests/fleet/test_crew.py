@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autodiff.fleet.crew import Crew
+from autodiff.fleet.pool import Crew
 
 
 def test_the_bound_is_held_and_used() -> None:
@@ -88,7 +88,7 @@ def test_an_interrupt_waits_and_the_second_does_not(monkeypatch: pytest.MonkeyPa
             raise KeyboardInterrupt
         return end.wait(0.1)
 
-    monkeypatch.setattr("autodiff.fleet.crew._waited", pressed)
+    monkeypatch.setattr("autodiff.fleet.pool._waited", pressed)
     assert crew.do([7, 8]) == {0: 7}
     assert crew.interrupted
     presses = 0

@@ -31,7 +31,7 @@ from autodiff.fleet import (
     TargetStarted,
     TargetTold,
 )
-from autodiff.run.events import MigrationFinished, MigrationStarted
+from autodiff.runner.events import MigrationFinished, MigrationStarted
 from tests.support import Folder, opened
 
 Make = Callable[..., Project]
@@ -351,7 +351,7 @@ def test_ctrl_c_ends_the_migrations_under_way(
             finished.set()
             assert pressed.wait(10)
 
-    monkeypatch.setattr("autodiff.fleet.crew._waited", press)
+    monkeypatch.setattr("autodiff.fleet.pool._waited", press)
     project = files(10, parallel=2)
     outcomes = project.upgrade_all(on_event=listen)
     monkeypatch.undo()
@@ -387,7 +387,7 @@ def test_a_run_that_waits_for_a_lock_is_interrupted(
     with opened(target.url) as db:
         lock = dialect_of(db.connection).lock(db.connection, None)
         assert lock.take("somebody")
-        monkeypatch.setattr("autodiff.fleet.crew._waited", press)
+        monkeypatch.setattr("autodiff.fleet.pool._waited", press)
         outcomes = project.upgrade_all()
         monkeypatch.undo()
         lock.release()

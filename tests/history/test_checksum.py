@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from autodiff.history.checksum import python_checksum, sql_checksum
+from autodiff.migrations.checksum import python_checksum, sql_checksum
 
 MIGRATION = '''
 """add timestamp

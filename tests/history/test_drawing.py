@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from autodiff.history import Graph, Migration
-from autodiff.history.drawing import drawn, drawn_fork
+from autodiff.migrations import Graph, Migration
+from autodiff.migrations.drawing import drawn, drawn_fork
 from tests.history.test_graph import CHAIN, DIAMOND, FORK, migration
 from tests.history.test_targets import COMPONENTS
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from autodiff.errors import MigrationFileError
-from autodiff.history import Migration, file_name, read_folder, read_migration
-from autodiff.history.files import sql_header
+from autodiff.migrations import Migration, file_name, read_folder, read_migration
+from autodiff.migrations.files import sql_header
 
 STEPS = "\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n"
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from autodiff.history.glance import glanced
+from autodiff.migrations.header import glanced
 
 STEPS = "\n\ndef upgrade() -> None:\n    pass\n\n\ndef downgrade() -> None:\n    pass\n"
 NAMES = ("revision", "parents", "lock_timeout")

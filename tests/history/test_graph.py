@@ -15,7 +15,7 @@ from autodiff.errors import (
     RevisionNotFoundError,
     SeveralHeadsError,
 )
-from autodiff.history import Graph, Migration, load_graph
+from autodiff.migrations import Graph, Migration, load_graph
 
 
 def migration(revision: str, *parents: str, name: str | None = None) -> Migration:

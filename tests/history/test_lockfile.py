@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from autodiff.errors import HistoryError
-from autodiff.history import LOCK_NAME, Lock, lock_text, read_lock, write_lock
-from autodiff.schema import (
+from autodiff.migrations import LOCK_NAME, Lock, lock_text, read_lock, write_lock
+from autodiff.schema.objects import (
     Check,
     Column,
     ColumnType,

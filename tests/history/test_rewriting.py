@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from autodiff.errors import MigrationFileError
-from autodiff.history import read_migration
-from autodiff.history.rewriting import moved
+from autodiff.migrations import read_migration
+from autodiff.migrations.rewrite import moved
 
 STEPS = "\n\ndef upgrade():\n    pass  # Größe: parents = ('x',)\n\n\ndef downgrade():\n    pass\n"
 

@@ -13,7 +13,7 @@ from autodiff.errors import (
     RevisionNotFoundError,
     SeveralHeadsError,
 )
-from autodiff.history import Graph, Migration
+from autodiff.migrations import Graph, Migration
 from tests.history.test_graph import CHAIN, DIAMOND, FORK, migration, revisions
 
 

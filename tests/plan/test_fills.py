@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.changes import (
+from autodiff.dialects import dialect_for
+from autodiff.errors import FillNeededError, PlanError
+from autodiff.plan import plan
+from autodiff.plan.backfills import fill_sql, fills_needed, parse_fill, refills_needed
+from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnAltered,
@@ -12,11 +16,7 @@ from autodiff.changes import (
     ConstraintAdded,
     TableAdded,
 )
-from autodiff.dialects import dialect_for
-from autodiff.errors import FillNeededError, PlanError
-from autodiff.plan import plan
-from autodiff.plan.fills import fill_sql, fills_needed, parse_fill, refills_needed
-from autodiff.schema import Computed, Identity, Name, PrimaryKey
+from autodiff.schema.objects import Computed, Identity, Name, PrimaryKey
 from tests.nouns import column, schema, table
 
 USERS = Name("users")

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from autodiff.changes import (
+from autodiff.dialects import dialect_for
+from autodiff.plan import plan
+from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnAltered,
@@ -18,9 +20,7 @@ from autodiff.changes import (
     TableAdded,
     TableRemoved,
 )
-from autodiff.dialects import dialect_for
-from autodiff.plan import plan
-from autodiff.schema import Name, PrimaryKey, Schema, Table, Unique
+from autodiff.schema.objects import Name, PrimaryKey, Schema, Table, Unique
 from tests.nouns import column, foreign_key, index, schema, table
 
 USERS = Name("users")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import permutations
 
 from autodiff.plan.order import order_tables, order_views
-from autodiff.schema import Name, Table, View
+from autodiff.schema.objects import Name, Table, View
 from tests.nouns import column, foreign_key, table
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from autodiff.changes import (
+from autodiff.dialects import dialect_for
+from autodiff.plan import Plan, plan
+from autodiff.schema.changes import (
     Change,
     ColumnAltered,
     ColumnRemoved,
@@ -16,9 +18,7 @@ from autodiff.changes import (
     IndexRemoved,
     IndexRenamed,
 )
-from autodiff.dialects import dialect_for
-from autodiff.plan import Plan, plan
-from autodiff.schema import Check, Name, Schema, View
+from autodiff.schema.objects import Check, Name, Schema, View
 from tests.nouns import column, foreign_key, index, schema, table
 
 USERS, POSTS = Name("users"), Name("posts")

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from autodiff.changes import (
+from autodiff.dialects import dialect_for
+from autodiff.plan import Plan, plan
+from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnAltered,
@@ -20,10 +22,7 @@ from autodiff.changes import (
     TableAdded,
     TableRenamed,
 )
-from autodiff.dialects import dialect_for
-from autodiff.operations import Require
-from autodiff.plan import Plan, plan
-from autodiff.schema import (
+from autodiff.schema.objects import (
     Check,
     Column,
     ColumnType,
@@ -37,6 +36,7 @@ from autodiff.schema import (
     Table,
     Unique,
 )
+from autodiff.schema.operations import Require
 from tests.nouns import column, foreign_key, index, schema, table
 
 T = Name("t")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.changes import EnumAltered
 from autodiff.compare import Value
 from autodiff.dialects import dialect_for
 from autodiff.errors import PlanError
 from autodiff.plan import maps_possible, parse_map
-from autodiff.plan.values import Moves, check_maps
-from autodiff.schema import EnumType, Name
+from autodiff.plan.enum_values import Moves, check_maps
+from autodiff.schema.changes import EnumAltered
+from autodiff.schema.objects import EnumType, Name
 
 MOOD = Name("mood")
 CHANGE = EnumAltered(

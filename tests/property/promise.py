@@ -14,13 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from autodiff import Plan, diff
+from autodiff.autogenerate.schemas import scope_for
 from autodiff.compare import Candidate
 from autodiff.dialects import dialect_of
-from autodiff.history import load_graph
+from autodiff.migrations import load_graph
 from autodiff.plan import FillNeeded
-from autodiff.run.runner import Runner
-from autodiff.schema import Schema, Table
-from autodiff.sides import scope_for
+from autodiff.runner.runner import Runner
+from autodiff.schema.objects import Schema, Table
 from tests.property.inspection import inspected
 from tests.property.kinds import family_of
 from tests.property.rows import inserts

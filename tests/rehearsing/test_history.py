@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import HistoryError
-from autodiff.history import LOCK_NAME
-from autodiff.rehearsing import RehearsedHistory
+from autodiff.migrations import LOCK_NAME
+from autodiff.rehearse import RehearsedHistory
 from tests.support import Folder, opened
 
 PEOPLE = (

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 
 from autodiff import Project
+from autodiff.autogenerate.schemas import scope_for
 from autodiff.dialects import dialect_of
-from autodiff.rehearse.copying import Sample, read_sample
-from autodiff.rehearsing import RehearsedHistory
-from autodiff.schema import Name, Schema
-from autodiff.sides import scope_for
+from autodiff.rehearse import RehearsedHistory
+from autodiff.rehearse.live_sample import Sample, read_sample
+from autodiff.schema.objects import Name, Schema
 from tests.support import Folder, opened
 
 SECRET = "top-secret@example.org"

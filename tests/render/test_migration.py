@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from autodiff import diff
-from autodiff.declare import declare
+from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import dialect_for
 from autodiff.errors import ConfigError
-from autodiff.operations import OPERATION_CLASSES, CreateTable
-from autodiff.planned import Plan
+from autodiff.models import declare
 from autodiff.render import render_empty, render_migration, template_name, templates_folder
-from autodiff.schema import Name, Schema
+from autodiff.schema.objects import Name, Schema
+from autodiff.schema.operations import OPERATION_CLASSES, CreateTable
 
 METADATA = sa.MetaData()
 sa.Table(

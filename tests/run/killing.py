@@ -13,8 +13,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from autodiff.cli import main
-from autodiff.history import load_graph
-from autodiff.run.runner import Runner
+from autodiff.migrations import load_graph
+from autodiff.runner.runner import Runner
 from tests.support import Folder, opened
 
 __all__ = ["Moment", "Stopped", "place_of", "statements_of"]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import EditedMigrationError
-from autodiff.run.events import Event, MigrationSkipped
+from autodiff.runner.events import Event, MigrationSkipped
 from tests.support import Folder, opened
 
 USERS = 'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))'

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
-from autodiff.run.batches import BATCH_SIZE
-from autodiff.run.events import BackfillProgress, Event, StatementRun
+from autodiff.runner.backfill import BATCH_SIZE
+from autodiff.runner.events import BackfillProgress, Event, StatementRun
 from tests.support import Database, Folder, opened
 
 

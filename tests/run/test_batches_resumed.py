@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
-from autodiff.run.events import BackfillProgress, Event
+from autodiff.runner.events import BackfillProgress, Event
 from tests.run.killing import statements_of, upgrade_killed
 from tests.run.test_killed import moments
 from tests.support import Database, Folder, opened

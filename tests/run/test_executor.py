@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from autodiff import op
 from autodiff.dialects import dialect_of
 from autodiff.errors import MigrationFailedError
-from autodiff.run.context import current_executor, executing
-from autodiff.run.executor import Executor
-from autodiff.run.targets import Live
+from autodiff.runner.context import current_executor, executing
+from autodiff.runner.executor import Executor
+from autodiff.runner.sinks import Live
 from tests.support import Database, Folder, opened
 
 TABLES = (

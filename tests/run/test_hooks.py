@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from autodiff import HookedMigration, HookedRun, Hooks, Project
 from autodiff.config import HOOK_NAMES
 from autodiff.errors import HookFailedError, MigrationFailedError
-from autodiff.run.events import Event, HookCalled
+from autodiff.runner.events import Event, HookCalled
 from tests.support import Database, Folder, opened
 
 USERS = 'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))'

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import EditedMigrationError, HistoryError, MigrationFailedError
-from autodiff.run.events import MigrationResumed
+from autodiff.runner.events import MigrationResumed
 from tests.support import Database, Folder, opened
 
 USERS = """

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.dialects.limits import Limits
+from autodiff.dialects.timeouts import Limits
 from autodiff.errors import MigrationFailedError, MigrationFileError
-from autodiff.history import load_graph
-from autodiff.run.events import MigrationRetried
+from autodiff.migrations import load_graph
+from autodiff.runner.events import MigrationRetried
 from tests.support import Folder, opened
 
 USERS = 'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))'

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError, MigrationFileError
-from autodiff.history import read_migration
-from autodiff.run.loader import load_step, split_statements
+from autodiff.migrations import read_migration
+from autodiff.runner.loader import load_step, split_statements
 from tests.support import Folder, opened
 
 PLAIN = [

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import LockedError
-from autodiff.run.events import StatementRun, WaitingForLock
+from autodiff.runner.events import StatementRun, WaitingForLock
 from tests.support import Database, Folder, opened
 
 TABLE = """

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import MigrationFailedError
-from autodiff.run.hooks import HookedRun, Hooks
+from autodiff.runner.hooks import HookedRun, Hooks
 from tests.servers.pgbouncer import Pooler
 from tests.support import Folder, opened
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from autodiff.run.position import Position
+from autodiff.runner.backfill_position import Position
 
 ZONE = dt.timezone(dt.timedelta(hours=2))
 

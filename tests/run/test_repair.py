@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
-from autodiff.run.repair import HalfWay, Mended, Repairs
+from autodiff.runner.repair import HalfWay, Mended, Repairs
 from tests.run.test_integrity import create, put_in_between
 from tests.run.test_journal import CLASH, STEPS, USERS
 from tests.support import Database, Folder, opened

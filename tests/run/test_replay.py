@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import HistoryError, MigrationFailedError
-from autodiff.run.events import Direction, Event, StatementRun
+from autodiff.runner.events import Direction, Event, StatementRun
 from tests.support import Folder, opened
 
 STEPS = {

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from autodiff.dialects import dialect_for
 from autodiff.errors import MigrationFailedError, RowsInTheWayError
-from autodiff.history import load_graph
-from autodiff.operations import Require
-from autodiff.run.preview import statements
-from autodiff.run.replay import migration_sql
-from autodiff.run.rows import find_rows
+from autodiff.migrations import load_graph
+from autodiff.runner.preview import statements
+from autodiff.runner.replay import migration_sql
+from autodiff.runner.row_checks import find_rows
+from autodiff.schema.operations import Require
 from tests.support import Database, Folder, opened
 
 TABLE = "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(80))"

@@ -16,7 +16,7 @@ from autodiff.errors import (
     MigrationFileError,
     RevisionNotFoundError,
 )
-from autodiff.run.events import Event, MigrationFinished, MigrationStarted, StatementRun
+from autodiff.runner.events import Event, MigrationFinished, MigrationStarted, StatementRun
 from tests.support import Database, Folder, opened
 
 CREATE_USERS = """

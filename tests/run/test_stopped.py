@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import AutodiffError, MigrationFailedError
-from autodiff.history import load_graph
-from autodiff.run.runner import Runner
+from autodiff.migrations import load_graph
+from autodiff.runner.runner import Runner
 from tests.run.killing import (
     Moment,
     Stopped,

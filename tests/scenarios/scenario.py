@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from autodiff.run.loader import split_statements
+from autodiff.runner.loader import split_statements
 
 __all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios"]
 

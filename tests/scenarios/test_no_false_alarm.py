@@ -18,8 +18,8 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from autodiff import diff
 from autodiff.errors import ModelsError
-from autodiff.history import load_graph
-from autodiff.run.runner import Runner
+from autodiff.migrations import load_graph
+from autodiff.runner.runner import Runner
 
 SQLALCHEMY_2_1 = not sa.__version__.startswith("2.0.")
 ALL = ("sqlite", "postgresql", "mariadb")

@@ -17,13 +17,13 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Plan, diff
+from autodiff.autogenerate.diff import difference
+from autodiff.autogenerate.schemas import scope_for
 from autodiff.compare import wanted_again
 from autodiff.dialects import Dialect, dialect_of
-from autodiff.diffing import difference
-from autodiff.history import load_graph
-from autodiff.run.runner import Runner
-from autodiff.schema import Schema
-from autodiff.sides import scope_for
+from autodiff.migrations import load_graph
+from autodiff.runner.runner import Runner
+from autodiff.schema.objects import Schema
 from tests.scenarios.scenario import FOLDER, Scenario, all_scenarios
 
 UPDATE = os.environ.get("AUTODIFF_TEST_UPDATE") == "1"

@@ -17,7 +17,7 @@ from autodiff.errors import (
     RehearsalFailedError,
     RenameUndecidedError,
 )
-from autodiff.history import read_lock
+from autodiff.migrations import read_lock
 from tests.support import Folder, opened
 
 USERS = """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from autodiff.operations import (
+from autodiff.commands.squash.names import Trail
+from autodiff.schema.objects import EnumType, Name, Schema
+from autodiff.schema.operations import (
     AddColumn,
     DropColumn,
     DropTable,
@@ -10,8 +12,6 @@ from autodiff.operations import (
     RenameEnumValue,
     RenameTable,
 )
-from autodiff.schema import EnumType, Name, Schema
-from autodiff.squashing.trail import Trail
 from tests.nouns import column, table
 
 USERS, PEOPLE = Name("users"), Name("people")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autodiff.cli.format import draft_data, draft_text, migration_data, shown
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import draft_data, draft_text, migration_data, shown
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from autodiff.cli.format import drift_lines
 from autodiff.cli.options import Verbose, flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import drift_lines
 
 __all__ = ["check"]
 

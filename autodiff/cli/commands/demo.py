@@ -37,7 +37,7 @@ def demo(
         autodiff demo
         autodiff demo blog
     """
-    from autodiff.cli.walk import walk
+    from autodiff.cli.demo import walk
 
     # With --json the walk is no result:
     out = sys.stderr if shell.json else shell.out

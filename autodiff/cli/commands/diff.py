@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from autodiff.cli.format import finding_line
 from autodiff.cli.options import Verbose, flag, side
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import finding_line
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
-    from autodiff.planned import Plan
+    from autodiff.autogenerate.plan import Plan
 
 __all__ = ["diff"]
 

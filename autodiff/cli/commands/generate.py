@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from autodiff.cli.format import draft_data, draft_text, finding_line, shown
 from autodiff.cli.options import Verbose, flag
-from autodiff.cli.questions import Terminal, somebody_is_there
+from autodiff.cli.prompts import Terminal, somebody_is_there
 from autodiff.cli.shell import Language, Shell
-from autodiff.cli.texts import draft_data, draft_text, finding_line, shown
 
 if TYPE_CHECKING:
-    from autodiff.drafting import Draft
+    from autodiff.commands.generate import Draft
 
 __all__ = ["generate"]
 

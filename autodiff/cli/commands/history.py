@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from autodiff.cli.format import history_data, history_lines, log_data, log_lines
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import history_data, history_lines, log_data, log_lines
 
 __all__ = ["history"]
 

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import typer
 
+from autodiff.cli.format import shown
 from autodiff.cli.options import flag
 from autodiff.cli.scaffold import EXAMPLE_MODELS, EXAMPLE_URL, config_file, example_file
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import shown
-from autodiff.files import write_all
+from autodiff.utils.files import write_all
 
 __all__ = ["init"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from autodiff.cli.format import shown
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import shown
 
 __all__ = ["lock"]
 

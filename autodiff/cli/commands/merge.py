@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from autodiff.cli.format import MISSING, draft_data, draft_text, shown
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import MISSING, draft_data, draft_text, shown
 
 __all__ = ["merge"]
 

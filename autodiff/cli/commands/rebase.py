@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from autodiff.cli.format import rebase_data, rebase_lines, rebase_notes
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import rebase_data, rebase_lines, rebase_notes
 
 __all__ = ["rebase"]
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from autodiff.cli.format import repair_data, repair_lines
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import repair_data, repair_lines
 
 __all__ = ["repair"]
 

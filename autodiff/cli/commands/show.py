@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from autodiff.cli.format import migration_data, script
 from autodiff.cli.options import Target, flag
 from autodiff.cli.shell import Language, Shell
-from autodiff.cli.texts import migration_data, script
 
 __all__ = ["show"]
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from autodiff.cli.format import migration_data, shown
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import migration_data, shown
 
 __all__ = ["squash"]
 

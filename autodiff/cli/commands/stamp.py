@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from autodiff.cli.format import migration_data
 from autodiff.cli.options import Target
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import migration_data
 
 __all__ = ["stamp"]
 

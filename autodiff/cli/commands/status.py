@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from autodiff.cli.fleet import choices, refuse_alone, show_fleet
+from autodiff.cli.format import status_data, status_lines
 from autodiff.cli.options import All, Only, Parallel, ShardOf
 from autodiff.cli.shell import Shell
-from autodiff.cli.texts import status_data, status_lines
 
 __all__ = ["status"]
 

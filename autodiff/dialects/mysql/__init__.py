@@ -6,11 +6,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
-from autodiff.dialects.limits import NO_LIMITS, Blocker, Limits
-from autodiff.dialects.mysql import texts, types
+from autodiff.dialects.mysql import expressions as texts
+from autodiff.dialects.mysql import types
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
-from autodiff.dialects.noticed import LeftAlone
-from autodiff.schema import Check, Constraint, ForeignKey, Index, Name, Option, Schema, Table
+from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
+from autodiff.dialects.unmanaged import LeftAlone
+from autodiff.schema.objects import (
+    Check,
+    Constraint,
+    ForeignKey,
+    Index,
+    Name,
+    Option,
+    Schema,
+    Table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,9 +28,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
-    from autodiff.dialects.lock import Lock
-    from autodiff.dialects.mysql.script import MariadbWriter
-    from autodiff.operations import Operation
+    from autodiff.dialects.migration_lock import Lock
+    from autodiff.dialects.mysql.session.script import MariadbWriter
+    from autodiff.schema.operations import Operation
 
 __all__ = ["MySQL"]
 
@@ -74,52 +84,52 @@ class MySQL(Dialect):
         return texts.normal_default(default, type_sql)
 
     def align(self, current: Table, desired: Table) -> Table:
-        from autodiff.dialects.mysql.align import align
+        from autodiff.dialects.mysql.catalog.align import align
 
         return align(current, desired, json_is_text=self.is_mariadb)
 
     def without_implied(self, table: Table) -> Table:
-        from autodiff.dialects.mysql.align import without_implied
+        from autodiff.dialects.mysql.catalog.align import without_implied
 
         return without_implied(table)
 
     def is_unseen(self, constraint: Constraint) -> bool:
         """MariaDB's checks in the definition of a column."""
-        from autodiff.dialects.mysql.specs import is_in_column
+        from autodiff.dialects.mysql.ddl.clauses import is_in_column
 
         return isinstance(constraint, Check) and is_in_column(constraint)
 
     def altered_by_options(
         self, options: Sequence[tuple[str, Option | None, Option | None]], table: Table
     ) -> tuple[str, ...]:
-        from autodiff.dialects.mysql.statements import follows_charset, is_charset
+        from autodiff.dialects.mysql.ddl.statements import follows_charset, is_charset
 
         if not any(is_charset(name) for name, _, _ in options):
             return ()
         return tuple(column.name for column in table.columns if follows_charset(column))
 
     def goes_with_key(self, index: Index, key: ForeignKey) -> bool:
-        from autodiff.dialects.mysql.implied import goes_with
+        from autodiff.dialects.mysql.catalog.implicit_indexes import goes_with
 
         return goes_with(index, key)
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
-        from autodiff.dialects.mysql.reflect import reflect
+        from autodiff.dialects.mysql.catalog.reflect import reflect
 
         return reflect(connection, scope, self.default_schema or "")
 
     def unread(self, connection: Connection, scope: Scope) -> list[LeftAlone]:
-        from autodiff.dialects.mysql.unread import unread
+        from autodiff.dialects.mysql.catalog.unmanaged import unread
 
         return unread(connection, scope, self.default_schema or "")
 
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
-        from autodiff.dialects.mysql.statements import MySQLDDL
+        from autodiff.dialects.mysql.ddl.statements import MySQLDDL
 
         return MySQLDDL(self).statements(operation, current)
 
     def needs_table(self, operation: Operation) -> Name | None:
-        from autodiff.dialects.mysql.statements import altered_table
+        from autodiff.dialects.mysql.ddl.statements import altered_table
 
         return altered_table(operation)
 
@@ -150,28 +160,28 @@ class MySQL(Dialect):
         return bool(namespaces)
 
     def identity(self, connection: Connection) -> str:
-        from autodiff.dialects.mysql.borrowing import identity
+        from autodiff.dialects.mysql.scratch_url import identity
 
         return identity(connection)
 
     def claim(self, connection: Connection) -> bool:
-        from autodiff.dialects.mysql.borrowing import claim
+        from autodiff.dialects.mysql.scratch_url import claim
 
         return claim(connection)
 
     def furnish(self, live: Connection | None, scratch: Connection) -> None:
-        from autodiff.dialects.mysql.borrowing import furnish
+        from autodiff.dialects.mysql.scratch_url import furnish
 
         if live is not None:
             furnish(live, scratch)
 
     def contents(self, connection: Connection) -> list[str]:
-        from autodiff.dialects.mysql.borrowing import contents
+        from autodiff.dialects.mysql.scratch_url import contents
 
         return contents(connection)
 
     def clear(self, connection: Connection) -> None:
-        from autodiff.dialects.mysql.borrowing import clear
+        from autodiff.dialects.mysql.scratch_url import clear
 
         clear(connection)
 
@@ -185,48 +195,48 @@ class MySQL(Dialect):
 
     @contextmanager
     def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
-        from autodiff.dialects.mysql.locks import reading
+        from autodiff.dialects.mysql.session.transactions import reading
 
         with reading(connection, seconds, is_mariadb=self.is_mariadb):
             yield
 
     @contextmanager
     def asking(self, connection: Connection, seconds: float) -> Iterator[None]:
-        from autodiff.dialects.mysql.asking import asking
+        from autodiff.dialects.mysql.session.read_only import asking
 
         with asking(connection, seconds, is_mariadb=self.is_mariadb):
             yield
 
     @contextmanager
     def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
-        from autodiff.dialects.mysql.locks import keys_aside
+        from autodiff.dialects.mysql.session.transactions import keys_aside
 
         with keys_aside(connection):
             yield
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        from autodiff.dialects.mysql.locks import transaction
+        from autodiff.dialects.mysql.session.transactions import transaction
 
         with transaction(connection, limits, is_mariadb=self.is_mariadb):
             yield
 
     def met_lock(self, error: BaseException) -> bool:
-        from autodiff.dialects.mysql.locks import met_lock
+        from autodiff.dialects.mysql.session.transactions import met_lock
 
         return met_lock(error)
 
     def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
-        from autodiff.dialects.mysql.locks import blockers
+        from autodiff.dialects.mysql.session.transactions import blockers
 
         return blockers(connection)
 
     def script(self) -> MariadbWriter:
-        from autodiff.dialects.mysql.script import MariadbWriter
+        from autodiff.dialects.mysql.session.script import MariadbWriter
 
         return MariadbWriter(self)
 
     def lock(self, connection: Connection, schema: str | None) -> Lock:
-        from autodiff.dialects.mysql.locks import NamedLock
+        from autodiff.dialects.mysql.session.transactions import NamedLock
 
         return NamedLock(connection, schema)

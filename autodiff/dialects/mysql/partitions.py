@@ -13,13 +13,13 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.mysql.texts import normal_text, quote_string
+from autodiff.dialects.mysql.expressions import normal_text, quote_string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from autodiff.dialects.mysql.rows import PartitionRow
-    from autodiff.schema import Option
+    from autodiff.dialects.mysql.catalog.rows import PartitionRow
+    from autodiff.schema.objects import Option
 
 __all__ = ["PARTITION_OPTIONS", "partition_clause", "partition_options", "same_partitions"]
 __all__ += ["same_partitions_option"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from autodiff.dialects.mysql.locks import usual_escapes
+from autodiff.dialects.mysql.session.transactions import usual_escapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

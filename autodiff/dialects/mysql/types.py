@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from autodiff.dialects.mysql.texts import quote_string, string_value
-from autodiff.dialects.typenames import python_string
+from autodiff.dialects.mysql.expressions import quote_string, string_value
+from autodiff.dialects.type_names import python_string
 
 __all__ = ["canonical_type", "is_text", "split_collation", "tells_type", "type_python"]
 

@@ -8,19 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect, Scope
-from autodiff.dialects.limits import NO_LIMITS, Blocker, Limits
-from autodiff.dialects.noticed import LeftAlone, Reader
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.features import FEATURES
-from autodiff.keep import altered, mapped
-from autodiff.schema import Check, Column, Constraint, Index, Name, Schema, Table
+from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
+from autodiff.dialects.unmanaged import LeftAlone, Reader
+from autodiff.schema.objects import Check, Column, Constraint, Index, Name, Schema, Table
+from autodiff.utils.sharing import altered, mapped
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
-    from autodiff.dialects.lock import Lock
-    from autodiff.dialects.postgresql.script import PsqlWriter
-    from autodiff.operations import Operation
+    from autodiff.dialects.migration_lock import Lock
+    from autodiff.dialects.postgresql.session.script import PsqlWriter
+    from autodiff.schema.operations import Operation
 
 __all__ = ["PostgreSQL"]
 
@@ -81,28 +81,28 @@ class PostgreSQL(Dialect):
         return self.keeps_default(before, after)
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
-        from autodiff.dialects.postgresql.reflect import reflect
+        from autodiff.dialects.postgresql.catalog.reflect import reflect
 
         return reflect(connection, scope, self.default_schema or "public")
 
     def unread(self, connection: Connection, scope: Scope) -> list[LeftAlone]:
-        from autodiff.dialects.postgresql.unread import unread
+        from autodiff.dialects.postgresql.catalog.unmanaged import unread
 
         return unread(connection, scope, self.default_schema or "public")
 
     def readers(self, connection: Connection) -> list[Reader]:
-        from autodiff.dialects.postgresql.unread import readers
+        from autodiff.dialects.postgresql.catalog.unmanaged import readers
 
         return readers(connection, self.default_schema or "public")
 
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
-        from autodiff.dialects.postgresql.statements import PostgreSQLDDL
+        from autodiff.dialects.postgresql.ddl.statements import PostgreSQLDDL
 
         return PostgreSQLDDL(self).statements(operation, current)
 
     def needs_table(self, operation: Operation) -> Name | None:
         """What a script resets or no longer names is found on the table."""
-        from autodiff.operations import SetTableOptions
+        from autodiff.schema.operations import SetTableOptions
 
         return operation.table if isinstance(operation, SetTableOptions) else None
 
@@ -127,12 +127,12 @@ class PostgreSQL(Dialect):
             yield opened
 
     def identity(self, connection: Connection) -> str:
-        from autodiff.dialects.postgresql.borrowing import identity
+        from autodiff.dialects.postgresql.scratch_url import identity
 
         return identity(connection)
 
     def claim(self, connection: Connection) -> bool:
-        from autodiff.dialects.postgresql.borrowing import claim
+        from autodiff.dialects.postgresql.scratch_url import claim
 
         return claim(connection)
 
@@ -143,12 +143,12 @@ class PostgreSQL(Dialect):
             copy_extensions(live, scratch)
 
     def contents(self, connection: Connection) -> list[str]:
-        from autodiff.dialects.postgresql.borrowing import contents
+        from autodiff.dialects.postgresql.scratch_url import contents
 
         return contents(connection)
 
     def clear(self, connection: Connection) -> None:
-        from autodiff.dialects.postgresql.borrowing import clear
+        from autodiff.dialects.postgresql.scratch_url import clear
 
         clear(connection)
 
@@ -164,26 +164,26 @@ class PostgreSQL(Dialect):
 
     @contextmanager
     def held(self, connection: Connection, limits: Limits) -> Iterator[None]:
-        from autodiff.dialects.postgresql.locks import held
+        from autodiff.dialects.postgresql.session.transactions import held
 
         with held(connection, limits):
             yield
 
     def prepare_connection(self, connection: Connection) -> None:
-        from autodiff.dialects.postgresql.locks import prepare_connection
+        from autodiff.dialects.postgresql.session.transactions import prepare_connection
 
         prepare_connection(connection)
 
     @contextmanager
     def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
-        from autodiff.dialects.postgresql.locks import reading
+        from autodiff.dialects.postgresql.session.transactions import reading
 
         with reading(connection, seconds):
             yield
 
     @contextmanager
     def asking(self, connection: Connection, seconds: float) -> Iterator[None]:
-        from autodiff.dialects.postgresql.asking import asking
+        from autodiff.dialects.postgresql.session.read_only import asking
 
         with asking(connection, seconds):
             yield
@@ -191,7 +191,7 @@ class PostgreSQL(Dialect):
     @contextmanager
     def keys_aside(self, connection: Connection, tables: Sequence[Table]) -> Iterator[None]:
         """Only a superuser may look away from keys: they are dropped, and made again."""
-        from autodiff.operations import AddConstraint, DropConstraint
+        from autodiff.schema.operations import AddConstraint, DropConstraint
 
         pairs = [(table.name, key) for table in tables for key in table.foreign_keys if key.name]
         for name, key in pairs:
@@ -228,45 +228,45 @@ class PostgreSQL(Dialect):
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        from autodiff.dialects.postgresql.locks import transaction
+        from autodiff.dialects.postgresql.session.transactions import transaction
 
         with transaction(connection, limits):
             yield
 
     @contextmanager
     def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:
-        from autodiff.dialects.postgresql.locks import autocommit
+        from autodiff.dialects.postgresql.session.transactions import autocommit
 
         with autocommit(connection, limits):
             yield
 
     def look_in(self, engine: Engine, schemas: Sequence[str]) -> None:
-        from autodiff.dialects.postgresql.searching import look_in
+        from autodiff.dialects.postgresql.session.search_path import look_in
 
         look_in(engine, [self.quote(schema) for schema in schemas])
 
     def met_lock(self, error: BaseException) -> bool:
-        from autodiff.dialects.postgresql.locks import met_lock
+        from autodiff.dialects.postgresql.session.transactions import met_lock
 
         return met_lock(error)
 
     def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
-        from autodiff.dialects.postgresql.locks import blockers
+        from autodiff.dialects.postgresql.session.transactions import blockers
 
         return blockers(connection, self, tables)
 
     def cleanup(self, connection: Connection, operations: Sequence[Operation]) -> list[str]:
-        from autodiff.dialects.postgresql.locks import cleanup
+        from autodiff.dialects.postgresql.session.transactions import cleanup
 
         return cleanup(connection, self, operations)
 
     def script(self) -> PsqlWriter:
-        from autodiff.dialects.postgresql.script import PsqlWriter
+        from autodiff.dialects.postgresql.session.script import PsqlWriter
 
         return PsqlWriter(self)
 
     def lock(self, connection: Connection, schema: str | None) -> Lock:
-        from autodiff.dialects.postgresql.locks import AdvisoryLock
+        from autodiff.dialects.postgresql.session.transactions import AdvisoryLock
 
         return AdvisoryLock(connection, schema)
 

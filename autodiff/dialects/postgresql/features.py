@@ -1,7 +1,7 @@
 """What PostgreSQL can do."""
 
 from autodiff.dialects.features import Features
-from autodiff.dialects.postgresql.blocks import together
+from autodiff.dialects.postgresql.ddl.do_blocks import together
 
 __all__ = ["FEATURES"]
 

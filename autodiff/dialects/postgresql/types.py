@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from autodiff.dialects.sqltext import normalize, tokens
-from autodiff.dialects.typenames import python_string, python_type, split_type
+from autodiff.dialects.type_names import python_string, python_type, split_type
+from autodiff.schema.sqltext import normalize, tokens
 
 __all__ = [
     "canonical_type",

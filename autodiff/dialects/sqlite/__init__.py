@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
-from autodiff.dialects.limits import NO_LIMITS, Limits
-from autodiff.dialects.noticed import LeftAlone
 from autodiff.dialects.sqlite import types
+from autodiff.dialects.sqlite.expressions import normal_default, standard_quotes
 from autodiff.dialects.sqlite.features import FEATURES
-from autodiff.dialects.sqlite.texts import normal_default, standard_quotes
-from autodiff.keep import altered
-from autodiff.schema import (
+from autodiff.dialects.timeouts import NO_LIMITS, Limits
+from autodiff.dialects.unmanaged import LeftAlone
+from autodiff.schema.objects import (
     Column,
     ColumnType,
     Constraint,
@@ -24,13 +23,14 @@ from autodiff.schema import (
     Schema,
     Table,
 )
+from autodiff.utils.sharing import altered
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from autodiff.dialects.lock import Lock
-    from autodiff.dialects.sqlite.script import SqliteWriter
-    from autodiff.operations import Operation
+    from autodiff.dialects.migration_lock import Lock
+    from autodiff.dialects.sqlite.session.script import SqliteWriter
+    from autodiff.schema.operations import Operation
 
 __all__ = ["SQLite"]
 
@@ -67,7 +67,7 @@ class SQLite(Dialect):
     def align(self, current: Table, desired: Table) -> Table:
         """As for each dialect; AUTOINCREMENT and WITHOUT ROWID go with their primary key, also
         where nobody speaks of them."""
-        from autodiff.dialects.sqlite.align import align_parts
+        from autodiff.dialects.sqlite.catalog.align import align_parts
 
         aligned = super().align(current, desired)
         gone = {
@@ -102,37 +102,37 @@ class SQLite(Dialect):
         return altered(normal, match=None) if isinstance(normal, ForeignKey) else normal
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
-        from autodiff.dialects.sqlite.reflect import reflect
+        from autodiff.dialects.sqlite.catalog.reflect import reflect
 
         return reflect(connection, scope)
 
     def unread(self, connection: Connection, scope: Scope) -> list[LeftAlone]:
-        from autodiff.dialects.sqlite.reflect import unread
+        from autodiff.dialects.sqlite.catalog.reflect import unread
 
         return unread(connection, scope)
 
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
-        from autodiff.dialects.sqlite.statements import SQLiteDDL
+        from autodiff.dialects.sqlite.ddl.statements import SQLiteDDL
 
         return SQLiteDDL(self).statements(operation, current)
 
     def needs_table(self, operation: Operation) -> Name | None:
-        from autodiff.dialects.sqlite.statements import altered_table
+        from autodiff.dialects.sqlite.ddl.statements import altered_table
 
         return altered_table(operation)
 
     def joins_rebuild(self, operation: Operation) -> bool:
-        from autodiff.dialects.sqlite.statements import joins_rebuild
+        from autodiff.dialects.sqlite.ddl.statements import joins_rebuild
 
         return joins_rebuild(operation)
 
     def rebuild_needed(self, operation: Operation, current: Table) -> bool:
-        from autodiff.dialects.sqlite.statements import rebuild_needed
+        from autodiff.dialects.sqlite.ddl.statements import rebuild_needed
 
         return rebuild_needed(operation, current)
 
     def rebuild(self, operations: Sequence[Operation], current: Table) -> list[str]:
-        from autodiff.dialects.sqlite.statements import SQLiteDDL
+        from autodiff.dialects.sqlite.ddl.statements import SQLiteDDL
 
         return SQLiteDDL(self).rebuild(operations, current)
 
@@ -151,50 +151,50 @@ class SQLite(Dialect):
         return contents(connection)
 
     def prepare_connection(self, connection: Connection) -> None:
-        from autodiff.dialects.sqlite.locks import prepare_connection
+        from autodiff.dialects.sqlite.session.transactions import prepare_connection
 
         prepare_connection(connection)
 
     @contextmanager
     def as_it_was(self, connection: Connection) -> Iterator[None]:
-        from autodiff.dialects.sqlite.locks import as_it_was
+        from autodiff.dialects.sqlite.session.transactions import as_it_was
 
         with as_it_was(connection):
             yield
 
     @contextmanager
     def reading(self, connection: Connection, seconds: float) -> Iterator[None]:
-        from autodiff.dialects.sqlite.locks import reading
+        from autodiff.dialects.sqlite.session.transactions import reading
 
         with reading(connection, seconds):
             yield
 
     @contextmanager
     def asking(self, connection: Connection, seconds: float) -> Iterator[None]:
-        from autodiff.dialects.sqlite.asking import asking
+        from autodiff.dialects.sqlite.session.read_only import asking
 
         with asking(connection, seconds):
             yield
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        from autodiff.dialects.sqlite.locks import transaction
+        from autodiff.dialects.sqlite.session.transactions import transaction
 
         with transaction(connection, limits):
             yield
 
     def met_lock(self, error: BaseException) -> bool:
-        from autodiff.dialects.sqlite.locks import met_lock
+        from autodiff.dialects.sqlite.session.transactions import met_lock
 
         return met_lock(error)
 
     def script(self) -> SqliteWriter:
-        from autodiff.dialects.sqlite.script import SqliteWriter
+        from autodiff.dialects.sqlite.session.script import SqliteWriter
 
         return SqliteWriter(self)
 
     def lock(self, connection: Connection, schema: str | None) -> Lock:
-        from autodiff.dialects.sqlite.locks import FileLock
+        from autodiff.dialects.sqlite.session.transactions import FileLock
 
         return FileLock(connection)
 

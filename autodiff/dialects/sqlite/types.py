@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from autodiff.dialects.typenames import python_type, split_type
-from autodiff.schema import Column, Table
+from autodiff.dialects.type_names import python_type, split_type
+from autodiff.schema.objects import Column, Table
 
 __all__ = ["affinity_type", "canonical_type", "has_name", "never_null", "normal_columns"]
 __all__ += ["strict_type", "type_python"]

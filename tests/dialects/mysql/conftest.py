@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from autodiff.dialects import Dialect
-    from autodiff.operations import Operation
-    from autodiff.schema import Schema, Table
+    from autodiff.schema.objects import Schema, Table
+    from autodiff.schema.operations import Operation
 
 
 @dataclass(frozen=True)

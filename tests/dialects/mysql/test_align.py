@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.dialects.mysql.align import align
-from autodiff.schema import (
+from autodiff.dialects.mysql.catalog.align import align
+from autodiff.schema.objects import (
     Check,
     Column,
     ColumnType,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from autodiff.dialects import dialect_of
-from autodiff.dialects.mysql.locks import usual_escapes
+from autodiff.dialects.mysql.session.transactions import usual_escapes
 
 
 def test_backslashes_are_escapes_while_a_migration_runs(database: Callable[[str], sa.URL]) -> None:

@@ -8,12 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.dialects import Scope, dialect_of
-from autodiff.dialects.mysql.catalog import Marks
-from autodiff.dialects.mysql.rows import lines_of
+from autodiff.dialects.mysql.catalog.queries import Marks
+from autodiff.dialects.mysql.catalog.rows import lines_of
 from autodiff.errors import DatabaseError
-from autodiff.operations import CreateSequence, CreateTable, CreateView
 from autodiff.plan.order import order_tables, order_views
-from autodiff.schema import (
+from autodiff.schema.objects import (
     Check,
     Computed,
     ForeignKey,
@@ -24,6 +23,7 @@ from autodiff.schema import (
     Schema,
     Sequence,
 )
+from autodiff.schema.operations import CreateSequence, CreateTable, CreateView
 from tests.dialects.mysql import tables
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from sqlalchemy.pool import NullPool
 
 from autodiff.dialects import dialect_of
 from autodiff.dialects.mysql.scratch import PREFIX, sweep
-from autodiff.operations import CreateTable
-from autodiff.schema import Column, ColumnType, Name, Table
+from autodiff.schema.objects import Column, ColumnType, Name, Table
+from autodiff.schema.operations import CreateTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autodiff.dialects.mysql.types import type_python
-from autodiff.evolve import evolve
-from autodiff.operations import (
+from autodiff.schema.apply import evolve
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    ColumnType,
+    Computed,
+    ForeignKey,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Table,
+    Unique,
+)
+from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
     AlterColumn,
@@ -27,19 +40,6 @@ from autodiff.operations import (
     RenameTable,
     SetComment,
     SetTableOptions,
-)
-from autodiff.schema import (
-    Check,
-    Column,
-    ColumnType,
-    Computed,
-    ForeignKey,
-    Index,
-    IndexElement,
-    Name,
-    PrimaryKey,
-    Table,
-    Unique,
 )
 from tests.dialects.mysql.conftest import differences
 

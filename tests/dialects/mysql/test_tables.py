@@ -8,10 +8,25 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from autodiff.dialects.mysql.keys import AUTO_INCREMENT_INDEX
+from autodiff.dialects.mysql.ddl.constraints import AUTO_INCREMENT_INDEX
 from autodiff.errors import PlanError
-from autodiff.evolve import evolve
-from autodiff.operations import (
+from autodiff.schema.apply import evolve
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    ColumnType,
+    Computed,
+    ForeignKey,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Sequence,
+    Table,
+    Unique,
+    View,
+)
+from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
     AlterColumn,
@@ -32,21 +47,6 @@ from autodiff.operations import (
     SetComment,
     SetTableOptions,
     constraint_kind,
-)
-from autodiff.schema import (
-    Check,
-    Column,
-    ColumnType,
-    Computed,
-    ForeignKey,
-    Index,
-    IndexElement,
-    Name,
-    PrimaryKey,
-    Sequence,
-    Table,
-    Unique,
-    View,
 )
 from tests.dialects.mysql.conftest import differences
 

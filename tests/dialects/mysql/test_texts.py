@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.dialects.mysql import texts
+from autodiff.dialects.mysql import expressions as texts
 
 SAME_DEFAULTS = [
     ("datetime", "now()", "CURRENT_TIMESTAMP"),

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from autodiff import op
-from autodiff.declare.expressions import Compiler
 from autodiff.dialects import dialect_for
 from autodiff.dialects.mysql.types import canonical_type, type_python
+from autodiff.models.expressions import Compiler
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect

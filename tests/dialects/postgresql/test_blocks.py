@@ -7,8 +7,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from autodiff import Scope, diff, reflect
-from autodiff.dialects.postgresql.blocks import together
-from autodiff.schema import Name
+from autodiff.dialects.postgresql.ddl.do_blocks import together
+from autodiff.schema.objects import Name
 
 
 def test_a_group_that_fails_leaves_nothing_and_stops_no_other(

@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.dialects import dialect_of
-from autodiff.dialects.postgresql.casts import cast
-from autodiff.dialects.postgresql.columns import alter_column
-from autodiff.dialects.postgresql.statements import PostgreSQLDDL
-from autodiff.operations import AlterColumn, ColumnPatch
-from autodiff.schema import ColumnType, Name
+from autodiff.dialects.postgresql.ddl.casts import cast
+from autodiff.dialects.postgresql.ddl.columns import alter_column
+from autodiff.dialects.postgresql.ddl.statements import PostgreSQLDDL
+from autodiff.schema.objects import ColumnType, Name
+from autodiff.schema.operations import AlterColumn, ColumnPatch
 
 UUID = "00000000-0000-4000-8000-000000000001"
 TYPES = (

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Scope, reflect
-from autodiff.schema import (
+from autodiff.schema.objects import (
     Check,
     Exclusion,
     ForeignKey,

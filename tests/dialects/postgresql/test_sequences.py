@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.dialects import dialect_of
-from autodiff.operations import AlterSequence
-from autodiff.schema import Name, Sequence
+from autodiff.schema.objects import Name, Sequence
+from autodiff.schema.operations import AlterSequence
 
 BEFORE = Sequence(name=Name("no"), minvalue=-50, start=-50, increment=10)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.dialects.postgresql.texts import plain_text
+from autodiff.dialects.postgresql.expressions import plain_text
 
 VARCHARS = {"kind", "name", "Odd Name"}
 

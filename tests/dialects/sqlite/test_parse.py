@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from autodiff.dialects.sqlite.parse import ParsedConstraint, parse_index, parse_table
+from autodiff.dialects.sqlite.catalog.parse import ParsedConstraint, parse_index, parse_table
 
 TABLES = {
     "plain": "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)",

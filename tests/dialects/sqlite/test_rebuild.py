@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from autodiff import Plan, diff
 from autodiff.dialects import Scope, dialect_of
-from autodiff.operations import DropConstraint
-from autodiff.run.executor import Executor, run_operations
-from autodiff.run.targets import Live
-from autodiff.schema import Check, Name
+from autodiff.runner.executor import Executor, run_operations
+from autodiff.runner.sinks import Live
+from autodiff.schema.objects import Check, Name
+from autodiff.schema.operations import DropConstraint
 
 BEFORE = """
 PRAGMA foreign_keys = ON

@@ -1,0 +1,1 @@
+"""Compare the models with a live database: declare, reflect, normalize, compare and plan."""

@@ -1,0 +1,234 @@
+"""Three-way drift: models, migrations and database, each against the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autodiff.commands.drift import Drift
+from autodiff.migrations import Graph, Lock, write_lock
+from autodiff.utils.sharing import collected_later
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from autodiff.dialects import Dialect
+    from autodiff.project import Project
+    from autodiff.schema.changes import Change
+    from autodiff.schema.objects import Schema
+
+__all__ = ["check", "check_offline", "relock"]
+
+
+@collected_later()
+def check_offline(project: Project) -> Drift:
+    """Models against migrations, by the lock file; no database is asked."""
+    from autodiff.dialects import dialect_for
+
+    graph = project.graph()
+    graph.check_heads()
+    lock = project.lock()
+    if lock is None:
+        return _without_lock(project, graph)
+    dialect = dialect_for(lock.database.split()[0])
+    return Drift(
+        models=_missing_migration(project, lock, dialect),
+        edited=_edited_since_lock(graph, lock),
+    )
+
+
+def _without_lock(project: Project, graph: Graph) -> Drift:
+    tables = [table for metadata in project.metadata() for table in metadata.tables]
+    if len(graph) or not tables:
+        notes = (f"there is no lock file in {project.directory}: autodiff lock writes it",)
+        return Drift(notes=notes if len(graph) else ())
+    return Drift(models=tuple(f"+ table {name}" for name in sorted(tables)))
+
+
+def _edited_since_lock(graph: Graph, lock: Lock) -> tuple[str, ...]:
+    lines = [
+        f"{migration.path.name} is "
+        + ("not what the lock file knows" if revision in lock.checksums else "not in the lock file")
+        for revision, migration in graph.migrations.items()
+        if lock.checksums.get(revision) != migration.checksum
+    ]
+    lines += [f"{r} is in the lock file alone" for r in lock.checksums if r not in graph]
+    return tuple(lines)
+
+
+def _missing_migration(project: Project, lock: Lock, dialect: Dialect) -> tuple[str, ...]:
+    from autodiff.models import declare
+
+    desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
+    if desired == lock.declared:
+        return ()
+    return _Comparer(None, dialect, lock).lines(lock.described, desired)
+
+
+class _Comparer:
+    """Compares schemas; `unsettled` is true once a doubt was left for want of a scratch.
+
+    A doubt over texts that no server ever described is no change: it is `forgiven`.
+    """
+
+    def __init__(
+        self, connection: sa.Connection | None, dialect: Dialect, lock: Lock | None
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._lock = lock
+        self._said_before = lock.declared if lock else None
+        self.unsettled = False
+        self.forgiven = False
+
+    def changes(self, current: Schema, desired: Schema) -> tuple[Change, ...]:
+        """What differs; a text of the lock file that no server described differs from none."""
+        from autodiff.autogenerate.diff import difference
+        from autodiff.schema.changes import is_of_texts
+
+        found = difference(
+            self._connection,
+            self._dialect,
+            current,
+            desired,
+            create_scratch=False,
+            said_before=self._said_before,
+        )
+        if found.settled:
+            return found.changes
+        lock = self._lock
+        if lock is None or lock.settled or lock.described not in (current, desired):
+            self.unsettled = True
+            return found.changes
+        kept = tuple(change for change in found.changes if not is_of_texts(change))
+        self.forgiven = self.forgiven or len(kept) < len(found.changes)
+        return kept
+
+    def lines(self, current: Schema, desired: Schema, *, back: bool = False) -> tuple[str, ...]:
+        """The changes as lines, seen from the other side with `back`."""
+        from autodiff.schema.changes import reverse_change
+        from autodiff.schema.describe import describe_change
+
+        changes = self.changes(current, desired)
+        seen = (reverse_change(change) for change in changes) if back else changes
+        return tuple(describe_change(change) for change in seen)
+
+
+@collected_later()
+def check(project: Project) -> Drift:
+    """All three kinds of drift.
+
+    Raises what `Project.connect` and `Project.metadata` raise.
+    """
+    from autodiff.autogenerate.schemas import both_sides
+    from autodiff.dialects import dialect_of
+
+    graph = project.graph()
+    graph.check_heads()
+    lock = project.lock()
+    metadata, exclude = project.metadata(), project.config.exclude_tables
+    with project.connect() as connection:
+        pending, history = _against_database(project, graph, connection)
+        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        current, desired = both_sides(connection, dialect, metadata, exclude)
+        comparer = _Comparer(connection, dialect, lock)
+        found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
+    if lock is None and not len(graph):
+        found = replace(found, models=found.database)
+    return replace(
+        found,
+        pending=pending,
+        history=history,
+        edited=_edited_since_lock(graph, lock) if lock is not None else (),
+        notes=_notes(graph, lock, dialect, comparer),
+    )
+
+
+def _usable(lock: Lock | None, dialect: Dialect) -> Lock | None:
+    """The lock, where it was written for this kind of server."""
+    return lock if lock is not None and _same_kind(lock.database, dialect.kind) else None
+
+
+def _three_ways(
+    comparer: _Comparer, current: Schema, desired: Schema, lock: Lock | None, pending: bool
+) -> Drift:
+    """What differs between models, lock file and database."""
+    if lock is None:
+        return Drift(database=comparer.lines(current, desired))
+    same = desired == lock.declared
+    return Drift(
+        models=() if same else comparer.lines(lock.described, desired),
+        by_hand=() if pending else comparer.lines(current, lock.described, back=True),
+        database=comparer.lines(current, lock.described if same else desired),
+    )
+
+
+def _same_kind(locked: str, live: str) -> bool:
+    """Whether two servers are of one kind and major version."""
+
+    def major(text: str) -> tuple[str, str]:
+        name, _, version = text.partition(" ")
+        return name, version.split(".")[0]
+
+    return major(locked) == major(live)
+
+
+def _notes(
+    graph: Graph, lock: Lock | None, dialect: Dialect, comparer: _Comparer
+) -> tuple[str, ...]:
+    notes: list[str] = []
+    if lock is None and len(graph):
+        notes.append("there is no lock file: autodiff lock writes it")
+    elif lock is not None and _usable(lock, dialect) is None:
+        notes.append(f"the lock file was written for {lock.database}, this is {dialect.kind}")
+    if comparer.unsettled:
+        notes.append("some texts were compared as they are: check makes no scratch database here")
+    if comparer.forgiven:
+        notes.append(
+            "no server has described some texts in the lock file, so differences in them alone "
+            "are not told: autodiff lock asks the server"
+        )
+    return tuple(notes)
+
+
+def _against_database(
+    project: Project, graph: Graph, connection: sa.Connection
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Files that were not applied, and what is wrong with what was."""
+    from autodiff.runner.runner import Runner
+
+    runner = Runner(connection, graph, schema=project.config.history_schema)
+    pending = graph.in_order(set(graph.migrations) - set(runner.applied()))
+    wrong = tuple(problem.message for problem in runner.problems())
+    return tuple(migration.path.name for migration in pending), wrong
+
+
+def relock(project: Project) -> Path:
+    """Writes the lock file anew and returns its path.
+
+    The described side is what the database has, where a database is at the head; else what a
+    scratch says of the models.
+    """
+    from autodiff.autogenerate.diff import difference
+    from autodiff.autogenerate.schemas import both_sides
+    from autodiff.commands.generate import checksums, described_schema
+    from autodiff.dialects import dialect_of
+
+    graph = project.graph()
+    graph.check_heads()
+    metadata, exclude = project.metadata(), project.config.exclude_tables
+    with project.connect() as connection:
+        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        current, desired = both_sides(connection, dialect, metadata, exclude)
+        found = difference(connection, dialect, current, desired, create_scratch=True)
+        description = described_schema(connection, dialect, found)
+        lock = Lock(
+            heads=graph.heads,
+            checksums=checksums(graph),
+            database=dialect.kind,
+            declared=desired,
+            described=description.schema,
+            settled=description.settled,
+        )
+    return write_lock(project.directory, lock)

@@ -1,0 +1,136 @@
+"""The stretch of a history that is squashed: a line without a branch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from autodiff.errors import HistoryError
+from autodiff.migrations import Graph, Migration
+
+__all__ = ["Stretch", "stretch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Migrations in order, each the only one behind the one before it."""
+
+    migrations: tuple[Migration, ...]
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """What comes before it."""
+        return self.migrations[0].parents
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The revisions, in order."""
+        return tuple(migration.revision for migration in self.migrations)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of branches that begin in it."""
+        return tuple(label for migration in self.migrations for label in migration.labels)
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """The kinds of databases that all of it is for; all where there are none."""
+        return self.migrations[0].dialects
+
+    def before(self, graph: Graph) -> tuple[str, ...]:
+        """What must be there before it: its parents, and what it depends on."""
+        return (*self.parents, *self.depends_on(graph))
+
+    def depends_on(self, graph: Graph) -> tuple[str, ...]:
+        """What it depends on, outside of itself."""
+        wanted = (other for r in self.revisions for other in graph.dependencies.get(r, ()))
+        return tuple(dict.fromkeys(other for other in wanted if other not in self.revisions))
+
+
+def stretch(graph: Graph, target: str) -> Stretch:
+    """The migrations of FROM:TO, both among them; from the base or to the head where left out.
+
+    Raises HistoryError where they are no line, or there is nothing to squash.
+    """
+    start, colon, end = target.partition(":")
+    if not colon:
+        raise HistoryError(
+            f"{target!r} is no range", hint="as in autodiff squash 0002:0007, or :0007 or 0002:"
+        )
+    last = graph.find(end or "head")
+    first = graph.find(start) if start not in ("", "base") else None
+    found = [last]
+    while found[-1].parents and found[-1] != first:
+        found.append(_before(graph, found[-1]))
+    if first is not None and found[-1] != first:
+        raise HistoryError(
+            f"{first.name} does not come before {last.name}",
+            hint="a range goes from the older to the newer: autodiff squash 0002:0007",
+        )
+    line = tuple(reversed(found))
+    _refuse(graph, line)
+    made = Stretch(migrations=line)
+    _refuse_circle(graph, made)
+    return made
+
+
+def _before(graph: Graph, migration: Migration) -> Migration:
+    if len(migration.parents) > 1:
+        names = ", ".join(graph[parent].name for parent in migration.parents)
+        raise HistoryError(
+            f"cannot squash across {migration.path.name}: it joins {names}",
+            hint="squash a range that begins with it, or ends before it",
+        )
+    return graph[migration.parents[0]]
+
+
+def _refuse(graph: Graph, line: tuple[Migration, ...]) -> None:
+    if len(line) < 2:
+        raise HistoryError(
+            f"there is nothing to squash: the range is {line[0].name} alone",
+            hint="name two migrations or more: autodiff squash FROM:TO",
+        )
+    _refuse_kinds(line)
+    inner = {m.revision for m in line[:-1]}
+    inside = {m.revision for m in line}
+    for other in graph.migrations.values():
+        if other.revision not in inside and (branch := inner.intersection(other.parents)):
+            raise HistoryError(
+                f"cannot squash across {graph[branch.pop()].name}: {other.path.name} branches off "
+                "there",
+                hint="squash a range that ends with it, or begins after it",
+            )
+    for migration in line:
+        if migration.replaces:
+            raise HistoryError(
+                f"{migration.path.name} was squashed itself, and databases may still have what it "
+                "replaces",
+                hint="once every database has had it (autodiff status), delete its line "
+                "`replaces = ...`, and squash again",
+            )
+
+
+def _refuse_kinds(line: tuple[Migration, ...]) -> None:
+    """One file is for one set of databases."""
+    for earlier, later in pairwise(line):
+        if set(earlier.dialects) != set(later.dialects):
+            raise HistoryError(
+                f"cannot squash {earlier.path.name}, which is for {_kinds(earlier)}, with "
+                f"{later.path.name}, which is for {_kinds(later)}",
+                hint="squash what comes before or after it",
+            )
+
+
+def _kinds(migration: Migration) -> str:
+    return " and ".join(migration.dialects) or "every database"
+
+
+def _refuse_circle(graph: Graph, line: Stretch) -> None:
+    for wanted in line.depends_on(graph):
+        within = graph.in_order(graph.lineage([wanted]) & set(line.revisions))
+        if within:
+            raise HistoryError(
+                f"cannot squash across {within[-1].path.name}: {graph[wanted].path.name} comes "
+                "after it, and the range depends on that",
+                hint="squash a range that ends with it, or begins after it",
+            )

@@ -1,0 +1,68 @@
+"""Names that differ in case alone, for databases to which they are one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from autodiff.compare.renames import Rename, rename_in
+from autodiff.dialects.base import Dialect
+from autodiff.schema.objects import Name, Schema, Table
+from autodiff.utils.sharing import altered, kept, mapped
+
+__all__ = ["adopt_case"]
+
+
+def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
+    """The current schema with names spelled as the models spell them: tables, columns, indexes.
+
+    As it is for a database to which `Users` and `users` are two names.
+    """
+    if not dialect.features.ignores_case:
+        return current
+    tables_too = dialect.features.ignores_table_case
+    respelled = _respelled(current.tables, desired.tables) if tables_too else []
+    moved = rename_in(current, respelled)
+    columns = [
+        Rename(table=name, column=old, to=new)
+        for name, table in moved.tables.items()
+        if name in desired.tables
+        for old, new in _respelled_columns(table, desired.tables[name])
+    ]
+    moved = rename_in(moved, columns)
+    tables = {n: _parts(table, desired.tables.get(n)) for n, table in moved.tables.items()}
+    return replace(moved, tables=tables)
+
+
+def _respelled(current: Iterable[Name], desired: Iterable[Name]) -> list[Rename]:
+    wanted = {(name.schema, name.name.lower()): name for name in desired}
+    known = set(current)
+    renames = []
+    for name in sorted(known):
+        other = wanted.get((name.schema, name.name.lower()))
+        if other is not None and other != name and other not in known:
+            renames.append(Rename(table=name, to=other.name))
+    return renames
+
+
+def _respelled_columns(current: Table, desired: Table) -> list[tuple[str, str]]:
+    wanted = {column.name.lower(): column.name for column in desired.columns}
+    pairs = ((column.name, wanted.get(column.name.lower())) for column in current.columns)
+    return [(old, new) for old, new in pairs if new is not None and new != old]
+
+
+def _parts(table: Table, desired: Table | None) -> Table:
+    """The table with its indexes and constraints spelled as the desired one spells them."""
+    if desired is None:
+        return table
+    named = [*desired.indexes, *desired.constraints]
+    wanted = {part.name.lower(): part.name for part in named if part.name}
+
+    def spelled(name: str | None) -> str | None:
+        return kept(name, wanted.get(name.lower(), name)) if name else name
+
+    return altered(
+        table,
+        indexes=mapped(table.indexes, lambda index: altered(index, name=spelled(index.name))),
+        constraints=mapped(table.constraints, lambda item: altered(item, name=spelled(item.name))),
+    )

@@ -1,0 +1,241 @@
+"""The current table without what models need not say, so that only real differences are left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import without_unsaid
+from autodiff.dialects.mysql.catalog.implicit_indexes import is_implied, is_own
+from autodiff.dialects.mysql.ddl.constraints import AUTO_INCREMENT_INDEX
+from autodiff.dialects.mysql.partitions import (
+    PARTITION_OPTIONS,
+    same_partitions,
+    same_partitions_option,
+)
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    Constraint,
+    ForeignKey,
+    Index,
+    Option,
+    PrimaryKey,
+    Table,
+    Unique,
+)
+from autodiff.utils.sharing import altered, mapped
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+__all__ = ["align", "without_implied"]
+
+_SYNONYMS = {
+    "mysql_default_charset": "mysql_charset",
+    "mysql_character_set": "mysql_charset",
+    "mysql_default_character_set": "mysql_charset",
+    "mysql_default_collate": "mysql_collate",
+}
+_TOLD = (
+    *("mysql_engine", "mysql_charset", "mysql_collate", "mysql_row_format"),
+    *("mysql_key_block_size", "mysql_avg_row_length", "mysql_max_rows", "mysql_min_rows"),
+    *("mysql_pack_keys", "mysql_checksum", "mysql_delay_key_write", "mysql_compression"),
+    *("mysql_encryption", "mysql_page_compressed", "mysql_with_system_versioning"),
+    *("mysql_stats_persistent", "mysql_stats_auto_recalc", "mysql_stats_sample_pages"),
+)
+"""The options that the catalogue tells, where they are set."""
+_PARSER = "mysql_with_parser"
+_JSON_TEXTS = ("longtext", "longtext COLLATE utf8mb4_bin")
+_DEFAULT_ACTIONS = ("RESTRICT", "NO ACTION", None)
+
+
+def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Table:
+    """The current table as the desired one would say the same things.
+
+    With `json_is_text` JSON is another word for LONGTEXT with a check, as on MariaDB.
+    """
+    uniques = dict(_uniques(current, desired))
+    constraints = mapped(current.constraints, lambda item: _constraint(item, desired))
+    if uniques:
+        constraints = tuple(sorted((*constraints, *uniques.values()), key=lambda c: c.name or ""))
+    return replace(
+        current,
+        columns=_columns(current, desired, json_is_text),
+        constraints=constraints,
+        indexes=_indexes(current, desired, uniques),
+        options=_options(current.options, desired.options),
+    )
+
+
+def without_implied(table: Table) -> Table:
+    """The table without the indexes of its foreign keys, and options that go without saying."""
+    options = dict(table.options)
+    if options.get("mysql_engine") == "InnoDB":
+        del options["mysql_engine"]
+    if "mysql_collate" in options:
+        options.pop("mysql_charset", None)
+    indexes = tuple(index for index in table.indexes if not is_own(index, table))
+    return replace(table, indexes=indexes, options=options)
+
+
+def _indexes(current: Table, desired: Table, uniques: Collection[str]) -> tuple[Index, ...]:
+    """The indexes that are no unique constraints, and that somebody asked for."""
+    named = {index.name: index for index in reversed(desired.indexes) if index.name}
+    found = []
+    for index in current.indexes:
+        wanted = named.get(index.name or "")
+        if index.name in uniques or _unsaid(index, wanted, current, desired):
+            continue
+        found.append(without_unsaid(_index(index, wanted, desired), wanted))
+    return tuple(found)
+
+
+def _unsaid(index: Index, wanted: Index | None, current: Table, desired: Table) -> bool:
+    """Whether the server, or a migration on its way, made the index."""
+    if index.name == AUTO_INCREMENT_INDEX:
+        return True
+    return wanted is None and (is_own(index, current) or is_implied(index, desired))
+
+
+def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
+    """The unique indexes that the models call constraints, by their name."""
+    if not any(isinstance(item, Unique) for item in desired.constraints):
+        return
+    for index in current.indexes:
+        match = _unique_in(desired, index, current)
+        if match is not None and index.name is not None:
+            comment = index.comment
+            yield index.name, Unique(name=index.name, columns=index.columns, comment=comment)
+
+
+def _unique_in(desired: Table, index: Index, current: Table) -> Unique | None:
+    """The unique constraint that the index is: by its name, or without one, or under a new one."""
+    parts = index.elements
+    if not index.unique or any(e.is_expression or e.length or e.descending for e in parts):
+        return None
+    uniques = [item for item in desired.constraints if isinstance(item, Unique)]
+    named = next((item for item in uniques if item.name == index.name), None)
+    if named is not None or desired.index(index.name or "") is not None:
+        return named
+    alike = (item for item in uniques if item.columns == index.columns)
+    return next((u for u in alike if u.name is None or current.index(u.name) is None), None)
+
+
+def _index(index: Index, wanted: Index | None, desired: Table) -> Index:
+    """The catalogue does not tell the parser of a fulltext index.
+
+    One that the models have not may have a new name there: what they say of that one counts.
+    """
+    if wanted is None:
+        alike = (other for other in desired.indexes if other.elements == index.elements)
+        wanted = next(alike, None)
+    said = wanted.options if wanted else {}
+    options = _mentioned(index.options, said)
+    if _PARSER in said:
+        options = {**options, _PARSER: said[_PARSER]}
+    return altered(index, options=options)
+
+
+def _mentioned(options: Mapping[str, Option], said: Mapping[str, Option]) -> Mapping[str, Option]:
+    if options.keys() <= said.keys():
+        return options
+    return {name: value for name, value in options.items() if name in said}
+
+
+def _columns(current: Table, desired: Table, json_is_text: bool) -> tuple[Column, ...]:
+    """The columns; most have nothing that models may say in another way."""
+    for column in current.columns:
+        if column.options or column.computed is not None or column.type.sql == "json":
+            break
+    else:
+        return current.columns
+    wanted = {column.name: column for column in desired.columns}
+    return mapped(current.columns, lambda item: _column(item, wanted.get(item.name), json_is_text))
+
+
+def _column(column: Column, desired: Column | None, json_is_text: bool) -> Column:
+    """MariaDB has no NOT NULL on generated columns."""
+    if desired is None:
+        return replace(column, options={}) if column.options else column
+    if json_is_text and column.type.sql == "json" and desired.type.sql in _JSON_TEXTS:
+        column = replace(column, type=desired.type)
+    generated = column.computed is not None and desired.computed is not None
+    nullable = desired.nullable if generated and column.nullable else column.nullable
+    options = _mentioned(column.options, desired.options)
+    return altered(column, nullable=nullable, options=options)
+
+
+def _constraint(constraint: Constraint, desired: Table) -> Constraint:
+    match constraint:
+        case PrimaryKey():
+            return altered(constraint, name=None)
+        case Check(options=options):
+            if "mysql_level" not in options:
+                return constraint
+            kept = {name: value for name, value in options.items() if name != "mysql_level"}
+            return replace(constraint, options=kept)
+        case ForeignKey():
+            return _foreign_key(constraint, desired)
+        case _:
+            return constraint
+
+
+def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
+    """RESTRICT and NO ACTION are one, and the default: the key says it as the models do."""
+    named = [other for other in desired.foreign_keys if other.name == key.name]
+    alike = [other for other in desired.foreign_keys if other.columns == key.columns]
+    for other in (named or alike)[:1]:
+        return altered(
+            key,
+            on_update=_said(key.on_update, other.on_update),
+            on_delete=_said(key.on_delete, other.on_delete),
+        )
+    return key
+
+
+def _said(current: str | None, desired: str | None) -> str | None:
+    word = desired and desired.upper()
+    both = current in _DEFAULT_ACTIONS and word in _DEFAULT_ACTIONS
+    return desired if both else current
+
+
+def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
+    """The options that the models mention; those that the catalogue never tells are believed."""
+    if not desired:
+        return {}
+    options = _partitions(current, desired)
+    for name, wanted in desired.items():
+        if name in PARTITION_OPTIONS:
+            continue
+        place = _SYNONYMS.get(name, name)
+        value = current.get(place)
+        if place.startswith("mysql_") and place not in _TOLD and value is None:
+            value = wanted
+        if value is not None:
+            options[name] = wanted if _same(place, value, wanted) else value
+    return options
+
+
+def _partitions(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
+    """How the table is partitioned: in the models' words where these say the same."""
+    wanted = {name: desired[name] for name in PARTITION_OPTIONS if name in desired}
+    if not wanted or same_partitions(current, wanted):
+        return wanted
+    return {
+        name: wanted[name] if same_partitions_option(current[name], wanted.get(name)) else value
+        for name, value in current.items()
+        if name in PARTITION_OPTIONS
+    }
+
+
+def _same(name: str, current: Option, wanted: Option) -> bool:
+    texts = [str(value).lower() for value in (current, wanted)]
+    if name in ("mysql_charset", "mysql_collate"):
+        texts = [_utf8mb3(text) for text in texts]
+    return texts[0] == texts[1]
+
+
+def _utf8mb3(text: str) -> str:
+    """What utf8 stands for, unless the server's old_mode says otherwise."""
+    return "utf8mb3" + text[4:] if text == "utf8" or text.startswith("utf8_") else text

@@ -1,0 +1,187 @@
+"""Reads a MySQL or MariaDB database in a fixed number of queries and puts the rows together."""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import is_excluded
+from autodiff.dialects.mysql.catalog import objects as nouns
+from autodiff.dialects.mysql.catalog.rows import (
+    ActionRow,
+    CheckRow,
+    KeyRow,
+    Lines,
+    PartitionRow,
+    Place,
+    Rows,
+    TableRow,
+    ViewRow,
+    fetch,
+)
+from autodiff.dialects.mysql.expressions import canonical_strings, without_database
+from autodiff.dialects.mysql.partitions import partition_options
+from autodiff.schema.objects import (
+    Column,
+    Constraint,
+    ForeignKey,
+    Name,
+    Schema,
+    Sequence,
+    Table,
+    View,
+)
+from autodiff.utils.sharing import collected_later
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection
+
+    from autodiff.dialects.base import Scope
+
+__all__ = ["reflect"]
+
+_TABLE_TYPES = ("BASE TABLE", "SYSTEM VERSIONED")
+_QUALIFIED = re.compile(r"`((?:[^`]|``)+)`\s*\.\s*`((?:[^`]|``)+)`")
+_BY_NAME = attrgetter("name")
+
+
+@collected_later()
+def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
+    """The tables, views and sequences of the default database and the asked namespaces."""
+    mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
+    schemas = list(dict.fromkeys([default_schema, *scope.namespaces]))
+    rows = fetch(connection, schemas, scope, mariadb=mariadb)
+    reader = _Reader(rows, default_schema, scope, mariadb=mariadb)
+    return Schema(
+        tables=reader.tables(),
+        sequences=reader.sequences(),
+        views=reader.views(),
+        namespaces=rows.namespaces & set(scope.namespaces),
+    )
+
+
+class _Reader:
+    """Puts the rows of each table together."""
+
+    def __init__(self, rows: Rows, default_schema: str, scope: Scope, *, mariadb: bool) -> None:
+        self.rows = rows
+        self.default_schema = default_schema
+        self.mariadb = mariadb
+        self.scope = scope
+        self.names = {row.place: self.name(row.place) for row in rows.tables}
+
+    def name(self, place: Place) -> Name:
+        schema, name = place
+        return Name(name, None if schema == self.default_schema else schema)
+
+    def wanted(self, name: Name) -> bool:
+        if self.scope.only is not None and name not in self.scope.only:
+            return False
+        return not is_excluded(name, self.scope.exclude)
+
+    # Other objects than tables
+
+    def sequences(self) -> dict[Name, Sequence]:
+        return {
+            name: nouns.sequence(name, row)
+            for row in self.rows.sequences
+            for name in [self.names[row.table_schema, row.table_name]]
+            if self.wanted(name)
+        }
+
+    def views(self) -> dict[Name, View]:
+        return {
+            name: self.view(name, row)
+            for row in self.rows.views
+            for name in [self.name(row.place)]
+            if self.wanted(name)
+        }
+
+    def view(self, name: Name, row: ViewRow) -> View:
+        sql = without_database(canonical_strings(row.definition), self.default_schema)
+        if row.check_option != "NONE":
+            sql += f" WITH {row.check_option} CHECK OPTION"
+        return View(name=name, sql=sql, reads=self.reads(row.definition))
+
+    def reads(self, definition: str) -> tuple[Name, ...]:
+        pairs = {
+            (schema.replace("``", "`"), name.replace("``", "`"))
+            for schema, name in _QUALIFIED.findall(definition)
+        }
+        return tuple(self.names[pair] for pair in sorted(pairs & self.names.keys()))
+
+    # Tables
+
+    def fields(self, lines: Lines, place: Place) -> list[list[str]]:
+        """The fields of each line of the table."""
+        unit = self.rows.unit
+        return [line.split(unit) for line in lines.get(place, ())]
+
+    def tables(self) -> dict[Name, Table]:
+        return {
+            name: self.table(name, row)
+            for row in self.rows.tables
+            if row.type in _TABLE_TYPES
+            for name in [self.names[row.place]]
+            if self.wanted(name)
+        }
+
+    def table(self, name: Name, row: TableRow) -> Table:
+        place = row.place
+        primary, indexes = nouns.keys_and_indexes(
+            self.fields(self.rows.indexes, place), self.default_schema, mariadb=self.mariadb
+        )
+        columns, checks = self.columns_and_checks(row)
+        constraints = [*primary, *self.foreign_keys(place), *checks]
+        options = nouns.table_options(row)
+        if place in self.rows.partitions:
+            found = [PartitionRow(*each) for each in self.fields(self.rows.partitions, place)]
+            options = {**options, **partition_options(found)}
+        return Table(
+            name=name,
+            columns=columns,
+            constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
+            indexes=indexes,
+            comment=row.comment or None,
+            options=options,
+        )
+
+    def columns_and_checks(self, row: TableRow) -> tuple[tuple[Column, ...], list[Constraint]]:
+        """Those checks left out that MariaDB adds to JSON."""
+        database, mariadb = self.default_schema, self.mariadb
+        lines = self.rows.columns.get(row.place, ())
+        columns = nouns.columns(lines, self.rows.unit, row.collation, database, mariadb=mariadb)
+        if row.place not in self.rows.checks:
+            return columns, []
+        rows = [CheckRow(*each) for each in self.fields(self.rows.checks, row.place)]
+        named = {found for found in map(nouns.json_column, rows) if found is not None}
+        columns = nouns.as_json(columns, named)
+        json = {column.name for column in columns if column.type.sql == "json"}
+        return columns, [
+            nouns.check(each, row.place[1], database, mariadb=mariadb)
+            for each in rows
+            if nouns.json_column(each) not in json
+        ]
+
+    def foreign_keys(self, place: Place) -> Iterator[ForeignKey]:
+        if place not in self.rows.keys:
+            return
+        found = [ActionRow(*each) for each in self.fields(self.rows.actions, place)]
+        actions = {row.name: row for row in found}
+        keys = [KeyRow(*each) for each in self.fields(self.rows.keys, place)]
+        for name, group in groupby(keys, _BY_NAME):
+            rows, action = list(group), actions[name]
+            referred = (rows[0].referred_schema, rows[0].referred_table)
+            yield ForeignKey(
+                name=name,
+                columns=tuple([row.column for row in rows]),
+                referred=self.names.get(referred) or self.name(referred),
+                referred_columns=tuple([row.referred_column for row in rows]),
+                on_update=nouns.action(action.on_update),
+                on_delete=nouns.action(action.on_delete),
+                implicit=nouns.is_chosen(name, place[1], "ibfk"),
+            )

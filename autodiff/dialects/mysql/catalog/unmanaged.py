@@ -1,0 +1,33 @@
+"""What a MySQL or MariaDB database holds besides what is reflected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from autodiff.dialects.base import Scope
+from autodiff.dialects.unmanaged import LeftAlone
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["unread"]
+
+_UNREAD = """
+SELECT 'trigger' AS kind, CONCAT(trigger_name, ' on ', event_object_table) AS name,
+       'triggers are not compared' AS reason
+FROM information_schema.triggers WHERE trigger_schema = :schema
+UNION ALL
+SELECT 'event', event_name, 'events are not compared'
+FROM information_schema.events WHERE event_schema = :schema
+"""
+
+
+def unread(connection: Connection, scope: Scope, default_schema: str) -> list[LeftAlone]:
+    """Triggers and events."""
+    return [
+        LeftAlone(kind=row.kind, name=row.name, reason=row.reason)
+        for schema in (default_schema, *scope.namespaces)
+        for row in connection.execute(sa.text(_UNREAD), {"schema": schema})
+    ]

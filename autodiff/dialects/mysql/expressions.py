@@ -1,0 +1,189 @@
+"""SQL texts as MySQL and MariaDB write them: literals, defaults, names.
+
+Both keep an expression in their own spelling. Here it gets one: strings in single quotes, a
+quote in them doubled, a backslash escaped.
+https://dev.mysql.com/doc/refman/en/string-literals.html
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import lru_cache
+
+from autodiff.dialects.type_names import split_type
+from autodiff.schema.sqltext import normalize, strip_parentheses
+
+__all__ = [
+    "canonical_now",
+    "canonical_strings",
+    "is_literal",
+    "is_string",
+    "mentions",
+    "normal_default",
+    "normal_text",
+    "quote_string",
+    "rename_in",
+    "split_on_update",
+    "string_value",
+    "unescape",
+    "without_database",
+]
+
+_SINGLE = r"'(?:[^'\\]|\\.|'')*'"
+_DOUBLE = r'"(?:[^"\\]|\\.|"")*"'
+_NAME = r"`(?:[^`]|``)*`"
+_STRINGS = re.compile(
+    rf"(?P<name>{_NAME})|(?:(?<![\w$])_utf8mb4\s*)?(?P<string>{_SINGLE}|{_DOUBLE})", re.I | re.S
+)
+_NAMES = re.compile(
+    rf"(?P<string>{_SINGLE}|{_DOUBLE})|(?P<quoted>{_NAME})|(?P<word>[^\W\d][\w$]*)(?!\s*\(|[\w$])",
+    re.S,
+)
+_LITERAL = re.compile(
+    rf"[+-]?\s*(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|(?:[xbn]|_\w+\s*)?{_SINGLE}|0x[\da-f]+|0b[01]+"
+    r"|null|true|false",
+    re.I | re.S,
+)
+_NOW = re.compile(
+    r"(?:now|current_timestamp|localtime|localtimestamp)(?:\s*\(\s*(\d*)\s*\))?", re.I
+)
+_ON_UPDATE = re.compile(r"(.*?)\s*\bon\s+update\s+(\S.*)", re.I | re.S)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
+_EXACT = 20
+"""Digits that Decimal keeps without rounding, and then some."""
+_NUMBERS = (
+    *("tinyint", "smallint", "mediumint", "int", "bigint"),
+    *("decimal", "float", "double", "year"),
+)
+
+
+def string_value(literal: str) -> str:
+    """The value of a string literal in single or double quotes."""
+    quote = literal[0]
+
+    def unescaped(match: re.Match[str]) -> str:
+        character = match[1]
+        if character is None:
+            return quote
+        kept = "\\" + character if character in "%_" else character
+        return _ESCAPES.get(character, kept)
+
+    return re.sub(rf"\\(.)|{quote}{quote}", unescaped, literal[1:-1], flags=re.S)
+
+
+def quote_string(value: str) -> str:
+    """A text as a string literal under the server's usual sql_mode."""
+    escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\0", "\\0")
+    return f"'{escaped}'"
+
+
+@lru_cache(4096)
+def canonical_strings(sql: str) -> str:
+    """The text with its string literals in one spelling, without the charset utf8mb4."""
+    return _STRINGS.sub(
+        lambda match: match["name"] or quote_string(string_value(match["string"])), sql
+    )
+
+
+def unescape(sql: str) -> str:
+    """An expression out of MySQL's information_schema, which escapes it as if in a string."""
+    return re.sub(r"\\(.)", r"\1", sql, flags=re.S)
+
+
+def without_database(sql: str, database: str) -> str:
+    """The text without that database in front of names."""
+    if "`" not in sql:
+        return sql
+    quoted = re.escape("`" + database.replace("`", "``") + "`")
+    pattern = rf"(?<!\.){quoted}\s*\.\s*(?=`)|({_SINGLE}|{_NAME})"
+    return re.sub(pattern, lambda match: match[1] or "", sql, flags=re.S)
+
+
+def mentions(sql: str, column: str) -> bool:
+    """Whether the expression names the column."""
+    return any(_plain(match) == column.lower() for match in _NAMES.finditer(sql))
+
+
+def rename_in(sql: str, before: str, after: str) -> str:
+    """The expression with a column's new name, in backticks."""
+    quoted = "`" + after.replace("`", "``") + "`"
+    return _NAMES.sub(lambda match: quoted if _plain(match) == before.lower() else match[0], sql)
+
+
+def _plain(match: re.Match[str]) -> str | None:
+    if match["quoted"]:
+        return match["quoted"][1:-1].replace("``", "`").lower()
+    return match["word"].lower() if match["word"] else None
+
+
+# Defaults
+
+
+def is_string(sql: str) -> bool:
+    """Whether the text is one string literal."""
+    return re.fullmatch(_SINGLE, sql.strip(), re.S) is not None
+
+
+def is_literal(sql: str) -> bool:
+    """Whether the text is one literal, so that it needs no parentheses as a default."""
+    return _LITERAL.fullmatch(sql.strip()) is not None
+
+
+def split_on_update(default: str) -> tuple[str | None, str | None]:
+    """A default's text and what its ON UPDATE sets, each None where it is not there."""
+    match = None if is_literal(default) else _ON_UPDATE.fullmatch(default)
+    if match is None:
+        return default, None
+    return match[1] or None, match[2]
+
+
+@lru_cache(4096)
+def canonical_now(sql: str, type_sql: str) -> str | None:
+    """CURRENT_TIMESTAMP, if the text is the time of now in the precision of the type."""
+    match = _NOW.fullmatch(strip_parentheses(sql))
+    base, arguments, _ = split_type(type_sql)
+    if match is None or base not in ("datetime", "timestamp"):
+        return None
+    precision = int(match[1] or 0)
+    if precision != int(arguments[0] if arguments else 0):
+        return None
+    return f"CURRENT_TIMESTAMP({precision})" if precision else "CURRENT_TIMESTAMP"
+
+
+def normal_text(sql: str) -> str:
+    """An expression, cheaply normalised."""
+    return normalize(canonical_strings(sql))
+
+
+@lru_cache(4096)
+def normal_default(default: str, type_sql: str) -> str:
+    """A default with one spelling for the time of now and, in a number's column, for numbers."""
+    value, on_update = split_on_update(canonical_strings(default))
+    text = "" if value is None else _normal_value(normalize(value), type_sql)
+    return text if on_update is None else f"{text} on update {_normal_now(normalize(on_update))}"
+
+
+def _normal_value(text: str, type_sql: str) -> str:
+    base = re.split(r"[ (]", type_sql)[0]
+    if base == "bit" and (bits := re.fullmatch(r"b'([01]+)'|0b([01]+)", text)):
+        return str(int(bits[1] or bits[2], 2))
+    if base in _NUMBERS:
+        return _normal_number({"true": "1", "false": "0"}.get(text, text))
+    return _normal_now(text)
+
+
+def _normal_number(text: str) -> str:
+    match = re.fullmatch(r"(')?([+-]?) ?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?(?(1)')", text)
+    if match is None or len(match[3]) > _EXACT:
+        return text
+    number = Decimal(match[2] + match[3] + (match[4] or "")).normalize()
+    return f"{number + 0:f}" if abs(number.adjusted()) < _EXACT else text
+
+
+def _normal_now(text: str) -> str:
+    match = _NOW.fullmatch(text)
+    if match is None:
+        return text
+    precision = int(match[1] or 0)
+    return f"current_timestamp({precision})" if precision else "current_timestamp"

@@ -1,0 +1,1 @@
+"""Read schemas from the catalog of PostgreSQL."""

@@ -1,0 +1,162 @@
+"""The columns of PostgreSQL's tables, from the catalogue's rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from autodiff.dialects.postgresql.catalog.expressions import Texts
+from autodiff.dialects.postgresql.catalog.rows import Comments, EnumRow, Names, Rows, SequenceRow
+from autodiff.dialects.postgresql.types import plain_default, type_python
+from autodiff.dialects.type_names import python_string
+from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
+
+__all__ = ["NO_COLLATION", "USUAL_COLLATION", "Columns", "enum_python", "numbers"]
+
+NO_COLLATION, USUAL_COLLATION = 0, 100
+"""What pg_attribute.attcollation says of types that have none, and of the database's own."""
+
+_LIMITS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
+
+
+class Columns:
+    """The columns of `tables`, by table and number; `collations` has those that have one which is
+    not the database's own.
+
+    A column that is said like another one is the same object.
+    """
+
+    def __init__(self, rows: Rows, texts: Texts, place: Callable[[str, str], Name]) -> None:
+        self._names: Names = rows.names
+        self._texts = texts
+        self._place = place
+        self._comments: Comments = rows.comments["class"]
+        self._enums = {oid: enum for enum in rows.enums for oid in (enum.oid, enum.array)}
+        self._owned = {
+            (row.table, row.number): row for row in rows.sequences if row.table is not None
+        }
+        self.collations: dict[tuple[int, int], int] = {}
+        self.tables: Mapping[int, Mapping[int, Column]] = self._read(rows)
+
+    def _read(self, rows: Rows) -> dict[int, dict[int, Column]]:
+        found: dict[int, dict[int, Column]] = defaultdict(dict)
+        comments, owned = self._comments, self._owned
+        special = {*self._enums, *self._names["typcollation"]}
+        for table, number, name, sql, oid, required, collation, expression, kind in rows.columns:
+            key = table, number
+            if collation not in (NO_COLLATION, USUAL_COLLATION):
+                self.collations[key] = collation
+            elif kind is None and oid not in special:
+                sequence = owned.get(key) if expression is not None else None
+                serial = _is_serial(sequence, expression)
+                found[table][number] = _column(
+                    name, sql, required, None if serial else expression, serial, comments.get(key)
+                )
+                continue
+            type_ = self._type(sql, oid, collation)
+            found[table][number] = self._special(key, name, type_, required, expression, kind)
+        return found
+
+    def _special(
+        self,
+        key: tuple[int, int],
+        name: str,
+        type_: ColumnType,
+        required: bool,
+        expression: str | None,
+        kind: str | None,
+    ) -> Column:
+        """A column with a type of its own, or one that is generated."""
+        sequence = self._owned.get(key)
+        serial = _is_serial(sequence, expression)
+        computed = identity = None
+        if kind in ("s", "v"):
+            sql = self._texts.plain(key[0], expression or "")
+            computed = Computed(sql=sql, persisted=kind == "s")
+        elif kind is not None:
+            identity = _identity(kind, sequence, type_.sql)
+        usual = serial or computed is not None
+        return Column(
+            name=name,
+            type=type_,
+            nullable=not required,
+            default=None if usual else _default(expression, type_.sql),
+            computed=computed,
+            identity=identity,
+            autoincrement=serial,
+            comment=self._comments.get(key),
+        )
+
+    def _type(self, sql: str, oid: int, collation: int) -> ColumnType:
+        own = int(self._names["typcollation"].get(oid, USUAL_COLLATION))
+        if collation not in (NO_COLLATION, own):
+            sql = f'{sql} COLLATE "{self._names["collation"][collation]}"'
+        enum = self._enums.get(oid)
+        return _plain_type(sql) if enum is None else self._enum_type(sql, enum)
+
+    def _enum_type(self, sql: str, enum: EnumRow) -> ColumnType:
+        name = self._place(enum.schema, enum.name)
+        python = enum_python(enum.labels, name)
+        if sql.endswith("[]"):
+            python = f"postgresql.ARRAY({python})"
+        return ColumnType(sql=sql, python=python, enum=name)
+
+
+@lru_cache(4096)
+def _column(
+    name: str, sql: str, required: bool, default: str | None, serial: bool, comment: str | None
+) -> Column:
+    return Column(
+        name=name,
+        type=_plain_type(sql),
+        nullable=not required,
+        default=_default(default, sql),
+        autoincrement=serial,
+        comment=comment,
+    )
+
+
+@lru_cache(4096)
+def _plain_type(sql: str) -> ColumnType:
+    return ColumnType(sql=sql, python=type_python(sql))
+
+
+def enum_python(labels: list[str], name: Name) -> str:
+    """How a script spells an enum type."""
+    values = ", ".join(python_string(label) for label in labels)
+    schema = f", schema={python_string(name.schema)}" if name.schema else ""
+    return f"sa.Enum({values}, name={python_string(name.name)}{schema})"
+
+
+def _is_serial(sequence: SequenceRow | None, expression: str | None) -> bool:
+    if sequence is None or sequence.ownership != "a":
+        return False
+    return (expression or "").startswith("nextval(")
+
+
+def _default(expression: str | None, type_sql: str) -> str | None:
+    text = expression and plain_default(expression, type_sql)
+    return None if text is None or text.startswith("NULL::") else text
+
+
+def _identity(kind: str, sequence: SequenceRow | None, type_sql: str) -> Identity:
+    always = kind == "a"
+    return Identity(always=always, **numbers(sequence, type_sql)) if sequence else Identity()
+
+
+def numbers(row: SequenceRow, type_sql: str) -> dict[str, Any]:
+    """A sequence's options, those left out that are the database's defaults."""
+    up = row.increment > 0
+    limit = _LIMITS.get(type_sql, _LIMITS["bigint"])
+    low, high = (1, limit) if up else (-limit - 1, -1)
+    start = row.minvalue if up else row.maxvalue
+    return {
+        "start": None if row.start == start else row.start,
+        "increment": None if row.increment == 1 else row.increment,
+        "minvalue": None if row.minvalue == low else row.minvalue,
+        "maxvalue": None if row.maxvalue == high else row.maxvalue,
+        "cache": None if row.cache == 1 else row.cache,
+        "cycle": row.cycle,
+    }

@@ -1,0 +1,107 @@
+"""The indexes of PostgreSQL's tables, from the catalogue's rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from autodiff.dialects.postgresql.catalog.columns import NO_COLLATION, USUAL_COLLATION, Columns
+from autodiff.dialects.postgresql.catalog.expressions import Texts, bracketed
+from autodiff.dialects.postgresql.catalog.rows import IndexRow, Names, RelationRow, Rows
+from autodiff.schema.objects import Column, Index, IndexElement, Option
+from autodiff.schema.sqltext import split_top_level
+
+__all__ = ["Indexes", "included", "storage"]
+
+
+class Indexes:
+    """Makes indexes of rows; elements that are said alike are the same object."""
+
+    def __init__(self, rows: Rows, columns: Columns, texts: Texts) -> None:
+        self._names = rows.names
+        self._comments = rows.comments["class"]
+        self._columns = columns.tables
+        self._collations = columns.collations
+        self._texts = texts
+
+    def index(self, row: IndexRow) -> Index:
+        """The index of a row."""
+        method = self._names["method"][row.method]
+        return Index(
+            name=row.name,
+            elements=self._elements(row, method),
+            unique=row.unique,
+            method=None if method == "btree" else method,
+            where=row.predicate and self._texts.plain(row.table, row.predicate),
+            include=included(row, self._columns[row.table]) if row.width > row.keys else (),
+            nulls_not_distinct=row.nulls_not_distinct,
+            comment=self._comments.get((row.oid, 0)),
+            options=storage(row, self._names),
+        )
+
+    def _elements(self, row: IndexRow, method: str) -> tuple[IndexElement, ...]:
+        columns, opclasses = self._columns[row.table], self._names["opclass"]
+        elements = []
+        parts = _parts(row.numbers, row.orders, row.classes, row.collations)
+        for place, (number, order, opclass, collation) in enumerate(parts):
+            if number:
+                text, told = columns[number].name, self._collation(row.table, number, collation)
+            else:
+                text = self._texts.plain(row.table, (row.definitions or ())[place])
+                told = _told_collation(row, place, method)
+            elements.append(_element(text, not number, order, opclasses.get(opclass), told))
+        return tuple(elements)
+
+    def _collation(self, table: int, number: int, collation: int) -> str | None:
+        """The collation of an element where it is not its column's own."""
+        own = self._collations.get((table, number), USUAL_COLLATION)
+        return None if collation in (NO_COLLATION, own) else self._names["collation"][collation]
+
+
+@lru_cache(4096)
+def _parts(*told: str) -> tuple[tuple[int, ...], ...]:
+    """What is told by kind, by element; of columns that are merely included, it is not all told.
+
+    https://www.postgresql.org/docs/current/catalog-pg-index.html
+    """
+    return tuple(zip(*(map(int, text.split()) for text in told), strict=False))
+
+
+@lru_cache(4096)
+def _element(
+    text: str, is_expression: bool, order: int, opclass: str | None, collation: str | None
+) -> IndexElement:
+    descending, nulls_first = bool(order & 1), bool(order & 2)
+    return IndexElement(
+        text=text,
+        is_expression=is_expression,
+        descending=descending,
+        nulls_first=None if nulls_first == descending else nulls_first,
+        opclass=opclass,
+        collation=collation,
+    )
+
+
+def _told_collation(row: IndexRow, place: int, method: str) -> str | None:
+    """The collation of an expression, which the definition of the whole index alone tells."""
+    _, _, rest = (row.definition or "").partition(f" USING {method} ")
+    body, _ = bracketed(rest)
+    told = split_top_level(body)[place].removeprefix((row.definitions or ())[place])
+    match = re.match(r'\s*COLLATE (?:\w+\.)?(?:"([^"]+)"|(\w+))', told)
+    return None if match is None else match[1] or match[2]
+
+
+def included(row: IndexRow, columns: Mapping[int, Column]) -> tuple[str, ...]:
+    """The columns behind INCLUDE."""
+    return tuple(columns[int(number)].name for number in row.numbers.split()[row.keys :])
+
+
+def storage(row: IndexRow | RelationRow, names: Names) -> dict[str, Option]:
+    """Storage parameters, and the tablespace where it is not the database's own."""
+    options: dict[str, Option] = {}
+    if row.options:
+        options["postgresql_with"] = ", ".join(sorted(row.options))
+    if row.tablespace:
+        options["postgresql_tablespace"] = names["tablespace"][row.tablespace]
+    return options

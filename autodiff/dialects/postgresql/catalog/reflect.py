@@ -1,0 +1,160 @@
+"""Reads a PostgreSQL database in a fixed number of queries and puts the rows together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.base import Scope, is_excluded
+from autodiff.dialects.postgresql.catalog.columns import Columns, numbers
+from autodiff.dialects.postgresql.catalog.constraints import Keys
+from autodiff.dialects.postgresql.catalog.expressions import Texts
+from autodiff.dialects.postgresql.catalog.indexes import Indexes, storage
+from autodiff.dialects.postgresql.catalog.rows import RelationRow, Rows, SequenceRow, fetch
+from autodiff.schema.objects import EnumType, Index, Name, Option, Schema, Sequence, Table, View
+from autodiff.utils.sharing import collected_later
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["reflect"]
+
+_TABLES, _VIEWS = ("r", "p"), ("v", "m")
+
+
+@collected_later()
+def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
+    """The tables, views, enums and sequences of the default schema and the asked namespaces."""
+    rows = fetch(connection, [default_schema, *scope.namespaces], scope.only)
+    reader = _Reader(rows, default_schema, scope)
+    return Schema(
+        tables=reader.tables(),
+        enums=reader.enums(),
+        sequences=reader.sequences(),
+        views=reader.views(),
+        namespaces=frozenset(scope.namespaces).intersection(rows.names["schema"].values()),
+    )
+
+
+class _Reader:
+    """Turns the catalogue's rows into nouns."""
+
+    def __init__(self, rows: Rows, default_schema: str, scope: Scope) -> None:
+        self.rows = rows
+        self.default_schema = default_schema
+        self.scope = scope
+        self.comments = rows.comments["class"]
+        self.names = {row.oid: self.name(row.schema, row.name) for row in rows.relations}
+        self.wanted_relations = [row for row in rows.relations if self.wanted(self.names[row.oid])]
+        texts = Texts(rows.columns)
+        columns = Columns(rows, texts, self.name)
+        self.columns = columns.tables
+        self.indexes_of = Indexes(rows, columns, texts)
+        self.keys = Keys(
+            columns=columns.tables,
+            texts=texts,
+            comments=rows.comments["constraint"],
+            names=self.names,
+            indexes={row.oid: row for found in rows.indexes.values() for row in found},
+            referred=rows.referred,
+            place=self.name,
+        )
+
+    def name(self, schema: str, name: str) -> Name:
+        return Name(name, None if schema == self.default_schema else schema)
+
+    def wanted(self, name: Name) -> bool:
+        if self.scope.only is not None and name not in self.scope.only:
+            return False
+        return not is_excluded(name, self.scope.exclude)
+
+    # Other objects than tables
+
+    def enums(self) -> dict[Name, EnumType]:
+        schemas = {self.default_schema, *self.scope.namespaces}
+        read = {row.oid for row in self.wanted_relations if row.kind in _TABLES}
+        return {
+            name: EnumType(
+                name=name,
+                values=tuple(row.labels),
+                comment=row.comment,
+                elsewhere=not read.issuperset(row.used_in),
+            )
+            for row in self.rows.enums
+            if row.schema in schemas and not row.in_extension
+            for name in [self.name(row.schema, row.name)]
+        }
+
+    def sequences(self) -> dict[Name, Sequence]:
+        return {
+            name: self.sequence(name, row)
+            for row in self.rows.sequences
+            if row.table is None and not row.in_extension
+            for name in [self.name(row.schema, row.name)]
+            if self.wanted(name)
+        }
+
+    def sequence(self, name: Name, row: SequenceRow) -> Sequence:
+        kind = None if row.type == "bigint" else row.type
+        comment = self.comments.get((row.oid, 0))
+        return Sequence(name=name, type=kind, comment=comment, **numbers(row, row.type))
+
+    def views(self) -> dict[Name, View]:
+        return {
+            self.names[row.oid]: self.view(row)
+            for row in self.wanted_relations
+            if row.kind in _VIEWS
+        }
+
+    def view(self, row: RelationRow) -> View:
+        return View(
+            name=self.names[row.oid],
+            sql=(row.definition or "").strip().rstrip(";"),
+            materialized=row.kind == "m",
+            comment=self.comments.get((row.oid, 0)),
+            indexes=self.indexes(row.oid),
+            reads=self.related("read", row),
+        )
+
+    # Tables
+
+    def tables(self) -> dict[Name, Table]:
+        return {
+            self.names[row.oid]: self.table(row)
+            for row in self.wanted_relations
+            if row.kind in _TABLES
+        }
+
+    def table(self, row: RelationRow) -> Table:
+        constraints = self.rows.constraints.get(row.oid, ())
+        behind = {found.behind for found in constraints if found.kind in ("p", "u", "x")}
+        return Table(
+            name=self.names[row.oid],
+            columns=tuple(self.columns.get(row.oid, {}).values()),
+            constraints=tuple(map(self.keys.constraint, constraints)),
+            indexes=self.indexes(row.oid, behind),
+            comment=self.comments.get((row.oid, 0)),
+            options=self.table_options(row),
+            partitions=self.related("partition", row),
+        )
+
+    def table_options(self, row: RelationRow) -> dict[str, Option]:
+        options = storage(row, self.rows.names)
+        if row.persistence == "u":
+            options["prefix"] = "UNLOGGED"
+        method = self.rows.names["method"].get(row.method, "heap")
+        if method != "heap":
+            options["postgresql_using"] = method
+        if parents := self.related("parent", row):
+            options["postgresql_inherits"] = ", ".join(map(str, parents))
+        if row.partition_by:
+            options["postgresql_partition_by"] = row.partition_by
+        return options
+
+    def related(self, kind: str, row: RelationRow) -> tuple[Name, ...]:
+        return tuple(self.name(*found) for found in self.rows.related.get((kind, row.oid), ()))
+
+    def indexes(self, oid: int, behind: Collection[int] = ()) -> tuple[Index, ...]:
+        """The indexes of a relation, without those behind its constraints."""
+        rows = self.rows.indexes.get(oid, ())
+        return tuple(self.indexes_of.index(row) for row in rows if row.oid not in behind)

@@ -1,0 +1,100 @@
+"""What a PostgreSQL database holds besides what is reflected, and what its views read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from autodiff.dialects.base import Scope
+from autodiff.dialects.unmanaged import LeftAlone, Reader
+from autodiff.schema.objects import Name
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["readers", "unread"]
+
+_UNREAD = """
+SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                      WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind,
+       n.nspname, c.relname AS name, 'belongs to the extension ' || x.extname AS reason
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
+JOIN pg_extension x ON x.oid = e.refobjid
+WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+UNION ALL
+SELECT 'table', n.nspname, c.relname, 'a partition of ' || i.inhparent::regclass
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_inherits i ON i.inhrelid = c.oid
+WHERE n.nspname = ANY(:schemas) AND c.relispartition AND c.relkind IN ('r', 'p')
+UNION ALL
+SELECT 'foreign table', n.nspname, c.relname, 'foreign tables are not compared'
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas) AND c.relkind = 'f'
+UNION ALL
+SELECT 'trigger', n.nspname, t.tgname || ' on ' || c.relname, 'triggers are not compared'
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas) AND NOT t.tgisinternal
+UNION ALL
+SELECT 'policy', n.nspname, p.polname || ' on ' || c.relname, 'policies are not compared'
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas)
+UNION ALL
+SELECT 'domain', n.nspname, t.typname, 'domains are not compared'
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname = ANY(:schemas) AND t.typtype = 'd'
+UNION ALL
+SELECT 'schema', NULL, n.nspname, 'no model is in it'
+FROM pg_namespace n
+WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
+  AND NOT n.nspname = ANY(:schemas)
+"""
+
+_READERS = """
+SELECT DISTINCT vn.nspname AS view_schema, v.relname AS view, n.nspname AS table_schema,
+       c.relname AS table, a.attname AS column
+FROM pg_rewrite r
+JOIN pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
+JOIN pg_namespace vn ON vn.oid = v.relnamespace
+JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+JOIN pg_class c ON c.oid = d.refobjid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid AND a.attnum > 0
+WHERE vn.nspname !~ '^pg_' AND vn.nspname <> 'information_schema'
+ORDER BY 1, 2, 3, 4, 5
+"""
+
+
+def unread(connection: Connection, scope: Scope, default_schema: str) -> list[LeftAlone]:
+    """Objects of extensions, partitions, triggers and the like in the schemas of the scope, and
+    the schemas beside it."""
+    schemas = [default_schema, *scope.namespaces]
+    rows = connection.execute(sa.text(_UNREAD), {"schemas": schemas})
+    return [
+        LeftAlone(
+            kind=row.kind,
+            name=row.name if row.nspname in (None, default_schema) else f"{row.nspname}.{row.name}",
+            reason=row.reason,
+        )
+        for row in rows
+    ]
+
+
+def readers(connection: Connection, default_schema: str) -> list[Reader]:
+    """What each view of the database reads, column by column."""
+
+    def name(schema: str, plain: str) -> Name:
+        return Name(plain, None if schema == default_schema else schema)
+
+    return [
+        Reader(
+            view=name(row.view_schema, row.view),
+            table=name(row.table_schema, row.table),
+            column=row.column,
+        )
+        for row in connection.execute(sa.text(_READERS))
+    ]

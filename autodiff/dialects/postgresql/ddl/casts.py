@@ -1,0 +1,94 @@
+"""What turns a column's values into another type, where PostgreSQL does not do it by itself.
+
+https://www.postgresql.org/docs/current/sql-createcast.html, and pg_cast of a new database.
+"""
+
+from __future__ import annotations
+
+from autodiff.dialects.postgresql.types import split_collation, type_family
+from autodiff.dialects.type_names import split_type
+
+__all__ = ["cast"]
+
+_NUMBERS = frozenset(("smallint", "integer", "bigint", "numeric", "real", "double precision"))
+_TIMES = frozenset(("timestamp without time zone", "timestamp with time zone"))
+_JSON = frozenset(("json", "jsonb"))
+_PLAIN = (
+    _NUMBERS
+    | _TIMES
+    | _JSON
+    | {"boolean", "money", "date", "time without time zone", "time with time zone", "interval"}
+    | {"uuid", "bytea", "hstore", "inet", "cidr", "macaddr", "macaddr8"}
+    | {"int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"}
+)
+"""Types whose casts are known: what is not listed below is no cast."""
+
+_CASTS = {
+    "integer": {"boolean", "money", "bit"},
+    "bigint": {"money", "bit"},
+    "numeric": {"money"},
+    "money": {"numeric"},
+    "boolean": {"integer"},
+    "date": _TIMES,
+    "timestamp without time zone": {"date", "time without time zone", *_TIMES},
+    "timestamp with time zone": {"date", "time without time zone", "time with time zone", *_TIMES},
+    "time without time zone": {"interval", "time with time zone"},
+    "time with time zone": {"time without time zone"},
+    "interval": {"time without time zone"},
+    "jsonb": {"json", "boolean", *_NUMBERS},
+    "json": {"jsonb"},
+    "inet": {"cidr"},
+    "cidr": {"inet"},
+    "macaddr": {"macaddr8"},
+    "macaddr8": {"macaddr"},
+}
+_BETWEEN = {"boolean": "integer", "money": "numeric"}
+"""The one number that a type is cast to and from, by way of which the others are."""
+
+
+def cast(column: str, before: str | None, after: str) -> str:
+    """The expression that has the column's values in the type `after`, as far as they fit.
+
+    What has no cast goes by way of its text: it is refused where a value does not fit, and an empty
+    table is no hindrance. `before` is None where it is not known.
+    """
+    new = split_collation(after)[0]
+    if before is None:
+        return f"{column}::{new}"
+    old = split_collation(before)[0]
+    source, target = _base(old), _base(new)
+    if target in _JSON and type_family(old) != "text" and source not in _JSON:
+        return f"to_{target}({column})"
+    if f"{source}[]" == target:
+        return f"CASE WHEN {column} IS NOT NULL THEN ARRAY[{column}] END"
+    if source == f"{target}[]" and target in _PLAIN - _JSON:
+        return f"nullif(trim(both '{{}}' from {column}::text), '')::{new}"
+    if _is_direct(source, target):
+        return f"{column}::{new}"
+    if source in _JSON and not new.endswith("]"):
+        return f"({column} #>> '{{}}')::{new}"
+    if source in _NUMBERS and target == "boolean":
+        return f"{column} <> 0"
+    for kind, between in _BETWEEN.items():
+        if {source, target} & {kind} and {source, target} <= _NUMBERS | {kind}:
+            return f"{column}::{between}::{new}"
+    return f"{column}::text::{new}"
+
+
+def _is_direct(source: str, target: str) -> bool:
+    """Whether there is a cast, or it is not known that there is none."""
+    if source.endswith("]") or target.endswith("]"):
+        both = source.endswith("]") and target.endswith("]")
+        return both and _is_direct(source[:-2], target[:-2])
+    if not {source, target} <= _PLAIN:
+        return True
+    same = source == target or {source, target} <= _NUMBERS
+    return same or target in _CASTS.get(source, ())
+
+
+def _base(sql: str) -> str:
+    """A type without its length: `timestamp with time zone`, `numeric[]`."""
+    if sql.endswith("[]"):
+        return f"{_base(sql[:-2])}[]"
+    name, _, rest = split_type(sql)
+    return f"{name} {rest}".strip()

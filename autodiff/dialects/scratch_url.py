@@ -1,0 +1,78 @@
+"""A scratch in a database that the configuration names (`scratch_url`).
+
+It must be empty, or hold what a killed run of autodiff left there: a table of ours tells. It is
+emptied at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from autodiff.errors import ConfigError, DatabaseError
+from autodiff.utils.connect import connect, masked
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Connection
+
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["MARK", "borrowed"]
+
+MARK = "autodiff_scratch"
+"""The table that says that all else in the database is autodiff's."""
+
+
+@contextmanager
+def borrowed(url: URL, dialect: Dialect, live: Connection | None) -> Iterator[Connection]:
+    """A connection to the database of `url`, which is empty and is emptied at the end.
+
+    Raises ConfigError where it is the live database, one of another kind, or holds anything that
+    autodiff did not put there; DatabaseError where it can't be reached or another run has it.
+    """
+    with connect(url) as connection:
+        _refuse_other_kind(url, dialect, connection)
+        if live is not None and dialect.identity(live) == dialect.identity(connection):
+            raise ConfigError(
+                f"scratch_url is the live database itself: {masked(url)}",
+                hint="name another database, which holds nothing: it is emptied after use",
+            )
+        if not dialect.claim(connection):
+            raise DatabaseError(
+                f"another run of autodiff uses the scratch database {masked(url)}",
+                hint="try again when it is done, or give each its own scratch_url",
+            )
+        _take(url, dialect, connection)
+        try:
+            dialect.furnish(live, connection)
+            yield connection
+        finally:
+            connection.rollback()
+            dialect.clear(connection)
+
+
+def _refuse_other_kind(url: URL, dialect: Dialect, connection: Connection) -> None:
+    from autodiff.dialects import dialect_of
+
+    kind = dialect_of(connection).kind
+    if kind.split()[0] != dialect.kind.split()[0]:
+        raise ConfigError(
+            f"scratch_url is a database of another kind ({kind}): {masked(url)}",
+            hint=f"name one of {dialect.kind}",
+        )
+
+
+def _take(url: URL, dialect: Dialect, connection: Connection) -> None:
+    found = dialect.contents(connection)
+    if f"table {MARK}" in found:
+        dialect.clear(connection)
+    elif found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise ConfigError(
+            f"scratch_url names a database that is not empty: {masked(url)} has "
+            f"{found[0]}{more}, which autodiff did not put there",
+            hint="name an empty database: it is emptied after use",
+        )
+    connection.exec_driver_sql(f"CREATE TABLE {MARK} (id integer)")
+    connection.commit()

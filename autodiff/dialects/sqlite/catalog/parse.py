@@ -1,0 +1,386 @@
+"""Reads what SQLite keeps of a table and an index: the text of its CREATE statement.
+
+SQLite's catalogue is that text (`sqlite_schema`); its pragmas leave out the names of
+constraints, check texts, collations and more. The grammar: https://www.sqlite.org/lang_createtable.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from autodiff.schema.sqltext import split_top_level, strip_parentheses, tokens
+
+__all__ = ["ParsedColumn", "ParsedConstraint", "ParsedIndex", "ParsedTable"]
+__all__ += ["parse_index", "parse_table"]
+
+_COLUMN_WORDS = frozenset(
+    "CONSTRAINT PRIMARY NOT NULL UNIQUE CHECK DEFAULT COLLATE REFERENCES GENERATED AS".split()
+)
+_TABLE_WORDS = frozenset("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN".split())
+
+_STRANGE = ("--", "/*", "$", "\\")
+"""What only the slow way reads: comments, and what is a string elsewhere."""
+_QUOTED = r"'(?:[^']|'')*+'|\"(?:[^\"]|\"\")*+\"|`(?:[^`]|``)*+`|\[[^\]]*\]"
+
+
+def _brackets(depth: int) -> str:
+    """A pattern for brackets with what is in them, nested so deep."""
+    inner = f"|{_brackets(depth - 1)}" if depth else ""
+    return rf"\((?:[^()'\"`\[\]]++|{_QUOTED}{inner})*+\)"
+
+
+_WORD = re.compile(
+    rf"[xXbBnNeE]?(?:{_QUOTED})|[^\W\d]\w*|{_brackets(4)}"
+    r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
+)
+_PART = re.compile(rf"(?:[^,()'\"`\[\]]++|{_QUOTED}|{_brackets(4)})++")
+_PLAIN_NAME = re.compile(r"[^\W\d]\w*")
+_PLAIN_INDEX = re.compile(
+    r"CREATE\s+(UNIQUE\s+)?INDEX\s+\w+\s+ON\s+\w+\s*\(([\w\s,]+)\)\s*", re.IGNORECASE
+)
+_NAMED = re.compile(rf"\s*({_QUOTED}|[^\W\d]\w*)(?![\w$'\"`(])(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedConstraint:
+    """A constraint; `kind` is PRIMARY, UNIQUE, CHECK or FOREIGN."""
+
+    kind: str
+    name: str | None = None
+    columns: tuple[str, ...] = ()
+    sql: str = ""
+    referred: str = ""
+    referred_columns: tuple[str, ...] = ()
+    on_update: str | None = None
+    on_delete: str | None = None
+    match: str | None = None
+    deferrable: bool = False
+    initially_deferred: bool = False
+    on_conflict: str | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class ParsedColumn:
+    """A column; `type` is as written, "" where there is none.
+
+    One that is said alike in many tables is one object, once it is read.
+    """
+
+    name: str
+    type: str = ""
+    not_null: bool = False
+    default: str | None = None
+    collation: str | None = None
+    generated: str | None = None
+    stored: bool = False
+    autoincrement: bool = False
+    not_null_conflict: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ParsedTable:
+    """A table as its CREATE TABLE says it."""
+
+    columns: list[ParsedColumn] = field(default_factory=list)
+    constraints: list[ParsedConstraint] = field(default_factory=list)
+    strict: bool = False
+    without_rowid: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedIndex:
+    """An index; each element is (text, collation, descending)."""
+
+    unique: bool
+    elements: tuple[tuple[str, str | None, bool], ...]
+    where: str | None
+
+
+def unquote(name: str) -> str:
+    """An identifier without its quotes."""
+    if len(name) > 1 and name[0] in "\"`'" and name[-1] == name[0]:
+        return name[1:-1].replace(name[0] * 2, name[0])
+    return name[1:-1] if name[:1] == "[" and name[-1:] == "]" else name
+
+
+def _is_strange(sql: str) -> bool:
+    return any(mark in sql for mark in _STRANGE)
+
+
+def _meaningful(sql: str) -> list[str]:
+    """The tokens without spaces and comments; `[name]` as one, brackets' contents joined."""
+    if not _is_strange(sql):
+        words: list[str] = _WORD.findall(sql)
+        if "(" not in words and "[" not in words:
+            return words
+    flat = [(kind, token) for kind, token in tokens(sql)]
+    result: list[str] = []
+    position = 0
+    while position < len(flat):
+        kind, token = flat[position]
+        if token == "[":
+            end = next(i for i in range(position, len(flat)) if flat[i][1] == "]")
+            result.append("".join(text for _, text in flat[position : end + 1]))
+            position = end
+        elif token == "(":
+            end = _closing(flat, position)
+            result.append("".join(text for _, text in flat[position : end + 1]))
+            position = end
+        elif kind != "space":
+            result.append(token)
+        position += 1
+    return result
+
+
+def _closing(flat: Sequence[tuple[str, str]], start: int) -> int:
+    depth = 0
+    for position in range(start, len(flat)):
+        depth += (flat[position][1] == "(") - (flat[position][1] == ")")
+        if depth == 0:
+            return position
+    return len(flat) - 1
+
+
+def _parts(body: str) -> list[str]:
+    """What stands between commas outside of all brackets and quotes."""
+    if not _is_strange(body):
+        parts: list[str] = _PART.findall(body)
+        if ",".join(parts) == body:
+            return parts
+    return split_top_level(body)
+
+
+def _first_word(part: str) -> tuple[str, str]:
+    found = _meaningful(part)
+    return (found[0], " ".join(found[1:])) if found else ("", "")
+
+
+def parse_table(sql: str) -> ParsedTable:
+    """What a CREATE TABLE statement says."""
+    words = _meaningful(sql)
+    body = next(i for i, word in enumerate(words) if word.startswith("("))
+    table = ParsedTable()
+    for part in _parts(words[body][1:-1]):
+        column, constraints = _part(part)
+        if column is not None:
+            table.columns.append(column)
+        table.constraints += constraints
+    suffix = " ".join(words[body + 1 :]).upper()
+    table.strict = "STRICT" in suffix
+    table.without_rowid = "WITHOUT ROWID" in suffix
+    return table
+
+
+class _Reader:
+    """Words to take one after the other; comparisons in upper case."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self.position = 0
+
+    def peek(self, ahead: int = 0) -> str:
+        place = self.position + ahead
+        return self.words[place].upper() if place < len(self.words) else ""
+
+    def take(self) -> str:
+        self.position += 1
+        return self.words[self.position - 1] if self.position <= len(self.words) else ""
+
+    def accept(self, *expected: str) -> bool:
+        if all(self.peek(i) == word for i, word in enumerate(expected)):
+            self.position += len(expected)
+            return True
+        return False
+
+    def brackets(self) -> str | None:
+        return self.take() if self.peek().startswith("(") else None
+
+    def names(self) -> tuple[str, ...]:
+        """The names in the brackets that come next, without order or collation."""
+        inside = self.brackets()
+        if inside is None:
+            return ()
+        return tuple(unquote(_meaningful(part)[0]) for part in split_top_level(inside[1:-1]))
+
+    def conflict(self) -> str | None:
+        return self.take().upper() if self.accept("ON", "CONFLICT") else None
+
+
+@lru_cache(8192)
+def _part(said: str) -> tuple[ParsedColumn | None, tuple[ParsedConstraint, ...]]:
+    """A column with its constraints, or a constraint: tables have many parts in common."""
+    named = _NAMED.match(said)
+    first, rest = (named[1], named[2]) if named else _first_word(said)
+    if first.upper() in _TABLE_WORDS:
+        return None, (_table_constraint(said),)
+    return _column(unquote(first), rest) if first else (None, ())
+
+
+def _table_constraint(said: str) -> ParsedConstraint:
+    reader = _Reader(_meaningful(said))
+    name = unquote(reader.take()) if reader.accept("CONSTRAINT") else None
+    kind = reader.take().upper()
+    if kind == "CHECK":
+        condition = strip_parentheses(reader.brackets() or "")
+        return ParsedConstraint(kind=kind, name=name, sql=condition)
+    if kind in ("PRIMARY", "FOREIGN"):
+        reader.accept("KEY")
+    columns = reader.names()
+    if kind == "FOREIGN":
+        reader.accept("REFERENCES")
+        return _foreign_key(reader, name, columns)
+    return ParsedConstraint(kind=kind, name=name, columns=columns, on_conflict=reader.conflict())
+
+
+def _foreign_key(reader: _Reader, name: str | None, columns: tuple[str, ...]) -> ParsedConstraint:
+    referred, referred_columns = unquote(reader.take()), reader.names()
+    actions: dict[str, str] = {}
+    match: str | None = None
+    deferrable = deferred = False
+    while reader.peek() in ("ON", "MATCH", "NOT", "DEFERRABLE"):
+        if reader.peek() == "NOT" and reader.peek(1) != "DEFERRABLE":
+            break
+        word = reader.take().upper()
+        if word == "ON":
+            event = reader.take().upper()
+            action = reader.take().upper()
+            if action in ("SET", "NO"):
+                action += f" {reader.take().upper()}"
+            actions[event] = action
+        elif word == "MATCH":
+            match = reader.take().upper()
+        else:
+            deferrable = word == "DEFERRABLE" or not reader.accept("DEFERRABLE")
+            if reader.accept("INITIALLY"):
+                deferred = reader.take().upper() == "DEFERRED"
+    return ParsedConstraint(
+        kind="FOREIGN",
+        name=name,
+        columns=columns,
+        referred=referred,
+        referred_columns=referred_columns,
+        on_update=actions.get("UPDATE"),
+        on_delete=actions.get("DELETE"),
+        match=match,
+        deferrable=deferrable,
+        initially_deferred=deferred,
+    )
+
+
+def _column(name: str, said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """The column of that name, and its constraints, with what is said behind the name."""
+    column, constraints = _nameless(said)
+    own = (replace(c, columns=(name,)) if c.columns else c for c in constraints)
+    return replace(column, name=name), tuple(own)
+
+
+@lru_cache(4096)
+def _nameless(said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """The same without its name: many columns of many names are said in the same words."""
+    column, table, reader = ParsedColumn(name=""), ParsedTable(), _Reader(_meaningful(said))
+    words: list[str] = []
+    while reader.peek() and reader.peek() not in _COLUMN_WORDS:
+        words.append(reader.take())
+    column.type = " ".join(words).replace(" (", "(")
+    constraint: str | None = None
+    while word := reader.take().upper():
+        if word == "CONSTRAINT":
+            constraint = unquote(reader.take())
+            continue
+        _column_constraint(word, reader, column, table, constraint)
+        constraint = None
+    return column, tuple(table.constraints)
+
+
+def _column_constraint(
+    word: str, reader: _Reader, column: ParsedColumn, table: ParsedTable, name: str | None
+) -> None:
+    columns = (column.name,)
+    match word:
+        case "PRIMARY":
+            reader.accept("KEY")
+            _ = reader.accept("ASC") or reader.accept("DESC")
+            conflict = reader.conflict()
+            column.autoincrement = reader.accept("AUTOINCREMENT")
+            table.constraints.append(
+                ParsedConstraint(kind="PRIMARY", name=name, columns=columns, on_conflict=conflict)
+            )
+        case "UNIQUE":
+            table.constraints.append(
+                ParsedConstraint(
+                    kind="UNIQUE", name=name, columns=columns, on_conflict=reader.conflict()
+                )
+            )
+        case "NOT":
+            reader.accept("NULL")
+            column.not_null = True
+            column.not_null_conflict = reader.conflict()
+        case "CHECK":
+            condition = strip_parentheses(reader.brackets() or "")
+            table.constraints.append(ParsedConstraint(kind="CHECK", name=name, sql=condition))
+        case "DEFAULT":
+            sign = reader.take() if reader.peek() in ("+", "-") else ""
+            column.default = sign + reader.take()
+        case "COLLATE":
+            column.collation = unquote(reader.take())
+        case "REFERENCES":
+            table.constraints.append(_foreign_key(reader, name, columns))
+        case "AS":
+            column.generated = strip_parentheses(reader.brackets() or "")
+            column.stored = reader.accept("STORED")
+            reader.accept("VIRTUAL")
+        case _:  # GENERATED ALWAYS, NULL
+            pass
+
+
+def parse_index(sql: str) -> ParsedIndex:
+    """What a CREATE INDEX statement says."""
+    if plain := _PLAIN_INDEX.fullmatch(sql):
+        names = [name.strip() for name in plain[2].split(",")]
+        if all(map(_PLAIN_NAME.fullmatch, names)):
+            plain_elements = tuple((name, None, False) for name in names)
+            return ParsedIndex(unique=plain[1] is not None, elements=plain_elements, where=None)
+    words = _meaningful(sql)
+    upper = [word.upper() for word in words]
+    body = next(i for i, word in enumerate(words) if word.startswith("("))
+    elements = tuple(_index_element(part) for part in split_top_level(words[body][1:-1]))
+    where = sql[_where_position(sql) :].strip() if "WHERE" in upper[body:] else None
+    return ParsedIndex(unique=upper[1] == "UNIQUE", elements=elements, where=where)
+
+
+def _where_position(sql: str) -> int:
+    """The place behind the WHERE that stands outside of brackets and quotes."""
+    depth = position = 0
+    for kind, token in tokens(sql):
+        depth += (token == "(") - (token == ")")
+        position += len(token)
+        if kind == "word" and depth == 0 and token.upper() == "WHERE":
+            return position
+    return len(sql)
+
+
+def _index_element(text: str) -> tuple[str, str | None, bool]:
+    words = _meaningful(text)
+    descending = words[-1].upper() == "DESC"
+    if words[-1].upper() in ("ASC", "DESC"):
+        words = words[:-1]
+    collation = None
+    if len(words) > 2 and words[-2].upper() == "COLLATE":
+        collation = unquote(words[-1])
+        words = words[:-2]
+    if len(words) == 1 and not words[0].startswith("("):
+        return unquote(words[0]), collation, descending
+    return "(" + strip_parentheses(_expression(text, len(words))) + ")", collation, descending
+
+
+def _expression(text: str, count: int) -> str:
+    """The first `count` words of a text, with the spaces that stand between them."""
+    taken = text
+    while len(_meaningful(taken)) > count:
+        taken = taken.rstrip()
+        last = list(tokens(taken))[-1][1]
+        taken = taken[: -len(last)]
+    return taken.strip()

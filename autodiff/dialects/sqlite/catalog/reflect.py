@@ -1,0 +1,243 @@
+"""Reads a SQLite database: one query for the catalogue, whose texts `parse.py` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from autodiff.dialects.base import Scope, is_excluded
+from autodiff.dialects.sqlite.catalog.name_case import spell_columns, spell_targets
+from autodiff.dialects.sqlite.catalog.parse import (
+    ParsedColumn,
+    ParsedConstraint,
+    ParsedTable,
+    parse_index,
+    parse_table,
+)
+from autodiff.dialects.sqlite.expressions import plain_default
+from autodiff.dialects.sqlite.types import canonical_type, normal_columns, type_python
+from autodiff.dialects.unmanaged import LeftAlone
+from autodiff.schema.naming import name_constraints
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    ColumnType,
+    Computed,
+    Constraint,
+    ForeignKey,
+    Index,
+    IndexElement,
+    Name,
+    Option,
+    PrimaryKey,
+    Schema,
+    Table,
+    Unique,
+    View,
+    plain_element,
+)
+from autodiff.utils.sharing import altered, collected_later
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["reflect", "unread"]
+
+_CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master{only} ORDER BY rowid"
+_ONLY = " WHERE tbl_name COLLATE NOCASE IN ({places})"
+_SHADOWS = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
+
+
+@collected_later()
+def reflect(connection: Connection, scope: Scope) -> Schema:
+    """The tables and views of the main database and of the attached ones that are asked for."""
+    tables: dict[Name, Table] = {}
+    views: dict[Name, View] = {}
+    for namespace in (None, *scope.namespaces):
+        _reflect_namespace(connection, scope, namespace, tables, views)
+    return Schema(tables=spell_targets(tables), views=views, namespaces=frozenset(scope.namespaces))
+
+
+def _reflect_namespace(
+    connection: Connection,
+    scope: Scope,
+    namespace: str | None,
+    tables: dict[Name, Table],
+    views: dict[Name, View],
+) -> None:
+    rows = _catalogue(connection, namespace, scope.only)
+    skipped = _virtual_tables(connection) if any(_is_virtual(sql) for *_, sql in rows) else set()
+    indexes: dict[str, list[Index]] = {}
+    triggers: dict[str, list[str]] = {}
+    for kind, text, table_name, sql in rows:
+        if kind == "index" and sql:
+            indexes.setdefault(table_name, []).append(_index(text, sql))
+        elif kind == "trigger":
+            triggers.setdefault(table_name, []).append(sql)
+    for kind, text, _, sql in rows:
+        if kind not in ("table", "view") or text.startswith("sqlite_") or text in skipped:
+            continue
+        name = Name(text, namespace)
+        if _left_out(name, scope):
+            continue
+        if kind == "table":
+            own = tuple(sorted(indexes.get(text, ()), key=lambda index: index.name or ""))
+            table = _table(name, sql, own, tuple(triggers.get(text, ())))
+            tables[name] = name_constraints(spell_columns(table), implicit=True)
+        else:
+            views[name] = View(name=name, sql=_view_select(sql))
+
+
+def _catalogue(
+    connection: Connection, namespace: str | None, only: tuple[Name, ...] | None
+) -> Sequence[Any]:
+    """The catalogue's rows: of those tables and views only, where they are given."""
+    names = tuple(name.name for name in only or ())
+    quote = connection.dialect.identifier_preparer.quote
+    query = _CATALOGUE.format(
+        schema=quote(namespace) if namespace else "main",
+        only="" if only is None else _ONLY.format(places=", ".join("?" * len(names))),
+    )
+    return connection.exec_driver_sql(query, names or None).all()
+
+
+def unread(connection: Connection, scope: Scope) -> list[LeftAlone]:
+    """Triggers and virtual tables."""
+    found = []
+    for namespace in (None, *scope.namespaces):
+        for row in _catalogue(connection, namespace, None):
+            if row.type == "trigger":
+                name, reason = f"{row.name} on {row.tbl_name}", "triggers are not compared"
+                found.append(LeftAlone(kind="trigger", name=name, reason=reason))
+            elif _is_virtual(row.sql):
+                name, reason = str(Name(row.name, namespace)), "virtual tables are not compared"
+                found.append(LeftAlone(kind="table", name=name, reason=reason))
+    return found
+
+
+def _is_virtual(sql: str | None) -> bool:
+    return sql is not None and sql[:21].upper().startswith("CREATE VIRTUAL TABLE")
+
+
+def _virtual_tables(connection: Connection) -> set[str]:
+    return {row.name for row in connection.exec_driver_sql(_SHADOWS)}
+
+
+def _left_out(name: Name, scope: Scope) -> bool:
+    if scope.only is not None and str(name).lower() not in (str(n).lower() for n in scope.only):
+        return True
+    return is_excluded(name, scope.exclude)
+
+
+def _view_select(sql: str) -> str:
+    """The SELECT of a CREATE VIEW text."""
+    from autodiff.schema.sqltext import tokens
+
+    position, depth = 0, 0
+    for kind, token in tokens(sql):
+        depth += (token == "(") - (token == ")")
+        position += len(token)
+        if kind == "word" and token.upper() == "AS" and depth == 0:
+            break
+    return sql[position:].strip().rstrip(";").strip()
+
+
+def _table(name: Name, sql: str, indexes: tuple[Index, ...], triggers: tuple[str, ...]) -> Table:
+    parsed = parse_table(sql)
+    constraints = [_constraint(name, item) for item in parsed.constraints]
+    table = Table(
+        name=name,
+        columns=tuple(map(_column, parsed.columns)),
+        constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
+        indexes=indexes,
+        options=_options(parsed),
+        triggers=triggers,
+    )
+    return altered(table, columns=normal_columns(table))
+
+
+def _options(parsed: ParsedTable) -> dict[str, Option]:
+    options: dict[str, Option] = {}
+    if parsed.strict:
+        options["sqlite_strict"] = True
+    if parsed.without_rowid:
+        options["sqlite_with_rowid"] = False
+    if any(column.autoincrement for column in parsed.columns):
+        options["sqlite_autoincrement"] = True
+    return options
+
+
+@lru_cache(8192)
+def _column(parsed: ParsedColumn) -> Column:
+    computed = Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
+    conflict = parsed.not_null_conflict
+    return Column(
+        name=parsed.name,
+        type=_type(parsed.type, parsed.collation),
+        nullable=not parsed.not_null,
+        default=_default(parsed.default),
+        computed=computed,
+        options={"sqlite_on_conflict_not_null": conflict} if conflict else {},
+    )
+
+
+@lru_cache(4096)
+def _type(text: str, collation: str | None) -> ColumnType:
+    sql = canonical_type(text)
+    if collation:
+        sql = canonical_type(f"{sql} COLLATE {collation}")
+    return ColumnType(sql=sql, python=type_python(sql))
+
+
+@lru_cache(4096)
+def _default(text: str | None) -> str | None:
+    return None if text is None or text.upper() == "NULL" else plain_default(text)
+
+
+def _constraint(table: Name, parsed: ParsedConstraint) -> Constraint:
+    options: dict[str, Option] = (
+        {"sqlite_on_conflict": parsed.on_conflict} if parsed.on_conflict else {}
+    )
+    match parsed.kind:
+        case "PRIMARY":
+            return PrimaryKey(name=parsed.name, columns=parsed.columns, options=options)
+        case "UNIQUE":
+            return Unique(name=parsed.name, columns=parsed.columns, options=options)
+        case "CHECK":
+            return Check(name=parsed.name, sql=parsed.sql)
+        case _:
+            return ForeignKey(
+                name=parsed.name,
+                columns=parsed.columns,
+                referred=Name(parsed.referred, table.schema),
+                referred_columns=parsed.referred_columns,
+                on_update=_action(parsed.on_update),
+                on_delete=_action(parsed.on_delete),
+                match=parsed.match,
+                deferrable=parsed.deferrable,
+                initially_deferred=parsed.initially_deferred,
+            )
+
+
+def _action(action: str | None) -> str | None:
+    return None if action == "NO ACTION" else action
+
+
+def _index(name: str, sql: str) -> Index:
+    parsed = parse_index(sql)
+    elements = tuple([_element(*element) for element in parsed.elements])
+    return Index(name=name, elements=elements, unique=parsed.unique, where=parsed.where)
+
+
+@lru_cache(8192)
+def _element(text: str, collation: str | None, descending: bool) -> IndexElement:
+    is_expression = text.startswith("(")
+    if not is_expression and collation is None and not descending:
+        return plain_element(text)
+    return IndexElement(
+        text=text[1:-1] if is_expression else text,
+        is_expression=is_expression,
+        collation=collation,
+        descending=descending,
+    )

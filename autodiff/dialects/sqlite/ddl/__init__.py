@@ -1,0 +1,1 @@
+"""Write the DDL statements of SQLite."""

@@ -1,0 +1,1 @@
+"""Control locks, transactions and scripts in sessions of SQLite."""

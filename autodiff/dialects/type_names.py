@@ -1,0 +1,52 @@
+"""Type names with their arguments, and how a script spells them: what the dialects share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from autodiff.schema.sqltext import split_top_level
+
+__all__ = ["python_string", "python_type", "split_type"]
+
+_TYPE = re.compile(r"\s*([^(]*?)\s*(?:\((.*?)\)\s*(.*))?\Z", re.DOTALL)
+
+
+@lru_cache(4096)
+def split_type(sql: str) -> tuple[str, tuple[str, ...], str]:
+    """A type as (name, arguments, what comes after): ("numeric", ("10", "2"), "")."""
+    match = _TYPE.match(sql)
+    if match is None or (match[2] is None and "(" in sql):
+        return " ".join(sql.split()), (), ""
+    base, arguments, rest = match.groups()
+    parts = tuple(split_top_level(arguments)) if arguments else ()
+    return " ".join(base.split()), parts, " ".join((rest or "").split())
+
+
+def python_string(value: str) -> str:
+    """A string as a script spells it, in double quotes unless single ones need fewer escapes."""
+    if value.count('"') > value.count("'") and value.isprintable():
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return json.dumps(value, ensure_ascii=False) if value.isprintable() else _escaped(value)
+
+
+def _escaped(value: str) -> str:
+    return '"' + repr('"' + value)[2:-1].replace("\\'", "'").replace('"', '\\"') + '"'
+
+
+def python_type(sql: str, names: Mapping[str, str], *, collation: str | None = None) -> str:
+    """The call that spells a type: its name looked up in `names`, its arguments kept.
+
+    What is not in `names`, or has anything behind its arguments, is `op.sql_type(...)`.
+    """
+    base, arguments, rest = split_type(sql)
+    name = names.get(base)
+    if name is None or rest or not all(argument.isdigit() for argument in arguments):
+        whole = f'{sql} COLLATE "{collation}"' if collation else sql
+        return f"op.sql_type({python_string(whole)})"
+    parts = list(arguments)
+    if collation:
+        parts.append(f"collation={python_string(collation)}")
+    return f"{name}({', '.join(parts)})"

@@ -1,0 +1,19 @@
+"""The migrations folder: files, graph, lock file. Nothing here runs a migration."""
+
+from autodiff.migrations.files import Migration, file_name, read_folder, read_migration
+from autodiff.migrations.graph import Graph, load_graph
+from autodiff.migrations.lockfile import LOCK_NAME, Lock, lock_text, read_lock, write_lock
+
+__all__ = [
+    "LOCK_NAME",
+    "Graph",
+    "Lock",
+    "Migration",
+    "file_name",
+    "load_graph",
+    "lock_text",
+    "read_folder",
+    "read_lock",
+    "read_migration",
+    "write_lock",
+]

@@ -1,0 +1,410 @@
+"""Migration files: read without being run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autodiff.dialects import NAMES
+from autodiff.errors import MigrationFileError
+from autodiff.migrations.checksum import PLACE_NAMES, python_checksum, sql_checksum, text_digest
+from autodiff.migrations.header import glanced
+
+if TYPE_CHECKING:
+    from autodiff.dialects import Dialect
+
+__all__ = [
+    "LABEL_HINT",
+    "Migration",
+    "assignments",
+    "file_name",
+    "is_label",
+    "migration_from",
+    "parsed",
+    "read_folder",
+    "read_migration",
+    "read_text",
+    "sql_header",
+]
+
+_NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
+_HEADER = re.compile(
+    r"--[ \t]*(revision|parents|replaces|depends_on|labels|message"
+    r"|lock_timeout|statement_timeout|dialects):(.*)"
+)
+_LABEL = re.compile(r"(?!\d+\Z|(?:head|heads|base)\Z)[\w.]+")
+LABEL_HINT = (
+    "letters, digits, dots and _ make one; head, heads, base and numbers mean something else"
+)
+_SLUG_LENGTH = 60
+_SLUG_BYTES = 200
+"""A file system has room for 255, and the endings and a temporary file's name need some."""
+_LISTED = ("parents", "depends_on", "labels", "replaces")
+_TIMEOUTS = ("lock_timeout", "statement_timeout")
+_DIALECTS = "dialects"
+_KNOWN = (*PLACE_NAMES, *_TIMEOUTS, _DIALECTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """What a migration file says of itself.
+
+    `path` is the Python file, or the up file of a pair of SQL files; `text` is what it held when
+    it was read, and `down_text` what the down file held. `number` is for people. `labels` name the
+    branch that begins here; what it `depends_on` (revisions or labels) comes before it without
+    being its parent. The timeouts are seconds, None where the configuration holds. `replaces` are
+    the revisions that it stands for, in order, where it was squashed from others. `dialects` are
+    the kinds of databases that it is for, all where there are none.
+    """
+
+    revision: str
+    parents: tuple[str, ...]
+    message: str
+    path: Path
+    text: str = field(default="", repr=False)
+    down_text: str = field(default="", repr=False)
+    number: int | None = None
+    depends_on: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    lock_timeout: float | None = None
+    statement_timeout: float | None = None
+    replaces: tuple[str, ...] = ()
+    dialects: tuple[str, ...] = ()
+
+    @property
+    def checksum(self) -> str:
+        """The checksum of what it does, computed when it is asked for.
+
+        Raises MigrationFileError, with the line, where the file is no Python.
+        """
+        return _checksum(self)
+
+    @property
+    def digest(self) -> str:
+        """That of the text, comments and all: where it is the same, so is the checksum."""
+        return text_digest(self.text, self.down_text)
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending: 0002_add_timestamp."""
+        return self.path.name.removesuffix(".py").removesuffix(".up.sql")
+
+    def is_for(self, dialect: Dialect) -> bool:
+        """Whether it is to be run on such a database; on another one it is only recorded."""
+        return not self.dialects or any(map(dialect.answers_to, self.dialects))
+
+    @property
+    def is_sql(self) -> bool:
+        """Whether it is a pair of SQL files."""
+        return self.path.suffix == ".sql"
+
+    @property
+    def down_path(self) -> Path:
+        """The down file of a pair of SQL files."""
+        return self.path.with_name(f"{self.name}.down.sql")
+
+
+@lru_cache(maxsize=10_000)
+def _checksum(migration: Migration) -> str:
+    if migration.is_sql:
+        return sql_checksum(migration.text, migration.down_text, migration.dialects)
+    return python_checksum(parsed(migration.path, migration.text))
+
+
+def file_name(number: int, message: str) -> str:
+    """The name of a migration file without its ending: 0002_add_timestamp.
+
+    Letters of every script stay, in the one spelling that all file systems keep.
+    """
+    plain = unicodedata.normalize("NFC", message.lower())
+    slug = re.sub(r"[^\w]+", "_", plain).strip("_")[:_SLUG_LENGTH]
+    slug = slug.encode()[:_SLUG_BYTES].decode(errors="ignore").rstrip("_")
+    return f"{number:04d}_{slug or 'migration'}"
+
+
+def read_folder(folder: Path) -> list[Migration]:
+    """The migrations of a folder, in the order of their file names.
+
+    Raises MigrationFileError for a file that can't be read.
+    """
+    if not folder.is_dir():
+        return []
+    names = sorted(path.name for path in folder.iterdir())
+    return [read_migration(folder / name) for name in names if _is_one(name)]
+
+
+def _is_one(name: str) -> bool:
+    return not name.startswith(("_", ".")) and name.endswith((".py", ".up.sql"))
+
+
+def read_migration(path: Path) -> Migration:
+    """What one file says, without running it.
+
+    A Python file is only glanced at where that is enough to be sure of what it says; then a
+    mistake inside of its functions comes to light with its checksum, or when it is run.
+
+    Raises MigrationFileError, with the line, for a file that is no migration.
+    """
+    text = read_text(path)
+    if path.suffix != ".sql":
+        return migration_from(path, text)
+    down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
+    if not down.is_file() and _header(text).get("revision"):
+        raise MigrationFileError(
+            str(path),
+            f"its down file {down.name} is missing",
+            hint="restore it, or write an empty one if there is nothing to take back",
+        )
+    return migration_from(path, text, read_text(down) if down.is_file() else "")
+
+
+def migration_from(path: Path, text: str, down_text: str = "") -> Migration:
+    """What the texts of one file, or of a pair of SQL files, say; raises as `read_migration`."""
+    if path.suffix == ".sql":
+        return _read_sql(path, text, down_text)
+    return _read_python(path, text)
+
+
+def read_text(path: Path) -> str:
+    """The text of a migration file; the mark that some editors put in front is none of it.
+
+    Raises MigrationFileError where it can't be read.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MigrationFileError(str(path), str(error), hint="it must be UTF-8 text") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def parsed(path: Path, text: str) -> ast.Module:
+    """The syntax of a Python file's text.
+
+    Raises MigrationFileError, with the line, where it has none.
+    """
+    try:
+        return ast.parse(text, filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise MigrationFileError(
+            f"{path}:{line}" if line else str(path),
+            f"{type(error).__name__}: {getattr(error, 'msg', error)}",
+            hint="mend the file, or restore it from version control",
+        ) from error
+
+
+def _read_python(path: Path, text: str) -> Migration:
+    seen = glanced(text, _KNOWN)
+    if seen is not None:
+        values, docstring = dict(seen.values), seen.docstring
+    else:
+        tree = parsed(path, text)
+        values = dict(_places(path, tree))
+        docstring = ast.get_docstring(tree) or ""
+        _require_revision(path, values)
+        _require_functions(path, tree)
+    docstring = docstring.strip()
+    return Migration(
+        revision=values["revision"],
+        parents=_named(path, values, "parents" if "parents" in values else "down_revision"),
+        message=docstring.splitlines()[0] if docstring else _slug(path),
+        path=path,
+        text=text,
+        number=_number(path),
+        depends_on=_named(path, values, "depends_on"),
+        labels=_labels(path, values),
+        replaces=_named(path, values, "replaces"),
+        dialects=_dialects(path, values.get(_DIALECTS)),
+        **_timeouts(path, values),
+    )
+
+
+def _require_revision(path: Path, values: Mapping[str, Any]) -> None:
+    revision = values.get("revision")
+    if not isinstance(revision, str) or not revision:
+        raise MigrationFileError(
+            str(path),
+            "it has no revision",
+            hint='a migration says revision = "..." and parents = (...); move other files away',
+        )
+
+
+def _dialects(path: Path, said: Any) -> tuple[str, ...]:
+    """The kinds of databases that a migration is for."""
+    if said is None:
+        return ()
+    names = [said] if isinstance(said, str) else said
+    if not isinstance(names, list | tuple) or not names:
+        raise MigrationFileError(
+            str(path),
+            f"{_DIALECTS} = {said!r} names no kind of database",
+            hint=f'as in {_DIALECTS} = ("postgresql",)',
+        )
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise MigrationFileError(
+            str(path),
+            f"{_DIALECTS} names an unknown kind of database: {unknown[0]!r}",
+            hint=f"known are {', '.join(sorted(NAMES))}",
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a migration says of its own limits."""
+    found = {}
+    for name in _TIMEOUTS:
+        if name not in values:
+            continue
+        try:
+            found[name] = float(values[name])
+        except (TypeError, ValueError):
+            raise MigrationFileError(
+                str(path),
+                f"{name} = {values[name]!r} is no number of seconds",
+                hint=f"as in {name} = 10, or 0 for no limit",
+            ) from None
+    return found
+
+
+def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """What the file says of its place in the graph, which must be said without running it."""
+    for name, value in assignments(tree):
+        if name not in _KNOWN:
+            continue
+        try:
+            yield name, ast.literal_eval(value)
+        except (ValueError, TypeError) as error:
+            raise MigrationFileError(
+                f"{path}:{value.lineno}",
+                f"{name} = {ast.unparse(value)} is no plain text",
+                hint='files are read without being run: write it out, as in revision = "7d1c09be"',
+            ) from error
+
+
+def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a file gives values at its top, in order; of two the last one counts."""
+    for node in tree.body:
+        target: ast.expr
+        value: ast.expr
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            target, value = node.target, node.value
+        else:
+            continue
+        if isinstance(target, ast.Name):
+            yield target.id, value
+
+
+def _named(path: Path, values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The revisions that a line of the file names."""
+    return _listed(path, values, name, "revisions", "41f2ab90")
+
+
+def _labels(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """`labels`, or Alembic's `branch_labels`."""
+    name = "labels" if "labels" in values else "branch_labels"
+    found = _listed(path, values, name, "labels", "billing")
+    for label in found:
+        if not is_label(label):
+            raise MigrationFileError(str(path), f"{label!r} can't be a label", hint=LABEL_HINT)
+    return found
+
+
+def _listed(
+    path: Path, values: Mapping[str, Any], name: str, what: str, example: str
+) -> tuple[str, ...]:
+    said = values.get(name)
+    listed = [] if said is None else [said] if isinstance(said, str) else said
+    if not isinstance(listed, list | tuple) or not all(isinstance(item, str) for item in listed):
+        raise MigrationFileError(
+            str(path),
+            f"{name} = {said!r} names no {what}",
+            hint=f'as in {name} = ("{example}",)',
+        )
+    return tuple(dict.fromkeys(listed))
+
+
+def is_label(text: str) -> bool:
+    """Whether it may be a label: one that can be told from every other target."""
+    return _LABEL.fullmatch(text) is not None
+
+
+def _require_functions(path: Path, tree: ast.Module) -> None:
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if missing := sorted({"upgrade", "downgrade"} - defined):
+        raise MigrationFileError(
+            str(path),
+            f"it has no {missing[0]}()",
+            hint="a migration defines upgrade() and downgrade(), each may be empty (pass)",
+        )
+
+
+def _read_sql(path: Path, text: str, down_text: str) -> Migration:
+    header = _header(text)
+    if not header.get("revision"):
+        raise MigrationFileError(
+            str(path), "it has no revision", hint="its first lines say: -- revision: 7d1c09be"
+        )
+    listed = {name: header.get(name, "").split() for name in _LISTED}
+    kinds = header.get(_DIALECTS)
+    return Migration(
+        revision=header["revision"],
+        parents=_named(path, listed, "parents"),
+        message=header.get("message") or _slug(path),
+        path=path,
+        text=text,
+        down_text=down_text,
+        number=_number(path),
+        depends_on=_named(path, listed, "depends_on"),
+        labels=_labels(path, listed),
+        replaces=_named(path, listed, "replaces"),
+        dialects=_dialects(path, re.split(r"[,\s]+", kinds) if kinds else None),
+        **_timeouts(path, header),
+    )
+
+
+def _header(text: str) -> dict[str, str]:
+    """What the comments at the start of a SQL file say; a comment further down says nothing."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        match = _HEADER.fullmatch(line.strip())
+        if match:
+            found.setdefault(match[1], match[2].strip())
+        elif line.strip() and not line.startswith("--"):
+            break
+    return found
+
+
+def sql_header(
+    revision: str,
+    parents: tuple[str, ...],
+    message: str,
+    *,
+    labels: tuple[str, ...] = (),
+    depends_on: tuple[str, ...] = (),
+) -> str:
+    """The first lines of a SQL migration."""
+    words = " ".join(message.split())
+    lines = [f"revision: {revision}", f"parents: {' '.join(parents)}"]
+    lines += [f"depends_on: {' '.join(depends_on)}"] if depends_on else []
+    lines += [f"labels: {' '.join(labels)}"] if labels else []
+    lines += [f"message: {words}"]
+    return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
+
+
+def _slug(path: Path) -> str:
+    match = _NUMBERED.match(path.name.split(".")[0])
+    return (match["slug"] if match else path.name.split(".")[0]).replace("_", " ")
+
+
+def _number(path: Path) -> int | None:
+    match = _NUMBERED.match(path.name.split(".")[0])
+    return int(match["number"]) if match else None

@@ -1,0 +1,137 @@
+"""The lock file: what the migrations lead to, so that drift is seen without running them.
+
+JSON with one line a table, so that two branches that change the schema conflict in git where it
+can be seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autodiff.errors import HistoryError
+from autodiff.schema.json import schema_from_data, schema_to_data
+from autodiff.schema.objects import Schema
+from autodiff.utils.files import write_text
+
+__all__ = ["LOCK_NAME", "Lock", "read_lock", "write_lock"]
+
+LOCK_NAME = "autodiff.lock"
+_VERSION = 1
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """The head, a checksum for each migration, and the schema on both sides.
+
+    `declared` is what the models said; `described` is what a database of the kind `database`
+    ("postgresql 16") says once all migrations are applied. Where it is not `settled`, no server was
+    asked, and SQL texts in it are the models' own.
+    """
+
+    heads: tuple[str, ...] = ()
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    database: str = ""
+    declared: Schema = field(default_factory=Schema)
+    described: Schema = field(default_factory=Schema)
+    settled: bool = True
+
+
+def read_lock(folder: Path) -> Lock | None:
+    """The lock of a migrations folder, None where there is none.
+
+    Raises HistoryError for a file that can't be read, one with conflict marks among them.
+    """
+    path = folder / LOCK_NAME
+    if not path.is_file():
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    if any(line.startswith(_CONFLICT) for line in text.splitlines()):
+        raise HistoryError(
+            f"{path} has merge conflicts: two branches changed the schema",
+            hint="autodiff rebase sets one branch's migrations behind the other's, autodiff merge "
+            "joins them; both write this file anew, as autodiff lock does where "
+            "they are in line already",
+        )
+    try:
+        data = json.loads(text)
+        _refuse_newer(path, data["version"])
+        return Lock(
+            heads=tuple(data["heads"]),
+            checksums=dict(data["migrations"]),
+            database=data["database"],
+            declared=schema_from_data(data["declared"]),
+            described=schema_from_data(
+                data["described"], later=lambda error: _unreadable(path, error)
+            ),
+            settled=bool(data.get("settled", True)),
+        )
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> HistoryError:
+    return HistoryError(
+        f"cannot read {path}: {type(error).__name__}: {error}",
+        hint="restore it from version control, or write it anew: autodiff lock",
+    )
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    if version != _VERSION:
+        raise HistoryError(
+            f"{path} was written by another version of autodiff: its format is {version}, "
+            f"this one knows {_VERSION}",
+            hint="use the version that wrote it, or write it anew: autodiff lock",
+        )
+
+
+def write_lock(folder: Path, lock: Lock) -> Path:
+    """Writes the lock file, whole or not at all; its path."""
+    path = folder / LOCK_NAME
+    write_text(path, lock_text(lock))
+    return path
+
+
+def lock_text(lock: Lock) -> str:
+    """The text of a lock file."""
+    parts = [
+        f'"version": {_VERSION}',
+        f'"database": {_json(lock.database)}',
+        f'"heads": {_json(list(lock.heads))}',
+        f'"migrations": {_block({k: _json(lock.checksums[k]) for k in lock.checksums})}',
+        f'"declared": {_schema(lock.declared)}',
+        f'"described": {_schema(lock.described)}',
+    ]
+    if not lock.settled:
+        parts.insert(2, '"settled": false')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _schema(schema: Schema) -> str:
+    data = schema_to_data(schema)
+    parts = [f'"{kind}": {_lines(items)}' for kind, items in data.items()]
+    return "{\n" + ",\n".join(parts) + "\n}"
+
+
+def _lines(items: list[Any]) -> str:
+    if not items:
+        return "[]"
+    return "[\n" + ",\n".join(_json(item) for item in items) + "\n]"
+
+
+def _block(items: Mapping[str, str]) -> str:
+    if not items:
+        return "{}"
+    return "{\n" + ",\n".join(f"{_json(key)}: {value}" for key, value in items.items()) + "\n}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

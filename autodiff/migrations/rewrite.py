@@ -1,0 +1,109 @@
+"""Migration files at another place in the graph: their parents and numbers, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autodiff.errors import MigrationFileError
+from autodiff.migrations.files import Migration, assignments, migration_from, parsed
+
+__all__ = ["Moved", "moved"]
+
+_MARK = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_SQL_PARENTS = re.compile(rb"^--[ \t]*parents:[^\r\n]*", re.MULTILINE)
+_SQL_REVISION = re.compile(rb"^--[ \t]*revision:[^\r\n]*(\r\n|\r|\n|\Z)", re.MULTILINE)
+_NUMBER = re.compile(r"\d+(?=_)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A migration before and after, and the bytes of its new files by path."""
+
+    before: Migration
+    after: Migration
+    files: Mapping[Path, bytes]
+
+    @property
+    def removed(self) -> tuple[Path, ...]:
+        """The files as they were called."""
+        before = self.before
+        return (before.path, before.down_path) if before.is_sql else (before.path,)
+
+
+def moved(migration: Migration, parents: Sequence[str], number: int | None) -> Moved:
+    """The migration behind other parents, with another number in its name.
+
+    All of its bytes stay but those of the parents. Raises MigrationFileError where they can't be
+    found in the file.
+    """
+    path = migration.path
+    if number is not None and number != migration.number:
+        path = path.with_name(_NUMBER.sub(lambda m: f"{number:0{len(m[0])}d}", path.name, count=1))
+    change: Callable[[Migration, bytes, Sequence[str]], bytes]
+    change = _sql if migration.is_sql else _python
+    if tuple(parents) == migration.parents:
+        change = _unchanged
+    files = {path: change(migration, migration.path.read_bytes(), parents)}
+    if migration.is_sql:
+        down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
+        files[down] = change(migration, migration.down_path.read_bytes(), parents)
+    after = migration_from(path, *map(_text, files.values()))
+    if after.parents != tuple(parents):
+        raise MigrationFileError(
+            str(migration.path),
+            f"its parents can't be rewritten to {', '.join(parents)}",
+            hint="write them out plainly at the top of the file",
+        )
+    return Moved(before=migration, after=after, files=files)
+
+
+def _unchanged(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
+    return data
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _python(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
+    mark = _MARK if data.startswith(_MARK) else b""
+    text = data[len(mark) :]
+    places = dict(assignments(parsed(migration.path, text.decode("utf-8"))))
+    name = "parents" if "parents" in places else "down_revision"
+    starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+    if name not in places:
+        line = (places["revision"].end_lineno or 1) - 1
+        end = _LINE_END.search(text, starts[line])
+        there = end.end() if end else len(text)
+        added = b"parents = " + _spelled(parents) + (end[0] if end else b"\n")
+        return mark + text[:there] + added + text[there:]
+    value = places[name]
+    # ast counts columns in bytes of UTF-8
+    first = starts[value.lineno - 1] + value.col_offset
+    last = starts[(value.end_lineno or value.lineno) - 1] + (value.end_col_offset or 0)
+    return mark + text[:first] + _spelled(parents, value, text[first:last]) + text[last:]
+
+
+def _spelled(parents: Sequence[str], value: ast.expr | None = None, before: bytes = b"") -> bytes:
+    """The parents as the file spells them: a text alone, a list or a tuple, and its quotes."""
+    quote = "'" if b"'" in before and b'"' not in before else '"'
+    quoted = [f"{quote}{parent}{quote}" for parent in parents]
+    if isinstance(value, ast.Constant) and len(parents) == 1:
+        return quoted[0].encode()
+    if isinstance(value, ast.List):
+        return f"[{', '.join(quoted)}]".encode()
+    comma = "," if len(quoted) == 1 else ""
+    return f"({', '.join(quoted)}{comma})".encode()
+
+
+def _sql(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
+    """A down file may have no header, and needs none."""
+    line = f"-- parents: {' '.join(parents)}".encode()
+    if _SQL_PARENTS.search(data):
+        return _SQL_PARENTS.sub(lambda _: line, data, count=1)
+    return _SQL_REVISION.sub(lambda m: m[0] + line + (m[1] or b"\n"), data, count=1)

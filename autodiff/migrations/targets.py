@@ -1,0 +1,229 @@
+"""What a target means: head, base, +1, a name, billing@head, 0003-1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from autodiff.errors import AmbiguousRevisionError, HistoryError, RevisionNotFoundError
+
+if TYPE_CHECKING:
+    from autodiff.migrations.files import Migration
+    from autodiff.migrations.graph import Graph
+
+__all__ = ["downgrades", "find", "reach", "upgrades"]
+
+_STEPS = re.compile(r"(?P<start>.*)(?P<steps>[+-]\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """A target, taken apart: `billing@0003-1` has a label, a start and -1 steps from there.
+
+    Without a start the steps begin where the database stands; `steps` is None where there are none.
+    """
+
+    text: str
+    start: str
+    label: str | None = None
+    steps: int | None = None
+
+
+def upgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migration]:
+    """What to apply to get to the target; see `Graph.upgrades`."""
+    asked = _parsed(graph, target)
+    if asked.start:
+        ends = _ends(graph, asked)
+        if not ends and len(graph):
+            raise HistoryError(
+                f"cannot upgrade to {target}: that is before the first migration",
+                hint=f"autodiff downgrade {target} takes migrations back",
+            )
+        return graph.in_order(graph.lineage(ends) - set(applied))
+    steps = asked.steps or 0
+    if target.startswith("-") or steps < 0:
+        raise HistoryError(
+            f"cannot upgrade to {target}: an upgrade goes forward",
+            hint=f"+1 is the next migration; autodiff downgrade {target} goes back",
+        )
+    missing = [m for m in _of_branch(graph, asked) if m.revision not in applied]
+    wanted = graph.lineage(m.revision for m in missing[:steps])
+    return graph.in_order(wanted - set(applied))
+
+
+def downgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migration]:
+    """What to take back to get to the target; see `Graph.downgrades`."""
+    asked = _parsed(graph, target)
+    branch = [m.revision for m in _of_branch(graph, asked) if m.revision in applied]
+    if not asked.start:
+        if (asked.steps or 0) > 0 or "+" in target:
+            raise HistoryError(
+                f"cannot downgrade to {target}: a downgrade goes back",
+                hint=f"-1 takes the last migration back; autodiff upgrade {target} goes forward",
+            )
+        gone = set(branch[asked.steps :]) if asked.steps else set()
+        gone |= graph.followers(gone)
+    elif ends := _ends(graph, asked):
+        _require_applied(graph, ends, applied)
+        gone = graph.followers(ends)
+    else:
+        gone = set(branch) | graph.followers(branch)
+    return [m for m in reversed(graph.in_order(set(applied))) if m.revision in gone]
+
+
+def reach(graph: Graph, target: str, applied: Collection[str]) -> set[str]:
+    """What is applied at a target; see `Graph.reach`."""
+    asked = _parsed(graph, target)
+    if not asked.start:
+        if (asked.steps or 0) < 0:
+            return set(applied) - {m.revision for m in downgrades(graph, target, applied)}
+        return set(applied) | {m.revision for m in upgrades(graph, target, applied)}
+    wanted = graph.lineage(_ends(graph, asked))
+    if asked.label is None:
+        return wanted
+    branch = set(graph.branches[asked.label])
+    return wanted | (set(applied) - branch - graph.followers(branch))
+
+
+def find(graph: Graph, target: str) -> Migration:
+    """The one migration that a target means; see `Graph.find`."""
+    asked = _parsed(graph, target)
+    ends = _ends(graph, asked) if asked.start else ()
+    if len(ends) > 1:
+        raise graph.several(ends)
+    if not ends and len(graph) and asked.start:
+        raise RevisionNotFoundError(
+            target, hint=f"it is before the first one, {next(iter(graph.migrations.values())).name}"
+        )
+    if not ends:
+        _not_found(graph, target)
+    return graph[ends[0]]
+
+
+def _parsed(graph: Graph, text: str) -> _Target:
+    if text in graph or _named(graph, text, None):  # before any - of a name is taken for steps
+        return _Target(text=text, start=text)
+    before, at, rest = text.rpartition("@")
+    if at and before not in graph.branches:
+        labels = ", ".join(graph.branches)
+        raise RevisionNotFoundError(
+            text,
+            hint=f"there is no branch {before!r}; the labels are: {labels or 'none at all'}",
+        )
+    label = before if at else None
+    match = _STEPS.fullmatch(rest)
+    if match is None or _named(graph, rest, label):
+        start = "head" if not rest and at else rest
+        return _Target(text=text, start=start, label=label)
+    return _Target(text=text, start=match["start"], label=label, steps=int(match["steps"]))
+
+
+def _of_branch(graph: Graph, target: _Target) -> list[Migration]:
+    """The migrations that a target is about, in order: those of its label, or all."""
+    if target.label is None:
+        return list(graph.migrations.values())
+    return graph.in_order(set(graph.branches[target.label]))
+
+
+def _ends(graph: Graph, target: _Target) -> tuple[str, ...]:
+    """The last revisions that must be applied at a target that has a start; none for the base."""
+    ends = _starts(graph, target)
+    if not target.steps:
+        return ends
+    if len(ends) > 1:
+        raise graph.several(ends)
+    place = ends[0] if ends else None
+    for done in range(abs(target.steps)):
+        place = _next(graph, target, place, done)
+    return (place,) if place else ()
+
+
+def _starts(graph: Graph, target: _Target) -> tuple[str, ...]:
+    start, label = target.start, target.label
+    if start == "base":
+        return ()
+    if start in ("head", "heads"):
+        heads = graph.heads if label is None else graph.heads_of(label)
+        if start == "head" and len(heads) > 1:
+            raise graph.several(heads)
+        return heads
+    if label is None and start in graph.branches and not _named(graph, start, None):
+        return _starts(graph, _Target(text=target.text, start="head", label=start))
+    found = _named(graph, start, label)
+    if len(found) > 1:
+        names = ", ".join(f"{m.revision} ({m.path.name})" for m in found)
+        raise AmbiguousRevisionError(target.text, hint=f"it could be any of: {names}")
+    if not found:
+        _not_found(graph, target.text, label)
+    return (found[0].revision,)
+
+
+def _next(graph: Graph, target: _Target, place: str | None, done: int) -> str | None:
+    """One step from a revision; None is the base.
+
+    Raises HistoryError where the way ends, or parts.
+    """
+    steps = target.steps or 0
+    if steps < 0:
+        found: list[str | None] = list(graph[place].parents) if place else []
+        found = found or ([None] if place else [])
+    else:
+        found = [
+            m.revision
+            for m in _of_branch(graph, target)
+            if (place in m.parents if place else not m.parents)
+        ]
+    if len(found) == 1:
+        return found[0]
+    name = graph[place].name if place else "base"
+    where = "before" if steps < 0 else "after"
+    if not found:
+        raise RevisionNotFoundError(
+            target.text,
+            hint=f"{where} {target.start} there are {done}, the last is {name}"
+            if done
+            else f"nothing comes {where} {name}",
+        )
+    names = ", ".join(f"{r} ({graph[r].path.name})" for r in found if r)
+    raise AmbiguousRevisionError(
+        target.text, hint=f"{where} {name} the way parts: name one of {names}"
+    )
+
+
+def _named(graph: Graph, name: str, label: str | None) -> list[Migration]:
+    """The migrations that people call so; a revision stands for itself alone."""
+    branch = set(graph.branches[label]) if label else graph.migrations.keys()
+    if name in graph:
+        return [graph[name]] if name in branch else []
+    if name in graph.replaced:
+        return _named(graph, graph.replaced[name], label)
+    return [m for m in graph.migrations.values() if m.revision in branch and _answers_to(m, name)]
+
+
+def _answers_to(migration: Migration, target: str) -> bool:
+    if target.isdecimal() and migration.number == int(target):
+        return True
+    slug = migration.name.partition("_")[2]
+    return target in (migration.name, slug) or (
+        len(target) >= 4 and migration.revision.startswith(target)
+    )
+
+
+def _require_applied(graph: Graph, ends: Collection[str], applied: Collection[str]) -> None:
+    for revision in ends:
+        if revision not in applied:
+            raise HistoryError(
+                f"cannot downgrade to {graph[revision].name}: it is not applied",
+                hint="autodiff status lists what is",
+            )
+
+
+def _not_found(graph: Graph, target: str, label: str | None = None) -> NoReturn:
+    if ":" in target:
+        raise RevisionNotFoundError(target, hint="FROM:TARGET is for a script: --sql")
+    branch = graph.branches[label] if label else tuple(graph.migrations)
+    names = ", ".join(f"{r} ({graph[r].path.name})" for r in branch[-3:])
+    where = f" of {label}" if label else ""
+    raise RevisionNotFoundError(target, hint=f"the last ones{where} are: {names or 'none at all'}")

@@ -1,0 +1,41 @@
+"""MetaData -> Schema: what the models say, with nothing dropped in silence.
+
+SQLAlchemy is imported when a function is first called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import sqlalchemy as sa
+
+    from autodiff.dialects.base import Dialect
+    from autodiff.schema.objects import Schema
+
+__all__ = ["declare", "load_metadata"]
+
+
+def declare(
+    metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, *, exclude: Sequence[str] = ()
+) -> Schema:
+    """The schema that one MetaData, or several together, describe for a dialect.
+
+    What matches a pattern of `exclude` is left out, as it is when the database is read.
+
+    Raises ModelsError for what can't be carried over, naming it; and where two of them describe
+    one table.
+    """
+    from autodiff.models.metadata import declare_metadata
+
+    return declare_metadata(metadata, dialect, exclude)
+
+
+def load_metadata(targets: str | Sequence[str], root: Path) -> list[sa.MetaData]:
+    """The MetaData behind "package.module:object"; see `autodiff.models.load`."""
+    from autodiff.models.load import find_metadata
+
+    return find_metadata(targets, root)

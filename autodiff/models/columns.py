@@ -1,0 +1,215 @@
+"""SQLAlchemy's columns to Column nouns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import CompileError, UnsupportedCompilationError
+
+from autodiff.errors import ModelsError
+from autodiff.models.options import has_options
+from autodiff.models.types import spell_type, stored_type, type_key
+from autodiff.schema.objects import Column, ColumnType, Computed, EnumType, Identity, Name, Option
+from autodiff.schema.sqltext import strip_parentheses, tokens
+
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+    from autodiff.models.expressions import Compiler
+
+__all__ = ["declare_column", "declare_type", "enum_of"]
+
+_AUTOINCREMENT = frozenset(("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMENT"))
+
+
+def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
+    """The noun of a column; one for all columns that are said alike.
+
+    Raises ModelsError where the dialect can't express it, naming table and column.
+    """
+    try:
+        key = _said(column, dialect, compiler)
+        if key is None:
+            return _declare(column, dialect, compiler)
+        found = compiler.columns.get(key)
+        if found is None:
+            found = compiler.columns[key] = _declare(column, dialect, compiler)
+        return found
+    except ModelsError as error:
+        message = f"cannot declare column {_place(column)}: {error.message}"
+        raise ModelsError(message, hint=error.hint) from error
+    except (CompileError, UnsupportedCompilationError, NotImplementedError) as error:
+        raise ModelsError(
+            f"cannot declare column {_place(column)} for {dialect.name}: {error}",
+            hint="give the column a type, default or name that this database can express",
+        ) from error
+
+
+def _said(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> tuple[Any, ...] | None:
+    """What columns of many tables have in common whose nouns are equal; None for one of its own."""
+    if has_options(column):
+        return None
+    default, serial, counts = None, False, False
+    if column.primary_key:
+        if column.table is None or column.default is not None:
+            return None
+        counts = column is column.table.autoincrement_column
+    if column.server_default is not None:
+        if counts or column.computed is not None or column.identity is not None:
+            return None
+        default = _default(column, compiler)
+        serial = default is not None and dialect.is_serial_default(default, column)
+    key = type_key(column.type)
+    if key is None:
+        return None
+    how = (column.nullable, column.primary_key, counts, column.autoincrement, column.comment)
+    return column.name, default, serial, how, key
+
+
+def _place(column: sa.Column[Any]) -> str:
+    return f"{column.table.fullname}.{column.name}" if column.table is not None else column.name
+
+
+def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
+    if column.server_default is None:  # neither a default, nor computed, nor an identity
+        return Column(
+            name=str(column.name),
+            type=declare_type(column.type, dialect, compiler, column),
+            nullable=bool(column.nullable)
+            and not (column.primary_key and dialect.features.keys_not_null),
+            autoincrement=_autoincrements(column, dialect, compiler),
+            comment=column.comment if dialect.features.comments else None,
+            options=_options(column, dialect),
+        )
+    identity = column.identity if dialect.features.identity else None
+    never_null = identity is not None or (column.primary_key and dialect.features.keys_not_null)
+    default = None if column.computed is not None else _default(column, compiler)
+    serial = default is not None and dialect.is_serial_default(default, column)
+    return Column(
+        name=str(column.name),
+        type=declare_type(column.type, dialect, compiler, column),
+        nullable=bool(column.nullable) and not never_null,
+        default=None if serial else default,
+        computed=_computed(column, compiler),
+        identity=_identity(identity, dialect),
+        autoincrement=serial or (identity is None and _autoincrements(column, dialect, compiler)),
+        comment=column.comment if dialect.features.comments else None,
+        options=_options(column, dialect),
+    )
+
+
+def declare_type(
+    type_: Any, dialect: Dialect, compiler: Compiler, column: sa.Column[Any] | None = None
+) -> ColumnType:
+    """The noun of a type: what the database calls it and how a script spells it.
+
+    Of a type that nobody said, as SQLAlchemy reflects one that it has no name for, it is "".
+    """
+    key = type_key(type_)
+    found = None if key is None else compiler.types.get(key)
+    if found is None:
+        found = _declare_type(type_, dialect, compiler, column)
+        if key is not None:
+            compiler.types[key] = found
+    return found
+
+
+def _declare_type(
+    type_: Any, dialect: Dialect, compiler: Compiler, column: sa.Column[Any] | None
+) -> ColumnType:
+    if isinstance(type_, sa.types.NullType):
+        return ColumnType(sql="", python="sa.types.NullType()")
+    enum = enum_of(type_, dialect, compiler)
+    sql = dialect.canonical_type(compiler.type(type_, column))
+    python = spell_type(type_, dialect.sqlalchemy, sql)
+    return ColumnType(
+        sql=sql,
+        python=dialect.type_python(sql) if python.startswith("op.sql_type(") else python,
+        enum=enum.name if enum is not None else None,
+    )
+
+
+def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None:
+    """The native enum type that a column's type uses, None where it uses none."""
+    if not dialect.features.enum_types:
+        return None
+    stored = stored_type(type_.dialect_impl(dialect.sqlalchemy), dialect.sqlalchemy)
+    if isinstance(stored, sa.ARRAY):
+        stored = stored_type(stored.item_type.dialect_impl(dialect.sqlalchemy), dialect.sqlalchemy)
+    if not isinstance(stored, sa.Enum) or not stored.native_enum:
+        return None
+    if not stored.name:
+        values = ", ".join(stored.enums)
+        raise ModelsError(
+            f"the enum of {values} has no name",
+            hint='name the type, as in sa.Enum("a", "b", name="mood")',
+        )
+    schema = stored.schema
+    named = Name(str(stored.name), None if schema == dialect.default_schema else schema)
+    return EnumType(name=named, values=tuple(str(value) for value in stored.enums))
+
+
+def _default(column: sa.Column[Any], compiler: Compiler) -> str | None:
+    text = compiler.default(column)
+    return None if text is None or text.strip("() ").upper() == "NULL" else text
+
+
+def _computed(column: sa.Column[Any], compiler: Compiler) -> Computed | None:
+    if column.computed is None:
+        return None
+    text = compiler.generated(column.computed)
+    sql = compiler.expression(column.computed.sqltext)
+    return Computed(sql=strip_parentheses(sql), persisted=text.rstrip().endswith("STORED"))
+
+
+def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None:
+    if identity is None:
+        return None
+    increment = None if identity.increment == 1 else identity.increment
+    low, high = identity.minvalue, identity.maxvalue
+    start = identity.start
+    usual = (high if (increment or 1) < 0 else low) or (-1 if (increment or 1) < 0 else 1)
+    return Identity(
+        always=bool(identity.always),
+        start=None if start == usual else start,
+        increment=increment,
+        minvalue=None if low == 1 and (increment or 1) > 0 else low,
+        maxvalue=None if high == -1 and (increment or 1) < 0 else high,
+        cache=None if identity.cache == 1 else identity.cache,
+        cycle=bool(identity.cycle),
+    )
+
+
+def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> bool:
+    """Whether SQLAlchemy itself would write SERIAL or AUTO_INCREMENT for the column.
+
+    Outside of primary keys it only reflects AUTO_INCREMENT, as autoincrement=True.
+    """
+    if dialect.features.autoincrements_anywhere and not column.primary_key:
+        return column.autoincrement is True
+    if column.table is None or column is not column.table.autoincrement_column:
+        return False
+    said = (column.default, column.server_default, column.computed, column.identity)
+    key = type_key(column.type) if said == (None, None, None, None) else None
+    if key is None:
+        return _says_counting(column, compiler)
+    key = (*key, column.autoincrement)
+    if key not in compiler.counting:
+        compiler.counting[key] = _says_counting(column, compiler)
+    return compiler.counting[key]
+
+
+def _says_counting(column: sa.Column[Any], compiler: Compiler) -> bool:
+    words = [token.upper() for kind, token in tokens(compiler.column(column)) if kind == "word"]
+    return any(word in _AUTOINCREMENT for word in words)
+
+
+def _options(column: sa.Column[Any], dialect: Dialect) -> dict[str, Option]:
+    if not has_options(column):
+        return {}
+    prefix = f"{dialect.sqlalchemy.name}_"
+    return {
+        key: value
+        for key, value in sorted(column.dialect_kwargs.items())
+        if key.startswith(prefix) and value is not None and "on_conflict_not_null" in key
+    }

@@ -1,0 +1,309 @@
+"""SQLAlchemy's constraints and indexes to nouns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import InvalidRequestError, NoReferencedColumnError, NoReferencedTableError
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import (
+    BinaryExpression,
+    CollationClause,
+    ColumnClause,
+    TextClause,
+    UnaryExpression,
+)
+
+from autodiff.errors import ModelsError
+from autodiff.models.options import dialect_options
+from autodiff.schema.objects import (
+    Check,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    Index,
+    IndexElement,
+    Name,
+    Option,
+    PrimaryKey,
+    Unique,
+    plain_element,
+)
+from autodiff.schema.sqltext import strip_parentheses, unquote_identifier
+
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+    from autodiff.models.expressions import Compiler
+
+__all__ = ["declare_constraint", "declare_index"]
+
+_ORDER = re.compile(
+    r"(?P<rest>.*?)(?:\s+(?P<order>ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?\s*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_COLUMN = re.compile(r"[A-Za-z_]\w*|\"(?:[^\"]|\"\")+\"")
+_COLLATED = re.compile(
+    rf"(?P<rest>{_COLUMN.pattern}|.*\))\s+COLLATE\s+(?P<collation>\w+|\"[^\"]+\")",
+    re.IGNORECASE | re.DOTALL,
+)
+_OPCLASS = re.compile(
+    rf"(?P<rest>(?:{_COLUMN.pattern}|.*\))(?:\s+COLLATE\s+(?:\w+|\"[^\"]+\"))?)"
+    r"\s+(?P<opclass>\w+_ops)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def declare_constraint(
+    constraint: sa.Constraint, dialect: Dialect, compiler: Compiler
+) -> Constraint | None:
+    """The noun of a constraint; None where the dialect does not create it (`ddl_if`, or a check
+    that belongs to a type which the database has natively)."""
+    if not constraint._should_create_for_compiler(compiler.ddl):
+        return None
+    named: dict[str, Any] = {"name": compiler.name(constraint)}
+    if dialect.features.comments:
+        named["comment"] = getattr(constraint, "comment", None)
+    match constraint:
+        case sa.PrimaryKeyConstraint():
+            return _primary_key(constraint, named, dialect)
+        case sa.ForeignKeyConstraint():
+            return _foreign_key(constraint, named, dialect)
+        case sa.UniqueConstraint():
+            return _unique(constraint, named, dialect)
+        case sa.CheckConstraint():
+            return _check(constraint, named, dialect, compiler)
+        case _ if constraint.__visit_name__ == "exclude_constraint":
+            return _exclusion(constraint, named, dialect, compiler)
+        case _:
+            raise ModelsError(
+                f"cannot declare {type(constraint).__name__} of table {constraint.table.fullname}",
+                hint="autodiff carries over primary and foreign keys, uniques, checks, exclusions",
+            )
+
+
+def _timing(constraint: Any) -> dict[str, Any]:
+    if not constraint.deferrable and not constraint.initially:
+        return {}
+    deferred = (constraint.initially or "").upper() == "DEFERRED"
+    return {"deferrable": bool(constraint.deferrable) or deferred, "initially_deferred": deferred}
+
+
+def _primary_key(
+    constraint: sa.PrimaryKeyConstraint, named: dict[str, Any], dialect: Dialect
+) -> PrimaryKey | None:
+    columns = tuple(str(column.name) for column in constraint.columns)
+    if not columns:
+        return None
+    options = _constraint_options(constraint, dialect)
+    return PrimaryKey(columns=columns, options=options, **_timing(constraint), **named)
+
+
+def _constraint_options(constraint: Any, dialect: Dialect) -> dict[str, Option]:
+    found = dialect_options(constraint, dialect)
+    options: dict[str, Option] = {}
+    if not found:
+        return options
+    if included := found.get("include"):
+        columns = ", ".join(getattr(item, "name", item) for item in included)
+        options["postgresql_include"] = columns
+    if found.get("not_valid"):
+        options["postgresql_not_valid"] = True
+    if conflict := found.get("on_conflict"):
+        options["sqlite_on_conflict"] = str(conflict).upper()
+    return options
+
+
+def _unique(
+    constraint: sa.UniqueConstraint, named: dict[str, Any], dialect: Dialect
+) -> Unique | None:
+    columns = tuple(str(column.name) for column in constraint.columns)
+    if not columns:
+        return None
+    return Unique(
+        columns=columns,
+        nulls_not_distinct=bool(dialect_options(constraint, dialect).get("nulls_not_distinct")),
+        options=_constraint_options(constraint, dialect),
+        **_timing(constraint),
+        **named,
+    )
+
+
+def _check(
+    constraint: sa.CheckConstraint, named: dict[str, Any], dialect: Dialect, compiler: Compiler
+) -> Check:
+    text = strip_parentheses(compiler.expression(constraint.sqltext))
+    return Check(sql=text, options=_constraint_options(constraint, dialect), **named)
+
+
+def _exclusion(
+    constraint: Any, named: dict[str, Any], dialect: Dialect, compiler: Compiler
+) -> Exclusion | None:
+    if not dialect.features.exclusion_constraints:
+        return None
+    where = constraint.where
+    elements = []
+    for expression, _, operator in constraint._render_exprs:
+        text = compiler.expression(expression)
+        opclass = constraint.ops.get(getattr(expression, "key", None))
+        elements.append((f"{text} {opclass}" if opclass else text, str(operator)))
+    return Exclusion(
+        elements=tuple(elements),
+        using=str(constraint.using).lower(),
+        where=None if where is None else compiler.expression(where),
+        **_timing(constraint),
+        **named,
+    )
+
+
+def _foreign_key(
+    constraint: sa.ForeignKeyConstraint, named: dict[str, Any], dialect: Dialect
+) -> ForeignKey:
+    targets = [_target(element, dialect) for element in constraint.elements]
+    match = (constraint.match or "").upper()
+    return ForeignKey(
+        columns=tuple(str(element.parent.name) for element in constraint.elements),
+        referred=targets[0][0],
+        referred_columns=tuple(column for _, column in targets),
+        on_update=_action(constraint.onupdate),
+        on_delete=_action(constraint.ondelete),
+        match=None if match in ("", "SIMPLE") else match,
+        options=_constraint_options(constraint, dialect),
+        **_timing(constraint),
+        **named,
+    )
+
+
+@cache
+def _action(action: str | None) -> str | None:
+    text = " ".join((action or "").split())
+    upper = re.sub(r"^[a-zA-Z ]+", lambda found: found[0].upper(), text)
+    return None if upper in ("", "NO ACTION") else upper
+
+
+def _target(element: sa.ForeignKey, dialect: Dialect) -> tuple[Name, str]:
+    """The table and column that a key points at, which may be in no MetaData."""
+    try:
+        column = element.column
+        schema, table, name = column.table.schema, column.table.name, column.name
+    except (NoReferencedTableError, NoReferencedColumnError, InvalidRequestError):
+        parts = element.target_fullname.split(".")
+        name, table = parts[-1], parts[-2]
+        schema = ".".join(parts[:-2]) or None
+    return Name(str(table), None if schema == dialect.default_schema else schema), str(name)
+
+
+def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Index | None:
+    """The noun of an index; None where the dialect does not create it (`ddl_if`).
+
+    Raises ModelsError for an index without columns, or without a name.
+    """
+    ddl_if = getattr(index, "_ddl_if", None)
+    if ddl_if is not None:
+        create = sa.schema.CreateIndex(index)
+        if not ddl_if._should_execute(create, index, None, compiler=compiler.ddl):
+            return None
+    if not index.expressions:
+        raise ModelsError(
+            f"cannot declare index {index.name}: it has no columns",
+            hint="name the columns, or remove the index from the models",
+        )
+    options = dialect_options(index, dialect)
+    name = compiler.name(index)
+    if name is None:
+        raise ModelsError(
+            f"cannot declare an index of table {index.table}: it has no name",
+            hint='name the index, or add "ix" to the naming convention of the MetaData',
+        )
+    elements = tuple([_element(part, options, compiler) for part in index.expressions])
+    if not options:
+        return Index(name=name, elements=elements, unique=bool(index.unique))
+    where = options.get("where")
+    return Index(
+        name=name,
+        elements=elements,
+        unique=bool(index.unique),
+        method=_method(options),
+        where=None if where is None else compiler.expression(_clause(where)),
+        include=tuple(str(getattr(i, "name", i)) for i in options.get("include") or ()),
+        nulls_not_distinct=bool(options.get("nulls_not_distinct")),
+        options=_storage(options),
+        concurrently=bool(options.get("concurrently")),
+    )
+
+
+def _clause(value: Any) -> Any:
+    return sa.text(value) if isinstance(value, str) else value
+
+
+def _method(options: dict[str, Any]) -> str | None:
+    method = options.get("using") or options.get("prefix")
+    return None if not method or str(method).lower() == "btree" else str(method).lower()
+
+
+def _storage(options: dict[str, Any]) -> dict[str, Option]:
+    storage: dict[str, Option] = {}
+    if parameters := options.get("with"):
+        pairs = sorted(f"{key}={value}" for key, value in parameters.items())
+        storage["postgresql_with"] = ", ".join(pairs)
+    if tablespace := options.get("tablespace"):
+        storage["postgresql_tablespace"] = str(tablespace)
+    if parser := options.get("with_parser"):
+        storage["mysql_with_parser"] = str(parser)
+    return storage
+
+
+def _element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexElement:
+    """A part of an index, taken out of desc(), nulls_last() and collate()."""
+    if type(part) is sa.Column and not options:
+        return plain_element(str(part.name))
+    descending, nulls_first, collation = False, None, None
+    while isinstance(part, UnaryExpression) and part.modifier is not None:
+        descending = descending or part.modifier is operators.desc_op
+        if part.modifier in (operators.nulls_first_op, operators.nulls_last_op):
+            nulls_first = part.modifier is operators.nulls_first_op
+        part = part.element
+    if isinstance(part, TextClause):
+        return _text_element(part.text, options)
+    if isinstance(label := getattr(part, "element", None), str):  # desc("name")
+        return replace(_text_element(label, options), descending=descending)
+    if isinstance(part, BinaryExpression) and isinstance(part.right, CollationClause):
+        part, collation = part.left, str(part.right.collation).strip('"')
+    is_column = isinstance(part, ColumnClause) and not part.is_literal
+    text = str(part.name) if is_column else strip_parentheses(compiler.expression(part))
+    key = getattr(part, "key", None)
+    length = options.get("length")
+    return IndexElement(
+        text=text,
+        is_expression=not is_column,
+        descending=descending,
+        nulls_first=None if nulls_first == descending else nulls_first,
+        opclass=(options.get("ops") or {}).get(key),
+        collation=collation,
+        length=length.get(text) if isinstance(length, dict) else length,
+    )
+
+
+def _text_element(text: str, options: dict[str, Any]) -> IndexElement:
+    """A part of an index that was written as text, such as "name DESC"."""
+    match = _ORDER.match(text.strip())
+    assert match is not None  # each part of the pattern is optional
+    descending = (match["order"] or "").upper() == "DESC"
+    nulls = None if match["nulls"] is None else match["nulls"].upper() == "FIRST"
+    rest = match["rest"].strip()
+    if operators_ := _OPCLASS.fullmatch(rest):
+        rest = operators_["rest"]
+    if collated := _COLLATED.fullmatch(rest):
+        rest = collated["rest"]
+    plain = _COLUMN.fullmatch(rest) is not None
+    return IndexElement(
+        text=unquote_identifier(rest) if plain else strip_parentheses(rest),
+        is_expression=not plain,
+        descending=descending,
+        nulls_first=None if nulls == descending else nulls,
+        opclass=operators_["opclass"] if operators_ else None,
+        collation=collated["collation"].strip('"') if collated else None,
+    )

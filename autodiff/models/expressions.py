@@ -1,0 +1,106 @@
+"""SQLAlchemy's expressions as SQL text, as its own DDL compiler would write them."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.sql.elements import ClauseElement, TextClause
+from sqlalchemy.sql.functions import AnsiFunction, now
+
+from autodiff.dialects.literals import plain_dialect
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+    from sqlalchemy.sql.compiler import DDLCompiler
+
+    from autodiff.schema.objects import Column, ColumnType, Renamed
+
+__all__ = ["Compiler"]
+
+
+def _default_key(default: Any) -> Any:
+    """What defaults have in common that compile to the same SQL; None where that is not sure."""
+    if isinstance(default, str):
+        return default
+    if type(default) is TextClause and not default._bindparams:
+        return (TextClause, default.text)
+    if isinstance(default, AnsiFunction | now) and not default.clauses.clauses:
+        return type(default)
+    return None
+
+
+class Compiler:
+    """Texts of defaults, checks, types and names for one dialect.
+
+    `columns`, `types` and `counting` hold what is known of those that were declared before;
+    `renamed` is what tables tell of their names.
+    """
+
+    def __init__(self, dialect: SQLAlchemyDialect) -> None:
+        self.dialect = plain_dialect(dialect)
+        self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+        self.renamed: list[Renamed] = []
+        self.columns: dict[Any, Column] = {}
+        self.types: dict[Any, ColumnType] = {}
+        self.counting: dict[Any, bool] = {}
+        self._defaults: dict[Any, str | None] = {}
+
+    def expression(self, clause: ClauseElement, *, include_table: bool = False) -> str:
+        """The SQL of a clause, with its values in it."""
+        text: str = self.ddl.sql_compiler.process(
+            clause, include_table=include_table, literal_binds=True
+        )
+        return text
+
+    def select(self, clause: ClauseElement) -> str:
+        """The SQL of a SELECT, with its values in it."""
+        return str(clause.compile(dialect=self.dialect, compile_kwargs={"literal_binds": True}))
+
+    def type(self, type_: Any, column: Any = None) -> str:
+        """The SQL of a type."""
+        compiler = self.dialect.type_compiler_instance
+        return str(compiler.process(type_, type_expression=column))
+
+    def default(self, column: Any) -> str | None:
+        """The SQL of a column's server default, None where it has none."""
+        if column.server_default is None:
+            return None
+        key = _default_key(getattr(column.server_default, "arg", None))
+        if key is None:
+            return self.ddl.get_column_default_string(column)
+        if key not in self._defaults:
+            self._defaults[key] = self.ddl.get_column_default_string(column)
+        return self._defaults[key]
+
+    def column(self, column: Any) -> str:
+        """The whole definition of a column, without the warnings that creating it would give."""
+        with _without_warnings():
+            return str(self.ddl.get_column_specification(column, first_pk=column.primary_key))
+
+    def generated(self, computed: Any) -> str:
+        """GENERATED ALWAYS AS ... of a column, without warnings."""
+        with _without_warnings():
+            return str(self.ddl.process(computed))
+
+    def name(self, thing: Any) -> str | None:
+        """A constraint's or index's name after naming conventions and limits; None if unnamed."""
+        if thing.name is None:
+            return None
+        preparer = self.dialect.identifier_preparer
+        name = preparer.format_constraint(thing, _alembic_quote=False)
+        return None if name is None else str(name)
+
+
+_ONE_AT_A_TIME = threading.RLock()
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """The filters are the whole process's: two threads would put back each other's."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,180 @@
+"""MetaData to Schema: what the models want, as nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import visitors
+
+from autodiff.dialects.base import is_excluded
+from autodiff.errors import ModelsError
+from autodiff.models.columns import enum_of
+from autodiff.models.expressions import Compiler
+from autodiff.models.tables import declare_table, name_of
+from autodiff.schema.objects import Constraint, EnumType, ForeignKey, Name, Schema, Table, View
+from autodiff.schema.objects import Sequence as SequenceNoun
+from autodiff.utils.sharing import altered, collected_later, kept, mapped
+
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["declare_metadata"]
+
+
+@collected_later()
+def declare_metadata(
+    metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str] = ()
+) -> Schema:
+    """The schema that one MetaData, or several together, describe for a dialect.
+
+    Tables, views and sequences that match a pattern of `exclude` are left out.
+
+    Raises ModelsError for what can't be carried over, naming it; and where two of them describe
+    one table.
+    """
+    all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
+    compiler = Compiler(dialect.sqlalchemy)
+    tables: dict[Name, Table] = {}
+    views: dict[Name, View] = {}
+    enums: dict[Name, EnumType] = {}
+    for table in _all_tables(all_metadata):
+        name = name_of(table, dialect)
+        if is_excluded(name, exclude):
+            continue
+        if name in tables or name in views:
+            raise ModelsError(
+                f"table {name} is described twice, in two MetaData",
+                hint="keep it in one, or configure one of the two",
+            )
+        if getattr(table, "is_view", False):
+            views[name] = _view(name, table, dialect, compiler)
+            continue
+        tables[name] = declare_table(table, dialect, compiler)
+        if dialect.features.enum_types and any(c.type.enum for c in tables[name].columns):
+            _collect_enums(table, dialect, compiler, enums)
+    if dialect.features.ignores_table_case:
+        tables = _one_spelling(tables)
+    sequences = {
+        name: sequence
+        for name, sequence in _sequences(all_metadata, dialect).items()
+        if not is_excluded(name, exclude)
+    }
+    return Schema(
+        tables=tables,
+        enums=enums,
+        sequences=sequences,
+        views=views,
+        namespaces=_namespaces(tables, views, enums, sequences),
+        renamed=tuple(compiler.renamed),
+    )
+
+
+def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
+    """The tables, each under one spelling; SQLAlchemy reflects another for each that a key uses.
+
+    Raises ModelsError where two that are one table to the database differ.
+    """
+    first: dict[tuple[str | None, str], Name] = {}
+    for name in tables:
+        first.setdefault((name.schema, name.name.lower()), name)
+    targets = {key.referred for table in tables.values() for key in table.foreign_keys}
+    if len(first) == len(tables) and targets <= tables.keys():
+        return tables
+
+    def spelled(name: Name) -> Name:
+        return kept(name, first.get((name.schema, name.name.lower()), name))
+
+    def constraint(item: Constraint) -> Constraint:
+        if isinstance(item, ForeignKey):
+            return altered(item, referred=spelled(item.referred))
+        return item
+
+    found: dict[Name, Table] = {}
+    for name, table in tables.items():
+        one = altered(
+            table, name=spelled(table.name), constraints=mapped(table.constraints, constraint)
+        )
+        if found.setdefault(one.name, one) != one:
+            raise ModelsError(
+                f"tables {one.name} and {name} are one table to the database, and differ",
+                hint="give one of them another name",
+            )
+    return found
+
+
+def _all_tables(metadata: Iterable[sa.MetaData]) -> list[sa.Table]:
+    return [item.tables[key] for item in metadata for key in sorted(item.tables)]
+
+
+def _view(name: Name, table: Any, dialect: Dialect, compiler: Compiler) -> View:
+    creator = table._creator_ddl
+    return View(
+        name=name,
+        sql=compiler.select(creator.selectable),
+        materialized=bool(creator.materialized),
+        reads=tuple(sorted(_read_by(creator.selectable, dialect) - {name})),
+    )
+
+
+def _read_by(selectable: Any, dialect: Dialect) -> set[Name]:
+    """The tables and views that a SELECT reads, in joins and subqueries too."""
+    found = {part for part in visitors.iterate(selectable) if isinstance(part, sa.Table)}
+    return {name_of(table, dialect) for table in found}
+
+
+def _collect_enums(
+    table: sa.Table, dialect: Dialect, compiler: Compiler, enums: dict[Name, EnumType]
+) -> None:
+    for column in table.columns:
+        enum = enum_of(column.type, dialect, compiler)
+        if enum is None:
+            continue
+        known = enums.setdefault(enum.name, enum)
+        if known != enum:
+            raise ModelsError(
+                f"enum {enum.name} is described twice with other values, "
+                f"at last by column {table.fullname}.{column.name}",
+                hint="share one sa.Enum between the columns, or name the types apart",
+            )
+
+
+def _sequences(metadata: Iterable[sa.MetaData], dialect: Dialect) -> dict[Name, SequenceNoun]:
+    if not dialect.features.sequences:
+        return {}
+    found: dict[Name, SequenceNoun] = {}
+    for item in metadata:
+        for sequence in item._sequences.values():
+            if sequence.optional and dialect.sqlalchemy.sequences_optional:
+                continue
+            noun = _sequence(sequence, dialect)
+            found[noun.name] = noun
+    return {name: found[name] for name in sorted(found)}
+
+
+def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
+    schema = None if sequence.schema == dialect.default_schema else sequence.schema
+    up = (sequence.increment or 1) > 0
+    kind = (
+        dialect.canonical_type(
+            dialect.sqlalchemy.type_compiler_instance.process(sequence.data_type)
+        )
+        if sequence.data_type is not None
+        else None
+    )
+    first = (sequence.minvalue or 1) if up else (sequence.maxvalue or -1)
+    return SequenceNoun(
+        name=Name(str(sequence.name), schema),
+        type=None if kind == "bigint" else kind,
+        start=None if sequence.start == first else sequence.start,
+        increment=None if sequence.increment == 1 else sequence.increment,
+        minvalue=None if up and sequence.minvalue == 1 else sequence.minvalue,
+        maxvalue=None if not up and sequence.maxvalue == -1 else sequence.maxvalue,
+        cache=None if sequence.cache == 1 else sequence.cache,
+        cycle=bool(sequence.cycle),
+    )
+
+
+def _namespaces(*kinds: Iterable[Name]) -> frozenset[str]:
+    return frozenset(name.schema for names in kinds for name in names if name.schema is not None)

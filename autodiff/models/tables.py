@@ -1,0 +1,99 @@
+"""SQLAlchemy's tables to Table nouns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from autodiff.errors import ModelsError
+from autodiff.models.columns import declare_column
+from autodiff.models.constraints import declare_constraint, declare_index
+from autodiff.models.options import has_options
+from autodiff.models.renamed_from import renamed
+from autodiff.schema.objects import Index, Name, Option, Table
+
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+    from autodiff.models.expressions import Compiler
+
+__all__ = ["declare_table", "name_of", "option_value"]
+
+
+def name_of(table: Any, dialect: Dialect) -> Name:
+    """The name of a SQLAlchemy table, without the schema where it is the default one."""
+    schema = table.schema
+    return Name(str(table.name), None if schema == dialect.default_schema else schema)
+
+
+def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Table:
+    """The noun of a table, with what its dialect creates; in SQLAlchemy's order of columns.
+
+    Raises ModelsError, naming the table, for what can't be carried over.
+    """
+    columns, name = list(table.columns), name_of(table, dialect)
+    if told := renamed(name, table, columns):
+        compiler.renamed.append(told)
+    items = table.constraints.union(*(column.constraints for column in columns))
+    found = [
+        declare_constraint(item, dialect, compiler)
+        for item in sorted(items, key=lambda item: item._creation_order)
+    ]
+    declared = Table(
+        name=name,
+        columns=tuple(
+            [declare_column(column, dialect, compiler) for column in columns if not column.system]
+        ),
+        constraints=tuple(item for item in found if item is not None),
+        indexes=_indexes(table, dialect, compiler),
+        comment=table.comment if dialect.features.comments else None,
+        options=_options(table, dialect),
+    )
+    return dialect.as_created(declared)
+
+
+def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Index, ...]:
+    found: dict[str, Index] = {}
+    for item in table.indexes:
+        index = declare_index(item, dialect, compiler)
+        if index is None:
+            continue
+        name = index.name or ""
+        if name in found and found[name] != index:
+            raise ModelsError(
+                f"cannot declare table {table.fullname}: two indexes have the name {name}",
+                hint="give one of them another name",
+            )
+        found[name] = index
+    return tuple(found[name] for name in sorted(found))
+
+
+def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
+    """The options of the dialect that differ from SQLAlchemy's defaults."""
+    prefixes = (f"{dialect.sqlalchemy.name}_", f"{dialect.name}_")
+    options: dict[str, Option] = {}
+    for key in sorted(table.dialect_kwargs) if has_options(table) else ():
+        prefix = next((prefix for prefix in prefixes if key.startswith(prefix)), None)
+        value = table.dialect_kwargs[key]
+        if prefix is None or (value in (None, False) and not key.endswith("with_rowid")):
+            continue
+        option = key.removeprefix(prefix).lower().replace(" ", "_")
+        name = f"{dialect.name}_{option}"
+        if not (name == "sqlite_with_rowid" and value):
+            options[name] = option_value(value)
+    if parents := options.get("postgresql_inherits"):
+        own = f"{dialect.default_schema}."
+        names = (parent.removeprefix(own) for parent in str(parents).split(", "))
+        options["postgresql_inherits"] = ", ".join(names)
+    if table._prefixes:
+        options["prefix"] = " ".join(str(prefix) for prefix in table._prefixes).upper()
+    return options
+
+
+def option_value(value: Any) -> Option:
+    """An option as a noun has it: pairs as texts with commas, and names too."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(sorted(f"{key}={item}" for key, item in value.items()))
+    return value if isinstance(value, str | int | bool) else str(value)

@@ -1,0 +1,204 @@
+"""How a script spells a SQLAlchemy type: as what it stores, so that it needs no application."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import sysconfig
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from autodiff.dialects.type_names import python_string
+from autodiff.schema.sqltype import SQLType
+
+__all__ = ["spell_type", "stored_type", "type_key"]
+
+_POSITIONAL = ("length", "precision", "scale")
+_NOT_STORED = frozenset(
+    "as_uuid asdecimal decimal_return_scale none_as_null create_constraint values_callable "
+    "validate_strings omit_aliases metadata inherit_schema create_type as_tuple native native_enum "
+    "sort_key_function enums retrieve_as_bitwise quote name _create_events _adapted_from "
+    "_enums second_precision day_precision epoch comparator pickler impl".split()
+)
+_DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
+
+
+def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
+    """The type that a TypeDecorator stores on the dialect; any other type as it is."""
+    while isinstance(type_, TypeDecorator) and not _is_sqlalchemy(type(type_)):
+        variant = type_._variant_mapping.get(dialect.name)
+        type_ = variant if variant is not None else type_.load_dialect_impl(dialect)
+    return type_
+
+
+def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
+    """What types have in common that every dialect says alike; None where each must be asked.
+
+    A model has as many types as columns, and most of them are alike.
+    """
+    cls, said = type(type_), vars(type_)
+    if not _is_plain(cls):  # type: ignore[arg-type]
+        return None
+    if not said:
+        return (cls,)
+    if "dispatch" in said:  # events of its own, as Boolean and Enum have: not how it is said
+        said = {name: value for name, value in said.items() if name != "dispatch"}
+    key = (cls, *said.items())
+    try:
+        hash(key)
+    except TypeError:  # the values of an enum, a variant
+        return None
+    return key
+
+
+@cache
+def _is_plain(cls: type[Any]) -> bool:
+    """Whether a class is SQLAlchemy's own, and no @compiles says it in another way."""
+    return _is_sqlalchemy(cls) and not hasattr(cls, "_compiler_dispatcher")
+
+
+def spell_type(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
+    """The call that makes the type, such as `sa.String(50)`.
+
+    Types of SQLAlchemy and of installed libraries are called by name; a type of the application
+    becomes `op.sql_type(...)` with the SQL that it stands for.
+    """
+    variants = dict(getattr(type_, "_variant_mapping", {}))
+    stored = stored_type(type_, dialect)
+    text = _spell(stored, dialect, sql)
+    if stored is not type_:
+        return text
+    for name in sorted(variants):
+        variant = stored_type(variants[name], dialect)
+        text += f".with_variant({_spell(variant, dialect, sql)}, {python_string(name)})"
+    return text
+
+
+def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
+    if isinstance(type_, sa.Enum):
+        return _spell_enum(type_)
+    if isinstance(type_, sa.ARRAY):
+        return _spell_array(type_, dialect, sql)
+    cls = _public(type(type_))
+    prefix = _prefix(cls)
+    if prefix is None or isinstance(type_, SQLType) or _is_named(type_):
+        return f"op.sql_type({python_string(sql)})"
+    arguments = _arguments(type_)
+    if type_.__visit_name__ == "SET":
+        arguments = _with_values(type_, type_.values)  # type: ignore[attr-defined]
+    return f"{prefix}{cls.__name__}({', '.join(arguments)})"
+
+
+def _public(cls: type[Any]) -> type[Any]:
+    """The class that a script can name: type_descriptor() gives a driver's own, _PsycopgNumeric."""
+    return next(
+        base for base in cls.__mro__ if not (base.__name__.startswith("_") and _is_sqlalchemy(base))
+    )
+
+
+def _is_named(type_: TypeEngine[Any]) -> bool:
+    """Whether it is a type with a name of its own in the database, such as a domain."""
+    return isinstance(type_, sa.types.SchemaType) and not isinstance(type_, sa.Boolean)
+
+
+def _spell_enum(type_: sa.Enum) -> str:
+    if not type_.native_enum:
+        return f"sa.String({type_.length})"
+    parts = _with_values(type_, type_.enums)
+    parts += [f"name={python_string(type_.name)}"] if type_.name else []
+    parts += [f"schema={python_string(type_.schema)}"] if type_.schema else []
+    cls = "mysql.ENUM" if type(type_).__module__.startswith("sqlalchemy.dialects.mysql") else ""
+    longest = max(map(len, type_.enums), default=0)
+    parts += [f"length={type_.length}"] if not cls and (type_.length or 0) > longest else []
+    return f"{cls or 'sa.Enum'}({', '.join(parts)})"
+
+
+def _with_values(type_: TypeEngine[Any], values: Iterable[str]) -> list[str]:
+    """The values of an enum or a set, whose length follows from them, and what else is said."""
+    others = [argument for argument in _arguments(type_) if argument.partition("=")[1]]
+    return [*map(python_string, values), *(o for o in others if not o.startswith("length="))]
+
+
+def _spell_array(type_: sa.ARRAY[Any], dialect: Any, sql: str) -> str:
+    cls = _public(type(type_))
+    prefix = _prefix(cls)
+    if prefix is None:
+        prefix, cls = "sa.", sa.ARRAY
+    item = _spell(stored_type(type_.item_type, dialect), dialect, sql.removesuffix("[]"))
+    dimensions = f", dimensions={type_.dimensions}" if type_.dimensions else ""
+    return f"{prefix}{cls.__name__}({item}{dimensions})"
+
+
+def _is_sqlalchemy(cls: type[Any]) -> bool:
+    return cls.__module__.startswith("sqlalchemy.")
+
+
+def _prefix(cls: type[Any]) -> str | None:
+    """`sa.`, `postgresql.`, a library's module with a dot, or None for the application's own."""
+    module = cls.__module__
+    if _is_sqlalchemy(cls):
+        for name in _DIALECT_MODULES:
+            if module.startswith(f"sqlalchemy.dialects.{name}"):
+                return f"{name}."
+        return "sa." if hasattr(sa, cls.__name__) else "sa.types."
+    return _library_prefix(cls)
+
+
+def _library_prefix(cls: type[Any]) -> str | None:
+    module = sys.modules.get(cls.__module__)
+    path = getattr(module, "__file__", None) or ""
+    paths = sysconfig.get_paths()
+    if not path.startswith((paths["purelib"], paths["platlib"])):
+        return None
+    parts = cls.__module__.split(".")
+    for length in range(1, len(parts) + 1):
+        name = ".".join(parts[:length])
+        if getattr(sys.modules.get(name), cls.__name__, None) is cls:
+            return f"{name}."
+    return None
+
+
+def _arguments(type_: TypeEngine[Any]) -> list[str]:
+    """The arguments that differ from their defaults and matter to what is stored."""
+    arguments: list[str] = []
+    positional = True
+    known = _parameters(_public(type(type_)))  # type: ignore[arg-type]
+    for name, default in known.items():
+        if name in _NOT_STORED:
+            continue
+        value = getattr(type_, name, default)
+        if not isinstance(value, str | int | float | type(None)):
+            continue
+        if name in _POSITIONAL and positional and value is not None:
+            arguments.append(repr(value))
+            continue
+        positional = False
+        if value != default:
+            spelled = python_string(value) if isinstance(value, str) else repr(value)
+            arguments.append(f"{name}={spelled}")
+    return arguments
+
+
+@cache
+def _parameters(cls: type[Any]) -> dict[str, Any]:
+    """Parameters of __init__ with their defaults, the base classes' behind the class's own."""
+    found: dict[str, Any] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[
+            1:
+        ]:
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                empty = parameter.default is inspect.Parameter.empty
+                found.setdefault(name, None if empty else parameter.default)
+        if not any(
+            p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            for p in inspect.signature(vars(base)["__init__"]).parameters.values()
+        ):
+            break
+    return found

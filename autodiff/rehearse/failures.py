@@ -1,0 +1,131 @@
+"""Why a step of a migration failed on a scratch, and whether its author meant it to.
+
+What a database says of an error may hold values of rows; what is told of real rows must not.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from sqlalchemy.exc import DBAPIError
+
+from autodiff.errors import AutodiffError, database_words
+from autodiff.migrations import Migration
+from autodiff.schema.objects import Schema
+
+__all__ = ["does_nothing_down", "failure", "known_names", "on_purpose"]
+
+
+def failure(error: BaseException, migration: Migration, private: Iterable[str] | None) -> str:
+    """What failed, on one line.
+
+    With `private`, names that may be told, it holds no word of the database and nothing that a
+    value of a row could be in: only the kind of error, the line of the file, and those names.
+    """
+    cause = _inner(error)
+    if private is None:
+        return _said(cause)
+    original = next((e for e in _chain(error) if isinstance(e, DBAPIError)), None)
+    kind = type(cause).__name__ if original is None else type(original.orig).__name__
+    text = "" if original is None else str(original.orig)
+    named = sorted(name for name in set(private) if _has_word(text, name))
+    line = _line(error, migration)
+    place = f" at line {line}" if line else ""
+    return f"{kind}{place}" + (f" ({', '.join(named)})" if named else "")
+
+
+def _inner(error: BaseException) -> BaseException:
+    """The error of the step itself, without what the runner says around it."""
+    return error.__cause__ if error.__cause__ is not None else error
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, AutodiffError):
+        text = error.message
+    elif isinstance(error, DBAPIError):
+        text = database_words(error.orig)
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return text.strip().partition("\n")[0]
+
+
+def _chain(error: BaseException | None) -> Iterable[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _has_word(text: str, name: str) -> bool:
+    place = text.find(name)
+    while place >= 0:
+        around = text[max(place - 1, 0) : place] + text[place + len(name) :][:1]
+        if not any(sign.isalnum() or sign == "_" for sign in around):
+            return True
+        place = text.find(name, place + 1)
+    return False
+
+
+def _line(error: BaseException, migration: Migration) -> int | None:
+    """The last line of the file that was running."""
+    found = None
+    for one in _chain(error):
+        trace = one.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == str(migration.path):
+                found = trace.tb_lineno
+            trace = trace.tb_next
+    return found
+
+
+def on_purpose(error: BaseException, migration: Migration) -> str | None:
+    """What the file says where its own `raise` ended the step, None where something else did."""
+    cause = _inner(error)
+    trace = cause.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if migration.is_sql or trace is None:
+        return None
+    if trace.tb_frame.f_code.co_filename != str(migration.path):
+        return None
+    raised = any(
+        node.lineno <= trace.tb_lineno <= (node.end_lineno or node.lineno)
+        for node in ast.walk(_tree(migration))
+        if isinstance(node, ast.Raise)
+    )
+    return type(cause).__name__ if raised else None
+
+
+def does_nothing_down(migration: Migration) -> bool:
+    """Whether the way back is empty: `pass`, or a file of comments."""
+    if migration.is_sql:
+        from autodiff.runner.loader import split_statements
+
+        return not list(split_statements(migration.down_text))
+    body = next(
+        node.body
+        for node in _tree(migration).body
+        if isinstance(node, ast.FunctionDef) and node.name == "downgrade"
+    )
+    return all(
+        isinstance(node, ast.Pass)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in body
+    )
+
+
+def _tree(migration: Migration) -> ast.Module:
+    return ast.parse(migration.text)
+
+
+def known_names(schema: Schema, migration: Migration) -> set[str]:
+    """The names of tables, columns, constraints and indexes, and those that the file has."""
+    found: set[str] = set()
+    for name, table in schema.tables.items():
+        found |= {name.name, *(column.name for column in table.columns)}
+        found |= {c.name for c in table.constraints if c.name}
+        found |= {index.name for index in table.indexes if index.name}
+    if not migration.is_sql:
+        texts = (n.value for n in ast.walk(_tree(migration)) if isinstance(n, ast.Constant))
+        found |= {text for text in texts if isinstance(text, str) and text.isidentifier()}
+    return found

@@ -1,0 +1,307 @@
+"""Sample rows for a rehearsal: a few in each table, with keys that point at one another."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from autodiff.dialects.base import Dialect
+from autodiff.plan.order import order_tables
+from autodiff.schema.objects import Column, Name, Schema, Table
+from autodiff.schema.sqltext import quote_literal
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, CursorResult
+
+__all__ = ["Rows", "insert_samples", "read_plain_rows", "read_rows", "update_samples"]
+
+Rows = dict[Name, list[dict[str, Any]]]
+"""The rows of each table, as the driver gives them."""
+
+_COUNT = 3
+_TRIED = 6
+_DAY = dt.date(2001, 2, 3)
+
+
+def insert_samples(
+    connection: Connection,
+    dialect: Dialect,
+    schema: Schema,
+    goal: Schema,
+    choices: Mapping[tuple[Name, str], tuple[str, ...]],
+    queries: Sequence[str] = (),
+) -> list[str]:
+    """Puts a few rows into each table, parents first; a note for each table that got none.
+
+    Values fit the types, keys and uniques of the schema, and the types and NOT NULL of the goal,
+    since live rows will have to. A column in `choices` gets one of those values. A check that the
+    values break is met by rows with fewer columns, where that helps. No row stays that one of the
+    queries finds: such rows would stand in the way.
+    """
+    order, _ = order_tables(schema.tables)
+    notes = []
+    for table in order:
+        wanted = goal.tables.get(table.name, table)
+        sampler = _Sampler(schema, goal, schema.tables[table.name], wanted, choices)
+        problem = _fill_table(connection, dialect, sampler, queries)
+        if problem is not None:
+            notes.append(f"no sample rows in {table.name}: {problem}")
+    return notes
+
+
+def update_samples(
+    connection: Connection,
+    dialect: Dialect,
+    schema: Schema,
+    goal: Schema,
+    choices: Mapping[tuple[Name, str], tuple[str, ...]],
+) -> None:
+    """Puts values into columns that came after the rows and hold nothing yet.
+
+    Those of keys stay empty, and so does what takes no value.
+    """
+    for table in schema.tables.values():
+        keyed = {column for key in table.foreign_keys for column in key.columns}
+        columns = [
+            c for c in table.columns if c.nullable and c.computed is None and c.name not in keyed
+        ]
+        sampler = _Sampler(schema, goal, table, goal.tables.get(table.name, table), choices)
+        for column in _empty_columns(connection, dialect, table, columns):
+            value = sampler.value(column, 0, {})
+            sql = f"UPDATE {dialect.quote_name(table.name)} SET {dialect.quote(column.name)} = "
+            _attempt(connection, sql + value)
+
+
+def _empty_columns(
+    connection: Connection, dialect: Dialect, table: Table, columns: Sequence[Column]
+) -> list[Column]:
+    """Those that are NULL in each row of a table that has rows."""
+    if not columns:
+        return []
+    counts = ", ".join(f"count({dialect.quote(column.name)})" for column in columns)
+    query = f"SELECT count(*), {counts} FROM {dialect.quote_name(table.name)}"
+    options = {"no_parameters": True}
+    rows, *found = connection.exec_driver_sql(query, execution_options=options).one()
+    return [c for c, count in zip(columns, found, strict=True) if rows and not count]
+
+
+def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) -> Rows:
+    """All rows of the tables."""
+    found: Rows = {}
+    for name in tables:
+        result = connection.exec_driver_sql(f"SELECT * FROM {dialect.quote_name(name)}")
+        found[name] = [dict(row._mapping) for row in result]
+    return found
+
+
+def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[Table]) -> Rows:
+    """All rows of the tables, their values in the form in which they travel between databases.
+
+    No driver has to understand them so: there are dates that Python does not know.
+    """
+    found: Rows = {}
+    for table in tables:
+        names = [column.name for column in table.columns]
+        listed = ", ".join(
+            f"{dialect.carried(column)} AS c{place}" for place, column in enumerate(table.columns)
+        )
+        query = f"SELECT {listed or '1'} FROM {dialect.quote_name(table.name)}"
+        options = {"no_parameters": True}
+        result = connection.exec_driver_sql(query, execution_options=options)
+        found[table.name] = [dict(zip(names, row, strict=False)) for row in result]
+    return found
+
+
+def _fill_table(
+    connection: Connection, dialect: Dialect, sampler: _Sampler, queries: Sequence[str]
+) -> str | None:
+    """Inserts rows; why not, where not even one went in."""
+    parents = _parent_values(connection, dialect, sampler.table)
+    problem: str | None = None
+    inserted = 0
+    for number in range(_TRIED):
+        for values in sampler.attempts(number, parents) if inserted < _COUNT else ():
+            problem = _insert(connection, dialect, sampler.table.name, values, queries)
+            if problem is None:
+                inserted += 1
+                break
+    return None if inserted else problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampler:
+    """Values for the rows of a table that will become `wanted`."""
+
+    schema: Schema
+    goal: Schema
+    table: Table
+    wanted: Table
+    choices: Mapping[tuple[Name, str], tuple[str, ...]]
+
+    def attempts(self, number: int, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
+        """Values to try for a row: all columns, then only those that must be given."""
+        every = {
+            column.name: self.value(column, number, parents)
+            for column in self.table.columns
+            if column.computed is None and column.identity is None and not column.autoincrement
+        }
+        needed = {
+            column.name: every[column.name]
+            for column in self.table.columns
+            if column.name in every and self.must_be_given(column)
+        }
+        return [needed, every] if number == _COUNT - 1 else [every, needed]
+
+    def must_be_given(self, column: Column) -> bool:
+        """Whether a row needs a value, now or once the table is as it is wanted."""
+        if column.default is not None:
+            return False
+        after = self.wanted.column(column.name)
+        return not column.nullable or (after is not None and not after.nullable)
+
+    def value(self, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str:
+        """A literal for a column; texts are such that they become what is wanted."""
+        if column.name in parents:
+            values = parents[column.name]
+            return _literal(values[number % len(values)]) if values else "NULL"
+        if choices := self.choices.get((self.table.name, column.name)):
+            return quote_literal(choices[number % len(choices)])
+        after = self.wanted.column(column.name) or column
+        if _is_text(column) and after.type != column.type and not _is_text(after):
+            return quote_literal(self.plain(self.goal, after, number).strip("'"))
+        shorter = after if _is_text(column) and _is_text(after) else column
+        return self.plain(self.schema, _shortest(column, shorter), number)
+
+    def plain(self, schema: Schema, column: Column, number: int) -> str:
+        """A literal that fits a column's type."""
+        if column.type.enum is not None and not column.type.sql.endswith("[]"):
+            values = schema.enums[column.type.enum].values
+            return quote_literal(values[number % len(values)])
+        return sample_literal(column.type.sql, column.name, number)
+
+
+_TEXT = re.compile(r"(var|n|nvar)?char|character|.*text|clob|citext|name$", re.IGNORECASE)
+
+
+def _is_text(column: Column) -> bool:
+    return column.type.enum is None and _TEXT.match(column.type.sql) is not None
+
+
+def _shortest(first: Column, second: Column) -> Column:
+    return min(first, second, key=lambda column: _length(column.type.sql))
+
+
+def _length(type_sql: str) -> int:
+    found = re.search(r"\((\d+)\)", type_sql)
+    return int(found[1]) if found else 1 << 30
+
+
+def sample_literal(type_sql: str, name: str, number: int) -> str:
+    """A literal of a type, another one for each number; NULL for a type that is not known."""
+    text = type_sql.lower()
+    if text.endswith("]"):
+        return "'{}'"
+    for pattern, make in _SAMPLES:
+        if re.match(pattern, text):
+            return str(make(number)) if make is not None else _text(text, name, number)
+    return "NULL"
+
+
+_SAMPLES: tuple[tuple[str, Any], ...] = (
+    (r"bool|tinyint\(1\)", lambda n: "true" if n % 2 == 0 else "false"),
+    (r"(tiny|small|medium|big)?int|integer|year", lambda n: n + 1),
+    (r"numeric|decimal|real|float|double|money", lambda n: f"{n}.5"),
+    (r"bit", lambda n: f"b'{n % 2}'"),
+    (r"timestamp|datetime", lambda n: f"'{_DAY + dt.timedelta(days=n)} 04:05:06'"),
+    (r"date\b", lambda n: f"'{_DAY + dt.timedelta(days=n)}'"),
+    (r"time", lambda n: f"'0{n}:05:06'"),
+    (r"interval", lambda n: f"'{n + 1} days'"),
+    (r"uuid", lambda n: f"'00000000-0000-4000-8000-00000000000{n}'"),
+    (r"json", lambda n: f"'{{\"n\": {n}}}'"),
+    (r"bytea", lambda n: f"'\\x0{n}'"),
+    (r".*blob|(var)?binary", lambda n: f"x'0{n}'"),
+    (r"inet|cidr", lambda n: f"'10.0.0.{n + 1}'"),
+    (r"macaddr", lambda n: f"'08:00:2b:01:02:0{n}'"),
+    (r"int[48]range", lambda n: f"'[{n},{n + 1})'"),
+    (r"numrange", lambda n: f"'[{n},{n + 1})'"),
+    (r"\w*range", lambda n: "'empty'"),
+    (r"\w*multirange|hstore", lambda n: "'{}'" if n < 0 else "''"),
+    (r"enum\(|set\(", None),
+    (r".*char|.*text|clob|citext|string|name|xml|tsvector", None),
+)
+
+
+def _text(type_sql: str, name: str, number: int) -> str:
+    """A text that fits the length of its type; of an enum one of its values."""
+    if type_sql.startswith(("enum(", "set(")):
+        values = re.findall(r"'((?:[^']|'')*)'", type_sql)
+        return f"'{values[number % len(values)]}'"
+    length = re.search(r"\((\d+)\)", type_sql)
+    text = f"{name} {number}"
+    if length is not None and len(text) > int(length[1]):
+        text = str(number)[: int(length[1])]
+    return quote_literal(text)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    return quote_literal(str(value))
+
+
+def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> dict[str, list[Any]]:
+    """For each column of a foreign key the values that stand in the parent, row by row."""
+    found: dict[str, list[Any]] = {}
+    for key in table.foreign_keys:
+        if key.referred == table.name:
+            found |= {column: [] for column in key.columns}
+            continue
+        columns = ", ".join(dialect.quote(column) for column in key.referred_columns)
+        query = f"SELECT {columns} FROM {dialect.quote_name(key.referred)} ORDER BY {columns}"
+        try:
+            rows = connection.exec_driver_sql(query).all()
+        except SQLAlchemyError:
+            rows = []
+        for place, column in enumerate(key.columns):
+            found[column] = [row[place] for row in rows]
+    return found
+
+
+def _insert(
+    connection: Connection,
+    dialect: Dialect,
+    table: Name,
+    values: Mapping[str, str],
+    queries: Sequence[str],
+) -> str | None:
+    """Inserts one row; why not, where it could not be."""
+    columns = ", ".join(dialect.quote(name) for name in values)
+    body = f"({columns}) VALUES ({', '.join(values.values())})"
+    body = body if values else dialect.features.insert_of_defaults
+    return _attempt(connection, f"INSERT INTO {dialect.quote_name(table)} {body}", queries)
+
+
+def _attempt(connection: Connection, sql: str, queries: Sequence[str] = ()) -> str | None:
+    """Runs a statement; why not, where it could not be run, or a query finds rows behind it."""
+    try:
+        with connection.begin_nested() as savepoint:
+            _run(connection, sql)
+            if any(_run(connection, query).first() is not None for query in queries):
+                savepoint.rollback()
+                return "what is made up stands in the way"
+    except SQLAlchemyError as error:
+        return str(getattr(error, "orig", error)).splitlines()[0]
+    return None
+
+
+def _run(connection: Connection, sql: str) -> CursorResult[Any]:
+    return connection.exec_driver_sql(sql, execution_options={"no_parameters": True})

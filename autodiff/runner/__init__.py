@@ -1,0 +1,57 @@
+"""Runs operations and migrations. It knows files, history and a connection, and no models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from autodiff.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from autodiff.schema.operations import Operation
+
+__all__ = ["run"]
+
+
+class _HasOperations(Protocol):
+    @property
+    def operations(self) -> Sequence[Operation]: ...
+
+
+def run(connection: Connection, plan: _HasOperations) -> None:
+    """Applies a plan without a file: for tests and prototypes.
+
+    In one transaction, where the database has transactional DDL. Nothing is recorded. A transaction
+    that the connection is in is rolled back first.
+
+    Raises MigrationFailedError, naming the operation that failed, and ConfigError for a connection
+    whose transaction belongs to a `with` block.
+    """
+    from autodiff.dialects import dialect_of
+    from autodiff.runner.executor import Executor, run_operations
+    from autodiff.runner.sinks import Live
+    from autodiff.schema.operations import in_one_transaction
+
+    dialect = dialect_of(connection)
+    _leave_transaction(connection)
+    with dialect.as_it_was(connection):
+        dialect.prepare_connection(connection)
+        with dialect.transaction(connection):
+            executor = Executor(dialect, Live(connection, dialect))
+            run_operations(executor, in_one_transaction(plan.operations))
+
+
+def _leave_transaction(connection: Connection) -> None:
+    from sqlalchemy.exc import InvalidRequestError
+
+    connection.rollback()
+    try:
+        connection.begin().rollback()
+    except InvalidRequestError as error:  # SQLAlchemy waits for the end of the block
+        raise ConfigError(
+            "the connection is in the transaction of a with block, and a plan runs in its own",
+            hint="take the connection from engine.connect(), and not from engine.begin()",
+        ) from error

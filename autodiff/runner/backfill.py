@@ -1,0 +1,199 @@
+"""An UPDATE of many rows in batches, each a stretch of the primary key.
+
+Where each batch is committed by itself, the key of its last row goes with it, and a run that was
+killed goes on behind that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from autodiff.dialects.base import Dialect
+from autodiff.errors import MigrationFailedError, database_words
+from autodiff.runner.backfill_position import Position
+from autodiff.runner.events import BackfillProgress
+from autodiff.schema.objects import Table
+from autodiff.schema.operations import Backfill
+from autodiff.schema.sqltext import mentions
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["BATCH_SIZE", "Keeper", "fill_in_batches"]
+
+BATCH_SIZE = 10_000
+"""Rows of one UPDATE where the migration does not say."""
+
+_Key = tuple[Any, ...]
+_PLACE = "_autodiff_key_"
+"""Stands for a value of a key until it is known how the driver marks parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """How batches stay; by default with all else that their transaction does.
+
+    before: how far an earlier run has come, None where it has not begun.
+    together: one transaction around a batch and the note of it.
+    reached: takes the note, in there; None is the end.
+    """
+
+    before: Position | None = None
+    together: Callable[[], AbstractContextManager[None]] | None = None
+    reached: Callable[[Position | None], None] = lambda position: None
+
+    def can_note(self, key: _Key) -> bool:
+        """Whether a batch may end at this key."""
+        return self.together is None or Position(key=key, done=0).encoded() is not None
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Around one batch."""
+        if self.together is None:
+            yield
+            return
+        with self.together():
+            yield
+
+
+def fill_in_batches(
+    connection: Connection,
+    dialect: Dialect,
+    operation: Backfill,
+    table: Table,
+    on_batch: Callable[[BackfillProgress], None],
+    keeper: Keeper,
+) -> None:
+    """Runs the UPDATE, in one go where the table is small or can't be walked by its key.
+
+    Rows that an earlier run has filled are passed over.
+
+    Raises MigrationFailedError where the database refuses it.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    [statement] = dialect.statements(operation, table)
+    walk = _Walk(
+        connection=connection, dialect=dialect, operation=operation, table=table, keeper=keeper
+    )
+    try:
+        if walk.possible:
+            walk.run(on_batch)
+            return
+        with keeper.batch():
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+            keeper.reached(None)
+    except DBAPIError as error:
+        raise MigrationFailedError(database_words(error.orig), statement=statement) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walk:
+    """The rows of a table in the order of its primary key."""
+
+    connection: Connection
+    dialect: Dialect
+    operation: Backfill
+    table: Table
+    keeper: Keeper
+
+    @property
+    def size(self) -> int:
+        return max(self.operation.batch_size or BATCH_SIZE, 1)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        primary = self.table.primary_key
+        return primary.columns if primary is not None else ()
+
+    @property
+    def possible(self) -> bool:
+        """Whether batches do what one UPDATE does: nothing set is read by a later one."""
+        texts = [sql for _, sql in self.operation.values] + [self.operation.where or ""]
+        own = self.table.name.name
+        return (
+            self._every_row_has_a_key()
+            and not {column for column, _ in self.operation.values} & set(self.key)
+            and not any(mentions(text, "select") and mentions(text, own) for text in texts)
+        )
+
+    def _every_row_has_a_key(self) -> bool:
+        """Not so on SQLite, where a key may be NULL unless it is the INTEGER that numbers rows."""
+        columns = [column for column in self.table.columns if column.name in self.key]
+        numbered = len(columns) == 1 and columns[0].type.sql == "INTEGER"
+        return bool(columns) and (numbered or not any(column.nullable for column in columns))
+
+    def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:
+        """Batch by batch; where there is but one, nobody is told."""
+        before = self.keeper.before
+        low, done, total = None, 0, 0
+        if before is not None:
+            low, done = before.key, before.done
+            total = done + self._count(low)
+            self._tell(on_batch, done, total)
+        while True:
+            end = self._end_of_batch(low)
+            high = end if end != low and end is not None and self.keeper.can_note(end) else None
+            if high is not None and total == 0:
+                total = self._count(None)
+            with self.keeper.batch():
+                done += self._update(low, high)
+                self.keeper.reached(None if high is None else Position(key=high, done=done))
+            self._tell(on_batch, done, total)
+            if high is None:
+                return
+            low = high
+
+    def _tell(self, on_batch: Callable[[BackfillProgress], None], done: int, total: int) -> None:
+        if total:
+            name = str(self.table.name)
+            on_batch(BackfillProgress(table=name, done=min(done, total), total=total))
+
+    def _end_of_batch(self, low: _Key | None) -> _Key | None:
+        """The key of the last row of the next batch; None where fewer rows are left."""
+        names = ", ".join(map(self.dialect.quote, self.key))
+        query = (
+            f"SELECT {names} FROM {self._source}{self._where(low, None)} "
+            f"ORDER BY {names} LIMIT 1 OFFSET {self.size - 1}"
+        )
+        row = self._execute(query, low, None).first()
+        return None if row is None else tuple(row)
+
+    def _count(self, low: _Key | None) -> int:
+        query = f"SELECT count(*) FROM {self._source}{self._where(low, None)}"
+        return int(self._execute(query, low, None).scalar_one())
+
+    def _update(self, low: _Key | None, high: _Key | None) -> int:
+        where = self._where(low, high).removeprefix(" WHERE ") or None
+        [statement] = self.dialect.statements(replace(self.operation, where=where), self.table)
+        return int(self._execute(statement, low, high).rowcount)
+
+    @property
+    def _source(self) -> str:
+        return self.dialect.quote_name(self.table.name)
+
+    def _where(self, low: _Key | None, high: _Key | None) -> str:
+        where = self.operation.where
+        bounds = [self._bound(">")] if low is not None else []
+        bounds += [self._bound("<=")] if high is not None else []
+        parts = ([f"({where})" if bounds else where] if where else []) + bounds
+        return f" WHERE {' AND '.join(parts)}" if parts else ""
+
+    def _bound(self, sign: str) -> str:
+        names = [self.dialect.quote(name) for name in self.key]
+        if len(names) == 1:
+            return f"{names[0]} {sign} {_PLACE}"
+        return f"({', '.join(names)}) {sign} ({', '.join([_PLACE] * len(names))})"
+
+    def _execute(self, sql: str, low: _Key | None, high: _Key | None) -> Any:
+        """Runs a statement with the values of the keys in their places."""
+        values = (*(low or ()), *(high or ()))
+        if not values:
+            return self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+        marker = "?"
+        if self.connection.dialect.paramstyle in ("format", "pyformat"):
+            sql, marker = sql.replace("%", "%%"), "%s"
+        return self.connection.exec_driver_sql(sql.replace(_PLACE, marker), values)

@@ -1,0 +1,60 @@
+"""Indexes that are built or dropped concurrently: never inside of a transaction."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from autodiff.errors import MigrationFailedError
+from autodiff.migrations.files import Migration, parsed
+from autodiff.runner.events import Direction
+
+__all__ = ["outside_only", "refuse_in_transaction"]
+
+_OPTION = "postgresql_concurrently"
+_TRANSPARENT = "batch_alter_table"
+
+
+def outside_only(what: str) -> MigrationFailedError:
+    """What is said of an operation that is in a transaction and can't be."""
+    return MigrationFailedError(
+        f"{what}: {_OPTION}=True is not possible in the transaction of a migration",
+        hint="put it into a block of its own: with op.autocommit():",
+    )
+
+
+def refuse_in_transaction(migration: Migration, direction: Direction) -> None:
+    """Raises MigrationFailedError where the file's text shows that such an operation would be in
+    a transaction; what only a run can show is refused by the executor. Raises MigrationFileError,
+    with the line, where the file is no Python."""
+    if migration.is_sql or _OPTION not in migration.text:
+        return
+    for function in parsed(migration.path, migration.text).body:
+        if isinstance(function, ast.FunctionDef) and function.name == direction:
+            for call in _calls(function.body):
+                if _is_concurrent_call(call):
+                    place = f"{migration.path.name}:{call.lineno}: {ast.unparse(call.func)}"
+                    raise outside_only(place)
+
+
+def _calls(body: list[ast.stmt]) -> Iterator[ast.Call]:
+    """The calls that stand by themselves, where no block of their own holds them."""
+    for statement in body:
+        match statement:
+            case ast.Expr(value=ast.Call() as call):
+                yield call
+            case ast.If(body=inner, orelse=other) | ast.For(body=inner, orelse=other):
+                yield from _calls([*inner, *other])
+            case ast.With(
+                items=[ast.withitem(context_expr=ast.Call(func=ast.Attribute(attr=name)))]
+            ):
+                yield from _calls(statement.body) if name == _TRANSPARENT else ()
+
+
+def _is_concurrent_call(call: ast.Call) -> bool:
+    is_true = (
+        isinstance(word.value, ast.Constant) and word.value.value is True
+        for word in call.keywords
+        if word.arg == _OPTION
+    )
+    return any(is_true)

@@ -1,0 +1,108 @@
+"""Functions of the application that are called around a run and around each migration."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from autodiff.errors import AutodiffError, HookFailedError
+from autodiff.migrations.files import Migration
+from autodiff.runner.events import Direction, HookCalled, Listener
+from autodiff.runner.failures import reason
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["HookName", "HookedMigration", "HookedRun", "Hooks", "call_hook"]
+
+HookName: TypeAlias = Literal[
+    "before_upgrade",
+    "after_upgrade",
+    "before_downgrade",
+    "after_downgrade",
+    "before_migration",
+    "after_migration",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookedRun:
+    """What a hook of a whole run is given: the migrations that are to be run, or were, in order.
+
+    No transaction is open on the connection: each statement stands by itself.
+    """
+
+    connection: Connection
+    direction: Direction
+    migrations: tuple[Migration, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookedMigration:
+    """What a hook of one migration is given; the connection is in the migration's transaction."""
+
+    connection: Connection
+    direction: Direction
+    migration: Migration
+
+
+RunHook: TypeAlias = Callable[[HookedRun], object]
+MigrationHook: TypeAlias = Callable[[HookedMigration], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What to call, and when; a hook that raises stops the run.
+
+    before_upgrade, before_downgrade: before anything is run, where there is anything.
+    after_upgrade, after_downgrade: once all of it is applied, or taken back.
+    before_migration, after_migration: in the transaction of each migration, which they share.
+    """
+
+    before_upgrade: RunHook | None = None
+    after_upgrade: RunHook | None = None
+    before_downgrade: RunHook | None = None
+    after_downgrade: RunHook | None = None
+    before_migration: MigrationHook | None = None
+    after_migration: MigrationHook | None = None
+
+    def named(self, name: HookName) -> Callable[[Any], object] | None:
+        """The function of that name, None without one."""
+        found: Callable[[Any], object] | None = getattr(self, name)
+        return found
+
+
+def call_hook(
+    hooks: Hooks, name: HookName, occasion: HookedRun | HookedMigration, on_event: Listener
+) -> None:
+    """Calls a hook, if there is one.
+
+    Raises HookFailedError, which says where it stands, for whatever it raises.
+    """
+    function = hooks.named(name)
+    if function is None:
+        return
+    on_event(HookCalled(hook=name, function=_name(function)))
+    try:
+        function(occasion)
+    except Exception as error:
+        hint = error.hint if isinstance(error, AutodiffError) else None
+        raise HookFailedError(name, _place(function), reason(error), hint=hint) from error
+
+
+def _name(function: Callable[..., object]) -> str:
+    qualified = getattr(function, "__qualname__", None)
+    return f"{function.__module__}:{qualified}" if qualified else repr(function)
+
+
+def _place(function: Callable[..., object]) -> str:
+    """A function's name, its file and its line."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return _name(function)
+    path, here = Path(code.co_filename), Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return f"{_name(function)}, {shown}:{code.co_firstlineno}"

@@ -1,0 +1,141 @@
+"""Runs the code of a migration file, when its turn has come and not before."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from autodiff.errors import MigrationFileError
+from autodiff.migrations.files import Migration, parsed
+from autodiff.runner.context import current_executor
+from autodiff.runner.events import Direction
+from autodiff.schema.operations import Execute
+from autodiff.schema.sqltext import tokens
+
+__all__ = ["Loader", "call_name", "load_step", "split_statements"]
+
+_PREFIX = "autodiff_migration_"
+_WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Modules of one name are made one after the other: what they define looks the name up."""
+
+
+class Loader:
+    """Compiles each file once, for any number of databases; each of them gets a module of its own,
+    so that what one run leaves in it is not met by the next. Threads may share a loader."""
+
+    def __init__(self) -> None:
+        self._codes: dict[Path, CodeType] = {}
+
+    def step(self, migration: Migration, direction: Direction) -> Callable[[], None]:
+        """The function that does a migration in one direction.
+
+        Raises MigrationFileError where the file can't be imported.
+        """
+        if migration.is_sql:
+            text = migration.text if direction == "upgrade" else migration.down_text
+            return lambda: _run_sql(text)
+        try:
+            with _ONE_AT_A_TIME:
+                code = self._code(migration)
+                module = _module(migration)
+                exec(code, module.__dict__)
+        except MigrationFileError:
+            raise
+        except Exception as error:
+            raise MigrationFileError(
+                str(migration.path),
+                f"{type(error).__name__}: {error}",
+                hint="a migration must not need the application: it imports sqlalchemy and op",
+            ) from error
+        step: Callable[[], None] = getattr(module, direction)
+        return step
+
+    def _code(self, migration: Migration) -> CodeType:
+        path = migration.path
+        if path not in self._codes:
+            self._codes[path] = _compiled(path, migration.text)
+        return self._codes[path]
+
+
+def _compiled(path: Path, text: str) -> CodeType:
+    """The code of a file; the parser says what is wrong with one that has none, and where."""
+    try:
+        return compile(text, str(path), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        parsed(path, text)
+        raise
+
+
+def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
+    """The function that does a migration in one direction: what the file said when it was read.
+
+    Raises MigrationFileError where the file can't be imported.
+    """
+    return Loader().step(migration, direction)
+
+
+def _module(migration: Migration) -> ModuleType:
+    """An empty module for a file, known to Python: dataclasses and mapped classes look it up."""
+    place = hashlib.sha256(str(migration.path).encode()).hexdigest()[:8]
+    module = ModuleType(f"{_PREFIX}{migration.revision}_{place}")
+    module.__file__ = str(migration.path)
+    sys.modules[module.__name__] = module
+    return module
+
+
+def call_name(function: Callable[..., object]) -> str:
+    """What a function is called: the same each time that the file is loaded; one of the file
+    itself without its module."""
+    name = getattr(function, "__qualname__", None) or repr(function)
+    module = getattr(function, "__module__", None) or ""
+    return name if module.startswith(_PREFIX) or not module else f"{module}.{name}"
+
+
+def _run_sql(text: str) -> None:
+    executor = current_executor()
+    backslashes = executor.dialect.features.backslash_escapes
+    for statement in split_statements(text, backslashes=backslashes):
+        executor.submit(Execute(sql=statement))
+
+
+def split_statements(text: str, *, backslashes: bool = False) -> Iterator[str]:
+    """The statements of SQL text, without the semicolons between.
+
+    The bodies of triggers and procedures (BEGIN ... END) stay whole. `backslashes` says that
+    strings may hold \\' and that # begins a comment, as on MySQL.
+    """
+    found: list[tuple[str, str]] = []
+    for kind, token in tokens(text, backslashes=backslashes):
+        if token == ";" and not _in_body(found):
+            yield from _statement(found)
+            found = []
+        else:
+            found.append((kind, token))
+    yield from _statement(found)
+
+
+def _in_body(found: Sequence[tuple[str, str]]) -> bool:
+    """Whether a trigger or procedure has begun, and not come to its END."""
+    words = [token.upper() for kind, token in found if kind == "word"]
+    if words[:1] != ["CREATE"] or not _WITH_BODY.intersection(words[:6]):
+        return False
+    depth = 0
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word == "BEGIN" or (word == "CASE" and before != "END"):
+            depth += 1
+        elif word == "END" and after not in ("IF", "LOOP", "WHILE", "REPEAT", "FOR"):
+            depth -= 1
+    return depth > 0
+
+
+def _statement(found: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The statement, unless it is but comments; what stands in /*! ... */ is code on MySQL."""
+    if any(kind != "space" or token.startswith("/*!") for kind, token in found):
+        yield "".join(token for _, token in found).strip()

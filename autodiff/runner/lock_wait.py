@@ -1,0 +1,95 @@
+"""Waits for the lock of a database's migrations, and says for whom."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from autodiff.dialects.migration_lock import Holder, Lock
+from autodiff.errors import LockedError
+from autodiff.runner.events import Listener, WaitingForLock
+from autodiff.runner.journal import Entry
+
+__all__ = ["Patience", "locked", "wait_for"]
+
+_FIRST, _LONGEST = 0.05, 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for the lock, in seconds, and whom to tell.
+
+    under_way: the run that the journal says is under way, where there is one.
+    """
+
+    seconds: float
+    who: str
+    on_event: Listener
+    under_way: Callable[[], Entry | None] = lambda: None
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
+
+
+@contextmanager
+def locked(lock: Lock, patience: Patience) -> Iterator[None]:
+    """Holds a session's lock; one of a transaction is taken in each transaction instead.
+
+    Raises LockedError where somebody else holds it for longer than there is patience.
+    """
+    if lock.in_transaction:
+        yield
+        return
+    wait_for(lock, patience)
+    try:
+        yield
+    finally:
+        with suppress(SQLAlchemyError):  # a connection that is gone has given it back
+            lock.release()
+
+
+def wait_for(lock: Lock, patience: Patience, between: Callable[[], None] | None = None) -> None:
+    """Tries until the lock is taken, at growing intervals that differ from one waiter to another.
+
+    `between` is called after each try that failed.
+    """
+    begun = patience.now()
+    pause = _FIRST
+    told = False
+    while not lock.take(patience.who):
+        holder = _named(lock.holder(), patience.under_way)
+        if between is not None:
+            between()
+        waited = patience.now() - begun
+        if waited >= patience.seconds:
+            raise _refused(holder, waited)
+        if not told and waited > pause:
+            patience.on_event(WaitingForLock(holder=str(holder) if holder else None))
+            told = True
+        patience.sleep(min(pause * random.uniform(0.5, 1.5), patience.seconds - waited))
+        pause = min(pause * 1.5, _LONGEST)
+
+
+def _named(holder: Holder | None, under_way: Callable[[], Entry | None]) -> Holder | None:
+    """The holder, with what the journal says where the lock knows a session and no more."""
+    if holder is None or holder.since is not None:
+        return holder
+    entry = under_way()
+    if entry is None or entry.outcome != "running":
+        return holder
+    who = f"{entry.actor} ({holder.who}), at {entry.name}"
+    return replace(holder, who=who, since=entry.started_at)
+
+
+def _refused(holder: Holder | None, waited: float) -> LockedError:
+    who = str(holder) if holder else "somebody who can't be told"
+    end = f"; if it hangs: {holder.end}" if holder and holder.end else ""
+    return LockedError(
+        f"another run holds the lock of this database's migrations: {who}; "
+        f"waited {waited:.0f} s for it",
+        hint=f"try again when it is done, or wait longer: --lock-wait 600{end}",
+    )

@@ -1,0 +1,259 @@
+"""A script that does what a run does, for the database's own client.
+
+It stops at the first error, has the rows of the history and the journal, and refuses a database
+that is not where it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.literals import clause_text
+from autodiff.dialects.script import Guard, ScriptWriter
+from autodiff.dialects.timeouts import Limits
+from autodiff.migrations.files import Migration
+from autodiff.migrations.graph import Graph
+from autodiff.runner.events import Direction
+from autodiff.runner.history_table import Store
+from autodiff.runner.journal import Journal, actor
+from autodiff.runner.loader import split_statements
+from autodiff.runner.ranges import Range
+from autodiff.runner.replay import plain_statements
+from autodiff.runner.script_sink import Border, Line, writing
+from autodiff.schema.operations import Require
+
+__all__ = ["Script", "write_script"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """The migrations of a range, in order, their statements by name, and all of it as a text.
+
+    The text is empty where there are none.
+    """
+
+    direction: Direction
+    migrations: tuple[Migration, ...]
+    statements: dict[str, list[str]]
+    text: str
+
+
+def write_script(
+    graph: Graph, wanted: Range, dialect: Dialect, *, schema: str | None, limits: Limits
+) -> Script:
+    """The script of a range; `schema` is that of the history.
+
+    Raises MigrationFailedError, with the file and the line, for what can't be written down.
+    """
+    author = _Author(
+        dialect=dialect,
+        graph=graph,
+        wanted=wanted,
+        store=Store(schema),
+        journal=Journal(schema),
+        limits=limits,
+    )
+    with writing(dialect) as target:
+        target.follow(graph.in_order(wanted.applied))
+        written = {
+            migration.name: target.write(migration, wanted.direction)
+            if migration.is_for(dialect)
+            else []
+            for migration in wanted.migrations
+        }
+    return Script(
+        direction=wanted.direction,
+        migrations=wanted.migrations,
+        statements={name: plain_statements(lines, dialect) for name, lines in written.items()},
+        text=author.text(written),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Author:
+    """Puts a script together."""
+
+    dialect: Dialect
+    graph: Graph
+    wanted: Range
+    store: Store
+    journal: Journal
+    limits: Limits
+
+    @property
+    def writer(self) -> ScriptWriter:
+        return self.dialect.script()
+
+    @property
+    def schema(self) -> str | None:
+        return self.store.table.schema
+
+    def text(self, written: dict[str, list[Line]]) -> str:
+        """All of it, empty where there is nothing to do."""
+        if not written:
+            return ""
+        lines = [
+            f"-- autodiff {self.wanted.direction} {self.wanted.start}:{self._end}",
+            f"-- run it with: {self.writer.call}",
+            *self.writer.opening(self.schema),
+        ]
+        for place, migration in enumerate(self.wanted.migrations):
+            lines += ["", f"-- {migration.name}{self._elsewhere(migration)}"]
+            lines += self._migration(migration, written[migration.name], is_first=place == 0)
+        return "\n".join(lines) + "\n"
+
+    def _elsewhere(self, migration: Migration) -> str:
+        return "" if migration.is_for(self.dialect) else f", not for {self.dialect.word}"
+
+    @property
+    def _end(self) -> str:
+        last = self.wanted.migrations[-1]
+        if self.wanted.direction == "upgrade":
+            return last.name
+        left = self.wanted.applied - {m.revision for m in self.wanted.migrations}
+        heads = [r for r in last.parents if r in left]
+        return self.graph[heads[0]].name if heads else "base"
+
+    def _migration(
+        self, migration: Migration, lines: Sequence[Line], *, is_first: bool
+    ) -> list[str]:
+        limits = self.limits.with_own(migration.lock_timeout, migration.statement_timeout)
+        found = self.writer.begin(self.schema, limits)
+        if is_first and not self.wanted.applied:
+            found += self._own_tables()
+        if is_first:
+            for guard in self._guards():
+                found += self.writer.guard(guard)
+        for line in lines:
+            found += self._line(line, limits)
+        found += self.writer.record([self._history(migration), self._entry(migration)])
+        return [*found, *self.writer.end()]
+
+    def _line(self, line: Line, limits: Limits) -> list[str]:
+        match line:
+            case Border.LEAVE:
+                return self.writer.leave()
+            case Border.ENTER:
+                return self.writer.begin(self.schema, limits)
+            case Require(query=query, message=message):
+                text = query.strip().rstrip(";")
+                return self.writer.guard(Guard(condition=f"EXISTS (\n{text}\n)", message=message))
+            case str():
+                backslashes = self.dialect.features.backslash_escapes
+                parts = split_statements(line, backslashes=backslashes)
+                return [self.writer.statement(part) for part in parts]
+        raise AssertionError(line)
+
+    # Autodiff's own tables
+
+    def _own_tables(self) -> list[str]:
+        return [
+            self.writer.statement(self._ddl(table))
+            for table in (self.store.table, self.journal.table)
+        ]
+
+    def _ddl(self, table: sa.Table) -> str:
+        create = sa.schema.CreateTable(table, if_not_exists=True)
+        text = str(create.compile(dialect=self.dialect.sqlalchemy))
+        return "\n".join(line.replace("\t", "    ").rstrip() for line in text.strip().splitlines())
+
+    def _history(self, migration: Migration) -> str:
+        table = self.store.table
+        if self.wanted.direction == "downgrade":
+            return self._sql(sa.delete(table).where(table.c.revision == migration.revision))
+        return self._sql(
+            sa.insert(table).values(
+                revision=migration.revision,
+                name=migration.name,
+                checksum=migration.checksum,
+                applied_at=sa.literal_column(self.writer.now),
+                digest=migration.digest,
+            )
+        )
+
+    def _entry(self, migration: Migration) -> str:
+        who = self.writer.actor
+        return self._sql(
+            sa.insert(self.journal.table).values(
+                revision=migration.revision,
+                name=migration.name,
+                kind=self.wanted.direction,
+                checksum=migration.checksum,
+                actor=sa.literal_column(who.user),
+                host=sa.literal_column(who.host),
+                pid=sa.literal_column(who.session),
+                tool=f"{actor().tool} --sql",
+                started_at=sa.literal_column(self.writer.now_exactly),
+                outcome="done" if migration.is_for(self.dialect) else "skipped",
+            )
+        )
+
+    def _sql(self, clause: sa.sql.ClauseElement) -> str:
+        """On one line, where SQLAlchemy breaks it; no value of ours has a line of its own."""
+        return " ".join(line.strip() for line in clause_text(clause, self.dialect).splitlines())
+
+    # What a script asks before it changes anything
+
+    def _guards(self) -> list[Guard]:
+        own = self.wanted.migrations
+        if self.wanted.direction == "downgrade":
+            behind = {m.revision for m in own}
+            later = [
+                m
+                for m in self.graph.migrations.values()
+                if behind.intersection(self.graph.before(m.revision)) and m.revision not in behind
+            ]
+            return [*self._not_all_of(own), *self._any_of(later), self._half_way()]
+        parents = {p for m in own for p in self.graph.before(m.revision)}
+        parents -= {m.revision for m in own}
+        before = self.graph.in_order(parents)
+        return [*self._not_all_of(before), *self._any_of(own), self._half_way()]
+
+    def _not_all_of(self, migrations: Sequence[Migration]) -> list[Guard]:
+        if not migrations:
+            return []
+        table = self.store.table
+        each = [
+            sa.and_(table.c.revision == m.revision, table.c.checksum == m.checksum)
+            for m in migrations
+        ]
+        count = self._sql(sa.select(sa.func.count()).select_from(table).where(sa.or_(*each)))
+        names = ", ".join(m.name for m in migrations)
+        return [
+            Guard(
+                condition=f"({count}) < {len(migrations)}",
+                message=f"not applied to this database, or edited since: {names}",
+            )
+        ]
+
+    def _any_of(self, migrations: Sequence[Migration]) -> list[Guard]:
+        if not migrations:
+            return []
+        table = self.store.table
+        found = sa.select(table.c.revision).where(
+            table.c.revision.in_([m.revision for m in migrations])
+        )
+        names = ", ".join(m.name for m in migrations)
+        return [
+            Guard(
+                condition=f"EXISTS ({self._sql(found)})",
+                message=f"applied to this database already: {names}",
+            )
+        ]
+
+    def _half_way(self) -> Guard:
+        table = self.journal.table
+        last = sa.select(sa.func.max(table.c.id)).group_by(table.c.revision)
+        stopped = sa.select(table.c.id).where(
+            table.c.id.in_(last),
+            table.c.outcome.in_(("running", "failed")),
+            table.c.progress.is_not(None),
+        )
+        return Guard(
+            condition=f"EXISTS ({self._sql(stopped)})",
+            message="a migration stopped half-way on this database: autodiff status",
+        )

@@ -1,0 +1,127 @@
+"""Mends a history: records are put right, by what a person says; no migration is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from autodiff.migrations.graph import Graph
+from autodiff.runner.history_table import Applied
+from autodiff.runner.journal import Entry, Outcome
+from autodiff.runner.session import Session
+from autodiff.runner.squashes import folded
+from autodiff.runner.verify import Problem, ProblemKind, problems, stopped
+
+__all__ = ["HalfWay", "Mended", "Repairs", "found_wrong", "repair"]
+
+HalfWay: TypeAlias = Literal["applied", "reverted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repairs:
+    """What to mend.
+
+    edited: the files count as they are now. missing: what has no file is forgotten. reordered: what
+    comes before others that are applied counts as applied. half_way: what stopped half-way counts
+    as wholly applied, or not at all.
+    """
+
+    edited: bool = False
+    missing: bool = False
+    reordered: bool = False
+    half_way: HalfWay | None = None
+
+    def __bool__(self) -> bool:
+        return self.edited or self.missing or self.reordered or self.half_way is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """One record that was put right; `outcome` says how, as the journal does."""
+
+    kind: ProblemKind
+    revision: str
+    name: str
+    outcome: Outcome
+
+
+def found_wrong(session: Session, graph: Graph) -> tuple[Problem, ...]:
+    """All that is wrong with the history, a run that stopped half-way among it."""
+    entry = session.unfinished()
+    half = (stopped(entry),) if entry is not None else ()
+    return (*half, *problems(graph, folded(graph, session.applied())))
+
+
+def repair(session: Session, graph: Graph, wanted: Repairs) -> list[Mended]:
+    """Puts the records right, in one transaction with a note of each in the journal.
+
+    The lock must be held.
+    """
+    if not found_wrong(session, graph):
+        return []
+    session.create_tables()
+    with session.transaction():
+        mender = _Mender(session, graph)
+        return list(mender.mend(wanted))
+
+
+class _Mender:
+    """A repair under way, in its transaction."""
+
+    def __init__(self, session: Session, graph: Graph) -> None:
+        self._session = session
+        self._graph = graph
+
+    def mend(self, wanted: Repairs) -> Iterator[Mended]:
+        """Mends what is wanted, one kind after the other."""
+        entry = self._session.journal.unfinished(self._session.connection)
+        if wanted.half_way is not None and entry is not None:
+            yield self._settle(entry, wanted.half_way)
+        applied = folded(self._graph, self._session.store.read(self._session.connection))
+        steps: Mapping[ProblemKind, tuple[bool, Outcome, Callable[[Applied], None]]] = {
+            "missing": (wanted.missing, "forgotten", self._forget),
+            "edited": (wanted.edited, "accepted", self._record),
+            "reordered": (wanted.reordered, "applied", self._record),
+        }
+        for problem in problems(self._graph, applied):
+            is_wanted, outcome, step = steps.get(problem.kind, (False, "done", self._record))
+            for revision in problem.revisions if is_wanted else ():
+                row = self._row(revision, applied)
+                step(row)
+                yield self._note(problem.kind, row, outcome)
+
+    def _row(self, revision: str, applied: Mapping[str, Applied]) -> Applied:
+        """The record as its file says it; as it stands, where there is no file."""
+        if revision not in self._graph:
+            return applied[revision]
+        migration = self._graph[revision]
+        new = self._session.applied_now(migration)
+        old = applied.get(revision)
+        return new if old is None else replace(new, applied_at=old.applied_at)
+
+    def _forget(self, row: Applied) -> None:
+        self._session.store.remove(self._session.connection, row.revision)
+
+    def _record(self, row: Applied) -> None:
+        self._forget(row)
+        self._session.store.add(self._session.connection, row)
+
+    def _settle(self, entry: Entry, how: HalfWay) -> Mended:
+        """What stopped half-way counts as wholly done, or not at all."""
+        session = self._session
+        session.journal.write(session.connection, replace(entry, outcome="settled"))
+        there = session.store.read(session.connection).get(entry.revision)
+        row = there or session.applied_now(entry)
+        if entry.revision in self._graph:
+            row = self._row(entry.revision, {entry.revision: row})
+        if how == "applied":
+            self._record(row)
+        else:
+            self._forget(row)
+        return self._note("half-way", row, how)
+
+    def _note(self, kind: ProblemKind, row: Applied, outcome: Outcome) -> Mended:
+        entry = replace(self._session.entry(row, "repair"), outcome=outcome, seconds=0.0)
+        self._session.journal.write(self._session.connection, entry)
+        return Mended(kind=kind, revision=row.revision, name=row.name, outcome=outcome)

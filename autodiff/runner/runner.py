@@ -1,0 +1,247 @@
+"""Applies migrations and takes them back. It knows files, history and a connection."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects import dialect_of
+from autodiff.dialects.timeouts import Limits
+from autodiff.errors import HistoryError, HookFailedError
+from autodiff.migrations.files import Migration
+from autodiff.migrations.graph import Graph
+from autodiff.runner.apply import run_migrations
+from autodiff.runner.events import Direction, Listener, ignore
+from autodiff.runner.history_table import Applied
+from autodiff.runner.hooks import HookedRun, HookName, Hooks, call_hook
+from autodiff.runner.journal import Entry, Outcome
+from autodiff.runner.loader import Loader
+from autodiff.runner.recovery import settle
+from autodiff.runner.repair import Mended, Repairs, found_wrong, repair
+from autodiff.runner.session import Session
+from autodiff.runner.squashes import fold, folded
+from autodiff.runner.verify import Problem, stopped, verified
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["LIMITS", "LOCK_WAIT", "Runner"]
+
+LOCK_WAIT = 600.0
+"""Seconds to wait for another run, by default."""
+LIMITS = Limits(lock=5.0, statement=1800.0, retries=5)
+"""What holds where nothing is configured: what waits for a lock makes others wait behind it."""
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class Runner:
+    """Runs migrations of a graph on one connection, which it must have for itself."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        graph: Graph,
+        *,
+        schema: str | None = None,
+        on_event: Listener = ignore,
+        clock: Callable[[], dt.datetime] = _now,
+        lock_wait: float = LOCK_WAIT,
+        limits: Limits = LIMITS,
+        sleep: Callable[[float], None] = time.sleep,
+        hooks: Hooks | None = None,
+        loader: Loader | None = None,
+    ) -> None:
+        self.connection = connection
+        self.graph = graph
+        self.dialect = dialect_of(connection)
+        self._session = Session(
+            connection,
+            self.dialect,
+            schema=schema,
+            on_event=on_event,
+            clock=clock,
+            lock_wait=lock_wait,
+            limits=limits,
+            sleep=sleep,
+            hooks=hooks or Hooks(),
+            loader=loader or Loader(),
+        )
+
+    def applied(self) -> dict[str, Applied]:
+        """What the database says was applied, by revision; what was squashed counts as one."""
+        return folded(self.graph, self._session.applied())
+
+    def verify(self, *, settled: bool = False) -> dict[str, Applied]:
+        """As `applied`, once it is sure that the files are those that were applied.
+
+        Raises EditedMigrationError for files that are missing, were changed since, or come before
+        others that are applied; with `settled` HistoryError where a migration stopped half-way.
+        """
+        entry = self.unfinished() if settled else None
+        if entry is not None:
+            problem = stopped(entry)
+            raise HistoryError(problem.message, hint="; or ".join(problem.ways))
+        return verified(self.graph, self.applied())
+
+    def upgrades(self, target: str) -> list[Migration]:
+        """The migrations that an upgrade would apply, in order. Raises as `verify`."""
+        return self.graph.upgrades(target, self.verify())
+
+    def downgrades(self, target: str) -> list[Migration]:
+        """The migrations that a downgrade would take back, in order.
+
+        Raises as `verify`, but for what comes before others: taking those back is the way out.
+        """
+        applied = verified(self.graph, self.applied(), in_order=False)
+        return self.graph.downgrades(target, applied)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """All that is wrong with the history, each with the ways out of it."""
+        return found_wrong(self._session, self.graph)
+
+    def repair(self, wanted: Repairs) -> list[Mended]:
+        """Puts the records of the history right as they are wanted; what was mended.
+
+        Nothing is run; each repair is in the journal. Raises LockedError where another run is at
+        it for too long.
+        """
+        with self._session.locked():
+            return repair(self._session, self.graph, wanted)
+
+    def unfinished(self) -> Entry | None:
+        """The migration that stopped half-way (or that another run is at), None without one."""
+        return self._session.unfinished()
+
+    def log(self) -> list[Entry]:
+        """Every run of a migration, oldest first."""
+        found = self._session.journal.read(self.connection)
+        self.connection.rollback()
+        return found
+
+    def upgrade(self, target: str = "head") -> list[Migration]:
+        """Applies what is missing up to the target; the migrations applied.
+
+        One that stopped half-way goes on where it stopped; a downgrade that did is taken back.
+
+        Raises MigrationFailedError where one fails: those before it stay applied. LockedError
+        where another run is at it for too long.
+        """
+        with self._session.locked(), self._hooked("upgrade", target):
+            done = settle(self._session, self.graph, "upgrade", target)
+            fold(self._session, self.graph)
+            steps = self.upgrades(target)
+            return [*done, *run_migrations(self._session, steps, "upgrade")]
+
+    def downgrade(self, target: str = "-1") -> list[Migration]:
+        """Takes back what was applied after the target; the migrations reverted.
+
+        Of an upgrade that stopped half-way the finished steps are taken back; a downgrade that
+        did goes on.
+        """
+        with self._session.locked(), self._hooked("downgrade", target):
+            done = settle(self._session, self.graph, "downgrade", target)
+            target = _without(target, len(done))
+            fold(self._session, self.graph)
+            steps = self.downgrades(target)
+            return [*done, *run_migrations(self._session, steps, "downgrade")]
+
+    @contextmanager
+    def _hooked(self, direction: Direction, target: str) -> Iterator[None]:
+        """Calls the hooks of a whole run before and after it, where there is anything to run."""
+        before: HookName = "before_upgrade" if direction == "upgrade" else "before_downgrade"
+        after: HookName = "after_upgrade" if direction == "upgrade" else "after_downgrade"
+        hooks = self._session.hooks
+        wanted = hooks.named(before) or hooks.named(after)
+        ahead = self._ahead(direction, target) if wanted else ()
+        if not ahead:
+            yield
+            return
+        occasion = HookedRun(
+            connection=self.connection, direction=direction, migrations=tuple(ahead)
+        )
+        self._call(before, occasion, "nothing was run", "mend it and run again")
+        yield
+        done = "applied" if direction == "upgrade" else "taken back"
+        names = ", ".join(migration.path.name for migration in ahead)
+        self._call(
+            after,
+            occasion,
+            f"{done} before it, all of them: {names}",
+            "the hook is not called again by itself: call it by hand, where it must be",
+        )
+
+    def _ahead(self, direction: Direction, target: str) -> list[Migration]:
+        """What a run will do: first what stopped half-way, then the others."""
+        entry = self.unfinished()
+        stopped = [self.graph[entry.revision]] if entry and entry.revision in self.graph else []
+        applied = folded(self.graph, self.applied())
+        if not stopped:
+            verified(self.graph, applied, in_order=direction == "upgrade")
+        find = self.graph.upgrades if direction == "upgrade" else self.graph.downgrades
+        if stopped and direction == "downgrade":
+            applied = {r: row for r, row in applied.items() if r != stopped[0].revision}
+            target = _without(target, 1)
+        return list(dict.fromkeys([*stopped, *find(target, applied)]))
+
+    def _call(self, name: HookName, occasion: HookedRun, done: str, hint: str) -> None:
+        """Calls a hook outside of a transaction; what it leaves open is committed."""
+        connection = self.connection
+        connection.rollback()
+        try:
+            with self.dialect.autocommit(connection):
+                call_hook(self._session.hooks, name, occasion, self._session.on_event)
+                connection.commit()
+        except HookFailedError as error:
+            raise HookFailedError(
+                error.hook, error.place, error.reason, done=done, hint=error.hint or hint
+            ) from error
+
+    def stamp(self, target: str = "head", *more: str) -> list[Migration]:
+        """Records the migrations up to the target as applied, and no others, running none.
+
+        `more` are targets on other branches; with a label in one, other branches stay as they
+        are. What stopped half-way counts as settled.
+        """
+        with self._session.locked():
+            applied = set(self._session.applied()) & set(self.graph.migrations)
+            reached = (self.graph.reach(each, applied) for each in (target, *more))
+            wanted = self.graph.in_order(set().union(*reached))
+            self._session.create_tables()
+            self._stamp(wanted)
+        return wanted
+
+    def _stamp(self, wanted: Sequence[Migration]) -> None:
+        session = self._session
+        with session.transaction():
+            rows = session.store.read(self.connection)
+            for revision in rows:
+                session.store.remove(self.connection, revision)
+            before = folded(self.graph, rows)
+            for migration in wanted:
+                old = before.pop(migration.revision, None)
+                session.record(migration, old)
+                if old is None:
+                    self._note_stamp(migration, "done")
+            for row in before.values():
+                self._note_stamp(row, "forgotten")
+            unfinished = session.journal.unfinished(self.connection)
+            if unfinished is not None:
+                session.journal.write(self.connection, replace(unfinished, outcome="settled"))
+
+    def _note_stamp(self, stamped: Migration | Applied, outcome: Outcome) -> None:
+        entry = self._session.entry(stamped, "stamp")
+        self._session.journal.write(self.connection, replace(entry, outcome=outcome, seconds=0.0))
+
+
+def _without(target: str, done: int) -> str:
+    """The target of a downgrade once so many steps of it are done."""
+    back = re.fullmatch(r"(.*@)?-(\d+)", target)
+    return f"{back[1] or ''}-{int(back[2]) - done}" if back else target

@@ -1,0 +1,55 @@
+"""Migrations that were squashed into one: what a database has had of them counts as the one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from autodiff.migrations.files import Migration
+from autodiff.migrations.graph import Graph
+from autodiff.runner.history_table import Applied
+from autodiff.runner.session import Session
+
+__all__ = ["fold", "folded"]
+
+
+def folded(graph: Graph, applied: Mapping[str, Applied]) -> dict[str, Applied]:
+    """What was applied; a squashed migration where all was that it stands for."""
+    found = dict(applied)
+    for squash in _whole(graph, applied):
+        parts = [found.pop(revision) for revision in squash.replaces]
+        found[squash.revision] = Applied(
+            revision=squash.revision,
+            name=squash.name,
+            checksum=squash.checksum,
+            applied_at=max(part.applied_at for part in parts),
+            digest=squash.digest,
+        )
+    return found
+
+
+def fold(session: Session, graph: Graph) -> None:
+    """Writes down what `folded` says: one record in place of several, and a note in the journal."""
+    if not any(_whole(graph, session.applied())):
+        return
+    session.create_tables()
+    with session.transaction():
+        before = session.store.read(session.connection)
+        after = folded(graph, before)
+        for squash in _whole(graph, before):
+            for revision in squash.replaces:
+                session.store.remove(session.connection, revision)
+            session.store.add(session.connection, after[squash.revision])
+            entry = replace(session.entry(squash, "squash"), outcome="done", seconds=0.0)
+            session.journal.write(session.connection, entry)
+
+
+def _whole(graph: Graph, applied: Mapping[str, Applied]) -> list[Migration]:
+    """The squashed migrations of which every part was applied, and the one itself was not."""
+    return [
+        migration
+        for revision, migration in graph.migrations.items()
+        if migration.replaces
+        and revision not in applied
+        and all(part in applied for part in migration.replaces)
+    ]

@@ -1,0 +1,1 @@
+"""Define the data that flows through autodiff: schema objects, changes and operations."""

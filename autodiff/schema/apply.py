@@ -1,0 +1,291 @@
+"""What a table looks like after an operation, as a pure function: `evolve(table, operation)`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autodiff.schema.naming import name_constraints, unnamed
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Table,
+)
+from autodiff.schema.operations import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    CreateIndex,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Operation,
+    RenameColumn,
+    RenameConstraint,
+    RenameIndex,
+    RenameTable,
+    SetComment,
+    SetTableOptions,
+)
+from autodiff.schema.sqltext import mentions, rename_identifier
+
+__all__ = ["columns_of", "evolve", "names_column", "rename_references", "rename_referred_column"]
+__all__ += ["spelled_as"]
+
+
+def columns_of(constraint: Constraint) -> tuple[str, ...]:
+    """The columns that a constraint names; none for a check or an exclusion (SQL texts)."""
+    return () if isinstance(constraint, Check | Exclusion) else constraint.columns
+
+
+def names_column(part: Constraint | Index, column: str) -> bool:
+    """Whether a constraint or an index is over the column, or has it in its SQL texts."""
+    names: tuple[str, ...] = ()
+    texts: list[str | None] = []
+    match part:
+        case Check(sql=sql):
+            texts = [sql]
+        case Exclusion(elements=elements, where=where):
+            texts = [*(text for text, _ in elements), where]
+        case Index(columns=columns, include=include, where=where):
+            names = (*columns, *include)
+            texts = [*(e.text for e in part.elements if e.is_expression), where]
+        case _:
+            names = part.columns
+    return column in names or any(mentions(text, column) for text in texts if text)
+
+
+def evolve(table: Table, operation: Operation) -> Table:
+    """The table after the operation; operations on other things leave it as it is.
+
+    Raises KeyError with the name of a column, constraint or index that is not there.
+    """
+    match operation:
+        case AddColumn(column=column):
+            return replace(table, columns=(*table.columns, column))
+        case DropColumn(name=name):
+            return _without_column(table, name)
+        case RenameColumn(before=before, after=after):
+            return _rename_column(table, before, after)
+        case AlterColumn(name=name, after=patch):
+            return _replace_column(table, name, patch.apply(_column(table, name)))
+        case AddConstraint(constraint=constraint):
+            return _with_constraint(table, constraint)
+        case DropConstraint(name=name, kind=kind):
+            return _without_constraint(table, name, primary=kind == "primary")
+        case RenameConstraint(before=before, after=after, kind=kind):
+            return _rename_constraint(table, before, after, primary=kind == "primary")
+        case CreateIndex(index=index):
+            return replace(table, indexes=(*table.indexes, index))
+        case DropIndex(name=name):
+            if table.index(name) is None:
+                raise KeyError(name)
+            return replace(table, indexes=tuple(i for i in table.indexes if i.name != name))
+        case RenameIndex(before=before, after=after):
+            return _rename_index(table, before, after)
+        case RenameTable(after=after):
+            renamed = rename_references(replace(table, name=after), table.name, after)
+            return _follow_names(table, renamed)
+        case SetComment(kind="table", after=comment):
+            return replace(table, comment=comment)
+        case SetTableOptions(options=options):
+            merged = {**table.options, **{name: after for name, _, after in options}}
+            kept = {name: value for name, value in merged.items() if value is not None}
+            return replace(table, options=kept)
+        case _:
+            return table
+
+
+def spelled_as(table: Table, operation: Operation) -> Table:
+    """The table with what the operation names in its spelling, where case alone differs."""
+    match operation:
+        case AlterColumn(name=name) | DropColumn(name=name) | RenameColumn(before=name):
+            found = next((c.name for c in table.columns if c.name.lower() == name.lower()), name)
+            known = table.column(name) is not None or found == name
+            return table if known else _rename_column(table, found, name)
+        case DropConstraint(name=str(name)) | DropIndex(name=name):
+            return replace(
+                table,
+                indexes=tuple(replace(i, name=_spelled(i.name, name)) for i in table.indexes),
+                constraints=tuple(
+                    replace(c, name=_spelled(c.name, name)) for c in table.constraints
+                ),
+            )
+        case _:
+            return table
+
+
+def _spelled(old: str | None, name: str) -> str | None:
+    return name if old is not None and old.lower() == name.lower() else old
+
+
+def rename_references(table: Table, before: Name, after: Name) -> Table:
+    """The table with foreign keys to `before` pointing at `after`."""
+    return replace(
+        table,
+        constraints=tuple(
+            replace(c, referred=after) if isinstance(c, ForeignKey) and c.referred == before else c
+            for c in table.constraints
+        ),
+    )
+
+
+def rename_referred_column(table: Table, target: Name, before: str, after: str) -> Table:
+    """The table with foreign keys to a column of `target` pointing at its new name."""
+    return replace(
+        table,
+        constraints=tuple(
+            replace(c, referred_columns=_swapped(c.referred_columns, before, after))
+            if isinstance(c, ForeignKey) and c.referred == target
+            else c
+            for c in table.constraints
+        ),
+    )
+
+
+def _swapped(names: tuple[str, ...], before: str, after: str) -> tuple[str, ...]:
+    return tuple(after if name == before else name for name in names)
+
+
+def _column(table: Table, name: str) -> Column:
+    column = table.column(name)
+    if column is None:
+        raise KeyError(name)
+    return column
+
+
+def _replace_column(table: Table, name: str, column: Column) -> Table:
+    columns = tuple(column if c.name == name else c for c in table.columns)
+    return replace(table, columns=columns)
+
+
+def _without_column(table: Table, name: str) -> Table:
+    """Constraints and indexes of the column go with it, as they do in PostgreSQL."""
+    _column(table, name)
+    return replace(
+        table,
+        columns=tuple(c for c in table.columns if c.name != name),
+        constraints=tuple(c for c in table.constraints if name not in columns_of(c)),
+        indexes=tuple(i for i in table.indexes if name not in i.columns),
+    )
+
+
+def _rename_column(table: Table, before: str, after: str) -> Table:
+    """The column under its new name, also in keys, indexes and SQL texts."""
+    columns = tuple(_column_after_rename(column, before, after) for column in table.columns)
+    renamed = replace(
+        table,
+        columns=tuple(replace(c, name=after) if c.name == before else c for c in columns),
+        constraints=tuple(_constraint_after_rename(c, before, after) for c in table.constraints),
+        indexes=tuple(_index_after_rename(index, before, after) for index in table.indexes),
+    )
+    _column(table, before)
+    return _follow_names(table, rename_referred_column(renamed, table.name, before, after))
+
+
+def _column_after_rename(column: Column, before: str, after: str) -> Column:
+    if column.computed is None:
+        return column
+    sql = rename_identifier(column.computed.sql, before, after)
+    return replace(column, computed=replace(column.computed, sql=sql))
+
+
+def _constraint_after_rename(item: Constraint, before: str, after: str) -> Constraint:
+    match item:
+        case Check(sql=sql):
+            return replace(item, sql=rename_identifier(sql, before, after))
+        case Exclusion(elements=elements, where=where):
+            return replace(
+                item,
+                elements=tuple((rename_identifier(e, before, after), o) for e, o in elements),
+                where=where and rename_identifier(where, before, after),
+            )
+        case _:
+            return replace(item, columns=_swapped(item.columns, before, after))
+
+
+def _index_after_rename(index: Index, before: str, after: str) -> Index:
+    def element(part: IndexElement) -> IndexElement:
+        if part.is_expression:
+            return replace(part, text=rename_identifier(part.text, before, after))
+        return replace(part, text=after) if part.text == before else part
+
+    return replace(
+        index,
+        elements=tuple(element(part) for part in index.elements),
+        where=index.where and rename_identifier(index.where, before, after),
+        include=_swapped(index.include, before, after),
+    )
+
+
+def _follow_names(before: Table, after: Table) -> Table:
+    """Names that the database chose follow the names of the table and its columns."""
+    sides = (before.constraints, after.constraints, _chosen(before), _chosen(after))
+    followed = [
+        replace(new, name=name if old.name == chosen else _with_prefix(old.name, before, after))
+        if old.implicit
+        else new
+        for old, new, chosen, name in zip(*sides, strict=True)
+    ]
+    return replace(after, constraints=tuple(followed))
+
+
+def _chosen(table: Table) -> list[str | None]:
+    """The names that the constraints would have if nobody had named those that are implicit."""
+    return [constraint.name for constraint in name_constraints(unnamed(table)).constraints]
+
+
+def _with_prefix(name: str | None, before: Table, after: Table) -> str | None:
+    prefix = f"{before.name.name}_"
+    if name is None or not name.startswith(prefix):
+        return name
+    return f"{after.name.name}_{name.removeprefix(prefix)}"
+
+
+def _with_constraint(table: Table, constraint: Constraint) -> Table:
+    added = replace(constraint, implicit=False)
+    table = replace(table, constraints=(*table.constraints, added))
+    if not isinstance(constraint, PrimaryKey):
+        return table
+    for name in constraint.columns:
+        table = _replace_column(table, name, replace(_column(table, name), nullable=False))
+    return table
+
+
+def _is_meant(constraint: Constraint, name: str | None, *, primary: bool) -> bool:
+    return isinstance(constraint, PrimaryKey) if primary else constraint.name == name
+
+
+def _rename_constraint(table: Table, before: str, after: str, *, primary: bool) -> Table:
+    """The constraint under its new name, or the unique index that MySQL tells instead of it."""
+    meant = [c for c in table.constraints if _is_meant(c, before, primary=primary)]
+    if not meant:
+        return _rename_index(table, before, after)
+    renamed = (
+        replace(c, name=after, implicit=False) if c in meant else c for c in table.constraints
+    )
+    return replace(table, constraints=tuple(renamed))
+
+
+def _rename_index(table: Table, before: str, after: str) -> Table:
+    if table.index(before) is None:
+        raise KeyError(before)
+    renamed = (replace(i, name=after) if i.name == before else i for i in table.indexes)
+    return replace(table, indexes=tuple(renamed))
+
+
+def _without_constraint(table: Table, name: str | None, *, primary: bool) -> Table:
+    """Without the constraint, or the unique index that MySQL tells instead of a constraint."""
+    kept = tuple(c for c in table.constraints if not _is_meant(c, name, primary=primary))
+    if len(kept) < len(table.constraints):
+        return replace(table, constraints=kept)
+    indexes = tuple(i for i in table.indexes if i.name != name or not i.unique)
+    if len(indexes) == len(table.indexes):
+        raise KeyError(name)
+    return replace(table, indexes=indexes)

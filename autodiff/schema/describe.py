@@ -1,0 +1,153 @@
+"""A change as the line that people read: `+ column comments.timestamp`."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from autodiff.schema.changes import (
+    Change,
+    ColumnAdded,
+    ColumnAltered,
+    ColumnRemoved,
+    ColumnRenamed,
+    ColumnValueRenamed,
+    ConstraintAdded,
+    ConstraintAltered,
+    ConstraintRemoved,
+    ConstraintRenamed,
+    EnumAdded,
+    EnumAltered,
+    EnumRemoved,
+    EnumRenamed,
+    EnumValueRenamed,
+    IndexAdded,
+    IndexAltered,
+    IndexRemoved,
+    IndexRenamed,
+    NamespaceAdded,
+    SequenceAdded,
+    SequenceAltered,
+    SequenceRemoved,
+    TableAdded,
+    TableCommentAltered,
+    TableOptionsAltered,
+    TableRemoved,
+    TableRenamed,
+    ViewAdded,
+    ViewAltered,
+    ViewRemoved,
+)
+from autodiff.schema.objects import Column, Constraint, Name
+from autodiff.schema.operations import KIND_WORDS, AlterEnum, constraint_kind
+
+__all__ = ["describe_change"]
+
+_FIELDS = {"sql": "condition", "referred": "target", "elements": "columns"}
+"""What people call a field that has another name in the code."""
+
+_UNTYPED = "no type"
+
+
+def describe_change(change: Change) -> str:
+    """One line: + for what is added, - for what goes, ~ for what changes."""
+    match change:
+        case NamespaceAdded(name=name):
+            return f"+ schema {name}"
+        case TableAdded(table=table):
+            return f"+ table {table.name}"
+        case TableRemoved(table=table):
+            return f"- table {table.name}"
+        case TableRenamed(before=before, after=after):
+            return f"~ table {before} -> {after}"
+        case TableCommentAltered(table=name_):
+            return f"~ comment of table {name_}"
+        case TableOptionsAltered(table=name_, options=options):
+            listed = ", ".join(f"{key} {old} -> {new}" for key, old, new in options)
+            return f"~ table {name_}: {listed}"
+        case ColumnAdded(table=name_, column=column):
+            return f"+ column {name_}.{column.name}"
+        case ColumnRemoved(table=name_, column=column):
+            return f"- column {name_}.{column.name}"
+        case ColumnRenamed(table=name_, before=old_name, after=new_name):
+            return f"~ column {name_}.{old_name} -> {new_name}"
+        case ColumnAltered():
+            return _altered_column(change)
+        case _:
+            return _other(change)
+
+
+def _other(change: Change) -> str:
+    match change:
+        case ConstraintAdded(table=name, constraint=constraint):
+            return f"+ {_constraint(name, constraint)}"
+        case ConstraintRemoved(table=name, constraint=constraint):
+            return f"- {_constraint(name, constraint)}"
+        case ConstraintAltered(table=name, after=after, fields=fields):
+            return f"~ {_constraint(name, after)}: {_fields(fields)}"
+        case ConstraintRenamed(table=name, before=before, after=after):
+            return f"~ {_constraint(name, before)} -> {after.name}"
+        case IndexAdded(table=name, index=index):
+            return f"+ index {index.name} on {name}"
+        case IndexRemoved(table=name, index=index):
+            return f"- index {index.name} on {name}"
+        case IndexAltered(table=name, after=index, fields=fields):
+            return f"~ index {index.name} on {name}: {_fields(fields)}"
+        case IndexRenamed(table=name, before=index, after=other):
+            return f"~ index {name}.{index.name} -> {other.name}"
+        case EnumAdded(enum=enum):
+            return f"+ enum {enum.name}"
+        case EnumRemoved(enum=enum):
+            return f"- enum {enum.name}"
+        case EnumAltered(before=old, after=new):
+            return AlterEnum(before=old, after=new).describe()
+        case EnumRenamed(before=before, after=after):
+            return f"~ enum {before} -> {after}"
+        case EnumValueRenamed(enum=name, before=old_value, after=new_value):
+            return f"~ enum {name}: {old_value} -> {new_value}"
+        case ColumnValueRenamed(table=name, column=column, before=old_value, after=new_value):
+            return f"~ values of {name}.{column}: {old_value} -> {new_value}"
+        case SequenceAdded(sequence=sequence):
+            return f"+ sequence {sequence.name}"
+        case SequenceRemoved(sequence=sequence):
+            return f"- sequence {sequence.name}"
+        case SequenceAltered(after=sequence):
+            return f"~ sequence {sequence.name}"
+        case ViewAdded(view=view):
+            return f"+ view {view.name}"
+        case ViewRemoved(view=view):
+            return f"- view {view.name}"
+        case ViewAltered(after=view):
+            return f"~ view {view.name}"
+        case _:
+            assert_never(change)  # type: ignore[arg-type]
+
+
+def _constraint(table: Name, constraint: Constraint) -> str:
+    kind = KIND_WORDS[constraint_kind(constraint)]
+    return f"{kind} {table}.{constraint.name}" if constraint.name else f"{kind} {table}"
+
+
+def _fields(names: tuple[str, ...]) -> str:
+    return ", ".join(_FIELDS.get(name, name.replace("_", " ")) for name in names)
+
+
+def _altered_column(change: ColumnAltered) -> str:
+    parts = [_field(name, change.before, change.after) for name in change.fields]
+    return f"~ column {change.table}.{change.after.name}: {', '.join(parts)}"
+
+
+def _field(name: str, before: Column, after: Column) -> str:
+    match name:
+        case "type":
+            return f"{before.type.sql or _UNTYPED} -> {after.type.sql or _UNTYPED}"
+        case "nullable":
+            return "nullable" if after.nullable else "not null"
+        case "default" | "comment":
+            old, new = getattr(before, name), getattr(after, name)
+            return f"{name} {_shown(old)} -> {_shown(new)}"
+        case _:
+            return name
+
+
+def _shown(value: str | None) -> str:
+    return "none" if value is None else value

@@ -1,0 +1,96 @@
+"""Names for constraints that nobody named, as PostgreSQL would choose them.
+
+See makeObjectName and ChooseConstraintName in PostgreSQL's src/backend/commands/indexcmds.c.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from autodiff.schema.objects import (
+    Check,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    PrimaryKey,
+    Table,
+    Unique,
+)
+from autodiff.schema.sqltext import tokens
+
+__all__ = ["default_name", "name_constraints", "unnamed"]
+
+
+def name_constraints(table: Table, limit: int = 63, *, implicit: bool | None = None) -> Table:
+    """The table with a name for each constraint; those that have one keep it.
+
+    Where `implicit` is said, those that get one here are marked so.
+    """
+    if all(c.name is not None for c in table.constraints):
+        return table
+    taken = {part.name for part in (*table.constraints, *table.indexes) if part.name}
+    named: list[Constraint] = []
+    for constraint in table.constraints:
+        if constraint.name is None:
+            name = default_name(table, constraint, taken, limit)
+            mark = constraint.implicit if implicit is None else implicit
+            constraint = replace(constraint, name=name, implicit=mark)
+            taken.add(name)
+        named.append(constraint)
+    return replace(table, constraints=tuple(named))
+
+
+def unnamed(table: Table) -> Table:
+    """The table without the names that nobody gave."""
+    constraints = (replace(c, name=None) if c.implicit else c for c in table.constraints)
+    return replace(table, constraints=tuple(constraints))
+
+
+def default_name(
+    table: Table, constraint: Constraint, taken: Iterable[str | None], limit: int = 63
+) -> str:
+    """The name of an unnamed constraint: `posts_author_id_fkey`, with a number if it is taken."""
+    label, columns = _label_and_columns(table, constraint)
+    name = _object_name(table.name.name, columns, label, limit)
+    number = 0
+    while name in taken:
+        number += 1
+        name = _object_name(table.name.name, columns, f"{label}{number}", limit)
+    return name
+
+
+def _label_and_columns(table: Table, constraint: Constraint) -> tuple[str, str]:
+    match constraint:
+        case PrimaryKey():
+            return "pkey", ""
+        case ForeignKey(columns=columns):
+            return "fkey", "_".join(columns)
+        case Unique(columns=columns):
+            return "key", "_".join(columns)
+        case Check(sql=sql):
+            named = _columns_in(table, sql)
+            return "check", named[0] if len(named) == 1 else ""
+        case Exclusion(elements=elements):
+            plain = [text for text, _ in elements if table.column(text.strip('"'))]
+            return "excl", "_".join(text.strip('"') for text in plain)
+
+
+def _columns_in(table: Table, sql: str) -> list[str]:
+    words = {re.sub(r'^["`]|["`]$', "", token) for _, token in tokens(sql)}
+    return [column.name for column in table.columns if column.name in words]
+
+
+def _object_name(first: str, second: str, label: str, limit: int) -> str:
+    """The parts with underscores between, the longer one cut until they fit the limit (bytes)."""
+    whole = "_".join(part for part in (first, second, label) if part)
+    if len(whole.encode()) <= limit:
+        return whole
+    room = limit - len(label) - 1 - (1 if second else 0)
+    while len(first.encode()) + len(second.encode()) > room:
+        if len(first.encode()) > len(second.encode()):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    return "_".join(part for part in (first, second, label) if part)

@@ -1,0 +1,746 @@
+"""Steps that can be run and reversed: what to do, without SQL.
+
+An operation that drops carries the whole thing that it drops where that is known (it is, in a
+plan; a hand-written `op.drop_column` knows only the name), so `op.reverse().reverse() == op`.
+`describe()` gives the line of a summary, such as `+ column comments.timestamp`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar, get_args
+
+from autodiff.errors import PlanError
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    ColumnType,
+    Computed,
+    Constraint,
+    EnumType,
+    Exclusion,
+    ForeignKey,
+    Identity,
+    Index,
+    Name,
+    Option,
+    PrimaryKey,
+    Sequence,
+    Table,
+    Unique,
+    View,
+)
+
+__all__ = [
+    "KIND_WORDS",
+    "UNSET",
+    "AddColumn",
+    "AddConstraint",
+    "AlterColumn",
+    "AlterEnum",
+    "AlterSequence",
+    "Backfill",
+    "ColumnPatch",
+    "ConstraintKind",
+    "CreateEnum",
+    "CreateIndex",
+    "CreateNamespace",
+    "CreateSequence",
+    "CreateTable",
+    "CreateView",
+    "DropColumn",
+    "DropConstraint",
+    "DropEnum",
+    "DropIndex",
+    "DropNamespace",
+    "DropSequence",
+    "DropTable",
+    "DropView",
+    "EnumUser",
+    "Execute",
+    "Operation",
+    "RenameColumn",
+    "RenameConstraint",
+    "RenameEnum",
+    "RenameEnumValue",
+    "RenameIndex",
+    "RenameTable",
+    "Require",
+    "SetComment",
+    "SetTableOptions",
+    "Unset",
+    "constraint_kind",
+    "in_one_transaction",
+    "is_concurrent",
+    "tables_of",
+]
+
+T = TypeVar("T")
+
+
+class Unset(enum.Enum):
+    """The type of UNSET, which is neither None nor False: nothing was said."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+
+ConstraintKind: TypeAlias = Literal["primary", "foreignkey", "unique", "check", "exclude"]
+_KINDS: dict[type[Any], ConstraintKind] = {
+    PrimaryKey: "primary",
+    ForeignKey: "foreignkey",
+    Unique: "unique",
+    Check: "check",
+    Exclusion: "exclude",
+}
+KIND_WORDS: dict[ConstraintKind | None, str] = {
+    "primary": "primary key",
+    "foreignkey": "foreign key",
+    "unique": "unique constraint",
+    "check": "check",
+    "exclude": "exclusion constraint",
+    None: "constraint",
+}
+"""What people call a kind of constraint."""
+
+
+def constraint_kind(constraint: Constraint) -> ConstraintKind:
+    """The word that `op.drop_constraint(type_=...)` takes for a constraint."""
+    return _KINDS[type(constraint)]
+
+
+def is_concurrent(operation: Operation) -> TypeGuard[CreateIndex | DropIndex]:
+    """Whether it builds or drops an index concurrently, which no transaction can have."""
+    return isinstance(operation, CreateIndex | DropIndex) and operation.concurrently
+
+
+def in_one_transaction(operations: Iterable[Operation]) -> list[Operation]:
+    """The operations, as one transaction can have them."""
+    return [
+        replace(operation, concurrently=False) if is_concurrent(operation) else operation
+        for operation in operations
+    ]
+
+
+def tables_of(operation: Operation) -> tuple[Name, ...]:
+    """The tables that an operation alters; none where it is about something else, or unknown."""
+    match operation:
+        case CreateTable(table=table):
+            return (table.name,)
+        case DropTable(name=name) | SetComment(kind="table", name=name):
+            return (name,)
+        case RenameTable(before=before, after=after):
+            return (before, after)
+        case AlterEnum(users=users):
+            return tuple(sorted({user.table for user in users}))
+        case _:
+            altered = getattr(operation, "table", None)
+            return (altered,) if isinstance(altered, Name) else ()
+
+
+def _known(thing: T | None, what: str) -> T:
+    if thing is None:
+        raise _unknown(what)
+    return thing
+
+
+def _unknown(what: str) -> PlanError:
+    return PlanError(
+        f"cannot reverse: {what} was dropped by its name alone",
+        hint="write the other direction by hand",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateNamespace:
+    """CREATE SCHEMA."""
+
+    name: str
+
+    def reverse(self) -> DropNamespace:
+        return DropNamespace(name=self.name)
+
+    def describe(self) -> str:
+        return f"+ schema {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropNamespace:
+    """DROP SCHEMA, which must be empty."""
+
+    name: str
+
+    def reverse(self) -> CreateNamespace:
+        return CreateNamespace(name=self.name)
+
+    def describe(self) -> str:
+        return f"- schema {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTable:
+    """CREATE TABLE with its constraints, then its indexes and comments."""
+
+    table: Table
+
+    def reverse(self) -> DropTable:
+        return DropTable(name=self.table.name, table=self.table)
+
+    def describe(self) -> str:
+        return f"+ table {self.table.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropTable:
+    """DROP TABLE; `table` is what was there, where it is known."""
+
+    name: Name
+    table: Table | None = None
+
+    def reverse(self) -> CreateTable:
+        return CreateTable(table=_known(self.table, f"table {self.name}"))
+
+    def describe(self) -> str:
+        return f"- table {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameTable:
+    """ALTER TABLE ... RENAME TO; the schema stays."""
+
+    before: Name
+    after: Name
+
+    def reverse(self) -> RenameTable:
+        return RenameTable(before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ table {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetComment:
+    """A comment on a table or another thing; `kind` is the word of COMMENT ON."""
+
+    kind: Literal["table", "constraint", "index", "type", "sequence", "view", "materialized view"]
+    name: Name
+    table: Name | None = None
+    before: str | Unset | None = UNSET
+    after: str | None
+
+    def reverse(self) -> SetComment:
+        if isinstance(self.before, Unset):
+            raise _unknown(f"the comment of {self.kind} {self.name}")
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ comment of {self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTableOptions:
+    """Dialect options of a table, each as (name, before, after)."""
+
+    table: Name
+    options: tuple[tuple[str, Option | None, Option | None], ...]
+
+    def reverse(self) -> SetTableOptions:
+        return replace(
+            self, options=tuple((name, after, before) for name, before, after in self.options)
+        )
+
+    def describe(self) -> str:
+        listed = ", ".join(f"{name} {before} -> {after}" for name, before, after in self.options)
+        return f"~ table {self.table}: {listed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumn:
+    """ALTER TABLE ... ADD COLUMN."""
+
+    table: Name
+    column: Column
+
+    def reverse(self) -> DropColumn:
+        return DropColumn(table=self.table, name=self.column.name, column=self.column)
+
+    def describe(self) -> str:
+        return f"+ column {self.table}.{self.column.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropColumn:
+    """ALTER TABLE ... DROP COLUMN."""
+
+    table: Name
+    name: str
+    column: Column | None = None
+
+    def reverse(self) -> AddColumn:
+        column = _known(self.column, f"column {self.table}.{self.name}")
+        return AddColumn(table=self.table, column=column)
+
+    def describe(self) -> str:
+        return f"- column {self.table}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameColumn:
+    """ALTER TABLE ... RENAME COLUMN."""
+
+    table: Name
+    before: str
+    after: str
+
+    def reverse(self) -> RenameColumn:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ column {self.table}.{self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnPatch:
+    """Some facts of a column; what is UNSET stays as it is (or is not known)."""
+
+    type: ColumnType | Unset = UNSET
+    nullable: bool | Unset = UNSET
+    default: str | Unset | None = UNSET
+    computed: Computed | Unset | None = UNSET
+    identity: Identity | Unset | None = UNSET
+    autoincrement: bool | Unset = UNSET
+    comment: str | Unset | None = UNSET
+
+    @classmethod
+    def of(cls, column: Column, names: tuple[str, ...]) -> ColumnPatch:
+        """The named facts of a column."""
+        return cls(**{name: getattr(column, name) for name in names})
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of what is set, in the order of the declaration."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) is not UNSET)
+
+    def apply(self, column: Column) -> Column:
+        """The column with these facts put in."""
+        return replace(column, **{name: getattr(self, name) for name in self.fields})
+
+
+_NOTHING = ColumnPatch()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterColumn:
+    """Changes of one column; `before` holds the same facts where they are known.
+
+    `using` is the expression that turns old values into the new type (PostgreSQL).
+    """
+
+    table: Name
+    name: str
+    before: ColumnPatch = _NOTHING
+    after: ColumnPatch
+    using: str | None = field(default=None)
+
+    def reverse(self) -> AlterColumn:
+        if self.before.fields != self.after.fields:
+            raise _unknown(f"the state before of column {self.table}.{self.name}")
+        return AlterColumn(table=self.table, name=self.name, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        parts = [self._describe_field(name) for name in self.after.fields]
+        return f"~ column {self.table}.{self.name}: {', '.join(parts)}"
+
+    def _describe_field(self, name: str) -> str:
+        before, after = getattr(self.before, name), getattr(self.after, name)
+        if name == "nullable":
+            return "nullable" if after else "not null"
+        if name == "type":
+            old = before.sql if isinstance(before, ColumnType) else "?"
+            return f"{old} -> {after.sql}"
+        if name in ("default", "comment"):
+            return f"no {name}" if after is None else f"{name} {after}"
+        return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddConstraint:
+    """ALTER TABLE ... ADD CONSTRAINT."""
+
+    table: Name
+    constraint: Constraint
+
+    def reverse(self) -> DropConstraint:
+        return DropConstraint(
+            table=self.table,
+            name=self.constraint.name,
+            kind=constraint_kind(self.constraint),
+            constraint=self.constraint,
+        )
+
+    def describe(self) -> str:
+        word = KIND_WORDS[constraint_kind(self.constraint)]
+        return f"+ {word} {self.table}.{self.constraint.name or ''}".rstrip(".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropConstraint:
+    """ALTER TABLE ... DROP CONSTRAINT; `kind` matters on MySQL."""
+
+    table: Name
+    name: str | None
+    kind: ConstraintKind | None = None
+    constraint: Constraint | None = None
+
+    def reverse(self) -> AddConstraint:
+        what = f"constraint {self.name} of table {self.table}"
+        if self.constraint is None:
+            raise _unknown(what)
+        return AddConstraint(table=self.table, constraint=self.constraint)
+
+    def describe(self) -> str:
+        return f"- {KIND_WORDS[self.kind]} {self.table}.{self.name or ''}".rstrip(".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameConstraint:
+    """ALTER TABLE ... RENAME CONSTRAINT, or what comes to the same; `kind` matters on MySQL."""
+
+    table: Name
+    before: str
+    after: str
+    kind: ConstraintKind | None = None
+
+    def reverse(self) -> RenameConstraint:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ {KIND_WORDS[self.kind]} {self.table}.{self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIndex:
+    """CREATE INDEX."""
+
+    table: Name
+    index: Index
+    concurrently: bool = False
+    if_not_exists: bool = False
+
+    def reverse(self) -> DropIndex:
+        return DropIndex(
+            table=self.table,
+            name=self.index.name or "",
+            index=self.index,
+            concurrently=self.concurrently,
+            if_exists=self.if_not_exists,
+        )
+
+    def describe(self) -> str:
+        return f"+ index {self.index.name} on {self.table}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIndex:
+    """DROP INDEX; `table` is needed on MySQL."""
+
+    table: Name | None
+    name: str
+    schema: str | None = None
+    index: Index | None = None
+    concurrently: bool = False
+    if_exists: bool = False
+
+    def reverse(self) -> CreateIndex:
+        table = _known(self.table, f"index {self.name}")
+        index = _known(self.index, f"index {self.name} of table {table}")
+        return CreateIndex(
+            table=table,
+            index=index,
+            concurrently=self.concurrently,
+            if_not_exists=self.if_exists,
+        )
+
+    def describe(self) -> str:
+        return f"- index {self.name}" + (f" on {self.table}" if self.table else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameIndex:
+    """ALTER INDEX ... RENAME TO, or what comes to the same; PostgreSQL alone needs no `table`."""
+
+    table: Name | None
+    before: str
+    after: str
+    schema: str | None = None
+
+    def reverse(self) -> RenameIndex:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        table = f"{self.table}." if self.table else ""
+        return f"~ index {table}{self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateEnum:
+    """CREATE TYPE ... AS ENUM; nothing where the database has no enum types."""
+
+    enum: EnumType
+    if_not_exists: bool = False
+
+    def reverse(self) -> DropEnum:
+        return DropEnum(name=self.enum.name, enum=self.enum, if_exists=self.if_not_exists)
+
+    def describe(self) -> str:
+        return f"+ enum {self.enum.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropEnum:
+    """DROP TYPE; nothing where the database has no enum types."""
+
+    name: Name
+    enum: EnumType | None = None
+    if_exists: bool = False
+
+    def reverse(self) -> CreateEnum:
+        enum = _known(self.enum, f"enum {self.name}")
+        return CreateEnum(enum=enum, if_not_exists=self.if_exists)
+
+    def describe(self) -> str:
+        return f"- enum {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumUser:
+    """A column that uses an enum type, or (`is_array`) an array of it."""
+
+    table: Name
+    column: str
+    default: str | None = None
+    is_array: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterEnum:
+    """Values of an enum type added, removed, or put in another order.
+
+    Where a value goes away or moves, the type is made anew, and the columns of `users` move over
+    to it. So it is with `anew`, when the same migration uses a value that it adds.
+    """
+
+    before: EnumType
+    after: EnumType
+    users: tuple[EnumUser, ...] = ()
+    anew: bool = False
+
+    @property
+    def only_adds(self) -> bool:
+        """Whether the type can stay, and get further values."""
+        kept = tuple(value for value in self.after.values if value in self.before.values)
+        return kept == self.before.values and not self.anew
+
+    def reverse(self) -> AlterEnum:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        old, new = self.before.values, self.after.values
+        parts = [f"+ {value}" for value in new if value not in old]
+        parts += [f"- {value}" for value in old if value not in new]
+        return f"~ enum {self.after.name}: {', '.join(parts) or 'order of its values'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameEnum:
+    """ALTER TYPE ... RENAME TO, or SET SCHEMA; columns, defaults and checks go along."""
+
+    before: Name
+    after: Name
+
+    def reverse(self) -> RenameEnum:
+        return RenameEnum(before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ enum {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameEnumValue:
+    """ALTER TYPE ... RENAME VALUE; rows, defaults and checks go along."""
+
+    enum: Name
+    before: str
+    after: str
+
+    def reverse(self) -> RenameEnumValue:
+        return replace(self, before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ enum {self.enum}: {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSequence:
+    """CREATE SEQUENCE."""
+
+    sequence: Sequence
+
+    def reverse(self) -> DropSequence:
+        return DropSequence(name=self.sequence.name, sequence=self.sequence)
+
+    def describe(self) -> str:
+        return f"+ sequence {self.sequence.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropSequence:
+    """DROP SEQUENCE."""
+
+    name: Name
+    sequence: Sequence | None = None
+
+    def reverse(self) -> CreateSequence:
+        return CreateSequence(sequence=_known(self.sequence, f"sequence {self.name}"))
+
+    def describe(self) -> str:
+        return f"- sequence {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterSequence:
+    """ALTER SEQUENCE."""
+
+    before: Sequence
+    after: Sequence
+
+    def reverse(self) -> AlterSequence:
+        return AlterSequence(before=self.after, after=self.before)
+
+    def describe(self) -> str:
+        return f"~ sequence {self.after.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateView:
+    """CREATE VIEW, or a materialized one with its indexes."""
+
+    view: View
+
+    def reverse(self) -> DropView:
+        return DropView(name=self.view.name, materialized=self.view.materialized, view=self.view)
+
+    def describe(self) -> str:
+        return f"+ view {self.view.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropView:
+    """DROP VIEW."""
+
+    name: Name
+    materialized: bool = False
+    view: View | None = None
+
+    def reverse(self) -> CreateView:
+        return CreateView(view=_known(self.view, f"view {self.name}"))
+
+    def describe(self) -> str:
+        return f"- view {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """UPDATE of the rows that `where` selects; `values` are (column, SQL expression).
+
+    `batch_size` is how many rows one UPDATE changes; None leaves it to the runner.
+
+    Reversing it does `undo`. Without one it takes nothing back: columns that it filled go away by
+    themselves.
+    """
+
+    table: Name
+    values: tuple[tuple[str, str], ...]
+    where: str | None = None
+    batch_size: int | None = None
+    undo: Backfill | None = None
+
+    def reverse(self) -> Backfill | None:
+        return self.undo and replace(self.undo, undo=replace(self, undo=None))
+
+    def describe(self) -> str:
+        return f"~ rows of {self.table}: fill {', '.join(column for column, _ in self.values)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Require:
+    """Refuses to go on where the query finds rows; `message` says what stands in the way.
+
+    Reversing it leaves nothing: the way back has checks of its own.
+    """
+
+    query: str
+    message: str
+
+    def reverse(self) -> None:
+        return None
+
+    def describe(self) -> str:
+        return f"? {self.message}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execute:
+    """A statement written by hand, in SQL."""
+
+    sql: str
+    reverse_sql: str | None = None
+
+    def reverse(self) -> Execute:
+        return Execute(sql=_known(self.reverse_sql, "a statement"), reverse_sql=self.sql)
+
+    def describe(self) -> str:
+        return f"~ execute {' '.join(self.sql.split())[:60]}"
+
+
+Operation: TypeAlias = (
+    CreateNamespace
+    | DropNamespace
+    | CreateTable
+    | DropTable
+    | RenameTable
+    | SetComment
+    | SetTableOptions
+    | AddColumn
+    | DropColumn
+    | RenameColumn
+    | AlterColumn
+    | AddConstraint
+    | DropConstraint
+    | RenameConstraint
+    | CreateIndex
+    | DropIndex
+    | RenameIndex
+    | CreateEnum
+    | DropEnum
+    | AlterEnum
+    | RenameEnum
+    | RenameEnumValue
+    | CreateSequence
+    | DropSequence
+    | AlterSequence
+    | CreateView
+    | DropView
+    | Backfill
+    | Require
+    | Execute
+)
+"""Any step of a migration."""
+
+OPERATION_CLASSES: tuple[type[Any], ...] = get_args(Operation)

@@ -1,5 +1,0 @@
-"""One migration in place of several: what they add up to, under a new revision."""
-
-from autodiff.squashing.squash import Squash, SquashRequest, squash
-
-__all__ = ["Squash", "SquashRequest", "squash"]
