@@ -1,15 +1,9 @@
-"""Compares a live database with SQLAlchemy models and writes the migration between them."""
+"""Compare a live database with SQLAlchemy models and write the migration between them."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from autodiff.dialects.reflection import reflect
-
-# The three functions that share a name with their package are bound here, once their package is:
-from autodiff.models import declare
-from autodiff.runner import run
 
 if TYPE_CHECKING:
     from autodiff import op
@@ -17,9 +11,12 @@ if TYPE_CHECKING:
     from autodiff.autogenerate.plan import Plan
     from autodiff.commands.drift import Drift
     from autodiff.dialects import Scope
+    from autodiff.dialects.reflection import reflect
     from autodiff.errors import AutodiffError
     from autodiff.migrations import Migration
+    from autodiff.models import declare
     from autodiff.project import Project
+    from autodiff.runner import run
     from autodiff.runner.hooks import HookedMigration, HookedRun, Hooks
     from autodiff.schema.objects import Schema
 
@@ -44,7 +41,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_PUBLIC_NAMES = {
     "AutodiffError": "autodiff.errors",
     "Drift": "autodiff.commands.drift",
     "HookedMigration": "autodiff.runner.hooks",
@@ -55,14 +52,17 @@ _HOMES = {
     "Project": "autodiff.project",
     "Schema": "autodiff.schema.objects",
     "Scope": "autodiff.dialects",
+    "declare": "autodiff.models",
     "diff": "autodiff.autogenerate.diff",
+    "reflect": "autodiff.dialects.reflection",
+    "run": "autodiff.runner",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are imported when they are first used, so that the command line starts soon."""
+    """Import a public name when it is first used, so that the command line starts quickly."""
     if name == "op":
         return import_module("autodiff.op")
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    if name in _PUBLIC_NAMES:
+        return getattr(import_module(_PUBLIC_NAMES[name]), name)
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from autodiff.autogenerate.scratch_sources import scratch_to_describe
 from autodiff.compare import Described, Doubts
 from autodiff.compare.enum_casts import cast_renamed
 from autodiff.compare.enums import with_texts
@@ -52,7 +53,7 @@ def describe(
     on the scratch is left out. With `create` false no database is created for it.
     """
     namespaces = tuple(sorted(desired.namespaces))
-    with dialect.scratch_to_describe(connection, namespaces=namespaces, create=create) as opened:
+    with scratch_to_describe(dialect, connection, namespaces=namespaces, create=create) as opened:
         if opened is None:
             return None
         workshop = _Workshop(opened, dialect)

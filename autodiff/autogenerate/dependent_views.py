@@ -14,7 +14,7 @@ from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
 from autodiff.dialects.unmanaged import Reader
 from autodiff.plan import Finding
-from autodiff.rehearse.losses import renames
+from autodiff.schema.moves import renames
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import AlterColumn, CreateView, DropColumn, DropTable, DropView
 from autodiff.schema.sqltext import mentions

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.commands.drift import Drift
-from autodiff.migrations import Graph, Lock, write_lock
+from autodiff.migrations import Graph, Lock
 from autodiff.utils.sharing import collected_later
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from autodiff.dialects import Dialect
-    from autodiff.project import Project
     from autodiff.schema.changes import Change
     from autodiff.schema.objects import Schema
+    from autodiff.workspace import Workspace
 
-__all__ = ["check", "check_offline", "relock"]
+__all__ = ["check", "check_offline"]
 
 
 @collected_later()
-def check_offline(project: Project) -> Drift:
+def check_offline(project: Workspace) -> Drift:
     """Models against migrations, by the lock file; no database is asked."""
     from autodiff.dialects import dialect_for
 
@@ -38,7 +37,7 @@ def check_offline(project: Project) -> Drift:
     )
 
 
-def _without_lock(project: Project, graph: Graph) -> Drift:
+def _without_lock(project: Workspace, graph: Graph) -> Drift:
     tables = [table for metadata in project.metadata() for table in metadata.tables]
     if len(graph) or not tables:
         notes = (f"there is no lock file in {project.directory}: autodiff lock writes it",)
@@ -57,7 +56,7 @@ def _edited_since_lock(graph: Graph, lock: Lock) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _missing_migration(project: Project, lock: Lock, dialect: Dialect) -> tuple[str, ...]:
+def _missing_migration(project: Workspace, lock: Lock, dialect: Dialect) -> tuple[str, ...]:
     from autodiff.models import declare
 
     desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
@@ -116,7 +115,7 @@ class _Comparer:
 
 
 @collected_later()
-def check(project: Project) -> Drift:
+def check(project: Workspace) -> Drift:
     """All three kinds of drift.
 
     Raises what `Project.connect` and `Project.metadata` raise.
@@ -193,7 +192,7 @@ def _notes(
 
 
 def _against_database(
-    project: Project, graph: Graph, connection: sa.Connection
+    project: Workspace, graph: Graph, connection: sa.Connection
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Files that were not applied, and what is wrong with what was."""
     from autodiff.runner.runner import Runner
@@ -202,33 +201,3 @@ def _against_database(
     pending = graph.in_order(set(graph.migrations) - set(runner.applied()))
     wrong = tuple(problem.message for problem in runner.problems())
     return tuple(migration.path.name for migration in pending), wrong
-
-
-def relock(project: Project) -> Path:
-    """Writes the lock file anew and returns its path.
-
-    The described side is what the database has, where a database is at the head; else what a
-    scratch says of the models.
-    """
-    from autodiff.autogenerate.diff import difference
-    from autodiff.autogenerate.schemas import both_sides
-    from autodiff.commands.generate import checksums, described_schema
-    from autodiff.dialects import dialect_of
-
-    graph = project.graph()
-    graph.check_heads()
-    metadata, exclude = project.metadata(), project.config.exclude_tables
-    with project.connect() as connection:
-        dialect = dialect_of(connection).with_scratch(project.scratch_url)
-        current, desired = both_sides(connection, dialect, metadata, exclude)
-        found = difference(connection, dialect, current, desired, create_scratch=True)
-        description = described_schema(connection, dialect, found)
-        lock = Lock(
-            heads=graph.heads,
-            checksums=checksums(graph),
-            database=dialect.kind,
-            declared=desired,
-            described=description.schema,
-            settled=description.settled,
-        )
-    return write_lock(project.directory, lock)

@@ -41,7 +41,7 @@ from autodiff.utils.connect import connect, readable_url
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from autodiff.project import Project
+    from autodiff.workspace import Workspace
 
 __all__ = ["DiffRequest", "as_made", "as_wanted", "between"]
 
@@ -59,7 +59,7 @@ class DiffRequest:
     assume: Assume = None
 
 
-def between(project: Project, request: DiffRequest) -> Plan:
+def between(project: Workspace, request: DiffRequest) -> Plan:
     """The plan that leads from one side to the other.
 
     Where a rename is possible and nobody said so, it drops and adds, and a finding tells; so does
@@ -80,7 +80,7 @@ def _is_url(side: str) -> bool:
 class _Table:
     """Where both sides are laid out: a place for scratches, and connections to the databases."""
 
-    def __init__(self, project: Project, request: DiffRequest, place: Place) -> None:
+    def __init__(self, project: Workspace, request: DiffRequest, place: Place) -> None:
         self._project = project
         self._request = request
         self._place = place
@@ -89,7 +89,7 @@ class _Table:
 
     @classmethod
     @contextmanager
-    def opened(cls, project: Project, request: DiffRequest) -> Iterator[_Table]:
+    def opened(cls, project: Workspace, request: DiffRequest) -> Iterator[_Table]:
         """With the place beside a database that is compared, or else beside the project's own."""
         sides = dict.fromkeys((request.current, request.desired))
         with ExitStack() as stack:
@@ -208,11 +208,11 @@ class _Table:
         return replace(plan, operations=tuple(operations), findings=tuple(findings))
 
 
-def _url(project: Project, side: str) -> sa.URL:
+def _url(project: Workspace, side: str) -> sa.URL:
     return project.url if side == "database" else readable_url(side, project.config.root)
 
 
-def _place_at(project: Project, connection: sa.Connection) -> Place:
+def _place_at(project: Workspace, connection: sa.Connection) -> Place:
     dialect = dialect_of(connection).with_scratch(project.scratch_url)
     lock = project.lock()
     namespaces = lock.declared.namespaces if lock is not None else frozenset[str]()

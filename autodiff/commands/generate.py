@@ -38,7 +38,7 @@ from autodiff.utils.files import write_all
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from autodiff.project import Project
+    from autodiff.workspace import Workspace
 
 __all__ = [
     "Description",
@@ -114,7 +114,7 @@ def checksums(graph: Graph) -> dict[str, str]:
     return {revision: migration.checksum for revision, migration in graph.migrations.items()}
 
 
-def draft(project: Project, request: Request) -> Draft | None:
+def draft(project: Workspace, request: Request) -> Draft | None:
     """The next migration, None where the models and the current schema say the same.
 
     Raises HistoryError where the database is behind the files or the history has two heads.
@@ -144,7 +144,7 @@ def draft(project: Project, request: Request) -> Draft | None:
         return replace(made, proof=proof, settled=found.settled, lock=lock)
 
 
-def _kind(project: Project) -> str:
+def _kind(project: Workspace) -> str:
     """The kind and version of the project's database."""
     with project.connect() as connection:
         return dialect_of(connection).kind
@@ -188,7 +188,7 @@ class _Start:
 
 
 @contextmanager
-def _starting_point(project: Project, graph: Graph, request: Request) -> Iterator[_Start]:
+def _starting_point(project: Workspace, graph: Graph, request: Request) -> Iterator[_Start]:
     metadata = project.metadata()
     known = project.lock()
     if request.source == "history":
@@ -208,7 +208,7 @@ def _starting_point(project: Project, graph: Graph, request: Request) -> Iterato
         )
 
 
-def _from_history(project: Project, metadata: list[sa.MetaData], known: Lock | None) -> _Start:
+def _from_history(project: Workspace, metadata: list[sa.MetaData], known: Lock | None) -> _Start:
     if known is None:
         raise HistoryError(
             f"there is no lock file in {project.directory} to compare with",
@@ -225,7 +225,7 @@ def _from_history(project: Project, metadata: list[sa.MetaData], known: Lock | N
     )
 
 
-def _refuse_behind(project: Project, graph: Graph, connection: sa.Connection) -> None:
+def _refuse_behind(project: Workspace, graph: Graph, connection: sa.Connection) -> None:
     from autodiff.runner.runner import Runner
 
     applied = Runner(connection, graph, schema=project.config.history_schema).verify()
@@ -350,7 +350,7 @@ def _differs(current: Table | None, table: Table, dialect: Dialect) -> bool:
 
 
 def empty_draft(
-    project: Project,
+    project: Workspace,
     graph: Graph,
     spot: Spot,
     dialect: Dialect,
@@ -385,7 +385,7 @@ def empty_draft(
 
 
 def drafted(
-    project: Project, graph: Graph, spot: Spot, request: Request, plan: Plan, *notes: str
+    project: Workspace, graph: Graph, spot: Spot, request: Request, plan: Plan, *notes: str
 ) -> Draft:
     """The draft of a plan that is known, with notes in its docstring; not rehearsed."""
     templates = project.config.templates_dir

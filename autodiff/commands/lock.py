@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.diff import difference
 from autodiff.commands.generate import checksums, described_schema
 from autodiff.dialects import Dialect
 from autodiff.errors import HistoryError
-from autodiff.migrations import Graph, Lock
+from autodiff.migrations import Graph, Lock, write_lock
 from autodiff.models import declare
 
 if TYPE_CHECKING:
-    from autodiff.project import Project
     from autodiff.rehearse.stage import Stage
     from autodiff.schema.objects import Schema
+    from autodiff.workspace import Workspace
 
-__all__ = ["Relocked", "readable_lock", "replayed_lock", "unproved_lock"]
+__all__ = ["Relocked", "readable_lock", "relock", "replayed_lock", "unproved_lock"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Relocked:
     missing: bool = False
 
 
-def readable_lock(project: Project) -> Lock | None:
+def readable_lock(project: Workspace) -> Lock | None:
     """The project's lock, None where there is none or it can't be read, as in a merge conflict."""
     try:
         return project.lock()
@@ -36,7 +37,7 @@ def readable_lock(project: Project) -> Lock | None:
         return None
 
 
-def replayed_lock(project: Project, graph: Graph, stage: Stage) -> Relocked:
+def replayed_lock(project: Workspace, graph: Graph, stage: Stage) -> Relocked:
     """The lock of a graph, all of which was applied on a stage.
 
     Where the models say more than that, it keeps to the migrations, so that `check` tells.
@@ -52,7 +53,7 @@ def replayed_lock(project: Project, graph: Graph, stage: Stage) -> Relocked:
     return Relocked(lock=_lock(graph, bench.dialect, desired, described.schema, described.settled))
 
 
-def unproved_lock(project: Project, graph: Graph, dialect: Dialect, known: Lock | None) -> Lock:
+def unproved_lock(project: Workspace, graph: Graph, dialect: Dialect, known: Lock | None) -> Lock:
     """The lock of a graph that was not run anywhere: what the models say."""
     desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
     if known is not None and known.declared == desired:
@@ -71,3 +72,31 @@ def _lock(
         described=described,
         settled=settled,
     )
+
+
+def relock(project: Workspace) -> Path:
+    """Writes the lock file anew and returns its path.
+
+    The described side is what the database has, where a database is at the head; else what a
+    scratch says of the models.
+    """
+    from autodiff.autogenerate.schemas import both_sides
+    from autodiff.dialects import dialect_of
+
+    graph = project.graph()
+    graph.check_heads()
+    metadata, exclude = project.metadata(), project.config.exclude_tables
+    with project.connect() as connection:
+        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        current, desired = both_sides(connection, dialect, metadata, exclude)
+        found = difference(connection, dialect, current, desired, create_scratch=True)
+        description = described_schema(connection, dialect, found)
+        lock = Lock(
+            heads=graph.heads,
+            checksums=checksums(graph),
+            database=dialect.kind,
+            declared=desired,
+            described=description.schema,
+            settled=description.settled,
+        )
+    return write_lock(project.directory, lock)

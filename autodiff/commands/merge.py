@@ -16,8 +16,8 @@ from autodiff.schema.objects import Column
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
-    from autodiff.project import Project
     from autodiff.rehearse.stage import Place, Stage
+    from autodiff.workspace import Workspace
 
 __all__ = ["Merge", "MergeRequest", "merge"]
 
@@ -45,7 +45,7 @@ class Merge:
     missing: bool = False
 
 
-def merge(project: Project, request: MergeRequest) -> Merge:
+def merge(project: Workspace, request: MergeRequest) -> Merge:
     """The merge of several heads, tried out.
 
     Raises HistoryError where there are not several, RehearsalFailedError where it matters which
@@ -175,7 +175,7 @@ def _touched(dialect: Dialect, migration: Migration) -> set[str] | None:
 # Both orders
 
 
-def _tried(project: Project, place: Place, branches: Sequence[Sequence[Migration]]) -> Relocked:
+def _tried(project: Workspace, place: Place, branches: Sequence[Sequence[Migration]]) -> Relocked:
     """The lock that the branches lead to, applied in both orders.
 
     Raises RehearsalFailedError where an order fails, or the two come to different schemas.

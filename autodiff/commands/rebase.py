@@ -15,8 +15,8 @@ from autodiff.utils.files import write_all
 from autodiff.utils.git import names_at, trunks
 
 if TYPE_CHECKING:
-    from autodiff.project import Project
     from autodiff.rehearse.stage import Place
+    from autodiff.workspace import Workspace
 
 __all__ = ["Rebase", "RebaseRequest", "rebase"]
 
@@ -70,7 +70,7 @@ class Rebase:
         write_all({**files, self.directory / LOCK_NAME: lock_text(self.lock)}, removed=gone)
 
 
-def rebase(project: Project, request: RebaseRequest) -> Rebase:
+def rebase(project: Workspace, request: RebaseRequest) -> Rebase:
     """The rebase, proved: the migrations that move were run up and down behind the others.
 
     Raises HistoryError where it is not clear which branch is to move, RehearsalFailedError where
@@ -232,7 +232,7 @@ def _refuse_to_overwrite(moves: Sequence[Moved]) -> None:
 
 
 def _proved(
-    project: Project,
+    project: Workspace,
     graph: Graph,
     chosen: Collection[str],
     known: Lock | None,
@@ -267,7 +267,7 @@ def _proved(
             return replayed_lock(project, graph, stage), applied
 
 
-def _applied(project: Project, place: Place) -> set[str]:
+def _applied(project: Workspace, place: Place) -> set[str]:
     from autodiff.runner.runner import Runner
 
     if place.live is None:

@@ -16,12 +16,12 @@ from autodiff.utils.connect import connect, readable_url
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from autodiff.project import Project
+    from autodiff.workspace import Workspace
 
 __all__ = ["left_alone"]
 
 
-def left_alone(project: Project, url: str | None = None) -> tuple[LeftAlone, ...]:
+def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, ...]:
     """All that autodiff knows to be in the project's database, or that of `url`, and leaves alone.
 
     Functions and grants are not looked for.

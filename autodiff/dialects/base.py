@@ -8,7 +8,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import attrgetter
@@ -320,49 +320,9 @@ class Dialect(ABC):
         other.scratch_url = None if self.features.scratch_in_memory else url
         return other
 
-    @contextmanager
-    def scratch_to_describe(
-        self, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
-    ) -> Iterator[Connection | None]:
-        """As `scratch`, with all places to look for one: what the live server has without a
-        database being created, `scratch_url`, and last, with `create`, a new database."""
-        with ExitStack() as stack:
-            found: Connection | None = None
-            if connection is not None or self.features.scratch_in_memory:
-                held = self.scratch(connection, namespaces=namespaces, create=False)
-                found = stack.enter_context(held)
-            if found is None and self.scratch_url is not None:
-                found = stack.enter_context(self._borrowed(connection))
-                inner = self.scratch(found, namespaces=namespaces, create=False)
-                found = stack.enter_context(inner) or found
-            if found is None and create and connection is not None:
-                held = self.scratch(connection, namespaces=namespaces, create=True)
-                found = stack.enter_context(held)
-            yield found
-
-    @contextmanager
-    def scratch_to_run(
-        self, connection: Connection | None, *, namespaces: Sequence[str] = ()
-    ) -> Iterator[Connection | None]:
-        """As `scratch_database`, with `scratch_url` as the first place to look for one."""
-        with ExitStack() as stack:
-            found: Connection | None = None
-            if self.scratch_url is not None and not self.reaches_beyond(namespaces):
-                found = stack.enter_context(self._borrowed(connection))
-            elif connection is not None or self.features.scratch_in_memory:
-                held = self.scratch_database(connection, namespaces=namespaces)
-                found = stack.enter_context(held)
-            yield found
-
     def reaches_beyond(self, namespaces: Sequence[str]) -> bool:
         """Whether a migration that names these namespaces would reach other databases."""
         return False
-
-    def _borrowed(self, live: Connection | None) -> AbstractContextManager[Connection]:
-        from autodiff.dialects.scratch_url import borrowed
-
-        assert self.scratch_url is not None
-        return borrowed(self.scratch_url, self, live)
 
     def identity(self, connection: Connection) -> str:
         """Which database of which server this is, by whatever URL it was reached."""

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from autodiff.migrations import Graph
-    from autodiff.project import Project
     from autodiff.runner.runner import Runner
+    from autodiff.workspace import Workspace
 
 __all__ = ["Choices", "FleetRequest", "run_all", "status_all"]
 
@@ -81,7 +81,7 @@ class _StopHereError(Exception):
 
 
 def run_all(
-    project: Project, request: FleetRequest, on_event: FleetListener | None = None
+    project: Workspace, request: FleetRequest, on_event: FleetListener | None = None
 ) -> Outcomes:
     """Upgrades or downgrades the targets; what came of each, in their order.
 
@@ -109,7 +109,7 @@ def run_all(
     )
 
 
-def status_all(project: Project, request: FleetRequest) -> tuple[Standing, ...]:
+def status_all(project: Workspace, request: FleetRequest) -> tuple[Standing, ...]:
     """Where each target stands, in their order; one that can't be asked says why."""
     settings = _settings(project, request)
     targets = chosen(_known(project, request), request.only, request.shard)
@@ -143,7 +143,7 @@ def _ignore(event: FleetEvent) -> None:
     """A listener that does nothing."""
 
 
-def _settings(project: Project, request: FleetRequest) -> Settings:
+def _settings(project: Workspace, request: FleetRequest) -> Settings:
     """Those of the configuration, over which the request goes."""
     bare = request.targets is not None and project.config.targets is None
     settings = Settings() if bare else parse_settings(project.config.targets)
@@ -160,7 +160,7 @@ def _settings(project: Project, request: FleetRequest) -> Settings:
     return replace(settings, **told)
 
 
-def _known(project: Project, request: FleetRequest) -> tuple[Target, ...]:
+def _known(project: Workspace, request: FleetRequest) -> tuple[Target, ...]:
     known = targets_of(project) if request.targets is None else tuple(request.targets)
     refuse_doubles(known)
     for target in known:
@@ -168,7 +168,7 @@ def _known(project: Project, request: FleetRequest) -> tuple[Target, ...]:
     return known
 
 
-def _check(project: Project, target: Target) -> None:
+def _check(project: Workspace, target: Target) -> None:
     features = dialect_for(target.url.get_backend_name()).features
     if target.schema is not None and not features.search_path:
         raise ConfigError(
@@ -189,7 +189,7 @@ class _Fleet:
 
     def __init__(
         self,
-        project: Project,
+        project: Workspace,
         graph: Graph,
         request: FleetRequest,
         settings: Settings,
@@ -330,11 +330,11 @@ def _opened(target: Target, *, create: bool = False) -> Iterator[Connection]:
         yield connection
 
 
-def _history_schema(project: Project, target: Target) -> str | None:
+def _history_schema(project: Workspace, target: Target) -> str | None:
     return target.schema or project.config.history_schema
 
 
-def _standing(project: Project, graph: Graph, target: Target) -> Standing:
+def _standing(project: Workspace, graph: Graph, target: Target) -> Standing:
     known: dict[str, Any] = {"name": target.name, "database": _database(target)}
     try:
         with _opened(target) as connection:

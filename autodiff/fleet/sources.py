@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from autodiff.config import Config
-    from autodiff.project import Project
+    from autodiff.workspace import Workspace
 
 __all__ = ["targets_of"]
 
 
-def targets_of(project: Project) -> tuple[Target, ...]:
+def targets_of(project: Workspace) -> tuple[Target, ...]:
     """All targets of a project's configuration, in the order in which they stand there.
 
     Raises ConfigError for what is wrong with them, DatabaseError where the query fails.
@@ -30,7 +30,7 @@ def targets_of(project: Project) -> tuple[Target, ...]:
     return targets
 
 
-def _targets(project: Project, settings: Settings) -> Iterator[Target]:
+def _targets(project: Workspace, settings: Settings) -> Iterator[Target]:
     for row in _rows(project, settings):
         if settings.within is None:
             url = _url(project.config, row["url"], row.get("name"))
@@ -39,7 +39,7 @@ def _targets(project: Project, settings: Settings) -> Iterator[Target]:
             yield _within(project, settings, row)
 
 
-def _within(project: Project, settings: Settings, row: Row) -> Target:
+def _within(project: Workspace, settings: Settings, row: Row) -> Target:
     """A schema of the project's database, or a database of its server."""
     assert settings.within is not None
     place = filled_in(settings.template, row, settings.within)
@@ -54,7 +54,7 @@ def _with_database(url: URL, name: str, config: Config) -> URL:
     return url.set(database=name)
 
 
-def _rows(project: Project, settings: Settings) -> Iterable[Row]:
+def _rows(project: Workspace, settings: Settings) -> Iterable[Row]:
     if settings.urls is not None:
         return [{"url": url} for url in settings.urls]
     if settings.file is not None:
@@ -98,7 +98,7 @@ def _row(words: Sequence[str], settings: Settings, place: str) -> Row:
     )
 
 
-def _rows_of_query(project: Project, settings: Settings) -> list[Row]:
+def _rows_of_query(project: Workspace, settings: Settings) -> list[Row]:
     columns, rows = _queried(project.url, settings)
     if settings.within is None and "url" not in columns:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Run migrations up and down on a scratch database, with rows: one draft, or the whole history."""
+"""Runs migrations on a scratch, up and down, with rows: a new one, or the whole history."""
 
 from autodiff.rehearse.history import RehearsalRequest, rehearse
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep

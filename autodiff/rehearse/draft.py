@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.schemas import scope_for
 from autodiff.autogenerate.scratch import Bench
+from autodiff.autogenerate.scratch_sources import scratch_to_run
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.timeouts import NO_LIMITS
 from autodiff.errors import AutodiffError
@@ -95,7 +96,7 @@ def _rehearse(
 @contextmanager
 def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection | None]:
     namespaces = tuple(sorted({*plan.current.namespaces, *plan.desired.namespaces}))
-    with plan.dialect.scratch_to_run(connection, namespaces=namespaces) as opened:
+    with scratch_to_run(plan.dialect, connection, namespaces=namespaces) as opened:
         yield opened
 
 

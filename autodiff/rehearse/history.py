@@ -24,7 +24,7 @@ from autodiff.schema.objects import Schema
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from autodiff.project import Project
+    from autodiff.workspace import Workspace
 
 __all__ = ["RehearsalRequest", "lock_trouble", "opened_place", "rehearse", "rehearse_part"]
 
@@ -46,7 +46,7 @@ class RehearsalRequest:
     seconds: float = 60.0
 
 
-def rehearse(project: Project, request: RehearsalRequest) -> RehearsedHistory:
+def rehearse(project: Workspace, request: RehearsalRequest) -> RehearsedHistory:
     """Runs the migrations on a scratch and tells what was found.
 
     Raises DatabaseError where no scratch can be had, and HistoryError and ConfigError for what
@@ -64,7 +64,7 @@ def rehearse(project: Project, request: RehearsalRequest) -> RehearsedHistory:
 
 
 def rehearse_part(
-    project: Project, place: Place, stage: Stage, revisions: Collection[str], lock: Lock | None
+    project: Workspace, place: Place, stage: Stage, revisions: Collection[str], lock: Lock | None
 ) -> RehearsedHistory:
     """Runs the whole graph of a place on its stage, these migrations up, down and up again.
 
@@ -77,7 +77,7 @@ def rehearse_part(
 
 
 @contextmanager
-def opened_place(project: Project, graph: Graph, lock: Lock | None) -> Iterator[Place]:
+def opened_place(project: Workspace, graph: Graph, lock: Lock | None) -> Iterator[Place]:
     """Where scratches of a project are made; without a URL where none is needed for one."""
     with _connection(project, lock) as (live, dialect):
         namespaces = lock.declared.namespaces if lock is not None else frozenset()
@@ -89,7 +89,7 @@ def opened_place(project: Project, graph: Graph, lock: Lock | None) -> Iterator[
 
 @contextmanager
 def _connection(
-    project: Project, lock: Lock | None
+    project: Workspace, lock: Lock | None
 ) -> Iterator[tuple[sa.Connection | None, Dialect]]:
     if project.config.url:
         with project.connect() as connection:
@@ -106,7 +106,7 @@ def _connection(
     yield None, dialect
 
 
-def _declared(project: Project, dialect: Dialect) -> Schema | None:
+def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
     try:
         return declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
     except (ModelsError, ConfigError):
@@ -114,7 +114,7 @@ def _declared(project: Project, dialect: Dialect) -> Schema | None:
 
 
 def _rows(
-    project: Project, place: Place, request: RehearsalRequest, lock: Lock | None
+    project: Workspace, place: Place, request: RehearsalRequest, lock: Lock | None
 ) -> tuple[RowSource, frozenset[str] | None]:
     """Where rows come from, and, where that is the live database, what it has had."""
     if request.rows == "none":
@@ -205,7 +205,7 @@ class _Rehearsal:
 
     def __init__(
         self,
-        project: Project,
+        project: Workspace,
         place: Place,
         stage: Stage,
         rows: RowSource,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import AutodiffError
-from autodiff.rehearse.losses import Moves, losses, renames
+from autodiff.rehearse.losses import losses
 from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
+from autodiff.schema.moves import Moves, renames
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import Operation
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from autodiff.autogenerate.schemas import OWN_TABLES
 from autodiff.autogenerate.scratch import Bench
+from autodiff.autogenerate.scratch_sources import scratch_to_run
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.errors import DatabaseError
 from autodiff.migrations import Graph, Migration
@@ -108,7 +109,7 @@ class Stage:
 
     def _open(self) -> None:
         place = self._place
-        held = place.dialect.scratch_to_run(place.live, namespaces=place.namespaces)
+        held = scratch_to_run(place.dialect, place.live, namespaces=place.namespaces)
         connection = self._stack.enter_context(held)
         if connection is None:
             raise _no_scratch(place)

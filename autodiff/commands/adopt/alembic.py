@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from autodiff.commands.adopt.baseline import refuse_history
 from autodiff.commands.generate import checksums
+from autodiff.commands.lock import relock, replayed_lock
 from autodiff.errors import (
     ConfigError,
     DatabaseError,
@@ -28,7 +29,7 @@ from autodiff.utils.files import restoring, write_all
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from autodiff.project import Project
+    from autodiff.workspace import Workspace
 
 __all__ = ["Converted", "convert"]
 
@@ -44,7 +45,7 @@ class Converted:
     None where it has no such table. notes: what is left to do by hand.
     """
 
-    project: Project
+    project: Workspace
     texts: Mapping[Path, str]
     applied: tuple[Migration, ...] | None
     notes: tuple[str, ...] = ()
@@ -65,7 +66,7 @@ class Converted:
         if self.project.has_models and len(graph.heads) == 1 and not known:
             lock = _replayed(self.project, graph)
             if lock is None:
-                self.project.relock()
+                relock(self.project)
             else:
                 write_all({self.project.directory / LOCK_NAME: lock_text(lock)})
 
@@ -78,12 +79,11 @@ class Converted:
             runner.stamp(*(migration.revision for migration in self.applied))
 
 
-def _replayed(project: Project, graph: Graph) -> Lock | None:
+def _replayed(project: Workspace, graph: Graph) -> Lock | None:
     """The lock file as the scripts lead to it on a scratch; None where they can't be run there.
 
     The models may say more than they do, and `check` is to tell.
     """
-    from autodiff.commands.lock import replayed_lock
     from autodiff.rehearse.history import opened_place
     from autodiff.rehearse.stage import Stage
 
@@ -96,7 +96,7 @@ def _replayed(project: Project, graph: Graph) -> Lock | None:
         return None
 
 
-def convert(project: Project, folder: Path) -> Converted:
+def convert(project: Workspace, folder: Path) -> Converted:
     """What Alembic's scripts in a folder (or in `versions` below it) come to.
 
     Raises HistoryError where there is a history already, or the database has had a revision that
@@ -121,7 +121,7 @@ def convert(project: Project, folder: Path) -> Converted:
     return Converted(project=project, texts=texts, applied=applied, notes=tuple(notes))
 
 
-def _numbered(project: Project, number: int, migration: Migration) -> Path:
+def _numbered(project: Workspace, number: int, migration: Migration) -> Path:
     """0002_add_email.py, where Alembic has ae1027a6acf_add_email.py."""
     slug = migration.name.removeprefix(f"{migration.revision}_")
     return project.directory / f"{file_name(number, slug)}.py"

@@ -23,7 +23,7 @@ from autodiff.utils.files import restoring
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from autodiff.project import Project
+    from autodiff.workspace import Workspace
 
 __all__ = ["Baseline", "baseline", "refuse_history"]
 
@@ -35,7 +35,7 @@ class Baseline:
     `left_out` is what the database has and the migration does not make, such as triggers.
     """
 
-    project: Project
+    project: Workspace
     draft: Draft
     left_out: tuple[LeftAlone, ...] = ()
 
@@ -43,11 +43,12 @@ class Baseline:
         """Writes the migration and the lock file, and records it as applied; all or nothing."""
         with restoring([*self.draft.texts, self.project.directory / LOCK_NAME]):
             migration = self.draft.write()
-            self.project.stamp(migration.revision)
+            with self.project.open_runner(None, create=True) as runner:
+                runner.stamp(migration.revision)
         return migration
 
 
-def baseline(project: Project, message: str, *, rehearse: bool = True) -> Baseline:
+def baseline(project: Workspace, message: str, *, rehearse: bool = True) -> Baseline:
     """The migration that makes what the project's database has, out of nothing.
 
     Raises HistoryError where there are migrations already, in the folder or the database, or where
@@ -79,7 +80,7 @@ def baseline(project: Project, message: str, *, rehearse: bool = True) -> Baseli
         )
 
 
-def refuse_history(project: Project, connection: sa.Connection, graph: Graph) -> None:
+def refuse_history(project: Workspace, connection: sa.Connection, graph: Graph) -> None:
     """Raises HistoryError where there are migrations, or the database has had some."""
     if len(graph):
         raise HistoryError(
@@ -97,7 +98,7 @@ def refuse_history(project: Project, connection: sa.Connection, graph: Graph) ->
         )
 
 
-def _declared(project: Project, dialect: Dialect) -> Schema | None:
+def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
     if not project.has_models:
         return None
     return declare(project.metadata(), dialect, exclude=project.config.exclude_tables)

@@ -47,7 +47,7 @@ from autodiff.schema.operations import Require
 from autodiff.utils.files import write_all
 
 if TYPE_CHECKING:
-    from autodiff.project import Project
+    from autodiff.workspace import Workspace
 
 __all__ = ["Squash", "SquashRequest", "squash"]
 
@@ -103,7 +103,7 @@ def _files(migration: Migration) -> list[Path]:
     return [migration.path, migration.down_path] if migration.is_sql else [migration.path]
 
 
-def squash(project: Project, request: SquashRequest) -> Squash:
+def squash(project: Workspace, request: SquashRequest) -> Squash:
     """One migration in place of those of a range: what they add up to, and proved to.
 
     Raises HistoryError where the range is no line, HandWrittenError where parts of it don't follow
@@ -218,7 +218,7 @@ def _refuse(request: SquashRequest, parts: Sequence[HandWritten]) -> None:
 
 
 def _drafted(
-    project: Project, graph: Graph, line: Stretch, plan: Plan, request: SquashRequest
+    project: Workspace, graph: Graph, line: Stretch, plan: Plan, request: SquashRequest
 ) -> tuple[Migration, str]:
     """The migration and its text; the text of the same stretch is always the same."""
     last = line.migrations[-1]

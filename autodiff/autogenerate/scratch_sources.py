@@ -6,19 +6,19 @@ emptied at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError, DatabaseError
 from autodiff.utils.connect import connect, masked
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
 
-    from autodiff.dialects.base import Dialect
 
-__all__ = ["MARK", "borrowed"]
+__all__ = ["MARK", "borrowed", "scratch_to_describe", "scratch_to_run"]
 
 MARK = "autodiff_scratch"
 """The table that says that all else in the database is autodiff's."""
@@ -53,8 +53,6 @@ def borrowed(url: URL, dialect: Dialect, live: Connection | None) -> Iterator[Co
 
 
 def _refuse_other_kind(url: URL, dialect: Dialect, connection: Connection) -> None:
-    from autodiff.dialects import dialect_of
-
     kind = dialect_of(connection).kind
     if kind.split()[0] != dialect.kind.split()[0]:
         raise ConfigError(
@@ -76,3 +74,39 @@ def _take(url: URL, dialect: Dialect, connection: Connection) -> None:
         )
     connection.exec_driver_sql(f"CREATE TABLE {MARK} (id integer)")
     connection.commit()
+
+
+@contextmanager
+def scratch_to_describe(
+    dialect: Dialect, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
+) -> Iterator[Connection | None]:
+    """As `scratch`, with all places to look for one: what the live server has without a
+    database being created, `scratch_url`, and last, with `create`, a new database."""
+    with ExitStack() as stack:
+        found: Connection | None = None
+        if connection is not None or dialect.features.scratch_in_memory:
+            held = dialect.scratch(connection, namespaces=namespaces, create=False)
+            found = stack.enter_context(held)
+        if found is None and dialect.scratch_url is not None:
+            found = stack.enter_context(borrowed(dialect.scratch_url, dialect, connection))
+            inner = dialect.scratch(found, namespaces=namespaces, create=False)
+            found = stack.enter_context(inner) or found
+        if found is None and create and connection is not None:
+            held = dialect.scratch(connection, namespaces=namespaces, create=True)
+            found = stack.enter_context(held)
+        yield found
+
+
+@contextmanager
+def scratch_to_run(
+    dialect: Dialect, connection: Connection | None, *, namespaces: Sequence[str] = ()
+) -> Iterator[Connection | None]:
+    """As `scratch_database`, with `scratch_url` as the first place to look for one."""
+    with ExitStack() as stack:
+        found: Connection | None = None
+        if dialect.scratch_url is not None and not dialect.reaches_beyond(namespaces):
+            found = stack.enter_context(borrowed(dialect.scratch_url, dialect, connection))
+        elif connection is not None or dialect.features.scratch_in_memory:
+            held = dialect.scratch_database(connection, namespaces=namespaces)
+            found = stack.enter_context(held)
+        yield found
