@@ -71,9 +71,32 @@ def _build(name: str) -> Any:
     return typer.main.get_command(alone)
 
 
+# click's own class, which typer imports or, since 0.2x, brings along:
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+class _UnknownCommandError(_UsageError):  # type: ignore[misc, valid-type]
+    """A command of another tool, with the autodiff command that does the same."""
+
+    def __init__(self, name: str, command: str) -> None:
+        super().__init__(f"autodiff has no {name!r}")
+        self.hint = f"use: {command}"
+
+
 class _Commands(HelpfulGroup):
     sections = _SECTIONS
     build = staticmethod(_build)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands:
+            from autodiff.cli.other_tools import translated
+
+            found = translated(
+                args, {name: ctx.params.get(name) for name in ("env", "config", "url")}
+            )
+            if found is not None:
+                raise _UnknownCommandError(*found)
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(
@@ -82,9 +105,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-# click's own class, which typer imports or, since 0.2x, brings along:
-_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> int:
@@ -117,7 +137,7 @@ def _usage(error: Exception) -> tuple[str, str]:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "autodiff"
     message = getattr(error, "format_message", lambda: str(error))()
-    return message.rstrip("."), f"see {path} --help"
+    return message.rstrip("."), getattr(error, "hint", None) or f"see {path} --help"
 
 
 def _print_version(wanted: bool) -> None:
