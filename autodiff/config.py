@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autodiff.errors import ConfigError
+from autodiff.utils.dotenv import is_dotenv_installed, read_env_file
 
 __all__ = ["CONFIG_NAME", "HOOK_NAMES", "Config", "environment_names", "find_config", "load_config"]
 
@@ -25,6 +26,7 @@ HOOK_NAMES = (
 )
 """When a hook is called: around a whole run, and around each migration."""
 _PYPROJECT = "pyproject.toml"
+_ENV_FILE = ".env"
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\A\$(\w+)\Z")
 """${NAME}, or $NAME as the whole url; any other $ may be a part of a password."""
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
@@ -37,6 +39,9 @@ class Config:
 
     root: the folder of the configuration, which is on the import path.
     models: "package.module:Base", or several.
+    path: folders that come first on the import path, before `root` and its folder `src`.
+    env_file: a file with environment variables, instead of the .env beside the configuration.
+    allow_empty_models: whether models without a table are accepted.
     url: the database; --url comes before it, and so does DATABASE_URL, unless the url is that of
         the chosen environment.
     migrations: the folder of the migrations.
@@ -57,6 +62,9 @@ class Config:
 
     root: Path = field(default_factory=Path.cwd)
     models: tuple[str, ...] = ()
+    path: tuple[Path, ...] = ()
+    env_file: Path | None = None
+    allow_empty_models: bool = False
     url: str | None = None
     migrations: Path = Path("migrations")
     templates_dir: Path | None = None
@@ -75,6 +83,20 @@ class Config:
         default_factory=lambda: os.environ, repr=False, compare=False
     )
 
+    @property
+    def import_path(self) -> tuple[Path, ...]:
+        """The folders that models and hooks are imported from: `path`, the root, and its src."""
+        source = self.root / "src"
+        default = (self.root, source) if source.is_dir() else (self.root,)
+        return tuple(dict.fromkeys((*self.path, *default)))
+
+    @property
+    def env_file_hint(self) -> str:
+        """The end of a hint if there is a .env file that is not read; an empty text otherwise."""
+        if not (self.root / _ENV_FILE).is_file() or is_dotenv_installed():
+            return ""
+        return f'. The file {_ENV_FILE} was not read: pip install "sqlalchemy-autodiff[dotenv]"'
+
     def with_variables(self, text: str) -> str:
         """A URL with ${NAME} replaced.
 
@@ -89,12 +111,14 @@ class Config:
 
 
 _TEXTS = ("url", "history_schema", "scratch_url")
-_PATHS = ("migrations", "templates_dir")
+_PATHS = ("migrations", "templates_dir", "env_file")
+_PATH_LISTS = ("path",)
+_FLAGS = ("allow_empty_models",)
 _LISTS = ("models", "exclude_tables")
 _TABLES = ("targets",)
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
 _HOOKS = "hooks"
-_SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_NUMBERS, *_TABLES, _HOOKS)
+_SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_PATH_LISTS, *_FLAGS, *_NUMBERS, *_TABLES, _HOOKS)
 _ENVIRONMENTS = "environments"
 
 
@@ -137,16 +161,31 @@ def load_config(
             hint='autodiff init writes one; or put models = "app.models:Base" under '
             "[tool.autodiff] in pyproject.toml",
         )
-    variables = os.environ if environment is None else environment
     common, environments = _parts(_read(file), file)
+    outer = os.environ if environment is None else environment
+    variables = _with_env_file(outer, common.get("env_file"), file.parent)
     chosen = env or variables.get("AUTODIFF_ENV") or None
     own = _chosen(environments, chosen, file) if chosen else {}
+    if "env_file" in own:
+        variables = _with_env_file(outer, own["env_file"], file.parent)
     hooks = {**common.get(_HOOKS, {}), **own.get(_HOOKS, {})}
     values = {"migrations": file.parent / "migrations", **common, **own, _HOOKS: hooks}
     config = Config(root=file.parent, env=chosen, variables=variables, **values)
     filled = _filled(config, variables)
     given = variables.get("DATABASE_URL")
     return replace(filled, url=given, unset=()) if given and "url" not in own else filled
+
+
+def _with_env_file(outer: Mapping[str, str], named: Path | None, folder: Path) -> Mapping[str, str]:
+    """Return the variables of the process over those of the .env file.
+
+    The default file is optional, and so is python-dotenv for it; a file that the configuration
+    names must be readable.
+    """
+    default = folder / _ENV_FILE
+    if named is None and not (default.is_file() and is_dotenv_installed()):
+        return outer
+    return {**read_env_file(named or default), **outer}
 
 
 def environment_names(path: str | Path = ".") -> list[str]:
@@ -216,6 +255,12 @@ def _checked(
     for key, value in data.items():
         if key in _LISTS:
             values[key] = _texts(value, key, place)
+        elif key in _PATH_LISTS:
+            values[key] = tuple(
+                _folder(root / text, key, place) for text in _texts(value, key, place)
+            )
+        elif key in _FLAGS:
+            values[key] = _flag(value, key, place)
         elif key in _NUMBERS:
             values[key] = _number(value, key, place)
         elif key == _HOOKS:
@@ -251,6 +296,21 @@ def _hooks(value: Any, place: str) -> dict[str, str]:
                 f"{place}: the hook {name} must name a function, not {target!r}",
                 hint=f'as in {name} = "app.hooks:announce"',
             )
+    return value
+
+
+def _folder(path: Path, key: str, place: str) -> Path:
+    if not path.is_dir():
+        raise ConfigError(
+            f"{place}: {key} names {path}, which is not a folder",
+            hint=f"{key} is a list of folders to import models from, relative to the configuration",
+        )
+    return path
+
+
+def _flag(value: Any, key: str, place: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{place}: {key} must be true or false, not {value!r}")
     return value
 
 

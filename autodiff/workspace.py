@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from autodiff.config import Config, load_config
-from autodiff.errors import ConfigError, HistoryError
+from autodiff.errors import ConfigError, HistoryError, ModelsError
 from autodiff.migrations import Graph, Lock, load_graph, read_lock
 from autodiff.utils.connect import borrowed, bound, connect, readable_url
 
@@ -61,6 +61,8 @@ class Workspace:
         for name in ("models", "exclude_tables"):
             if isinstance(settings.get(name), str):
                 settings[name] = (settings[name],)
+        if "path" in settings:
+            settings["path"] = tuple(Path(folder).resolve() for folder in settings["path"])
         self.config = Config(url=text, migrations=Path(directory).resolve(), **settings)
         self._metadata = metadata
         self._hooks = hooks
@@ -100,9 +102,9 @@ class Workspace:
         return self.config.migrations
 
     def metadata(self) -> list[sa.MetaData]:
-        """The models' MetaData.
+        """Return the models' MetaData.
 
-        Raises ModelsError where they don't load, ConfigError where none are configured.
+        Raises ModelsError if they don't load or have no tables, ConfigError if none are configured.
         """
         import sqlalchemy as sa
 
@@ -116,7 +118,22 @@ class Workspace:
             )
         from autodiff.models import load_metadata
 
-        return load_metadata(self.config.models, self.config.root)
+        found = load_metadata(self.config.models, self.config.import_path)
+        if not any(metadata.tables for metadata in found) and not self.config.allow_empty_models:
+            raise self._no_tables()
+        return found
+
+    def _no_tables(self) -> ModelsError:
+        """Describe models without a table: most likely their modules were not imported."""
+        named = ", ".join(map(repr, self.config.models))
+        module = self.config.models[0].partition(":")[0]
+        package = module.rpartition(".")[0] or module
+        return ModelsError(
+            f"models {named} have no tables: no module that defines a table was imported",
+            hint=f'name a module that defines them, such as models = "{package}.models:db", or a '
+            f'function that imports it, such as models = "{package}:create_app"; if there are no '
+            "tables on purpose, set allow_empty_models = true",
+        )
 
     @property
     def has_models(self) -> bool:
@@ -142,7 +159,7 @@ class Workspace:
             raise ConfigError(
                 f"the url{whose} needs the environment variable {self.config.unset[0]}, "
                 "which is not set",
-                hint=f"set {self.config.unset[0]}, or give --url",
+                hint=f"set {self.config.unset[0]}, or pass --url{self.config.env_file_hint}",
             )
         if not self.config.url:
             raise ConfigError(
@@ -179,7 +196,7 @@ class Workspace:
         """
         from autodiff.runner.load_hooks import load_hooks
 
-        return self._hooks or load_hooks(self.config.hooks, self.config.root)
+        return self._hooks or load_hooks(self.config.hooks, self.config.import_path)
 
     @contextmanager
     def open_runner(

@@ -122,9 +122,9 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "autodiff.toml", 'model = "m:Base"\n')
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
-        "known are environments, exclude_tables, history_schema, hooks, lock_retries, "
-        "lock_timeout, lock_wait, migrations, models, scratch_url, statement_timeout, targets, "
-        "templates_dir, url",
+        "known are allow_empty_models, env_file, environments, exclude_tables, history_schema, "
+        "hooks, lock_retries, lock_timeout, lock_wait, migrations, models, path, scratch_url, "
+        "statement_timeout, targets, templates_dir, url",
     )
 
 
@@ -216,7 +216,7 @@ def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     assert caught.value.message == (
         "the url needs the environment variable DB_PASSWORD, which is not set"
     )
-    assert caught.value.hint == "set DB_PASSWORD, or give --url"
+    assert caught.value.hint == "set DB_PASSWORD, or pass --url"
     given = Project.load(tmp_path, url="sqlite:///given.db", environment={})
     assert given.url.database == str(tmp_path / "given.db")
 

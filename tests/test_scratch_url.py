@@ -123,7 +123,7 @@ def test_one_run_at_a_time(
 ) -> None:
     """While another run has it, the second one waits a little and then says so."""
     folder = {"postgresql": "postgresql", "mariadb": "mysql"}[kind]
-    monkeypatch.setattr(f"autodiff.dialects.{folder}.borrowing._SECONDS", 0)
+    monkeypatch.setattr(f"autodiff.dialects.{folder}.scratch_url._SECONDS", 0)
     live, scratch = database(kind), database(kind)
     project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
     with opened(scratch) as db:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -46,7 +47,11 @@ class Shell:
             return self.given
         from autodiff.project import Project
 
-        return Project.load(self.config or Path(), url=self.url, env=self.env)
+        project = Project.load(self.config or Path(), url=self.url, env=self.env)
+        # Models read the environment too, so they must see the variables of a .env file:
+        for name, value in project.config.variables.items():
+            os.environ.setdefault(name, value)
+        return project
 
     def answer(self, lines: Iterable[str], data: Mapping[str, Any]) -> None:
         """Prints a result: `data` with --json, else the lines, with colours on a terminal."""

@@ -34,8 +34,8 @@ def declare(
     return declare_metadata(metadata, dialect, exclude)
 
 
-def load_metadata(targets: str | Sequence[str], root: Path) -> list[sa.MetaData]:
-    """The MetaData behind "package.module:object"; see `autodiff.models.load`."""
+def load_metadata(targets: str | Sequence[str], folders: Sequence[Path]) -> list[sa.MetaData]:
+    """Return the MetaData of "package.module:object"; see `autodiff.models.load`."""
     from autodiff.models.load import find_metadata
 
-    return find_metadata(targets, root)
+    return find_metadata(targets, folders)

@@ -1,10 +1,8 @@
-"""Finds the MetaData that the configuration names: "package.module:Base"."""
+"""Find the MetaData that the configuration names: "package.module:Base"."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,31 +10,39 @@ from typing import Any
 import sqlalchemy as sa
 
 from autodiff.errors import ModelsError
+from autodiff.utils.imports import import_application_module
 
 __all__ = ["find_metadata"]
 
 
-def find_metadata(targets: str | Sequence[str], root: Path) -> list[sa.MetaData]:
-    """The MetaData behind "package.module:object", or behind several of them.
+def find_metadata(targets: str | Sequence[str], folders: Sequence[Path]) -> list[sa.MetaData]:
+    """Return the MetaData of "package.module:object", or of several such targets.
 
-    The object is a MetaData, a declarative base, SQLModel, a Flask-SQLAlchemy extension, a list of
-    these, or a function that returns one; without ":object" it is all of these in the module.
-    `root` is put on the import path.
+    The object is a MetaData, a declarative base, SQLModel, a Flask-SQLAlchemy extension, a Flask
+    application that has one, a list of these, or a function that returns one, such as an
+    application factory. Without ":object" it is all of these in the module. `folders` are put in
+    front of the import path.
 
-    Raises ModelsError where the module doesn't import or the object is none of these.
+    Raises ModelsError if the module doesn't import or the object is none of these.
     """
     names = [targets] if isinstance(targets, str) else list(targets)
     found: list[sa.MetaData] = []
     for name in names:
-        for metadata in _metadata_of(name, root):
+        for metadata in _metadata_of(name, folders):
             if not any(metadata is other for other in found):
                 found.append(metadata)
     return found
 
 
-def _metadata_of(target: str, root: Path) -> list[sa.MetaData]:
+def _metadata_of(target: str, folders: Sequence[Path]) -> list[sa.MetaData]:
     module_name, _, path = target.partition(":")
-    module = _import(module_name, target, root)
+    module = import_application_module(
+        module_name,
+        folders,
+        subject=f"the models {target!r}",
+        setting="models",
+        error_class=ModelsError,
+    )
     if not path:
         found = _in_module(module)
         if found:
@@ -54,22 +60,6 @@ def _metadata_of(target: str, root: Path) -> list[sa.MetaData]:
             )
         thing = getattr(thing, part)
     return _in_object(thing, target)
-
-
-def _import(name: str, target: str, root: Path) -> ModuleType:
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    try:
-        return import_module(name)
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
-        missing = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.")
-        raise ModelsError(
-            f"cannot import the models {target!r}: {reason}",
-            hint=f"is {name!r} the right module, seen from {root}?"
-            if missing
-            else "the module must import without a running application",
-        ) from error
 
 
 def _suggestion(module: ModuleType, name: str) -> str:
@@ -93,20 +83,40 @@ def _in_object(thing: Any, target: str) -> list[sa.MetaData]:
     metadata = _metadata(thing)
     if metadata is not None:
         return [metadata]
+    if _is_flask_application(thing):
+        return [_flask_metadata(thing, target)]
     if isinstance(thing, Iterable) and not isinstance(thing, str):
         return [found for item in thing for found in _in_object(item, target)]
     if callable(thing) and not isinstance(thing, type):
         return _in_object(_called(thing, target), target)
     raise ModelsError(
         f"models {target!r} is {type(thing).__name__}, which is no MetaData",
-        hint="name a MetaData, a declarative base, or a function that returns one",
+        hint="name a MetaData, a declarative base, a Flask application, or a function that "
+        "returns one of these",
     )
+
+
+def _is_flask_application(thing: Any) -> bool:
+    """Return whether an object looks like a Flask application, without importing Flask."""
+    kinds = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(thing).__mro__)
+    return "flask.app.Flask" in kinds
+
+
+def _flask_metadata(application: Any, target: str) -> sa.MetaData:
+    """Return the MetaData of the application's Flask-SQLAlchemy extension."""
+    metadata = _metadata(application.extensions.get("sqlalchemy"))
+    if metadata is None:
+        raise ModelsError(
+            f"models {target!r} is a Flask application without Flask-SQLAlchemy",
+            hint="call db.init_app(app), or name the MetaData or the declarative base instead",
+        )
+    return metadata
 
 
 def _called(function: Any, target: str) -> Any:
     try:
         return function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelsError(
             f"models {target!r} is a function that failed: {type(error).__name__}: {error}",
             hint="it is called without arguments and without a running application",

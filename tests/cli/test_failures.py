@@ -49,13 +49,13 @@ def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None
 @pytest.mark.parametrize(
     ("models", "text", "message", "hint"),
     [
-        ("nowhere:Base", POSTS, "No module named 'nowhere'", "is 'nowhere' the right module"),
+        ("nowhere:Base", POSTS, "there is no module 'nowhere' in", "path = ["),
         ("models:Bass", POSTS, "models has no Bass", 'models = "models:Base"'),
         ("models:String", POSTS, "which is no MetaData", "name a MetaData"),
-        ("models:Base", "import nowhere", "No module named 'nowhere'", "must import without"),
+        ("models:Base", "import nowhere", "models.py:1: No module named 'nowhere'", "install"),
         ("models:Base", "1 / 0", "ZeroDivisionError", "must import without"),
         ("models:Base", "import sys\nsys.exit('usage: app')", "SystemExit", "must import without"),
-        ("models:Base", "class Base(:", "SyntaxError", "must import without"),
+        ("models:Base", "class Base(:", "models.py:1: SyntaxError", "fix that line"),
         ("models", "x = 1", "has no MetaData", 'models = "models:Base"'),
     ],
     ids=["module", "object", "kind", "import", "error", "exit", "syntax", "empty"],

@@ -178,7 +178,7 @@ def test_a_url_with_a_variable_that_is_not_set(folder: Folder) -> None:
     folder.ok("status", "--url", "sqlite://")
     result = folder.fails("check")
     assert "the url needs the environment variable BLOG_DATABASE" in result.err
-    assert "hint: set BLOG_DATABASE, or give --url" in result.err
+    assert "hint: set BLOG_DATABASE, or pass --url" in result.err
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,11 @@ class Modules:
         return f"{package}.{name}" if package else name
 
     def tables(self, target: str | list[str]) -> list[list[str]]:
-        return [sorted(found.tables) for found in load_metadata(target, self.root)]
+        return [sorted(found.tables) for found in load_metadata(target, [self.root])]
 
     def refused(self, target: str) -> tuple[str, str | None]:
         with pytest.raises(ModelsError) as caught:
-            load_metadata(target, self.root)
+            load_metadata(target, [self.root])
         return caught.value.message, caught.value.hint
 
 
@@ -166,37 +166,116 @@ class User(db.Model):
         assert modules.tables(name + path) == [["user"]]
 
 
+FACTORY = """
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+db = SQLAlchemy()
+
+
+def create_app():
+    class User(db.Model):
+        id = db.Column(db.Integer, primary_key=True)
+
+    app = Flask(__name__)
+    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite://"
+    db.init_app(app)
+    return app
+
+
+def bare():
+    return Flask(__name__)
+
+
+class Applications:
+    made = Flask(__name__)
+"""
+
+
+def test_a_flask_factory_is_named(modules: Modules) -> None:
+    """A factory is called; the models that it imports are those of its Flask-SQLAlchemy."""
+    assert modules.tables(f"{modules.write(FACTORY)}:create_app") == [["user"]]
+
+
+@pytest.mark.parametrize("path", ["bare", "Applications.made"])
+def test_a_flask_application_without_models(modules: Modules, path: str) -> None:
+    """The message says that the extension is missing, and what to name instead."""
+    target = f"{modules.write(FACTORY)}:{path}"
+    assert modules.refused(target) == (
+        f"models {target!r} is a Flask application without Flask-SQLAlchemy",
+        "call db.init_app(app), or name the MetaData or the declarative base instead",
+    )
+
+
 def test_a_package_is_seen_from_the_root(modules: Modules) -> None:
     """Wherever the command runs."""
     assert modules.tables(modules.write(ORM, package="package_of_test") + ":Base") == [["users"]]
 
 
-def test_a_module_that_is_not_there(modules: Modules) -> None:
-    """The hint says from where it was looked for; also where only its package is there."""
+def test_a_module_that_does_not_exist(modules: Modules) -> None:
+    """The message names the folders that were searched; the hint, both ways out."""
+    assert modules.refused("no_models_of_test:Base") == (
+        "cannot import the models 'no_models_of_test:Base': there is no module "
+        f"'no_models_of_test' in {modules.root}, and none is installed",
+        "correct the setting 'models', or name the folder that contains 'no_models_of_test' in the "
+        'configuration: path = ["FOLDER"]',
+    )
+
+
+def test_a_module_that_its_package_does_not_have(modules: Modules) -> None:
+    """The message names the package that was found: it may be another one than expected."""
     modules.write("", package="package_of_test_2")
-    for name in ("no_models_of_test", "package_of_test_2.no_such"):
-        message, hint = modules.refused(f"{name}:Base")
-        assert message == (
-            f"cannot import the models '{name}:Base': ModuleNotFoundError: No module named '{name}'"
-        )
-        assert hint == f"is {name!r} the right module, seen from {modules.root}?"
+    (modules.root / "package_of_test_2" / "__init__.py").write_text("")
+    file = modules.root / "package_of_test_2" / "__init__.py"
+    assert modules.refused("package_of_test_2.no_such:Base") == (
+        "cannot import the models 'package_of_test_2.no_such:Base': the package "
+        f"'package_of_test_2' ({file}) has no module 'no_such'",
+        "correct 'package_of_test_2.no_such' in the setting 'models'",
+    )
+
+
+WITHOUT_APPLICATION = "the module must import without a running application"
+FIX_LINE = "fix that line and run the command again"
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "reason", "hint"),
     [
-        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
-        ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("raise SystemExit(3)", "SystemExit: 3"),
-        ("def f(:", "SyntaxError: invalid syntax"),
+        ("x = 1\n1 / 0", "2: ZeroDivisionError: division by zero", WITHOUT_APPLICATION),
+        ("raise SystemExit(3)", "1: SystemExit: 3", WITHOUT_APPLICATION),
+        ("raise KeyError", "1: KeyError", WITHOUT_APPLICATION),
+        ("\n\ndef f(:", "3: SyntaxError: invalid syntax", FIX_LINE),
+        ("from math import nothing", "1: ImportError: cannot import name 'nothing'", FIX_LINE),
+        ("import json\n\njson.loads('{')", "3: JSONDecodeError: Expecting", WITHOUT_APPLICATION),
     ],
 )
-def test_a_module_that_fails(modules: Modules, text: str, reason: str) -> None:
-    """What Python says, and that it must import by itself; a module never ends the command."""
+def test_a_module_that_fails(modules: Modules, text: str, reason: str, hint: str) -> None:
+    """The message shows file, line and reason, also if a library raised the error."""
     name = modules.write(text)
-    message, hint = modules.refused(f"{name}:Base")
-    assert message.startswith(f"cannot import the models '{name}:Base': {reason}")
-    assert hint == "the module must import without a running application"
+    message, found = modules.refused(f"{name}:Base")
+    assert message.startswith(f"cannot import the models '{name}:Base': {name}.py:{reason}")
+    assert found == hint
+
+
+def test_a_module_that_imports_one_that_fails(modules: Modules) -> None:
+    """The place is in the module that failed, and not where it was imported."""
+    inner = modules.write("import os\nos.environ['NO_SUCH_VARIABLE']")
+    name = modules.write(f"import {inner}")
+    message, _ = modules.refused(f"{name}:Base")
+    assert message == (
+        f"cannot import the models '{name}:Base': {inner}.py:2: KeyError: 'NO_SUCH_VARIABLE'"
+    )
+
+
+@pytest.mark.parametrize("library", ["no_such_library", "no_such_library.part"])
+def test_a_missing_package_is_named(modules: Modules, library: str) -> None:
+    """The hint names the package to install and the place of the import."""
+    name = modules.write(f"import sqlalchemy\nimport {library}")
+    assert modules.refused(f"{name}:Base") == (
+        f"cannot import the models '{name}:Base': {name}.py:2: No module named 'no_such_library'",
+        "install the package that provides 'no_such_library' in the environment that runs "
+        'autodiff, or add its folder to the configuration: path = ["FOLDER"]',
+    )
 
 
 def test_a_name_that_the_module_does_not_have(modules: Modules) -> None:
@@ -237,7 +316,8 @@ def test_an_object_that_is_no_metadata(modules: Modules, text: str, kind: str) -
     name = modules.write(text)
     assert modules.refused(f"{name}:thing") == (
         f"models '{name}:thing' is {kind}, which is no MetaData",
-        "name a MetaData, a declarative base, or a function that returns one",
+        "name a MetaData, a declarative base, a Flask application, or a function that returns one "
+        "of these",
     )
 
 
@@ -259,6 +339,6 @@ def test_a_function_that_fails(modules: Modules, text: str, reason: str) -> None
 def test_what_is_loaded_is_the_applications_own(modules: Modules) -> None:
     """No copy is made."""
     name = modules.write(CORE)
-    found = load_metadata(f"{name}:metadata", modules.root)
+    found = load_metadata(f"{name}:metadata", [modules.root])
     assert found == [sys.modules[name].metadata]
     assert isinstance(found[0], sa.MetaData)

@@ -208,13 +208,13 @@ def test_the_wish_is_no_difference(database: Callable[[str], sa.URL], tmp_path: 
 
 
 def test_a_plan_without_a_file_is_one_transaction(database: Callable[[str], sa.URL]) -> None:
-    """`autodiff.runner` builds the index in it; the SQL to read says CONCURRENTLY."""
+    """`autodiff.run` builds the index in it; the SQL to read says CONCURRENTLY."""
     with opened(database("postgresql")) as db:
         db.execute("CREATE TABLE users (id serial PRIMARY KEY, name varchar(50))")
         plan = autodiff.diff(db.connection, models(concurrently=True))
         assert plan.sql()[-1] == "CREATE UNIQUE INDEX CONCURRENTLY ix_name ON users (name)"
         db.connection.rollback()
-        autodiff.runner(db.connection, plan)
+        autodiff.run(db.connection, plan)
         assert len(db.table("users").indexes) == 1
 
 

@@ -1,0 +1,112 @@
+"""Import a module of the application, and describe why one can't be imported."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from autodiff.errors import AutodiffError
+
+__all__ = ["import_application_module"]
+
+
+def import_application_module(
+    name: str,
+    folders: Sequence[Path],
+    *,
+    subject: str,
+    setting: str,
+    error_class: type[AutodiffError],
+) -> ModuleType:
+    """Import a module with `folders` in front of the import path, the first one first.
+
+    The folders stay on the import path: modules import others of the application when they run.
+    `subject` begins the message, as in "the models 'app:Base'"; `setting` is the name of the
+    setting that names the module.
+
+    Raises `error_class`, also if the module ends the process: a module must not end a command.
+    """
+    for folder in reversed(folders):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    try:
+        return import_module(name)
+    except (Exception, SystemExit) as error:
+        reason, hint = _explained(error, name, folders, setting)
+        raise error_class(f"cannot import {subject}: {reason}", hint=hint) from error
+
+
+def _explained(
+    error: BaseException, name: str, folders: Sequence[Path], setting: str
+) -> tuple[str, str]:
+    """Return the reason, with file and line, and the hint."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and f"{name}.".startswith(f"{missing}."):
+        return _not_found(missing, name, folders, setting)
+    place = _place(error, folders)
+    if missing:
+        return (
+            f"{place}No module named {missing!r}",
+            f"install the package that provides {missing.partition('.')[0]!r} in the "
+            "environment that runs autodiff, or add its folder to the configuration: "
+            'path = ["FOLDER"]',
+        )
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    reason = f"{place}{type(error).__name__}: {text}".rstrip(": ")
+    if isinstance(error, ImportError | SyntaxError):
+        return reason, "fix that line and run the command again"
+    return reason, "the module must import without a running application"
+
+
+def _not_found(missing: str, name: str, folders: Sequence[Path], setting: str) -> tuple[str, str]:
+    """Describe that the module itself is missing, or the package that it should be in."""
+    parent = missing.rpartition(".")[0]
+    if parent in sys.modules:
+        file = getattr(sys.modules[parent], "__file__", None)
+        where = f"the package {parent!r}" + (f" ({file})" if file else "")
+        return (
+            f"{where} has no module {missing.rpartition('.')[2]!r}",
+            f"correct {name!r} in the setting {setting!r}",
+        )
+    listed = " or ".join(map(str, folders))
+    return (
+        f"there is no module {missing!r} in {listed}, and none is installed",
+        f"correct the setting {setting!r}, or name the folder that contains {missing!r} in "
+        'the configuration: path = ["FOLDER"]',
+    )
+
+
+def _place(error: BaseException, folders: Sequence[Path]) -> str:
+    """Return `FILE:LINE: ` for the last line of the application that ran, or an empty text.
+
+    That is the line that a person can change; the frames behind it belong to installed packages.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_shown(error.filename, folders)}:{error.lineno or 1}: "
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen ") and frame.filename != __file__
+    ]
+    frames = [frame for frame in frames if "importlib" not in Path(frame.filename).parts]
+    own = [frame for frame in frames if _is_own(frame.filename, folders)] or frames
+    return f"{_shown(own[-1].filename, folders)}:{own[-1].lineno}: " if own else ""
+
+
+def _is_own(filename: str, folders: Sequence[Path]) -> bool:
+    path = Path(filename)
+    inside = any(path.is_relative_to(folder) for folder in folders)
+    return inside and "site-packages" not in path.parts
+
+
+def _shown(filename: str, folders: Sequence[Path]) -> str:
+    """Return a path relative to the first folder that contains it."""
+    path = Path(filename)
+    for folder in folders:
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return filename
