@@ -269,17 +269,17 @@ class Project(Workspace):
 
     def log(self) -> list[Entry]:
         """Every run of a migration on the database, oldest first."""
-        with self.open_runner(None) as runner:
+        with self.open_runner() as runner:
             return runner.log()
 
     def stamp(self, target: str = "head") -> list[Migration]:
         """Records migrations as applied without running them; those that count as applied."""
-        with self.open_runner(None, create=True) as runner:
+        with self.open_runner(create=True) as runner:
             return runner.stamp(target)
 
     def problems(self) -> tuple[Problem, ...]:
         """All that is wrong with the database's history, each with the ways out of it."""
-        with self.open_runner(None) as runner:
+        with self.open_runner() as runner:
             return runner.problems()
 
     def repair(
@@ -299,14 +299,14 @@ class Project(Workspace):
         from autodiff.runner.repair import Repairs
 
         wanted = Repairs(edited=edited, missing=missing, reordered=reordered, half_way=half_way)
-        with self.open_runner(None) as runner:
+        with self.open_runner() as runner:
             return runner.repair(wanted)
 
     def status(self) -> Status:
         """What was applied and what is pending."""
         from autodiff.runner.verify import named_as_now
 
-        with self.open_runner(None) as runner:
+        with self.open_runner() as runner:
             applied = runner.applied()
             order = {revision: place for place, revision in enumerate(runner.graph.migrations)}
             rows = [named_as_now(runner.graph, row) for row in applied.values()]
@@ -328,7 +328,7 @@ class Project(Workspace):
 
     def plan_run(self, target: str, direction: Direction) -> list[Migration]:
         """The migrations that upgrade or downgrade would run, in order; nothing is run."""
-        with self.open_runner(None) as runner:
+        with self.open_runner() as runner:
             step = runner.upgrades if direction == "upgrade" else runner.downgrades
             return step(target)
 
@@ -354,7 +354,7 @@ class Project(Workspace):
         graph, applied = self.graph(), None
         text = target or ("head" if direction == "upgrade" else "-1")
         if start_of(text, direction) == CURRENT:
-            with self.open_runner(None) as runner:
+            with self.open_runner() as runner:
                 applied = frozenset(runner.verify(settled=True))
         return write_script(
             graph,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autodiff.runner.hooks import Hooks
     from autodiff.runner.loader import Loader
     from autodiff.runner.runner import Runner
+    from autodiff.schema.objects import Schema
 
 __all__ = ["Workspace"]
 
@@ -140,6 +141,15 @@ class Workspace:
         """Whether any models are configured."""
         return self._metadata is not None or bool(self.config.models)
 
+    def declare(self, dialect: Dialect) -> Schema:
+        """Return the schema that the models describe, without the tables that are excluded.
+
+        Raises ModelsError if the models don't load or can't be carried over.
+        """
+        from autodiff.models import declare
+
+        return declare(self.metadata(), dialect, exclude=self.config.exclude_tables)
+
     def graph(self) -> Graph:
         """The migrations, checked."""
         return load_graph(self.directory)
@@ -201,7 +211,7 @@ class Workspace:
     @contextmanager
     def open_runner(
         self,
-        on_event: Listener | None,
+        on_event: Listener | None = None,
         *,
         create: bool = False,
         lock_wait: float | None = None,
@@ -209,15 +219,9 @@ class Workspace:
     ) -> Iterator[Runner]:
         """Connect to the database and yield a runner for the project's migrations."""
         graph = self.graph()
-        schema = self.config.history_schema
         with self.connect(create=create) as connection:
             yield self.runner(
-                connection,
-                graph,
-                schema=schema,
-                on_event=on_event,
-                lock_wait=lock_wait,
-                hooks=hooks,
+                connection, graph, on_event=on_event, lock_wait=lock_wait, hooks=hooks
             )
 
     def runner(
@@ -225,22 +229,25 @@ class Workspace:
         connection: sa.Connection,
         graph: Graph,
         *,
-        schema: str | None,
+        schema: str | None = None,
         on_event: Listener | None = None,
         lock_wait: float | None = None,
         sleep: Callable[[float], None] = time.sleep,
         hooks: Hooks | None = None,
         loader: Loader | None = None,
     ) -> Runner:
-        """A runner on a connection, with the limits of the configuration; `schema` is that of the
-        history."""
+        """Return a runner on a connection, with the limits of the configuration.
+
+        `schema` is the schema of the history tables, if it is not that of the configuration;
+        `lock_wait` is in seconds.
+        """
         from autodiff.runner.events import ignore
         from autodiff.runner.runner import Runner
 
         return Runner(
             connection,
             graph,
-            schema=schema,
+            schema=schema or self.config.history_schema,
             on_event=on_event or ignore,
             lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
             limits=self._limits(),

@@ -57,9 +57,8 @@ def _edited_since_lock(graph: Graph, lock: Lock) -> tuple[str, ...]:
 
 
 def _missing_migration(project: Workspace, lock: Lock, dialect: Dialect) -> tuple[str, ...]:
-    from autodiff.models import declare
 
-    desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
+    desired = project.declare(dialect)
     if desired == lock.declared:
         return ()
     return _Comparer(None, dialect, lock).lines(lock.described, desired)
@@ -195,9 +194,8 @@ def _against_database(
     project: Workspace, graph: Graph, connection: sa.Connection
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Files that were not applied, and what is wrong with what was."""
-    from autodiff.runner.runner import Runner
 
-    runner = Runner(connection, graph, schema=project.config.history_schema)
+    runner = project.runner(connection, graph)
     pending = graph.in_order(set(graph.migrations) - set(runner.applied()))
     wrong = tuple(problem.message for problem in runner.problems())
     return tuple(migration.path.name for migration in pending), wrong

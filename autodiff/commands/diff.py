@@ -28,11 +28,9 @@ from autodiff.compare import candidates, wanted_again
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError
 from autodiff.migrations import Graph, Lock
-from autodiff.models import declare
 from autodiff.plan import Finding, fills_needed
 from autodiff.rehearse.history import lock_trouble, opened_place
 from autodiff.rehearse.stage import Place, Stage
-from autodiff.runner.runner import Runner
 from autodiff.schema.changes import NamespaceAdded, reverse_change
 from autodiff.schema.objects import Constraint, Schema, Table
 from autodiff.schema.operations import Backfill, DropNamespace, Operation
@@ -137,9 +135,8 @@ class _Table:
         return self._place.dialect
 
     def _schema(self, side: str) -> Schema:
-        exclude = self._project.config.exclude_tables
         if side == "models":
-            return declare(self._project.metadata(), self._dialect, exclude=exclude)
+            return self._project.declare(self._dialect)
         if side in self._connections:
             connection = self._connections[side]
             found = dialect_of(connection).reflect(connection, self._place.scope)
@@ -172,9 +169,8 @@ class _Table:
 
     def _applied(self) -> set[str]:
         """What the project's own database has had: relative targets start there."""
-        schema = self._project.config.history_schema
         with self._project.connect() as connection:
-            return set(Runner(connection, self._place.graph, schema=schema).verify())
+            return set(self._project.runner(connection, self._place.graph).verify())
 
     def _planned(self, found: Difference, current: str) -> Plan:
         fills = parse_fills(self._request.fills)
@@ -216,10 +212,9 @@ def _place_at(project: Workspace, connection: sa.Connection) -> Place:
     dialect = dialect_of(connection).with_scratch(project.scratch_url)
     lock = project.lock()
     namespaces = lock.declared.namespaces if lock is not None else frozenset[str]()
-    exclude = project.config.exclude_tables
     if project.has_models:
-        namespaces |= declare(project.metadata(), dialect, exclude=exclude).namespaces
-    scope = scope_for(Schema(namespaces=namespaces), exclude)
+        namespaces |= project.declare(dialect).namespaces
+    scope = scope_for(Schema(namespaces=namespaces), project.config.exclude_tables)
     return Place(live=connection, dialect=dialect, graph=project.graph(), scope=scope)
 
 

@@ -226,9 +226,8 @@ def _from_history(project: Workspace, metadata: list[sa.MetaData], known: Lock |
 
 
 def _refuse_behind(project: Workspace, graph: Graph, connection: sa.Connection) -> None:
-    from autodiff.runner.runner import Runner
 
-    applied = Runner(connection, graph, schema=project.config.history_schema).verify()
+    applied = project.runner(connection, graph).verify()
     behind = graph.in_order(set(graph.migrations) - set(applied))
     if behind:
         names = ", ".join(migration.path.name for migration in behind)

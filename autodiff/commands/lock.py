@@ -11,7 +11,6 @@ from autodiff.commands.generate import checksums, described_schema
 from autodiff.dialects import Dialect
 from autodiff.errors import HistoryError
 from autodiff.migrations import Graph, Lock, write_lock
-from autodiff.models import declare
 
 if TYPE_CHECKING:
     from autodiff.rehearse.stage import Stage
@@ -43,7 +42,7 @@ def replayed_lock(project: Workspace, graph: Graph, stage: Stage) -> Relocked:
     Where the models say more than that, it keeps to the migrations, so that `check` tells.
     """
     bench = stage.bench
-    desired = declare(project.metadata(), bench.dialect, exclude=project.config.exclude_tables)
+    desired = project.declare(bench.dialect)
     found = difference(bench.connection, bench.dialect, bench.read(), desired, create_scratch=True)
     bench.connection.rollback()
     if found.changes:
@@ -55,7 +54,7 @@ def replayed_lock(project: Workspace, graph: Graph, stage: Stage) -> Relocked:
 
 def unproved_lock(project: Workspace, graph: Graph, dialect: Dialect, known: Lock | None) -> Lock:
     """The lock of a graph that was not run anywhere: what the models say."""
-    desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
+    desired = project.declare(dialect)
     if known is not None and known.declared == desired:
         return _lock(graph, dialect, desired, known.described, known.settled)
     return _lock(graph, dialect, desired, desired, False)

@@ -268,8 +268,7 @@ def _proved(
 
 
 def _applied(project: Workspace, place: Place) -> set[str]:
-    from autodiff.runner.runner import Runner
 
     if place.live is None:
         return set()
-    return set(Runner(place.live, place.graph, schema=project.config.history_schema).applied())
+    return set(project.runner(place.live, place.graph).applied())

@@ -9,7 +9,6 @@ from autodiff.autogenerate.schemas import OWN_TABLES, scope_for
 from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.dialects.base import is_excluded
 from autodiff.dialects.unmanaged import LeftAlone
-from autodiff.models import declare
 from autodiff.schema.objects import Exclusion, Name, Schema
 from autodiff.utils.connect import connect, readable_url
 
@@ -30,7 +29,7 @@ def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, .
     with connect(target) as connection:
         dialect = dialect_of(connection)
         exclude = project.config.exclude_tables
-        desired = declare(project.metadata(), dialect, exclude=exclude)
+        desired = project.declare(dialect)
         lock = project.lock()
         said = lock.declared if lock is not None else Schema()
         found = [

@@ -18,7 +18,6 @@ from autodiff.rehearse.losses import Moves, losses, moved
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
 from autodiff.rehearse.row_sources import LaterRows, LiveRows, NoRows, SampleRows
 from autodiff.rehearse.stage import Place, RowSource, Stage, State
-from autodiff.runner.runner import Runner
 from autodiff.schema.objects import Schema
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def _connection(
 
 def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
     try:
-        return declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
+        return project.declare(dialect)
     except (ModelsError, ConfigError):
         return None
 
@@ -124,7 +123,7 @@ def _rows(
     if place.live is None:
         _ = project.url
         raise AssertionError
-    runner = Runner(place.live, place.graph, schema=project.config.history_schema)
+    runner = project.runner(place.live, place.graph)
     applied = frozenset(runner.verify())
     rows = LiveRows.read(place.live, place, applied, request.count, request.seconds)
     return rows, applied

@@ -23,7 +23,6 @@ from autodiff.errors import (
 )
 from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, file_name, load_graph, lock_text
 from autodiff.migrations.files import parsed
-from autodiff.runner.runner import Runner
 from autodiff.utils.files import restoring, write_all
 
 if TYPE_CHECKING:
@@ -73,9 +72,9 @@ class Converted:
     def _record(self) -> None:
         if not self.applied:
             return
-        graph, schema = self.project.graph(), self.project.config.history_schema
+        graph = self.project.graph()
         with self.project.connect() as connection:
-            runner = Runner(connection, graph, schema=schema)
+            runner = self.project.runner(connection, graph)
             runner.stamp(*(migration.revision for migration in self.applied))
 
 

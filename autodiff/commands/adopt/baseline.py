@@ -15,8 +15,6 @@ from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.unmanaged import LeftAlone
 from autodiff.errors import HistoryError
 from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration
-from autodiff.models import declare
-from autodiff.runner.runner import Runner
 from autodiff.schema.objects import Schema
 from autodiff.utils.files import restoring
 
@@ -43,7 +41,7 @@ class Baseline:
         """Writes the migration and the lock file, and records it as applied; all or nothing."""
         with restoring([*self.draft.texts, self.project.directory / LOCK_NAME]):
             migration = self.draft.write()
-            with self.project.open_runner(None, create=True) as runner:
+            with self.project.open_runner(create=True) as runner:
                 runner.stamp(migration.revision)
         return migration
 
@@ -88,7 +86,7 @@ def refuse_history(project: Workspace, connection: sa.Connection, graph: Graph) 
             + ", ".join(migration.path.name for migration in graph.migrations.values()),
             hint="if the database has what they make, record it: autodiff stamp",
         )
-    applied = Runner(connection, graph, schema=project.config.history_schema).applied()
+    applied = project.runner(connection, graph).applied()
     if applied:
         names = ", ".join(sorted(row.name for row in applied.values()))
         raise HistoryError(
@@ -101,7 +99,7 @@ def refuse_history(project: Workspace, connection: sa.Connection, graph: Graph) 
 def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
     if not project.has_models:
         return None
-    return declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
+    return project.declare(dialect)
 
 
 def _plan(connection: sa.Connection, dialect: Dialect, current: Schema) -> Plan:
