@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from autodiff.errors import ConfigError
 from autodiff.utils.dotenv import is_dotenv_installed, read_env_file
 
-__all__ = ["CONFIG_NAME", "HOOK_NAMES", "Config", "environment_names", "find_config", "load_config"]
+__all__ = [
+    "CONFIG_NAME",
+    "HOOK_NAMES",
+    "Config",
+    "ProjectSettings",
+    "config_from_settings",
+    "environment_names",
+    "find_config",
+    "load_config",
+]
 
 CONFIG_NAME = "autodiff.toml"
 HOOK_NAMES = (
@@ -108,6 +117,44 @@ class Config:
                 hint=f"set {unset[0]}",
             )
         return _with_variables(text, self.variables)
+
+
+class ProjectSettings(TypedDict, total=False):
+    """The settings that a project built in code takes as keywords; see `Config`."""
+
+    root: str | Path
+    models: str | Sequence[str]
+    path: str | Path | Sequence[str | Path]
+    allow_empty_models: bool
+    templates_dir: str | Path | None
+    exclude_tables: str | Sequence[str]
+    history_schema: str | None
+    lock_wait: float
+    lock_timeout: float
+    statement_timeout: float
+    lock_retries: float
+    scratch_url: str | None
+    targets: Mapping[str, Any] | None
+
+
+def config_from_settings(
+    url: str | None, migrations: str | Path, settings: ProjectSettings
+) -> Config:
+    """Return the configuration of a project built in code; relative paths start here."""
+    values: dict[str, Any] = dict(settings)
+    for name in _LISTS:
+        if name in values:
+            values[name] = _items(values[name])
+    if "path" in values:
+        values["path"] = tuple(Path(folder).resolve() for folder in _items(values["path"]))
+    for name in ("root", "templates_dir"):
+        if values.get(name) is not None:
+            values[name] = Path(values[name]).resolve()
+    return Config(url=url, migrations=Path(migrations).resolve(), **values)
+
+
+def _items(value: str | Path | Sequence[Any]) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, str | Path) else tuple(value)
 
 
 _TEXTS = ("url", "history_schema", "scratch_url")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from autodiff.commands.drift import Drift
 from autodiff.migrations import Migration
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from autodiff.runner.repair import HalfWay, Mended
     from autodiff.runner.verify import Problem
 
-__all__ = ["Project", "Status"]
+__all__ = ["DraftOptions", "Project", "Status"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,24 @@ class Status:
     def current(self) -> str | None:
         """The revision that was applied last."""
         return self.applied[-1].revision if self.applied else None
+
+
+class DraftOptions(TypedDict, total=False):
+    """The options of `Project.draft` and `Project.generate`."""
+
+    parent: str | None
+    labels: Iterable[str]
+    depends_on: Iterable[str]
+    renames: Iterable[str]
+    fills: Mapping[str, str] | Iterable[str]
+    maps: Mapping[str, str] | Iterable[str]
+    source: Literal["database", "history"]
+    format: Literal["python", "sql"]
+    empty: bool
+    assume: Assume
+    questioner: Questioner | None
+    rehearse: bool
+    data_checks: bool
 
 
 class Project(Workspace):
@@ -114,12 +132,12 @@ class Project(Workspace):
         )
         return draft(self, request)
 
-    def generate(self, message: str, **arguments: Any) -> Migration | None:
-        """Writes the next migration and the lock file; None where there is nothing to do.
+    def generate(self, message: str, **options: Unpack[DraftOptions]) -> Migration | None:
+        """Write the next migration and the lock file; return None if there is nothing to do.
 
-        Takes what `draft` takes.
+        Takes the options of `draft`, and raises what it raises.
         """
-        drafted = self.draft(message, **arguments)
+        drafted = self.draft(message, **options)
         return None if drafted is None else drafted.write()
 
     def baseline(self, message: str = "baseline", *, rehearse: bool = True) -> Baseline:

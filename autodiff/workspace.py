@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
-from autodiff.config import Config, load_config
+from autodiff.config import ProjectSettings, config_from_settings, load_config
 from autodiff.errors import ConfigError, HistoryError, ModelsError
 from autodiff.migrations import Graph, Lock, load_graph, read_lock
 from autodiff.utils.connect import borrowed, bound, connect, readable_url
@@ -43,9 +43,9 @@ class Workspace:
         engine: sa.Engine | None = None,
         connection: sa.Connection | None = None,
         hooks: Hooks | None = None,
-        **settings: Any,
+        **settings: Unpack[ProjectSettings],
     ) -> None:
-        """A project built in code. `settings` are those of `Config`: models, exclude_tables...
+        """Build a project in code. `settings` are those of `autodiff.config.ProjectSettings`.
 
         Instead of a url an `engine` or a `connection` of the application is used. A connection must
         not be in a transaction, is used by one thread at a time, and is given back as it was.
@@ -59,12 +59,7 @@ class Workspace:
             if url is None or isinstance(url, str)
             else url.render_as_string(hide_password=False)
         )
-        for name in ("models", "exclude_tables"):
-            if isinstance(settings.get(name), str):
-                settings[name] = (settings[name],)
-        if "path" in settings:
-            settings["path"] = tuple(Path(folder).resolve() for folder in settings["path"])
-        self.config = Config(url=text, migrations=Path(directory).resolve(), **settings)
+        self.config = config_from_settings(text, directory, settings)
         self._metadata = metadata
         self._hooks = hooks
 
