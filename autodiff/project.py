@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from autodiff.runner.history_table import Applied
     from autodiff.runner.journal import Entry
     from autodiff.runner.offline import Script
-    from autodiff.runner.repair import HalfWay, Mended
+    from autodiff.runner.repair import HalfWay, Repaired
     from autodiff.runner.verify import Problem
 
 __all__ = ["DraftOptions", "Project", "Status"]
@@ -307,7 +307,7 @@ class Project(Workspace):
         missing: bool = False,
         reordered: bool = False,
         half_way: HalfWay | None = None,
-    ) -> list[Mended]:
+    ) -> list[Repaired]:
         """Puts the records of the history right, running nothing; what was mended.
 
         With `edited` the files count as they are now; with `missing` what has no file is

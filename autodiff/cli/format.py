@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autodiff.project import Status
     from autodiff.runner.history_table import Applied
     from autodiff.runner.journal import Entry
-    from autodiff.runner.repair import Mended
+    from autodiff.runner.repair import Repaired
     from autodiff.runner.verify import Problem
 
 __all__ = [
@@ -163,7 +163,7 @@ _MENDED = {
 }
 
 
-def repair_lines(mended: Sequence[Mended], problems: Sequence[Problem]) -> list[str]:
+def repair_lines(mended: Sequence[Repaired], problems: Sequence[Problem]) -> list[str]:
     """What was mended, and what is wrong still."""
     lines = [f"{one.name} ({one.revision}) {_MENDED[one.outcome]}" for one in mended]
     if problems:
@@ -171,7 +171,7 @@ def repair_lines(mended: Sequence[Mended], problems: Sequence[Problem]) -> list[
     return lines or ["nothing is wrong with the history"]
 
 
-def repair_data(mended: Sequence[Mended], problems: Sequence[Problem]) -> dict[str, Any]:
+def repair_data(mended: Sequence[Repaired], problems: Sequence[Problem]) -> dict[str, Any]:
     """The same, for --json."""
     return {
         "mended": [asdict(one) for one in mended],

@@ -23,8 +23,8 @@ from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor, run_operations
 from autodiff.runner.loader import load_step
-from autodiff.runner.sinks import Live
-from autodiff.runner.transactions import Segments
+from autodiff.runner.sinks import LiveSink
+from autodiff.runner.transactions import TransactionSegments
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import (
     AddConstraint,
@@ -134,8 +134,8 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
 def _run(connection: Connection, dialect: Dialect, steps: Callable[[Executor], None]) -> None:
     """Steps in one transaction, unless they leave it, by an executor on the connection."""
     connection.rollback()
-    segments = Segments(connection, dialect, NO_LIMITS)
-    executor = Executor(dialect, Live(connection, dialect, outside=segments.outside))
+    segments = TransactionSegments(connection, dialect, NO_LIMITS)
+    executor = Executor(dialect, LiveSink(connection, dialect, outside=segments.outside))
     with segments.around(), executing(executor):
         steps(executor)
         executor.flush()

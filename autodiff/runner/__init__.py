@@ -32,7 +32,7 @@ def run(connection: Connection, plan: _HasOperations) -> None:
     """
     from autodiff.dialects import dialect_of
     from autodiff.runner.executor import Executor, run_operations
-    from autodiff.runner.sinks import Live
+    from autodiff.runner.sinks import LiveSink
     from autodiff.schema.operations import in_one_transaction
 
     dialect = dialect_of(connection)
@@ -40,7 +40,7 @@ def run(connection: Connection, plan: _HasOperations) -> None:
     with dialect.as_it_was(connection):
         dialect.prepare_connection(connection)
         with dialect.transaction(connection):
-            executor = Executor(dialect, Live(connection, dialect))
+            executor = Executor(dialect, LiveSink(connection, dialect))
             run_operations(executor, in_one_transaction(plan.operations))
 
 

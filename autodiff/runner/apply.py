@@ -25,7 +25,7 @@ from autodiff.runner.events import (
 from autodiff.runner.executor import Executor
 from autodiff.runner.failures import failure, reason, stopped
 from autodiff.runner.journal import Entry, Progress
-from autodiff.runner.journaled import Steps
+from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.session import Session
 
 __all__ = ["note_failure", "run_migrations"]
@@ -134,7 +134,7 @@ def _direction(entry: Entry) -> Direction:
     return "downgrade" if entry.kind == "downgrade" else "upgrade"
 
 
-def _blockers(session: Session, steps: Steps, error: Exception) -> list[Blocker] | None:
+def _blockers(session: Session, steps: JournaledSink, error: Exception) -> list[Blocker] | None:
     """Who holds the lock that a migration met; None where it failed for another reason."""
     cause = error.__cause__ if isinstance(error, MigrationFailedError) else error
     while isinstance(cause, MigrationFailedError):
@@ -164,7 +164,7 @@ def _wait(
 
 
 def _attempt(
-    session: Session, migration: Migration, function: Callable[[], None], steps: Steps
+    session: Session, migration: Migration, function: Callable[[], None], steps: JournaledSink
 ) -> None:
     begun = time.monotonic()
     executor = Executor(session.dialect, steps)
@@ -200,7 +200,7 @@ def _attempt(
 
 def _was_done(session: Session, entry: Entry) -> bool:
     """Whether the history says that it is done, by this run or by another one."""
-    applied = entry.revision in session.store.read(session.connection)
+    applied = entry.revision in session.history.read(session.connection)
     return applied == (entry.kind == "upgrade")
 
 
@@ -211,11 +211,13 @@ def _finish(session: Session, migration: Migration, entry: Entry) -> None:
     if entry.kind == "upgrade":
         session.record(migration)
     else:
-        session.store.remove(session.connection, migration.revision)
+        session.history.remove(session.connection, migration.revision)
     session.journal.write(session.connection, entry)
 
 
-def note_failure(session: Session, steps: Steps, error: BaseException, seconds: float) -> None:
+def note_failure(
+    session: Session, steps: JournaledSink, error: BaseException, seconds: float
+) -> None:
     """Writes down what failed, if the database still listens. What left nothing isn't half done.
 
     How far it came the database says: what was on its way when it failed may be there or not.

@@ -22,7 +22,7 @@ from autodiff.schema.sqltext import mentions
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["BATCH_SIZE", "Keeper", "fill_in_batches"]
+__all__ = ["BATCH_SIZE", "BatchRecorder", "fill_in_batches"]
 
 BATCH_SIZE = 10_000
 """Rows of one UPDATE where the migration does not say."""
@@ -33,7 +33,7 @@ _PLACE = "_autodiff_key_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeper:
+class BatchRecorder:
     """How batches stay; by default with all else that their transaction does.
 
     before: how far an earlier run has come, None where it has not begun.
@@ -65,7 +65,7 @@ def fill_in_batches(
     operation: Backfill,
     table: Table,
     on_batch: Callable[[BackfillProgress], None],
-    keeper: Keeper,
+    recorder: BatchRecorder,
 ) -> None:
     """Runs the UPDATE, in one go where the table is small or can't be walked by its key.
 
@@ -77,15 +77,15 @@ def fill_in_batches(
 
     [statement] = dialect.statements(operation, table)
     walk = _Walk(
-        connection=connection, dialect=dialect, operation=operation, table=table, keeper=keeper
+        connection=connection, dialect=dialect, operation=operation, table=table, recorder=recorder
     )
     try:
         if walk.possible:
             walk.run(on_batch)
             return
-        with keeper.batch():
+        with recorder.batch():
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-            keeper.reached(None)
+            recorder.reached(None)
     except DBAPIError as error:
         raise MigrationFailedError(database_words(error.orig), statement=statement) from error
 
@@ -98,7 +98,7 @@ class _Walk:
     dialect: Dialect
     operation: Backfill
     table: Table
-    keeper: Keeper
+    recorder: BatchRecorder
 
     @property
     def size(self) -> int:
@@ -128,7 +128,7 @@ class _Walk:
 
     def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:
         """Batch by batch; where there is but one, nobody is told."""
-        before = self.keeper.before
+        before = self.recorder.before
         low, done, total = None, 0, 0
         if before is not None:
             low, done = before.key, before.done
@@ -136,12 +136,12 @@ class _Walk:
             self._tell(on_batch, done, total)
         while True:
             end = self._end_of_batch(low)
-            high = end if end != low and end is not None and self.keeper.can_note(end) else None
+            high = end if end != low and end is not None and self.recorder.can_note(end) else None
             if high is not None and total == 0:
                 total = self._count(None)
-            with self.keeper.batch():
+            with self.recorder.batch():
                 done += self._update(low, high)
-                self.keeper.reached(None if high is None else Position(key=high, done=done))
+                self.recorder.reached(None if high is None else Position(key=high, done=done))
             self._tell(on_batch, done, total)
             if high is None:
                 return

@@ -10,7 +10,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError, RowsInTheWayError
 from autodiff.runner.concurrent_indexes import outside_only
 from autodiff.runner.loader import call_name
-from autodiff.runner.sinks import Target
+from autodiff.runner.sinks import Sink
 from autodiff.schema.apply import spelled_as
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import AddConstraint, CreateEnum, Operation, is_concurrent
@@ -26,9 +26,9 @@ class Executor:
     """Runs operations. Those that need their table rebuilt are held back and share one rebuild,
     also where other tables are altered in between, so `flush` must be called at the end."""
 
-    def __init__(self, dialect: Dialect, target: Target) -> None:
+    def __init__(self, dialect: Dialect, sink: Sink) -> None:
         self.dialect = dialect
-        self.target = target
+        self.sink = sink
         self._held: dict[Name, tuple[Table, list[Operation]]] = {}
         self._created_enums: set[Name] = set()
         self._added: set[tuple[Name, str]] = set()
@@ -42,15 +42,15 @@ class Executor:
         if (
             is_concurrent(operation)
             and not self._outside
-            and self.target.has_transaction
+            and self.sink.has_transaction
             and self.dialect.features.concurrent_indexes
         ):
             raise outside_only(operation.describe())
         if isinstance(operation, AddConstraint) and operation.constraint.name:
             self._added.add((operation.table, operation.constraint.name))
-        if self._creates_again(operation) or self.target.passes(operation):
+        if self._creates_again(operation) or self.sink.passes(operation):
             return
-        left = self.target.statements_left([operation])
+        left = self.sink.statements_left([operation])
         if left is not None:
             self._send(left, [operation])
             return
@@ -61,7 +61,7 @@ class Executor:
             held, operations = self._held[name]
             self._held[name] = (self._spelled(held, operation), [*operations, operation])
             return
-        table = self.target.table(name) if name is not None else None
+        table = self.sink.table(name) if name is not None else None
         if table is not None:
             table = self._spelled(table, operation)
         if name is not None and table is not None and self.dialect.rebuild_needed(operation, table):
@@ -81,17 +81,17 @@ class Executor:
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Runs a SQLAlchemy statement."""
         self.flush()
-        self.target.execute_clause(clause, rows)
+        self.sink.execute_clause(clause, rows)
 
     def find(self, name: Name) -> Table | None:
         """The table with everything done that was submitted before, None where there is none."""
         self.flush()
-        return self.target.find(name)
+        return self.sink.find(name)
 
     def names_in(self, name: Name) -> set[str]:
         """The names of the constraints and indexes of a table, as far as they are known here."""
         held = self._held.get(name)
-        table = held[0] if held is not None else self.target.known(name)
+        table = held[0] if held is not None else self.sink.known(name)
         parts = (*table.constraints, *table.indexes) if table else ()
         added = {constraint for owner, constraint in self._added if owner == name}
         return added | {part.name for part in parts if part.name}
@@ -99,7 +99,7 @@ class Executor:
     def connection(self) -> Connection:
         """The connection, with everything done that was submitted before."""
         self.flush()
-        return self.target.connection()
+        return self.sink.connection()
 
     def call(
         self,
@@ -111,18 +111,18 @@ class Executor:
         `reverse` is for the one who takes the steps of a migration back that stopped half-way.
         """
         self.flush()
-        self.target.call(function, call_name(function))
+        self.sink.call(function, call_name(function))
 
     def decide(self, question: Callable[[], bool]) -> bool:
         """What the database answers, with everything done that was submitted before."""
         self.flush()
-        return self.target.decide(question)
+        return self.sink.decide(question)
 
     @contextmanager
     def autocommit(self) -> Iterator[None]:
         """Without a transaction."""
         self.flush()
-        with self.target.autocommit():
+        with self.sink.autocommit():
             self._outside = True
             try:
                 yield
@@ -143,7 +143,7 @@ class Executor:
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         try:
-            self.target.perform(operations, statements)
+            self.sink.perform(operations, statements)
         except RowsInTheWayError:
             raise
         except MigrationFailedError as error:
@@ -154,7 +154,7 @@ class Executor:
                 hint=error.hint,
             ) from error
         for operation in operations:
-            self.target.done(operation)
+            self.sink.done(operation)
 
 
 def run_operations(executor: Executor, operations: Sequence[Operation]) -> None:

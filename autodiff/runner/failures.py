@@ -10,14 +10,14 @@ from autodiff.dialects.timeouts import Blocker
 from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError, database_words
 from autodiff.migrations.files import Migration
 from autodiff.runner.journal import Kind
-from autodiff.runner.journaled import Steps
+from autodiff.runner.journaled import JournaledSink
 
 __all__ = ["failure", "reason", "stopped"]
 
 
 def failure(
     migration: Migration,
-    steps: Steps,
+    steps: JournaledSink,
     done: Sequence[Migration],
     error: Exception,
     blockers: Sequence[Blocker] | None,
@@ -60,7 +60,7 @@ def failure(
 
 
 def stopped(
-    migration: Migration, steps: Steps, done: Sequence[Migration], error: KeyboardInterrupt
+    migration: Migration, steps: JournaledSink, done: Sequence[Migration], error: KeyboardInterrupt
 ) -> MigrationFailedError:
     """What is said of a migration that was stopped from outside: what was kept, and what to do."""
     kind = steps.entry.kind
@@ -82,7 +82,7 @@ def stopped(
     return MigrationFailedError(message, revision=migration.revision, hint=hint)
 
 
-def _staying(steps: Steps) -> str:
+def _staying(steps: JournaledSink) -> str:
     """What of a migration is done for good: its steps, and rows of the one under way."""
     told = f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
     progress = steps.entry.progress

@@ -13,7 +13,7 @@ from autodiff.errors import HistoryError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Applied", "Store", "applied_row"]
+__all__ = ["Applied", "HistoryTable", "applied_row"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Applied:
     digest: str | None = None
 
 
-class Store:
+class HistoryTable:
     """Reads and writes autodiff_history, in the given schema."""
 
     def __init__(self, schema: str | None = None) -> None:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError
-from autodiff.runner.backfill import Keeper
+from autodiff.runner.backfill import BatchRecorder
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Journal, Progress
-from autodiff.runner.sinks import Live, Target
-from autodiff.runner.transactions import Segments, atomic
+from autodiff.runner.sinks import LiveSink, Sink
+from autodiff.runner.transactions import TransactionSegments, atomic
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Backfill, Operation, Require, tables_of
 from autodiff.schema.sqltext import tokens
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
-__all__ = ["Steps"]
+__all__ = ["JournaledSink"]
 
 _ROWS = frozenset(("DELETE", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"))
 _BY_HAND = "a part written by hand"
 
 
-class Steps(Target):
+class JournaledSink(Sink):
     """A live target that keeps the journal of a migration's run.
 
     `tables` are those of the step that was begun last. `pooled` says that each transaction may get
@@ -44,9 +44,9 @@ class Steps(Target):
 
     def __init__(
         self,
-        live: Live,
+        live: LiveSink,
         dialect: Dialect,
-        segments: Segments,
+        segments: TransactionSegments,
         journal: Journal,
         entry: Entry,
         *,
@@ -272,12 +272,12 @@ class Steps(Target):
             else:
                 self._write(replace(self._now, step=step, position=position.encoded()))
 
-        keeper = Keeper(
+        recorder = BatchRecorder(
             before=Position.decoded(before) if before is not None else None,
             together=self.together,
             reached=reached,
         )
-        self._live.backfill(operation, keeper)
+        self._live.backfill(operation, recorder)
 
     def _one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Each statement is announced in the journal before it is sent."""

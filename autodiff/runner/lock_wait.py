@@ -15,13 +15,13 @@ from autodiff.errors import LockedError
 from autodiff.runner.events import Listener, WaitingForLock
 from autodiff.runner.journal import Entry
 
-__all__ = ["Patience", "locked", "wait_for"]
+__all__ = ["LockWait", "locked", "wait_for"]
 
 _FIRST, _LONGEST = 0.05, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class LockWait:
     """How long to wait for the lock, in seconds, and whom to tell.
 
     under_way: the run that the journal says is under way, where there is one.
@@ -36,15 +36,15 @@ class Patience:
 
 
 @contextmanager
-def locked(lock: Lock, patience: Patience) -> Iterator[None]:
+def locked(lock: Lock, wait: LockWait) -> Iterator[None]:
     """Holds a session's lock; one of a transaction is taken in each transaction instead.
 
-    Raises LockedError where somebody else holds it for longer than there is patience.
+    Raises LockedError where somebody else holds it for longer than there is wait.
     """
     if lock.in_transaction:
         yield
         return
-    wait_for(lock, patience)
+    wait_for(lock, wait)
     try:
         yield
     finally:
@@ -52,25 +52,25 @@ def locked(lock: Lock, patience: Patience) -> Iterator[None]:
             lock.release()
 
 
-def wait_for(lock: Lock, patience: Patience, between: Callable[[], None] | None = None) -> None:
+def wait_for(lock: Lock, wait: LockWait, between: Callable[[], None] | None = None) -> None:
     """Tries until the lock is taken, at growing intervals that differ from one waiter to another.
 
     `between` is called after each try that failed.
     """
-    begun = patience.now()
+    begun = wait.now()
     pause = _FIRST
     told = False
-    while not lock.take(patience.who):
-        holder = _named(lock.holder(), patience.under_way)
+    while not lock.take(wait.who):
+        holder = _named(lock.holder(), wait.under_way)
         if between is not None:
             between()
-        waited = patience.now() - begun
-        if waited >= patience.seconds:
+        waited = wait.now() - begun
+        if waited >= wait.seconds:
             raise _refused(holder, waited)
         if not told and waited > pause:
-            patience.on_event(WaitingForLock(holder=str(holder) if holder else None))
+            wait.on_event(WaitingForLock(holder=str(holder) if holder else None))
             told = True
-        patience.sleep(min(pause * random.uniform(0.5, 1.5), patience.seconds - waited))
+        wait.sleep(min(pause * random.uniform(0.5, 1.5), wait.seconds - waited))
         pause = min(pause * 1.5, _LONGEST)
 
 

@@ -18,12 +18,12 @@ from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
 from autodiff.runner.events import Direction
-from autodiff.runner.history_table import Store
+from autodiff.runner.history_table import HistoryTable
 from autodiff.runner.journal import Journal, actor
 from autodiff.runner.loader import split_statements
 from autodiff.runner.ranges import Range
 from autodiff.runner.replay import plain_statements
-from autodiff.runner.script_sink import Border, Line, writing
+from autodiff.runner.script_sink import Line, TransactionBoundary, open_script_sink
 from autodiff.schema.operations import Require
 
 __all__ = ["Script", "write_script"]
@@ -53,11 +53,11 @@ def write_script(
         dialect=dialect,
         graph=graph,
         wanted=wanted,
-        store=Store(schema),
+        history=HistoryTable(schema),
         journal=Journal(schema),
         limits=limits,
     )
-    with writing(dialect) as target:
+    with open_script_sink(dialect) as target:
         target.follow(graph.in_order(wanted.applied))
         written = {
             migration.name: target.write(migration, wanted.direction)
@@ -80,7 +80,7 @@ class _Author:
     dialect: Dialect
     graph: Graph
     wanted: Range
-    store: Store
+    history: HistoryTable
     journal: Journal
     limits: Limits
 
@@ -90,7 +90,7 @@ class _Author:
 
     @property
     def schema(self) -> str | None:
-        return self.store.table.schema
+        return self.history.table.schema
 
     def text(self, written: dict[str, list[Line]]) -> str:
         """All of it, empty where there is nothing to do."""
@@ -135,9 +135,9 @@ class _Author:
 
     def _line(self, line: Line, limits: Limits) -> list[str]:
         match line:
-            case Border.LEAVE:
+            case TransactionBoundary.LEAVE:
                 return self.writer.leave()
-            case Border.ENTER:
+            case TransactionBoundary.ENTER:
                 return self.writer.begin(self.schema, limits)
             case Require(query=query, message=message):
                 text = query.strip().rstrip(";")
@@ -153,7 +153,7 @@ class _Author:
     def _own_tables(self) -> list[str]:
         return [
             self.writer.statement(self._ddl(table))
-            for table in (self.store.table, self.journal.table)
+            for table in (self.history.table, self.journal.table)
         ]
 
     def _ddl(self, table: sa.Table) -> str:
@@ -162,7 +162,7 @@ class _Author:
         return "\n".join(line.replace("\t", "    ").rstrip() for line in text.strip().splitlines())
 
     def _history(self, migration: Migration) -> str:
-        table = self.store.table
+        table = self.history.table
         if self.wanted.direction == "downgrade":
             return self._sql(sa.delete(table).where(table.c.revision == migration.revision))
         return self._sql(
@@ -216,7 +216,7 @@ class _Author:
     def _not_all_of(self, migrations: Sequence[Migration]) -> list[Guard]:
         if not migrations:
             return []
-        table = self.store.table
+        table = self.history.table
         each = [
             sa.and_(table.c.revision == m.revision, table.c.checksum == m.checksum)
             for m in migrations
@@ -233,7 +233,7 @@ class _Author:
     def _any_of(self, migrations: Sequence[Migration]) -> list[Guard]:
         if not migrations:
             return []
-        table = self.store.table
+        table = self.history.table
         found = sa.select(table.c.revision).where(
             table.c.revision.in_([m.revision for m in migrations])
         )

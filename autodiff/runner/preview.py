@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from autodiff.dialects.base import Dialect
 from autodiff.runner.executor import Executor, run_operations
-from autodiff.runner.sinks import Recording
+from autodiff.runner.sinks import RecordingSink
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Operation
 
@@ -24,7 +24,7 @@ def statements(
 
     Operations in `before` are done first, in a migration of their own, and not told.
     """
-    target = Recording(dialect, tables)
+    target = RecordingSink(dialect, tables)
     executor = Executor(dialect, target)
     run_operations(executor, before)
     done = len(target.statements)

@@ -13,7 +13,7 @@ from autodiff.runner.session import Session
 from autodiff.runner.squashes import folded
 from autodiff.runner.verify import Problem, ProblemKind, problems, stopped
 
-__all__ = ["HalfWay", "Mended", "Repairs", "found_wrong", "repair"]
+__all__ = ["HalfWay", "Repaired", "Repairs", "found_wrong", "repair"]
 
 HalfWay: TypeAlias = Literal["applied", "reverted"]
 
@@ -37,7 +37,7 @@ class Repairs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
+class Repaired:
     """One record that was put right; `outcome` says how, as the journal does."""
 
     kind: ProblemKind
@@ -53,7 +53,7 @@ def found_wrong(session: Session, graph: Graph) -> tuple[Problem, ...]:
     return (*half, *problems(graph, folded(graph, session.applied())))
 
 
-def repair(session: Session, graph: Graph, wanted: Repairs) -> list[Mended]:
+def repair(session: Session, graph: Graph, wanted: Repairs) -> list[Repaired]:
     """Puts the records right, in one transaction with a note of each in the journal.
 
     The lock must be held.
@@ -62,23 +62,23 @@ def repair(session: Session, graph: Graph, wanted: Repairs) -> list[Mended]:
         return []
     session.create_tables()
     with session.transaction():
-        mender = _Mender(session, graph)
-        return list(mender.mend(wanted))
+        repairer = _Repairer(session, graph)
+        return list(repairer.repair(wanted))
 
 
-class _Mender:
+class _Repairer:
     """A repair under way, in its transaction."""
 
     def __init__(self, session: Session, graph: Graph) -> None:
         self._session = session
         self._graph = graph
 
-    def mend(self, wanted: Repairs) -> Iterator[Mended]:
+    def repair(self, wanted: Repairs) -> Iterator[Repaired]:
         """Mends what is wanted, one kind after the other."""
         entry = self._session.journal.unfinished(self._session.connection)
         if wanted.half_way is not None and entry is not None:
             yield self._settle(entry, wanted.half_way)
-        applied = folded(self._graph, self._session.store.read(self._session.connection))
+        applied = folded(self._graph, self._session.history.read(self._session.connection))
         steps: Mapping[ProblemKind, tuple[bool, Outcome, Callable[[Applied], None]]] = {
             "missing": (wanted.missing, "forgotten", self._forget),
             "edited": (wanted.edited, "accepted", self._record),
@@ -101,17 +101,17 @@ class _Mender:
         return new if old is None else replace(new, applied_at=old.applied_at)
 
     def _forget(self, row: Applied) -> None:
-        self._session.store.remove(self._session.connection, row.revision)
+        self._session.history.remove(self._session.connection, row.revision)
 
     def _record(self, row: Applied) -> None:
         self._forget(row)
-        self._session.store.add(self._session.connection, row)
+        self._session.history.add(self._session.connection, row)
 
-    def _settle(self, entry: Entry, how: HalfWay) -> Mended:
+    def _settle(self, entry: Entry, how: HalfWay) -> Repaired:
         """What stopped half-way counts as wholly done, or not at all."""
         session = self._session
         session.journal.write(session.connection, replace(entry, outcome="settled"))
-        there = session.store.read(session.connection).get(entry.revision)
+        there = session.history.read(session.connection).get(entry.revision)
         row = there or session.applied_now(entry)
         if entry.revision in self._graph:
             row = self._row(entry.revision, {entry.revision: row})
@@ -121,7 +121,7 @@ class _Mender:
             self._forget(row)
         return self._note("half-way", row, how)
 
-    def _note(self, kind: ProblemKind, row: Applied, outcome: Outcome) -> Mended:
+    def _note(self, kind: ProblemKind, row: Applied, outcome: Outcome) -> Repaired:
         entry = replace(self._session.entry(row, "repair"), outcome=outcome, seconds=0.0)
         self._session.journal.write(self._session.connection, entry)
-        return Mended(kind=kind, revision=row.revision, name=row.name, outcome=outcome)
+        return Repaired(kind=kind, revision=row.revision, name=row.name, outcome=outcome)

@@ -6,7 +6,7 @@ from autodiff.dialects import Dialect
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
 from autodiff.runner.events import Direction
-from autodiff.runner.script_sink import Border, Line, writing
+from autodiff.runner.script_sink import Line, TransactionBoundary, open_script_sink
 from autodiff.schema.operations import Require
 
 __all__ = ["migration_sql", "plain_statements"]
@@ -24,7 +24,7 @@ def migration_sql(
     if not migration.is_for(dialect):
         return [f"-- not for {dialect.word}"]
     before = graph.in_order(graph.lineage(graph.before(migration.revision)))
-    with writing(dialect) as target:
+    with open_script_sink(dialect) as target:
         target.follow([*before, migration] if direction == "downgrade" else before)
         return plain_statements(target.write(migration, direction), dialect)
 
@@ -38,5 +38,5 @@ def plain_statements(lines: list[Line], dialect: Dialect) -> list[str]:
         elif isinstance(line, Require):
             found += dialect.statements(line)
         elif dialect.features.transactional_ddl:
-            found.append("COMMIT" if line is Border.LEAVE else "BEGIN")
+            found.append("COMMIT" if line is TransactionBoundary.LEAVE else "BEGIN")
     return found

@@ -22,7 +22,7 @@ from autodiff.runner.hooks import HookedRun, HookName, Hooks, call_hook
 from autodiff.runner.journal import Entry, Outcome
 from autodiff.runner.loader import Loader
 from autodiff.runner.recovery import settle
-from autodiff.runner.repair import Mended, Repairs, found_wrong, repair
+from autodiff.runner.repair import Repaired, Repairs, found_wrong, repair
 from autodiff.runner.session import Session
 from autodiff.runner.squashes import fold, folded
 from autodiff.runner.verify import Problem, stopped, verified
@@ -107,7 +107,7 @@ class Runner:
         """All that is wrong with the history, each with the ways out of it."""
         return found_wrong(self._session, self.graph)
 
-    def repair(self, wanted: Repairs) -> list[Mended]:
+    def repair(self, wanted: Repairs) -> list[Repaired]:
         """Puts the records of the history right as they are wanted; what was mended.
 
         Nothing is run; each repair is in the journal. Raises LockedError where another run is at
@@ -221,9 +221,9 @@ class Runner:
     def _stamp(self, wanted: Sequence[Migration]) -> None:
         session = self._session
         with session.transaction():
-            rows = session.store.read(self.connection)
+            rows = session.history.read(self.connection)
             for revision in rows:
-                session.store.remove(self.connection, revision)
+                session.history.remove(self.connection, revision)
             before = folded(self.graph, rows)
             for migration in wanted:
                 old = before.pop(migration.revision, None)

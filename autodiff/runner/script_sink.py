@@ -18,7 +18,7 @@ from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor
 from autodiff.runner.loader import load_step
-from autodiff.runner.sinks import Live, Recording
+from autodiff.runner.sinks import LiveSink, RecordingSink
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Backfill, Operation, Require
 
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
-__all__ = ["Border", "Line", "Writing", "play", "writing"]
+__all__ = ["Line", "ScriptSink", "TransactionBoundary", "open_script_sink", "run_migration_on"]
 
 
-class Border(Enum):
+class TransactionBoundary(Enum):
     """Where a part begins or ends that runs without a transaction."""
 
     LEAVE = "leave"
     ENTER = "enter"
 
 
-Line: TypeAlias = str | Require | Border
+Line: TypeAlias = str | Require | TransactionBoundary
 
 
 @contextmanager
-def writing(dialect: Dialect) -> Iterator[Writing]:
+def open_script_sink(dialect: Dialect) -> Iterator[ScriptSink]:
     """What writes migrations down, from an empty database on."""
     features = dialect.features
     if not features.scratch_in_memory:
         complete = features.rebuilds_tables or features.restates_columns
-        yield Writing(dialect, None, complete=complete)
+        yield ScriptSink(dialect, None, complete=complete)
         return
     with dialect.scratch(None, create=True) as scratch:
         assert scratch is not None
         dialect.prepare_connection(scratch)
-        yield Writing(dialect, scratch, complete=True)
+        yield ScriptSink(dialect, scratch, complete=True)
 
 
-class Writing(Recording):
+class ScriptSink(RecordingSink):
     """What migrations say, in `lines`; nothing of what comes before them (`follow`)."""
 
     has_transaction = True
@@ -62,7 +62,7 @@ class Writing(Recording):
         super().__init__(dialect, {}, complete=complete)
         self.lines: list[Line] = []
         self._scratch = scratch
-        self._live = None if scratch is None else Live(scratch, dialect)
+        self._live = None if scratch is None else LiveSink(scratch, dialect)
         self._following = False
 
     def follow(self, migrations: Sequence[Migration]) -> None:
@@ -73,7 +73,7 @@ class Writing(Recording):
         try:
             for migration in migrations:
                 if migration.is_for(self._dialect):
-                    play(migration, "upgrade", self._dialect, self)
+                    run_migration_on(migration, "upgrade", self._dialect, self)
         finally:
             self._following = False
 
@@ -83,7 +83,7 @@ class Writing(Recording):
         Raises MigrationFailedError, with the file and the line, for what can't be written down.
         """
         begun = len(self.lines)
-        play(migration, direction, self._dialect, self)
+        run_migration_on(migration, direction, self._dialect, self)
         return self.lines[begun:]
 
     def execute(self, sql: str) -> int:
@@ -147,16 +147,18 @@ class Writing(Recording):
     @contextmanager
     def autocommit(self) -> Iterator[None]:
         """Notes where the transaction ends and where another one begins."""
-        self._note(Border.LEAVE)
+        self._note(TransactionBoundary.LEAVE)
         yield
-        self._note(Border.ENTER)
+        self._note(TransactionBoundary.ENTER)
 
     def _note(self, line: Line) -> None:
         if not self._following:
             self.lines.append(line)
 
 
-def play(migration: Migration, direction: Direction, dialect: Dialect, target: Recording) -> None:
+def run_migration_on(
+    migration: Migration, direction: Direction, dialect: Dialect, target: RecordingSink
+) -> None:
     """Hands what a migration does to a target.
 
     Raises MigrationFailedError, with the file and the line.

@@ -15,14 +15,14 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
 from autodiff.runner.events import Direction, Listener, StatementRun
-from autodiff.runner.history_table import Applied, Store, applied_row
+from autodiff.runner.history_table import Applied, HistoryTable, applied_row
 from autodiff.runner.hooks import HookedMigration, HookName, Hooks, call_hook
 from autodiff.runner.journal import Entry, Journal, Kind, actor, entry_row
-from autodiff.runner.journaled import Steps
+from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.loader import Loader
-from autodiff.runner.lock_wait import Patience, locked, wait_for
-from autodiff.runner.sinks import Live
-from autodiff.runner.transactions import Segments
+from autodiff.runner.lock_wait import LockWait, locked, wait_for
+from autodiff.runner.sinks import LiveSink
+from autodiff.runner.transactions import TransactionSegments
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -49,7 +49,7 @@ class Session:
     ) -> None:
         self.connection = connection
         self.dialect = dialect
-        self.store = Store(schema)
+        self.history = HistoryTable(schema)
         self.journal = Journal(schema)
         self.limits = limits
         self.on_event = on_event
@@ -58,7 +58,7 @@ class Session:
         self.loader = loader
         self._clock = clock
         self._actor = actor()
-        self._patience = Patience(
+        self._lock_wait = LockWait(
             seconds=lock_wait,
             who=str(self._actor),
             on_event=on_event,
@@ -70,7 +70,7 @@ class Session:
 
     def applied(self) -> dict[str, Applied]:
         """What the database says was applied, by revision."""
-        found = self.store.read(self.connection)
+        found = self.history.read(self.connection)
         self.connection.rollback()
         return found
 
@@ -83,8 +83,8 @@ class Session:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the lock; where that is one of a transaction, `transaction` and `open` take it."""
-        self.lock = self.dialect.lock(self.connection, self.store.table.schema)
-        with locked(self.lock, self._patience):
+        self.lock = self.dialect.lock(self.connection, self.history.table.schema)
+        with locked(self.lock, self._lock_wait):
             if self.lock.in_transaction:
                 yield
             else:
@@ -94,11 +94,11 @@ class Session:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction, with the lock."""
-        segments = Segments(self.connection, self.dialect, self.limits)
+        segments = TransactionSegments(self.connection, self.dialect, self.limits)
         with segments.around(self.open):
             yield
 
-    def open(self, segments: Segments) -> None:
+    def open(self, segments: TransactionSegments) -> None:
         """Begins a transaction; behind a pooler the lock is taken in it."""
         segments.open()
         if self.lock.in_transaction:
@@ -107,17 +107,17 @@ class Session:
                 segments.close()
                 segments.open()
 
-            wait_for(self.lock, self._patience, again)
+            wait_for(self.lock, self._lock_wait, again)
 
-    def steps(self, entry: Entry, limits: Limits, *, taking_back: bool = False) -> Steps:
+    def steps(self, entry: Entry, limits: Limits, *, taking_back: bool = False) -> JournaledSink:
         """The target of a migration whose entry in the journal is given."""
 
         def tell(sql: str) -> None:
             self.on_event(StatementRun(sql=sql))
 
-        live = Live(self.connection, self.dialect, tell, self.on_event)
-        segments = Segments(self.connection, self.dialect, limits)
-        return Steps(
+        live = LiveSink(self.connection, self.dialect, tell, self.on_event)
+        segments = TransactionSegments(self.connection, self.dialect, limits)
+        return JournaledSink(
             live,
             self.dialect,
             segments,
@@ -136,11 +136,11 @@ class Session:
 
     def create_tables(self) -> None:
         """Makes sure that autodiff's own tables are there."""
-        there = self.store.exists(self.connection) and self.journal.exists(self.connection)
+        there = self.history.exists(self.connection) and self.journal.exists(self.connection)
         self.connection.rollback()
         if not there:
             with self.transaction():
-                self.store.create(self.connection)
+                self.history.create(self.connection)
                 self.journal.create(self.connection)
 
     def entry(self, migration: Migration | Applied, kind: Kind) -> Entry:
@@ -174,14 +174,14 @@ class Session:
     @cached_property
     def _at_once(self) -> sa.Insert:
         entry = _insert(self.journal.table, "entry").cte("entry")
-        return _insert(self.store.table, "applied").add_cte(entry)
+        return _insert(self.history.table, "applied").add_cte(entry)
 
     def record(self, migration: Migration, before: Applied | None = None) -> None:
         """Writes down that it is applied: now, or when the record that was there says."""
         row = self.applied_now(migration)
         if before is not None:
             row = replace(row, applied_at=before.applied_at)
-        self.store.add(self.connection, row)
+        self.history.add(self.connection, row)
 
 
 def _insert(table: sa.Table, prefix: str) -> sa.Insert:

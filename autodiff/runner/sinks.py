@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import DatabaseError, MigrationFailedError, database_words
-from autodiff.runner.backfill import Keeper, fill_in_batches
+from autodiff.runner.backfill import BatchRecorder, fill_in_batches
 from autodiff.runner.events import BackfillProgress
 from autodiff.runner.row_checks import refuse_rows
 from autodiff.schema.apply import evolve, rename_references, rename_referred_column
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
-__all__ = ["Live", "Recording", "Target", "written_clause"]
+__all__ = ["LiveSink", "RecordingSink", "Sink", "written_clause"]
 
-_WITH_ALL_ELSE = Keeper()
+_WITH_ALL_ELSE = BatchRecorder()
 
 
-class Target(ABC):
+class Sink(ABC):
     """What the executor sends statements to; `has_transaction` says that they are in one."""
 
     has_transaction = True
@@ -105,7 +105,7 @@ class Target(ABC):
         """Told after each operation."""
 
 
-class Live(Target):
+class LiveSink(Sink):
     """Statements run on a connection at once; two listeners are told what they do.
 
     `outside` leaves the transaction, where that is possible.
@@ -142,17 +142,17 @@ class Live(Target):
         """Raises RowsInTheWayError where the query finds rows."""
         refuse_rows(self._connection, operation)
 
-    def backfill(self, operation: Backfill, keeper: Keeper = _WITH_ALL_ELSE) -> None:
+    def backfill(self, operation: Backfill, recorder: BatchRecorder = _WITH_ALL_ELSE) -> None:
         """Gives rows values, batch by batch where there are many; told as one statement."""
         table = self.find(operation.table)
         [statement] = self._dialect.statements(operation, table)
         if table is None:
-            with keeper.batch():
+            with recorder.batch():
                 self.execute(statement)
-                keeper.reached(None)
+                recorder.reached(None)
             return
         self._on_statement(statement)
-        fill_in_batches(self._connection, self._dialect, operation, table, self._on_batch, keeper)
+        fill_in_batches(self._connection, self._dialect, operation, table, self._on_batch, recorder)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Runs a SQLAlchemy statement."""
@@ -227,7 +227,7 @@ def written_clause(clause: ClauseElement, dialect: Dialect) -> str:
         ) from error
 
 
-class Recording(Target):
+class RecordingSink(Sink):
     """Statements are collected in `statements`; tables are followed from what they were.
 
     `complete` says that `tables` are all that there are, so that others are known to be missing.

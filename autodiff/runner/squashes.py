@@ -34,12 +34,12 @@ def fold(session: Session, graph: Graph) -> None:
         return
     session.create_tables()
     with session.transaction():
-        before = session.store.read(session.connection)
+        before = session.history.read(session.connection)
         after = folded(graph, before)
         for squash in _whole(graph, before):
             for revision in squash.replaces:
-                session.store.remove(session.connection, revision)
-            session.store.add(session.connection, after[squash.revision])
+                session.history.remove(session.connection, revision)
+            session.history.add(session.connection, after[squash.revision])
             entry = replace(session.entry(squash, "squash"), outcome="done", seconds=0.0)
             session.journal.write(session.connection, entry)
 

@@ -14,10 +14,10 @@ from autodiff.errors import MigrationFailedError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Guard"]
+__all__ = ["TransactionGuard"]
 
 
-class Guard:
+class TransactionGuard:
     """Listens to a connection: a commit is refused, and so is all that comes after a rollback.
 
     A Session on the connection takes part in its transaction: its commit() sends what it has, and

@@ -10,17 +10,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.timeouts import Limits
-from autodiff.runner.transaction_guard import Guard
+from autodiff.runner.transaction_guard import TransactionGuard
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection
 
-__all__ = ["Segments", "atomic"]
+__all__ = ["TransactionSegments", "atomic"]
 
 
-class Segments:
+class TransactionSegments:
     """A transaction that can be left in the middle of a migration, and entered again."""
 
     def __init__(self, connection: Connection, dialect: Dialect, limits: Limits) -> None:
@@ -28,7 +28,7 @@ class Segments:
         self._dialect = dialect
         self._limits = limits
         self._current: AbstractContextManager[None] | None = None
-        self._guard = Guard(connection)
+        self._guard = TransactionGuard(connection)
 
     def guarded(self) -> AbstractContextManager[None]:
         """Around what a person wrote: it may leave the transaction by `outside` alone."""
@@ -64,9 +64,9 @@ class Segments:
                 self._connection.connection.rollback()
 
     @contextmanager
-    def around(self, begin: Callable[[Segments], None] | None = None) -> Iterator[None]:
+    def around(self, begin: Callable[[TransactionSegments], None] | None = None) -> Iterator[None]:
         """A transaction: committed, or on any error rolled back; `begin` may open it otherwise."""
-        (begin or Segments.open)(self)
+        (begin or TransactionSegments.open)(self)
         try:
             yield
         except BaseException as error:

@@ -13,7 +13,7 @@ from autodiff.runner.context import executing
 from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Progress
 from autodiff.runner.loader import call_name
-from autodiff.runner.sinks import Recording
+from autodiff.runner.sinks import RecordingSink
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -107,7 +107,7 @@ class _Collector(Executor):
     """Keeps the steps that it is given."""
 
     def __init__(self, dialect: Dialect) -> None:
-        super().__init__(dialect, Recording(dialect, {}))
+        super().__init__(dialect, RecordingSink(dialect, {}))
         self.steps: list[Step] = []
 
     def submit(self, operation: Operation) -> None:

@@ -16,7 +16,7 @@ from autodiff.dialects import dialect_of
 from autodiff.errors import MigrationFailedError
 from autodiff.runner.context import current_executor, executing
 from autodiff.runner.executor import Executor
-from autodiff.runner.sinks import Live
+from autodiff.runner.sinks import LiveSink
 from tests.support import Database, Folder, opened
 
 TABLES = (
@@ -217,7 +217,7 @@ def test_a_migration_is_over_when_it_failed(db: Database, tmp_path: Path) -> Non
 def test_migrations_may_be_nested(db: Database) -> None:
     """The outer one is current again afterwards."""
     dialect = dialect_of(db.connection)
-    outer, inner = (Executor(dialect, Live(db.connection, dialect)) for _ in range(2))
+    outer, inner = (Executor(dialect, LiveSink(db.connection, dialect)) for _ in range(2))
     with executing(outer):
         with executing(inner):
             assert current_executor() is inner

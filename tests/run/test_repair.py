@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
-from autodiff.runner.repair import HalfWay, Mended, Repairs
+from autodiff.runner.repair import HalfWay, Repaired, Repairs
 from tests.run.test_integrity import create, put_in_between
 from tests.run.test_journal import CLASH, STEPS, USERS
 from tests.support import Database, Folder, opened
@@ -52,7 +52,7 @@ def test_an_edited_file_counts_as_it_is_now(db: Database, folder: Folder) -> Non
     before = db.state()
     runner = db.runner(folder)
     assert runner.repair(Repairs(edited=True)) == [
-        Mended(kind="edited", revision="aaaa", name="0001_step_aaaa", outcome="accepted")
+        Repaired(kind="edited", revision="aaaa", name="0001_step_aaaa", outcome="accepted")
     ]
     assert db.state() == before
     assert runner.applied()["aaaa"].applied_at == clock()

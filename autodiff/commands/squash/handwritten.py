@@ -15,7 +15,7 @@ from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor
 from autodiff.runner.loader import call_name, load_step
-from autodiff.runner.sinks import Recording
+from autodiff.runner.sinks import RecordingSink
 from autodiff.schema.objects import Name, Schema, Table
 from autodiff.schema.operations import Backfill, Execute, Operation, Require
 from autodiff.schema.sqltext import tokens
@@ -172,7 +172,7 @@ class _Watcher(Executor):
         tables: Mapping[Name, Table],
         take: Callable[[Operation | str], None],
     ) -> None:
-        super().__init__(dialect, Recording(dialect, tables))
+        super().__init__(dialect, RecordingSink(dialect, tables))
         self._take = take
 
     def submit(self, operation: Operation) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from autodiff import Plan, diff
 from autodiff.dialects import Scope, dialect_of
 from autodiff.runner.executor import Executor, run_operations
-from autodiff.runner.sinks import Live
+from autodiff.runner.sinks import LiveSink
 from autodiff.schema.objects import Check, Name
 from autodiff.schema.operations import DropConstraint
 
@@ -84,7 +84,7 @@ def _run(connection: sa.Connection, plan: Plan) -> None:
     dialect = dialect_of(connection)
     dialect.prepare_connection(connection)
     with dialect.transaction(connection):
-        run_operations(Executor(dialect, Live(connection, dialect)), plan.operations)
+        run_operations(Executor(dialect, LiveSink(connection, dialect)), plan.operations)
 
 
 def _rows(connection: sa.Connection, query: str) -> list[tuple[object, ...]]:
@@ -174,7 +174,7 @@ def test_made_up_names_stay_through_a_rebuild(connection: sa.Connection) -> None
         DropConstraint(table=things, name=name, kind="check")
         for name in ("t_n_check", "t_n_check1")
     ]
-    executor = Executor(dialect, Live(connection, dialect))
+    executor = Executor(dialect, LiveSink(connection, dialect))
     executor.submit(drops[0])
     executor.flush()
     left = dialect.reflect(connection, Scope(only=(things,))).tables[things].constraints
