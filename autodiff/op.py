@@ -173,7 +173,7 @@ def create_table(
     unsaid = {name: option_value(kw.pop(name)) for name in _UNSAID_OPTIONS if name in kw}
     table = sa.Table(table_name, sa.MetaData(), *columns, **kw)
     name = _name(table_name, table.schema)
-    if if_not_exists and executor.decide(lambda: executor.find(name) is not None):
+    if if_not_exists and executor.ask(lambda: executor.find(name) is not None):
         return table
     noun = name_constraints(_declared(executor, table))
     with_enum = {column.name for column in noun.columns if column.type.enum is not None}
@@ -205,7 +205,7 @@ def drop_table(
     """Drops a table, with its rows; `kw` is what Alembic takes, and is not needed."""
     name = _name(table_name, schema)
     executor = current_executor()
-    if not if_exists or executor.decide(lambda: executor.find(name) is not None):
+    if not if_exists or executor.ask(lambda: executor.find(name) is not None):
         _submit(DropTable(name=name))
 
 
@@ -216,7 +216,7 @@ def _has_column(table: Name, column: str) -> bool:
         found = executor.find(table)
         return found is not None and found.column(column) is not None
 
-    return executor.decide(question)
+    return executor.ask(question)
 
 
 def rename_table(old_table_name: str, new_table_name: str, *, schema: str | None = None) -> None:
@@ -605,7 +605,7 @@ def _has_constraint(table: Name, constraint: str, kind: ConstraintKind | None) -
         named = found.constraint(constraint) or found.index(constraint)
         return named is not None or (kind == "primary" and found.primary_key is not None)
 
-    return executor.decide(question)
+    return executor.ask(question)
 
 
 # Indexes

@@ -199,7 +199,7 @@ class Workspace:
 
         Raises ConfigError where one can't be imported.
         """
-        from autodiff.runner.load_hooks import load_hooks
+        from autodiff.runner.hook_loader import load_hooks
 
         return self._hooks or load_hooks(self.config.hooks, self.config.import_path)
 

@@ -58,7 +58,7 @@ def blog(any_database: sa.URL, tmp_path: Path) -> Blog:
 
 
 def test_the_three_steps(blog: Blog) -> None:
-    """Each step is generated, applied, without drift, taken back and applied again."""
+    """Each step is generated, applied, without drift, undone and applied again."""
     blog.project(1).generate("add posts")
     blog.project(1).upgrade()
     blog.execute("INSERT INTO posts (id, title) VALUES (1, 'Hello')")

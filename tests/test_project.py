@@ -336,7 +336,7 @@ def test_a_file_that_is_gone(sqlite: Place) -> None:
     found = project.check()
     assert found.edited == (f"{made} is in the lock file alone",)
     assert found.history == (
-        f"the database has migrations that the folder lacks: {made} (0001_create_posts)",
+        f"the database has migrations whose files are missing: {made} (0001_create_posts)",
     )
 
 

@@ -16,16 +16,16 @@ class Plan(planning.Plan):
 
     def sql(self) -> list[str]:
         """The statements of the plan, in order."""
-        from autodiff.runner.preview import statements
+        from autodiff.runner.preview import preview_statements
 
-        return statements(self.dialect, self.operations, self.current.tables)
+        return preview_statements(self.dialect, self.operations, self.current.tables)
 
     def reverse_sql(self) -> list[str]:
         """The statements that take the plan back, in order."""
-        from autodiff.runner.preview import statements
+        from autodiff.runner.preview import preview_statements
 
         tables = self.current.tables
-        return statements(self.dialect, self.reverse(), tables, before=self.operations)
+        return preview_statements(self.dialect, self.reverse(), tables, before=self.operations)
 
     def source(self, message: str, *, revision: str = "0", parents: Sequence[str] = ()) -> str:
         """The text of the migration file."""

@@ -142,10 +142,10 @@ def _elsewhere(row: Applied | Migration, status: Status) -> tuple[str, ...]:
 
 def _unfinished_lines(entry: Entry) -> list[str]:
     """A run that stopped half-way: where, why, and what can be done."""
-    from autodiff.runner.verify import stopped
+    from autodiff.runner.verify import half_way_problem
 
     rows = f" ({entry.progress.rows} rows are done)" if entry.progress.rows else ""
-    what, *ways = problem_lines([stopped(entry)])
+    what, *ways = problem_lines([half_way_problem(entry)])
     return [
         "half-way:",
         f"{what}{rows}",

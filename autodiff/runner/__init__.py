@@ -1,4 +1,4 @@
-"""Runs operations and migrations. It knows files, history and a connection, and no models."""
+"""Run operations and migrations. The runner knows files, history and a connection; no models."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class _HasOperations(Protocol):
 
 
 def run(connection: Connection, plan: _HasOperations) -> None:
-    """Applies a plan without a file: for tests and prototypes.
+    """Apply a plan without a file, for tests and prototypes.
 
-    In one transaction, where the database has transactional DDL. Nothing is recorded. A transaction
-    that the connection is in is rolled back first.
+    The plan runs in one transaction if the database has transactional DDL. Nothing is recorded. A
+    transaction that is open on the connection is rolled back first.
 
-    Raises MigrationFailedError, naming the operation that failed, and ConfigError for a connection
-    whose transaction belongs to a `with` block.
+    Raises MigrationFailedError that names the operation, and ConfigError for a connection whose
+    transaction belongs to a `with` block.
     """
     from autodiff.dialects import dialect_of
     from autodiff.runner.executor import Executor, run_operations
@@ -52,6 +52,6 @@ def _leave_transaction(connection: Connection) -> None:
         connection.begin().rollback()
     except InvalidRequestError as error:  # SQLAlchemy waits for the end of the block
         raise ConfigError(
-            "the connection is in the transaction of a with block, and a plan runs in its own",
-            hint="take the connection from engine.connect(), and not from engine.begin()",
+            "the connection is in the transaction of a with block, but a plan needs its own",
+            hint="pass a connection from engine.connect(), not from engine.begin()",
         ) from error

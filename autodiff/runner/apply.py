@@ -1,4 +1,4 @@
-"""Runs migrations one after the other, each tried again where it meets a lock."""
+"""Run migrations one after the other, and retry one that meets a lock."""
 
 from __future__ import annotations
 
@@ -31,36 +31,30 @@ from autodiff.runner.session import Session
 __all__ = ["note_failure", "run_migrations"]
 
 _LONGEST_PAUSE = 30.0
+"""Seconds between two attempts at most: a deployment should not seem to hang."""
 
 
 def run_migrations(
     session: Session,
-    steps: Sequence[Migration],
+    migrations: Sequence[Migration],
     direction: Direction,
     resumed: Entry | None = None,
 ) -> list[Migration]:
-    """Runs them in that order; all of them, each with its record.
+    """Run migrations in the order given, and record each; return them.
 
-    Those that are for other kinds of databases are recorded and not run. `resumed` is the entry of
-    the first one, where it goes on.
+    Migrations for other kinds of databases are recorded and not run. `resumed` is the journal entry
+    of the first migration if that is resumed. Every file is loaded before the first one runs, so
+    that an error in the last file stops the run before anything has changed.
 
-    Raises MigrationFailedError where one fails: those before it stay.
+    Raises MigrationFailedError if one fails; those before it stay applied.
     """
-    if not steps:
+    if not migrations:
         return []
-    meant = [migration.is_for(session.dialect) for migration in steps]
-    if session.dialect.features.concurrent_indexes:
-        for migration, is_meant in zip(steps, meant, strict=True):
-            if is_meant:
-                refuse_in_transaction(migration, direction)
-    functions = [
-        session.loader.step(migration, direction) if is_meant else None
-        for migration, is_meant in zip(steps, meant, strict=True)
-    ]
+    functions = [_function(session, migration, direction) for migration in migrations]
     if resumed is None:
         session.create_tables()
     done: list[Migration] = []
-    for position, (migration, function) in enumerate(zip(steps, functions, strict=True), 1):
+    for position, (migration, function) in enumerate(zip(migrations, functions, strict=True), 1):
         if function is None:
             _skip(session, migration, direction)
         else:
@@ -70,7 +64,7 @@ def run_migrations(
                     name=migration.name,
                     direction=direction,
                     position=position,
-                    total=len(steps),
+                    total=len(migrations),
                 )
             )
             entry = resumed or session.entry(migration, direction)
@@ -79,11 +73,22 @@ def run_migrations(
     return done
 
 
+def _function(
+    session: Session, migration: Migration, direction: Direction
+) -> Callable[[], None] | None:
+    """Return the function of a migration, None if it is for other kinds of databases."""
+    if not migration.is_for(session.dialect):
+        return None
+    if session.dialect.features.concurrent_indexes:
+        refuse_in_transaction(migration, direction)
+    return session.loader.step(migration, direction)
+
+
 def _skip(session: Session, migration: Migration, direction: Direction) -> None:
-    """Records a migration that is for other kinds of databases."""
+    """Record a migration that is for other kinds of databases."""
     with session.transaction():
         entry = session.entry(migration, direction)
-        if not _was_done(session, entry):
+        if not _is_recorded(session, entry):
             _finish(session, migration, replace(entry, outcome="skipped", seconds=0.0))
     session.on_event(
         MigrationSkipped(
@@ -102,30 +107,30 @@ def _run_one(
     entry: Entry,
     done: Sequence[Migration],
 ) -> None:
-    """Runs one migration, as often as it meets a lock."""
+    """Run one migration, and retry it when it meets a lock."""
     limits = session.limits.with_own(migration.lock_timeout, migration.statement_timeout)
-    begun, attempt = time.monotonic(), 0
+    started, attempt = time.monotonic(), 0
     while True:
-        steps = session.steps(entry, limits)
+        sink = session.journaled_sink(entry, limits)
         try:
-            _attempt(session, migration, function, steps)
+            _attempt(session, migration, function, sink)
             break
         except KeyboardInterrupt as error:
-            error.add_note(f"{stopped(migration, steps, done, error)}")
+            error.add_note(f"{stopped(migration, sink, done, error)}")
             raise
         except Exception as error:
             attempt += 1
-            blockers = _blockers(session, steps, error)
+            blockers = _blockers(session, sink, error)
             if blockers is None or attempt > limits.retries:
-                raise failure(migration, steps, done, error, blockers) from error
+                raise failure(migration, sink, done, error, blockers) from error
             _wait(session, migration, attempt, blockers)
-            entry = steps.entry
+            entry = sink.entry
     session.on_event(
         MigrationFinished(
             revision=migration.revision,
             name=migration.name,
             direction=_direction(entry),
-            seconds=time.monotonic() - begun,
+            seconds=time.monotonic() - started,
         )
     )
 
@@ -134,15 +139,15 @@ def _direction(entry: Entry) -> Direction:
     return "downgrade" if entry.kind == "downgrade" else "upgrade"
 
 
-def _blockers(session: Session, steps: JournaledSink, error: Exception) -> list[Blocker] | None:
-    """Who holds the lock that a migration met; None where it failed for another reason."""
+def _blockers(session: Session, sink: JournaledSink, error: Exception) -> list[Blocker] | None:
+    """Return who holds the lock that a migration met, None if it failed for another reason."""
     cause = error.__cause__ if isinstance(error, MigrationFailedError) else error
     while isinstance(cause, MigrationFailedError):
         cause = cause.__cause__
     if not isinstance(cause, DBAPIError) or not session.dialect.met_lock(cause.orig or cause):
         return None
     with suppress(SQLAlchemyError):
-        return session.dialect.blockers(session.connection, steps.tables)
+        return session.dialect.blockers(session.connection, sink.tables)
     return []
 
 
@@ -164,42 +169,42 @@ def _wait(
 
 
 def _attempt(
-    session: Session, migration: Migration, function: Callable[[], None], steps: JournaledSink
+    session: Session, migration: Migration, function: Callable[[], None], sink: JournaledSink
 ) -> None:
-    begun = time.monotonic()
-    executor = Executor(session.dialect, steps)
+    started = time.monotonic()
+    executor = Executor(session.dialect, sink)
     try:
-        session.open(steps.segments)
-        if session.lock.in_transaction and _was_done(session, steps.entry):
-            steps.segments.close()
+        session.open(sink.segments)
+        if session.lock.in_transaction and _is_recorded(session, sink.entry):
+            sink.segments.close()
             return
-        direction = _direction(steps.entry)
+        direction = _direction(sink.entry)
         if session.hooks.named("before_migration"):
-            with steps.segments.guarded(), steps.together():
-                steps.segments.handed_over()
+            with sink.segments.guarded(), sink.atomically():
+                sink.segments.handed_over()
                 session.call_hook("before_migration", migration, direction)
-        steps.begin()
-        with steps.segments.guarded(), executing(executor):
+        sink.begin()
+        with sink.segments.guarded(), executing(executor):
             function()
             executor.flush()
-        steps.finish()
-        with steps.together():
+        sink.finish()
+        with sink.atomically():
             if session.hooks.named("after_migration"):
-                with steps.segments.guarded():
-                    steps.segments.handed_over()
+                with sink.segments.guarded():
+                    sink.segments.handed_over()
                     session.call_hook("after_migration", migration, direction)
-            seconds = time.monotonic() - begun
-            entry = replace(steps.entry, outcome="done", seconds=seconds, error=None)
+            seconds = time.monotonic() - started
+            entry = replace(sink.entry, outcome="done", seconds=seconds, error=None)
             _finish(session, migration, entry)
-        steps.segments.close()
+        sink.segments.close()
     except BaseException as error:
-        steps.segments.abort(error)
-        note_failure(session, steps, error, time.monotonic() - begun)
+        sink.segments.abort(error)
+        note_failure(session, sink, error, time.monotonic() - started)
         raise
 
 
-def _was_done(session: Session, entry: Entry) -> bool:
-    """Whether the history says that it is done, by this run or by another one."""
+def _is_recorded(session: Session, entry: Entry) -> bool:
+    """Return whether the history has it as done, by this run or by another one."""
     applied = entry.revision in session.history.read(session.connection)
     return applied == (entry.kind == "upgrade")
 
@@ -216,28 +221,29 @@ def _finish(session: Session, migration: Migration, entry: Entry) -> None:
 
 
 def note_failure(
-    session: Session, steps: JournaledSink, error: BaseException, seconds: float
+    session: Session, sink: JournaledSink, error: BaseException, seconds: float
 ) -> None:
-    """Writes down what failed, if the database still listens. What left nothing isn't half done.
+    """Journal a failure, if the database still answers.
 
-    How far it came the database says: what was on its way when it failed may be there or not.
-    Where it had come to its end, nothing has failed.
+    The entry is read again first: the last write may have been rolled back or committed when the
+    connection broke. A run that was recorded as done has not failed, and one that left nothing in
+    the database did not stop half-way.
     """
-    told = reason(error)
+    message = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
-    text = f"{told}\n{statement}" if statement else told
+    text = f"{message}\n{statement}" if statement else message
     with suppress(Exception), session.dialect.transaction(session.connection, session.limits):
-        steps.entry = _as_committed(session, steps.entry)
-        if not steps.entry.has_ended:
-            entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)
-            if steps.left_nothing():
+        sink.entry = _as_committed(session, sink.entry)
+        if not sink.entry.has_ended:
+            entry = replace(sink.entry, outcome="failed", seconds=seconds, error=text)
+            if sink.left_nothing():
                 entry = replace(entry, progress=Progress())
-            steps.entry = session.journal.write(session.connection, entry)
+            sink.entry = session.journal.write(session.connection, entry)
 
 
 def _as_committed(session: Session, entry: Entry) -> Entry:
-    """The entry as the database has it: what was written last may have been rolled back."""
+    """Return the entry as the database has it."""
     if entry.id is not None:
         found = session.journal.find(session.connection, entry.id)
         return found or replace(entry, id=None, progress=Progress())
-    return replace(entry, outcome="done") if _was_done(session, entry) else entry
+    return replace(entry, outcome="done") if _is_recorded(session, entry) else entry

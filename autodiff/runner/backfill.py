@@ -1,7 +1,7 @@
-"""An UPDATE of many rows in batches, each a stretch of the primary key.
+"""Update many rows in batches, each a range of the primary key.
 
-Where each batch is committed by itself, the key of its last row goes with it, and a run that was
-killed goes on behind that.
+If each batch is committed on its own, the key of its last row is journaled with it, and a killed
+run is resumed after that row.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["BATCH_SIZE", "BatchRecorder", "fill_in_batches"]
 
 BATCH_SIZE = 10_000
-"""Rows of one UPDATE where the migration does not say."""
+"""Rows of one UPDATE by default: it takes about a second, so locks are short and progress shows."""
 
 _Key = tuple[Any, ...]
 _PLACE = "_autodiff_key_"
-"""Stands for a value of a key until it is known how the driver marks parameters."""
+"""Placeholder for a value of the key, until the driver's parameter style is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecorder:
-    """How batches stay; by default with all else that their transaction does.
+    """How batches are committed and journaled; by default with the rest of their transaction.
 
-    before: how far an earlier run has come, None where it has not begun.
-    together: one transaction around a batch and the note of it.
-    reached: takes the note, in there; None is the end.
+    before: the position that an earlier run reached, None if it did not begin.
+    together: opens a transaction around a batch and its journal entry.
+    reached: journals a position inside that transaction; None is the end.
     """
 
     before: Position | None = None
@@ -46,12 +46,12 @@ class BatchRecorder:
     reached: Callable[[Position | None], None] = lambda position: None
 
     def can_note(self, key: _Key) -> bool:
-        """Whether a batch may end at this key."""
+        """Return whether a batch can end at this key: whether the journal can hold it."""
         return self.together is None or Position(key=key, done=0).encoded() is not None
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Around one batch."""
+        """Enclose one batch."""
         if self.together is None:
             yield
             return
@@ -67,11 +67,11 @@ def fill_in_batches(
     on_batch: Callable[[BackfillProgress], None],
     recorder: BatchRecorder,
 ) -> None:
-    """Runs the UPDATE, in one go where the table is small or can't be walked by its key.
+    """Run the UPDATE in batches, or as one if the table can't be split by its key.
 
-    Rows that an earlier run has filled are passed over.
+    Rows that an earlier run has filled are skipped.
 
-    Raises MigrationFailedError where the database refuses it.
+    Raises MigrationFailedError if the database refuses the statement.
     """
     from sqlalchemy.exc import DBAPIError
 
@@ -92,7 +92,7 @@ def fill_in_batches(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Walk:
-    """The rows of a table in the order of its primary key."""
+    """Updates the rows of a table in the order of its primary key."""
 
     connection: Connection
     dialect: Dialect
@@ -111,7 +111,7 @@ class _Walk:
 
     @property
     def possible(self) -> bool:
-        """Whether batches do what one UPDATE does: nothing set is read by a later one."""
+        """Whether batches do what one UPDATE does: no batch reads what an earlier one set."""
         texts = [sql for _, sql in self.operation.values] + [self.operation.where or ""]
         own = self.table.name.name
         return (
@@ -121,19 +121,19 @@ class _Walk:
         )
 
     def _every_row_has_a_key(self) -> bool:
-        """Not so on SQLite, where a key may be NULL unless it is the INTEGER that numbers rows."""
+        """Return whether no key is NULL, which SQLite allows unless the key is the rowid."""
         columns = [column for column in self.table.columns if column.name in self.key]
         numbered = len(columns) == 1 and columns[0].type.sql == "INTEGER"
         return bool(columns) and (numbered or not any(column.nullable for column in columns))
 
     def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:
-        """Batch by batch; where there is but one, nobody is told."""
+        """Update batch after batch; report nothing if there is only one."""
         before = self.recorder.before
         low, done, total = None, 0, 0
         if before is not None:
             low, done = before.key, before.done
             total = done + self._count(low)
-            self._tell(on_batch, done, total)
+            self._report(on_batch, done, total)
         while True:
             end = self._end_of_batch(low)
             high = end if end != low and end is not None and self.recorder.can_note(end) else None
@@ -142,18 +142,18 @@ class _Walk:
             with self.recorder.batch():
                 done += self._update(low, high)
                 self.recorder.reached(None if high is None else Position(key=high, done=done))
-            self._tell(on_batch, done, total)
+            self._report(on_batch, done, total)
             if high is None:
                 return
             low = high
 
-    def _tell(self, on_batch: Callable[[BackfillProgress], None], done: int, total: int) -> None:
+    def _report(self, on_batch: Callable[[BackfillProgress], None], done: int, total: int) -> None:
         if total:
             name = str(self.table.name)
             on_batch(BackfillProgress(table=name, done=min(done, total), total=total))
 
     def _end_of_batch(self, low: _Key | None) -> _Key | None:
-        """The key of the last row of the next batch; None where fewer rows are left."""
+        """Return the key of the last row of the next batch, None if fewer rows are left."""
         names = ", ".join(map(self.dialect.quote, self.key))
         query = (
             f"SELECT {names} FROM {self._source}{self._where(low, None)} "
@@ -189,7 +189,7 @@ class _Walk:
         return f"({', '.join(names)}) {sign} ({', '.join([_PLACE] * len(names))})"
 
     def _execute(self, sql: str, low: _Key | None, high: _Key | None) -> Any:
-        """Runs a statement with the values of the keys in their places."""
+        """Run a statement with the values of the keys as parameters."""
         values = (*(low or ()), *(high or ()))
         if not values:
             return self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})

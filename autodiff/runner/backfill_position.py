@@ -1,4 +1,4 @@
-"""How far a step that goes through rows has come, as text for the journal."""
+"""Encode how far a backfill has come, as text for the journal."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ _READ: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """The key of the last row that is done, and how many rows are."""
+    """The key of the last row that is done, and the number of rows that are."""
 
     key: tuple[Any, ...]
     done: int
 
     def encoded(self) -> str | None:
-        """As text; None where a value of the key is of a kind that can't be written down."""
+        """Return the position as text, None if a value of the key has a type without a text."""
         if not all(type(value) in (*_PLAIN, *_WRITE) for value in self.key):
             return None
         return json.dumps({"key": [_written(value) for value in self.key], "done": self.done})
 
     @classmethod
     def decoded(cls, text: str) -> Position:
-        """From text: values as they were."""
+        """Return the position of a text."""
         data = json.loads(text)
         return cls(key=tuple(map(_read, data["key"])), done=data["done"])
 

@@ -1,4 +1,7 @@
-"""Indexes that are built or dropped concurrently: never inside of a transaction."""
+"""Refuse to build or drop an index concurrently inside a transaction.
+
+https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,19 @@ _TRANSPARENT = "batch_alter_table"
 
 
 def outside_only(what: str) -> MigrationFailedError:
-    """What is said of an operation that is in a transaction and can't be."""
+    """Return the error for an operation that must not be in a transaction."""
     return MigrationFailedError(
         f"{what}: {_OPTION}=True is not possible in the transaction of a migration",
-        hint="put it into a block of its own: with op.autocommit():",
+        hint="put it into a separate block: with op.autocommit():",
     )
 
 
 def refuse_in_transaction(migration: Migration, direction: Direction) -> None:
-    """Raises MigrationFailedError where the file's text shows that such an operation would be in
-    a transaction; what only a run can show is refused by the executor. Raises MigrationFileError,
-    with the line, where the file is no Python."""
+    """Check the text of a file before anything is run; the executor checks what only a run shows.
+
+    Raises MigrationFailedError for a concurrent operation in the transaction, MigrationFileError,
+    with the line, if the file is not Python.
+    """
     if migration.is_sql or _OPTION not in migration.text:
         return
     for function in parsed(migration.path, migration.text).body:
@@ -38,7 +43,7 @@ def refuse_in_transaction(migration: Migration, direction: Direction) -> None:
 
 
 def _calls(body: list[ast.stmt]) -> Iterator[ast.Call]:
-    """The calls that stand by themselves, where no block of their own holds them."""
+    """Yield the calls that are statements and not inside a block such as op.autocommit()."""
     for statement in body:
         match statement:
             case ast.Expr(value=ast.Call() as call):

@@ -1,4 +1,4 @@
-"""Where the functions of `autodiff.op` hand their operations: the executor of this context."""
+"""Find the executor that the functions of `autodiff.op` submit operations to."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _EXECUTOR: ContextVar[Executor | None] = ContextVar("autodiff_executor", default
 
 
 def current_executor() -> Executor:
-    """The executor of the migration that runs in this context.
+    """Return the executor of the migration that runs in this context.
 
-    Raises MigrationFailedError where none runs.
+    Raises MigrationFailedError if none runs.
     """
     executor = _EXECUTOR.get()
     if executor is None:
         raise MigrationFailedError(
-            "op was called outside of a migration",
-            hint="call op functions inside upgrade() or downgrade(), run by: autodiff upgrade",
+            "a function of op was called outside a migration",
+            hint="call op functions inside upgrade() or downgrade(), and run: autodiff upgrade",
         )
     return executor
 
 
 @contextmanager
 def executing(executor: Executor) -> Iterator[None]:
-    """Makes an executor the current one, in this thread and task alone."""
+    """Make an executor the current one, only in this thread and task."""
     token = _EXECUTOR.set(executor)
     try:
         yield
@@ -45,23 +45,23 @@ def executing(executor: Executor) -> Iterator[None]:
 
 
 class MigrationContext:
-    """What `op.get_context()` gives to scripts that come from Alembic."""
+    """The migration that runs, as `op.get_context()` returns it to scripts written for Alembic."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
     @property
     def dialect(self) -> SQLAlchemyDialect:
-        """SQLAlchemy's dialect: its name tells the databases apart, with or without one."""
+        """SQLAlchemy's dialect, whose name identifies the database even without a connection."""
         return self._executor.dialect.sqlalchemy
 
     def autocommit_block(self) -> AbstractContextManager[None]:
-        """As `op.autocommit()`, by Alembic's name."""
+        """Do what `op.autocommit()` does, under Alembic's name."""
         return self._executor.autocommit()
 
     @property
     def connection(self) -> Connection:
-        """The connection, with everything done that came before."""
+        """The connection, after everything that was submitted before."""
         return self._executor.connection()
 
     bind = connection

@@ -1,7 +1,7 @@
-"""What the runner tells while it works: facts, which the command line turns into lines.
+"""Define the events that the runner emits; the command line turns them into lines.
 
-A listener that raises at a MigrationStarted ends the run there: nothing of that migration is done,
-and those before it stay.
+A listener that raises on a MigrationStarted stops the run: nothing of that migration is done, and
+those before it stay applied.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Direction: TypeAlias = Literal["upgrade", "downgrade"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStarted:
-    """A migration begins; `position` of `total`, from 1."""
+    """A migration begins; it is number `position` of `total`."""
 
     revision: str
     name: str
@@ -49,7 +49,7 @@ class StatementRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationFinished:
-    """A migration is done and recorded, after so many seconds."""
+    """A migration is done and recorded after `seconds`."""
 
     revision: str
     name: str
@@ -59,7 +59,7 @@ class MigrationFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationSkipped:
-    """A migration is recorded and not run: it is not for this kind of `database`."""
+    """A migration is recorded and not run, because it is for other kinds of databases."""
 
     revision: str
     name: str
@@ -69,7 +69,7 @@ class MigrationSkipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillProgress:
-    """Another batch of a table's rows is filled: `done` of the `total` that there are to fill."""
+    """Another batch of a table's rows is filled: `done` of `total` rows."""
 
     table: str
     done: int
@@ -78,7 +78,7 @@ class BackfillProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookCalled:
-    """A hook is about to be called: its name, and "module:function"."""
+    """A hook is about to be called: its name and "module:function"."""
 
     hook: str
     function: str
@@ -86,14 +86,14 @@ class HookCalled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingForLock:
-    """Another runner holds the lock; `holder` says who, where that is known."""
+    """Another runner holds the lock; `holder` is None if it is unknown."""
 
     holder: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationResumed:
-    """A migration that stopped half-way goes on (or is taken back); `steps` were done before."""
+    """A migration that stopped half-way is resumed or undone; `steps` were finished before."""
 
     revision: str
     name: str
@@ -103,7 +103,7 @@ class MigrationResumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationRetried:
-    """A migration met a lock and is tried again in so many seconds; `blockers` hold it."""
+    """A migration met a lock that `blockers` hold, and is retried after `seconds`."""
 
     revision: str
     name: str
@@ -127,4 +127,4 @@ Listener: TypeAlias = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """A listener that does nothing."""
+    """Ignore an event."""

@@ -1,9 +1,10 @@
-"""Takes operations one after the other and sends their SQL to a target."""
+"""Take operations one after the other and send their SQL to a sink."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
@@ -22,82 +23,72 @@ if TYPE_CHECKING:
 __all__ = ["Executor", "run_operations"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rebuild:
+    """A table that will be rebuilt, and the operations that the rebuild carries out."""
+
+    table: Table
+    operations: tuple[Operation, ...]
+
+
 class Executor:
-    """Runs operations. Those that need their table rebuilt are held back and share one rebuild,
-    also where other tables are altered in between, so `flush` must be called at the end."""
+    """Runs operations.
+
+    Operations that need their table rebuilt wait, so that those on one table share one rebuild,
+    also if other tables are altered in between. Call `flush` at the end.
+    """
 
     def __init__(self, dialect: Dialect, sink: Sink) -> None:
         self.dialect = dialect
         self.sink = sink
-        self._held: dict[Name, tuple[Table, list[Operation]]] = {}
+        self._rebuilds: dict[Name, _Rebuild] = {}
         self._created_enums: set[Name] = set()
-        self._added: set[tuple[Name, str]] = set()
-        self._outside = False
+        self._added_constraints: set[tuple[Name, str]] = set()
+        self._in_autocommit = False
 
     def submit(self, operation: Operation) -> None:
-        """Runs an operation, or holds it back for a rebuild that it can share.
+        """Run an operation, or let it wait for a rebuild that it can share.
 
-        Raises MigrationFailedError, naming the operation and its statement.
+        Raises MigrationFailedError that names the operation and its statement.
         """
-        if (
-            is_concurrent(operation)
-            and not self._outside
-            and self.sink.has_transaction
-            and self.dialect.features.concurrent_indexes
-        ):
-            raise outside_only(operation.describe())
+        self._refuse_in_transaction(operation)
         if isinstance(operation, AddConstraint) and operation.constraint.name:
-            self._added.add((operation.table, operation.constraint.name))
-        if self._creates_again(operation) or self.sink.passes(operation):
+            self._added_constraints.add((operation.table, operation.constraint.name))
+        if self._creates_again(operation) or self.sink.is_already_done(operation):
             return
-        left = self.sink.statements_left([operation])
-        if left is not None:
-            self._send(left, [operation])
-            return
-        name = self.dialect.needs_table(operation)
-        if name is None or not self.dialect.joins_rebuild(operation):
-            self.flush()
-        elif name in self._held:
-            held, operations = self._held[name]
-            self._held[name] = (self._spelled(held, operation), [*operations, operation])
-            return
-        table = self.sink.table(name) if name is not None else None
-        if table is not None:
-            table = self._spelled(table, operation)
-        if name is not None and table is not None and self.dialect.rebuild_needed(operation, table):
-            self._held[name] = (table, [operation])
-            return
-        self._run(operation, table)
-
-    def _spelled(self, table: Table, operation: Operation) -> Table:
-        return spelled_as(table, operation) if self.dialect.features.ignores_case else table
+        unfinished = self.sink.unfinished_statements([operation])
+        if unfinished is not None:
+            self._send(unfinished, [operation])
+        elif not self._join_rebuild(operation):
+            self._run(operation)
 
     def flush(self) -> None:
-        """Runs what was held back, table after table."""
-        held, self._held = self._held, {}
-        for table, operations in held.values():
-            self._send(self.dialect.rebuild(operations, table), operations)
+        """Run the rebuilds that wait, table after table."""
+        rebuilds, self._rebuilds = self._rebuilds, {}
+        for rebuild in rebuilds.values():
+            statements = self.dialect.rebuild(rebuild.operations, rebuild.table)
+            self._send(statements, rebuild.operations)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Runs a SQLAlchemy statement."""
+        """Run a SQLAlchemy statement."""
         self.flush()
         self.sink.execute_clause(clause, rows)
 
     def find(self, name: Name) -> Table | None:
-        """The table with everything done that was submitted before, None where there is none."""
+        """Return the table after everything that was submitted, None if there is none."""
         self.flush()
         return self.sink.find(name)
 
     def names_in(self, name: Name) -> set[str]:
-        """The names of the constraints and indexes of a table, as far as they are known here."""
-        held = self._held.get(name)
-        table = held[0] if held is not None else self.sink.known(name)
+        """Return the names of a table's constraints and indexes, as far as known."""
+        rebuild = self._rebuilds.get(name)
+        table = rebuild.table if rebuild is not None else self.sink.known(name)
         parts = (*table.constraints, *table.indexes) if table else ()
-        added = {constraint for owner, constraint in self._added if owner == name}
+        added = {constraint for owner, constraint in self._added_constraints if owner == name}
         return added | {part.name for part in parts if part.name}
 
     def connection(self) -> Connection:
-        """The connection, with everything done that was submitted before."""
+        """Return the connection after everything that was submitted."""
         self.flush()
         return self.sink.connection()
 
@@ -106,40 +97,76 @@ class Executor:
         function: Callable[[Connection], object],
         reverse: Callable[[Connection], object] | None = None,
     ) -> None:
-        """Calls a function with the connection, with everything done that came before.
+        """Call a function with the connection, after everything that was submitted.
 
-        `reverse` is for the one who takes the steps of a migration back that stopped half-way.
+        `reverse` is not called here: it is for a run that undoes the steps of this one.
         """
         self.flush()
         self.sink.call(function, call_name(function))
 
-    def decide(self, question: Callable[[], bool]) -> bool:
-        """What the database answers, with everything done that was submitted before."""
+    def ask(self, question: Callable[[], bool]) -> bool:
+        """Return the database's answer to a question, after everything that was submitted."""
         self.flush()
-        return self.sink.decide(question)
+        return self.sink.ask(question)
 
     @contextmanager
     def autocommit(self) -> Iterator[None]:
-        """Without a transaction."""
+        """Run what is submitted inside without a transaction."""
         self.flush()
         with self.sink.autocommit():
-            self._outside = True
+            self._in_autocommit = True
             try:
                 yield
                 self.flush()
             finally:
-                self._outside = False
+                self._in_autocommit = False
+
+    def _refuse_in_transaction(self, operation: Operation) -> None:
+        if (
+            is_concurrent(operation)
+            and not self._in_autocommit
+            and self.sink.has_transaction
+            and self.dialect.features.concurrent_indexes
+        ):
+            raise outside_only(operation.describe())
 
     def _creates_again(self, operation: Operation) -> bool:
-        """Whether it creates an enum that was just created, and may be there."""
+        """Return whether it creates an enum that was just created, and allows for that."""
         if not isinstance(operation, CreateEnum):
             return False
         known = operation.enum.name in self._created_enums
         self._created_enums.add(operation.enum.name)
         return known and operation.if_not_exists
 
-    def _run(self, operation: Operation, table: Table | None) -> None:
-        self._send(self.dialect.statements(operation, table), [operation])
+    def _join_rebuild(self, operation: Operation) -> bool:
+        """Add an operation to the waiting rebuild of its table; return whether there is one.
+
+        An operation that can't join one needs the current tables, so the rebuilds run first.
+        """
+        name = self.dialect.needs_table(operation)
+        if name is None or not self.dialect.joins_rebuild(operation):
+            self.flush()
+            return False
+        rebuild = self._rebuilds.get(name)
+        if rebuild is None:
+            return False
+        self._rebuilds[name] = _Rebuild(
+            table=self._spelled(rebuild.table, operation),
+            operations=(*rebuild.operations, operation),
+        )
+        return True
+
+    def _run(self, operation: Operation) -> None:
+        """Send the statements of an operation, or begin a rebuild that others can join."""
+        name = self.dialect.needs_table(operation)
+        table = None if name is None else self._spelled(self.sink.table(name), operation)
+        if name and table and self.dialect.rebuild_needed(operation, table):
+            self._rebuilds[name] = _Rebuild(table=table, operations=(operation,))
+        else:
+            self._send(self.dialect.statements(operation, table), [operation])
+
+    def _spelled(self, table: Table, operation: Operation) -> Table:
+        return spelled_as(table, operation) if self.dialect.features.ignores_case else table
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         try:
@@ -149,16 +176,16 @@ class Executor:
         except MigrationFailedError as error:
             described = "; ".join(operation.describe() for operation in operations)
             raise MigrationFailedError(
-                f"cannot do {described}: {error.message}",
+                f"cannot apply {described}: {error.message}",
                 statement=error.statement,
                 hint=error.hint,
             ) from error
         for operation in operations:
-            self.sink.done(operation)
+            self.sink.completed(operation)
 
 
 def run_operations(executor: Executor, operations: Sequence[Operation]) -> None:
-    """Submits all of them and flushes."""
+    """Submit all operations and flush."""
     for operation in operations:
         executor.submit(operation)
     executor.flush()

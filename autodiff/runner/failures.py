@@ -1,4 +1,4 @@
-"""What is said of a migration that failed: what, why, what was kept, and what to do."""
+"""Describe a migration that failed: what, why, what was kept, and what to do."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["failure", "reason", "stopped"]
 
 def failure(
     migration: Migration,
-    steps: JournaledSink,
+    sink: JournaledSink,
     done: Sequence[Migration],
     error: Exception,
     blockers: Sequence[Blocker] | None,
 ) -> MigrationFailedError:
-    """What failed, what was kept, and what to do."""
-    kind = steps.entry.kind
+    """Return the error: what failed, what was kept, and what to do."""
+    kind = sink.entry.kind
     statement = error.statement if isinstance(error, MigrationFailedError) else None
-    progress = steps.entry.progress
+    progress = sink.entry.progress
     if isinstance(error, RowsInTheWayError) and not progress.steps:
         return _refused(migration, kind, done, error)
     message = f"{kind} of {migration.path.name} failed: {reason(error)}"
@@ -33,26 +33,28 @@ def failure(
         message += f"\nstatement: {statement}"
     for blocker in blockers or ():
         message += f"\nheld by {blocker}"
-    if steps.is_passing:
-        message += "\nthat was in a part written by hand, which is run again to get to the rest"
-    message += f"\ndone before it, and kept: {_names(done)}"
-    hint = "the failed migration left nothing behind; mend it and run again"
+    if sink.is_replaying:
+        message += (
+            "\nit failed in a hand-written part, which is run again to reach the remaining steps"
+        )
+    message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
+    hint = "the failed migration left nothing behind: fix it and run the same command again"
     if progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
-        message += _staying(steps)
+        message += _kept_steps(sink)
         hint = (
-            f"mend the cause, and autodiff {kind} goes on from there; or autodiff {other} "
-            "takes those steps back, and the file can be mended"
+            f"fix the cause and run autodiff {kind} to resume; or run autodiff {other} to undo "
+            "those steps, and edit the file then"
         )
-    if steps.is_passing:
+    if sink.is_replaying:
         end = "applied" if kind == "upgrade" else "reverted"
         hint = (
-            "rows are read and written there that are not as they were: put the rest of the "
-            f"migration through by hand, and: autodiff repair --half-way {end}. What is called "
-            "with op.run(function) is not run again"
+            "the part reads or writes rows that have changed since: complete the migration by hand "
+            f"and run: autodiff repair --half-way {end}. New migrations can use op.run(function): "
+            "a function that has returned is not called again"
         )
     if blockers is not None:
-        hint = f"try again when that session is done, or give it more time: lock_timeout; {hint}"
+        hint = f"try again when that session is done, or raise lock_timeout; {hint}"
     inner = error.hint if isinstance(error, AutodiffError) else None
     return MigrationFailedError(
         message, revision=migration.revision, statement=statement, hint=inner or hint
@@ -60,35 +62,39 @@ def failure(
 
 
 def stopped(
-    migration: Migration, steps: JournaledSink, done: Sequence[Migration], error: KeyboardInterrupt
+    migration: Migration, sink: JournaledSink, done: Sequence[Migration], error: KeyboardInterrupt
 ) -> MigrationFailedError:
-    """What is said of a migration that was stopped from outside: what was kept, and what to do."""
-    kind = steps.entry.kind
-    if steps.entry.has_ended:
+    """Return the error for a migration that was interrupted: what was kept, and what to do."""
+    kind = sink.entry.kind
+    if sink.entry.has_ended:
         message = f"{kind} was stopped: {reason(error)}\n"
-        message += f"done before it, and kept: {_names([*done, migration])}"
+        message += f"{_past(kind)} before it, and kept: {_names([*done, migration])}"
         return MigrationFailedError(
             message,
             revision=migration.revision,
-            hint=f"autodiff {kind} goes on with what comes next",
+            hint=f"run autodiff {kind} to continue with the next migration",
         )
     message = f"{kind} of {migration.path.name} was stopped: {reason(error)}"
-    message += f"\ndone before it, and kept: {_names(done)}"
-    hint = f"nothing is left of it; autodiff {kind} begins it anew"
-    if steps.entry.progress.has_begun:
+    message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
+    hint = f"it left nothing behind; run autodiff {kind} to start it again"
+    if sink.entry.progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
-        message += _staying(steps)
-        hint = f"autodiff {kind} goes on from there; or autodiff {other} takes those steps back"
+        message += _kept_steps(sink)
+        hint = f"run autodiff {kind} to resume, or autodiff {other} to undo those steps"
     return MigrationFailedError(message, revision=migration.revision, hint=hint)
 
 
-def _staying(steps: JournaledSink) -> str:
-    """What of a migration is done for good: its steps, and rows of the one under way."""
-    told = f"\nsteps of it that are done, and stay: {'; '.join(steps.kept) or 'none'}"
-    progress = steps.entry.progress
+def _kept_steps(sink: JournaledSink) -> str:
+    """Describe what stays of a migration: its finished steps, and rows of the current one."""
+    text = f"\nfinished steps, which stay: {'; '.join(sink.permanent_steps) or 'none'}"
+    progress = sink.entry.progress
     if progress.position:
-        told += f"\nof the one under way {progress.rows} rows are done, and stay"
-    return told
+        text += f"\nrows that the current step has filled, which stay: {progress.rows}"
+    return text
+
+
+def _past(kind: Kind) -> str:
+    return "reverted" if kind == "downgrade" else "applied"
 
 
 def _names(done: Sequence[Migration]) -> str:
@@ -98,18 +104,18 @@ def _names(done: Sequence[Migration]) -> str:
 def _refused(
     migration: Migration, direction: Kind, done: Sequence[Migration], error: RowsInTheWayError
 ) -> RowsInTheWayError:
-    """A check of rows came before anything else, so there is nothing to take back."""
+    """Return the error for a check of rows that failed before anything was changed."""
     message = f"{direction} of {migration.path.name} refused: {error.message}"
-    message += f"\nquery: {error.statement}\nit changed nothing"
+    message += f"\nquery: {error.statement}\nnothing was changed"
     if done:
-        message += f"; done before it, and kept: {_names(done)}"
+        message += f"; {_past(direction)} before it, and kept: {_names(done)}"
     return RowsInTheWayError(
         message, revision=migration.revision, statement=error.statement, hint=error.hint
     )
 
 
 def reason(error: BaseException) -> str:
-    """What an error says: ours as it is, the database's own words, any other with its kind."""
+    """Return the text of an error, with its type if it is neither ours nor the database's."""
     if isinstance(error, KeyboardInterrupt):
         return f"{error}" or "interrupted"
     if isinstance(error, AutodiffError):

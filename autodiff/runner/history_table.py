@@ -1,4 +1,4 @@
-"""The history in the database: which migrations were applied, in the table autodiff_history."""
+"""Read and write the history: the applied migrations, in the table autodiff_history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Applied", "HistoryTable", "applied_row"]
 class Applied:
     """A migration that was applied: when (UTC), and with which checksum.
 
-    `digest` is that of the file's text, which is quicker to compare; None where it is not known.
+    `digest` is that of the file's text, which is faster to compare; None if it is unknown.
     """
 
     revision: str
@@ -31,7 +31,7 @@ class Applied:
 
 
 class HistoryTable:
-    """Reads and writes autodiff_history, in the given schema."""
+    """The table autodiff_history in the given schema."""
 
     def __init__(self, schema: str | None = None) -> None:
         self.table = sa.Table(
@@ -47,15 +47,15 @@ class HistoryTable:
         self._insert = sa.insert(self.table)
 
     def exists(self, connection: Connection) -> bool:
-        """Whether the table is there."""
+        """Return whether the table exists."""
         return sa.inspect(connection).has_table(self.table.name, schema=self.table.schema)
 
     def create(self, connection: Connection) -> None:
-        """Creates the table if it is not there."""
+        """Create the table if it does not exist."""
         self.table.create(connection, checkfirst=True)
 
     def read(self, connection: Connection) -> dict[str, Applied]:
-        """What was applied, by revision; nothing where the table is not there."""
+        """Return what was applied, by revision; nothing if the table does not exist."""
         if not self.exists(connection):
             return {}
         rows = connection.execute(sa.select(self.table)).all()
@@ -73,20 +73,20 @@ class HistoryTable:
         except (AttributeError, ValueError) as error:
             raise HistoryError(
                 f"cannot read the table {self.table.fullname}: {error}",
-                hint="is it another program's, or another version's?",
+                hint="another program or another version of autodiff may have written it",
             ) from error
 
     def add(self, connection: Connection, applied: Applied) -> None:
-        """Records a migration as applied."""
+        """Record a migration as applied."""
         connection.execute(self._insert, applied_row(applied))
 
     def remove(self, connection: Connection, revision: str) -> None:
-        """Forgets a migration."""
+        """Remove the record of a migration."""
         connection.execute(sa.delete(self.table).where(self.table.c.revision == revision))
 
 
 def applied_row(applied: Applied) -> dict[str, str | None]:
-    """The record of a migration as a row, by column."""
+    """Return the record of a migration as a row by column."""
     return {
         "revision": applied.revision,
         "name": applied.name,

@@ -1,4 +1,4 @@
-"""Functions of the application that are called around a run and around each migration."""
+"""Call functions of the application around a run and around each migration."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ HookName: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookedRun:
-    """What a hook of a whole run is given: the migrations that are to be run, or were, in order.
+    """The argument of a hook around a run: its migrations, in order.
 
-    No transaction is open on the connection: each statement stands by itself.
+    No transaction is open on the connection: each statement is committed on its own.
     """
 
     connection: Connection
@@ -42,7 +42,7 @@ class HookedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookedMigration:
-    """What a hook of one migration is given; the connection is in the migration's transaction."""
+    """The argument of a hook around a migration; the connection is in its transaction."""
 
     connection: Connection
     direction: Direction
@@ -55,11 +55,11 @@ MigrationHook: TypeAlias = Callable[[HookedMigration], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """What to call, and when; a hook that raises stops the run.
+    """Functions to call, by when they are called. A hook that raises stops the run.
 
-    before_upgrade, before_downgrade: before anything is run, where there is anything.
-    after_upgrade, after_downgrade: once all of it is applied, or taken back.
-    before_migration, after_migration: in the transaction of each migration, which they share.
+    before_upgrade, before_downgrade: before the first migration of a run.
+    after_upgrade, after_downgrade: after the last migration of a run.
+    before_migration, after_migration: in the transaction of each migration.
     """
 
     before_upgrade: RunHook | None = None
@@ -70,24 +70,24 @@ class Hooks:
     after_migration: MigrationHook | None = None
 
     def named(self, name: HookName) -> Callable[[Any], object] | None:
-        """The function of that name, None without one."""
+        """Return the function of that name, None if there is none."""
         found: Callable[[Any], object] | None = getattr(self, name)
         return found
 
 
 def call_hook(
-    hooks: Hooks, name: HookName, occasion: HookedRun | HookedMigration, on_event: Listener
+    hooks: Hooks, name: HookName, argument: HookedRun | HookedMigration, on_event: Listener
 ) -> None:
-    """Calls a hook, if there is one.
+    """Call a hook, if there is one.
 
-    Raises HookFailedError, which says where it stands, for whatever it raises.
+    Raises HookFailedError, with the place of the function, for any exception that it raises.
     """
     function = hooks.named(name)
     if function is None:
         return
     on_event(HookCalled(hook=name, function=_name(function)))
     try:
-        function(occasion)
+        function(argument)
     except Exception as error:
         hint = error.hint if isinstance(error, AutodiffError) else None
         raise HookFailedError(name, _place(function), reason(error), hint=hint) from error
@@ -99,7 +99,7 @@ def _name(function: Callable[..., object]) -> str:
 
 
 def _place(function: Callable[..., object]) -> str:
-    """A function's name, its file and its line."""
+    """Return a function's name, file and line."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return _name(function)

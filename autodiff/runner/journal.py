@@ -1,7 +1,7 @@
-"""The journal in the database: every run of a migration, and how far one that stopped has come.
+"""Read and write the journal in the database: each run of a migration, and how far it has come.
 
-Where a migration is one transaction its row is written with it. Where it is not, the row is there
-from the first step on, and says after each step what is done: a run that was killed is found.
+If a migration is one transaction, its row is committed with it. Otherwise the row exists from the
+first step on and records each finished step, so that a killed run can be resumed.
 """
 
 from __future__ import annotations
@@ -38,22 +38,24 @@ __all__ = [
 
 Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash"]
 Outcome: TypeAlias = (
-    Literal["running", "done", "failed", "taken back", "settled", "skipped"]
+    Literal["running", "done", "failed", "undone", "settled", "skipped"]
     | Literal["accepted", "forgotten", "applied", "reverted"]
 )
-"""How it ended. The last four are those of a repair: of an edited file, of a missing one, and of
-what counts as applied, or not, from now on."""
+"""How a run ended. `undone` and `settled` end a run that stopped half-way: its steps were undone,
+or a person settled it. The last four belong to repairs: of an edited file, of a missing file, and
+of a migration that is recorded as applied or reverted."""
 SETTLE_BY_HAND = (
-    "put the schema right by hand, and: autodiff repair --half-way applied (if all of it is there "
-    "now), or --half-way reverted (if nothing of it is)"
+    "complete or undo it by hand, and run: autodiff repair --half-way applied (if the schema has "
+    "all of it), or --half-way reverted (if it has nothing of it)"
 )
-"""What is left to do where a migration that stopped half-way can't go on by itself."""
+"""The last way out of a migration that stopped half-way."""
 _ERROR_LENGTH = 4000
+"""Characters of an error that are kept: all of a usual statement, and no dump of data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who ran it: the user and host of the machine, its process, and autodiff's version."""
+    """Who ran a migration: user, host and process, and the version of autodiff."""
 
     user: str
     host: str
@@ -65,7 +67,7 @@ class Actor:
 
 
 def actor() -> Actor:
-    """The one who runs this process."""
+    """Return who runs this process."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
@@ -81,15 +83,15 @@ def actor() -> Actor:
 class Progress:
     """How far a run has come.
 
-    steps: how many steps are done for good.
-    digest: what they were, so that a file that does something else now is found out.
-    answers: what the database answered where the file asked (if_exists).
-    step: the step under way, in words; None between two steps.
-    statements: its statements, of which the first `sent` are done.
-    mark: what the database looked like before the statement that is under way.
-    start: what it looked like before the first step.
-    position: how far a step that goes through rows has come; a `Position`, as text.
-    undone: of steps that are taken back again, how far that has come.
+    steps: the number of steps that are permanent.
+    digest: a digest of those steps; a file that does something else now has another one.
+    answers: what the database answered to questions of the file (if_exists).
+    step: a description of the current step; None between two steps.
+    statements: the statements of the current step, of which the first `sent` are done.
+    mark: a fingerprint of the tables before the statement that is being sent.
+    start: a fingerprint of the schema before the first step.
+    position: the `Position` of a step that works through rows, as text.
+    undone: the progress of a run that undoes the steps.
     """
 
     steps: int = 0
@@ -105,24 +107,24 @@ class Progress:
 
     @property
     def rows(self) -> int:
-        """How many rows of the step under way are done."""
+        """The number of rows that the current step has filled."""
         return Position.decoded(self.position).done if self.position else 0
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of it stays in the database, or may: steps, statements, or rows."""
+        """Whether steps, statements or rows of it are in the database, or may be."""
         return self.steps > 0 or bool(self.statements or self.position)
 
     def encoded(self) -> str:
-        """As text; what is as usual left out."""
+        """Return it as JSON, without the fields that have their default."""
         return json.dumps(self._data())
 
     def _data(self) -> dict[str, Any]:
-        usual = Progress()
+        default = Progress()
         data = {
             name: getattr(self, name)
             for name in self.__slots__
-            if getattr(self, name) != getattr(usual, name)
+            if getattr(self, name) != getattr(default, name)
         }
         if self.undone is not None:
             data["undone"] = self.undone._data()
@@ -130,7 +132,7 @@ class Progress:
 
     @classmethod
     def decoded(cls, text: str | None) -> Progress:
-        """From text."""
+        """Return the progress of a JSON text."""
         return cls._of(json.loads(text) if text else {})
 
     @classmethod
@@ -145,7 +147,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One run of a migration: `seconds` and `error` are None while it runs or went well."""
+    """One run of a migration. `seconds` is None while it runs, `error` unless it failed."""
 
     id: int | None = None
     revision: str
@@ -161,17 +163,17 @@ class Entry:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it stopped half-way, so that some of its steps are done and others not."""
+        """Whether it stopped half-way: some steps are done and others are not."""
         return self.outcome == "running" or (self.outcome == "failed" and self.progress.has_begun)
 
     @property
     def has_ended(self) -> bool:
-        """Whether what it was to do is done, or settled in another way."""
+        """Whether nothing is left to do for it."""
         return self.outcome not in ("running", "failed")
 
 
 class Journal:
-    """Reads and writes autodiff_journal, in the given schema."""
+    """The table autodiff_journal in the given schema."""
 
     def __init__(self, schema: str | None = None) -> None:
         self.table = sa.Table(
@@ -196,15 +198,15 @@ class Journal:
         self._insert = sa.insert(self.table)
 
     def exists(self, connection: Connection) -> bool:
-        """Whether the table is there."""
+        """Return whether the table exists."""
         return sa.inspect(connection).has_table(self.table.name, schema=self.table.schema)
 
     def create(self, connection: Connection) -> None:
-        """Creates the table if it is not there."""
+        """Create the table if it does not exist."""
         self.table.create(connection, checkfirst=True)
 
     def write(self, connection: Connection, entry: Entry) -> Entry:
-        """Writes an entry, anew or over what it was; the entry with its id."""
+        """Insert an entry, or update one that has an id; return it with its id."""
         values = entry_row(entry)
         if entry.id is not None:
             where = self.table.c.id == entry.id
@@ -215,14 +217,14 @@ class Journal:
         return replace(entry, id=key[0] if key else None)
 
     def find(self, connection: Connection, id: int) -> Entry | None:
-        """The entry of that id, None where it was never committed."""
+        """Return the entry with that id, None if it was never committed."""
         row = connection.execute(sa.select(self.table).where(self.table.c.id == id)).first()
         return None if row is None else self._entry(row)
 
     def unfinished(self, connection: Connection) -> Entry | None:
-        """The run that stopped half-way, None where the last one of each migration ended well.
+        """Return the run that stopped half-way, None if the last run of each migration ended well.
 
-        The lock must be held: what is "running" then runs no more.
+        Hold the lock: a run that is "running" in the journal has been killed then.
         """
         if not self.exists(connection):
             return None
@@ -236,7 +238,7 @@ class Journal:
         return next((entry for entry in entries if entry.is_unfinished), None)
 
     def read(self, connection: Connection) -> list[Entry]:
-        """All runs, oldest first; nothing where the table is not there."""
+        """Return all runs, oldest first; none if the table does not exist."""
         if not self.exists(connection):
             return []
         rows = connection.execute(sa.select(self.table).order_by(self.table.c.id)).all()
@@ -260,12 +262,12 @@ class Journal:
         except (AttributeError, ValueError, TypeError) as error:
             raise HistoryError(
                 f"cannot read the table {self.table.fullname}: {error}",
-                hint="is it another program's, or another version's?",
+                hint="another program or another version of autodiff may have written it",
             ) from error
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:
-    """An entry as a row, by column; without its number."""
+    """Return an entry as a row by column, without its id."""
     return {
         "revision": entry.revision,
         "name": entry.name,

@@ -1,14 +1,29 @@
-"""The steps of a migration that runs: counted, journaled where no rollback takes them back, and
-passed over where an earlier run has done them.
+"""Run the steps of a migration, and journal those that no rollback can undo.
 
-A step is one operation, or a part that a person wrote between two. What is done for good is in
-the journal before the next one begins. Of a statement that was under way when a run was killed,
-the table tells whether it was done: it was looked at right before.
+A step is one operation, or the code between two operations that uses the connection directly (a
+hand-written part). A step is *permanent* if the database has no transactional DDL or the step is
+inside `op.autocommit()`; all other steps share the migration's transaction.
+
+| step | in the transaction | permanent |
+|---|---|---|
+| DDL | run | announce each statement in the journal, send it; journal the step at the end |
+| only rows, op.require | run | run and journal in one transaction |
+| op.backfill | run | per batch: update the rows and journal the last key in one transaction |
+| hand-written part | run | BEGIN, run, journal, COMMIT |
+| completed by an earlier run | count | count; a hand-written part is run again and rolled back |
+
+Invariants:
+
+- A permanent step is in the journal before the next one begins.
+- Rows and the journal entry that counts them are committed together.
+- The journal names each DDL statement before it is sent, with a fingerprint of its tables (`mark`).
+  After a kill, another fingerprint means that the statement took effect.
+
+If one of them breaks, a resumed run repeats a step or skips one.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,8 +33,10 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError
 from autodiff.runner.backfill import BatchRecorder
 from autodiff.runner.backfill_position import Position
-from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Journal, Progress
+from autodiff.runner.journal import Entry, Journal, Progress
+from autodiff.runner.journal_writer import JournalWriter
 from autodiff.runner.sinks import LiveSink, Sink
+from autodiff.runner.step_counter import StepCounter, describe_operations, step_key
 from autodiff.runner.transactions import TransactionSegments, atomic
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Backfill, Operation, Require, tables_of
@@ -31,15 +48,17 @@ if TYPE_CHECKING:
 
 __all__ = ["JournaledSink"]
 
-_ROWS = frozenset(("DELETE", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"))
-_BY_HAND = "a part written by hand"
+_ROW_STATEMENTS = frozenset(("DELETE", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"))
+"""First words of statements that a transaction can undo on every database."""
+_HAND_WRITTEN_PART = "a hand-written part"
+_REPLAY_SAVEPOINT = "autodiff_again"
 
 
 class JournaledSink(Sink):
-    """A live target that keeps the journal of a migration's run.
+    """A live sink that journals the run of a migration, as described above.
 
-    `tables` are those of the step that was begun last. `pooled` says that each transaction may get
-    another session.
+    `tables` are those of the step that began last. `undoing` marks a run that undoes the finished
+    steps of another one. With `pooled`, each transaction may get another session.
     """
 
     def __init__(
@@ -50,307 +69,291 @@ class JournaledSink(Sink):
         journal: Journal,
         entry: Entry,
         *,
-        taking_back: bool = False,
+        undoing: bool = False,
         pooled: bool = False,
     ) -> None:
-        self.entry = entry
-        self._pooled = pooled
         self.segments = segments
+        self.tables: tuple[Name, ...] = ()
         self._live = live
         self._dialect = dialect
-        self._journal = journal
-        self._taking_back = taking_back
-        before = entry.progress.undone or Progress() if taking_back else entry.progress
-        self._before = before
-        self._now = Progress(start=entry.progress.start)
-        self._outside = not dialect.features.transactional_ddl
-        self._by_hand = False
-        self.tables: tuple[Name, ...] = ()
-        self._told: list[str] = []
-        self._under_way: Sequence[Operation] = ()
+        self._writer = JournalWriter(live.connection(), journal, entry, undoing=undoing)
+        self._counter = StepCounter(self._writer.earlier, entry.progress.start)
+        self._pooled = pooled
+        self._is_permanent = not dialect.features.transactional_ddl
+        self._in_hand_written_part = False
+        self._sent_operations: Sequence[Operation] = ()
 
-    # What the runner calls
+    # For the runner
+
+    @property
+    def entry(self) -> Entry:
+        """The journal entry of the run, as it was written last."""
+        return self._writer.entry
+
+    @entry.setter
+    def entry(self, entry: Entry) -> None:
+        self._writer.entry = entry
+
+    @property
+    def permanent_steps(self) -> list[str]:
+        """Descriptions of the steps that no rollback undoes."""
+        return self._counter.descriptions[: self.entry.progress.steps]
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether steps are skipped that an earlier run completed."""
+        return self._counter.is_replaying
 
     def begin(self) -> None:
-        """Writes the entry where steps can't be rolled back."""
-        if not self._outside:
+        """Write the journal entry if steps are permanent."""
+        if not self._is_permanent:
             return
-        if self._now.start is None:
-            self._now = replace(self._now, start=self._look(()))
-        self._save(self._now if self.entry.id is None else self._before)
+        if self._counter.progress.start is None:
+            self._counter.set_start(self._fingerprint(()))
+        is_new = self.entry.id is None
+        self._save(self._counter.progress if is_new else self._counter.earlier)
 
     def check_start(self) -> None:
-        """Raises MigrationFailedError where the schema is not what it was before the first step."""
-        if self._now.start is not None and self._look(()) != self._now.start:
+        """Raise MigrationFailedError if the schema is not what it was before the first step."""
+        start = self._counter.progress.start
+        if start is not None and self._fingerprint(()) != start:
             end = "applied" if self.entry.kind == "downgrade" else "reverted"
             raise MigrationFailedError(
-                "its steps were taken back, and yet the schema is not what it was before them",
-                hint="compare it with the migrations (autodiff check), put it right by hand, and: "
-                f"autodiff repair --half-way {end}",
+                "its steps were undone, but the schema is not what it was before them",
+                hint="compare it with the migrations (autodiff check), correct it by hand, and "
+                f"run: autodiff repair --half-way {end}",
             )
 
     def finish(self) -> None:
-        """Told when the migration's code has come to its end."""
-        self._end_part_by_hand()
-        if self.is_passing:
-            raise self._other_steps()
+        """End the run after the migration's code has returned.
+
+        Raises MigrationFailedError if an earlier run completed more steps than the code has.
+        """
+        self._end_hand_written_part()
+        if self.is_replaying:
+            raise self._counter.different_steps()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """What is done in here stands in the database as a whole, or not at all."""
-        if self._outside:
+    def atomically(self) -> Iterator[None]:
+        """Keep everything that is done inside, or nothing of it."""
+        if self._is_permanent:
             with atomic(self._connection):
                 yield
         else:
             yield
 
     def left_nothing(self) -> bool:
-        """Whether the first step failed and the database is what it was before it."""
+        """Return whether the first step failed and the database is what it was before it."""
         progress = self.entry.progress
         if progress.mark is None or progress.steps or progress.sent or progress.undone:
             return False
-        as_before = self._look(self.tables) == progress.mark
-        return as_before and not self._dialect.cleanup(self._connection, self._under_way)
+        unchanged = self._fingerprint(self.tables) == progress.mark
+        return unchanged and not self._dialect.cleanup(self._connection, self._sent_operations)
 
-    @property
-    def kept(self) -> list[str]:
-        """The steps that stay whatever comes, in words."""
-        return self._told[: self.entry.progress.steps]
+    # For the executor
 
-    @property
-    def is_passing(self) -> bool:
-        """Whether steps are passed over that an earlier run has done."""
-        return self._now.steps < self._before.steps
-
-    # What the executor calls
-
-    def passes(self, operation: Operation) -> bool:
-        """Whether an earlier run has done that step."""
-        self._end_part_by_hand()
-        if not self.is_passing:
+    def is_already_done(self, operation: Operation) -> bool:
+        """Count a step that an earlier run completed; return whether it did."""
+        self._end_hand_written_part()
+        if not self.is_replaying:
             return False
-        self._count([_key(operation)], [operation.describe()])
+        self._counter.complete_operations([operation])
         return True
 
-    def statements_left(self, operations: Sequence[Operation]) -> tuple[str, ...] | None:
-        """The statements of a step that an earlier run had begun; None where it had not."""
-        described = _described(operations)
-        begun = self._before.step == described and self._now.steps == self._before.steps
-        return self._before.statements if begun else None
+    def unfinished_statements(self, operations: Sequence[Operation]) -> tuple[str, ...] | None:
+        """Return the statements of a step that an earlier run began, None if it did not."""
+        return self._counter.unfinished_statements(operations)
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
-        """Does a step, whose statements are given."""
-        keys = [_key(operation) for operation in operations]
-        told = [operation.describe() for operation in operations]
+        """Run a step with the statements given, in the way that the table above gives."""
         self.tables = tuple(name for operation in operations for name in tables_of(operation))
         statements = [*self._dialect.cleanup(self._connection, operations), *statements]
-        if not self._outside:
+        first = operations[0]
+        if not self._is_permanent:
             self._live.perform(operations, statements)
-            self._count(keys, told)
-        elif isinstance(operations[0], Backfill):
-            self._fill(operations[0])
-        elif all(map(_changes_rows, statements)) or isinstance(operations[0], Require):
-            self._with_rows(keys, told, lambda: self._live.perform(operations, statements))
+            self._counter.complete_operations(operations)
+        elif isinstance(first, Backfill):
+            self._backfill_in_batches(first)
+        elif isinstance(first, Require) or all(map(_changes_only_rows, statements)):
+            with self._counted_atomically(
+                [step_key(operation) for operation in operations],
+                [operation.describe() for operation in operations],
+            ):
+                self._live.perform(operations, statements)
         else:
-            self._one_by_one(operations, statements)
-            self._count(keys, told)
-            self._save(self._now)
+            self._send_one_by_one(operations, statements)
+            self._counter.complete_operations(operations)
+            self._save(self._counter.progress)
 
     def execute(self, sql: str) -> int:
-        """Runs one statement, which is no step of its own."""
+        """Run a statement that is not a step."""
         return self._live.execute(sql)
 
     def require(self, operation: Require) -> None:
-        """Refuses where rows stand in the way."""
+        """Refuse the migration if the query finds rows."""
         self.perform([operation], ())
 
     def backfill(self, operation: Backfill) -> None:
-        """Gives rows values."""
+        """Set columns of existing rows."""
         self.perform([operation], ())
 
-    def known(self, name: Name) -> Table | None:
-        """The table as it stands now, None where there is none."""
-        return self._live.known(name)
-
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Runs a SQLAlchemy statement; a step."""
-        self._step(str(clause), lambda: self._live.execute_clause(clause, rows))
+        """Run a SQLAlchemy statement as a step."""
+        text = str(clause)
+        self._run_step(text, text, lambda: self._live.execute_clause(clause, rows))
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
-        """Calls a function with the connection; a step."""
+        """Call a function with the connection as a step."""
         self.segments.handed_over()
-        self._step(name, lambda: self._live.call(function, name), told=f"op.run({name})")
+        self._run_step(name, f"op.run({name})", lambda: self._live.call(function, name))
 
-    def decide(self, question: Callable[[], bool]) -> bool:
-        """What the database answers; what it answered, where an earlier run has asked."""
-        asked = len(self._now.answers)
-        if self.is_passing and asked < len(self._before.answers):
-            answer = self._before.answers[asked]
-        else:
-            answer = question()
-        self._now = replace(self._now, answers=(*self._now.answers, answer))
-        return answer
+    def ask(self, question: Callable[[], bool]) -> bool:
+        """Return the answer of the database, or the earlier one when replaying."""
+        return self._counter.answer(question)
 
     def table(self, name: Name) -> Table:
-        """The table as it stands now."""
+        """Return the current table."""
         return self._live.table(name)
 
     def find(self, name: Name) -> Table | None:
-        """The table as it stands now, None where there is none."""
+        """Return the current table, None if there is none."""
         return self._live.find(name)
 
-    def done(self, operation: Operation) -> None:
-        """Nothing: the database itself has changed."""
+    def known(self, name: Name) -> Table | None:
+        """Return the current table, None if there is none."""
+        return self._live.known(name)
 
     def connection(self) -> Connection:
-        """The connection: what is done with it until the next step is a step."""
+        """Return the connection and begin a hand-written part, which the next step ends."""
         self.segments.handed_over()
-        if not self._by_hand:
-            self._by_hand = True
-            if self._outside:
+        if not self._in_hand_written_part:
+            self._in_hand_written_part = True
+            if self._is_permanent:
                 self._connection.exec_driver_sql("BEGIN")
-            elif self.is_passing:
-                self._connection.exec_driver_sql("SAVEPOINT autodiff_again")
+            elif self.is_replaying:
+                self._connection.exec_driver_sql(f"SAVEPOINT {_REPLAY_SAVEPOINT}")
         return self._live.connection()
 
     @contextmanager
     def autocommit(self) -> Iterator[None]:
-        """Leaves the transaction: each step in here stands by itself, and is journaled."""
-        self._end_part_by_hand()
-        if self._outside:
+        """Leave the transaction: each step inside is permanent.
+
+        Raises MigrationFailedError behind a transaction pooler, where the session may change.
+        """
+        self._end_hand_written_part()
+        if self._is_permanent:
             yield
             return
         if self._pooled:
             raise MigrationFailedError(
-                "op.autocommit() needs a session of its own; a transaction pooler stands between",
+                "op.autocommit() needs its own session, but a transaction pooler is in between",
                 hint="run this migration with the URL of the server itself",
             )
-        if self.entry.id is None or self._now.steps > self._before.steps:
-            self._write(self._now)  # else it is there, with what of the next step was begun
+        # An entry that is there already may hold the statements of a step that was begun:
+        if self.entry.id is None or self._counter.is_ahead:
+            self._writer.write(self._counter.progress)
         with self.segments.outside():
-            self._outside = True
+            self._is_permanent = True
             try:
                 yield
-                self._end_part_by_hand()
+                self._end_hand_written_part()
             finally:
-                self._outside = False
+                self._is_permanent = False
 
-    # Its own
+    # Steps
 
     @property
     def _connection(self) -> Connection:
         return self._live.connection()
 
-    def _step(self, key: str, run: Callable[[], None], *, told: str | None = None) -> None:
-        self._end_part_by_hand()
-        told = told or key
-        if self.is_passing:
-            self._count([key], [told])
-        elif self._outside:
-            self._with_rows([key], [told], run)
+    def _run_step(self, key: str, description: str, run: Callable[[], None]) -> None:
+        self._end_hand_written_part()
+        if self.is_replaying:
+            self._counter.complete([key], [description])
+        elif self._is_permanent:
+            with self._counted_atomically([key], [description]):
+                run()
         else:
             run()
-            self._count([key], [told])
+            self._counter.complete([key], [description])
 
-    def _with_rows(self, keys: Sequence[str], told: Sequence[str], run: Callable[[], None]) -> None:
-        """A step that changes rows alone: done and journaled in one transaction."""
-        with self.together():
-            run()
-            self._count(keys, told)
-            self._write(self._now)
+    @contextmanager
+    def _counted_atomically(
+        self, keys: Sequence[str], descriptions: Sequence[str]
+    ) -> Iterator[None]:
+        """Run a step that changes only rows, and journal it in the same transaction."""
+        with self.atomically():
+            yield
+            self._counter.complete(keys, descriptions)
+            self._writer.write(self._counter.progress)
 
-    def _fill(self, operation: Backfill) -> None:
-        """Batch by batch, each in one transaction with how far it has come."""
-        step = _described([operation])
-        begun = self.statements_left([operation]) is not None
-        before = self._before.position if begun else None
+    def _backfill_in_batches(self, operation: Backfill) -> None:
+        """Update batch after batch, each in a transaction with its position in the journal."""
+        description = describe_operations([operation])
+        began = self.unfinished_statements([operation]) is not None
+        position = self._counter.earlier.position if began else None
 
         def reached(position: Position | None) -> None:
             if position is None:
-                self._count([_key(operation)], [operation.describe()])
-                self._write(self._now)
+                self._counter.complete_operations([operation])
+                self._writer.write(self._counter.progress)
             else:
-                self._write(replace(self._now, step=step, position=position.encoded()))
+                progress = self._counter.progress
+                encoded = position.encoded()
+                self._writer.write(replace(progress, step=description, position=encoded))
 
         recorder = BatchRecorder(
-            before=Position.decoded(before) if before is not None else None,
-            together=self.together,
+            before=Position.decoded(position) if position is not None else None,
+            together=self.atomically,
             reached=reached,
         )
         self._live.backfill(operation, recorder)
 
-    def _one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
-        """Each statement is announced in the journal before it is sent."""
-        self._under_way = operations
-        step = replace(self._now, step=_described(operations), statements=tuple(statements))
+    def _send_one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Announce each statement in the journal before it is sent."""
+        self._sent_operations = operations
+        step = replace(
+            self._counter.progress,
+            step=describe_operations(operations),
+            statements=tuple(statements),
+        )
         for place in range(self._already_sent(operations), len(statements)):
-            self._save(replace(step, sent=place, mark=self._look(self.tables)))
+            self._save(replace(step, sent=place, mark=self._fingerprint(self.tables)))
             self._live.execute(statements[place])
 
     def _already_sent(self, operations: Sequence[Operation]) -> int:
-        """How many statements of a step were done by an earlier run.
+        """Return how many statements of a step an earlier run has sent.
 
-        The one that was under way counts if the database is not any more as it was before it.
+        The statement that was on its way counts if the tables have changed since it was announced.
         """
-        if self.statements_left(operations) is None:
+        earlier = self._counter.take_unfinished(operations)
+        if earlier is None:
             return 0
-        before, self._before = self._before, replace(self._before, step=None)
-        in_doubt = before.mark is not None and self._look(self.tables) != before.mark
-        return before.sent + in_doubt
+        took_effect = earlier.mark is not None and self._fingerprint(self.tables) != earlier.mark
+        return earlier.sent + took_effect
 
-    def _look(self, tables: tuple[Name, ...]) -> str:
+    def _fingerprint(self, tables: tuple[Name, ...]) -> str:
         return self._dialect.fingerprint(self._connection, tables)
 
-    def _count(self, keys: Sequence[str], told: Sequence[str]) -> None:
-        self._told += told
-        digest = self._now.digest
-        for key in keys:
-            digest = hashlib.sha256(f"{digest}\n{key}".encode()).hexdigest()
-        self._now = replace(self._now, steps=self._now.steps + len(keys), digest=digest)
-        if self._now.steps == self._before.steps and digest != self._before.digest:
-            raise self._other_steps()
-
-    def _other_steps(self) -> MigrationFailedError:
-        return MigrationFailedError(
-            f"its first {self._before.steps} steps are not those that an earlier run has done",
-            hint=f"restore the file as it was then, or {SETTLE_BY_HAND}",
-        )
-
     def _save(self, progress: Progress) -> None:
-        """Writes the journal for good; inside a transaction, once that is committed."""
-        with self.together():
-            self._write(progress)
+        """Write the journal permanently; inside a transaction, when that is committed."""
+        with self.atomically():
+            self._writer.write(progress)
 
-    def _write(self, progress: Progress) -> None:
-        if self._taking_back:
-            progress = replace(self.entry.progress, undone=progress)
-        self.entry = replace(self.entry, progress=progress, outcome="running", error=None)
-        self.entry = self._journal.write(self._connection, self.entry)
-
-    def _end_part_by_hand(self) -> None:
-        """Ends what began with `connection`, if anything did; what ran again is taken back."""
-        if not self._by_hand:
+    def _end_hand_written_part(self) -> None:
+        """Count the part that began with `connection`, if one did; roll a replayed one back."""
+        if not self._in_hand_written_part:
             return
-        self._by_hand, again = False, self.is_passing
-        self._count([_BY_HAND], [_BY_HAND])
-        if again:
-            self._connection.exec_driver_sql(
-                "ROLLBACK" if self._outside else "ROLLBACK TO SAVEPOINT autodiff_again"
-            )
-        elif self._outside:
-            self._write(self._now)
+        self._in_hand_written_part, replayed = False, self.is_replaying
+        self._counter.complete([_HAND_WRITTEN_PART], [_HAND_WRITTEN_PART])
+        if replayed:
+            target = "" if self._is_permanent else f" TO SAVEPOINT {_REPLAY_SAVEPOINT}"
+            self._connection.exec_driver_sql(f"ROLLBACK{target}")
+        elif self._is_permanent:
+            self._writer.write(self._counter.progress)
             self._connection.exec_driver_sql("COMMIT")
 
 
-def _key(operation: Operation) -> str:
-    """What tells one step from another: all that the file says of it."""
-    return repr(operation)
-
-
-def _described(operations: Sequence[Operation]) -> str:
-    return "; ".join(operation.describe() for operation in operations)
-
-
-def _changes_rows(statement: str) -> bool:
+def _changes_only_rows(statement: str) -> bool:
     words = (token.upper() for kind, token in tokens(statement) if kind == "word")
-    return next(words, "") in _ROWS
+    return next(words, "") in _ROW_STATEMENTS

@@ -1,4 +1,4 @@
-"""Runs the code of a migration file, when its turn has come and not before."""
+"""Load the code of a migration file, right before it runs."""
 
 from __future__ import annotations
 
@@ -23,20 +23,23 @@ _WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 
 
 _ONE_AT_A_TIME = threading.RLock()
-"""Modules of one name are made one after the other: what they define looks the name up."""
+"""Modules of one name are created one after the other: dataclasses look the name up in them."""
 
 
 class Loader:
-    """Compiles each file once, for any number of databases; each of them gets a module of its own,
-    so that what one run leaves in it is not met by the next. Threads may share a loader."""
+    """Compiles each file once, for any number of databases.
+
+    Each run gets a new module, so that a run can't see what an earlier one left in it. Threads may
+    share a loader.
+    """
 
     def __init__(self) -> None:
         self._codes: dict[Path, CodeType] = {}
 
     def step(self, migration: Migration, direction: Direction) -> Callable[[], None]:
-        """The function that does a migration in one direction.
+        """Return the function that runs a migration in one direction.
 
-        Raises MigrationFileError where the file can't be imported.
+        Raises MigrationFileError if the file can't be imported.
         """
         if migration.is_sql:
             text = migration.text if direction == "upgrade" else migration.down_text
@@ -52,7 +55,7 @@ class Loader:
             raise MigrationFileError(
                 str(migration.path),
                 f"{type(error).__name__}: {error}",
-                hint="a migration must not need the application: it imports sqlalchemy and op",
+                hint="a migration must not import the application, only sqlalchemy and autodiff.op",
             ) from error
         step: Callable[[], None] = getattr(module, direction)
         return step
@@ -65,7 +68,7 @@ class Loader:
 
 
 def _compiled(path: Path, text: str) -> CodeType:
-    """The code of a file; the parser says what is wrong with one that has none, and where."""
+    """Compile a file; for one that can't be compiled, the parser raises an error with the line."""
     try:
         return compile(text, str(path), "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
@@ -74,15 +77,15 @@ def _compiled(path: Path, text: str) -> CodeType:
 
 
 def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
-    """The function that does a migration in one direction: what the file said when it was read.
+    """Return the function that runs a migration in one direction, as the file was when read.
 
-    Raises MigrationFileError where the file can't be imported.
+    Raises MigrationFileError if the file can't be imported.
     """
     return Loader().step(migration, direction)
 
 
 def _module(migration: Migration) -> ModuleType:
-    """An empty module for a file, known to Python: dataclasses and mapped classes look it up."""
+    """Create an empty module and register it: dataclasses and mapped classes look it up."""
     place = hashlib.sha256(str(migration.path).encode()).hexdigest()[:8]
     module = ModuleType(f"{_PREFIX}{migration.revision}_{place}")
     module.__file__ = str(migration.path)
@@ -91,8 +94,10 @@ def _module(migration: Migration) -> ModuleType:
 
 
 def call_name(function: Callable[..., object]) -> str:
-    """What a function is called: the same each time that the file is loaded; one of the file
-    itself without its module."""
+    """Return a function's name, which is the same each time that the file is loaded.
+
+    The name of a function of the file itself has no module.
+    """
     name = getattr(function, "__qualname__", None) or repr(function)
     module = getattr(function, "__module__", None) or ""
     return name if module.startswith(_PREFIX) or not module else f"{module}.{name}"
@@ -106,10 +111,10 @@ def _run_sql(text: str) -> None:
 
 
 def split_statements(text: str, *, backslashes: bool = False) -> Iterator[str]:
-    """The statements of SQL text, without the semicolons between.
+    """Yield the statements of SQL text, without the semicolons between them.
 
-    The bodies of triggers and procedures (BEGIN ... END) stay whole. `backslashes` says that
-    strings may hold \\' and that # begins a comment, as on MySQL.
+    Bodies of triggers and procedures (BEGIN ... END) are not split. With `backslashes`,
+    strings may contain \\' and that # begins a comment, as on MySQL.
     """
     found: list[tuple[str, str]] = []
     for kind, token in tokens(text, backslashes=backslashes):
@@ -122,7 +127,7 @@ def split_statements(text: str, *, backslashes: bool = False) -> Iterator[str]:
 
 
 def _in_body(found: Sequence[tuple[str, str]]) -> bool:
-    """Whether a trigger or procedure has begun, and not come to its END."""
+    """Return whether a trigger or procedure has begun and its END has not come."""
     words = [token.upper() for kind, token in found if kind == "word"]
     if words[:1] != ["CREATE"] or not _WITH_BODY.intersection(words[:6]):
         return False
@@ -136,6 +141,6 @@ def _in_body(found: Sequence[tuple[str, str]]) -> bool:
 
 
 def _statement(found: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """The statement, unless it is but comments; what stands in /*! ... */ is code on MySQL."""
+    """Yield the statement unless it has only comments; /*! ... */ is code on MySQL."""
     if any(kind != "space" or token.startswith("/*!") for kind, token in found):
         yield "".join(token for _, token in found).strip()

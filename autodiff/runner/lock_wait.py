@@ -1,4 +1,4 @@
-"""Waits for the lock of a database's migrations, and says for whom."""
+"""Wait for the lock of a database's migrations, and report who holds it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from autodiff.runner.journal import Entry
 
 __all__ = ["LockWait", "locked", "wait_for"]
 
-_FIRST, _LONGEST = 0.05, 1.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+"""Seconds between two attempts: short runs are not noticed, and long ones are not flooded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockWait:
-    """How long to wait for the lock, in seconds, and whom to tell.
+    """How long to wait for the lock, in seconds, and where to report it.
 
-    under_way: the run that the journal says is under way, where there is one.
+    who: the name that the lock is taken under. under_way: returns the run that the journal has as
+    running, None if there is none. sleep and now: passed in so that tests need not wait.
     """
 
     seconds: float
@@ -37,9 +39,9 @@ class LockWait:
 
 @contextmanager
 def locked(lock: Lock, wait: LockWait) -> Iterator[None]:
-    """Holds a session's lock; one of a transaction is taken in each transaction instead.
+    """Hold a session's lock; one of a transaction is taken in each transaction instead.
 
-    Raises LockedError where somebody else holds it for longer than there is wait.
+    Raises LockedError if another run holds it for longer than `wait` allows.
     """
     if lock.in_transaction:
         yield
@@ -48,34 +50,34 @@ def locked(lock: Lock, wait: LockWait) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(SQLAlchemyError):  # a connection that is gone has given it back
+        with suppress(SQLAlchemyError):  # the server has released the lock of a lost connection
             lock.release()
 
 
 def wait_for(lock: Lock, wait: LockWait, between: Callable[[], None] | None = None) -> None:
-    """Tries until the lock is taken, at growing intervals that differ from one waiter to another.
+    """Try until the lock is taken, at growing intervals that differ from one waiter to another.
 
-    `between` is called after each try that failed.
+    `between` is called after each attempt that failed.
     """
-    begun = wait.now()
-    pause = _FIRST
-    told = False
+    started = wait.now()
+    pause = _FIRST_PAUSE
+    reported = False
     while not lock.take(wait.who):
         holder = _named(lock.holder(), wait.under_way)
         if between is not None:
             between()
-        waited = wait.now() - begun
+        waited = wait.now() - started
         if waited >= wait.seconds:
             raise _refused(holder, waited)
-        if not told and waited > pause:
+        if not reported and waited > pause:
             wait.on_event(WaitingForLock(holder=str(holder) if holder else None))
-            told = True
+            reported = True
         wait.sleep(min(pause * random.uniform(0.5, 1.5), wait.seconds - waited))
-        pause = min(pause * 1.5, _LONGEST)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
 def _named(holder: Holder | None, under_way: Callable[[], Entry | None]) -> Holder | None:
-    """The holder, with what the journal says where the lock knows a session and no more."""
+    """Return the holder, with what the journal knows if the lock knows only a session."""
     if holder is None or holder.since is not None:
         return holder
     entry = under_way()
@@ -86,10 +88,10 @@ def _named(holder: Holder | None, under_way: Callable[[], Entry | None]) -> Hold
 
 
 def _refused(holder: Holder | None, waited: float) -> LockedError:
-    who = str(holder) if holder else "somebody who can't be told"
+    who = str(holder) if holder else "an unknown session"
     end = f"; if it hangs: {holder.end}" if holder and holder.end else ""
     return LockedError(
         f"another run holds the lock of this database's migrations: {who}; "
-        f"waited {waited:.0f} s for it",
+        f"gave up after {waited:.0f} s",
         hint=f"try again when it is done, or wait longer: --lock-wait 600{end}",
     )

@@ -1,7 +1,7 @@
-"""A script that does what a run does, for the database's own client.
+"""Write a script for the database's own client that does what a run would do.
 
-It stops at the first error, has the rows of the history and the journal, and refuses a database
-that is not where it begins.
+The script stops at the first error, writes the rows of the history and the journal, and refuses a
+database at another revision than the one that it starts from.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ __all__ = ["Script", "write_script"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """The migrations of a range, in order, their statements by name, and all of it as a text.
+    """The migrations of a range in order, their statements by name, and the text of the script.
 
-    The text is empty where there are none.
+    The text is empty if there are no migrations.
     """
 
     direction: Direction
@@ -43,31 +43,31 @@ class Script:
 
 
 def write_script(
-    graph: Graph, wanted: Range, dialect: Dialect, *, schema: str | None, limits: Limits
+    graph: Graph, script_range: Range, dialect: Dialect, *, schema: str | None, limits: Limits
 ) -> Script:
-    """The script of a range; `schema` is that of the history.
+    """Return the script of a range; `schema` is that of the history tables.
 
-    Raises MigrationFailedError, with the file and the line, for what can't be written down.
+    Raises MigrationFailedError, with file and line, for a step that has no SQL.
     """
     author = _Author(
         dialect=dialect,
         graph=graph,
-        wanted=wanted,
+        script_range=script_range,
         history=HistoryTable(schema),
         journal=Journal(schema),
         limits=limits,
     )
-    with open_script_sink(dialect) as target:
-        target.follow(graph.in_order(wanted.applied))
+    with open_script_sink(dialect) as sink:
+        sink.follow(graph.in_order(script_range.applied))
         written = {
-            migration.name: target.write(migration, wanted.direction)
+            migration.name: sink.write(migration, script_range.direction)
             if migration.is_for(dialect)
             else []
-            for migration in wanted.migrations
+            for migration in script_range.migrations
         }
     return Script(
-        direction=wanted.direction,
-        migrations=wanted.migrations,
+        direction=script_range.direction,
+        migrations=script_range.migrations,
         statements={name: plain_statements(lines, dialect) for name, lines in written.items()},
         text=author.text(written),
     )
@@ -75,11 +75,11 @@ def write_script(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Author:
-    """Puts a script together."""
+    """Assembles a script."""
 
     dialect: Dialect
     graph: Graph
-    wanted: Range
+    script_range: Range
     history: HistoryTable
     journal: Journal
     limits: Limits
@@ -93,28 +93,28 @@ class _Author:
         return self.history.table.schema
 
     def text(self, written: dict[str, list[Line]]) -> str:
-        """All of it, empty where there is nothing to do."""
+        """Return the script, empty if there is nothing to do."""
         if not written:
             return ""
         lines = [
-            f"-- autodiff {self.wanted.direction} {self.wanted.start}:{self._end}",
+            f"-- autodiff {self.script_range.direction} {self.script_range.start}:{self._end}",
             f"-- run it with: {self.writer.call}",
             *self.writer.opening(self.schema),
         ]
-        for place, migration in enumerate(self.wanted.migrations):
-            lines += ["", f"-- {migration.name}{self._elsewhere(migration)}"]
+        for place, migration in enumerate(self.script_range.migrations):
+            lines += ["", f"-- {migration.name}{self._note_on_kind(migration)}"]
             lines += self._migration(migration, written[migration.name], is_first=place == 0)
         return "\n".join(lines) + "\n"
 
-    def _elsewhere(self, migration: Migration) -> str:
+    def _note_on_kind(self, migration: Migration) -> str:
         return "" if migration.is_for(self.dialect) else f", not for {self.dialect.word}"
 
     @property
     def _end(self) -> str:
-        last = self.wanted.migrations[-1]
-        if self.wanted.direction == "upgrade":
+        last = self.script_range.migrations[-1]
+        if self.script_range.direction == "upgrade":
             return last.name
-        left = self.wanted.applied - {m.revision for m in self.wanted.migrations}
+        left = self.script_range.applied - {m.revision for m in self.script_range.migrations}
         heads = [r for r in last.parents if r in left]
         return self.graph[heads[0]].name if heads else "base"
 
@@ -123,7 +123,7 @@ class _Author:
     ) -> list[str]:
         limits = self.limits.with_own(migration.lock_timeout, migration.statement_timeout)
         found = self.writer.begin(self.schema, limits)
-        if is_first and not self.wanted.applied:
+        if is_first and not self.script_range.applied:
             found += self._own_tables()
         if is_first:
             for guard in self._guards():
@@ -148,7 +148,7 @@ class _Author:
                 return [self.writer.statement(part) for part in parts]
         raise AssertionError(line)
 
-    # Autodiff's own tables
+    # The tables of autodiff
 
     def _own_tables(self) -> list[str]:
         return [
@@ -163,7 +163,7 @@ class _Author:
 
     def _history(self, migration: Migration) -> str:
         table = self.history.table
-        if self.wanted.direction == "downgrade":
+        if self.script_range.direction == "downgrade":
             return self._sql(sa.delete(table).where(table.c.revision == migration.revision))
         return self._sql(
             sa.insert(table).values(
@@ -181,7 +181,7 @@ class _Author:
             sa.insert(self.journal.table).values(
                 revision=migration.revision,
                 name=migration.name,
-                kind=self.wanted.direction,
+                kind=self.script_range.direction,
                 checksum=migration.checksum,
                 actor=sa.literal_column(who.user),
                 host=sa.literal_column(who.host),
@@ -193,14 +193,14 @@ class _Author:
         )
 
     def _sql(self, clause: sa.sql.ClauseElement) -> str:
-        """On one line, where SQLAlchemy breaks it; no value of ours has a line of its own."""
+        """Return SQL on one line: SQLAlchemy breaks it, and no value here contains a newline."""
         return " ".join(line.strip() for line in clause_text(clause, self.dialect).splitlines())
 
-    # What a script asks before it changes anything
+    # Guards that run before anything is changed
 
     def _guards(self) -> list[Guard]:
-        own = self.wanted.migrations
-        if self.wanted.direction == "downgrade":
+        own = self.script_range.migrations
+        if self.script_range.direction == "downgrade":
             behind = {m.revision for m in own}
             later = [
                 m
@@ -255,5 +255,5 @@ class _Author:
         )
         return Guard(
             condition=f"EXISTS ({self._sql(stopped)})",
-            message="a migration stopped half-way on this database: autodiff status",
+            message="a migration stopped half-way on this database; see autodiff status",
         )

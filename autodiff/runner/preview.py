@@ -1,4 +1,4 @@
-"""The SQL of operations, without a database to run them on."""
+"""Preview the SQL of operations without a database."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from autodiff.runner.sinks import RecordingSink
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Operation
 
-__all__ = ["statements"]
+__all__ = ["preview_statements"]
 
 
-def statements(
+def preview_statements(
     dialect: Dialect,
     operations: Sequence[Operation],
     tables: Mapping[Name, Table],
     *,
     before: Sequence[Operation] = (),
 ) -> list[str]:
-    """The statements of the operations, in order; `tables` is what stands before the first.
+    """Return the statements of operations, in order.
 
-    Operations in `before` are done first, in a migration of their own, and not told.
+    `tables` are the tables before the first operation. Operations in `before` run first, as a
+    separate migration, and their statements are not returned.
     """
-    target = RecordingSink(dialect, tables)
-    executor = Executor(dialect, target)
+    sink = RecordingSink(dialect, tables)
+    executor = Executor(dialect, sink)
     run_operations(executor, before)
-    done = len(target.statements)
+    skipped = len(sink.statements)
     run_operations(executor, operations)
-    return target.statements[done:]
+    return sink.statements[skipped:]

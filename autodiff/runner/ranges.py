@@ -1,4 +1,4 @@
-"""From where to where a script leads: `0003:0005`, of which either end may be left out."""
+"""Parse the range of a script: `0003:0005`, of which either end may be left out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from autodiff.runner.events import Direction
 __all__ = ["CURRENT", "Range", "find_range", "start_of"]
 
 CURRENT = "current"
-"""As a start: where the database stands."""
+"""The start of a range that begins at the database's current revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
     """The migrations between two ends, in the order in which they run.
 
-    `applied` are the revisions at its start.
+    `applied` are the revisions that are applied at its start.
     """
 
     start: str
@@ -30,9 +30,9 @@ class Range:
 
 
 def start_of(text: str, direction: Direction) -> str:
-    """Where a range begins; `base` for an upgrade that does not say.
+    """Return the start of a range; `base` for an upgrade that names none.
 
-    Raises HistoryError for a downgrade that does not say.
+    Raises HistoryError for a downgrade that names none.
     """
     start = text.rpartition(":")[0]
     if start:
@@ -40,9 +40,9 @@ def start_of(text: str, direction: Direction) -> str:
     if direction == "downgrade":
         target = text.removeprefix(":") or "base"
         raise HistoryError(
-            f"a script that downgrades to {target} must say from where",
-            hint=f"autodiff downgrade head:{target} --sql, or {CURRENT}:{target} from where the "
-            "database stands",
+            f"a script that downgrades to {target} needs the revision to start from",
+            hint=f"autodiff downgrade head:{target} --sql, or {CURRENT}:{target} to start from the "
+            "database's current revision",
         )
     return "base"
 
@@ -50,21 +50,21 @@ def start_of(text: str, direction: Direction) -> str:
 def find_range(
     graph: Graph, text: str, direction: Direction, applied: frozenset[str] | None = None
 ) -> Range:
-    """What a range stands for; `applied` is what the database says, where that is its start.
+    """Return the range of a text; `applied` are its revisions if it starts at the database.
 
-    Raises HistoryError where its ends are the wrong way round, RevisionNotFoundError for an
-    unknown one.
+    Raises HistoryError if its ends are in the wrong order, RevisionNotFoundError for an unknown
+    revision.
     """
     start = start_of(text, direction)
-    usual = "head" if direction == "upgrade" else "-1"
-    target = text.rpartition(":")[2] or usual
+    default = "head" if direction == "upgrade" else "-1"
+    target = text.rpartition(":")[2] or default
     if applied is None:
         applied = frozenset(graph.reach(start))
     if _is_backwards(graph, target, direction, applied):
         other = "downgrade" if direction == "upgrade" else "upgrade"
         raise HistoryError(
             f"{direction} does not lead from {start} to {target}",
-            hint=f"the other way round: autodiff {other} {start}:{target} --sql",
+            hint=f"swap the direction: autodiff {other} {start}:{target} --sql",
         )
     find = graph.upgrades if direction == "upgrade" else graph.downgrades
     return Range(
@@ -77,7 +77,7 @@ def find_range(
 
 
 def _is_backwards(graph: Graph, target: str, direction: Direction, applied: frozenset[str]) -> bool:
-    """Whether a target lies on the other side of the start."""
+    """Return whether a target is in the other direction from the start."""
     if target[:1] in "+-":
         return target.startswith("-") == (direction == "upgrade")
     reached = graph.reach(target, applied)

@@ -1,4 +1,4 @@
-"""What stopped half-way: gone on with, or taken back."""
+"""Resume what stopped half-way, or undo its finished steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Progress
 from autodiff.runner.session import Session
 from autodiff.runner.squashes import folded
-from autodiff.runner.undo import Call, Statement, Step, collect, counterparts, run_steps
+from autodiff.runner.undo import Call, Statement, Step, collect, find_undoing_steps, run_steps
 from autodiff.runner.verify import verified
 from autodiff.schema.operations import tables_of
 
@@ -22,9 +22,11 @@ __all__ = ["settle"]
 
 
 def settle(session: Session, graph: Graph, direction: Direction, target: str) -> list[Migration]:
-    """Brings to an end what stopped half-way; the migration, where that was in `direction`.
+    """Bring what stopped half-way to an end; return the migration if that counts in `direction`.
 
-    Raises HistoryError where its file is not there, EditedMigrationError where it was changed.
+    A run in the same direction is resumed; one in the other direction is undone.
+
+    Raises HistoryError if its file is missing, EditedMigrationError if the file was edited.
     """
     if session.lock.in_transaction:
         with session.transaction():
@@ -33,7 +35,7 @@ def settle(session: Session, graph: Graph, direction: Direction, target: str) ->
         entry = session.unfinished()
     if entry is None:
         return []
-    migration = _as_it_was(graph, entry)
+    migration = _unedited(graph, entry)
     forward: Direction = "downgrade" if entry.kind == "downgrade" else "upgrade"
     session.on_event(
         MigrationResumed(
@@ -46,23 +48,23 @@ def settle(session: Session, graph: Graph, direction: Direction, target: str) ->
     if forward == direction and entry.progress.undone is None:
         _refuse_beyond(session, graph, target, direction, migration)
         return run_migrations(session, [migration], direction, entry)
-    _take_back(session, migration, forward, entry)
+    _undo_finished(session, migration, forward, entry)
     return [migration] if direction == "downgrade" else []
 
 
-def _as_it_was(graph: Graph, entry: Entry) -> Migration:
+def _unedited(graph: Graph, entry: Entry) -> Migration:
     if entry.revision not in graph:
         raise HistoryError(
-            f"the {entry.kind} of {entry.name} stopped half-way, and its file is not here",
+            f"the {entry.kind} of {entry.name} stopped half-way, and its file is missing",
             hint=f"restore the file; or {SETTLE_BY_HAND}",
         )
     migration = graph[entry.revision]
     if migration.checksum != entry.checksum:
         raise EditedMigrationError(
-            f"{migration.path.name} was edited since its {entry.kind} stopped half-way, "
+            f"{migration.path.name} was edited after its {entry.kind} stopped half-way, "
             f"with {entry.progress.steps} steps done",
             [entry.revision],
-            hint="restore the file as it was, and go on or take it back; then edit it. Or "
+            hint="restore the file as it was, resume or revert the migration, and edit it then; or "
             f"{SETTLE_BY_HAND}",
         )
     return migration
@@ -77,44 +79,48 @@ def _refuse_beyond(
         other = "downgrade" if direction == "upgrade" else "upgrade"
         raise HistoryError(
             f"the {direction} of {migration.name} stopped half-way, and {target} does not reach it",
-            hint=f"finish it first: autodiff {direction} {migration.name}; or take it back: "
+            hint=f"finish it first: autodiff {direction} {migration.name}; or revert it: "
             f"autodiff {other}",
         )
 
 
-def _take_back(session: Session, migration: Migration, forward: Direction, entry: Entry) -> None:
-    """Undoes the finished steps of a migration that stopped half-way."""
+def _undo_finished(
+    session: Session, migration: Migration, forward: Direction, entry: Entry
+) -> None:
+    """Undo the finished steps of a migration that stopped half-way."""
     backward: Direction = "upgrade" if forward == "downgrade" else "downgrade"
     try:
-        there = collect(session.dialect, session.loader.step(migration, forward))
-        back = collect(session.dialect, session.loader.step(migration, backward))
-        entry = replace(entry, progress=_without_doubt(session, entry.progress, there))
-        _clear_away(session, there[entry.progress.steps :])
-        _undo(session, migration, counterparts(there, back, entry.progress), entry)
+        forward_steps = collect(session.dialect, session.loader.step(migration, forward))
+        backward_steps = collect(session.dialect, session.loader.step(migration, backward))
+        progress = _confirmed(session, entry.progress, forward_steps)
+        entry = replace(entry, progress=progress)
+        _clean_up(session, forward_steps[progress.steps :])
+        undoing_steps = find_undoing_steps(forward_steps, backward_steps, progress)
+        _undo(session, migration, undoing_steps, entry)
     except MigrationFailedError as error:
         raise MigrationFailedError(
-            f"cannot take {migration.path.name} back: {error.message}",
+            f"cannot revert {migration.path.name}: {error.message}",
             revision=migration.revision,
             statement=error.statement,
             hint=error.hint,
         ) from error
 
 
-def _clear_away(session: Session, steps: Sequence[Step]) -> None:
-    """Removes what a step has left that failed outside of a transaction."""
+def _clean_up(session: Session, steps: Sequence[Step]) -> None:
+    """Remove what a step left that failed outside a transaction, such as an invalid index."""
     operations = [step for step in steps if not isinstance(step, Call | Statement)]
-    left = session.dialect.cleanup(session.connection, operations)
+    statements = session.dialect.cleanup(session.connection, operations)
     session.connection.rollback()
     with session.dialect.autocommit(session.connection):
-        for sql in left:
+        for sql in statements:
             session.connection.exec_driver_sql(sql)
 
 
-def _without_doubt(session: Session, progress: Progress, there: Sequence[Step]) -> Progress:
-    """The progress, once it is looked at whether the statement under way was done."""
+def _confirmed(session: Session, progress: Progress, steps: Sequence[Step]) -> Progress:
+    """Return the progress, with the statement that was on its way counted if it took effect."""
     if progress.mark is None or progress.undone is not None:
         return progress
-    step = there[progress.steps]
+    step = steps[progress.steps]
     tables = () if isinstance(step, Call | Statement) else tables_of(step)
     sent = progress.sent + (
         session.dialect.fingerprint(session.connection, tables) != progress.mark
@@ -125,23 +131,25 @@ def _without_doubt(session: Session, progress: Progress, there: Sequence[Step]) 
     return replace(progress, steps=progress.steps + 1, statements=(), sent=0, mark=None)
 
 
-def _undo(session: Session, migration: Migration, way_back: Sequence[Step], entry: Entry) -> None:
+def _undo(
+    session: Session, migration: Migration, undoing_steps: Sequence[Step], entry: Entry
+) -> None:
     limits = session.limits.with_own(migration.lock_timeout, migration.statement_timeout)
-    steps = session.steps(entry, limits, taking_back=True)
-    executor = Executor(session.dialect, steps)
+    sink = session.journaled_sink(entry, limits, undoing=True)
+    executor = Executor(session.dialect, sink)
     try:
-        session.open(steps.segments)
-        steps.begin()
-        with steps.segments.guarded():
-            run_steps(executor, way_back)
-        steps.finish()
-        steps.check_start()
-        with steps.together():
+        session.open(sink.segments)
+        sink.begin()
+        with sink.segments.guarded():
+            run_steps(executor, undoing_steps)
+        sink.finish()
+        sink.check_start()
+        with sink.atomically():
             session.journal.write(
-                session.connection, replace(steps.entry, outcome="taken back", error=None)
+                session.connection, replace(sink.entry, outcome="undone", error=None)
             )
-        steps.segments.close()
+        sink.segments.close()
     except BaseException as error:
-        steps.segments.abort(error)
-        note_failure(session, steps, error, entry.seconds or 0.0)
+        sink.segments.abort(error)
+        note_failure(session, sink, error, entry.seconds or 0.0)
         raise

@@ -1,4 +1,4 @@
-"""Mends a history: records are put right, by what a person says; no migration is run."""
+"""Repair the records of a history as a person asks; no migration is run."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from autodiff.runner.history_table import Applied
 from autodiff.runner.journal import Entry, Outcome
 from autodiff.runner.session import Session
 from autodiff.runner.squashes import folded
-from autodiff.runner.verify import Problem, ProblemKind, problems, stopped
+from autodiff.runner.verify import Problem, ProblemKind, half_way_problem, problems
 
-__all__ = ["HalfWay", "Repaired", "Repairs", "found_wrong", "repair"]
+__all__ = ["HalfWay", "Repaired", "Repairs", "find_problems", "repair_history"]
 
 HalfWay: TypeAlias = Literal["applied", "reverted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairs:
-    """What to mend.
+    """What to repair.
 
-    edited: the files count as they are now. missing: what has no file is forgotten. reordered: what
-    comes before others that are applied counts as applied. half_way: what stopped half-way counts
-    as wholly applied, or not at all.
+    edited: accept the edited files. missing: remove the records of migrations without
+    a file. reordered: record migrations as applied that come before applied ones. half_way: record
+    what stopped half-way as applied or as reverted.
     """
 
     edited: bool = False
@@ -38,7 +38,7 @@ class Repairs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """One record that was put right; `outcome` says how, as the journal does."""
+    """One record that was repaired; `outcome` has the word of the journal."""
 
     kind: ProblemKind
     revision: str
@@ -46,19 +46,19 @@ class Repaired:
     outcome: Outcome
 
 
-def found_wrong(session: Session, graph: Graph) -> tuple[Problem, ...]:
-    """All that is wrong with the history, a run that stopped half-way among it."""
+def find_problems(session: Session, graph: Graph) -> tuple[Problem, ...]:
+    """Return all problems of the history, including a run that stopped half-way."""
     entry = session.unfinished()
-    half = (stopped(entry),) if entry is not None else ()
+    half = (half_way_problem(entry),) if entry is not None else ()
     return (*half, *problems(graph, folded(graph, session.applied())))
 
 
-def repair(session: Session, graph: Graph, wanted: Repairs) -> list[Repaired]:
-    """Puts the records right, in one transaction with a note of each in the journal.
+def repair_history(session: Session, graph: Graph, wanted: Repairs) -> list[Repaired]:
+    """Repair the records in one transaction, and journal each repair.
 
-    The lock must be held.
+    Hold the lock.
     """
-    if not found_wrong(session, graph):
+    if not find_problems(session, graph):
         return []
     session.create_tables()
     with session.transaction():
@@ -67,14 +67,14 @@ def repair(session: Session, graph: Graph, wanted: Repairs) -> list[Repaired]:
 
 
 class _Repairer:
-    """A repair under way, in its transaction."""
+    """Repairs records in an open transaction."""
 
     def __init__(self, session: Session, graph: Graph) -> None:
         self._session = session
         self._graph = graph
 
     def repair(self, wanted: Repairs) -> Iterator[Repaired]:
-        """Mends what is wanted, one kind after the other."""
+        """Repair what is wanted, one kind after the other; yield each repair."""
         entry = self._session.journal.unfinished(self._session.connection)
         if wanted.half_way is not None and entry is not None:
             yield self._settle(entry, wanted.half_way)
@@ -92,7 +92,7 @@ class _Repairer:
                 yield self._note(problem.kind, row, outcome)
 
     def _row(self, revision: str, applied: Mapping[str, Applied]) -> Applied:
-        """The record as its file says it; as it stands, where there is no file."""
+        """Return the record that its file asks for, or the old one if there is no file."""
         if revision not in self._graph:
             return applied[revision]
         migration = self._graph[revision]
@@ -108,11 +108,11 @@ class _Repairer:
         self._session.history.add(self._session.connection, row)
 
     def _settle(self, entry: Entry, how: HalfWay) -> Repaired:
-        """What stopped half-way counts as wholly done, or not at all."""
+        """Record what stopped half-way as applied or as reverted."""
         session = self._session
         session.journal.write(session.connection, replace(entry, outcome="settled"))
-        there = session.history.read(session.connection).get(entry.revision)
-        row = there or session.applied_now(entry)
+        recorded = session.history.read(session.connection).get(entry.revision)
+        row = recorded or session.applied_now(entry)
         if entry.revision in self._graph:
             row = self._row(entry.revision, {entry.revision: row})
         if how == "applied":

@@ -1,4 +1,4 @@
-"""The SQL of migrations without a database: those before are followed."""
+"""Return the SQL of migrations without a database, by replaying those before them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["migration_sql", "plain_statements"]
 def migration_sql(
     graph: Graph, migration: Migration, direction: Direction, dialect: Dialect
 ) -> list[str]:
-    """The statements of a migration, as they are once all that come before it were applied.
+    """Return the statements of a migration after all those before it.
 
-    One that is for other kinds of databases is a comment.
+    A migration for other kinds of databases is a comment.
 
-    Raises MigrationFailedError, with the file and the line, for what is no SQL.
+    Raises MigrationFailedError, with file and line, for a step that has no SQL.
     """
     if not migration.is_for(dialect):
         return [f"-- not for {dialect.word}"]
     before = graph.in_order(graph.lineage(graph.before(migration.revision)))
-    with open_script_sink(dialect) as target:
-        target.follow([*before, migration] if direction == "downgrade" else before)
-        return plain_statements(target.write(migration, direction), dialect)
+    with open_script_sink(dialect) as sink:
+        sink.follow([*before, migration] if direction == "downgrade" else before)
+        return plain_statements(sink.write(migration, direction), dialect)
 
 
 def plain_statements(lines: list[Line], dialect: Dialect) -> list[str]:
-    """The statements; a check of rows as a comment, since no statement refuses by itself."""
+    """Return the statements, with a check of rows as a comment: no SQL statement can refuse."""
     found: list[str] = []
     for line in lines:
         if isinstance(line, str):

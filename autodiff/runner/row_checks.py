@@ -1,4 +1,4 @@
-"""Rows that stand in the way: found by a query, counted up to a limit, told by their first few."""
+"""Find rows that a migration can't handle: count them up to a limit, and show the first few."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["Found", "find_rows", "refuse_rows"]
 
 _LIMIT = 1000
+"""Rows that are read at most: "1000 or more" is enough to know, and a full scan may take hours."""
 _SHOWN = 5
 _COLUMNS = 4
 _LONGEST = 40
+"""Rows, columns and characters of a value that are shown, so that a message fits on a screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The first rows that a query gave, `columns` by name, and how many came up to the limit."""
+    """The first rows of a query, its `columns`, and the number of rows up to the limit."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     count: int
 
     def __str__(self) -> str:
-        """How many and which: "3 found: id 4, 9, 12"."""
+        """Return how many rows and which: "3 found: id 4, 9, 12"."""
         count = f"{_LIMIT} or more" if self.count >= _LIMIT else str(self.count)
         more = ["..."] if self.count > len(self.rows) else []
         if len(self.columns) == 1:
@@ -47,9 +49,9 @@ class Found:
 
 
 def find_rows(connection: Connection, query: str) -> Found:
-    """What the query finds. At most a limited number of rows is read.
+    """Return the rows of a query; at most a limited number is read.
 
-    Raises SQLAlchemy's DBAPIError where the database refuses it.
+    Raises SQLAlchemy's DBAPIError if the database refuses the query.
     """
     result = connection.exec_driver_sql(
         _limited(query), execution_options={"no_parameters": True, "stream_results": True}
@@ -62,7 +64,7 @@ def find_rows(connection: Connection, query: str) -> Found:
 
 
 def refuse_rows(connection: Connection, operation: Require) -> None:
-    """Raises RowsInTheWayError where the query of a check finds rows."""
+    """Raise RowsInTheWayError if the query of a check finds rows."""
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -73,12 +75,13 @@ def refuse_rows(connection: Connection, operation: Require) -> None:
         raise RowsInTheWayError(
             f"{operation.message} ({found})",
             statement=operation.query,
-            hint="mend these rows and run it again, or do it in the migration, before its check",
+            hint="fix these rows and run it again, or fix them in the migration before "
+            "op.require()",
         )
 
 
 def _limited(query: str) -> str:
-    """The query with a limit, unless it ends in a way of its own."""
+    """Return the query with a limit, unless it has one or ends in a way that forbids it."""
     text = query.strip().rstrip(";").rstrip()
     words = [token.upper() for kind, token in tokens(text) if kind == "word"]
     return text if _ENDINGS.intersection(words) else f"{text}\nLIMIT {_LIMIT}"
@@ -88,6 +91,6 @@ _ENDINGS = frozenset(("LIMIT", "FETCH", "FOR", "OFFSET"))
 
 
 def _shown(value: object) -> str:
-    """A value on one line, cut where it is long."""
+    """Return a value on one line, shortened if it is long."""
     text = "NULL" if value is None else " ".join(str(value).split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

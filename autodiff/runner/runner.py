@@ -1,4 +1,4 @@
-"""Applies migrations and takes them back. It knows files, history and a connection."""
+"""Apply and revert migrations, with only their files, the history and a connection."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from autodiff.runner.hooks import HookedRun, HookName, Hooks, call_hook
 from autodiff.runner.journal import Entry, Outcome
 from autodiff.runner.loader import Loader
 from autodiff.runner.recovery import settle
-from autodiff.runner.repair import Repaired, Repairs, found_wrong, repair
+from autodiff.runner.repair import Repaired, Repairs, find_problems, repair_history
 from autodiff.runner.session import Session
 from autodiff.runner.squashes import fold, folded
-from autodiff.runner.verify import Problem, stopped, verified
+from autodiff.runner.verify import Problem, half_way_problem, verified
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["LIMITS", "LOCK_WAIT", "Runner"]
 
 LOCK_WAIT = 600.0
-"""Seconds to wait for another run, by default."""
+"""Seconds to wait for another run by default: longer than most deployments take."""
 LIMITS = Limits(lock=5.0, statement=1800.0, retries=5)
-"""What holds where nothing is configured: what waits for a lock makes others wait behind it."""
+"""Default limits: a statement that waits for a lock makes all later ones wait behind it."""
 
 
 def _now() -> dt.datetime:
@@ -43,7 +43,7 @@ def _now() -> dt.datetime:
 
 
 class Runner:
-    """Runs migrations of a graph on one connection, which it must have for itself."""
+    """Runs migrations of a graph on a connection that nothing else uses."""
 
     def __init__(
         self,
@@ -76,63 +76,68 @@ class Runner:
         )
 
     def applied(self) -> dict[str, Applied]:
-        """What the database says was applied, by revision; what was squashed counts as one."""
+        """Return the applied migrations by revision, with squashed ones in place of their parts."""
         return folded(self.graph, self._session.applied())
 
     def verify(self, *, settled: bool = False) -> dict[str, Applied]:
-        """As `applied`, once it is sure that the files are those that were applied.
+        """Return what `applied` does, after checking that the files are those that were applied.
 
-        Raises EditedMigrationError for files that are missing, were changed since, or come before
-        others that are applied; with `settled` HistoryError where a migration stopped half-way.
+        Raises EditedMigrationError for files that are missing, that were edited, or that come
+        before others that are applied; with `settled`, HistoryError if a migration stopped
+        half-way.
         """
         entry = self.unfinished() if settled else None
         if entry is not None:
-            problem = stopped(entry)
+            problem = half_way_problem(entry)
             raise HistoryError(problem.message, hint="; or ".join(problem.ways))
         return verified(self.graph, self.applied())
 
     def upgrades(self, target: str) -> list[Migration]:
-        """The migrations that an upgrade would apply, in order. Raises as `verify`."""
+        """Return the migrations that an upgrade would apply, in order.
+
+        Raises what `verify` raises.
+        """
         return self.graph.upgrades(target, self.verify())
 
     def downgrades(self, target: str) -> list[Migration]:
-        """The migrations that a downgrade would take back, in order.
+        """Return the migrations that a downgrade would revert, in order.
 
-        Raises as `verify`, but for what comes before others: taking those back is the way out.
+        Raises what `verify` raises, except for pending migrations that come before applied ones:
+        reverting those is the way out.
         """
         applied = verified(self.graph, self.applied(), in_order=False)
         return self.graph.downgrades(target, applied)
 
     def problems(self) -> tuple[Problem, ...]:
-        """All that is wrong with the history, each with the ways out of it."""
-        return found_wrong(self._session, self.graph)
+        """Return the problems of the history, each with the ways out of it."""
+        return find_problems(self._session, self.graph)
 
     def repair(self, wanted: Repairs) -> list[Repaired]:
-        """Puts the records of the history right as they are wanted; what was mended.
+        """Repair the records of the history, and return what was repaired.
 
-        Nothing is run; each repair is in the journal. Raises LockedError where another run is at
-        it for too long.
+        No migration is run; each repair is journaled. Raises LockedError if another run holds the
+        lock for too long.
         """
         with self._session.locked():
-            return repair(self._session, self.graph, wanted)
+            return repair_history(self._session, self.graph, wanted)
 
     def unfinished(self) -> Entry | None:
-        """The migration that stopped half-way (or that another run is at), None without one."""
+        """Return the run that stopped half-way or is still running, None if there is none."""
         return self._session.unfinished()
 
     def log(self) -> list[Entry]:
-        """Every run of a migration, oldest first."""
+        """Return every run of a migration, oldest first."""
         found = self._session.journal.read(self.connection)
         self.connection.rollback()
         return found
 
     def upgrade(self, target: str = "head") -> list[Migration]:
-        """Applies what is missing up to the target; the migrations applied.
+        """Apply the pending migrations up to the target, and return them.
 
-        One that stopped half-way goes on where it stopped; a downgrade that did is taken back.
+        An upgrade that stopped half-way is resumed; a downgrade that did is undone.
 
-        Raises MigrationFailedError where one fails: those before it stay applied. LockedError
-        where another run is at it for too long.
+        Raises MigrationFailedError if one fails (those before it stay applied), LockedError if
+        another run holds the lock for too long.
         """
         with self._session.locked(), self._hooked("upgrade", target):
             done = settle(self._session, self.graph, "upgrade", target)
@@ -141,10 +146,10 @@ class Runner:
             return [*done, *run_migrations(self._session, steps, "upgrade")]
 
     def downgrade(self, target: str = "-1") -> list[Migration]:
-        """Takes back what was applied after the target; the migrations reverted.
+        """Revert the migrations that were applied after the target, and return them.
 
-        Of an upgrade that stopped half-way the finished steps are taken back; a downgrade that
-        did goes on.
+        The finished steps of an upgrade that stopped half-way are undone; a downgrade that did is
+        resumed.
         """
         with self._session.locked(), self._hooked("downgrade", target):
             done = settle(self._session, self.graph, "downgrade", target)
@@ -155,7 +160,7 @@ class Runner:
 
     @contextmanager
     def _hooked(self, direction: Direction, target: str) -> Iterator[None]:
-        """Calls the hooks of a whole run before and after it, where there is anything to run."""
+        """Call the hooks of a run before and after it, if there is anything to run."""
         before: HookName = "before_upgrade" if direction == "upgrade" else "before_downgrade"
         after: HookName = "after_upgrade" if direction == "upgrade" else "after_downgrade"
         hooks = self._session.hooks
@@ -164,22 +169,22 @@ class Runner:
         if not ahead:
             yield
             return
-        occasion = HookedRun(
+        argument = HookedRun(
             connection=self.connection, direction=direction, migrations=tuple(ahead)
         )
-        self._call(before, occasion, "nothing was run", "mend it and run again")
+        self._call(before, argument, "nothing was run", "fix it and run the same command again")
         yield
-        done = "applied" if direction == "upgrade" else "taken back"
+        done = "applied" if direction == "upgrade" else "reverted"
         names = ", ".join(migration.path.name for migration in ahead)
         self._call(
             after,
-            occasion,
-            f"{done} before it, all of them: {names}",
-            "the hook is not called again by itself: call it by hand, where it must be",
+            argument,
+            f"all migrations were {done} before it: {names}",
+            "the hook will not be called again automatically; call it manually if needed",
         )
 
     def _ahead(self, direction: Direction, target: str) -> list[Migration]:
-        """What a run will do: first what stopped half-way, then the others."""
+        """Return the migrations of a run: first what stopped half-way, then the others."""
         entry = self.unfinished()
         stopped = [self.graph[entry.revision]] if entry and entry.revision in self.graph else []
         applied = folded(self.graph, self.applied())
@@ -191,13 +196,13 @@ class Runner:
             target = _without(target, 1)
         return list(dict.fromkeys([*stopped, *find(target, applied)]))
 
-    def _call(self, name: HookName, occasion: HookedRun, done: str, hint: str) -> None:
-        """Calls a hook outside of a transaction; what it leaves open is committed."""
+    def _call(self, name: HookName, argument: HookedRun, done: str, hint: str) -> None:
+        """Call a hook outside a transaction, and commit what it leaves open."""
         connection = self.connection
         connection.rollback()
         try:
             with self.dialect.autocommit(connection):
-                call_hook(self._session.hooks, name, occasion, self._session.on_event)
+                call_hook(self._session.hooks, name, argument, self._session.on_event)
                 connection.commit()
         except HookFailedError as error:
             raise HookFailedError(
@@ -205,10 +210,10 @@ class Runner:
             ) from error
 
     def stamp(self, target: str = "head", *more: str) -> list[Migration]:
-        """Records the migrations up to the target as applied, and no others, running none.
+        """Record the migrations up to the target as applied, and no others; run none.
 
-        `more` are targets on other branches; with a label in one, other branches stay as they
-        are. What stopped half-way counts as settled.
+        `more` are targets on other branches. If a target has a label, other branches stay as they
+        are. What stopped half-way is settled.
         """
         with self._session.locked():
             applied = set(self._session.applied()) & set(self.graph.migrations)
@@ -242,6 +247,6 @@ class Runner:
 
 
 def _without(target: str, done: int) -> str:
-    """The target of a downgrade once so many steps of it are done."""
+    """Return the target of a downgrade after so many of its steps are done."""
     back = re.fullmatch(r"(.*@)?-(\d+)", target)
     return f"{back[1] or ''}-{int(back[2]) - done}" if back else target

@@ -1,7 +1,7 @@
-"""Where the statements of a script go: written down in order, and tried on a scratch.
+"""Collect the statements of a script in order, and try them on a scratch database.
 
-SQLite rebuilds a table from what it is, with the triggers that hand-written SQL made: a scratch in
-memory has them. Other databases need no more than their tables, which are followed.
+SQLite rebuilds a table from its present state, with triggers that hand-written SQL created, so a
+scratch in memory runs along. Other databases need only their tables, which are tracked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["Line", "ScriptSink", "TransactionBoundary", "open_script_sink", "run
 
 
 class TransactionBoundary(Enum):
-    """Where a part begins or ends that runs without a transaction."""
+    """The begin or the end of a part that runs without a transaction."""
 
     LEAVE = "leave"
     ENTER = "enter"
@@ -41,7 +41,7 @@ Line: TypeAlias = str | Require | TransactionBoundary
 
 @contextmanager
 def open_script_sink(dialect: Dialect) -> Iterator[ScriptSink]:
-    """What writes migrations down, from an empty database on."""
+    """Yield a sink that writes migrations down, starting with an empty database."""
     features = dialect.features
     if not features.scratch_in_memory:
         complete = features.rebuilds_tables or features.restates_columns
@@ -54,7 +54,7 @@ def open_script_sink(dialect: Dialect) -> Iterator[ScriptSink]:
 
 
 class ScriptSink(RecordingSink):
-    """What migrations say, in `lines`; nothing of what comes before them (`follow`)."""
+    """Collects what migrations do in `lines`, except those that come before the script."""
 
     has_transaction = True
 
@@ -66,7 +66,7 @@ class ScriptSink(RecordingSink):
         self._following = False
 
     def follow(self, migrations: Sequence[Migration]) -> None:
-        """Does what migrations do that come before, without writing it down."""
+        """Carry out migrations that come before the script, without writing them down."""
         if self._live is None and not self._complete:
             return
         self._following = True
@@ -78,19 +78,19 @@ class ScriptSink(RecordingSink):
             self._following = False
 
     def write(self, migration: Migration, direction: Direction) -> list[Line]:
-        """What a migration does, in one direction.
+        """Return the lines of a migration in one direction.
 
-        Raises MigrationFailedError, with the file and the line, for what can't be written down.
+        Raises MigrationFailedError, with file and line, for a step that has no SQL.
         """
         begun = len(self.lines)
         run_migration_on(migration, direction, self._dialect, self)
         return self.lines[begun:]
 
     def execute(self, sql: str) -> int:
-        """Collects one statement.
+        """Collect one statement.
 
-        What fails on the scratch, since only the database itself has what it needs, leaves that
-        unknown: who asks for it is told so.
+        It may fail on the scratch, if it needs what only the database has. Its effect is unknown
+        then, and a question about it is an error.
         """
         self._note(sql)
         if self._live is not None:
@@ -99,16 +99,16 @@ class ScriptSink(RecordingSink):
         return -1
 
     def require(self, operation: Require) -> None:
-        """Collects the check."""
+        """Collect the check."""
         self._note(operation)
 
     def backfill(self, operation: Backfill) -> None:
-        """Collects one statement for all rows."""
+        """Collect one statement for all rows."""
         [sql] = self._dialect.statements(operation, self.known(operation.table))
         self.execute(sql)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Collects a SQLAlchemy statement, with its values in it."""
+        """Collect a SQLAlchemy statement, with its values as literals."""
         if not self._following:
             super().execute_clause(clause, rows)
         elif self._live is not None:
@@ -116,37 +116,37 @@ class ScriptSink(RecordingSink):
                 self._live.execute_clause(clause, rows)
 
     def table(self, name: Name) -> Table:
-        """The table, as the migrations before left it."""
+        """Return the table as earlier migrations left it."""
         found = self.known(name)
         return super().table(name) if found is None else found
 
     def find(self, name: Name) -> Table | None:
-        """The table, if migrations before made it."""
+        """Return the table if earlier migrations created it."""
         return super().find(name) if self._live is None else self._live.find(name)
 
     def known(self, name: Name) -> Table | None:
-        """The table, if migrations before made it."""
+        """Return the table if earlier migrations created it."""
         return super().known(name) if self._live is None else self._live.find(name)
 
-    def done(self, operation: Operation) -> None:
-        """Follows what the operation did; the scratch knows by itself."""
+    def completed(self, operation: Operation) -> None:
+        """Apply an operation to the tables, unless the scratch has it."""
         if self._live is None:
-            super().done(operation)
+            super().completed(operation)
 
     def connection(self) -> Connection:
-        """That of the scratch, for what comes before the script; else there is none."""
+        """Return the scratch's connection for earlier migrations; raise an error in the script."""
         if self._following and self._scratch is not None:
             return self._scratch
         return super().connection()
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
-        """Refused, as it is Python; what comes before the script is not told."""
+        """Refuse a Python function in the script; ignore it in earlier migrations."""
         if not self._following:
             super().call(function, name)
 
     @contextmanager
     def autocommit(self) -> Iterator[None]:
-        """Notes where the transaction ends and where another one begins."""
+        """Note where the transaction ends and where another one begins."""
         self._note(TransactionBoundary.LEAVE)
         yield
         self._note(TransactionBoundary.ENTER)
@@ -157,14 +157,14 @@ class ScriptSink(RecordingSink):
 
 
 def run_migration_on(
-    migration: Migration, direction: Direction, dialect: Dialect, target: RecordingSink
+    migration: Migration, direction: Direction, dialect: Dialect, sink: RecordingSink
 ) -> None:
-    """Hands what a migration does to a target.
+    """Run a migration's function with a sink that records what it does.
 
-    Raises MigrationFailedError, with the file and the line.
+    Raises MigrationFailedError, with file and line.
     """
     step = load_step(migration, direction)
-    executor = Executor(dialect, target)
+    executor = Executor(dialect, sink)
     try:
         with executing(executor):
             step()
@@ -179,13 +179,13 @@ def run_migration_on(
         raise MigrationFailedError(
             f"{_place(migration, error)}: {type(error).__name__}: {error}",
             revision=migration.revision,
-            hint="no rows are there where a script is written: write what needs them in SQL, with "
-            "op.execute, or apply it to a database",
+            hint="a script is written without rows: write what needs rows as SQL with op.execute, "
+            "or apply the migration to a database",
         ) from error
 
 
 def _place(migration: Migration, error: Exception) -> str:
-    """The file, and the line of it that was under way."""
+    """Return the file, and the line that was running."""
     line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(migration.path):

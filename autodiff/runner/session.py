@@ -1,4 +1,4 @@
-"""What every run of migrations on one connection has at hand: its transactions, lock and tables."""
+"""Hold what every run of migrations on one connection needs: transactions, lock and tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["Session"]
 
 
 class Session:
-    """One connection for the runner, with what is configured."""
+    """The runner's connection, with the configuration of the run."""
 
     def __init__(
         self,
@@ -69,20 +69,20 @@ class Session:
         dialect.prepare_connection(connection)
 
     def applied(self) -> dict[str, Applied]:
-        """What the database says was applied, by revision."""
+        """Return the applied migrations by revision, as the database has them."""
         found = self.history.read(self.connection)
         self.connection.rollback()
         return found
 
     def unfinished(self) -> Entry | None:
-        """The run that stopped half-way, None without one."""
+        """Return the run that stopped half-way, None if there is none."""
         found = self.journal.unfinished(self.connection)
         self.connection.rollback()
         return found
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the lock; where that is one of a transaction, `transaction` and `open` take it."""
+        """Hold the lock; if it belongs to a transaction, `transaction` and `open` take it."""
         self.lock = self.dialect.lock(self.connection, self.history.table.schema)
         with locked(self.lock, self._lock_wait):
             if self.lock.in_transaction:
@@ -93,13 +93,13 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A transaction, with the lock."""
+        """Open a transaction that holds the lock."""
         segments = TransactionSegments(self.connection, self.dialect, self.limits)
         with segments.around(self.open):
             yield
 
     def open(self, segments: TransactionSegments) -> None:
-        """Begins a transaction; behind a pooler the lock is taken in it."""
+        """Begin a transaction; behind a pooler it takes the lock."""
         segments.open()
         if self.lock.in_transaction:
 
@@ -109,13 +109,15 @@ class Session:
 
             wait_for(self.lock, self._lock_wait, again)
 
-    def steps(self, entry: Entry, limits: Limits, *, taking_back: bool = False) -> JournaledSink:
-        """The target of a migration whose entry in the journal is given."""
+    def journaled_sink(
+        self, entry: Entry, limits: Limits, *, undoing: bool = False
+    ) -> JournaledSink:
+        """Return the sink of a migration with the given journal entry."""
 
-        def tell(sql: str) -> None:
+        def report(sql: str) -> None:
             self.on_event(StatementRun(sql=sql))
 
-        live = LiveSink(self.connection, self.dialect, tell, self.on_event)
+        live = LiveSink(self.connection, self.dialect, report, self.on_event)
         segments = TransactionSegments(self.connection, self.dialect, limits)
         return JournaledSink(
             live,
@@ -123,28 +125,28 @@ class Session:
             segments,
             self.journal,
             entry,
-            taking_back=taking_back,
+            undoing=undoing,
             pooled=self.lock.in_transaction,
         )
 
     def call_hook(self, name: HookName, migration: Migration, direction: Direction) -> None:
-        """Calls a hook of one migration, if there is one, in the transaction that is open."""
+        """Call a migration's hook, if there is one, in the transaction that is open."""
         occasion = HookedMigration(
             connection=self.connection, direction=direction, migration=migration
         )
         call_hook(self.hooks, name, occasion, self.on_event)
 
     def create_tables(self) -> None:
-        """Makes sure that autodiff's own tables are there."""
-        there = self.history.exists(self.connection) and self.journal.exists(self.connection)
+        """Create autodiff's own tables if they are missing."""
+        exist = self.history.exists(self.connection) and self.journal.exists(self.connection)
         self.connection.rollback()
-        if not there:
+        if not exist:
             with self.transaction():
                 self.history.create(self.connection)
                 self.journal.create(self.connection)
 
     def entry(self, migration: Migration | Applied, kind: Kind) -> Entry:
-        """The journal's entry of a run that begins now."""
+        """Return the journal entry of a run that begins now."""
         return Entry(
             revision=migration.revision,
             name=migration.name,
@@ -155,7 +157,7 @@ class Session:
         )
 
     def applied_now(self, migration: Migration | Entry) -> Applied:
-        """Its record, were it applied now."""
+        """Return the record of a migration that is applied now."""
         return Applied(
             revision=migration.revision,
             name=migration.name,
@@ -165,7 +167,7 @@ class Session:
         )
 
     def record_at_once(self, migration: Migration, entry: Entry) -> None:
-        """Writes down that it is applied, and the entry of its run: one statement for both."""
+        """Record a migration as applied, and its journal entry, in one statement."""
         row, other = applied_row(self.applied_now(migration)), entry_row(entry)
         values = {f"applied_{name}": value for name, value in row.items()}
         values |= {f"entry_{name}": value for name, value in other.items()}
@@ -177,7 +179,7 @@ class Session:
         return _insert(self.history.table, "applied").add_cte(entry)
 
     def record(self, migration: Migration, before: Applied | None = None) -> None:
-        """Writes down that it is applied: now, or when the record that was there says."""
+        """Record a migration as applied: now, or at the time of its earlier record."""
         row = self.applied_now(migration)
         if before is not None:
             row = replace(row, applied_at=before.applied_at)
@@ -185,6 +187,6 @@ class Session:
 
 
 def _insert(table: sa.Table, prefix: str) -> sa.Insert:
-    """An INSERT whose parameters have the columns' names behind a prefix; without a number."""
+    """Return an INSERT whose parameters are named after the columns, with a prefix; without id."""
     columns = [column.name for column in table.columns if column.name != "id"]
     return sa.insert(table).values({name: sa.bindparam(f"{prefix}_{name}") for name in columns})

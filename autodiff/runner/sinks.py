@@ -1,4 +1,4 @@
-"""Where statements go: to a live connection, or into a list."""
+"""Define where statements go: to a live connection, or into a list."""
 
 from __future__ import annotations
 
@@ -30,64 +30,70 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveSink", "RecordingSink", "Sink", "written_clause"]
 
-_WITH_ALL_ELSE = BatchRecorder()
+_SAME_TRANSACTION = BatchRecorder()
 
 
 class Sink(ABC):
-    """What the executor sends statements to; `has_transaction` says that they are in one."""
+    """Receives statements from the executor. They share a transaction if `has_transaction`."""
 
     has_transaction = True
 
     @abstractmethod
     def execute(self, sql: str) -> int:
-        """Runs one statement; the number of rows it changed, or -1."""
+        """Run one statement; return the number of rows that it changed, or -1 if it is unknown."""
 
     @abstractmethod
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Runs a SQLAlchemy statement, once for each of the rows if there are any."""
+        """Run a SQLAlchemy statement, once for each row if there are rows."""
 
     @abstractmethod
     def require(self, operation: Require) -> None:
-        """Refuses where rows stand in the way."""
+        """Refuse the migration if the query finds rows."""
 
     @abstractmethod
     def backfill(self, operation: Backfill) -> None:
-        """Gives rows values."""
+        """Set columns of existing rows."""
 
     @abstractmethod
     def table(self, name: Name) -> Table:
-        """The table as it stands now."""
+        """Return the current table.
+
+        Raises DatabaseError if there is none.
+        """
 
     @abstractmethod
     def find(self, name: Name) -> Table | None:
-        """The table as it stands now, None where there is none."""
+        """Return the current table, None if there is none.
+
+        Raises MigrationFailedError if that is unknown, because there is no database to ask.
+        """
 
     @abstractmethod
     def known(self, name: Name) -> Table | None:
-        """The table as it stands now, None where there is none or nothing is known of it."""
+        """Return the current table, None if there is none or that is unknown."""
 
     @abstractmethod
     def connection(self) -> Connection:
-        """The connection, for hand-written parts."""
+        """Return the connection, for hand-written parts."""
 
     @abstractmethod
     def call(self, function: Callable[[Connection], object], name: str) -> None:
-        """Calls a function of the migration with the connection."""
+        """Call a function of the migration with the connection."""
 
     @abstractmethod
     def autocommit(self) -> AbstractContextManager[None]:
-        """Leaves the transaction of the migration, and enters another one at the end."""
+        """Leave the migration's transaction, and begin another one at the end."""
 
-    def passes(self, operation: Operation) -> bool:
-        """Whether an operation was done before, and is not to be done again."""
+    def is_already_done(self, operation: Operation) -> bool:
+        """Return whether an earlier run completed an operation, so that it must not run again."""
         return False
 
-    def statements_left(self, operations: Sequence[Operation]) -> Sequence[str] | None:
-        """The statements of operations that were begun before; None where they were not."""
+    def unfinished_statements(self, operations: Sequence[Operation]) -> Sequence[str] | None:
+        """Return the statements of operations that an earlier run began, None if it did not."""
         return None
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
-        """Does the operations, whose statements are given."""
+        """Run operations with the statements given."""
         match operations:
             case [Require() as check]:
                 self.require(check)
@@ -97,18 +103,18 @@ class Sink(ABC):
                 for sql in statements:
                     self.execute(sql)
 
-    def decide(self, question: Callable[[], bool]) -> bool:
-        """What the database answers to what a migration asks of it."""
+    def ask(self, question: Callable[[], bool]) -> bool:
+        """Return the database's answer to a question of the migration."""
         return question()
 
-    def done(self, operation: Operation) -> None:  # noqa: B027
-        """Told after each operation."""
+    def completed(self, operation: Operation) -> None:  # noqa: B027
+        """Note that an operation was run."""
 
 
 class LiveSink(Sink):
-    """Statements run on a connection at once; two listeners are told what they do.
+    """Runs statements on a connection as they come, and reports them to two listeners.
 
-    `outside` leaves the transaction, where that is possible.
+    `outside` leaves the transaction, if that is possible.
     """
 
     def __init__(
@@ -126,7 +132,7 @@ class LiveSink(Sink):
         self._outside = outside
 
     def execute(self, sql: str) -> int:
-        """Runs one statement, as it is: no driver looks for parameters in it."""
+        """Run one statement verbatim: the driver looks for no parameters in it."""
         from sqlalchemy.exc import DBAPIError
 
         self._on_statement(sql)
@@ -139,11 +145,11 @@ class LiveSink(Sink):
         return result.rowcount
 
     def require(self, operation: Require) -> None:
-        """Raises RowsInTheWayError where the query finds rows."""
+        """Raise RowsInTheWayError if the query finds rows."""
         refuse_rows(self._connection, operation)
 
-    def backfill(self, operation: Backfill, recorder: BatchRecorder = _WITH_ALL_ELSE) -> None:
-        """Gives rows values, batch by batch where there are many; told as one statement."""
+    def backfill(self, operation: Backfill, recorder: BatchRecorder = _SAME_TRANSACTION) -> None:
+        """Set columns of rows, in batches if there are many; reported as one statement."""
         table = self.find(operation.table)
         [statement] = self._dialect.statements(operation, table)
         if table is None:
@@ -155,7 +161,7 @@ class LiveSink(Sink):
         fill_in_batches(self._connection, self._dialect, operation, table, self._on_batch, recorder)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Runs a SQLAlchemy statement."""
+        """Run a SQLAlchemy statement."""
         from sqlalchemy.exc import DBAPIError
 
         self._on_statement(str(clause))
@@ -168,17 +174,17 @@ class LiveSink(Sink):
             raise MigrationFailedError(database_words(error.orig), statement=str(clause)) from error
 
     def table(self, name: Name) -> Table:
-        """The table, read from the database."""
+        """Read the table from the database."""
         found = self.find(name)
         if found is None:
             raise DatabaseError(
                 f"there is no table {name} in the database",
-                hint="does the migration run on the database that it was written for?",
+                hint="check that the migration runs on the database that it was written for",
             )
         return found
 
     def find(self, name: Name) -> Table | None:
-        """The table, read from the database."""
+        """Read the table from the database."""
         namespaces = (name.schema,) if name.schema else ()
         scope = Scope(namespaces=namespaces, only=(name,))
         tables = self._dialect.reflect(self._connection, scope).tables
@@ -187,32 +193,35 @@ class LiveSink(Sink):
         return tables.get(name)
 
     def known(self, name: Name) -> Table | None:
-        """The table, read from the database."""
+        """Read the table from the database."""
         return self.find(name)
 
     def connection(self) -> Connection:
-        """The connection."""
+        """Return the connection."""
         return self._connection
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
-        """Calls a function of the migration with the connection."""
+        """Call a function of the migration with the connection."""
         self._on_statement(f"-- {name}")
         function(self._connection)
 
     def autocommit(self) -> AbstractContextManager[None]:
-        """Refused where what runs in one transaction can't leave it."""
+        """Leave the transaction.
+
+        Raises MigrationFailedError if the statements run in a single transaction.
+        """
         if self._outside is not None:
             return self._outside()
         raise MigrationFailedError(
             "op.autocommit() leaves the transaction, which is not possible here",
-            hint="run the migration by: autodiff upgrade",
+            hint="run the migration with: autodiff upgrade",
         )
 
 
 def written_clause(clause: ClauseElement, dialect: Dialect) -> str:
-    """The SQL of a statement, with its values in it.
+    """Return the SQL of a statement, with its values as literals.
 
-    Raises MigrationFailedError for a value that can't be written as text.
+    Raises MigrationFailedError for a value that has no literal.
     """
     from sqlalchemy.exc import CompileError
 
@@ -222,15 +231,15 @@ def written_clause(clause: ClauseElement, dialect: Dialect) -> str:
         return clause_text(clause, dialect)
     except CompileError as error:
         raise MigrationFailedError(
-            f"a value can't be written down as SQL: {error}",
-            hint="apply it to a database, or write that statement as text, with op.execute",
+            f"a value has no SQL literal: {error}",
+            hint="apply the migration to a database, or write the statement as text: op.execute",
         ) from error
 
 
 class RecordingSink(Sink):
-    """Statements are collected in `statements`; tables are followed from what they were.
+    """Collects statements in `statements`, and keeps track of what they do to tables.
 
-    `complete` says that `tables` are all that there are, so that others are known to be missing.
+    `complete` means that `tables` holds all tables, so that any other is known to be missing.
     """
 
     has_transaction = False
@@ -244,46 +253,47 @@ class RecordingSink(Sink):
         self._complete = complete
 
     def execute(self, sql: str) -> int:
-        """Collects one statement."""
+        """Collect one statement."""
         self.statements.append(sql)
         return -1
 
     def require(self, operation: Require) -> None:
-        """Collects the query, as a comment."""
+        """Collect the query, as a comment."""
         self.statements += self._dialect.statements(operation)
 
     def backfill(self, operation: Backfill) -> None:
-        """Collects one statement for all rows."""
+        """Collect one statement for all rows."""
         self.statements += self._dialect.statements(operation, self._tables.get(operation.table))
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Collects a SQLAlchemy statement, with its values in it."""
+        """Collect a SQLAlchemy statement, with its values as literals."""
         for row in rows or [None]:  # type: ignore[list-item]
             bound = clause.values(dict(row)) if row is not None else clause  # type: ignore[attr-defined]
             self.execute(written_clause(bound, self._dialect))
 
     def table(self, name: Name) -> Table:
-        """The table, as the operations before left it."""
+        """Return the table as earlier operations left it."""
         if name not in self._tables:
-            raise DatabaseError(f"table {name} is not known here", hint="run it on a database")
+            raise DatabaseError(
+                f"table {name} is unknown here", hint="apply the migration to a database"
+            )
         return self._tables[name]
 
     def find(self, name: Name) -> Table | None:
-        """The table, if operations before made it."""
+        """Return the table if earlier operations created it."""
         if name not in self._tables and not self._complete:
             raise MigrationFailedError(
-                f"this migration asks whether there is a table {name}, so its SQL can't be "
-                "written down",
-                hint="apply it to a database, or leave if_exists and if_not_exists out",
+                f"this migration asks whether the table {name} exists, which only a database knows",
+                hint="apply the migration to a database, or remove if_exists and if_not_exists",
             )
         return self._tables.get(name)
 
     def known(self, name: Name) -> Table | None:
-        """The table, if operations before made it."""
+        """Return the table if earlier operations created it."""
         return self._tables.get(name)
 
-    def done(self, operation: Operation) -> None:
-        """Follows what the operation did."""
+    def completed(self, operation: Operation) -> None:
+        """Apply an operation to the tables."""
         match operation:
             case CreateTable(table=table):
                 self._tables[table.name] = table
@@ -308,22 +318,22 @@ class RecordingSink(Sink):
             self._tables[name] = evolve(self._tables[name], operation)
 
     def connection(self) -> Connection:
-        """There is none."""
+        """Raise MigrationFailedError: there is no connection."""
         raise MigrationFailedError(
-            "this migration asks for a connection (op.get_bind), so its SQL can't be written down",
-            hint="apply it to a database, or write that part with op.execute",
+            "this migration uses the connection (op.get_bind), so it has no SQL script",
+            hint="apply the migration to a database, or write that part with op.execute",
         )
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
-        """There is no connection to call it with."""
+        """Raise MigrationFailedError: there is no connection to call the function with."""
         raise MigrationFailedError(
-            f"this migration calls {name} (op.run), so its SQL can't be written down",
-            hint="apply it to a database, or write that part with op.execute",
+            f"this migration calls {name} (op.run), so it has no SQL script",
+            hint="apply the migration to a database, or write that part with op.execute",
         )
 
     @contextmanager
     def autocommit(self) -> Iterator[None]:
-        """Ends the transaction that a script is in, and begins another one."""
+        """End the script's transaction, and begin another one."""
         if self._dialect.features.transactional_ddl:
             self.statements.append("COMMIT")
         yield

@@ -1,4 +1,4 @@
-"""Migrations that were squashed into one: what a database has had of them counts as the one."""
+"""Count the parts of a squashed migration that a database has as the squashed one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["fold", "folded"]
 
 
 def folded(graph: Graph, applied: Mapping[str, Applied]) -> dict[str, Applied]:
-    """What was applied; a squashed migration where all was that it stands for."""
+    """Return what was applied, with a squashed migration in place of all its parts."""
     found = dict(applied)
     for squash in _whole(graph, applied):
         parts = [found.pop(revision) for revision in squash.replaces]
@@ -29,7 +29,7 @@ def folded(graph: Graph, applied: Mapping[str, Applied]) -> dict[str, Applied]:
 
 
 def fold(session: Session, graph: Graph) -> None:
-    """Writes down what `folded` says: one record in place of several, and a note in the journal."""
+    """Replace the records of all parts by one of the squashed migration, and journal it."""
     if not any(_whole(graph, session.applied())):
         return
     session.create_tables()
@@ -45,7 +45,7 @@ def fold(session: Session, graph: Graph) -> None:
 
 
 def _whole(graph: Graph, applied: Mapping[str, Applied]) -> list[Migration]:
-    """The squashed migrations of which every part was applied, and the one itself was not."""
+    """Return the squashed migrations whose parts were all applied under their old names."""
     return [
         migration
         for revision, migration in graph.migrations.items()

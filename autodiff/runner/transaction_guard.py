@@ -1,4 +1,4 @@
-"""Keeps what a person wrote from ending the transaction that it runs in."""
+"""Keep hand-written code from ending the transaction that it runs in."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ __all__ = ["TransactionGuard"]
 
 
 class TransactionGuard:
-    """Listens to a connection: a commit is refused, and so is all that comes after a rollback.
+    """Listens to a connection, and refuses a commit and anything after a rollback.
 
-    A Session on the connection takes part in its transaction: its commit() sends what it has, and
-    ends nothing.
+    An ORM Session on the connection joins its transaction: its commit() flushes and ends nothing.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -31,7 +30,7 @@ class TransactionGuard:
         self._listeners: dict[str, Callable[[Any], None]] = {}
 
     def listen(self) -> None:
-        """From here on, until the end of `on`: before somebody is handed the connection."""
+        """Listen from here to the end of `on`; called before the connection is handed out."""
         if not self._listeners:
             self._listeners = {
                 "commit": self._commit,
@@ -43,9 +42,9 @@ class TransactionGuard:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """While such code runs.
+        """Guard the code that runs inside.
 
-        Raises MigrationFailedError where it commits, or goes on after it rolled back.
+        Raises MigrationFailedError if it commits, or goes on after a rollback.
         """
         try:
             with self.awake():
@@ -63,7 +62,7 @@ class TransactionGuard:
 
     @contextmanager
     def awake(self, awake: bool = True) -> Iterator[None]:
-        """Listens in here, or with False does not: the runner itself ends transactions."""
+        """Refuse inside, or allow with False, for the runner itself ends transactions."""
         before, self._awake = self._awake, awake
         try:
             yield
@@ -76,7 +75,7 @@ class TransactionGuard:
             raise _refused("commit")
 
     def _rollback(self, connection: Any) -> None:
-        """Let go, since a Session that met an error rolls back before it tells."""
+        """Allow it for now: a Session that meets an error rolls back before it raises."""
         if self._awake:
             self._ended = self._ended or "rollback"
 
@@ -88,6 +87,6 @@ class TransactionGuard:
 def _refused(what: str) -> MigrationFailedError:
     return MigrationFailedError(
         f"{what}() was called on the migration's connection: only the runner ends its transaction",
-        hint="leave it out: what the migration did is committed with its record, or rolled back as "
-        "a whole; for a part of it there is connection.begin_nested()",
+        hint="remove the call: the runner commits the migration together with its record, or rolls "
+        "all of it back; for a part of it, use connection.begin_nested()",
     )

@@ -1,4 +1,4 @@
-"""The transactions of a migration that runs: usually one, several around `op.autocommit()`."""
+"""Manage the transactions of a migration: one, or several around `op.autocommit()`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["TransactionSegments", "atomic"]
 
 
 class TransactionSegments:
-    """A transaction that can be left in the middle of a migration, and entered again."""
+    """A transaction that a migration can leave and enter again."""
 
     def __init__(self, connection: Connection, dialect: Dialect, limits: Limits) -> None:
         self._connection = connection
@@ -31,27 +31,27 @@ class TransactionSegments:
         self._guard = TransactionGuard(connection)
 
     def guarded(self) -> AbstractContextManager[None]:
-        """Around what a person wrote: it may leave the transaction by `outside` alone."""
+        """Guard hand-written code: it can leave the transaction only by `outside`."""
         return self._guard.on()
 
     def handed_over(self) -> None:
-        """Told before a person gets the connection, inside of `guarded`."""
+        """Note, inside `guarded`, that hand-written code gets the connection."""
         self._guard.listen()
 
     def open(self) -> None:
-        """Begins a transaction."""
+        """Begin a transaction."""
         current = self._dialect.transaction(self._connection, self._limits)
         current.__enter__()
         self._current = current
 
     def close(self) -> None:
-        """Commits it."""
+        """Commit the transaction."""
         current, self._current = self._current, None
         if current is not None:
             current.__exit__(None, None, None)
 
     def abort(self, error: BaseException) -> None:
-        """Rolls it back, if there is one; a connection that is gone has done so by itself."""
+        """Roll the transaction back, if there is one; the server does it for a lost connection."""
         current, self._current = self._current, None
         if current is not None:
             with suppress(SQLAlchemyError, type(error)):
@@ -59,13 +59,13 @@ class TransactionSegments:
         with suppress(SQLAlchemyError):
             self._connection.rollback()
         if not (self._connection.closed or self._connection.invalidated):
-            # A commit that was refused has ended SQLAlchemy's transaction, and not the database's.
+            # A commit that was refused has ended SQLAlchemy's transaction, but not the database's:
             with suppress(Exception):
                 self._connection.connection.rollback()
 
     @contextmanager
     def around(self, begin: Callable[[TransactionSegments], None] | None = None) -> Iterator[None]:
-        """A transaction: committed, or on any error rolled back; `begin` may open it otherwise."""
+        """Open a transaction; commit it, or roll it back on an error. `begin` replaces `open`."""
         (begin or TransactionSegments.open)(self)
         try:
             yield
@@ -76,7 +76,7 @@ class TransactionSegments:
 
     @contextmanager
     def outside(self) -> Iterator[None]:
-        """Without a transaction: what was done before is committed, each statement by itself."""
+        """Commit what was done, and run each statement inside without a transaction."""
         with self._guard.awake(False):
             self.close()
             with (
@@ -89,7 +89,7 @@ class TransactionSegments:
 
 @contextmanager
 def atomic(connection: Connection) -> Iterator[None]:
-    """All or nothing, for rows, where no transaction is open or each DDL statement ends it."""
+    """Keep all changes of rows or none, if no transaction is open or each DDL statement ends it."""
     connection.exec_driver_sql("BEGIN")
     try:
         yield

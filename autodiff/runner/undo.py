@@ -1,4 +1,14 @@
-"""What takes the finished steps of a migration back that stopped half-way."""
+"""Find the steps that undo the finished steps of a migration that stopped half-way.
+
+The other direction of the file knows how to undo a whole migration. Of its steps, those are run
+whose counterpart was finished, in the order of the other direction; a hand-written step that has no
+counterpart is undone by the `reverse` that it names. Two steps are counterparts if they have the
+same identity: the same table, column, index, and so on (`_identity`).
+
+Invariants: nothing is undone that was not done, and nothing that was done stays. If either can't be
+told from the file, the migration is refused with an error, because a guess would lose data. A step
+of which only some statements, or only some rows, are done is such a case.
+"""
 
 from __future__ import annotations
 
@@ -56,12 +66,20 @@ if TYPE_CHECKING:
 
     from autodiff.schema.objects import Name, Table
 
-__all__ = ["Call", "Statement", "Step", "collect", "counterparts", "finished_steps", "run_steps"]
+__all__ = [
+    "Call",
+    "Statement",
+    "Step",
+    "collect",
+    "find_undoing_steps",
+    "finished_steps",
+    "run_steps",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A function that a migration calls with the connection; `reverse` takes back what it did."""
+    """A function that a migration calls with the connection; `reverse` undoes what it did."""
 
     function: Callable[[Connection], object]
     reverse: Callable[[Connection], object] | None = None
@@ -69,19 +87,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A statement of SQLAlchemy, such as bulk_insert makes; nothing tells its way back."""
+    """A SQLAlchemy statement, such as bulk_insert creates; its reverse is unknown."""
 
     text: str
 
 
 Step: TypeAlias = Operation | Call | Statement
-"""What a migration hands over. A step that is no operation was written by a person."""
+"""What a migration submits. A step that is not an operation was written by a person."""
 
 
 def collect(dialect: Dialect, step: Callable[[], None]) -> list[Step]:
-    """The steps of a migration's function, in order; nothing is run.
+    """Return the steps of a migration's function, in order, without running them.
 
-    Raises MigrationFailedError where it does more than hand over operations and functions.
+    Raises MigrationFailedError if it does more than submit operations and functions.
     """
     collector = _Collector(dialect)
     with executing(collector):
@@ -90,13 +108,13 @@ def collect(dialect: Dialect, step: Callable[[], None]) -> list[Step]:
 
 
 def run_steps(executor: Executor, steps: Sequence[Step]) -> None:
-    """Does all of them, and flushes."""
+    """Run all steps, and flush."""
     for step in steps:
         match step:
             case Call(function=function):
                 executor.call(function)
             case Statement():
-                raise _by_hand(_told(step))
+                raise _by_hand(_described(step))
             case _:
                 with executor.autocommit() if is_concurrent(step) else nullcontext():
                     executor.submit(step)
@@ -104,7 +122,7 @@ def run_steps(executor: Executor, steps: Sequence[Step]) -> None:
 
 
 class _Collector(Executor):
-    """Keeps the steps that it is given."""
+    """Collects the steps that it is given."""
 
     def __init__(self, dialect: Dialect) -> None:
         super().__init__(dialect, RecordingSink(dialect, {}))
@@ -131,7 +149,7 @@ class _Collector(Executor):
         raise _by_hand("op.get_bind()")
 
     def find(self, name: Name) -> Table | None:
-        raise _by_hand("a look at the database")
+        raise _by_hand("a question to the database")
 
     @contextmanager
     def autocommit(self) -> Iterator[None]:
@@ -140,67 +158,71 @@ class _Collector(Executor):
 
 def _by_hand(what: str) -> MigrationFailedError:
     return MigrationFailedError(
-        f"its steps can't be taken back one by one: parts of it are written by hand ({what})",
-        hint="let it go on (the same command again, once the cause is mended), or "
-        f"{SETTLE_BY_HAND}. A part is taken back where the file says how: "
+        f"its steps cannot be undone one by one: it has a hand-written part ({what})",
+        hint="fix the cause and run the same command again to resume, or "
+        f"{SETTLE_BY_HAND}. A part that names its reverse can be undone: "
         "op.run(function, reverse=...), op.execute(sql, reverse=...)",
     )
 
 
-def counterparts(
+def find_undoing_steps(
     forward: Sequence[Step], backward: Sequence[Step], progress: Progress
 ) -> list[Step]:
-    """What takes the finished steps back: their counterparts of the other direction in its order,
-    and where there is none, what a step itself says of its way back.
+    """Return the steps that undo the finished ones, in the order of the other direction.
 
-    Raises MigrationFailedError where it can't be told which those are.
+    Raises MigrationFailedError if those are unclear from the file.
     """
     finished = finished_steps(progress)
     done, ahead = forward[:finished], forward[finished:]
     _refuse_half_filled(ahead, backward, progress)
     for step in backward:
-        if _is_written(step) and not any(_pair(other, step) for other in forward):
-            raise _by_hand(_told(step))
+        if _is_hand_written(step) and not any(_are_counterparts(other, step) for other in forward):
+            raise _by_hand(_described(step))
     left = _without(backward, forward, ahead)
-    open_ended = any(_is_written(s) and _way_back(s) is None for s in ahead)
+    open_ended = any(_is_hand_written(s) and _reverse(s) is None for s in ahead)
     for step in left:
-        if open_ended and not any(_pair(other, step) for other in done):
-            raise _by_hand(_told(step))
+        if open_ended and not any(_are_counterparts(other, step) for other in done):
+            raise _by_hand(_described(step))
     return _with_own(left, done)
 
 
 def _without(
     backward: Sequence[Step], forward: Sequence[Step], ahead: Sequence[Step]
 ) -> list[Step]:
-    """The steps of the other direction, without those that belong to what was not done."""
+    """Return the steps of the other direction, without those for what was not done."""
     left = list(backward)
     made = [_subject(o) for o in forward if isinstance(o, CreateTable | AddColumn)]
     for step in ahead:
-        match = next((other for other in left if _pair(step, other)), None)
+        match = next((other for other in left if _are_counterparts(step, other)), None)
         if match is not None:
             left.remove(match)
             if isinstance(match, CreateTable | AddColumn):
                 left = [o for o in left if not _is_about(o, _subject(match))]
         elif _leaves_something(step) and not any(_is_about(step, thing) for thing in made):
             raise MigrationFailedError(
-                f"nothing in the other direction takes this back: {_told(step)}",
+                f"nothing in the other direction undoes this: {_described(step)}",
                 hint=SETTLE_BY_HAND,
             )
     return left
 
 
 def _with_own(left: Sequence[Step], done: Sequence[Step]) -> list[Step]:
-    """The steps, and between them what takes back finished ones that have no counterpart."""
+    """Return the steps, with the reverses of finished steps without a counterpart in between."""
     found: list[tuple[int, Step]] = [
-        (next((at for at, other in enumerate(done) if _pair(other, step)), len(done)), step)
+        (
+            next(
+                (at for at, other in enumerate(done) if _are_counterparts(other, step)), len(done)
+            ),
+            step,
+        )
         for step in left
     ]
     for at, step in enumerate(done):
-        if not _is_written(step) or any(_pair(step, other) for other in left):
+        if not _is_hand_written(step) or any(_are_counterparts(step, other) for other in left):
             continue
-        own = _way_back(step)
+        own = _reverse(step)
         if own is None and isinstance(step, Call):
-            raise _by_hand(_told(step))
+            raise _by_hand(_described(step))
         if own is None:  # downgrade() would do nothing about it either
             continue
         place = next((n for n, (other, _) in enumerate(found) if other < at), len(found))
@@ -209,9 +231,9 @@ def _with_own(left: Sequence[Step], done: Sequence[Step]) -> list[Step]:
 
 
 def finished_steps(progress: Progress) -> int:
-    """How many steps there are to take back.
+    """Return how many steps there are to undo.
 
-    Raises MigrationFailedError where one of them is half done.
+    Raises MigrationFailedError if one of them is half done.
     """
     if progress.sent and progress.sent < len(progress.statements):
         raise _half_done(
@@ -226,9 +248,11 @@ def _refuse_half_filled(
 ) -> None:
     if progress.position is None or not ahead:
         return
-    if any(isinstance(other, Backfill) and _pair(ahead[0], other) for other in backward):
+    if any(
+        isinstance(other, Backfill) and _are_counterparts(ahead[0], other) for other in backward
+    ):
         raise _half_done(
-            f"{progress.rows} rows of one step are done, and its way back is for all of them: "
+            f"{progress.rows} rows of one step are done, and its counterpart changes all rows: "
             f"{progress.step}"
         )
 
@@ -236,18 +260,17 @@ def _refuse_half_filled(
 def _half_done(message: str) -> MigrationFailedError:
     return MigrationFailedError(
         message,
-        hint="let it go on (the same command again, once the cause is mended), or "
-        f"{SETTLE_BY_HAND}",
+        hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
     )
 
 
-def _is_written(step: Step) -> bool:
-    """Whether a person wrote what it does, so that nothing else tells how it is taken back."""
+def _is_hand_written(step: Step) -> bool:
+    """Return whether a person wrote what it does, so that only a named reverse can undo it."""
     return isinstance(step, Call | Execute | Statement)
 
 
-def _way_back(step: Step) -> Step | None:
-    """What a part that a person wrote says of its way back."""
+def _reverse(step: Step) -> Step | None:
+    """Return the reverse that a hand-written step names, None if it names none."""
     match step:
         case Execute(reverse_sql=None):
             return None
@@ -259,27 +282,27 @@ def _way_back(step: Step) -> Step | None:
             return None
 
 
-def _pair(one: Step, other: Step) -> bool:
-    """Whether one of two steps takes the other back."""
+def _are_counterparts(one: Step, other: Step) -> bool:
+    """Return whether one of two steps undoes the other."""
     written = Call | Execute | Statement
     if isinstance(one, written) or isinstance(other, written):
-        return _names_back(one, other) or _names_back(other, one)
+        return _is_reverse_of(one, other) or _is_reverse_of(other, one)
     identity = _identity(one)
     return identity is not None and identity == _identity(other)
 
 
-def _names_back(one: Step, other: Step) -> bool:
+def _is_reverse_of(one: Step, other: Step) -> bool:
     match one, other:
         case Execute(reverse_sql=str(sql)), Execute(sql=other_sql):
             return sql == other_sql
         case Call(reverse=reverse), Call(function=function) if reverse is not None:
-            # Each direction has loaded the file anew: two functions that are one by their name.
+            # Each direction loads the file again, so one function is two objects of the same name:
             return call_name(reverse) == call_name(function)
         case _:
             return False
 
 
-def _told(step: Step) -> str:
+def _described(step: Step) -> str:
     match step:
         case Call(function=function):
             return f"op.run({call_name(function)})"
@@ -290,20 +313,19 @@ def _told(step: Step) -> str:
 
 
 def _leaves_something(step: Step) -> bool:
-    """Whether a step that was not done has one that takes it back; rows that got values do not,
-    and what a person wrote need not."""
-    return not isinstance(step, Backfill | Require) and not _is_written(step)
+    """Return whether a step needs a counterpart: filled rows and hand-written steps need none."""
+    return not isinstance(step, Backfill | Require) and not _is_hand_written(step)
 
 
 def _subject(operation: CreateTable | AddColumn) -> tuple[Name, str | None]:
-    """The table that an operation makes, or its column."""
+    """Return the table that an operation creates, or the table and its column."""
     if isinstance(operation, CreateTable):
         return operation.table.name, None
     return operation.table, operation.column.name
 
 
 def _is_about(operation: Step, thing: tuple[Name, str | None]) -> bool:
-    """Whether it alters a table, or where a column is named, that column alone."""
+    """Return whether it changes a table or, if a column is named, only that column."""
     table, column = thing
     if isinstance(operation, Call | Statement) or table not in tables_of(operation):
         return False
@@ -313,7 +335,7 @@ def _is_about(operation: Step, thing: tuple[Name, str | None]) -> bool:
 
 
 def _identity(operation: Operation) -> tuple[object, ...] | None:
-    """What an operation and the one that takes it back have in common; None: nothing is left."""
+    """Return what an operation and its counterpart have in common, None if it leaves nothing."""
     match operation:
         case CreateTable(table=table):
             return ("table", table.name)

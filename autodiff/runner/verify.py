@@ -1,4 +1,4 @@
-"""Whether the files are those that were applied, and what can be done where they are not."""
+"""Verify that the files are those that were applied, and list the ways out if not."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from autodiff.migrations.graph import Graph
 from autodiff.runner.history_table import Applied
 from autodiff.runner.journal import SETTLE_BY_HAND, Entry
 
-__all__ = ["Problem", "ProblemKind", "named_as_now", "problems", "stopped", "verified"]
+__all__ = ["Problem", "ProblemKind", "half_way_problem", "named_as_now", "problems", "verified"]
 
 ProblemKind: TypeAlias = Literal["edited", "missing", "reordered", "squashed", "half-way"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong with a history: what, and each way out of it.
-
-    `revisions` are those that it is about.
-    """
+    """One problem of a history, the `revisions` that it concerns, and each way out of it."""
 
     kind: ProblemKind
     revisions: tuple[str, ...]
@@ -31,9 +28,9 @@ class Problem:
 
 
 def problems(graph: Graph, applied: Mapping[str, Applied]) -> tuple[Problem, ...]:
-    """All that is wrong between the files and what was applied; one problem of each kind.
+    """Return the problems between the files and what was applied, one of each kind.
 
-    `applied` knows of squashed migrations, as `squashes.folded` gives it.
+    `applied` has squashed migrations in place of their parts, as `squashes.folded` returns it.
     """
     found = (*_squashed(graph, applied), *_missing(graph, applied), *_edited(graph, applied))
     return (*found, *_reordered(graph, applied))
@@ -42,13 +39,13 @@ def problems(graph: Graph, applied: Mapping[str, Applied]) -> tuple[Problem, ...
 def verified(
     graph: Graph, applied: dict[str, Applied], *, in_order: bool = True
 ) -> dict[str, Applied]:
-    """What was applied, once it is sure that the files are those that were.
+    """Return what was applied, after checking that the files are those that were applied.
 
-    Without `in_order` a migration may come before others that are applied: it is no hindrance
-    to taking those back.
+    Without `in_order`, a migration may come before others that are applied: that does not hinder
+    reverting those.
 
-    Raises EditedMigrationError with all that is wrong: files that are missing, were changed since,
-    or come before others that are applied.
+    Raises EditedMigrationError with all problems: files that are missing, that were edited, or that
+    come before others that are applied.
     """
     found = [p for p in problems(graph, applied) if in_order or p.kind != "reordered"]
     if found:
@@ -57,24 +54,24 @@ def verified(
 
 
 def named_as_now(graph: Graph, row: Applied) -> Applied:
-    """What was applied under the name that its file has now: it may have got another number."""
+    """Return the record with the present name of its file, which may have another number now."""
     if row.revision not in graph:
         return row
     return replace(row, name=graph[row.revision].name)
 
 
-def stopped(entry: Entry) -> Problem:
-    """What is wrong where a run stopped half-way; it may be under way, in another process."""
+def half_way_problem(entry: Entry) -> Problem:
+    """Return the problem of a run that stopped half-way, or still runs in another process."""
     other = "upgrade" if entry.kind == "downgrade" else "downgrade"
-    what = "failed" if entry.outcome == "failed" else "stopped, or is still under way"
+    what = "failed" if entry.outcome == "failed" else "stopped or is still running"
     step = f": {entry.progress.step}" if entry.progress.step else ""
     return Problem(
         kind="half-way",
         revisions=(entry.revision,),
         message=f"the {entry.kind} of {entry.name} {what} at step {entry.progress.steps + 1}{step}",
         ways=(
-            f"mend the cause and let it go on: autodiff {entry.kind}",
-            f"take back what is done: autodiff {other}",
+            f"fix the cause and resume it: autodiff {entry.kind}",
+            f"undo its finished steps: autodiff {other}",
             SETTLE_BY_HAND,
         ),
     )
@@ -97,11 +94,11 @@ def _missing(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]:
         yield Problem(
             kind="missing",
             revisions=tuple(missing),
-            message="the database has migrations that the folder lacks: "
+            message="the database has migrations whose files are missing: "
             + ", ".join(f"{revision} ({applied[revision].name})" for revision in missing),
             ways=(
                 "restore the files, or check out the branch that has them",
-                "let the database forget them, if nothing of them is there any more: "
+                "remove their records, if the schema has nothing of them any more: "
                 "autodiff repair --missing",
             ),
         )
@@ -119,36 +116,36 @@ def _edited(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]:
             revisions=_revisions(edited),
             message=f"migrations were edited after they were applied: {_names(edited)}",
             ways=(
-                "restore them from version control and put the change into a new migration",
-                "make sure that the database is as they say now, and: autodiff repair --edited",
+                "restore them from version control and write the change as a new migration",
+                "accept them, if the database already matches them: autodiff repair --edited",
             ),
         )
 
 
 def _was_edited(migration: Migration, row: Applied) -> bool:
-    """The checksum is asked for only where the text is another one: it takes a parser."""
+    """Compare checksums only if the texts differ: a checksum needs the parser."""
     return migration.digest != row.digest and migration.checksum != row.checksum
 
 
 def _reordered(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]:
-    """Migrations that were not applied, and come before others that were."""
-    there = [revision for revision in graph.migrations if revision in applied]
-    before = graph.lineage(there) - set(there) - _partly_applied(graph, applied)
+    """Yield the problem of pending migrations that come before applied ones."""
+    applied_here = [revision for revision in graph.migrations if revision in applied]
+    before = graph.lineage(applied_here) - set(applied_here) - _partly_applied(graph, applied)
     skipped = graph.in_order(before)
     if not skipped:
         return
-    behind = [graph[r] for r in there if before & graph.lineage([r])]
-    taken_back = len(there) - there.index(behind[0].revision)
+    behind = [graph[r] for r in applied_here if before & graph.lineage([r])]
+    reverted = len(applied_here) - applied_here.index(behind[0].revision)
     yield Problem(
         kind="reordered",
         revisions=_revisions(skipped),
-        message=f"migrations that were not applied come before others that were: "
-        f"{_names(skipped)}, before {_names(behind)}",
+        message=f"pending migrations come before applied ones: {_names(skipped)}, before "
+        f"{_names(behind)}",
         ways=(
-            f"take the others back and upgrade again: autodiff downgrade -{taken_back}, then: "
+            f"revert the others and upgrade again: autodiff downgrade -{reverted}, then "
             "autodiff upgrade",
             "change their parents, so that they come last",
-            "if their effect is there already, let them count as applied: "
+            "record them as applied, if the schema already has their changes: "
             "autodiff repair --reordered",
         ),
     )
@@ -163,16 +160,16 @@ def _squashed(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]
             kind="squashed",
             revisions=(revision,),
             message=f"{squash.path.name} replaces {len(squash.replaces)} migrations, of which the "
-            f"database has had only {len(there)}: {names}",
+            f"database has only {len(there)}: {names}",
             ways=(
-                f"check out the files as they were before, autodiff upgrade {squash.replaces[-1]}, "
-                "then come back: they count as the one from then on",
+                "check out the files as they were before the squash, run autodiff upgrade "
+                f"{squash.replaces[-1]}, and return to this version",
             ),
         )
 
 
 def _partly_applied(graph: Graph, applied: Collection[str]) -> set[str]:
-    """The squashed migrations of which a part was applied, under its old names."""
+    """Return the squashed migrations of which only some parts were applied."""
     return {graph.replaced[revision] for revision in applied if revision in graph.replaced}
 
 

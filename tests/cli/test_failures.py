@@ -232,7 +232,7 @@ def test_a_file_that_is_gone(blog: Folder, arguments: list[str]) -> None:
     """An applied migration whose file is missing is named."""
     (blog.migrations / "0001_add_posts.py").unlink()
     result = blog.fails(*arguments)
-    assert "the database has migrations that the folder lacks" in result.err
+    assert "the database has migrations whose files are missing" in result.err
     assert "0001_add_posts" in result.err
 
 

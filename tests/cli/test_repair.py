@@ -7,8 +7,8 @@ from tests.cli.project import Folder
 EDITED = (
     "wrong:\n"
     "  migrations were edited after they were applied: 0001_add_posts.py\n"
-    "    to do: restore them from version control and put the change into a new migration\n"
-    "    or: make sure that the database is as they say now, and: autodiff repair --edited\n"
+    "    to do: restore them from version control and write the change as a new migration\n"
+    "    or: accept them, if the database already matches them: autodiff repair --edited\n"
 )
 
 

@@ -131,7 +131,7 @@ def test_a_refused_upgrade_changes_nothing(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also where DDL can't be taken back: the checks come before any other step, both ways."""
+    """Also where DDL can't be undone: the checks come before any other step, both ways."""
     url: sa.URL = request.getfixturevalue("database")(kind)
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
     folder.write(autodiff='models = "models:Base"\nurl = "${DATABASE_URL}"\n')
@@ -144,7 +144,7 @@ def test_a_refused_upgrade_changes_nothing(
         before = db.state()
         refused = folder.run("upgrade")
         assert refused.code == 2
-        assert "it changed nothing" in refused.err
+        assert "nothing was changed" in refused.err
         assert db.state() == before
         db.execute("UPDATE users SET email = 'x' WHERE email IS NULL")
         folder.ok("upgrade")

@@ -214,7 +214,7 @@ def test_a_sql_file_needs_a_revision(tmp_path: Path) -> None:
 
 
 def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
-    """One file alone can't be taken back."""
+    """One file alone can't be undone."""
     path = sql_pair(tmp_path, "-- revision: 7d")
     (tmp_path / "0003_add_index.down.sql").unlink()
     with pytest.raises(MigrationFileError) as caught:

@@ -127,7 +127,7 @@ def test_a_broken_downgrade_is_found(place: Place) -> None:
     found = place.rehearse()
     assert not found.passed
     assert statuses(found)[5:] == ["ffff failed", "9999 failed", "8888 passed"]
-    assert found.steps[5].problems[0].startswith("downgrade fails: cannot do - column posts.b")
+    assert found.steps[5].problems[0].startswith("downgrade fails: cannot apply - column posts.b")
     assert found.steps[6].problems == ("downgrade leaves: - column people.c",)
     assert found.problems == (
         "models and migrations differ at the head: - column people.b",
@@ -188,7 +188,7 @@ def test_an_upgrade_that_fails_ends_the_run(place: Place) -> None:
     found = place.rehearse()
     assert not found.passed
     assert statuses(found)[5:] == ["ffff failed"]
-    assert found.steps[5].problems[0].startswith("upgrade fails: cannot do - column people.gone")
+    assert found.steps[5].problems[0].startswith("upgrade fails: cannot apply - column people.gone")
     assert found.not_reached == ("0007_step_9999",)
     assert found.lines()[-1] == "7 migrations, 2 failed"
 
@@ -204,7 +204,7 @@ def test_rows_in_the_way_are_a_note(place: Place) -> None:
     found = place.rehearse("0006:")
     assert statuses(found) == ["ffff passed", "9999 passed"]
     [note] = found.steps[0].notes
-    assert note.startswith("upgrade fails with sample rows: cannot do + check posts.ck_title")
+    assert note.startswith("upgrade fails with sample rows: cannot apply + check posts.ck_title")
     assert place.rehearse("0006:", rows="none").steps[0].notes == ()
 
 

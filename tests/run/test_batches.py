@@ -196,7 +196,7 @@ def test_a_batch_that_fails_is_told_by_its_statement(db: Database, tmp_path: Pat
     call = 'op.backfill("t", {"n": sa.text("nothing_there")}, batch_size=4)'
     with pytest.raises(MigrationFailedError) as caught:
         fill(db, tmp_path, call)
-    assert "cannot do ~ rows of t: fill n: " in caught.value.message
+    assert "cannot apply ~ rows of t: fill n: " in caught.value.message
     assert "statement: UPDATE t SET n = nothing_there" in caught.value.message
     assert filled(db) == [0]
 

@@ -138,7 +138,7 @@ def test_a_rebuild_that_fails_names_its_operations(db: Database, tmp_path: Path)
     with pytest.raises(MigrationFailedError) as caught:
         sent(db, tmp_path, up)
     assert caught.value.message.startswith(
-        "upgrade of 0001_step_aaaa.py failed: cannot do ~ column a.x: not null; + check a.ck_z: "
+        "upgrade of 0001_step_aaaa.py failed: cannot apply ~ column a.x: not null; + check a.ck_z: "
         "CHECK constraint failed: ck_z\nstatement: INSERT INTO _autodiff_a "
     )
 
@@ -200,7 +200,7 @@ def test_op_outside_of_a_migration_is_refused(name: str) -> None:
         arguments.append((sa.column("x"), "="))
     with pytest.raises(MigrationFailedError) as caught:
         function(*arguments)
-    assert caught.value.message == "op was called outside of a migration"
+    assert caught.value.message == "a function of op was called outside a migration"
     assert caught.value.hint == (
         "call op functions inside upgrade() or downgrade(), run by: autodiff upgrade"
     )
@@ -210,7 +210,7 @@ def test_a_migration_is_over_when_it_failed(db: Database, tmp_path: Path) -> Non
     """Its executor is not left behind for the next call of op."""
     with pytest.raises(MigrationFailedError, match="boom"):
         sent(db, tmp_path, "raise ValueError('boom')")
-    with pytest.raises(MigrationFailedError, match="op was called outside of a migration"):
+    with pytest.raises(MigrationFailedError, match="a function of op was called outside a migration"):
         current_executor()
 
 

@@ -1,4 +1,4 @@
-"""The journal: where DDL commits by itself, a migration that fails goes on or is taken back."""
+"""The journal: where DDL commits by itself, a migration that fails goes on or is undone."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_failure_says_what_stays_and_both_ways_on(mariadb: Database, folder: F
     error = fail(mariadb, folder)
     assert "Duplicate entry 'ann' for key 'uq_email'" in error.message
     assert error.message.endswith(
-        "\nsteps of it that are done, and stay: + column users.email; "
+        "\nfinished steps, which stay: + column users.email; "
         "~ execute UPDATE users SET email = name"
     )
     assert error.hint == (
@@ -128,7 +128,7 @@ def test_downgrade_takes_the_finished_steps_back(mariadb: Database, tmp_path: Pa
     assert [m.revision for m in done] == ["bbbb"]
     assert mariadb.schema() == before
     assert mariadb.history() == ["aaaa"]
-    assert [e.outcome for e in mariadb.runner(folder).log()] == ["done", "taken back"]
+    assert [e.outcome for e in mariadb.runner(folder).log()] == ["done", "undone"]
     assert mariadb.runner(folder).unfinished() is None
 
 
@@ -150,7 +150,7 @@ def test_what_is_written_by_hand_is_not_guessed_at(mariadb: Database, tmp_path: 
     assert caught.value.hint == (
         "let it go on (the same command again, once the cause is mended), or put the schema right "
         "by hand, and: autodiff repair --half-way applied (if all of it is there now), or "
-        "--half-way reverted (if nothing of it is). A part is taken back where the file says how: "
+        "--half-way reverted (if nothing of it is). A part is undone where the file says how: "
         "op.run(function, reverse=...), op.execute(sql, reverse=...)"
     )
     assert mariadb.state() == before
@@ -264,7 +264,7 @@ def test_what_a_refused_commit_took_back_is_not_done(postgresql: Database, tmp_p
     error = fail(postgresql, folder)
     assert 'violates foreign key constraint "pets_owner_id_fkey"' in error.message
     assert error.message.endswith("\ndone before it, and kept: nothing")
-    assert error.hint == "the failed migration left nothing behind; mend it and run again"
+    assert error.hint == "the failed migration left nothing behind: fix it and run the same command again"
     assert [e.outcome for e in postgresql.runner(folder).log()] == ["done", "failed"]
     assert postgresql.runner(folder).unfinished() is None
     postgresql.execute("INSERT INTO users (id, name) VALUES (9, 'zoe')")
@@ -369,7 +369,7 @@ def test_a_first_step_that_failed_leaves_the_file_free(
     with opened(any_database) as db:
         with pytest.raises(MigrationFailedError) as caught:
             db.runner(folder).upgrade()
-        hint = "the failed migration left nothing behind; mend it and run again"
+        hint = "the failed migration left nothing behind: fix it and run the same command again"
         if db.connection.dialect.name != "sqlite":
             assert caught.value.hint == hint
         assert db.runner(folder).unfinished() is None

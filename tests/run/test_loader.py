@@ -136,7 +136,7 @@ def test_a_file_that_calls_op_while_it_is_imported_is_refused(tmp_path: Path) ->
     """Nothing is done outside of upgrade() and downgrade()."""
     path = Folder(tmp_path / "m").write("aaaa")
     path.write_text(path.read_text() + '\nop.drop_table("users")\n')
-    with pytest.raises(MigrationFileError, match="op was called outside of a migration"):
+    with pytest.raises(MigrationFileError, match="a function of op was called outside a migration"):
         load_step(read_migration(path), "upgrade")
 
 

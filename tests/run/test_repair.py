@@ -118,8 +118,8 @@ def test_what_stopped_half_way_is_listed_with_its_ways_out(mariadb: Database, ha
         "the upgrade of 0002_step_bbbb failed at step 3: + unique constraint users.uq_email"
     )
     assert problem.ways == (
-        "mend the cause and let it go on: autodiff upgrade",
-        "take back what is done: autodiff downgrade",
+        "fix the cause and resume it: autodiff upgrade",
+        "undo its finished steps: autodiff downgrade",
         "put the schema right by hand, and: autodiff repair --half-way applied (if all of it is "
         "there now), or --half-way reverted (if nothing of it is)",
     )

@@ -51,10 +51,10 @@ def test_rows_in_the_way_refuse_the_migration(db: Database, folder: Folder) -> N
         "upgrade of 0001_step_aaaa.py refused: "
         "users.name is NULL in some rows (2 found: id 4, 9)\n"
         "query: SELECT id FROM users WHERE name IS NULL\n"
-        "it changed nothing"
+        "nothing was changed"
     )
     assert error.hint == (
-        "mend these rows and run it again, or do it in the migration, before its check"
+        "fix these rows and run it again, or fix them in the migration before op.require()"
     )
     assert (error.revision, error.exit_code) == ("aaaa", 2)
     db.execute("UPDATE users SET name = 'x' WHERE name IS NULL")
@@ -69,7 +69,7 @@ def test_migrations_before_it_are_kept(db: Database, folder: Folder) -> None:
     with pytest.raises(RowsInTheWayError) as caught:
         db.runner(folder).upgrade()
     assert caught.value.message.endswith(
-        "it changed nothing; done before it, and kept: 0001_step_aaaa.py"
+        "nothing was changed; done before it, and kept: 0001_step_aaaa.py"
     )
     assert db.history() == ["aaaa"]
 
@@ -122,7 +122,7 @@ def test_a_check_behind_a_change_says_what_stays(
         with pytest.raises(MigrationFailedError) as caught:
             db.runner(folder).upgrade()
         assert "(1 found: id 4)" in caught.value.message
-        stays = "steps of it that are done, and stay: + column users.nick"
+        stays = "finished steps, which stay: + column users.nick"
         assert caught.value.message.endswith(stays)
 
 
@@ -145,7 +145,7 @@ def test_a_query_that_fails_fails_the_migration(db: Database, folder: Folder) ->
     folder.write("aaaa", 'op.require("SELECT id FROM nothing_there", "nobody")')
     with pytest.raises(MigrationFailedError) as caught:
         db.runner(folder).upgrade()
-    assert "cannot do ? nobody: " in caught.value.message
+    assert "cannot apply ? nobody: " in caught.value.message
     assert "statement: SELECT id FROM nothing_there" in caught.value.message
 
 

@@ -163,7 +163,7 @@ def test_a_history_of_another_program_is_refused(sqlite: Database, folder: Folde
     assert caught.value.message == (
         "cannot read the table autodiff_history: Invalid isoformat string: 'yesterday'"
     )
-    assert caught.value.hint == "is it another program's, or another version's?"
+    assert caught.value.hint == "another program or another version of autodiff may have written it"
 
 
 BREAKS = {
@@ -224,13 +224,13 @@ def test_a_failure_says_what_failed_and_why(sqlite: Database, folder: Folder) ->
     with pytest.raises(MigrationFailedError) as caught:
         sqlite.runner(folder).upgrade()
     assert caught.value.message == (
-        "upgrade of 0004_step_dddd.py failed: cannot do ~ execute INSERT INTO nowhere VALUES (1): "
+        "upgrade of 0004_step_dddd.py failed: cannot apply ~ execute INSERT INTO nowhere VALUES (1): "
         "no such table: nowhere\n"
         "statement: INSERT INTO nowhere VALUES (1)\n"
         "done before it, and kept: 0001_step_aaaa.py, 0002_step_bbbb.py, 0003_step_cccc.py"
     )
     assert caught.value.statement == "INSERT INTO nowhere VALUES (1)"
-    assert caught.value.hint == "the failed migration left nothing behind; mend it and run again"
+    assert caught.value.hint == "the failed migration left nothing behind: fix it and run the same command again"
 
 
 def test_a_failure_of_the_first_migration_keeps_nothing(sqlite: Database, tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_an_edited_file_is_refused(db: Database, folder: Folder) -> None:
             "migrations were edited after they were applied: 0002_step_bbbb.py"
         )
         assert caught.value.hint == (
-            "restore them from version control and put the change into a new migration; or make "
+            "restore them from version control and write the change as a new migration; or make "
             "sure that the database is as they say now, and: autodiff repair --edited"
         )
         assert caught.value.revisions == ("bbbb",)
@@ -293,7 +293,7 @@ def test_a_missing_file_is_refused(db: Database, folder: Folder) -> None:
         with pytest.raises(EditedMigrationError) as caught:
             act()
         assert caught.value.message == (
-            "the database has migrations that the folder lacks: cccc (0003_step_cccc)"
+            "the database has migrations whose files are missing: cccc (0003_step_cccc)"
         )
         assert caught.value.hint == (
             "restore the files, or check out the branch that has them; or let the database forget "
@@ -491,7 +491,7 @@ def test_a_hand_written_migration_may_mix_everything(db: Database, tmp_path: Pat
 
 
 def test_branches_run_parents_first(sqlite: Database, folder: Folder) -> None:
-    """Two branches and the migration that joins them are all applied, and taken back."""
+    """Two branches and the migration that joins them are all applied, and undone."""
     folder.write("dddd", 'op.execute("CREATE TABLE d (a)")', 'op.drop_table("d")', parents=["bbbb"])
     folder.write("eeee", parents=["cccc", "dddd"])
     assert [m.revision for m in sqlite.runner(folder).upgrade("dddd")] == ["aaaa", "bbbb", "dddd"]

@@ -221,11 +221,11 @@ def test_a_migration_that_stopped_half_way_is_not_run_over(
         project.upgrade()
     done = run_script(url, project.script("1:head").text)
     assert done.returncode != 0
-    assert "a migration stopped half-way on this database: autodiff status" in done.stderr
+    assert "a migration stopped half-way on this database; see autodiff status" in done.stderr
     with pytest.raises(HistoryError) as caught:
         project.script("current:head")
     assert caught.value.message.startswith("the upgrade of 0002_step_bbbb failed at step 2")
-    assert "take back what is done: autodiff downgrade" in str(caught.value.hint)
+    assert "undo its finished steps: autodiff downgrade" in str(caught.value.hint)
 
 
 def test_an_edited_migration_is_not_taken_back(
@@ -264,7 +264,7 @@ def test_a_script_waits_for_nobody(
 def test_a_check_of_rows_stops_a_script(
     any_database: sa.URL, folder: Folder, run_script: RunScript
 ) -> None:
-    """op.require is a guard; what the migration did before it is taken back where it can be."""
+    """op.require is a guard; what the migration did before it is undone where it can be."""
     project = Project(any_database, directory=folder.path)
     project.upgrade("1")
     with opened(any_database) as db:
@@ -456,13 +456,13 @@ def test_ranges(offline: Project, text: str | None, direction: str, revisions: s
             "3:1",
             "upgrade",
             "upgrade does not lead from 3 to 1",
-            "the other way round: autodiff downgrade 3:1 --sql",
+            "swap the direction: autodiff downgrade 3:1 --sql",
         ),
         (
             "1:3",
             "downgrade",
             "downgrade does not lead from 1 to 3",
-            "the other way round: autodiff upgrade 1:3 --sql",
+            "swap the direction: autodiff upgrade 1:3 --sql",
         ),
     ],
 )

@@ -79,7 +79,7 @@ def test_some_of_it_was_applied(db: Database, folder: Folder) -> None:
         with pytest.raises(EditedMigrationError) as caught:
             run()
         assert caught.value.message == (
-            "0005_step_ffff.py replaces 2 migrations, of which the database has had only 1: "
+            "0005_step_ffff.py replaces 2 migrations, of which the database has only 1: "
             "bbbb (0002_step_bbbb)"
         )
         assert caught.value.hint == (

@@ -107,7 +107,7 @@ def test_what_was_stopped_and_what_was_kept_is_told(any_database: sa.URL, folder
         "done before it, and kept: 0001_step_aaaa.py",
     ]
     if outside:
-        assert lines[-2].startswith("steps of it that are done, and stay: ~ execute INSERT INTO")
+        assert lines[-2].startswith("finished steps, which stay: ~ execute INSERT INTO")
         hint = "goes on from there; or autodiff downgrade takes those steps back"
     else:
         hint = "begins it anew"
@@ -274,7 +274,7 @@ def test_a_full_table_stops_the_step_on_mariadb(
         db.execute("SET SESSION max_heap_table_size = 700000")
         with pytest.raises(MigrationFailedError, match="is full") as caught:
             db.runner(folder).upgrade()
-        assert "steps of it that are done, and stay: + table sizes; ~ execute INSERT" in (
+        assert "finished steps, which stay: + table sizes; ~ execute INSERT" in (
             caught.value.message
         )
         assert "autodiff upgrade goes on from there" in f"{caught.value.hint}"

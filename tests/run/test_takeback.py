@@ -1,4 +1,4 @@
-"""Parts written by hand are taken back where the file says how, in the right order."""
+"""Parts written by hand are undone where the file says how, in the right order."""
 
 from __future__ import annotations
 

@@ -743,7 +743,7 @@ def test_no_difference_after_create_all(
 def test_no_difference_after_own_migration(
     name: str, kind: str, database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """A file written for an empty database leaves nothing to compare, and can be taken back."""
+    """A file written for an empty database leaves nothing to compare, and can be undone."""
     engine = sa.create_engine(database(kind), poolclass=sa.NullPool)
     folder = tmp_path / "migrations"
     folder.mkdir()

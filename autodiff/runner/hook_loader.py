@@ -1,4 +1,4 @@
-"""The hooks that the configuration names: "package.module:function"."""
+"""Load the hooks that the configuration names: "package.module:function"."""
 
 from __future__ import annotations
 

@@ -1,0 +1,111 @@
+"""Count the steps of a run and compare them with those of an earlier run that stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from autodiff.errors import MigrationFailedError
+from autodiff.runner.journal import SETTLE_BY_HAND, Progress
+from autodiff.schema.operations import Operation
+
+__all__ = ["StepCounter", "describe_operations", "step_key"]
+
+
+class StepCounter:
+    """The progress of a run, and that of the `earlier` run that it resumes.
+
+    While fewer steps are counted than the earlier run completed, the run is replaying: steps are
+    counted and not run. When the counts meet, the digests must be equal; otherwise the file does
+    something else now, and going on would do it twice or skip it.
+    """
+
+    def __init__(self, earlier: Progress, start: str | None) -> None:
+        self.progress = Progress(start=start)
+        self.descriptions: list[str] = []
+        self._earlier = earlier
+
+    @property
+    def earlier(self) -> Progress:
+        """The progress of the earlier run; its unfinished step is gone once it was taken."""
+        return self._earlier
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the next step was completed by the earlier run."""
+        return self.progress.steps < self._earlier.steps
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether this run has completed more steps than the earlier one."""
+        return self.progress.steps > self._earlier.steps
+
+    def set_start(self, fingerprint: str) -> None:
+        """Remember what the schema was before the first step."""
+        self.progress = replace(self.progress, start=fingerprint)
+
+    def complete(self, keys: Sequence[str], descriptions: Sequence[str]) -> None:
+        """Count completed steps.
+
+        Raises MigrationFailedError if the earlier run completed as many steps and other ones.
+        """
+        self.descriptions += descriptions
+        digest = self.progress.digest
+        for key in keys:
+            digest = hashlib.sha256(f"{digest}\n{key}".encode()).hexdigest()
+        steps = self.progress.steps + len(keys)
+        self.progress = replace(self.progress, steps=steps, digest=digest)
+        if steps == self._earlier.steps and digest != self._earlier.digest:
+            raise self.different_steps()
+
+    def complete_operations(self, operations: Sequence[Operation]) -> None:
+        """Count the steps that are these operations."""
+        descriptions = [operation.describe() for operation in operations]
+        self.complete([step_key(operation) for operation in operations], descriptions)
+
+    def unfinished_statements(self, operations: Sequence[Operation]) -> tuple[str, ...] | None:
+        """Return the statements of a step that the earlier run began, None if it did not."""
+        is_next = self.progress.steps == self._earlier.steps
+        began = is_next and self._earlier.step == describe_operations(operations)
+        return self._earlier.statements if began else None
+
+    def take_unfinished(self, operations: Sequence[Operation]) -> Progress | None:
+        """Return how far the earlier run came in a step, None if it did not begin it.
+
+        A second call returns None: the same operations may follow once more.
+        """
+        if self.unfinished_statements(operations) is None:
+            return None
+        earlier, self._earlier = self._earlier, replace(self._earlier, step=None)
+        return earlier
+
+    def answer(self, question: Callable[[], bool]) -> bool:
+        """Return the answer of the database, or the one that the earlier run got when replaying.
+
+        The schema may have changed since, and the file must take the same branch again.
+        """
+        asked = len(self.progress.answers)
+        if self.is_replaying and asked < len(self._earlier.answers):
+            answer = self._earlier.answers[asked]
+        else:
+            answer = question()
+        self.progress = replace(self.progress, answers=(*self.progress.answers, answer))
+        return answer
+
+    def different_steps(self) -> MigrationFailedError:
+        """Return the error that the steps are not those of the earlier run."""
+        return MigrationFailedError(
+            f"its first {self._earlier.steps} steps are not those that an earlier run completed",
+            hint=f"restore the file as it was then, or {SETTLE_BY_HAND}",
+        )
+
+
+def step_key(operation: Operation) -> str:
+    """Return what distinguishes a step from any other: everything that the file says of it."""
+    return repr(operation)
+
+
+def describe_operations(operations: Sequence[Operation]) -> str:
+    """Return operations on one line, for messages and the journal."""
+    return "; ".join(operation.describe() for operation in operations)
