@@ -305,7 +305,9 @@ def test_nothing_global_is_left(database: Callable[[str], sa.URL], folder: Folde
         project.check()
         with pytest.raises(MigrationFailedError):
             project.upgrade()
-        with pytest.raises(MigrationFailedError, match="a function of op was called outside a migration"):
+        with pytest.raises(
+            MigrationFailedError, match="a function of op was called outside a migration"
+        ):
             op.execute("SELECT 1")
 
     urls = [database("sqlite") for _ in range(6)]

@@ -58,7 +58,10 @@ def test_forty_files_some_of_which_fail(files: Make, tmp_path: Path) -> None:
     assert Counter(results(outcomes).values()) == {"upgraded": 38, "failed": 2}
     failed = outcomes.outcomes[7]
     assert "table t2 already exists" in str(failed.error)
-    assert failed.hint == "the failed migration left nothing behind: fix it and run the same command again"
+    assert (
+        failed.hint
+        == "the failed migration left nothing behind: fix it and run the same command again"
+    )
     assert (failed.before, failed.after) == (None, "0001_step_aaa1")
     assert failed.migrations == ("0001_step_aaa1",)
     well = outcomes.outcomes[0]

@@ -210,7 +210,9 @@ def test_a_migration_is_over_when_it_failed(db: Database, tmp_path: Path) -> Non
     """Its executor is not left behind for the next call of op."""
     with pytest.raises(MigrationFailedError, match="boom"):
         sent(db, tmp_path, "raise ValueError('boom')")
-    with pytest.raises(MigrationFailedError, match="a function of op was called outside a migration"):
+    with pytest.raises(
+        MigrationFailedError, match="a function of op was called outside a migration"
+    ):
         current_executor()
 
 

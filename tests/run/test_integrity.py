@@ -48,8 +48,7 @@ def test_what_was_put_in_between_is_refused(db: Database, folder: Folder) -> Non
     with pytest.raises(EditedMigrationError) as caught:
         db.runner(folder).upgrade()
     assert caught.value.message == (
-        "pending migrations come before applied ones: "
-        "0004_step_dddd.py, before 0003_step_cccc.py"
+        "pending migrations come before applied ones: 0004_step_dddd.py, before 0003_step_cccc.py"
     )
     assert caught.value.hint == (
         "take the others back and upgrade again: autodiff downgrade -1, then: autodiff upgrade; "
@@ -93,8 +92,7 @@ def test_all_that_is_wrong_is_told_at_once(db: Database, folder: Folder) -> None
     assert caught.value.message.splitlines() == [
         "the database has migrations whose files are missing: cccc (0003_step_cccc)",
         "migrations were edited after they were applied: 0001_step_aaaa.py",
-        "pending migrations come before applied ones: "
-        "0004_step_dddd.py, before 0002_step_bbbb.py",
+        "pending migrations come before applied ones: 0004_step_dddd.py, before 0002_step_bbbb.py",
     ]
     hints = str(caught.value.hint).splitlines()
     assert [hint.partition(":")[0] for hint in hints] == ["missing", "edited", "reordered"]

@@ -264,7 +264,10 @@ def test_what_a_refused_commit_took_back_is_not_done(postgresql: Database, tmp_p
     error = fail(postgresql, folder)
     assert 'violates foreign key constraint "pets_owner_id_fkey"' in error.message
     assert error.message.endswith("\ndone before it, and kept: nothing")
-    assert error.hint == "the failed migration left nothing behind: fix it and run the same command again"
+    assert (
+        error.hint
+        == "the failed migration left nothing behind: fix it and run the same command again"
+    )
     assert [e.outcome for e in postgresql.runner(folder).log()] == ["done", "failed"]
     assert postgresql.runner(folder).unfinished() is None
     postgresql.execute("INSERT INTO users (id, name) VALUES (9, 'zoe')")

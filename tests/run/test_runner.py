@@ -224,13 +224,16 @@ def test_a_failure_says_what_failed_and_why(sqlite: Database, folder: Folder) ->
     with pytest.raises(MigrationFailedError) as caught:
         sqlite.runner(folder).upgrade()
     assert caught.value.message == (
-        "upgrade of 0004_step_dddd.py failed: cannot apply ~ execute INSERT INTO nowhere VALUES (1): "
-        "no such table: nowhere\n"
+        "upgrade of 0004_step_dddd.py failed: cannot apply ~ execute INSERT INTO nowhere "
+        "VALUES (1): no such table: nowhere\n"
         "statement: INSERT INTO nowhere VALUES (1)\n"
         "done before it, and kept: 0001_step_aaaa.py, 0002_step_bbbb.py, 0003_step_cccc.py"
     )
     assert caught.value.statement == "INSERT INTO nowhere VALUES (1)"
-    assert caught.value.hint == "the failed migration left nothing behind: fix it and run the same command again"
+    assert (
+        caught.value.hint
+        == "the failed migration left nothing behind: fix it and run the same command again"
+    )
 
 
 def test_a_failure_of_the_first_migration_keeps_nothing(sqlite: Database, tmp_path: Path) -> None:
