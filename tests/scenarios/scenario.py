@@ -3,7 +3,8 @@
 before.py              the models that the database was made from: `metadata`
 before.sql             or statements; before.<database>.sql for one database alone
 rows.sql               statements that put rows in; rows.<database>.sql for one alone
-models.py              the models that are wanted: `metadata`
+models.py              the models to migrate to: `metadata`, and a docstring of one line that says
+                       what the scenario guarantees
 expected.py            the file that must be written; expected.<database>.py for one alone
 scenario.toml          databases, and what is told: renames, fills, maps, assume, lost, exclude;
                        values.upgrade and values.downgrade: what values of a column become
@@ -11,6 +12,7 @@ scenario.toml          databases, and what is told: renames, fills, maps, assume
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import tomllib
 from collections.abc import Mapping
@@ -22,7 +24,7 @@ import sqlalchemy as sa
 
 from autodiff.runner.loader import split_statements
 
-__all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios"]
+__all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios", "purpose_of"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "scenarios"
 DATABASES = ("sqlite", "postgresql", "mariadb")
@@ -76,6 +78,11 @@ class Scenario:
         return metadata_of(path)
 
     @property
+    def purpose(self) -> str:
+        """Return the sentence that says what the scenario guarantees."""
+        return purpose_of(self.folder)
+
+    @property
     def expected(self) -> Path:
         """The file that must be written; where it will be put if there is none yet."""
         return self.file("expected", "py") or self.folder / f"expected.{self.database}.py"
@@ -89,6 +96,11 @@ def metadata_of(path: Path) -> sa.MetaData:
     spec.loader.exec_module(module)
     metadata: sa.MetaData = module.metadata
     return metadata
+
+
+def purpose_of(folder: Path) -> str:
+    """Return the docstring of the folder's models.py, or an empty string if it has none."""
+    return ast.get_docstring(ast.parse((folder / "models.py").read_text()), clean=False) or ""
 
 
 def all_scenarios() -> list[Scenario]:

@@ -33,6 +33,7 @@ SCENARIOS = all_scenarios()
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_path: Path) -> None:
     """The file is as expected, upgrade leaves nothing, downgrade restores, the rows are there."""
+    print(scenario.purpose)  # pytest shows the output of a test that fails
     engine = sa.create_engine(database(scenario.database), poolclass=sa.NullPool)
     with engine.connect() as connection:
         scenario.prepare(connection)
