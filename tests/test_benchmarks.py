@@ -72,10 +72,10 @@ def test_compare_is_measured(database: Callable[[str], sa.URL]) -> None:
     size = Size(tables=TABLES, changed=2, rounds=1)
     rows = list(compared("sqlite", lambda: database("sqlite"), size))
     assert [row.work for row in rows] == [
-        "compare, nothing changed of 20 tables",
-        "compare, nothing changed of 20 tables, no two columns alike",
-        "compare, 2 changed of 20 tables",
-        "compare, 2 changed of 20 tables, defaults too",
+        "compare 20 tables, none changed",
+        "compare 20 tables, none changed, no repeated columns",
+        "compare 20 tables, 2 changed",
+        "compare 20 tables, 2 changed, including defaults",
     ]
     for row in rows:
         assert row.ratio is not None
@@ -139,7 +139,7 @@ def test_what_is_told() -> None:
     growth = Growth(database="sqlite", sizes=sizes)
     measured = Measured(rows=[row], growth=[growth], queries={1: 10, 10: 10})
     assert "| sqlite | 1,000 | 3.000 s | 15.0 times | 0.200 s | 9.5 |" in page(measured)
-    assert "10 over 1, 10 over 10" in page(measured)
+    assert "10 for 1, 10 for 10" in page(measured)
     assert len(re.findall("<circle ", plot([growth]))) == 2
     assert from_json(as_json(measured)) == measured
     assert len(joined([measured, measured]).rows) == 2

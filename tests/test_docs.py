@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,7 +81,10 @@ def test_text_is_wrapped(page: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     """Each relative link of a page is a file."""
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-        assert (page.parent / target).is_file(), target
+        path = page.parent / target
+        assert path.is_file(), target
+        inside = page.parent == ROOT or path.resolve().parent == page.parent
+        assert inside, f"{target} is not a page of the documentation site"
 
 
 EXAMPLES = re.findall(
@@ -114,3 +120,71 @@ def test_examples_of_embedding_run(
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
+BLOCKS = re.compile(
+    r"^```(console|python)(?: title=\"([^\"\n]+)\")?\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
+
+
+def run_command(command: str, folder: Path) -> int:
+    """Run a command of the tutorial and return its exit code.
+
+    Python's own SQLite runs the queries, because the client may be missing.
+    """
+    program, *arguments = shlex.split(command)
+    if program == "sqlite3":
+        with closing(sqlite3.connect(folder / arguments[0])) as connection, connection:
+            connection.execute(arguments[1])
+        return 0
+    assert program == "autodiff", command
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "autodiff", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), f"{command}\n{done.stdout}{done.stderr}"
+    return done.returncode
+
+
+def test_the_tutorial_works_when_followed_literally(tmp_path: Path) -> None:
+    """The files and commands work in their order, and only the announced check finds drift.
+
+    Code without a file name is part of a migration that autodiff wrote before.
+    """
+    codes = []
+    for kind, title, text in BLOCKS.findall(TUTORIAL):
+        if kind == "console":
+            commands = [line.removeprefix("$ ") for line in text.splitlines()]
+            commands = [c for c in commands if not c.startswith(("pip install ", "mkdir "))]
+            codes += [(command, run_command(command, tmp_path)) for command in commands]
+        elif title:
+            (tmp_path / title).write_text(text)
+        else:
+            written = [path.read_text() for path in (tmp_path / "migrations").glob("*.py")]
+            assert any(text in migration for migration in written), text
+    assert [command for command, code in codes if code] == ["autodiff check"]
+    assert len(codes) == 15
+
+
+def test_the_local_hook_is_the_shipped_hook() -> None:
+    """The pre-commit configuration in the guide runs what the repository's own hook runs."""
+    guide = (ROOT / "docs" / "how-to.md").read_text()
+    shipped = (ROOT / ".pre-commit-hooks.yaml").read_text()
+    for setting in ("id", "entry", "language", "pass_filenames", "files"):
+        (line,) = re.findall(rf"^[- ]*({setting}: .+)$", shipped, re.MULTILINE)
+        assert line in guide
+
+
+def test_paths_of_the_contributing_guide_exist() -> None:
+    """Each path in the guide is a file or folder of the checkout, or of the package."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = set(re.findall(r"`([\w.*]+(?:/[\w.*]+)+)`", guide))
+    assert len(paths) > 30
+    for path in paths:
+        assert [*ROOT.glob(path), *(ROOT / "autodiff").glob(path)], path

@@ -87,19 +87,19 @@ def limits(connection: sa.Connection, kind: str) -> None:
 
 def compared(kind: str, new: Callable[[], sa.URL], size: Size) -> Iterator[Row]:
     """Nothing changed, also where no two columns are alike; and a few tables changed."""
-    some, of = f"{size.changed:,} changed", f"of {size.tables:,} tables"
+    tables, changed = f"{size.tables:,} tables", f"{size.changed:,} changed"
     url, far = new(), new()
     create(url, models(size.tables))
     create(far, models(size.tables, apart=True))
     few = {"changed": size.changed}
     for work, where, models_of, wanted in (
-        (f"nothing changed {of}", url, {}, 10),
-        (f"nothing changed {of}, no two columns alike", far, {"apart": True}, 10),
-        (f"{some} {of}", url, few, 8),
-        (f"{some} {of}, defaults too", url, {**few, "worded": True}, 8),
+        (f"{tables}, none changed", url, {}, 10),
+        (f"{tables}, none changed, no repeated columns", far, {"apart": True}, 10),
+        (f"{tables}, {changed}", url, few, 8),
+        (f"{tables}, {changed}, including defaults", url, {**few, "worded": True}, 8),
     ):
         metadata = models(size.tables, **models_of)
-        yield _compared(f"compare, {work}", kind, where, metadata, size.rounds, wanted)
+        yield _compared(f"compare {work}", kind, where, metadata, size.rounds, wanted)
 
 
 def _compared(
