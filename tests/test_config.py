@@ -220,8 +220,8 @@ def test_an_unset_variable_is_reported(tmp_path: Path) -> None:
         "the url needs the environment variable DB_PASSWORD, which is not set"
     )
     assert caught.value.hint == "set DB_PASSWORD, or give --url"
-    project_with_url = Project.load(tmp_path, url="sqlite:///given.db", environment={})
-    assert project_with_url.url.database == str(tmp_path / "given.db")
+    given = Project.load(tmp_path, url="sqlite:///given.db", environment={})
+    assert given.url.database == str(tmp_path / "given.db")
 
 
 def test_a_missing_url_and_missing_models_are_reported(tmp_path: Path) -> None:
