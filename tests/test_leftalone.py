@@ -1,4 +1,4 @@
-"""Test the list of objects that autodiff ignores, and findings about views that block a plan."""
+"""Test the list of unmanaged objects, and findings about views that block a plan."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TRIGGERS = {
 TRIGGERS["mariadb"] = TRIGGERS["mysql"]
 
 
-def test_ignored_objects_have_a_reason(any_database: sa.URL, tmp_path: Path) -> None:
+def test_unmanaged_objects_have_a_reason(any_database: sa.URL, tmp_path: Path) -> None:
     """They are autodiff's tables, excluded tables, views without a model, and triggers."""
     project = start(any_database, tmp_path / "m", exclude_tables="legacy_*")
     with opened(any_database) as db:
@@ -58,7 +58,7 @@ def test_ignored_objects_have_a_reason(any_database: sa.URL, tmp_path: Path) -> 
     assert not project.check()
 
 
-def test_ignored_objects_on_postgresql(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+def test_unmanaged_objects_on_postgresql(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
     """They include partitions, schemas, domains, exclusion constraints and unused enums."""
     url = database("postgresql")
     project = start(url, tmp_path / "m")
@@ -119,7 +119,7 @@ def test_a_view_that_the_rehearsal_cannot_see(
 
 
 def test_a_view_that_is_recreated(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """A managed view is dropped and recreated around a type change, so there is no finding."""
+    """The migration drops and recreates the view around a type change, so there is no finding."""
     url = database("postgresql")
     start(url, tmp_path / "m")
     with opened(url) as db:

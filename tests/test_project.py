@@ -609,7 +609,7 @@ def test_a_draft_is_written_on_request(place: Place) -> None:
 
 
 def test_the_history_table_is_not_drift(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """This also holds for a history schema that the models use."""
+    """A history schema that the models use too makes no difference."""
     url = database("postgresql")
     with opened(url) as db:
         db.execute("CREATE SCHEMA ops")

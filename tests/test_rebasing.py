@@ -156,7 +156,7 @@ def test_model_changes_without_a_migration_stay_visible(tmp_path: Path) -> None:
 
 
 def test_a_lock_file_with_conflicts_is_written_again(project: Project) -> None:
-    """This also works if there is only one head."""
+    """It is written even if there is only one head."""
     path = project.directory / LOCK_NAME
     path.write_text("<<<<<<< HEAD\n=======\n>>>>>>> main\n")
     project.rebase(mine=["b333"]).write()

@@ -91,7 +91,7 @@ def test_diff(blog_3: Folder) -> None:
 
 
 def test_verbose(blog_3: Folder) -> None:
-    """Ignored objects are listed on stderr or in the JSON."""
+    """Unmanaged objects are listed on stderr or in the JSON."""
     blog_3.sql("CREATE VIEW titles AS SELECT title FROM posts")
     line = "left alone: view titles (the models have no views)\n"
     with blog_3.untouched():

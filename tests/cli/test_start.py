@@ -283,7 +283,7 @@ def test_completion_of_migrations(blog_3: Folder) -> None:
 
 
 def test_objects_are_frozen_at_exit(blog_3: Folder) -> None:
-    """This saves the last garbage collection of the interpreter."""
+    """Frozen objects save the last garbage collection of the interpreter."""
     code = (
         "import atexit, gc; from autodiff.cli import main; "
         "atexit.register(lambda: print(gc.get_freeze_count() > 0)); main()"
