@@ -1,4 +1,4 @@
-"""Two branches of migrations over one table, as two people write them."""
+"""Helpers that write two branches of migrations over one table."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ COLUMNS = ("email", "phone", "fax")
 
 
 def metadata(*columns: str) -> sa.MetaData:
-    """Users with these columns, all texts."""
-    found = sa.MetaData()
-    added = [sa.Column(name, sa.String(20)) for name in columns]
-    sa.Table("users", found, sa.Column("id", sa.Integer, primary_key=True), *added)
-    return found
+    """Return models of users with these string columns."""
+    models = sa.MetaData()
+    extra_columns = [sa.Column(name, sa.String(20)) for name in columns]
+    sa.Table("users", models, sa.Column("id", sa.Integer, primary_key=True), *extra_columns)
+    return models
 
 
 def start(
     folder: Path, url: sa.URL | str = "sqlite://", columns: tuple[str, ...] = COLUMNS
 ) -> tuple[Folder, Project]:
-    """A folder with the migration that makes the table, and its project."""
+    """Write the migration that creates the table; return the folder and its project."""
     migrations = Folder(folder / "migrations")
     migrations.write(
         "a111",
@@ -38,7 +38,7 @@ def start(
 
 
 def add(folder: Folder, revision: str, column: str, parent: str, number: int) -> Path:
-    """A migration that adds a column."""
+    """Write a migration that adds a column."""
     folder._number = number - 1
     path = folder.write(
         revision,
@@ -50,7 +50,7 @@ def add(folder: Folder, revision: str, column: str, parent: str, number: int) ->
 
 
 def two_branches(folder: Path, url: sa.URL | str = "sqlite://") -> Project:
-    """One branch adds users.email, the other users.phone and then users.fax."""
+    """Write one branch that adds users.email and one that adds users.phone, then users.fax."""
     migrations, project = start(folder, url)
     add(migrations, "e222", "email", "a111", 2)
     add(migrations, "b222", "phone", "a111", 2)
@@ -59,7 +59,7 @@ def two_branches(folder: Path, url: sa.URL | str = "sqlite://") -> Project:
 
 
 def names(project: Project) -> list[str]:
-    """The migrations in order, each with the numbers of its parents' files."""
+    """Return the migrations in order, each with the numbers of its parents."""
     graph = project.graph()
     return [
         f"{m.name} < {' '.join(graph[p].name[:4] for p in m.parents)}".rstrip(" <")
@@ -68,9 +68,9 @@ def names(project: Project) -> list[str]:
 
 
 def git(folder: Path, *arguments: str) -> None:
-    """Runs git; what it says is shown where it fails."""
-    setting = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *setting, *arguments], capture_output=True, text=True
+    """Run git; if it fails, the assertion shows its output."""
+    settings = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main")
+    process = subprocess.run(
+        ["git", "-C", str(folder), *settings, *arguments], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert process.returncode == 0, process.stdout + process.stderr

@@ -1,4 +1,4 @@
-"""Fixtures for every test: real databases, and an environment without surprises."""
+"""Fixtures for all tests: real databases and a clean environment."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ STARTS: dict[str, Callable[[], Server]] = {
     "mysql": mariadb.start_mysql,
 }
 OPTIONAL = {"mysql"}
-"""What AUTODIFF_REQUIRE_SERVERS does not ask for: only an environment variable can give it."""
+"""Servers that AUTODIFF_REQUIRE_SERVERS does not require: only a variable can provide them."""
 REQUIRE = os.environ.get("AUTODIFF_REQUIRE_SERVERS", "0") not in {"", "0"}
 MISSING = "missing_database"
 EXAMPLES = os.environ.get("AUTODIFF_TEST_EXAMPLES")
-"""How many random examples a property is tried with, instead of 100 that are always the same."""
+"""The number of random examples per property test; if unset, 100 fixed examples are used."""
 
 settings.register_profile(
     "ci",
@@ -46,13 +46,16 @@ settings.load_profile("ci")
 
 
 class Servers:
-    """The servers of this test run, each started when it is first asked for."""
+    """The database servers of this test run, each started on first use."""
 
     def __init__(self) -> None:
         self._found: dict[str, Server | Exception] = {}
 
     def get(self, kind: str) -> Server:
-        """Return the server of a kind; raises the same error each time when there is none."""
+        """Return the server of a kind, starting it if necessary.
+
+        Raises StartError or UnavailableError if there is none, the same error on each call.
+        """
         if kind not in self._found:
             try:
                 self._found[kind] = STARTS[kind]()
@@ -64,7 +67,7 @@ class Servers:
         return found
 
     def stop(self) -> None:
-        """Stop every server that was started, even when stopping another one fails."""
+        """Stop every server that was started, even if stopping another one fails."""
         with ExitStack() as stack:
             for found in self._found.values():
                 if isinstance(found, Server):
@@ -73,16 +76,16 @@ class Servers:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide what the caller's environment would tell autodiff; AUTODIFF_TEST_... stays."""
+    """Remove variables that autodiff reads, except those named AUTODIFF_TEST_..."""
     for name in list(os.environ):
-        ours = name.startswith("AUTODIFF_") and not name.startswith("AUTODIFF_TEST_")
-        if ours or name in {"DATABASE_URL", "NO_COLOR", "FORCE_COLOR"}:
+        is_setting = name.startswith("AUTODIFF_") and not name.startswith("AUTODIFF_TEST_")
+        if is_setting or name in {"DATABASE_URL", "NO_COLOR", "FORCE_COLOR"}:
             monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    """The servers of this worker, stopped at its end. Most tests want `database` instead."""
+    """Yield the servers of this worker and stop them at its end; most tests use `database`."""
     servers = Servers()
     try:
         yield servers
@@ -94,10 +97,11 @@ def servers() -> Iterator[Servers]:
 def database(
     request: pytest.FixtureRequest, servers: Servers, tmp_path: Path
 ) -> Iterator[Callable[[str], URL]]:
-    """A function from sqlite, postgresql, mariadb or mysql to the URL of a new, empty database.
+    """Yield a function that creates an empty database of a kind and returns its URL.
 
-    Each call makes another one; all are dropped when the test ends, also while in use. A test
-    that asks for a server that can't be had is skipped.
+    The kind is sqlite, postgresql, mariadb or mysql. Each call creates another database. All are
+    dropped when the test ends, even if they are still in use. If the server is unavailable, the
+    test is skipped.
     """
     numbers = count(1)
     with ExitStack() as drops:
@@ -110,7 +114,7 @@ def database(
             try:
                 server = servers.get(kind)
             except UnavailableError as error:
-                _give_up(request.node, kind, f"{error}")
+                _skip_or_fail(request.node, kind, f"{error}")
             url = server.create()
             drops.callback(server.drop, url)
             return url
@@ -120,13 +124,13 @@ def database(
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def any_database(request: pytest.FixtureRequest, database: Callable[[str], URL]) -> URL:
-    """The URL of a new, empty database, on each kind in turn."""
+    """Return the URL of a new, empty database; the test runs once for each kind."""
     return database(request.param)
 
 
 @pytest.fixture(scope="session")
 def poolers(servers: Servers) -> Iterator[Callable[[], Pooler]]:
-    """A function that gives the pooler in front of PostgreSQL, started when first asked for."""
+    """Yield a function that returns PgBouncer in front of PostgreSQL, started on first use."""
     found: list[Pooler] = []
 
     def start() -> Pooler:
@@ -143,38 +147,38 @@ def poolers(servers: Servers) -> Iterator[Callable[[], Pooler]]:
 
 @pytest.fixture
 def pooler(request: pytest.FixtureRequest, poolers: Callable[[], Pooler]) -> Pooler:
-    """PgBouncer in front of PostgreSQL, in transaction mode."""
+    """Return PgBouncer in front of PostgreSQL, in transaction mode."""
     try:
         return poolers()
     except UnavailableError as error:
-        _give_up(request.node, "pgbouncer", f"{error}")
+        _skip_or_fail(request.node, "pgbouncer", f"{error}")
 
 
 @pytest.fixture
 def run_script(
     request: pytest.FixtureRequest,
 ) -> Callable[[URL, str], subprocess.CompletedProcess[str]]:
-    """A function that runs a script with the database's own client: psql, mariadb or sqlite3."""
+    """Return a function that runs a script with psql, mariadb or sqlite3."""
 
     def run(url: URL, script: str) -> subprocess.CompletedProcess[str]:
         try:
             return clients.run_script(url, script)
         except UnavailableError as error:
-            _give_up(request.node, f"client of {url.get_backend_name()}", f"{error}")
+            _skip_or_fail(request.node, f"client of {url.get_backend_name()}", f"{error}")
 
     return run
 
 
-def _give_up(item: pytest.Item, kind: str, how: str) -> NoReturn:
-    """Skip the test, or fail it where servers are required; the summary will say how."""
-    item.user_properties.append((MISSING, f"{kind}: {how}"))
+def _skip_or_fail(item: pytest.Item, kind: str, reason: str) -> NoReturn:
+    """Skip the test, or fail it if servers are required; the summary shows the reason."""
+    item.user_properties.append((MISSING, f"{kind}: {reason}"))
     if REQUIRE and kind not in OPTIONAL:
-        pytest.fail(f"no {kind}: {how}", pytrace=False)
-    pytest.skip(f"no {kind}: {how}")
+        pytest.fail(f"no {kind}: {reason}", pytrace=False)
+    pytest.skip(f"no {kind}: {reason}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write one line for each kind of database that tests were without."""
+    """Write one line for each kind of database that was unavailable to tests."""
     reports = [
         report
         for outcome in ("skipped", "failed", "error")

@@ -1,4 +1,4 @@
-"""What tests of migrations share: files written as people write them, and a database's state."""
+"""Helpers for tests of migrations: a migration folder and the state of a database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def downgrade() -> None:
 
 
 class Folder:
-    """A folder of migrations; each `write` comes after the one before it."""
+    """A migration folder in which each written migration follows the previous one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,7 +48,7 @@ class Folder:
     def write(
         self, revision: str, up: str = "pass", down: str = "pass", *, parents: Any = None
     ) -> Path:
-        """Writes the next Python migration: its two functions are given without their heads."""
+        """Write the next Python migration, given the bodies of its two functions."""
         return self._put(
             f"{self._next(revision, parents)}.py",
             _FILE.format(
@@ -61,7 +61,7 @@ class Folder:
         )
 
     def write_sql(self, revision: str, up: str, down: str = "") -> Path:
-        """Writes the next migration as a pair of SQL files."""
+        """Write the next migration as a pair of SQL files."""
         name = self._next(revision, None)
         head = f"-- revision: {revision}\n-- parents: {' '.join(self._parents)}\n"
         self._put(f"{name}.down.sql", textwrap.dedent(down))
@@ -85,7 +85,7 @@ def _body(code: str) -> str:
 
 @dataclass(frozen=True)
 class Database:
-    """A connection, and what tests ask of it."""
+    """A connection with helpers to run statements and read the state of its database."""
 
     connection: sa.Connection
 
@@ -98,13 +98,13 @@ class Database:
         self.connection.commit()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        found = self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
-        rows = [tuple(row) for row in found]
+        result = self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+        rows = [tuple(row) for row in result]
         self.connection.rollback()
         return rows
 
     def history(self) -> list[str]:
-        """The revisions that are recorded, sorted."""
+        """Return the recorded revisions, sorted."""
         if not sa.inspect(self.connection).has_table("autodiff_history"):
             return []
         return [
@@ -112,11 +112,11 @@ class Database:
         ]
 
     def schema(self, *namespaces: str) -> Schema:
-        """What autodiff reflects, without its own tables."""
+        """Return the reflected schema without autodiff's own tables."""
         dialect = dialect_of(self.connection)
-        found = dialect.reflect(self.connection, Scope(namespaces=namespaces, exclude=OWN_TABLES))
+        schema = dialect.reflect(self.connection, Scope(namespaces=namespaces, exclude=OWN_TABLES))
         self.connection.rollback()
-        return found
+        return schema
 
     def table(self, name: str, schema: str | None = None) -> Table:
         return self.schema(*([schema] if schema else [])).tables[Name(name, schema)]
@@ -125,7 +125,7 @@ class Database:
         return sorted(name.name for name in self.schema().tables)
 
     def state(self) -> tuple[object, ...]:
-        """Schema, all rows and the history: for comparing before and after."""
+        """Return the schema, all rows and the history, to compare before and after."""
         quote = self.connection.dialect.identifier_preparer.quote
         schema = self.schema()
         rows = {
@@ -137,7 +137,7 @@ class Database:
 
 @contextmanager
 def opened(url: sa.URL) -> Iterator[Database]:
-    """A connection of its own to a database, closed at the end."""
+    """Open a separate connection to a database and close it at the end."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     try:
         with engine.connect() as connection:

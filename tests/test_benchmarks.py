@@ -1,4 +1,4 @@
-"""The benchmark's parts work; what they measure on twenty tables says nothing."""
+"""Test that each part of the benchmark runs; its figures for 20 tables have no meaning."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ from tests.benchmarks.timing import Grown, Row, Seconds
 TABLES = 20
 
 
-def test_both_sides_find_the_same(any_database: sa.URL) -> None:
-    """Nothing where nothing changed, and three changes in each table that did."""
+def test_autodiff_and_alembic_find_the_same_changes(any_database: sa.URL) -> None:
+    """Both find no change in equal schemas and three changes in each changed table."""
     engine = sa.create_engine(any_database)
     models(TABLES).create_all(engine)
     for changed in (0, 2):
         with engine.connect() as connection:
-            found = our_changes(connection, models(TABLES, changed=changed))
-            assert found == their_changes(connection, models(TABLES, changed=changed))
-            assert found == 3 * changed
+            change_count = our_changes(connection, models(TABLES, changed=changed))
+            assert change_count == their_changes(connection, models(TABLES, changed=changed))
+            assert change_count == 3 * changed
     engine.dispose()
 
 
-def test_a_default_in_other_words_is_found_by_both(database: Callable[[str], sa.URL]) -> None:
-    """A fourth change in each table, where Alembic is asked to compare defaults as well."""
+def test_a_changed_default_is_found(database: Callable[[str], sa.URL]) -> None:
+    """There is a fourth change in each table if defaults are compared as well."""
     engine = sa.create_engine(database("postgresql"))
     models(TABLES).create_all(engine)
     with engine.connect() as connection:
@@ -62,13 +62,13 @@ def test_a_default_in_other_words_is_found_by_both(database: Callable[[str], sa.
 
 
 def test_tables_apart_share_no_column() -> None:
-    """But for their keys."""
+    """Only the key columns have the same names in all tables."""
     columns = [c.name for t in models(TABLES, apart=True).tables.values() for c in t.columns]
     assert len({name for name in columns if name not in ("id", "parent_id")}) == 10 * TABLES
 
 
-def test_compare_is_measured(database: Callable[[str], sa.URL]) -> None:
-    """Each row has the seconds of each round, ours beside Alembic's and the limit's."""
+def test_the_comparison_is_measured(database: Callable[[str], sa.URL]) -> None:
+    """Each row has the times of autodiff, Alembic and the lower limit for each round."""
     size = Size(tables=TABLES, changed=2, rounds=1)
     rows = list(compared("sqlite", lambda: database("sqlite"), size))
     assert [row.work for row in rows] == [
@@ -84,49 +84,51 @@ def test_compare_is_measured(database: Callable[[str], sa.URL]) -> None:
 
 
 def test_growth_is_measured(database: Callable[[str], sa.URL]) -> None:
-    """Seconds, those of the bare queries, and megabytes at the top."""
+    """A row has the time, the time of the bare queries, and the peak memory in megabytes."""
     url = database("mariadb")
     create(url, models(TABLES))
-    found = grown("mariadb", url, TABLES, 1, "table_open_cache = DEFAULT")
-    assert found.tables == TABLES
-    assert found.seconds.median > found.limit.median > 0
-    assert found.megabytes > 0
+    growth = grown("mariadb", url, TABLES, 1, "table_open_cache = DEFAULT")
+    assert growth.tables == TABLES
+    assert growth.seconds.median > growth.limit.median > 0
+    assert growth.megabytes > 0
 
 
 def test_more_schemas_need_no_more_queries(database: Callable[[str], sa.URL]) -> None:
-    """PostgreSQL is asked as often for five schemas as for one."""
-    one = queries(database("postgresql"), 4, ["a"])
-    assert queries(database("postgresql"), 4, ["a", "b", "c", "d", "e"]) == one
+    """PostgreSQL receives as many queries for five schemas as for one."""
+    one_schema = queries(database("postgresql"), 4, ["a"])
+    assert queries(database("postgresql"), 4, ["a", "b", "c", "d", "e"]) == one_schema
 
 
-def test_runs_are_measured(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """Migrations are loaded and applied by both."""
+def test_loading_and_upgrading_are_measured(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """autodiff and Alembic both load and apply the migrations."""
     assert loaded(tmp_path / "load", 3, 1).ratio is not None
     row = upgraded("sqlite", lambda: database("sqlite"), tmp_path / "run", 3, 1)
     assert row.ratio is not None
 
 
 def test_the_rehearsal_is_measured(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """A draft with a rehearsal, beside one without."""
+    """A draft with a rehearsal is measured against one without."""
     row = generated("sqlite", database("sqlite"), tmp_path / "migrations", TABLES, 1)
     assert row.limit is not None
 
 
-def test_the_command_line_is_measured(tmp_path: Path) -> None:
-    """The check without a database finds nothing, and beside it stands the bare import."""
+def test_the_offline_check_is_measured(tmp_path: Path) -> None:
+    """The offline check is measured against importing the models alone."""
     row = checked_offline(tmp_path, TABLES, 1)
     assert row.limit is not None
 
 
-def test_the_check_is_measured(any_database: sa.URL, tmp_path: Path) -> None:
-    """With a database, beside Alembic's own check, which finds nothing either."""
+def test_the_check_with_a_database_is_measured(any_database: sa.URL, tmp_path: Path) -> None:
+    """The check is measured against Alembic's check; neither finds a change."""
     row = checked("some", any_database, tmp_path, TABLES, 1)
     assert row.ratio is not None
     assert row.limit is not None
 
 
-def test_what_is_told() -> None:
-    """The table has the ratio, the plot its points, and JSON all of the rounds."""
+def test_reports() -> None:
+    """The table shows the ratio, the plot its points, and the JSON every round."""
     ours, theirs = Seconds(rounds=(0.1, 0.2, 0.9)), Seconds(rounds=(2.0, 3.0, 4.0))
     row = Row(work="compare", database="sqlite", ours=ours, theirs=theirs, wanted="10 times")
     assert table([row]).splitlines()[-1] == (

@@ -1,4 +1,4 @@
-"""The example of the documentation, whole, on each database."""
+"""Test the example of the documentation from start to end on each database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = ("0001_add_posts", "0002_add_comments", "0003_add_timestamp")
 
 
 def models(step: int) -> sa.MetaData:
-    """The models of a step."""
+    """Return the models of a step."""
     path = BLOG / f"models_{step}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
@@ -28,7 +28,7 @@ def models(step: int) -> sa.MetaData:
 
 
 class Blog:
-    """A project of the blog's, with a database of its own."""
+    """The blog project with its database."""
 
     def __init__(self, url: sa.URL, folder: Path) -> None:
         self.url = url
@@ -47,9 +47,9 @@ class Blog:
 
     def columns(self, table: str) -> list[str]:
         engine = sa.create_engine(self.url, poolclass=sa.NullPool)
-        found = [column["name"] for column in sa.inspect(engine).get_columns(table)]
+        names = [column["name"] for column in sa.inspect(engine).get_columns(table)]
         engine.dispose()
-        return found
+        return names
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def blog(any_database: sa.URL, tmp_path: Path) -> Blog:
 
 
 def test_the_three_steps(blog: Blog) -> None:
-    """Each step is generated, applied, without drift, undone and applied again."""
+    """Each step is generated, applied, checked for drift, reverted and applied again."""
     blog.project(1).generate("add posts")
     blog.project(1).upgrade()
     blog.execute("INSERT INTO posts (id, title) VALUES (1, 'Hello')")
@@ -98,7 +98,7 @@ def test_the_three_steps(blog: Blog) -> None:
 
 
 def test_the_files_are_those_of_the_documentation(blog: Blog) -> None:
-    """Each database writes the same files, byte for byte: a colleague could have."""
+    """Every database produces the same files, byte for byte."""
     for step, name in enumerate(FILES, 1):
         message = name[5:].replace("_", " ")
         fills = ["comments.timestamp=now"] if step == 3 else []
@@ -108,8 +108,7 @@ def test_the_files_are_those_of_the_documentation(blog: Blog) -> None:
         blog.project(step).upgrade()
 
 
-def test_the_scripts_of_an_alembic_user_run_unchanged(blog: Blog) -> None:
-    """Alembic's scripts need another import line and nothing else."""
+def test_alembic_scripts_run_with_another_import_line(blog: Blog) -> None:
     blog.folder.mkdir()
     source = (BLOG / "migrations" / "0001_add_posts.py").read_text()
     revision = source.split('revision = "')[1][:8]

@@ -1,4 +1,4 @@
-"""The configuration is found from where one stands, and what is wrong in it is said by name."""
+"""Test how the configuration is found and read, and that errors name the file and the setting."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ def write(path: Path, text: str) -> Path:
 
 
 def refused(path: Path) -> tuple[str, str | None]:
-    with pytest.raises(ConfigError) as caught:
+    """Return the message and the hint of the error that loading this file raises."""
+    with pytest.raises(ConfigError) as error:
         load_config(path, {})
-    return caught.value.message, caught.value.hint
+    return error.value.message, error.value.hint
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
-    """Paths are seen from the file; a single text does where a list may stand."""
+    """Paths are relative to the file; a single string is accepted for a list."""
     write(
         tmp_path / "autodiff.toml",
         """
@@ -49,17 +50,17 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     )
 
 
-def test_pyproject_has_a_section(tmp_path: Path) -> None:
-    """What other tools have there is not looked at."""
+def test_pyproject_section(tmp_path: Path) -> None:
+    """Other sections of pyproject.toml are ignored."""
     write(
         tmp_path / "pyproject.toml", '[project]\nname = "x"\n[tool.autodiff]\nmodels = "m:Base"\n'
     )
-    found = load_config(tmp_path, {})
-    assert found == Config(root=tmp_path, models=("m:Base",), migrations=tmp_path / "migrations")
+    config = load_config(tmp_path, {})
+    assert config == Config(root=tmp_path, models=("m:Base",), migrations=tmp_path / "migrations")
 
 
-def test_the_nearest_file_counts(tmp_path: Path) -> None:
-    """From a folder below; autodiff.toml comes before pyproject.toml."""
+def test_the_nearest_file_is_used(tmp_path: Path) -> None:
+    """The search goes upwards; autodiff.toml takes precedence over pyproject.toml."""
     deep = tmp_path / "src" / "app" / "deep"
     deep.mkdir(parents=True)
     write(tmp_path / "pyproject.toml", '[tool.autodiff]\nmodels = "outer:Base"\n')
@@ -81,23 +82,23 @@ def test_the_nearest_file_counts(tmp_path: Path) -> None:
         '[project]\ndescription = "uses [tool.autodiff]"\n',
     ],
 )
-def test_another_section_is_none_of_ours(tmp_path: Path, text: str) -> None:
-    """A comment, a text or a section whose name begins alike is no configuration."""
+def test_a_similar_section_is_ignored(tmp_path: Path, text: str) -> None:
+    """A comment, a string or a section with a similar name is not a configuration."""
     write(tmp_path / "autodiff.toml", 'models = "outer:Base"\n')
     write(tmp_path / "app" / "pyproject.toml", text)
     assert load_config(tmp_path / "app", {}).models == ("outer:Base",)
 
 
-def test_a_pyproject_that_cannot_be_read_stops_nobody_below(tmp_path: Path) -> None:
-    """A file of another project in between may be in any encoding."""
+def test_an_unreadable_pyproject_of_another_project_is_skipped(tmp_path: Path) -> None:
+    """A pyproject.toml between the folder and the configuration may have any encoding."""
     write(tmp_path / "autodiff.toml", 'models = "outer:Base"\n')
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "pyproject.toml").write_bytes(b'[project]\nauthor = "\xff"\n')
     assert load_config(tmp_path / "app", {}).models == ("outer:Base",)
 
 
-def test_a_file_may_be_named(tmp_path: Path) -> None:
-    """With any name; a path that is not there is refused and not replaced by another."""
+def test_a_named_file(tmp_path: Path) -> None:
+    """It may have any name; if it does not exist, no other file is used."""
     write(tmp_path / "autodiff.toml", 'models = "default:Base"\n')
     file = write(tmp_path / "staging.toml", 'models = "staging:Base"\n')
     assert load_config(file, {}).models == ("staging:Base",)
@@ -107,7 +108,7 @@ def test_a_file_may_be_named(tmp_path: Path) -> None:
     )
 
 
-def test_no_configuration_is_said_with_a_way_out(tmp_path: Path) -> None:
+def test_a_missing_configuration_is_reported(tmp_path: Path) -> None:
     """The hint names the command and the setting."""
     message, hint = refused(tmp_path)
     assert message == f"no configuration found in {tmp_path} or above it"
@@ -118,7 +119,7 @@ def test_no_configuration_is_said_with_a_way_out(tmp_path: Path) -> None:
 
 
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
-    """A slip of the pen is not taken for nothing; the hint lists what there is."""
+    """A misspelled setting is not ignored; the hint lists the known settings."""
     file = write(tmp_path / "autodiff.toml", 'model = "m:Base"\n')
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
@@ -139,14 +140,14 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_value_is_refused(tmp_path: Path, text: str, reason: str) -> None:
-    """The error names file and setting."""
+    """The error names the file and the setting."""
     file = write(tmp_path / "autodiff.toml", text)
     assert refused(tmp_path)[0].startswith(f"{file}: {reason}")
 
 
 @pytest.mark.parametrize("text", ["models = ", "models = 'a", "[tool", "\x00"])
-def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
-    """The error names the file and what the parser says."""
+def test_invalid_toml_is_refused(tmp_path: Path, text: str) -> None:
+    """The error names the file and quotes the parser."""
     file = write(tmp_path / "autodiff.toml", text)
     message, hint = refused(tmp_path)
     assert message.startswith(f"cannot read {file}: ")
@@ -154,16 +155,19 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_section_must_be_one_table(tmp_path: Path) -> None:
-    """Not a list of them."""
+    """An array of tables is refused."""
     file = write(tmp_path / "pyproject.toml", "[[tool.autodiff]]\nmodels = 'a'\n")
-    assert refused(file) == (f"{file}: tool.autodiff must be one table", "write [tool.autodiff]")
+    assert refused(file) == (
+        f"{file}: tool.autodiff must be one table",
+        "write [tool.autodiff]",
+    )
 
 
 # The URL
 
 
-def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
-    """DATABASE_URL is used as it is; empty it counts as not set."""
+def test_database_url_takes_precedence_over_the_file(tmp_path: Path) -> None:
+    """Its value is used literally; an empty value counts as unset."""
     write(tmp_path / "autodiff.toml", 'url = "sqlite:///file.db"')
     assert load_config(tmp_path, {"DATABASE_URL": "sqlite:///env.db"}).url == "sqlite:///env.db"
     assert load_config(tmp_path, {"DATABASE_URL": ""}).url == "sqlite:///file.db"
@@ -171,27 +175,26 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
     assert load_config(tmp_path, {"DATABASE_URL": url}).url == url
 
 
-def test_what_is_given_comes_before_the_environment(tmp_path: Path) -> None:
-    """--url wins over both."""
+def test_a_url_argument_takes_precedence(tmp_path: Path) -> None:
+    """--url overrides DATABASE_URL and the file."""
     write(tmp_path / "autodiff.toml", 'url = "sqlite:///file.db"')
     environment = {"DATABASE_URL": "sqlite:///env.db"}
-    found = Project.load(tmp_path, url="sqlite:///given.db", environment=environment)
-    assert found.config.url == "sqlite:///given.db"
+    project = Project.load(tmp_path, url="sqlite:///given.db", environment=environment)
+    assert project.config.url == "sqlite:///given.db"
     assert Project.load(tmp_path, environment=environment).config.url == "sqlite:///env.db"
     assert Project.load(tmp_path, environment={}).config.url == "sqlite:///file.db"
 
 
-def test_the_process_environment_is_looked_at(
+def test_the_process_environment_is_the_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no other is given."""
     write(tmp_path / "autodiff.toml", 'url = "sqlite:///file.db"')
     monkeypatch.setenv("DATABASE_URL", "sqlite:///env.db")
     assert load_config(tmp_path).url == "sqlite:///env.db"
 
 
 @pytest.mark.parametrize(
-    ("url", "filled"),
+    ("url", "expanded"),
     [
         ("postgresql://${USER}:${PASSWORD}@h/db", "postgresql://ann:s3$cret${USER}@h/db"),
         ("$WHOLE", "sqlite:///whole.db"),
@@ -200,15 +203,15 @@ def test_the_process_environment_is_looked_at(
         ("sqlite:///plain.db", "sqlite:///plain.db"),
     ],
 )
-def test_variables_stand_in_the_url(tmp_path: Path, url: str, filled: str) -> None:
-    """${NAME} anywhere, $NAME as the whole; a value is taken as it is, a $ may be a password's."""
+def test_variables_in_the_url(tmp_path: Path, url: str, expanded: str) -> None:
+    """${NAME} is replaced anywhere, $NAME only as the whole URL; values are not expanded again."""
     write(tmp_path / "autodiff.toml", f'url = "{url}"')
     variables = {"USER": "ann", "PASSWORD": "s3$cret${USER}", "WHOLE": "sqlite:///whole.db"}
-    assert load_config(tmp_path, variables).url == filled
+    assert load_config(tmp_path, variables).url == expanded
 
 
-def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
-    """Once the database is needed, and not before; --url does without it."""
+def test_an_unset_variable_is_reported(tmp_path: Path) -> None:
+    """The error is raised only when the URL is needed; --url avoids it."""
     write(tmp_path / "autodiff.toml", 'url = "postgresql://u:${DB_PASSWORD}@h/db"')
     project = Project.load(tmp_path, environment={})
     with pytest.raises(ConfigError) as caught:
@@ -221,8 +224,8 @@ def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     assert given.url.database == str(tmp_path / "given.db")
 
 
-def test_no_url_is_said_with_all_ways(tmp_path: Path) -> None:
-    """And no models too."""
+def test_a_missing_url_and_missing_models_are_reported(tmp_path: Path) -> None:
+    """The hints list every way to set them."""
     write(tmp_path / "autodiff.toml", "")
     project = Project.load(tmp_path, environment={})
     with pytest.raises(ConfigError, match="no database URL") as caught:
@@ -236,7 +239,7 @@ def test_no_url_is_said_with_all_ways(tmp_path: Path) -> None:
 
 
 def test_a_project_built_in_code_takes_the_same_settings(tmp_path: Path) -> None:
-    """A single text does for a list there too, and is not taken for its letters."""
+    """A single string is accepted for a list and is not split into its characters."""
     project = Project(
         "sqlite://", directory=tmp_path / "m", models="app:Base", exclude_tables="spatial_*"
     )
@@ -268,15 +271,15 @@ exclude_tables = "spatial_*"
 
 
 @pytest.mark.parametrize("heading", ["environments", "tool.autodiff.environments"])
-def test_an_environment_is_on_top_of_the_common_settings(tmp_path: Path, heading: str) -> None:
-    """What it does not say is as for all; its paths are seen from the file too."""
+def test_an_environment_overrides_the_common_settings(tmp_path: Path, heading: str) -> None:
+    """Other settings are inherited; its paths are relative to the file too."""
     text = STAGES.replace("[environments", f"[{heading}")
     if heading.startswith("tool"):
         write(tmp_path / "pyproject.toml", f"[tool.autodiff]\n{text}")
     else:
         write(tmp_path / "autodiff.toml", text)
-    found = load_config(tmp_path, {}, env="staging")
-    assert found == Config(
+    staging = load_config(tmp_path, {}, env="staging")
+    assert staging == Config(
         root=tmp_path,
         env="staging",
         models=("app:Base",),
@@ -292,33 +295,33 @@ def test_an_environment_is_on_top_of_the_common_settings(tmp_path: Path, heading
 
 
 def test_environments_alone_are_a_configuration(tmp_path: Path) -> None:
-    """A pyproject.toml needs no [tool.autodiff] beside them to be found."""
+    """A pyproject.toml is found even if it has no [tool.autodiff] section."""
     write(tmp_path / "pyproject.toml", "[tool.autodiff.environments.dev]\nurl = 'sqlite://'\n")
     assert load_config(tmp_path, {}, env="dev").url == "sqlite://"
 
 
-def test_the_url_of_an_environment_comes_before_database_url(tmp_path: Path) -> None:
-    """Who names an environment means its database; --url comes before all."""
+def test_the_url_of_an_environment_takes_precedence_over_database_url(tmp_path: Path) -> None:
+    """Only --url overrides the URL of the chosen environment."""
     write(tmp_path / "autodiff.toml", STAGES)
     variables = {"DATABASE_URL": "sqlite:///env.db"}
     assert load_config(tmp_path, variables, env="staging").url == "sqlite:///staging.db"
     assert load_config(tmp_path, variables, env="bare").url == "sqlite:///env.db"
     assert load_config(tmp_path, {}, env="bare").url == "sqlite:///own.db"
-    given = Project.load(tmp_path, env="staging", url="sqlite:///given.db", environment=variables)
-    assert given.config.url == "sqlite:///given.db"
+    project = Project.load(tmp_path, env="staging", url="sqlite:///given.db", environment=variables)
+    assert project.config.url == "sqlite:///given.db"
 
 
-def test_a_variable_names_the_environment(tmp_path: Path) -> None:
-    """AUTODIFF_ENV, unless one is given; empty it counts as not set."""
+def test_autodiff_env_chooses_the_environment(tmp_path: Path) -> None:
+    """An argument takes precedence; an empty value counts as unset."""
     write(tmp_path / "autodiff.toml", STAGES)
-    named = {"AUTODIFF_ENV": "staging"}
-    assert load_config(tmp_path, named).env == "staging"
-    assert load_config(tmp_path, named, env="bare").env == "bare"
+    variables = {"AUTODIFF_ENV": "staging"}
+    assert load_config(tmp_path, variables).env == "staging"
+    assert load_config(tmp_path, variables, env="bare").env == "bare"
     assert load_config(tmp_path, {"AUTODIFF_ENV": ""}).env is None
 
 
 def test_a_variable_of_another_environment_need_not_be_set(tmp_path: Path) -> None:
-    """Of the one that is chosen it must be, and no other database is taken instead."""
+    """For the chosen environment it must be set; DATABASE_URL is no substitute."""
     write(tmp_path / "autodiff.toml", STAGES)
     variables = {"DATABASE_URL": "sqlite:///env.db"}
     assert load_config(tmp_path, variables, env="staging").unset == ()
@@ -331,7 +334,7 @@ def test_a_variable_of_another_environment_need_not_be_set(tmp_path: Path) -> No
 
 
 def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
-    """The hint lists what there is, or says how one is written."""
+    """The hint lists the known environments, or shows how to write one."""
     file = write(tmp_path / "autodiff.toml", STAGES)
     for arguments in ({"env": "stagging"}, {"environment": {"AUTODIFF_ENV": "stagging"}}):
         with pytest.raises(ConfigError) as caught:
@@ -361,19 +364,19 @@ def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
         ("[environments.a.hooks]\nbefore = 'x:y'", "environments.a: unknown hook 'before'"),
     ],
 )
-def test_what_is_wrong_in_tables_is_refused(tmp_path: Path, text: str, reason: str) -> None:
-    """Also in an environment that is not chosen."""
+def test_invalid_tables_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+    """Environments that are not chosen are validated too."""
     file = write(tmp_path / "autodiff.toml", text)
     assert refused(tmp_path)[0] == f"{file}: {reason}"
 
 
 def test_hooks_of_an_environment_are_added_to_the_common_ones(tmp_path: Path) -> None:
-    """One of the same name comes in the place of the common one."""
+    """A hook with the same name replaces the common one."""
     write(
         tmp_path / "autodiff.toml",
         "hooks.before_upgrade = 'a:b'\nhooks.after_upgrade = 'a:c'\n"
         "[environments.x.hooks]\nafter_upgrade = 'x:c'\n",
     )
     assert load_config(tmp_path, {}).hooks == {"before_upgrade": "a:b", "after_upgrade": "a:c"}
-    found = load_config(tmp_path, {}, env="x").hooks
-    assert found == {"before_upgrade": "a:b", "after_upgrade": "x:c"}
+    hooks = load_config(tmp_path, {}, env="x").hooks
+    assert hooks == {"before_upgrade": "a:b", "after_upgrade": "x:c"}

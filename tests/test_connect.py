@@ -1,4 +1,4 @@
-"""Any URL that an application uses opens its database; no password is ever in a message."""
+"""Test that any URL of an application opens its database and that messages hide passwords."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ SECRET = "s3cr:t@/%x"
 
 
 def refused(url: str | sa.URL) -> DatabaseError:
+    """Return the error that connecting to this URL raises."""
     text = url if isinstance(url, str) else url.render_as_string(hide_password=False)
     with pytest.raises(DatabaseError) as caught, connect(readable_url(text)) as connection:
         connection.execute(sa.text("SELECT 1"))
@@ -56,7 +57,7 @@ def test_a_project_works_with_any_driver(
 
 
 @pytest.mark.parametrize(
-    ("given", "used"),
+    ("original", "expected"),
     [
         ("postgresql://h/db", "postgresql+psycopg://h/db"),
         ("postgresql+asyncpg://h/db?ssl=require", "postgresql+psycopg://h/db?sslmode=require"),
@@ -78,17 +79,17 @@ def test_a_project_works_with_any_driver(
         ("mssql+pyodbc://h/db", "mssql+pyodbc://h/db"),
     ],
 )
-def test_urls_are_read(given: str, used: str) -> None:
-    """An async driver gives way to a plain one; a driver that was chosen stays."""
-    found = readable_url(given, Path("/root"))
-    assert found == sa.make_url(used)
+def test_readable_url(original: str, expected: str) -> None:
+    """An async driver is replaced by a synchronous one; another explicit driver is kept."""
+    url = readable_url(original, Path("/root"))
+    assert url == sa.make_url(expected)
 
 
 @pytest.mark.parametrize(
     "text", ["", "app.db", "postgresql:/u:s3cret@h", "postgresql://u:x@h:s3c/d"]
 )
-def test_a_text_that_is_no_url_is_refused(text: str) -> None:
-    """What it was is not told, as a password may be in it."""
+def test_an_invalid_url_is_refused(text: str) -> None:
+    """The message does not repeat the URL, because it may contain a password."""
     with pytest.raises(ConfigError) as caught:
         readable_url(text)
     assert caught.value.message == "the database URL cannot be read"
@@ -99,7 +100,7 @@ def test_a_text_that_is_no_url_is_refused(text: str) -> None:
 
 
 def test_an_unknown_dialect_is_refused() -> None:
-    """By its name, with an example."""
+    """The error names the dialect and the hint gives an example."""
     with pytest.raises(ConfigError) as caught, connect(readable_url("nosuch://u:s3cret@h/db")):
         pass
     assert caught.value.message == "no SQLAlchemy dialect for 'nosuch'"
@@ -107,7 +108,6 @@ def test_an_unknown_dialect_is_refused() -> None:
 
 
 def test_an_unknown_driver_is_refused() -> None:
-    """As an unknown dialect is."""
     url = readable_url("postgresql+nosuch://u:s3cret@h/db")
     with pytest.raises(ConfigError) as caught, connect(url):
         pass
@@ -122,16 +122,16 @@ def test_an_unknown_driver_is_refused() -> None:
         ("oracle+oracledb://h/db", "install it, or use another driver"),
     ],
 )
-def test_a_driver_that_is_not_installed_is_named(url: str, hint: str) -> None:
-    """With the extra that brings one, where there is one."""
+def test_a_missing_driver_is_reported(url: str, hint: str) -> None:
+    """The hint names the extra that installs a driver, if there is one."""
     error = refused(url)
     assert error.message.startswith(f"the driver of '{url.split(':')[0]}' is not installed: No mod")
     assert error.hint == hint
 
 
 @pytest.mark.parametrize("drivername", ["postgresql", "postgresql+asyncpg", "mysql", "mariadb"])
-def test_a_server_that_is_not_there(drivername: str) -> None:
-    """The message names the server without the password, the hint asks the right questions."""
+def test_a_server_that_does_not_run(drivername: str) -> None:
+    """The message names the server without the password; the hint names likely causes."""
     url = sa.URL.create(drivername, "ann", SECRET, "127.0.0.1", free_port(), "app")
     error = refused(url)
     assert error.message.startswith(f"cannot connect to {masked(readable_url(str_of(url)))}: ")
@@ -145,8 +145,8 @@ def str_of(url: sa.URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def test_a_user_that_is_not_there(database: Callable[[str], sa.URL]) -> None:
-    """PostgreSQL names the role."""
+def test_a_user_that_does_not_exist(database: Callable[[str], sa.URL]) -> None:
+    """The message repeats PostgreSQL's error about the role."""
     error = refused(database("postgresql").set(username="nobody_here", password=SECRET))
     assert "nobody_here:***@" in error.message
     assert 'role "nobody_here" does not exist' in error.message
@@ -155,8 +155,8 @@ def test_a_user_that_is_not_there(database: Callable[[str], sa.URL]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_a_database_that_is_not_there(database: Callable[[str], sa.URL], kind: str) -> None:
-    """The hint says to create it."""
+def test_a_database_that_does_not_exist(database: Callable[[str], sa.URL], kind: str) -> None:
+    """The hint is to create it."""
     error = refused(database(kind).set(database="no_such_database"))
     assert "no_such_database" in error.message
     assert error.hint == "create the database first, or correct its name in the URL"
@@ -173,23 +173,23 @@ def test_a_database_that_is_not_there(database: Callable[[str], sa.URL], kind: s
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    """Wherever in the URL it stands."""
+    """The password may be in the user part or in the query."""
     assert sorted(masked(sa.make_url(url)).split("?")[-1].split("&")) == sorted(
         shown.split("?")[-1].split("&")
     )
     assert "s3cret" not in masked(sa.make_url(url))
 
 
-def test_a_password_in_the_reason_is_hidden() -> None:
-    """Some drivers repeat the connection string in what they say."""
+def test_a_password_in_the_drivers_error_is_hidden() -> None:
+    """Some drivers repeat the connection string in their errors."""
     error = refused(f"postgresql://u@127.0.0.1:{free_port()}/db?password=s3cret&s3cret=1")
     assert "s3cret" not in error.message.partition(": ")[2]
 
 
-# SQLite's files
+# SQLite files
 
 
-def read_commands(project: Project) -> dict[str, Callable[[], object]]:
+def reading_calls(project: Project) -> dict[str, Callable[[], object]]:
     return {
         "check": project.check,
         "offline": lambda: project.check(offline=True),
@@ -202,30 +202,29 @@ def read_commands(project: Project) -> dict[str, Callable[[], object]]:
     }
 
 
-@pytest.mark.parametrize("command", list(read_commands(Project())))
-def test_a_missing_file_is_not_created_by_looking(tmp_path: Path, command: str) -> None:
-    """Only upgrade and stamp make the database."""
+@pytest.mark.parametrize("command", list(reading_calls(Project())))
+def test_reading_does_not_create_a_missing_file(tmp_path: Path, command: str) -> None:
+    """Only upgrade and stamp create the database."""
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True))
     file = tmp_path / "app.db"
     project = Project(f"sqlite:///{file}", metadata, tmp_path / "m")
-    read_commands(project)[command]()
+    reading_calls(project)[command]()
     assert not file.exists()
 
 
 @pytest.mark.parametrize("command", ["upgrade", "stamp"])
-def test_a_missing_file_is_created_by_writing(tmp_path: Path, command: str) -> None:
-    """There it is what is meant."""
+def test_writing_creates_a_missing_file(tmp_path: Path, command: str) -> None:
     Folder(tmp_path / "m").write("aaaa")
     file = tmp_path / "app.db"
     getattr(Project(f"sqlite:///{file}", directory=tmp_path / "m"), command)()
     assert file.exists()
 
 
-def test_a_relative_file_is_seen_from_the_configuration(
+def test_a_relative_file_is_resolved_against_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever the command is run."""
+    """The current folder makes no difference."""
     (tmp_path / "autodiff.toml").write_text('url = "sqlite:///app.db"')
     Folder(tmp_path / "migrations").write("aaaa")
     (tmp_path / "below").mkdir()
@@ -234,8 +233,8 @@ def test_a_relative_file_is_seen_from_the_configuration(
     assert (tmp_path / "app.db").exists()
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    """The hint asks for it."""
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    """The hint asks for the folder and its permissions."""
     Folder(tmp_path / "m").write("aaaa")
     project = Project(f"sqlite:///{tmp_path}/no/app.db", directory=tmp_path / "m")
     with pytest.raises(DatabaseError) as caught:
@@ -246,21 +245,21 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert caught.value.hint == "does the folder exist, and may you write to it?"
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
-    """It is said, and left as it is."""
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
+    """The error says so, and the file stays unchanged."""
     file = tmp_path / "app.db"
     file.write_text("this is no database at all" * 100)
     project = Project(f"sqlite:///{file}", sa.MetaData(), tmp_path / "m")
-    for act in (project.check, project.status):
+    for method in (project.check, project.status):
         with pytest.raises(DatabaseError) as caught:
-            act()
+            method()
         assert caught.value.message == f"sqlite:///{file} refused a request: file is not a database"
         assert caught.value.hint == "the file is something else: is the path in the URL right?"
     assert file.read_text().startswith("this is no database")
 
 
-def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
-    """A lock that is not given ends in an error of ours, and in nothing changed."""
+def test_a_database_locked_by_another_program(tmp_path: Path) -> None:
+    """The lock timeout becomes an AutodiffError, and nothing is changed."""
     file = tmp_path / "app.db"
     Folder(tmp_path / "m").write("aaaa", 'op.execute("CREATE TABLE t (a)")')
     other = sqlite3.connect(file, isolation_level=None)
@@ -276,10 +275,10 @@ def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
     other.close()
 
 
-def test_what_may_not_be_done_is_an_error_of_ours(
+def test_an_error_of_the_database_is_a_database_error(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """A schema for the history that is not there, for example."""
+    """An example is a history schema that does not exist."""
     Folder(tmp_path / "m").write("aaaa")
     url = database("postgresql")
     project = Project(url, directory=tmp_path / "m", history_schema="nowhere")
@@ -290,7 +289,7 @@ def test_what_may_not_be_done_is_an_error_of_ours(
 
 
 def test_connections_are_closed(database: Callable[[str], sa.URL]) -> None:
-    """Nothing is left open behind the block, also where it failed."""
+    """They are closed after the block, even if it raised an exception."""
     url = database("postgresql")
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), connect(url) as connection:

@@ -1,4 +1,4 @@
-"""The documentation names all there is, and what it names is there."""
+"""Test that the documentation is complete and refers only to existing names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_and_option_is_documented(name: str) -> None:
-    """The reference has the command, and each of its options."""
     assert f"autodiff {name}" in REFERENCE
     for parameter in COMMANDS[name].params:
         for option in parameter.opts if parameter.param_type_name == "option" else ():
@@ -41,13 +40,12 @@ def test_each_operation_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in Config.__slots__ if name[0] != "_"])
 def test_each_setting_is_documented(name: str) -> None:
-    """The reference has each setting of the configuration."""
     assert name in {"root", "env", "unset", "variables"} or f"| `{name}` |" in REFERENCE
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_documented_commands_exist(page: Path) -> None:
-    """Each `autodiff COMMAND --option` of a page is one."""
+    """The options that a page passes to a command exist too."""
     code = re.findall(r"(?:`|\$ |^ {4})autodiff ([a-z]+)([^`\n]*)", page.read_text(), re.MULTILINE)
     for name, rest in code:
         assert name in COMMANDS, f"{page.name}: autodiff {name}"
@@ -57,29 +55,29 @@ def test_documented_commands_exist(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """What the headings of a page are called in links."""
+    """Return the link anchors of a page's headings."""
     heads = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_headings(page: Path) -> None:
-    """Each link into a page names one of its headings."""
+def test_link_anchors_exist(page: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
         assert anchor in anchors(page.parent / target if target else page), (target, anchor)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_text_is_wrapped(page: Path) -> None:
-    """Lines that are neither of a table nor code are no longer than one can read."""
+    """Lines have at most 110 characters, except in tables and code."""
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-    long = [line for line in text.splitlines() if len(line) > 110 and line[:1] not in ("|", " ")]
-    assert long == []
+    long_lines = [
+        line for line in text.splitlines() if len(line) > 110 and line[:1] not in ("|", " ")
+    ]
+    assert long_lines == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    """Each relative link of a page is a file."""
+def test_linked_files_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         path = page.parent / target
         assert path.is_file(), target
@@ -110,7 +108,7 @@ def downgrade() -> None:
 def test_examples_of_embedding_run(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is a program of its own, in a folder with one migration."""
+    """Each example runs as a program in a folder with one migration."""
     if "sqlalchemy.ext.asyncio" in code:
         pytest.importorskip("greenlet")
     monkeypatch.chdir(tmp_path)
@@ -118,8 +116,8 @@ def test_examples_of_embedding_run(
     (tmp_path / "migrations" / "0001_users.py").write_text(USERS)
     program = [sys.executable, "-W", "ignore::ResourceWarning", "-c", code]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
 
 
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()

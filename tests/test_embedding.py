@@ -1,4 +1,4 @@
-"""Inside of an application: its engines and connections, its threads and its event loop."""
+"""Test autodiff inside an application: its engines, connections and threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TABLE = 'op.create_table("t{0}", sa.Column("id", sa.Integer(), primary_key=True)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Two migrations, each with a table."""
+    """Write two migrations that create a table each."""
     folder = Folder(tmp_path / "migrations")
     for number in (1, 2):
         folder.write(f"aaa{number}", TABLE.format(number), f'op.drop_table("t{number}")')
@@ -54,7 +54,7 @@ def engine_of(url: sa.URL, **arguments: Any) -> Iterator[sa.Engine]:
 
 
 def test_an_engine(any_database: sa.URL, folder: Folder) -> None:
-    """Everything works by the engine, and gives its connections back."""
+    """Every method works on the engine and returns its connections to the pool."""
     with engine_of(any_database, pool_size=1, max_overflow=0, pool_timeout=5) as engine:
         project = Project(engine=engine, metadata=models(), directory=folder.path)
         assert len(project.upgrade()) == 2
@@ -65,8 +65,8 @@ def test_an_engine(any_database: sa.URL, folder: Folder) -> None:
         assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
-def test_a_pooled_connection_is_as_it_was(any_database: sa.URL, folder: Folder) -> None:
-    """The application gets it next, with its own settings, and rolls back as ever."""
+def test_a_pooled_connection_keeps_its_settings(any_database: sa.URL, folder: Folder) -> None:
+    """The application can use the connection and roll back as before."""
     with engine_of(any_database, pool_size=1, max_overflow=0) as engine:
         with engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE own (id INT)")
@@ -80,7 +80,7 @@ def test_a_pooled_connection_is_as_it_was(any_database: sa.URL, folder: Folder) 
 
 
 def settings(engine: sa.Engine) -> list[Any]:
-    """What a session is set to; the same pooled connection each time."""
+    """Return the settings of a session on the only pooled connection."""
     queries = {
         "sqlite": ["PRAGMA foreign_keys", "PRAGMA busy_timeout", "PRAGMA query_only"],
         "postgresql": ["SELECT name, setting FROM pg_settings ORDER BY name"],
@@ -88,19 +88,19 @@ def settings(engine: sa.Engine) -> list[Any]:
     }
     with engine.connect() as connection:
         driver = connection.connection.dbapi_connection
-        found: list[Any] = [getattr(driver, "isolation_level", None)]
-        found.append(connection.get_isolation_level())
+        values: list[Any] = [getattr(driver, "isolation_level", None)]
+        values.append(connection.get_isolation_level())
         for query in queries.get(engine.dialect.name, queries["mysql"]):
-            found += connection.exec_driver_sql(query).all()
-        return [row for row in found if str(row).split("'")[1:2] not in COUNTERS]
+            values += connection.exec_driver_sql(query).all()
+        return [row for row in values if str(row).split("'")[1:2] not in COUNTERS]
 
 
 COUNTERS = [["timestamp"], ["identity"], ["last_insert_id"], ["insert_id"]]
-"""Variables of MySQL that no setting changes."""
+"""MySQL session variables that statements change, so they are not settings."""
 
 
 def test_sqlite_in_memory(folder: Folder) -> None:
-    """With StaticPool there is one connection: the tables are where the application looks."""
+    """StaticPool has one connection, so the application sees the migrated tables."""
     engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
     project = Project(engine=engine, metadata=models(), directory=folder.path)
     assert len(project.upgrade()) == 2
@@ -116,7 +116,7 @@ def test_sqlite_in_memory(folder: Folder) -> None:
 def test_sqlite_with_listeners(
     database: Callable[[str], sa.URL], folder: Folder, tmp_path: Path
 ) -> None:
-    """SQLAlchemy's own recipe for transactions, and foreign keys that are switched on."""
+    """Listeners that begin transactions and enable foreign keys keep working."""
     folder.write(
         "aaa3",
         """
@@ -155,36 +155,36 @@ def test_sqlite_with_listeners(
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sqlite3 has no autocommit before")
 def test_sqlite_without_autocommit(database: Callable[[str], sa.URL], folder: Folder) -> None:
-    """autocommit=False, which SQLAlchemy recommends, is put back."""
+    """autocommit=False, which SQLAlchemy recommends, is restored."""
     with engine_of(database("sqlite"), connect_args={"autocommit": False}) as engine:
         assert len(Project(engine=engine, directory=folder.path).upgrade()) == 2
         with engine.connect() as connection:
             assert connection.connection.driver_connection.autocommit is False
 
 
-def test_an_engine_that_commits_each_statement(any_database: sa.URL, folder: Folder) -> None:
-    """A migration is one transaction all the same, and the engine stays what it is."""
+def test_an_engine_in_autocommit_mode(any_database: sa.URL, folder: Folder) -> None:
+    """A migration still runs in one transaction, and the engine keeps its mode."""
     folder.write("aaa3", 'op.execute("INSERT INTO t1 VALUES (1)")\nop.execute("nonsense")')
     with engine_of(any_database, isolation_level="AUTOCOMMIT") as engine:
         project = Project(engine=engine, directory=folder.path)
         with pytest.raises(MigrationFailedError, match="nonsense"):
             project.upgrade()
         with engine.connect() as connection:
-            assert commits_by_itself(connection)
+            assert is_autocommit(connection)
             rows = connection.exec_driver_sql("SELECT count(*) FROM t1").scalar()
             assert rows == (1 if engine.dialect.name == "mysql" else 0)
 
 
-def commits_by_itself(connection: sa.Connection) -> bool:
+def is_autocommit(connection: sa.Connection) -> bool:
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite":
         return driver.isolation_level is None
-    asked = getattr(driver, "get_autocommit", None)
-    return bool(asked() if asked else driver.autocommit)
+    get_autocommit = getattr(driver, "get_autocommit", None)
+    return bool(get_autocommit() if get_autocommit else driver.autocommit)
 
 
 def test_a_connection(any_database: sa.URL, folder: Folder) -> None:
-    """It stays open, is in no transaction, and can be handed over again."""
+    """It stays open, outside a transaction, and can be used again."""
     with engine_of(any_database) as engine, engine.connect() as connection:
         project = Project(connection=connection, metadata=models(), directory=folder.path)
         assert len(project.upgrade()) == 2
@@ -194,8 +194,8 @@ def test_a_connection(any_database: sa.URL, folder: Folder) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM autodiff_history").scalar() == 0
 
 
-def test_a_connection_in_a_transaction(any_database: sa.URL, folder: Folder) -> None:
-    """It is refused, and what was done in it is not lost."""
+def test_a_connection_in_a_transaction_is_refused(any_database: sa.URL, folder: Folder) -> None:
+    """The changes of its transaction are kept."""
     with engine_of(any_database) as engine, engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE own (id INT)")
         connection.exec_driver_sql("INSERT INTO own VALUES (1)")
@@ -205,16 +205,14 @@ def test_a_connection_in_a_transaction(any_database: sa.URL, folder: Folder) -> 
         assert connection.exec_driver_sql("SELECT id FROM own").scalar() == 1
 
 
-def test_what_can_not_be_used(folder: Folder) -> None:
-    """An engine and a connection at once."""
+def test_engine_and_connection_together_are_refused(folder: Folder) -> None:
     engine = sa.create_engine("sqlite://")
     both = pytest.raises(ConfigError, match="engine and connection are both given")
     with engine.connect() as connection, both:
         Project(engine=engine, connection=connection, directory=folder.path)
 
 
-def test_a_configured_project_by_an_engine(folder: Folder, tmp_path: Path) -> None:
-    """The engine comes before the url of the configuration."""
+def test_an_engine_takes_precedence_over_the_configured_url(folder: Folder, tmp_path: Path) -> None:
     (tmp_path / "autodiff.toml").write_text('url = "sqlite:///nowhere/at/all.db"\n')
     engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
     assert len(Project.load(tmp_path, engine=engine).upgrade()) == 2
@@ -222,7 +220,7 @@ def test_a_configured_project_by_an_engine(folder: Folder, tmp_path: Path) -> No
 
 
 def test_a_plan_without_files(any_database: sa.URL) -> None:
-    """diff and run, on a connection that is as it was afterwards."""
+    """diff and run leave the connection's settings unchanged."""
     with engine_of(any_database, pool_size=1, max_overflow=0) as engine:
         before = settings(engine)
         with engine.connect() as connection:
@@ -239,38 +237,43 @@ def test_a_plan_without_files(any_database: sa.URL) -> None:
 # Threads
 
 
-def test_workers_that_start_at_once(any_database: sa.URL, folder: Folder) -> None:
-    """Each migration is applied once, and all end well, with one project or one each."""
+def test_concurrent_upgrades_apply_each_migration_once(
+    any_database: sa.URL, folder: Folder
+) -> None:
+    """All workers succeed, whether they share a project or have one each."""
     shared = Project(any_database, directory=folder.path)
     projects = [shared] * 4 + [Project(any_database, directory=folder.path) for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
-        done = list(pool.map(lambda project: project.upgrade(), projects))
-    assert sorted(map(len, done)) == [0, 0, 0, 0, 0, 0, *sorted(len(d) for d in done)[6:]]
-    assert sum(map(len, done)) == 2
+        applied = list(pool.map(lambda project: project.upgrade(), projects))
+    assert sorted(map(len, applied)) == [0, 0, 0, 0, 0, 0, *sorted(len(d) for d in applied)[6:]]
+    assert sum(map(len, applied)) == 2
 
 
 def test_threads_on_different_databases(
     database: Callable[[str], sa.URL], folder: Folder, tmp_path: Path
 ) -> None:
-    """They share neither operations nor modules, also where files have one name."""
+    """They share no operations or modules, even if files have the same name."""
     other = Folder(tmp_path / "other")
     other.write("aaa1", TABLE.format("_other"), 'op.drop_table("t_other")')
     urls = [database(kind) for kind in ("sqlite", "postgresql", "mariadb") for _ in range(2)]
-    pairs = [(url, folder if at % 2 else other) for at, url in enumerate(urls)]
+    assignments = [(url, folder if number % 2 else other) for number, url in enumerate(urls)]
     with ThreadPoolExecutor(6) as pool:
-        jobs = [pool.submit(Project(url, directory=made.path).upgrade) for url, made in pairs]
+        jobs = [
+            pool.submit(Project(url, directory=migrations.path).upgrade)
+            for url, migrations in assignments
+        ]
         assert [len(job.result()) for job in jobs] == [1, 2] * 3
-    for url, made in pairs:
+    for url, migrations in assignments:
         with opened(url) as db:
-            expected = ["t1", "t2"] if made is folder else ["t_other"]
-            own = {"autodiff_history", "autodiff_journal"}
-            assert sorted(set(sa.inspect(db.connection).get_table_names()) - own) == expected
+            expected = ["t1", "t2"] if migrations is folder else ["t_other"]
+            own_tables = {"autodiff_history", "autodiff_journal"}
+            assert sorted(set(sa.inspect(db.connection).get_table_names()) - own_tables) == expected
 
 
 def test_plans_in_threads(any_database: sa.URL, database: Callable[[str], sa.URL]) -> None:
-    """diff and run, several at once."""
+    """diff and run can be called concurrently."""
 
-    def build(url: sa.URL) -> int:
+    def apply_plan(url: sa.URL) -> int:
         with engine_of(url) as engine, engine.connect() as connection:
             plan = diff(connection, models())
             run(connection, plan)
@@ -279,12 +282,11 @@ def test_plans_in_threads(any_database: sa.URL, database: Callable[[str], sa.URL
     kind = any_database.get_backend_name()
     urls = [any_database, *(database("mariadb" if kind == "mysql" else kind) for _ in range(3))]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(build, urls)) == [20] * 4
+        assert list(pool.map(apply_plan, urls)) == [20] * 4
 
 
-def test_nothing_global_is_left(database: Callable[[str], sa.URL], folder: Folder) -> None:
-    """Import path, warnings, signals, logging and context are what they were, also after a
-    failure and from several threads."""
+def test_global_state_is_restored(database: Callable[[str], sa.URL], folder: Folder) -> None:
+    """The import path, warnings, signals, logging and context are unchanged after failures too."""
     folder.write("aaa3", 'op.execute("nonsense")')
 
     def state() -> list[Any]:
@@ -299,7 +301,7 @@ def test_nothing_global_is_left(database: Callable[[str], sa.URL], folder: Folde
             threading.active_count(),
         ]
 
-    def go(url: sa.URL) -> None:
+    def run_project(url: sa.URL) -> None:
         project = Project(url, models(), folder.path)
         project.upgrade("aaa2")
         project.check()
@@ -312,14 +314,14 @@ def test_nothing_global_is_left(database: Callable[[str], sa.URL], folder: Folde
 
     urls = [database("sqlite") for _ in range(6)]
     before = state()
-    go(urls[0])
+    run_project(urls[0])
     with ThreadPoolExecutor(5) as pool:
-        list(pool.map(go, urls[1:]))
+        list(pool.map(run_project, urls[1:]))
     assert state() == before
 
 
-def test_a_driver_that_is_missing(monkeypatch: pytest.MonkeyPatch, folder: Folder) -> None:
-    """Only an async driver is installed: the hint names the package to add."""
+def test_a_missing_synchronous_driver(monkeypatch: pytest.MonkeyPatch, folder: Folder) -> None:
+    """If only an async driver is installed, the hint names the package to install."""
     monkeypatch.setattr("autodiff.utils.connect.find_spec", lambda name: None)
     project = Project("postgresql+asyncpg://h/db", directory=folder.path)
     with pytest.raises(DatabaseError, match="no driver for postgresql is installed") as caught:

@@ -1,4 +1,4 @@
-"""In async code: a connection that run_sync hands over, or a thread of the event loop."""
+"""Test autodiff in async code: connections from run_sync and threads of the event loop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASYNC = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Two migrations, each with a table."""
+    """Write two migrations that create a table each."""
     folder = Folder(tmp_path / "migrations")
     for number in (1, 2):
         folder.write(f"aaa{number}", TABLE.format(number), f'op.drop_table("t{number}")')
@@ -46,7 +46,7 @@ def async_engine(url: sa.URL, **arguments: Any) -> AsyncEngine:
 
 
 def test_an_async_connection(any_database: sa.URL, folder: Folder) -> None:
-    """run_sync hands over a connection of the async driver."""
+    """run_sync passes a connection of the async driver."""
 
     async def main() -> None:
         engine = async_engine(any_database)
@@ -72,7 +72,7 @@ def test_an_async_connection(any_database: sa.URL, folder: Folder) -> None:
 
 
 def test_async_sqlite_in_memory(folder: Folder) -> None:
-    """The one connection that there is gets the tables, and rolls back as ever afterwards."""
+    """The only connection is migrated and can still roll back."""
 
     async def main() -> None:
         engine = create_async_engine("sqlite+aiosqlite://", poolclass=sa.StaticPool)
@@ -89,8 +89,8 @@ def test_async_sqlite_in_memory(folder: Folder) -> None:
     asyncio.run(main())
 
 
-def test_a_thread_of_the_event_loop(any_database: sa.URL, folder: Folder) -> None:
-    """asyncio.to_thread, with the URL of the async driver, several at once."""
+def test_to_thread(any_database: sa.URL, folder: Folder) -> None:
+    """Concurrent calls of asyncio.to_thread work with the URL of the async driver."""
 
     async def main() -> list[int]:
         url = any_database.set(drivername=ASYNC[any_database.get_backend_name()])
@@ -102,8 +102,8 @@ def test_a_thread_of_the_event_loop(any_database: sa.URL, folder: Folder) -> Non
 
 
 def test_an_async_engine_is_refused(folder: Folder) -> None:
-    """With what to do instead."""
-    wrong: Any = create_async_engine("sqlite+aiosqlite://")
+    """The hint shows the alternative."""
+    engine: Any = create_async_engine("sqlite+aiosqlite://")
     with pytest.raises(ConfigError, match="AsyncEngine can't be used") as caught:
-        Project(engine=wrong, directory=folder.path)
+        Project(engine=engine, directory=folder.path)
     assert "asyncio.to_thread(project.upgrade)" in str(caught.value.hint)

@@ -1,4 +1,4 @@
-"""Nouns go to plain data and come back the same."""
+"""Test that schema objects are unchanged after a round trip through JSON."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ VIEW = View(
     indexes=(INDEX,),
     reads=(Name("users", "audit"), Name("x")),
 )
-NOUNS = (
+OBJECTS = (
     TABLE,
     EnumType(name=ENUM, values=("sad", "ok"), comment="c", elsewhere=True),
     SEQUENCE,
@@ -121,73 +121,82 @@ NOUNS = (
 )
 
 
-def _round(noun: Any) -> Any:
-    return from_data(type(noun), json.loads(json.dumps(to_data(noun))))
+def _round_trip(item: Any) -> Any:
+    return from_data(type(item), json.loads(json.dumps(to_data(item))))
 
 
-@pytest.mark.parametrize("noun", [*NOUNS, *TABLE.constraints], ids=lambda n: type(n).__name__)
-def test_a_noun_comes_back_from_json(noun: Any) -> None:
-    """Every field, also those that no comparison looks at."""
-    again = _round(noun)
-    assert again == noun
-    for spec in fields(noun):
-        assert getattr(again, spec.name) == getattr(noun, spec.name), spec.name
+@pytest.mark.parametrize("item", [*OBJECTS, *TABLE.constraints], ids=lambda n: type(n).__name__)
+def test_an_object_survives_the_round_trip(item: Any) -> None:
+    """Every field is kept, including those that are not compared."""
+    copy = _round_trip(item)
+    assert copy == item
+    for field in fields(item):
+        assert getattr(copy, field.name) == getattr(item, field.name), field.name
 
 
-def test_what_no_comparison_looks_at_comes_back_too() -> None:
-    """`python` of a type and `implicit` of a constraint are not compared, but kept."""
-    again = _round(TABLE)
-    assert again.columns[0].type.python == "sa.Enum()"
-    assert all(constraint.implicit for constraint in again.constraints)
+def test_fields_that_are_not_compared_are_kept() -> None:
+    """These are `python` of a type and `implicit` of a constraint."""
+    copy = _round_trip(TABLE)
+    assert copy.columns[0].type.python == "sa.Enum()"
+    assert all(constraint.implicit for constraint in copy.constraints)
 
 
-def test_every_field_of_these_nouns_is_set() -> None:
-    """Whoever adds a field to a noun adds it here, or its way through JSON is untried."""
-    nouns = (*NOUNS, *TABLE.constraints, *TABLE.columns, ELEMENT, INDEX, TABLE.columns[0].identity)
-    for noun in nouns:
-        bare = {s.name for s in fields(noun) if getattr(noun, s.name) in (s.default, {})}
-        assert bare == set(), type(noun).__name__
+def test_every_field_is_set_in_these_tests() -> None:
+    """A new field must be added to these objects, or its round trip is not tested."""
+    objects = (
+        *OBJECTS,
+        *TABLE.constraints,
+        *TABLE.columns,
+        ELEMENT,
+        INDEX,
+        TABLE.columns[0].identity,
+    )
+    for item in objects:
+        unset_fields = {
+            field.name for field in fields(item) if getattr(item, field.name) in (field.default, {})
+        }
+        assert unset_fields == set(), type(item).__name__
     assert {type(c) for c in TABLE.constraints} == set(get_args(schema.Constraint))
 
 
-def test_columns_that_repeat_are_made_once() -> None:
-    """Equal data is the same column; what Python holds for equal and is another, is another."""
-    one, again = (
+def test_equal_columns_are_created_once() -> None:
+    """Values that only compare equal, such as 1 and True, give different columns."""
+    first, second = (
         from_data(Column, {"name": "n", "type": {"sql": "x", "python": "y"}}) for _ in "ab"
     )
-    assert one is again
-    numbers = [
+    assert first is second
+    columns = [
         from_data(
             Column, {"name": "n", "type": {"sql": "x", "python": "y"}, "options": {"o": value}}
         )
         for value in (1, True, "1")
     ]
-    assert [type(column.options["o"]) for column in numbers] == [int, bool, str]
+    assert [type(column.options["o"]) for column in columns] == [int, bool, str]
 
 
 def test_defaults_are_left_out() -> None:
-    """A lock file holds what differs from the defaults, and nothing else."""
+    """The lock file contains only values that differ from the defaults."""
     assert to_data(Check(sql="a > 0")) == {"is": "check", "sql": "a > 0"}
     assert to_data(Name("users")) == "users"
     assert to_data(Name("users", "audit")) == ["audit", "users"]
 
 
 def test_a_schema_is_sorted_by_names() -> None:
-    """The same schema is the same text, in whatever order its things were found."""
+    """The order in which objects were found does not change the data."""
     other = replace(TABLE, name=Name("accounts"))
-    one = Schema(tables={t.name: t for t in (TABLE, other)}, namespaces=frozenset({"b", "a"}))
-    two = Schema(tables={t.name: t for t in (other, TABLE)}, namespaces=frozenset({"a", "b"}))
-    assert json.dumps(schema_to_data(one)) == json.dumps(schema_to_data(two))
-    assert schema_from_data(json.loads(json.dumps(schema_to_data(one)))) == one
+    first = Schema(tables={t.name: t for t in (TABLE, other)}, namespaces=frozenset({"b", "a"}))
+    second = Schema(tables={t.name: t for t in (other, TABLE)}, namespaces=frozenset({"a", "b"}))
+    assert json.dumps(schema_to_data(first)) == json.dumps(schema_to_data(second))
+    assert schema_from_data(json.loads(json.dumps(schema_to_data(first)))) == first
 
 
-def test_a_whole_schema_comes_back() -> None:
-    """Each kind of object is found again under its name."""
-    whole = Schema(
+def test_a_schema_survives_the_round_trip() -> None:
+    """Every kind of object is restored under its name."""
+    original = Schema(
         tables={TABLE.name: TABLE},
         enums={ENUM: EnumType(name=ENUM, values=("a",))},
         sequences={SEQUENCE.name: SEQUENCE},
         views={VIEW.name: VIEW},
         namespaces=frozenset({"audit"}),
     )
-    assert schema_from_data(json.loads(json.dumps(schema_to_data(whole)))) == whole
+    assert schema_from_data(json.loads(json.dumps(schema_to_data(original)))) == original

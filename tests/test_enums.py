@@ -1,4 +1,4 @@
-"""Values that are renamed or go, through a project: told, asked, refused, and proved with rows."""
+"""Test renamed and removed enum values in a project: options, questions, errors and rehearsals."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tests.support import opened
 
 
 def models(*values: str, native: bool = False, **options: Any) -> sa.MetaData:
-    """Items with a mood: of a native enum type where there is one, or of a text and a check."""
+    """Return models of items with a mood: a native enum type, or a string with a check."""
     metadata = sa.MetaData()
-    kind = sa.Enum(*values, name="mood", native_enum=native, create_constraint=True, length=9)
+    enum_type = sa.Enum(*values, name="mood", native_enum=native, create_constraint=True, length=9)
     sa.Table(
         "items",
         metadata,
         sa.Column("id", sa.Integer, primary_key=True),
-        *([sa.Column("mood", kind, **options)] if values else []),
+        *([sa.Column("mood", enum_type, **options)] if values else []),
     )
     return metadata
 
 
-class Place:
-    """A folder and a database with one migration applied, and rows."""
+class MoodProject:
+    """A folder and a database with rows and one applied migration."""
 
     def __init__(self, url: sa.URL, folder: Path, metadata: sa.MetaData) -> None:
         self.url, self.folder = url, folder
@@ -50,112 +50,120 @@ class Place:
 
 @pytest.fixture(params=[False, True], ids=["check", "native"])
 def native(request: pytest.FixtureRequest) -> bool:
-    found: bool = request.param
-    return found
+    is_native: bool = request.param
+    return is_native
 
 
 @pytest.fixture
-def place(any_database: sa.URL, tmp_path: Path, native: bool) -> Place:
-    place = Place(any_database, tmp_path / "migrations", models("sad", "ok", native=native))
-    place.execute("INSERT INTO items (id, mood) VALUES (1, 'sad'), (2, 'ok')")
-    return place
+def moods_project(any_database: sa.URL, tmp_path: Path, native: bool) -> MoodProject:
+    moods_project = MoodProject(
+        any_database, tmp_path / "migrations", models("sad", "ok", native=native)
+    )
+    moods_project.execute("INSERT INTO items (id, mood) VALUES (1, 'sad'), (2, 'ok')")
+    return moods_project
 
 
-def test_a_value_that_nobody_told_to_be_renamed_is_refused(place: Place, native: bool) -> None:
-    """As a column is: no guess, and the option that answers."""
-    project = place.project(models("low", "ok", native=native))
+def test_an_undecided_value_rename_is_refused(moods_project: MoodProject, native: bool) -> None:
+    """The error lists the candidate, which works as --rename."""
+    project = moods_project.project(models("low", "ok", native=native))
     with pytest.raises(RenameUndecidedError) as caught:
         project.generate("low")
     (candidate,) = caught.value.candidates
     assert candidate in ("mood.sad:low", "items.mood.sad:low")
-    made = project.draft("low", renames=[candidate])
-    assert made is not None and made.proof is not None
-    assert (made.proof.lost, made.proof.notes) == ((), ())
+    draft = project.draft("low", renames=[candidate])
+    assert draft is not None and draft.proof is not None
+    assert (draft.proof.lost, draft.proof.notes) == ((), ())
 
 
-def test_a_renamed_value_keeps_its_rows(place: Place, native: bool) -> None:
-    """Up and down; the column names the value on every database."""
-    project = place.project(models("low", "ok", native=native))
+def test_a_renamed_value_keeps_its_rows(moods_project: MoodProject, native: bool) -> None:
+    """The rows follow up and down; the column names the value on every database."""
+    project = moods_project.project(models("low", "ok", native=native))
     project.generate("low", renames=["items.mood.sad:low"])
     project.upgrade()
-    assert place.moods() == ["low", "ok"]
+    assert moods_project.moods() == ["low", "ok"]
     assert not project.check()
     project.downgrade()
-    assert place.moods() == ["sad", "ok"]
+    assert moods_project.moods() == ["sad", "ok"]
 
 
-def test_a_drop_and_an_add_may_be_assumed(place: Place, native: bool) -> None:
-    """Then the value goes, and the rows are another matter."""
-    made = place.project(models("low", "ok", native=native)).draft("x", assume="drop-and-add")
-    assert made is not None and not any("sad -> low" in line for line in made.summary)
+def test_a_drop_and_an_add_may_be_assumed(moods_project: MoodProject, native: bool) -> None:
+    """The old value is removed; its rows have to be mapped separately."""
+    draft = moods_project.project(models("low", "ok", native=native)).draft(
+        "x", assume="drop-and-add"
+    )
+    assert draft is not None and not any("sad -> low" in line for line in draft.summary)
 
 
 class Answers:
-    """A questioner that says what it was given, and keeps what it was asked."""
+    """A questioner that gives fixed answers and records the questions."""
 
     def __init__(self, rename: bool, value: str | None) -> None:
         self.rename, self.value = rename, value
-        self.asked: list[str] = []
+        self.questions: list[str] = []
 
     def is_rename(self, candidate: Any) -> bool:
-        self.asked.append(str(candidate))
+        self.questions.append(str(candidate))
         return self.rename
 
     def fill(self, needed: Any) -> str | None:
         return None
 
     def map_value(self, possible: Any) -> str | None:
-        self.asked.append(f"{possible.key} to {', '.join(possible.choices)}")
+        self.questions.append(f"{possible.key} to {', '.join(possible.choices)}")
         return self.value
 
 
-def test_a_questioner_is_asked_for_a_rename_then_for_the_rows(place: Place, native: bool) -> None:
-    """No to the first question leads to the second; the rows get what it says."""
+def test_a_questioner_is_asked_for_a_rename_then_for_the_rows(
+    moods_project: MoodProject, native: bool
+) -> None:
+    """After no to the rename, it is asked for the new value of the rows."""
     answers = Answers(rename=False, value="ok")
-    project = place.project(models("low", "ok", native=native))
+    project = moods_project.project(models("low", "ok", native=native))
     project.generate("low", questioner=answers)
-    owner = answers.asked[0].removesuffix(".sad:low")
-    assert answers.asked == [f"{owner}.sad:low", f"{owner}.sad to low, ok"]
+    owner = answers.questions[0].removesuffix(".sad:low")
+    assert answers.questions == [f"{owner}.sad:low", f"{owner}.sad to low, ok"]
     project.upgrade()
-    assert place.moods() == ["ok", "ok"]
+    assert moods_project.moods() == ["ok", "ok"]
     assert not project.check()
 
 
-def test_mapped_rows_are_told_as_lost(place: Place, native: bool) -> None:
-    """The rehearsal has rows with the value, and sees that it does not come back."""
-    project = place.project(models("ok", native=native))
-    made = project.draft("ok", maps=["items.mood.sad=ok"])
-    assert made is not None and made.proof is not None
-    assert made.proof.lost == (
+def test_mapped_rows_are_reported_as_lost(moods_project: MoodProject, native: bool) -> None:
+    """The rehearsal has rows with the value, which the downgrade does not restore."""
+    project = moods_project.project(models("ok", native=native))
+    draft = project.draft("ok", maps=["items.mood.sad=ok"])
+    assert draft is not None and draft.proof is not None
+    assert draft.proof.lost == (
         "upgrade: the values of items.mood",
         "downgrade: the values of items.mood",
     )
-    assert made.proof.notes == ()
-    made.write()
+    assert draft.proof.notes == ()
+    draft.write()
     project.upgrade()
-    assert place.moods() == ["ok", "ok"]
+    assert moods_project.moods() == ["ok", "ok"]
     project.downgrade()
-    assert place.moods() == ["ok", "ok"]
+    assert moods_project.moods() == ["ok", "ok"]
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("mapping", "message"),
     [
         ("items.mood.sda=ok", "cannot map items.mood.sda: the database has no such value"),
         ("items.mood.sad=glad", "sad to glad: the models have no such value"),
         ("items.mood.ok=sad", "ok: no such value goes away"),
     ],
 )
-def test_a_wrong_map_is_refused(place: Place, native: bool, told: str, message: str) -> None:
-    """The error says what is wrong with it, and nothing is written."""
+def test_a_wrong_map_is_refused(
+    moods_project: MoodProject, native: bool, mapping: str, message: str
+) -> None:
+    """The error names the reason."""
     with pytest.raises(PlanError) as caught:
-        place.project(models("ok", native=native)).draft("x", maps=[told])
+        moods_project.project(models("ok", native=native)).draft("x", maps=[mapping])
     assert message in caught.value.message
     assert caught.value.hint
 
 
 def test_a_comment_of_a_type_is_kept(database: Callable[[str], sa.URL]) -> None:
-    """Also where the type is made anew, down as up."""
+    """It is kept when the type is recreated and is restored by the downgrade."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
         models("sad", "ok", native=True).create_all(connection)
@@ -169,26 +177,26 @@ def test_a_comment_of_a_type_is_kept(database: Callable[[str], sa.URL]) -> None:
     engine.dispose()
 
 
-def test_a_type_that_models_spoke_of_goes_although_no_table_uses_it(
+def test_an_unused_type_of_the_lock_file_is_dropped(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """A column dropped by hand left its type behind; the lock file knows whose it was."""
+    """If its column was dropped manually, the lock file shows that the models owned the type."""
     before = models("sad", native=True)
-    place = Place(database("postgresql"), tmp_path / "migrations", before)
-    place.execute("ALTER TABLE items DROP COLUMN mood", "CREATE TYPE other AS ENUM ('a')")
-    project = place.project(models())
-    made = project.draft("no mood")
-    assert made is not None and made.summary == ("- enum mood",)
-    assert made.proof is not None and made.proof.passed
-    made.write()
+    moods_project = MoodProject(database("postgresql"), tmp_path / "migrations", before)
+    moods_project.execute("ALTER TABLE items DROP COLUMN mood", "CREATE TYPE other AS ENUM ('a')")
+    project = moods_project.project(models())
+    draft = project.draft("no mood")
+    assert draft is not None and draft.summary == ("- enum mood",)
+    assert draft.proof is not None and draft.proof.passed
+    draft.write()
     project.upgrade()
     assert not project.check()
     assert project.draft("nothing") is None
     project.downgrade()
 
 
-def test_a_type_that_other_tables_use_stays(database: Callable[[str], sa.URL]) -> None:
-    """Those that are left alone too; a value can't be taken from them."""
+def test_a_type_used_by_excluded_tables_is_kept(database: Callable[[str], sa.URL]) -> None:
+    """None of its values can be removed, but values can be added."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
         models("sad", "ok", native=True).create_all(connection)
@@ -197,9 +205,9 @@ def test_a_type_that_other_tables_use_stays(database: Callable[[str], sa.URL]) -
         plan = diff(connection, models(), exclude=["foreign_land"])
         connection.rollback()
         assert plan.summary() == ["- column items.mood"]
-        wanted = models("ok", native=True)
+        metadata = models("ok", native=True)
         with pytest.raises(PlanError) as caught:
-            diff(connection, wanted, exclude=["foreign_land"])
+            diff(connection, metadata, exclude=["foreign_land"])
         connection.rollback()
         more = diff(connection, models("sad", "ok", "x", native=True), exclude=["foreign_land"])
         connection.rollback()
@@ -208,8 +216,10 @@ def test_a_type_that_other_tables_use_stays(database: Callable[[str], sa.URL]) -
     engine.dispose()
 
 
-def test_a_value_added_under_a_check_is_proved(database: Callable[[str], sa.URL]) -> None:
-    """The way back makes the type anew, with the check aside."""
+def test_a_value_added_under_a_check_passes_the_rehearsal(
+    database: Callable[[str], sa.URL],
+) -> None:
+    """The downgrade drops the check, recreates the type and adds the check again."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
 
     def checked(*values: str) -> sa.MetaData:
@@ -225,6 +235,6 @@ def test_a_value_added_under_a_check_is_proved(database: Callable[[str], sa.URL]
         proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
     assert proof is not None and proof.passed and proof.notes == ()
     assert [type(step).__name__ for step in plan.operations] == ["AlterEnum"]
-    back = ["Require", "DropConstraint", "AlterEnum", "AddConstraint"]
-    assert [type(step).__name__ for step in plan.reverse()] == back
+    reverse_operations = ["Require", "DropConstraint", "AlterEnum", "AddConstraint"]
+    assert [type(step).__name__ for step in plan.reverse()] == reverse_operations
     engine.dispose()

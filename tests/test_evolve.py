@@ -1,4 +1,4 @@
-"""What a table looks like after an operation."""
+"""Test how operations change the description of a table."""
 
 from __future__ import annotations
 
@@ -40,20 +40,24 @@ USERS = Name("users")
 NICK = RenameColumn(table=USERS, before="nick", after="name")
 
 
-def test_columns_come_and_go() -> None:
-    """A new column is the last one; a dropped one takes its keys and indexes along."""
+def test_columns_are_added_and_dropped() -> None:
+    """A new column is the last one; a dropped column takes its keys and indexes with it."""
     users = table("users", column("nick", "text"))
-    wider = evolve(users, AddColumn(table=USERS, column=column("age")))
-    assert [c.name for c in wider.columns] == ["id", "nick", "age"]
+    extended = evolve(users, AddColumn(table=USERS, column=column("age")))
+    assert [c.name for c in extended.columns] == ["id", "nick", "age"]
     unique = Unique(name="uq", columns=("nick", "age"))
-    keyed = evolve(wider, AddConstraint(table=USERS, constraint=unique))
-    keyed = evolve(keyed, CreateIndex(table=USERS, index=index("ix", "age")))
-    bare = evolve(keyed, DropColumn(table=USERS, name="age"))
-    assert (bare.columns, bare.constraints, bare.indexes) == (users.columns, users.constraints, ())
+    indexed = evolve(extended, AddConstraint(table=USERS, constraint=unique))
+    indexed = evolve(indexed, CreateIndex(table=USERS, index=index("ix", "age")))
+    reduced = evolve(indexed, DropColumn(table=USERS, name="age"))
+    assert (reduced.columns, reduced.constraints, reduced.indexes) == (
+        users.columns,
+        users.constraints,
+        (),
+    )
 
 
-def test_a_column_takes_a_patch() -> None:
-    """What the patch does not name stays."""
+def test_a_patch_alters_a_column() -> None:
+    """Attributes that the patch does not name are kept."""
     users = table("users", column("nick", "text", comment="short"))
     patch = ColumnPatch(nullable=False, default="'x'")
     after = evolve(users, AlterColumn(table=USERS, name="nick", after=patch))
@@ -62,8 +66,8 @@ def test_a_column_takes_a_patch() -> None:
     )
 
 
-def test_constraints_come_and_go() -> None:
-    """A primary key is dropped by its kind, whatever its name; and it makes columns NOT NULL."""
+def test_constraints_are_added_and_dropped() -> None:
+    """A primary key is dropped by its kind, whatever its name; it makes columns NOT NULL."""
     bare = table("users", column("nick", "text"), key=None)
     key = PrimaryKey(name="users_pkey", columns=("nick",))
     keyed = evolve(bare, AddConstraint(table=USERS, constraint=key))
@@ -73,24 +77,24 @@ def test_constraints_come_and_go() -> None:
     assert dropped.constraints == ()
 
 
-def test_constraints_and_indexes_take_names() -> None:
-    """A primary key by its kind; a unique index where MySQL tells no constraint."""
+def test_constraints_and_indexes_are_renamed() -> None:
+    """A primary key is found by its kind; on MySQL a unique constraint may be an index."""
     unique = Unique(name="uq", columns=("nick",), implicit=True)
     users = table("users", column("nick"), unique, index("ix", "nick", unique=True))
     keyed = evolve(users, RenameConstraint(table=USERS, before="?", after="pk", kind="primary"))
     assert keyed.primary_key == PrimaryKey(name="pk", columns=("id",))
     named = evolve(keyed, RenameConstraint(table=USERS, before="uq", after="uq_nick"))
-    found = named.constraint("uq_nick")
-    assert found == Unique(name="uq_nick", columns=("nick",))
-    assert found is not None and not found.implicit
+    unique_constraint = named.constraint("uq_nick")
+    assert unique_constraint == Unique(name="uq_nick", columns=("nick",))
+    assert unique_constraint is not None and not unique_constraint.implicit
     after = evolve(named, RenameIndex(table=USERS, before="ix", after="ix_nick"))
     assert after.indexes == (index("ix_nick", "nick", unique=True),)
-    told = RenameConstraint(table=USERS, before="ix_nick", after="uq_x", kind="unique")
-    assert evolve(after, told).indexes == (index("uq_x", "nick", unique=True),)
+    rename = RenameConstraint(table=USERS, before="ix_nick", after="uq_x", kind="unique")
+    assert evolve(after, rename).indexes == (index("uq_x", "nick", unique=True),)
 
 
 def test_indexes_comments_and_options_change() -> None:
-    """An option that is set to None is no option any more."""
+    """An option that is set to None is removed."""
     users = evolve(table("users"), CreateIndex(table=USERS, index=index("ix", "id")))
     assert evolve(users, DropIndex(table=USERS, name="ix")).indexes == ()
     assert evolve(users, SetComment(kind="table", name=USERS, after="who")).comment == "who"
@@ -112,8 +116,7 @@ def test_indexes_comments_and_options_change() -> None:
     ],
     ids=lambda operation: type(operation).__name__,
 )
-def test_what_is_not_there_is_named(operation: Operation) -> None:
-    """The error holds the name that the table lacks."""
+def test_a_missing_name_raises_key_error(operation: Operation) -> None:
     with pytest.raises(KeyError) as caught:
         evolve(table("users"), operation)
     assert caught.value.args == ("gone",)
@@ -132,21 +135,20 @@ def test_what_is_not_there_is_named(operation: Operation) -> None:
         Index(name="ix", elements=(IndexElement(text="id"),), include=("nick",)),
     ],
 )
-def test_a_part_of_a_table_names_columns(part: Constraint | Index) -> None:
-    """In a list or in a text; a longer name that holds the other is another one."""
+def test_names_column(part: Constraint | Index) -> None:
+    """Lists and SQL are searched for the whole name only."""
     assert names_column(part, "nick")
     assert not names_column(part, "nic")
     assert not names_column(part, "nickname")
 
 
-def test_other_operations_leave_a_table_as_it_is() -> None:
-    """Rows are no part of a table's description."""
+def test_operations_on_rows_leave_the_table_unchanged() -> None:
     users = table("users")
     assert evolve(users, Backfill(table=USERS, values=(("id", "1"),))) is users
 
 
 def test_a_renamed_column_is_renamed_everywhere() -> None:
-    """Keys, indexes, checks, exclusions, generated columns and conditions follow."""
+    """Keys, indexes, checks, exclusions, generated columns and conditions are updated."""
     expression = IndexElement(text="lower(nick)", is_expression=True)
     users = table(
         "users",
@@ -177,12 +179,12 @@ def test_a_renamed_column_is_renamed_everywhere() -> None:
     assert (renamed.where, renamed.include) == ("name > 'a'", ("name",))
 
 
-def test_names_that_nobody_gave_follow_the_table_and_its_columns() -> None:
-    """As SQLite's do, which are made up, and MySQL's, which the server renames."""
-    made_up = foreign_key("users_nick_fkey", "nick", "others.id", implicit=True)
-    by_server = foreign_key("users_ibfk_1", "nick", "others.id", implicit=True)
-    given = foreign_key("users_nick_key", "nick", "others.id")
-    users = table("users", column("nick"), made_up, by_server, given)
+def test_implicit_names_follow_the_table_and_its_columns() -> None:
+    """SQLite's names are generated by autodiff; MySQL renames its own."""
+    generated = foreign_key("users_nick_fkey", "nick", "others.id", implicit=True)
+    server_named = foreign_key("users_ibfk_1", "nick", "others.id", implicit=True)
+    explicit = foreign_key("users_nick_key", "nick", "others.id")
+    users = table("users", column("nick"), generated, server_named, explicit)
     moved = evolve(users, RenameTable(before=USERS, after=Name("people")))
     names = [c.name for c in moved.constraints]
     assert names == ["users_pkey", "people_nick_fkey", "people_ibfk_1", "users_nick_key"]
@@ -191,8 +193,8 @@ def test_names_that_nobody_gave_follow_the_table_and_its_columns() -> None:
     assert names == ["users_pkey", "people_name_fkey", "people_ibfk_1", "users_nick_key"]
 
 
-def test_numbers_of_names_that_nobody_gave_follow() -> None:
-    """They are counted again, as SQLite's are when the table is read."""
+def test_numbers_of_implicit_names_follow() -> None:
+    """They are counted again, as when a table is reflected on SQLite."""
     checks = [
         Check(name=name, sql=sql, implicit=True)
         for name, sql in (
@@ -207,16 +209,16 @@ def test_numbers_of_names_that_nobody_gave_follow() -> None:
     assert names == ["users_name_check", "users_name_check1", "users_age_check"]
 
 
-def test_a_constraint_that_is_added_has_the_name_that_it_was_given() -> None:
-    """Put back by a migration, it does not follow the table's name any more."""
+def test_the_name_of_an_added_constraint_is_explicit() -> None:
+    """If a migration adds the constraint, its name no longer follows the table's name."""
     key = foreign_key("users_nick_fkey", "nick", "others.id", implicit=True)
     users = table("users", column("nick"))
     added = evolve(users, AddConstraint(table=USERS, constraint=key))
     assert not added.constraints[-1].implicit
 
 
-def test_keys_of_other_tables_follow() -> None:
-    """A table that points at a renamed table or column points at its new name."""
+def test_keys_of_other_tables_are_updated() -> None:
+    """They refer to a renamed table or column by its new name."""
     posts = table("posts", column("nick"), foreign_key("fk", "nick", "users.nick"))
     moved = rename_references(posts, USERS, Name("people"))
     assert moved.constraints[1] == foreign_key("fk", "nick", "people.nick")

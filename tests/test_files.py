@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Test that files are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_text_is_written(tmp_path: Path) -> None:
-    """In UTF-8, with the line ends as given, into folders that are made; nothing else is left."""
+def test_write_text(tmp_path: Path) -> None:
+    """The file is UTF-8, line ends are kept, and missing folders are created."""
     path = tmp_path / "new" / "folder" / "a.py"
     write_text(path, "süß\r\nb\n")
     assert path.read_bytes() == "süß\r\nb\n".encode()
@@ -23,7 +23,6 @@ def test_a_text_is_written(tmp_path: Path) -> None:
 
 
 def test_a_file_is_replaced(tmp_path: Path) -> None:
-    """By the new text alone."""
     path = tmp_path / "a.py"
     path.write_text("a long old text")
     write_text(path, "new")
@@ -32,7 +31,7 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o755])
 def test_permissions_are_kept(tmp_path: Path, mode: int) -> None:
-    """Those of the file that is replaced; a new file can be read by all."""
+    """A replaced file keeps its permissions; a new file is readable by all."""
     path = tmp_path / "a.py"
     path.write_text("old")
     path.chmod(mode)
@@ -41,8 +40,8 @@ def test_permissions_are_kept(tmp_path: Path, mode: int) -> None:
     assert (tmp_path / "b.py").stat().st_mode & 0o777 == 0o644
 
 
-def test_a_link_stays_one(tmp_path: Path) -> None:
-    """The file that it points at is written."""
+def test_a_symbolic_link_is_kept(tmp_path: Path) -> None:
+    """The file that it points to is written."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.py").write_text("old")
     (tmp_path / "a.py").symlink_to(tmp_path / "real" / "a.py")
@@ -51,8 +50,8 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     assert (tmp_path / "real" / "a.py").read_text() == "new"
 
 
-def test_nothing_is_written_where_a_text_is_no_text(tmp_path: Path) -> None:
-    """The first file stays as it was, and no temporary one is left."""
+def test_nothing_is_written_if_a_text_cannot_be_encoded(tmp_path: Path) -> None:
+    """The first file is unchanged, and no temporary file is left."""
     (tmp_path / "a.py").write_text("old")
     with pytest.raises(UnicodeEncodeError):
         write_all({tmp_path / "a.py": "new", tmp_path / "b.py": "\ud800"})
@@ -60,8 +59,8 @@ def test_nothing_is_written_where_a_text_is_no_text(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["a.py"]
 
 
-def test_nothing_is_written_where_a_folder_is_a_file(tmp_path: Path) -> None:
-    """Known before the first file is replaced."""
+def test_nothing_is_written_if_a_folder_is_a_file(tmp_path: Path) -> None:
+    """The error is raised before the first file is replaced."""
     (tmp_path / "a.py").write_text("old")
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
@@ -71,10 +70,10 @@ def test_nothing_is_written_where_a_folder_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", ["old", None])
-def test_what_was_replaced_comes_back_when_another_fails(
+def test_replaced_files_are_restored_if_another_one_fails(
     tmp_path: Path, before: str | None
 ) -> None:
-    """A file where there is a folder of that name is known only when it is put there."""
+    """A folder with the name of a file is detected only when the file is moved there."""
     if before is not None:
         (tmp_path / "a.py").write_text(before)
     (tmp_path / "b.py").mkdir()
@@ -87,8 +86,7 @@ def test_what_was_replaced_comes_back_when_another_fails(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
-    """Nothing is written anywhere."""
+def test_nothing_is_written_if_a_folder_is_read_only(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     with pytest.raises(PermissionError):
@@ -97,7 +95,7 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
 
 
 def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
-    """The temporary file beside it has a name of its own that is short."""
+    """The name of the temporary file does not include the file's name."""
     path = tmp_path / ("n" * 250)
     write_text(path, "text")
     assert path.read_text() == "text"

@@ -1,4 +1,4 @@
-"""What git knows of a folder."""
+"""Test reading file names and main branches from git."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from autodiff.utils.git import names_at, trunks
 from tests.branches import git
 
 
-def test_names_are_those_of_the_folder_alone(tmp_path: Path) -> None:
-    """As a branch has them: not those elsewhere, not those that came later; any letters."""
+def test_names_at_lists_the_committed_files_of_the_folder(tmp_path: Path) -> None:
+    """Other folders and uncommitted files are excluded; names may have any letters."""
     folder = tmp_path / "migrations"
     folder.mkdir()
     for path in (tmp_path / "other.py", folder / "0001_a.py", folder / "0002_größe ä.py"):
@@ -27,10 +27,9 @@ def test_names_are_those_of_the_folder_alone(tmp_path: Path) -> None:
     assert trunks(folder) == ["refs/heads/main"]
 
 
-def test_without_a_repository_nothing_is_known(
+def test_without_a_repository_or_git_there_are_no_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor without git itself."""
     assert (names_at(tmp_path, "HEAD"), trunks(tmp_path)) == (None, [])
     monkeypatch.setenv("PATH", str(tmp_path))
     assert (names_at(tmp_path, "HEAD"), trunks(tmp_path)) == (None, [])

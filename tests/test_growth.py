@@ -1,4 +1,4 @@
-"""The work of a comparison grows as its schemas do: calls are counted, which no clock can blur."""
+"""Test that the work of a comparison grows linearly; calls are counted because times vary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autodiff.models import declare
 from tests.benchmarks.shop import models
 
 SMALL, LARGE = 50, 200
-WORKS: dict[str, Callable[[int], tuple[sa.MetaData, sa.MetaData]]] = {
+CASES: dict[str, Callable[[int], tuple[sa.MetaData, sa.MetaData]]] = {
     "equal": lambda tables: (models(tables), models(tables)),
     "created": lambda tables: (sa.MetaData(), models(tables)),
     "dropped": lambda tables: (models(tables), sa.MetaData()),
@@ -24,33 +24,33 @@ WORKS: dict[str, Callable[[int], tuple[sa.MetaData, sa.MetaData]]] = {
 }
 
 
-def calls(kind: str, work: str, tables: int) -> int:
-    """How many functions of Python are called to compare and to plan."""
-    before, after = WORKS[work](tables)
+def calls(kind: str, case: str, tables: int) -> int:
+    """Return the number of Python function calls that comparing and planning take."""
+    before, after = CASES[case](tables)
     count = 0
 
-    def count_it(frame: FrameType, event: str, argument: object) -> None:
+    def count_call(frame: FrameType, event: str, argument: object) -> None:
         nonlocal count
         count += event == "call"
 
     dialect = dialect_for(kind)
     current = declare(before, dialect)
-    kept = sys.getprofile()
-    sys.setprofile(count_it)
+    previous_profiler = sys.getprofile()
+    sys.setprofile(count_call)
     try:
         desired = declare(after, dialect)
-        found = with_renames(
+        difference = with_renames(
             None, dialect, current, desired, [], Answers(), "drop-and-add", create_scratch=False
         )
-        plan_difference(found, {}, Answers())
+        plan_difference(difference, {}, Answers())
     finally:
-        sys.setprofile(kept)
+        sys.setprofile(previous_profiler)
     return count
 
 
-@pytest.mark.parametrize("work", WORKS)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mysql"])
-def test_the_work_grows_with_the_tables(kind: str, work: str) -> None:
-    """Four times as many tables need little more than four times the work, whatever changes."""
-    calls(kind, work, SMALL)  # what is imported and remembered
-    assert calls(kind, work, LARGE) < 4.4 * calls(kind, work, SMALL)
+def test_the_number_of_calls_is_linear(kind: str, case: str) -> None:
+    """Four times as many tables need at most 4.4 times as many calls."""
+    calls(kind, case, SMALL)  # fills caches and imports modules
+    assert calls(kind, case, LARGE) < 4.4 * calls(kind, case, SMALL)

@@ -1,4 +1,4 @@
-"""The architecture holds: imports follow the way data flows, and nothing runs backwards."""
+"""Test that imports follow the layers of the architecture."""
 
 from __future__ import annotations
 
@@ -70,21 +70,20 @@ def test_the_runner_imports_nothing_that_plans() -> None:
 
 
 def test_only_compare_imports_deepdiff() -> None:
-    """One module knows the library that diffs mappings."""
     users = [path for path in MODULES if "import DeepDiff" in path.read_text()]
     assert [top_level(path) for path in users] == ["compare"]
 
 
 def test_no_code_asks_for_a_dialect_by_its_name() -> None:
-    """Outside of dialects/ the code asks what a database can do, never which it is."""
-    asking = [
+    """Outside dialects/, code checks a feature of the dialect and not its name."""
+    offending_files = [
         path
         for path in MODULES
         if top_level(path) != "dialects"
         and ".name ==" in path.read_text()
         and "dialect.name ==" in path.read_text()
     ]
-    assert asking == []
+    assert offending_files == []
 
 
 DIALECT_FILES = {
@@ -104,6 +103,5 @@ def test_dialect_folders_have_the_same_files(name: str) -> None:
 
 
 def test_every_public_name_can_be_imported() -> None:
-    """`from autodiff import ...` works for all that __all__ names."""
     for name in autodiff.__all__:
         assert getattr(autodiff, name) is not None

@@ -1,4 +1,4 @@
-"""The look at live rows: it finds what stands in the way, changes nothing, and takes no time."""
+"""Test the checks of live rows: they find blocking rows, change nothing and have a time limit."""
 
 from __future__ import annotations
 
@@ -46,27 +46,26 @@ def check(query: str) -> RowCheck:
     return RowCheck(query=query, message="it is so", place="users", hint="mend it")
 
 
-def test_rows_in_the_way_are_findings(db: Database) -> None:
-    """Code, severity, message, hint and place; the plan itself is the same as without looking."""
+def test_blocking_rows_are_findings(db: Database) -> None:
+    """A finding has a code, severity, message, hint and place; the operations are the same."""
     found = diff(db.connection, models(nullable=False))
     [finding] = found.findings
     assert (finding.code, finding.severity) == ("rows-in-the-way", "warning")
     assert finding.message == "users.email is NULL in some rows (2 found: id 4, 9)"
     assert finding.hint == "give a value, as in --fill users.email=VALUE, or mend the rows"
     assert finding.place == "users.email"
-    unseen = diff(db.connection, models(nullable=False), data_checks=False)
-    assert unseen.findings == ()
-    assert unseen.operations == found.operations
+    plan_without_checks = diff(db.connection, models(nullable=False), data_checks=False)
+    assert plan_without_checks.findings == ()
+    assert plan_without_checks.operations == found.operations
 
 
-def test_rows_that_are_fine_are_none(db: Database) -> None:
-    """As is a value that fills them."""
+def test_valid_or_filled_rows_are_no_findings(db: Database) -> None:
     assert diff(db.connection, models(unique=True)).findings == ()
     assert diff(db.connection, models(nullable=False), fills=["users.email=x"]).findings == ()
 
 
-class Asked(Answers):
-    """Gives a value, and keeps the question."""
+class RecordingAnswers(Answers):
+    """Answers that give a fixed value and record the questions."""
 
     def __init__(self, value: str | None) -> None:
         self.value = value
@@ -78,11 +77,11 @@ class Asked(Answers):
 
 
 @pytest.mark.parametrize("value", ["nobody", None])
-def test_somebody_may_give_a_value(db: Database, value: str | None) -> None:
-    """Who is asked sees which rows have none; without an answer the check stays."""
-    asked = Asked(value)
-    found = diff(db.connection, models(nullable=False), questioner=asked)
-    [question] = asked.questions
+def test_the_questioner_may_give_a_value(db: Database, value: str | None) -> None:
+    """The question has the rows without a value; without an answer the check stays."""
+    answers = RecordingAnswers(value)
+    found = diff(db.connection, models(nullable=False), questioner=answers)
+    [question] = answers.questions
     assert (question.key, question.found) == ("users.email", "2 found: id 4, 9")
     assert bool(found.findings) is bool(found.checks) is (value is None)
     assert ("? users.email is NULL in some rows" in [o.describe() for o in found.operations]) is (
@@ -90,58 +89,56 @@ def test_somebody_may_give_a_value(db: Database, value: str | None) -> None:
     )
 
 
-def test_nobody_is_asked_where_every_row_has_a_value(db: Database) -> None:
-    """The question would have no sense."""
+def test_no_question_if_every_row_has_a_value(db: Database) -> None:
     db.execute("DELETE FROM users WHERE email IS NULL")
-    asked = Asked("x")
-    assert diff(db.connection, models(nullable=False), questioner=asked).findings == ()
-    assert asked.questions == []
+    answers = RecordingAnswers("x")
+    assert diff(db.connection, models(nullable=False), questioner=answers).findings == ()
+    assert answers.questions == []
 
 
-def test_a_query_that_takes_long_is_a_note(db: Database) -> None:
-    """It is stopped by the database itself; the next one is asked all the same."""
-    begun = time.monotonic()
+def test_a_slow_query_is_a_note(db: Database) -> None:
+    """The database stops the query; the next query still runs."""
+    start = time.monotonic()
     db.connection.rollback()
-    looks = look_at_rows(
+    results = look_at_rows(
         db.connection,
         dialect_of(db.connection),
         [check(SLOW), check("SELECT id FROM users WHERE id = 1")],
         each=0.3,
     )
-    assert time.monotonic() - begun < 20
-    first, second = findings(looks)
+    assert time.monotonic() - start < 20
+    first, second = findings(results)
     assert (first.code, first.severity) == ("rows-not-seen", "info")
     assert first.message.startswith("not known whether it is so: ")
     assert second.message == "it is so (1 found: id 1)"
 
 
-def test_what_is_over_time_is_not_asked(db: Database) -> None:
-    """All together have a limit too."""
+def test_queries_after_the_total_time_limit_do_not_run(db: Database) -> None:
     dialect = dialect_of(db.connection)
     [look] = look_at_rows(db.connection, dialect, [check("SELECT 1")], together=0)
     assert look.found is None
     assert look.problem == "the time for looking at rows was used up"
 
 
-@pytest.mark.parametrize("begun", [True, False], ids=["in a transaction", "outside"])
-def test_a_query_that_fails_is_a_note(db: Database, begun: bool) -> None:
-    """It leaves the connection as it was: what its transaction has done is still there."""
+@pytest.mark.parametrize("in_transaction", [True, False], ids=["in a transaction", "outside"])
+def test_a_failing_query_is_a_note(db: Database, in_transaction: bool) -> None:
+    """The connection and the changes of its transaction are kept."""
     db.connection.rollback()
-    if begun:
+    if in_transaction:
         db.connection.exec_driver_sql("INSERT INTO users VALUES (10, 'z')")
     dialect = dialect_of(db.connection)
     [look] = look_at_rows(db.connection, dialect, [check("SELECT nothing FROM users")])
     assert look.found is None and look.problem
-    assert db.connection.in_transaction() is begun
+    assert db.connection.in_transaction() is in_transaction
     count = db.connection.exec_driver_sql("SELECT count(*) FROM users").scalar_one()
-    assert count == 3 + begun
-    if begun:
+    assert count == 3 + in_transaction
+    if in_transaction:
         db.connection.commit()
         assert db.rows("SELECT count(*) FROM users") == [(4,)]
 
 
 def test_a_query_cannot_write(db: Database) -> None:
-    """Whatever it says."""
+    """Writing works again after the checks."""
     db.connection.rollback()
     dialect = dialect_of(db.connection)
     with pytest.raises(sa.exc.DBAPIError), dialect.asking(db.connection, 5):

@@ -1,4 +1,4 @@
-"""Branches are joined by an empty migration, once both orders were tried."""
+"""Test merging branches with an empty migration after both orders were tried."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from autodiff.migrations import LOCK_NAME
 from tests.branches import add, names, start, two_branches
 
 
-def test_heads_are_joined(tmp_path: Path) -> None:
-    """The file has both as parents and does nothing; the lock file fits, whatever it was."""
+def test_heads_are_merged(tmp_path: Path) -> None:
+    """The migration has both parents and no operations; a conflicting lock file is replaced."""
     project = two_branches(tmp_path)
     (project.directory / LOCK_NAME).write_text("<<<<<<< HEAD\n")
     found = project.merge()
@@ -30,8 +30,8 @@ def test_heads_are_joined(tmp_path: Path) -> None:
     )
 
 
-def test_it_works_on_servers(any_database: sa.URL, tmp_path: Path) -> None:
-    """Both orders are tried there, and what comes of it is what the database says."""
+def test_merge_on_each_database(any_database: sa.URL, tmp_path: Path) -> None:
+    """Both orders are tried on the database, and there is no drift afterwards."""
     project = two_branches(tmp_path, any_database)
     project.upgrade("b333")
     project.merge("both").draft.write()
@@ -39,8 +39,8 @@ def test_it_works_on_servers(any_database: sa.URL, tmp_path: Path) -> None:
     assert not project.check()
 
 
-def test_branches_that_do_the_same_are_refused(tmp_path: Path) -> None:
-    """One fails after the other: the error says which, and nothing is written."""
+def test_branches_with_the_same_change_are_refused(tmp_path: Path) -> None:
+    """The error names the migration that fails, and nothing is written."""
     migrations, project = start(tmp_path, columns=("email",))
     add(migrations, "e222", "email", "a111", 2)
     add(migrations, "b222", "email", "a111", 3)
@@ -61,8 +61,8 @@ def test_branches_that_do_the_same_are_refused(tmp_path: Path) -> None:
     assert names(project)[-1].endswith("< 0002 0003")
 
 
-def test_an_order_that_matters_is_refused(tmp_path: Path) -> None:
-    """Both give a column another type: databases would end up different."""
+def test_branches_are_refused_if_their_order_matters(tmp_path: Path) -> None:
+    """Both change the type of a column, so databases would differ."""
     migrations, project = start(tmp_path, columns=("email",))
     add(migrations, "e222", "email", "a111", 2)
     for size in (30, 40):
@@ -81,8 +81,8 @@ def test_an_order_that_matters_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_sql_can_not_be_looked_into(tmp_path: Path) -> None:
-    """It is told, and both orders are tried all the same."""
+def test_sql_is_not_analyzed(tmp_path: Path) -> None:
+    """A note says so, and both orders are still tried."""
     project = two_branches(tmp_path)
     path = project.directory / "0002_add_email.py"
     path.write_text(
@@ -97,7 +97,7 @@ def test_sql_can_not_be_looked_into(tmp_path: Path) -> None:
 
 
 def test_one_head_is_refused(tmp_path: Path) -> None:
-    """There is nothing to merge; nor where one head is named, or none."""
+    """Naming a single head or a revision that is not a head is refused too."""
     _, project = start(tmp_path)
     with pytest.raises(HistoryError) as caught:
         project.merge()
@@ -112,8 +112,8 @@ def test_one_head_is_refused(tmp_path: Path) -> None:
     assert caught.value.hint == "the heads are 0002_add_email, 0003_add_fax"
 
 
-def test_branches_with_names_are_joined_when_they_are_named(tmp_path: Path) -> None:
-    """They are several on purpose."""
+def test_labeled_branches_are_merged_only_if_they_are_named(tmp_path: Path) -> None:
+    """Labels mean that the branches are meant to stay separate."""
     project = two_branches(tmp_path)
     path = project.directory / "0002_add_phone.py"
     text = path.read_text()

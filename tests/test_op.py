@@ -1,6 +1,6 @@
-"""Scripts as Alembic's users write them run with another import line, on each database.
+"""Test that Alembic scripts run on each database after their import line is changed.
 
-Each test runs a migration and looks at what autodiff reflects, and at the rows.
+Each test runs a migration and compares the reflected schema and the rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.support import Database, Folder, opened
 
 
 class Scripts:
-    """Migrations written and applied one after the other on one database."""
+    """Migrations that are written and applied in sequence on one database."""
 
     def __init__(self, db: Database, folder: Folder) -> None:
         self.db = db
@@ -40,17 +40,17 @@ class Scripts:
         self._count = 0
 
     def run(self, up: str, down: str = "pass") -> None:
-        """Writes a migration and applies it."""
+        """Write a migration and apply it."""
         self._count += 1
         self.folder.write(f"rev{self._count}", up, down)
         self.db.runner(self.folder).upgrade()
 
-    def back(self) -> None:
-        """Takes the last one back."""
+    def downgrade(self) -> None:
+        """Revert the last migration."""
         self.db.runner(self.folder).downgrade()
 
     def table(self, name: str, schema: str | None = None) -> Table:
-        """The table with its texts normalised: what the models need not say left out."""
+        """Return the reflected table with normalized SQL and without implied details."""
         return dialect_of(self.db.connection).normalize(self.db.table(name, schema))
 
     def column(self, table: str, name: str) -> Column:
@@ -70,8 +70,10 @@ def scripts(any_database: sa.URL, tmp_path: Path) -> Iterator[Scripts]:
 
 
 @pytest.fixture
-def on(database: Callable[[str], sa.URL], tmp_path: Path) -> Iterator[Callable[[str], Scripts]]:
-    """A function from a kind of database to scripts on a new one."""
+def scripts_on(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> Iterator[Callable[[str], Scripts]]:
+    """Yield a function that returns scripts on a new database of a kind."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
@@ -95,7 +97,7 @@ def names(table: Table) -> list[str]:
 
 
 def constraint(table: Table, kind: type[Any], name: str | None = None) -> Any:
-    """The constraint of a kind; on MySQL a unique constraint may be told as an index."""
+    """Return the only constraint of a kind; MySQL may report a unique constraint as an index."""
     found = [c for c in table.constraints if isinstance(c, kind) and name in (None, c.name)]
     if not found and kind is Unique:
         found = [i for i in table.indexes if i.unique and name in (None, i.name)]
@@ -106,8 +108,8 @@ def constraint(table: Table, kind: type[Any], name: str | None = None) -> Any:
 # Tables
 
 
-def test_create_table_with_constraints_apart(scripts: Scripts) -> None:
-    """As autogenerate writes it: keys and uniques behind the columns, names in op.f()."""
+def test_create_table_with_table_constraints(scripts: Scripts) -> None:
+    """Autogenerate writes keys and uniques after the columns, with names in op.f()."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -150,12 +152,12 @@ def test_create_table_with_constraints_apart(scripts: Scripts) -> None:
     )
     rows = scripts.db.rows("SELECT total, code, placed_at IS NOT NULL FROM orders")
     assert [(float(total), code, bool(at)) for total, code, at in rows] == [(0.0, "new", True)]
-    scripts.back()
+    scripts.downgrade()
     assert scripts.db.tables() == ["account"]
 
 
-def test_create_table_with_constraints_in_its_columns(scripts: Scripts) -> None:
-    """ForeignKey, unique, index, checks and comments in sa.Column; a name is made where none is."""
+def test_create_table_with_column_constraints(scripts: Scripts) -> None:
+    """Keys, uniques, indexes and checks in sa.Column work; missing names are generated."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -185,8 +187,8 @@ def test_create_table_with_constraints_in_its_columns(scripts: Scripts) -> None:
     assert [(number, bool(ok)) for number, ok in rows] == [(1, False), (2, False)]
 
 
-def test_create_table_gives_the_table(scripts: Scripts) -> None:
-    """What it returns takes rows, and stands in statements."""
+def test_create_table_returns_the_table(scripts: Scripts) -> None:
+    """The returned table can be used for inserts and in statements."""
     scripts.run(
         """
         from datetime import date
@@ -216,8 +218,8 @@ def test_create_table_gives_the_table(scripts: Scripts) -> None:
     ]
 
 
-def test_tables_that_may_be_there(scripts: Scripts) -> None:
-    """if_not_exists and if_exists do nothing where there is nothing to do."""
+def test_tables_that_may_exist(scripts: Scripts) -> None:
+    """if_not_exists and if_exists make the call do nothing."""
     scripts.run(ACCOUNT)
     scripts.db.execute("INSERT INTO account (id, name) VALUES (1, 'kept')")
     scripts.run(
@@ -235,17 +237,17 @@ def test_tables_that_may_be_there(scripts: Scripts) -> None:
 
 
 def test_rename_table(scripts: Scripts) -> None:
-    """Rows, indexes and keys stay."""
+    """The rows are kept."""
     scripts.run(ACCOUNT)
     scripts.db.execute("INSERT INTO account (id, name) VALUES (1, 'kept')")
     scripts.run('op.rename_table("account", "people")', 'op.rename_table("people", "account")')
     assert scripts.db.rows("SELECT name FROM people") == [("kept",)]
-    scripts.back()
+    scripts.downgrade()
     assert scripts.db.tables() == ["account"]
 
 
 def test_table_comments(scripts: Scripts) -> None:
-    """Set, changed and taken away; nothing on SQLite, which has none."""
+    """Comments are created and dropped; SQLite has none and ignores them."""
     scripts.run(ACCOUNT)
     scripts.run('op.create_table_comment("account", "it\'s 100%", existing_comment=None)')
     expected = None if scripts.kind == "sqlite" else "it's 100%"
@@ -258,7 +260,7 @@ def test_table_comments(scripts: Scripts) -> None:
 
 
 def test_add_column(scripts: Scripts) -> None:
-    """With a default for the rows that are there, a key, an index and a unique."""
+    """A default fills existing rows; a key, an index and a unique are created too."""
     scripts.run(ACCOUNT)
     scripts.db.execute("INSERT INTO account (id, name) VALUES (1, 'a')")
     scripts.run(
@@ -284,12 +286,12 @@ def test_add_column(scripts: Scripts) -> None:
     assert constraint(table, Unique).columns == ("email",)
     assert table.index("ix_account_city") is not None
     assert scripts.db.rows("SELECT n FROM account") == [(7,)]
-    scripts.back()
+    scripts.downgrade()
     assert names(scripts.db.table("account")) == ["id", "name", "description"]
 
 
-def test_columns_that_may_be_there(scripts: Scripts) -> None:
-    """if_not_exists and if_exists, for a column and for what comes with it."""
+def test_columns_that_may_exist(scripts: Scripts) -> None:
+    """if_not_exists and if_exists apply to a column and its index."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -307,7 +309,7 @@ def test_columns_that_may_be_there(scripts: Scripts) -> None:
 
 
 def test_alter_column(scripts: Scripts) -> None:
-    """Type, NULL, default, name and comment, as Alembic spells them."""
+    """Type, NULL, default, name and comment are changed with Alembic's arguments."""
     scripts.run(ACCOUNT)
     scripts.db.execute("INSERT INTO account (id, name, description) VALUES (1, 'a', 'b')")
     scripts.run(
@@ -340,15 +342,15 @@ def test_alter_column(scripts: Scripts) -> None:
         (1, "a", "b"),
         (2, "none", "-"),
     ]
-    scripts.back()
+    scripts.downgrade()
     name, about = scripts.column("account", "name"), scripts.column("account", "description")
     assert ("(50)" in name.type.sql, name.nullable, name.default) == (True, False, None)
     assert (about.nullable, about.default, about.comment) == (True, None, None)
 
 
-def test_alter_column_with_using(on: Callable[[str], Scripts]) -> None:
-    """postgresql_using says how values get their new type."""
-    scripts = on("postgresql")
+def test_alter_column_with_using(scripts_on: Callable[[str], Scripts]) -> None:
+    """postgresql_using converts the values to the new type."""
+    scripts = scripts_on("postgresql")
     scripts.run('op.create_table("t", sa.Column("a", sa.String(20)))')
     scripts.db.execute("INSERT INTO t VALUES ('7 apples')")
     scripts.run(
@@ -361,7 +363,7 @@ def test_alter_column_with_using(on: Callable[[str], Scripts]) -> None:
 
 
 def test_rename_column(scripts: Scripts) -> None:
-    """Ours alone: Alembic's alter_column(new_column_name=...) does it too."""
+    """rename_column is an addition to Alembic's alter_column(new_column_name=...)."""
     scripts.run(ACCOUNT)
     scripts.run('op.rename_column("account", "name", "title")')
     assert names(scripts.db.table("account")) == ["id", "title", "description"]
@@ -371,7 +373,7 @@ def test_rename_column(scripts: Scripts) -> None:
 
 
 def test_constraints_are_created_and_dropped(scripts: Scripts) -> None:
-    """Each kind by its own function, and dropped by name with type_."""
+    """Each kind has a function to create it, and is dropped by name with type_."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -405,18 +407,19 @@ def test_constraints_are_created_and_dropped(scripts: Scripts) -> None:
     checks = {c.name for c in table.constraints if isinstance(c, Check)}
     assert checks == {"ck_entry_n", "ck_entry_small"}
     scripts.db.execute("INSERT INTO entry (id, n) VALUES (1, 99)")
-    for bad in ("(2, 100)", "(2, 0)", "(2, 99)", "(1, 5)"):
+    for values in ("(2, 100)", "(2, 0)", "(2, 99)", "(1, 5)"):
         with pytest.raises(sa.exc.DBAPIError):
-            scripts.db.execute(f"INSERT INTO entry (id, n) VALUES {bad}")
+            scripts.db.execute(f"INSERT INTO entry (id, n) VALUES {values}")
         scripts.db.connection.rollback()
-    scripts.back()
+    scripts.downgrade()
     after = scripts.table("entry")
-    kept = [index for index in after.indexes if index.name != "fk_entry_account"]  # MySQL keeps it
-    assert (after.columns, after.constraints, kept) == (before.columns, before.constraints, [])
+    # MySQL keeps the index that it created for the foreign key.
+    indexes = [index for index in after.indexes if index.name != "fk_entry_account"]
+    assert (after.columns, after.constraints, indexes) == (before.columns, before.constraints, [])
 
 
 def test_constraints_and_indexes_are_renamed(scripts: Scripts) -> None:
-    """In place or made anew, as the database can; what they held, they hold."""
+    """They are renamed in place or recreated, and keep their definitions."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -449,13 +452,13 @@ def test_constraints_and_indexes_are_renamed(scripts: Scripts) -> None:
     assert constraint_or_index(table, "uq_new").columns == ("name",)
     assert constraint_or_index(table, "ix_new").columns == ("description",)
     assert scripts.kind == "mysql" or constraint(table, PrimaryKey).name == "pk_account"
-    scripts.back()
+    scripts.downgrade()
     after = scripts.table("account")
     assert (after.constraints, after.indexes) == (before.constraints, before.indexes)
 
 
-def test_renaming_what_is_not_there_is_refused(scripts: Scripts) -> None:
-    """The error names it; PostgreSQL's own does."""
+def test_renaming_a_missing_constraint_or_index_is_refused(scripts: Scripts) -> None:
+    """The error names it; on PostgreSQL it is the server's error."""
     scripts.run(ACCOUNT)
     for code in (
         'op.rename_constraint("account", "gone", "new", type_="check")',
@@ -467,18 +470,18 @@ def test_renaming_what_is_not_there_is_refused(scripts: Scripts) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
-def test_an_index_is_renamed_with_its_table(on: Callable[[str], Scripts], kind: str) -> None:
-    """The error says what is missing, and why."""
-    scripts = on(kind)
+def test_rename_index_needs_table_name(scripts_on: Callable[[str], Scripts], kind: str) -> None:
+    """SQLite and MySQL need the table; the error says so and names the argument."""
+    scripts = scripts_on(kind)
     with pytest.raises(AutodiffError) as caught:
         scripts.run('op.rename_index("old", "new")')
     assert "cannot rename index old without its table" in str(caught.value)
     assert "table_name=" in str(caught.value)
 
 
-def test_an_index_of_a_schema_is_renamed_without_its_table(on: Callable[[str], Scripts]) -> None:
-    """On PostgreSQL, of a materialized view too."""
-    scripts = on("postgresql")
+def test_rename_index_in_a_schema_without_table_name(scripts_on: Callable[[str], Scripts]) -> None:
+    """PostgreSQL needs no table; indexes of materialized views are renamed too."""
+    scripts = scripts_on("postgresql")
     scripts.run(
         """
         op.create_schema("audit")
@@ -493,8 +496,8 @@ def test_an_index_of_a_schema_is_renamed_without_its_table(on: Callable[[str], S
     assert scripts.db.rows(names) == [("ix_m_n",), ("ix_n",)]
 
 
-def test_constraints_without_a_name_get_several(scripts: Scripts) -> None:
-    """Each another one: in one migration, in the next one, and beside those that are there."""
+def test_generated_constraint_names_are_unique(scripts: Scripts) -> None:
+    """They are unique within a migration, across migrations and among existing names."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -512,8 +515,8 @@ def test_constraints_without_a_name_get_several(scripts: Scripts) -> None:
     assert checks == {"account_check", "account_check2"}
 
 
-def test_constraints_without_a_name_get_one(scripts: Scripts) -> None:
-    """So that a downgrade can drop them, in the manner of PostgreSQL."""
+def test_constraints_without_a_name_get_a_generated_name(scripts: Scripts) -> None:
+    """The names follow PostgreSQL's scheme, so that a downgrade can drop the constraints."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -530,13 +533,13 @@ def test_constraints_without_a_name_get_one(scripts: Scripts) -> None:
     table = scripts.db.table("account")
     assert constraint(table, Unique).name == "account_name_key"
     assert constraint(table, ForeignKey).name == "account_id_fkey"
-    scripts.back()
+    scripts.downgrade()
     kinds = {type(c) for c in scripts.table("account").constraints}
     assert kinds == {PrimaryKey}
 
 
-def test_constraints_that_may_be_there(scripts: Scripts) -> None:
-    """drop_constraint with if_exists."""
+def test_constraints_that_may_exist(scripts: Scripts) -> None:
+    """drop_constraint accepts if_exists."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -550,9 +553,9 @@ def test_constraints_that_may_be_there(scripts: Scripts) -> None:
     assert not [c for c in scripts.table("account").constraints if isinstance(c, Check)]
 
 
-def test_foreign_keys_between_schemas_that_wait(on: Callable[[str], Scripts]) -> None:
-    """source_schema, referent_schema, deferrable, initially and match."""
-    scripts = on("postgresql")
+def test_deferrable_foreign_keys_between_schemas(scripts_on: Callable[[str], Scripts]) -> None:
+    """source_schema, referent_schema, deferrable, initially and match are supported."""
+    scripts = scripts_on("postgresql")
     scripts.run(
         """
         op.execute("CREATE SCHEMA one")
@@ -566,8 +569,8 @@ def test_foreign_keys_between_schemas_that_wait(on: Callable[[str], Scripts]) ->
         op.create_index("ix", "b", ["n"], schema="two")
         """
     )
-    found = scripts.db.schema("one", "two").tables[Name("b", "two")]
-    key = constraint(found, ForeignKey, "fk")
+    table = scripts.db.schema("one", "two").tables[Name("b", "two")]
+    key = constraint(table, ForeignKey, "fk")
     assert (key.referred, key.deferrable, key.initially_deferred, key.match) == (
         Name("a", "one"),
         True,
@@ -585,9 +588,9 @@ def test_foreign_keys_between_schemas_that_wait(on: Callable[[str], Scripts]) ->
     assert Name("b", "two") not in scripts.db.schema("one", "two").tables
 
 
-def test_exclusion_constraints(on: Callable[[str], Scripts]) -> None:
-    """As Alembic's manual has it, with a column whose name is a reserved word."""
-    scripts = on("postgresql")
+def test_exclusion_constraints(scripts_on: Callable[[str], Scripts]) -> None:
+    """The example of Alembic's manual works, with a reserved word as a column name."""
+    scripts = scripts_on("postgresql")
     scripts.run(
         """
         from sqlalchemy.dialects import postgresql
@@ -612,7 +615,7 @@ def test_exclusion_constraints(on: Callable[[str], Scripts]) -> None:
     assert found.elements == (("period", "&&"), ('"group"', "="))
     assert found.where is not None and found.using == "gist"
     assert constraint(scripts.db.table("orders"), Exclusion, "other")
-    scripts.back()
+    scripts.downgrade()
     assert scripts.db.table("orders").constraints == ()
 
 
@@ -620,7 +623,7 @@ def test_exclusion_constraints(on: Callable[[str], Scripts]) -> None:
 
 
 def test_indexes(scripts: Scripts) -> None:
-    """Plain, unique, over several columns and descending; dropped with their table's name."""
+    """Plain, unique, multi-column and descending indexes are created and dropped."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -642,7 +645,7 @@ def test_indexes(scripts: Scripts) -> None:
     down = table.index("ix_down")
     assert down is not None
     assert down.elements[0].descending
-    scripts.back()
+    scripts.downgrade()
     assert scripts.db.table("account").indexes == ()
 
 
@@ -653,9 +656,9 @@ def constraint_or_index(table: Table, name: str) -> Index | Unique:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_partial_and_functional_indexes(on: Callable[[str], Scripts], kind: str) -> None:
-    """..._where as text or clause; expressions as sa.text and sa.func."""
-    scripts = on(kind)
+def test_partial_and_functional_indexes(scripts_on: Callable[[str], Scripts], kind: str) -> None:
+    """..._where is a string or a clause; expressions are sa.text or sa.func."""
+    scripts = scripts_on(kind)
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -677,9 +680,9 @@ def test_partial_and_functional_indexes(on: Callable[[str], Scripts], kind: str)
     assert found["ix_func"].elements[0].is_expression
 
 
-def test_postgresql_index_options(on: Callable[[str], Scripts]) -> None:
-    """using, ops, include, with, and IF [NOT] EXISTS."""
-    scripts = on("postgresql")
+def test_postgresql_index_options(scripts_on: Callable[[str], Scripts]) -> None:
+    """using, ops, include, with and IF [NOT] EXISTS are supported."""
+    scripts = scripts_on("postgresql")
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -700,9 +703,9 @@ def test_postgresql_index_options(on: Callable[[str], Scripts]) -> None:
     assert hashed is not None and hashed.method == "hash"
 
 
-def test_mysql_index_options(on: Callable[[str], Scripts]) -> None:
-    """length and prefix."""
-    scripts = on("mariadb")
+def test_mysql_index_options(scripts_on: Callable[[str], Scripts]) -> None:
+    """length and prefix are supported."""
+    scripts = scripts_on("mariadb")
     scripts.run('op.create_table("t", sa.Column("a", sa.Text()), mysql_engine="InnoDB")')
     scripts.run(
         """
@@ -719,7 +722,7 @@ def test_mysql_index_options(on: Callable[[str], Scripts]) -> None:
 
 
 def test_bulk_insert(scripts: Scripts) -> None:
-    """Into sa.table(...), all at once, one by one, with literals and expressions, and no rows."""
+    """Rows have literals or expressions; multiinsert and an empty list are accepted."""
     scripts.run(
         """
         from datetime import date
@@ -755,7 +758,7 @@ def test_bulk_insert(scripts: Scripts) -> None:
 
 
 def test_execute(scripts: Scripts) -> None:
-    """Text, text with parameters, statements of SQLAlchemy; colons and percent signs as written."""
+    """Strings, text with parameters and statements run; colons and percent signs stay."""
     scripts.run(ACCOUNT)
     scripts.run(
         r"""
@@ -783,8 +786,8 @@ def test_execute(scripts: Scripts) -> None:
     ]
 
 
-def test_the_connection(scripts: Scripts) -> None:
-    """op.get_bind() reads and writes inside the migration; op.get_context() tells the dialect."""
+def test_get_bind_and_get_context(scripts: Scripts) -> None:
+    """They return the connection and the dialect inside the migration."""
     scripts.run(ACCOUNT)
     scripts.run(
         f"""
@@ -806,7 +809,7 @@ def test_the_connection(scripts: Scripts) -> None:
 
 
 def test_an_orm_session_works_inside_a_migration(scripts: Scripts) -> None:
-    """As data migrations are often written: models of their own, a Session on op.get_bind()."""
+    """Data migrations often define models and open a Session on op.get_bind()."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -836,7 +839,7 @@ def test_an_orm_session_works_inside_a_migration(scripts: Scripts) -> None:
 
 
 def test_batch_alter_table(scripts: Scripts) -> None:
-    """Everything that a block can hold, with the arguments of Alembic that are not needed here."""
+    """A block accepts every operation; batch arguments that autodiff does not need are ignored."""
     scripts.run(ACCOUNT)
     scripts.run('op.create_table("city", sa.Column("id", sa.Integer, primary_key=True))')
     scripts.db.execute("INSERT INTO account (id, name, description) VALUES (1, 'a', 'b')")
@@ -882,15 +885,15 @@ def test_batch_alter_table(scripts: Scripts) -> None:
     assert scripts.db.rows("SELECT id, name, about, n, city_id FROM account") == [
         (1, "a", "b", 3, None)
     ]
-    scripts.back()
+    scripts.downgrade()
     table = scripts.db.table("account")
     assert names(table) == ["id", "name", "description"]
     assert [type(c) for c in table.constraints] == [PrimaryKey]
     assert scripts.db.rows("SELECT * FROM account") == [(1, "a", "b")]
 
 
-def test_batch_blocks_know_the_migration(scripts: Scripts) -> None:
-    """execute, get_bind and get_context are there too."""
+def test_batch_blocks_have_the_connection(scripts: Scripts) -> None:
+    """execute, get_bind and get_context work in a block."""
     scripts.run(ACCOUNT)
     scripts.run(
         """
@@ -908,9 +911,9 @@ def test_batch_blocks_know_the_migration(scripts: Scripts) -> None:
 # Enums, sequences, views, schemas
 
 
-def test_enums_come_with_their_table(on: Callable[[str], Scripts]) -> None:
-    """sa.Enum in create_table and add_column makes the type once; create_type=False makes none."""
-    scripts = on("postgresql")
+def test_enums_are_created_with_their_table(scripts_on: Callable[[str], Scripts]) -> None:
+    """sa.Enum creates the type once; create_type=False does not create it."""
+    scripts = scripts_on("postgresql")
     scripts.run(
         """
         from sqlalchemy.dialects import postgresql
@@ -931,12 +934,12 @@ def test_enums_come_with_their_table(on: Callable[[str], Scripts]) -> None:
         "mood": ("x", "y"),
         "other": ("u",),
     }
-    scripts.back()
+    scripts.downgrade()
     assert scripts.db.schema() == Schema()
 
 
-def test_enums_by_hand(scripts: Scripts) -> None:
-    """create_enum, alter_enum and drop_enum do nothing where a database has none."""
+def test_create_alter_and_drop_enum(scripts: Scripts) -> None:
+    """The functions do nothing on databases without enum types."""
     scripts.run('op.create_enum("mood", "sad", "it\'s ok")')
     scripts.run('op.alter_enum("mood", ["sad", "it\'s ok"], ["sad", "so so", "it\'s ok"])')
     enums = {str(name): enum.values for name, enum in scripts.db.schema().enums.items()}
@@ -949,7 +952,7 @@ def test_enums_by_hand(scripts: Scripts) -> None:
 
 
 def test_enums_are_renamed(scripts: Scripts) -> None:
-    """rename_enum_value and rename_enum, which moves too, do nothing where there are none."""
+    """rename_enum and rename_enum_value do nothing on databases without enum types."""
     scripts.run('op.create_enum("mood", "sad", "ok", comment="how it feels")')
     scripts.run('op.rename_enum_value("mood", "sad", "it\'s low")')
     scripts.run('op.rename_enum("mood", "Feeling")')
@@ -958,9 +961,9 @@ def test_enums_are_renamed(scripts: Scripts) -> None:
     assert enums == (expected if scripts.kind == "postgresql" else {})
 
 
-def test_an_enum_moves_to_another_schema(on: Callable[[str], Scripts]) -> None:
-    """With the columns that use it, and back into the default one."""
-    scripts = on("postgresql")
+def test_an_enum_moves_to_another_schema(scripts_on: Callable[[str], Scripts]) -> None:
+    """Columns follow the type, to another schema and back into the default schema."""
+    scripts = scripts_on("postgresql")
     scripts.run(
         """
         op.create_schema("s")
@@ -973,9 +976,9 @@ def test_an_enum_moves_to_another_schema(on: Callable[[str], Scripts]) -> None:
     assert [str(name) for name in scripts.db.schema().enums] == ["mood"]
 
 
-def test_sequences(on: Callable[[str], Scripts]) -> None:
-    """Made, changed and dropped."""
-    scripts = on("postgresql")
+def test_sequences(scripts_on: Callable[[str], Scripts]) -> None:
+    """Sequences are created, altered and dropped."""
+    scripts = scripts_on("postgresql")
     scripts.run('op.create_sequence("s", start=5, increment=2, cycle=True)')
     found = scripts.db.schema().sequences[Name("s")]
     assert (found.start, found.increment, found.cycle) == (5, 2, True)
@@ -987,7 +990,7 @@ def test_sequences(on: Callable[[str], Scripts]) -> None:
 
 
 def test_views(scripts: Scripts) -> None:
-    """From text and from sa.select; a percent sign stays one."""
+    """A view is defined by a string or by sa.select; percent signs are kept."""
     scripts.run(ACCOUNT)
     scripts.db.execute("INSERT INTO account (id, name) VALUES (1, 'a%'), (2, 'b')")
     scripts.run(
@@ -1000,18 +1003,18 @@ def test_views(scripts: Scripts) -> None:
     )
     assert scripts.db.rows("SELECT name FROM other") == [("b",)]
     assert {str(name) for name in scripts.db.schema().views} == {"some", "other"}
-    scripts.back()
+    scripts.downgrade()
     assert scripts.db.schema().views == {}
 
 
-def test_types_by_their_sql(on: Callable[[str], Scripts]) -> None:
-    """op.sql_type names what SQLAlchemy has no name for."""
-    scripts = on("postgresql")
+def test_sql_type(scripts_on: Callable[[str], Scripts]) -> None:
+    """op.sql_type accepts a type that SQLAlchemy does not have."""
+    scripts = scripts_on("postgresql")
     scripts.run('op.create_table("t", sa.Column("a", op.sql_type("tsvector")))')
     assert scripts.column("t", "a").type.sql == "tsvector"
 
 
-# Whole files
+# Complete files
 
 
 BLOG = {
@@ -1090,8 +1093,8 @@ def downgrade() -> None:
 }
 
 
-def test_the_scripts_of_a_blog(scripts: Scripts) -> None:
-    """Alembic's files run as they are but for one import, with rows in the tables."""
+def test_alembic_files_of_a_blog(scripts: Scripts) -> None:
+    """Only the import line differs from Alembic's files; the tables have rows."""
     for name, text in BLOG.items():
         (scripts.folder.path / name).write_text(text)
     db, folder = scripts.db, scripts.folder
@@ -1113,7 +1116,7 @@ def test_the_scripts_of_a_blog(scripts: Scripts) -> None:
     assert db.tables() == []
 
 
-# Its signatures
+# Signatures
 
 
 ALEMBIC = {
@@ -1143,23 +1146,23 @@ ALEMBIC = {
     "inline_literal": "value, type_, *,",
     "rename_table": "old_table_name, new_table_name, *, schema",
 }
-"""Alembic 1.13's functions: what is given by place, and what by keyword."""
+"""The functions of Alembic 1.13: positional arguments, then keyword arguments."""
 
 
 @pytest.mark.parametrize("name", sorted(ALEMBIC))
-def test_a_function_takes_what_alembics_takes(name: str) -> None:
-    """The same arguments by place in the same order, and the same keywords."""
-    by_place, _, by_keyword = ALEMBIC[name].partition("*")
+def test_signatures_match_those_of_alembic(name: str) -> None:
+    """Positional arguments are in the same order; Alembic's keywords are accepted."""
+    positional, _, keyword_only = ALEMBIC[name].partition("*")
     parameters = inspect.signature(getattr(op, name)).parameters.values()
-    places = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    keywords = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-    assert places == by_place.replace(",", " ").split()
-    assert set(by_keyword.replace(",", " ").split()) <= keywords
+    positional_names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    keyword_names = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert positional_names == positional.replace(",", " ").split()
+    assert set(keyword_only.replace(",", " ").split()) <= keyword_names
     assert name in op.__all__
 
 
-def test_all_that_op_has_is_documented() -> None:
-    """Each function says in its first line what it does, and __all__ is complete and sorted."""
+def test_public_functions_have_docstrings() -> None:
+    """__all__ is complete and sorted."""
     public = {
         name
         for name, value in vars(op).items()
@@ -1170,9 +1173,8 @@ def test_all_that_op_has_is_documented() -> None:
     assert all((getattr(op, name).__doc__ or "").strip() for name in op.__all__)
 
 
-def test_an_argument_that_is_misspelled_is_refused(on: Callable[[str], Scripts]) -> None:
-    """It is not taken for something that another version knows."""
-    scripts = on("sqlite")
+def test_a_misspelled_argument_is_refused(scripts_on: Callable[[str], Scripts]) -> None:
+    scripts = scripts_on("sqlite")
     scripts.run(ACCOUNT)
     with pytest.raises(MigrationFailedError, match="unexpected keyword argument 'nulable'"):
         scripts.run('op.alter_column("account", "name", nulable=True)')
@@ -1188,11 +1190,11 @@ def test_an_argument_that_is_misspelled_is_refused(on: Callable[[str], Scripts])
         ('op.create_index("ix", "account", [])', "cannot declare index ix: it has no columns"),
     ],
 )
-def test_what_can_not_be_said_is_refused(
-    on: Callable[[str], Scripts], code: str, reason: str
+def test_an_invalid_operation_is_refused(
+    scripts_on: Callable[[str], Scripts], code: str, reason: str
 ) -> None:
-    """The error names the thing, and comes before any statement."""
-    scripts = on("mariadb")
+    """The error names the object and is raised before any statement runs."""
+    scripts = scripts_on("mariadb")
     scripts.run(ACCOUNT)
     with pytest.raises(MigrationFailedError) as caught:
         scripts.run(code)

@@ -1,4 +1,4 @@
-"""Operations: each reverses twice to itself, has a line of its own and a template."""
+"""Test that each operation reverses, has a summary line and has a template."""
 
 from __future__ import annotations
 
@@ -122,48 +122,47 @@ def _name(operation: object) -> str:
     return type(operation).__name__
 
 
-def test_each_operation_is_tried_here() -> None:
-    """No operation class is left out of these tests."""
-    tried = {type(operation) for operation, _ in OPERATIONS} | {Backfill, Require}
-    assert tried == set(OPERATION_CLASSES)
+def test_each_operation_class_is_tested() -> None:
+    tested = {type(operation) for operation, _ in OPERATIONS} | {Backfill, Require}
+    assert tested == set(OPERATION_CLASSES)
 
 
 @pytest.mark.parametrize("operation", [operation for operation, _ in OPERATIONS], ids=_name)
-def test_reversing_twice_is_the_operation(operation: Any) -> None:
-    """Both sides are kept, so nothing is lost on the way back."""
+def test_reversing_twice_gives_the_operation(operation: Any) -> None:
+    """An operation keeps both sides, so no information is lost."""
     assert operation.reverse() != operation
     assert operation.reverse().reverse() == operation
 
 
 @pytest.mark.parametrize(("operation", "line"), OPERATIONS)
-def test_a_line_says_what_it_does(operation: Any, line: str) -> None:
-    """+ for what is made, - for what goes, ~ for what changes."""
+def test_the_summary_line(operation: Any, line: str) -> None:
+    """It starts with + for an addition, - for a removal and ~ for a change."""
     assert operation.describe() == line
 
 
-def test_a_backfill_takes_nothing_back() -> None:
-    """Columns that it filled go away by themselves."""
+def test_a_backfill_has_no_reverse() -> None:
+    """Its columns are dropped by other operations."""
     assert BACKFILL.reverse() is None
     assert BACKFILL.describe() == "~ rows of users: fill email, name"
 
 
-def test_a_backfill_that_knows_its_way_back_is_reversed() -> None:
-    """Twice is the same again."""
+def test_a_backfill_with_undo_is_reversed() -> None:
+    """Reversing it twice gives the original."""
     undo = Backfill(table=USERS, values=(("name", "'x'"),), where="name = 'y'")
-    there = Backfill(table=USERS, values=(("name", "'y'"),), where="name = 'x'", undo=undo)
-    back = there.reverse()
-    assert back is not None
-    assert (back.values, back.where) == (undo.values, undo.where)
-    assert back.reverse() == there
+    backfill = Backfill(table=USERS, values=(("name", "'y'"),), where="name = 'x'", undo=undo)
+    reverse = backfill.reverse()
+    assert reverse is not None
+    assert (reverse.values, reverse.where) == (undo.values, undo.where)
+    assert reverse.reverse() == backfill
 
 
-def test_a_check_of_rows_leaves_nothing_to_take_back() -> None:
-    """It changed nothing; the way back has checks of its own."""
+def test_a_row_check_has_no_reverse() -> None:
+    """It changes nothing; the downgrade has its own checks."""
     assert REQUIRE.reverse() is None
     assert REQUIRE.describe() == "? there are users"
 
 
-UNKNOWN: dict[str, Callable[[], Any]] = {
+IRREVERSIBLE: dict[str, Callable[[], Any]] = {
     "table users": lambda: DropTable(name=USERS),
     "column users.email": lambda: DropColumn(table=USERS, name="email"),
     "constraint uq_email of table users": lambda: DropConstraint(table=USERS, name="uq_email"),
@@ -180,18 +179,17 @@ UNKNOWN: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("what", UNKNOWN)
-def test_what_was_dropped_by_name_alone_does_not_come_back(what: str) -> None:
-    """The error names the thing, and says to write the other direction."""
+@pytest.mark.parametrize("what", IRREVERSIBLE)
+def test_a_drop_by_name_cannot_be_reversed(what: str) -> None:
+    """The error names the object; the hint is to write the other direction."""
     with pytest.raises(PlanError) as caught:
-        UNKNOWN[what]().reverse()
+        IRREVERSIBLE[what]().reverse()
     assert caught.value.message == f"cannot reverse: {what} was dropped by its name alone"
     assert caught.value.hint == "write the other direction by hand"
 
 
-def test_each_operation_has_a_template_and_no_template_is_left_over() -> None:
-    """The template of an operation is found by the operation's name."""
+def test_operations_and_templates_match() -> None:
     folder = templates_folder()
-    there = {f"operations/{path.name}" for path in (folder / "operations").glob("*.j2")}
-    assert there == {template_name(cls) for cls in OPERATION_CLASSES}
-    assert all(re.fullmatch(r"operations/[a-z_]+\.py\.j2", name) for name in there)
+    templates = {f"operations/{path.name}" for path in (folder / "operations").glob("*.j2")}
+    assert templates == {template_name(cls) for cls in OPERATION_CLASSES}
+    assert all(re.fullmatch(r"operations/[a-z_]+\.py\.j2", name) for name in templates)

@@ -1,4 +1,4 @@
-"""What a user installs works: the wheel alone, in an environment of its own."""
+"""Test that the wheel works alone in a separate environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """What a command prints; the test fails with all of it where the command does."""
+    """Return the output of a command; if it fails, the assertion shows all output."""
     environment = {key: os.environ[key] for key in os.environ if key != "PYTHONPATH"}
     result = subprocess.run(
         [str(part) for part in command],
@@ -31,7 +31,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from this checkout."""
+    """Build the wheel from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     run(
         sys.executable,
@@ -49,7 +49,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_has_the_templates_and_the_types(wheel: Path) -> None:
-    """Each template of the checkout is in the wheel, and so is py.typed."""
+    """It contains each template of the checkout and py.typed."""
     names = set(zipfile.ZipFile(wheel).namelist())
     templates = {
         f"autodiff/templates/{path.relative_to(ROOT / 'templates').as_posix()}"
@@ -61,12 +61,12 @@ def test_the_wheel_has_the_templates_and_the_types(wheel: Path) -> None:
 
 
 def test_the_demo_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
-    """In a fresh environment, far from the checkout, `autodiff demo` goes all the way."""
+    """`autodiff demo` completes in a new environment outside the checkout."""
     home = tmp_path / "environment"
     venv.create(home, with_pip=True)
     binaries = home / ("Scripts" if os.name == "nt" else "bin")
     run(binaries / "python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
-    shown = run(binaries / "autodiff", "demo", cwd=tmp_path)
-    assert "op.create_table(" in shown
-    assert "op.backfill(" in shown
-    assert "no drift" in shown.lower()
+    output = run(binaries / "autodiff", "demo", cwd=tmp_path)
+    assert "op.create_table(" in output
+    assert "op.backfill(" in output
+    assert "no drift" in output.lower()

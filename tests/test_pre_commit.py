@@ -1,4 +1,4 @@
-"""The drift hook, run by pre-commit's own client on a git repository. It needs no database."""
+"""Test that the drift hook runs in pre-commit on a git repository without a database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOG = ROOT / "fixtures" / "blog"
 
 
 def run(*command: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """A command in a folder, with the programs of this environment on its path."""
+    """Run a command in a folder with the programs of this environment on its path."""
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
@@ -33,7 +33,7 @@ def run(*command: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str
 
 
 def commit_all(folder: Path, home: Path) -> str:
-    """Makes a folder a git repository with one commit; the commit's id."""
+    """Create a git repository with one commit in a folder and return the commit's ID."""
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
         result = run("git", *command, cwd=folder, home=home)
         assert result.returncode == 0, result.stderr
@@ -49,7 +49,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, home: Path) -> Path:
-    """A blog under git, at its second step, with the hook installed from a repository."""
+    """Create a blog repository at its second step with the hook from another repository."""
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     shutil.copy(ROOT / ".pre-commit-hooks.yaml", hooks)
@@ -67,8 +67,8 @@ def project(tmp_path: Path, home: Path) -> Path:
     return folder
 
 
-def test_the_hook_passes_where_each_change_has_its_migration(project: Path, home: Path) -> None:
-    """Models and migrations agree: the hook passes, and makes no database."""
+def test_the_hook_passes_if_each_change_has_a_migration(project: Path, home: Path) -> None:
+    """It creates no database."""
     result = run(sys.executable, "-m", "pre_commit", "run", "--all-files", cwd=project, home=home)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "a migration for each change of the models" in result.stdout
@@ -76,8 +76,8 @@ def test_the_hook_passes_where_each_change_has_its_migration(project: Path, home
     assert not (project / "blog.db").exists()
 
 
-def test_the_hook_fails_where_a_migration_is_missing(project: Path, home: Path) -> None:
-    """Models that moved on alone fail the hook, which names the change."""
+def test_the_hook_fails_if_a_migration_is_missing(project: Path, home: Path) -> None:
+    """Its output names the change and the command to run."""
     shutil.copy(BLOG / "models_3.py", project / "models.py")
     result = run(sys.executable, "-m", "pre_commit", "run", "--all-files", cwd=project, home=home)
     assert result.returncode == 1, result.stdout + result.stderr

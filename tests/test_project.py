@@ -1,4 +1,4 @@
-"""A project from its first migration to its drift, on each database."""
+"""Test a project on each database, from its first migration to drift."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support import opened
 
 
 def blog(*, comments: bool = False, timestamp: bool = False, **column: Any) -> sa.MetaData:
-    """The models of a blog, as far as they have grown."""
+    """Return the models of a blog: posts, and optionally comments and their timestamp."""
     metadata = sa.MetaData()
     sa.Table(
         "posts",
@@ -49,7 +49,7 @@ def blog(*, comments: bool = False, timestamp: bool = False, **column: Any) -> s
 
 
 class Place:
-    """A folder and a database, with whatever models a test gives."""
+    """A migration folder and a database, for projects with any models."""
 
     def __init__(self, url: sa.URL, folder: Path) -> None:
         self.url = url
@@ -72,7 +72,7 @@ class Place:
             return db.state()
 
     def start(self) -> Project:
-        """A project whose first migration is applied."""
+        """Return a project whose first migration is applied."""
         project = self.project()
         project.generate("create posts")
         project.upgrade()
@@ -89,25 +89,25 @@ def sqlite(database: Callable[[str], sa.URL], tmp_path: Path) -> Place:
     return Place(database("sqlite"), tmp_path / "migrations")
 
 
-def test_a_blog_grows(place: Place) -> None:
-    """Three migrations up and down, with rows, and no drift after each."""
+def test_three_migrations_up_and_down(place: Place) -> None:
+    """The rows are kept, and there is no drift after each migration."""
     project = place.start()
     assert place.files() == ["0001_create_posts.py", LOCK_NAME]
     assert not project.check()
-    first = place.state()
+    first_state = place.state()
     place.execute("INSERT INTO posts (id, title) VALUES (1, 'it''s')")
 
     project = place.project(blog(comments=True))
-    made = project.generate("create comments")
-    assert made is not None and made.name == "0002_create_comments"
-    assert [m.revision for m in project.upgrade()] == [made.revision]
+    migration = project.generate("create comments")
+    assert migration is not None and migration.name == "0002_create_comments"
+    assert [m.revision for m in project.upgrade()] == [migration.revision]
     assert not project.check()
     assert not project.check(offline=True)
     place.execute("INSERT INTO comments (id, post_id, body) VALUES (1, 1, 'nice')")
 
     project = place.project(blog(comments=True, timestamp=True))
-    made = project.generate("add timestamp", fills={"comments.timestamp": "now"})
-    assert made is not None and len(made.parents) == 1
+    migration = project.generate("add timestamp", fills={"comments.timestamp": "now"})
+    assert migration is not None and len(migration.parents) == 1
     project.upgrade()
     assert not project.check()
     with opened(place.url) as db:
@@ -119,13 +119,13 @@ def test_a_blog_grows(place: Place) -> None:
         "0002_create_comments",
         "0003_add_timestamp",
     ]
-    assert (status.pending, status.current) == ((), made.revision)
+    assert (status.pending, status.current) == ((), migration.revision)
     assert project.generate("nothing") is None
     assert len(place.files()) == 4
 
     assert [m.message for m in project.downgrade("0001")] == ["add timestamp", "create comments"]
     place.execute("DELETE FROM posts")
-    assert place.state() == first
+    assert place.state() == first_state
     assert [m.message for m in project.status().pending] == ["create comments", "add timestamp"]
     project.upgrade()
     assert not project.check()
@@ -134,7 +134,7 @@ def test_a_blog_grows(place: Place) -> None:
 def test_the_same_input_gives_the_same_files(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """Two people who generate from the same models and database write the same bytes."""
+    """Equal models and databases give the same bytes."""
     for kind in ("sqlite", "postgresql", "mariadb"):
         texts = []
         for number in range(2):
@@ -145,13 +145,12 @@ def test_the_same_input_gives_the_same_files(
         assert texts[0] == texts[1]
 
 
-def test_sql_files_do_the_same(place: Place) -> None:
-    """format="sql" writes a pair of files that run in both directions."""
+def test_sql_files_run_in_both_directions(place: Place) -> None:
     project = place.start()
     before = place.state()
     project = place.project(blog(comments=True))
-    made = project.generate("create comments", format="sql")
-    assert made is not None and made.is_sql
+    migration = project.generate("create comments", format="sql")
+    assert migration is not None and migration.is_sql
     assert place.files()[1:3] == [
         "0002_create_comments.down.sql",
         "0002_create_comments.up.sql",
@@ -164,48 +163,48 @@ def test_sql_files_do_the_same(place: Place) -> None:
 
 
 def test_a_first_sql_file_has_no_parents(sqlite: Place) -> None:
-    """It can be read back and applied."""
+    """It can be parsed and applied."""
     project = sqlite.project()
-    made = project.generate("create posts", format="sql")
-    assert made is not None and (made.parents, made.message) == ((), "create posts")
-    assert [m.revision for m in project.upgrade()] == [made.revision]
+    migration = project.generate("create posts", format="sql")
+    assert migration is not None and (migration.parents, migration.message) == ((), "create posts")
+    assert [m.revision for m in project.upgrade()] == [migration.revision]
     assert not project.check()
 
 
-def test_an_empty_migration_is_for_the_hand(place: Place) -> None:
-    """It is written where nothing differs, and changes nothing that the lock says."""
+def test_an_empty_migration(place: Place) -> None:
+    """It is written without a difference and changes only the head in the lock file."""
     project = place.start()
     lock = project.lock()
-    made = project.generate("fill the stars", empty=True)
-    assert made is not None and made.name == "0002_fill_the_stars"
-    found = project.lock()
-    assert lock is not None and found is not None
-    assert (found.declared, found.described) == (lock.declared, lock.described)
-    assert found.heads == (made.revision,)
+    migration = project.generate("fill the stars", empty=True)
+    assert migration is not None and migration.name == "0002_fill_the_stars"
+    new_lock = project.lock()
+    assert lock is not None and new_lock is not None
+    assert (new_lock.declared, new_lock.described) == (lock.declared, lock.described)
+    assert new_lock.heads == (migration.revision,)
     project.upgrade()
     assert not project.check()
 
 
-# From the history
+# Comparing with the history
 
 
-def test_the_history_alone_is_enough(place: Place) -> None:
-    """source="history" needs no database, and writes what the database would have given.
+def test_the_history_gives_the_same_migration_as_the_database(place: Place) -> None:
+    """source="history" needs no database.
 
-    Where only a server could try it, the file says that it was not rehearsed.
+    If a rehearsal needs a server, the file says that it was not rehearsed.
     """
     place.start()
-    away = Project(None, blog(comments=True), place.folder)
-    made = away.draft("create comments", source="history")
-    near = place.project(blog(comments=True)).draft("create comments")
-    assert made is not None and near is not None
+    offline_project = Project(None, blog(comments=True), place.folder)
+    offline_draft = offline_project.draft("create comments", source="history")
+    online_draft = place.project(blog(comments=True)).draft("create comments")
+    assert offline_draft is not None and online_draft is not None
     if place.url.get_backend_name() == "sqlite":
-        assert dict(made.texts) == dict(near.texts)
+        assert dict(offline_draft.texts) == dict(online_draft.texts)
         return
     note = "\nNot rehearsed.\n"
-    (text,) = made.texts.values()
+    (text,) = offline_draft.texts.values()
     assert text.count(note) == 1
-    assert {made.path: text.replace(note, "")} == dict(near.texts)
+    assert {offline_draft.path: text.replace(note, "")} == dict(online_draft.texts)
 
 
 UNDESCRIBED = (
@@ -214,25 +213,25 @@ UNDESCRIBED = (
 )
 
 
-def test_the_history_goes_on_where_the_database_is_behind(place: Place) -> None:
-    """Two migrations are written before the first is applied; afterwards nothing drifted.
+def test_the_history_allows_a_second_pending_migration(place: Place) -> None:
+    """Two migrations are written before the first is applied; there is no drift afterwards.
 
-    Where the lock file needs a server to know its texts, and `check` makes no scratch, a note says
-    that; once it was written anew there is nothing to say.
+    If SQL in the lock file was not normalized by a server and `check` creates no scratch database,
+    a note says so until the lock file is written again.
     """
     place.project().generate("create posts")
     project = place.project(blog(comments=True))
-    made = project.generate("create comments", source="history")
-    assert made is not None
+    migration = project.generate("create comments", source="history")
+    assert migration is not None
     assert [m.message for m in project.upgrade()] == ["create posts", "create comments"]
-    described = place.url.get_backend_name() in ("sqlite", "postgresql")
-    assert project.check() == Drift(notes=() if described else (UNDESCRIBED,))
+    is_normalized = place.url.get_backend_name() in ("sqlite", "postgresql")
+    assert project.check() == Drift(notes=() if is_normalized else (UNDESCRIBED,))
     project.relock()
     assert project.check() == Drift()
 
 
-def test_without_lock_there_is_no_history(sqlite: Place) -> None:
-    """The hint says how to get one."""
+def test_the_history_needs_a_lock_file(sqlite: Place) -> None:
+    """The hint says how to write one."""
     with pytest.raises(HistoryError) as caught:
         sqlite.project().generate("x", source="history")
     assert caught.value.message == f"there is no lock file in {sqlite.folder} to compare with"
@@ -242,32 +241,32 @@ def test_without_lock_there_is_no_history(sqlite: Place) -> None:
 # Drift
 
 
-def test_models_that_moved_alone(place: Place) -> None:
-    """A migration is missing: said with and without a database."""
+def test_drift_of_the_models(place: Place) -> None:
+    """A missing migration is reported with and without a database."""
     place.start()
     project = place.project(blog(comments=True))
     lines = ("+ table comments",)
     assert project.check(offline=True) == Drift(models=lines)
-    found = project.check()
-    assert (found.models, found.database) == (lines, lines)
-    assert (found.pending, found.edited, found.by_hand, found.notes) == ((), (), (), ())
-    assert found
+    drift = project.check()
+    assert (drift.models, drift.database) == (lines, lines)
+    assert (drift.pending, drift.edited, drift.by_hand, drift.notes) == ((), (), (), ())
+    assert drift
 
 
-def test_migrations_that_moved_alone(place: Place) -> None:
-    """A file that the database has not had."""
+def test_drift_of_the_migrations(place: Place) -> None:
+    """A migration is pending."""
     place.start()
     project = place.project(blog(comments=True))
     project.generate("create comments")
     assert not project.check(offline=True)
-    found = project.check()
-    assert found.pending == ("0002_create_comments.py",)
-    assert found.database == ("+ table comments",)
-    assert (found.models, found.edited, found.by_hand) == ((), (), ())
+    drift = project.check()
+    assert drift.pending == ("0002_create_comments.py",)
+    assert drift.database == ("+ table comments",)
+    assert (drift.models, drift.edited, drift.by_hand) == ((), (), ())
 
 
-def test_a_database_that_moved_alone(place: Place) -> None:
-    """A column, a table and an index that somebody made by hand."""
+def test_drift_of_the_database(place: Place) -> None:
+    """A column, a table and an index were created manually."""
     project = place.start()
     place.execute(
         "ALTER TABLE posts ADD COLUMN extra INTEGER",
@@ -275,24 +274,24 @@ def test_a_database_that_moved_alone(place: Place) -> None:
         "CREATE TABLE by_hand (id INTEGER)",
     )
     assert not project.check(offline=True)
-    found = project.check()
-    assert sorted(found.by_hand) == [
+    drift = project.check()
+    assert sorted(drift.by_hand) == [
         "+ column posts.extra",
         "+ index ix_by_hand on posts",
         "+ table by_hand",
     ]
-    assert sorted(found.database) == [
+    assert sorted(drift.database) == [
         "- column posts.extra",
         "- index ix_by_hand on posts",
         "- table by_hand",
     ]
-    assert (found.models, found.pending, found.edited) == ((), (), ())
-    ignoring = place.project(exclude_tables=("by_*",)).check()
-    assert "+ table by_hand" not in ignoring.by_hand and len(ignoring.by_hand) == 2
+    assert (drift.models, drift.pending, drift.edited) == ((), (), ())
+    filtered_drift = place.project(exclude_tables=("by_*",)).check()
+    assert "+ table by_hand" not in filtered_drift.by_hand and len(filtered_drift.by_hand) == 2
 
 
-def test_a_column_changed_by_hand(place: Place) -> None:
-    """Dropped, and another one's default taken away."""
+def test_a_manually_altered_column_is_drift(place: Place) -> None:
+    """Depending on the database, the column or its default is dropped."""
     project = place.start()
     with opened(place.url) as db:
         alter = {"mysql": "ALTER TABLE posts ALTER COLUMN stars DROP DEFAULT"}
@@ -302,14 +301,14 @@ def test_a_column_changed_by_hand(place: Place) -> None:
             if kind == "sqlite"
             else alter.get(kind, "ALTER TABLE posts ALTER stars DROP DEFAULT")
         )
-    found = project.check()
-    assert len(found.by_hand) == len(found.database) == 1
-    assert "posts.stars" in found.by_hand[0]
-    assert found.models == ()
+    drift = project.check()
+    assert len(drift.by_hand) == len(drift.database) == 1
+    assert "posts.stars" in drift.by_hand[0]
+    assert drift.models == ()
 
 
-def test_a_file_that_was_edited(place: Place) -> None:
-    """Seen against the lock file and against the database."""
+def test_an_edited_file_is_drift(place: Place) -> None:
+    """It differs from the lock file and from the history of the database."""
     project = place.start()
     path = place.folder / "0001_create_posts.py"
     path.write_text(path.read_text().replace("200", "100"))
@@ -327,8 +326,8 @@ def test_a_file_that_was_edited(place: Place) -> None:
         project.upgrade()
 
 
-def test_a_file_that_is_gone(sqlite: Place) -> None:
-    """The lock file and the database still know it."""
+def test_a_deleted_file_is_drift(sqlite: Place) -> None:
+    """It is still in the lock file and in the history of the database."""
     project = sqlite.start()
     made = next(iter(project.graph().migrations))
     (sqlite.folder / "0001_create_posts.py").unlink()
@@ -340,16 +339,16 @@ def test_a_file_that_is_gone(sqlite: Place) -> None:
     )
 
 
-def test_a_new_project_has_all_before_it(sqlite: Place) -> None:
-    """Without migrations each table of the models is a missing migration."""
+def test_drift_of_a_new_project(sqlite: Place) -> None:
+    """Without migrations every table of the models needs a migration."""
     project = sqlite.project()
     assert project.check(offline=True) == Drift(models=("+ table posts",))
     assert project.check() == Drift(models=("+ table posts",), database=("+ table posts",))
     assert not sqlite.project(sa.MetaData()).check()
 
 
-def test_a_lost_lock_file_is_a_note(sqlite: Place) -> None:
-    """And it can be written anew, the same as it was."""
+def test_a_missing_lock_file_is_a_note(sqlite: Place) -> None:
+    """relock writes the same file again."""
     project = sqlite.start()
     lock = (sqlite.folder / LOCK_NAME).read_bytes()
     (sqlite.folder / LOCK_NAME).unlink()
@@ -361,8 +360,7 @@ def test_a_lost_lock_file_is_a_note(sqlite: Place) -> None:
     assert (sqlite.folder / LOCK_NAME).read_bytes() == lock
 
 
-def test_a_lock_is_written_anew(place: Place) -> None:
-    """From a database at the head it is what generate wrote."""
+def test_relock_at_the_head_writes_the_same_lock_file(place: Place) -> None:
     place.start()
     project = place.project(blog(comments=True))
     project.generate("create comments")
@@ -372,18 +370,18 @@ def test_a_lock_is_written_anew(place: Place) -> None:
     assert (place.folder / LOCK_NAME).read_text() == lock
 
 
-def test_the_offline_check_asks_no_database(tmp_path: Path, sqlite: Place) -> None:
-    """It works with a URL of a server that is down, and with none."""
+def test_the_offline_check_does_not_connect(tmp_path: Path, sqlite: Place) -> None:
+    """It works with the URL of a stopped server and without a URL."""
     sqlite.start()
     for url in ("postgresql://u:x@127.0.0.1:1/db", None):
         project = Project(url, blog(), sqlite.folder)
         assert not project.check(offline=True)
 
 
-def test_a_lock_of_another_database_is_a_note(
+def test_a_lock_file_of_another_database_is_a_note(
     database: Callable[[str], sa.URL], sqlite: Place
 ) -> None:
-    """The comparison is then of models and database."""
+    """Only the models and the database are compared."""
     project = sqlite.start()
     assert not project.check()
     other = Project(database("postgresql"), blog(), sqlite.folder)
@@ -393,11 +391,11 @@ def test_a_lock_of_another_database_is_a_note(
     assert found.notes[0].startswith("the lock file was written for sqlite 3.")
 
 
-# Refusals
+# Errors
 
 
-def test_a_database_behind_the_files_is_refused(place: Place) -> None:
-    """What the pending files do would be written a second time."""
+def test_pending_migrations_are_refused(place: Place) -> None:
+    """The new migration would repeat the changes of the pending ones."""
     project = place.start()
     project.downgrade("base")
     before = place.files()
@@ -413,7 +411,7 @@ def test_a_database_behind_the_files_is_refused(place: Place) -> None:
 
 
 def test_a_column_that_needs_a_value_is_refused(place: Place) -> None:
-    """NOT NULL without a default: the error names it, and no file is written."""
+    """NOT NULL without a default is an error that names the column; no file is written."""
     place.start()
     project = place.project(blog(comments=True))
     project.generate("create comments")
@@ -435,8 +433,8 @@ def test_a_column_that_needs_a_value_is_refused(place: Place) -> None:
     "fills",
     [{"comments.timestamp": "2024-02-03 04:05:06"}, ["comments.timestamp=2024-02-03 04:05:06"]],
 )
-def test_fills_are_given_in_code(place: Place, fills: Any) -> None:
-    """As a mapping, or as the command line has them."""
+def test_fills(place: Place, fills: Any) -> None:
+    """They are a mapping, or strings as on the command line."""
     place.start()
     project = place.project(blog(comments=True))
     project.generate("create comments")
@@ -449,12 +447,13 @@ def test_fills_are_given_in_code(place: Place, fills: Any) -> None:
     project.generate("add timestamp", fills=fills)
     project.upgrade()
     with opened(place.url) as db:
-        found = db.rows("SELECT timestamp FROM comments")
-    assert str(found[0][0]).startswith("2024-02-03 04:05:06")
+        rows = db.rows("SELECT timestamp FROM comments")
+    assert str(rows[0][0]).startswith("2024-02-03 04:05:06")
     assert not project.check()
 
 
 def renamed(**info: Any) -> sa.MetaData:
+    """Return the blog's models with posts.title renamed to posts.headline."""
     metadata = blog()
     old = metadata.tables["posts"]
     metadata.remove(old)
@@ -468,12 +467,12 @@ def renamed(**info: Any) -> sa.MetaData:
     return metadata
 
 
-@pytest.mark.parametrize("told", ["argument", "model"])
-def test_renames_are_told(place: Place, told: str) -> None:
-    """To generate, or by the model: the values stay."""
+@pytest.mark.parametrize("source", ["argument", "model"])
+def test_renames_keep_the_values(place: Place, source: str) -> None:
+    """A rename is an argument of generate or part of the model."""
     place.start()
     place.execute("INSERT INTO posts (id, title) VALUES (1, 'kept')")
-    if told == "model":
+    if source == "model":
         project = place.project(renamed(info={"renamed_from": "title"}))
         project.generate("rename")
     else:
@@ -488,8 +487,8 @@ def test_renames_are_told(place: Place, told: str) -> None:
         assert db.rows("SELECT title FROM posts") == [("kept",)]
 
 
-def test_a_rename_that_nobody_told_is_refused(place: Place) -> None:
-    """No guess is made, and no file is written; or it is a drop and an add, if so assumed."""
+def test_an_undecided_rename_is_refused(place: Place) -> None:
+    """No file is written; `assume` makes it a drop and an add."""
     place.start()
     before = place.files()
     project = place.project(renamed())
@@ -500,13 +499,13 @@ def test_a_rename_that_nobody_told_is_refused(place: Place) -> None:
         "say --rename posts.title:headline for each rename, or --assume drop-and-add"
     )
     assert place.files() == before
-    made = project.draft("x", assume="drop-and-add", fills={"posts.headline": "none"})
-    assert made is not None
-    assert {"+ column posts.headline", "- column posts.title"} <= set(made.summary)
+    draft = project.draft("x", assume="drop-and-add", fills={"posts.headline": "none"})
+    assert draft is not None
+    assert {"+ column posts.headline", "- column posts.title"} <= set(draft.summary)
 
 
-class Yes:
-    """A questioner that says yes, and gives a value."""
+class AlwaysYes:
+    """A questioner that confirms every rename and fills with the current time."""
 
     def is_rename(self, candidate: object) -> bool:
         return True
@@ -515,11 +514,10 @@ class Yes:
         return "now"
 
 
-def test_a_questioner_is_asked(sqlite: Place) -> None:
-    """What it says is done."""
+def test_a_questioner_decides_renames(sqlite: Place) -> None:
     sqlite.start()
-    made = sqlite.project(renamed()).draft("rename", questioner=Yes())
-    assert made is not None and made.summary == ("~ column posts.title -> headline",)
+    draft = sqlite.project(renamed()).draft("rename", questioner=AlwaysYes())
+    assert draft is not None and draft.summary == ("~ column posts.title -> headline",)
 
 
 BROKEN_MODELS = {
@@ -532,14 +530,13 @@ BROKEN_MODELS = {
 def test_models_that_cannot_be_declared_leave_no_file(
     sqlite: Place, models: Callable[[], sa.MetaData]
 ) -> None:
-    """Neither a migration nor a folder for it."""
+    """Neither a migration nor its folder is created."""
     with pytest.raises(ModelsError, match="cannot declare"):
         sqlite.project(models()).generate("x")
     assert sqlite.files() == []
 
 
-def test_a_file_that_cannot_be_written_leaves_none(sqlite: Place) -> None:
-    """Where the lock file fails, the migration is taken away again."""
+def test_no_migration_is_left_if_the_lock_file_cannot_be_written(sqlite: Place) -> None:
     (sqlite.folder / LOCK_NAME).mkdir(parents=True)
     with pytest.raises(OSError):
         sqlite.project().generate("create posts")
@@ -547,7 +544,7 @@ def test_a_file_that_cannot_be_written_leaves_none(sqlite: Place) -> None:
 
 
 def test_a_broken_template_leaves_no_file(sqlite: Place, tmp_path: Path) -> None:
-    """The error names the folder of the templates."""
+    """The error names the template folder."""
     (tmp_path / "t" / "operations").mkdir(parents=True)
     (tmp_path / "t" / "operations" / "create_table.py.j2").write_text("op.create_table(")
     project = sqlite.project(templates_dir=tmp_path / "t")
@@ -563,13 +560,13 @@ def test_a_broken_template_leaves_no_file(sqlite: Place, tmp_path: Path) -> None
     assert sqlite.files() == []
 
 
-def test_two_heads_are_refused_everywhere(sqlite: Place) -> None:
-    """Until a person joined them."""
+def test_two_heads_are_refused(sqlite: Place) -> None:
+    """Every command that needs a single head refuses them."""
     project = sqlite.start()
     text = (sqlite.folder / "0001_create_posts.py").read_text()
-    made = next(iter(project.graph().migrations))
-    (sqlite.folder / "0001_other.py").write_text(text.replace(made, "other"))
-    for act in (
+    revision = next(iter(project.graph().migrations))
+    (sqlite.folder / "0001_other.py").write_text(text.replace(revision, "other"))
+    for method in (
         project.check,
         lambda: project.check(offline=True),
         lambda: project.generate("x"),
@@ -577,11 +574,11 @@ def test_two_heads_are_refused_everywhere(sqlite: Place) -> None:
         project.upgrade,
     ):
         with pytest.raises(SeveralHeadsError, match="several heads: "):
-            act()
+            method()
 
 
-def test_stamp_takes_over_a_database(place: Place) -> None:
-    """Tables that are there already, with a file that would make them."""
+def test_stamp_records_existing_tables(place: Place) -> None:
+    """The tables of the migration exist already."""
     with opened(place.url) as db:
         blog().create_all(db.connection)
         db.connection.commit()
@@ -593,8 +590,8 @@ def test_stamp_takes_over_a_database(place: Place) -> None:
     assert project.check().database == ()
 
 
-def test_what_would_run_is_told_without_running(sqlite: Place) -> None:
-    """plan_run, in both directions."""
+def test_plan_run_applies_nothing(sqlite: Place) -> None:
+    """It lists the migrations of an upgrade or a downgrade."""
     project = sqlite.start()
     sqlite.project(blog(comments=True)).generate("create comments")
     assert [m.message for m in project.plan_run("head", "upgrade")] == ["create comments"]
@@ -602,28 +599,25 @@ def test_what_would_run_is_told_without_running(sqlite: Place) -> None:
     assert [m.message for m in project.status().pending] == ["create comments"]
 
 
-def test_a_draft_writes_nothing(place: Place) -> None:
-    """Until it is told to."""
+def test_a_draft_is_written_on_request(place: Place) -> None:
     project = place.project()
-    drafted = project.draft("create posts")
-    assert drafted is not None and place.files() == []
-    assert drafted.summary == ("+ table posts",)
-    drafted.write()
+    draft = project.draft("create posts")
+    assert draft is not None and place.files() == []
+    assert draft.summary == ("+ table posts",)
+    draft.write()
     assert place.files() == ["0001_create_posts.py", LOCK_NAME]
 
 
-def test_the_history_table_is_nobodys_drift(
-    database: Callable[[str], sa.URL], tmp_path: Path
-) -> None:
-    """Neither in the default schema, nor in one that the models use too."""
+def test_the_history_table_is_not_drift(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """A history schema that the models use too makes no difference."""
     url = database("postgresql")
     with opened(url) as db:
         db.execute("CREATE SCHEMA ops")
     metadata = sa.MetaData()
     sa.Table("jobs", metadata, sa.Column("id", sa.Integer, primary_key=True), schema="ops")
     project = Project(url, metadata, tmp_path / "m", history_schema="ops")
-    made = project.generate("jobs")
-    assert made is not None
+    migration = project.generate("jobs")
+    assert migration is not None
     project.upgrade()
     assert not project.check()
     assert project.generate("nothing") is None

@@ -1,4 +1,4 @@
-"""A branch of migrations is set behind another: the files, the lock file, and what is refused."""
+"""Test moving a branch of migrations after another: files, lock file and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autodiff.migrations import LOCK_NAME
 from tests.branches import add, git, metadata, names, start, two_branches
 from tests.support import opened
 
-BEHIND = [
+REBASED = [
     "0001_step_a111",
     "0002_add_email < 0001",
     "0003_add_phone < 0002",
@@ -28,17 +28,17 @@ def contents(project: Project) -> dict[str, bytes]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Two branches on SQLite, without git."""
+    """Return a project on SQLite with two branches, without git."""
     return two_branches(tmp_path)
 
 
-def test_a_branch_goes_behind_the_other(project: Project) -> None:
-    """Its files get other parents and numbers, nothing else; the lock file fits."""
+def test_a_branch_moves_after_the_other(project: Project) -> None:
+    """Only parents and numbers of its files change, and the lock file is written."""
     before = contents(project)
-    found = project.rebase(mine=["b333"])
+    rebase = project.rebase(mine=["b333"])
     assert contents(project) == before
-    found.write()
-    assert names(project) == BEHIND
+    rebase.write()
+    assert names(project) == REBASED
     after = contents(project)
     assert sorted(after) == [
         "0001_step_a111.py",
@@ -50,15 +50,15 @@ def test_a_branch_goes_behind_the_other(project: Project) -> None:
     assert after["0003_add_phone.py"] == before["0002_add_phone.py"].replace(b"a111", b"e222")
     assert after["0004_add_fax.py"] == before["0003_add_fax.py"]
     assert not project.check(offline=True)
-    assert (found.rehearsed, found.missing) == (True, False)
+    assert (rebase.rehearsed, rebase.missing) == (True, False)
 
 
-def test_it_works_on_servers(any_database: sa.URL, tmp_path: Path) -> None:
-    """The moved migrations are rehearsed there, and a database that is behind gets them."""
+def test_rebase_on_each_database(any_database: sa.URL, tmp_path: Path) -> None:
+    """The moved migrations are rehearsed and can be applied to a database that is behind."""
     project = two_branches(tmp_path, any_database)
     assert [m.revision for m in project.upgrade("e222")] == ["a111", "e222"]
     project.rebase("e222").write()
-    assert names(project) == BEHIND
+    assert names(project) == REBASED
     assert [m.revision for m in project.upgrade()] == ["b222", "b333"]
     assert not project.check()
     lock = project.lock()
@@ -68,8 +68,8 @@ def test_it_works_on_servers(any_database: sa.URL, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("onto", "mine", "expected"),
     [
-        ("add_email", [], BEHIND),
-        (None, ["add_phone"], BEHIND),
+        ("add_email", [], REBASED),
+        (None, ["add_phone"], REBASED),
         (
             None,
             ["e222"],
@@ -82,16 +82,16 @@ def test_it_works_on_servers(any_database: sa.URL, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_moves_can_be_said(
+def test_the_branch_that_moves_can_be_named(
     project: Project, onto: str | None, mine: list[str], expected: list[str]
 ) -> None:
-    """By what stays, or by what moves; any migration of a branch names it."""
+    """Any migration of a branch names it, as the one that stays or the one that moves."""
     project.rebase(onto, mine=mine).write()
     assert names(project) == expected
 
 
-def test_without_git_it_must_be_said(project: Project) -> None:
-    """The error shows the branches, the hint is a command for each."""
+def test_without_git_the_branch_must_be_named(project: Project) -> None:
+    """The error draws the branches; the hint has a command for each."""
     before = contents(project)
     with pytest.raises(HistoryError) as caught:
         project.rebase()
@@ -112,20 +112,20 @@ def test_without_git_it_must_be_said(project: Project) -> None:
     assert contents(project) == before
 
 
-def test_one_head_is_left_as_it_is(tmp_path: Path) -> None:
-    """Where the lock file is of these migrations too, nothing is written."""
+def test_one_head_needs_no_rebase(tmp_path: Path) -> None:
+    """Nothing is written if the lock file is up to date too."""
     _, project = start(tmp_path, columns=())
-    found = project.rebase()
-    assert found.moves == () and found.lock is not None
-    found.write()
+    rebase = project.rebase()
+    assert rebase.moves == () and rebase.lock is not None
+    rebase.write()
     before = contents(project)
-    again = project.rebase()
-    again.write()
-    assert (again.lock, contents(project)) == (None, before)
+    second_rebase = project.rebase()
+    second_rebase.write()
+    assert (second_rebase.lock, contents(project)) == (None, before)
 
 
-def test_a_migration_that_fails_there_is_not_moved(tmp_path: Path) -> None:
-    """Both add the same column: the error says so, and no file is touched."""
+def test_a_migration_that_fails_after_the_other_is_not_moved(tmp_path: Path) -> None:
+    """Both add the same column; the error says so, and no file is changed."""
     migrations, project = start(tmp_path, columns=("email",))
     add(migrations, "e222", "email", "a111", 2)
     add(migrations, "b222", "email", "a111", 3)
@@ -142,48 +142,50 @@ def test_a_migration_that_fails_there_is_not_moved(tmp_path: Path) -> None:
     assert names(project)[2] == "0003_add_email < 0002"
 
 
-def test_models_that_want_more_are_told(tmp_path: Path) -> None:
-    """The lock file keeps to the migrations, so that check sees what is missing."""
+def test_model_changes_without_a_migration_stay_visible(tmp_path: Path) -> None:
+    """The lock file describes the migrations only, so check reports the missing column."""
     project = two_branches(tmp_path)
-    more = Project("sqlite://", metadata("email", "phone", "fax", "icq"), project.directory)
-    found = more.rebase(mine=["b333"])
-    assert found.missing
-    found.write()
-    assert more.check(offline=True).models == ("+ column users.icq",)
-    assert not more.check(offline=True).edited
+    extended_project = Project(
+        "sqlite://", metadata("email", "phone", "fax", "icq"), project.directory
+    )
+    rebase = extended_project.rebase(mine=["b333"])
+    assert rebase.missing
+    rebase.write()
+    assert extended_project.check(offline=True).models == ("+ column users.icq",)
+    assert not extended_project.check(offline=True).edited
 
 
-def test_the_lock_file_may_be_in_conflict(project: Project) -> None:
-    """It is written anew; also where the graph has one head already."""
+def test_a_lock_file_with_conflicts_is_written_again(project: Project) -> None:
+    """It is written even if there is only one head."""
     path = project.directory / LOCK_NAME
     path.write_text("<<<<<<< HEAD\n=======\n>>>>>>> main\n")
     project.rebase(mine=["b333"]).write()
     assert project.lock() is not None
-    good = path.read_bytes()
+    lock = path.read_bytes()
     path.write_text("<<<<<<< HEAD\n=======\n>>>>>>> main\n")
     project.rebase().write()
-    assert path.read_bytes() == good
+    assert path.read_bytes() == lock
 
 
-def test_nothing_is_half_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a file can't be removed, all of it is as before."""
+def test_a_failed_write_is_undone(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a file can't be removed, all files are restored."""
     before = contents(project)
-    found = project.rebase(mine=["b333"])
+    rebase = project.rebase(mine=["b333"])
     unlink = Path.unlink
 
-    def stuck(path: Path, missing_ok: bool = False) -> None:
+    def failing_unlink(path: Path, missing_ok: bool = False) -> None:
         if path.name == "0003_add_fax.py":
             raise PermissionError(13, "Permission denied", str(path))
         unlink(path, missing_ok)
 
-    monkeypatch.setattr(Path, "unlink", stuck)
+    monkeypatch.setattr(Path, "unlink", failing_unlink)
     with pytest.raises(PermissionError):
-        found.write()
+        rebase.write()
     assert contents(project) == before
 
 
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
-    """A name that is taken, by a file that was left over, is refused."""
+    """An existing file with the new name is an error."""
     migrations, project = start(tmp_path, columns=("email",))
     add(migrations, "e222", "email", "a111", 2)
     for name, text in (("up", "-- revision: s222\n-- parents: a111\n"), ("down", "")):
@@ -197,10 +199,8 @@ def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     assert caught.value.hint == "give one of the two another number"
 
 
-def test_a_database_that_had_the_branch_gets_the_rest(
-    database: Callable[[str], sa.URL], tmp_path: Path
-) -> None:
-    """Its own files count as the same after the move: only their place in the graph changed."""
+def test_an_applied_branch_stays_applied(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """Moving a migration does not change its checksum; the other branch is pending."""
     url = database("sqlite")
     project = two_branches(tmp_path, url)
     project.upgrade("b333")
@@ -212,7 +212,8 @@ def test_a_database_that_had_the_branch_gets_the_rest(
     assert [m.revision for m in project.status().pending] == ["e222"]
 
 
-def committed(folder: Path, branch: str, message: str) -> None:
+def commit(folder: Path, branch: str, message: str) -> None:
+    """Commit all files and point a branch at the commit."""
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", message)
     git(folder, "branch", "-f", branch)
@@ -220,57 +221,57 @@ def committed(folder: Path, branch: str, message: str) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Project:
-    """A git repository: main has e222, the current branch has b222 and b333, and merged main."""
+    """Return a project in a git repository after a merge of main into the current branch.
+
+    The main branch has e222; the current branch has b222 and b333.
+    """
     migrations, project = start(tmp_path)
     git(tmp_path, "init", "-q")
-    committed(tmp_path, "base", "one")
+    commit(tmp_path, "base", "one")
     git(tmp_path, "checkout", "-q", "-b", "feature")
     add(migrations, "b222", "phone", "a111", 2)
     add(migrations, "b333", "fax", "b222", 3)
-    committed(tmp_path, "feature-1", "mine")
+    commit(tmp_path, "feature-1", "mine")
     git(tmp_path, "checkout", "-q", "-B", "main", "base")
     add(migrations, "e222", "email", "a111", 2)
-    committed(tmp_path, "main-1", "theirs")
+    commit(tmp_path, "main-1", "theirs")
     git(tmp_path, "checkout", "-q", "feature")
     git(tmp_path, "merge", "-q", "--no-edit", "main")
     return project
 
 
-def test_git_tells_what_is_mine(checkout: Project) -> None:
-    """What the main branch lacks moves, without being named; uncommitted files too."""
+def test_the_branch_that_main_lacks_moves(checkout: Project) -> None:
     checkout.rebase().write()
-    assert names(checkout) == BEHIND
+    assert names(checkout) == REBASED
 
 
 def test_a_git_branch_can_be_named(checkout: Project) -> None:
-    """What it has stays."""
+    """The migrations of that git branch stay."""
     checkout.rebase("feature-1").write()
     assert names(checkout)[-1] == "0004_add_email < 0003"
 
 
-def test_on_the_main_branch_the_merged_one_moves(checkout: Project) -> None:
-    """What was published first stays, wherever the merge is made."""
+def test_migrations_of_main_stay_during_a_merge_into_main(checkout: Project) -> None:
     folder = checkout.directory.parent
     git(folder, "checkout", "-q", "main")
     git(folder, "merge", "-q", "--no-commit", "--no-ff", "feature-1")
     checkout.rebase().write()
-    assert names(checkout) == BEHIND
+    assert names(checkout) == REBASED
 
 
-def test_what_is_being_merged_stays_where_main_is_old(checkout: Project) -> None:
-    """A main branch that lacks both sides does not help, and is passed over."""
+def test_the_merged_branch_stays_if_main_has_neither(checkout: Project) -> None:
+    """A main branch that has none of the branches cannot decide."""
     folder = checkout.directory.parent
     git(folder, "checkout", "-q", "-B", "other", "feature-1")
     git(folder, "branch", "-f", "main", "base")
     git(folder, "merge", "-q", "--no-commit", "--no-ff", "main-1")
     checkout.rebase().write()
-    assert names(checkout) == BEHIND
+    assert names(checkout) == REBASED
     with pytest.raises(HistoryError, match="no migration and no git branch '--all'"):
         checkout.rebase("--all")
 
 
-def test_a_branch_of_git_that_has_no_side_is_refused(checkout: Project) -> None:
-    """One that lacks both can't say which of them moves."""
+def test_a_git_branch_that_has_neither_is_refused(checkout: Project) -> None:
     with pytest.raises(HistoryError) as caught:
         checkout.rebase("base")
     assert caught.value.message.startswith(
@@ -278,8 +279,7 @@ def test_a_branch_of_git_that_has_no_side_is_refused(checkout: Project) -> None:
     )
 
 
-def test_three_heads_move_one_at_a_time(tmp_path: Path) -> None:
-    """Two that stay are no place to go to; two that move would stay two."""
+def test_rebase_with_three_heads_is_refused(tmp_path: Path) -> None:
     migrations, project = start(tmp_path, columns=("email", "phone", "fax"))
     for revision, column in (("e222", "email"), ("b222", "phone"), ("c222", "fax")):
         add(migrations, revision, column, "a111", 2)
@@ -288,8 +288,8 @@ def test_three_heads_move_one_at_a_time(tmp_path: Path) -> None:
     assert "rebase --mine NAME moves one branch at a time" in str(caught.value.hint)
 
 
-def test_branches_with_names_stay_apart(tmp_path: Path) -> None:
-    """A component that begins anew, with a label, has no reason to move."""
+def test_labeled_branches_do_not_move(tmp_path: Path) -> None:
+    """A labeled branch without parents is independent."""
     migrations, project = start(tmp_path, columns=("email",))
     add(migrations, "e222", "email", "a111", 2)
     path = migrations.write("f333", parents=())

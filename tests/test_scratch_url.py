@@ -1,4 +1,4 @@
-"""scratch_url: a database that is taken when it is empty, and left empty; nobody's data is lost."""
+"""Test scratch_url: only an empty database is used, it is left empty, and no data is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autodiff.dialects import dialect_of
 from autodiff.errors import ConfigError, DatabaseError
 from tests.support import opened
 
-Databases = Callable[[str], sa.URL]
+CreateDatabase = Callable[[str], sa.URL]
 SERVERS = pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 
 
@@ -29,7 +29,7 @@ def models(check: str = "length(nick) > 1 AND nick <> 'x'") -> sa.MetaData:
     return metadata
 
 
-def text(url: sa.URL) -> str:
+def url_text(url: sa.URL) -> str:
     return url.render_as_string(hide_password=False)
 
 
@@ -39,43 +39,47 @@ def contents(url: sa.URL) -> list[str]:
 
 
 @pytest.fixture
-def poor(database: Databases) -> Iterator[Callable[[sa.URL], sa.URL]]:
-    """The URL of a PostgreSQL database for a role that may not create one."""
+def without_createdb(database: CreateDatabase) -> Iterator[Callable[[sa.URL], sa.URL]]:
+    """Yield a function that returns a URL with a role that may not create databases."""
     roles: list[tuple[sa.URL, str]] = []
 
-    def make(url: sa.URL) -> sa.URL:
-        name = f"poor_{url.database}"
+    def restrict(url: sa.URL) -> sa.URL:
+        name = f"restricted_{url.database}"
         with opened(url) as db:
             db.execute(f"CREATE ROLE {name} LOGIN", f"GRANT ALL ON SCHEMA public TO {name}")
         roles.append((url, name))
         return url.set(username=name)
 
-    yield make
+    yield restrict
     for url, name in roles:
         with opened(url) as db:
             db.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 
 
 @SERVERS
-def test_it_is_used_and_left_empty(database: Databases, kind: str, tmp_path: Path) -> None:
-    """generate and rehearse run there, where the live user might do nothing; nothing stays."""
+def test_the_scratch_database_is_used_and_left_empty(
+    database: CreateDatabase, kind: str, tmp_path: Path
+) -> None:
+    """generate and rehearse run there."""
     live, scratch = database(kind), database(kind)
-    project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
+    project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     draft = project.draft("users")
     assert draft is not None and draft.proof is not None and draft.proof.passed
     draft.write()
-    found = project.rehearse()
-    assert found.passed, found.lines()
+    rehearsal = project.rehearse()
+    assert rehearsal.passed, rehearsal.lines()
     assert contents(scratch) == contents(live) == []
     project.upgrade()
     assert not project.check()
 
 
 @SERVERS
-def test_what_is_not_ours_is_refused(database: Databases, kind: str, tmp_path: Path) -> None:
-    """A database with a table, a view or a routine of somebody's stays as it is."""
+def test_a_database_with_other_objects_is_refused(
+    database: CreateDatabase, kind: str, tmp_path: Path
+) -> None:
+    """A table or a view that autodiff did not create is kept."""
     live, scratch = database(kind), database(kind)
-    project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
+    project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     with opened(scratch) as db:
         db.execute("CREATE TABLE precious (id integer)", "INSERT INTO precious VALUES (1)")
         with pytest.raises(ConfigError, match=r"not empty: .* has table precious"):
@@ -88,44 +92,45 @@ def test_what_is_not_ours_is_refused(database: Databases, kind: str, tmp_path: P
 
 
 @SERVERS
-def test_the_live_database_is_refused(database: Databases, kind: str, tmp_path: Path) -> None:
-    """By whatever URL it is named, also while it is empty."""
+def test_the_live_database_is_refused(database: CreateDatabase, kind: str, tmp_path: Path) -> None:
+    """It is recognized by any URL, even if it is empty."""
     live = database(kind)
     other = live.set(host="localhost" if live.host == "127.0.0.1" else "127.0.0.1")
     for scratch in (live, other):
-        project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
+        project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
         with pytest.raises(ConfigError, match="the live database itself"):
             project.draft("users")
 
 
-def test_another_kind_is_refused(database: Databases, tmp_path: Path) -> None:
-    """What MariaDB shows proves nothing about PostgreSQL."""
+def test_another_kind_of_database_is_refused(database: CreateDatabase, tmp_path: Path) -> None:
     live, scratch = database("postgresql"), database("mariadb")
-    project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
+    project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     with pytest.raises(ConfigError, match="another kind"):
         project.draft("users")
 
 
 @SERVERS
-def test_what_a_killed_run_left_is_swept(database: Databases, kind: str, tmp_path: Path) -> None:
-    """The table autodiff_scratch tells that all the rest is autodiff's."""
+def test_leftovers_of_a_killed_run_are_removed(
+    database: CreateDatabase, kind: str, tmp_path: Path
+) -> None:
+    """The table autodiff_scratch marks all other objects as autodiff's."""
     live, scratch = database(kind), database(kind)
     with opened(scratch) as db:
         db.execute("CREATE TABLE autodiff_scratch (id integer)", "CREATE TABLE users (id integer)")
-    project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
+    project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     assert project.draft("users") is not None
     assert contents(scratch) == []
 
 
 @SERVERS
-def test_one_run_at_a_time(
-    database: Databases, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_one_run_uses_the_scratch_database(
+    database: CreateDatabase, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While another run has it, the second one waits a little and then says so."""
+    """A second run waits for a short time and then fails."""
     folder = {"postgresql": "postgresql", "mariadb": "mysql"}[kind]
     monkeypatch.setattr(f"autodiff.dialects.{folder}.scratch_url._SECONDS", 0)
     live, scratch = database(kind), database(kind)
-    project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
+    project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     with opened(scratch) as db:
         assert dialect_of(db.connection).claim(db.connection)
         with pytest.raises(DatabaseError, match="another run"):
@@ -134,24 +139,29 @@ def test_one_run_at_a_time(
 
 
 @SERVERS
-def test_doubts_without_the_live_server(database: Databases, kind: str, tmp_path: Path) -> None:
-    """--from history asks it how the database would write a text; MySQL's check does too."""
+def test_sql_is_normalized_without_the_live_database(
+    database: CreateDatabase, kind: str, tmp_path: Path
+) -> None:
+    """generate from the history and check on MySQL use the scratch database."""
     live, scratch = database(kind), database(kind)
-    project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
+    project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     project.generate("users")
     project.upgrade()
-    same = models("(length(nick) > 1) AND (nick != 'x')")
-    again = Project(None, same, tmp_path / "m", scratch_url=text(scratch))
-    assert again.draft("nothing", source="history") is None
-    assert not Project(live, same, tmp_path / "m", scratch_url=text(scratch)).check()
+    metadata = models("(length(nick) > 1) AND (nick != 'x')")
+    offline_project = Project(None, metadata, tmp_path / "m", scratch_url=url_text(scratch))
+    assert offline_project.draft("nothing", source="history") is None
+    assert not Project(live, metadata, tmp_path / "m", scratch_url=url_text(scratch)).check()
     assert contents(scratch) == []
 
 
-def test_no_rights_and_no_scratch_url(
-    database: Databases, poor: Callable[[sa.URL], sa.URL], tmp_path: Path
+def test_a_role_that_may_not_create_databases(
+    database: CreateDatabase, without_createdb: Callable[[sa.URL], sa.URL], tmp_path: Path
 ) -> None:
-    """rehearse says which right is missing and what else would do; with that, it runs."""
-    live, scratch = poor(database("postgresql")), poor(database("postgresql"))
+    """The error names the privilege and the setting; with scratch_url the rehearsal runs."""
+    live, scratch = (
+        without_createdb(database("postgresql")),
+        without_createdb(database("postgresql")),
+    )
     project = Project(live, models(), tmp_path / "m")
     draft = project.draft("users")
     assert draft is not None and draft.proof is None
@@ -161,13 +171,13 @@ def test_no_rights_and_no_scratch_url(
         project.rehearse()
     assert "CREATEDB" in (caught.value.hint or "")
     assert "scratch_url" in (caught.value.hint or "")
-    project = Project(live, models(), tmp_path / "m", scratch_url=text(scratch))
+    project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     assert project.rehearse().passed
     assert contents(scratch) == []
 
 
-def test_sqlite_needs_none(database: Databases, tmp_path: Path) -> None:
-    """A scratch in memory is nearer: the setting is not looked at."""
+def test_sqlite_ignores_scratch_url(database: CreateDatabase, tmp_path: Path) -> None:
+    """Its scratch database is in memory."""
     url = "postgresql://nobody@localhost:1/nothing"
     project = Project(database("sqlite"), models(), tmp_path / "m", scratch_url=url)
     draft = project.draft("users")

@@ -1,4 +1,4 @@
-"""Projects for the tests of the command line."""
+"""Fixtures with projects for tests of the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MESSAGES = ("add posts", "add comments", "add timestamp")
 def folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Folder:
-    """An empty folder, and the current one."""
+    """Return an empty folder that is the current folder."""
     path = tmp_path / "project"
     path.mkdir()
     monkeypatch.chdir(path)
@@ -29,32 +29,34 @@ def folder(
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The blog after each of its steps, built once: configuration, models, database, files."""
+def blog_steps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Build the blog once and return a copy of its folder for each of its three steps."""
     folder = tmp_path_factory.mktemp("blog")
     (folder / "autodiff.toml").write_text(CONFIG)
     copies: list[Path] = []
-    for step, message, row in zip(STEPS, MESSAGES, (*ROWS, None), strict=True):
+    for step, message, insert in zip(STEPS, MESSAGES, (*ROWS, None), strict=True):
         (folder / "models.py").write_text(step.models_text())
-        step.project(folder).generate(message, fills=["comments.timestamp=now"] if not row else ())
+        step.project(folder).generate(
+            message, fills=["comments.timestamp=now"] if not insert else ()
+        )
         step.project(folder).upgrade()
-        if row:
+        if insert:
             with closing(sqlite3.connect(folder / "blog.db")) as connection, connection:
-                connection.execute(row)
+                connection.execute(insert)
         copies.append(folder.with_name(f"{folder.name}_{len(copies) + 1}"))
         shutil.copytree(folder, copies[-1])
     return copies
 
 
 @pytest.fixture
-def blog(folder: Folder, built: list[Path]) -> Folder:
-    """The blog on SQLite at its first step: posts, applied, with a row."""
-    shutil.copytree(built[0], folder.path, dirs_exist_ok=True)
+def blog(folder: Folder, blog_steps: list[Path]) -> Folder:
+    """Return the blog on SQLite at its first step: posts, applied, with a row."""
+    shutil.copytree(blog_steps[0], folder.path, dirs_exist_ok=True)
     return folder
 
 
 @pytest.fixture
-def blog_3(folder: Folder, built: list[Path]) -> Folder:
-    """The blog at its third step, with rows and three migrations, all applied."""
-    shutil.copytree(built[2], folder.path, dirs_exist_ok=True)
+def blog_3(folder: Folder, blog_steps: list[Path]) -> Folder:
+    """Return the blog at its third step: rows and three applied migrations."""
+    shutil.copytree(blog_steps[2], folder.path, dirs_exist_ok=True)
     return folder

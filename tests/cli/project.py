@@ -1,4 +1,4 @@
-"""A project in a folder of its own, and the command line run on it."""
+"""A project folder in which tests run the command line."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ from autodiff.demo.steps import STEPS
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'models = "models:Base"\nurl = "sqlite:///blog.db"\n'
 POSTS, COMMENTS, TIMESTAMP = (step.models_text() for step in STEPS)
-"""The models of the blog, at each of its three steps."""
+"""The models of the blog at each of its three steps."""
 
 
 def kinds(*values: str) -> str:
-    """The blog's models, with a kind of posts that is one of these."""
-    listed = ", ".join(map(repr, values))
-    kind = f'Enum({listed}, name="kinds", native_enum=False, create_constraint=True, length=9)'
-    column = f"    kind: Mapped[str | None] = mapped_column({kind})\n"
+    """Return the blog's models with an enum column `kind` in posts that has these values."""
+    arguments = ", ".join(map(repr, values))
+    enum_type = (
+        f'Enum({arguments}, name="kinds", native_enum=False, create_constraint=True, length=9)'
+    )
+    column = f"    kind: Mapped[str | None] = mapped_column({enum_type})\n"
     text = POSTS.replace("import String", "import Enum, String")
     return text.replace("    title: Mapped", f"{column}    title: Mapped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How a run ended: its exit code, and what it printed."""
+    """The exit code and the output of a run."""
 
     code: int
     out: str
@@ -43,17 +45,17 @@ class Result:
 
     @property
     def data(self) -> Any:
-        """The JSON on stdout."""
+        """Return the parsed JSON from stdout."""
         return json.loads(self.out)
 
     @property
     def lines(self) -> list[str]:
-        """The lines on stdout."""
+        """Return the lines of stdout."""
         return self.out.splitlines()
 
 
 class Folder:
-    """A project's folder, which is the current one, and what a person does in it."""
+    """A project folder, which is the current folder, with helpers to run autodiff in it."""
 
     def __init__(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.path = path
@@ -64,14 +66,14 @@ class Folder:
         return self.path / "migrations"
 
     def write(self, **files: str) -> None:
-        """Writes files of this folder; `models` is models.py, `autodiff` is autodiff.toml."""
-        endings = {"autodiff": ".toml", "pyproject": ".toml"}
+        """Write files; `models` is models.py, `autodiff` is autodiff.toml."""
+        suffixes = {"autodiff": ".toml", "pyproject": ".toml"}
         for name, text in files.items():
-            path = self.path / f"{name}{endings.get(name, '.py')}"
+            path = self.path / f"{name}{suffixes.get(name, '.py')}"
             path.write_text(text, encoding="utf-8")
 
     def run(self, *arguments: str) -> Result:
-        """Runs a command line in this process, with models that are read anew."""
+        """Run a command line in this process; modules of the project are imported again."""
         self._capsys.readouterr()
         path, modules = list(sys.path), set(sys.modules)
         try:
@@ -85,14 +87,14 @@ class Folder:
         return Result(code=code, out=captured.out, err=captured.err)
 
     def ok(self, *arguments: str) -> Result:
-        """As `run`, for what must end with 0."""
+        """Run a command line that must end with exit code 0."""
         result = self.run(*arguments)
         assert result.code == 0, result
         return result
 
     def process(self, *arguments: str, **environment: str) -> Result:
-        """Runs a command line in a process of its own."""
-        done = subprocess.run(
+        """Run a command line in a separate process."""
+        process = subprocess.run(
             [sys.executable, "-m", "autodiff", *arguments],
             cwd=self.path,
             env=self.environment(**environment),
@@ -101,15 +103,17 @@ class Folder:
             check=False,
             timeout=60,
         )
-        return Result(code=done.returncode, out=done.stdout, err=done.stderr)
+        return Result(code=process.returncode, out=process.stdout, err=process.stderr)
 
-    def environment(self, **more: str) -> dict[str, str]:
-        """The variables of a process that runs in the folder."""
-        kept = {name: value for name, value in os.environ.items() if name not in {"CI", "TERM"}}
-        return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **more}
+    def environment(self, **extra: str) -> dict[str, str]:
+        """Return the environment variables of a process that runs in the folder."""
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in {"CI", "TERM"}
+        }
+        return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **extra}
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        """Runs a statement on the SQLite database."""
+        """Run a statement on the SQLite database and return its rows."""
         engine = sa.create_engine(f"sqlite:///{self.path / 'blog.db'}", poolclass=sa.NullPool)
         with closing(engine.raw_connection()) as connection:
             rows = connection.cursor().execute(statement).fetchall()
@@ -117,7 +121,7 @@ class Folder:
         return [tuple(row) for row in rows]
 
     def contents(self) -> dict[str, bytes]:
-        """Every file with its bytes, the database too; without Python's cache."""
+        """Return the bytes of every file, including the database, except __pycache__."""
         return {
             str(path.relative_to(self.path)): path.read_bytes()
             for path in sorted(self.path.rglob("*"))
@@ -126,13 +130,13 @@ class Folder:
 
     @contextmanager
     def untouched(self) -> Iterator[None]:
-        """Nothing in the folder may change meanwhile, nor come or go."""
+        """Assert that no file in the folder changes, appears or disappears in the block."""
         before = self.contents()
         yield
         assert self.contents() == before
 
     def fails(self, *arguments: str) -> Result:
-        """As `run`, for what must end with 2, a message and a hint, and leave all as it was."""
+        """Run a command line that must end with 2 and a message with a hint, and change nothing."""
         with self.untouched():
             result = self.run(*arguments)
         assert result.code == 2, result
@@ -143,7 +147,7 @@ class Folder:
         return result
 
     def grow(self, models: str, message: str, *options: str) -> None:
-        """New models, their migration, and the database after it."""
+        """Write new models, generate their migration and apply it."""
         self.write(models=models)
         self.ok("generate", "-m", message, *options)
         self.ok("upgrade")

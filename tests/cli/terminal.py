@@ -1,4 +1,4 @@
-"""A command run at a terminal, as a person does it."""
+"""A command that runs in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from contextlib import suppress
 from tests.cli.project import Folder
 
 SECONDS = 30
-_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def plain(text: str) -> str:
-    """What a person reads: without colours and cursor movements."""
-    return _CODES.sub("", text).replace("\r\n", "\n")
+    """Return text without colors and cursor movements."""
+    return _ESCAPE_SEQUENCES.sub("", text).replace("\r\n", "\n")
 
 
 class Terminal:
-    """A process whose stdin and stderr are a terminal; its stdout too, unless it is a pipe."""
+    """A process with a terminal as stdin and stderr, and as stdout unless that is a pipe."""
 
     def __init__(
         self,
@@ -50,27 +50,30 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """All that was on the screen so far."""
+        """Return everything printed so far, without escape sequences."""
         return plain(self.raw)
 
     def expect(self, text: str) -> None:
-        """Waits until a text was printed."""
+        """Wait until this text was printed."""
         deadline = time.monotonic() + SECONDS
         while text not in self.text:
-            assert time.monotonic() < deadline, f"{text!r} did not come:\n{self.text}"
-            assert self._read(), f"{text!r} did not come:\n{self.text}"
+            assert time.monotonic() < deadline, f"{text!r} was not printed:\n{self.text}"
+            assert self._read(), f"{text!r} was not printed:\n{self.text}"
 
     def type(self, line: str) -> None:
-        """Types a line."""
+        """Type a line."""
         os.write(self._master, f"{line}\n".encode())
 
     def press_ctrl_d(self) -> None:
-        """Ends the input."""
+        """Close the input."""
         os.write(self._master, b"\x04")
 
     def press_ctrl_c(self) -> None:
-        """Interrupts the command; again, where that came in the moment before it began to listen,
-        which Python notices only when the input goes on."""
+        """Interrupt the command, and repeat it if the command does not end.
+
+        A signal that arrives just before Python waits for input is noticed only after the next
+        input.
+        """
         for _ in range(SECONDS):
             self._process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
@@ -78,7 +81,7 @@ class Terminal:
                 return
 
     def ends_with(self, code: int) -> None:
-        """Waits for the end, which must have this exit code."""
+        """Wait until the process ends, and check its exit code."""
         deadline = time.monotonic() + SECONDS
         while self._read():
             assert time.monotonic() < deadline, self.text
@@ -86,19 +89,19 @@ class Terminal:
         assert self._process.wait(SECONDS) == code, self.text
 
     def piped(self) -> str:
-        """What went into the pipe."""
+        """Return what was written to the pipe."""
         assert self._process.stdout is not None
         with self._process.stdout as stdout:
             return stdout.read()
 
     def _read(self) -> bool:
-        """Takes what has come; False once nothing more can come."""
+        """Read the output that is available; return False after the end of the output."""
         ready, _, _ = select.select([self._master], [], [], 1)
         if not ready:
             return True
         try:
-            found = os.read(self._master, 65536)
+            data = os.read(self._master, 65536)
         except OSError:  # Linux: the other side is closed
             return False
-        self.raw += found.decode(errors="replace")
-        return bool(found)
+        self.raw += data.decode(errors="replace")
+        return bool(data)

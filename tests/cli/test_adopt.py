@@ -1,4 +1,4 @@
-"""adopt: what it prints, and what it leaves."""
+"""Test the output and the results of adopt."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from tests.cli.project import COMMENTS, CONFIG, Folder
 POSTS_SQL = "CREATE TABLE posts (id INTEGER NOT NULL PRIMARY KEY, title VARCHAR(200) NOT NULL)"
 
 
-def live(folder: Folder) -> Folder:
-    """A database with posts, models with comments too, and no migrations."""
+def write_existing_project(folder: Folder) -> Folder:
+    """Write models of posts and comments, create the table posts, and return the folder."""
     folder.write(autodiff=CONFIG, models=COMMENTS)
     folder.sql(POSTS_SQL)
     return folder
 
 
 def test_a_baseline(folder: Folder) -> None:
-    """The file, what it makes, and what comes next; generate writes just the difference."""
-    live(folder)
+    """The file has the existing table, and generate writes only the difference."""
+    write_existing_project(folder)
     result = folder.ok("adopt", "--baseline")
     assert result.out == (
         "migrations/0001_baseline.py\n"
@@ -36,7 +36,7 @@ def test_a_baseline(folder: Folder) -> None:
 
 def test_a_dry_run_writes_and_records_nothing(folder: Folder) -> None:
     """It prints the file."""
-    live(folder)
+    write_existing_project(folder)
     with folder.untouched():
         text = folder.ok("adopt", "--baseline", "--dry-run", "-m", "as it was").out
         data = folder.ok("adopt", "--baseline", "--dry-run", "--json").data
@@ -44,9 +44,9 @@ def test_a_dry_run_writes_and_records_nothing(folder: Folder) -> None:
     assert (data["written"], data["summary"]) == (False, ["+ table posts"])
 
 
-def test_either_a_baseline_or_a_folder(folder: Folder) -> None:
+def test_a_baseline_or_a_folder_is_required(folder: Folder) -> None:
     """The message shows both."""
-    live(folder)
+    write_existing_project(folder)
     for arguments in ((), ("--baseline", ".")):
         assert (
             "autodiff adopt --baseline, or autodiff adopt FOLDER"
@@ -54,9 +54,9 @@ def test_either_a_baseline_or_a_folder(folder: Folder) -> None:
         )
 
 
-def test_alembic(folder: Folder) -> None:
-    """The files that were written, and how many of them count as applied."""
-    live(folder)
+def test_adopting_alembic_migrations(folder: Folder) -> None:
+    """The written files and the number of applied migrations are printed."""
+    write_existing_project(folder)
     versions = folder.path / "alembic" / "versions"
     versions.mkdir(parents=True)
     (versions / "1a2b_posts.py").write_text(

@@ -1,4 +1,4 @@
-"""Branches on the command line: history, targets, merge, rebase."""
+"""Test history, targets, merge and rebase on branches."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True),
 
 @pytest.fixture
 def forked(folder: Folder) -> Folder:
-    """Two branches: one adds users.email, the other users.phone and users.fax."""
+    """Return a project with two branches: users.email, and users.phone with users.fax."""
     two_branches(folder.path)
     folder.write(autodiff=CONFIG.replace("models:Base", "models:metadata"), models=MODELS)
     return folder
 
 
-def test_where_one_head_is_needed_the_graph_is_shown(forked: Folder) -> None:
-    """Each command draws the branches and says what can be done."""
+def test_two_heads_are_drawn_in_the_error(forked: Folder) -> None:
+    """The hint names the commands that help."""
     forked.ok("upgrade", "heads")
     for command in (["check"], ["upgrade"], ["generate", "-m", "x"]):
         result = forked.fails(*command)
@@ -39,7 +39,7 @@ def test_where_one_head_is_needed_the_graph_is_shown(forked: Folder) -> None:
 
 
 def test_rebase(forked: Folder) -> None:
-    """What moves is listed, with --dry-run without doing it, and as JSON."""
+    """The moved files are listed; --dry-run moves nothing."""
     expected = (
         "migrations/0002_add_phone.py  -> 0003_add_phone.py  after 0002_add_email\n"
         "migrations/0003_add_fax.py    -> 0004_add_fax.py    after 0003_add_phone\n"
@@ -54,7 +54,7 @@ def test_rebase(forked: Folder) -> None:
 
 
 def test_rebase_as_json(forked: Folder) -> None:
-    """Each file before and after, with its parents."""
+    """Each moved file has its old and new path and its parents."""
     data = forked.ok("rebase", "--mine", "add_email", "--json").data
     assert data == {
         "written": True,
@@ -73,8 +73,8 @@ def test_rebase_as_json(forked: Folder) -> None:
     assert forked.ok("rebase", "--json").data["written"] is False
 
 
-def test_rebase_tells_what_the_database_has_had(forked: Folder) -> None:
-    """The note says how it comes into the new order, and that works."""
+def test_rebase_reports_migrations_applied_in_another_order(forked: Folder) -> None:
+    """The commands in the note restore the order."""
     forked.ok("upgrade", "b333")
     result = forked.ok("rebase", "e222")
     assert result.err == (
@@ -88,14 +88,14 @@ def test_rebase_tells_what_the_database_has_had(forked: Folder) -> None:
     assert forked.ok("check").out == "no drift\n"
 
 
-def test_rebase_without_git_asks_what_moves(forked: Folder) -> None:
-    """The hint is a command for each branch."""
+def test_rebase_without_git_needs_the_branch(forked: Folder) -> None:
+    """The hint has a command for each branch."""
     result = forked.fails("rebase")
     assert "hint: say it: autodiff rebase --mine 0002_add_email; or: " in result.err
 
 
 def test_merge(forked: Folder) -> None:
-    """The new file is printed; what both alter is a note."""
+    """The new file is printed; a note names what both branches alter."""
     result = forked.ok("merge")
     assert result.out == "migrations/0004_merge_add_email_and_add_fax.py\n"
     assert "note: 0002_add_email and 0002_add_phone both alter table users\n" in result.err
@@ -113,8 +113,8 @@ def test_merge(forked: Folder) -> None:
     assert "nothing to merge: one head" in forked.fails("merge").err
 
 
-def test_a_merge_can_be_looked_at_first(forked: Folder) -> None:
-    """The file is printed, the notes are told, and nothing is written."""
+def test_dry_run_of_merge(forked: Folder) -> None:
+    """It prints the file and the notes and writes nothing."""
     with forked.untouched():
         result = forked.ok("merge", "-m", "both", "--dry-run")
         data = forked.ok("merge", "-m", "both", "--dry-run", "--json").data
@@ -124,15 +124,15 @@ def test_a_merge_can_be_looked_at_first(forked: Folder) -> None:
 
 
 def test_merge_with_a_message_as_json(forked: Folder) -> None:
-    """The parents are the heads, and the notes are told."""
+    """The data has the parents and the notes."""
     data = forked.ok("merge", "e222", "b333", "-m", "both", "--json").data
     assert data["migration"]["parents"] == ["e222", "b333"]
     assert data["migration"]["path"] == "migrations/0004_both.py"
     assert len(data["notes"]) == 2
 
 
-def test_a_branch_with_a_name(folder: Folder) -> None:
-    """generate begins one, targets reach into it, and check finds nothing wrong with it."""
+def test_a_labeled_branch(folder: Folder) -> None:
+    """generate starts it, targets can refer to it, and check accepts it."""
     migrations, _ = start(folder.path)
     for number, column in enumerate(("email", "phone", "fax"), 2):
         add(migrations, f"c{number}", column, "a111" if number == 2 else f"c{number - 1}", number)
@@ -143,8 +143,8 @@ def test_a_branch_with_a_name(folder: Folder) -> None:
     text = (folder.migrations / "0005_bills.py").read_text()
     assert 'parents = ()\nlabels = ("billing",)\n' in text
     folder.ok("upgrade", "billing@head")
-    more = ("--parent", "billing@head", "--depends-on", "2", "--empty", "--format", "sql")
-    folder.ok("generate", "-m", "more", *more)
+    options = ("--parent", "billing@head", "--depends-on", "2", "--empty", "--format", "sql")
+    folder.ok("generate", "-m", "more", *options)
     header = (folder.migrations / "0006_more.up.sql").read_text()
     assert "\n-- depends_on: c2\n" in header
     assert folder.run("check").code == 1  # 0006 is not applied
@@ -172,14 +172,13 @@ def test_a_branch_with_a_name(folder: Folder) -> None:
         ("generate -m x --empty --parent nowhere", "no migration 'nowhere'"),
     ],
 )
-def test_targets_that_lead_nowhere(forked: Folder, command: str, message: str) -> None:
-    """The error says why, before anything is done."""
+def test_invalid_targets_are_refused(forked: Folder, command: str, message: str) -> None:
+    """The error has the reason, and nothing is changed."""
     forked.ok("upgrade", "heads")
     assert f"error: {message}" in forked.fails(*command.split()).err
 
 
-def test_models_that_want_more_are_told(forked: Folder) -> None:
-    """A rebase is no reason to forget what no migration does."""
+def test_rebase_notes_model_changes_without_a_migration(forked: Folder) -> None:
     forked.write(models=MODELS.replace('"fax"', '"fax", "icq"'))
     result = forked.ok("rebase", "e222")
     assert "note: the models say what no migration does: autodiff generate" in result.err

@@ -1,4 +1,4 @@
-"""demo: the whole way in a few seconds, from the first table to rows that survive."""
+"""Test the demo, from the first table to a column on a table with rows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.cli.project import Folder
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_demo_leaves_nothing_behind(
+def test_the_demo_removes_its_temporary_folder(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes all steps in a temporary folder, shows them, and removes it."""
+    """It runs and prints all steps."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
@@ -37,8 +37,8 @@ def test_the_demo_leaves_nothing_behind(
     assert Path.cwd() == folder.path
 
 
-def test_the_demo_keeps_a_folder(folder: Folder) -> None:
-    """A named folder is a project that goes on working; the command line finds it."""
+def test_the_demo_keeps_a_named_folder(folder: Folder) -> None:
+    """The folder is a working project."""
     result = folder.ok("demo", "shop/blog")
     assert result.out.endswith("That is all. The project stays in shop/blog.\n")
     place = str(folder.path / "shop" / "blog")
@@ -48,30 +48,28 @@ def test_the_demo_keeps_a_folder(folder: Folder) -> None:
     assert folder.ok("--config", place, "check").out == "no drift\n"
 
 
-def test_the_demo_spoils_no_folder(folder: Folder) -> None:
-    """A folder with something in it is refused."""
+def test_the_demo_refuses_a_folder_with_files(folder: Folder) -> None:
     folder.write(models="x = 1")
     assert "is not empty" in folder.fails("demo", ".").err
     assert "is not empty" in folder.fails("demo", "models.py").err
 
 
 def test_the_demo_as_json(folder: Folder) -> None:
-    """The walk goes to stderr; the result is an object."""
+    """The steps are printed on stderr, the result on stdout."""
     result = folder.ok("demo", "--json")
     assert result.data == {"completed": True, "folder": None}
     assert "$ autodiff check\nno drift\n" in result.err
 
 
-def test_the_demo_writes_what_the_documentation_shows(folder: Folder) -> None:
-    """Its files are those of fixtures/blog."""
+def test_the_demo_writes_the_files_of_the_documentation(folder: Folder) -> None:
     folder.ok("demo", "blog")
     written = {p.name: p.read_text() for p in (folder.path / "blog/migrations").glob("*.py")}
-    shown = {p.name: p.read_text() for p in (ROOT / "fixtures/blog/migrations").glob("*.py")}
-    assert written == shown
+    documented = {p.name: p.read_text() for p in (ROOT / "fixtures/blog/migrations").glob("*.py")}
+    assert written == documented
 
 
-def test_the_lines_are_real(folder: Folder) -> None:
-    """Typed one by one, as their own processes, the lines do the same."""
+def test_the_printed_commands_work(folder: Folder) -> None:
+    """Run as separate processes, they have the same exit codes."""
     folder.ok("init", "--models", "models:Base", "--url", "sqlite:///blog.db")
     for step in STEPS[:2]:
         folder.write(models=step.models_text())
@@ -83,8 +81,9 @@ def test_the_lines_are_real(folder: Folder) -> None:
                 folder.sql(arguments[1])
 
 
-def test_a_line_that_does_something_else(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo notices when what it shows isn't true."""
+def test_the_demo_stops_at_an_unexpected_exit_code(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     walk = importlib.import_module("autodiff.cli.demo")
     wrong = Line(text="autodiff check", code=0)
     monkeypatch.setattr(walk, "BEGIN", wrong)
@@ -93,23 +92,22 @@ def test_a_line_that_does_something_else(folder: Folder, monkeypatch: pytest.Mon
     assert "the demo stopped at 'autodiff check': it ended with 2" in result.err
 
 
-def test_models_and_database_must_agree(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each step there must be no drift."""
+def test_the_demo_stops_at_drift(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There must be no drift after a step."""
     walk = importlib.import_module("autodiff.cli.demo")
-    dropping = Line(text='sqlite3 blog.db "DROP TABLE posts"')
-    step = replace(STEPS[0], lines=(*STEPS[0].lines, dropping))
+    drop_table = Line(text='sqlite3 blog.db "DROP TABLE posts"')
+    step = replace(STEPS[0], lines=(*STEPS[0].lines, drop_table))
     monkeypatch.setattr(walk, "STEPS", (step,))
     result = folder.run("demo")
     assert result.code == 2
     assert f"the demo stopped at {step.title!r}: models and database differ" in result.err
 
 
-def test_the_models_are_one_project(folder: Folder) -> None:
-    """Each step's models add to those before."""
+def test_each_step_keeps_the_tables_of_the_previous_step(folder: Folder) -> None:
     tables = [set(_metadata(step.models).tables) for step in STEPS]
     assert tables == [{"posts"}, {"posts", "comments"}, {"posts", "comments"}]
 
 
 def _metadata(name: str) -> sa.MetaData:
-    found: sa.MetaData = importlib.import_module(f"autodiff.demo.{name}").Base.metadata
-    return found
+    metadata: sa.MetaData = importlib.import_module(f"autodiff.demo.{name}").Base.metadata
+    return metadata

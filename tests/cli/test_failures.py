@@ -1,4 +1,4 @@
-"""Wrong input: one clear message with a hint, exit code 2, and everything as it was."""
+"""Test wrong input: one message with a hint, exit code 2, and nothing changed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ from autodiff.cli.failures import guarded
 from autodiff.cli.shell import Shell
 from tests.cli.project import COMMENTS, CONFIG, POSTS, Folder
 
-EVERY = (["check"], ["generate", "-m", "x"], ["upgrade"], ["downgrade"], ["status"], ["lock"])
+DATABASE_COMMANDS = (
+    ["check"],
+    ["generate", "-m", "x"],
+    ["upgrade"],
+    ["downgrade"],
+    ["status"],
+    ["lock"],
+)
 """Commands that need the database."""
-COMPARING = (["check"], ["check", "--offline"], ["generate", "-m", "x"], ["lock"])
+MODEL_COMMANDS = (["check"], ["check", "--offline"], ["generate", "-m", "x"], ["lock"])
 """Commands that need the models."""
 
 
-@pytest.mark.parametrize("arguments", [*EVERY, ["history"], ["show", "1"], ["stamp"]], ids=" ".join)
-def test_no_configuration(folder: Folder, arguments: list[str]) -> None:
-    """A folder that is no project is named, and init is."""
+@pytest.mark.parametrize(
+    "arguments", [*DATABASE_COMMANDS, ["history"], ["show", "1"], ["stamp"]], ids=" ".join
+)
+def test_a_missing_configuration(folder: Folder, arguments: list[str]) -> None:
+    """The message names the folder; the hint is autodiff init."""
     result = folder.fails(*arguments)
     assert f"error: no configuration found in {folder.path}" in result.err
     assert "autodiff init" in result.err
@@ -38,14 +47,14 @@ def test_no_configuration(folder: Folder, arguments: list[str]) -> None:
     ],
 )
 def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None:
-    """The file is named, and what is wrong in it."""
+    """The message names the file and the error."""
     folder.write(autodiff=text)
     result = folder.run("check")
     assert result.code == 2
     assert message.format(path=folder.path / "autodiff.toml") in result.err
 
 
-@pytest.mark.parametrize("arguments", COMPARING, ids=" ".join)
+@pytest.mark.parametrize("arguments", MODEL_COMMANDS, ids=" ".join)
 @pytest.mark.parametrize(
     ("models", "text", "message", "hint"),
     [
@@ -63,14 +72,14 @@ def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None
 def test_models_that_do_not_load(
     blog: Folder, arguments: list[str], models: str, text: str, message: str, hint: str
 ) -> None:
-    """What was looked for, and why it is not there."""
+    """The message names the reason; the hint names the fix."""
     blog.write(models=text, autodiff=f'models = "{models}"\nurl = "sqlite:///blog.db"\n')
     result = blog.fails(*arguments)
     assert message in result.err
     assert hint in result.err
 
 
-@pytest.mark.parametrize("arguments", EVERY, ids=" ".join)
+@pytest.mark.parametrize("arguments", DATABASE_COMMANDS, ids=" ".join)
 @pytest.mark.parametrize(
     ("url", "message", "hint"),
     [
@@ -78,23 +87,23 @@ def test_models_that_do_not_load(
         ("foo://u:secret@x/y", "no SQLAlchemy dialect for 'foo'", "a URL looks like postgresql://"),
     ],
 )
-def test_an_unknown_url(
+def test_an_invalid_url(
     blog: Folder, arguments: list[str], url: str, message: str, hint: str
 ) -> None:
-    """A URL that can't be read is said with one that can; the password is not shown."""
+    """The hint shows a valid URL, and the password is hidden."""
     result = blog.fails(*arguments, "--url", url)
     assert message in result.err
     assert hint in result.err
     assert "secret" not in result.err
 
 
-@pytest.mark.parametrize("arguments", EVERY, ids=" ".join)
+@pytest.mark.parametrize("arguments", DATABASE_COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-def test_a_server_that_refuses(blog: Folder, arguments: list[str], kind: str) -> None:
-    """Which server, without the password, and what to look at."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
+def test_a_server_that_refuses_connections(blog: Folder, arguments: list[str], kind: str) -> None:
+    """The message names the server without the password."""
+    with socket.socket() as unused_socket:
+        unused_socket.bind(("127.0.0.1", 0))
+        port = unused_socket.getsockname()[1]
         url = f"{kind}://u:secret@127.0.0.1:{port}/x"
         result = blog.fails(*arguments, "--url", url)
     assert f"u:***@127.0.0.1:{port}/x" in result.err
@@ -103,16 +112,15 @@ def test_a_server_that_refuses(blog: Folder, arguments: list[str], kind: str) ->
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_a_database_that_is_not_there(
+def test_a_database_that_does_not_exist(
     blog: Folder, database: Callable[[str], sa.URL], kind: str
 ) -> None:
-    """A server without that database is said as such."""
     url = database(kind).set(database="nowhere").render_as_string(hide_password=False)
     assert "create the database first" in blog.fails("status", "--url", url).err
 
 
-def test_a_user_that_is_not_there(blog: Folder, database: Callable[[str], sa.URL]) -> None:
-    """A server that doesn't know the user is said as such."""
+def test_a_user_that_does_not_exist(blog: Folder, database: Callable[[str], sa.URL]) -> None:
+    """The hint is to check the user; the password is hidden."""
     url = database("postgresql").set(username="nobody_here", password="sesame")
     result = blog.fails("status", "--url", url.render_as_string(hide_password=False))
     assert "check user and password in the URL" in result.err
@@ -120,40 +128,43 @@ def test_a_user_that_is_not_there(blog: Folder, database: Callable[[str], sa.URL
 
 
 @pytest.mark.parametrize(
-    ("url", "driver", "said"),
+    ("url", "driver", "server_error"),
     [
         ("postgresql://u:sesame@h/x", "psycopg", 'password authentication failed for user "u"'),
         ("mysql://u:sesame@h/x", "pymysql", "Access denied for user 'u' (using password: YES)"),
     ],
 )
 def test_a_wrong_password(
-    blog: Folder, monkeypatch: pytest.MonkeyPatch, url: str, driver: str, said: str
+    blog: Folder, monkeypatch: pytest.MonkeyPatch, url: str, driver: str, server_error: str
 ) -> None:
-    """It is said what to look at, and the password is not shown."""
+    """The hint is to check the password, which is hidden in the driver's error."""
     module = pytest.importorskip(driver)
 
-    def refuse(*arguments: object, **more: object) -> None:
-        raise module.OperationalError(f"{said} and not with sesame")
+    def fail_to_connect(*arguments: object, **keywords: object) -> None:
+        raise module.OperationalError(f"{server_error} and not with sesame")
 
-    monkeypatch.setattr(module.Connection, "connect", refuse)
-    monkeypatch.setattr(module, "connect", refuse)
+    monkeypatch.setattr(module.Connection, "connect", fail_to_connect)
+    monkeypatch.setattr(module, "connect", fail_to_connect)
     result = blog.fails("status", "--url", url)
-    assert said in result.err
+    assert server_error in result.err
     assert "check user and password in the URL" in result.err
     assert "sesame" not in result.err
 
 
-def test_what_the_user_may_not_do(folder: Folder, database: Callable[[str], sa.URL]) -> None:
-    """A request that the database refuses is no bug of autodiff's."""
+def test_a_refused_statement_is_not_a_bug_of_autodiff(
+    folder: Folder, database: Callable[[str], sa.URL]
+) -> None:
     url = database("postgresql")
     folder.write(autodiff='models = "models:Base"\n', models=POSTS)
-    text = url.update_query_dict({"options": "-c default_transaction_read_only=on"})
+    read_only_url = url.update_query_dict({"options": "-c default_transaction_read_only=on"})
     folder.ok("generate", "-m", "first", "--url", url.render_as_string(hide_password=False))
-    result = folder.fails("upgrade", "--url", text.render_as_string(hide_password=False))
+    result = folder.fails("upgrade", "--url", read_only_url.render_as_string(hide_password=False))
     assert "refused a request: cannot execute CREATE TABLE in a read-only" in result.err
 
 
-@pytest.mark.parametrize("arguments", [*EVERY, ["history"], ["show", "1"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [*DATABASE_COMMANDS, ["history"], ["show", "1"]], ids=" ".join
+)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -166,15 +177,15 @@ def test_what_the_user_may_not_do(folder: Folder, database: Callable[[str], sa.U
 def test_a_broken_migration_file(
     blog: Folder, arguments: list[str], text: str, message: str
 ) -> None:
-    """The file is named, with its line."""
+    """The message names the file and the line."""
     (blog.migrations / "0002_broken.py").write_text(text)
     result = blog.fails(*arguments)
     assert message in result.err
     assert "0002_broken.py" in result.err
 
 
-def other_head(blog: Folder, parents: str = "") -> Path:
-    """A second migration, on a branch of its own."""
+def add_other_head(blog: Folder, parents: str = "") -> Path:
+    """Write a migration that is a second head."""
     path = blog.migrations / "0001_other.py"
     path.write_text(
         f'revision = "0the"\nparents = ({parents})\ndef upgrade(): pass\ndef downgrade(): pass\n'
@@ -182,31 +193,32 @@ def other_head(blog: Folder, parents: str = "") -> Path:
     return path
 
 
-@pytest.mark.parametrize("arguments", [*COMPARING, ["upgrade"], ["show", "head"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [*MODEL_COMMANDS, ["upgrade"], ["show", "head"]], ids=" ".join
+)
 def test_two_heads(blog: Folder, arguments: list[str]) -> None:
-    """Both are named."""
-    other_head(blog)
+    """The message names both."""
+    add_other_head(blog)
     result = blog.fails(*arguments)
     assert "0001_add_posts.py" in result.err
     assert "0001_other.py" in result.err
 
 
-def test_two_heads_can_be_run_by_name(blog: Folder) -> None:
-    """With two heads, a name still is a target."""
-    other_head(blog)
+def test_one_of_two_heads_can_be_a_target(blog: Folder) -> None:
+    add_other_head(blog)
     assert blog.ok("upgrade", "0001_other").out == "1 migration applied\n"
     assert blog.ok("status").out.count("0001_") == 2
 
 
 def test_an_unknown_parent(blog: Folder) -> None:
-    """The file is named, and the parent that is not there."""
-    other_head(blog, '"nowhere",')
+    """The message names the file and the parent."""
+    add_other_head(blog, '"nowhere",')
     assert "0001_other.py comes after nowhere, which is not here" in blog.fails("history").err
 
 
 @pytest.mark.parametrize("arguments", [["upgrade"], ["downgrade"], ["generate", "-m", "x"]])
 def test_an_edited_file(blog: Folder, arguments: list[str]) -> None:
-    """A file that was changed after it was applied is not run, and check lists it."""
+    """A file that was edited after it was applied is refused, and check lists it."""
     path = blog.migrations / "0001_add_posts.py"
     path.write_text(path.read_text().replace("String(200)", "String(100)"))
     result = blog.fails(*arguments)
@@ -219,8 +231,8 @@ def test_an_edited_file(blog: Folder, arguments: list[str]) -> None:
     assert "0001_add_posts.py" in checked.out
 
 
-def test_a_file_that_was_formatted(blog: Folder) -> None:
-    """Comments, blank lines and quotes may change after a file was applied."""
+def test_formatting_an_applied_file_is_allowed(blog: Folder) -> None:
+    """Comments, blank lines and quotes are ignored."""
     path = blog.migrations / "0001_add_posts.py"
     path.write_text("# by hand\n" + path.read_text().replace('"posts"', "'posts'") + "\n\n")
     blog.ok("downgrade")
@@ -228,8 +240,8 @@ def test_a_file_that_was_formatted(blog: Folder) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["upgrade"], ["downgrade"], ["generate", "-m", "x"]])
-def test_a_file_that_is_gone(blog: Folder, arguments: list[str]) -> None:
-    """An applied migration whose file is missing is named."""
+def test_a_deleted_applied_file(blog: Folder, arguments: list[str]) -> None:
+    """The message names the migration."""
     (blog.migrations / "0001_add_posts.py").unlink()
     result = blog.fails(*arguments)
     assert "the database has migrations whose files are missing" in result.err
@@ -240,14 +252,13 @@ def test_a_file_that_is_gone(blog: Folder, arguments: list[str]) -> None:
     "arguments", [["upgrade", "nowhere"], ["downgrade", "nowhere"], ["show", "9"], ["stamp", "x"]]
 )
 def test_an_unknown_target(blog: Folder, arguments: list[str]) -> None:
-    """The target, and those that there are."""
+    """The message names the target, the hint lists the migrations."""
     result = blog.fails(*arguments)
     assert f"no migration {arguments[1]!r}" in result.err
     assert "0001_add_posts.py" in result.err
 
 
-def test_downgrade_to_what_is_not_applied(blog: Folder) -> None:
-    """It is named, and where to look."""
+def test_downgrade_to_a_pending_migration(blog: Folder) -> None:
     blog.write(models=COMMENTS)
     blog.ok("generate", "-m", "add comments")
     result = blog.fails("downgrade", "2")
@@ -255,7 +266,7 @@ def test_downgrade_to_what_is_not_applied(blog: Folder) -> None:
 
 
 def test_a_lock_file_with_conflicts(blog: Folder) -> None:
-    """Marks of a merge are seen, and what to do is said."""
+    """The conflict markers are recognized; the hint is autodiff lock."""
     path = blog.migrations / "autodiff.lock"
     path.write_text(f"<<<<<<< HEAD\n{path.read_text()}=======\n>>>>>>> other\n")
     for arguments in (["check"], ["check", "--offline"], ["generate", "-m", "x"]):
@@ -265,38 +276,38 @@ def test_a_lock_file_with_conflicts(blog: Folder) -> None:
 
 
 def test_from_history_without_a_lock_file(blog: Folder) -> None:
-    """What is missing, and how to get it."""
     (blog.migrations / "autodiff.lock").unlink()
     assert "there is no lock file" in blog.fails("generate", "-m", "x", "--from", "history").err
 
 
-def test_a_file_that_cannot_be_written(blog: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk is no bug of autodiff's, and leaves nothing behind."""
+def test_a_full_disk_is_not_a_bug_of_autodiff(
+    blog: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file is left."""
 
-    def full(*arguments: object, **more: object) -> None:
+    def fail_to_create(*arguments: object, **keywords: object) -> None:
         raise OSError(28, "No space left on device", "migrations")
 
     blog.write(models=COMMENTS)
-    monkeypatch.setattr("tempfile.mkstemp", full)
+    monkeypatch.setattr("tempfile.mkstemp", fail_to_create)
     with blog.untouched():
         result = blog.run("generate", "-m", "add comments")
     assert result.code == 2
     assert result.err == "error: migrations: No space left on device\n"
 
 
-def test_no_command_exits_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever a command raises, what is left is an exit code."""
-
+def test_an_unexpected_exception_becomes_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> int:
         raise RuntimeError("two\nlines")
 
     assert guarded(Shell(), fail) == 2
-    shown = capsys.readouterr()
-    assert re.match(r"error: this is a bug in autodiff: RuntimeError: two lines\n", shown.err)
+    output = capsys.readouterr()
+    assert re.match(r"error: this is a bug in autodiff: RuntimeError: two lines\n", output.err)
 
 
-def test_the_configuration_is_found_above(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command may run in a folder below the project's."""
+def test_the_configuration_of_a_parent_folder_is_used(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.write(autodiff=CONFIG, models=POSTS)
     (folder.path / "app" / "web").mkdir(parents=True)
     monkeypatch.chdir(folder.path / "app" / "web")

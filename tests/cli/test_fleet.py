@@ -1,4 +1,4 @@
-"""--all: what is printed for many databases, and how the commands end."""
+"""Test --all: the output and exit codes for many databases."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ database = "{name}.db"
 
 @pytest.fixture
 def tenants(blog_3: Folder) -> Folder:
-    """The blog with three tenants, none of which has a database yet."""
+    """Return the blog with three tenants whose databases do not exist yet."""
     blog_3.write(autodiff=f"{CONFIG}{TARGETS}")
     (blog_3.path / "tenants.txt").write_text("acme\nglobex\ninitech\n")
     return blog_3
 
 
 def test_a_table_of_outcomes(tenants: Folder) -> None:
-    """A row for each target on stdout, a line on stderr when it is done; run again, all is well."""
+    """Stdout has a row for each target; stderr has a line when a target is done."""
     result = tenants.ok("upgrade", "--all", "--parallel", "1")
     lines = [re.sub(r" +", " ", re.sub(r"[\d.]+ m?s", "TIME", line)) for line in result.lines]
     assert lines == [
@@ -39,15 +39,15 @@ def test_a_table_of_outcomes(tenants: Folder) -> None:
     ]
     assert re.fullmatch(r"(\w+ \.\.\. upgraded \([\d.]+ m?s\)\n){3}", result.err)
     assert tenants.ok("upgrade", "--all").lines[-1] == "3 up to date"
-    down = tenants.ok("downgrade", "base", "--all", "--only", "acme")
-    assert down.lines[-1] == "1 downgraded"
+    downgrade = tenants.ok("downgrade", "base", "--all", "--only", "acme")
+    assert downgrade.lines[-1] == "1 downgraded"
     status = tenants.ok("status", "--all")
     assert status.lines[-1] == "2 up to date, 1 behind"
     assert re.fullmatch(r"acme +base +0 +3", status.lines[1])
 
 
-def test_failures_are_told_once(tenants: Folder) -> None:
-    """Those with the same reason together, with the hint; the exit code is 2."""
+def test_failures_with_the_same_reason_are_grouped(tenants: Folder) -> None:
+    """The hint is printed once, and the exit code is 2."""
     for name in ("acme", "initech"):
         (tenants.path / f"{name}.db").write_text("this is no database, and long enough for one")
     result = tenants.run("upgrade", "--all", "--canary", "globex")
@@ -59,8 +59,8 @@ def test_failures_are_told_once(tenants: Folder) -> None:
     assert tenants.run("status", "--all").code == 2
 
 
-def test_a_canary_that_fails(tenants: Folder) -> None:
-    """The others say that they were not begun, and why."""
+def test_a_failing_canary_stops_the_run(tenants: Folder) -> None:
+    """The other targets are not begun, and the table says why."""
     (tenants.path / "acme.db").write_text("this is no database, and long enough for one")
     result = tenants.run("upgrade", "--all", "--canary", "1")
     assert result.code == 2
@@ -70,7 +70,7 @@ def test_a_canary_that_fails(tenants: Folder) -> None:
 
 
 def test_outcomes_as_json(tenants: Folder) -> None:
-    """One object, with all that is known of each target."""
+    """The object has the details of each target."""
     data = tenants.ok("upgrade", "2", "--all", "--json", "--shard", "3/10").data
     assert (data["direction"], data["target"], data["counts"]) == ("upgrade", "2", {"upgraded": 1})
     [acme] = data["targets"]
@@ -98,21 +98,23 @@ def test_outcomes_as_json(tenants: Folder) -> None:
         (("downgrade", "nothing", "--all"), "error: no migration 'nothing'"),
     ],
 )
-def test_what_is_refused(tenants: Folder, arguments: tuple[str, ...], message: str) -> None:
-    """With a message and a hint, before anything is done."""
+def test_wrong_options_are_refused(
+    tenants: Folder, arguments: tuple[str, ...], message: str
+) -> None:
+    """Nothing is changed."""
     assert message in tenants.fails(*arguments).err
 
 
-def test_no_targets_are_configured(blog_3: Folder) -> None:
-    """The hint says how."""
+def test_missing_targets_are_refused(blog_3: Folder) -> None:
+    """The hint shows how to configure them."""
     result = blog_3.fails("upgrade", "--all")
     assert "error: no targets are configured" in result.err
     assert 'file = "tenants.txt"' in result.err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_ctrl_c(tenants: Folder) -> None:
-    """The migration under way comes to its end, and the table is printed."""
+def test_ctrl_c_finishes_the_running_migration(tenants: Folder) -> None:
+    """The table is printed."""
     path = tenants.migrations / "0002_add_comments.py"
     wait = "    import time; open('begun', 'w').close(); time.sleep(2)\n"
     path.write_text(path.read_text().replace("def upgrade() -> None:\n", f"def upgrade():\n{wait}"))
@@ -124,8 +126,8 @@ def test_ctrl_c(tenants: Folder) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    until = time.monotonic() + 30
-    while not (tenants.path / "begun").exists() and time.monotonic() < until:
+    deadline = time.monotonic() + 30
+    while not (tenants.path / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)

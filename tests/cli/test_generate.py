@@ -1,4 +1,4 @@
-"""generate: the file, its options, and what it refuses."""
+"""Test the file, the options and the errors of generate."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder, kinds
 RENAMED = POSTS.replace("title: Mapped", "headline: Mapped")
 
 
-def test_generate_prints_the_path_and_what_is_in_it(blog: Folder) -> None:
-    """One line for the file, one for each change."""
+def test_generate_prints_the_path_and_the_changes(blog: Folder) -> None:
     blog.write(models=COMMENTS)
     result = blog.ok("generate", "-m", "add comments")
     assert result.out == "migrations/0002_add_comments.py\n  + table comments\n"
@@ -28,7 +27,7 @@ def test_generate_prints_the_path_and_what_is_in_it(blog: Folder) -> None:
 
 
 def test_generate_as_json(blog: Folder) -> None:
-    """The file's path, its text, its revision, and the changes."""
+    """The data has the path, text and revision of the file, and the changes."""
     blog.write(models=COMMENTS)
     data = blog.ok("generate", "-m", "add comments", "--json").data
     path = blog.migrations / "0002_add_comments.py"
@@ -42,7 +41,7 @@ def test_generate_as_json(blog: Folder) -> None:
 
 
 def test_nothing_to_do(blog: Folder) -> None:
-    """Without a difference nothing is written, and that is no error."""
+    """Without a difference no file is written, and the exit code is 0."""
     with blog.untouched():
         assert blog.ok("generate", "-m", "x").out == "nothing to do\n"
         data = blog.ok("generate", "-m", "x", "--json").data
@@ -50,25 +49,24 @@ def test_nothing_to_do(blog: Folder) -> None:
 
 
 def test_dry_run_prints_the_file(blog: Folder) -> None:
-    """What --dry-run prints is, byte for byte, what would be written."""
+    """The output has the bytes that would be written."""
     blog.write(models=COMMENTS)
     with blog.untouched():
-        shown = blog.ok("generate", "-m", "add comments", "--dry-run").out
+        output = blog.ok("generate", "-m", "add comments", "--dry-run").out
         data = blog.ok("generate", "-m", "add comments", "--dry-run", "--json").data
     assert data["written"] is False
     blog.ok("generate", "-m", "add comments")
-    assert shown == (blog.migrations / "0002_add_comments.py").read_text()
+    assert output == (blog.migrations / "0002_add_comments.py").read_text()
 
 
 def test_an_empty_migration(blog: Folder) -> None:
-    """--empty writes a file to fill in."""
     assert blog.ok("generate", "-m", "tidy up", "--empty").out == "migrations/0002_tidy_up.py\n"
     assert blog.ok("upgrade").out == "1 migration applied\n"
     assert blog.ok("check").out == "no drift\n"
 
 
-def test_an_empty_migration_asks_no_database(blog: Folder) -> None:
-    """Nothing is compared, so it may be behind, or not there at all."""
+def test_an_empty_migration_does_not_connect(blog: Folder) -> None:
+    """The database may be behind or unreachable."""
     blog.ok("generate", "-m", "tidy up", "--empty")
     blog.ok("generate", "-m", "tidy more", "--empty")
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
@@ -78,11 +76,11 @@ def test_an_empty_migration_asks_no_database(blog: Folder) -> None:
 
 
 def test_sql_files(blog: Folder) -> None:
-    """--format sql writes a pair of files, which the runner takes like the others."""
+    """--format sql writes a pair of files that upgrade and downgrade run."""
     blog.write(models=COMMENTS)
-    shown = blog.ok("generate", "-m", "add comments", "--format", "sql", "--dry-run").out
-    assert shown.startswith("-- migrations/0002_add_comments.up.sql\n-- revision: ")
-    assert "\n-- migrations/0002_add_comments.down.sql\n" in shown
+    output = blog.ok("generate", "-m", "add comments", "--format", "sql", "--dry-run").out
+    assert output.startswith("-- migrations/0002_add_comments.up.sql\n-- revision: ")
+    assert "\n-- migrations/0002_add_comments.down.sql\n" in output
     blog.ok("generate", "-m", "add comments", "--format", "sql")
     blog.ok("upgrade")
     assert blog.ok("check").out == "no drift\n"
@@ -102,8 +100,7 @@ def test_from_history_needs_no_database(blog: Folder) -> None:
     assert blog.ok("check").out == "no drift\n"
 
 
-def test_a_rename_is_told(blog: Folder) -> None:
-    """--rename keeps the rows' values."""
+def test_rename_keeps_the_values(blog: Folder) -> None:
     blog.write(models=RENAMED)
     result = blog.ok("generate", "-m", "headline", "--rename", "posts.title:headline")
     assert result.out.splitlines()[1] == "  ~ column posts.title -> headline"
@@ -111,19 +108,19 @@ def test_a_rename_is_told(blog: Folder) -> None:
     assert blog.sql("SELECT headline FROM posts") == [("Hello",)]
 
 
-def test_a_rename_that_nobody_tells(blog: Folder) -> None:
-    """Without a terminal, a possible rename stops with the option that answers."""
+def test_an_undecided_rename_is_refused(blog: Folder) -> None:
+    """The hint has the option that decides it."""
     blog.write(models=RENAMED)
     result = blog.fails("generate", "-m", "headline")
     assert "posts.title:headline  (both are VARCHAR(200))" in result.err
     assert "hint: say --rename posts.title:headline" in result.err
-    as_json = blog.run("generate", "-m", "headline", "--json")
-    assert as_json.code == 2
-    assert as_json.data["kind"] == "RenameUndecidedError"
+    json_result = blog.run("generate", "-m", "headline", "--json")
+    assert json_result.code == 2
+    assert json_result.data["kind"] == "RenameUndecidedError"
 
 
 def test_assume_drop_and_add(blog: Folder) -> None:
-    """--assume drop-and-add takes a possible rename for none."""
+    """--assume drop-and-add means that no column is renamed."""
     blog.write(models=RENAMED)
     options = ("--assume", "drop-and-add", "--fill", "posts.headline=none")
     summary = blog.ok("generate", "-m", "headline", *options).out.splitlines()[1:]
@@ -131,15 +128,15 @@ def test_assume_drop_and_add(blog: Folder) -> None:
 
 
 def test_a_value_is_renamed_and_another_is_mapped(blog: Folder) -> None:
-    """--rename and --map say what the rows get."""
+    """--rename and --map change the values of the rows."""
     blog.grow(kinds("long", "short", "note"), "kinds")
     blog.sql("UPDATE posts SET kind = 'long'")
     blog.write(models=kinds("essay", "short"))
     result = blog.fails("generate", "-m", "x")
     assert "posts.kind.long:essay  (one value goes and one comes at its place)" in result.err
-    told = ("--rename", "posts.kind.long:essay", "--map", "posts.kind.note=short")
-    shown = blog.ok("generate", "-m", "essays", *told).out
-    assert "  ~ values of posts.kind: long -> essay\n" in shown
+    options = ("--rename", "posts.kind.long:essay", "--map", "posts.kind.note=short")
+    output = blog.ok("generate", "-m", "essays", *options).out
+    assert "  ~ values of posts.kind: long -> essay\n" in output
     blog.ok("upgrade")
     assert blog.sql("SELECT kind FROM posts") == [("essay",)]
     assert blog.ok("check").out == "no drift\n"
@@ -159,16 +156,16 @@ def test_a_value_is_renamed_and_another_is_mapped(blog: Folder) -> None:
         (["--assume", "rename"], "'--assume'"),
     ],
 )
-def test_wrong_answers(blog: Folder, options: list[str], message: str) -> None:
-    """A wrong --rename or --fill is said, with how it is written."""
+def test_wrong_options_are_refused(blog: Folder, options: list[str], message: str) -> None:
+    """The message has the reason or the expected format."""
     blog.write(models=RENAMED)
     if options[0] == "--fill":
         options = [*options, "--assume", "drop-and-add"]
     assert message in blog.fails("generate", "-m", "x", *options).err
 
 
-def test_rows_that_need_a_value(blog: Folder) -> None:
-    """A NOT NULL column stops with the option that gives a value; that option then does."""
+def test_a_not_null_column_needs_a_value(blog: Folder) -> None:
+    """The hint has the option that gives one."""
     blog.grow(COMMENTS, "add comments")
     blog.sql("INSERT INTO comments VALUES (1, 'first!', 1)")
     blog.write(models=TIMESTAMP)
@@ -181,16 +178,15 @@ def test_rows_that_need_a_value(blog: Folder) -> None:
     assert blog.ok("check").out == "no drift\n"
 
 
-def test_a_database_behind_the_files(blog: Folder) -> None:
-    """generate compares with a database that has all migrations, or refuses."""
+def test_a_database_that_is_behind_is_refused(blog: Folder) -> None:
     blog.ok("downgrade")
     result = blog.fails("generate", "-m", "x")
     assert "0001_add_posts.py not applied" in result.err
     assert "autodiff upgrade first" in result.err
 
 
-def test_a_message_with_anything_in_it(blog: Folder) -> None:
-    """Quotes, line ends and SQL in a message stay a message."""
+def test_a_message_is_escaped(blog: Folder) -> None:
+    """Quotes, line breaks and SQL stay part of the message."""
     blog.write(models=COMMENTS)
     message = 'say """hi"""\\ \'é\'\nDROP TABLE posts;'
     blog.ok("generate", "-m", message, "--format", "sql")
@@ -205,15 +201,14 @@ def test_a_message_with_anything_in_it(blog: Folder) -> None:
     assert blog.sql("SELECT title FROM posts") == [("Hello",)]
 
 
-def test_findings_and_doubts_are_told_on_stderr(
+def test_findings_and_notes_are_printed_on_stderr(
     blog: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands out about a plan is no part of the result."""
     finding = Finding(
         code="X1", severity="warning", message="rows are lost", hint="look", place="posts"
     )
 
-    def doubtful(project: Project, request: Request) -> Draft | None:
+    def unsettled_draft(project: Project, request: Request) -> Draft | None:
         draft = draft_migration(project, request)
         assert draft is not None
         assert draft.plan is not None
@@ -221,7 +216,7 @@ def test_findings_and_doubts_are_told_on_stderr(
         return replace(draft, plan=plan, settled=False)
 
     blog.write(models=COMMENTS)
-    monkeypatch.setattr("autodiff.commands.generate.draft", doubtful)
+    monkeypatch.setattr("autodiff.commands.generate.draft", unsettled_draft)
     result = blog.ok("generate", "-m", "add comments")
     assert result.out == "migrations/0002_add_comments.py\n  + table comments\n"
     assert result.err.splitlines()[0] == "warning X1: posts: rows are lost (look)"

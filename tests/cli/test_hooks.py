@@ -1,4 +1,4 @@
-"""Hooks of the configuration: named there, found on the import path, called by upgrade."""
+"""Test hooks: named in the configuration, found on the import path, called by upgrade."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ def announce(run):
     print("going", run.direction, len(run.migrations))
 
 
-def check(given):
-    given.connection.exec_driver_sql("INSERT INTO seen VALUES (1)")
+def check(context):
+    context.connection.exec_driver_sql("INSERT INTO seen VALUES (1)")
 """
 
 
 @pytest.fixture
 def hooked(blog_3: Folder) -> Folder:
-    """The blog at its base, with two hooks."""
+    """Return the blog at its base with two hooks."""
     blog_3.ok("downgrade", "base")
     blog_3.write(hooks=HOOKS)
     blog_3.write(
@@ -28,19 +28,19 @@ def hooked(blog_3: Folder) -> Folder:
     return blog_3
 
 
-def test_an_upgrade_calls_them(hooked: Folder) -> None:
-    """What they print goes to stderr; a migration is nothing without its hook."""
+def test_upgrade_calls_hooks(hooked: Folder) -> None:
+    """Their output goes to stderr."""
     hooked.sql("CREATE TABLE seen (n)")
     result = hooked.ok("upgrade")
     assert result.out == "3 migrations applied\n"
     assert result.err.startswith("before_upgrade: hooks:announce\ngoing upgrade 3\n0001_add_posts")
     assert hooked.sql("SELECT count(*) FROM seen") == [(3,)]
-    again = hooked.ok("upgrade")
-    assert (again.out, again.err) == ("nothing to do\n", "")
+    second_result = hooked.ok("upgrade")
+    assert (second_result.out, second_result.err) == ("nothing to do\n", "")
 
 
-def test_one_that_fails_says_where_it_is(hooked: Folder) -> None:
-    """With its file and line, from here."""
+def test_a_failing_hook_stops_the_migration(hooked: Folder) -> None:
+    """The message has the file and the line."""
     result = hooked.run("upgrade")
     assert result.code == 2
     assert (
@@ -51,8 +51,7 @@ def test_one_that_fails_says_where_it_is(hooked: Folder) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--sql"], ["--dry-run"]])
-def test_what_runs_nothing_calls_none(hooked: Folder, arguments: list[str]) -> None:
-    """--sql and --dry-run only tell."""
+def test_dry_run_and_sql_call_no_hooks(hooked: Folder, arguments: list[str]) -> None:
     assert "going" not in hooked.ok("upgrade", *arguments).err
 
 
@@ -72,10 +71,10 @@ def test_what_runs_nothing_calls_none(hooked: Folder, arguments: list[str]) -> N
         ),
     ],
 )
-def test_one_that_is_not_there_stops_before_anything(
+def test_a_missing_hook_is_refused_before_the_upgrade(
     hooked: Folder, target: str, reason: str, hint: str
 ) -> None:
-    """And says what was looked for."""
+    """The message names the hook."""
     hooked.write(autodiff=f'{CONFIG}[hooks]\nbefore_upgrade = "{target}"\n')
     result = hooked.run("upgrade")
     assert result.code == 2

@@ -1,4 +1,4 @@
-"""init: a configuration and a folder; nothing that exists is lost."""
+"""Test init: it writes a configuration and a folder and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.cli.project import POSTS, Folder
 
 
 def test_init_writes_a_configuration_and_a_folder(folder: Folder) -> None:
-    """The next command can begin at once."""
+    """The next command works without further setup."""
     result = folder.ok("init", "--models", "models:Base", "--url", "sqlite:///blog.db")
     assert result.out == "autodiff.toml\nmigrations/\n"
     assert (folder.path / "autodiff.toml").read_text() == (
@@ -22,14 +22,14 @@ def test_init_writes_a_configuration_and_a_folder(folder: Folder) -> None:
 
 
 def test_init_in_another_folder(folder: Folder) -> None:
-    """DIR need not exist."""
+    """The folder is created."""
     result = folder.ok("init", "app/db", "--models", "models:Base", "--json")
     assert result.data == {"written": ["app/db/autodiff.toml", "app/db/migrations/"]}
     assert (folder.path / "app" / "db" / "migrations").is_dir()
 
 
-def test_init_without_models_says_what_to_do(folder: Folder) -> None:
-    """The settings that are missing stand there as comments."""
+def test_init_without_models_prints_the_next_step(folder: Folder) -> None:
+    """The missing settings are comments in the file."""
     result = folder.ok("init")
     assert "to do: say where the models are" in result.err
     assert load_config(folder.path, {}).models == ()
@@ -38,7 +38,7 @@ def test_init_without_models_says_what_to_do(folder: Folder) -> None:
 
 @pytest.mark.parametrize("before", ["", '[project]\nname = "blog"', '[project]\nname = "blog"\n'])
 def test_init_adds_to_pyproject(folder: Folder, before: str) -> None:
-    """pyproject.toml keeps what it has, and gets a section."""
+    """pyproject.toml keeps its contents."""
     folder.write(pyproject=before)
     assert folder.ok("init", "--models", "models:Base").out == "pyproject.toml\nmigrations/\n"
     text = (folder.path / "pyproject.toml").read_text()
@@ -48,37 +48,36 @@ def test_init_adds_to_pyproject(folder: Folder, before: str) -> None:
 
 
 def test_init_keeps_line_ends(folder: Folder) -> None:
-    """A file with the line ends of Windows stays one."""
+    """A file with CRLF line ends keeps them."""
     path = folder.path / "pyproject.toml"
     path.write_bytes(b'[project]\r\nname = "blog"\r\n')
     folder.ok("init", "--models", "models:Base")
     assert path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n") > 3
 
 
-def test_init_quotes(folder: Folder) -> None:
-    """What is given comes back from the configuration, whatever is in it."""
+def test_init_escapes_values(folder: Folder) -> None:
+    """Quotes, backslashes and emoji are read back from the configuration."""
     url = 'sqlite:///a "quoted" \\ 😀.db'
     folder.ok("init", "--models", "models:Base", "--url", url)
     assert load_config(folder.path, {}).url == url
 
 
 @pytest.mark.parametrize("name", ["autodiff", "pyproject"])
-def test_init_overwrites_nothing(folder: Folder, name: str) -> None:
-    """Where there is a configuration, init refuses."""
+def test_init_refuses_an_existing_configuration(folder: Folder, name: str) -> None:
     folder.write(**{name: '[tool.autodiff]\nmodels = "x:Base"\n'})
     result = folder.fails("init", "--models", "models:Base")
     assert f"{name}.toml configures autodiff already" in result.err
 
 
 def test_init_warns_of_passwords(folder: Folder) -> None:
-    """A password in a file that is committed is said, and not shown."""
+    """A password in the url is reported but not printed."""
     result = folder.ok("init", "--models", "m:Base", "--url", "postgresql://u:secret@host/x")
     assert "the url holds a password" in result.err
     assert "secret" not in result.out + result.err
 
 
 def test_the_example_works(folder: Folder) -> None:
-    """init --example builds a project that generates, upgrades and checks."""
+    """The project can generate, upgrade and check."""
     result = folder.ok("init", "--example", "blog")
     assert result.out == "blog/autodiff.toml\nblog/models.py\nblog/migrations/\n"
     folder.ok("--config", "blog", "generate", "-m", "first")
@@ -88,6 +87,6 @@ def test_the_example_works(folder: Folder) -> None:
 
 
 def test_the_example_overwrites_no_models(folder: Folder) -> None:
-    """Where there are models, the example refuses, and writes no configuration either."""
+    """If models exist, no configuration is written either."""
     folder.write(models=POSTS)
     assert "models.py exists" in folder.fails("init", "--example").err

@@ -1,4 +1,4 @@
-"""rehearse and diff on the command line, and --verbose."""
+"""Test rehearse, diff and --verbose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.cli.project import COMMENTS, CONFIG, Folder
 
 
 def test_rehearse(blog_3: Folder) -> None:
-    """A line for each migration; exit code 0, and nothing changes."""
+    """It prints a line for each migration and changes nothing."""
     with blog_3.untouched():
         result = blog_3.ok("rehearse")
         data = blog_3.ok("rehearse", "--json").data
@@ -23,7 +23,7 @@ def test_rehearse(blog_3: Folder) -> None:
 
 
 def test_rehearse_with_live_rows(blog_3: Folder) -> None:
-    """The newest over a copy of what is there; what it loses is told, no value is."""
+    """It runs the newest migration on a copy; lost columns are listed without values."""
     with blog_3.untouched():
         result = blog_3.ok("rehearse", "--from-data", "--rows", "10")
     assert result.out == (
@@ -35,8 +35,8 @@ def test_rehearse_with_live_rows(blog_3: Folder) -> None:
     assert blog_3.ok("rehearse", "3", "--no-rows").out.startswith("0003_add_timestamp: passed\n")
 
 
-def test_rehearse_finds_what_is_wrong(blog_3: Folder) -> None:
-    """Exit code 1, with what it is."""
+def test_rehearse_reports_problems(blog_3: Folder) -> None:
+    """The exit code is 1."""
     file = blog_3.migrations / "0003_add_timestamp.py"
     file.write_text(file.read_text().replace('op.drop_column("comments", "timestamp")', "pass; x"))
     with blog_3.untouched():
@@ -60,19 +60,18 @@ def test_rehearse_finds_what_is_wrong(blog_3: Folder) -> None:
         ("diff", "mssql://x/y"),
     ],
 )
-def test_what_can_not_run(blog_3: Folder, arguments: tuple[str, ...]) -> None:
-    """Exit code 2, a message and a hint."""
+def test_wrong_arguments_are_refused(blog_3: Folder, arguments: tuple[str, ...]) -> None:
     blog_3.fails(*arguments)
 
 
 def test_rehearse_without_migrations(folder: Folder) -> None:
-    """Nothing to do is nothing wrong."""
+    """The exit code is 0."""
     folder.write(autodiff=CONFIG, models=COMMENTS)
     assert folder.ok("rehearse").out == "nothing to rehearse\n"
 
 
 def test_diff(blog_3: Folder) -> None:
-    """The changes and the SQL; one of them alone; as JSON. 1 is a difference."""
+    """Changes and SQL are printed together, separately or as JSON; the exit code is 1."""
     blog_3.write(models=COMMENTS)
     with blog_3.untouched():
         result = blog_3.run("diff")
@@ -92,7 +91,7 @@ def test_diff(blog_3: Folder) -> None:
 
 
 def test_verbose(blog_3: Folder) -> None:
-    """What is left alone stands on stderr, or in the JSON."""
+    """Unmanaged objects are listed on stderr or in the JSON."""
     blog_3.sql("CREATE VIEW titles AS SELECT title FROM posts")
     line = "left alone: view titles (the models have no views)\n"
     with blog_3.untouched():

@@ -1,4 +1,4 @@
-"""repair, and what status and check say of a history that is wrong."""
+"""Test repair, and the problems of the history that status and check list."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def edit(folder: Folder) -> None:
     path.write_text(path.read_text().replace("String(200)", "String(100)"))
 
 
-def test_nothing_is_wrong(blog: Folder) -> None:
-    """Exit code 0, and nothing is changed; options for what is not wrong change nothing either."""
+def test_repair_without_problems(blog: Folder) -> None:
+    """The exit code is 0, and options to repair change nothing."""
     with blog.untouched():
         assert blog.ok("repair").out == "nothing is wrong with the history\n"
         assert blog.ok("repair", "--edited", "--missing").out == (
@@ -27,8 +27,8 @@ def test_nothing_is_wrong(blog: Folder) -> None:
         assert blog.ok("repair", "--json").data == {"mended": [], "problems": []}
 
 
-def test_repair_lists_what_is_wrong(blog: Folder) -> None:
-    """Each with every way out; exit code 1, and nothing is changed."""
+def test_repair_lists_problems(blog: Folder) -> None:
+    """Each has every way to fix it; the exit code is 1, and nothing is changed."""
     edit(blog)
     with blog.untouched():
         result = blog.run("repair")
@@ -37,8 +37,8 @@ def test_repair_lists_what_is_wrong(blog: Folder) -> None:
     assert data["problems"][0]["kind"] == "edited"
 
 
-def test_status_works_and_shows_it(blog: Folder) -> None:
-    """Where upgrade refuses, status still tells where the database stands."""
+def test_status_lists_problems(blog: Folder) -> None:
+    """It works although upgrade refuses."""
     edit(blog)
     result = blog.ok("status")
     assert result.out.startswith("applied:\n  0001_add_posts")
@@ -47,7 +47,7 @@ def test_status_works_and_shows_it(blog: Folder) -> None:
 
 
 def test_an_edited_file_is_accepted(blog: Folder) -> None:
-    """What was mended is told, and the log has it."""
+    """The repair is printed and recorded in the log."""
     edit(blog)
     result = blog.ok("repair", "--edited")
     assert result.out.startswith("0001_add_posts (")
@@ -56,8 +56,8 @@ def test_an_edited_file_is_accepted(blog: Folder) -> None:
     blog.ok("downgrade")
 
 
-def test_what_is_wrong_still_is_told(blog_3: Folder) -> None:
-    """Exit code 1 as long as anything is."""
+def test_remaining_problems_are_listed(blog_3: Folder) -> None:
+    """The exit code is 1 until all are repaired."""
     edit(blog_3)
     (blog_3.migrations / "0003_add_timestamp.py").unlink()
     result = blog_3.run("repair", "--missing")

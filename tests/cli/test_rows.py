@@ -1,4 +1,4 @@
-"""Rows that stand in the way, from the command line: told by generate, refused by upgrade."""
+"""Test blocking rows: generate warns about them, upgrade refuses to run."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ TOLD = (
 
 @pytest.fixture
 def users(folder: Folder) -> Folder:
-    """A table of users on SQLite, two of them without email."""
+    """Return a project on SQLite with users, two of them without an email."""
     folder.write(autodiff=CONFIG)
     folder.grow(USERS, "add users")
     folder.sql(ROWS)
     return folder
 
 
-def test_generate_tells_rows_in_the_way(users: Folder) -> None:
-    """The file is written; it refuses until the rows are mended, and then does its work."""
+def test_generate_warns_about_blocking_rows(users: Folder) -> None:
+    """The file is written; upgrade refuses until the rows are fixed, then it runs."""
     users.write(models=NOT_NULL)
     result = users.ok("generate", "-m", "email")
     assert result.err == TOLD
@@ -56,7 +56,7 @@ def test_generate_tells_rows_in_the_way(users: Folder) -> None:
 
 
 def test_generate_as_json_has_the_findings(users: Folder) -> None:
-    """Each by its code, severity, message, hint and place; none are an empty list."""
+    """A finding has a code, severity, message, hint and place."""
     users.write(models=NOT_NULL)
     data = users.ok("generate", "-m", "email", "--dry-run", "--json").data
     assert data["findings"] == [
@@ -72,18 +72,18 @@ def test_generate_as_json_has_the_findings(users: Folder) -> None:
     assert users.ok("generate", "-m", "email", "--dry-run", "--json").data["findings"] == []
 
 
-def test_rows_need_not_be_looked_at(users: Folder) -> None:
-    """The file is the same, byte for byte; without a database nobody can look."""
+def test_no_data_checks_skips_the_rows(users: Folder) -> None:
+    """The file is the same; --from history does not check rows either."""
     users.write(models=NOT_NULL)
-    looked = users.ok("generate", "-m", "email", "--dry-run")
-    unseen = users.ok("generate", "-m", "email", "--dry-run", "--no-data-checks")
-    assert unseen.err == ""
-    assert unseen.out == looked.out
+    checked = users.ok("generate", "-m", "email", "--dry-run")
+    unchecked = users.ok("generate", "-m", "email", "--dry-run", "--no-data-checks")
+    assert unchecked.err == ""
+    assert unchecked.out == checked.out
     assert users.ok("generate", "-m", "email", "--dry-run", "--from", "history").err == ""
 
 
-def test_a_fill_mends_them(users: Folder) -> None:
-    """With a value there is nothing to tell, and nothing to refuse."""
+def test_fill_gives_rows_a_value(users: Folder) -> None:
+    """There is no warning, and upgrade runs."""
     users.write(models=NOT_NULL)
     assert users.ok("generate", "-m", "email", "--fill", "users.email=nobody").err == ""
     users.ok("upgrade")
@@ -95,7 +95,7 @@ QUESTION = "users.email becomes NOT NULL, and rows have no value (2 found: id 4,
 
 @pytest.mark.parametrize("value", ["nobody", ""])
 def test_a_value_is_asked_for_at_a_terminal(users: Folder, value: str) -> None:
-    """Enter alone leaves the rows to be mended, and the check in the file."""
+    """Without a value the file checks the rows."""
     users.write(models=NOT_NULL)
     terminal = Terminal(users, "generate", "-m", "email")
     terminal.expect(QUESTION)
@@ -107,16 +107,16 @@ def test_a_value_is_asked_for_at_a_terminal(users: Folder, value: str) -> None:
     assert ('op.backfill("users", {"email": "nobody"}' in source) is bool(value)
 
 
-def test_many_rows_have_a_bar_at_a_terminal(users: Folder) -> None:
-    """It goes with the last row, and the line of the migration stays."""
+def test_a_backfill_of_many_rows_shows_a_progress_bar(users: Folder) -> None:
+    """The bar disappears, and the line of the migration stays."""
     numbers = "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
     users.sql(f"{numbers} INSERT INTO users SELECT i, NULL FROM n")
     users.write(models=NOT_NULL)
     users.ok("generate", "-m", "email", "--fill", "users.email=nobody")
     copy = users.path / "copy.db"
     copy.write_bytes((users.path / "blog.db").read_bytes())
-    plain = users.process("upgrade", "--url", f"sqlite:///{copy}")
-    assert plain.err.count("\n") == 1
+    result = users.process("upgrade", "--url", f"sqlite:///{copy}")
+    assert result.err.count("\n") == 1
     terminal = Terminal(users, "upgrade")
     terminal.ends_with(0)
     assert "rows of users" in terminal.text
@@ -131,15 +131,15 @@ def test_a_refused_upgrade_changes_nothing(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also where DDL can't be undone: the checks come before any other step, both ways."""
+    """Checks precede all other steps up and down, so this holds without transactional DDL."""
     url: sa.URL = request.getfixturevalue("database")(kind)
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
     folder.write(autodiff='models = "models:Base"\nurl = "${DATABASE_URL}"\n')
     folder.grow(USERS, "add users")
     with opened(url) as db:
         db.execute(ROWS)
-        wanted = NOT_NULL.replace("sa.String(80)", "sa.String(120)")
-        folder.write(models=wanted + "    city: Mapped[str | None] = mapped_column(sa.String(9))\n")
+        models = NOT_NULL.replace("sa.String(80)", "sa.String(120)")
+        folder.write(models=models + "    city: Mapped[str | None] = mapped_column(sa.String(9))\n")
         assert folder.ok("generate", "-m", "more").err == TOLD
         before = db.state()
         refused = folder.run("upgrade")

@@ -1,4 +1,4 @@
-"""upgrade, downgrade and stamp: targets, what they print, and what --sql and --dry-run leave."""
+"""Test upgrade, downgrade and stamp: targets, output, --sql and --dry-run."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ NAMES = ("0001_add_posts", "0002_add_comments", "0003_add_timestamp")
 
 
 def applied(folder: Folder) -> list[str]:
-    """The names of the migrations that the database has had."""
+    """Return the names of the applied migrations."""
     return [row["name"] for row in folder.ok("status", "--json").data["applied"]]
 
 
 def test_each_migration_is_a_line_on_stderr(blog_3: Folder) -> None:
-    """Progress goes to stderr, the result to stdout."""
+    """The result goes to stdout."""
     down = blog_3.ok("downgrade", "base")
     assert re.fullmatch("".join(rf"{name} \.\.\. \d+ ms\n" for name in NAMES[::-1]), down.err)
     assert down.out == "3 migrations reverted\n"
     up = blog_3.ok("upgrade")
     assert re.fullmatch("".join(rf"{name} \.\.\. \d+ ms\n" for name in NAMES), up.err)
     assert up.out == "3 migrations applied\n"
-    again = blog_3.ok("upgrade")
-    assert (again.out, again.err) == ("nothing to do\n", "")
+    second_upgrade = blog_3.ok("upgrade")
+    assert (second_upgrade.out, second_upgrade.err) == ("nothing to do\n", "")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "left"),
+    ("arguments", "remaining"),
     [
         ([], 2),
         (["-1"], 2),
@@ -47,10 +47,10 @@ def test_each_migration_is_a_line_on_stderr(blog_3: Folder) -> None:
         (["--json", "-2"], 1),
     ],
 )
-def test_targets_of_downgrade(blog_3: Folder, arguments: list[str], left: int) -> None:
-    """-1 is a target and no option; base, numbers and names work too."""
+def test_targets_of_downgrade(blog_3: Folder, arguments: list[str], remaining: int) -> None:
+    """-1 is a target and not an option; base, numbers and names work too."""
     blog_3.ok("downgrade", *arguments)
-    assert applied(blog_3) == list(NAMES[:left])
+    assert applied(blog_3) == list(NAMES[:remaining])
 
 
 @pytest.mark.parametrize(
@@ -58,33 +58,32 @@ def test_targets_of_downgrade(blog_3: Folder, arguments: list[str], left: int) -
     [("+1", 1), ("+2", 2), ("+9", 3), ("head", 3), ("2", 2), ("0001_add_posts", 1)],
 )
 def test_targets_of_upgrade(blog_3: Folder, target: str, count: int) -> None:
-    """+1 is the next one; numbers and names work too."""
+    """+1 is the next migration; numbers and names work too."""
     blog_3.ok("downgrade", "base")
     blog_3.ok("upgrade", target)
     assert applied(blog_3) == list(NAMES[:count])
 
 
 def test_the_start_of_a_revision_is_a_target(blog_3: Folder) -> None:
-    """Four characters of a revision name it."""
     first = blog_3.ok("history", "--json").data["migrations"][-1]["revision"]
     blog_3.ok("downgrade", first[:4])
     assert applied(blog_3) == [NAMES[0]]
 
 
 def test_dry_run_runs_nothing(blog_3: Folder) -> None:
-    """--dry-run lists what would run, in order."""
+    """It lists the migrations in order."""
     with blog_3.untouched():
         result = blog_3.ok("downgrade", "-2", "--dry-run")
         data = blog_3.ok("downgrade", "-2", "--dry-run", "--json").data
-        nothing = blog_3.ok("upgrade", "--dry-run")
+        second_result = blog_3.ok("upgrade", "--dry-run")
     assert result.out == "0003_add_timestamp\n0002_add_comments\n"
     assert (data["run"], data["direction"]) == (False, "downgrade")
     assert [item["name"] for item in data["migrations"]] == ["0003_add_timestamp", NAMES[1]]
-    assert nothing.out == "nothing to do\n"
+    assert second_result.out == "nothing to do\n"
 
 
 def test_a_script_is_printed_and_not_run(blog_3: Folder, run_script: RunScript) -> None:
-    """--sql prints what sqlite3 runs: afterwards status and check have nothing to say."""
+    """After sqlite3 has run it, status and check report no difference."""
     url = sa.URL.create("sqlite", database=str(blog_3.path / "blog.db"))
     with blog_3.untouched():
         down = blog_3.ok("downgrade", "head:base", "--sql").out
@@ -106,8 +105,8 @@ def test_a_script_is_printed_and_not_run(blog_3: Folder, run_script: RunScript) 
     assert blog_3.ok("check").out == "no drift\n"
 
 
-def test_a_script_begins_where_the_database_stands(blog_3: Folder) -> None:
-    """With `current`; without, at the base."""
+def test_a_script_can_begin_at_the_current_revision(blog_3: Folder) -> None:
+    """Without `current` it begins at the base."""
     blog_3.ok("downgrade", "1")
     script = blog_3.ok("upgrade", "current:", "--sql").out
     assert [line[3:] for line in script.splitlines() if line[:4] == "-- 0"] == list(NAMES[1:])
@@ -116,7 +115,7 @@ def test_a_script_begins_where_the_database_stands(blog_3: Folder) -> None:
 
 
 def test_a_range_is_for_scripts(blog_3: Folder) -> None:
-    """A downgrade must say where its script begins; a run begins where the database stands."""
+    """A script for a downgrade needs a start; a run begins at the current revision."""
     result = blog_3.fails("downgrade", "base", "--sql")
     assert result.err == (
         "error: a script that downgrades to base must say from where\n"
@@ -127,7 +126,7 @@ def test_a_range_is_for_scripts(blog_3: Folder) -> None:
 
 
 def test_results_as_json(blog_3: Folder) -> None:
-    """What was run, in order, on stdout; progress stays on stderr."""
+    """The migrations are in the order in which they ran."""
     data = blog_3.ok("downgrade", "--json").data
     assert (data["run"], data["direction"]) == (True, "downgrade")
     assert [item["name"] for item in data["migrations"]] == ["0003_add_timestamp"]
@@ -135,8 +134,7 @@ def test_results_as_json(blog_3: Folder) -> None:
     assert blog_3.ok("upgrade", "--json").data["migrations"] == data["migrations"]
 
 
-def test_stamp_records_and_runs_nothing(blog_3: Folder) -> None:
-    """stamp says what now counts as applied."""
+def test_stamp_records_migrations_without_running_them(blog_3: Folder) -> None:
     schema = blog_3.sql("SELECT sql FROM sqlite_master ORDER BY name")
     assert blog_3.ok("stamp", "base").out == "0 migrations count as applied\n"
     assert applied(blog_3) == []
@@ -147,7 +145,7 @@ def test_stamp_records_and_runs_nothing(blog_3: Folder) -> None:
 
 
 def test_a_migration_that_fails(blog_3: Folder) -> None:
-    """What failed, what was kept, and the hint; the failed one leaves nothing."""
+    """The output names the failure and the migrations that were kept."""
     blog_3.ok("downgrade", "base")
     path = blog_3.migrations / "0002_add_comments.py"
     text = path.read_text()
@@ -161,7 +159,7 @@ def test_a_migration_that_fails(blog_3: Folder) -> None:
     assert lines[2].startswith("error: upgrade of 0002_add_comments.py failed: ")
     assert "no such column: nonsense" in result.err
     assert "statement: SELECT nonsense" in result.err
-    assert "done before it, and kept: 0001_add_posts.py" in result.err
+    assert "applied before it, and kept: 0001_add_posts.py" in result.err
     assert lines[-1].startswith("hint: ")
     assert applied(blog_3) == ["0001_add_posts"]
     assert blog_3.sql("SELECT name FROM sqlite_master WHERE name = 'comments'") == []

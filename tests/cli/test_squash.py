@@ -1,4 +1,4 @@
-"""squash: what it prints, writes and deletes."""
+"""Test the output and the files of squash."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from tests.cli.project import Folder
 
 
-def test_three_become_one(blog_3: Folder) -> None:
-    """The file and what it does, and what was deleted; the database is at the head."""
+def test_squash_three_migrations(blog_3: Folder) -> None:
+    """The changes and the deleted files are printed; the database is at the head."""
     result = blog_3.ok("squash", ":", "-m", "the blog")
     assert result.out.splitlines() == [
         "migrations/0003_the_blog.py",
@@ -29,7 +29,7 @@ def test_three_become_one(blog_3: Folder) -> None:
 
 
 def test_a_dry_run_writes_nothing(blog_3: Folder) -> None:
-    """It prints the file; as JSON also what would be deleted."""
+    """It prints the file; the JSON also lists the files to delete."""
     with blog_3.untouched():
         text = blog_3.ok("squash", "2:", "-m", "comments", "--dry-run").out
         data = blog_3.ok("squash", "2:", "-m", "comments", "--dry-run", "--json").data
@@ -42,8 +42,8 @@ def test_a_dry_run_writes_nothing(blog_3: Folder) -> None:
     assert data["migration"]["name"] == "0003_comments"
 
 
-def test_what_is_left_out_is_told(blog_3: Folder) -> None:
-    """Refused with file and line; with --without-data a note on stderr."""
+def test_data_statements_are_refused_or_left_out(blog_3: Folder) -> None:
+    """The message or note has the file and the line."""
     path = blog_3.migrations / "0003_add_timestamp.py"
     head, _, tail = path.read_text().partition("def upgrade() -> None:\n")
     body = '    op.execute("UPDATE comments SET post_id = 1")\n'
@@ -53,6 +53,6 @@ def test_what_is_left_out_is_told(blog_3: Folder) -> None:
     assert f"left out: {line}" in blog_3.ok("squash", ":", "-m", "x", "--without-data").err
 
 
-def test_a_range_that_is_none(blog_3: Folder) -> None:
-    """The message shows how one is written."""
+def test_an_invalid_range_is_refused(blog_3: Folder) -> None:
+    """The message has an example."""
     assert "as in autodiff squash 0002:0007" in blog_3.fails("squash", "2", "-m", "x").err

@@ -1,4 +1,4 @@
-"""The command line itself: help, version, options, streams, and a quick start."""
+"""Test the command line itself: help, version, options, streams and start-up time."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ HEAVY = {"sqlalchemy", "jinja2", "deepdiff", "sqlglot", "rich", "pydantic"}
 
 
 def imported(folder: Folder, *arguments: str) -> set[str]:
-    """The modules that a command line imports."""
-    done = subprocess.run(
+    """Return the modules that a command line imports."""
+    process = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "autodiff", *arguments],
         cwd=folder.path,
         env=folder.environment(),
@@ -45,25 +45,24 @@ def imported(folder: Folder, *arguments: str) -> set[str]:
         text=True,
         check=True,
     )
-    return {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line}
+    return {line.rsplit("|", 1)[1].strip() for line in process.stderr.splitlines() if "|" in line}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["generate", "--help"]])
-def test_help_starts_quickly(folder: Folder, arguments: list[str]) -> None:
-    """No help loads SQLAlchemy, Jinja, DeepDiff, sqlglot, rich or pydantic."""
+def test_help_imports_no_heavy_library(folder: Folder, arguments: list[str]) -> None:
     assert imported(folder, *arguments) & HEAVY == set()
 
 
-def test_help_needs_no_schema(folder: Folder) -> None:
-    """Help loads the command line, no command, and nothing that knows tables or databases."""
+def test_help_imports_only_the_command_line(folder: Folder) -> None:
+    """It imports no single command and nothing about tables or databases."""
     parts = {name for name in imported(folder, "--help") if name.startswith("autodiff.")}
     beyond = {name.split(".")[1] for name in parts} - {"cli"}
     assert beyond == {"errors"}
     assert not {name for name in parts if name.startswith("autodiff.cli.commands.")}
 
 
-def test_check_offline_loads_what_it_needs(blog_3: Folder) -> None:
-    """Where nothing differs, nothing is loaded that compares, plans, writes or runs."""
+def test_check_offline_imports_only_what_it_needs(blog_3: Folder) -> None:
+    """Without drift, it imports nothing that compares, plans, renders or runs."""
     found = imported(blog_3, "check", "--offline")
     assert found & (HEAVY - {"sqlalchemy"} | {"sqlite3", "psycopg", "pymysql"}) == set()
     parts = {name.split(".")[1] for name in found if name.startswith("autodiff.")}
@@ -74,19 +73,17 @@ def test_check_offline_loads_what_it_needs(blog_3: Folder) -> None:
 
 
 def test_history_needs_no_sqlalchemy(folder: Folder) -> None:
-    """What only reads files stays light."""
+    """It only reads files."""
     folder.write(autodiff=CONFIG, models=POSTS)
     assert imported(folder, "history") & HEAVY == set()
 
 
-def test_each_command_is_registered_once() -> None:
-    """The commands are those that the documentation names."""
+def test_all_commands_are_registered() -> None:
     group = typer.main.get_command(registered.app)
     assert sorted(group.commands) == sorted(COMMANDS)  # type: ignore[attr-defined]
 
 
-def test_summaries_are_those_of_the_commands() -> None:
-    """The help of all says of each command what its own help begins with."""
+def test_summaries_match_the_help_of_each_command() -> None:
     group = typer.main.get_command(registered.app)
     for summaries in group.sections.values():  # type: ignore[attr-defined]
         for name, summary in summaries.items():
@@ -95,7 +92,7 @@ def test_summaries_are_those_of_the_commands() -> None:
 
 
 def test_help_has_sections(folder: Folder) -> None:
-    """Commands stand in sections, their summaries under each other; no line is cut or too long."""
+    """Summaries are aligned, and lines have at most 80 characters."""
     lines = folder.ok("--help").out.splitlines()
     heads = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert heads == ["Options:", "Start:", "Write migrations:", "Run them:", "Look:"]
@@ -109,7 +106,7 @@ def test_help_has_sections(folder: Folder) -> None:
 def test_help_is_as_wide_as_the_terminal(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, columns: str, longest: int
 ) -> None:
-    """Text is wrapped at the terminal's width, or where lines get long to read; examples never."""
+    """Text is wrapped at the width of the terminal, at most 100; examples are not wrapped."""
     monkeypatch.setenv("COLUMNS", columns)
     text = folder.ok("generate", "--help").out
     assert '  autodiff generate -m "add timestamp" --fill comments.timestamp=now\n' in text
@@ -119,7 +116,6 @@ def test_help_is_as_wide_as_the_terminal(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_examples(folder: Folder, command: str) -> None:
-    """The help of each command shows how it is typed."""
     result = folder.ok(command, "--help")
     assert "Examples:" in result.out
     assert f"  autodiff {command}" in result.out
@@ -128,7 +124,7 @@ def test_help_has_examples(folder: Folder, command: str) -> None:
 
 
 def test_no_command_prints_the_help(folder: Folder) -> None:
-    """`autodiff` alone says what there is, and ends as what could not run."""
+    """The exit code is 2."""
     result = folder.run()
     assert result.code == 2
     for command in COMMANDS:
@@ -136,32 +132,30 @@ def test_no_command_prints_the_help(folder: Folder) -> None:
 
 
 def test_version(folder: Folder) -> None:
-    """--version prints one line."""
     assert re.fullmatch(r"autodiff \d+\.\d+\.\d+\n", folder.ok("--version").out)
 
 
-def test_options_stand_before_or_after_the_command(folder: Folder) -> None:
-    """--url, --config and --json mean the same in both places; the nearer one wins."""
+def test_options_before_or_after_the_command(folder: Folder) -> None:
+    """They have the same meaning; the one after the command takes precedence."""
     folder.write(models=POSTS, autodiff='models = "models:Base"\n')
     before = folder.ok("--url", "sqlite:///a.db", "--json", "--config", ".", "status")
     after = folder.ok("status", "--url", "sqlite:///a.db", "--json", "--config", "autodiff.toml")
     keys = ("current", "unfinished", "environment")
-    nothing = {**dict.fromkeys(keys), "applied": [], "pending": [], "problems": []}
-    assert before.data == after.data == nothing
+    empty_status = {**dict.fromkeys(keys), "applied": [], "pending": [], "problems": []}
+    assert before.data == after.data == empty_status
     assert folder.ok("--url", "nonsense", "status", "--url", "sqlite://").code == 0
 
 
 def test_the_configuration_may_be_a_file_of_any_name(folder: Folder) -> None:
-    """--config names another file than the one that would be found."""
     folder.write(models=POSTS, autodiff='models = "nowhere"\n')
     (folder.path / "production.toml").write_text(CONFIG)
     assert folder.run("check", "--config", "production.toml").code == 1
 
 
-def test_database_url_comes_before_the_configuration(
+def test_database_url_takes_precedence_over_the_configuration(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DATABASE_URL replaces the configured url, dollar signs in it and all; --url replaces both."""
+    """Dollar signs in it are literal; --url takes precedence over both."""
     folder.write(models=POSTS, autodiff='models = "models:Base"\nurl = "postgresql://nowhere/x"\n')
     monkeypatch.setenv("DATABASE_URL", "sqlite:///a$b.db")
     folder.ok("upgrade")
@@ -170,8 +164,8 @@ def test_database_url_comes_before_the_configuration(
     assert (folder.path / "c.db").exists()
 
 
-def test_a_url_with_a_variable_that_is_not_set(folder: Folder) -> None:
-    """Only what needs the database asks for the variable."""
+def test_an_unset_variable_in_the_url(folder: Folder) -> None:
+    """Only commands that need the database fail."""
     folder.write(models=POSTS, autodiff='models = "models:Base"\nurl = "${BLOG_DATABASE}"\n')
     folder.ok("history")
     assert folder.run("check", "--offline").code == 1
@@ -196,18 +190,18 @@ def test_a_url_with_a_variable_that_is_not_set(folder: Folder) -> None:
 def test_a_wrong_command_line(
     folder: Folder, arguments: list[str], message: str, hint: str
 ) -> None:
-    """What is wrong, and where the help is; as JSON too."""
+    """The message has the reason, the hint the help command; with --json too."""
     result = folder.fails(*arguments)
     assert message in result.err
     assert f"hint: see {hint}" in result.err
-    as_json = folder.run(*arguments, "--json")
-    assert as_json.code == 2
-    assert message in as_json.data["error"]
-    assert as_json.err == ""
+    json_result = folder.run(*arguments, "--json")
+    assert json_result.code == 2
+    assert message in json_result.data["error"]
+    assert json_result.err == ""
 
 
 def test_errors_as_json(folder: Folder) -> None:
-    """With --json an error is an object on stdout, and stderr is empty."""
+    """The error is an object on stdout, and stderr is empty."""
     result = folder.run("check", "--json")
     assert (result.code, result.err) == (2, "")
     assert result.data["kind"] == "ConfigError"
@@ -216,7 +210,7 @@ def test_errors_as_json(folder: Folder) -> None:
 
 
 def test_a_bug_is_one_line(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that nobody expected has no traceback, unless it is asked for."""
+    """The traceback of an unexpected exception is printed only with --debug."""
     monkeypatch.setattr("autodiff.project.Project.graph", lambda self: 1 / 0)
     folder.write(autodiff=CONFIG)
     result = folder.run("history")
@@ -232,16 +226,15 @@ def test_a_bug_is_one_line(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> N
     assert "Traceback" in folder.run("history").err
 
 
-def test_what_models_print_is_no_result(folder: Folder) -> None:
-    """Models may print; stdout holds the result alone."""
+def test_output_of_models_goes_to_stderr(folder: Folder) -> None:
     folder.write(autodiff=CONFIG, models=f"print('loading settings')\n{POSTS}")
     result = folder.run("check", "--json")
     assert result.data["models"] == ["+ table posts"]
     assert "loading settings" in result.err
 
 
-def test_a_pipe_that_closes(blog_3: Folder) -> None:
-    """`autodiff show ... | head -0` ends quietly."""
+def test_a_closed_pipe(blog_3: Folder) -> None:
+    """`autodiff history | head -0` prints no error."""
     process = subprocess.Popen(
         [sys.executable, "-m", "autodiff", "history"],
         cwd=blog_3.path,
@@ -258,7 +251,7 @@ def test_a_pipe_that_closes(blog_3: Folder) -> None:
 
 
 def test_ctrl_c(blog: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interrupted command ends with 130 and no traceback."""
+    """The exit code is 130, and there is no traceback."""
 
     def interrupt(self: object) -> None:
         raise KeyboardInterrupt
@@ -270,34 +263,32 @@ def test_ctrl_c(blog: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(folder: Folder, shell: str) -> None:
-    """A shell can complete the names of commands."""
-    asked = folder.process(
+def test_completion_of_commands(folder: Folder, shell: str) -> None:
+    result = folder.process(
         _AUTODIFF_COMPLETE=f"complete_{shell}",
         _TYPER_COMPLETE_ARGS="autodiff up",
         _TYPER_COMPLETE_FISH_ACTION="get-args",
         COMP_WORDS="autodiff up",
         COMP_CWORD="1",
     )
-    assert "upgrade" in asked.out
-    assert "downgrade" not in asked.out
+    assert "upgrade" in result.out
+    assert "downgrade" not in result.out
 
 
 def test_completion_of_migrations(blog_3: Folder) -> None:
-    """A shell can complete the names of migrations."""
-    asked = blog_3.process(
+    result = blog_3.process(
         _AUTODIFF_COMPLETE="complete_bash", COMP_WORDS="autodiff show 000", COMP_CWORD="2"
     )
-    assert asked.out.split() == ["0001_add_posts", "0002_add_comments", "0003_add_timestamp"]
+    assert result.out.split() == ["0001_add_posts", "0002_add_comments", "0003_add_timestamp"]
 
 
-def test_the_end_is_quick(blog_3: Folder) -> None:
-    """Where the process ends, Python looks for no cycles in what is left."""
+def test_objects_are_frozen_at_exit(blog_3: Folder) -> None:
+    """Frozen objects save the last garbage collection of the interpreter."""
     code = (
         "import atexit, gc; from autodiff.cli import main; "
         "atexit.register(lambda: print(gc.get_freeze_count() > 0)); main()"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, "check", "--offline"],
         cwd=blog_3.path,
         env=blog_3.environment(),
@@ -305,4 +296,4 @@ def test_the_end_is_quick(blog_3: Folder) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == "no drift\nTrue\n"
+    assert process.stdout == "no drift\nTrue\n"

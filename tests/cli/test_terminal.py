@@ -1,4 +1,4 @@
-"""At a terminal: questions, colours and the progress bar."""
+"""Test questions, colors and progress bars at a terminal."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ FILL = (
 )
 
 
-def ask(blog: Folder, *options: str, environment: Mapping[str, str] | None = None) -> Terminal:
-    """generate, where a rename is possible."""
+def generate_with_rename(
+    blog: Folder, *options: str, environment: Mapping[str, str] | None = None
+) -> Terminal:
+    """Start generate with models in which a column may be renamed."""
     blog.write(models=RENAMED)
     return Terminal(blog, "generate", "-m", "headline", *options, environment=environment)
 
 
-def test_a_rename_is_asked(blog: Folder) -> None:
-    """Yes makes it a rename."""
-    terminal = ask(blog)
+def test_a_column_rename_is_asked(blog: Folder) -> None:
+    terminal = generate_with_rename(blog)
     terminal.expect(RENAME)
     terminal.type("y")
     terminal.ends_with(0)
@@ -35,7 +36,6 @@ def test_a_rename_is_asked(blog: Folder) -> None:
 
 
 def test_a_table_rename_is_asked(blog: Folder) -> None:
-    """A table too."""
     blog.write(models=POSTS.replace('"posts"', '"articles"'))
     terminal = Terminal(blog, "generate", "-m", "articles")
     terminal.expect("Is table posts renamed to articles? (100% of their columns are the same)")
@@ -46,8 +46,8 @@ def test_a_table_rename_is_asked(blog: Folder) -> None:
 
 
 def test_enter_means_no_and_a_value_is_asked(blog: Folder) -> None:
-    """No makes it a drop and an add, which needs a value; an empty one is asked for again."""
-    terminal = ask(blog)
+    """Drop and add need a value; the question is repeated until there is one."""
+    terminal = generate_with_rename(blog)
     terminal.expect(RENAME)
     terminal.type("")
     terminal.expect(FILL)
@@ -60,8 +60,8 @@ def test_enter_means_no_and_a_value_is_asked(blog: Folder) -> None:
     assert blog.sql("SELECT headline FROM posts") == [("X",)]
 
 
-def test_rows_of_a_value_that_goes_are_asked_for(blog: Folder) -> None:
-    """After no to a rename; what is no value is asked again, and Enter means none."""
+def test_a_new_value_for_rows_with_a_removed_value_is_asked(blog: Folder) -> None:
+    """It is asked after the rename was declined, and again after an unknown value."""
     blog.grow(kinds("long", "short"), "kinds")
     blog.sql("UPDATE posts SET kind = 'long'")
     blog.write(models=kinds("essay", "short"))
@@ -78,21 +78,20 @@ def test_rows_of_a_value_that_goes_are_asked_for(blog: Folder) -> None:
     assert blog.sql("SELECT kind FROM posts") == [("short",)]
 
 
-def test_no_question_where_the_options_answer(blog: Folder) -> None:
-    """What was told is not asked."""
-    terminal = ask(blog, "--rename", "posts.title:headline")
+def test_no_question_if_an_option_answers_it(blog: Folder) -> None:
+    terminal = generate_with_rename(blog, "--rename", "posts.title:headline")
     terminal.ends_with(0)
     assert "Is column" not in terminal.text
 
 
-@pytest.mark.parametrize("how", ["press_ctrl_c", "press_ctrl_d"])
-def test_leaving_a_question(blog: Folder, how: str) -> None:
-    """Ctrl-C and Ctrl-D end the command with 130, and leave everything as it was."""
+@pytest.mark.parametrize("key", ["press_ctrl_c", "press_ctrl_d"])
+def test_interrupting_a_question(blog: Folder, key: str) -> None:
+    """Ctrl-C and Ctrl-D end the command with 130 and change nothing."""
     blog.write(models=RENAMED)
     with blog.untouched():
-        terminal = ask(blog)
+        terminal = generate_with_rename(blog)
         terminal.expect(RENAME)
-        getattr(terminal, how)()
+        getattr(terminal, key)()
         terminal.ends_with(130)
     assert terminal.text.endswith("interrupted\n")
     assert "Traceback" not in terminal.text
@@ -101,18 +100,19 @@ def test_leaving_a_question(blog: Folder, how: str) -> None:
 @pytest.mark.parametrize(
     ("options", "environment"), [(["--no-input"], {}), (["--json"], {}), ([], {"CI": "true"})]
 )
-def test_who_is_not_asked(blog: Folder, options: list[str], environment: dict[str, str]) -> None:
-    """--no-input, --json and a CI's terminal get the error."""
+def test_no_questions_without_input(
+    blog: Folder, options: list[str], environment: dict[str, str]
+) -> None:
+    """--no-input, --json and the variable CI give the error instead."""
     blog.write(models=RENAMED)
     with blog.untouched():
-        terminal = ask(blog, *options, environment=environment)
+        terminal = generate_with_rename(blog, *options, environment=environment)
         terminal.ends_with(2)
     assert "cannot tell a rename from a drop and an add" in terminal.text
     assert RENAME not in terminal.text
 
 
-def test_questions_are_no_result(blog: Folder) -> None:
-    """Questions go to the terminal while stdout goes into a pipe."""
+def test_questions_are_not_written_to_a_pipe(blog: Folder) -> None:
     blog.write(models=RENAMED)
     terminal = Terminal(blog, "generate", "-m", "headline", piped=True)
     terminal.expect(RENAME)
@@ -123,7 +123,7 @@ def test_questions_are_no_result(blog: Folder) -> None:
 
 
 def test_changes_have_colors(blog: Folder) -> None:
-    """+ is green, ~ is yellow; NO_COLOR and a dumb terminal have none."""
+    """+ is green and ~ is yellow, unless NO_COLOR is set or the terminal is dumb."""
     blog.grow(COMMENTS, "add comments")
     blog.write(models=TIMESTAMP.replace("String(200)", "String(100)"))
     colored = Terminal(blog, "check")
@@ -131,10 +131,10 @@ def test_changes_have_colors(blog: Folder) -> None:
     assert "\x1b[32m  + column comments.timestamp\x1b[0m" in colored.raw
     assert "\x1b[33m  ~ column posts.title" in colored.raw
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        bare = Terminal(blog, "check", environment=environment)
-        bare.ends_with(1)
-        assert "\x1b" not in bare.raw
-        assert bare.text == colored.text
+        uncolored = Terminal(blog, "check", environment=environment)
+        uncolored.ends_with(1)
+        assert "\x1b" not in uncolored.raw
+        assert uncolored.text == colored.text
 
 
 def test_errors_have_colors(folder: Folder) -> None:
@@ -147,8 +147,8 @@ def test_errors_have_colors(folder: Folder) -> None:
     assert "\x1b" not in terminal.raw
 
 
-def test_code_has_colors_and_is_whole(blog_3: Folder) -> None:
-    """A file is highlighted; without its colours it is the file, long lines and all."""
+def test_code_is_highlighted_completely(blog_3: Folder) -> None:
+    """Without the colors it is the file, including long lines."""
     path = blog_3.migrations / "0003_add_timestamp.py"
     path.write_text(f"{path.read_text()}# {'long ' * 40}line\n")
     terminal = Terminal(blog_3, "show", "3")
@@ -157,8 +157,8 @@ def test_code_has_colors_and_is_whole(blog_3: Folder) -> None:
     assert plain(terminal.raw) == path.read_text()
 
 
-def test_several_migrations_have_a_bar(blog_3: Folder) -> None:
-    """A bar while they run, and a line for each that stays."""
+def test_several_migrations_show_a_progress_bar(blog_3: Folder) -> None:
+    """A line for each migration stays."""
     blog_3.ok("downgrade", "base")
     terminal = Terminal(blog_3, "upgrade", piped=True)
     terminal.ends_with(0)
@@ -168,16 +168,15 @@ def test_several_migrations_have_a_bar(blog_3: Folder) -> None:
     assert terminal.piped() == "3 migrations applied\n"
 
 
-def test_one_migration_has_a_line(blog_3: Folder) -> None:
-    """No bar for one."""
+def test_one_migration_shows_no_progress_bar(blog_3: Folder) -> None:
     terminal = Terminal(blog_3, "downgrade")
     terminal.ends_with(0)
     assert "━" not in terminal.raw
     assert "0003_add_timestamp ... " in terminal.text
 
 
-def test_a_bar_ends_when_a_migration_fails(blog_3: Folder) -> None:
-    """The error stands below what was done."""
+def test_a_failure_ends_the_progress_bar(blog_3: Folder) -> None:
+    """The error is printed below the applied migrations."""
     blog_3.ok("downgrade", "base")
     path = blog_3.migrations / "0002_add_comments.py"
     text = path.read_text()
@@ -190,7 +189,7 @@ def test_a_bar_ends_when_a_migration_fails(blog_3: Folder) -> None:
 
 
 def test_the_demo_at_a_terminal(folder: Folder) -> None:
-    """It asks nothing, and the code has colours."""
+    """It asks nothing."""
     terminal = Terminal(folder, "demo")
     terminal.ends_with(0)
     assert "$ autodiff check\nno drift\n" in terminal.text
@@ -198,8 +197,8 @@ def test_the_demo_at_a_terminal(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_help_has_colours(folder: Folder, environment: dict[str, str], colored: bool) -> None:
-    """The names of options and commands stand out in the help, unless NO_COLOR is set."""
+def test_help_has_colors(folder: Folder, environment: dict[str, str], colored: bool) -> None:
+    """Option and command names are highlighted, unless NO_COLOR is set."""
     terminal = Terminal(folder, "--help", environment=environment)
     terminal.ends_with(0)
     assert "  --json                Print the result as JSON.\n" in terminal.text

@@ -100,7 +100,7 @@ def test_a_failure_says_how_many_rows_are_done(
     with opened(database(kind)) as db:
         error = stopped(db, folder)
         assert "\nof the one under way 10 rows are done, and stay" in error.message
-        assert "autodiff upgrade goes on from there" in str(error.hint)
+        assert "autodiff upgrade to resume" in str(error.hint)
         entry = db.runner(folder).unfinished()
         assert entry is not None
         assert (entry.outcome, entry.progress.rows) == ("failed", 10)
@@ -135,7 +135,7 @@ def test_what_is_half_filled_is_not_emptied(
         with pytest.raises(MigrationFailedError) as caught:
             db.runner(folder).downgrade()
         assert caught.value.message == (
-            "cannot take 0002_step_bbbb.py back: 10 rows of one step are done, and its way back is "
+            "cannot revert 0002_step_bbbb.py back: 10 rows of one step are done, and its way back is "
             "for all of them: ~ rows of t: fill n"
         )
         assert "let it go on" in str(caught.value.hint)

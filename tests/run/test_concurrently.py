@@ -20,7 +20,7 @@ op.create_table(
 op.execute("INSERT INTO users (id, name) VALUES (1, 'ann'), (2, 'bob')")
 """
 CREATE = 'op.create_index("ix_name", "users", ["name"], postgresql_concurrently=True)'
-HINT = "put it into a block of its own: with op.autocommit():"
+HINT = "put it into a separate block: with op.autocommit():"
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_unique_build_that_failed_goes_on_once_the_rows_are_mended(
         db.execute("INSERT INTO users (name) VALUES ('ann'), ('ann')")
     with pytest.raises(MigrationFailedError, match="could not create unique index") as caught:
         project.upgrade()
-    assert "autodiff upgrade goes on from there" in f"{caught.value.hint}"
+    assert "autodiff upgrade to resume" in f"{caught.value.hint}"
     unfinished = project.status().unfinished
     assert unfinished is not None
     assert "(name)=(ann) is duplicated" in f"{unfinished.error}"

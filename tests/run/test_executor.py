@@ -163,7 +163,9 @@ def test_a_table_that_is_not_there_is_named(db: Database, tmp_path: Path) -> Non
     with pytest.raises(MigrationFailedError) as caught:
         sent(db, tmp_path, 'op.alter_column("nowhere", "x", nullable=False)')
     assert "there is no table nowhere in the database" in caught.value.message
-    assert caught.value.hint == "does the migration run on the database that it was written for?"
+    assert (
+        caught.value.hint == "check that the migration runs on the database that it was written for"
+    )
 
 
 OUTSIDE = [

@@ -72,7 +72,7 @@ def test_a_failure_says_what_stays_and_both_ways_on(mariadb: Database, folder: F
         "~ execute UPDATE users SET email = name"
     )
     assert error.hint == (
-        "mend the cause, and autodiff upgrade goes on from there; or autodiff downgrade takes "
+        "mend the cause, and autodiff upgrade to resume; or autodiff downgrade takes "
         "those steps back, and the file can be mended"
     )
     found = mariadb.runner(folder).unfinished()
@@ -263,7 +263,7 @@ def test_what_a_refused_commit_took_back_is_not_done(postgresql: Database, tmp_p
     folder.write("bbbb", ORPHAN)
     error = fail(postgresql, folder)
     assert 'violates foreign key constraint "pets_owner_id_fkey"' in error.message
-    assert error.message.endswith("\ndone before it, and kept: nothing")
+    assert error.message.endswith("\napplied before it, and kept: nothing")
     assert (
         error.hint
         == "the failed migration left nothing behind: fix it and run the same command again"
@@ -277,7 +277,7 @@ def test_what_a_refused_commit_took_back_is_not_done(postgresql: Database, tmp_p
 
 
 def test_the_session_is_as_it_was_after_a_failure(postgresql: Database, tmp_path: Path) -> None:
-    """Its limits and its level, where a part written by hand fails outside of the transaction."""
+    """Its limits and its level, where a hand-written part fails outside of the transaction."""
     folder = Folder(tmp_path / "m")
     by_hand = 'op.get_bind().execute(sa.text("SELECT nonsense"))'
     folder.write("aaaa", f"with op.autocommit():\n    {by_hand}")
@@ -356,7 +356,7 @@ def test_a_part_by_hand_that_cant_be_run_again_says_so(mariadb: Database, folder
     before = mariadb.state()
     with pytest.raises(MigrationFailedError, match="Unknown column 'name'") as caught:
         mariadb.runner(folder).upgrade()
-    assert "that was in a part written by hand" in caught.value.message
+    assert "that was in a hand-written part" in caught.value.message
     assert (
         "autodiff repair --half-way applied. What is called with op.run(function) is not run again"
     ) in str(caught.value.hint)

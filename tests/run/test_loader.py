@@ -109,7 +109,7 @@ def test_a_file_that_does_not_import_is_refused(tmp_path: Path, line: str, reaso
         load_step(read_migration(path), "upgrade")
     assert caught.value.message.startswith(f"cannot read migration {path}: {reason}")
     assert caught.value.hint == (
-        "a migration must not need the application: it imports sqlalchemy and op"
+        "a migration must not import the application, only sqlalchemy and autodiff.op"
     )
 
 

@@ -86,7 +86,7 @@ def test_leaving_the_transaction_is_refused(server: sa.URL, pooled: sa.URL, fold
     with pytest.raises(MigrationFailedError) as caught:
         Project(pooled, directory=folder.path).upgrade()
     assert (
-        "op.autocommit() needs a session of its own; a transaction pooler stands between"
+        "op.autocommit() needs its own session, but a transaction pooler is in between"
         in caught.value.message
     )
     assert caught.value.hint == "run this migration with the URL of the server itself"

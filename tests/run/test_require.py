@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from autodiff.dialects import dialect_for
 from autodiff.errors import MigrationFailedError, RowsInTheWayError
 from autodiff.migrations import load_graph
-from autodiff.runner.preview import statements
+from autodiff.runner.preview import preview_statements
 from autodiff.runner.replay import migration_sql
 from autodiff.runner.row_checks import find_rows
 from autodiff.schema.operations import Require
@@ -69,7 +69,7 @@ def test_migrations_before_it_are_kept(db: Database, folder: Folder) -> None:
     with pytest.raises(RowsInTheWayError) as caught:
         db.runner(folder).upgrade()
     assert caught.value.message.endswith(
-        "nothing was changed; done before it, and kept: 0001_step_aaaa.py"
+        "nothing was changed; applied before it, and kept: 0001_step_aaaa.py"
     )
     assert db.history() == ["aaaa"]
 
@@ -155,7 +155,7 @@ def test_a_script_has_the_query_as_a_comment(kind: str, folder: Folder) -> None:
     dialect = dialect_for(kind)
     check = Require(query="SELECT 1\nFROM a", message="a has rows")
     expected = ["-- no row may come of this: a has rows\n-- SELECT 1\n-- FROM a"]
-    assert statements(dialect, [check], {}) == expected
+    assert preview_statements(dialect, [check], {}) == expected
     folder.write("aaaa", 'op.require("SELECT 1\\nFROM a", "a has rows")')
     graph = load_graph(folder.path)
     assert migration_sql(graph, graph["aaaa"], "upgrade", dialect) == expected

@@ -196,7 +196,7 @@ def test_a_failed_migration_leaves_nothing_behind(
         with pytest.raises(MigrationFailedError) as caught:
             db.runner(folder).upgrade()
         assert caught.value.message.startswith("upgrade of 0004_step_dddd.py failed: ")
-        assert caught.value.message.endswith("\ndone before it, and kept: 0003_step_cccc.py")
+        assert caught.value.message.endswith("\napplied before it, and kept: 0003_step_cccc.py")
         assert caught.value.revision == "dddd"
         assert db.history() == ["aaaa", "bbbb", "cccc"]
         db.runner(folder).downgrade()
@@ -227,7 +227,7 @@ def test_a_failure_says_what_failed_and_why(sqlite: Database, folder: Folder) ->
         "upgrade of 0004_step_dddd.py failed: cannot apply ~ execute INSERT INTO nowhere "
         "VALUES (1): no such table: nowhere\n"
         "statement: INSERT INTO nowhere VALUES (1)\n"
-        "done before it, and kept: 0001_step_aaaa.py, 0002_step_bbbb.py, 0003_step_cccc.py"
+        "applied before it, and kept: 0001_step_aaaa.py, 0002_step_bbbb.py, 0003_step_cccc.py"
     )
     assert caught.value.statement == "INSERT INTO nowhere VALUES (1)"
     assert (
@@ -244,7 +244,7 @@ def test_a_failure_of_the_first_migration_keeps_nothing(sqlite: Database, tmp_pa
         sqlite.runner(folder).upgrade()
     assert caught.value.message == (
         "upgrade of 0001_step_aaaa.py failed: ValueError: no such thing\n"
-        "done before it, and kept: nothing"
+        "applied before it, and kept: nothing"
     )
     assert caught.value.statement is None
     assert sqlite.history() == []
@@ -546,7 +546,7 @@ def test_rows_that_point_at_nothing_are_refused(family: Database, folder: Folder
     assert caught.value.message == (
         "upgrade of 0004_step_dddd.py failed: "
         "the migration leaves rows that point at nothing: posts -> users\n"
-        "done before it, and kept: nothing"
+        "applied before it, and kept: nothing"
     )
     assert caught.value.hint == (
         "PRAGMA foreign_key_check lists them; repair the rows in the migration"

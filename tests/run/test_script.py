@@ -307,7 +307,7 @@ def test_a_script_stops_at_the_first_error(
         ("1 / 0", "0002_step_bbbb.py:10: ZeroDivisionError: division by zero"),
         (
             'op.bulk_insert(sa.table("users", sa.column("a", sa.PickleType())), [{"a": object}])',
-            "0002_step_bbbb.py:10: a value can't be written down as SQL",
+            "0002_step_bbbb.py:10: a value has no SQL literal",
         ),
     ],
 )

@@ -104,11 +104,11 @@ def test_what_was_stopped_and_what_was_kept_is_told(any_database: sa.URL, folder
     lines = result.err.splitlines()
     assert lines[-4 if outside else -3 :][:2] == [
         "error: upgrade of 0002_step_bbbb.py was stopped: interrupted",
-        "done before it, and kept: 0001_step_aaaa.py",
+        "applied before it, and kept: 0001_step_aaaa.py",
     ]
     if outside:
         assert lines[-2].startswith("finished steps, which stay: ~ execute INSERT INTO")
-        hint = "goes on from there; or autodiff downgrade takes those steps back"
+        hint = "to resume; or autodiff downgrade takes those steps back"
     else:
         hint = "begins it anew"
     assert lines[-1].startswith("hint: ")
@@ -134,8 +134,8 @@ def test_what_was_committed_before_the_stop_is_done(
     assert result.code == 130
     assert result.err.splitlines()[-3:] == [
         "error: upgrade was stopped: interrupted",
-        "done before it, and kept: 0001_step_aaaa.py, 0002_step_bbbb.py",
-        "hint: autodiff upgrade goes on with what comes next",
+        "applied before it, and kept: 0001_step_aaaa.py, 0002_step_bbbb.py",
+        "hint: run autodiff upgrade to continue with the next migration",
     ]
     with opened(url) as db:
         assert [entry.outcome for entry in db.runner(folder).log()] == ["done", "done"]
@@ -152,7 +152,7 @@ def test_what_was_stopped_is_told_as_json(
     assert data["error"].startswith(
         "upgrade of 0002_step_bbbb.py was stopped: terminated (SIGTERM)"
     )
-    assert data["hint"] == "nothing is left of it; autodiff upgrade begins it anew"
+    assert data["hint"] == "it left nothing behind; run autodiff upgrade to start it again"
 
 
 def _stopped_in_the_second(
@@ -277,7 +277,7 @@ def test_a_full_table_stops_the_step_on_mariadb(
         assert "finished steps, which stay: + table sizes; ~ execute INSERT" in (
             caught.value.message
         )
-        assert "autodiff upgrade goes on from there" in f"{caught.value.hint}"
+        assert "autodiff upgrade to resume" in f"{caught.value.hint}"
         db.execute("SET SESSION max_heap_table_size = 16777216")
         assert [m.revision for m in db.runner(folder).upgrade()] == ["bbbb"]
     assert end_of(url) == end_of(whole)

@@ -1,4 +1,4 @@
-"""Both sides of a comparison at once: what each of them would be alone."""
+"""Test reading the schemas of the models and of the database at the same time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LENGTH: ContextVar[int] = ContextVar("LENGTH", default=0)
 
 
 class Sized(UserDefinedType[str]):
-    """A type whose length an application keeps in its context, as Flask does its settings."""
+    """A type whose length is kept in a context variable, as Flask keeps its settings."""
 
     cache_ok = True
 
@@ -31,21 +31,22 @@ class Sized(UserDefinedType[str]):
         return f"varchar({LENGTH.get()})"
 
 
-def one_by_one(
+def read_separately(
     connection: sa.Connection, metadata: sa.MetaData, exclude: tuple[str, ...] = ()
 ) -> tuple[Schema, Schema]:
+    """Return the reflected and the declared schema, read one after the other."""
     dialect = dialect_of(connection)
     desired = declare([metadata], dialect, exclude=exclude)
     return dialect.reflect(connection, scope_for(desired, exclude)), desired
 
 
-def test_both_sides_are_what_each_is_alone(any_database: sa.URL) -> None:
+def test_schemas_are_the_same_as_when_read_separately(any_database: sa.URL) -> None:
     with opened(any_database) as db:
         models(5).create_all(db.connection)
-        wanted = models(5, changed=2)
-        found = both_sides(db.connection, dialect_of(db.connection), [wanted])
-        assert found == one_by_one(db.connection, wanted)
-        assert len(found[0].tables) == 5
+        metadata = models(5, changed=2)
+        schemas = both_sides(db.connection, dialect_of(db.connection), [metadata])
+        assert schemas == read_separately(db.connection, metadata)
+        assert len(schemas[0].tables) == 5
 
 
 def test_the_connection_stays_in_its_thread(any_database: sa.URL) -> None:
@@ -58,7 +59,7 @@ def test_the_connection_stays_in_its_thread(any_database: sa.URL) -> None:
     assert threads == {threading.get_ident()}
 
 
-def test_models_see_the_context_of_their_application(any_database: sa.URL) -> None:
+def test_models_see_context_variables(any_database: sa.URL) -> None:
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("a", Sized()))
     token = LENGTH.set(20)
@@ -68,23 +69,25 @@ def test_models_see_the_context_of_their_application(any_database: sa.URL) -> No
     assert desired.tables[Name("t")].columns[0].type.sql.endswith("(20)")
 
 
-def test_threads_take_turns_as_before(database: Callable[[str], sa.URL]) -> None:
-    """While both sides are read they change over sooner, whoever reads; then as they did."""
-    usual, seen = sys.getswitchinterval(), []
+def test_the_thread_switch_interval_is_restored(database: Callable[[str], sa.URL]) -> None:
+    """It is shorter while both schemas are read, and is restored after an error too."""
+    default_interval, intervals = sys.getswitchinterval(), []
     with opened(database("postgresql")) as db:
         dialect = dialect_of(db.connection)
         sa.event.listen(
-            db.connection, "before_cursor_execute", lambda *_: seen.append(sys.getswitchinterval())
+            db.connection,
+            "before_cursor_execute",
+            lambda *_: intervals.append(sys.getswitchinterval()),
         )
         with _SHORT_TURNS:
             both_sides(db.connection, dialect, [models(1)])
-            assert sys.getswitchinterval() == seen[0] < usual
+            assert sys.getswitchinterval() == intervals[0] < default_interval
         with pytest.raises(ModelsError):
             both_sides(db.connection, dialect, [models(1), models(1)])
-    assert sys.getswitchinterval() == usual
+    assert sys.getswitchinterval() == default_interval
 
 
-def test_what_is_wrong_with_models_is_raised(any_database: sa.URL) -> None:
+def test_errors_in_the_models_are_raised(any_database: sa.URL) -> None:
     with (
         opened(any_database) as db,
         pytest.raises(ModelsError, match="described twice, in two MetaData"),
@@ -92,7 +95,7 @@ def test_what_is_wrong_with_models_is_raised(any_database: sa.URL) -> None:
         both_sides(db.connection, dialect_of(db.connection), [models(1), models(1)])
 
 
-def test_what_the_database_refuses_is_raised(any_database: sa.URL) -> None:
+def test_errors_of_the_database_are_raised(any_database: sa.URL) -> None:
     with opened(any_database) as db:
         dialect = dialect_of(db.connection)
         db.connection.close()
@@ -106,24 +109,24 @@ def test_a_type_in_a_schema_without_tables_is_found(database: Callable[[str], sa
     with opened(database("postgresql")) as db:
         db.connection.execute(sa.schema.CreateSchema("kinds"))
         metadata.create_all(db.connection)
-        found = both_sides(db.connection, dialect_of(db.connection), [metadata])
-        assert found == one_by_one(db.connection, metadata)
-        assert list(found[0].enums) == [Name("kind", "kinds")]
+        schemas = both_sides(db.connection, dialect_of(db.connection), [metadata])
+        assert schemas == read_separately(db.connection, metadata)
+        assert list(schemas[0].enums) == [Name("kind", "kinds")]
 
 
 @pytest.mark.parametrize("exclude", [(), ("apart.*",), ("t",)])
-def test_schemas_are_looked_at_once(
-    database: Callable[[str], sa.URL], exclude: tuple[str, ...]
-) -> None:
-    """Where the models' tables tell all schemas, nothing is asked for a second time."""
-    asked: list[str] = []
+def test_no_query_is_repeated(database: Callable[[str], sa.URL], exclude: tuple[str, ...]) -> None:
+    """The models' tables name every schema, so the catalog is queried once."""
+    queries: list[str] = []
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("a", sa.Integer))
     sa.Table("t", metadata, sa.Column("a", sa.Integer), schema="apart")
     with opened(database("postgresql")) as db:
         dialect = dialect_of(db.connection)
-        sa.event.listen(db.connection, "before_cursor_execute", lambda *args: asked.append(args[2]))
-        expected = one_by_one(db.connection, metadata, exclude)
-        alone = len(asked)
+        sa.event.listen(
+            db.connection, "before_cursor_execute", lambda *args: queries.append(args[2])
+        )
+        expected = read_separately(db.connection, metadata, exclude)
+        query_count = len(queries)
         assert both_sides(db.connection, dialect, [metadata], exclude) == expected
-    assert len(asked) == 2 * alone
+    assert len(queries) == 2 * query_count

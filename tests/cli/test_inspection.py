@@ -1,4 +1,4 @@
-"""check, status, history, show and lock: what they print, for people and as JSON."""
+"""Test the output of check, status, history, show and lock as text and JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.cli.project import COMMENTS, CONFIG, POSTS, Folder
 
 
 def test_no_drift(blog_3: Folder) -> None:
-    """Exit code 0, with a database and without."""
+    """The exit code is 0 with and without a database."""
     with blog_3.untouched():
         assert blog_3.ok("check").out == "no drift\n"
         assert blog_3.ok("check", "--offline").out == "no drift\n"
@@ -17,7 +17,7 @@ def test_no_drift(blog_3: Folder) -> None:
 
 
 def test_drift_of_the_models(blog: Folder) -> None:
-    """Exit code 1, what it is, and what to do; with a database and without."""
+    """The exit code is 1 with and without a database; the output has the command to run."""
     blog.write(models=COMMENTS)
     with blog.untouched():
         offline, online = blog.run("check", "--offline"), blog.run("check")
@@ -32,7 +32,7 @@ def test_drift_of_the_models(blog: Folder) -> None:
 
 
 def test_drift_as_json(blog: Folder) -> None:
-    """Each kind of drift under its name; exit code 1 all the same."""
+    """Each kind of drift has a key; the exit code is 1."""
     blog.write(models=COMMENTS)
     result = blog.run("check", "--json")
     assert result.code == 1
@@ -41,24 +41,23 @@ def test_drift_as_json(blog: Folder) -> None:
     assert result.data["by_hand"] == []
 
 
-def test_migrations_that_are_not_applied(blog: Folder) -> None:
-    """A database that lacks migrations is drift."""
+def test_pending_migrations_are_drift(blog: Folder) -> None:
     blog.ok("downgrade")
     result = blog.run("check")
     assert result.code == 1
     assert "the database lacks migrations:\n  0001_add_posts.py\n" in result.out
 
 
-def test_a_change_by_hand(blog: Folder) -> None:
-    """A column that nobody's migration added is listed."""
+def test_a_manual_change_is_drift(blog: Folder) -> None:
+    """A column that no migration adds is listed."""
     blog.sql("ALTER TABLE posts ADD COLUMN mood TEXT")
     result = blog.run("check")
     assert result.code == 1
     assert "the database was changed by hand:\n  + column posts.mood\n" in result.out
 
 
-def test_a_table_that_the_models_do_not_mention(blog: Folder) -> None:
-    """It is listed as drift, and exclude_tables leaves it alone."""
+def test_a_table_without_a_model_is_drift(blog: Folder) -> None:
+    """exclude_tables ignores it."""
     blog.sql("CREATE TABLE cache (id INTEGER PRIMARY KEY)")
     result = blog.run("check")
     assert result.code == 1
@@ -69,27 +68,26 @@ def test_a_table_that_the_models_do_not_mention(blog: Folder) -> None:
 
 
 def test_status(blog_3: Folder) -> None:
-    """What was applied, with its time, and what is pending."""
+    """It lists applied migrations with their time, and pending ones."""
     blog_3.ok("downgrade")
     lines = blog_3.ok("status").out.splitlines()
     assert lines[0] == "applied:"
-    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-    assert re.fullmatch(rf"  0001_add_posts     [0-9a-f]{{8}}  {time}", lines[1])
-    assert re.fullmatch(rf"  0002_add_comments  [0-9a-f]{{8}}  {time}", lines[2])
+    timestamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert re.fullmatch(rf"  0001_add_posts     [0-9a-f]{{8}}  {timestamp}", lines[1])
+    assert re.fullmatch(rf"  0002_add_comments  [0-9a-f]{{8}}  {timestamp}", lines[2])
     assert lines[3] == "pending:"
     assert re.fullmatch(r"  0003_add_timestamp  [0-9a-f]{8}", lines[4])
     assert len(lines) == 5
 
 
-def test_status_of_a_database_that_is_not_there(folder: Folder) -> None:
-    """Asking creates no database."""
+def test_status_creates_no_database(folder: Folder) -> None:
     folder.write(autodiff=CONFIG, models=POSTS)
     with folder.untouched():
         assert folder.ok("status").out == "applied:\n  none\npending:\n  none\n"
 
 
 def test_history_is_newest_first(blog_3: Folder) -> None:
-    """The head has a star; no database is asked."""
+    """The head is marked with a star; no database is needed."""
     blog_3.write(autodiff='models = "nowhere"\nurl = "postgresql://nowhere/x"\n')
     lines = blog_3.ok("history").out.splitlines()
     assert re.fullmatch(r"\*  0003_add_timestamp  [0-9a-f]{8}", lines[0])
@@ -101,7 +99,7 @@ def test_history_is_newest_first(blog_3: Folder) -> None:
 
 
 def test_history_shows_branches(blog_3: Folder) -> None:
-    """Two heads have a star each, and lines lead to where they part."""
+    """Each head is marked with a star, and lines connect the branches."""
     second = blog_3.migrations / "0002_add_comments.py"
     parent = re.search(r'parents = \("(\w+)"', second.read_text())
     assert parent is not None
@@ -122,7 +120,7 @@ def test_history_shows_branches(blog_3: Folder) -> None:
 
 
 def test_history_of_an_empty_folder(folder: Folder) -> None:
-    """No migrations is no error."""
+    """The exit code is 0."""
     folder.write(autodiff=CONFIG)
     result = folder.ok("history")
     assert (result.out, result.err) == ("", "no migrations yet\n")
@@ -134,7 +132,7 @@ def test_history_of_an_empty_folder(folder: Folder) -> None:
 
 
 def test_show_prints_the_file(blog_3: Folder) -> None:
-    """Byte for byte; by head, number, name, or with its facts as JSON."""
+    """The bytes are the same; head, number and name are accepted."""
     text = (blog_3.migrations / "0003_add_timestamp.py").read_text()
     for target in ("head", "3", "0003", "add_timestamp", "0003_add_timestamp"):
         assert blog_3.ok("show", target).out == text
@@ -143,7 +141,7 @@ def test_show_prints_the_file(blog_3: Folder) -> None:
 
 
 def test_show_prints_sql(blog_3: Folder) -> None:
-    """The SQL of a migration, up or down, for the configured kind of database."""
+    """It is the SQL of upgrade or downgrade for the configured kind of database."""
     up = blog_3.ok("show", "1", "--sql")
     assert up.out.startswith("-- 0001_add_posts\nCREATE TABLE posts (")
     down = blog_3.ok("show", "1", "--downgrade")
@@ -152,14 +150,13 @@ def test_show_prints_sql(blog_3: Folder) -> None:
     assert data["statements"] == ["DROP TABLE posts"]
 
 
-def test_show_connects_to_nothing(blog_3: Folder) -> None:
-    """The URL only says for which kind of database."""
+def test_show_does_not_connect(blog_3: Folder) -> None:
+    """The URL only selects the kind of database."""
     url = "postgresql://u:secret@localhost:1/x"
     assert "timestamp without time zone" in blog_3.ok("show", "3", "--sql", "--url", url).out
 
 
-def test_lock_writes_the_same_again(blog_3: Folder) -> None:
-    """The lock file is what generate made of it, to the byte."""
+def test_lock_writes_the_same_file_as_generate(blog_3: Folder) -> None:
     lock = blog_3.migrations / "autodiff.lock"
     before = lock.read_bytes()
     lock.unlink()
@@ -168,8 +165,7 @@ def test_lock_writes_the_same_again(blog_3: Folder) -> None:
     assert blog_3.ok("lock", "--json").data == {"path": "migrations/autodiff.lock"}
 
 
-def test_check_without_a_lock_file_says_so(blog_3: Folder) -> None:
-    """What could not be looked at is a note on stderr."""
+def test_check_notes_a_missing_lock_file(blog_3: Folder) -> None:
     (blog_3.migrations / "autodiff.lock").unlink()
     result = blog_3.ok("check")
     assert result.out == "no drift\n"

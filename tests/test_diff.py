@@ -1,4 +1,4 @@
-"""diff: between any two of models, databases and points of the history."""
+"""Test Project.diff between models, databases and points of the history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def nick(length: int = 10, name: str = "nick") -> sa.Column[object]:
 
 
 def start(url: sa.URL, folder: Path) -> Project:
-    """Two migrations, applied: users, then its nick."""
+    """Apply two migrations: one that creates users and one that adds users.nick."""
     project = Project(url, models(), folder)
     project.generate("users")
     project.upgrade()
@@ -35,8 +35,8 @@ def start(url: sa.URL, folder: Path) -> Project:
     return project
 
 
-def test_database_and_models(any_database: sa.URL, tmp_path: Path) -> None:
-    """The defaults; and the other way round the same change, turned."""
+def test_the_database_and_the_models(any_database: sa.URL, tmp_path: Path) -> None:
+    """By default the plan leads from the database to the models; swapped arguments reverse it."""
     start(any_database, tmp_path / "m")
     project = Project(any_database, models(nick(20), sa.Column("age", sa.Integer)), tmp_path / "m")
     plan = project.diff()
@@ -44,21 +44,21 @@ def test_database_and_models(any_database: sa.URL, tmp_path: Path) -> None:
         "~ column users.nick",
         "+ column users.age",
     ]
-    back = project.diff("models", "database")
-    assert [line.partition(":")[0] for line in back.summary()] == [
+    reverse_plan = project.diff("models", "database")
+    assert [line.partition(":")[0] for line in reverse_plan.summary()] == [
         "~ column users.nick",
         "- column users.age",
     ]
-    assert back.sql() and back.sql() == plan.reverse_sql()
+    assert reverse_plan.sql() and reverse_plan.sql() == plan.reverse_sql()
     with opened(any_database) as db:
         run(db.connection, plan)
         assert not project.diff()
-        run(db.connection, back)
+        run(db.connection, reverse_plan)
         assert project.diff().summary() == plan.summary()
 
 
 def test_points_of_the_history(any_database: sa.URL, tmp_path: Path) -> None:
-    """By number, name, revision, head, base, or from where the database stands."""
+    """A side is a number, a name, a revision, head, base, or relative to the database."""
     project = start(any_database, tmp_path / "m")
     head = project.graph().head
     assert head is not None
@@ -74,7 +74,7 @@ def test_points_of_the_history(any_database: sa.URL, tmp_path: Path) -> None:
 
 
 def test_the_head_without_a_lock_file(any_database: sa.URL, tmp_path: Path) -> None:
-    """What the lock file says of the head is what replaying the history comes to."""
+    """Without a lock file, the schema of the head comes from replaying the history."""
     project = start(any_database, tmp_path / "m")
     (tmp_path / "m" / LOCK_NAME).unlink()
     assert project.diff("head", "database").summary() == []
@@ -83,7 +83,7 @@ def test_the_head_without_a_lock_file(any_database: sa.URL, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
 def test_two_databases(database: Callable[[str], sa.URL], kind: str, tmp_path: Path) -> None:
-    """Views, keys and comments too; what is applied leaves no difference, either way."""
+    """Views, keys and comments are compared too; applying the plan leaves no difference."""
     first, second = database(kind), database(kind)
     metadata = models(nick(), sa.Column("age", sa.Integer, index=True))
     sa.Table(
@@ -100,26 +100,28 @@ def test_two_databases(database: Callable[[str], sa.URL], kind: str, tmp_path: P
     with opened(second) as db:
         db.execute("CREATE VIEW names AS SELECT nick FROM users")
     project = Project(directory=tmp_path)
-    shown = [url.render_as_string(hide_password=False) for url in (first, second)]
-    plan = project.diff(*shown)
+    rendered_urls = [url.render_as_string(hide_password=False) for url in (first, second)]
+    plan = project.diff(*rendered_urls)
     lines = plan.summary()
     assert "+ table posts" in lines
     assert "+ view names" in lines
     assert "+ index ix_users_age on users" in lines
     assert ("+ enum post_kind" in lines) == (kind == "postgresql")
-    back = project.diff(*reversed(shown))
+    reverse_plan = project.diff(*reversed(rendered_urls))
     with opened(first) as db:
         before = db.state()
         run(db.connection, plan)
-        assert project.diff(*shown).summary() == []
-        assert project.diff(*reversed(shown)).summary() == []
-        run(db.connection, back)
-        assert project.diff(*shown).summary() == lines
+        assert project.diff(*rendered_urls).summary() == []
+        assert project.diff(*reversed(rendered_urls)).summary() == []
+        run(db.connection, reverse_plan)
+        assert project.diff(*rendered_urls).summary() == lines
         assert db.state()[1:] == before[1:]
 
 
-def test_kinds_that_differ(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """Two kinds of databases are refused; each can be compared with the models."""
+def test_two_kinds_of_databases_are_refused(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Each of them can still be compared with the models."""
     first, second = f"{database('sqlite')}", database("postgresql").render_as_string()
     project = Project(first, models(), tmp_path)
     with pytest.raises(ConfigError, match="postgresql and sqlite"):
@@ -127,8 +129,8 @@ def test_kinds_that_differ(database: Callable[[str], sa.URL], tmp_path: Path) ->
     assert project.diff(second, "models").summary() == ["+ table users"]
 
 
-def test_a_rename_in_doubt(any_database: sa.URL, tmp_path: Path) -> None:
-    """Shown as a drop and an add with a note; told, it is one, in both directions."""
+def test_a_possible_rename(any_database: sa.URL, tmp_path: Path) -> None:
+    """It is planned as drop and add with a finding, or as a rename if that is given."""
     start(any_database, tmp_path / "m")
     project = Project(any_database, models(nick(name="handle")), tmp_path / "m")
     plan = project.diff()
@@ -136,17 +138,17 @@ def test_a_rename_in_doubt(any_database: sa.URL, tmp_path: Path) -> None:
     [finding] = plan.findings
     assert (finding.code, finding.hint) == ("possible-rename", "--rename users.nick:handle")
     assert project.diff(assume="drop-and-add").findings == ()
-    told = project.diff(renames=["users.nick:handle"])
-    assert (told.summary(), told.findings) == (["~ column users.nick -> handle"], ())
-    back = project.diff("models", "database", renames=["users.handle:nick"])
-    assert back.summary() == ["~ column users.handle -> nick"]
+    renamed = project.diff(renames=["users.nick:handle"])
+    assert (renamed.summary(), renamed.findings) == (["~ column users.nick -> handle"], ())
+    reversed_plan = project.diff("models", "database", renames=["users.handle:nick"])
+    assert reversed_plan.summary() == ["~ column users.handle -> nick"]
 
 
 def test_rows_that_need_a_value(any_database: sa.URL, tmp_path: Path) -> None:
-    """No question and no error: a finding, and SQL that works on a table without rows."""
+    """A missing fill is a finding, not an error; the SQL works on an empty table."""
     start(any_database, tmp_path / "m")
-    wanted = models(nick(), sa.Column("age", sa.Integer, nullable=False))
-    project = Project(any_database, wanted, tmp_path / "m")
+    metadata = models(nick(), sa.Column("age", sa.Integer, nullable=False))
+    project = Project(any_database, metadata, tmp_path / "m")
     plan = project.diff()
     assert [finding.code for finding in plan.findings] == ["fill-needed"]
     assert not any("UPDATE" in sql for sql in plan.sql())

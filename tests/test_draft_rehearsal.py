@@ -1,4 +1,4 @@
-"""The rehearsal: what it proves, what it refuses, and what it says of lost values."""
+"""Test the rehearsal of a draft: passes, failures and reports of lost values."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ def models(*columns: sa.Column[object]) -> sa.MetaData:
     return metadata
 
 
-def prepared(url: sa.URL, metadata: sa.MetaData) -> sa.Engine:
+def engine_with_tables(url: sa.URL, metadata: sa.MetaData) -> sa.Engine:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     metadata.create_all(engine)
     return engine
 
 
 def test_a_migration_passes_up_and_down_with_rows(any_database: sa.URL) -> None:
-    """What autodiff itself writes passes, and loses nothing."""
-    engine = prepared(any_database, models(sa.Column("nick", sa.String(10))))
-    wanted = models(sa.Column("nick", sa.String(20)), sa.Column("age", sa.Integer))
+    """A generated migration passes and loses no values."""
+    engine = engine_with_tables(any_database, models(sa.Column("nick", sa.String(10))))
+    metadata = models(sa.Column("nick", sa.String(20)), sa.Column("age", sa.Integer))
     with engine.connect() as connection:
-        plan = diff(connection, wanted)
+        plan = diff(connection, metadata)
         proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
     assert proof is not None
     assert proof.passed
     assert (proof.lost, proof.notes) == ((), ())
 
 
-def test_values_that_do_not_come_back_are_said(any_database: sa.URL) -> None:
-    """A dropped column loses its values, up and, once it is back, down."""
-    engine = prepared(any_database, models(sa.Column("nick", sa.String(10))))
+def test_lost_values_are_reported(any_database: sa.URL) -> None:
+    """A dropped column loses its values up and, after it is restored, down."""
+    engine = engine_with_tables(any_database, models(sa.Column("nick", sa.String(10))))
     with engine.connect() as connection:
         plan = diff(connection, models())
         proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
@@ -63,8 +63,8 @@ def test_values_that_do_not_come_back_are_said(any_database: sa.URL) -> None:
 def test_a_wrong_migration_fails(
     any_database: sa.URL, before: str, after: str, problem: str
 ) -> None:
-    """What upgrade leaves to do, what downgrade does not restore, and what fails is a problem."""
-    engine = prepared(any_database, models())
+    """Incomplete upgrades, incomplete downgrades and failing statements are problems."""
+    engine = engine_with_tables(any_database, models())
     with engine.connect() as connection:
         plan = diff(connection, models(sa.Column("age", sa.Integer)))
         source = plan.source("x", revision="r")
@@ -75,9 +75,9 @@ def test_a_wrong_migration_fails(
     assert any(line.startswith(problem) for line in proof.problems), proof.problems
 
 
-def test_sample_rows_do_not_stand_in_the_way(any_database: sa.URL) -> None:
-    """Those that a check of the file would find are left out: the others show what they can."""
-    engine = prepared(any_database, models(sa.Column("age", sa.Integer)))
+def test_blocking_sample_rows_are_left_out(any_database: sa.URL) -> None:
+    """Rows that a check of the file would find are removed; the others are migrated."""
+    engine = engine_with_tables(any_database, models(sa.Column("age", sa.Integer)))
     column = sa.Column("age", sa.Integer, sa.CheckConstraint("age > 3", name="age_large"))
     with engine.connect() as connection:
         plan = diff(connection, models(column))
@@ -86,9 +86,9 @@ def test_sample_rows_do_not_stand_in_the_way(any_database: sa.URL) -> None:
     assert (proof.problems, proof.notes) == ((), ())
 
 
-def test_no_sample_row_may_do(any_database: sa.URL) -> None:
-    """Where each that is made up would stand in the way there are none, and a note says so."""
-    engine = prepared(any_database, models(sa.Column("age", sa.Integer, nullable=False)))
+def test_no_sample_rows_if_all_are_blocking(any_database: sa.URL) -> None:
+    """A note says that the table has no sample rows."""
+    engine = engine_with_tables(any_database, models(sa.Column("age", sa.Integer, nullable=False)))
     check = sa.CheckConstraint("age > 1000", name="age_large")
     column = sa.Column("age", sa.Integer, check, nullable=False)
     with engine.connect() as connection:
@@ -99,14 +99,14 @@ def test_no_sample_row_may_do(any_database: sa.URL) -> None:
     assert proof.notes == ("no sample rows in users: what is made up stands in the way",)
 
 
-def test_sample_rows_alone_are_no_problem(any_database: sa.URL) -> None:
-    """What they break, and no check of the file could ask, may hold for the live ones: a note."""
-    engine = prepared(any_database, models(sa.Column("age", sa.Integer)))
+def test_failures_caused_by_sample_rows_are_notes(any_database: sa.URL) -> None:
+    """Live rows may satisfy a check that the sample rows do not."""
+    engine = engine_with_tables(any_database, models(sa.Column("age", sa.Integer)))
     with engine.connect() as connection:
         plan = diff(connection, models(sa.Column("size", sa.Integer)), assume="drop-and-add")
         source = plan.source("x", revision="r")
         broken = source.replace(
-            "def downgrade() -> None:\n", f"def downgrade() -> None:\n{REFUSES}"
+            "def downgrade() -> None:\n", f"def downgrade() -> None:\n{REQUIRE_NO_USERS}"
         )
         proof = prove(connection, plan, {Path("0001_x.py"): broken})
     assert proof is not None
@@ -114,16 +114,16 @@ def test_sample_rows_alone_are_no_problem(any_database: sa.URL) -> None:
     assert proof.notes == ("with sample rows: users has rows (3 found: id 1, 2, 3)",)
 
 
-REFUSES = '    op.require("SELECT id FROM users ORDER BY id", "users has rows")\n'
+REQUIRE_NO_USERS = '    op.require("SELECT id FROM users ORDER BY id", "users has rows")\n'
 
 
-def test_nothing_is_left_behind(database: Callable[[str], sa.URL]) -> None:
-    """No scratch database stays on a server, whether the migration passed or failed."""
+def test_no_scratch_database_is_left(database: Callable[[str], sa.URL]) -> None:
+    """It is dropped whether the migration passed or failed."""
     for kind, query in (
         ("postgresql", "SELECT datname FROM pg_database"),
         ("mariadb", "SHOW DATABASES"),
     ):
-        engine = prepared(database(kind), models())
+        engine = engine_with_tables(database(kind), models())
         with engine.connect() as connection:
             plan = diff(connection, models(sa.Column("age", sa.Integer)))
             source = plan.source("x", revision="r")
@@ -133,9 +133,9 @@ def test_nothing_is_left_behind(database: Callable[[str], sa.URL]) -> None:
         assert not [name for name in names if name.startswith("autodiff_scratch")]
 
 
-def test_a_file_that_does_not_pass_is_not_written(any_database: sa.URL, tmp_path: Path) -> None:
-    """A template that goes wrong is caught: the error says what was left, and no file stays."""
-    engine = prepared(any_database, models())
+def test_a_failing_migration_is_not_written(any_database: sa.URL, tmp_path: Path) -> None:
+    """The template is wrong; the error says what the upgrade left to do."""
+    engine = engine_with_tables(any_database, models())
     templates = tmp_path / "templates" / "operations"
     templates.mkdir(parents=True)
     (templates / "add_column.py.j2").write_text(
@@ -160,6 +160,7 @@ def test_a_file_that_does_not_pass_is_not_written(any_database: sa.URL, tmp_path
 
 
 def chain(length: int) -> sa.MetaData:
+    """Return models of four tables, each with a key to the one before."""
     metadata = sa.MetaData()
     for number in range(4):
         sa.Table(
@@ -172,23 +173,23 @@ def chain(length: int) -> sa.MetaData:
     return metadata
 
 
-def test_the_scratch_gets_only_what_the_change_can_reach(any_database: sa.URL) -> None:
-    """A table, what it points at and what points at it: not what points at that in turn."""
-    engine = prepared(any_database, chain(10))
+def test_the_scratch_database_has_only_related_tables(any_database: sa.URL) -> None:
+    """These are the table, those that it refers to and those that refer to it directly."""
+    engine = engine_with_tables(any_database, chain(10))
     created: list[str] = []
 
-    def note(_c: object, _k: object, statement: str, *_: object) -> None:
+    def record_table(_c: object, _k: object, statement: str, *_: object) -> None:
         if "CREATE TABLE" in statement:
             created.append(statement.split("(")[0].split()[-1].strip('"`').split(".")[-1])
 
     with engine.connect() as connection:
         plan = diff(connection, chain(20))
         texts = {Path("0001_x.py"): plan.source("x", revision="r")}
-        sa.event.listen(sa.Engine, "before_cursor_execute", note)
+        sa.event.listen(sa.Engine, "before_cursor_execute", record_table)
         try:
             proof = prove(connection, plan, texts)
         finally:
-            sa.event.remove(sa.Engine, "before_cursor_execute", note)
+            sa.event.remove(sa.Engine, "before_cursor_execute", record_table)
     assert proof is not None
     assert proof.passed
     assert {"t0", "t1", "t2"} <= set(created)

@@ -1,4 +1,4 @@
-"""What is left alone is listed with a reason; views in the way of a plan are told."""
+"""Test the list of unmanaged objects, and findings about views that block a plan."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ TRIGGERS = {
 TRIGGERS["mariadb"] = TRIGGERS["mysql"]
 
 
-def test_what_is_left_alone(any_database: sa.URL, tmp_path: Path) -> None:
-    """autodiff's own tables, excluded ones, unmanaged views, triggers: each with a reason."""
+def test_unmanaged_objects_have_a_reason(any_database: sa.URL, tmp_path: Path) -> None:
+    """They are autodiff's tables, excluded tables, views without a model, and triggers."""
     project = start(any_database, tmp_path / "m", exclude_tables="legacy_*")
     with opened(any_database) as db:
         db.execute(
@@ -58,8 +58,8 @@ def test_what_is_left_alone(any_database: sa.URL, tmp_path: Path) -> None:
     assert not project.check()
 
 
-def test_postgresql_has_more(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """Partitions, foreign schemas, exclusions, enums that nobody uses, objects of extensions."""
+def test_unmanaged_objects_on_postgresql(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """They include partitions, schemas, domains, exclusion constraints and unused enums."""
     url = database("postgresql")
     project = start(url, tmp_path / "m")
     with opened(url) as db:
@@ -82,8 +82,8 @@ def test_postgresql_has_more(database: Callable[[str], sa.URL], tmp_path: Path) 
     ]
 
 
-def test_a_view_that_reads_what_goes(any_database: sa.URL, tmp_path: Path) -> None:
-    """A view that no model speaks of is named, with the column that it reads."""
+def test_a_view_that_reads_a_dropped_column(any_database: sa.URL, tmp_path: Path) -> None:
+    """The finding names the view without a model and the column."""
     start(any_database, tmp_path / "m")
     with opened(any_database) as db:
         db.execute("CREATE VIEW names AS SELECT id, nick FROM users")
@@ -94,8 +94,10 @@ def test_a_view_that_reads_what_goes(any_database: sa.URL, tmp_path: Path) -> No
     assert finding.message.startswith("view names reads users.nick, which the migration drops")
 
 
-def test_a_view_out_of_sight(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """In a schema without models, or excluded: the rehearsal can't see it, generate says it."""
+def test_a_view_that_the_rehearsal_cannot_see(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Views that are excluded or in another schema are reported as errors by generate."""
     url = database("postgresql")
     start(url, tmp_path / "m")
     with opened(url) as db:
@@ -105,8 +107,8 @@ def test_a_view_out_of_sight(database: Callable[[str], sa.URL], tmp_path: Path) 
             "CREATE VIEW reports.ids AS SELECT id FROM users",
             "CREATE VIEW hidden AS SELECT nick FROM users",
         )
-    for wanted, word in ((models(), "drops"), (models(nick(20)), "gives another type")):
-        project = Project(url, wanted, tmp_path / "m", exclude_tables="hidden")
+    for metadata, word in ((models(), "drops"), (models(nick(20)), "gives another type")):
+        project = Project(url, metadata, tmp_path / "m", exclude_tables="hidden")
         draft = project.draft("x")
         assert draft is not None and draft.plan is not None
         assert [finding.message for finding in draft.plan.findings] == [
@@ -116,8 +118,8 @@ def test_a_view_out_of_sight(database: Callable[[str], sa.URL], tmp_path: Path) 
         assert {finding.severity for finding in draft.plan.findings} == {"error"}
 
 
-def test_a_view_that_is_made_again(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """One in sight is dropped and made again around a new type: nothing is in the way."""
+def test_a_view_that_is_recreated(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """The migration drops and recreates the view around a type change, so there is no finding."""
     url = database("postgresql")
     start(url, tmp_path / "m")
     with opened(url) as db:
