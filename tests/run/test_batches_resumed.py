@@ -135,10 +135,10 @@ def test_what_is_half_filled_is_not_emptied(
         with pytest.raises(MigrationFailedError) as caught:
             db.runner(folder).downgrade()
         assert caught.value.message == (
-            "cannot revert 0002_step_bbbb.py back: 10 rows of one step are done, and its way back is "
-            "for all of them: ~ rows of t: fill n"
+            "cannot revert 0002_step_bbbb.py: 10 rows of one step are done, and its counterpart "
+            "changes all rows: ~ rows of t: fill n"
         )
-        assert "let it go on" in str(caught.value.hint)
+        assert "run the same command again to resume" in str(caught.value.hint)
         assert db.state() == before
 
 
