@@ -112,7 +112,7 @@ def test_a_hook_before_all_that_fails_stops_before_anything(db: Database, folder
     )
     assert "test_hooks.py:" in caught.value.place
     assert caught.value.message.endswith(") failed: ValueError: not today\nnothing was run")
-    assert caught.value.hint == "mend it and run again"
+    assert caught.value.hint == "fix it and run the same command again"
     assert db.history() == []
     assert db.tables() == ["notes"]
 

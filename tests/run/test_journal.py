@@ -72,8 +72,8 @@ def test_a_failure_says_what_stays_and_both_ways_on(mariadb: Database, folder: F
         "~ execute UPDATE users SET email = name"
     )
     assert error.hint == (
-        "mend the cause, and autodiff upgrade to resume; or autodiff downgrade takes "
-        "those steps back, and the file can be mended"
+        "fix the cause and run autodiff upgrade to resume; or run autodiff downgrade to undo "
+        "those steps, and edit the file then"
     )
     found = mariadb.runner(folder).unfinished()
     assert found is not None
@@ -145,12 +145,12 @@ def test_what_is_written_by_hand_is_not_guessed_at(mariadb: Database, tmp_path: 
     )
     fail(mariadb, folder)
     before = mariadb.state()
-    with pytest.raises(MigrationFailedError, match="by hand") as caught:
+    with pytest.raises(MigrationFailedError, match="hand-written part") as caught:
         mariadb.runner(folder).downgrade()
     assert caught.value.hint == (
-        "let it go on (the same command again, once the cause is mended), or put the schema right "
-        "by hand, and: autodiff repair --half-way applied (if all of it is there now), or "
-        "--half-way reverted (if nothing of it is). A part is undone where the file says how: "
+        "fix the cause and run the same command again to resume, or complete or undo it by hand, "
+        "and run: autodiff repair --half-way applied (if the schema has all of it), or --half-way "
+        "reverted (if it has nothing of it). A part that names its reverse can be undone: "
         "op.run(function, reverse=...), op.execute(sql, reverse=...)"
     )
     assert mariadb.state() == before

@@ -120,8 +120,8 @@ def test_what_stopped_half_way_is_listed_with_its_ways_out(mariadb: Database, ha
     assert problem.ways == (
         "fix the cause and resume it: autodiff upgrade",
         "undo its finished steps: autodiff downgrade",
-        "put the schema right by hand, and: autodiff repair --half-way applied (if all of it is "
-        "there now), or --half-way reverted (if nothing of it is)",
+        "complete or undo it by hand, and run: autodiff repair --half-way applied (if the schema "
+        "has all of it), or --half-way reverted (if it has nothing of it)",
     )
 
 

@@ -152,10 +152,12 @@ def test_a_migration_that_asks_for_a_connection_has_no_sql(tmp_path: Path) -> No
     with pytest.raises(MigrationFailedError) as caught:
         project.sql(project.graph()["aaaa"])
     assert caught.value.message == (
-        "0001_step_aaaa.py:10: this migration asks for a connection (op.get_bind), so its SQL "
-        "can't be written down"
+        "0001_step_aaaa.py:10: this migration uses the connection (op.get_bind), so it has "
+        "no SQL script"
     )
-    assert caught.value.hint == "apply it to a database, or write that part with op.execute"
+    assert (
+        caught.value.hint == "apply the migration to a database, or write that part with op.execute"
+    )
 
 
 def test_a_table_that_no_migration_made_is_not_known(tmp_path: Path) -> None:

@@ -300,8 +300,8 @@ def test_a_script_stops_at_the_first_error(
     [
         (
             'op.add_column("users", sa.Column("a", sa.Integer()))\nop.get_bind()',
-            "0002_step_bbbb.py:11: this migration asks for a connection (op.get_bind), so its SQL "
-            "can't be written down",
+            "0002_step_bbbb.py:11: this migration uses the connection (op.get_bind), so it has "
+            "no SQL script",
         ),
         ("op.run(print)", "0002_step_bbbb.py:10: this migration calls builtins.print (op.run), "),
         ("1 / 0", "0002_step_bbbb.py:10: ZeroDivisionError: division by zero"),

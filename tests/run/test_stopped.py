@@ -108,9 +108,9 @@ def test_what_was_stopped_and_what_was_kept_is_told(any_database: sa.URL, folder
     ]
     if outside:
         assert lines[-2].startswith("finished steps, which stay: ~ execute INSERT INTO")
-        hint = "to resume; or autodiff downgrade takes those steps back"
+        hint = "to resume, or autodiff downgrade to undo those steps"
     else:
-        hint = "begins it anew"
+        hint = "to start it again"
     assert lines[-1].startswith("hint: ")
     assert lines[-1].endswith(hint)
     with opened(any_database) as db:

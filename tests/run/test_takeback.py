@@ -162,7 +162,7 @@ def test_what_does_not_is_named(mariadb: Database, tmp_path: Path, up: str, down
     with pytest.raises(MigrationFailedError):
         mariadb.runner(folder).upgrade()
     before = mariadb.state()
-    with pytest.raises(MigrationFailedError, match="by hand") as caught:
+    with pytest.raises(MigrationFailedError, match="hand-written part") as caught:
         mariadb.runner(folder).downgrade()
     assert "op.run(function, reverse=...)" in str(caught.value.hint)
     assert mariadb.state() == before
