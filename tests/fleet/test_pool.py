@@ -1,4 +1,4 @@
-"""The crew: as many at a time as was said, and none once it is stopped."""
+"""Test the pool of workers: its limit, its stop and its interruption."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ import pytest
 from autodiff.fleet.crew import Crew
 
 
-def test_the_bound_is_held_and_used() -> None:
-    """Four work at once, and never five."""
+def test_the_limit_is_used_and_not_exceeded() -> None:
+    """Four items are processed at the same time, and never five."""
     lock = threading.Lock()
-    now, most = 0, 0
-    together = threading.Barrier(4, timeout=10)
+    active, peak = 0, 0
+    barrier = threading.Barrier(4, timeout=10)
 
     def work(item: int) -> int:
-        nonlocal now, most
+        nonlocal active, peak
         with lock:
-            now += 1
-            most = max(most, now)
-        together.wait()
+            active += 1
+            peak = max(peak, active)
+        barrier.wait()
         time.sleep(0.01)
         with lock:
-            now -= 1
+            active -= 1
         return item * 2
 
-    crew: Crew[int, int] = Crew(work, 4)
-    assert crew.do(range(20)) == {number: number * 2 for number in range(20)}
-    assert most == 4
+    pool: Crew[int, int] = Crew(work, 4)
+    assert pool.do(range(20)) == {number: number * 2 for number in range(20)}
+    assert peak == 4
 
 
-def test_nothing_is_begun_after_a_stop() -> None:
-    """What is under way comes to its end; the rest is missing."""
-    begun = []
+def test_no_work_starts_after_a_stop() -> None:
+    """Work in progress is finished. The other items have no result."""
+    started = []
 
     def work(item: int) -> int:
-        begun.append(item)
+        started.append(item)
         if item == 3:
-            crew.stop()
+            pool.stop()
         return item
 
-    crew: Crew[int, int] = Crew(work, 1)
-    assert crew.do(range(10)) == {0: 0, 1: 1, 2: 2, 3: 3}
-    assert crew.do(range(10)) == {}
-    assert begun == [0, 1, 2, 3]
+    pool: Crew[int, int] = Crew(work, 1)
+    assert pool.do(range(10)) == {0: 0, 1: 1, 2: 2, 3: 3}
+    assert pool.do(range(10)) == {}
+    assert started == [0, 1, 2, 3]
 
 
 def test_work_sees_the_context_of_the_caller() -> None:
-    """Context variables hold in the threads, and what is set there stays there."""
+    """Context variables are visible in the threads; changes stay there."""
     variable = contextvars.ContextVar("variable", default=0)
     variable.set(1)
 
     def work(item: int) -> int:
-        found = variable.get()
+        value = variable.get()
         variable.set(item + 100)
-        return found
+        return value
 
     assert Crew(work, 1).do([0])[0] == 1
     assert variable.get() == 1
 
 
-def test_a_bug_is_raised_in_the_caller() -> None:
-    """It ends the crew, and is not lost in a thread."""
+def test_an_exception_is_raised_in_the_caller() -> None:
+    """It ends the pool, and is not lost in a thread."""
 
     def work(item: int) -> Any:
         raise ZeroDivisionError(item)
@@ -74,25 +74,25 @@ def test_a_bug_is_raised_in_the_caller() -> None:
         Crew(work, 2).do(range(5))
 
 
-def test_an_interrupt_waits_and_the_second_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After Ctrl-C what is under way comes to its end; a second one leaves it."""
-    going = threading.Event()
-    crew: Crew[int, int] = Crew(lambda item: going.wait(10) and item, 1)
+def test_only_a_second_interrupt_abandons_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first Ctrl-C, work in progress is finished; the second one abandons it."""
+    release = threading.Event()
+    pool: Crew[int, int] = Crew(lambda item: release.wait(10) and item, 1)
     presses = 0
 
-    def pressed(end: threading.Event) -> bool:
+    def interrupted_wait(end: threading.Event) -> bool:
         nonlocal presses
         presses += 1
         if presses == 1:
-            going.set()
+            release.set()
             raise KeyboardInterrupt
         return end.wait(0.1)
 
-    monkeypatch.setattr("autodiff.fleet.crew._waited", pressed)
-    assert crew.do([7, 8]) == {0: 7}
-    assert crew.interrupted
+    monkeypatch.setattr("autodiff.fleet.crew._waited", interrupted_wait)
+    assert pool.do([7, 8]) == {0: 7}
+    assert pool.interrupted
     presses = 0
-    leaving: Crew[int, int] = Crew(lambda item: time.sleep(0.5) or item, 1)
-    leaving.interrupted = True
+    interrupted_pool: Crew[int, int] = Crew(lambda item: time.sleep(0.5) or item, 1)
+    interrupted_pool.interrupted = True
     with pytest.raises(KeyboardInterrupt):
-        leaving.do([1])
+        interrupted_pool.do([1])
