@@ -81,8 +81,8 @@ def test_a_fork_is_drawn_from_the_common_ancestor() -> None:
 
 def test_a_head_that_another_depends_on_is_drawn() -> None:
     """A head may depend on another head without being its child."""
-    other = replace(step("c3"), depends_on=("b2",))
-    graph = Graph.of([step("a1"), step("b2", "a1"), other])
+    dependent = replace(step("c3"), depends_on=("b2",))
+    graph = Graph.of([step("a1"), step("b2", "a1"), dependent])
     assert drawn_fork(graph, graph.heads) == [
         "*  n_c3  c3  depends on n_b2",
         "",

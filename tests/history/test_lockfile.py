@@ -213,8 +213,10 @@ def test_a_table_is_one_line() -> None:
     assert sum('"name": ["blog", "posts"]' in line for line in lines) == 2  # declared, described
     assert sum('"name": "empty"' in line for line in lines) == 2
     changed = replace(RICH, comment="another")
-    other = replace(LOCK, declared=replace(SCHEMA, tables={**SCHEMA.tables, RICH.name: changed}))
-    pairs = zip(lines, lock_text(other).splitlines(), strict=True)
+    changed_lock = replace(
+        LOCK, declared=replace(SCHEMA, tables={**SCHEMA.tables, RICH.name: changed})
+    )
+    pairs = zip(lines, lock_text(changed_lock).splitlines(), strict=True)
     assert sum(one != two for one, two in pairs) == 1
 
 

@@ -59,10 +59,10 @@ def test_a_label_covers_its_branch_up_to_a_merge() -> None:
         "billing": ("bill3", "bill4"),
         "core": ("core1", "core2", "core5"),
     }
-    joined = Graph.of([*LABELED_FORK.migrations.values(), migration("eeee5", "cccc3", "dddd4")])
-    assert joined.branches == {"left": ("cccc3",), "r": ("dddd4",)}
-    whole = Graph.of([labeled("aaaa1", labels="all"), *DIAMOND[1:]])
-    assert whole.branches["all"] == tuple(whole.migrations)
+    merged = Graph.of([*LABELED_FORK.migrations.values(), migration("eeee5", "cccc3", "dddd4")])
+    assert merged.branches == {"left": ("cccc3",), "r": ("dddd4",)}
+    labeled_root = Graph.of([labeled("aaaa1", labels="all"), *DIAMOND[1:]])
+    assert labeled_root.branches["all"] == tuple(labeled_root.migrations)
 
 
 def test_labeled_branches_may_have_several_heads() -> None:

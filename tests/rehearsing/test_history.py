@@ -23,10 +23,6 @@ POSTS = (
     'sa.Column("person_id", sa.Integer(), '
     'sa.ForeignKey("people.id", name="posts_person_id_fkey")))'
 )
-DROP_KEY = (
-    'op.drop_constraint("posts_person_id_fkey", "posts", type_="foreignkey")\n'
-    'op.drop_column("posts", "person_id")'
-)
 
 
 def models(**more_columns: sa.Column[object]) -> sa.MetaData:

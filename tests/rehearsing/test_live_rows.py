@@ -154,17 +154,17 @@ def test_values_are_copied_unchanged(any_database: sa.URL, tmp_path: Path) -> No
     folder.write(
         "aaaa",
         """
-        found = op.get_bind().exec_driver_sql(
+        count = op.get_bind().exec_driver_sql(
             "SELECT count(*) FROM posts WHERE price = 1.5 AND at = '2001-02-03 04:05:06'"
         ).scalar()
-        if found != 2:
+        if count != 2:
             raise ValueError
         op.bulk_insert(sa.table("people", sa.column("mail")), [{"mail": "new"}])
         """,
         "op.execute(\"DELETE FROM people WHERE mail = 'new'\")",
     ) if any_database.get_backend_name() != "sqlite" else folder.write("aaaa")
-    found = project.rehearse(rows="live")
-    assert found.passed, (found.lines(), found.notes)
+    report = project.rehearse(rows="live")
+    assert report.passed, (report.lines(), report.notes)
 
 
 def test_rows_of_drifted_tables_are_left_out(

@@ -28,7 +28,6 @@ op.drop_constraint("uq_email", "users", type_="unique")
 op.execute("UPDATE users SET name = coalesce(name, email)")
 op.drop_column("users", "email")
 """
-PLAIN = STEPS.replace('op.execute("UPDATE users SET email = name")', "")
 REVERT_PLAIN_STEPS = REVERT_STEPS.replace(
     'op.execute("UPDATE users SET name = coalesce(name, email)")', ""
 )
@@ -227,7 +226,7 @@ def test_stamp_resolves_an_unfinished_migration(mariadb: Database, folder: Folde
     assert mariadb.history() == ["aaaa", "bbbb"]
 
 
-CONCURRENTLY = """
+CREATE_CONCURRENTLY = """
 op.add_column("users", sa.Column("email", sa.String(50), server_default="x"))
 with op.autocommit():
     op.create_index("ix_name", "users", ["name"], unique=True, postgresql_concurrently=True)
@@ -245,7 +244,7 @@ def test_an_index_is_built_concurrently(postgresql: Database, tmp_path: Path) ->
     """op.autocommit() ends the transaction and starts another: up, down and up again."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", CONCURRENTLY, DROP_CONCURRENTLY)
+    folder.write("bbbb", CREATE_CONCURRENTLY, DROP_CONCURRENTLY)
     for _ in range(2):
         postgresql.runner(folder).upgrade()
         assert postgresql.history() == ["aaaa", "bbbb"]
@@ -308,7 +307,7 @@ def test_an_invalid_index_is_dropped_before_the_next_attempt(
     """A failed concurrent build leaves an invalid index."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", CONCURRENTLY, DROP_CONCURRENTLY)
+    folder.write("bbbb", CREATE_CONCURRENTLY, DROP_CONCURRENTLY)
     error = fail_second(postgresql, folder)
     assert "could not create unique index" in error.message
     invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
@@ -325,7 +324,7 @@ def test_a_failed_concurrent_build_is_reverted(postgresql: Database, tmp_path: P
     """The transaction before the build was committed; downgrade reverts it too."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", CONCURRENTLY, DROP_CONCURRENTLY)
+    folder.write("bbbb", CREATE_CONCURRENTLY, DROP_CONCURRENTLY)
     postgresql.runner(folder).upgrade("aaaa")
     before = postgresql.schema()
     postgresql.execute(INSERT_DUPLICATES)

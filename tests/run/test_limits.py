@@ -15,14 +15,14 @@ from autodiff.run.events import MigrationRetried
 from tests.support import Folder, opened
 
 USERS = 'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))'
-COLUMN = 'op.add_column("users", sa.Column("age", sa.Integer()))'
+ADD_AGE = 'op.add_column("users", sa.Column("age", sa.Integer()))'
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", COLUMN, 'op.drop_column("users", "age")')
+    folder.write("bbbb", ADD_AGE, 'op.drop_column("users", "age")')
     return folder
 
 
