@@ -1,4 +1,4 @@
-"""adopt FOLDER: Alembic's scripts and its version table become migrations and a history."""
+"""Test adopt FOLDER: Alembic's scripts and version table become migrations and a history."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def models() -> sa.MetaData:
 
 @pytest.fixture
 def alembic(tmp_path: Path) -> Path:
-    """A folder of Alembic's: users, then their email."""
+    """Return a folder of Alembic with two scripts: users, then their email."""
     versions = tmp_path / "alembic" / "versions"
     versions.mkdir(parents=True)
     (tmp_path / "alembic" / "env.py").write_text("raise SystemExit('not to be run')")
-    write(
+    write_script(
         versions,
         "ffff0001",
         None,
@@ -62,7 +62,7 @@ def alembic(tmp_path: Path) -> Path:
         'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))',
         'op.drop_table("users")',
     )
-    write(
+    write_script(
         versions,
         "aaaa0002",
         "ffff0001",
@@ -73,15 +73,15 @@ def alembic(tmp_path: Path) -> Path:
     return versions.parent
 
 
-def write(
+def write_script(
     versions: Path, revision: str, parent: str | None, message: str, up: str, down: str
 ) -> None:
     text = SCRIPT.format(message=message, revision=revision, parent=parent, up=up, down=down)
     (versions / f"{revision}_{message.replace(' ', '_')}.py").write_text(text)
 
 
-def at(url: sa.URL, *revisions: str) -> None:
-    """The database as Alembic leaves it."""
+def create_at(url: sa.URL, *revisions: str) -> None:
+    """Create the tables, and Alembic's version table with these revisions."""
     with opened(url) as db:
         models().create_all(db.connection)
         db.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
@@ -90,112 +90,116 @@ def at(url: sa.URL, *revisions: str) -> None:
 
 
 def test_scripts_become_migrations(any_database: sa.URL, alembic: Path, tmp_path: Path) -> None:
-    """In their order, applied as the database has had them; nothing is left to do."""
-    at(any_database, "aaaa0002")
-    place = Project(any_database, models(), tmp_path / "m")
-    paths = place.convert(alembic).write()
+    """They keep their order and are recorded as applied. Nothing is pending."""
+    create_at(any_database, "aaaa0002")
+    project = Project(any_database, models(), tmp_path / "m")
+    paths = project.convert(alembic).write()
     assert [path.name for path in paths] == ["0001_create_users.py", "0002_add_email.py"]
     assert all("from autodiff import op\n" in path.read_text() for path in paths)
-    assert [row.revision for row in place.status().applied] == ["ffff0001", "aaaa0002"]
-    assert not place.check() and not place.check(offline=True)
-    assert place.upgrade() == []
-    assert place.rehearse().passed
+    assert [row.revision for row in project.status().applied] == ["ffff0001", "aaaa0002"]
+    assert not project.check() and not project.check(offline=True)
+    assert project.upgrade() == []
+    assert project.rehearse().passed
     assert len(list((alembic / "versions").iterdir())) == 2
 
 
-def test_only_what_the_database_has_had_counts(
+def test_only_applied_scripts_are_recorded(
     any_database: sa.URL, alembic: Path, tmp_path: Path
 ) -> None:
-    """What Alembic had not applied yet is pending."""
-    at(any_database, "ffff0001")
+    """The other scripts are pending."""
+    create_at(any_database, "ffff0001")
     with opened(any_database) as db:
         db.execute("ALTER TABLE users DROP COLUMN email")
-    place = Project(any_database, models(), tmp_path / "m")
-    place.convert(alembic / "versions").write()
-    assert [m.revision for m in place.upgrade()] == ["aaaa0002"]
-    assert not place.check()
+    project = Project(any_database, models(), tmp_path / "m")
+    project.convert(alembic / "versions").write()
+    assert [m.revision for m in project.upgrade()] == ["aaaa0002"]
+    assert not project.check()
 
 
-def test_models_that_say_more_are_told(any_database: sa.URL, alembic: Path, tmp_path: Path) -> None:
-    """A migration is missing; nobody changed the database by hand."""
-    at(any_database, "aaaa0002")
-    more = models()
-    more.tables["users"].append_column(sa.Column("age", sa.Integer()))
-    place = Project(any_database, more, tmp_path / "m")
-    place.convert(alembic).write()
-    drift = place.check()
+def test_additional_models_are_drift(any_database: sa.URL, alembic: Path, tmp_path: Path) -> None:
+    """A migration is missing. The database was not changed manually."""
+    create_at(any_database, "aaaa0002")
+    metadata = models()
+    metadata.tables["users"].append_column(sa.Column("age", sa.Integer()))
+    project = Project(any_database, metadata, tmp_path / "m")
+    project.convert(alembic).write()
+    drift = project.check()
     assert (drift.models, drift.by_hand) == (("+ column users.age",), ())
-    assert place.check(offline=True)
+    assert project.check(offline=True)
 
 
-def test_the_next_database(
+def test_a_second_database_is_adopted_from_the_migrations(
     database: Callable[[str], sa.URL], alembic: Path, tmp_path: Path
 ) -> None:
-    """The folder of the migrations is named for it: it is recorded, and the files stay."""
+    """Its history is recorded, and the files stay unchanged."""
     first, second = database("sqlite"), database("sqlite")
-    at(first, "aaaa0002")
-    at(second, "ffff0001")
+    create_at(first, "aaaa0002")
+    create_at(second, "ffff0001")
     Project(first, models(), tmp_path / "m").convert(alembic).write()
     before = {path: path.read_bytes() for path in (tmp_path / "m").iterdir() if path.is_file()}
-    place = Project(second, models(), tmp_path / "m")
-    place.convert(tmp_path / "m").write()
-    assert [row.revision for row in place.status().applied] == ["ffff0001"]
+    project = Project(second, models(), tmp_path / "m")
+    project.convert(tmp_path / "m").write()
+    assert [row.revision for row in project.status().applied] == ["ffff0001"]
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_two_branches(any_database: sa.URL, alembic: Path, tmp_path: Path) -> None:
-    """Each head that the database is at counts; without models there is no lock file."""
-    write(alembic / "versions", "bbbb0003", "ffff0001", "other", "pass", "pass")
-    at(any_database, "aaaa0002", "bbbb0003")
-    place = Project(any_database, models(), tmp_path / "m")
-    place.convert(alembic).write()
-    assert len(place.status().applied) == 3
-    assert place.lock() is None
+def test_two_heads_are_adopted(any_database: sa.URL, alembic: Path, tmp_path: Path) -> None:
+    """The migrations of both heads are recorded. There is no lock file."""
+    write_script(alembic / "versions", "bbbb0003", "ffff0001", "other", "pass", "pass")
+    create_at(any_database, "aaaa0002", "bbbb0003")
+    project = Project(any_database, models(), tmp_path / "m")
+    project.convert(alembic).write()
+    assert len(project.status().applied) == 3
+    assert project.lock() is None
 
 
-def test_the_folder_itself(any_database: sa.URL, alembic: Path) -> None:
-    """Where it is the folder of the migrations, files keep their names."""
-    at(any_database, "aaaa0002")
-    place = Project(any_database, models(), alembic / "versions")
-    paths = place.convert(alembic).write()
+def test_a_folder_is_converted_in_place(any_database: sa.URL, alembic: Path) -> None:
+    """The files keep their names."""
+    create_at(any_database, "aaaa0002")
+    project = Project(any_database, models(), alembic / "versions")
+    paths = project.convert(alembic).write()
     assert [p.name for p in paths] == ["ffff0001_create_users.py", "aaaa0002_add_email.py"]
     assert "from autodiff import op\n" in paths[0].read_text()
-    assert not place.check()
+    assert not project.check()
 
 
-def test_a_database_without_alembic(any_database: sa.URL, alembic: Path, tmp_path: Path) -> None:
-    """Nothing counts as applied."""
-    made = Project(any_database, models(), tmp_path / "m").convert(alembic)
-    assert made.applied is None
-    made.write()
+def test_nothing_is_recorded_without_a_version_table(
+    any_database: sa.URL, alembic: Path, tmp_path: Path
+) -> None:
+    conversion = Project(any_database, models(), tmp_path / "m").convert(alembic)
+    assert conversion.applied is None
+    conversion.write()
     assert Project(any_database, models(), tmp_path / "m").status().applied == ()
 
 
-def test_a_revision_that_has_no_script(any_database: sa.URL, alembic: Path, tmp_path: Path) -> None:
-    """It is named, and nothing is written."""
-    at(any_database, "cccc0009")
+def test_a_revision_without_a_script_is_refused(
+    any_database: sa.URL, alembic: Path, tmp_path: Path
+) -> None:
+    """The error names it, and nothing is written."""
+    create_at(any_database, "cccc0009")
     with pytest.raises(HistoryError) as caught:
         Project(any_database, models(), tmp_path / "m").convert(alembic)
     assert caught.value.message == "the database is at cccc0009, which the folder lacks"
     assert "check out the branch that has it" in str(caught.value.hint)
 
 
-def test_what_else_is_of_alembic_is_told(
+def test_remaining_imports_of_alembic_are_reported(
     any_database: sa.URL, alembic: Path, tmp_path: Path
 ) -> None:
-    """With its file and line."""
+    """A note names the file and the line."""
     path = alembic / "versions" / "aaaa0002_add_email.py"
     path.write_text(
         path.read_text().replace(
             "import sqlalchemy", "from alembic import context\nimport sqlalchemy"
         )
     )
-    made = Project(any_database, models(), tmp_path / "m").convert(alembic)
-    assert made.notes == ("aaaa0002_add_email.py:9 imports alembic: from alembic import context",)
+    conversion = Project(any_database, models(), tmp_path / "m").convert(alembic)
+    assert conversion.notes == (
+        "aaaa0002_add_email.py:9 imports alembic: from alembic import context",
+    )
 
 
-def test_a_folder_without_scripts(any_database: sa.URL, tmp_path: Path) -> None:
-    """The message says what to name."""
+def test_a_folder_without_scripts_is_refused(any_database: sa.URL, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="there are no migrations in"):
         Project(any_database, models(), tmp_path / "m").convert(tmp_path / "empty")

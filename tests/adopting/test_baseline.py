@@ -1,4 +1,4 @@
-"""adopt --baseline: a database that is there already gets its first migration."""
+"""Test adopt --baseline: an existing database gets its first migration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import opened
 
 
 def blog(**columns: sa.types.TypeEngine[object]) -> sa.MetaData:
-    """Posts with a key, a check, a default and an index; and more columns where given."""
+    """Return models with keys, a check, a default and an index, and additional columns of posts."""
     metadata = sa.MetaData()
     sa.Table("authors", metadata, sa.Column("id", sa.Integer, primary_key=True))
     sa.Table(
@@ -32,8 +32,8 @@ def blog(**columns: sa.types.TypeEngine[object]) -> sa.MetaData:
     return metadata
 
 
-def live(url: sa.URL) -> sa.URL:
-    """A database that somebody made by other means, with rows."""
+def create_blog(url: sa.URL) -> sa.URL:
+    """Create the tables of the blog with rows, without autodiff; return the URL."""
     with opened(url) as db:
         blog().create_all(db.connection)
         db.execute(
@@ -43,93 +43,94 @@ def live(url: sa.URL) -> sa.URL:
     return url
 
 
-def names(schema: Schema) -> set[str | None]:
-    """The names of constraints and indexes: later migrations drop them by these."""
+def names_of(schema: Schema) -> set[str | None]:
+    """Return the names of constraints and indexes, by which later migrations drop them."""
     parts = [p for t in schema.tables.values() for p in (*t.constraints, *t.indexes)]
     return {part.name for part in parts}
 
 
-def test_it_makes_what_the_database_has(
+def test_the_baseline_creates_the_existing_schema(
     any_database: sa.URL, database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """On an empty database it gives the same schema; here it counts as applied, and is not run."""
-    place = Project(live(any_database), blog(), tmp_path / "m")
-    written = place.baseline().write()
-    assert written.path.name == "0001_baseline.py"
-    assert [row.revision for row in place.status().applied] == [written.revision]
-    assert not place.check() and not place.check(offline=True)
-    other = database(any_database.get_backend_name().replace("mysql", "mariadb"))
-    Project(other, directory=tmp_path / "m").upgrade()
-    with opened(any_database) as db, opened(other) as new:
-        assert names(new.schema()) == names(db.schema())
+    """It is recorded here without being run, and gives an empty database the same schema."""
+    project = Project(create_blog(any_database), blog(), tmp_path / "m")
+    migration = project.baseline().write()
+    assert migration.path.name == "0001_baseline.py"
+    assert [row.revision for row in project.status().applied] == [migration.revision]
+    assert not project.check() and not project.check(offline=True)
+    empty_url = database(any_database.get_backend_name().replace("mysql", "mariadb"))
+    Project(empty_url, directory=tmp_path / "m").upgrade()
+    with opened(any_database) as db, opened(empty_url) as new_db:
+        assert names_of(new_db.schema()) == names_of(db.schema())
         assert db.rows("SELECT title FROM posts") == [("Hello",)]
-    assert not place.diff("database", f"{other.render_as_string(hide_password=False)}")
-    assert place.rehearse().passed
+    assert not project.diff("database", f"{empty_url.render_as_string(hide_password=False)}")
+    assert project.rehearse().passed
 
 
-def test_what_the_models_say_beyond_it_comes_next(any_database: sa.URL, tmp_path: Path) -> None:
-    """The following generate gives just the difference."""
-    place = Project(live(any_database), blog(mood=sa.String(10)), tmp_path / "m")
-    place.baseline("as it was").write()
-    assert place.check().models == ("+ column posts.mood",)
-    assert place.check().by_hand == ()
-    assert place.check(offline=True).models == ("+ column posts.mood",)
-    draft = place.draft("mood")
+def test_additional_models_are_in_the_next_migration(any_database: sa.URL, tmp_path: Path) -> None:
+    """The next generate writes only the difference."""
+    project = Project(create_blog(any_database), blog(mood=sa.String(10)), tmp_path / "m")
+    project.baseline("as it was").write()
+    assert project.check().models == ("+ column posts.mood",)
+    assert project.check().by_hand == ()
+    assert project.check(offline=True).models == ("+ column posts.mood",)
+    draft = project.draft("mood")
     assert draft is not None
     assert draft.summary == ("+ column posts.mood",)
     draft.write()
-    place.upgrade()
-    assert not place.check()
+    project.upgrade()
+    assert not project.check()
 
 
-def test_without_models(any_database: sa.URL, tmp_path: Path) -> None:
-    """A database can be adopted before there are any."""
-    place = Project(live(any_database), directory=tmp_path / "m")
-    made = place.baseline()
-    assert made.draft.proof is not None and made.draft.proof.passed
-    made.write()
+def test_a_baseline_needs_no_models(any_database: sa.URL, tmp_path: Path) -> None:
+    project = Project(create_blog(any_database), directory=tmp_path / "m")
+    baseline = project.baseline()
+    assert baseline.draft.proof is not None and baseline.draft.proof.passed
+    baseline.write()
     assert not Project(any_database, blog(), tmp_path / "m").check()
 
 
-def test_models_that_say_nothing(any_database: sa.URL, tmp_path: Path) -> None:
-    """Models that nobody imported are drift, as they are without a baseline."""
-    place = Project(live(any_database), sa.MetaData(), tmp_path / "m")
-    place.baseline().write()
-    assert place.check().models == ("- table authors", "- table posts")
-    assert place.check(offline=True).models == ("- table authors", "- table posts")
+def test_empty_models_are_drift(any_database: sa.URL, tmp_path: Path) -> None:
+    """The module of the models may not have been imported."""
+    project = Project(create_blog(any_database), sa.MetaData(), tmp_path / "m")
+    project.baseline().write()
+    assert project.check().models == ("- table authors", "- table posts")
+    assert project.check(offline=True).models == ("- table authors", "- table posts")
 
 
-def test_what_it_does_not_make_is_told(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """A trigger is no part of a migration that is generated."""
-    url = live(database("sqlite"))
+def test_objects_that_are_left_out_are_reported(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A trigger is not part of a generated migration."""
+    url = create_blog(database("sqlite"))
     with opened(url) as db:
         db.execute("CREATE TRIGGER t AFTER INSERT ON posts BEGIN SELECT 1; END")
-    made = Project(url, directory=tmp_path / "m").baseline()
-    assert [item.name for item in made.left_out] == ["t on posts"]
+    baseline = Project(url, directory=tmp_path / "m").baseline()
+    assert [item.name for item in baseline.left_out] == ["t on posts"]
 
 
-def test_a_view_comes_along(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """What the models don't speak of is in the baseline, and is no drift."""
-    url = live(database("postgresql"))
+def test_a_view_is_part_of_the_baseline(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """It is not drift, although the models do not declare it."""
+    url = create_blog(database("postgresql"))
     with opened(url) as db:
         db.execute("CREATE VIEW titles AS SELECT title FROM posts")
-    place = Project(url, blog(), tmp_path / "m")
-    made = place.baseline()
-    assert "op.create_view(" in made.draft.texts[made.draft.path]
-    made.write()
-    assert not place.check()
+    project = Project(url, blog(), tmp_path / "m")
+    baseline = project.baseline()
+    assert "op.create_view(" in baseline.draft.texts[baseline.draft.path]
+    baseline.write()
+    assert not project.check()
 
 
-def test_tables_that_are_left_alone_are_left_out(any_database: sa.URL, tmp_path: Path) -> None:
-    """exclude_tables, and Alembic's own."""
-    with opened(live(any_database)) as db:
+def test_excluded_tables_are_left_out(any_database: sa.URL, tmp_path: Path) -> None:
+    """The version table of Alembic is excluded too."""
+    with opened(create_blog(any_database)) as db:
         db.execute("CREATE TABLE cache (id INTEGER)", "CREATE TABLE alembic_version (v INTEGER)")
-    place = Project(any_database, directory=tmp_path / "m", exclude_tables=["cache"])
-    assert place.baseline().draft.summary == ("+ table authors", "+ table posts")
+    project = Project(any_database, directory=tmp_path / "m", exclude_tables=["cache"])
+    assert project.baseline().draft.summary == ("+ table authors", "+ table posts")
 
 
 def test_an_empty_database_has_nothing_to_adopt(any_database: sa.URL, tmp_path: Path) -> None:
-    """The models are the place to begin."""
+    """The hint suggests to generate from the models."""
     with opened(any_database) as db:
         db.execute("CREATE TABLE autodiff_history (a INTEGER)", "DROP TABLE autodiff_history")
     with pytest.raises(HistoryError) as caught:
@@ -140,29 +141,28 @@ def test_an_empty_database_has_nothing_to_adopt(any_database: sa.URL, tmp_path: 
     )
 
 
-def test_a_project_with_migrations_is_adopted(any_database: sa.URL, tmp_path: Path) -> None:
-    """Neither where the folder has some, nor where the database had them."""
-    place = Project(live(any_database), blog(), tmp_path / "m")
-    place.baseline().write()
+def test_a_project_with_migrations_is_refused(any_database: sa.URL, tmp_path: Path) -> None:
+    """The folder may have migrations, or the database may have recorded some."""
+    project = Project(create_blog(any_database), blog(), tmp_path / "m")
+    project.baseline().write()
     with pytest.raises(HistoryError) as caught:
-        place.baseline()
+        project.baseline()
     assert "already: 0001_baseline.py" in caught.value.message
     assert caught.value.hint == "if the database has what they make, record it: autodiff stamp"
     with pytest.raises(HistoryError, match="whose files are not in"):
         Project(any_database, blog(), tmp_path / "other").baseline()
 
 
-def test_all_or_nothing(
+def test_no_file_is_left_if_recording_fails(
     any_database: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it can't be recorded there is no file either."""
 
     def refuse(*arguments: object) -> None:
         raise DatabaseError("read-only")
 
-    place = Project(live(any_database), blog(), tmp_path / "m")
-    made = place.baseline()
+    project = Project(create_blog(any_database), blog(), tmp_path / "m")
+    baseline = project.baseline()
     monkeypatch.setattr(Runner, "stamp", refuse)
     with pytest.raises(DatabaseError, match="read-only"):
-        made.write()
+        baseline.write()
     assert list((tmp_path / "m").iterdir()) == []

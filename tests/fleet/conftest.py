@@ -1,4 +1,4 @@
-"""A project whose migrations are applied to many databases."""
+"""Fixtures for a project whose migrations are applied to many databases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TABLE = 'op.create_table("t{0}", sa.Column("id", sa.Integer(), primary_key=True)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Three migrations, each with a table."""
+    """Return three migrations that create one table each."""
     folder = Folder(tmp_path / "migrations")
     for number in (1, 2, 3):
         folder.write(f"aaa{number}", TABLE.format(number), f'op.drop_table("t{number}")')
@@ -24,8 +24,8 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.fixture
-def files(tmp_path: Path, folder: Folder) -> Callable[..., Project]:
-    """A function: a project with so many SQLite files, named t00, t01 and so on."""
+def sqlite_project(tmp_path: Path, folder: Folder) -> Callable[..., Project]:
+    """Return a function that makes a project with `count` SQLite files: t00, t01 and so on."""
 
     def make(count: int, **settings: object) -> Project:
         (tmp_path / "tenants").mkdir(exist_ok=True)
@@ -39,10 +39,10 @@ def files(tmp_path: Path, folder: Folder) -> Callable[..., Project]:
 
 
 @pytest.fixture
-def schemas(
+def postgresql_project(
     database: Callable[[str], sa.URL], folder: Folder, tmp_path: Path
 ) -> Callable[..., Project]:
-    """A function: a project whose PostgreSQL database has so many tenants, a schema each."""
+    """Return a function that makes a PostgreSQL project with `count` tenants, a schema each."""
 
     def make(count: int, **settings: object) -> Project:
         url = database("postgresql")

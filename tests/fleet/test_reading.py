@@ -1,4 +1,4 @@
-"""Where the targets come from: URLs, a file, a query; and passwords that nobody sees."""
+"""Test how targets are read from URLs, files and queries, without showing passwords."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import opened
 
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[..., Project]:
-    """A function from the table of the targets to a project."""
+    """Return a function that makes a project from the settings of its targets."""
 
     def make(url: str | sa.URL = "sqlite:///registry.db", **targets: Any) -> Project:
         return Project(url, directory=tmp_path / "m", root=tmp_path, targets=targets)
@@ -24,18 +24,18 @@ def project(tmp_path: Path) -> Callable[..., Project]:
     return make
 
 
-def found(project: Project) -> dict[str, str]:
+def target_urls(project: Project) -> dict[str, str]:
     return {t.name: t.url.render_as_string(hide_password=False) for t in project.targets()}
 
 
-def test_urls(project: Callable[..., Project], tmp_path: Path) -> None:
-    """A name is the URL as it was written, without the password; drivers are found as always."""
+def test_targets_are_read_from_urls(project: Callable[..., Project], tmp_path: Path) -> None:
+    """The name is the URL as written, without the password. The default driver is added."""
     urls = [
         "sqlite:///a.db",
         "postgresql+asyncpg://app:s3cret@h/one",
         "postgresql://h/two?password=s3cret&application_name=a",
     ]
-    assert found(project(urls=urls)) == {
+    assert target_urls(project(urls=urls)) == {
         "sqlite:///a.db": f"sqlite:///{tmp_path}/a.db",
         "postgresql+asyncpg://app@h/one": "postgresql+psycopg://app:s3cret@h/one",
         "postgresql://h/two?application_name=a": "postgresql+psycopg://h/two"
@@ -43,26 +43,30 @@ def test_urls(project: Callable[..., Project], tmp_path: Path) -> None:
     }
 
 
-def test_a_file_of_urls(project: Callable[..., Project], tmp_path: Path) -> None:
-    """A line is a URL, or a name and a URL; comments and empty lines are passed by."""
+def test_targets_are_read_from_a_file_of_urls(
+    project: Callable[..., Project], tmp_path: Path
+) -> None:
+    """A line is a URL, or a name and a URL. Comments and empty lines are ignored."""
     (tmp_path / "tenants").write_text(
         "# all of them\n\nacme sqlite:///a.db  # the first\nsqlite:///b.db\n"
     )
-    names = found(project(file="tenants"))
-    assert names == {
+    urls = target_urls(project(file="tenants"))
+    assert urls == {
         "acme": f"sqlite:///{tmp_path}/a.db",
         "sqlite:///b.db": f"sqlite:///{tmp_path}/b.db",
     }
 
 
-def test_a_file_of_names(project: Callable[..., Project], tmp_path: Path) -> None:
-    """The template says what a name stands for."""
+def test_targets_are_read_from_a_file_of_names(
+    project: Callable[..., Project], tmp_path: Path
+) -> None:
+    """A template makes a database out of each name."""
     (tmp_path / "tenants").write_text("acme\nglobex\n")
     url = "mysql://app:pw@h/registry"
-    names = found(project(url, file="tenants", database="tenant_{name}"))
-    assert names["acme"] == "mysql+pymysql://app:pw@h/tenant_acme"
-    names = found(project(file="tenants", database="data/{name}.db"))
-    assert names["globex"] == f"sqlite:///{tmp_path}/data/globex.db"
+    urls = target_urls(project(url, file="tenants", database="tenant_{name}"))
+    assert urls["acme"] == "mysql+pymysql://app:pw@h/tenant_acme"
+    urls = target_urls(project(file="tenants", database="data/{name}.db"))
+    assert urls["globex"] == f"sqlite:///{tmp_path}/data/globex.db"
 
 
 @pytest.mark.parametrize(
@@ -77,14 +81,14 @@ def test_a_file_of_names(project: Callable[..., Project], tmp_path: Path) -> Non
         ("a s3cret", {}, "targets: of target a: the database URL cannot be read"),
     ],
 )
-def test_a_file_that_is_wrong(
+def test_an_invalid_file_is_refused(
     project: Callable[..., Project],
     tmp_path: Path,
     text: str,
     targets: dict[str, str],
     message: str,
 ) -> None:
-    """The line is told by its number, and what stands in it is not shown: it may be a secret."""
+    """The error names the line but does not show it, because it may contain a password."""
     (tmp_path / "tenants").write_text(text)
     with pytest.raises(ConfigError) as caught:
         project(file="tenants", **targets).targets()
@@ -93,8 +97,8 @@ def test_a_file_that_is_wrong(
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there(project: Callable[..., Project], tmp_path: Path) -> None:
-    """It is looked for beside the configuration."""
+def test_a_missing_file_is_refused(project: Callable[..., Project], tmp_path: Path) -> None:
+    """The path is relative to the configuration."""
     with pytest.raises(ConfigError) as caught:
         project(file="nowhere").targets()
     assert caught.value.message == (
@@ -102,8 +106,8 @@ def test_a_file_that_is_not_there(project: Callable[..., Project], tmp_path: Pat
     )
 
 
-def test_variables(tmp_path: Path) -> None:
-    """${NAME} is replaced in URLs, wherever they stand; one that is not set is told."""
+def test_environment_variables_in_urls_are_replaced(tmp_path: Path) -> None:
+    """The error for an unset variable names it, and the target."""
     (tmp_path / "autodiff.toml").write_text('[targets]\nfile = "tenants"\n')
     (tmp_path / "tenants").write_text("acme postgresql://app:${PW}@h/db\n")
     project = Project.load(tmp_path, environment={"PW": "a$b"})
@@ -114,28 +118,32 @@ def test_variables(tmp_path: Path) -> None:
     assert caught.value.hint == "set PW"
 
 
-def test_the_table_must_be_one(tmp_path: Path) -> None:
-    """A list in its place is refused when the configuration is read."""
+def test_targets_must_be_a_table(tmp_path: Path) -> None:
+    """A list is refused when the configuration is read."""
     (tmp_path / "autodiff.toml").write_text('targets = ["sqlite:///a.db"]\n')
     with pytest.raises(ConfigError, match="targets must be a table") as caught:
         Project.load(tmp_path)
     assert caught.value.hint == 'as in targets.urls = ["..."]'
 
 
-def test_a_query(any_database: sa.URL, project: Callable[..., Project]) -> None:
-    """Each row is a target; its columns are what a template may ask for."""
+def test_targets_are_read_from_a_query(
+    any_database: sa.URL, project: Callable[..., Project]
+) -> None:
+    """Each row is a target, and its columns can be used in a template."""
     with opened(any_database) as db:
         db.execute(
             "CREATE TABLE tenants (slug varchar(20), id int, url varchar(50))",
             "INSERT INTO tenants VALUES ('acme%', 7, 'sqlite:///a.db'), "
             "('globex', 8, 'sqlite:///b.db')",
         )
-    made = project(any_database, query="SELECT slug, id FROM tenants", database="t_{id}")
-    assert [target.name for target in made.targets()] == ["acme%", "globex"]
-    assert str(made.targets()[0].url.database).endswith("t_7")
-    made = project(any_database, query="SELECT slug AS name, url FROM tenants WHERE id % 2 = 0")
-    assert list(found(made)) == ["globex"]
-    assert made.targets()[0].url.get_backend_name() == "sqlite"
+    fleet_project = project(any_database, query="SELECT slug, id FROM tenants", database="t_{id}")
+    assert [target.name for target in fleet_project.targets()] == ["acme%", "globex"]
+    assert str(fleet_project.targets()[0].url.database).endswith("t_7")
+    fleet_project = project(
+        any_database, query="SELECT slug AS name, url FROM tenants WHERE id % 2 = 0"
+    )
+    assert list(target_urls(fleet_project)) == ["globex"]
+    assert fleet_project.targets()[0].url.get_backend_name() == "sqlite"
 
 
 @pytest.mark.parametrize(
@@ -147,18 +155,18 @@ def test_a_query(any_database: sa.URL, project: Callable[..., Project]) -> None:
         ("CREATE TABLE x (id int)", {"database": "a"}, "targets: the query gives no rows"),
     ],
 )
-def test_a_query_that_is_wrong(
+def test_an_invalid_query_is_refused(
     project: Callable[..., Project], query: str, targets: dict[str, str], message: str
 ) -> None:
-    """The message says what it gave."""
+    """The message says what the query returned."""
     with pytest.raises(ConfigError) as caught:
         project(query=query, **targets).targets()
     assert message in caught.value.message
     assert caught.value.hint
 
 
-def test_a_query_that_fails(project: Callable[..., Project]) -> None:
-    """The database's own words, where it was asked, and no password."""
+def test_a_failed_query_is_reported(project: Callable[..., Project]) -> None:
+    """The message names the database and quotes its error, without a password."""
     with pytest.raises(DatabaseError) as caught:
         project(query="SELECT name FROM nowhere", schema="{name}").targets()
     assert caught.value.message.startswith("targets: the query fails on sqlite:///")
@@ -169,13 +177,13 @@ def test_a_query_that_fails(project: Callable[..., Project]) -> None:
     )
 
 
-def test_what_fails_shows_no_password(project: Callable[..., Project], tmp_path: Path) -> None:
-    """Neither in the outcome nor in its database."""
-    made = project(urls=["postgresql://app:s3cret@127.0.0.1:1/db"])
-    [outcome] = made.upgrade_all()
+def test_a_failed_target_shows_no_password(project: Callable[..., Project], tmp_path: Path) -> None:
+    """Neither the outcome nor its database contains it."""
+    fleet_project = project(urls=["postgresql://app:s3cret@127.0.0.1:1/db"])
+    [outcome] = fleet_project.upgrade_all()
     assert outcome.result == "failed"
     assert "s3cret" not in repr(outcome)
     assert outcome.database == "postgresql+psycopg://app:***@127.0.0.1:1/db"
-    [standing] = made.status_all()
-    assert "s3cret" not in repr(standing)
-    assert "cannot connect to" in str(standing.error)
+    [status] = fleet_project.status_all()
+    assert "s3cret" not in repr(status)
+    assert "cannot connect to" in str(status.error)

@@ -1,4 +1,4 @@
-"""Many databases: each is upgraded by itself, and what came of each is told."""
+"""Test that many databases are upgraded independently, and each outcome is reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from autodiff.fleet import (
 from autodiff.runner.events import MigrationFinished, MigrationStarted
 from tests.support import Folder, opened
 
-Make = Callable[..., Project]
+MakeProject = Callable[..., Project]
 
 
 def execute(path: Path, sql: str) -> None:
@@ -47,9 +47,9 @@ def results(outcomes: Outcomes) -> dict[str, str]:
     return {outcome.name: outcome.result for outcome in outcomes}
 
 
-def test_forty_files_some_of_which_fail(files: Make, tmp_path: Path) -> None:
-    """Those that fail say why, the others are upgraded; run again, only they are left."""
-    project = files(40)
+def test_failed_targets_do_not_stop_the_others(sqlite_project: MakeProject, tmp_path: Path) -> None:
+    """Each failure has a reason. The next run upgrades only the failed ones."""
+    project = sqlite_project(40)
     for number in (7, 21):
         execute(tmp_path / "tenants" / f"t{number:02}.db", "CREATE TABLE t2 (x int)")
     outcomes = project.upgrade_all()
@@ -64,22 +64,26 @@ def test_forty_files_some_of_which_fail(files: Make, tmp_path: Path) -> None:
     )
     assert (failed.before, failed.after) == (None, "0001_step_aaa1")
     assert failed.migrations == ("0001_step_aaa1",)
-    well = outcomes.outcomes[0]
-    assert (well.before, well.after, len(well.migrations)) == (None, "0003_step_aaa3", 3)
-    assert well.seconds is not None
+    succeeded = outcomes.outcomes[0]
+    assert (succeeded.before, succeeded.after, len(succeeded.migrations)) == (
+        None,
+        "0003_step_aaa3",
+        3,
+    )
+    assert succeeded.seconds is not None
 
     execute(tmp_path / "tenants" / "t07.db", "DROP TABLE t2")
-    again = project.upgrade_all()
-    assert Counter(results(again).values()) == {"up to date": 38, "upgraded": 1, "failed": 1}
-    assert again.outcomes[7].before == "0001_step_aaa1"
-    assert len(again.outcomes[7].migrations) == 2
+    second_run = project.upgrade_all()
+    assert Counter(results(second_run).values()) == {"up to date": 38, "upgraded": 1, "failed": 1}
+    assert second_run.outcomes[7].before == "0001_step_aaa1"
+    assert len(second_run.outcomes[7].migrations) == 2
     execute(tmp_path / "tenants" / "t21.db", "DROP TABLE t2")
     assert project.upgrade_all()
 
 
-def test_twenty_schemas_of_one_database(schemas: Make) -> None:
-    """Each has its tables, its history and its lock; nothing is written beside them."""
-    project = schemas(20)
+def test_schemas_of_one_database_are_independent(postgresql_project: MakeProject) -> None:
+    """Each has its own tables, history and lock. Nothing is written outside them."""
+    project = postgresql_project(20)
     with opened(project.url) as db:
         db.execute('CREATE TABLE "Tenant 3".t3 (x int)')
     outcomes = project.upgrade_all(parallel=6)
@@ -87,19 +91,25 @@ def test_twenty_schemas_of_one_database(schemas: Make) -> None:
     assert results(outcomes) == expected
     with opened(project.url) as db:
         assert db.tables() == ["tenants"]
-        found = db.rows("SELECT schemaname FROM pg_tables WHERE tablename = 'autodiff_history'")
-        assert sorted(found) == sorted((f"Tenant {number}",) for number in range(20))
-        found = db.rows("SELECT schemaname FROM pg_tables WHERE tablename IN ('t1', 't2', 't3')")
-        assert Counter(found) == {(f"Tenant {n}",): 3 for n in range(20)}
+        schema_rows = db.rows(
+            "SELECT schemaname FROM pg_tables WHERE tablename = 'autodiff_history'"
+        )
+        assert sorted(schema_rows) == sorted((f"Tenant {number}",) for number in range(20))
+        schema_rows = db.rows(
+            "SELECT schemaname FROM pg_tables WHERE tablename IN ('t1', 't2', 't3')"
+        )
+        assert Counter(schema_rows) == {(f"Tenant {n}",): 3 for n in range(20)}
         db.execute('DROP TABLE "Tenant 3".t3')
     assert Counter(results(project.upgrade_all()).values()) == {"up to date": 19, "upgraded": 1}
-    standings = project.status_all()
-    assert {standing.current for standing in standings} == {"0003_step_aaa3"}
-    assert {standing.pending for standing in standings} == {()}
+    statuses = project.status_all()
+    assert {status.current for status in statuses} == {"0003_step_aaa3"}
+    assert {status.pending for status in statuses} == {()}
 
 
-def test_a_schema_keeps_its_path_outside_of_transactions(schemas: Make, folder: Folder) -> None:
-    """op.autocommit(), a concurrent index, reflection and statements by hand stay in it."""
+def test_the_search_path_is_kept_outside_transactions(
+    postgresql_project: MakeProject, folder: Folder
+) -> None:
+    """op.autocommit(), reflection and manual statements all use the schema of the target."""
     folder.write(
         "aaa4",
         """
@@ -113,7 +123,7 @@ def test_a_schema_keeps_its_path_outside_of_transactions(schemas: Make, folder: 
         """,
         'op.drop_index("ix_t1", "t1")\nop.drop_column("t1", "n")\nop.execute("DELETE FROM t2")',
     )
-    project = schemas(3)
+    project = postgresql_project(3)
     with opened(project.url) as db:
         db.execute("CREATE TABLE t1 (id int)", "CREATE TABLE t2 (id int)")
     assert project.upgrade_all()
@@ -127,9 +137,9 @@ def test_a_schema_keeps_its_path_outside_of_transactions(schemas: Make, folder: 
     assert outcomes and {len(outcome.migrations) for outcome in outcomes} == {1}
 
 
-def test_a_schema_that_is_not_there(schemas: Make) -> None:
-    """It is a failure of that target, and the hint creates it."""
-    project = schemas(2)
+def test_a_missing_schema_fails_its_target(postgresql_project: MakeProject) -> None:
+    """The hint is the statement that creates it."""
+    project = postgresql_project(2)
     with opened(project.url) as db:
         db.execute("INSERT INTO tenants VALUES (9, 't09')")
     outcomes = project.upgrade_all()
@@ -139,23 +149,23 @@ def test_a_schema_that_is_not_there(schemas: Make) -> None:
     assert str(failed.hint).startswith('CREATE SCHEMA "Tenant 9"')
 
 
-def test_the_search_path_can_go_on(schemas: Make, folder: Folder) -> None:
-    """Types and extensions of other schemas are found, and tables are made in the tenant's."""
+def test_the_search_path_can_be_extended(postgresql_project: MakeProject, folder: Folder) -> None:
+    """Types of other schemas are found. Tables are created in the tenant's schema."""
     folder.write("aaa4", 'op.execute("CREATE TABLE m (mood mood)")')
-    project = schemas(2, search_path=["shared"])
+    project = postgresql_project(2, search_path=["shared"])
     with opened(project.url) as db:
         db.execute("CREATE SCHEMA shared", "CREATE TYPE shared.mood AS ENUM ('sad')")
         db.execute("CREATE TABLE shared.autodiff_history (x int)")
     assert project.upgrade_all()
     with opened(project.url) as db:
-        found = db.rows("SELECT schemaname FROM pg_tables WHERE tablename = 'm' ORDER BY 1")
-        assert found == [("Tenant 0",), ("Tenant 1",)]
+        schema_rows = db.rows("SELECT schemaname FROM pg_tables WHERE tablename = 'm' ORDER BY 1")
+        assert schema_rows == [("Tenant 0",), ("Tenant 1",)]
 
 
-def test_mariadb_databases(
+def test_databases_of_one_mariadb_server_are_upgraded(
     database: Callable[[str], sa.URL], folder: Folder, tmp_path: Path
 ) -> None:
-    """What stopped half-way is gone on with."""
+    """The next run resumes an unfinished migration."""
     urls = [database("mariadb") for _ in range(4)]
     names = "\n".join(str(url.database) for url in urls)
     (tmp_path / "names").write_text(names)
@@ -174,13 +184,13 @@ def test_mariadb_databases(
             db.execute("CREATE TABLE t5 (id int)")
     outcomes = project.upgrade_all()
     assert [outcome.result for outcome in outcomes] == ["failed", *["upgraded"] * 3]
-    half = project.status_all()[0]
-    assert half.unfinished == "0004_step_aaa4"
+    status = project.status_all()[0]
+    assert status.unfinished == "0004_step_aaa4"
     with opened(urls[0]) as db:
         assert db.rows("SELECT id FROM t1") == [(1,)]
         db.execute("CREATE TABLE t5 (id int)")
-    again = project.upgrade_all()
-    assert [outcome.result for outcome in again] == ["upgraded", *["up to date"] * 3]
+    second_run = project.upgrade_all()
+    assert [outcome.result for outcome in second_run] == ["upgraded", *["up to date"] * 3]
     with opened(urls[0]) as db:
         assert db.rows("SELECT id FROM t1") == [(1,)]
 
@@ -188,10 +198,10 @@ def test_mariadb_databases(
 TABLE_4 = 'op.create_table("t4", sa.Column("id", sa.Integer(), primary_key=True))'
 
 
-def test_one_history_for_all_is_refused(
+def test_a_shared_history_is_refused(
     database: Callable[[str], sa.URL], folder: Folder, tmp_path: Path
 ) -> None:
-    """On MySQL history_schema names a database, which all targets would write to."""
+    """On MySQL, history_schema is a database that all targets would write to."""
     url = database("mariadb")
     targets = {"urls": [url.render_as_string(hide_password=False)]}
     project = Project(url, directory=folder.path, history_schema="meta", targets=targets)
@@ -200,45 +210,49 @@ def test_one_history_for_all_is_refused(
     assert caught.value.hint == "leave it out: each target keeps its own"
 
 
-def test_schemas_need_a_database_that_has_them(files: Make) -> None:
-    """SQLite and MySQL have none within a database."""
-    project = files(1)
+def test_schema_targets_need_a_database_with_schemas(sqlite_project: MakeProject) -> None:
+    """SQLite and MySQL do not support schemas inside a database."""
+    project = sqlite_project(1)
     target = Target(name="a", url=project.url, schema="s")
     with pytest.raises(ConfigError, match="a is a schema, which sqlite has not") as caught:
         project.upgrade_all(targets=[target])
     assert caught.value.hint == 'say database = "tenant_{name}" instead'
 
 
-def test_a_canary_that_fails_is_the_only_one(files: Make, tmp_path: Path) -> None:
-    """Nothing else is begun, and its database is not even there."""
-    project = files(30, canary=["t11", "t12"])
+def test_a_failed_canary_stops_the_run(sqlite_project: MakeProject, tmp_path: Path) -> None:
+    """No other target is started: its database is not even created."""
+    project = sqlite_project(30, canary=["t11", "t12"])
     execute(tmp_path / "tenants" / "t11.db", "CREATE TABLE t1 (x int)")
     outcomes = project.upgrade_all()
-    found = results(outcomes)
-    assert (found.pop("t11"), found.pop("t12")) == ("failed", "upgraded")
-    assert set(found.values()) == {"not begun"}
+    result_by_name = results(outcomes)
+    assert (result_by_name.pop("t11"), result_by_name.pop("t12")) == ("failed", "upgraded")
+    assert set(result_by_name.values()) == {"not begun"}
     assert outcomes.outcomes[0].error == "t11 goes first, and failed"
     assert outcomes.outcomes[0].hint == "run it again: what is done is passed by"
     assert len(list((tmp_path / "tenants").iterdir())) == 2
     assert results(project.upgrade_all(canary=0))["t00"] == "upgraded"
 
 
-def test_canaries_are_done_before_the_others(files: Make) -> None:
-    """The others wait for the last of them."""
+def test_canaries_finish_before_the_others_start(sqlite_project: MakeProject) -> None:
     events: list[FleetEvent] = []
-    assert files(8).upgrade_all(canary=3, on_event=events.append)
-    places = {
-        (type(event), event.outcome.name if isinstance(event, TargetFinished) else event.name): at
-        for at, event in enumerate(events)
+    assert sqlite_project(8).upgrade_all(canary=3, on_event=events.append)
+    positions = {
+        (
+            type(event),
+            event.outcome.name if isinstance(event, TargetFinished) else event.name,
+        ): index
+        for index, event in enumerate(events)
         if not isinstance(event, TargetTold)
     }
-    last = max(places[TargetFinished, f"t0{number}"] for number in range(3))
-    assert last < min(places[TargetStarted, f"t0{number}"] for number in range(3, 8))
+    last_finish = max(positions[TargetFinished, f"t0{number}"] for number in range(3))
+    assert last_finish < min(positions[TargetStarted, f"t0{number}"] for number in range(3, 8))
 
 
-def test_enough_failures(files: Make, tmp_path: Path) -> None:
-    """After so many no more are begun; those under way come to their end."""
-    project = files(30, stop_after=2, parallel=1)
+def test_stop_after_limits_the_number_of_failures(
+    sqlite_project: MakeProject, tmp_path: Path
+) -> None:
+    """No target is started after that many failures. Those in progress are finished."""
+    project = sqlite_project(30, stop_after=2, parallel=1)
     for number in (1, 4, 5):
         execute(tmp_path / "tenants" / f"t{number:02}.db", "CREATE TABLE t1 (x int)")
     outcomes = project.upgrade_all()
@@ -254,62 +268,61 @@ def test_enough_failures(files: Make, tmp_path: Path) -> None:
     }
 
 
-def test_shards_cover_all_once(files: Make) -> None:
-    """Three processes with a shard each leave nothing out and do nothing twice."""
-    project = files(30)
-    found: list[str] = []
+def test_shards_cover_each_target_once(sqlite_project: MakeProject) -> None:
+    """Three processes with one shard each skip no target, and repeat none."""
+    project = sqlite_project(30)
+    names: list[str] = []
     for number in (1, 2, 3):
         shard = Shard(number=number, count=3)
         outcomes = project.upgrade_all(shard=shard, canary=1)
         assert set(results(outcomes).values()) == {"upgraded"}
-        found += results(outcomes)
-    assert sorted(found) == [f"t{number:02}" for number in range(30)]
+        names += results(outcomes)
+    assert sorted(names) == [f"t{number:02}" for number in range(30)]
 
 
-def test_only_some(files: Make) -> None:
-    """By name; the order stays that of the targets."""
-    outcomes = files(5).upgrade_all(only=["t03", "t01"])
+def test_targets_can_be_selected_by_name(sqlite_project: MakeProject) -> None:
+    """The order is still that of the targets."""
+    outcomes = sqlite_project(5).upgrade_all(only=["t03", "t01"])
     assert results(outcomes) == {"t01": "upgraded", "t03": "upgraded"}
 
 
-def test_no_targets_are_well(files: Make) -> None:
-    """A system without tenants yet has nothing to do."""
-    outcomes = files(0).upgrade_all()
+def test_an_empty_list_of_targets_is_not_an_error(sqlite_project: MakeProject) -> None:
+    """A system without tenants has nothing to do."""
+    outcomes = sqlite_project(0).upgrade_all()
     assert outcomes
     assert len(outcomes) == 0
 
 
 @pytest.mark.parametrize("target", ["+1", "-1"])
-def test_relative_targets_are_refused(files: Make, target: str) -> None:
-    """Run again, they would go further where they had done well."""
+def test_relative_targets_are_refused(sqlite_project: MakeProject, target: str) -> None:
+    """A second run would move databases that have already succeeded."""
     with pytest.raises(ConfigError, match="is not one place for many databases") as caught:
-        files(1).downgrade_all(target)
+        sqlite_project(1).downgrade_all(target)
     assert "so that the run can be repeated" in str(caught.value.hint)
 
 
-def test_it_is_parallel_and_bounded(
-    files: Make, folder: Folder, monkeypatch: pytest.MonkeyPatch
+def test_targets_run_in_parallel_up_to_the_limit(
+    sqlite_project: MakeProject, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three run at once, and never four: each waits in its migration for two others."""
-    meeting = ModuleType("meeting")
-    meeting.place = threading.Barrier(3, timeout=20)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "meeting", meeting)
-    folder.write("aaa4", "import meeting\nmeeting.place.wait()")
-    now, most = 0, 0
+    """Each migration waits until three of them run. There are never four."""
+    shared = ModuleType("shared_barrier")
+    shared.barrier = threading.Barrier(3, timeout=20)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "shared_barrier", shared)
+    folder.write("aaa4", "import shared_barrier\nshared_barrier.barrier.wait()")
+    running, peak = 0, 0
 
     def listen(event: FleetEvent) -> None:
-        nonlocal now, most
-        now += isinstance(event, TargetStarted)
-        now -= isinstance(event, TargetFinished)
-        most = max(most, now)
+        nonlocal running, peak
+        running += isinstance(event, TargetStarted)
+        running -= isinstance(event, TargetFinished)
+        peak = max(peak, running)
 
-    assert files(12).upgrade_all(parallel=3, on_event=listen)
-    assert most == 3
+    assert sqlite_project(12).upgrade_all(parallel=3, on_event=listen)
+    assert peak == 3
 
 
-def test_files_are_read_once(files: Make, folder: Folder) -> None:
-    """A file that is edited meanwhile is what it was for all of them; what a run leaves in the
-    module of its migration is not met by the next."""
+def test_files_are_read_once_for_all_databases(sqlite_project: MakeProject, folder: Folder) -> None:
+    """An edit during the run has no effect. Each database gets a new module of the migration."""
     path = folder.write(
         "aaa4",
         """
@@ -327,14 +340,14 @@ def test_files_are_read_once(files: Make, folder: Folder) -> None:
         if isinstance(event, TargetTold) and isinstance(event.event, MigrationStarted):
             path.write_text("this is no Python")
 
-    outcomes = files(6).upgrade_all(on_event=listen)
+    outcomes = sqlite_project(6).upgrade_all(on_event=listen)
     assert outcomes, outcomes
 
 
-def test_ctrl_c_ends_the_migrations_under_way(
-    files: Make, folder: Folder, monkeypatch: pytest.MonkeyPatch
+def test_ctrl_c_finishes_the_running_migrations(
+    sqlite_project: MakeProject, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No other begins, none stops in its middle, and the outcomes are told."""
+    """No other migration starts, none stops partway, and the outcomes are reported."""
     for number in (4, 5, 6):
         folder.write(f"aaa{number}", "pass")
     finished = threading.Event()
@@ -346,7 +359,7 @@ def test_ctrl_c_ends_the_migrations_under_way(
             if not pressing:
                 pressing.append(1)
                 raise KeyboardInterrupt
-            pressed.set()  # by now the crew knows of it
+            pressed.set()  # the pool has handled the interrupt by now
         return end.wait(0.05)
 
     def listen(event: FleetEvent) -> None:
@@ -355,7 +368,7 @@ def test_ctrl_c_ends_the_migrations_under_way(
             assert pressed.wait(10)
 
     monkeypatch.setattr("autodiff.fleet.pool._waited", press)
-    project = files(10, parallel=2)
+    project = sqlite_project(10, parallel=2)
     outcomes = project.upgrade_all(on_event=listen)
     monkeypatch.undo()
     assert outcomes.interrupted
@@ -364,26 +377,26 @@ def test_ctrl_c_ends_the_migrations_under_way(
     assert stopped and len(outcomes.of("not begun")) == 10 - len(stopped)
     assert stopped[0].error == "interrupted, after the migration that was under way"
     assert outcomes.of("not begun")[0].error == "interrupted"
-    standings = {standing.name: standing for standing in project.status_all()}
+    statuses = {status.name: status for status in project.status_all()}
     for outcome in stopped:
-        assert standings[outcome.name].current == outcome.after
+        assert statuses[outcome.name].current == outcome.after
         assert 1 <= len(outcome.migrations) < 6
     assert project.upgrade_all()
 
 
-def test_a_run_that_waits_for_a_lock_is_interrupted(
-    files: Make, monkeypatch: pytest.MonkeyPatch
+def test_ctrl_c_ends_the_wait_for_a_lock(
+    sqlite_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C does not wait for somebody else's run."""
-    project = files(1)
+    """The run does not wait for the holder of the lock."""
+    project = sqlite_project(1)
     assert project.upgrade_all("aaa1")
     target = project.targets()[0]
-    begun = time.monotonic()
-    waited = threading.Event()
+    started = time.monotonic()
+    pressed = threading.Event()
 
     def press(end: threading.Event) -> bool:
-        if time.monotonic() - begun > 1 and not waited.is_set():
-            waited.set()
+        if time.monotonic() - started > 1 and not pressed.is_set():
+            pressed.set()
             raise KeyboardInterrupt
         return end.wait(0.05)
 
@@ -395,15 +408,15 @@ def test_a_run_that_waits_for_a_lock_is_interrupted(
         monkeypatch.undo()
         lock.release()
     assert results(outcomes) == {"t00": "stopped"}
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - started < 10
     assert project.upgrade_all()
 
 
-def test_a_schema_behind_a_pooler_is_refused(schemas: Make) -> None:
-    """Its search_path would stay with a session that others get."""
-    project = schemas(1)
+def test_a_schema_behind_a_pooler_is_refused(postgresql_project: MakeProject) -> None:
+    """Its search_path would remain in a session that other clients get."""
+    project = postgresql_project(1)
     direct = project.targets()[0]
-    with pretending_pooler(str(direct.url.host), direct.url.port or 5432) as port:
+    with fake_pooler(str(direct.url.host), direct.url.port or 5432) as port:
         url = direct.url.set(host="127.0.0.1", port=port, query={"sslmode": "disable"})
         target = Target(name="a", url=url, schema=direct.schema)
         [outcome] = project.upgrade_all(targets=[target])
@@ -414,10 +427,10 @@ def test_a_schema_behind_a_pooler_is_refused(schemas: Make) -> None:
 
 
 @contextmanager
-def pretending_pooler(host: str, port: int) -> Iterator[int]:
-    """A port that leads to the server and gives another number of the session, as poolers do."""
+def fake_pooler(host: str, port: int) -> Iterator[int]:
+    """Listen on a port that leads to the server, but changes the session's id as poolers do."""
 
-    class Passing(socketserver.BaseRequestHandler):
+    class Forwarder(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with socket.create_connection((host, port)) as server:
                 sockets = {self.request: server, server: self.request}
@@ -426,14 +439,14 @@ def pretending_pooler(host: str, port: int) -> Iterator[int]:
                         data = ready.recv(65536)
                         if not data:
                             return
-                        sockets[ready].sendall(KEY.sub(lambda m: m[1] + b"\0\0\0\1", data))
+                        sockets[ready].sendall(BACKEND_KEY.sub(lambda m: m[1] + b"\0\0\0\1", data))
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Passing) as listening:
-        listening.daemon_threads = True
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        yield listening.server_address[1]
-        listening.shutdown()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Forwarder) as proxy:
+        proxy.daemon_threads = True
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield proxy.server_address[1]
+        proxy.shutdown()
 
 
-KEY = re.compile(rb"(K\x00\x00\x00\x0c)....", re.DOTALL)
+BACKEND_KEY = re.compile(rb"(K\x00\x00\x00\x0c)....", re.DOTALL)
 """BackendKeyData: https://www.postgresql.org/docs/current/protocol-message-formats.html"""

@@ -1,4 +1,4 @@
-"""The table of the targets: what is wrong in it is told, with what to write instead."""
+"""Test the settings of the targets, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from autodiff.errors import ConfigError
 from autodiff.fleet.settings import Settings, parse_settings
 
 
-def test_everything_can_be_said() -> None:
-    """Each setting finds its place; the others have their usual values."""
+def test_every_setting_is_read() -> None:
+    """Omitted settings have their defaults."""
     assert parse_settings({"urls": ["sqlite:///a.db"]}) == Settings(urls=("sqlite:///a.db",))
     data = {
         "query": "SELECT name FROM tenants",
@@ -53,8 +53,8 @@ def test_everything_can_be_said() -> None:
         ({"query": " "}, "query must be a text", None),
     ],
 )
-def test_what_is_wrong_is_told(data: Any, message: str, hint: str | None) -> None:
-    """Each mistake has a message that names the setting, and mostly a hint."""
+def test_an_invalid_setting_is_refused(data: Any, message: str, hint: str | None) -> None:
+    """Each message names the setting, and most errors have a hint."""
     with pytest.raises(ConfigError) as caught:
         parse_settings(data)
     assert message in caught.value.message

@@ -1,4 +1,4 @@
-"""Targets by name: shards, lines, templates and order, without any database."""
+"""Test shards, lines, templates and the order of targets, without a database."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def targets(*names: str) -> list[Target]:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 64])
-def test_shards_cover_all_exactly_once(count: int) -> None:
-    """Each target is in one shard, whatever the order in which they stand."""
+def test_each_target_is_in_one_shard(count: int) -> None:
+    """The order of the targets does not matter."""
     names = [f"tenant_{number}" for number in range(500)]
-    parts = [
+    shards = [
         [t.name for t in chosen(targets(*names), (), Shard(number=number, count=count))]
         for number in range(1, count + 1)
     ]
-    assert sorted(name for part in parts for name in part) == sorted(names)
-    backwards = [
+    assert sorted(name for shard in shards for name in shard) == sorted(names)
+    reversed_shards = [
         {t.name for t in chosen(targets(*names[::-1]), (), Shard(number=number, count=count))}
         for number in range(1, count + 1)
     ]
-    assert backwards == [set(part) for part in parts]
+    assert reversed_shards == [set(shard) for shard in shards]
 
 
-def test_shards_are_about_even_and_never_change() -> None:
-    """A name is in the same shard in every process and every version."""
+def test_shards_are_even_and_stable() -> None:
+    """A name is in the same shard in every process and in every version."""
     sizes = [0] * 10
     for number in range(5000):
         sizes[shard_of(f"tenant_{number}", 10) - 1] += 1
@@ -49,8 +49,8 @@ def test_shards_are_about_even_and_never_change() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3", "0/3", "4/3", "1/0", "-1/3", "a/b", "1/2/3"])
-def test_a_shard_that_is_none(text: str) -> None:
-    """The message says it, and how one looks."""
+def test_an_invalid_shard_is_refused(text: str) -> None:
+    """The hint explains the format."""
     with pytest.raises(ConfigError) as caught:
         parse_shard(text)
     assert caught.value.message == f"no shard {text!r}"
@@ -67,13 +67,13 @@ def test_a_shard_that_is_none(text: str) -> None:
         ("acme\tx", ("acme", "x")),
     ],
 )
-def test_lines(line: str, words: tuple[str, ...]) -> None:
-    """A # begins a comment, unless it stands inside a word."""
+def test_lines_are_split_into_words(line: str, words: tuple[str, ...]) -> None:
+    """A # starts a comment, unless it is inside a word."""
     assert parse_line(line) == words
 
 
-def test_templates() -> None:
-    """Places are filled by name; one that is not there is told, with those that are."""
+def test_templates_are_filled_by_name() -> None:
+    """The error for an unknown name lists the known ones."""
     row = {"name": "acme", "id": "7"}
     assert filled_in("tenant_{id}_{name}", row, "schema") == "tenant_7_acme"
     assert filled_in("all", row, "schema") == "all"
@@ -84,17 +84,20 @@ def test_templates() -> None:
 
 
 def test_canaries_go_first() -> None:
-    """By number or by name; the order is that of the targets."""
-    all_ = targets("a", "b", "c", "d")
-    assert [[t.name for t in part] for part in split(all_, 2, all_)] == [["a", "b"], ["c", "d"]]
-    named = split(all_, ("d", "b"), all_)
-    assert [[t.name for t in part] for part in named] == [["b", "d"], ["a", "c"]]
-    elsewhere = split(all_[:2], ("d",), all_)
-    assert [[t.name for t in part] for part in elsewhere] == [[], ["a", "b"]]
+    """They are selected by number or by name. The order is that of the targets."""
+    every_target = targets("a", "b", "c", "d")
+    assert [[t.name for t in part] for part in split(every_target, 2, every_target)] == [
+        ["a", "b"],
+        ["c", "d"],
+    ]
+    parts = split(every_target, ("d", "b"), every_target)
+    assert [[t.name for t in part] for part in parts] == [["b", "d"], ["a", "c"]]
+    other_shard = split(every_target[:2], ("d",), every_target)
+    assert [[t.name for t in part] for part in other_shard] == [[], ["a", "b"]]
 
 
-def test_unknown_and_double_names() -> None:
-    """Both are told with the names that there are."""
+def test_unknown_and_duplicate_names_are_refused() -> None:
+    """The hint for an unknown name lists the known ones."""
     with pytest.raises(ConfigError, match="there is no target 'x'") as caught:
         chosen(targets("a", "b"), ["x"], None)
     assert caught.value.hint == "there are: a, b"

@@ -1,4 +1,4 @@
-"""Checksums count what a migration does, and nothing else."""
+"""Test that a checksum depends only on what a migration does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def checksum(text: str) -> str:
     return python_checksum(ast.parse(textwrap.dedent(text)))
 
 
-SAME = {
+EQUIVALENT_FILES = {
     "comment": MIGRATION.replace("def downgrade", "# takes it back\ndef downgrade"),
     "trailing comment": MIGRATION.replace('"timestamp")', '"timestamp")  # gone'),
     "module docstring": MIGRATION.replace("add timestamp", "another message"),
@@ -54,12 +54,12 @@ SAME = {
     "annotated parents": MIGRATION.replace("parents =", "parents: tuple[str, ...] ="),
     "parents after the functions": MIGRATION.replace('parents = ("41f2ab90",)\n', "")
     + '\nparents = ("41f2ab90",)\n',
-    "Alembic's words": MIGRATION.replace(
+    "Alembic's names": MIGRATION.replace(
         'parents = ("41f2ab90",)', 'down_revision = "41f2ab90"\nbranch_labels = depends_on = None'
     ),
 }
 
-OTHER = {
+DIFFERENT_FILES = {
     "name": MIGRATION.replace("comments", "posts", 1).replace('n("comments"', 'n("posts"'),
     "argument": MIGRATION.replace("nullable=False", "nullable=True"),
     "no argument": MIGRATION.replace(", nullable=False", ""),
@@ -79,16 +79,15 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("text", SAME.values(), ids=SAME.keys())
-def test_what_does_nothing_does_not_count(text: str) -> None:
-    """Comments, docstrings, layout and the place in the graph leave the checksum as it is."""
+@pytest.mark.parametrize("text", EQUIVALENT_FILES.values(), ids=EQUIVALENT_FILES.keys())
+def test_irrelevant_changes_keep_the_checksum(text: str) -> None:
+    """Comments, docstrings, layout and the position in the graph are irrelevant."""
     assert text != MIGRATION
     assert checksum(text) == checksum(MIGRATION)
 
 
-@pytest.mark.parametrize("text", OTHER.values(), ids=OTHER.keys())
-def test_what_does_something_counts(text: str) -> None:
-    """Any change of the code changes the checksum."""
+@pytest.mark.parametrize("text", DIFFERENT_FILES.values(), ids=DIFFERENT_FILES.keys())
+def test_code_changes_change_the_checksum(text: str) -> None:
     assert text != MIGRATION
     ast.parse(text)
     assert checksum(text) != checksum(MIGRATION)
@@ -112,8 +111,8 @@ def test_what_does_something_counts(text: str) -> None:
         ("def f(): ...", "async def f(): ..."),
     ],
 )
-def test_code_that_looks_alike_differs(one: str, other: str) -> None:
-    """What stands in what counts, and local variables do, whatever they are called."""
+def test_similar_code_has_different_checksums(one: str, other: str) -> None:
+    """Nesting counts, and so does a local variable with the name of a header field."""
     assert checksum(one) != checksum(other)
 
 
@@ -134,12 +133,12 @@ def test_code_that_looks_alike_differs(one: str, other: str) -> None:
     ],
 )
 def test_checksums_are_the_same_under_every_python(text: str, expected: str) -> None:
-    """What one version of Python recorded in a database, another one recognises."""
+    """A database may be migrated by different versions of Python."""
     assert checksum(text) == expected
 
 
 def test_sql_comments_and_spaces_do_not_count() -> None:
-    """A SQL file can be laid out anew."""
+    """A SQL file can be reformatted."""
     assert sql_checksum(SQL, "DROP TABLE a;") == sql_checksum(
         "-- revision: other\n" + SQL.replace(" ", "\n  ") + "/* end */", "DROP   TABLE a;\n-- x"
     )
@@ -158,10 +157,10 @@ def test_sql_comments_and_spaces_do_not_count() -> None:
     ],
 )
 def test_sql_changes_count(up: str, down: str) -> None:
-    """Any change of a statement counts, and so does moving one from up to down."""
+    """Moving a statement from up to down counts too."""
     assert sql_checksum(up, down) != sql_checksum(SQL, "DROP TABLE a;")
 
 
 def test_a_comment_at_the_end_does_not_hide_the_down_file() -> None:
-    """The two files are read apart: the last line of one never swallows the other's first."""
+    """The two files are hashed separately."""
     assert sql_checksum("A -- end", "B") != sql_checksum("A -- end", "C")

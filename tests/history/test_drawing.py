@@ -1,4 +1,4 @@
-"""The graph as lines and letters."""
+"""Test how the migration graph is drawn as text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from tests.history.test_targets import COMPONENTS
 
 
 def step(revision: str, *parents: str) -> Migration:
-    """A migration that is called as its revision, so that the drawing is narrow."""
+    """Make a migration that is named after its revision, so that the drawing is narrow."""
     return migration(revision, *parents, name=f"n_{revision}")
 
 
-THREE = [step("a1"), step("b2", "a1"), step("c3", "a1"), step("d4", "a1"), step("e5", "b2")]
-LONG = [step("a1"), step("m9", "a1"), *(step(f"x{n}", f"x{n - 1}") for n in range(3, 9))]
-LONG.insert(2, step("x2", "a1"))
+THREE_BRANCHES = [
+    step("a1"),
+    step("b2", "a1"),
+    step("c3", "a1"),
+    step("d4", "a1"),
+    step("e5", "b2"),
+]
+LONG_BRANCH = [step("a1"), step("m9", "a1"), *(step(f"x{n}", f"x{n - 1}") for n in range(3, 9))]
+LONG_BRANCH.insert(2, step("x2", "a1"))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +39,7 @@ LONG.insert(2, step("x2", "a1"))
             ["*  n_d4  d4", "|\\", "| o  n_c3  c3", "o |  n_b2  b2", "|/", "o  n_a1  a1"],
         ),
         (
-            THREE,
+            THREE_BRANCHES,
             [
                 "*  n_e5  e5",
                 "o  n_b2  b2",
@@ -47,20 +53,20 @@ LONG.insert(2, step("x2", "a1"))
     ],
 )
 def test_branches_are_drawn(migrations: list[Migration], lines: list[str]) -> None:
-    """Newest first, a branch at a time, a star for a head."""
+    """The newest migration comes first, one branch at a time. A head has a star."""
     assert drawn(Graph.of(migrations)) == lines
 
 
-def test_labels_and_dependencies_are_told() -> None:
-    """A branch's name stands at its first migration."""
+def test_labels_and_dependencies_are_shown() -> None:
+    """The label of a branch is shown at its first migration."""
     lines = drawn(COMPONENTS)
     assert "o  0003_step_bill3  bill3  [billing]  depends on 0001_step_core1" in lines
     assert "o  0001_step_core1  core1  [core]" in lines
 
 
-def test_a_fork_is_drawn_from_where_it_parts() -> None:
-    """What both have is left out, and long rows are put into one line."""
-    graph = Graph.of(LONG)
+def test_a_fork_is_drawn_from_the_common_ancestor() -> None:
+    """Shared history is left out, and long branches are shortened."""
+    graph = Graph.of(LONG_BRANCH)
     assert drawn_fork(graph, graph.heads) == [
         "*  n_m9  m9",
         "| *  n_x8  x8",
@@ -74,9 +80,9 @@ def test_a_fork_is_drawn_from_where_it_parts() -> None:
 
 
 def test_a_head_that_another_depends_on_is_drawn() -> None:
-    """Both heads are there, where one comes before the other without being its parent."""
-    other = replace(step("c3"), depends_on=("b2",))
-    graph = Graph.of([step("a1"), step("b2", "a1"), other])
+    """A head may depend on another head without being its child."""
+    dependent = replace(step("c3"), depends_on=("b2",))
+    graph = Graph.of([step("a1"), step("b2", "a1"), dependent])
     assert drawn_fork(graph, graph.heads) == [
         "*  n_c3  c3  depends on n_b2",
         "",
@@ -86,8 +92,8 @@ def test_a_head_that_another_depends_on_is_drawn() -> None:
 
 
 def test_every_migration_is_drawn_once() -> None:
-    """Whatever the graph, in the same way each time."""
-    for migrations in (CHAIN, FORK, DIAMOND, THREE, LONG):
+    """The order of the input does not matter."""
+    for migrations in (CHAIN, FORK, DIAMOND, THREE_BRANCHES, LONG_BRANCH):
         graph = Graph.of(migrations)
         lines = [line for line in drawn(graph) if line.strip("|/\\_ ")]
         assert len(lines) == len(graph)

@@ -1,4 +1,4 @@
-"""Migration files are read without being run, and what is wrong is said with its place."""
+"""Test that migration files are read without being run, and errors name their location."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ def read(folder: Path, text: str, name: str = "0002_add_timestamp.py") -> Migrat
     return read_migration(path)
 
 
-def refused(folder: Path, text: str, name: str = "0002_add_timestamp.py") -> tuple[str, str | None]:
-    """What the error says behind the path, and its hint."""
+def read_refused(
+    folder: Path, text: str, name: str = "0002_add_timestamp.py"
+) -> tuple[str, str | None]:
+    """Read a file that is refused; return the error after the path, and the hint."""
     with pytest.raises(MigrationFileError) as caught:
         read(folder, text, name)
     start = f"cannot read migration {folder / name}"
@@ -29,21 +31,25 @@ def refused(folder: Path, text: str, name: str = "0002_add_timestamp.py") -> tup
     return caught.value.message.removeprefix(start), caught.value.hint
 
 
-def test_a_file_says_who_it_is(tmp_path: Path) -> None:
-    """Revision, parents, message, number and name are taken from the file."""
+def test_a_python_file_is_read(tmp_path: Path) -> None:
+    """Revision, parents, message, number and name come from the file."""
     text = '"""add timestamp\n\n+ column\n"""\nrevision = "7d"\nparents = ("41", "42")' + STEPS
-    found = read(tmp_path, text)
-    assert (found.revision, found.parents, found.message) == ("7d", ("41", "42"), "add timestamp")
-    assert (found.number, found.name, found.is_sql) == (2, "0002_add_timestamp", False)
+    migration = read(tmp_path, text)
+    assert (migration.revision, migration.parents, migration.message) == (
+        "7d",
+        ("41", "42"),
+        "add timestamp",
+    )
+    assert (migration.number, migration.name, migration.is_sql) == (2, "0002_add_timestamp", False)
 
 
-def test_nothing_of_a_file_is_run(tmp_path: Path) -> None:
+def test_reading_a_file_does_not_run_it(tmp_path: Path) -> None:
     """A file that would fail when imported can be read."""
     assert read(tmp_path, 'revision = "a"\nparents = ()\nraise SystemExit' + STEPS).parents == ()
 
 
 @pytest.mark.parametrize(
-    ("place", "parents"),
+    ("line", "parents"),
     [
         ("down_revision = None", ()),
         ('down_revision = "ae1"', ("ae1",)),
@@ -60,14 +66,13 @@ def test_nothing_of_a_file_is_run(tmp_path: Path) -> None:
         ("", ()),
     ],
 )
-def test_alembic_files_are_read_too(tmp_path: Path, place: str, parents: tuple[str, ...]) -> None:
-    """down_revision in each of its forms says what comes before a file."""
-    found = read(tmp_path, f'revision: str = "1975ea83b712"\n{place}{STEPS}')
-    assert (found.revision, found.parents) == ("1975ea83b712", parents)
+def test_alembic_files_are_read(tmp_path: Path, line: str, parents: tuple[str, ...]) -> None:
+    """Every form of down_revision is understood."""
+    migration = read(tmp_path, f'revision: str = "1975ea83b712"\n{line}{STEPS}')
+    assert (migration.revision, migration.parents) == ("1975ea83b712", parents)
 
 
 def test_without_docstring_the_file_name_is_the_message(tmp_path: Path) -> None:
-    """A message is there for each file."""
     text = 'revision = "a"' + STEPS
     assert read(tmp_path, text, "0012_add_two_columns.py").message == "add two columns"
     assert read(tmp_path, text, "1975ea83b712_create_account.py").message == (
@@ -76,8 +81,8 @@ def test_without_docstring_the_file_name_is_the_message(tmp_path: Path) -> None:
     assert read(tmp_path, text, "1975ea83b712_create_account.py").number is None
 
 
-def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
-    """Files from editors that put a mark in front are read, with the same checksum."""
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    """The checksum is the same with and without it."""
     text = 'revision = "a"' + STEPS
     assert read(tmp_path, "\ufeff" + text).checksum == read(tmp_path, text).checksum
 
@@ -93,21 +98,21 @@ def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, reason: str) -> None:
-    """The error names file, line and what Python says."""
-    found, hint = refused(tmp_path, text)
-    assert found.startswith(reason)
+    """The error names the file, the line and Python's reason."""
+    message, hint = read_refused(tmp_path, text)
+    assert message.startswith(reason)
     assert hint == "mend the file, or restore it from version control"
 
 
-def test_a_file_with_a_nul_is_refused(tmp_path: Path) -> None:
-    """What a crash left half written is no traceback."""
-    found, hint = refused(tmp_path, 'revision = "a"\x00')
-    assert "null bytes" in found
+def test_a_file_with_null_bytes_is_refused(tmp_path: Path) -> None:
+    """A crash can leave such a file."""
+    message, hint = read_refused(tmp_path, 'revision = "a"\x00')
+    assert "null bytes" in message
     assert hint == "mend the file, or restore it from version control"
 
 
-def test_a_file_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
-    """The error names the file and the encoding that is wanted."""
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    """The error names the file, and the hint the required encoding."""
     for name in ("0001_a.py", "0001_a.up.sql"):
         (tmp_path / name).write_bytes("-- Größe".encode("latin-1"))
         with pytest.raises(MigrationFileError, match="can't decode byte") as caught:
@@ -120,8 +125,8 @@ def test_a_file_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     "text", ["", "x = 1", "revision = None", "revision = ''", "revision = 12", "revision, b = 'ab'"]
 )
 def test_a_file_without_revision_is_refused(tmp_path: Path, text: str) -> None:
-    """The hint says what a migration must say."""
-    assert refused(tmp_path, text + STEPS) == (
+    """The hint shows the required lines."""
+    assert read_refused(tmp_path, text + STEPS) == (
         ": it has no revision",
         'a migration says revision = "..." and parents = (...); move other files away',
     )
@@ -135,21 +140,21 @@ def test_a_file_without_revision_is_refused(tmp_path: Path, text: str) -> None:
         ("down_revision = {[]: 1}", ":2: down_revision = {[]: 1} is no plain text"),
     ],
 )
-def test_a_place_that_must_be_computed_is_refused(tmp_path: Path, line: str, reason: str) -> None:
-    """Parents that only a run would tell are not taken for none."""
-    assert refused(tmp_path, f'revision = "a"\n{line}{STEPS}') == (
+def test_computed_parents_are_refused(tmp_path: Path, line: str, reason: str) -> None:
+    """Treating them as no parents would be wrong."""
+    assert read_refused(tmp_path, f'revision = "a"\n{line}{STEPS}') == (
         reason,
         'files are read without being run: write it out, as in revision = "7d1c09be"',
     )
 
 
 @pytest.mark.parametrize("value", ["5", "(1, 2)", '{"a", "b"}', '{"a": 1}', "(None,)"])
-def test_parents_that_are_no_revisions_are_refused(tmp_path: Path, value: str) -> None:
-    """Numbers, and sets that have no order, are not taken for parents."""
-    said = ast.literal_eval(value)
-    found, hint = refused(tmp_path, f'revision = "a"\nparents = {value}{STEPS}')
-    assert found.startswith(": parents = ") and found.endswith(" names no revisions")
-    assert f"{said!r}" in found or isinstance(said, set)
+def test_parents_that_are_not_revisions_are_refused(tmp_path: Path, value: str) -> None:
+    """Numbers are not revisions, and sets have no order."""
+    parents = ast.literal_eval(value)
+    message, hint = read_refused(tmp_path, f'revision = "a"\nparents = {value}{STEPS}')
+    assert message.startswith(": parents = ") and message.endswith(" names no revisions")
+    assert f"{parents!r}" in message or isinstance(parents, set)
     assert hint == 'as in parents = ("41f2ab90",)'
 
 
@@ -165,14 +170,14 @@ def test_parents_that_are_no_revisions_are_refused(tmp_path: Path, value: str) -
 def test_a_file_without_its_functions_is_refused(
     tmp_path: Path, functions: str, missing: str
 ) -> None:
-    """Both directions must be there, however empty."""
-    assert refused(tmp_path, f'revision = "a"\n{functions}\n') == (
+    """Both functions are required, even if they are empty."""
+    assert read_refused(tmp_path, f'revision = "a"\n{functions}\n') == (
         f": it has no {missing}()",
         "a migration defines upgrade() and downgrade(), each may be empty (pass)",
     )
 
 
-def sql_pair(folder: Path, header: str, name: str = "0003_add_index") -> Path:
+def write_sql_pair(folder: Path, header: str, name: str = "0003_add_index") -> Path:
     (folder / f"{name}.up.sql").write_text(header + "\nCREATE INDEX i ON t (a);\n")
     (folder / f"{name}.down.sql").write_text("DROP INDEX i;\n")
     return folder / f"{name}.up.sql"
@@ -180,33 +185,43 @@ def sql_pair(folder: Path, header: str, name: str = "0003_add_index") -> Path:
 
 def test_a_pair_of_sql_files_is_a_migration(tmp_path: Path) -> None:
     """The header that autodiff writes is read back."""
-    path = sql_pair(tmp_path, sql_header("7d", ("41", "42"), "add index"))
-    found = read_migration(path)
-    assert (found.revision, found.parents, found.message) == ("7d", ("41", "42"), "add index")
-    assert (found.number, found.name, found.is_sql) == (3, "0003_add_index", True)
-    assert found.down_path == tmp_path / "0003_add_index.down.sql"
+    path = write_sql_pair(tmp_path, sql_header("7d", ("41", "42"), "add index"))
+    migration = read_migration(path)
+    assert (migration.revision, migration.parents, migration.message) == (
+        "7d",
+        ("41", "42"),
+        "add index",
+    )
+    assert (migration.number, migration.name, migration.is_sql) == (3, "0003_add_index", True)
+    assert migration.down_path == tmp_path / "0003_add_index.down.sql"
 
 
 def test_a_sql_header_may_be_short(tmp_path: Path) -> None:
-    """Without parents it is a first migration; its message is then the file's name."""
+    """Parents and message are optional; the default message is the file name."""
     assert sql_header("7d", (), "first") == "-- revision: 7d\n-- parents:\n-- message: first\n"
-    found = read_migration(sql_pair(tmp_path, "--revision: 7d"))
-    assert (found.revision, found.parents, found.message) == ("7d", (), "add index")
-    found = read_migration(sql_pair(tmp_path, sql_header("7d", (), "first\nof all")))
-    assert (found.revision, found.parents, found.message) == ("7d", (), "first of all")
+    migration = read_migration(write_sql_pair(tmp_path, "--revision: 7d"))
+    assert (migration.revision, migration.parents, migration.message) == ("7d", (), "add index")
+    migration = read_migration(write_sql_pair(tmp_path, sql_header("7d", (), "first\nof all")))
+    assert (migration.revision, migration.parents, migration.message) == ("7d", (), "first of all")
 
 
-def test_a_sql_header_stands_at_the_start(tmp_path: Path) -> None:
-    """A comment further down that looks like one changes nothing."""
-    path = sql_pair(tmp_path, sql_header("7d", ("41",), "add index") + "-- + index i\n\n-- more")
+def test_a_sql_header_is_read_only_at_the_start(tmp_path: Path) -> None:
+    """Similar comments further down are ignored."""
+    path = write_sql_pair(
+        tmp_path, sql_header("7d", ("41",), "add index") + "-- + index i\n\n-- more"
+    )
     path.write_text(path.read_text() + "-- revision: ff\n-- parents: ee\n-- message: dd\n")
-    found = read_migration(path)
-    assert (found.revision, found.parents, found.message) == ("7d", ("41",), "add index")
+    migration = read_migration(path)
+    assert (migration.revision, migration.parents, migration.message) == (
+        "7d",
+        ("41",),
+        "add index",
+    )
 
 
 def test_a_sql_file_needs_a_revision(tmp_path: Path) -> None:
-    """The hint says where it stands."""
-    path = sql_pair(tmp_path, "-- parents: 41")
+    """The hint shows the line to add."""
+    path = write_sql_pair(tmp_path, "-- parents: 41")
     with pytest.raises(MigrationFileError) as caught:
         read_migration(path)
     assert caught.value.message == f"cannot read migration {path}: it has no revision"
@@ -214,8 +229,8 @@ def test_a_sql_file_needs_a_revision(tmp_path: Path) -> None:
 
 
 def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
-    """One file alone can't be undone."""
-    path = sql_pair(tmp_path, "-- revision: 7d")
+    """A single file could not be reverted."""
+    path = write_sql_pair(tmp_path, "-- revision: 7d")
     (tmp_path / "0003_add_index.down.sql").unlink()
     with pytest.raises(MigrationFileError) as caught:
         read_migration(path)
@@ -225,27 +240,26 @@ def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
     assert caught.value.hint == "restore it, or write an empty one if there is nothing to take back"
 
 
-def test_the_down_file_counts(tmp_path: Path) -> None:
-    """A down file that was edited changes the checksum."""
-    path = sql_pair(tmp_path, "-- revision: 7d")
+def test_the_down_file_is_part_of_the_checksum(tmp_path: Path) -> None:
+    path = write_sql_pair(tmp_path, "-- revision: 7d")
     before = read_migration(path).checksum
     (tmp_path / "0003_add_index.down.sql").write_text("DROP INDEX other;\n")
     assert read_migration(path).checksum != before
 
 
-def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
-    """Hidden files, private modules, down files, folders and other files are no migrations."""
+def test_a_folder_is_read_in_the_order_of_file_names(tmp_path: Path) -> None:
+    """Hidden files, private modules, down files, folders and other files are ignored."""
     for name in ("0002_b.py", "0001_a.py"):
         read(tmp_path, f'revision = "{name}"{STEPS}', name)
-    sql_pair(tmp_path, "-- revision: sql")
+    write_sql_pair(tmp_path, "-- revision: sql")
     for name in ("__init__.py", "_helpers.py", ".0001_a.py.swp", "README.md", "autodiff.lock"):
         (tmp_path / name).write_text("no migration")
     (tmp_path / "__pycache__").mkdir()
     assert [m.name for m in read_folder(tmp_path)] == ["0001_a", "0002_b", "0003_add_index"]
 
 
-def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    """A project without migrations is no error."""
+def test_a_missing_folder_is_empty(tmp_path: Path) -> None:
+    """A project without migrations is not an error."""
     assert read_folder(tmp_path / "nowhere") == []
 
 
@@ -272,15 +286,15 @@ def test_file_names_come_from_messages(message: str, name: str) -> None:
 
 
 def test_the_longest_name_fits_a_file_system(tmp_path: Path) -> None:
-    """A message in a script of four bytes a letter makes a file that can be written and found."""
+    """The message has letters of four bytes, which is the worst case."""
     name = file_name(7, "\U00020000" * 300)
     read(tmp_path, 'revision = "a"' + STEPS, f"{name}.py")
     assert [m.name for m in read_folder(tmp_path)] == [name]
     assert len(f".{name}.down.sql.12345678".encode()) <= 255
 
 
-def test_numbers_keep_files_in_order() -> None:
-    """Four digits, and more where there are more files."""
+def test_numbers_of_file_names_are_padded() -> None:
+    """They have four digits, and more above 9999."""
     assert [file_name(n, "a") for n in (1, 9999, 10000)] == ["0001_a", "9999_a", "10000_a"]
 
 
@@ -296,58 +310,66 @@ def test_numbers_keep_files_in_order() -> None:
         ('labels = ("new",)\nbranch_labels = ("old",)', (), ("new",)),
     ],
 )
-def test_labels_and_dependencies(
+def test_labels_and_dependencies_are_read(
     tmp_path: Path, lines: str, depends_on: tuple[str, ...], labels: tuple[str, ...]
 ) -> None:
-    """A branch's name, and what must come before without being a parent; Alembic's words too."""
-    found = read(tmp_path, f'revision = "a"\nparents = ("b",)\n{lines}{STEPS}')
-    assert (found.parents, found.depends_on, found.labels) == (("b",), depends_on, labels)
+    """Alembic's names for them are understood too."""
+    migration = read(tmp_path, f'revision = "a"\nparents = ("b",)\n{lines}{STEPS}')
+    assert (migration.parents, migration.depends_on, migration.labels) == (
+        ("b",),
+        depends_on,
+        labels,
+    )
 
 
 @pytest.mark.parametrize("label", ["head", "base", "heads", "12", "a@b", "a-1", "a+1", "a b", ""])
-def test_a_label_that_means_something_else_is_refused(tmp_path: Path, label: str) -> None:
-    """A label can be told from every other target."""
-    assert refused(tmp_path, f'revision = "a"\nlabels = ("{label}",){STEPS}') == (
+def test_an_ambiguous_label_is_refused(tmp_path: Path, label: str) -> None:
+    """A label must differ from every other kind of target."""
+    assert read_refused(tmp_path, f'revision = "a"\nlabels = ("{label}",){STEPS}') == (
         f": {label!r} can't be a label",
         "letters, digits, dots and _ make one; head, heads, base and numbers mean something else",
     )
 
 
 def test_a_sql_header_has_labels_and_dependencies(tmp_path: Path) -> None:
-    """They are written and read back; without them the header has no such lines."""
+    """They are written and read back."""
     header = sql_header("7d", ("41",), "add", labels=("billing",), depends_on=("27", "28"))
     assert header == (
         "-- revision: 7d\n-- parents: 41\n-- depends_on: 27 28\n-- labels: billing\n"
         "-- message: add\n"
     )
-    found = read_migration(sql_pair(tmp_path, header))
-    assert (found.depends_on, found.labels, found.parents) == (("27", "28"), ("billing",), ("41",))
+    migration = read_migration(write_sql_pair(tmp_path, header))
+    assert (migration.depends_on, migration.labels, migration.parents) == (
+        ("27", "28"),
+        ("billing",),
+        ("41",),
+    )
 
 
-def test_a_mistake_in_a_function_comes_to_light_with_the_checksum(tmp_path: Path) -> None:
-    """The error is the one that any broken file gives, with its line."""
+def test_a_syntax_error_in_a_function_is_found_by_the_checksum(tmp_path: Path) -> None:
+    """The error is that of any broken file, with its line."""
     text = 'revision = "a"\n\n\ndef upgrade():\n    op.(\n\n\ndef downgrade():\n    pass\n'
-    found = read(tmp_path, text)
+    migration = read(tmp_path, text)
     with pytest.raises(MigrationFileError) as caught:
-        _ = found.checksum
+        _ = migration.checksum
     path = tmp_path / "0002_add_timestamp.py"
     assert caught.value.message == (f"cannot read migration {path}:5: SyntaxError: invalid syntax")
     assert caught.value.hint == "mend the file, or restore it from version control"
 
 
-def test_line_ends_do_not_count(tmp_path: Path) -> None:
-    """A file with the line ends of Windows is the same migration."""
+def test_line_endings_are_ignored(tmp_path: Path) -> None:
+    """A file with the line endings of Windows is the same migration."""
     text = '"""add"""\nrevision = "a"' + STEPS
-    unix = read(tmp_path, text)
+    migration = read(tmp_path, text)
     path = tmp_path / "0002_add_timestamp.py"
     path.write_bytes(text.replace("\n", "\r\n").encode())
-    assert read_migration(path) == unix
+    assert read_migration(path) == migration
 
 
-def test_thousands_of_files_are_read_without_parsing_them(
+def test_plain_files_are_read_without_parsing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files as autodiff writes them are glanced at; the parser is for those that are not plain."""
+    """Generated files are scanned; only an unusual file needs the parser."""
     plain = (
         '"""add\n\n+ column x\n"""\n\nimport sqlalchemy as sa\nfrom autodiff import op\n\n'
         'revision = "a{n}"\nparents = ("a{p}",)\n'
@@ -358,19 +380,19 @@ def test_thousands_of_files_are_read_without_parsing_them(
     parsed = []
     parse = ast.parse
 
-    def counting(*arguments: object, **named: object) -> ast.Module:
-        parsed.append(named["filename"])
-        return parse(*arguments, **named)  # type: ignore[call-overload, no-any-return]
+    def recording_parse(*arguments: object, **keywords: object) -> ast.Module:
+        parsed.append(keywords["filename"])
+        return parse(*arguments, **keywords)  # type: ignore[call-overload, no-any-return]
 
-    monkeypatch.setattr(ast, "parse", counting)
-    found = read_folder(tmp_path)
-    assert [m.parents for m in found[1:200]] == [(f"a{n}",) for n in range(199)]
-    assert found[200].parents == ()
+    monkeypatch.setattr(ast, "parse", recording_parse)
+    migrations = read_folder(tmp_path)
+    assert [m.parents for m in migrations[1:200]] == [(f"a{n}",) for n in range(199)]
+    assert migrations[200].parents == ()
     assert parsed == [str(tmp_path / "0200_odd.py")]
 
 
 @pytest.mark.parametrize(
-    ("said", "found"),
+    ("line", "dialects"),
     [
         ("", ()),
         ('dialects = ("postgresql",)', ("postgresql",)),
@@ -378,24 +400,26 @@ def test_thousands_of_files_are_read_without_parsing_them(
         ('dialects = ["sqlite", "mariadb", "sqlite"]', ("sqlite", "mariadb")),
     ],
 )
-def test_a_file_says_for_which_databases_it_is(
-    tmp_path: Path, said: str, found: tuple[str, ...]
+def test_a_file_may_be_limited_to_some_databases(
+    tmp_path: Path, line: str, dialects: tuple[str, ...]
 ) -> None:
-    """For all of them where it says nothing."""
-    assert read(tmp_path, f'revision = "a"\n{said}{STEPS}').dialects == found
+    """Without the setting, it is for all of them."""
+    assert read(tmp_path, f'revision = "a"\n{line}{STEPS}').dialects == dialects
 
 
-@pytest.mark.parametrize(("said", "found"), [("", ()), ("mysql sqlite", ("mysql", "sqlite"))])
-def test_a_sql_file_says_it_too(tmp_path: Path, said: str, found: tuple[str, ...]) -> None:
-    """In its first lines, with or without commas."""
+@pytest.mark.parametrize(("text", "dialects"), [("", ()), ("mysql sqlite", ("mysql", "sqlite"))])
+def test_a_sql_file_may_be_limited_to_some_databases(
+    tmp_path: Path, text: str, dialects: tuple[str, ...]
+) -> None:
+    """The header lists them, with or without commas."""
     (tmp_path / "1_a.down.sql").touch()
-    for text in (said, said.replace(" ", ", ")):
-        head = f"-- revision: a\n-- dialects: {text}\n"
-        assert read(tmp_path, head, "1_a.up.sql").dialects == found
+    for value in (text, text.replace(" ", ", ")):
+        header = f"-- revision: a\n-- dialects: {value}\n"
+        assert read(tmp_path, header, "1_a.up.sql").dialects == dialects
 
 
 @pytest.mark.parametrize(
-    ("said", "reason", "hint"),
+    ("value", "reason", "hint"),
     [
         (
             '("postgres",)',
@@ -406,9 +430,7 @@ def test_a_sql_file_says_it_too(tmp_path: Path, said: str, found: tuple[str, ...
         ("5", "dialects = 5 names no kind of database", 'as in dialects = ("postgresql",)'),
     ],
 )
-def test_databases_that_nobody_knows_are_refused(
-    tmp_path: Path, said: str, reason: str, hint: str
-) -> None:
-    """Before anything runs: a slip of the pen would leave a migration out everywhere."""
-    told = refused(tmp_path, f'revision = "a"\ndialects = {said}{STEPS}')
-    assert told == (f": {reason}", hint)
+def test_unknown_databases_are_refused(tmp_path: Path, value: str, reason: str, hint: str) -> None:
+    """Otherwise a typo would skip the migration on every database."""
+    refusal = read_refused(tmp_path, f'revision = "a"\ndialects = {value}{STEPS}')
+    assert refusal == (f": {reason}", hint)

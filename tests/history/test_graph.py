@@ -1,4 +1,4 @@
-"""The graph: who comes after whom, and what a target means."""
+"""Test the migration graph: its order, its heads and its targets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autodiff.migrations import Graph, Migration, load_graph
 
 
 def migration(revision: str, *parents: str, name: str | None = None) -> Migration:
-    """A migration whose number is the last character of its revision, if that is a digit."""
+    """Make a migration; a digit at the end of its revision is its number."""
     number = int(revision[-1]) if revision[-1].isdigit() else None
     stem = name or (f"{number:04d}_step_{revision}" if number else f"step_{revision}")
     return Migration(
@@ -40,43 +40,43 @@ def revisions(migrations: list[Migration]) -> list[str]:
     return [m.revision for m in migrations]
 
 
-def test_parents_come_first_whatever_the_order() -> None:
-    """The same files give the same order, however they are handed over."""
+def test_parents_come_first_for_any_input_order() -> None:
+    """The same files give the same order."""
     shuffled = list(DIAMOND)
     for seed in range(20):
         random.Random(seed).shuffle(shuffled)
-        found = list(Graph.of(shuffled).migrations)
-        assert found == ["aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"]
+        order = list(Graph.of(shuffled).migrations)
+        assert order == ["aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"]
 
 
-def test_migrations_that_could_go_together_go_by_number_then_revision() -> None:
-    """Two branches have one order, not the folder's."""
-    ends = [migration("zz2", "aaaa1"), migration("bb2", "aaaa1"), migration("mm1", "aaaa1")]
-    assert list(Graph.of([CHAIN[0], *ends]).migrations) == ["aaaa1", "mm1", "bb2", "zz2"]
+def test_independent_migrations_are_ordered_by_number_and_revision() -> None:
+    """The order of two branches does not depend on the folder."""
+    branches = [migration("zz2", "aaaa1"), migration("bb2", "aaaa1"), migration("mm1", "aaaa1")]
+    assert list(Graph.of([CHAIN[0], *branches]).migrations) == ["aaaa1", "mm1", "bb2", "zz2"]
 
 
-def test_branches_go_by_number_whatever_their_length() -> None:
-    """The order is that of the numbers, where nothing stands against it: as files were written."""
-    started = [*CHAIN[:2], migration("dddd3"), migration("eeee4", "dddd3")]
-    assert list(Graph.of(started).migrations) == ["aaaa1", "bbbb2", "dddd3", "eeee4"]
+def test_branches_are_ordered_by_number() -> None:
+    """The length of a branch does not matter."""
+    branches = [*CHAIN[:2], migration("dddd3"), migration("eeee4", "dddd3")]
+    assert list(Graph.of(branches).migrations) == ["aaaa1", "bbbb2", "dddd3", "eeee4"]
 
 
-def test_no_migrations_have_no_head() -> None:
-    """A new project starts from nothing."""
+def test_an_empty_graph_has_no_head() -> None:
+    """A new project has no migrations."""
     graph = Graph.of([])
     assert (graph.head, graph.heads, len(graph), graph.next_number()) == (None, (), 0, 1)
     assert graph.upgrades("head", ()) == graph.downgrades("base", ()) == []
 
 
-def test_the_head_is_nobodys_parent() -> None:
+def test_the_head_is_the_migration_without_children() -> None:
     """A chain has one head, and so has a diamond."""
     assert Graph.of(CHAIN).head == "cccc3"
     assert Graph.of(DIAMOND).head == "eeee5"
     assert "cccc3" in Graph.of(CHAIN) and "nope" not in Graph.of(CHAIN)
 
 
-def test_several_heads_are_refused_by_name() -> None:
-    """The error lists the heads and draws the branches, the hint says the ways out."""
+def test_several_heads_are_refused() -> None:
+    """The error lists the heads and draws the branches. The hint lists solutions."""
     graph = Graph.of(FORK)
     assert graph.heads == ("cccc3", "dddd4")
     with pytest.raises(SeveralHeadsError) as caught:
@@ -97,7 +97,7 @@ def test_several_heads_are_refused_by_name() -> None:
 
 
 def test_an_unknown_parent_is_refused() -> None:
-    """The error names the file and what it comes after."""
+    """The error names the file and the missing parent."""
     with pytest.raises(HistoryError) as caught:
         Graph.of([migration("bbbb2", "gone")])
     assert (
@@ -116,8 +116,8 @@ def test_an_unknown_parent_is_refused() -> None:
         ),
     ],
 )
-def test_a_circle_is_refused(migrations: list[Migration], names: set[str]) -> None:
-    """The error names the files that go round, and no others."""
+def test_a_cycle_is_refused(migrations: list[Migration], names: set[str]) -> None:
+    """The error names the files of the cycle, and no others."""
     with pytest.raises(HistoryError) as caught:
         Graph.of(migrations)
     start = "the migrations go in a circle: "
@@ -126,8 +126,8 @@ def test_a_circle_is_refused(migrations: list[Migration], names: set[str]) -> No
     assert caught.value.hint == "correct the parents of one of them"
 
 
-def test_a_revision_stands_for_one_file() -> None:
-    """A copied file is refused, with both names."""
+def test_a_duplicate_revision_is_refused() -> None:
+    """The error names both files."""
     with pytest.raises(HistoryError) as caught:
         Graph.of([migration("a1"), migration("a1", name="0002_copy")])
     assert caught.value.message == (
@@ -148,14 +148,14 @@ def test_a_revision_stands_for_one_file() -> None:
         ("head", "cccc3"),
     ],
 )
-def test_a_migration_is_found_by_what_people_call_it(target: str, revision: str) -> None:
-    """Revision, its start, number, file name, slug and head all do."""
+def test_a_migration_is_found_by_each_of_its_names(target: str, revision: str) -> None:
+    """The names are revision, prefix of the revision, number, file name, slug and head."""
     assert Graph.of(CHAIN).find(target).revision == revision
 
 
 @pytest.mark.parametrize("target", ["bbb", "4", "²", "0002_step", "-1", "BBBB2", "step"])
-def test_what_names_nothing_is_not_found(target: str) -> None:
-    """The hint lists the last migrations; three letters are too few to find one by."""
+def test_an_unknown_target_is_refused(target: str) -> None:
+    """The hint lists the last migrations. A prefix of three letters is too short."""
     with pytest.raises(RevisionNotFoundError) as caught:
         Graph.of(CHAIN).find(target)
     assert caught.value.message == f"no migration {target!r}"
@@ -166,24 +166,24 @@ def test_what_names_nothing_is_not_found(target: str) -> None:
     )
 
 
-def test_the_base_is_no_migration() -> None:
-    """Nor what comes out before the first one; the hint says which that is."""
+def test_the_base_is_not_a_migration() -> None:
+    """Targets before the first migration are refused too. The hint names that migration."""
     for target in ("base", "aaaa1-1"):
         with pytest.raises(RevisionNotFoundError, match=f"no migration '{target}'") as caught:
             Graph.of(CHAIN).find(target)
         assert caught.value.hint == "it is before the first one, 0001_step_aaaa1"
 
 
-def test_nothing_is_found_where_nothing_is() -> None:
-    """The hint says so."""
+def test_an_empty_graph_has_no_targets() -> None:
+    """The hint reports that there are no migrations."""
     for target in ("head", "0001"):
         with pytest.raises(RevisionNotFoundError) as caught:
             Graph.of([]).find(target)
         assert caught.value.hint == "the last ones are: none at all"
 
 
-def test_a_target_that_names_two_is_refused() -> None:
-    """No guess is made: the hint lists what it could be."""
+def test_an_ambiguous_target_is_refused() -> None:
+    """The hint lists the candidates."""
     graph = Graph.of([migration("aaaa1", name="0001_x"), migration("aaaab1", "aaaa1", name="y_x")])
     hint = "it could be any of: aaaa1 (0001_x.py), aaaab1 (y_x.py)"
     for target in ("x", "1"):
@@ -211,10 +211,10 @@ def test_a_target_that_names_two_is_refused() -> None:
         ("step_bbbb2", ("aaaa1", "bbbb2", "cccc3"), []),
     ],
 )
-def test_what_an_upgrade_applies(
+def test_an_upgrade_applies_what_its_target_needs(
     target: str, applied: tuple[str, ...], expected: list[str]
 ) -> None:
-    """All that the target needs and that is missing, parents first; nothing beside it."""
+    """Parents come first. Unrelated migrations are not applied."""
     assert revisions(Graph.of(DIAMOND).upgrades(target, applied)) == expected
 
 
@@ -232,23 +232,22 @@ def test_what_an_upgrade_applies(
         ("head", ("aaaa1", "bbbb2", "cccc3", "dddd4", "eeee5"), []),
     ],
 )
-def test_what_a_downgrade_reverts(
+def test_a_downgrade_reverts_what_follows_its_target(
     target: str, applied: tuple[str, ...], expected: list[str]
 ) -> None:
-    """All that came after the target, children first; other branches stay."""
+    """Children come first. Other branches stay applied."""
     assert revisions(Graph.of(DIAMOND).downgrades(target, applied)) == expected
 
 
-def test_a_downgrade_does_not_go_forward() -> None:
-    """A target that is not applied is refused."""
+def test_a_downgrade_to_an_unapplied_target_is_refused() -> None:
     with pytest.raises(HistoryError) as caught:
         Graph.of(CHAIN).downgrades("cccc3", ("aaaa1",))
     assert caught.value.message == "cannot downgrade to 0003_step_cccc3: it is not applied"
     assert caught.value.hint == "autodiff status lists what is"
 
 
-def test_lineage_is_all_that_comes_before() -> None:
-    """Both sides of a diamond belong to its end."""
+def test_lineage_contains_all_ancestors() -> None:
+    """Both branches of a diamond belong to the lineage of its head."""
     graph = Graph.of(DIAMOND)
     assert graph.lineage(["dddd4"]) == {"aaaa1", "bbbb2", "dddd4"}
     assert graph.lineage(["eeee5"]) == set(graph.migrations)
@@ -256,13 +255,13 @@ def test_lineage_is_all_that_comes_before() -> None:
 
 
 def test_the_next_number_follows_the_highest() -> None:
-    """Files without a number don't count."""
+    """Files without a number are ignored."""
     assert Graph.of(FORK).next_number() == 5
     assert Graph.of([migration("x")]).next_number() == 1
 
 
 def test_a_graph_is_loaded_from_a_folder(tmp_path: Path) -> None:
-    """Python and SQL files stand in one graph."""
+    """Python and SQL files are in the same graph."""
     steps = "\ndef upgrade(): pass\ndef downgrade(): pass\n"
     (tmp_path / "0001_a.py").write_text('revision = "a"' + steps)
     (tmp_path / "0002_b.up.sql").write_text("-- revision: b\n-- parents: a\n")
@@ -278,8 +277,8 @@ def squashed(revision: str, replaces: tuple[str, ...], *parents: str) -> Migrati
     return replace(migration(revision, *parents), replaces=replaces)
 
 
-def test_a_squashed_migration_is_the_parent_of_what_came_behind() -> None:
-    """Also of a branch that left in the middle; the files of those need no change."""
+def test_a_squash_is_the_parent_of_later_migrations() -> None:
+    """A branch may start inside the replaced range. The later files need no change."""
     graph = Graph.of(
         [
             migration("a"),
@@ -294,8 +293,8 @@ def test_a_squashed_migration_is_the_parent_of_what_came_behind() -> None:
     assert graph.find("b") == graph["s"]
 
 
-def test_what_was_squashed_must_be_gone() -> None:
-    """A file that is replaced and still there would be run twice."""
+def test_a_replaced_file_must_be_deleted() -> None:
+    """Otherwise its steps would run twice."""
     with pytest.raises(HistoryError) as caught:
         Graph.of([migration("a"), migration("b", "a"), squashed("s", ("b",), "a")])
     assert str(caught.value) == (
@@ -304,7 +303,7 @@ def test_what_was_squashed_must_be_gone() -> None:
     )
 
 
-def test_two_squashes_of_the_same() -> None:
-    """Two branches squashed the same migrations."""
+def test_two_squashes_of_one_migration_are_refused() -> None:
+    """Two branches may have squashed the same migrations."""
     with pytest.raises(HistoryError, match=r"step_t\.py and step_s\.py both replace b"):
         Graph.of([migration("a"), squashed("s", ("b",), "a"), squashed("t", ("b", "c"), "a")])

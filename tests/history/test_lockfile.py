@@ -1,4 +1,4 @@
-"""The lock file: a line a table, the same bytes each time, and no guess about a broken one."""
+"""Test the lock file: one line per table, stable bytes, and clear errors if it is broken."""
 
 from __future__ import annotations
 
@@ -157,69 +157,71 @@ LOCK = Lock(
 )
 
 
-def test_every_noun_comes_back(tmp_path: Path) -> None:
-    """What is written is read back equal, with the fields that `==` leaves out too."""
+def test_every_schema_object_is_read_back(tmp_path: Path) -> None:
+    """Fields that == ignores are read back too."""
     write_lock(tmp_path, LOCK)
-    found = read_lock(tmp_path)
-    assert found == LOCK
-    assert repr(found.declared.tables[RICH.name]) == repr(RICH)
-    assert found.declared.views[Name("v")].reads == (Name("posts", "blog"),)
+    lock = read_lock(tmp_path)
+    assert lock == LOCK
+    assert repr(lock.declared.tables[RICH.name]) == repr(RICH)
+    assert lock.declared.views[Name("v")].reads == (Name("posts", "blog"),)
 
 
-def nouns(value: Any) -> Iterator[Any]:
-    """The dataclasses in a value, however deep."""
+def schema_objects(value: Any) -> Iterator[Any]:
+    """Yield the dataclasses in a value, at any depth."""
     if isinstance(value, Mapping):
-        yield from (noun for item in value.values() for noun in nouns(item))
+        yield from (found for item in value.values() for found in schema_objects(item))
     elif isinstance(value, tuple | frozenset):
-        yield from (noun for item in value for noun in nouns(item))
+        yield from (found for item in value for found in schema_objects(item))
     elif is_dataclass(value):
         yield value
-        yield from (noun for spec in fields(value) for noun in nouns(getattr(value, spec.name)))
+        yield from (
+            found for spec in fields(value) for found in schema_objects(getattr(value, spec.name))
+        )
 
 
 def test_the_round_trip_sets_every_field() -> None:
-    """A field that is added to a noun must be set somewhere in this test's schema too."""
-    every, used = set(), set()
-    for noun in nouns(SCHEMA):
-        for spec in (spec for spec in fields(noun) if spec.compare):
-            name = f"{type(noun).__name__}.{spec.name}"
-            every.add(name)
-            usual = {} if spec.default_factory is not MISSING else spec.default
-            if getattr(noun, spec.name) != usual:
-                used.add(name)
-    assert every == used
+    """A field that is added to a schema object must be set in SCHEMA too."""
+    all_fields, fields_set = set(), set()
+    for schema_object in schema_objects(SCHEMA):
+        for spec in (spec for spec in fields(schema_object) if spec.compare):
+            name = f"{type(schema_object).__name__}.{spec.name}"
+            all_fields.add(name)
+            default = {} if spec.default_factory is not MISSING else spec.default
+            if getattr(schema_object, spec.name) != default:
+                fields_set.add(name)
+    assert all_fields == fields_set
 
 
-def test_the_same_lock_is_the_same_bytes(tmp_path: Path) -> None:
-    """Written twice, and after a round trip with everything in another order."""
+def test_the_same_lock_gives_the_same_bytes(tmp_path: Path) -> None:
+    """It is written twice, and again after a round trip in another order."""
     write_lock(tmp_path, LOCK)
     first = (tmp_path / LOCK_NAME).read_bytes()
-    found = read_lock(tmp_path)
-    assert found is not None
-    turned = replace(
-        found,
-        declared=replace(
-            found.declared, tables=dict(reversed(list(found.declared.tables.items())))
-        ),
+    lock = read_lock(tmp_path)
+    assert lock is not None
+    reordered = replace(
+        lock,
+        declared=replace(lock.declared, tables=dict(reversed(list(lock.declared.tables.items())))),
     )
-    write_lock(tmp_path, turned)
+    write_lock(tmp_path, reordered)
     assert (tmp_path / LOCK_NAME).read_bytes() == first
     assert lock_text(LOCK).encode() == first
 
 
-def test_a_table_is_a_line() -> None:
-    """So a change of one table is a change of one line, and two of one table meet in git."""
+def test_a_table_is_one_line() -> None:
+    """A changed table changes one line, and two changes of a table conflict in git."""
     lines = lock_text(LOCK).splitlines()
     assert sum('"name": ["blog", "posts"]' in line for line in lines) == 2  # declared, described
     assert sum('"name": "empty"' in line for line in lines) == 2
     changed = replace(RICH, comment="another")
-    other = replace(LOCK, declared=replace(SCHEMA, tables={**SCHEMA.tables, RICH.name: changed}))
-    pairs = zip(lines, lock_text(other).splitlines(), strict=True)
+    changed_lock = replace(
+        LOCK, declared=replace(SCHEMA, tables={**SCHEMA.tables, RICH.name: changed})
+    )
+    pairs = zip(lines, lock_text(changed_lock).splitlines(), strict=True)
     assert sum(one != two for one, two in pairs) == 1
 
 
 def test_the_file_is_json_in_utf8(tmp_path: Path) -> None:
-    """Other programs can read it, and people their own letters."""
+    """Other programs can read it, and text that is not ASCII stays readable."""
     path = write_lock(tmp_path, LOCK)
     text = path.read_text(encoding="utf-8")
     assert json.loads(text)["heads"] == ["b", "c"]
@@ -227,21 +229,21 @@ def test_the_file_is_json_in_utf8(tmp_path: Path) -> None:
     assert "süß" in text and text.endswith("}\n")
 
 
-def test_an_empty_lock_comes_back(tmp_path: Path) -> None:
-    """A project without tables has a lock too."""
+def test_an_empty_lock_is_read_back(tmp_path: Path) -> None:
+    """A project without tables has a lock file too."""
     write_lock(tmp_path, Lock())
     assert read_lock(tmp_path) == Lock()
 
 
-def test_no_file_is_no_lock(tmp_path: Path) -> None:
-    """A folder that has none, or is not there, is no error."""
+def test_a_missing_file_is_not_an_error(tmp_path: Path) -> None:
+    """The folder may be missing too."""
     assert read_lock(tmp_path) is None
     assert read_lock(tmp_path / "nowhere") is None
 
 
 @pytest.mark.parametrize("mark", ["<<<<<<< HEAD", "=======", ">>>>>>> other"])
-def test_conflict_marks_are_known(tmp_path: Path, mark: str) -> None:
-    """A merge that was not settled is said to be one."""
+def test_merge_conflicts_are_recognized(tmp_path: Path, mark: str) -> None:
+    """The error reports an unresolved merge, and the hint how to resolve it."""
     lines = lock_text(LOCK).splitlines()
     (tmp_path / LOCK_NAME).write_text("\n".join([*lines[:9], mark, *lines[9:]]), encoding="utf-8")
     with pytest.raises(HistoryError) as caught:
@@ -278,7 +280,7 @@ GOOD = json.loads(lock_text(LOCK))
     ],
 )
 def test_a_broken_file_is_refused(tmp_path: Path, text: str, reason: str) -> None:
-    """The error names the file and what is wrong with it, the hint how to get another."""
+    """The error names the file and the reason, and the hint how to write it again."""
     (tmp_path / LOCK_NAME).write_text(text, encoding="utf-8")
     with pytest.raises(HistoryError) as caught:
         read_lock(tmp_path)
@@ -286,16 +288,15 @@ def test_a_broken_file_is_refused(tmp_path: Path, text: str, reason: str) -> Non
     assert caught.value.hint == ("restore it from version control, or write it anew: autodiff lock")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 end in an error of ours."""
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).write_bytes(b'{"version": 1, "x": "\xff"}')
     with pytest.raises(HistoryError, match="UnicodeDecodeError") as caught:
         read_lock(tmp_path)
     assert caught.value.hint == ("restore it from version control, or write it anew: autodiff lock")
 
 
-def test_another_format_is_refused(tmp_path: Path) -> None:
-    """A file of a later autodiff is not read as if it were today's."""
+def test_a_later_format_is_refused(tmp_path: Path) -> None:
+    """A file of a later autodiff is not read as the current format."""
     (tmp_path / LOCK_NAME).write_text(json.dumps({**GOOD, "version": 2}), encoding="utf-8")
     with pytest.raises(HistoryError) as caught:
         read_lock(tmp_path)

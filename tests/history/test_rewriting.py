@@ -1,4 +1,4 @@
-"""A migration gets other parents and another number, and keeps every other byte."""
+"""Test that a migration gets new parents and a new number, and keeps all other bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEPS = "\n\ndef upgrade():\n    pass  # Größe: parents = ('x',)\n\n\ndef down
 
 
 @pytest.mark.parametrize(
-    ("place", "parents", "expected"),
+    ("line", "parents", "expected"),
     [
         ('parents = ("old",)', ["new"], 'parents = ("new",)'),
         ("parents=( 'old' ,  'b' )  # why", ["new"], "parents=('new',)  # why"),
@@ -33,52 +33,52 @@ STEPS = "\n\ndef upgrade():\n    pass  # Größe: parents = ('x',)\n\n\ndef down
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_the_parents_alone_are_rewritten(
-    tmp_path: Path, place: str, parents: list[str], expected: str, end: str, mark: bytes
+def test_only_the_parents_are_rewritten(
+    tmp_path: Path, line: str, parents: list[str], expected: str, end: str, mark: bytes
 ) -> None:
-    """In the file's own spelling, whatever its line ends; comments and layout stay."""
-    text = f'"""größer"""\nrevision = "a"\n{place}{STEPS}'
-    wanted = f'"""größer"""\nrevision = "a"\n{expected}{STEPS}'
+    """The spelling, line endings, comments and layout of the file are kept."""
+    text = f'"""größer"""\nrevision = "a"\n{line}{STEPS}'
+    rewritten = f'"""größer"""\nrevision = "a"\n{expected}{STEPS}'
     path = tmp_path / "0002_add.py"
     path.write_bytes(mark + text.replace("\n", end).encode())
-    found = moved(read_migration(path), parents, 12)
-    assert found.after.path == tmp_path / "0012_add.py"
-    assert found.files == {found.after.path: mark + wanted.replace("\n", end).encode()}
-    assert found.removed == (path,)
-    assert (found.after.parents, found.after.number) == (tuple(parents), 12)
-    assert found.after.checksum == found.before.checksum
+    move = moved(read_migration(path), parents, 12)
+    assert move.after.path == tmp_path / "0012_add.py"
+    assert move.files == {move.after.path: mark + rewritten.replace("\n", end).encode()}
+    assert move.removed == (path,)
+    assert (move.after.parents, move.after.number) == (tuple(parents), 12)
+    assert move.after.checksum == move.before.checksum
 
 
 def test_a_pair_of_sql_files_is_moved(tmp_path: Path) -> None:
-    """Both headers are rewritten, where there are two."""
+    """The header gets the new parents, and both files get the new number."""
     path = tmp_path / "007_add.up.sql"
     path.write_bytes(b"-- revision: a\r\n-- parents: old\r\n-- x\r\nSELECT '\n-- parents: q';\r\n")
     down = tmp_path / "007_add.down.sql"
     down.write_bytes(b"SELECT 2;")
-    found = moved(read_migration(path), ["new", "other"], 8)
-    assert dict(found.files) == {
+    move = moved(read_migration(path), ["new", "other"], 8)
+    assert dict(move.files) == {
         tmp_path / "008_add.up.sql": b"-- revision: a\r\n-- parents: new other\r\n-- x\r\n"
         b"SELECT '\n-- parents: q';\r\n",
         tmp_path / "008_add.down.sql": b"SELECT 2;",
     }
-    assert found.removed == (path, down)
+    assert move.removed == (path, down)
     path.write_bytes(b"-- revision: a\nSELECT 1;\n")
-    found = moved(read_migration(path), ["new"], 7)
-    assert found.files[path] == b"-- revision: a\n-- parents: new\nSELECT 1;\n"
+    move = moved(read_migration(path), ["new"], 7)
+    assert move.files[path] == b"-- revision: a\n-- parents: new\nSELECT 1;\n"
 
 
-def test_only_the_name_may_change(tmp_path: Path) -> None:
-    """With the parents that it has the bytes stay; without a number the name does."""
+def test_unchanged_parents_keep_the_bytes(tmp_path: Path) -> None:
+    """The file is renamed. A name without a number is kept."""
     path = tmp_path / "0002_add.py"
     path.write_text('revision = "a"\nparents = ( "old", )' + STEPS)
-    found = moved(read_migration(path), ["old"], 3)
-    assert found.files == {tmp_path / "0003_add.py": path.read_bytes()}
-    plain = path.rename(tmp_path / "add.py")
-    assert list(moved(read_migration(plain), ["new"], None).files) == [plain]
+    move = moved(read_migration(path), ["old"], 3)
+    assert move.files == {tmp_path / "0003_add.py": path.read_bytes()}
+    unnumbered = path.rename(tmp_path / "add.py")
+    assert list(moved(read_migration(unnumbered), ["new"], None).files) == [unnumbered]
 
 
-def test_parents_that_are_not_found_are_refused(tmp_path: Path) -> None:
-    """A SQL header with spaces in front is read; where it can't be rewritten, nothing is."""
+def test_parents_that_cannot_be_rewritten_are_refused(tmp_path: Path) -> None:
+    """An indented SQL header can be read, but not rewritten."""
     path = tmp_path / "0001_a.up.sql"
     path.write_text("  -- revision: a\n  -- parents: old\n")
     path.with_name("0001_a.down.sql").write_text("")

@@ -1,4 +1,4 @@
-"""What a target means, where the graph has branches and labels."""
+"""Test targets in a graph with branches and labels."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from autodiff.migrations import Graph, Migration
 from tests.history.test_graph import CHAIN, DIAMOND, FORK, migration, revisions
 
 
-def labelled(revision: str, *parents: str, labels: str = "", depends_on: str = "") -> Migration:
-    """A migration with labels and dependencies, given as words."""
+def labeled(revision: str, *parents: str, labels: str = "", depends_on: str = "") -> Migration:
+    """Make a migration with labels and dependencies, which are separated by spaces."""
     return dataclasses.replace(
         migration(revision, *parents),
         labels=tuple(labels.split()),
@@ -28,58 +28,62 @@ def labelled(revision: str, *parents: str, labels: str = "", depends_on: str = "
 
 COMPONENTS = Graph.of(
     [
-        labelled("core1", labels="core"),
-        labelled("core2", "core1"),
-        labelled("bill3", labels="billing", depends_on="core"),
-        labelled("bill4", "bill3", depends_on="core2"),
-        labelled("core5", "core2"),
+        labeled("core1", labels="core"),
+        labeled("core2", "core1"),
+        labeled("bill3", labels="billing", depends_on="core"),
+        labeled("bill4", "bill3", depends_on="core2"),
+        labeled("core5", "core2"),
     ]
 )
-"""Two components: billing needs the core."""
-NAMED = Graph.of(
-    [*CHAIN[:2], labelled("cccc3", "bbbb2", labels="left"), labelled("dddd4", "bbbb2", labels="r")]
+"""Two components: billing depends on core."""
+LABELED_FORK = Graph.of(
+    [*CHAIN[:2], labeled("cccc3", "bbbb2", labels="left"), labeled("dddd4", "bbbb2", labels="r")]
 )
-"""A fork on purpose: both branches have names."""
-ALL = tuple(COMPONENTS.migrations)
+"""A deliberate fork: both branches have labels."""
+ALL_REVISIONS = tuple(COMPONENTS.migrations)
 
 
-def test_what_is_depended_on_comes_first_and_stays_a_head() -> None:
-    """The order respects dependencies, the heads look at parents alone."""
+def test_a_dependency_comes_first_and_stays_a_head() -> None:
+    """The order respects dependencies; heads depend on parents only."""
     order = list(COMPONENTS.migrations)
     assert order.index("core2") < order.index("bill4")
     assert COMPONENTS.heads == ("bill4", "core5")
     assert COMPONENTS.lineage(["bill4"]) == {"core1", "core2", "bill3", "bill4"}
-    only = Graph.of([labelled("a1", labels="a"), labelled("b2", labels="b", depends_on="a1")])
+    only = Graph.of([labeled("a1", labels="a"), labeled("b2", labels="b", depends_on="a1")])
     assert only.heads == ("a1", "b2")
 
 
-def test_a_label_belongs_to_what_comes_after_until_it_is_joined() -> None:
-    """A migration that joins two branches is in neither, unless both are of the label."""
+def test_a_label_covers_its_branch_up_to_a_merge() -> None:
+    """A merge of two branches is in neither of them, unless both have the label."""
     assert COMPONENTS.branches == {
         "billing": ("bill3", "bill4"),
         "core": ("core1", "core2", "core5"),
     }
-    joined = Graph.of([*NAMED.migrations.values(), migration("eeee5", "cccc3", "dddd4")])
-    assert joined.branches == {"left": ("cccc3",), "r": ("dddd4",)}
-    whole = Graph.of([labelled("aaaa1", labels="all"), *DIAMOND[1:]])
-    assert whole.branches["all"] == tuple(whole.migrations)
+    merged = Graph.of([*LABELED_FORK.migrations.values(), migration("eeee5", "cccc3", "dddd4")])
+    assert merged.branches == {"left": ("cccc3",), "r": ("dddd4",)}
+    labeled_root = Graph.of([labeled("aaaa1", labels="all"), *DIAMOND[1:]])
+    assert labeled_root.branches["all"] == tuple(labeled_root.migrations)
 
 
-def test_branches_with_names_are_no_accident() -> None:
-    """Several heads are fine where each but one, the main line's, has a label of its own."""
+def test_labeled_branches_may_have_several_heads() -> None:
+    """Each head but one, that of the main line, needs its own label."""
     COMPONENTS.check_heads()
-    NAMED.check_heads()
+    LABELED_FORK.check_heads()
     Graph.of([]).check_heads()
-    Graph.of([*CHAIN, labelled("x4", labels="x"), labelled("y5", labels="y")]).check_heads()
+    Graph.of([*CHAIN, labeled("x4", labels="x"), labeled("y5", labels="y")]).check_heads()
     with pytest.raises(SeveralHeadsError):
         Graph.of(FORK).check_heads()
     with pytest.raises(SeveralHeadsError) as caught:
         Graph.of(
-            [*NAMED.migrations.values(), migration("eeee5", "dddd4"), migration("f6", "dddd4")]
+            [
+                *LABELED_FORK.migrations.values(),
+                migration("eeee5", "dddd4"),
+                migration("f6", "dddd4"),
+            ]
         ).check_heads()
     assert str(caught.value.hint).endswith("several need a label each")
     with pytest.raises(SeveralHeadsError) as caught:
-        NAMED.upgrades("head", ())
+        LABELED_FORK.upgrades("head", ())
     assert caught.value.hint == "the target `heads` means all of them, left@head one of them"
 
 
@@ -102,11 +106,11 @@ def test_branches_with_names_are_no_accident() -> None:
         ("+2", "core1", "bill3 core2"),
     ],
 )
-def test_an_upgrade_within_branches(target: str, applied: str, expected: str) -> None:
-    """The branch that is named, and what it depends on."""
-    found = COMPONENTS.upgrades(target, applied.split())
-    assert sorted(revisions(found)) == sorted(expected.split())
-    assert found == COMPONENTS.in_order({m.revision for m in found})
+def test_an_upgrade_stays_within_its_branch(target: str, applied: str, expected: str) -> None:
+    """It applies the named branch and what that depends on."""
+    migrations = COMPONENTS.upgrades(target, applied.split())
+    assert sorted(revisions(migrations)) == sorted(expected.split())
+    assert migrations == COMPONENTS.in_order({m.revision for m in migrations})
 
 
 @pytest.mark.parametrize(
@@ -125,11 +129,11 @@ def test_an_upgrade_within_branches(target: str, applied: str, expected: str) ->
         ("-1", "core5"),
     ],
 )
-def test_a_downgrade_within_branches(target: str, expected: str) -> None:
-    """The branch that is named, and what depends on it; the others stay."""
-    found = COMPONENTS.downgrades(target, ALL)
-    assert sorted(revisions(found)) == sorted(expected.split())
-    assert found == list(reversed(COMPONENTS.in_order({m.revision for m in found})))
+def test_a_downgrade_stays_within_its_branch(target: str, expected: str) -> None:
+    """It reverts the named branch and what depends on that."""
+    migrations = COMPONENTS.downgrades(target, ALL_REVISIONS)
+    assert sorted(revisions(migrations)) == sorted(expected.split())
+    assert migrations == list(reversed(COMPONENTS.in_order({m.revision for m in migrations})))
 
 
 @pytest.mark.parametrize(
@@ -146,8 +150,8 @@ def test_a_downgrade_within_branches(target: str, expected: str) -> None:
         ("heads", "", "core1 core2 core5 bill3 bill4"),
     ],
 )
-def test_where_a_target_stands(target: str, applied: str, expected: str) -> None:
-    """Exactly that is applied there; with a label the other branches are left alone."""
+def test_reach_is_what_is_applied_at_a_target(target: str, applied: str, expected: str) -> None:
+    """A target with a label leaves the other branches as they are."""
     assert COMPONENTS.reach(target, applied.split()) == set(expected.split())
 
 
@@ -162,20 +166,19 @@ def test_where_a_target_stands(target: str, applied: str, expected: str) -> None
         ("base+1", "aaaa1"),
     ],
 )
-def test_steps_from_a_migration(target: str, revision: str) -> None:
-    """So many before or after one that is named."""
+def test_a_target_may_count_steps_from_a_migration(target: str, revision: str) -> None:
     assert Graph.of(CHAIN).find(target).revision == revision
 
 
-def test_a_name_with_a_hyphen_is_no_step() -> None:
-    """A file may be called so."""
+def test_a_name_with_a_hyphen_is_not_a_step() -> None:
+    """The name of a file may look like a step."""
     graph = Graph.of([migration("aaaa1", name="add-1"), migration("bbbb2", "aaaa1", name="add")])
     assert graph.find("add-1").revision == "aaaa1"
     assert graph.find("add-1+1").revision == "bbbb2"
 
 
 @pytest.mark.parametrize(
-    ("graph", "how", "target", "error", "message", "hint"),
+    ("graph", "method", "target", "error", "message", "hint"),
     [
         (CHAIN, "upgrades", "base", HistoryError, "cannot upgrade to base: that is before the "
          "first migration", "autodiff downgrade base takes migrations back"),
@@ -185,9 +188,9 @@ def test_a_name_with_a_hyphen_is_no_step() -> None:
          "-1 takes the last migration back; autodiff upgrade +1 goes forward"),
         (CHAIN, "upgrades", "billing@head", RevisionNotFoundError, "no migration 'billing@head'",
          "there is no branch 'billing'; the labels are: none at all"),
-        (NAMED, "upgrades", "rr@head", RevisionNotFoundError, "no migration 'rr@head'",
+        (LABELED_FORK, "upgrades", "rr@head", RevisionNotFoundError, "no migration 'rr@head'",
          "there is no branch 'rr'; the labels are: left, r"),
-        (NAMED, "upgrades", "r@3", RevisionNotFoundError, "no migration 'r@3'",
+        (LABELED_FORK, "upgrades", "r@3", RevisionNotFoundError, "no migration 'r@3'",
          "the last ones of r are: dddd4 (0004_step_dddd4.py)"),
         (CHAIN, "upgrades", "2+5", RevisionNotFoundError, "no migration '2+5'",
          "after 2 there are 1, the last is 0003_step_cccc3"),
@@ -195,7 +198,8 @@ def test_a_name_with_a_hyphen_is_no_step() -> None:
          "nothing comes after 0003_step_cccc3"),
         (CHAIN, "downgrades", "1-2", RevisionNotFoundError, "no migration '1-2'",
          "before 1 there are 1, the last is base"),
-        (NAMED, "upgrades", "bbbb2+1", AmbiguousRevisionError, "'bbbb2+1' names several migrations",
+        (LABELED_FORK, "upgrades", "bbbb2+1", AmbiguousRevisionError,
+         "'bbbb2+1' names several migrations",
          "after 0002_step_bbbb2 the way parts: name one of cccc3 (0003_step_cccc3.py), "
          "dddd4 (0004_step_dddd4.py)"),
         (DIAMOND, "upgrades", "eeee5-1", AmbiguousRevisionError,
@@ -204,24 +208,24 @@ def test_a_name_with_a_hyphen_is_no_step() -> None:
          "dddd4 (0004_step_dddd4.py)"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_target_is_said(
+def test_an_invalid_target_is_explained(
     graph: list[Migration] | Graph,
-    how: str,
+    method: str,
     target: str,
     error: type[AutodiffError],
     message: str,
     hint: str,
 ) -> None:
-    """The error says why it leads nowhere, and what there is."""
-    found = graph if isinstance(graph, Graph) else Graph.of(graph)
+    """The error gives the reason, and the hint the alternatives."""
+    checked = graph if isinstance(graph, Graph) else Graph.of(graph)
     with pytest.raises(error) as caught:
-        getattr(found, how)(target, ())
+        getattr(checked, method)(target, ())
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
 @pytest.mark.parametrize("target", ["head", "head-1", "heads-1"])
-def test_one_head_is_needed(target: str) -> None:
-    """With several the graph is shown."""
+def test_head_needs_a_graph_with_one_head(target: str) -> None:
+    """It is ambiguous if the graph has several."""
     with pytest.raises(SeveralHeadsError):
         Graph.of(FORK).upgrades(target, ())
     with pytest.raises(SeveralHeadsError):
@@ -232,22 +236,22 @@ def test_one_head_is_needed(target: str) -> None:
     ("migrations", "message", "hint"),
     [
         (
-            [labelled("a1", labels="x"), labelled("b2", "a1", labels="x")],
+            [labeled("a1", labels="x"), labeled("b2", "a1", labels="x")],
             "the label x of 0002_step_b2.py is taken by 0001_step_a1.py",
             "a label names one branch, at its first migration: choose another one",
         ),
         (
-            [labelled("a1"), labelled("b2", "a1", labels="a1")],
+            [labeled("a1"), labeled("b2", "a1", labels="a1")],
             "the label a1 of 0002_step_b2.py is taken by 0001_step_a1.py",
             "a label names one branch, at its first migration: choose another one",
         ),
         (
-            [labelled("a1", depends_on="gone")],
+            [labeled("a1", depends_on="gone")],
             "migration 0001_step_a1.py depends on gone, which is not here",
             "restore that file from version control, or correct the depends_on",
         ),
         (
-            [labelled("a1", depends_on="b2"), labelled("b2", "a1")],
+            [labeled("a1", depends_on="b2"), labeled("b2", "a1")],
             "the migrations go in a circle: 0001_step_a1.py -> 0002_step_b2.py -> 0001_step_a1.py",
             "correct the parents of one of them",
         ),

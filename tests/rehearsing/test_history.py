@@ -1,4 +1,4 @@
-"""autodiff rehearse: a history of five migrations, run for real on each kind of database."""
+"""Test autodiff rehearse with a history of five migrations on each kind of database."""
 
 from __future__ import annotations
 
@@ -23,14 +23,10 @@ POSTS = (
     'sa.Column("person_id", sa.Integer(), '
     'sa.ForeignKey("people.id", name="posts_person_id_fkey")))'
 )
-DROP_KEY = (
-    'op.drop_constraint("posts_person_id_fkey", "posts", type_="foreignkey")\n'
-    'op.drop_column("posts", "person_id")'
-)
 
 
-def models(**more: sa.Column[object]) -> sa.MetaData:
-    """What the five migrations come to."""
+def models(**more_columns: sa.Column[object]) -> sa.MetaData:
+    """Return the models that the five migrations lead to, with additional columns of people."""
     metadata = sa.MetaData()
     sa.Table(
         "people",
@@ -38,7 +34,7 @@ def models(**more: sa.Column[object]) -> sa.MetaData:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("handle", sa.String(20)),
         sa.Column("age", sa.Integer),
-        *more.values(),
+        *more_columns.values(),
     )
     sa.Table(
         "posts",
@@ -51,8 +47,8 @@ def models(**more: sa.Column[object]) -> sa.MetaData:
     return metadata
 
 
-def five(path: Path) -> Folder:
-    """Five migrations that are in order; one is a pair of SQL files."""
+def write_five(path: Path) -> Folder:
+    """Write five valid migrations; one is a pair of SQL files."""
     folder = Folder(path)
     folder.write("aaaa", PEOPLE, 'op.drop_table("people")')
     folder.write("bbbb", POSTS, 'op.drop_table("posts")')
@@ -72,12 +68,12 @@ def five(path: Path) -> Folder:
     return folder
 
 
-class Place:
-    """A project on a database, with five migrations that are in order."""
+class History:
+    """A project on a database, with five valid migrations."""
 
     def __init__(self, url: sa.URL, path: Path) -> None:
         self.url = url
-        self.folder = five(path)
+        self.folder = write_five(path)
 
     def project(self, metadata: sa.MetaData | None = None, **settings: str) -> Project:
         return Project(self.url, metadata or models(), self.folder.path, **settings)
@@ -85,174 +81,175 @@ class Place:
     def rehearse(self, target: str | None = None, **options: object) -> RehearsedHistory:
         with opened(self.url) as db:
             before = db.state()
-            found = self.project().rehearse(target, **options)  # type: ignore[arg-type]
+            report = self.project().rehearse(target, **options)  # type: ignore[arg-type]
             assert db.state() == before
-        return found
+        return report
 
 
 @pytest.fixture
-def place(any_database: sa.URL, tmp_path: Path) -> Place:
-    return Place(any_database, tmp_path / "migrations")
+def history(any_database: sa.URL, tmp_path: Path) -> History:
+    return History(any_database, tmp_path / "migrations")
 
 
-def statuses(found: RehearsedHistory) -> list[str]:
-    return [f"{step.revision} {step.status}" for step in found.steps]
+def statuses(report: RehearsedHistory) -> list[str]:
+    return [f"{step.revision} {step.status}" for step in report.steps]
 
 
-def test_a_history_passes(place: Place) -> None:
-    """Each migration up, down and up, with rows; the live database stays as it is."""
-    found = place.rehearse()
-    assert found.passed, found.lines()
-    assert statuses(found) == [f"{letter * 4} passed" for letter in "abcde"]
-    assert found.problems == found.not_reached == ()
-    assert found.notes == ("not compared with the lock file: there is none",)
-    assert [step.lost for step in found.steps] == [(), (), (), (), ()]
-    assert found.lines()[-1] == "5 migrations passed"
+def test_a_valid_history_passes(history: History) -> None:
+    """Each migration runs up, down and up again with rows. The live database is unchanged."""
+    report = history.rehearse()
+    assert report.passed, report.lines()
+    assert statuses(report) == [f"{letter * 4} passed" for letter in "abcde"]
+    assert report.problems == report.not_reached == ()
+    assert report.notes == ("not compared with the lock file: there is none",)
+    assert [step.lost for step in report.steps] == [(), (), (), (), ()]
+    assert report.lines()[-1] == "5 migrations passed"
 
 
-def test_a_broken_downgrade_is_found(place: Place) -> None:
-    """One that fails, and one that leaves something; the rest is rehearsed all the same."""
-    place.folder.write(
+def test_a_broken_downgrade_is_found(history: History) -> None:
+    """One downgrade fails, and one leaves a column. The rest is rehearsed too."""
+    history.folder.write(
         "ffff",
         'op.add_column("posts", sa.Column("a", sa.Integer()))',
         'op.drop_column("posts", "b")',
     )
-    place.folder.write(
+    history.folder.write(
         "9999",
         'op.add_column("people", sa.Column("b", sa.Integer()))\n'
         'op.add_column("people", sa.Column("c", sa.Integer()))',
         'op.drop_column("people", "b")',
     )
-    place.folder.write("8888", "pass", "pass")
-    found = place.rehearse()
-    assert not found.passed
-    assert statuses(found)[5:] == ["ffff failed", "9999 failed", "8888 passed"]
-    assert found.steps[5].problems[0].startswith("downgrade fails: cannot apply - column posts.b")
-    assert found.steps[6].problems == ("downgrade leaves: - column people.c",)
-    assert found.problems == (
+    history.folder.write("8888", "pass", "pass")
+    report = history.rehearse()
+    assert not report.passed
+    assert statuses(report)[5:] == ["ffff failed", "9999 failed", "8888 passed"]
+    assert report.steps[5].problems[0].startswith("downgrade fails: cannot apply - column posts.b")
+    assert report.steps[6].problems == ("downgrade leaves: - column people.c",)
+    assert report.problems == (
         "models and migrations differ at the head: - column people.b",
         "models and migrations differ at the head: - column people.c",
         "models and migrations differ at the head: - column posts.a",
     )
-    assert "the way back to the base ends at 0007_step_9999" in found.notes
+    assert "the way back to the base ends at 0007_step_9999" in report.notes
 
 
-def test_a_lossy_one_is_told(place: Place) -> None:
-    """Values that go with a column, up and down, are named; that is no failure."""
-    place.folder.write(
+def test_a_loss_of_data_is_reported(history: History) -> None:
+    """The values that an upgrade or a downgrade loses are listed. They are not a failure."""
+    history.folder.write(
         "ffff",
         'op.drop_column("people", "age")',
         'op.add_column("people", sa.Column("age", sa.Integer()))',
     )
-    place.folder.write("9999", 'op.execute("DELETE FROM posts WHERE id = 1")')
-    found = place.rehearse("0006:")
-    assert statuses(found) == ["ffff passed", "9999 passed"]
-    assert found.steps[0].lost == (
+    history.folder.write("9999", 'op.execute("DELETE FROM posts WHERE id = 1")')
+    report = history.rehearse("0006:")
+    assert statuses(report) == ["ffff passed", "9999 passed"]
+    assert report.steps[0].lost == (
         "upgrade: the values of people.age",
         "downgrade: the values of people.age",
     )
-    assert found.steps[1].lost == (
+    assert report.steps[1].lost == (
         "upgrade: 1 rows of table posts",
         "downgrade: 1 rows of table posts",
     )
 
 
-def test_an_irreversible_one_is_said(place: Place) -> None:
-    """A downgrade that raises on purpose, and one that is not there; neither ends the run."""
-    place.folder.write(
+def test_an_irreversible_migration_is_reported(history: History) -> None:
+    """A downgrade may raise on purpose, or be empty. Neither ends the run."""
+    history.folder.write(
         "ffff",
         'op.add_column("people", sa.Column("b", sa.Integer()))',
         'raise NotImplementedError("no way back")',
     )
-    place.folder.write("9999", 'op.drop_column("people", "b")')
-    found = place.rehearse()
-    assert found.passed, found.lines()
-    assert statuses(found)[5:] == ["ffff irreversible", "9999 irreversible"]
-    assert found.steps[5].irreversible == "downgrade raises NotImplementedError: no way back"
-    assert found.steps[6].irreversible == "downgrade is empty, and leaves: + column people.b"
-    assert "the way back to the base ends at 0007_step_9999" in found.notes
+    history.folder.write("9999", 'op.drop_column("people", "b")')
+    report = history.rehearse()
+    assert report.passed, report.lines()
+    assert statuses(report)[5:] == ["ffff irreversible", "9999 irreversible"]
+    assert report.steps[5].irreversible == "downgrade raises NotImplementedError: no way back"
+    assert report.steps[6].irreversible == "downgrade is empty, and leaves: + column people.b"
+    assert "the way back to the base ends at 0007_step_9999" in report.notes
 
 
-def test_a_name_error_is_no_purpose(place: Place) -> None:
-    """Only a raise of the file's own makes a migration irreversible."""
-    place.folder.write("ffff", "pass", "undefined")
-    [step] = place.rehearse("head").steps
+def test_an_error_in_downgrade_is_a_failure(history: History) -> None:
+    """Only a raise statement in the file makes a migration irreversible."""
+    history.folder.write("ffff", "pass", "undefined")
+    [step] = history.rehearse("head").steps
     assert step.status == "failed"
     assert step.problems == ("downgrade fails: NameError: name 'undefined' is not defined",)
 
 
-def test_an_upgrade_that_fails_ends_the_run(place: Place) -> None:
-    """What comes behind it is not reached, and is named."""
-    place.folder.write("ffff", 'op.drop_column("people", "gone")')
-    place.folder.write("9999")
-    found = place.rehearse()
-    assert not found.passed
-    assert statuses(found)[5:] == ["ffff failed"]
-    assert found.steps[5].problems[0].startswith("upgrade fails: cannot apply - column people.gone")
-    assert found.not_reached == ("0007_step_9999",)
-    assert found.lines()[-1] == "7 migrations, 2 failed"
+def test_a_failed_upgrade_ends_the_run(history: History) -> None:
+    """The later migrations are listed as not reached."""
+    history.folder.write("ffff", 'op.drop_column("people", "gone")')
+    history.folder.write("9999")
+    report = history.rehearse()
+    assert not report.passed
+    assert statuses(report)[5:] == ["ffff failed"]
+    assert (
+        report.steps[5].problems[0].startswith("upgrade fails: cannot apply - column people.gone")
+    )
+    assert report.not_reached == ("0007_step_9999",)
+    assert report.lines()[-1] == "7 migrations, 2 failed"
 
 
-def test_rows_in_the_way_are_a_note(place: Place) -> None:
-    """Made-up rows may break what live ones keep: it is tried without them, and said."""
-    place.folder.write(
+def test_violating_sample_rows_are_a_note(history: History) -> None:
+    """Generated rows may violate what live rows satisfy, so the step is repeated without them."""
+    history.folder.write(
         "ffff",
         'op.create_check_constraint("ck_title", "posts", "length(title) > 45")',
         'op.drop_constraint("ck_title", "posts", type_="check")',
     )
-    place.folder.write("9999")
-    found = place.rehearse("0006:")
-    assert statuses(found) == ["ffff passed", "9999 passed"]
-    [note] = found.steps[0].notes
+    history.folder.write("9999")
+    report = history.rehearse("0006:")
+    assert statuses(report) == ["ffff passed", "9999 passed"]
+    [note] = report.steps[0].notes
     assert note.startswith("upgrade fails with sample rows: cannot apply + check posts.ck_title")
-    assert place.rehearse("0006:", rows="none").steps[0].notes == ()
+    assert history.rehearse("0006:", rows="none").steps[0].notes == ()
 
 
-def test_one_migration_or_a_range(place: Place) -> None:
-    """Those before are just applied: what is wrong with them is not looked at."""
-    assert statuses(place.rehearse("0004")) == ["dddd passed"]
-    assert statuses(place.rehearse("2:cccc")) == ["bbbb passed", "cccc passed"]
-    assert statuses(place.rehearse("dddd:head")) == ["dddd passed", "eeee passed"]
-    assert statuses(place.rehearse(":0002")) == ["aaaa passed", "bbbb passed"]
+def test_a_single_migration_or_a_range_is_rehearsed(history: History) -> None:
+    """Earlier migrations are applied, but not tested."""
+    assert statuses(history.rehearse("0004")) == ["dddd passed"]
+    assert statuses(history.rehearse("2:cccc")) == ["bbbb passed", "cccc passed"]
+    assert statuses(history.rehearse("dddd:head")) == ["dddd passed", "eeee passed"]
+    assert statuses(history.rehearse(":0002")) == ["aaaa passed", "bbbb passed"]
     with pytest.raises(HistoryError, match="does not come before"):
-        place.rehearse("0004:0002")
+        history.rehearse("0004:0002")
 
 
-def test_branches_that_were_joined(place: Place) -> None:
-    """A history with a fork and a join is run in the order of the graph."""
+def test_merged_branches_are_rehearsed_in_the_order_of_the_graph(history: History) -> None:
     add = 'op.add_column("people", sa.Column("{0}", sa.Integer()))'
     drop = 'op.drop_column("people", "{0}")'
-    place.folder.write("ffff", add.format("f"), drop.format("f"))
-    place.folder.write("9999", add.format("g"), drop.format("g"), parents=("eeee",))
-    place.folder.write("8888", parents=("ffff", "9999"))
-    wanted = models(f=sa.Column("f", sa.Integer), g=sa.Column("g", sa.Integer))
-    found = place.project(wanted).rehearse()
-    assert found.passed, found.lines()
-    assert {step.status for step in found.steps} == {"passed"}
-    assert found.steps[-1].revision == "8888"
-    assert found.problems == ()
+    history.folder.write("ffff", add.format("f"), drop.format("f"))
+    history.folder.write("9999", add.format("g"), drop.format("g"), parents=("eeee",))
+    history.folder.write("8888", parents=("ffff", "9999"))
+    metadata = models(f=sa.Column("f", sa.Integer), g=sa.Column("g", sa.Integer))
+    report = history.project(metadata).rehearse()
+    assert report.passed, report.lines()
+    assert {step.status for step in report.steps} == {"passed"}
+    assert report.steps[-1].revision == "8888"
+    assert report.problems == ()
 
 
-def test_something_left_at_the_base(place: Place) -> None:
-    """What no downgrade takes away is found at the end, and only there."""
-    place.folder.write("ffff", "pass", 'op.execute("CREATE VIEW left_over AS SELECT 1 AS one")')
-    found = place.rehearse()
-    assert not found.passed
-    assert "left at the base: view left_over" in found.problems or found.steps[-1].problems
+def test_an_object_left_at_the_base_is_found(history: History) -> None:
+    """It is found after the last downgrade."""
+    history.folder.write("ffff", "pass", 'op.execute("CREATE VIEW left_over AS SELECT 1 AS one")')
+    report = history.rehearse()
+    assert not report.passed
+    assert "left at the base: view left_over" in report.problems or report.steps[-1].problems
 
 
-def test_the_lock_file_and_the_models(place: Place) -> None:
-    """A lock file that tells another head's schema is found, as are models that moved on."""
-    project = place.project()
+def test_an_outdated_lock_file_or_model_is_found(history: History) -> None:
+    """Both are compared with the schema at the head."""
+    project = history.project()
     project.upgrade()
     project.relock()
     assert project.rehearse().problems == ()
-    lock = place.folder.path / LOCK_NAME
+    lock = history.folder.path / LOCK_NAME
     lock.write_text(lock.read_text().replace('"handle"', '"handel"'))
-    wanted = models(b=sa.Column("b", sa.Integer))
-    found = place.project(wanted).rehearse()
-    assert not found.passed
-    assert found.problems == (
+    metadata = models(b=sa.Column("b", sa.Integer))
+    report = history.project(metadata).rehearse()
+    assert not report.passed
+    assert report.problems == (
         "models and migrations differ at the head: + column people.b",
         "lock file and migrations differ at the head: + column people.handel",
         "lock file and migrations differ at the head: - column people.handle",

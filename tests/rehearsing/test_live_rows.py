@@ -1,4 +1,4 @@
-"""rehearse with rows of the live database: a bounded sample that hangs together, never shown."""
+"""Test rehearse with a sample of live rows: it is bounded, consistent and never shown."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support import Folder, opened
 SECRET = "top-secret@example.org"
 
 
-def cyclic() -> sa.MetaData:
-    """People have a boss and a favourite post; posts have an author."""
+def cyclic_models() -> sa.MetaData:
+    """Return models in which people have a boss and a favorite post, and posts an author."""
     metadata = sa.MetaData()
     sa.Table(
         "people",
@@ -46,9 +46,9 @@ def cyclic() -> sa.MetaData:
     return metadata
 
 
-def filled(url: sa.URL, folder: Path, people: int = 30) -> Project:
-    """The cyclic tables by one migration, applied, with rows; each person's boss is the next."""
-    project = Project(url, cyclic(), folder)
+def make_filled_project(url: sa.URL, folder: Path, people: int = 30) -> Project:
+    """Create the cyclic tables by a migration, with rows; each person's boss is the next one."""
+    project = Project(url, cyclic_models(), folder)
     project.generate("start")
     project.upgrade()
     with opened(url) as db:
@@ -62,25 +62,25 @@ def filled(url: sa.URL, folder: Path, people: int = 30) -> Project:
     return project
 
 
-def sample(url: sa.URL, count: int) -> Sample:
+def take_sample(url: sa.URL, count: int) -> Sample:
     with opened(url) as db:
         dialect = dialect_of(db.connection)
         return read_sample(db.connection, dialect, scope_for(Schema()), count=count, seconds=20)
 
 
-def kept_quiet(found: RehearsedHistory) -> None:
-    said = "\n".join([*found.lines(), *found.notes, json.dumps(found.to_data())])
-    assert SECRET not in said
-    assert "secret" not in said
+def assert_no_secret(report: RehearsedHistory) -> None:
+    output = "\n".join([*report.lines(), *report.notes, json.dumps(report.to_data())])
+    assert SECRET not in output
+    assert "secret" not in output
 
 
-def test_a_sample_hangs_together(any_database: sa.URL, tmp_path: Path) -> None:
-    """A bounded number of each table, the first and the last, and all that these point at."""
-    filled(any_database, tmp_path / "m")
-    found = sample(any_database, 2)
-    people = {int(row["id"]): row for row in found.rows[Name("people")]}
-    posts = {int(row["id"]): row for row in found.rows[Name("posts")]}
-    assert found.notes == ()
+def test_a_sample_is_consistent(any_database: sa.URL, tmp_path: Path) -> None:
+    """It has a bounded number of rows of each table, and all rows that these reference."""
+    make_filled_project(any_database, tmp_path / "m")
+    sample = take_sample(any_database, 2)
+    people = {int(row["id"]): row for row in sample.rows[Name("people")]}
+    posts = {int(row["id"]): row for row in sample.rows[Name("posts")]}
+    assert sample.notes == ()
     assert {1, 30} <= set(posts)
     assert 15 in posts
     assert len(posts) < 30
@@ -90,26 +90,30 @@ def test_a_sample_hangs_together(any_database: sa.URL, tmp_path: Path) -> None:
     assert {int(row["person_id"]) for row in posts.values()} <= set(people)
 
 
-def test_the_newest_is_rehearsed_with_live_rows(any_database: sa.URL, tmp_path: Path) -> None:
-    """Where nothing is pending: what the newest loses of real rows, down and up, is told."""
-    project = filled(any_database, tmp_path / "m")
+def test_the_newest_migration_is_rehearsed_with_live_rows(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """Nothing is pending. The report lists what the migration loses of live rows, up and down."""
+    project = make_filled_project(any_database, tmp_path / "m")
     with opened(any_database) as db:
         before = db.state()
-        found = project.rehearse(rows="live", count=5)
+        report = project.rehearse(rows="live", count=5)
         assert db.state() == before
-    assert found.passed, (found.lines(), found.notes)
-    [step] = found.steps
+    assert report.passed, (report.lines(), report.notes)
+    [step] = report.steps
     assert step.lost == (
         "downgrade: the rows of table people",
         "downgrade: the rows of table posts",
     )
-    assert not [note for note in found.notes if "left out" in note]
-    kept_quiet(found)
+    assert not [note for note in report.notes if "left out" in note]
+    assert_no_secret(report)
 
 
-def test_pending_migrations_meet_live_rows(any_database: sa.URL, tmp_path: Path) -> None:
-    """What made-up rows pass and real ones don't is found before it is applied, and quietly."""
-    project = filled(any_database, tmp_path / "m")
+def test_pending_migrations_are_rehearsed_with_live_rows(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """They fail with live rows, but not with generated ones. No value is shown."""
+    project = make_filled_project(any_database, tmp_path / "m")
     graph = project.graph()
     folder = Folder(tmp_path / "m")
     folder._number, folder._last = 1, graph.heads
@@ -128,74 +132,78 @@ def test_pending_migrations_meet_live_rows(any_database: sa.URL, tmp_path: Path)
         "raise ValueError(op.get_bind().exec_driver_sql('SELECT mail FROM people').scalar())",
     )
     assert project.rehearse("0002:0003").passed
-    found = project.rehearse(rows="live", count=5)
-    assert [(s.revision, s.status) for s in found.steps] == [
+    report = project.rehearse(rows="live", count=5)
+    assert [(s.revision, s.status) for s in report.steps] == [
         ("aaaa", "passed"),
         ("bbbb", "failed"),
         ("cccc", "failed"),
     ]
-    [problem] = found.steps[1].problems
+    [problem] = report.steps[1].problems
     assert problem.startswith("upgrade fails with the live rows: ")
-    if any_database.get_backend_name() != "sqlite":  # which rebuilds tables at the end
+    if any_database.get_backend_name() != "sqlite":  # SQLite rebuilds the table at the end
         assert "at line 10" in problem
     assert "ck_mail" in problem
-    kept_quiet(found)
+    assert_no_secret(report)
 
 
-def test_values_arrive_as_they_were(any_database: sa.URL, tmp_path: Path) -> None:
-    """Times, decimals and bytes: a migration that compares them finds them unchanged."""
-    project = filled(any_database, tmp_path / "m", people=2)
+def test_values_are_copied_unchanged(any_database: sa.URL, tmp_path: Path) -> None:
+    """A migration compares times and decimals with the original values."""
+    project = make_filled_project(any_database, tmp_path / "m", people=2)
     folder = Folder(tmp_path / "m")
     folder._number, folder._last = 1, project.graph().heads
     folder.write(
         "aaaa",
         """
-        found = op.get_bind().exec_driver_sql(
+        count = op.get_bind().exec_driver_sql(
             "SELECT count(*) FROM posts WHERE price = 1.5 AND at = '2001-02-03 04:05:06'"
         ).scalar()
-        if found != 2:
+        if count != 2:
             raise ValueError
         op.bulk_insert(sa.table("people", sa.column("mail")), [{"mail": "new"}])
         """,
         "op.execute(\"DELETE FROM people WHERE mail = 'new'\")",
     ) if any_database.get_backend_name() != "sqlite" else folder.write("aaaa")
-    found = project.rehearse(rows="live")
-    assert found.passed, (found.lines(), found.notes)
+    report = project.rehearse(rows="live")
+    assert report.passed, (report.lines(), report.notes)
 
 
-def test_tables_that_drifted(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """Rows that don't fit what the migrations make are left out, and counted."""
+def test_rows_of_drifted_tables_are_left_out(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Rows that do not fit the migrated tables are counted."""
     url = database("postgresql")
-    project = filled(url, tmp_path / "m", people=3)
+    project = make_filled_project(url, tmp_path / "m", people=3)
     with opened(url) as db:
         db.execute("CREATE TABLE extra (id integer)", "INSERT INTO extra VALUES (1)")
         db.execute("ALTER TABLE people ALTER mail TYPE text")
         db.execute(f"UPDATE people SET mail = repeat('{SECRET}', 5) WHERE id = 2")
         db.execute("UPDATE posts SET at = 'infinity' WHERE id = 3")
-    found = project.rehearse(rows="live")
-    assert found.notes[:2] == (
+    report = project.rehearse(rows="live")
+    assert report.notes[:2] == (
         "the rows of table extra are left out: the migrations make no such table",
         "1 rows of table people are left out: they don't fit there (StringDataRightTruncation)",
     )
     assert "1 rows of table people are left out: what they point at is not in the sample" in (
-        found.notes
+        report.notes
     )
-    kept_quiet(found)
+    assert_no_secret(report)
 
 
-def test_it_ends_in_time(any_database: sa.URL, tmp_path: Path) -> None:
-    """Reading stops when its time is up; what was read is used, and that is said."""
-    filled(any_database, tmp_path / "m", people=3)
+def test_reading_stops_at_the_time_limit(any_database: sa.URL, tmp_path: Path) -> None:
+    """The rows read so far are used, and a note reports it."""
+    make_filled_project(any_database, tmp_path / "m", people=3)
     with opened(any_database) as db:
         dialect = dialect_of(db.connection)
-        found = read_sample(db.connection, dialect, scope_for(Schema()), count=5, seconds=1e-6)
-        db.execute("DELETE FROM posts WHERE id = 999")  # what was read-only is no longer
-    assert found.notes == ("the sample is not whole: it took too long to read",)
+        sample = read_sample(db.connection, dialect, scope_for(Schema()), count=5, seconds=1e-6)
+        db.execute("DELETE FROM posts WHERE id = 999")  # the connection is writable again
+    assert sample.notes == ("the sample is not whole: it took too long to read",)
 
 
-def test_only_reading_is_possible(any_database: sa.URL, tmp_path: Path) -> None:
-    """The live database can't be written to while rows are read."""
-    filled(any_database, tmp_path / "m", people=3)
+def test_the_live_database_is_read_only_while_rows_are_read(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """Afterwards it can be written to again."""
+    make_filled_project(any_database, tmp_path / "m", people=3)
     with opened(any_database) as db:
         dialect = dialect_of(db.connection)
         with pytest.raises(sa.exc.DBAPIError), dialect.reading(db.connection, 5):

@@ -1,4 +1,4 @@
-"""A runner that is killed, cut off or stopped at a chosen moment."""
+"""Helpers that kill, disconnect or signal a runner at a chosen statement."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from autodiff.migrations import load_graph
 from autodiff.runner.runner import Runner
 from tests.support import Folder, opened
 
-__all__ = ["Moment", "Stopped", "place_of", "statements_of"]
-__all__ += ["upgrade_cut", "upgrade_killed", "upgrade_signalled"]
+__all__ = ["CommandResult", "Moment", "count_statements", "last_statement_number"]
+__all__ += ["run_and_kill", "upgrade_and_disconnect", "upgrade_and_signal"]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Before or after the statement of that number, from 0."""
+    """A point in a run: before or after the statement with this number, counted from 0."""
 
     number: int
     when: Literal["before", "after"]
 
 
-def upgrade_killed(
+def run_and_kill(
     url: sa.URL,
     folder: Folder,
     moment: Moment,
@@ -37,10 +37,13 @@ def upgrade_killed(
     direction: str = "upgrade",
     target: str = "base",
 ) -> bool:
-    """Runs a migration in a child process that is killed at the moment; whether it came to it."""
+    """Run a migration in a child process that is killed at the moment.
+
+    Return False if the run ended before that moment.
+    """
     child = os.fork()
     if child == 0:  # pragma: no cover
-        _child(url, folder, moment, direction, target)
+        _run_in_child(url, folder, moment, direction, target)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -49,10 +52,10 @@ def upgrade_killed(
     return False
 
 
-def _child(url: sa.URL, folder: Folder, moment: Moment, direction: str, target: str) -> None:
+def _run_in_child(url: sa.URL, folder: Folder, moment: Moment, direction: str, target: str) -> None:
     try:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
-        _arm(engine, moment)
+        _call_at(engine, moment)
         with engine.connect() as connection:
             runner = Runner(connection, load_graph(folder.path))
             runner.upgrade() if direction == "upgrade" else runner.downgrade(target)
@@ -66,38 +69,40 @@ def _kill(connection: sa.Connection) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _arm(engine: Any, moment: Moment, act: Callable[[sa.Connection], None] = _kill) -> None:
-    """Lets `act` be called at the moment; `engine` is one, or the class for all of them.
+def _call_at(
+    engine: Any, moment: Moment, callback: Callable[[sa.Connection], None] = _kill
+) -> None:
+    """Call `callback` once, at the moment; `engine` is an engine, or the class for all engines.
 
-    After a statement that fails is before the next one.
+    A failed statement has no end: the moment after it is reached when the next one starts.
     """
-    begun = ended = 0
-    acted = False
+    started = finished = 0
+    called = False
 
-    def look(connection: sa.Connection) -> None:
-        nonlocal acted
-        at = begun if moment.when == "before" else ended
-        if at > moment.number and not acted:
-            acted = True
-            act(connection)
+    def call_if_reached(connection: sa.Connection) -> None:
+        nonlocal called
+        reached = started if moment.when == "before" else finished
+        if reached > moment.number and not called:
+            called = True
+            callback(connection)
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def before(connection: sa.Connection, *_: Any) -> None:
-        nonlocal begun, ended
-        begun, ended = begun + 1, begun
-        look(connection)
+        nonlocal started, finished
+        started, finished = started + 1, started
+        call_if_reached(connection)
 
     @sa.event.listens_for(engine, "after_cursor_execute")
     def after(connection: sa.Connection, *_: Any) -> None:
-        nonlocal ended
-        ended = begun
-        look(connection)
+        nonlocal finished
+        finished = started
+        call_if_reached(connection)
 
 
-def upgrade_cut(url: sa.URL, folder: Folder, moment: Moment) -> Exception | None:
-    """Runs a migration whose session another one ends at the moment; what was raised, if any."""
+def upgrade_and_disconnect(url: sa.URL, folder: Folder, moment: Moment) -> Exception | None:
+    """Run an upgrade whose session is terminated at the moment; return the error, if any."""
 
-    def cut(connection: sa.Connection) -> None:
+    def terminate_session(connection: sa.Connection) -> None:
         driver: Any = connection.connection.driver_connection
         if url.get_backend_name() == "postgresql":
             sql = f"SELECT pg_terminate_backend({driver.info.backend_pid}, 5000)"
@@ -107,7 +112,7 @@ def upgrade_cut(url: sa.URL, folder: Folder, moment: Moment) -> Exception | None
             other.execute(sql)
 
     engine = sa.create_engine(url, poolclass=sa.NullPool)
-    _arm(engine, moment, cut)
+    _call_at(engine, moment, terminate_session)
     try:
         with engine.connect() as connection:
             Runner(connection, load_graph(folder.path)).upgrade()
@@ -119,41 +124,41 @@ def upgrade_cut(url: sa.URL, folder: Folder, moment: Moment) -> Exception | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stopped:
-    """How a command line ended that was sent a signal."""
+class CommandResult:
+    """The exit code and output of a command that received a signal."""
 
     code: int
     out: str
     err: str
 
 
-def upgrade_signalled(
-    url: sa.URL, folder: Folder, moment: Moment, number: signal.Signals, *options: str
-) -> Stopped:
-    """Runs `autodiff upgrade` in a child process that gets a signal at the moment."""
+def upgrade_and_signal(
+    url: sa.URL, folder: Folder, moment: Moment, signal_number: signal.Signals, *options: str
+) -> CommandResult:
+    """Run `autodiff upgrade` in a child process that receives a signal at the moment."""
     files = [folder.path.parent / name for name in ("out.txt", "err.txt")]
     child = os.fork()
     if child == 0:  # pragma: no cover
-        for number_, file in enumerate(files, 1):
-            os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number_)
-        _arm(sa.Engine, moment, lambda connection: os.kill(os.getpid(), number))
-        os._exit(_command_line(url, folder, options))
+        for descriptor, file in enumerate(files, 1):
+            os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        _call_at(sa.Engine, moment, lambda connection: os.kill(os.getpid(), signal_number))
+        os._exit(_run_command(url, folder, options))
     _, status = os.waitpid(child, 0)
     assert os.WIFEXITED(status), f"ended by signal {os.WTERMSIG(status)}"
     out, err = (file.read_text() for file in files)
-    return Stopped(code=os.WEXITSTATUS(status), out=out, err=err)
+    return CommandResult(code=os.WEXITSTATUS(status), out=out, err=err)
 
 
-def _command_line(url: sa.URL, folder: Folder, options: Sequence[str]) -> int:
-    """As `autodiff upgrade` in the folder above, in this process."""
+def _run_command(url: sa.URL, folder: Folder, options: Sequence[str]) -> int:
+    """Run `autodiff upgrade` in this process, with a configuration next to the folder."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+    sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", buffering=1) for descriptor in (1, 2))
     try:
         config = folder.path.parent / "autodiff.toml"
         config.write_text(f'models = "nothing:here"\nmigrations = "{folder.path.name}"\n')
-        text = url.render_as_string(hide_password=False)
-        return main(["upgrade", "--url", text, "--config", str(config), *options])
+        url_text = url.render_as_string(hide_password=False)
+        return main(["upgrade", "--url", url_text, "--config", str(config), *options])
     except BaseException:
         traceback.print_exc()
         return 99
@@ -162,27 +167,27 @@ def _command_line(url: sa.URL, folder: Folder, options: Sequence[str]) -> int:
         sys.stderr.flush()
 
 
-def statements_of(url: sa.URL, folder: Folder, *, direction: str = "upgrade") -> int:
-    """Runs the migrations in one go; how many statements that takes."""
-    return len(_sent(url, folder, direction))
+def count_statements(url: sa.URL, folder: Folder, *, direction: str = "upgrade") -> int:
+    """Run the migrations without interruption; return the number of statements."""
+    return len(_sent_statements(url, folder, direction))
 
 
-def place_of(start: str, url: sa.URL, folder: Folder) -> int:
-    """Runs the migrations in one go; the number of the last statement that begins so."""
-    sent = _sent(url, folder, "upgrade")
-    return max(place for place, sql in enumerate(sent) if sql.startswith(start))
+def last_statement_number(start: str, url: sa.URL, folder: Folder) -> int:
+    """Run the migrations; return the number of the last statement with this start."""
+    statements = _sent_statements(url, folder, "upgrade")
+    return max(number for number, sql in enumerate(statements) if sql.startswith(start))
 
 
-def _sent(url: sa.URL, folder: Folder, direction: str) -> list[str]:
-    sent: list[str] = []
+def _sent_statements(url: sa.URL, folder: Folder, direction: str) -> list[str]:
+    statements: list[str] = []
     engine = sa.create_engine(url, poolclass=sa.NullPool)
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def before(connection: object, cursor: object, statement: str, *_: Any) -> None:
-        sent.append(statement)
+        statements.append(statement)
 
     with engine.connect() as connection:
         runner = Runner(connection, load_graph(folder.path))
         runner.upgrade() if direction == "upgrade" else runner.downgrade("base")
     engine.dispose()
-    return sent
+    return statements

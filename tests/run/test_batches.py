@@ -1,4 +1,4 @@
-"""op.backfill: large tables are filled batch by batch, and every row is filled once."""
+"""Test that op.backfill fills large tables in batches, and every row once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.support import Database, Folder, opened
 
 @pytest.fixture
 def db(any_database: sa.URL) -> Iterator[Database]:
-    with opened(any_database) as found:
-        yield found
+    with opened(any_database) as db:
+        yield db
 
 
 def create(db: Database, keys: list[dict[str, object]], *columns: sa.Column[object]) -> None:
-    """A table `t` of the columns and an integer `n`, which is 0, with a row for each key."""
+    """Create a table `t` of the columns and an integer `n` of 0, with a row for each key."""
     table = sa.Table("t", sa.MetaData(), *columns, sa.Column("n", sa.Integer))
     table.create(db.connection)
     db.connection.execute(sa.insert(table), [{**key, "n": 0} for key in keys])
@@ -29,7 +29,7 @@ def create(db: Database, keys: list[dict[str, object]], *columns: sa.Column[obje
 
 
 def fill(db: Database, path: Path, call: str) -> tuple[list[BackfillProgress], list[str]]:
-    """The progress that was told of a migration of one call, and its statements."""
+    """Run a migration with one call; return its progress events and its statements."""
     folder = Folder(path / "m")
     folder.write("aaaa", call)
     events: list[Event] = []
@@ -38,24 +38,24 @@ def fill(db: Database, path: Path, call: str) -> tuple[list[BackfillProgress], l
     return progress, [event.sql for event in events if isinstance(event, StatementRun)]
 
 
-def filled(db: Database) -> list[int]:
+def distinct_values(db: Database) -> list[int]:
     return [row[0] for row in db.rows("SELECT DISTINCT n FROM t ORDER BY n")]
 
 
-ONCE = 'op.backfill("t", {"n": sa.text("n + 1")}%s)'
-"""Adds 1: a row that is filled twice, or not at all, shows it."""
+ADD_ONE = 'op.backfill("t", {"n": sa.text("n + 1")}%s)'
+"""Adds 1, so that a row that is filled twice, or not at all, is noticed."""
 
 
 def test_many_rows_are_filled_in_batches(db: Database, tmp_path: Path) -> None:
-    """Each row once, with progress up to all of them; the statement is told once."""
+    """Each row is filled once and progress reaches the total. The statement is reported once."""
     total = 2 * BATCH_SIZE + 500
     create(
         db,
         [{"id": n} for n in range(total)],
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     )
-    progress, statements = fill(db, tmp_path, ONCE % "")
-    assert filled(db) == [1]
+    progress, statements = fill(db, tmp_path, ADD_ONE % "")
+    assert distinct_values(db) == [1]
     assert [(event.done, event.total) for event in progress] == [
         (BATCH_SIZE, total),
         (2 * BATCH_SIZE, total),
@@ -65,55 +65,60 @@ def test_many_rows_are_filled_in_batches(db: Database, tmp_path: Path) -> None:
     assert statements == ["UPDATE t SET n = n + 1"]
 
 
-def test_few_rows_are_one_update_without_progress(db: Database, tmp_path: Path) -> None:
-    """Nobody is told about what is done at once."""
+def test_few_rows_are_filled_by_one_update_without_progress(db: Database, tmp_path: Path) -> None:
     create(
         db,
         [{"id": n} for n in range(9)],
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     )
-    assert fill(db, tmp_path, ONCE % "")[0] == []
-    assert filled(db) == [1]
+    assert fill(db, tmp_path, ADD_ONE % "")[0] == []
+    assert distinct_values(db) == [1]
 
 
 @pytest.mark.parametrize("size", [1, 4, 5, 20, 21])
-def test_a_condition_is_kept(db: Database, tmp_path: Path, size: int) -> None:
-    """Any condition, also with OR and signs; batches count the rows that it selects."""
+def test_batches_keep_the_condition(db: Database, tmp_path: Path, size: int) -> None:
+    """The condition may contain OR and special characters.
+
+    Progress counts only the rows that it selects.
+    """
     create(
         db,
         [{"id": n} for n in range(40)],
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     )
     where = "id < 10 OR id >= 30 AND 'a%:b' = 'a%:b'"
-    progress, _ = fill(db, tmp_path, ONCE % f', where="{where}", batch_size={size}')
+    progress, _ = fill(db, tmp_path, ADD_ONE % f', where="{where}", batch_size={size}')
     assert db.rows("SELECT n, count(*) FROM t GROUP BY n ORDER BY n") == [(0, 20), (1, 20)]
     assert {event.total for event in progress} <= {20}
     assert progress == [] if size > 20 else progress[-1].done == 20
 
 
-def test_a_condition_on_what_is_filled(db: Database, tmp_path: Path) -> None:
-    """Rows that are filled are no longer selected; the others still are."""
+def test_a_condition_may_use_the_filled_column(db: Database, tmp_path: Path) -> None:
+    """Filled rows no longer match the condition; the other rows still do."""
     create(
         db,
         [{"id": n} for n in range(25)],
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     )
-    fill(db, tmp_path, ONCE % ', where="n = 0", batch_size=10')
-    assert filled(db) == [1]
+    fill(db, tmp_path, ADD_ONE % ', where="n = 0", batch_size=10')
+    assert distinct_values(db) == [1]
 
 
-def test_a_text_key(db: Database, tmp_path: Path) -> None:
-    """In the order that the database has for texts, with quotes, percent signs and case."""
-    letters = ["", "a", "B", "b%", "c'd", "Z", "z?", "ö", "é:x", "_"]
-    keys = [{"id": f"{one}{two}{n}"} for n, one in enumerate(letters) for two in letters]
+def test_batches_follow_a_text_key(db: Database, tmp_path: Path) -> None:
+    """Batches use the database's sort order.
+
+    Keys may contain quotes, percent signs and both cases.
+    """
+    parts = ["", "a", "B", "b%", "c'd", "Z", "z?", "ö", "é:x", "_"]
+    keys = [{"id": f"{first}{second}{n}"} for n, first in enumerate(parts) for second in parts]
     create(db, keys, sa.Column("id", sa.String(20), primary_key=True))
-    progress, _ = fill(db, tmp_path, ONCE % ", batch_size=7")
-    assert filled(db) == [1]
+    progress, _ = fill(db, tmp_path, ADD_ONE % ", batch_size=7")
+    assert distinct_values(db) == [1]
     assert len(progress) == 15
 
 
-def test_a_composite_key(db: Database, tmp_path: Path) -> None:
-    """Batches end within a value of the first column."""
+def test_batches_follow_a_composite_key(db: Database, tmp_path: Path) -> None:
+    """A batch may end between rows with the same first key column."""
     keys = [{"a": a, "b": f"b{b}"} for a in range(5) for b in range(9)]
     create(
         db,
@@ -121,13 +126,13 @@ def test_a_composite_key(db: Database, tmp_path: Path) -> None:
         sa.Column("b", sa.String(5), primary_key=True),
         sa.Column("a", sa.Integer, primary_key=True),
     )
-    progress, _ = fill(db, tmp_path, ONCE % ", batch_size=4")
-    assert filled(db) == [1]
+    progress, _ = fill(db, tmp_path, ADD_ONE % ", batch_size=4")
+    assert distinct_values(db) == [1]
     assert len(progress) == 12
 
 
-def test_a_key_of_numbers_and_times(db: Database, tmp_path: Path) -> None:
-    """Values go to the database as it gave them."""
+def test_batches_follow_a_key_of_numbers_and_times(db: Database, tmp_path: Path) -> None:
+    """Key values are sent back to the database exactly as they were read."""
     table = sa.Table(
         "t",
         sa.MetaData(),
@@ -138,16 +143,16 @@ def test_a_key_of_numbers_and_times(db: Database, tmp_path: Path) -> None:
     table.create(db.connection)
     rows = [f"('2020-01-0{d} 03:04:05', {p}.125, 0)" for d in range(1, 8) for p in range(3)]
     db.execute(f"INSERT INTO t VALUES {', '.join(rows)}")
-    fill(db, tmp_path, ONCE % ", batch_size=2")
-    assert filled(db) == [1]
+    fill(db, tmp_path, ADD_ONE % ", batch_size=2")
+    assert distinct_values(db) == [1]
 
 
-def test_a_table_without_a_key(db: Database, tmp_path: Path) -> None:
-    """There is no order to walk in: one UPDATE."""
+def test_a_table_without_a_key_is_filled_by_one_update(db: Database, tmp_path: Path) -> None:
+    """Without a key there is no order for batches."""
     create(db, [{"id": n} for n in range(30)], sa.Column("id", sa.Integer))
-    progress, _ = fill(db, tmp_path, ONCE % ", batch_size=4")
+    progress, _ = fill(db, tmp_path, ADD_ONE % ", batch_size=4")
     assert progress == []
-    assert filled(db) == [1]
+    assert distinct_values(db) == [1]
 
 
 @pytest.mark.parametrize(
@@ -157,12 +162,12 @@ def test_a_table_without_a_key(db: Database, tmp_path: Path) -> None:
         'op.backfill("t", {"n": 1}, where="id <= 15 + (SELECT max(n) FROM (SELECT n FROM t) AS u)",'
         " batch_size=4)",
     ],
-    ids=["key", "itself"],
+    ids=["changes the key", "reads its own table"],
 )
-def test_what_batches_would_do_differently_is_one_update(
+def test_one_update_is_used_if_batches_could_change_the_result(
     db: Database, tmp_path: Path, call: str
 ) -> None:
-    """Where the key itself changes, or the table is read while it is filled."""
+    """Batches would differ if the key itself changes, or if the condition reads the table."""
     ids = range(0, 3000, 200)
     create(
         db,
@@ -176,17 +181,17 @@ def test_what_batches_would_do_differently_is_one_update(
         assert db.rows("SELECT count(*) FROM t WHERE n = 1") == [(1,)]
 
 
-def test_keys_that_may_be_null_are_no_order(tmp_path: Path) -> None:
-    """SQLite takes NULL in a primary key that is no INTEGER: such rows are filled as well."""
+def test_a_table_with_a_nullable_key_is_filled_by_one_update(tmp_path: Path) -> None:
+    """SQLite allows NULL in a primary key that is not INTEGER. Such rows are filled too."""
     with opened(sa.make_url("sqlite://")) as db:
         db.execute("CREATE TABLE t (id TEXT PRIMARY KEY, n INT)")
         db.execute("INSERT INTO t VALUES (NULL, 0), ('a', 0), (NULL, 0), ('b', 0)")
-        assert fill(db, tmp_path, ONCE % ", batch_size=1")[0] == []
-        assert filled(db) == [1]
+        assert fill(db, tmp_path, ADD_ONE % ", batch_size=1")[0] == []
+        assert distinct_values(db) == [1]
 
 
-def test_a_batch_that_fails_is_told_by_its_statement(db: Database, tmp_path: Path) -> None:
-    """The whole UPDATE, as a person would write it; no row keeps what was filled."""
+def test_a_failed_batch_reports_the_whole_update(db: Database, tmp_path: Path) -> None:
+    """The message shows the UPDATE as a user would write it. No row is changed."""
     create(
         db,
         [{"id": n} for n in range(30)],
@@ -198,11 +203,10 @@ def test_a_batch_that_fails_is_told_by_its_statement(db: Database, tmp_path: Pat
         fill(db, tmp_path, call)
     assert "cannot apply ~ rows of t: fill n: " in caught.value.message
     assert "statement: UPDATE t SET n = nothing_there" in caught.value.message
-    assert filled(db) == [0]
+    assert distinct_values(db) == [0]
 
 
-def test_names_that_need_quotes(db: Database, tmp_path: Path) -> None:
-    """Of the table and of its key."""
+def test_quoted_names_are_filled_in_batches(db: Database, tmp_path: Path) -> None:
     table = sa.Table(
         "order",
         sa.MetaData(),

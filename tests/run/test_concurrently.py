@@ -1,4 +1,4 @@
-"""Indexes that PostgreSQL builds while others write: outside of the transaction, or refused."""
+"""Test indexes that PostgreSQL builds concurrently: outside the transaction, or refused."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def postgresql(database: Callable[[str], sa.URL]) -> Iterator[Database]:
         yield db
 
 
-def two(tmp_path: Path, up: str, down: str = "pass") -> Folder:
-    """A migration that makes a table, and another one."""
+def two_migrations(tmp_path: Path, up: str, down: str = "pass") -> Folder:
+    """Write a migration that creates a table, and a second one with this code."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
     folder.write("bbbb", up, down)
@@ -51,11 +51,11 @@ def two(tmp_path: Path, up: str, down: str = "pass") -> Folder:
         ),
     ],
 )
-def test_what_the_file_shows_is_refused_before_anything_is_run(
+def test_a_concurrent_build_in_the_file_is_refused_before_the_run(
     postgresql: Database, tmp_path: Path, code: str, line: int
 ) -> None:
-    """The migrations before it are not applied either; the message has file and line."""
-    folder = two(tmp_path, code)
+    """Earlier migrations are not applied either. The message names the file and the line."""
+    folder = two_migrations(tmp_path, code)
     with pytest.raises(MigrationFailedError) as caught:
         postgresql.runner(folder).upgrade()
     assert caught.value.message.startswith(f"0002_step_bbbb.py:{line}: ")
@@ -66,9 +66,13 @@ def test_what_the_file_shows_is_refused_before_anything_is_run(
     assert postgresql.tables() == []
 
 
-def test_what_only_a_run_shows_is_refused_then(postgresql: Database, tmp_path: Path) -> None:
-    """Nothing is left of the migration."""
-    folder = two(tmp_path, 'op.execute("DELETE FROM users")\n[op][0].get_context()\nhelp_me()')
+def test_a_concurrent_build_found_during_the_run_is_refused(
+    postgresql: Database, tmp_path: Path
+) -> None:
+    """The migration is rolled back."""
+    folder = two_migrations(
+        tmp_path, 'op.execute("DELETE FROM users")\n[op][0].get_context()\nhelp_me()'
+    )
     path = next(folder.path.glob("0002*"))
     path.write_text(path.read_text() + f"\n\ndef help_me():\n    {CREATE}\n")
     with pytest.raises(MigrationFailedError) as caught:
@@ -81,53 +85,56 @@ def test_what_only_a_run_shows_is_refused_then(postgresql: Database, tmp_path: P
     assert postgresql.rows("SELECT count(*) FROM users") == [(2,)]
 
 
-def test_a_script_is_refused_as_a_run_is(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """It would fail in the client."""
-    folder = two(tmp_path, CREATE)
+def test_a_script_with_a_concurrent_build_is_refused(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """The statement would fail in the client."""
+    folder = two_migrations(tmp_path, CREATE)
     with pytest.raises(MigrationFailedError, match=r"^0002_step_bbbb.py:10: \+ index ix_name") as e:
         Project(database("postgresql"), directory=folder.path).script()
     assert e.value.hint == HINT
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
-def test_other_databases_do_not_mind(
+def test_other_databases_ignore_the_option(
     database: Callable[[str], sa.URL], tmp_path: Path, kind: str
 ) -> None:
-    """The option is PostgreSQL's; there the index is built as always."""
-    folder = two(tmp_path, CREATE)
+    """They build the index as usual."""
+    folder = two_migrations(tmp_path, CREATE)
     with opened(database(kind)) as db:
         assert len(db.runner(folder).upgrade()) == 2
         assert len(db.table("users").indexes) == 1
 
 
-def test_the_block_has_alembics_name_too(postgresql: Database, tmp_path: Path) -> None:
-    """`op.get_context().autocommit_block()`."""
-    folder = two(tmp_path, f"with op.get_context().autocommit_block():\n    {CREATE}")
+def test_the_autocommit_block_of_alembic_works(postgresql: Database, tmp_path: Path) -> None:
+    folder = two_migrations(tmp_path, f"with op.get_context().autocommit_block():\n    {CREATE}")
     postgresql.runner(folder).upgrade()
     assert [index.name for index in postgresql.table("users").indexes] == ["ix_name"]
 
 
-def test_others_write_while_it_is_built(postgresql: Database, tmp_path: Path) -> None:
-    """A session that has written, and has not committed, is waited for and not stopped."""
-    folder = two(tmp_path, f"with op.autocommit():\n    {CREATE}")
+def test_other_sessions_can_write_when_the_build_starts(
+    postgresql: Database, tmp_path: Path
+) -> None:
+    """Another session inserts a row just before the statement is sent."""
+    folder = two_migrations(tmp_path, f"with op.autocommit():\n    {CREATE}")
     postgresql.runner(folder).upgrade("1")
-    seen: list[str] = []
+    statements: list[str] = []
 
-    def write(event: object) -> None:
+    def insert_row(event: object) -> None:
         sql = getattr(event, "sql", "")
         if "CONCURRENTLY" in sql:
             with opened(postgresql.connection.engine.url) as other:
                 other.execute("INSERT INTO users (id, name) VALUES (3, 'cy')")
-            seen.append(sql)
+            statements.append(sql)
 
-    postgresql.runner(folder, on_event=write).upgrade()
-    assert seen == ["CREATE INDEX CONCURRENTLY ix_name ON users (name)"]
+    postgresql.runner(folder, on_event=insert_row).upgrade()
+    assert statements == ["CREATE INDEX CONCURRENTLY ix_name ON users (name)"]
     assert postgresql.rows("SELECT count(*) FROM users") == [(3,)]
 
 
-def test_finished_builds_are_taken_back_concurrently(postgresql: Database, tmp_path: Path) -> None:
-    """Of two the second fails; downgrade drops the first as it was built."""
-    folder = two(
+def test_finished_builds_are_reverted_concurrently(postgresql: Database, tmp_path: Path) -> None:
+    """The second of two builds fails. Downgrade drops the first index concurrently."""
+    folder = two_migrations(
         tmp_path,
         f"""
 with op.autocommit():
@@ -143,12 +150,12 @@ with op.autocommit():
     with pytest.raises(MigrationFailedError, match="could not create unique index"):
         postgresql.runner(folder).upgrade()
     assert [index.name for index in postgresql.table("users").indexes] == ["ix_name"]
-    sent: list[str] = []
+    statements: list[str] = []
     runner = postgresql.runner(
-        folder, on_event=lambda event: sent.append(getattr(event, "sql", ""))
+        folder, on_event=lambda event: statements.append(getattr(event, "sql", ""))
     )
     assert [m.revision for m in runner.downgrade()] == ["bbbb"]
-    assert "DROP INDEX CONCURRENTLY ix_name" in sent
+    assert "DROP INDEX CONCURRENTLY ix_name" in statements
     assert postgresql.table("users").indexes == ()
     assert postgresql.rows("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
 
@@ -165,10 +172,10 @@ def models(*, concurrently: bool) -> sa.MetaData:
     return metadata
 
 
-def test_a_unique_build_that_failed_goes_on_once_the_rows_are_mended(
+def test_a_failed_unique_build_resumes_after_the_rows_are_fixed(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """From the models on: generate, fail on rows that came meanwhile, mend, upgrade, check."""
+    """Generate, fail on rows that were inserted later, fix the rows, upgrade and check."""
     url = database("postgresql")
     metadata = models(concurrently=True)
     project = Project(url, metadata, directory=tmp_path / "m")
@@ -197,8 +204,8 @@ def test_a_unique_build_that_failed_goes_on_once_the_rows_are_mended(
         assert db.rows("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
 
 
-def test_the_wish_is_no_difference(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """How an index is to be built is no part of what it is."""
+def test_the_option_is_not_a_difference(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """How an index is built is not part of the schema."""
     url = database("postgresql")
     without = models(concurrently=False)
     with opened(url) as db:
@@ -207,8 +214,8 @@ def test_the_wish_is_no_difference(database: Callable[[str], sa.URL], tmp_path: 
         assert not autodiff.diff(db.connection, models(concurrently=True)).changes
 
 
-def test_a_plan_without_a_file_is_one_transaction(database: Callable[[str], sa.URL]) -> None:
-    """`autodiff.run` builds the index in it; the SQL to read says CONCURRENTLY."""
+def test_a_plan_that_is_run_directly_is_one_transaction(database: Callable[[str], sa.URL]) -> None:
+    """`autodiff.run` builds the index inside it. The SQL that it prints has CONCURRENTLY."""
     with opened(database("postgresql")) as db:
         db.execute("CREATE TABLE users (id serial PRIMARY KEY, name varchar(50))")
         plan = autodiff.diff(db.connection, models(concurrently=True))
@@ -221,7 +228,7 @@ def test_a_plan_without_a_file_is_one_transaction(database: Callable[[str], sa.U
 def test_a_pair_of_sql_files_is_one_transaction(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """So its index is built in it."""
+    """The index is built inside it, without CONCURRENTLY."""
     url = database("postgresql")
     project = Project(url, models(concurrently=True), directory=tmp_path / "m")
     with opened(url) as db:

@@ -1,4 +1,4 @@
-"""The executor: one rebuild for neighbours, nothing held back for long, no thread meets another."""
+"""Test the executor: shared rebuilds, the order of statements and independent threads."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ TABLES = (
 
 @pytest.fixture
 def db(database: Callable[[str], sa.URL]) -> Iterator[Database]:
-    with opened(database("sqlite")) as found:
-        found.execute(*TABLES)
-        yield found
+    with opened(database("sqlite")) as db:
+        db.execute(*TABLES)
+        yield db
 
 
-def sent(db: Database, folder: Path, up: str) -> list[str]:
-    """The first words of each statement that a migration sends."""
+def statement_starts(db: Database, folder: Path, up: str) -> list[str]:
+    """Run a migration; return the first words of each statement that it sends."""
     migrations = Folder(folder / "m")
     migrations.write("aaaa", up)
     statements: list[str] = []
-    runner = db.runner(migrations, on_event=lambda event: _note(event, statements))
+    runner = db.runner(migrations, on_event=lambda event: _record_sql(event, statements))
     runner.upgrade()
     return [" ".join(sql.replace("\n", " ").split()[:3]) for sql in statements]
 
 
-def _note(event: object, statements: list[str]) -> None:
+def _record_sql(event: object, statements: list[str]) -> None:
     if hasattr(event, "sql"):
         statements.append(event.sql)
 
@@ -61,8 +61,8 @@ REBUILD_B = [
 ]
 
 
-def test_neighbours_share_a_rebuild(db: Database, tmp_path: Path) -> None:
-    """Operations on one table, one after the other, copy its rows once."""
+def test_neighboring_operations_share_a_rebuild(db: Database, tmp_path: Path) -> None:
+    """Consecutive operations on one table copy its rows once."""
     up = """
     op.alter_column("a", "x", nullable=False)
     op.drop_column("a", "y")
@@ -72,22 +72,21 @@ def test_neighbours_share_a_rebuild(db: Database, tmp_path: Path) -> None:
     op.create_index("ix_z", "a", ["z"])
     op.alter_column("a", "z", type_=sa.Text())
     """
-    assert sent(db, tmp_path, up) == [*REBUILD_A, "CREATE INDEX ix_z"]
+    assert statement_starts(db, tmp_path, up) == [*REBUILD_A, "CREATE INDEX ix_z"]
     assert db.rows("SELECT * FROM a") == [(1, 2, "4", "w")]
     table = db.table("a")
     assert [c.name for c in table.columns] == ["id", "x", "z", "w"]
     assert table.constraint("uq_x") and table.constraint("ck_z") and table.index("ix_z")
 
 
-def test_other_tables_may_be_altered_in_between(db: Database, tmp_path: Path) -> None:
-    """A new column and the primary key that makes it count rows come in one rebuild, whatever
-    happens to other tables in between: each table is rebuilt once."""
+def test_each_table_is_rebuilt_once(db: Database, tmp_path: Path) -> None:
+    """Operations on another table in between do not split a rebuild."""
     up = """
     op.alter_column("a", "x", nullable=False)
     op.alter_column("b", "x", nullable=False)
     op.alter_column("a", "y", nullable=False)
     """
-    assert sent(db, tmp_path, up) == REBUILD_A + REBUILD_B
+    assert statement_starts(db, tmp_path, up) == REBUILD_A + REBUILD_B
 
 
 @pytest.mark.parametrize(
@@ -100,43 +99,44 @@ def test_other_tables_may_be_altered_in_between(db: Database, tmp_path: Path) ->
         ('op.rename_column("a", "y", "yy")', "ALTER TABLE a"),
     ],
 )
-def test_what_is_no_part_of_a_rebuild_ends_it(
+def test_other_statements_end_a_rebuild(
     db: Database, tmp_path: Path, code: str, statement: str
 ) -> None:
-    """Statements see the table as the operations before them left it."""
+    """They see the table as the operations before them left it."""
     up = 'op.alter_column("a", "x", nullable=False)\n' + code
-    assert sent(db, tmp_path, up) == [*REBUILD_A, statement]
+    assert statement_starts(db, tmp_path, up) == [*REBUILD_A, statement]
 
 
-def test_the_connection_sees_what_was_held_back(db: Database, tmp_path: Path) -> None:
-    """op.get_bind() comes after everything before it."""
+def test_the_connection_sees_postponed_operations(db: Database, tmp_path: Path) -> None:
+    """op.get_bind() runs the postponed operations first."""
     up = """
     op.alter_column("a", "x", new_column_name="xx", nullable=False)
     assert op.get_bind().execute(sa.text("SELECT xx FROM a")).scalar() == 2
     op.drop_column("a", "xx")
     """
-    sent(db, tmp_path, up)
+    statement_starts(db, tmp_path, up)
     assert [c.name for c in db.table("a").columns] == ["id", "y", "z"]
 
 
-def test_what_is_held_back_is_done_at_the_end(db: Database, tmp_path: Path) -> None:
-    """A migration whose last step needs a rebuild is complete."""
-    assert sent(db, tmp_path, 'op.alter_column("a", "x", nullable=False)') == REBUILD_A
+def test_postponed_operations_run_at_the_end(db: Database, tmp_path: Path) -> None:
+    """The last step of a migration may need a rebuild."""
+    assert statement_starts(db, tmp_path, 'op.alter_column("a", "x", nullable=False)') == REBUILD_A
 
 
-def test_what_alter_table_reaches_needs_no_rebuild(db: Database, tmp_path: Path) -> None:
-    """A nullable column is added in place."""
-    assert sent(db, tmp_path, 'op.add_column("a", sa.Column("w", sa.Text()))') == ["ALTER TABLE a"]
+def test_a_nullable_column_is_added_without_a_rebuild(db: Database, tmp_path: Path) -> None:
+    assert statement_starts(db, tmp_path, 'op.add_column("a", sa.Column("w", sa.Text()))') == [
+        "ALTER TABLE a"
+    ]
 
 
-def test_a_rebuild_that_fails_names_its_operations(db: Database, tmp_path: Path) -> None:
-    """All that shared it, and what the database said."""
+def test_a_failed_rebuild_names_its_operations(db: Database, tmp_path: Path) -> None:
+    """The message lists all operations that shared it, and the database's reason."""
     up = """
     op.alter_column("a", "x", nullable=False)
     op.create_check_constraint("ck_z", "a", "z > 100")
     """
     with pytest.raises(MigrationFailedError) as caught:
-        sent(db, tmp_path, up)
+        statement_starts(db, tmp_path, up)
     assert caught.value.message.startswith(
         "upgrade of 0001_step_aaaa.py failed: cannot apply ~ column a.x: not null; + check a.ck_z: "
         "CHECK constraint failed: ck_z\nstatement: INSERT INTO _autodiff_a "
@@ -150,25 +150,27 @@ def test_a_rebuild_that_fails_names_its_operations(db: Database, tmp_path: Path)
         ('op.drop_constraint("no", "a", type_="check")', "table a has no no"),
     ],
 )
-def test_what_is_not_there_is_named(db: Database, tmp_path: Path, code: str, reason: str) -> None:
-    """The hint sends to the comparison."""
+def test_a_missing_column_or_constraint_is_named(
+    db: Database, tmp_path: Path, code: str, reason: str
+) -> None:
+    """The hint suggests to compare the migration with the database."""
     with pytest.raises(MigrationFailedError) as caught:
-        sent(db, tmp_path, code)
+        statement_starts(db, tmp_path, code)
     assert reason in caught.value.message
     assert caught.value.hint == "compare the migration with the database: autodiff check"
 
 
-def test_a_table_that_is_not_there_is_named(db: Database, tmp_path: Path) -> None:
-    """Before any statement is sent."""
+def test_a_missing_table_is_named(db: Database, tmp_path: Path) -> None:
+    """The error comes before any statement is sent."""
     with pytest.raises(MigrationFailedError) as caught:
-        sent(db, tmp_path, 'op.alter_column("nowhere", "x", nullable=False)')
+        statement_starts(db, tmp_path, 'op.alter_column("nowhere", "x", nullable=False)')
     assert "there is no table nowhere in the database" in caught.value.message
     assert (
         caught.value.hint == "check that the migration runs on the database that it was written for"
     )
 
 
-OUTSIDE = [
+OP_FUNCTIONS = [
     name
     for name in op.__all__
     if inspect.isfunction(getattr(op, name))
@@ -188,9 +190,9 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", OUTSIDE)
-def test_op_outside_of_a_migration_is_refused(name: str) -> None:
-    """Each function says so, and how migrations are run."""
+@pytest.mark.parametrize("name", OP_FUNCTIONS)
+def test_op_outside_a_migration_is_refused(name: str) -> None:
+    """The hint explains how migrations are run."""
     function = getattr(op, name)
     arguments = [
         ARGUMENTS.get(parameter.name, "x")
@@ -208,10 +210,10 @@ def test_op_outside_of_a_migration_is_refused(name: str) -> None:
     )
 
 
-def test_a_migration_is_over_when_it_failed(db: Database, tmp_path: Path) -> None:
-    """Its executor is not left behind for the next call of op."""
+def test_a_failed_migration_ends_its_executor(db: Database, tmp_path: Path) -> None:
+    """The next call of op does not reach the executor of the failed migration."""
     with pytest.raises(MigrationFailedError, match="boom"):
-        sent(db, tmp_path, "raise ValueError('boom')")
+        statement_starts(db, tmp_path, "raise ValueError('boom')")
     with pytest.raises(
         MigrationFailedError, match="a function of op was called outside a migration"
     ):
@@ -228,8 +230,8 @@ def test_migrations_may_be_nested(db: Database) -> None:
         assert current_executor() is outer
 
 
-def test_threads_do_not_meet(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """Two threads that upgrade two databases at once each change their own."""
+def test_threads_do_not_interfere(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """Two threads upgrade two databases at the same time; each changes only its own."""
     barrier = threading.Barrier(2, timeout=20)
     urls = [database("sqlite"), database("sqlite")]
     failures: list[BaseException] = []
@@ -238,9 +240,9 @@ def test_threads_do_not_meet(database: Callable[[str], sa.URL], tmp_path: Path) 
         try:
             folder = Folder(tmp_path / f"m{number}")
             for step in range(5):
-                folder.write(f"{number}{step}", _crossing(number, step))
+                folder.write(f"{number}{step}", _table_migration(number, step))
             with opened(urls[number]) as db:
-                runner = db.runner(folder, on_event=lambda event: _wait(event, barrier))
+                runner = db.runner(folder, on_event=lambda event: _wait_for_both(event, barrier))
                 runner.upgrade()
         except BaseException as error:
             barrier.abort()
@@ -259,7 +261,7 @@ def test_threads_do_not_meet(database: Callable[[str], sa.URL], tmp_path: Path) 
             assert all(not db.table(name).columns[1].nullable for name in db.tables())
 
 
-def _crossing(number: int, step: int) -> str:
+def _table_migration(number: int, step: int) -> str:
     table = f"t{number}_{step}"
     return f"""
     op.create_table("{table}", sa.Column("id", sa.Integer()), sa.Column("x", sa.Integer()))
@@ -267,7 +269,7 @@ def _crossing(number: int, step: int) -> str:
     """
 
 
-def _wait(event: object, barrier: threading.Barrier) -> None:
-    """Makes both threads send each statement at the same moment."""
+def _wait_for_both(event: object, barrier: threading.Barrier) -> None:
+    """Make both threads send each statement at the same time."""
     if hasattr(event, "sql"):
         barrier.wait()

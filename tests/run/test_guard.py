@@ -1,4 +1,4 @@
-"""op.get_bind() and op.run(): a person has the connection, and the runner its transaction."""
+"""Test that op.get_bind() and op.run() give access to the connection, not its transaction."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def work(connection):
         session.scalars(sa.select(User)).one().name = "bob"
         session.commit()
 """
-WAYS = {"bind": "work(op.get_bind())", "run": "op.run(work)"}
+ACCESS = {"bind": "work(op.get_bind())", "run": "op.run(work)"}
 
 
 @pytest.fixture
 def db(any_database: sa.URL) -> Iterator[Database]:
-    with opened(any_database) as found:
-        yield found
+    with opened(any_database) as db:
+        yield db
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def folder(tmp_path: Path) -> Folder:
     return folder
 
 
-def write(folder: Folder, way: str, code: str, after: str = "") -> None:
-    """The next migration: `work` is called in one way or the other, before `after`."""
-    path = folder.write("bbbb", f"{WAYS[way]}\n{after}")
+def write_next(folder: Folder, access: str, code: str, after: str = "") -> None:
+    """Write the next migration: it calls `work` in one of the two ways, then runs `after`."""
+    path = folder.write("bbbb", f"{ACCESS[access]}\n{after}")
     path.write_text(path.read_text() + code)
 
 
-def failed(db: Database, folder: Folder) -> MigrationFailedError:
+def upgrade_error(db: Database, folder: Folder) -> MigrationFailedError:
     db.runner(folder).upgrade("aaaa")
     with pytest.raises(MigrationFailedError) as caught:
         db.runner(folder).upgrade()
@@ -67,23 +67,23 @@ def names(db: Database) -> list[str]:
     return [row[0] for row in db.rows("SELECT name FROM users ORDER BY id")]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_session_works_on_the_connection(db: Database, folder: Folder, way: str) -> None:
-    """Its commit() sends what it has, and ends nothing."""
-    write(folder, way, ORM, 'op.add_column("users", sa.Column("age", sa.Integer()))')
+@pytest.mark.parametrize("access", ACCESS)
+def test_an_orm_session_works_on_the_connection(db: Database, folder: Folder, access: str) -> None:
+    """Its commit() flushes, but does not end the transaction."""
+    write_next(folder, access, ORM, 'op.add_column("users", sa.Column("age", sa.Integer()))')
     db.runner(folder).upgrade()
     assert names(db) == ["bob"]
     assert db.history() == ["aaaa", "bbbb"]
     assert db.table("users").column("age") is not None
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_what_a_session_committed_goes_with_the_migration(
-    db: Database, folder: Folder, way: str
+@pytest.mark.parametrize("access", ACCESS)
+def test_a_failed_migration_rolls_back_a_session_commit(
+    db: Database, folder: Folder, access: str
 ) -> None:
-    """Where the next step fails; on MariaDB it is a step that is done."""
-    write(folder, way, ORM, 'op.execute("SELECT nonsense")')
-    assert "nonsense" in failed(db, folder).message
+    """On MariaDB the work of the session is a finished step, and stays."""
+    write_next(folder, access, ORM, 'op.execute("SELECT nonsense")')
+    assert "nonsense" in upgrade_error(db, folder).message
     assert names(db) == (["bob"] if db.connection.dialect.name == "mysql" else [])
 
 
@@ -107,11 +107,11 @@ ROLLBACK = COMMIT.replace("commit", "rollback")
 LAST_ROLLBACK = CAUGHT.replace("commit", "rollback")
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_commit_is_refused(db: Database, folder: Folder, way: str) -> None:
-    """Before it is sent: nothing of it is left, and the next run is as the first."""
-    write(folder, way, COMMIT)
-    error = failed(db, folder)
+@pytest.mark.parametrize("access", ACCESS)
+def test_a_commit_is_refused(db: Database, folder: Folder, access: str) -> None:
+    """The error comes before the commit is sent: nothing is kept, and the next run starts over."""
+    write_next(folder, access, COMMIT)
+    error = upgrade_error(db, folder)
     assert error.message.startswith(
         "upgrade of 0002_step_bbbb.py failed: commit() was called on the migration's connection: "
         "only the runner ends its transaction\n"
@@ -128,45 +128,47 @@ def test_a_commit_is_refused(db: Database, folder: Folder, way: str) -> None:
     assert names(db) == ["ann", "bob"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("access", ACCESS)
 @pytest.mark.parametrize(
-    "code", [CAUGHT, ROLLBACK, LAST_ROLLBACK], ids=["caught", "rollback", "last"]
+    "code", [CAUGHT, ROLLBACK, LAST_ROLLBACK], ids=["caught", "rollback", "last rollback"]
 )
-def test_what_ends_the_transaction_ends_the_migration(
-    db: Database, folder: Folder, way: str, code: str
+def test_ending_the_transaction_fails_the_migration(
+    db: Database, folder: Folder, access: str, code: str
 ) -> None:
-    """A refusal that is caught, and a rollback: nothing of the migration is left, or recorded."""
-    write(folder, way, code)
-    message = failed(db, folder).message
-    ended = "commit" if code == CAUGHT else "rollback"
-    assert f"{ended}() was called on the migration's connection" in message
+    """Catching the error does not help, and rollback() is refused too.
+
+    Nothing is kept or recorded.
+    """
+    write_next(folder, access, code)
+    message = upgrade_error(db, folder).message
+    method = "commit" if code == CAUGHT else "rollback"
+    assert f"{method}() was called on the migration's connection" in message
     assert names(db) == []
     assert db.history() == ["aaaa"]
 
 
-def test_a_commit_long_after_is_refused_too(db: Database, folder: Folder) -> None:
-    """Of a connection that was kept."""
+def test_a_later_commit_is_refused(db: Database, folder: Folder) -> None:
+    """The migration keeps the connection, and commits after other operations."""
     folder.write(
         "bbbb",
         'connection = op.get_bind()\nop.add_column("users", sa.Column("age", sa.Integer()))\n'
         "connection.commit()",
     )
-    assert "commit() was called" in failed(db, folder).message
+    assert "commit() was called" in upgrade_error(db, folder).message
     assert db.history() == ["aaaa"]
 
 
-def test_an_error_of_a_session_is_told_as_it_is(db: Database, folder: Folder) -> None:
-    """The session rolls back before it raises, which hides nothing."""
-    write(folder, "run", ORM.replace("session.commit()", "session.add(User(id=1))", 1))
-    message = failed(db, folder).message
+def test_an_error_of_a_session_is_reported_unchanged(db: Database, folder: Folder) -> None:
+    """The session rolls back before it raises; this does not hide the error."""
+    write_next(folder, "run", ORM.replace("session.commit()", "session.add(User(id=1))", 1))
+    message = upgrade_error(db, folder).message
     assert "rollback() was called" not in message
     assert any(word in message.lower() for word in ("duplicate", "unique", "conflict"))
     assert names(db) == []
 
 
-def test_a_part_of_it_can_be_rolled_back(db: Database, folder: Folder) -> None:
-    """By a savepoint."""
+def test_a_savepoint_can_be_rolled_back(db: Database, folder: Folder) -> None:
     code = COMMIT.replace("connection.commit()", "part = connection.begin_nested()")
-    write(folder, "run", f"{code}    part.rollback()\n")
+    write_next(folder, "run", f"{code}    part.rollback()\n")
     db.runner(folder).upgrade()
     assert names(db) == ["ann"]

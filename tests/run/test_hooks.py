@@ -1,4 +1,4 @@
-"""Hooks: called around a run and around each migration, and nowhere else."""
+"""Test the hooks that are called around a run and around each migration."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.support import Database, Folder, opened
 
 USERS = 'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))'
 POSTS = USERS.replace("users", "posts")
-NOTE = sa.text("INSERT INTO notes VALUES (:text)")
+INSERT_NOTE = sa.text("INSERT INTO notes VALUES (:text)")
 
 
 @pytest.fixture
 def db(any_database: sa.URL) -> Iterator[Database]:
-    """A database with a table that hooks write into."""
-    with opened(any_database) as found:
-        found.execute("CREATE TABLE notes (text VARCHAR(50))")
-        yield found
+    """Provide a database with a table that hooks write to."""
+    with opened(any_database) as db:
+        db.execute("CREATE TABLE notes (text VARCHAR(50))")
+        yield db
 
 
 @pytest.fixture
@@ -38,21 +38,23 @@ def folder(tmp_path: Path) -> Folder:
 
 @dataclass
 class Recorder:
-    """Hooks that write down when they are called, in a list and in the database."""
+    """Hooks that record their calls, in a list and in the database."""
 
     fails: str = ""
     calls: list[str] = field(default_factory=list)
 
     def hooks(self) -> Hooks:
-        named = {name: self._hook(name) for name in HOOK_NAMES}
-        return Hooks(**named)  # type: ignore[arg-type]
+        functions = {name: self._hook(name) for name in HOOK_NAMES}
+        return Hooks(**functions)  # type: ignore[arg-type]
 
     def _hook(self, name: str) -> Callable[[HookedRun | HookedMigration], None]:
-        def hook(given: HookedRun | HookedMigration) -> None:
-            about = [given.migration] if isinstance(given, HookedMigration) else given.migrations
-            listed = " ".join(migration.revision for migration in about)
-            self.calls.append(f"{name} {given.direction} {listed}")
-            given.connection.execute(NOTE, {"text": f"{name} {listed}"})
+        def hook(context: HookedRun | HookedMigration) -> None:
+            migrations = (
+                [context.migration] if isinstance(context, HookedMigration) else context.migrations
+            )
+            revisions = " ".join(migration.revision for migration in migrations)
+            self.calls.append(f"{name} {context.direction} {revisions}")
+            context.connection.execute(INSERT_NOTE, {"text": f"{name} {revisions}"})
             if name == self.fails:
                 raise ValueError("not today")
 
@@ -64,12 +66,12 @@ def notes(db: Database) -> list[str]:
 
 
 def test_the_configuration_knows_each_hook() -> None:
-    """By the same names, in the same order."""
+    """The names and their order are the same."""
     assert [field.name for field in fields(Hooks)] == list(HOOK_NAMES)
 
 
 def test_hooks_are_called_in_order(db: Database, folder: Folder) -> None:
-    """Around the run and each migration, up and down; what they write stays."""
+    """They run around the run and around each migration, up and down. Their writes are kept."""
     recorder = Recorder()
     db.runner(folder, hooks=recorder.hooks()).upgrade()
     up = [
@@ -92,8 +94,8 @@ def test_hooks_are_called_in_order(db: Database, folder: Folder) -> None:
     ]
 
 
-def test_nothing_is_called_where_nothing_is_to_be_done(db: Database, folder: Folder) -> None:
-    """Nor by stamp, nor for what is only asked."""
+def test_no_hook_is_called_if_nothing_runs(db: Database, folder: Folder) -> None:
+    """Stamping a database calls none either."""
     recorder = Recorder()
     runner = db.runner(folder, hooks=recorder.hooks())
     runner.downgrade("base")
@@ -102,8 +104,8 @@ def test_nothing_is_called_where_nothing_is_to_be_done(db: Database, folder: Fol
     assert recorder.calls == []
 
 
-def test_a_hook_before_all_that_fails_stops_before_anything(db: Database, folder: Folder) -> None:
-    """The message says which, where it is and why."""
+def test_a_failed_before_upgrade_hook_stops_the_run(db: Database, folder: Folder) -> None:
+    """The message names the hook, its location and the reason."""
     recorder = Recorder(fails="before_upgrade")
     with pytest.raises(HookFailedError) as caught:
         db.runner(folder, hooks=recorder.hooks()).upgrade()
@@ -117,8 +119,10 @@ def test_a_hook_before_all_that_fails_stops_before_anything(db: Database, folder
     assert db.tables() == ["notes"]
 
 
-def test_a_hook_after_all_that_fails_says_that_all_is_applied(db: Database, folder: Folder) -> None:
-    """And it is: the next run has nothing to do."""
+def test_a_failed_after_upgrade_hook_reports_applied_migrations(
+    db: Database, folder: Folder
+) -> None:
+    """The migrations stay applied: the next run has nothing to do."""
     recorder = Recorder(fails="after_upgrade")
     with pytest.raises(HookFailedError) as caught:
         db.runner(folder, hooks=recorder.hooks()).upgrade()
@@ -131,26 +135,31 @@ def test_a_hook_after_all_that_fails_says_that_all_is_applied(db: Database, fold
 
 
 @pytest.mark.parametrize("name", ["before_migration", "after_migration"])
-def test_a_hook_of_a_migration_that_fails_rolls_it_back(
+def test_a_failed_migration_hook_rolls_back_its_migration(
     db: Database, folder: Folder, name: str
 ) -> None:
-    """With what the hook itself wrote; on MariaDB finished steps stay, and the run goes on."""
+    """Its own writes are rolled back too.
+
+    On MariaDB finished steps stay, and the next run resumes.
+    """
     recorder = Recorder(fails=name)
     with pytest.raises(MigrationFailedError) as caught:
         db.runner(folder, hooks=recorder.hooks()).upgrade("aaaa")
     assert f"upgrade of 0001_step_aaaa.py failed: the hook {name} (" in caught.value.message
     assert db.history() == []
     assert [text for text in notes(db) if text.startswith(name)] == []
-    kept = db.connection.dialect.name == "mysql" and name == "after_migration"
-    assert db.tables() == (["notes", "users"] if kept else ["notes"])
+    table_kept = db.connection.dialect.name == "mysql" and name == "after_migration"
+    assert db.tables() == (["notes", "users"] if table_kept else ["notes"])
     recorder.fails = ""
     db.runner(folder, hooks=recorder.hooks()).upgrade("aaaa")
     assert db.history() == ["aaaa"]
     assert [text for text in notes(db) if text.startswith(name)] == [f"{name} aaaa"]
 
 
-def test_a_hook_shares_the_transaction(database: Callable[[str], sa.URL], folder: Folder) -> None:
-    """What it wrote before a migration that fails is gone with it."""
+def test_a_migration_hook_shares_the_transaction(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
+    """Its writes are rolled back when the migration fails."""
     folder.write("cccc", 'op.execute("SELECT nonsense")')
     for kind in ("sqlite", "postgresql"):
         with opened(database(kind)) as db:
@@ -161,23 +170,23 @@ def test_a_hook_shares_the_transaction(database: Callable[[str], sa.URL], folder
             assert "before_migration cccc" not in notes(db)
 
 
-def test_a_hook_of_a_migration_may_not_end_its_transaction(db: Database, folder: Folder) -> None:
-    """It says so, and nothing of the migration is left."""
-    hooks = Hooks(before_migration=lambda given: given.connection.commit())
+def test_a_migration_hook_cannot_end_the_transaction(db: Database, folder: Folder) -> None:
+    """The error explains it, and nothing of the migration is kept."""
+    hooks = Hooks(before_migration=lambda context: context.connection.commit())
     with pytest.raises(MigrationFailedError, match=r"commit\(\) was called") as caught:
         db.runner(folder, hooks=hooks).upgrade()
     assert "leave it out" in str(caught.value.hint)
     assert db.tables() == ["notes"]
 
 
-def test_a_hook_of_a_run_may_do_what_no_transaction_can(
+def test_a_run_hook_may_work_outside_transactions(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:
-    """VACUUM, and a commit of its own."""
+    """It may run VACUUM, and commit."""
 
-    def vacuum(given: HookedRun) -> None:
-        given.connection.exec_driver_sql("VACUUM")
-        given.connection.commit()
+    def vacuum(context: HookedRun) -> None:
+        context.connection.exec_driver_sql("VACUUM")
+        context.connection.commit()
 
     for kind in ("sqlite", "postgresql"):
         with opened(database(kind)) as db:
@@ -185,20 +194,20 @@ def test_a_hook_of_a_run_may_do_what_no_transaction_can(
             assert len(db.runner(folder, hooks=hooks).upgrade()) == 2
 
 
-def test_who_listens_is_told(database: Callable[[str], sa.URL], folder: Folder) -> None:
-    """Before each call."""
+def test_each_hook_call_emits_an_event(database: Callable[[str], sa.URL], folder: Folder) -> None:
+    """The event comes before the call."""
     events: list[Event] = []
     with opened(database("sqlite")) as db:
         hooks = Hooks(before_upgrade=print)
         db.runner(folder, hooks=hooks, on_event=events.append).upgrade()
-    called = [event for event in events if isinstance(event, HookCalled)]
-    assert called == [HookCalled(hook="before_upgrade", function="builtins:print")]
+    calls = [event for event in events if isinstance(event, HookCalled)]
+    assert calls == [HookCalled(hook="before_upgrade", function="builtins:print")]
 
 
-def test_a_run_that_goes_on_tells_its_hooks_of_both(
+def test_hooks_of_a_resumed_run_see_the_unfinished_migration(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """What stopped half-way comes first; a downgrade that takes it back counts it too."""
+    """The unfinished migration comes first."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", f'{USERS}\nop.execute("SELECT * FROM not_yet")', 'op.drop_table("users")')
     folder.write("bbbb", POSTS, 'op.drop_table("posts")')
@@ -213,10 +222,10 @@ def test_a_run_that_goes_on_tells_its_hooks_of_both(
     assert recorder.calls[-1] == "after_upgrade upgrade aaaa bbbb"
 
 
-def test_a_rehearsal_calls_none(
+def test_a_rehearsal_calls_no_hooks(
     database: Callable[[str], sa.URL], folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They are for the database that is really upgraded."""
+    """Hooks are for the database that is really upgraded."""
     recorder = Recorder()
     project = Project(database("sqlite"), sa.MetaData(), folder.path, hooks=recorder.hooks())
     project.rehearse()

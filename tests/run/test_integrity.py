@@ -1,4 +1,4 @@
-"""An edited, missing or reordered migration is refused, with the reason and every way out."""
+"""Test that edited, missing and reordered migrations are refused, with all solutions."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from tests.support import Database, Folder, opened
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Three migrations: a table each."""
+    """Return three migrations that create one table each."""
     folder = Folder(tmp_path / "migrations")
     for name in ("aaaa", "bbbb", "cccc"):
-        folder.write(name, create(name), f'op.drop_table("{name}")')
+        folder.write(name, create_code(name), f'op.drop_table("{name}")')
     return folder
 
 
 @pytest.fixture
 def db(any_database: sa.URL) -> Iterator[Database]:
-    with opened(any_database) as found:
-        yield found
+    with opened(any_database) as db:
+        yield db
 
 
-def create(name: str) -> str:
+def create_code(name: str) -> str:
     return f'op.create_table("{name}", sa.Column("id", sa.Integer(), primary_key=True))'
 
 
-def put_in_between(folder: Folder) -> None:
-    """Another migration, and the third one comes behind it from now on."""
-    folder.write("dddd", create("dddd"), 'op.drop_table("dddd")', parents=["bbbb"])
+def insert_before_third(folder: Folder) -> None:
+    """Insert a migration between the second and the third one."""
+    folder.write("dddd", create_code("dddd"), 'op.drop_table("dddd")', parents=["bbbb"])
     path = folder.path / "0003_step_cccc.py"
     path.write_text(path.read_text().replace("('bbbb',)", "('dddd',)"))
 
 
-def test_what_was_put_in_between_is_refused(db: Database, folder: Folder) -> None:
-    """A migration that comes before an applied one is not run behind it."""
+def test_an_inserted_migration_is_refused(db: Database, folder: Folder) -> None:
+    """A pending migration that comes before an applied one is not run after it."""
     db.runner(folder).upgrade()
-    put_in_between(folder)
+    insert_before_third(folder)
     before = db.state()
     with pytest.raises(EditedMigrationError) as caught:
         db.runner(folder).upgrade()
@@ -60,26 +60,26 @@ def test_what_was_put_in_between_is_refused(db: Database, folder: Folder) -> Non
     assert db.state() == before
 
 
-def test_the_first_way_out_of_an_order_leads_out(db: Database, folder: Folder) -> None:
-    """Take back what came too early, and upgrade: as the message says."""
+def test_the_first_solution_for_reordered_migrations_works(db: Database, folder: Folder) -> None:
+    """Revert the applied migration and upgrade, as the hint suggests."""
     db.runner(folder).upgrade()
-    put_in_between(folder)
+    insert_before_third(folder)
     assert [m.revision for m in db.runner(folder).downgrade("-1")] == ["cccc"]
     assert [m.revision for m in db.runner(folder).upgrade()] == ["dddd", "cccc"]
     assert db.tables() == ["aaaa", "bbbb", "cccc", "dddd"]
 
 
-def test_a_branch_that_was_not_applied_is_in_order(db: Database, folder: Folder) -> None:
-    """What stands beside the applied ones is pending, and nothing is wrong."""
+def test_an_unapplied_branch_is_pending(db: Database, folder: Folder) -> None:
+    """Migrations beside the applied ones are not a problem."""
     db.runner(folder).upgrade()
-    folder.write("dddd", create("dddd"), parents=["aaaa"])
+    folder.write("dddd", create_code("dddd"), parents=["aaaa"])
     folder.write("eeee", parents=["cccc", "dddd"])
     assert db.runner(folder).problems() == ()
     assert [m.revision for m in db.runner(folder).upgrade()] == ["dddd", "eeee"]
 
 
-def test_all_that_is_wrong_is_told_at_once(db: Database, folder: Folder) -> None:
-    """Each with its own ways out."""
+def test_all_problems_are_reported_together(db: Database, folder: Folder) -> None:
+    """Each problem has its own hint."""
     db.runner(folder).upgrade()
     (folder.path / "0003_step_cccc.py").unlink()
     first = folder.path / "0001_step_aaaa.py"
@@ -103,21 +103,21 @@ def test_all_that_is_wrong_is_told_at_once(db: Database, folder: Folder) -> None
     ]
 
 
-def test_files_that_are_as_they_were_are_not_parsed(
+def test_unchanged_files_are_not_parsed(
     db: Database, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their text tells it; only one that was touched is parsed, and a comment is no edit."""
+    """Their text is compared first. Only a changed file is parsed, and a comment is not an edit."""
     db.runner(folder).upgrade()
     path = folder.path / "0002_step_bbbb.py"
     path.write_text(path.read_text() + "\n# seen\n")
     parsed: list[str] = []
     parse = ast.parse
 
-    def counting(*arguments: Any, **named: Any) -> ast.AST:
-        if "filename" in named:
-            parsed.append(Path(named["filename"]).name)
-        return parse(*arguments, **named)
+    def recording_parse(*arguments: Any, **keywords: Any) -> ast.AST:
+        if "filename" in keywords:
+            parsed.append(Path(keywords["filename"]).name)
+        return parse(*arguments, **keywords)
 
-    monkeypatch.setattr(ast, "parse", counting)
+    monkeypatch.setattr(ast, "parse", recording_parse)
     db.runner(folder).verify()
     assert parsed == ["0002_step_bbbb.py"]

@@ -1,4 +1,4 @@
-"""The journal: where DDL commits by itself, a migration that fails goes on or is undone."""
+"""Test the journal: without transactional DDL, a failed migration is resumed or reverted."""
 
 from __future__ import annotations
 
@@ -22,40 +22,43 @@ op.execute("UPDATE users SET email = name")
 op.create_unique_constraint("uq_email", "users", ["email"])
 op.create_index("ix_name", "users", ["name"])
 """
-BACK = """
+REVERT_STEPS = """
 op.drop_index("ix_name", table_name="users")
 op.drop_constraint("uq_email", "users", type_="unique")
 op.execute("UPDATE users SET name = coalesce(name, email)")
 op.drop_column("users", "email")
 """
-PLAIN = STEPS.replace('op.execute("UPDATE users SET email = name")', "")
-PLAIN_BACK = BACK.replace('op.execute("UPDATE users SET name = coalesce(name, email)")', "")
-CLASH = "INSERT INTO users (id, name) VALUES (1, 'ann'), (2, 'ann')"
+REVERT_PLAIN_STEPS = REVERT_STEPS.replace(
+    'op.execute("UPDATE users SET name = coalesce(name, email)")', ""
+)
+INSERT_DUPLICATES = "INSERT INTO users (id, name) VALUES (1, 'ann'), (2, 'ann')"
 
 
 @pytest.fixture
 def mariadb(database: Callable[[str], sa.URL]) -> Iterator[Database]:
-    with opened(database("mariadb")) as found:
-        yield found
+    with opened(database("mariadb")) as db:
+        yield db
 
 
 @pytest.fixture
 def postgresql(database: Callable[[str], sa.URL]) -> Iterator[Database]:
-    with opened(database("postgresql")) as found:
-        yield found
+    with opened(database("postgresql")) as db:
+        yield db
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """The second migration fails at its third step where two rows have one name."""
+    """Return two migrations; the second fails at its third step if two rows have the same name."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", STEPS, BACK)
+    folder.write("bbbb", STEPS, REVERT_STEPS)
     return folder
 
 
-def fail(db: Database, folder: Folder, rows: str = CLASH) -> MigrationFailedError:
-    """Runs the first migration, inserts rows that the second can't bear, and runs that."""
+def fail_second(
+    db: Database, folder: Folder, rows: str = INSERT_DUPLICATES
+) -> MigrationFailedError:
+    """Apply the first migration, insert rows that make the second fail, and return its error."""
     db.runner(folder).upgrade("aaaa")
     db.execute(rows)
     with pytest.raises(MigrationFailedError) as caught:
@@ -63,9 +66,14 @@ def fail(db: Database, folder: Folder, rows: str = CLASH) -> MigrationFailedErro
     return caught.value
 
 
-def test_a_failure_says_what_stays_and_both_ways_on(mariadb: Database, folder: Folder) -> None:
-    """Which steps are done for good, and which commands go on or take them back."""
-    error = fail(mariadb, folder)
+def test_a_failure_reports_finished_steps_and_both_solutions(
+    mariadb: Database, folder: Folder
+) -> None:
+    """The message lists the steps that stay.
+
+    The hint names the commands that resume or revert them.
+    """
+    error = fail_second(mariadb, folder)
     assert "Duplicate entry 'ann' for key 'uq_email'" in error.message
     assert error.message.endswith(
         "\nfinished steps, which stay: + column users.email; "
@@ -75,15 +83,15 @@ def test_a_failure_says_what_stays_and_both_ways_on(mariadb: Database, folder: F
         "fix the cause and run autodiff upgrade to resume; or run autodiff downgrade to undo "
         "those steps, and edit the file then"
     )
-    found = mariadb.runner(folder).unfinished()
-    assert found is not None
-    assert (found.revision, found.outcome, found.progress.steps) == ("bbbb", "failed", 2)
-    assert found.progress.step == "+ unique constraint users.uq_email"
-    assert "Duplicate entry" in str(found.error)
+    entry = mariadb.runner(folder).unfinished()
+    assert entry is not None
+    assert (entry.revision, entry.outcome, entry.progress.steps) == ("bbbb", "failed", 2)
+    assert entry.progress.step == "+ unique constraint users.uq_email"
+    assert "Duplicate entry" in str(entry.error)
 
 
-def test_a_failure_is_told_in_the_servers_words(mariadb: Database, tmp_path: Path) -> None:
-    """Its number comes last; what the driver makes of them is left out."""
+def test_a_failure_quotes_the_server(mariadb: Database, tmp_path: Path) -> None:
+    """The error number comes last, and additions of the driver are removed."""
     folder = Folder(tmp_path / "n")
     folder.write("aaaa", 'op.execute("SELECT * FROM nowhere")')
     with pytest.raises(MigrationFailedError) as caught:
@@ -92,13 +100,13 @@ def test_a_failure_is_told_in_the_servers_words(mariadb: Database, tmp_path: Pat
     assert f": Table '{name}.nowhere' doesn't exist (1146)\n" in caught.value.message
 
 
-def test_upgrade_goes_on_where_it_stopped(mariadb: Database, folder: Folder) -> None:
-    """Once the rows are mended; what is done is not done again."""
-    fail(mariadb, folder)
+def test_upgrade_resumes_where_it_stopped(mariadb: Database, folder: Folder) -> None:
+    """The rows are fixed first. Finished steps are not repeated."""
+    fail_second(mariadb, folder)
     mariadb.execute("UPDATE users SET email = 'bob' WHERE id = 2")
     events: list[object] = []
-    done = mariadb.runner(folder, on_event=events.append).upgrade()
-    assert [m.revision for m in done] == ["bbbb"]
+    applied = mariadb.runner(folder, on_event=events.append).upgrade()
+    assert [m.revision for m in applied] == ["bbbb"]
     assert (
         MigrationResumed(revision="bbbb", name="0002_step_bbbb", direction="upgrade", steps=2)
         in events
@@ -108,8 +116,8 @@ def test_upgrade_goes_on_where_it_stopped(mariadb: Database, folder: Folder) -> 
     assert mariadb.runner(folder).unfinished() is None
 
 
-def test_downgrade_takes_the_finished_steps_back(mariadb: Database, tmp_path: Path) -> None:
-    """And no others: the schema is what it was, and the migration counts as one of -1."""
+def test_downgrade_reverts_only_the_finished_steps(mariadb: Database, tmp_path: Path) -> None:
+    """The schema is as before, and the migration counts as one step of -1."""
     folder = Folder(tmp_path / "plain")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
     folder.write(
@@ -117,23 +125,23 @@ def test_downgrade_takes_the_finished_steps_back(mariadb: Database, tmp_path: Pa
         'op.add_column("users", sa.Column("email", sa.String(50), server_default="x"))\n'
         'op.create_unique_constraint("uq_email", "users", ["email"])\n'
         'op.create_index("ix_name", "users", ["name"])',
-        PLAIN_BACK,
+        REVERT_PLAIN_STEPS,
     )
     mariadb.runner(folder).upgrade("aaaa")
     before = mariadb.schema()
-    mariadb.execute(CLASH)
+    mariadb.execute(INSERT_DUPLICATES)
     with pytest.raises(MigrationFailedError):
         mariadb.runner(folder).upgrade()
-    done = mariadb.runner(folder).downgrade()
-    assert [m.revision for m in done] == ["bbbb"]
+    reverted = mariadb.runner(folder).downgrade()
+    assert [m.revision for m in reverted] == ["bbbb"]
     assert mariadb.schema() == before
     assert mariadb.history() == ["aaaa"]
     assert [e.outcome for e in mariadb.runner(folder).log()] == ["done", "undone"]
     assert mariadb.runner(folder).unfinished() is None
 
 
-def test_what_is_written_by_hand_is_not_guessed_at(mariadb: Database, tmp_path: Path) -> None:
-    """Steps that only a person can take back are named, and nothing is touched."""
+def test_manual_steps_are_not_reverted_automatically(mariadb: Database, tmp_path: Path) -> None:
+    """Steps that only a person can revert are listed, and nothing is changed."""
     folder = Folder(tmp_path / "plain")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
     folder.write(
@@ -141,9 +149,9 @@ def test_what_is_written_by_hand_is_not_guessed_at(mariadb: Database, tmp_path: 
         'op.add_column("users", sa.Column("email", sa.String(50), server_default="x"))\n'
         'op.create_unique_constraint("uq_email", "users", ["email"])\n'
         'op.execute("UPDATE users SET name = NULL")',
-        BACK,
+        REVERT_STEPS,
     )
-    fail(mariadb, folder)
+    fail_second(mariadb, folder)
     before = mariadb.state()
     with pytest.raises(MigrationFailedError, match="hand-written part") as caught:
         mariadb.runner(folder).downgrade()
@@ -156,8 +164,8 @@ def test_what_is_written_by_hand_is_not_guessed_at(mariadb: Database, tmp_path: 
     assert mariadb.state() == before
 
 
-def test_a_failed_downgrade_goes_on_or_is_taken_back(mariadb: Database, tmp_path: Path) -> None:
-    """The same holds for the way down: upgrade takes back what a downgrade had done."""
+def test_a_failed_downgrade_is_resumed_or_reverted(mariadb: Database, tmp_path: Path) -> None:
+    """Upgrade restores what the failed downgrade had removed."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
     folder.write(
@@ -170,13 +178,13 @@ def test_a_failed_downgrade_goes_on_or_is_taken_back(mariadb: Database, tmp_path
         'op.drop_column("users", "age")',
     )
     mariadb.runner(folder).upgrade()
-    whole = mariadb.schema()
+    full_schema = mariadb.schema()
     mariadb.execute("INSERT INTO users (id) VALUES (1)")
     with pytest.raises(MigrationFailedError):
         mariadb.runner(folder).downgrade()
     assert mariadb.table("users").index("ix_name") is None
     assert mariadb.runner(folder).upgrade() == []
-    assert mariadb.schema() == whole
+    assert mariadb.schema() == full_schema
     assert mariadb.history() == ["aaaa", "bbbb"]
     with pytest.raises(MigrationFailedError):
         mariadb.runner(folder).downgrade()
@@ -186,9 +194,9 @@ def test_a_failed_downgrade_goes_on_or_is_taken_back(mariadb: Database, tmp_path
     assert mariadb.history() == ["aaaa"]
 
 
-def test_an_edited_file_does_not_go_on(mariadb: Database, folder: Folder) -> None:
-    """The steps that are done came from another file: nothing is run, and the ways out are told."""
-    fail(mariadb, folder)
+def test_an_edited_file_is_not_resumed(mariadb: Database, folder: Folder) -> None:
+    """The finished steps came from the old file, so nothing is run. The hint lists solutions."""
+    fail_second(mariadb, folder)
     path = folder.path / "0002_step_bbbb.py"
     path.write_text(path.read_text().replace("ix_name", "ix_other"))
     before = mariadb.state()
@@ -201,28 +209,30 @@ def test_an_edited_file_does_not_go_on(mariadb: Database, folder: Folder) -> Non
     assert mariadb.state() == before
 
 
-def test_a_target_that_does_not_reach_it_is_refused(mariadb: Database, folder: Folder) -> None:
-    """A migration that is half done comes first."""
-    fail(mariadb, folder)
+def test_a_target_before_the_unfinished_migration_is_refused(
+    mariadb: Database, folder: Folder
+) -> None:
+    """The unfinished migration must be resolved first."""
+    fail_second(mariadb, folder)
     with pytest.raises(HistoryError, match="stopped half-way, and aaaa does not reach it"):
         mariadb.runner(folder).upgrade("aaaa")
 
 
-def test_stamp_settles_it(mariadb: Database, folder: Folder) -> None:
-    """Who put the schema right by hand says so."""
-    fail(mariadb, folder)
+def test_stamp_resolves_an_unfinished_migration(mariadb: Database, folder: Folder) -> None:
+    """The user has corrected the schema manually."""
+    fail_second(mariadb, folder)
     mariadb.runner(folder).stamp("bbbb")
     assert mariadb.runner(folder).unfinished() is None
     assert mariadb.history() == ["aaaa", "bbbb"]
 
 
-CONCURRENTLY = """
+CREATE_CONCURRENTLY = """
 op.add_column("users", sa.Column("email", sa.String(50), server_default="x"))
 with op.autocommit():
     op.create_index("ix_name", "users", ["name"], unique=True, postgresql_concurrently=True)
 op.create_index("ix_email", "users", ["email"])
 """
-CONCURRENTLY_BACK = """
+DROP_CONCURRENTLY = """
 op.drop_index("ix_email", table_name="users")
 with op.autocommit():
     op.drop_index("ix_name", table_name="users", postgresql_concurrently=True)
@@ -231,10 +241,10 @@ op.drop_column("users", "email")
 
 
 def test_an_index_is_built_concurrently(postgresql: Database, tmp_path: Path) -> None:
-    """op.autocommit() leaves the transaction and enters another; up, down and up again."""
+    """op.autocommit() ends the transaction and starts another: up, down and up again."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", CONCURRENTLY, CONCURRENTLY_BACK)
+    folder.write("bbbb", CREATE_CONCURRENTLY, DROP_CONCURRENTLY)
     for _ in range(2):
         postgresql.runner(folder).upgrade()
         assert postgresql.history() == ["aaaa", "bbbb"]
@@ -256,12 +266,15 @@ with op.autocommit():
 """
 
 
-def test_what_a_refused_commit_took_back_is_not_done(postgresql: Database, tmp_path: Path) -> None:
-    """At op.autocommit() the database may refuse what came before: the next run does it again."""
+def test_steps_of_a_refused_commit_are_repeated(postgresql: Database, tmp_path: Path) -> None:
+    """The database may refuse the commit at op.autocommit().
+
+    The next run repeats the steps before it.
+    """
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS + DEFERRED)
     folder.write("bbbb", ORPHAN)
-    error = fail(postgresql, folder)
+    error = fail_second(postgresql, folder)
     assert 'violates foreign key constraint "pets_owner_id_fkey"' in error.message
     assert error.message.endswith("\napplied before it, and kept: nothing")
     assert (
@@ -276,11 +289,13 @@ def test_what_a_refused_commit_took_back_is_not_done(postgresql: Database, tmp_p
     assert postgresql.rows("SELECT owner_id FROM pets") == [(9,)]
 
 
-def test_the_session_is_as_it_was_after_a_failure(postgresql: Database, tmp_path: Path) -> None:
-    """Its limits and its level, where a hand-written part fails outside of the transaction."""
+def test_session_settings_are_restored_after_a_failure(
+    postgresql: Database, tmp_path: Path
+) -> None:
+    """Manual code outside the transaction fails; timeouts and the isolation level are restored."""
     folder = Folder(tmp_path / "m")
-    by_hand = 'op.get_bind().execute(sa.text("SELECT nonsense"))'
-    folder.write("aaaa", f"with op.autocommit():\n    {by_hand}")
+    manual_code = 'op.get_bind().execute(sa.text("SELECT nonsense"))'
+    folder.write("aaaa", f"with op.autocommit():\n    {manual_code}")
     level = postgresql.connection.get_isolation_level()
     postgresql.connection.rollback()
     with pytest.raises(MigrationFailedError, match="nonsense"):
@@ -289,12 +304,14 @@ def test_the_session_is_as_it_was_after_a_failure(postgresql: Database, tmp_path
     assert postgresql.rows("SHOW lock_timeout") == [("0",)]
 
 
-def test_an_invalid_index_is_cleaned_away(postgresql: Database, tmp_path: Path) -> None:
-    """What a failed concurrent build leaves is found, and dropped before the next attempt."""
+def test_an_invalid_index_is_dropped_before_the_next_attempt(
+    postgresql: Database, tmp_path: Path
+) -> None:
+    """A failed concurrent build leaves an invalid index."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", CONCURRENTLY, CONCURRENTLY_BACK)
-    error = fail(postgresql, folder)
+    folder.write("bbbb", CREATE_CONCURRENTLY, DROP_CONCURRENTLY)
+    error = fail_second(postgresql, folder)
     assert "could not create unique index" in error.message
     invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
     assert postgresql.rows(invalid) == [(1,)]
@@ -306,14 +323,14 @@ def test_an_invalid_index_is_cleaned_away(postgresql: Database, tmp_path: Path) 
     assert len(postgresql.table("users").indexes) == 2
 
 
-def test_a_concurrent_build_that_failed_is_taken_back(postgresql: Database, tmp_path: Path) -> None:
-    """The transaction before it was committed: downgrade takes that back too."""
+def test_a_failed_concurrent_build_is_reverted(postgresql: Database, tmp_path: Path) -> None:
+    """The transaction before the build was committed; downgrade reverts it too."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", CONCURRENTLY, CONCURRENTLY_BACK)
+    folder.write("bbbb", CREATE_CONCURRENTLY, DROP_CONCURRENTLY)
     postgresql.runner(folder).upgrade("aaaa")
     before = postgresql.schema()
-    postgresql.execute(CLASH)
+    postgresql.execute(INSERT_DUPLICATES)
     with pytest.raises(MigrationFailedError):
         postgresql.runner(folder).upgrade()
     assert [m.revision for m in postgresql.runner(folder).downgrade()] == ["bbbb"]
@@ -322,7 +339,7 @@ def test_a_concurrent_build_that_failed_is_taken_back(postgresql: Database, tmp_
 
 
 def test_every_run_is_in_the_log(any_database: sa.URL, tmp_path: Path) -> None:
-    """What, in which direction, how it ended; a failure with its reason."""
+    """The log contains the direction, the result and the reason of a failure."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
     folder.write("bbbb", "1 / 0")
@@ -340,8 +357,8 @@ def test_every_run_is_in_the_log(any_database: sa.URL, tmp_path: Path) -> None:
     assert all(e.actor.pid > 0 and e.actor.user and e.actor.host for e in log)
 
 
-def test_a_part_by_hand_that_cant_be_run_again_says_so(mariadb: Database, folder: Folder) -> None:
-    """What it read is gone since; it is not guessed at, and nothing is changed."""
+def test_manual_code_that_cannot_run_again_is_refused(mariadb: Database, folder: Folder) -> None:
+    """The data that it reads no longer exists. Nothing is changed."""
     folder.write(
         "cccc",
         'op.get_bind().execute(sa.text("UPDATE users SET name = upper(name)"))\n'
@@ -363,10 +380,10 @@ def test_a_part_by_hand_that_cant_be_run_again_says_so(mariadb: Database, folder
     assert mariadb.state() == before
 
 
-def test_a_first_step_that_failed_leaves_the_file_free(
+def test_a_file_may_be_edited_if_its_first_step_failed(
     any_database: sa.URL, tmp_path: Path
 ) -> None:
-    """Nothing is half done: the file may be mended at once, as the hint says."""
+    """No step is finished, so the hint suggests to fix the file."""
     folder = Folder(tmp_path / "m")
     path = folder.write("aaaa", 'op.add_column("nowhere", sa.Column("x", sa.Integer()))')
     with opened(any_database) as db:

@@ -1,4 +1,4 @@
-"""A runner that is killed at any moment loses nothing, and the next run knows what to do."""
+"""Test that a killed run loses nothing and that the next run reaches the same result."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.run.killing import Moment, place_of, statements_of, upgrade_killed
+from tests.run.killing import Moment, count_statements, last_statement_number, run_and_kill
 from tests.support import Folder, opened
 
-ALL = bool(os.environ.get("AUTODIFF_TEST_KILLS"))
-"""Whether every moment is tried: some hundred on each database."""
+ALL_MOMENTS = bool(os.environ.get("AUTODIFF_TEST_KILLS"))
+"""Whether to try every moment: several hundred on each database, instead of a sample."""
 KINDS = ("sqlite", "postgresql", "mariadb")
 PEOPLE = """
 op.create_table(
@@ -43,7 +43,7 @@ op.execute("INSERT INTO pets (id, owner_id) SELECT id + 10, id FROM people")
 op.drop_index("ix_people_name", table_name="people")
 op.rename_column("people", "age", "years")
 """
-BACK = """
+REVERT_STEPS = """
 op.rename_column("people", "years", "age")
 op.create_index("ix_people_name", "people", ["name"])
 op.drop_table("pets")
@@ -60,52 +60,56 @@ def grow_old(connection):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Two migrations, the second of many steps of every kind."""
+    """Return two migrations; the second has many steps of every kind."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", PEOPLE, 'op.drop_table("people")')
-    path = folder.write("bbbb", MANY_STEPS, BACK)
+    path = folder.write("bbbb", MANY_STEPS, REVERT_STEPS)
     path.write_text(path.read_text() + GROW_OLD)
     return folder
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
-def test_killed_at_any_statement_the_next_run_comes_to_the_same_end(
+def test_a_run_killed_at_any_statement_is_completed_by_the_next(
     database: Callable[[str], sa.URL], folder: Folder, kind: str, direction: str
 ) -> None:
-    """Before and after each statement: the end is that of a run that nobody disturbed."""
-    whole = database(kind)
-    upward = statements_of(whole, folder)
-    count = upward if direction == "upgrade" else statements_of(whole, folder, direction=direction)
-    with opened(whole) as db:
-        wanted = db.state()
+    """The result is that of an undisturbed run, for kills before and after each statement."""
+    undisturbed = database(kind)
+    upgrade_count = count_statements(undisturbed, folder)
+    count = (
+        upgrade_count
+        if direction == "upgrade"
+        else count_statements(undisturbed, folder, direction=direction)
+    )
+    with opened(undisturbed) as db:
+        expected_state = db.state()
     assert count > 20
     kills = 0
     for moment in moments(count):
         url = database(kind)
         if direction == "downgrade":
-            statements_of(url, folder)
-        kills += upgrade_killed(url, folder, moment, direction=direction)
-        statements_of(url, folder, direction=direction)
+            count_statements(url, folder)
+        kills += run_and_kill(url, folder, moment, direction=direction)
+        count_statements(url, folder, direction=direction)
         with opened(url) as db:
-            assert db.state() == wanted, moment
+            assert db.state() == expected_state, moment
     assert kills >= 10
     print(f"{kind}, {direction}: {kills} kills, each recovered, no difference")
 
 
 def moments(count: int) -> list[Moment]:
-    """Before and after each of so many statements; a part of them, unless all are asked for."""
-    every = [Moment(n, when) for n in range(count) for when in ("before", "after")]
-    return every if ALL else every[:: len(every) // 16]
+    """Return the moments before and after each statement, or a sample of about 16 of them."""
+    all_moments = [Moment(n, when) for n in range(count) for when in ("before", "after")]
+    return all_moments if ALL_MOMENTS else all_moments[:: len(all_moments) // 16]
 
 
-OUTSIDE = """
+AUTOCOMMIT_STEPS = """
 op.add_column("people", sa.Column("email", sa.String(99)))
 with op.autocommit():
     op.create_index("ix_people_email", "people", ["email"])
 op.add_column("people", sa.Column("phone", sa.String(99)))
 """
-OUTSIDE_BACK = """
+REVERT_AUTOCOMMIT_STEPS = """
 op.drop_column("people", "phone")
 with op.autocommit():
     op.drop_index("ix_people_email", table_name="people")
@@ -113,23 +117,23 @@ op.drop_column("people", "email")
 """
 
 
-def test_killed_twice_at_one_step_outside_of_the_transaction(
+def test_a_second_kill_outside_the_transaction_is_recovered(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """That the index was built is known to the third run too, wherever the second one ended."""
+    """The third run knows that the index was built, no matter when the second one was killed."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", PEOPLE, 'op.drop_table("people")')
-    folder.write("bbbb", OUTSIDE, OUTSIDE_BACK)
-    whole = database("postgresql")
-    place = place_of("CREATE INDEX ix_people_email", whole, folder)
-    with opened(whole) as db:
-        wanted = db.state()
-    for second in itertools.count(0, 1 if ALL else 3):
+    folder.write("bbbb", AUTOCOMMIT_STEPS, REVERT_AUTOCOMMIT_STEPS)
+    undisturbed = database("postgresql")
+    index_number = last_statement_number("CREATE INDEX ix_people_email", undisturbed, folder)
+    with opened(undisturbed) as db:
+        expected_state = db.state()
+    for second_number in itertools.count(0, 1 if ALL_MOMENTS else 3):
         url = database("postgresql")
-        assert upgrade_killed(url, folder, Moment(place, "after"))
-        if not upgrade_killed(url, folder, Moment(second, "after")):
+        assert run_and_kill(url, folder, Moment(index_number, "after"))
+        if not run_and_kill(url, folder, Moment(second_number, "after")):
             break
-        statements_of(url, folder)
+        count_statements(url, folder)
         with opened(url) as db:
-            assert db.state() == wanted, second
-    assert second > 10
+            assert db.state() == expected_state, second_number
+    assert second_number > 10

@@ -1,4 +1,4 @@
-"""A migration does not wait for ever for a lock, and says who holds it."""
+"""Test that a migration waits for a lock only for a limited time, and reports its holder."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from autodiff.runner.events import MigrationRetried
 from tests.support import Folder, opened
 
 USERS = 'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))'
-COLUMN = 'op.add_column("users", sa.Column("age", sa.Integer()))'
-HOLD = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT 1", "mysql": "SELECT 1"}
+ADD_AGE = 'op.add_column("users", sa.Column("age", sa.Integer()))'
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", COLUMN, 'op.drop_column("users", "age")')
+    folder.write("bbbb", ADD_AGE, 'op.drop_column("users", "age")')
     return folder
 
 
-def hold(connection: sa.Connection) -> None:
-    """Takes a lock on users that ALTER TABLE has to wait for."""
+def lock_users(connection: sa.Connection) -> None:
+    """Take a lock on users that ALTER TABLE has to wait for."""
     if connection.dialect.name == "sqlite":
         driver = connection.connection.driver_connection
         assert driver is not None
@@ -37,14 +36,12 @@ def hold(connection: sa.Connection) -> None:
     connection.exec_driver_sql("INSERT INTO users (id) VALUES (1)")
 
 
-def test_a_lock_is_waited_for_several_times_and_its_holder_named(
-    any_database: sa.URL, folder: Folder
-) -> None:
-    """Short waits, so that others need not wait behind; then an error, and nothing is changed."""
+def test_a_lock_is_retried_and_its_holder_reported(any_database: sa.URL, folder: Folder) -> None:
+    """Short waits keep other sessions from queueing behind. In the end nothing is changed."""
     with opened(any_database) as db, opened(any_database) as other:
         db.runner(folder).upgrade("aaaa")
         before = db.state()
-        hold(other.connection)
+        lock_users(other.connection)
         pauses: list[float] = []
         events: list[object] = []
         runner = db.runner(
@@ -70,11 +67,10 @@ def test_a_lock_is_waited_for_several_times_and_its_holder_named(
         assert [m.revision for m in db.runner(folder).upgrade()] == ["bbbb"]
 
 
-def test_a_lock_that_is_given_back_is_no_failure(any_database: sa.URL, folder: Folder) -> None:
-    """The migration is tried again, and goes through."""
+def test_a_retry_succeeds_after_the_lock_is_released(any_database: sa.URL, folder: Folder) -> None:
     with opened(any_database) as db, opened(any_database) as other:
         db.runner(folder).upgrade("aaaa")
-        hold(other.connection)
+        lock_users(other.connection)
         runner = db.runner(
             folder,
             limits=Limits(lock=0.2, retries=3),
@@ -85,10 +81,10 @@ def test_a_lock_that_is_given_back_is_no_failure(any_database: sa.URL, folder: F
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_a_statement_that_runs_too_long_is_stopped(
+def test_a_statement_that_runs_too_long_is_canceled(
     database: Callable[[str], sa.URL], tmp_path: Path, kind: str
 ) -> None:
-    """By the migration's own limit, before that of the configuration; it is not tried again."""
+    """The migration's own limit overrides the configuration. There is no retry."""
     folder = Folder(tmp_path / "m")
     sleep = "SELECT pg_sleep(20)" if kind == "postgresql" else "SELECT sleep(20) FROM DUAL"
     path = folder.write("aaaa", f'op.execute("{sleep}")')
@@ -100,7 +96,7 @@ def test_a_statement_that_runs_too_long_is_stopped(
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_the_session_is_afterwards_as_it_was(
+def test_session_limits_are_restored(
     database: Callable[[str], sa.URL], folder: Folder, kind: str
 ) -> None:
     """A program that embeds the runner keeps its own limits."""
@@ -112,8 +108,8 @@ def test_the_session_is_afterwards_as_it_was(
         assert db.rows(show) == before
 
 
-def test_a_migration_says_its_own_limits(tmp_path: Path) -> None:
-    """In Python and in SQL files; what is no number is refused with its file."""
+def test_a_migration_may_set_its_own_limits(tmp_path: Path) -> None:
+    """Python and SQL files can set them. A value that is not a number is refused."""
     folder = Folder(tmp_path / "m")
     path = folder.write("aaaa")
     path.write_text(path.read_text() + "\nlock_timeout = 2\n")

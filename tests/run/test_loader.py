@@ -1,4 +1,4 @@
-"""Migration files are run when their turn has come; SQL text is cut at its statements' ends."""
+"""Test how migration files are loaded, and SQL files split into statements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autodiff.migrations import read_migration
 from autodiff.runner.loader import load_step, split_statements
 from tests.support import Folder, opened
 
-PLAIN = [
+SPLIT_TEXTS = [
     ("", []),
     (" ; ;\n;", []),
     ("-- only; a comment\n/* and; another */", []),
@@ -30,12 +30,14 @@ PLAIN = [
     ("/*!40101 SET x = 1 */; SELECT 1", ["/*!40101 SET x = 1 */", "SELECT 1"]),
 ]
 
-DOLLARS = "CREATE FUNCTION f() RETURNS int AS {q} BEGIN; RETURN 'a;b'; END; {q} LANGUAGE plpgsql"
+DOLLAR_QUOTED = (
+    "CREATE FUNCTION f() RETURNS int AS {q} BEGIN; RETURN 'a;b'; END; {q} LANGUAGE plpgsql"
+)
 
-WHOLE = [
-    DOLLARS.format(q="$$"),
-    DOLLARS.format(q="$body$"),
-    DOLLARS.format(q="$f1$"),
+BODIES = [
+    DOLLAR_QUOTED.format(q="$$"),
+    DOLLAR_QUOTED.format(q="$body$"),
+    DOLLAR_QUOTED.format(q="$f1$"),
     "DO $$ BEGIN CREATE TYPE t AS ENUM ('a'); EXCEPTION WHEN others THEN NULL; END $$",
     "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = 1; DELETE FROM d; END",
     "create temp trigger t after insert on a begin select case when 1 then 2 end; select 3; end",
@@ -52,22 +54,22 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize(("text", "statements"), PLAIN)
+@pytest.mark.parametrize(("text", "statements"), SPLIT_TEXTS)
 def test_a_semicolon_ends_a_statement(text: str, statements: list[str]) -> None:
-    """Outside of strings, names and comments; empty statements are none."""
+    """Semicolons in strings, names and comments do not. Empty statements are dropped."""
     assert list(split_statements(text)) == statements
 
 
-@pytest.mark.parametrize("statement", WHOLE)
-def test_a_body_stays_whole(statement: str) -> None:
-    """Triggers, procedures and what is quoted in dollars; what comes after is a statement again."""
+@pytest.mark.parametrize("statement", BODIES)
+def test_a_body_is_part_of_its_statement(statement: str) -> None:
+    """Triggers, procedures and dollar quotes are not split; the statements after them are."""
     text = f"{statement};\nSELECT 1; SELECT 2;\n"
     assert list(split_statements(text)) == [statement, "SELECT 1", "SELECT 2"]
     assert list(split_statements(f"-- first\nSELECT 0;{text}"))[1] == statement
 
 
-def test_words_of_a_transaction_are_no_body() -> None:
-    """BEGIN and END stand for themselves outside of CREATE."""
+def test_transaction_keywords_do_not_start_a_body() -> None:
+    """Outside CREATE, BEGIN and END are statements."""
     assert list(split_statements("BEGIN; SELECT 1; END;")) == ["BEGIN", "SELECT 1", "END"]
 
 
@@ -81,18 +83,18 @@ def test_words_of_a_transaction_are_no_body() -> None:
         ("# it's alone;", []),
     ],
 )
-def test_backslashes_count_where_the_database_knows_them(text: str, statements: list[str]) -> None:
-    """On MySQL and MariaDB."""
+def test_backslash_escapes_are_recognized_for_mysql(text: str, statements: list[str]) -> None:
+    """MySQL and MariaDB also have comments that start with #."""
     assert list(split_statements(text, backslashes=True)) == statements
 
 
 def test_a_large_file_is_split_quickly() -> None:
-    """A dump of ten thousand statements takes no noticeable time."""
+    """A splitter with quadratic run time would make this test slow."""
     text = "INSERT INTO t VALUES (1, 'a;b');\n" * 10_000
     assert len(list(split_statements(text))) == 10_000
 
 
-BROKEN = {
+IMPORT_ERRORS = {
     "import no_such_module": "ModuleNotFoundError: No module named 'no_such_module'",
     "from sqlalchemy import NoSuchName": "ImportError: cannot import name 'NoSuchName'",
     "x = y": "NameError: name 'y' is not defined",
@@ -100,9 +102,9 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("line", "reason"), BROKEN.items())
-def test_a_file_that_does_not_import_is_refused(tmp_path: Path, line: str, reason: str) -> None:
-    """The error names the file and what Python says; the hint says what a migration needs."""
+@pytest.mark.parametrize(("line", "reason"), IMPORT_ERRORS.items())
+def test_a_file_that_cannot_be_imported_is_refused(tmp_path: Path, line: str, reason: str) -> None:
+    """The error names the file and Python's reason. The hint says what a migration may import."""
     path = Folder(tmp_path / "m").write("aaaa")
     path.write_text(path.read_text() + f"\n{line}\n")
     with pytest.raises(MigrationFileError) as caught:
@@ -114,10 +116,10 @@ def test_a_file_that_does_not_import_is_refused(tmp_path: Path, line: str, reaso
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_mistake_inside_of_a_function_is_told_with_its_line(
+def test_a_syntax_error_in_a_function_is_reported_with_its_line(
     database: Callable[[str], sa.URL], tmp_path: Path, kind: str
 ) -> None:
-    """Nothing is run: the migrations before it are not applied either."""
+    """Nothing is run: earlier migrations are not applied either."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa")
     code = 'op.create_index("i", "t", ["c"], postgresql_concurrently=True)\nx = = 1'
@@ -132,28 +134,28 @@ def test_a_mistake_inside_of_a_function_is_told_with_its_line(
         assert db.history() == []
 
 
-def test_a_file_that_calls_op_while_it_is_imported_is_refused(tmp_path: Path) -> None:
-    """Nothing is done outside of upgrade() and downgrade()."""
+def test_calling_op_during_the_import_is_refused(tmp_path: Path) -> None:
+    """op works only inside upgrade() and downgrade()."""
     path = Folder(tmp_path / "m").write("aaaa")
     path.write_text(path.read_text() + '\nop.drop_table("users")\n')
     with pytest.raises(MigrationFileError, match="a function of op was called outside a migration"):
         load_step(read_migration(path), "upgrade")
 
 
-def test_files_do_not_see_each_other(tmp_path: Path) -> None:
+def test_files_have_separate_namespaces(tmp_path: Path) -> None:
     """Two files may use the same names."""
     folder = Folder(tmp_path / "m")
-    found = []
+    steps = []
     for revision in ("aaaa", "bbbb"):
         path = folder.write(revision, "NAMES.append(revision)\nassert NAMES == [revision]")
         path.write_text(path.read_text() + "\nNAMES = []\n")
-        found.append(load_step(read_migration(path), "upgrade"))
-    for step in found:
+        steps.append(load_step(read_migration(path), "upgrade"))
+    for step in steps:
         step()
 
 
-def test_a_file_is_loaded_anew_each_time(tmp_path: Path) -> None:
-    """What was edited since is what runs."""
+def test_a_file_is_loaded_again_each_time(tmp_path: Path) -> None:
+    """An edit takes effect at the next load."""
     path = Folder(tmp_path / "m").write("aaaa", "raise ValueError('first')")
     load_step(read_migration(path), "upgrade")
     path.write_text(path.read_text().replace("first", "second"))
@@ -162,8 +164,8 @@ def test_a_file_is_loaded_anew_each_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
-def test_classes_of_a_file_know_their_annotations(tmp_path: Path, future: str) -> None:
-    """Dataclasses and mapped classes of a migration work, with annotations as they stand there."""
+def test_annotations_of_classes_are_resolved(tmp_path: Path, future: str) -> None:
+    """Dataclasses and mapped classes work, with and without postponed annotations."""
     path = Folder(tmp_path / "m").write("aaaa", "assert Point(x=1) == Point(1) and Base.metadata")
     path.write_text(
         future
@@ -194,18 +196,17 @@ assert (Point.__annotations__["x"] is int) is not bool({future})
     load_step(read_migration(path), "upgrade")()
 
 
-def test_a_trace_shows_the_line_of_the_file(tmp_path: Path) -> None:
-    """An error inside a migration points at its file."""
+def test_a_traceback_points_to_the_file(tmp_path: Path) -> None:
     path = Folder(tmp_path / "m").write("aaaa", "1 / 0")
     with pytest.raises(ZeroDivisionError) as caught:
         load_step(read_migration(path), "upgrade")()
     assert str(caught.traceback[-1].path) == str(path)
 
 
-def test_a_statement_of_a_sql_file_that_fails_is_named(
+def test_a_failed_statement_of_a_sql_file_is_reported(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """That statement alone, and not the file."""
+    """The error contains that statement, not the whole file."""
     folder = Folder(tmp_path / "m")
     folder.write_sql("aaaa", "CREATE TABLE a (x int);\nDROP TABLE nowhere;\nSELECT 1;")
     with opened(database("sqlite")) as db:

@@ -1,4 +1,4 @@
-"""One runner at a time: twenty that start at once all end well."""
+"""Test that only one runner works on a database at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ op.execute("INSERT INTO t{0} (id) VALUES (1)")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Five migrations that fail where they run twice."""
+    """Return five migrations that fail if they run twice."""
     folder = Folder(tmp_path / "migrations")
     for number in range(5):
         folder.write(f"aaa{number}", TABLE.format(number), f'op.drop_table("t{number}")')
@@ -33,25 +33,25 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def test_twenty_processes_apply_each_migration_once(any_database: sa.URL, folder: Folder) -> None:
-    """All end well, whichever comes first; nothing is run twice."""
+    """All of them succeed, no matter which one comes first."""
     url = any_database.render_as_string(hide_password=False)
     command = [sys.executable, "-m", "autodiff", "upgrade", "--url", url]
     (folder.path.parent / "autodiff.toml").write_text('models = "nothing:here"\n')
-    started = [
+    processes = [
         Popen(command, cwd=folder.path.parent, stdout=PIPE, stderr=PIPE, text=True)
         for _ in range(20)
     ]
-    ended = [(process.communicate(timeout=120), process.returncode) for process in started]
-    assert [code for _, code in ended] == [0] * 20, ended
-    told = [out.strip() for (out, _), _ in ended]
-    assert sorted(told)[-19:] == ["nothing to do"] * 19 or "5 migrations applied" in told
+    results = [(process.communicate(timeout=120), process.returncode) for process in processes]
+    assert [code for _, code in results] == [0] * 20, results
+    outputs = [out.strip() for (out, _), _ in results]
+    assert sorted(outputs)[-19:] == ["nothing to do"] * 19 or "5 migrations applied" in outputs
     with opened(any_database) as db:
         assert db.history() == [f"aaa{number}" for number in range(5)]
         assert [e.outcome for e in db.runner(folder).log()] == ["done"] * 5
 
 
-def test_who_waits_is_told_for_whom(any_database: sa.URL, folder: Folder) -> None:
-    """The message names the user, the host and the process; patience has an end."""
+def test_a_waiting_run_reports_who_holds_the_lock(any_database: sa.URL, folder: Folder) -> None:
+    """The message names the user, the host and the process. The wait is limited."""
     with opened(any_database) as first, opened(any_database) as second:
         lock = first.runner(folder).dialect.lock(first.connection, None)
         assert lock.take(f"ann@laptop, process {os.getpid()}")
@@ -70,59 +70,62 @@ def test_who_waits_is_told_for_whom(any_database: sa.URL, folder: Folder) -> Non
         assert len(second.runner(folder, lock_wait=0.4).upgrade()) == 5
 
 
-def test_where_the_lock_knows_a_session_alone_the_journal_tells_whose(
+def test_the_journal_identifies_the_holder_on_mariadb(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:
-    """On MariaDB: user, host and process of the run under way, at which migration, since when."""
+    """MariaDB's lock identifies only a session.
+
+    The journal adds user, host, process, migration and time.
+    """
     url = database("mariadb")
-    asked = threading.Event()
-    go_on = threading.Event()
-    told: list[str] = []
+    paused = threading.Event()
+    resume = threading.Event()
+    messages: list[str] = []
     folder.write("slow", 'op.execute("SELECT 1")')
     with opened(url) as first, opened(url) as second:
 
-        def stop_there(event: object) -> None:
+        def pause(event: object) -> None:
             if isinstance(event, StatementRun) and event.sql == "SELECT 1":
-                asked.set()
-                go_on.wait(20)
+                paused.set()
+                resume.wait(20)
 
-        thread = threading.Thread(target=first.runner(folder, on_event=stop_there).upgrade)
+        thread = threading.Thread(target=first.runner(folder, on_event=pause).upgrade)
         thread.start()
-        assert asked.wait(20)
+        assert paused.wait(20)
         with pytest.raises(LockedError) as caught:
             second.runner(folder, lock_wait=0.2).upgrade()
-        told.append(caught.value.message)
-        go_on.set()
+        messages.append(caught.value.message)
+        resume.set()
         thread.join(30)
-    assert f"process {os.getpid()} (" in told[0]
-    assert re.search(r"session \d+\), at 0006_step_slow, since \d{4}-", told[0])
+    assert f"process {os.getpid()} (" in messages[0]
+    assert re.search(r"session \d+\), at 0006_step_slow, since \d{4}-", messages[0])
 
 
-def test_a_run_goes_on_when_the_other_is_done(any_database: sa.URL, folder: Folder) -> None:
-    """It reads the history only then: what the other has applied is not applied again."""
+def test_a_waiting_run_continues_after_the_other(any_database: sa.URL, folder: Folder) -> None:
+    """It reads the history only then, so that nothing is applied twice."""
     with opened(any_database) as first, opened(any_database) as second:
         lock = first.runner(folder).dialect.lock(first.connection, None)
         assert lock.take("ann")
         waiting = threading.Event()
-        done: list[object] = []
+        applied: list[object] = []
 
         def wait() -> None:
             runner = second.runner(folder, lock_wait=30, on_event=lambda event: waiting.set())
-            done.extend(runner.upgrade())
+            applied.extend(runner.upgrade())
 
         thread = threading.Thread(target=wait)
         thread.start()
         assert waiting.wait(20)
-        assert done == []
+        assert applied == []
         lock.release()
         thread.join(30)
-        assert len(done) == 5
+        assert len(applied) == 5
 
 
-def test_the_lock_of_a_process_that_died_is_free(
+def test_the_lock_of_a_dead_process_is_released(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:
-    """Also on SQLite, where it is a file: nobody has to remove it."""
+    """On SQLite the lock is a file, which nobody has to remove."""
     url = database("sqlite")
     child = os.fork()
     if child == 0:
@@ -137,7 +140,7 @@ def test_the_lock_of_a_process_that_died_is_free(
     assert not Path(f"{url.database}.autodiff-lock").exists()
 
 
-def test_the_database_in_memory_needs_no_lock(folder: Folder) -> None:
-    """Nobody else sees it."""
+def test_an_in_memory_database_needs_no_lock(folder: Folder) -> None:
+    """No other connection can use it."""
     with sa.create_engine("sqlite://").connect() as connection:
         assert len(Database(connection).runner(folder).upgrade()) == 5

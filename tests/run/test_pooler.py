@@ -1,4 +1,4 @@
-"""Behind a transaction pooler, a real one, each transaction may get another session."""
+"""Test runs through PgBouncer, where each transaction may use another session."""
 
 from __future__ import annotations
 
@@ -25,56 +25,56 @@ op.execute("SELECT pg_sleep(0.05)")
 
 @pytest.fixture
 def server(database: Callable[[str], sa.URL]) -> sa.URL:
-    """A database, by way of the server itself."""
+    """Return a database, with the URL of the server itself."""
     return database("postgresql")
 
 
 @pytest.fixture
 def pooled(server: sa.URL, pooler: Pooler) -> sa.URL:
-    """The same database by way of the pooler."""
+    """Return the URL of the same database through the pooler."""
     return pooler.url(server)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Five migrations that fail where they run twice."""
+    """Return five migrations that fail if they run twice."""
     folder = Folder(tmp_path / "m")
     for number in range(5):
         folder.write(f"aaa{number}", TABLE.format(number), f'op.drop_table("t{number}")')
     return folder
 
 
-def test_a_pooler_is_noticed(server: sa.URL, pooled: sa.URL, folder: Folder) -> None:
-    """By the session's number, which is not the one that the driver was told."""
-    for url, noticed in ((server, False), (pooled, True)):
+def test_a_pooler_is_detected(server: sa.URL, pooled: sa.URL, folder: Folder) -> None:
+    """The session's process id differs from the one that the driver received."""
+    for url, detected in ((server, False), (pooled, True)):
         with opened(url) as db:
             lock = db.runner(folder).dialect.lock(db.connection, None)
-            assert lock.in_transaction == noticed
+            assert lock.in_transaction == detected
 
 
 def test_twenty_processes_apply_each_migration_once(
     server: sa.URL, pooled: sa.URL, folder: Folder
 ) -> None:
-    """All end well, whichever comes first; four sessions are enough for them."""
+    """All of them succeed, although they share four sessions."""
     url = pooled.render_as_string(hide_password=False)
     (folder.path.parent / "autodiff.toml").write_text('models = "no:no"\nmigrations = "m"\n')
     command = [sys.executable, "-m", "autodiff", "upgrade", "--url", url]
-    started = [
+    processes = [
         Popen(command, cwd=folder.path.parent, stdout=PIPE, stderr=PIPE, text=True)
         for _ in range(20)
     ]
-    ended = [(process.communicate(timeout=200), process.returncode) for process in started]
-    assert [code for _, code in ended] == [0] * 20, ended
+    results = [(process.communicate(timeout=200), process.returncode) for process in processes]
+    assert [code for _, code in results] == [0] * 20, results
     with opened(server) as db:
         assert db.history() == [f"aaa{number}" for number in range(5)]
         assert [entry.outcome for entry in db.runner(folder).log()] == ["done"] * 5
         assert db.rows("SELECT count(*) FROM t4") == [(1,)]
-        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
-        assert db.rows(held) == [(0,)]
+        lock_count = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        assert db.rows(lock_count) == [(0,)]
 
 
-def test_leaving_the_transaction_is_refused(server: sa.URL, pooled: sa.URL, folder: Folder) -> None:
-    """With the way out; what came before it in the migration is rolled back."""
+def test_autocommit_is_refused(server: sa.URL, pooled: sa.URL, folder: Folder) -> None:
+    """The hint suggests the URL of the server. Earlier steps of the migration are rolled back."""
     folder.write(
         "bbbb",
         """
@@ -95,26 +95,26 @@ def test_leaving_the_transaction_is_refused(server: sa.URL, pooled: sa.URL, fold
     assert len(Project(server, directory=folder.path).upgrade()) == 1
 
 
-def test_a_hook_leaves_the_sessions_settings_alone(
+def test_session_settings_are_unchanged_during_a_hook(
     server: sa.URL, pooled: sa.URL, folder: Folder
 ) -> None:
-    """Whoever gets the runner's session, while the hook of a run is at it, finds it as it was."""
+    """A client that gets the runner's session while a hook runs finds its settings unchanged."""
     with opened(server) as db:
         db.execute(f"ALTER DATABASE {server.database} SET statement_timeout = '70s'")
-    seen = []
+    timeouts = []
 
-    def look(run: HookedRun) -> None:
+    def read_timeout(run: HookedRun) -> None:
         with opened(pooled) as other:
-            seen.extend(other.rows("SHOW statement_timeout"))
+            timeouts.extend(other.rows("SHOW statement_timeout"))
 
-    Project(pooled, directory=folder.path, hooks=Hooks(before_upgrade=look)).upgrade()
-    assert seen == [("70s",)]
+    Project(pooled, directory=folder.path, hooks=Hooks(before_upgrade=read_timeout)).upgrade()
+    assert timeouts == [("70s",)]
 
 
 def test_limits_do_not_leak_to_other_clients(
     server: sa.URL, pooled: sa.URL, folder: Folder
 ) -> None:
-    """Those that get the runner's sessions after it find them as they were."""
+    """Clients that get the runner's sessions later find them unchanged."""
     settings = "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
     settings += ", current_setting('application_name')"
     folder.write("bbbb", 'op.execute("SELECT nonsense")')
@@ -126,7 +126,7 @@ def test_limits_do_not_leak_to_other_clients(
     clients = [opened(pooled) for _ in range(4)]
     dbs = [client.__enter__() for client in clients]
     try:
-        for db in dbs:  # all of them in a transaction: each on a session of its own
+        for db in dbs:  # each one keeps a transaction open, and so its own session
             row = db.connection.exec_driver_sql(settings).one()
             assert tuple(row)[:2] == ("0", "0")
             assert not row[2].startswith("autodiff")
@@ -136,14 +136,14 @@ def test_limits_do_not_leak_to_other_clients(
 
 
 def test_a_script_runs_through_a_pooler(server: sa.URL, pooled: sa.URL, folder: Folder) -> None:
-    """It sets nothing for a session, and holds no lock of one."""
+    """It changes no settings of a session, and keeps no lock of one."""
     from tests.servers.clients import client
 
-    text = Project(pooled, directory=folder.path).script().text
-    place = ["-h", f"{pooled.host}", "-p", f"{pooled.port}", "-U", f"{pooled.username}"]
-    command = [client("postgresql").path, "--no-psqlrc", *place, "-f", "-", f"{pooled.database}"]
-    done = run(command, input=text, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    script = Project(pooled, directory=folder.path).script().text
+    options = ["-h", f"{pooled.host}", "-p", f"{pooled.port}", "-U", f"{pooled.username}"]
+    command = [client("postgresql").path, "--no-psqlrc", *options, "-f", "-", f"{pooled.database}"]
+    result = run(command, input=script, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
     with opened(server) as db:
         assert db.history() == [f"aaa{number}" for number in range(5)]
         assert db.rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]

@@ -1,4 +1,4 @@
-"""The key of a row is written down, and read back as it was."""
+"""Test that the position of a backfill is serialized and read back unchanged."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ ZONE = dt.timezone(dt.timedelta(hours=2))
         (b"\x00\xff",),
     ],
 )
-def test_a_key_is_read_back(key: tuple[Any, ...]) -> None:
-    """Each value with its type, which the driver needs."""
+def test_a_key_is_read_back_unchanged(key: tuple[Any, ...]) -> None:
+    """Each value keeps its type, which the driver needs."""
     text = Position(key=key, done=12).encoded()
     assert text is not None
-    found = Position.decoded(text)
-    assert found == Position(key=key, done=12)
-    assert [type(value) for value in found.key] == [type(value) for value in key]
+    position = Position.decoded(text)
+    assert position == Position(key=key, done=12)
+    assert [type(value) for value in position.key] == [type(value) for value in key]
 
 
-def test_a_value_of_another_kind_is_not_guessed_at() -> None:
-    """A batch does not end there."""
+def test_an_unsupported_value_is_not_serialized() -> None:
+    """A batch cannot end at such a key."""
     assert Position(key=(1, object()), done=0).encoded() is None

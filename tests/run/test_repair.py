@@ -1,4 +1,4 @@
-"""repair: the records of a history are put right, as a person says; nothing is run."""
+"""Test that repair corrects the recorded history as requested, and runs nothing."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
 from autodiff.runner.repair import HalfWay, Repaired, Repairs
-from tests.run.test_integrity import create, put_in_between
-from tests.run.test_journal import CLASH, STEPS, USERS
+from tests.run.test_integrity import create_code, insert_before_third
+from tests.run.test_journal import INSERT_DUPLICATES, STEPS, USERS
 from tests.support import Database, Folder, opened
 
 
 @pytest.fixture
 def db(any_database: sa.URL) -> Iterator[Database]:
-    with opened(any_database) as found:
-        yield found
+    with opened(any_database) as db:
+        yield db
 
 
 @pytest.fixture
 def mariadb(database: Callable[[str], sa.URL]) -> Iterator[Database]:
-    with opened(database("mariadb")) as found:
-        yield found
+    with opened(database("mariadb")) as db:
+        yield db
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Three migrations: a table each."""
+    """Return three migrations that create one table each."""
     folder = Folder(tmp_path / "migrations")
     for name in ("aaaa", "bbbb", "cccc"):
-        folder.write(name, create(name), f'op.drop_table("{name}")')
+        folder.write(name, create_code(name), f'op.drop_table("{name}")')
     return folder
 
 
-def noted(db: Database, folder: Folder) -> list[tuple[str, str, str]]:
-    """What the journal says of repairs."""
+def repair_entries(db: Database, folder: Folder) -> list[tuple[str, str, str]]:
+    """Return the repairs in the journal."""
     log = db.runner(folder).log()
     return [(e.kind, e.revision, e.outcome) for e in log if e.kind == "repair"]
 
 
-def test_an_edited_file_counts_as_it_is_now(db: Database, folder: Folder) -> None:
-    """Its record has the new checksum and the old time, and upgrades go on."""
+def test_an_edited_file_is_accepted(db: Database, folder: Folder) -> None:
+    """Its record gets the new checksum and keeps the old time. Upgrades work again."""
     clock = lambda: dt.datetime(2020, 1, 1, tzinfo=dt.UTC)  # noqa: E731
     db.runner(folder, clock=clock).upgrade("bbbb")
     path = folder.path / "0001_step_aaaa.py"
@@ -57,35 +57,35 @@ def test_an_edited_file_counts_as_it_is_now(db: Database, folder: Folder) -> Non
     assert db.state() == before
     assert runner.applied()["aaaa"].applied_at == clock()
     assert runner.problems() == ()
-    assert noted(db, folder) == [("repair", "aaaa", "accepted")]
+    assert repair_entries(db, folder) == [("repair", "aaaa", "accepted")]
     assert [m.revision for m in runner.upgrade()] == ["cccc"]
 
 
 def test_a_missing_file_is_forgotten(db: Database, folder: Folder) -> None:
-    """The database does not say any more that it was applied; its tables are left alone."""
+    """The database no longer records it as applied. Its tables stay."""
     db.runner(folder).upgrade()
     (folder.path / "0003_step_cccc.py").unlink()
     runner = db.runner(folder)
-    assert [one.outcome for one in runner.repair(Repairs(missing=True))] == ["forgotten"]
+    assert [repair.outcome for repair in runner.repair(Repairs(missing=True))] == ["forgotten"]
     assert db.history() == ["aaaa", "bbbb"]
     assert db.tables() == ["aaaa", "bbbb", "cccc"]
-    assert noted(db, folder) == [("repair", "cccc", "forgotten")]
+    assert repair_entries(db, folder) == [("repair", "cccc", "forgotten")]
     assert runner.problems() == ()
 
 
-def test_what_was_put_in_between_counts_as_applied(db: Database, folder: Folder) -> None:
-    """Where its effect is there already."""
+def test_an_inserted_migration_is_recorded_as_applied(db: Database, folder: Folder) -> None:
+    """The user confirms that the database already has its changes."""
     db.runner(folder).upgrade()
-    put_in_between(folder)
+    insert_before_third(folder)
     runner = db.runner(folder)
-    assert [one.revision for one in runner.repair(Repairs(reordered=True))] == ["dddd"]
+    assert [repair.revision for repair in runner.repair(Repairs(reordered=True))] == ["dddd"]
     assert db.history() == ["aaaa", "bbbb", "cccc", "dddd"]
     assert db.tables() == ["aaaa", "bbbb", "cccc"]
     assert runner.upgrade() == []
 
 
-def test_only_what_is_asked_for_is_mended(db: Database, folder: Folder) -> None:
-    """The rest stays wrong, and is told."""
+def test_only_the_requested_repairs_are_made(db: Database, folder: Folder) -> None:
+    """The other problems stay, and are reported."""
     db.runner(folder).upgrade()
     (folder.path / "0003_step_cccc.py").unlink()
     path = folder.path / "0001_step_aaaa.py"
@@ -99,21 +99,23 @@ def test_only_what_is_asked_for_is_mended(db: Database, folder: Folder) -> None:
 
 
 @pytest.fixture
-def half(mariadb: Database, tmp_path: Path) -> Folder:
-    """A folder whose second migration stopped half-way."""
+def unfinished(mariadb: Database, tmp_path: Path) -> Folder:
+    """Return a folder whose second migration stopped partway."""
     folder = Folder(tmp_path / "half")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
     folder.write("bbbb", STEPS)
     mariadb.runner(folder).upgrade("aaaa")
-    mariadb.execute(CLASH)
+    mariadb.execute(INSERT_DUPLICATES)
     with pytest.raises(MigrationFailedError):
         mariadb.runner(folder).upgrade()
     return folder
 
 
-def test_what_stopped_half_way_is_listed_with_its_ways_out(mariadb: Database, half: Folder) -> None:
-    """Go on, take back, or put right by hand."""
-    [problem] = mariadb.runner(half).problems()
+def test_an_unfinished_migration_is_listed_with_its_solutions(
+    mariadb: Database, unfinished: Folder
+) -> None:
+    """Resume it, revert it, or correct the schema manually."""
+    [problem] = mariadb.runner(unfinished).problems()
     assert problem.message == (
         "the upgrade of 0002_step_bbbb failed at step 3: + unique constraint users.uq_email"
     )
@@ -125,22 +127,24 @@ def test_what_stopped_half_way_is_listed_with_its_ways_out(mariadb: Database, ha
     )
 
 
-@pytest.mark.parametrize("how", ["applied", "reverted"])
-def test_what_stopped_half_way_counts_as_done_or_not(
-    mariadb: Database, half: Folder, how: HalfWay
+@pytest.mark.parametrize("state", ["applied", "reverted"])
+def test_an_unfinished_migration_is_recorded_as_requested(
+    mariadb: Database, unfinished: Folder, state: HalfWay
 ) -> None:
-    """As the person says who put the schema right; the run is settled."""
-    runner = mariadb.runner(half)
-    assert [one.outcome for one in runner.repair(Repairs(half_way=how))] == [how]
+    """The user has corrected the schema. The run is no longer unfinished."""
+    runner = mariadb.runner(unfinished)
+    assert [repair.outcome for repair in runner.repair(Repairs(half_way=state))] == [state]
     assert runner.unfinished() is None
-    assert mariadb.history() == ["aaaa", *(["bbbb"] if how == "applied" else [])]
-    assert [e.outcome for e in runner.log()] == ["done", "settled", how]
+    assert mariadb.history() == ["aaaa", *(["bbbb"] if state == "applied" else [])]
+    assert [e.outcome for e in runner.log()] == ["done", "settled", state]
     assert runner.problems() == ()
 
 
-def test_a_half_way_file_that_is_gone_can_be_settled(mariadb: Database, half: Folder) -> None:
-    """A file that nobody has any more holds up nothing."""
-    (half.path / "0002_step_bbbb.py").unlink()
-    runner = mariadb.runner(half)
+def test_an_unfinished_migration_without_a_file_can_be_resolved(
+    mariadb: Database, unfinished: Folder
+) -> None:
+    """A deleted file does not block later runs."""
+    (unfinished.path / "0002_step_bbbb.py").unlink()
+    runner = mariadb.runner(unfinished)
     runner.repair(Repairs(half_way="reverted"))
     assert (runner.problems(), runner.upgrade()) == ((), [])

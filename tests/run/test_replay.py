@@ -1,4 +1,4 @@
-"""The SQL of a migration, said without a database, is what a run sends."""
+"""Test that the SQL of a migration, written without a database, is what a run sends."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ def folder(tmp_path: Path) -> Folder:
     return folder
 
 
-def live(url: sa.URL, folder: Folder, target: str, direction: Direction) -> list[str]:
-    """The statements that a run sends for its one migration."""
+def sent_by_run(url: sa.URL, folder: Folder, target: str, direction: Direction) -> list[str]:
+    """Run one migration; return the statements that it sends."""
     events: list[Event] = []
     with opened(url) as db:
         runner = db.runner(folder, on_event=events.append)
-        done = runner.upgrade(target) if direction == "upgrade" else runner.downgrade(target)
-        assert len(done) == 1
+        migrations = runner.upgrade(target) if direction == "upgrade" else runner.downgrade(target)
+        assert len(migrations) == 1
     return [event.sql for event in events if isinstance(event, StatementRun)]
 
 
@@ -94,30 +94,34 @@ def live(url: sa.URL, folder: Folder, target: str, direction: Direction) -> list
 def test_the_sql_is_what_a_run_sends(
     database: Callable[[str], sa.URL], folder: Folder, kind: str
 ) -> None:
-    """Statement by statement, in both directions, also where SQLite rebuilds its tables."""
+    """The statements are the same in both directions, including SQLite's table rebuilds."""
     url = database(kind)
     project = Project(url, directory=folder.path)
     migrations = list(project.graph().migrations.values())
     for migration in migrations:
-        said = project.sql(migration)
-        assert _plain(said) == _plain(live(url, folder, "+1", "upgrade"))
+        statements = project.sql(migration)
+        assert _without_bulk_rows(statements) == _without_bulk_rows(
+            sent_by_run(url, folder, "+1", "upgrade")
+        )
     for migration in reversed(migrations):
-        said = project.sql(migration, "downgrade")
-        assert _plain(said) == _plain(live(url, folder, "-1", "downgrade"))
+        statements = project.sql(migration, "downgrade")
+        assert _without_bulk_rows(statements) == _without_bulk_rows(
+            sent_by_run(url, folder, "-1", "downgrade")
+        )
 
 
-def _plain(statements: list[str]) -> list[str]:
-    """Without the rows of bulk_insert, which a run sends apart from their statement."""
+def _without_bulk_rows(statements: list[str]) -> list[str]:
+    """Leave out the rows of bulk_insert, which a run sends separately from their statement."""
     return [sql for sql in statements if not sql.startswith("INSERT INTO posts (user_id)")]
 
 
-def test_the_sql_does_what_the_run_does(database: Callable[[str], sa.URL], folder: Folder) -> None:
-    """Sent by hand, it leaves the same schema and rows."""
+def test_the_sql_has_the_effect_of_a_run(database: Callable[[str], sa.URL], folder: Folder) -> None:
+    """Executed manually, it gives the same schema and rows."""
     urls = {kind: [database(kind), database(kind)] for kind in ("sqlite", "postgresql", "mariadb")}
-    for one, other in urls.values():
-        project = Project(one, directory=folder.path)
+    for run_url, sql_url in urls.values():
+        project = Project(run_url, directory=folder.path)
         project.upgrade()
-        with opened(one) as first, opened(other) as second:
+        with opened(run_url) as first, opened(sql_url) as second:
             for migration in project.graph().migrations.values():
                 second.execute(*project.sql(migration))
             schema, rows, _ = first.state()
@@ -126,7 +130,7 @@ def test_the_sql_does_what_the_run_does(database: Callable[[str], sa.URL], folde
 
 
 def test_no_database_is_needed(folder: Folder, tmp_path: Path) -> None:
-    """A URL of a server that is not there tells the dialect, and that is all it is for."""
+    """The URL only selects the dialect; nothing connects to it."""
     graph = Project("sqlite://", directory=folder.path).graph()
     for url in ("postgresql://nobody:x@127.0.0.1:1/no", "mysql://nobody@127.0.0.1:1/no"):
         statements = Project(url, directory=folder.path).sql(graph["aaaa"])
@@ -137,15 +141,15 @@ def test_no_database_is_needed(folder: Folder, tmp_path: Path) -> None:
 
 
 def test_rows_are_written_into_the_sql(folder: Folder) -> None:
-    """bulk_insert becomes statements with their values."""
+    """bulk_insert becomes INSERT statements with literal values."""
     project = Project("sqlite://", directory=folder.path)
     statements = project.sql(project.graph()["cccc"])
     assert statements[-2:] == ["INSERT INTO posts (user_id) VALUES (1)"] * 2
     assert "INSERT INTO people (full_name, age) VALUES ('50% :a', 3)" in statements
 
 
-def test_a_migration_that_asks_for_a_connection_has_no_sql(tmp_path: Path) -> None:
-    """The error says why, and what to write in its place."""
+def test_a_migration_that_needs_a_connection_is_refused(tmp_path: Path) -> None:
+    """The error gives the reason, and the hint an alternative."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", 'op.get_bind().execute(sa.text("SELECT 1"))')
     project = Project("sqlite://", directory=folder.path)
@@ -160,8 +164,8 @@ def test_a_migration_that_asks_for_a_connection_has_no_sql(tmp_path: Path) -> No
     )
 
 
-def test_a_table_that_no_migration_made_is_not_known(tmp_path: Path) -> None:
-    """Where SQLite must rebuild it, its columns are needed."""
+def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
+    """SQLite needs its columns for a rebuild, and no migration creates it."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", 'op.alter_column("users", "name", nullable=False)')
     project = Project("sqlite://", directory=folder.path)
@@ -171,7 +175,7 @@ def test_a_table_that_no_migration_made_is_not_known(tmp_path: Path) -> None:
 
 
 def test_the_kind_of_database_must_be_known(folder: Folder) -> None:
-    """Without URL and lock file there is no SQL."""
+    """There is neither a URL nor a lock file."""
     project = Project(directory=folder.path)
     with pytest.raises(HistoryError) as caught:
         project.sql(project.graph()["aaaa"])
@@ -181,8 +185,8 @@ def test_the_kind_of_database_must_be_known(folder: Folder) -> None:
     assert caught.value.hint == "give --url, or set DATABASE_URL"
 
 
-def test_branches_beside_a_migration_are_not_followed(folder: Folder) -> None:
-    """Only what comes before it stands in its way."""
+def test_unrelated_branches_are_not_replayed(folder: Folder) -> None:
+    """Only the ancestors of the migration are replayed."""
     folder.write("dddd", 'op.get_bind().execute("never")', parents=["aaaa"])
     folder.write("eeee", 'op.alter_column("users", "age", nullable=False)', parents=["aaaa"])
     project = Project("sqlite://", directory=folder.path)

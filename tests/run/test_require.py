@@ -1,4 +1,4 @@
-"""op.require: a migration that rows stand in the way of is refused, and says which they are."""
+"""Test that op.require refuses a migration if rows violate its condition, and lists them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.support import Database, Folder, opened
 
 TABLE = "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(80))"
 REQUIRE = 'op.require("SELECT id FROM users WHERE name IS NULL", "users.name is NULL in some rows")'
-CHANGE = 'op.add_column("users", sa.Column("nick", sa.String(20)))'
+ADD_NICK = 'op.add_column("users", sa.Column("nick", sa.String(20)))'
 
 
 @pytest.fixture
 def db(any_database: sa.URL) -> Iterator[Database]:
-    with opened(any_database) as found:
-        found.execute(TABLE, "INSERT INTO users VALUES (1, 'Ann'), (4, NULL), (9, NULL)")
-        yield found
+    with opened(any_database) as db:
+        db.execute(TABLE, "INSERT INTO users VALUES (1, 'Ann'), (4, NULL), (9, NULL)")
+        yield db
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "m")
 
 
-def refused(db: Database, folder: Folder) -> RowsInTheWayError:
-    """How an upgrade was refused; nothing may have changed."""
+def refusal(db: Database, folder: Folder) -> RowsInTheWayError:
+    """Run an upgrade that is refused without any change; return the error."""
     before = db.state()
     with pytest.raises(RowsInTheWayError) as caught:
         db.runner(folder).upgrade()
@@ -43,10 +43,10 @@ def refused(db: Database, folder: Folder) -> RowsInTheWayError:
     return caught.value
 
 
-def test_rows_in_the_way_refuse_the_migration(db: Database, folder: Folder) -> None:
-    """On each database nothing was changed; message, number, rows, query and what to do."""
-    folder.write("aaaa", f"{REQUIRE}\n{CHANGE}")
-    error = refused(db, folder)
+def test_violating_rows_refuse_the_migration(db: Database, folder: Folder) -> None:
+    """The message contains the count, the rows and the query; the hint says what to do."""
+    folder.write("aaaa", f"{REQUIRE}\n{ADD_NICK}")
+    error = refusal(db, folder)
     assert error.message == (
         "upgrade of 0001_step_aaaa.py refused: "
         "users.name is NULL in some rows (2 found: id 4, 9)\n"
@@ -62,10 +62,10 @@ def test_rows_in_the_way_refuse_the_migration(db: Database, folder: Folder) -> N
     assert db.table("users").column("nick") is not None
 
 
-def test_migrations_before_it_are_kept(db: Database, folder: Folder) -> None:
+def test_earlier_migrations_are_kept(db: Database, folder: Folder) -> None:
     """The message names them."""
     folder.write("aaaa", 'op.add_column("users", sa.Column("city", sa.String(20)))')
-    folder.write("bbbb", f"{REQUIRE}\n{CHANGE}")
+    folder.write("bbbb", f"{REQUIRE}\n{ADD_NICK}")
     with pytest.raises(RowsInTheWayError) as caught:
         db.runner(folder).upgrade()
     assert caught.value.message.endswith(
@@ -74,9 +74,9 @@ def test_migrations_before_it_are_kept(db: Database, folder: Folder) -> None:
     assert db.history() == ["aaaa"]
 
 
-def test_the_way_back_is_refused_too(db: Database, folder: Folder) -> None:
-    """downgrade() has checks of its own."""
-    folder.write("aaaa", CHANGE, f'{REQUIRE}\nop.drop_column("users", "nick")')
+def test_a_downgrade_may_be_refused(db: Database, folder: Folder) -> None:
+    """downgrade() may have its own checks."""
+    folder.write("aaaa", ADD_NICK, f'{REQUIRE}\nop.drop_column("users", "nick")')
     db.runner(folder).upgrade()
     before = db.state()
     with pytest.raises(RowsInTheWayError, match=r"downgrade of 0001_step_aaaa\.py refused: "):
@@ -85,24 +85,26 @@ def test_the_way_back_is_refused_too(db: Database, folder: Folder) -> None:
 
 
 def test_rows_are_counted_up_to_a_limit(db: Database, folder: Folder) -> None:
-    """A thousand are counted, and five are shown."""
+    """At most a thousand rows are counted, and five are shown."""
     values = ", ".join(f"({number}, NULL)" for number in range(10, 1200))
     db.execute(f"INSERT INTO users VALUES {values}")
     folder.write("aaaa", REQUIRE.replace("name IS NULL", "name IS NULL ORDER BY id"))
-    assert "(1000 or more found: id 4, 9, 10, 11, 12, ...)" in refused(db, folder).message
+    assert "(1000 or more found: id 4, 9, 10, 11, 12, ...)" in refusal(db, folder).message
 
 
-def test_a_query_may_say_its_own_limit_and_columns(db: Database, folder: Folder) -> None:
-    """Several columns are told row by row, long values cut, NULL by its name."""
+def test_a_query_may_have_a_limit_and_several_columns(db: Database, folder: Folder) -> None:
+    """The message shows the columns of each row, shortens long values and prints NULL."""
     db.execute(f"UPDATE users SET name = '{'long ' * 16}' WHERE id = 1")
     query = "SELECT id, name FROM users ORDER BY id LIMIT 2;"
     folder.write("aaaa", f'op.require("{query}", "no rows")')
     shown = f"{('long ' * 16)[:37]}..."
-    assert f"no rows (2 found: id 1, name {shown}; id 4, name NULL)" in refused(db, folder).message
+    assert f"no rows (2 found: id 1, name {shown}; id 4, name NULL)" in refusal(db, folder).message
 
 
-def test_a_query_may_be_a_clause_and_hold_any_sign(db: Database, folder: Folder) -> None:
-    """Percent signs, colons and quotes reach the database as they are."""
+def test_a_query_may_be_a_clause_or_contain_special_characters(
+    db: Database, folder: Folder
+) -> None:
+    """Percent signs, colons and quotes reach the database unchanged."""
     db.execute("UPDATE users SET name = '50% :off' WHERE id = 1")
     clause = 'sa.select(sa.column("id")).select_from(sa.table("users")).where(sa.text("1 = 0"))'
     folder.write("aaaa", f'op.require({clause}, "none")')
@@ -112,11 +114,11 @@ def test_a_query_may_be_a_clause_and_hold_any_sign(db: Database, folder: Folder)
     assert db.history() == ["aaaa"]
 
 
-def test_a_check_behind_a_change_says_what_stays(
+def test_a_later_check_reports_the_finished_steps(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:
-    """Where DDL commits at once, what came before the check is told as with any failure."""
-    folder.write("aaaa", f"{CHANGE}\n{REQUIRE}")
+    """Without transactional DDL the steps before the check stay, as after any failure."""
+    folder.write("aaaa", f"{ADD_NICK}\n{REQUIRE}")
     with opened(database("mariadb")) as db:
         db.execute(TABLE, "INSERT INTO users VALUES (4, NULL)")
         with pytest.raises(MigrationFailedError) as caught:
@@ -126,8 +128,8 @@ def test_a_check_behind_a_change_says_what_stays(
         assert caught.value.message.endswith(stays)
 
 
-def test_a_check_sees_what_came_before_it(db: Database, folder: Folder) -> None:
-    """Also on SQLite, where operations wait for a rebuild that they share."""
+def test_a_check_sees_earlier_operations(db: Database, folder: Folder) -> None:
+    """SQLite postpones operations to share a rebuild, but runs them before the check."""
     folder.write(
         "aaaa",
         """
@@ -140,8 +142,8 @@ def test_a_check_sees_what_came_before_it(db: Database, folder: Folder) -> None:
     assert db.history() == ["aaaa"]
 
 
-def test_a_query_that_fails_fails_the_migration(db: Database, folder: Folder) -> None:
-    """The check is named, and so is the query."""
+def test_a_failed_query_fails_the_migration(db: Database, folder: Folder) -> None:
+    """The message names the check and the query."""
     folder.write("aaaa", 'op.require("SELECT id FROM nothing_there", "nobody")')
     with pytest.raises(MigrationFailedError) as caught:
         db.runner(folder).upgrade()
@@ -150,8 +152,8 @@ def test_a_query_that_fails_fails_the_migration(db: Database, folder: Folder) ->
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mysql"])
-def test_a_script_has_the_query_as_a_comment(kind: str, folder: Folder) -> None:
-    """No statement of a script refuses by itself: who runs it reads what to look for."""
+def test_printed_sql_has_the_query_as_a_comment(kind: str, folder: Folder) -> None:
+    """A statement cannot refuse to run, so the comment shows what to check."""
     dialect = dialect_for(kind)
     check = Require(query="SELECT 1\nFROM a", message="a has rows")
     expected = ["-- no row may come of this: a has rows\n-- SELECT 1\n-- FROM a"]
@@ -161,17 +163,17 @@ def test_a_script_has_the_query_as_a_comment(kind: str, folder: Folder) -> None:
     assert migration_sql(graph, graph["aaaa"], "upgrade", dialect) == expected
 
 
-def test_no_more_rows_are_read_than_are_counted(db: Database) -> None:
-    """The database is told the limit: a large table is not fetched to count it."""
+def test_no_more_rows_are_read_than_counted(db: Database) -> None:
+    """The query has a LIMIT, so that a large table is not fetched."""
     values = ", ".join(f"({number}, NULL)" for number in range(10, 1200))
     db.execute(f"INSERT INTO users VALUES {values}")
-    seen: list[str] = []
+    queries: list[str] = []
     sa.event.listen(
         db.connection.engine,
         "before_cursor_execute",
-        lambda conn, cursor, statement, *rest: seen.append(statement),
+        lambda conn, cursor, statement, *rest: queries.append(statement),
     )
-    found = find_rows(db.connection, "SELECT id FROM users")
+    rows = find_rows(db.connection, "SELECT id FROM users")
     db.connection.rollback()
-    assert found.count == 1000
-    assert seen[-1] == "SELECT id FROM users\nLIMIT 1000"
+    assert rows.count == 1000
+    assert queries[-1] == "SELECT id FROM users\nLIMIT 1000"

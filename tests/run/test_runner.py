@@ -1,4 +1,4 @@
-"""The runner: applies and takes back, records what it did, and leaves nothing half done."""
+"""Test that the runner applies, reverts and records migrations, and rolls back failures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ op.create_table(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Three migrations: users, their email, posts."""
+    """Return three migrations: users, their email, posts."""
     folder = Folder(tmp_path / "migrations")
     folder.write("aaaa", CREATE_USERS, 'op.drop_table("users")')
     folder.write("bbbb", ADD_EMAIL, 'op.drop_column("users", "email")')
@@ -49,18 +49,18 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def db(any_database: sa.URL) -> Iterator[Database]:
-    with opened(any_database) as found:
-        yield found
+    with opened(any_database) as db:
+        yield db
 
 
 @pytest.fixture
 def sqlite(database: Callable[[str], sa.URL]) -> Iterator[Database]:
-    with opened(database("sqlite")) as found:
-        yield found
+    with opened(database("sqlite")) as db:
+        yield db
 
 
-def test_all_is_applied_and_taken_back(db: Database, folder: Folder) -> None:
-    """Up to the head and down to the base leaves the database as it was, twice."""
+def test_all_migrations_are_applied_and_reverted(db: Database, folder: Folder) -> None:
+    """Upgrading to head and downgrading to base restores the schema, twice in a row."""
     start = db.schema()
     for _ in range(2):
         assert [m.revision for m in db.runner(folder).upgrade()] == ["aaaa", "bbbb", "cccc"]
@@ -73,7 +73,7 @@ def test_all_is_applied_and_taken_back(db: Database, folder: Folder) -> None:
 
 
 def test_a_second_run_does_nothing(db: Database, folder: Folder) -> None:
-    """What was applied is not applied again, and no event is sent."""
+    """Nothing is applied again, and no event is emitted."""
     db.runner(folder).upgrade()
     before, events = db.state(), list[Event]()
     assert db.runner(folder, on_event=events.append).upgrade() == []
@@ -93,16 +93,16 @@ def test_a_second_run_does_nothing(db: Database, folder: Folder) -> None:
         ("head", ["aaaa", "bbbb", "cccc"]),
     ],
 )
-def test_an_upgrade_goes_to_its_target(
+def test_an_upgrade_stops_at_its_target(
     sqlite: Database, folder: Folder, target: str, applied: list[str]
 ) -> None:
-    """A number of steps, or a migration by any of its names."""
+    """A target is a number of steps, or any name of a migration."""
     assert [m.revision for m in sqlite.runner(folder).upgrade(target)] == applied
     assert sqlite.history() == applied
 
 
 @pytest.mark.parametrize(
-    ("target", "left"),
+    ("target", "remaining"),
     [
         ("-1", ["aaaa", "bbbb"]),
         ("-2", ["aaaa"]),
@@ -114,29 +114,29 @@ def test_an_upgrade_goes_to_its_target(
         ("base", []),
     ],
 )
-def test_a_downgrade_goes_to_its_target(
-    sqlite: Database, folder: Folder, target: str, left: list[str]
+def test_a_downgrade_stops_at_its_target(
+    sqlite: Database, folder: Folder, target: str, remaining: list[str]
 ) -> None:
     """The target itself stays applied."""
     sqlite.runner(folder).upgrade()
     sqlite.runner(folder).downgrade(target)
-    assert sqlite.history() == left
+    assert sqlite.history() == remaining
 
 
 def test_an_unknown_target_changes_nothing(sqlite: Database, folder: Folder) -> None:
-    """Neither direction starts before its target is known."""
+    """The target is resolved before anything runs, in both directions."""
     sqlite.runner(folder).upgrade("+1")
     before = sqlite.state()
-    for act in (sqlite.runner(folder).upgrade, sqlite.runner(folder).downgrade):
+    for run in (sqlite.runner(folder).upgrade, sqlite.runner(folder).downgrade):
         with pytest.raises(RevisionNotFoundError, match="no migration 'nowhere'"):
-            act("nowhere")
+            run("nowhere")
     with pytest.raises(HistoryError, match="cannot downgrade to 0003_step_cccc: it is not applied"):
         sqlite.runner(folder).downgrade("cccc")
     assert sqlite.state() == before
 
 
-def test_what_was_applied_is_recorded(db: Database, folder: Folder) -> None:
-    """Revision, name, checksum and the time of the clock that was passed in, in UTC."""
+def test_an_applied_migration_is_recorded(db: Database, folder: Folder) -> None:
+    """The record contains revision, name, checksum and the time of the given clock, in UTC."""
     at = dt.datetime(2024, 2, 29, 23, 59, 58, 999, tzinfo=dt.UTC)
     runner = db.runner(folder, clock=lambda: at)
     runner.upgrade("+1")
@@ -146,16 +146,16 @@ def test_what_was_applied_is_recorded(db: Database, folder: Folder) -> None:
     assert row.applied_at == at.replace(microsecond=0)
 
 
-def test_nothing_is_recorded_where_nothing_ran(db: Database, tmp_path: Path) -> None:
-    """Looking does not create the history table."""
+def test_reading_the_history_does_not_create_its_table(db: Database, tmp_path: Path) -> None:
+    """A run with nothing to do does not create it either."""
     folder = Folder(tmp_path / "none")
     assert db.runner(folder).applied() == {}
     assert db.runner(folder).upgrade() == db.runner(folder).downgrade("base") == []
     assert not sa.inspect(db.connection).has_table("autodiff_history")
 
 
-def test_a_history_of_another_program_is_refused(sqlite: Database, folder: Folder) -> None:
-    """A row that can't be read ends in an error of ours."""
+def test_an_unreadable_history_is_refused(sqlite: Database, folder: Folder) -> None:
+    """The error names the table and the reason."""
     sqlite.runner(folder).upgrade("+1")
     sqlite.execute("UPDATE autodiff_history SET applied_at = 'yesterday'")
     with pytest.raises(HistoryError) as caught:
@@ -166,14 +166,14 @@ def test_a_history_of_another_program_is_refused(sqlite: Database, folder: Folde
     assert caught.value.hint == "another program or another version of autodiff may have written it"
 
 
-BREAKS = {
+FAILURES = {
     "a statement": 'op.execute("INSERT INTO nowhere VALUES (1)")',
     "a clause": 'op.bulk_insert(sa.table("nowhere", sa.column("a")), [{"a": 1}])',
     "an operation": 'op.drop_column("users", "nowhere")',
     "the connection": 'op.get_bind().execute(sa.text("INSERT INTO nowhere VALUES (1)"))',
     "Python": "1 / 0",
 }
-WORK = """
+CHANGES = """
 op.create_table("extra", sa.Column("id", sa.Integer(), primary_key=True))
 op.add_column("users", sa.Column("age", sa.Integer(), nullable=False, server_default="7"))
 op.alter_column("users", "name", type_=sa.Text(), existing_type=sa.String(50))
@@ -183,12 +183,12 @@ op.execute("DELETE FROM users WHERE id = 2")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-@pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS.keys())
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
 def test_a_failed_migration_leaves_nothing_behind(
-    database: Callable[[str], sa.URL], folder: Folder, kind: str, breaks: str
+    database: Callable[[str], sa.URL], folder: Folder, kind: str, failure: str
 ) -> None:
-    """Schema, rows and history are as before it; the migrations before it stay applied."""
-    folder.write("dddd", WORK + breaks)
+    """Schema, rows and history are as before it. Earlier migrations stay applied."""
+    folder.write("dddd", CHANGES + failure)
     with opened(database(kind)) as db:
         db.runner(folder).upgrade("bbbb")
         db.execute("INSERT INTO users (id, name) VALUES (1, 'Ann'), (2, 'Bob')")
@@ -207,8 +207,8 @@ def test_a_failed_migration_leaves_nothing_behind(
 def test_a_failed_downgrade_leaves_nothing_behind(
     database: Callable[[str], sa.URL], folder: Folder, kind: str
 ) -> None:
-    """It counts as applied still, and so do those before it."""
-    folder.write("dddd", "pass", WORK + 'op.execute("DROP TABLE nowhere")')
+    """The migration and those before it stay applied."""
+    folder.write("dddd", "pass", CHANGES + 'op.execute("DROP TABLE nowhere")')
     with opened(database(kind)) as db:
         db.runner(folder).upgrade()
         db.execute("INSERT INTO users (id, name) VALUES (1, 'Ann'), (2, 'Bob')")
@@ -218,8 +218,8 @@ def test_a_failed_downgrade_leaves_nothing_behind(
         assert db.state() == before
 
 
-def test_a_failure_says_what_failed_and_why(sqlite: Database, folder: Folder) -> None:
-    """Operation, reason of the database, statement, what was kept, and what to do."""
+def test_a_failure_reports_what_failed_and_why(sqlite: Database, folder: Folder) -> None:
+    """The message contains the operation, the reason, the statement and what was kept."""
     folder.write("dddd", 'op.execute("INSERT INTO nowhere VALUES (1)")')
     with pytest.raises(MigrationFailedError) as caught:
         sqlite.runner(folder).upgrade()
@@ -237,7 +237,7 @@ def test_a_failure_says_what_failed_and_why(sqlite: Database, folder: Folder) ->
 
 
 def test_a_failure_of_the_first_migration_keeps_nothing(sqlite: Database, tmp_path: Path) -> None:
-    """The message says so."""
+    """The message reports it."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", "raise ValueError('no such thing')")
     with pytest.raises(MigrationFailedError) as caught:
@@ -251,14 +251,14 @@ def test_a_failure_of_the_first_migration_keeps_nothing(sqlite: Database, tmp_pa
 
 
 def test_an_edited_file_is_refused(db: Database, folder: Folder) -> None:
-    """Neither direction runs while an applied file is not what was applied."""
+    """Neither direction runs while an applied file differs from its record."""
     db.runner(folder).upgrade("bbbb")
     path = folder.path / "0002_step_bbbb.py"
     path.write_text(path.read_text().replace("200", "100"))
     before = db.state()
-    for act in (db.runner(folder).upgrade, db.runner(folder).downgrade):
+    for run in (db.runner(folder).upgrade, db.runner(folder).downgrade):
         with pytest.raises(EditedMigrationError) as caught:
-            act()
+            run()
         assert caught.value.message == (
             "migrations were edited after they were applied: 0002_step_bbbb.py"
         )
@@ -270,16 +270,16 @@ def test_an_edited_file_is_refused(db: Database, folder: Folder) -> None:
     assert db.state() == before
 
 
-def test_a_file_that_was_laid_out_anew_is_not_edited(sqlite: Database, folder: Folder) -> None:
-    """A formatter or a comment does not stop anybody."""
+def test_a_reformatted_file_is_not_an_edit(sqlite: Database, folder: Folder) -> None:
+    """Quotes and comments do not change the checksum."""
     sqlite.runner(folder).upgrade("bbbb")
     path = folder.path / "0002_step_bbbb.py"
     path.write_text("# seen\n" + path.read_text().replace('"', "'").replace("'''", '"""'))
     assert [m.revision for m in sqlite.runner(folder).upgrade()] == ["cccc"]
 
 
-def test_a_file_that_was_not_applied_may_be_edited(sqlite: Database, folder: Folder) -> None:
-    """Only what was applied is held fast."""
+def test_a_pending_file_may_be_edited(sqlite: Database, folder: Folder) -> None:
+    """Only applied files are checked."""
     sqlite.runner(folder).upgrade("+1")
     path = folder.path / "0002_step_bbbb.py"
     path.write_text(path.read_text().replace("200", "100"))
@@ -288,13 +288,13 @@ def test_a_file_that_was_not_applied_may_be_edited(sqlite: Database, folder: Fol
 
 
 def test_a_missing_file_is_refused(db: Database, folder: Folder) -> None:
-    """A database that another branch migrated is left alone."""
+    """A database that was migrated from another branch stays unchanged."""
     db.runner(folder).upgrade()
     (folder.path / "0003_step_cccc.py").unlink()
     before = db.state()
-    for act in (db.runner(folder).upgrade, db.runner(folder).downgrade):
+    for run in (db.runner(folder).upgrade, db.runner(folder).downgrade):
         with pytest.raises(EditedMigrationError) as caught:
-            act()
+            run()
         assert caught.value.message == (
             "the database has migrations whose files are missing: cccc (0003_step_cccc)"
         )
@@ -306,10 +306,10 @@ def test_a_missing_file_is_refused(db: Database, folder: Folder) -> None:
     assert db.state() == before
 
 
-def test_a_file_that_does_not_import_stops_before_anything_runs(
+def test_a_file_that_cannot_be_imported_stops_the_whole_run(
     sqlite: Database, folder: Folder
 ) -> None:
-    """The files of a run are loaded before the first of them starts."""
+    """All files of a run are loaded before the first one starts."""
     path = folder.write("dddd", "pass")
     path.write_text("import no_such_module\n" + path.read_text())
     with pytest.raises(MigrationFileError) as caught:
@@ -321,8 +321,10 @@ def test_a_file_that_does_not_import_stops_before_anything_runs(
 
 
 def test_stamp_records_and_runs_nothing(db: Database, folder: Folder) -> None:
-    """What comes up to the target counts as applied, and nothing else does; +1 and -2 count from
-    where the database stands."""
+    """Exactly the migrations up to the target are recorded.
+
+    Targets such as +1 and -2 count from the current revision of the database.
+    """
     assert [m.revision for m in db.runner(folder).stamp("bbbb")] == ["aaaa", "bbbb"]
     assert (db.tables(), db.history()) == ([], ["aaaa", "bbbb"])
     db.runner(folder).stamp("head")
@@ -337,8 +339,8 @@ def test_stamp_records_and_runs_nothing(db: Database, folder: Folder) -> None:
         db.runner(folder).stamp("nowhere")
 
 
-def test_stamp_keeps_when_a_migration_was_applied(sqlite: Database, folder: Folder) -> None:
-    """What was applied before counts from then on, and the journal has no new word of it."""
+def test_stamp_keeps_the_time_of_an_applied_migration(sqlite: Database, folder: Folder) -> None:
+    """The journal gets no new entry for it."""
     sqlite.runner(folder, clock=lambda: dt.datetime(2025, 1, 1, tzinfo=dt.UTC)).upgrade("aaaa")
     sqlite.runner(folder, clock=lambda: dt.datetime(2026, 2, 2, tzinfo=dt.UTC)).stamp("bbbb")
     applied = sqlite.runner(folder).applied()
@@ -349,8 +351,8 @@ def test_stamp_keeps_when_a_migration_was_applied(sqlite: Database, folder: Fold
     ]
 
 
-def test_stamp_leaves_what_was_applied_as_it_is(sqlite: Database, folder: Folder) -> None:
-    """When it was applied is not forgotten; the journal says what no longer counts."""
+def test_stamp_keeps_the_records_up_to_its_target(sqlite: Database, folder: Folder) -> None:
+    """The journal lists the migrations that are no longer recorded."""
     sqlite.runner(folder).upgrade()
     before = sqlite.runner(folder).applied()
     later = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
@@ -361,8 +363,8 @@ def test_stamp_leaves_what_was_applied_as_it_is(sqlite: Database, folder: Folder
     assert (last.kind, last.outcome, last.revision) == ("stamp", "forgotten", "cccc")
 
 
-def test_stamp_settles_an_edited_file(sqlite: Database, folder: Folder) -> None:
-    """The checksums of today's files are recorded, files that are gone are forgotten."""
+def test_stamp_resolves_edited_and_missing_files(sqlite: Database, folder: Folder) -> None:
+    """The current checksums are recorded, and records of missing files are removed."""
     sqlite.runner(folder).upgrade()
     path = folder.path / "0002_step_bbbb.py"
     path.write_text(path.read_text().replace("200", "100"))
@@ -372,7 +374,10 @@ def test_stamp_settles_an_edited_file(sqlite: Database, folder: Folder) -> None:
 
 
 def test_events_come_in_order(db: Database, folder: Folder) -> None:
-    """Each migration starts, sends its statements and finishes, with its place in the run."""
+    """Each migration starts, sends its statements and finishes.
+
+    Events have its position in the run.
+    """
     events: list[Event] = []
     db.runner(folder).upgrade("+1")
     db.runner(folder, on_event=events.append).upgrade()
@@ -392,13 +397,13 @@ def test_events_come_in_order(db: Database, folder: Folder) -> None:
     finished = [event for event in events if isinstance(event, MigrationFinished)]
     assert [event.revision for event in finished] == ["bbbb", "cccc"]
     assert all(event.seconds >= 0 for event in finished)
-    sent = [event.sql for event in events if isinstance(event, StatementRun)]
-    assert sent[0].startswith("ALTER TABLE users ADD COLUMN email")
-    assert any(sql.startswith("CREATE TABLE posts") for sql in sent)
+    statements = [event.sql for event in events if isinstance(event, StatementRun)]
+    assert statements[0].startswith("ALTER TABLE users ADD COLUMN email")
+    assert any(sql.startswith("CREATE TABLE posts") for sql in statements)
 
 
-def test_a_migration_that_fails_does_not_finish(sqlite: Database, folder: Folder) -> None:
-    """The last event is the statement that failed."""
+def test_a_failed_migration_emits_no_finished_event(sqlite: Database, folder: Folder) -> None:
+    """The last event is the failed statement."""
     events: list[Event] = []
     folder.write("dddd", 'op.execute("DROP TABLE nowhere")')
     with pytest.raises(MigrationFailedError):
@@ -407,7 +412,7 @@ def test_a_migration_that_fails_does_not_finish(sqlite: Database, folder: Folder
 
 
 def test_sql_files_run_in_both_directions(db: Database, folder: Folder) -> None:
-    """A pair of SQL files is a migration like the others."""
+    """A pair of SQL files is a migration like any other."""
     folder.write_sql(
         "dddd",
         """
@@ -423,10 +428,10 @@ def test_sql_files_run_in_both_directions(db: Database, folder: Folder) -> None:
     assert (db.tables(), db.history()) == (["posts", "users"], ["aaaa", "bbbb", "cccc"])
 
 
-def test_sql_files_know_the_strings_of_mariadb(
+def test_sql_files_may_use_the_syntax_of_mariadb(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    r"""Backslashes in strings, comments behind # and bodies of triggers end no statement."""
+    """Semicolons in escaped strings, # comments and trigger bodies do not end a statement."""
     folder = Folder(tmp_path / "m")
     folder.write_sql(
         "aaaa",
@@ -449,7 +454,7 @@ def test_sql_files_know_the_strings_of_mariadb(
         assert {row[0] for row in db.rows("SELECT a FROM t")} == {"abc"}
 
 
-HAND_WRITTEN = """
+MANUAL_MIGRATION = """
 users = op.create_table(
     "users",
     sa.Column("id", sa.Integer(), primary_key=True),
@@ -473,10 +478,10 @@ op.create_index("ix_users_email", "users", ["email"], unique=True)
 """
 
 
-def test_a_hand_written_migration_may_mix_everything(db: Database, tmp_path: Path) -> None:
-    """Operations, SQL, rows and the connection see what was done before them."""
+def test_a_manual_migration_may_mix_everything(db: Database, tmp_path: Path) -> None:
+    """Operations, SQL, rows and the connection see everything before them."""
     folder = Folder(tmp_path / "m")
-    folder.write("aaaa", HAND_WRITTEN, 'op.drop_table("users")')
+    folder.write("aaaa", MANUAL_MIGRATION, 'op.drop_table("users")')
     db.runner(folder).upgrade()
     assert db.rows("SELECT id, name, email FROM users ORDER BY id") == [
         (1, "Ann Lee", "ann lee"),
@@ -494,7 +499,7 @@ def test_a_hand_written_migration_may_mix_everything(db: Database, tmp_path: Pat
 
 
 def test_branches_run_parents_first(sqlite: Database, folder: Folder) -> None:
-    """Two branches and the migration that joins them are all applied, and undone."""
+    """Two branches and the migration that merges them are applied, and reverted."""
     folder.write("dddd", 'op.execute("CREATE TABLE d (a)")', 'op.drop_table("d")', parents=["bbbb"])
     folder.write("eeee", parents=["cccc", "dddd"])
     assert [m.revision for m in sqlite.runner(folder).upgrade("dddd")] == ["aaaa", "bbbb", "dddd"]
@@ -507,8 +512,8 @@ def test_branches_run_parents_first(sqlite: Database, folder: Folder) -> None:
 
 
 @pytest.fixture
-def family(sqlite: Database, folder: Folder) -> Database:
-    """Users with posts, on a connection that enforces foreign keys."""
+def users_with_posts(sqlite: Database, folder: Folder) -> Database:
+    """Return a database with users and posts, on a connection that enforces foreign keys."""
     sqlite.runner(folder).upgrade()
     sqlite.execute(
         "INSERT INTO users (id, name) VALUES (1, 'Ann')",
@@ -519,30 +524,30 @@ def family(sqlite: Database, folder: Folder) -> Database:
     return sqlite
 
 
-def test_foreign_keys_stay_on(family: Database, folder: Folder) -> None:
-    """A rebuild of the parent deletes no child, and afterwards keys are enforced again."""
+def test_foreign_keys_stay_enforced(users_with_posts: Database, folder: Folder) -> None:
+    """A rebuild of the parent table deletes no child row. Afterwards keys are enforced again."""
     folder.write("dddd", 'op.alter_column("users", "name", type_=sa.Text())')
-    family.runner(folder).upgrade()
-    assert family.rows("PRAGMA foreign_keys") == [(1,)]
-    assert family.rows("SELECT * FROM posts") == [(10, 1)]
-    assert family.table("users").column("name").type.sql.upper() == "TEXT"  # type: ignore[union-attr]
+    users_with_posts.runner(folder).upgrade()
+    assert users_with_posts.rows("PRAGMA foreign_keys") == [(1,)]
+    assert users_with_posts.rows("SELECT * FROM posts") == [(10, 1)]
+    assert users_with_posts.table("users").column("name").type.sql.upper() == "TEXT"  # type: ignore[union-attr]
     with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY constraint failed"):
-        family.execute("INSERT INTO posts (id, user_id) VALUES (11, 99)")
-    family.connection.rollback()
+        users_with_posts.execute("INSERT INTO posts (id, user_id) VALUES (11, 99)")
+    users_with_posts.connection.rollback()
 
 
-def test_foreign_keys_stay_off(sqlite: Database, folder: Folder) -> None:
-    """A connection that did not enforce them does not afterwards."""
+def test_foreign_keys_stay_unenforced(sqlite: Database, folder: Folder) -> None:
+    """The runner does not turn them on for the connection."""
     sqlite.runner(folder).upgrade()
     assert sqlite.rows("PRAGMA foreign_keys") == [(0,)]
 
 
-def test_rows_that_point_at_nothing_are_refused(family: Database, folder: Folder) -> None:
-    """The migration is rolled back, the message names both tables, keys are on again."""
+def test_dangling_references_are_refused(users_with_posts: Database, folder: Folder) -> None:
+    """The migration is rolled back, and keys are enforced again. The message names both tables."""
     folder.write("dddd", 'op.execute("DELETE FROM users")\nop.execute("CREATE TABLE x (a)")')
-    before = family.state()
+    before = users_with_posts.state()
     with pytest.raises(MigrationFailedError) as caught:
-        family.runner(folder).upgrade()
+        users_with_posts.runner(folder).upgrade()
     assert caught.value.message == (
         "upgrade of 0004_step_dddd.py failed: "
         "the migration leaves rows that point at nothing: posts -> users\n"
@@ -551,35 +556,36 @@ def test_rows_that_point_at_nothing_are_refused(family: Database, folder: Folder
     assert caught.value.hint == (
         "PRAGMA foreign_key_check lists them; repair the rows in the migration"
     )
-    assert family.state() == before
-    assert family.rows("PRAGMA foreign_keys") == [(1,)]
+    assert users_with_posts.state() == before
+    assert users_with_posts.rows("PRAGMA foreign_keys") == [(1,)]
 
 
-def test_rows_that_pointed_at_nothing_before_are_left_alone(
-    family: Database, folder: Folder
+def test_existing_dangling_references_are_ignored(
+    users_with_posts: Database, folder: Folder
 ) -> None:
-    """An old fault of the data stops no migration that has nothing to do with it."""
-    family.connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-    family.execute("INSERT INTO posts (id, user_id) VALUES (11, 99)")
+    """They do not stop a migration that has nothing to do with them."""
+    users_with_posts.connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    users_with_posts.execute("INSERT INTO posts (id, user_id) VALUES (11, 99)")
     folder.write("dddd", 'op.alter_column("users", "name", type_=sa.Text())')
-    family.runner(folder).upgrade()
-    assert family.history() == ["aaaa", "bbbb", "cccc", "dddd"]
+    users_with_posts.runner(folder).upgrade()
+    assert users_with_posts.history() == ["aaaa", "bbbb", "cccc", "dddd"]
 
 
-def test_more_rows_that_point_at_nothing_are_refused(family: Database, folder: Folder) -> None:
-    """A table with an old fault gets no second one."""
-    family.connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-    family.execute("INSERT INTO posts (id, user_id) VALUES (11, 99)")
+def test_additional_dangling_references_are_refused(
+    users_with_posts: Database, folder: Folder
+) -> None:
+    """Existing ones in the same table do not hide them."""
+    users_with_posts.connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    users_with_posts.execute("INSERT INTO posts (id, user_id) VALUES (11, 99)")
     folder.write("dddd", 'op.execute("DELETE FROM users")')
     with pytest.raises(MigrationFailedError, match="point at nothing: posts -> users"):
-        family.runner(folder).upgrade()
-    assert family.rows("SELECT count(*) FROM users") == [(1,)]
+        users_with_posts.runner(folder).upgrade()
+    assert users_with_posts.rows("SELECT count(*) FROM users") == [(1,)]
 
 
-def test_the_history_can_stand_in_a_schema(
+def test_the_history_can_be_in_another_schema(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:
-    """Where the configuration names one."""
     with opened(database("postgresql")) as db:
         db.execute("CREATE SCHEMA ops")
         db.runner(folder, schema="ops").upgrade()

@@ -1,4 +1,4 @@
-"""A script for the database's own client does what a run does, and no more where it can't."""
+"""Test scripts for the database's own client: they do what a run does, or refuse."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ op.alter_column("users", "name", type_=sa.Text(), existing_type=sa.String(200),
                 server_default=None, existing_nullable=False)
 op.rename_column("users", "name", "label")
 """
-ROWS_BACK = """
+REVERT_ROWS = """
 op.rename_column("users", "label", "name")
 op.execute("DELETE FROM users WHERE id = 2")
 op.alter_column("users", "name", type_=sa.String(200), existing_type=sa.Text(),
@@ -83,7 +83,7 @@ END $$""",
         "SELECT (ARRAY[1, 2])[1:DBNAME] FROM (SELECT 2 AS dbname) AS x",
     ],
 }
-"""With semicolons, and colons that psql would take for its variables."""
+"""Statements with semicolons, and with colons that psql could take for variables."""
 DROP_TRIGGERS = {
     "sqlite": ["DROP TRIGGER log_it"],
     "mysql": ["DROP TRIGGER log_it"],
@@ -93,7 +93,7 @@ REBUILD = """
 op.alter_column("users", "label", nullable=True, existing_type=sa.Text())
 op.execute("INSERT INTO users (id, label) VALUES (9, 'nine')")
 """
-REBUILD_BACK = """
+REVERT_REBUILD = """
 op.execute("DELETE FROM users WHERE id = 9")
 op.alter_column("users", "label", nullable=False, existing_type=sa.Text())
 """
@@ -101,80 +101,82 @@ op.alter_column("users", "label", nullable=False, existing_type=sa.Text())
 
 @pytest.fixture
 def folder(any_database: sa.URL, tmp_path: Path) -> Folder:
-    """Four migrations with all that a client could take amiss."""
+    """Return four migrations with everything that a client could misread."""
     kind = any_database.get_backend_name()
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS, 'op.drop_table("users")')
-    folder.write("bbbb", ROWS, ROWS_BACK)
-    folder.write("cccc", *(_executed(texts[kind]) for texts in (TRIGGERS, DROP_TRIGGERS)))
-    folder.write("dddd", REBUILD, REBUILD_BACK)
+    folder.write("bbbb", ROWS, REVERT_ROWS)
+    folder.write("cccc", *(_execute_calls(texts[kind]) for texts in (TRIGGERS, DROP_TRIGGERS)))
+    folder.write("dddd", REBUILD, REVERT_REBUILD)
     return folder
 
 
-def _executed(statements: list[str]) -> str:
+def _execute_calls(statements: list[str]) -> str:
     return "\n".join(f"op.execute({sql!r})" for sql in statements)
 
 
 @pytest.fixture
-def run_well(run_script: RunScript) -> Callable[[sa.URL, str], None]:
-    """Runs a script, which must end well."""
+def run_successfully(run_script: RunScript) -> Callable[[sa.URL, str], None]:
+    """Return a function that runs a script and requires success."""
 
-    def run(url: sa.URL, text: str) -> None:
-        done = run_script(url, text)
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+    def run(url: sa.URL, script: str) -> None:
+        result = run_script(url, script)
+        assert result.returncode == 0, result.stderr
+        assert result.stderr == ""
 
     return run
 
 
 @pytest.fixture
-def another(any_database: sa.URL, database: Callable[[str], sa.URL]) -> sa.URL:
-    """A second database of the same kind."""
+def second_database(any_database: sa.URL, database: Callable[[str], sa.URL]) -> sa.URL:
+    """Return the URL of a second database of the same kind."""
     kind = any_database.get_backend_name()
     return database("mariadb" if kind == "mysql" else kind)
 
 
-def kept(db: Database) -> tuple[object, ...]:
-    """Schema, rows, history with checksums, and the journal as far as two runs have it alike."""
+def recorded_state(db: Database) -> tuple[object, ...]:
+    """Return schema, rows, history with checksums, and the comparable columns of the journal."""
     journal = db.rows("SELECT revision, name, kind, checksum, outcome FROM autodiff_journal")
     history = db.rows("SELECT revision, name, checksum FROM autodiff_history ORDER BY 1")
     return *db.state(), history, journal
 
 
-def test_a_script_ends_as_a_run_does(
+def test_a_script_has_the_result_of_a_run(
     any_database: sa.URL,
-    another: sa.URL,
+    second_database: sa.URL,
     folder: Folder,
-    run_well: Callable[[sa.URL, str], None],
+    run_successfully: Callable[[sa.URL, str], None],
 ) -> None:
-    """Up, in two scripts, down and up again: schema, rows, history; status and check are quiet."""
-    live, scripted = (Project(url, directory=folder.path) for url in (any_database, another))
+    """Two scripts up, two down and one up again give the same schema, rows, history and journal."""
+    live, scripted = (
+        Project(url, directory=folder.path) for url in (any_database, second_database)
+    )
     live.upgrade()
-    run_well(another, scripted.script("2").text)
-    run_well(another, scripted.script("2:head").text)
-    same(any_database, another)
+    run_successfully(second_database, scripted.script("2").text)
+    run_successfully(second_database, scripted.script("2:head").text)
+    assert_same_state(any_database, second_database)
     assert scripted.status().pending == ()
     assert [entry.outcome for entry in scripted.log()] == ["done"] * 4
     assert scripted.upgrade() == []
     live.downgrade("1")
-    run_well(another, scripted.script("head:1", "downgrade").text)
-    same(any_database, another)
+    run_successfully(second_database, scripted.script("head:1", "downgrade").text)
+    assert_same_state(any_database, second_database)
     live.downgrade("base")
-    run_well(another, scripted.script("1:base", "downgrade").text)
-    same(any_database, another)
+    run_successfully(second_database, scripted.script("1:base", "downgrade").text)
+    assert_same_state(any_database, second_database)
     live.upgrade()
-    run_well(another, scripted.script("base:head").text)
-    same(any_database, another)
+    run_successfully(second_database, scripted.script("base:head").text)
+    assert_same_state(any_database, second_database)
     scripted.downgrade("base")
 
 
-def same(one: sa.URL, other: sa.URL) -> None:
-    with opened(one) as first, opened(other) as second:
-        assert kept(first) == kept(second)
+def assert_same_state(first_url: sa.URL, second_url: sa.URL) -> None:
+    with opened(first_url) as first, opened(second_url) as second:
+        assert recorded_state(first) == recorded_state(second)
 
 
 @pytest.mark.parametrize(
-    ("standing", "script", "message"),
+    ("current", "script", "message"),
     [
         ("base", "1:head", "autodiff_"),
         ("1", "2:head", "not applied to this database, or edited since: 0002_step_bbbb"),
@@ -185,33 +187,33 @@ def same(one: sa.URL, other: sa.URL) -> None:
         ("4", "3:2", "applied to this database already: 0004_step_dddd"),
     ],
 )
-def test_a_database_that_is_elsewhere_is_left_as_it_was(
+def test_a_script_refuses_a_database_at_another_revision(
     any_database: sa.URL,
     folder: Folder,
     run_script: RunScript,
-    standing: str,
+    current: str,
     script: str,
     message: str,
 ) -> None:
-    """A script stops, with the reason, before it changes anything."""
+    """The script stops with the reason before it changes anything."""
     project = Project(any_database, directory=folder.path)
-    if standing != "base":
-        project.upgrade(standing)
+    if current != "base":
+        project.upgrade(current)
     with opened(any_database) as db:
         before = db.state()
     down = script in ("3:2",)
     text = project.script(script, "downgrade" if down else "upgrade").text
-    done = run_script(any_database, text)
-    assert done.returncode != 0
-    assert message in done.stderr
+    result = run_script(any_database, text)
+    assert result.returncode != 0
+    assert message in result.stderr
     with opened(any_database) as db:
         assert db.state() == before
 
 
-def test_a_migration_that_stopped_half_way_is_not_run_over(
+def test_a_script_refuses_an_unfinished_migration(
     database: Callable[[str], sa.URL], tmp_path: Path, run_script: RunScript
 ) -> None:
-    """The journal knows how to go on; a script does not."""
+    """Only a run can resume it, from the journal."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS)
     folder.write("bbbb", 'op.drop_column("users", "born")\nop.execute("nonsense")')
@@ -219,77 +221,77 @@ def test_a_migration_that_stopped_half_way_is_not_run_over(
     project = Project(url, directory=folder.path)
     with pytest.raises(MigrationFailedError):
         project.upgrade()
-    done = run_script(url, project.script("1:head").text)
-    assert done.returncode != 0
-    assert "a migration stopped half-way on this database; see autodiff status" in done.stderr
+    result = run_script(url, project.script("1:head").text)
+    assert result.returncode != 0
+    assert "a migration stopped half-way on this database; see autodiff status" in result.stderr
     with pytest.raises(HistoryError) as caught:
         project.script("current:head")
     assert caught.value.message.startswith("the upgrade of 0002_step_bbbb failed at step 2")
     assert "undo its finished steps: autodiff downgrade" in str(caught.value.hint)
 
 
-def test_an_edited_migration_is_not_taken_back(
+def test_a_script_does_not_revert_an_edited_migration(
     any_database: sa.URL, folder: Folder, run_script: RunScript
 ) -> None:
-    """What its file says now is not what was applied."""
+    """The file differs from what was applied."""
     project = Project(any_database, directory=folder.path)
     project.upgrade("1")
     text = project.script("1:base", "downgrade").text
     with opened(any_database) as db:
         db.execute("UPDATE autodiff_history SET checksum = 'other'")
-    done = run_script(any_database, text)
-    assert done.returncode != 0
-    assert "not applied to this database, or edited since: 0001_step_aaaa" in done.stderr
+    result = run_script(any_database, text)
+    assert result.returncode != 0
+    assert "not applied to this database, or edited since: 0001_step_aaaa" in result.stderr
 
 
-def test_a_script_waits_for_nobody(
+def test_a_script_does_not_wait_for_a_lock(
     any_database: sa.URL, folder: Folder, run_script: RunScript
 ) -> None:
-    """While a runner holds the lock (on SQLite: writes), a script changes nothing."""
+    """While a runner holds the lock, or writes on SQLite, the script changes nothing."""
     project = Project(any_database, lock_timeout=0.2, directory=folder.path)
     text = project.script("1").text
     with opened(any_database) as db:
         lock = db.runner(folder).dialect.lock(db.connection, None)
         assert lock.take("ann")
         with db.runner(folder).dialect.transaction(db.connection):
-            done = run_script(any_database, text)
+            result = run_script(any_database, text)
         lock.release()
-    assert done.returncode != 0
-    told = ("another run holds the lock of this database's migrations", "database is locked")
-    assert any(words in done.stderr.replace("''", "'") for words in told)
+    assert result.returncode != 0
+    messages = ("another run holds the lock of this database's migrations", "database is locked")
+    assert any(message in result.stderr.replace("''", "'") for message in messages)
     with opened(any_database) as db:
         assert db.history() == []
 
 
-def test_a_check_of_rows_stops_a_script(
+def test_violating_rows_stop_a_script(
     any_database: sa.URL, folder: Folder, run_script: RunScript
 ) -> None:
-    """op.require is a guard; what the migration did before it is undone where it can be."""
+    """Earlier steps of the migration are rolled back if the database can."""
     project = Project(any_database, directory=folder.path)
     project.upgrade("1")
     with opened(any_database) as db:
         db.execute("INSERT INTO users (id, name) VALUES (7, 'bad;%:x')")
-    done = run_script(any_database, project.script("1:2").text)
-    assert done.returncode != 0
-    assert "users with a bad; name: 5%" in done.stderr
+    result = run_script(any_database, project.script("1:2").text)
+    assert result.returncode != 0
+    assert "users with a bad; name: 5%" in result.stderr
     with opened(any_database) as db:
         assert db.history() == ["aaaa"]
-        left = db.rows("SELECT count(*) FROM users")
-        assert left == [(4 if any_database.get_backend_name() == "mysql" else 1,)]
+        count = db.rows("SELECT count(*) FROM users")
+        assert count == [(4 if any_database.get_backend_name() == "mysql" else 1,)]
 
 
 def test_a_script_stops_at_the_first_error(
     any_database: sa.URL, tmp_path: Path, run_script: RunScript
 ) -> None:
-    """What comes behind is not run, and the failed migration is not recorded."""
+    """Later statements are not run, and the failed migration is not recorded."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS)
     folder.write(
         "bbbb", 'op.execute("INSERT INTO users (id) VALUES (1)")\nop.execute("SELECT x y z")'
     )
     folder.write("cccc", 'op.drop_table("users")')
-    done = run_script(any_database, Project(any_database, directory=folder.path).script().text)
-    assert done.returncode != 0
+    result = run_script(any_database, Project(any_database, directory=folder.path).script().text)
+    assert result.returncode != 0
     with opened(any_database) as db:
         assert db.history() == ["aaaa"]
         assert db.tables() == ["users"]
@@ -311,10 +313,10 @@ def test_a_script_stops_at_the_first_error(
         ),
     ],
 )
-def test_what_is_no_sql_is_refused_with_its_line(
+def test_code_without_sql_is_refused_with_its_line(
     any_database: sa.URL, tmp_path: Path, code: str, message: str
 ) -> None:
-    """Before anything is written."""
+    """The error comes before any SQL is written."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS)
     folder.write("bbbb", code)
@@ -324,10 +326,12 @@ def test_what_is_no_sql_is_refused_with_its_line(
     assert caught.value.hint
 
 
-def test_what_comes_before_a_script_may_be_more_than_sql(
-    database: Callable[[str], sa.URL], tmp_path: Path, run_well: Callable[[sa.URL, str], None]
+def test_migrations_before_a_script_may_use_python(
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+    run_successfully: Callable[[sa.URL, str], None],
 ) -> None:
-    """SQLite's tables are known all the same: the migrations before are done in memory."""
+    """For SQLite they are replayed in memory, so that the tables are known."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS)
     folder.write("bbbb", 'op.get_bind().execute(sa.text("ALTER TABLE users ADD more INTEGER"))')
@@ -336,17 +340,19 @@ def test_what_comes_before_a_script_may_be_more_than_sql(
     url = database("sqlite")
     project = Project(url, directory=folder.path)
     project.upgrade("3")
-    run_well(url, project.script("3:head").text)
+    run_successfully(url, project.script("3:head").text)
     with opened(url) as db:
         more = db.table("users").column("more")
         assert more is not None
         assert not more.nullable
 
 
-def test_autocommit_leaves_the_transaction(
-    database: Callable[[str], sa.URL], tmp_path: Path, run_well: Callable[[sa.URL, str], None]
+def test_autocommit_ends_the_transaction(
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+    run_successfully: Callable[[sa.URL, str], None],
 ) -> None:
-    """An index is built concurrently by a script too."""
+    """A script can build an index concurrently."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS)
     folder.write(
@@ -359,30 +365,34 @@ def test_autocommit_leaves_the_transaction(
         """,
     )
     url = database("postgresql")
-    run_well(url, Project(url, directory=folder.path).script().text)
+    run_successfully(url, Project(url, directory=folder.path).script().text)
     with opened(url) as db:
         assert db.history() == ["aaaa", "bbbb"]
         assert [index.name for index in db.table("users").indexes] == ["ix_email", "ix_name"]
 
 
-def test_the_history_may_have_a_schema_of_its_own(
-    database: Callable[[str], sa.URL], tmp_path: Path, run_well: Callable[[sa.URL, str], None]
+def test_a_script_uses_the_schema_of_the_history(
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+    run_successfully: Callable[[sa.URL, str], None],
 ) -> None:
-    """The setting holds for scripts."""
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS)
     url = database("postgresql")
     with opened(url) as db:
         db.execute('CREATE SCHEMA "own one"')
     project = Project(url, directory=folder.path, history_schema="own one")
-    run_well(url, project.script().text)
+    run_successfully(url, project.script().text)
     assert project.status().current == "aaaa"
 
 
-def test_rows_that_point_at_nothing_stop_a_script(
+def test_dangling_references_stop_a_script(
     database: Callable[[str], sa.URL], tmp_path: Path, run_script: RunScript
 ) -> None:
-    """On SQLite, where foreign keys are off meanwhile; those that were there before do not."""
+    """A script turns foreign keys off on SQLite, and checks them.
+
+    Existing references are ignored.
+    """
     folder = Folder(tmp_path / "m")
     pets = 'op.create_table("pets", sa.Column("id", sa.Integer(), primary_key=True), '
     key = 'sa.Column("owner", sa.Integer(), sa.ForeignKey("users.id", name="fk")))'
@@ -394,15 +404,15 @@ def test_rows_that_point_at_nothing_stop_a_script(
     project.upgrade("1")
     with opened(url) as db:
         db.execute("INSERT INTO pets (owner) VALUES (5)")
-    done = run_script(url, project.script("1:head").text)
-    assert done.returncode == 1
-    assert "the migration leaves rows that point at nothing" in done.stderr
+    result = run_script(url, project.script("1:head").text)
+    assert result.returncode == 1
+    assert "the migration leaves rows that point at nothing" in result.stderr
     with opened(url) as db:
         assert db.history() == ["aaaa", "bbbb"]
 
 
-def test_a_script_is_the_same_bytes_each_time(any_database: sa.URL, folder: Folder) -> None:
-    """No clock and no database have a part in it."""
+def test_a_script_has_the_same_bytes_each_time(any_database: sa.URL, folder: Folder) -> None:
+    """It depends on neither the clock nor the database."""
     first = Project(any_database, directory=folder.path).script()
     again = Project(any_database, directory=folder.path)
     again.upgrade()
@@ -412,7 +422,7 @@ def test_a_script_is_the_same_bytes_each_time(any_database: sa.URL, folder: Fold
 
 @pytest.fixture
 def offline(tmp_path: Path) -> Project:
-    """A project of three migrations without a database."""
+    """Return a project with three migrations and a database that does not exist."""
     folder = Folder(tmp_path / "m")
     for revision in ("aaaa", "bbbb", "cccc"):
         folder.write(revision, f"op.execute(\"SELECT '{revision}'\")")
@@ -436,8 +446,10 @@ def offline(tmp_path: Path) -> Project:
         ("2:step_aaaa", "downgrade", "bbbb"),
     ],
 )
-def test_ranges(offline: Project, text: str | None, direction: str, revisions: str) -> None:
-    """Either end may be left out; nothing is connected to."""
+def test_a_range_selects_migrations(
+    offline: Project, text: str | None, direction: str, revisions: str
+) -> None:
+    """Either end may be omitted. Nothing is connected to."""
     script = offline.script(text, direction)  # type: ignore[arg-type]
     assert [m.revision for m in script.migrations] == revisions.split()
     assert bool(script.text) == bool(revisions)
@@ -466,19 +478,19 @@ def test_ranges(offline: Project, text: str | None, direction: str, revisions: s
         ),
     ],
 )
-def test_ranges_that_lead_nowhere(
+def test_an_impossible_range_is_refused(
     offline: Project, text: str, direction: str, message: str, hint: str
 ) -> None:
-    """The hint says what to type."""
+    """The hint is the command to use instead."""
     with pytest.raises(HistoryError) as caught:
         offline.script(text, direction)  # type: ignore[arg-type]
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
-def test_a_script_from_where_the_database_stands(
+def test_a_script_may_start_at_the_current_revision(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """`current` asks it, and that alone connects."""
+    """Only `current` connects to the database."""
     folder = Folder(tmp_path / "m")
     for revision in ("aaaa", "bbbb", "cccc"):
         folder.write(revision)

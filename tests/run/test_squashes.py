@@ -1,4 +1,4 @@
-"""A squashed migration on databases that have had all, none or some of what it stands for."""
+"""Test a squashed migration on databases that applied all, none or some of its parts."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import EditedMigrationError
-from tests.run.test_integrity import create
+from tests.run.test_integrity import create_code
 from tests.support import Database, Folder, opened
 
 
 @pytest.fixture
 def db(any_database: sa.URL) -> Iterator[Database]:
-    with opened(any_database) as found:
-        yield found
+    with opened(any_database) as db:
+        yield db
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """Four migrations: a table each."""
+    """Return four migrations that create one table each."""
     folder = Folder(tmp_path / "migrations")
     for name in ("aaaa", "bbbb", "cccc", "dddd"):
-        folder.write(name, create(name), f'op.drop_table("{name}")')
+        folder.write(name, create_code(name), f'op.drop_table("{name}")')
     return folder
 
 
 def squash(folder: Folder) -> None:
-    """Puts one migration in the place of the second and third."""
+    """Replace the second and the third migration with one."""
     for name in ("0002_step_bbbb", "0003_step_cccc"):
         (folder.path / f"{name}.py").unlink()
-    up = f"{create('bbbb')}\n{create('cccc')}"
+    up = f"{create_code('bbbb')}\n{create_code('cccc')}"
     down = 'op.drop_table("cccc")\nop.drop_table("bbbb")'
     path = folder.write("ffff", up, down, parents=["aaaa"])
     path.write_text(f'{path.read_text()}\nreplaces = ("bbbb", "cccc")\n')
 
 
-def test_all_of_it_was_applied(db: Database, folder: Folder) -> None:
-    """It counts as applied from the next run on, and the journal says so; nothing is run."""
+def test_a_squash_is_recorded_if_all_parts_are_applied(db: Database, folder: Folder) -> None:
+    """The next run records it, also in the journal. Nothing is run."""
     db.runner(folder).upgrade()
     squash(folder)
     runner = db.runner(folder)
@@ -54,24 +54,23 @@ def test_all_of_it_was_applied(db: Database, folder: Folder) -> None:
     )
 
 
-def test_its_downgrade_reverts_all_of_it(db: Database, folder: Folder) -> None:
-    """Also where its parts were applied one by one."""
+def test_downgrading_a_squash_reverts_all_parts(db: Database, folder: Folder) -> None:
+    """The replaced migrations were applied one by one."""
     db.runner(folder).upgrade()
     squash(folder)
     assert [m.revision for m in db.runner(folder).downgrade("-2")] == ["dddd", "ffff"]
     assert (db.tables(), db.history()) == (["aaaa"], ["aaaa"])
 
 
-def test_none_of_it_was_applied(db: Database, folder: Folder) -> None:
-    """It is run as any other."""
+def test_a_squash_is_run_if_no_part_is_applied(db: Database, folder: Folder) -> None:
     db.runner(folder).upgrade("aaaa")
     squash(folder)
     assert [m.revision for m in db.runner(folder).upgrade()] == ["ffff", "dddd"]
     assert db.tables() == ["aaaa", "bbbb", "cccc", "dddd"]
 
 
-def test_some_of_it_was_applied(db: Database, folder: Folder) -> None:
-    """Refused: which were, and the way out; nothing is changed."""
+def test_a_squash_is_refused_if_some_parts_are_applied(db: Database, folder: Folder) -> None:
+    """The error names them, and the hint gives a solution. Nothing is changed."""
     db.runner(folder).upgrade("bbbb")
     squash(folder)
     before = db.state()
@@ -89,8 +88,8 @@ def test_some_of_it_was_applied(db: Database, folder: Folder) -> None:
     assert db.state() == before
 
 
-def test_a_stamp_knows_it(db: Database, folder: Folder) -> None:
-    """By its own revision, and by one that it stands for."""
+def test_stamp_records_a_squash(db: Database, folder: Folder) -> None:
+    """The target may be a migration that it replaces."""
     squash(folder)
     assert [m.revision for m in db.runner(folder).stamp("cccc")] == ["aaaa", "ffff"]
     assert db.history() == ["aaaa", "ffff"]

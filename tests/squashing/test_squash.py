@@ -1,4 +1,4 @@
-"""squash: one migration that leads where several led."""
+"""Test squash: one equivalent migration replaces several."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ USERS = """
 op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True),
     sa.Column("nick", sa.String(20), nullable=False))
 """
-DROP = 'op.drop_table("users")'
+DROP_USERS = 'op.drop_table("users")'
 
 
 @pytest.fixture
@@ -37,13 +37,13 @@ def sqlite(database: Callable[[str], sa.URL]) -> sa.URL:
     return database("sqlite")
 
 
-def project(url: sa.URL, folder: Folder) -> Project:
+def project_of(url: sa.URL, folder: Folder) -> Project:
     return Project(url, directory=folder.path)
 
 
-def grown(folder: Folder) -> Folder:
-    """Users, that get a longer nickname of another name, and an age that goes again."""
-    folder.write("aaaa", USERS, DROP)
+def write_history(folder: Folder) -> Folder:
+    """Write a history of users: a nickname is renamed twice, and an age is added and dropped."""
+    folder.write("aaaa", USERS, DROP_USERS)
     folder.write(
         "bbbb",
         'op.rename_column("users", "nick", "handle")\n'
@@ -69,112 +69,115 @@ def grown(folder: Folder) -> Folder:
     return folder
 
 
-def names(folder: Folder) -> list[str]:
+def file_names(folder: Folder) -> list[str]:
     return sorted(path.name for path in folder.path.iterdir() if path.suffix == ".py")
 
 
-def test_what_came_and_went_folds_away(any_database: sa.URL, folder: Folder) -> None:
-    """A create, renames and alterings are one create; a database that had them is at the head."""
-    before = project(any_database, grown(folder))
-    before.upgrade()
+def test_intermediate_steps_are_left_out(any_database: sa.URL, folder: Folder) -> None:
+    """Create, renames and changes become one create. A database that had them is at the head."""
+    project = project_of(any_database, write_history(folder))
+    project.upgrade()
     with opened(any_database) as db:
         schema = db.schema()
-    made = before.squash(":cccc", "users")
-    written = made.write()
-    assert names(folder) == ["0003_users.py", "0004_step_dddd.py"]
-    text = written.path.read_text()
+    squash = project.squash(":cccc", "users")
+    migration = squash.write()
+    assert file_names(folder) == ["0003_users.py", "0004_step_dddd.py"]
+    text = migration.path.read_text()
     assert 'replaces = ("aaaa", "bbbb", "cccc")\n' in text
     assert "age" not in text and "rename" not in text and "alter_column" not in text
-    assert (written.parents, made.left_out, made.plan.summary()) == ((), (), ["+ table users"])
-    after = project(any_database, folder)
-    assert after.status().pending == ()
-    assert after.upgrade() == []
-    assert [m.revision for m in after.downgrade("base")] == ["dddd", written.revision]
-    after.upgrade()
+    assert (migration.parents, squash.left_out, squash.plan.summary()) == (
+        (),
+        (),
+        ["+ table users"],
+    )
+    squashed_project = project_of(any_database, folder)
+    assert squashed_project.status().pending == ()
+    assert squashed_project.upgrade() == []
+    assert [m.revision for m in squashed_project.downgrade("base")] == ["dddd", migration.revision]
+    squashed_project.upgrade()
     with opened(any_database) as db:
         assert db.schema() == schema
 
 
-def test_rows_survive_the_renames(any_database: sa.URL, folder: Folder) -> None:
-    """On a database that has the table before the range, a rename stays a rename."""
-    before = project(any_database, grown(folder))
-    before.upgrade("aaaa")
+def test_rows_are_kept_by_renames(any_database: sa.URL, folder: Folder) -> None:
+    """A rename is kept if the table exists before the range."""
+    project = project_of(any_database, write_history(folder))
+    project.upgrade("aaaa")
     with opened(any_database) as db:
         db.execute("INSERT INTO users (id, nick) VALUES (1, 'ann')")
-    before.squash("2:4", "nicknames").write()
-    project(any_database, folder).upgrade()
+    project.squash("2:4", "nicknames").write()
+    project_of(any_database, folder).upgrade()
     with opened(any_database) as db:
         assert db.rows("SELECT id, nickname FROM users") == [(1, "ann")]
         assert db.table("users").index("ix_nickname") is not None
 
 
-def test_names_that_the_server_gave_stay(any_database: sa.URL, folder: Folder) -> None:
-    """What comes behind may drop a constraint by the name that it had."""
-    folder.write("aaaa", USERS, DROP)
+def test_names_chosen_by_the_server_are_kept(any_database: sa.URL, folder: Folder) -> None:
+    """Later migrations may drop a constraint by that name."""
+    folder.write("aaaa", USERS, DROP_USERS)
     folder.write(
         "bbbb",
         'op.create_table("posts", sa.Column("id", sa.Integer(), primary_key=True),'
         ' sa.Column("user_id", sa.Integer(), sa.ForeignKey("users.id")))',
         'op.drop_table("posts")',
     )
-    place = project(any_database, folder)
-    place.upgrade()
+    project = project_of(any_database, folder)
+    project.upgrade()
     with opened(any_database) as db:
         before = {c.name for c in db.table("posts").foreign_keys}
-    place.downgrade("base")
-    place.squash(":", "all").write()
-    project(any_database, folder).upgrade()
+    project.downgrade("base")
+    project.squash(":", "all").write()
+    project_of(any_database, folder).upgrade()
     with opened(any_database) as db:
         assert {c.name for c in db.table("posts").foreign_keys} == before
 
 
-def test_the_same_stretch_gives_the_same_file(sqlite: sa.URL, folder: Folder) -> None:
-    """Two people who squash alike don't differ."""
-    place = project(sqlite, grown(folder))
-    assert place.squash(":", "all").text == place.squash("base:head", "all").text
+def test_the_same_range_gives_the_same_file(sqlite: sa.URL, folder: Folder) -> None:
+    """Two people who squash the same range get no conflict."""
+    project = project_of(sqlite, write_history(folder))
+    assert project.squash(":", "all").text == project.squash("base:head", "all").text
 
 
-def test_a_table_that_is_renamed(sqlite: sa.URL, folder: Folder) -> None:
-    """Along with its column; the rows stay."""
-    folder.write("aaaa", USERS, DROP)
+def test_renames_of_a_table_and_its_column_are_kept(sqlite: sa.URL, folder: Folder) -> None:
+    folder.write("aaaa", USERS, DROP_USERS)
     folder.write("bbbb", 'op.rename_table("users", "people")', 'op.rename_table("people", "users")')
     folder.write(
         "cccc",
         'op.rename_column("people", "nick", "name")',
         'op.rename_column("people", "name", "nick")',
     )
-    made = project(sqlite, folder).squash("bbbb:", "people")
-    assert made.plan.summary() == ["~ table users -> people", "~ column people.nick -> name"]
+    squash = project_of(sqlite, folder).squash("bbbb:", "people")
+    assert squash.plan.summary() == ["~ table users -> people", "~ column people.nick -> name"]
 
 
-FILLED = """
+ADD_FILLED_COLUMN = """
 op.add_column("users", sa.Column("age", sa.Integer()))
 op.backfill("users", {"age": "42"})
 op.alter_column("users", "age", existing_type=sa.Integer(), nullable=False)
 """
 
 
-def test_the_value_of_a_new_column_stays(any_database: sa.URL, folder: Folder) -> None:
-    """What rows get that exist is planned again; on tables of the range it folds away."""
-    folder.write("aaaa", USERS, DROP)
-    folder.write("bbbb", FILLED, 'op.drop_column("users", "age")')
+def test_a_backfill_of_existing_rows_is_kept(any_database: sa.URL, folder: Folder) -> None:
+    """A backfill is left out only if the range itself creates the table."""
+    folder.write("aaaa", USERS, DROP_USERS)
+    folder.write("bbbb", ADD_FILLED_COLUMN, 'op.drop_column("users", "age")')
     folder.write(
         "cccc",
         'op.add_column("users", sa.Column("size", sa.Integer()))',
         'op.drop_column("users", "size")',
     )
-    place = project(any_database, folder)
-    assert "42" not in place.squash(":bbbb", "users").text
-    place.upgrade("aaaa")
+    project = project_of(any_database, folder)
+    assert "42" not in project.squash(":bbbb", "users").text
+    project.upgrade("aaaa")
     with opened(any_database) as db:
         db.execute("INSERT INTO users (id, nick) VALUES (1, 'ann')")
-    place.squash("bbbb:", "age").write()
-    project(any_database, folder).upgrade()
+    project.squash("bbbb:", "age").write()
+    project_of(any_database, folder).upgrade()
     with opened(any_database) as db:
         assert db.rows("SELECT age, size FROM users") == [(42, None)]
 
 
-BY_HAND = """
+MANUAL_CODE = """
 op.add_column("users", sa.Column("age", sa.Integer()))
 op.execute("UPDATE users SET age = 7")
 op.run(lambda connection: None)
@@ -184,14 +187,14 @@ op.get_bind().execute(sa.text("SELECT 1"))
 """
 
 
-def test_what_was_written_by_hand_is_refused(sqlite: sa.URL, folder: Folder) -> None:
-    """All of it, by file and line; and nothing is written."""
-    folder.write("aaaa", USERS, DROP)
-    folder.write("bbbb", BY_HAND, 'op.drop_column("users", "age")')
+def test_manual_code_is_refused(sqlite: sa.URL, folder: Folder) -> None:
+    """The error lists each part with its file and line. Nothing is written."""
+    folder.write("aaaa", USERS, DROP_USERS)
+    folder.write("bbbb", MANUAL_CODE, 'op.drop_column("users", "age")')
     folder.write_sql("cccc", "INSERT INTO users (id, nick) VALUES (2, 'bob');")
-    before = names(folder)
+    before = file_names(folder)
     with pytest.raises(HandWrittenError) as caught:
-        project(sqlite, folder).squash(":", "all")
+        project_of(sqlite, folder).squash(":", "all")
     assert caught.value.message.splitlines() == [
         "these parts were written by hand, and can't be squashed:",
         "  0002_step_bbbb.py:11: ~ execute UPDATE users SET age = 7",
@@ -204,76 +207,77 @@ def test_what_was_written_by_hand_is_refused(sqlite: sa.URL, folder: Folder) -> 
         "squash what comes before or after them; or, where every database that matters has had "
         "them, leave them out: --without-data"
     )
-    assert names(folder) == before
+    assert file_names(folder) == before
 
 
-def test_the_way_back_may_be_by_hand_too(sqlite: sa.URL, folder: Folder) -> None:
-    """What restores rows there is not lost in silence."""
-    folder.write("aaaa", USERS, f'op.execute("DELETE FROM users")\n{DROP}')
+def test_manual_code_in_downgrade_is_refused(sqlite: sa.URL, folder: Folder) -> None:
+    """Code that restores rows must not be lost silently."""
+    folder.write("aaaa", USERS, f'op.execute("DELETE FROM users")\n{DROP_USERS}')
     folder.write(
         "bbbb",
         'op.add_column("users", sa.Column("age", sa.Integer()))',
         'op.get_bind()\nop.drop_column("users", "age")',
     )
     with pytest.raises(HandWrittenError) as caught:
-        project(sqlite, folder).squash(":", "all")
+        project_of(sqlite, folder).squash(":", "all")
     assert caught.value.places == (
         "0001_step_aaaa.py:15: ~ execute DELETE FROM users",
         "0002_step_bbbb.py:14: ~ get_bind: what is done with the connection",
     )
 
 
-def test_what_was_written_by_hand_can_be_left_out(sqlite: sa.URL, folder: Folder) -> None:
-    """It is listed, and the schema is all there."""
-    folder.write("aaaa", USERS, DROP)
-    folder.write("bbbb", BY_HAND, 'op.drop_column("users", "age")')
+def test_manual_code_can_be_left_out(sqlite: sa.URL, folder: Folder) -> None:
+    """The parts are listed, and the schema is complete."""
+    folder.write("aaaa", USERS, DROP_USERS)
+    folder.write("bbbb", MANUAL_CODE, 'op.drop_column("users", "age")')
     folder.write_sql("cccc", "INSERT INTO users (id, nick) VALUES (2, 'bob');")
-    made = project(sqlite, folder).squash(":", "all", without_data=True)
-    assert [part.line for part in made.left_out] == [11, 12, 14, 15, None]
-    assert "execute" not in made.text and '"age"' in made.text
-    assert [path.name for path in made.gone] == [
+    squash = project_of(sqlite, folder).squash(":", "all", without_data=True)
+    assert [part.line for part in squash.left_out] == [11, 12, 14, 15, None]
+    assert "execute" not in squash.text and '"age"' in squash.text
+    assert [path.name for path in squash.gone] == [
         "0001_step_aaaa.py",
         "0002_step_bbbb.py",
         "0003_step_cccc.up.sql",
         "0003_step_cccc.down.sql",
     ]
-    made.write()
-    assert names(folder) == ["0003_all.py"]
+    squash.write()
+    assert file_names(folder) == ["0003_all.py"]
 
 
-def test_a_rename_by_hand_is_asked_for(sqlite: sa.URL, folder: Folder) -> None:
-    """Where parts are left out nothing is taken for granted; an option tells."""
-    folder.write("aaaa", USERS, DROP)
+def test_a_manual_rename_needs_an_option(sqlite: sa.URL, folder: Folder) -> None:
+    """If parts are left out, a rename is never assumed."""
+    folder.write("aaaa", USERS, DROP_USERS)
     folder.write(
         "bbbb",
         'op.execute("ALTER TABLE users RENAME COLUMN nick TO name")',
         'op.rename_column("users", "name", "nick")',
     )
     folder.write("cccc")
-    place = project(sqlite, folder)
+    project = project_of(sqlite, folder)
     with pytest.raises(RenameUndecidedError, match=r"users\.nick:name"):
-        place.squash("bbbb:", "name", without_data=True)
-    made = place.squash("bbbb:", "name", without_data=True, renames=["users.nick:name"])
-    assert made.plan.summary() == ["~ column users.nick -> name"]
+        project.squash("bbbb:", "name", without_data=True)
+    squash = project.squash("bbbb:", "name", without_data=True, renames=["users.nick:name"])
+    assert squash.plan.summary() == ["~ column users.nick -> name"]
 
 
-def test_a_value_given_by_hand_is_asked_for(sqlite: sa.URL, folder: Folder) -> None:
-    """What rows get that exist can't be guessed."""
-    folder.write("aaaa", USERS, DROP)
-    up = FILLED.replace(
+def test_a_manual_fill_needs_an_option(sqlite: sa.URL, folder: Folder) -> None:
+    """The value of existing rows is never guessed."""
+    folder.write("aaaa", USERS, DROP_USERS)
+    up = ADD_FILLED_COLUMN.replace(
         'op.backfill("users", {"age": "42"})', 'op.execute("UPDATE users SET age=1")'
     )
     folder.write("bbbb", up, 'op.drop_column("users", "age")')
     folder.write("cccc")
-    place = project(sqlite, folder)
+    project = project_of(sqlite, folder)
     with pytest.raises(FillNeededError, match=r"users\.age"):
-        place.squash("bbbb:", "age", without_data=True)
-    made = place.squash("bbbb:", "age", without_data=True, fills=["users.age=1"])
-    assert "op.backfill(" in made.text
+        project.squash("bbbb:", "age", without_data=True)
+    squash = project.squash("bbbb:", "age", without_data=True, fills=["users.age=1"])
+    assert "op.backfill(" in squash.text
 
 
-def test_an_enum_that_changes(database: Callable[[str], sa.URL], folder: Folder) -> None:
-    """A type and a value that are renamed keep their rows; one that came is there."""
+def test_renamed_enums_and_values_keep_their_rows(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
     folder.write(
         "aaaa",
         'op.create_enum("mood", "sad", "ok")\n'
@@ -299,19 +303,19 @@ def test_an_enum_that_changes(database: Callable[[str], sa.URL], folder: Folder)
         'op.rename_enum_value("feeling", "unhappy", "down")',
     )
     url = database("postgresql")
-    place = project(url, folder)
-    place.upgrade("aaaa")
+    project = project_of(url, folder)
+    project.upgrade("aaaa")
     with opened(url) as db:
         db.execute("INSERT INTO users VALUES (1, 'sad')")
-    place.squash("bbbb:", "moods").write()
-    project(url, folder).upgrade()
+    project.squash("bbbb:", "moods").write()
+    project_of(url, folder).upgrade()
     with opened(url) as db:
         assert db.rows("SELECT mood::text FROM users") == [("unhappy",)]
 
 
-def test_a_check_of_rows(sqlite: sa.URL, folder: Folder) -> None:
-    """One that the plan has too is no part by hand; one of somebody's own is."""
-    folder.write("aaaa", USERS.replace("nullable=False", "nullable=True"), DROP)
+def test_only_a_generated_check_of_rows_is_kept(sqlite: sa.URL, folder: Folder) -> None:
+    """A check that the plan contains too is kept. Any other check is manual code."""
+    folder.write("aaaa", USERS.replace("nullable=False", "nullable=True"), DROP_USERS)
     up = (
         'op.require("SELECT id FROM users WHERE nick IS NULL", "users.nick is NULL in some rows")\n'
         'op.alter_column("users", "nick", existing_type=sa.String(20), nullable=False)'
@@ -319,11 +323,11 @@ def test_a_check_of_rows(sqlite: sa.URL, folder: Folder) -> None:
     down = 'op.alter_column("users", "nick", existing_type=sa.String(20), nullable=True)'
     folder.write("bbbb", up, down)
     folder.write("cccc")
-    made = project(sqlite, folder).squash("bbbb:", "nick")
-    assert "op.require(" in made.text
+    squash = project_of(sqlite, folder).squash("bbbb:", "nick")
+    assert "op.require(" in squash.text
     folder.write("dddd", 'op.require("SELECT id FROM users WHERE id < 0", "ids below 0")')
     with pytest.raises(HandWrittenError, match=r"0004_step_dddd\.py:10: \? ids below 0"):
-        project(sqlite, folder).squash("bbbb:", "nick")
+        project_of(sqlite, folder).squash("bbbb:", "nick")
 
 
 @pytest.mark.parametrize(
@@ -339,49 +343,49 @@ def test_a_check_of_rows(sqlite: sa.URL, folder: Folder) -> None:
         ),
     ],
 )
-def test_a_range_must_be_a_line(sqlite: sa.URL, folder: Folder, target: str, message: str) -> None:
-    """Branches are named, and the ranges that would do."""
+def test_a_range_must_be_linear(sqlite: sa.URL, folder: Folder, target: str, message: str) -> None:
+    """The error names the branch, and the hint the possible ranges."""
     for name in ("aaaa", "bbbb", "cccc", "dddd"):
         folder.write(name)
     folder.write("eeee", parents=["bbbb"])
     folder.write("ffff", parents=["dddd", "eeee"])
     with pytest.raises(HistoryError) as caught:
-        project(sqlite, folder).squash(target, "x")
+        project_of(sqlite, folder).squash(target, "x")
     assert caught.value.message == message
     assert caught.value.hint
 
 
-def depending(path: Path, on: str) -> None:
+def add_dependency(path: Path, on: str) -> None:
     path.write_text(path.read_text().replace("parents =", f"depends_on = ('{on}',)\nparents =", 1))
 
 
-def test_what_it_depends_on_stays_outside(any_database: sa.URL, folder: Folder) -> None:
-    """What another branch makes is there before, and is no part of the squash."""
-    folder.write("aaaa", USERS, DROP)
+def test_dependencies_are_not_part_of_a_squash(any_database: sa.URL, folder: Folder) -> None:
+    """A table of another branch exists before the squash, and is not part of it."""
+    folder.write("aaaa", USERS, DROP_USERS)
     folder.write("bbbb", 'op.create_table("a", sa.Column("x", sa.Integer()))', parents=())
     last = folder.write(
         "cccc",
         'op.add_column("users", sa.Column("age", sa.Integer()))',
         'op.drop_column("users", "age")',
     )
-    depending(last, "aaaa")
-    place = project(any_database, folder)
-    made = place.squash("bbbb:cccc", "both")
-    assert made.plan.summary() == ["+ table a", "+ column users.age"]
-    assert (made.migration.parents, made.migration.depends_on) == ((), ("aaaa",))
-    made.write()
-    assert [m.revision for m in place.upgrade("heads")] == ["aaaa", made.migration.revision]
-    assert len(place.downgrade("base")) == 2
+    add_dependency(last, "aaaa")
+    project = project_of(any_database, folder)
+    squash = project.squash("bbbb:cccc", "both")
+    assert squash.plan.summary() == ["+ table a", "+ column users.age"]
+    assert (squash.migration.parents, squash.migration.depends_on) == ((), ("aaaa",))
+    squash.write()
+    assert [m.revision for m in project.upgrade("heads")] == ["aaaa", squash.migration.revision]
+    assert len(project.downgrade("base")) == 2
 
 
-def test_a_circle_of_dependencies_is_refused(sqlite: sa.URL, folder: Folder) -> None:
-    """One file can't come both before and after another one."""
+def test_a_cycle_of_dependencies_is_refused(sqlite: sa.URL, folder: Folder) -> None:
+    """One file cannot come both before and after another one."""
     folder.write("aaaa")
     last = folder.write("bbbb")
-    depending(folder.write("cccc", parents=()), "aaaa")
-    depending(last, "cccc")
+    add_dependency(folder.write("cccc", parents=()), "aaaa")
+    add_dependency(last, "cccc")
     with pytest.raises(HistoryError) as caught:
-        project(sqlite, folder).squash("aaaa:bbbb", "x")
+        project_of(sqlite, folder).squash("aaaa:bbbb", "x")
     assert caught.value.message == (
         "cannot squash across 0001_step_aaaa.py: 0003_step_cccc.py comes after it, and the range "
         "depends on that"
@@ -389,25 +393,24 @@ def test_a_circle_of_dependencies_is_refused(sqlite: sa.URL, folder: Folder) -> 
     assert caught.value.hint == "squash a range that ends with it, or begins after it"
 
 
-def only_for(path: Path, *kinds: str) -> None:
+def limit_to(path: Path, *kinds: str) -> None:
     path.write_text(path.read_text().replace("parents =", f"dialects = {kinds}\nparents =", 1))
 
 
-def test_what_is_for_one_kind_of_database_stays_so(sqlite: sa.URL, folder: Folder) -> None:
-    """The squashed file says what the single ones did."""
-    only_for(folder.write("aaaa", USERS, DROP), "sqlite")
-    only_for(folder.write("bbbb", 'op.rename_column("users", "nick", "name")'), "sqlite")
-    made = project(sqlite, folder).squash(":", "users")
-    assert made.migration.dialects == ("sqlite",)
-    assert 'replaces = ("aaaa", "bbbb")\ndialects = ("sqlite",)\n' in made.text
+def test_a_limit_to_one_kind_of_database_is_kept(sqlite: sa.URL, folder: Folder) -> None:
+    limit_to(folder.write("aaaa", USERS, DROP_USERS), "sqlite")
+    limit_to(folder.write("bbbb", 'op.rename_column("users", "nick", "name")'), "sqlite")
+    squash = project_of(sqlite, folder).squash(":", "users")
+    assert squash.migration.dialects == ("sqlite",)
+    assert 'replaces = ("aaaa", "bbbb")\ndialects = ("sqlite",)\n' in squash.text
 
 
-def test_one_file_is_not_for_some_databases_in_part(sqlite: sa.URL, folder: Folder) -> None:
-    """What one kind alone has had would be run on all of them."""
-    folder.write("aaaa", USERS, DROP)
-    only_for(folder.write("bbbb", 'op.rename_column("users", "nick", "name")'), "sqlite")
+def test_files_with_different_limits_are_refused(sqlite: sa.URL, folder: Folder) -> None:
+    """Steps for one kind of database would be run on all of them."""
+    folder.write("aaaa", USERS, DROP_USERS)
+    limit_to(folder.write("bbbb", 'op.rename_column("users", "nick", "name")'), "sqlite")
     with pytest.raises(HistoryError) as caught:
-        project(sqlite, folder).squash(":", "users")
+        project_of(sqlite, folder).squash(":", "users")
     assert caught.value.message == (
         "cannot squash 0001_step_aaaa.py, which is for every database, with "
         "0002_step_bbbb.py, which is for sqlite"
@@ -415,12 +418,12 @@ def test_one_file_is_not_for_some_databases_in_part(sqlite: sa.URL, folder: Fold
     assert caught.value.hint == "squash what comes before or after it"
 
 
-def test_what_is_for_others_is_squashed_there(sqlite: sa.URL, folder: Folder) -> None:
-    """Nothing of it is run here, so nothing could be proved."""
-    only_for(folder.write("aaaa", USERS, DROP), "postgresql")
-    only_for(folder.write("bbbb"), "postgresql")
+def test_a_squash_needs_a_database_that_runs_its_files(sqlite: sa.URL, folder: Folder) -> None:
+    """The files are skipped on this database, so that the squash could not be verified."""
+    limit_to(folder.write("aaaa", USERS, DROP_USERS), "postgresql")
+    limit_to(folder.write("bbbb"), "postgresql")
     with pytest.raises(HistoryError) as caught:
-        project(sqlite, folder).squash(":", "users")
+        project_of(sqlite, folder).squash(":", "users")
     assert caught.value.message == (
         "cannot squash 0002_step_bbbb.py here: it is for postgresql, and the database is sqlite"
     )
@@ -430,57 +433,59 @@ def test_what_is_for_others_is_squashed_there(sqlite: sa.URL, folder: Folder) ->
 
 
 def test_a_squash_is_not_squashed_again(sqlite: sa.URL, folder: Folder) -> None:
-    """As long as it may stand for what databases have."""
-    place = project(sqlite, grown(folder))
-    written = place.squash(":bbbb", "first").write()
+    """Databases may still have the migrations that it replaces."""
+    project = project_of(sqlite, write_history(folder))
+    migration = project.squash(":bbbb", "first").write()
     with pytest.raises(HistoryError, match="was squashed itself"):
-        place.squash(":", "all")
-    written.path.write_text(written.path.read_text().replace('replaces = ("aaaa", "bbbb")\n', ""))
+        project.squash(":", "all")
+    migration.path.write_text(
+        migration.path.read_text().replace('replaces = ("aaaa", "bbbb")\n', "")
+    )
     path = folder.path / "0003_step_cccc.py"
-    path.write_text(path.read_text().replace("bbbb", written.revision))
-    assert place.squash(":", "all").migration.replaces == (written.revision, "cccc", "dddd")
+    path.write_text(path.read_text().replace("bbbb", migration.revision))
+    assert project.squash(":", "all").migration.replaces == (migration.revision, "cccc", "dddd")
 
 
-def test_an_end_that_would_differ_is_not_written(
+def test_a_squash_with_another_result_is_not_written(
     sqlite: sa.URL, folder: Folder, tmp_path: Path
 ) -> None:
-    """A template that writes something else is found out; the files are as they were."""
+    """A template that writes something else is detected. No file is changed."""
     templates = tmp_path / "templates" / "operations"
     templates.mkdir(parents=True)
     (templates / "create_table.py.j2").write_text(
         'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True))'
     )
-    place = Project(sqlite, directory=grown(folder).path, templates_dir=templates.parent)
-    before = names(folder)
+    project = Project(sqlite, directory=write_history(folder).path, templates_dir=templates.parent)
+    before = file_names(folder)
     with pytest.raises(RehearsalFailedError, match=r"upgrade leaves: \+ column users\.nickname"):
-        place.squash(":", "all")
-    assert names(folder) == before
+        project.squash(":", "all")
+    assert file_names(folder) == before
 
 
-def test_a_migration_that_does_not_run(sqlite: sa.URL, folder: Folder) -> None:
-    """Nothing can be said of where it leads."""
-    folder.write("aaaa", USERS, DROP)
+def test_a_failing_migration_is_refused(sqlite: sa.URL, folder: Folder) -> None:
+    """The schema that it leads to is unknown."""
+    folder.write("aaaa", USERS, DROP_USERS)
     folder.write("bbbb", 'op.drop_table("nowhere")')
     with pytest.raises(MigrationFailedError) as caught:
-        project(sqlite, folder).squash(":", "all")
+        project_of(sqlite, folder).squash(":", "all")
     assert caught.value.message.startswith("cannot squash: on a scratch 0002_step_bbbb.py fails: ")
     assert caught.value.hint == "autodiff rehearse 0002_step_bbbb shows it too"
 
 
-def test_the_lock_file_goes_along(sqlite: sa.URL, tmp_path: Path) -> None:
-    """check finds nothing, with a database and without."""
+def test_the_lock_file_is_updated(sqlite: sa.URL, tmp_path: Path) -> None:
+    """check finds no drift, with a database and without."""
     metadata = sa.MetaData()
     sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
-    place = Project(sqlite, metadata, tmp_path / "m")
-    place.generate("users")
-    place.upgrade()
+    project = Project(sqlite, metadata, tmp_path / "m")
+    project.generate("users")
+    project.upgrade()
     sa.Table("posts", metadata, sa.Column("id", sa.Integer, primary_key=True))
-    place.generate("posts")
-    place.upgrade()
-    written = place.squash(":", "blog").write()
-    lock = read_lock(place.directory)
+    project.generate("posts")
+    project.upgrade()
+    migration = project.squash(":", "blog").write()
+    lock = read_lock(project.directory)
     assert lock is not None
-    assert lock.heads == (written.revision,)
-    assert lock.checksums == {written.revision: written.checksum}
-    assert not place.check() and not place.check(offline=True)
-    assert place.rehearse().passed
+    assert lock.heads == (migration.revision,)
+    assert lock.checksums == {migration.revision: migration.checksum}
+    assert not project.check() and not project.check(offline=True)
+    assert project.rehearse().passed

@@ -1,4 +1,4 @@
-"""A glance at a file says what the parser would, or nothing."""
+"""Test that scanning the header of a file gives what the parser would give, or nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLAIN = {
     "brackets of imports": 'from a.b import (\n    c,\n    d,\n)\nrevision = "a"\n',
 }
 
-ODD = {
+UNUSUAL = {
     "text in a call": 'revision = "a"\nx = f(\nparents="y",\nb=1)\n',
     "text in a string": 'revision = "a"\nx = """\nparents = ("y",)\n"""\n',
     "text between strings": 'revision = "a"\nx = """\nparents = ("y",)\ny = """\n',
@@ -49,19 +49,22 @@ ODD = {
 
 @pytest.mark.parametrize("text", PLAIN.values(), ids=PLAIN.keys())
 def test_plain_files_need_no_parser(text: str) -> None:
-    """What is seen is what Python makes of the text."""
-    seen = glanced(text + STEPS, NAMES)
-    assert seen is not None
+    """The values and the docstring are those that Python would read."""
+    header = glanced(text + STEPS, NAMES)
+    assert header is not None
     module: dict[str, object] = {}
-    lines = [line for line in ast.parse(text).body if isinstance(line, ast.Assign | ast.AnnAssign)]
-    exec(compile(ast.Module(lines, []), "", "exec"), {"Union": dict, "Sequence": list}, module)
-    assert dict(seen.values) == {name: module[name] for name in NAMES if name in module}
-    assert (ast.get_docstring(ast.parse(text)) or "").strip() == seen.docstring.strip()
+    assignments = [
+        line for line in ast.parse(text).body if isinstance(line, ast.Assign | ast.AnnAssign)
+    ]
+    exec(
+        compile(ast.Module(assignments, []), "", "exec"), {"Union": dict, "Sequence": list}, module
+    )
+    assert dict(header.values) == {name: module[name] for name in NAMES if name in module}
+    assert (ast.get_docstring(ast.parse(text)) or "").strip() == header.docstring.strip()
 
 
-@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
-def test_where_it_can_not_be_told_nothing_is(text: str) -> None:
-    """The parser has the word."""
+@pytest.mark.parametrize("text", UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_unusual_files_are_left_to_the_parser(text: str) -> None:
     assert glanced(text + STEPS, NAMES) is None
 
 
@@ -80,6 +83,6 @@ def test_where_it_can_not_be_told_nothing_is(text: str) -> None:
         "def upgrade(): pass\ndef downgrade(): pass\n\0",
     ],
 )
-def test_what_stands_behind_the_functions_counts(functions: str) -> None:
-    """An assignment at the end, or a text that looks like a function, is left to the parser."""
+def test_code_after_the_functions_is_left_to_the_parser(functions: str) -> None:
+    """It may be an assignment, or text that looks like a function."""
     assert glanced('revision = "a"\nparents = ()\n' + functions, NAMES) is None

@@ -1,0 +1,221 @@
+"""Test that manual steps with a declared reverse are reverted in the right order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.errors import MigrationFailedError
+from tests.run.killing import run_and_kill
+from tests.run.test_killed import moments
+from tests.support import Database, Folder, opened
+
+CREATE = """
+op.create_table("t", sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column("n", sa.Integer()))
+op.execute("INSERT INTO t VALUES (1, 10), (2, 20)")
+"""
+FUNCTIONS = """
+
+def double(connection):
+    connection.execute(sa.text("UPDATE t SET n = n * 2"))
+
+
+def halve(connection):
+    connection.execute(sa.text("UPDATE t SET n = n / 2"))
+
+
+def add_ids(connection):
+    connection.execute(sa.text("UPDATE t SET n = n + m"))
+
+
+def take_ids(connection):
+    connection.execute(sa.text("UPDATE t SET n = n - m"))
+"""
+ADD_M = 'op.add_column("t", sa.Column("m", sa.Integer(), server_default="3"))'
+DROP_M = 'op.drop_column("t", "m")'
+FAILING_STEP = 'op.create_unique_constraint("uq_m", "t", ["m"])'
+
+
+@pytest.fixture
+def mariadb(database: Callable[[str], sa.URL]) -> Iterator[Database]:
+    with opened(database("mariadb")) as db:
+        yield db
+
+
+def make_folder(path: Path, up: str, down: str) -> Folder:
+    folder = Folder(path / "m")
+    folder.write("aaaa", CREATE, 'op.drop_table("t")')
+    file = folder.write("bbbb", up, down)
+    file.write_text(file.read_text() + FUNCTIONS)
+    return folder
+
+
+def fail_second(db: Database, folder: Folder) -> tuple[object, ...]:
+    """Make the second migration fail; return the state before it."""
+    db.runner(folder).upgrade("aaaa")
+    before = db.state()
+    with pytest.raises(MigrationFailedError):
+        db.runner(folder).upgrade()
+    assert db.rows("SELECT n FROM t") != [(10,), (20,)]
+    return before
+
+
+def joined(*parts: str) -> str:
+    return "\n".join(parts)
+
+
+DROP_UNIQUE = 'op.drop_constraint("uq_m", "t", type_="unique")'
+CASES = {
+    "only reverse": (
+        joined(
+            ADD_M,
+            "op.run(add_ids, reverse=take_ids)",
+            "op.run(double, reverse=halve)",
+            FAILING_STEP,
+        ),
+        joined(DROP_UNIQUE, DROP_M),
+    ),
+    "the same in downgrade": (
+        joined(
+            ADD_M,
+            "op.run(add_ids, reverse=take_ids)",
+            "op.run(double, reverse=halve)",
+            FAILING_STEP,
+        ),
+        joined(DROP_UNIQUE, "op.run(halve)", "op.run(take_ids)", DROP_M),
+    ),
+    "one of them in downgrade": (
+        joined(
+            ADD_M,
+            "op.run(add_ids, reverse=take_ids)",
+            "op.run(double, reverse=halve)",
+            FAILING_STEP,
+        ),
+        joined(DROP_UNIQUE, "op.run(take_ids)", DROP_M),
+    ),
+    "statements": (
+        joined(
+            'op.execute("UPDATE t SET n = n + 7", reverse="UPDATE t SET n = n - 7")',
+            ADD_M,
+            'op.execute("UPDATE t SET n = n * m", reverse="UPDATE t SET n = n / m")',
+            FAILING_STEP,
+        ),
+        joined(DROP_UNIQUE, 'op.execute("UPDATE t SET n = n / m")', DROP_M),
+    ),
+    "rows of a new table": (
+        joined(
+            "op.run(double, reverse=halve)",
+            'op.create_table("u", sa.Column("id", sa.Integer(), primary_key=True))',
+            'op.bulk_insert(sa.table("u", sa.column("id")), [{"id": 1}, {"id": 2}])',
+            'op.execute("INSERT INTO u VALUES (3)")',
+            'op.create_index("ix", "u", ["nothing_there"])',
+        ),
+        joined('op.drop_index("ix", "u")', 'op.drop_table("u")', "op.run(halve)"),
+    ),
+    "a step that was not reached": (
+        joined(ADD_M, "op.run(double, reverse=halve)", FAILING_STEP, "op.run(add_ids)"),
+        joined(DROP_UNIQUE, "op.run(halve)", DROP_M),
+    ),
+}
+
+
+@pytest.mark.parametrize("up, down", CASES.values(), ids=CASES)
+def test_manual_steps_with_a_reverse_are_reverted(
+    mariadb: Database, tmp_path: Path, up: str, down: str
+) -> None:
+    """Each one is reverted once, before the steps that it depends on."""
+    folder = make_folder(tmp_path, up, down)
+    before = fail_second(mariadb, folder)
+    assert [m.revision for m in mariadb.runner(folder).downgrade()] == ["bbbb"]
+    assert mariadb.state() == before
+    assert mariadb.runner(folder).unfinished() is None
+
+
+def test_a_failed_downgrade_is_reverted(mariadb: Database, tmp_path: Path) -> None:
+    """The steps of upgrade() revert it."""
+    folder = make_folder(
+        tmp_path,
+        joined("op.run(double, reverse=halve)", ADD_M),
+        joined(DROP_M, "op.run(halve)", 'op.execute("SELECT nonsense")'),
+    )
+    mariadb.runner(folder).upgrade()
+    upgraded_state = mariadb.state()
+    with pytest.raises(MigrationFailedError):
+        mariadb.runner(folder).downgrade()
+    assert mariadb.rows("SELECT n FROM t ORDER BY id") == [(10,), (20,)]
+    assert mariadb.runner(folder).upgrade() == []
+    assert mariadb.state() == upgraded_state
+
+
+IRREVERSIBLE = {
+    "a function without reverse": (
+        joined(ADD_M, "op.run(double)", FAILING_STEP),
+        joined(DROP_UNIQUE, DROP_M),
+    ),
+    "a function in downgrade": (
+        joined(ADD_M, FAILING_STEP),
+        joined(DROP_UNIQUE, "op.run(halve)", DROP_M),
+    ),
+    "rows in downgrade": (
+        joined(ADD_M, FAILING_STEP),
+        joined(DROP_UNIQUE, "op.execute(sa.delete(sa.table('t')))", DROP_M),
+    ),
+    "the connection": (
+        joined(ADD_M, "double(op.get_bind())", FAILING_STEP),
+        joined(DROP_UNIQUE, "op.run(halve)", DROP_M),
+    ),
+    "an index created by a statement": (
+        joined(ADD_M, FAILING_STEP, 'op.execute("CREATE INDEX ix ON t (n)")'),
+        joined('op.drop_index("ix", "t")', DROP_UNIQUE, DROP_M),
+    ),
+}
+
+
+@pytest.mark.parametrize("up, down", IRREVERSIBLE.values(), ids=IRREVERSIBLE)
+def test_manual_steps_without_a_reverse_are_refused(
+    mariadb: Database, tmp_path: Path, up: str, down: str
+) -> None:
+    """Nothing is changed. The hint explains how a file declares a reverse."""
+    folder = make_folder(tmp_path, up, down)
+    mariadb.runner(folder).upgrade("aaaa")
+    with pytest.raises(MigrationFailedError):
+        mariadb.runner(folder).upgrade()
+    before = mariadb.state()
+    with pytest.raises(MigrationFailedError, match="hand-written part") as caught:
+        mariadb.runner(folder).downgrade()
+    assert "op.run(function, reverse=...)" in str(caught.value.hint)
+    assert mariadb.state() == before
+
+
+def test_a_kill_while_reverting_is_recovered(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """The next downgrade resumes, and each function is called once."""
+    folder = make_folder(tmp_path, *CASES["one of them in downgrade"])
+    with opened(database("mariadb")) as db:
+        expected_state = fail_second(db, folder)
+        db.runner(folder).downgrade()
+        assert db.state() == expected_state
+    kills = 0
+    for moment in moments(60):
+        url = database("mariadb")
+        with opened(url) as db:
+            fail_second(db, folder)
+        kills += run_and_kill(url, folder, moment, direction="downgrade", target="-1")
+        with opened(url) as db:
+            if db.runner(folder).unfinished() is not None:
+                db.runner(folder).downgrade()
+            assert db.state() == expected_state, moment
+    assert kills >= 5
+
+
+def test_reverse_is_only_for_sql_text(mariadb: Database, tmp_path: Path) -> None:
+    """A SQLAlchemy statement has none; the hint names an alternative."""
+    folder = make_folder(tmp_path, 'op.execute(sa.select(1), reverse="SELECT 1")', "pass")
+    with pytest.raises(MigrationFailedError, match="reverse for SQL text alone") as caught:
+        mariadb.runner(folder).upgrade()
+    assert "op.run(function, reverse=...)" in str(caught.value.hint)
