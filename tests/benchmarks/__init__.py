@@ -1,1 +1,1 @@
-"""autodiff beside Alembic: `python -m tests.benchmarks`."""
+"""Benchmarks of autodiff and Alembic: `python -m tests.benchmarks`."""

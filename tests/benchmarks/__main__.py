@@ -1,4 +1,4 @@
-"""Builds the schemas, runs both sides, prints the table and saves JSON: see --help."""
+"""Run the benchmarks, print a table and write JSON; see --help."""
 
 from __future__ import annotations
 
@@ -38,13 +38,16 @@ SETTINGS = {
         "mariadb, table_open_cache = 20000": "table_open_cache = 20000",
     }
 }
-"""With which the growth is measured: https://mariadb.com/kb/en/optimizing-table_open_cache/"""
+"""Server settings for the growth benchmark, which depends on MariaDB's table cache.
+
+See https://mariadb.com/kb/en/optimizing-table_open_cache/
+"""
 STARTS = {"postgresql": postgresql.start, "mariadb": mariadb.start}
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 class Databases:
-    """New, empty databases; the servers stop at the end."""
+    """Creates empty databases; the servers are stopped at the end."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder
@@ -53,7 +56,7 @@ class Databases:
         self._numbers = count()
 
     def new(self, kind: str) -> sa.URL:
-        """The URL of another one."""
+        """Create an empty database and return its URL."""
         if kind == "sqlite":
             return sa.URL.create("sqlite", database=f"{self.folder()}.db")
         if kind not in self._servers:
@@ -62,22 +65,24 @@ class Databases:
         return self._servers[kind].create()
 
     def folder(self) -> Path:
-        """A path where nothing is."""
+        """Return a path that does not exist."""
         return self._folder / f"{next(self._numbers)}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=sorted(WORKS), default=sorted(WORKS))
+    parser.add_argument("--only", nargs="+", choices=sorted(BENCHMARKS), default=sorted(BENCHMARKS))
     parser.add_argument("--databases", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--tables", type=int, default=1000, help="of a comparison")
-    parser.add_argument("--migrations", type=int, default=500, help="of an upgrade")
-    parser.add_argument("--files", type=int, default=5000, help="to load")
-    sizes = [100, 1000, 10000]  # SQLite takes some minutes to create the last
+    parser.add_argument("--tables", type=int, default=1000, help="number of tables to compare")
+    parser.add_argument("--migrations", type=int, default=500, help="number of migrations to apply")
+    parser.add_argument("--files", type=int, default=5000, help="number of files to load")
+    sizes = [100, 1000, 10000]  # SQLite needs minutes to create 10,000 tables
     parser.add_argument("--sizes", type=int, nargs="+", default=sizes)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
-    parser.add_argument("--quiet", action="store_true", help="in this process; the rows alone")
+    parser.add_argument(
+        "--quiet", action="store_true", help="run in this process and print only the rows"
+    )
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plot")
     return parser
 
@@ -118,7 +123,7 @@ def _generate(options: argparse.Namespace, databases: Databases) -> Iterator[Row
         yield generated(kind, url, folder, options.tables, min(options.rounds, 3))
 
 
-WORKS: dict[str, Callable[[argparse.Namespace, Databases], Iterator[Row]] | None] = {
+BENCHMARKS: dict[str, Callable[[argparse.Namespace, Databases], Iterator[Row]] | None] = {
     "compare": _compare,
     "commands": _commands,
     "upgrade": _upgrade,
@@ -130,31 +135,33 @@ PER_DATABASE = ("compare", "upgrade", "generate", "growth")
 
 
 def _growth(options: argparse.Namespace, databases: Databases) -> list[Growth]:
-    found: dict[str, list[Grown]] = {}
+    sizes_by_name: dict[str, list[Grown]] = {}
     for kind in options.databases:
         for size in options.sizes:
             rounds = min(options.rounds, 3) if size > 5000 else options.rounds
             url = databases.new(kind)
             create(url, models(size))
             for name, setting in SETTINGS.get(kind, {kind: ""}).items():
-                found.setdefault(name, []).append(grown(kind, url, size, rounds, setting))
-    return [Growth(database=name, sizes=sizes) for name, sizes in found.items()]
+                sizes_by_name.setdefault(name, []).append(grown(kind, url, size, rounds, setting))
+    return [Growth(database=name, sizes=sizes) for name, sizes in sizes_by_name.items()]
 
 
 def _queries(options: argparse.Namespace, databases: Databases) -> dict[int, int]:
     if "postgresql" not in options.databases:
         return {}
-    several = {n: [f"s{i}" for i in range(n)] for n in (1, 10)}
+    schema_names = {n: [f"s{i}" for i in range(n)] for n in (1, 10)}
     tables = max(options.tables // 10, 1)
-    return {n: queries(databases.new("postgresql"), tables, names) for n, names in several.items()}
+    return {
+        n: queries(databases.new("postgresql"), tables, names) for n, names in schema_names.items()
+    }
 
 
 def measure(options: argparse.Namespace, databases: Databases) -> Measured:
-    """All that is asked for, told while it is done."""
+    """Run the selected benchmarks and print each result."""
     rows: list[Row] = []
     for name in options.only:
-        work = WORKS[name]
-        for row in work(options, databases) if work is not None else ():
+        benchmark = BENCHMARKS[name]
+        for row in benchmark(options, databases) if benchmark is not None else ():
             print(table([row]).splitlines()[-1], flush=True)
             rows.append(row)
     if "growth" not in options.only:
@@ -165,37 +172,47 @@ def measure(options: argparse.Namespace, databases: Databases) -> Measured:
 
 
 @contextmanager
-def databases() -> Iterator[Databases]:
-    """Where databases are made, all gone at the end."""
+def open_databases() -> Iterator[Databases]:
+    """Yield a factory of databases, which are removed at the end."""
     with ExitStack() as stack, TemporaryDirectory() as folder:
         yield Databases(Path(folder), stack)
 
 
-def _apart(arguments: Sequence[str], options: argparse.Namespace) -> Measured:
-    """Each kind of work, on each kind of database, in a process of its own, which bears nothing
-    that another one left."""
+def _measure_in_processes(arguments: Sequence[str], options: argparse.Namespace) -> Measured:
+    """Run each benchmark, and each kind of database, in a new process.
+
+    This way, no benchmark is affected by caches or memory of another one.
+    """
     parts = []
     with TemporaryDirectory() as folder:
         part = Path(folder) / "part.json"
-        for work in options.only:
+        for benchmark in options.only:
             kinds = [[kind] for kind in options.databases]
-            for some in kinds if work in PER_DATABASE else [options.databases]:
-                one = ["--only", work, "--databases", *some, "--json", f"{part}", "--quiet"]
-                command = [sys.executable, "-m", "tests.benchmarks", *arguments, *one]
+            for selected in kinds if benchmark in PER_DATABASE else [options.databases]:
+                selection = [
+                    "--only",
+                    benchmark,
+                    "--databases",
+                    *selected,
+                    "--json",
+                    f"{part}",
+                    "--quiet",
+                ]
+                command = [sys.executable, "-m", "tests.benchmarks", *arguments, *selection]
                 subprocess.run(command, check=True)
                 parts.append(from_json(part.read_text()))
     return joined(parts)
 
 
 def main(arguments: Sequence[str] | None = None) -> Measured:
-    """Runs what the arguments ask for."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
+    """Run the benchmarks that the arguments select."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(words)
     if not options.quiet:
-        measured = _apart([word for word in given if word != "--docs"], options)
+        measured = _measure_in_processes([word for word in words if word != "--docs"], options)
     else:
-        with databases() as made:
-            measured = measure(options, made)
+        with open_databases() as databases:
+            measured = measure(options, databases)
     options.json.write_text(as_json(measured))
     if not options.quiet:
         print("\n" + page(measured))

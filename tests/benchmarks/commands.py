@@ -1,4 +1,4 @@
-"""The command line: help, and the check that needs no database, as processes of their own."""
+"""Benchmarks of --help and check on the command line, each in a new process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ with sa.create_engine("{url}").connect() as connection:
 
 
 def helped(rounds: int) -> Row:
-    """autodiff --help beside alembic --help."""
+    """Measure `autodiff --help` and `alembic --help`."""
     ours, theirs = in_turn(
         rounds, lambda: _run("-m", "autodiff", "--help"), lambda: _run("-m", "alembic", "--help")
     )
@@ -40,7 +40,7 @@ def helped(rounds: int) -> Row:
 
 
 def checked_offline(folder: Path, tables: int, rounds: int) -> Row:
-    """autodiff check --offline; the limit is to import SQLAlchemy and the models."""
+    """Measure `autodiff check --offline`; the baseline imports SQLAlchemy and the models."""
     migrations = _project(folder, tables)
     declared = declare(models(tables), dialect_for("postgresql"))
     lock = Lock(database="postgresql 18", declared=declared, described=declared)
@@ -49,7 +49,7 @@ def checked_offline(folder: Path, tables: int, rounds: int) -> Row:
     ours, limit = in_turn(
         rounds,
         lambda: _run("-m", "autodiff", "check", "--offline", folder=folder),
-        lambda: _imported(folder),
+        lambda: _import_models(folder),
     )
     return Row(
         work=f"check --offline, {tables:,} tables",
@@ -61,25 +61,25 @@ def checked_offline(folder: Path, tables: int, rounds: int) -> Row:
 
 
 def checked(kind: str, url: sa.URL, folder: Path, tables: int, rounds: int) -> Row:
-    """autodiff check beside alembic check; the limit is to import SQLAlchemy and the models."""
+    """Measure `autodiff check` and `alembic check`; the baseline imports only the models."""
     create(url, models(tables))
-    said = url.render_as_string(hide_password=False)
-    _project(folder, tables, f'url = "{said}"\n')
+    url_text = url.render_as_string(hide_password=False)
+    _project(folder, tables, f'url = "{url_text}"\n')
     (folder / "scripts" / "versions").mkdir(parents=True)
     (folder / "alembic.ini").write_text(_INI)
-    (folder / "scripts" / "env.py").write_text(_ENV.format(url=said))
+    (folder / "scripts" / "env.py").write_text(_ENV.format(url=url_text))
     ours, theirs, limit = in_turn(
         rounds,
         lambda: _run("-m", "autodiff", "check", folder=folder),
         lambda: _run("-m", "alembic", "check", folder=folder),
-        lambda: _imported(folder),
+        lambda: _import_models(folder),
     )
     work = f"check, {tables:,} tables"
     return Row(work=work, database=kind, ours=ours, theirs=theirs, limit=limit)
 
 
 def _project(folder: Path, tables: int, settings: str = "") -> Path:
-    """Writes models and settings; returns the folder of the migrations, in which are none."""
+    """Write the models and settings of a project; return its empty folder of migrations."""
     migrations = folder / "migrations"
     migrations.mkdir(parents=True)
     (folder / "models.py").write_text(_MODELS.format(tables=tables))
@@ -87,14 +87,14 @@ def _project(folder: Path, tables: int, settings: str = "") -> Path:
     return migrations
 
 
-def _imported(folder: Path) -> None:
+def _import_models(folder: Path) -> None:
     _run("-c", "import sqlalchemy, models", folder=folder)
 
 
 def _run(*arguments: str, folder: Path | None = None) -> None:
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": f"{root}", "AUTODIFF_DEBUG": "1"}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
         env=environment,
@@ -102,4 +102,4 @@ def _run(*arguments: str, folder: Path | None = None) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr or done.stdout
+    assert process.returncode == 0, process.stderr or process.stdout

@@ -1,4 +1,4 @@
-"""Declare, reflect and compare, beside Alembic's `compare_metadata` on the same database."""
+"""Benchmarks of declaring, reflecting and comparing, with Alembic's `compare_metadata`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ LIMITS = {
         "FROM information_schema.statistics WHERE table_schema = database()",
     ],
 }
-"""Bare queries that fetch columns, keys and indexes, and make nothing of them."""
+"""Plain queries that fetch columns, keys and indexes without processing them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How many tables a comparison has, how many of them changed, and how often it is done."""
+    """The size of a comparison: tables, changed tables and rounds."""
 
     tables: int
     changed: int
@@ -53,10 +53,10 @@ class Size:
 
 
 def create(url: sa.URL, metadata: sa.MetaData) -> None:
-    """Creates the tables, and their schemas."""
-    server = url.get_backend_name() != "sqlite"
-    # a server has no room for the locks of 10,000 tables in one transaction
-    engine = sa.create_engine(url, **({"isolation_level": "AUTOCOMMIT"} if server else {}))
+    """Create the tables and their schemas."""
+    is_server = url.get_backend_name() != "sqlite"
+    # A server cannot hold the locks of 10,000 tables in one transaction.
+    engine = sa.create_engine(url, **({"isolation_level": "AUTOCOMMIT"} if is_server else {}))
     with engine.begin() as connection:
         for schema in sorted({table.schema for table in metadata.tables.values() if table.schema}):
             connection.execute(sa.schema.CreateSchema(schema))
@@ -65,12 +65,12 @@ def create(url: sa.URL, metadata: sa.MetaData) -> None:
 
 
 def our_changes(connection: sa.Connection, metadata: sa.MetaData) -> int:
-    """How many changes autodiff finds."""
+    """Return the number of changes that autodiff finds."""
     return len(diff(connection, metadata, assume="drop-and-add", data_checks=False).changes)
 
 
 def their_changes(connection: sa.Connection, metadata: sa.MetaData) -> int:
-    """How many changes Alembic finds."""
+    """Return the number of changes that Alembic finds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         schemas = {table.schema for table in metadata.tables.values()} - {None}
@@ -80,7 +80,7 @@ def their_changes(connection: sa.Connection, metadata: sa.MetaData) -> int:
 
 
 def limits(connection: sa.Connection, kind: str) -> None:
-    """The bare queries, with all of their rows fetched."""
+    """Run the plain queries and fetch all rows."""
     for query in LIMITS[kind]:
         connection.exec_driver_sql(query).all()
 
@@ -119,7 +119,7 @@ def _compared(
 
 
 def grown(kind: str, url: sa.URL, tables: int, rounds: int, setting: str = "") -> Grown:
-    """What comparing so many tables takes that are there, once the server was told a setting."""
+    """Measure a comparison of existing tables, after a setting of the server is changed."""
     metadata = models(tables)
     with opened(url) as database:
         connection = database.connection
@@ -136,7 +136,7 @@ def grown(kind: str, url: sa.URL, tables: int, rounds: int, setting: str = "") -
 
 
 def queries(url: sa.URL, tables: int, schemas: Sequence[str]) -> int:
-    """How many statements a comparison sends, over so many schemas."""
+    """Return the number of statements that a comparison over the schemas sends."""
     create(url, models(tables, schemas=schemas))
     metadata, sent = models(tables, schemas=schemas), 0
 

@@ -1,4 +1,4 @@
-"""A migration written and rehearsed, where one table of many has changed."""
+"""Benchmark of generating and rehearsing a migration when one of many tables has changed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["generated"]
 
 
 def generated(kind: str, url: sa.URL, folder: Path, tables: int, rounds: int) -> Row:
-    """A draft with its rehearsal; the limit is the draft without it."""
+    """Measure a draft with its rehearsal; the baseline is a draft without one."""
     create(url, models(tables))
     folder.mkdir()
     write_lock(folder, Lock(database=kind))
     project = Project(url=url, metadata=models(tables, changed=1), directory=folder)
 
     def draft(*, rehearse: bool) -> None:
-        found = project.draft("one change", rehearse=rehearse, assume="drop-and-add")
-        assert found is not None
+        migration_draft = project.draft("one change", rehearse=rehearse, assume="drop-and-add")
+        assert migration_draft is not None
 
     ours, limit = in_turn(rounds, lambda: draft(rehearse=True), lambda: draft(rehearse=False))
     return Row(

@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as a table and as a plot for the docs."""
+"""Results as JSON, as a table and as a plot for the documentation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PACKAGES = ("alembic", "sqlalchemy", "psycopg", "pymysql")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """What comparisons take on one kind of database, by the number of tables."""
+    """Measurements of comparisons on one kind of database, by number of tables."""
 
     database: str
     sizes: Sequence[Grown]
@@ -49,7 +49,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """All of a run. `queries` are statements by the number of schemas."""
+    """The results of a run. `queries` are numbers of statements by number of schemas."""
 
     rows: Sequence[Row]
     growth: Sequence[Growth] = ()
@@ -57,7 +57,7 @@ class Measured:
 
 
 def as_json(measured: Measured) -> str:
-    """Everything, with the versions that it was measured with."""
+    """Return the results as JSON, with the versions of the packages."""
     data = {
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
@@ -67,7 +67,7 @@ def as_json(measured: Measured) -> str:
 
 
 def from_json(text: str) -> Measured:
-    """What `as_json` made a text of."""
+    """Return the results that `as_json` serialized."""
     data = json.loads(text)
     return Measured(
         rows=[_row(row) for row in data["rows"]],
@@ -94,7 +94,7 @@ def _seconds(data: dict[str, Any]) -> Seconds:
 
 
 def joined(parts: Sequence[Measured]) -> Measured:
-    """Several runs as one."""
+    """Return the results of several runs as one."""
     return Measured(
         rows=[row for part in parts for row in part.rows],
         growth=[growth for part in parts for growth in part.growth],
@@ -103,7 +103,7 @@ def joined(parts: Sequence[Measured]) -> Measured:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown: medians in seconds, and how many times as fast."""
+    """Return the rows as a Markdown table: medians in seconds, and the ratio to Alembic."""
     lines = [
         "| work | database | autodiff | Alembic | times as fast | baseline | goal |",
         "|---|---|---|---|---|---|---|",
@@ -120,7 +120,7 @@ def _time(seconds: Seconds | None) -> str:
 
 
 def page(measured: Measured) -> str:
-    """docs/benchmarks.md."""
+    """Return the text of docs/benchmarks.md."""
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     parts = [
         "# Benchmarks",
@@ -152,12 +152,12 @@ def _growth(growth: Sequence[Growth]) -> str:
 
 
 def plot(growth: Sequence[Growth]) -> str:
-    """An SVG: seconds by the number of tables, both axes in powers of ten."""
+    """Return an SVG of seconds by number of tables; both axes are logarithmic."""
     points = [(g.tables, g.seconds.median) for item in growth for g in item.sizes]
     low_x, high_x = (math.log10(pick(n for n, _ in points)) for pick in (min, max))
     low_y, high_y = (math.log10(pick(s for _, s in points)) for pick in (min, max))
 
-    def place(tables: int, seconds: float) -> tuple[float, float]:
+    def position(tables: int, seconds: float) -> tuple[float, float]:
         x = 60 + 420 * (math.log10(tables) - low_x) / max(high_x - low_x, 0.1)
         y = 240 - 200 * (math.log10(seconds) - low_y) / max(high_y - low_y, 0.1)
         return round(x, 1), round(y, 1)
@@ -170,10 +170,10 @@ def plot(growth: Sequence[Growth]) -> str:
         '<text x="230" y="284">tables</text>',
     ]
     for tables in sorted({n for n, _ in points}):
-        parts.append(f'<text x="{place(tables, 1)[0] - 12}" y="266">{tables:,}</text>')
-    labelled: list[tuple[float, float]] = []  # a value near another one's would hide it
+        parts.append(f'<text x="{position(tables, 1)[0] - 12}" y="266">{tables:,}</text>')
+    labelled: list[tuple[float, float]] = []  # labels that would overlap are omitted
     for number, (item, colour) in enumerate(zip(growth, _COLOURS, strict=False)):
-        line = [place(grown.tables, grown.seconds.median) for grown in item.sizes]
+        line = [position(grown.tables, grown.seconds.median) for grown in item.sizes]
         joined = " ".join(f"{x},{y}" for x, y in line)
         parts.append(f'<polyline points="{joined}" fill="none" stroke="{colour}"/>')
         for (x, y), grown in zip(line, item.sizes, strict=True):

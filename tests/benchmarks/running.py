@@ -1,4 +1,4 @@
-"""Folders of many small migrations: loaded, and applied."""
+"""Benchmarks of loading and applying many small migrations."""
 
 from __future__ import annotations
 
@@ -70,22 +70,22 @@ def _their_folder(folder: Path, migrations: int) -> Config:
 
 
 def loaded(folder: Path, migrations: int, rounds: int) -> Row:
-    """A folder read and checked, by both; neither has compiled code on disk at first."""
+    """Measure reading and checking a folder; in the first round, no compiled code exists."""
     ours = _our_folder(folder / "ours", migrations)
     config = _their_folder(folder / "theirs", migrations)
 
-    def theirs() -> None:
+    def load_theirs() -> None:
         assert len(list(ScriptDirectory.from_config(config).walk_revisions())) == migrations
 
-    def own() -> None:
+    def load_ours() -> None:
         assert len(load_graph(ours)) == migrations
 
-    times = [(seconds(own), seconds(theirs)) for _ in range(rounds)]
+    times = [(seconds(load_ours), seconds(load_theirs)) for _ in range(rounds)]
     return Row(
         work=f"load {migrations:,} files",
         database="none",
-        ours=Seconds(rounds=tuple(mine for mine, _ in times)),
-        theirs=Seconds(rounds=tuple(other for _, other in times)),
+        ours=Seconds(rounds=tuple(our_time for our_time, _ in times)),
+        theirs=Seconds(rounds=tuple(their_time for _, their_time in times)),
         wanted="5 times",
     )
 
@@ -93,19 +93,19 @@ def loaded(folder: Path, migrations: int, rounds: int) -> Row:
 def upgraded(
     kind: str, new: Callable[[], sa.URL], folder: Path, migrations: int, rounds: int
 ) -> Row:
-    """Small migrations applied, each in its transaction, each round to an empty database."""
+    """Measure applying small migrations to an empty database, one transaction per migration."""
     ours = _our_folder(folder / "ours", migrations)
     config = _their_folder(folder / "theirs", migrations)
     times = []
     for _ in range(rounds):
-        first, second = new(), new()
-        mine = seconds(lambda: Project(url=first, directory=ours).upgrade())  # noqa: B023
-        times.append((mine, seconds(lambda: _upgrade_theirs(config, second))))  # noqa: B023
+        our_url, their_url = new(), new()
+        our_time = seconds(lambda: Project(url=our_url, directory=ours).upgrade())  # noqa: B023
+        times.append((our_time, seconds(lambda: _upgrade_theirs(config, their_url))))  # noqa: B023
     return Row(
         work=f"upgrade, {migrations:,} migrations",
         database=kind,
-        ours=Seconds(rounds=tuple(mine for mine, _ in times)),
-        theirs=Seconds(rounds=tuple(other for _, other in times)),
+        ours=Seconds(rounds=tuple(our_time for our_time, _ in times)),
+        theirs=Seconds(rounds=tuple(their_time for _, their_time in times)),
         wanted="not slower",
     )
 

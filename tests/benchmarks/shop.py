@@ -1,4 +1,4 @@
-"""Models of any size: each table has twelve columns, a foreign key and two indexes."""
+"""Models of any number of tables, each with twelve columns, a foreign key and two indexes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def models(
     apart: bool = False,
     schemas: Sequence[str] = (),
 ) -> sa.MetaData:
-    """So many tables in each schema (the default one where none is named).
+    """Return models with a number of tables in each schema, by default in the default schema.
 
-    In `changed` of them, spread over all, a column has another length, one is gone, one is new;
-    where it is `worded`, one has another default too, which the database tells in its own words.
-    Where tables are `apart`, none has a column of the name that another one's has.
+    In `changed` tables, evenly spaced, one column has another length, one is removed and one is
+    added. With `worded`, one column also has another default, which the database rewrites. With
+    `apart`, no two tables have a column of the same name.
     """
     metadata = sa.MetaData()
     for schema in schemas or [None]:
@@ -38,11 +38,11 @@ def models(
 
 
 def _altered(columns: list[sa.Column[object]], *, worded: bool) -> list[sa.Column[object]]:
-    first, name, code, state, *others, _ = columns
+    key, name, code, state, *others, _ = columns
     if worded:
         state = sa.Column(state.name, state.type, nullable=False, server_default="1")
-    longer = sa.Column(name.name, sa.String(99), nullable=False)
-    return [first, longer, code, state, *others, sa.Column("remark", sa.String(80))]
+    longer_name = sa.Column(name.name, sa.String(99), nullable=False)
+    return [key, longer_name, code, state, *others, sa.Column("remark", sa.String(80))]
 
 
 def _table(

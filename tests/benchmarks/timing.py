@@ -1,4 +1,4 @@
-"""Two ways to do one thing, timed in turn, so that what else the machine does hits both alike."""
+"""Timing of alternatives in turn, so that other load on the machine affects them equally."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
-    """Seconds of each round, in their order."""
+    """The seconds of each round, in order."""
 
     rounds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median of the rounds."""
         return median(self.rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of the table: a work on a database, and the seconds of both sides.
+    """A row of the table: a benchmark on a database, and the seconds of both tools.
 
-    `theirs` is None where Alembic has nothing like it; `limit` is what no tool can be under.
+    theirs: None if Alembic has no equivalent.
+    limit: the baseline, the time for work that no tool can avoid.
+    wanted: the goal.
     """
 
     work: str
@@ -42,14 +44,13 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times as fast ours is, by the medians."""
+        """The median of Alembic divided by the median of autodiff."""
         return self.theirs.median / self.ours.median if self.theirs else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grown:
-    """What a comparison of so many tables takes: its own seconds, those of the bare queries, and
-    megabytes at the top."""
+    """A comparison of a number of tables: seconds, baseline seconds and peak memory."""
 
     tables: int
     seconds: Seconds
@@ -58,20 +59,19 @@ class Grown:
 
 
 def in_turn(rounds: int, *works: Work) -> tuple[Seconds, ...]:
-    """The seconds of each work, done one after the other in each round; one round before counts
-    for nothing."""
-    found: list[list[float]] = [[] for _ in works]
+    """Return the seconds of each work, measured in turn after a warm-up round."""
+    times_by_work: list[list[float]] = [[] for _ in works]
     for number in range(rounds + 1):
-        for work, times in zip(works, found, strict=True):
+        for work, times in zip(works, times_by_work, strict=True):
             taken = seconds(work)
             if number:
                 times.append(taken)
-    return tuple(Seconds(rounds=tuple(times)) for times in found)
+    return tuple(Seconds(rounds=tuple(times)) for times in times_by_work)
 
 
 def seconds(work: Work) -> float:
-    """The seconds that it takes where autodiff begins as in a new process, with empty caches."""
-    _forget()
+    """Return the seconds that a work takes with empty caches, as in a new process."""
+    _clear_caches()
     gc.collect()
     start = time.perf_counter()
     work()
@@ -81,7 +81,7 @@ def seconds(work: Work) -> float:
 _Cached = type(cache(seconds))
 
 
-def _forget() -> None:
-    for thing in gc.get_objects():
-        if isinstance(thing, _Cached) and thing.__module__.startswith("autodiff."):
-            thing.cache_clear()
+def _clear_caches() -> None:
+    for item in gc.get_objects():
+        if isinstance(item, _Cached) and item.__module__.startswith("autodiff."):
+            item.cache_clear()

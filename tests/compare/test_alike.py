@@ -1,4 +1,4 @@
-"""Tables that are equal at first sight: what the long way of comparing would find of them too."""
+"""Tests for the fast path that skips tables which are equal without normalization."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CONSTRAINTS = st.sampled_from(
         Unique(columns=("b",)),
         Unique(name="t_b_key", columns=("b",)),
         Unique(name="other", columns=("b",)),
-        Unique(columns=("a",), comment="told"),
+        Unique(columns=("a",), comment="note"),
         Check(sql="a > 0"),
         Check(name="positive", sql="(a > 0)"),
         foreign_key("t_a_fkey", "a", "users.id"),
@@ -58,8 +58,8 @@ def _column_name(item: Column) -> str:
     return item.name
 
 
-def _key(item: Constraint) -> object:
-    """Of primary keys a table has one."""
+def _constraint_key(item: Constraint) -> object:
+    """Return a key that allows one primary key per table."""
     return PrimaryKey if isinstance(item, PrimaryKey) else item.name or repr(item)
 
 
@@ -69,9 +69,11 @@ def _index_name(item: Index) -> str | None:
 
 @st.composite
 def tables(draw: st.DrawFn, *, named: bool = False) -> Table:
-    """Any table `t`; the database's own has a name for each constraint."""
+    """Draw a table `t`; with `named`, every constraint has a name, as in a database."""
     columns = draw(st.lists(COLUMNS, min_size=1, max_size=3, unique_by=_column_name))
-    constraints: list[Constraint] = draw(st.lists(CONSTRAINTS, max_size=3, unique_by=_key))
+    constraints: list[Constraint] = draw(
+        st.lists(CONSTRAINTS, max_size=3, unique_by=_constraint_key)
+    )
     if named:
         constraints = [replace(c, name=c.name or f"c{i}") for i, c in enumerate(constraints)]
         constraints = list({c.name: c for c in constraints}.values())
@@ -82,47 +84,56 @@ def tables(draw: st.DrawFn, *, named: bool = False) -> Table:
         columns=tuple(columns),
         constraints=tuple(constraints),
         indexes=tuple(indexes),
-        comment=draw(st.sampled_from([None, "", "told"])),
+        comment=draw(st.sampled_from([None, "", "note"])),
         options=options,
     )
 
 
-def _unnamed(wanted: Table, number: int) -> Table:
-    """The table, but for some of the names of its constraints."""
-    constraints = enumerate(wanted.constraints)
+def _without_some_names(table: Table, mask: int) -> Table:
+    """Return the table without the names of the constraints whose bit is set in `mask`."""
+    constraints = enumerate(table.constraints)
     return replace(
-        wanted,
-        constraints=tuple(replace(c, name=None) if number >> i & 1 else c for i, c in constraints),
+        table,
+        constraints=tuple(replace(c, name=None) if mask >> i & 1 else c for i, c in constraints),
     )
 
 
-def _nameless_key(now: Table) -> Table:
-    keys = (replace(c, name=None) if isinstance(c, PrimaryKey) else c for c in now.constraints)
-    return replace(now, constraints=tuple(keys))
+def _without_key_name(table: Table) -> Table:
+    constraints = (
+        replace(c, name=None) if isinstance(c, PrimaryKey) else c for c in table.constraints
+    )
+    return replace(table, constraints=tuple(constraints))
 
 
 @pytest.mark.parametrize("kind", DIALECTS)
-@given(now=tables(named=True), other=tables(), mask=st.integers(0, 8), same=st.booleans())
-def test_what_is_equal_at_first_sight_is_equal(
-    kind: str, now: Table, other: Table, mask: int, same: bool
+@given(
+    current_table=tables(named=True),
+    other_table=tables(),
+    mask=st.integers(0, 8),
+    use_same_table=st.booleans(),
+)
+def test_fast_path_agrees_with_full_comparison(
+    kind: str, current_table: Table, other_table: Table, mask: int, use_same_table: bool
 ) -> None:
-    """Such a table gets the same names, and no doubt and no change come of it in the long way."""
+    """A table that the fast path accepts gets the same names and has no doubts and no changes."""
     dialect = dialect_for(kind)
-    current = schema(now if dialect.features.named_primary_keys else _nameless_key(now))
-    desired = schema(_unnamed(now, mask) if same else other)
-    alike = tables_alike(current, desired, dialect)
-    named, described = resolve(current, desired, dialect)
-    unsure = doubts(current, named, dialect)
-    if alike:
-        assert alike == named.tables
-        assert not unsure
-        assert compare(current, named, dialect, described) == []
+    current = schema(
+        current_table if dialect.features.named_primary_keys else _without_key_name(current_table)
+    )
+    desired = schema(_without_some_names(current_table, mask) if use_same_table else other_table)
+    matches = tables_alike(current, desired, dialect)
+    desired_named, described = resolve(current, desired, dialect)
+    uncertain = doubts(current, desired_named, dialect)
+    if matches:
+        assert matches == desired_named.tables
+        assert not uncertain
+        assert compare(current, desired_named, dialect, described) == []
 
 
 @pytest.mark.parametrize("kind", DIALECTS)
-def test_a_table_without_names_is_found(kind: str) -> None:
-    """Most models name no constraint, and have their columns in another order than the database."""
-    now = table(
+def test_unnamed_constraints_and_column_order_are_accepted(kind: str) -> None:
+    """Most models name no constraints, and their column order may differ from the database."""
+    current = table(
         "posts",
         column("title", "text"),
         column("user_id"),
@@ -130,35 +141,38 @@ def test_a_table_without_names_is_found(kind: str) -> None:
         Unique(name="uq", columns=("title",)),
         index("ix_posts_title", "title"),
     )
-    wanted = replace(_unnamed(now, 15), columns=now.columns[::-1])
-    found = tables_alike(schema(now), schema(wanted), dialect_for(kind))
-    assert [c.name for c in found[now.name].constraints] == [c.name for c in now.constraints]
-    assert found[now.name].columns == wanted.columns
-
-
-def test_what_differs_is_not_found() -> None:
-    """A column, a comment, an option, a constraint or an index more or less, or another one."""
-    now = table("t", column("a"), Unique(name="uq", columns=("a",)), index("ix", "a"), key=None)
-    others = [
-        replace(now, columns=(column("a", "text"),)),
-        replace(now, columns=(*now.columns, column("b"))),
-        replace(now, comment="told"),
-        replace(now, options={"sqlite_strict": True}),
-        replace(now, constraints=()),
-        replace(now, constraints=(Unique(name="uq2", columns=("a",)),)),
-        replace(now, indexes=()),
-        replace(now, indexes=(index("ix", "a", unique=True),)),
+    desired = replace(_without_some_names(current, 15), columns=current.columns[::-1])
+    matches = tables_alike(schema(current), schema(desired), dialect_for(kind))
+    assert [c.name for c in matches[current.name].constraints] == [
+        c.name for c in current.constraints
     ]
-    for other in others:
-        for first, second in ((now, other), (other, now)):
-            found = tables_alike(schema(first), schema(second), dialect_for("sqlite"))
-            assert found == {} or first.options, (first, second)  # options need not be said
+    assert matches[current.name].columns == desired.columns
 
 
-def test_schemas_are_taken_apart_and_put_together() -> None:
-    """The tables come back in the order of their names."""
+def test_differing_tables_are_not_accepted() -> None:
+    """Columns, comments, options, constraints and indexes are compared."""
+    base = table("t", column("a"), Unique(name="uq", columns=("a",)), index("ix", "a"), key=None)
+    variants = [
+        replace(base, columns=(column("a", "text"),)),
+        replace(base, columns=(*base.columns, column("b"))),
+        replace(base, comment="note"),
+        replace(base, options={"sqlite_strict": True}),
+        replace(base, constraints=()),
+        replace(base, constraints=(Unique(name="uq2", columns=("a",)),)),
+        replace(base, indexes=()),
+        replace(base, indexes=(index("ix", "a", unique=True),)),
+    ]
+    for variant in variants:
+        for first, second in ((base, variant), (variant, base)):
+            matches = tables_alike(schema(first), schema(second), dialect_for("sqlite"))
+            # The database may have options that the models omit.
+            assert matches == {} or first.options, (first, second)
+
+
+def test_tables_can_be_removed_and_added_back() -> None:
+    """Tables that are added back are sorted by name."""
     first, second = table("a"), table("b")
     both = Schema(tables={first.name: first, second.name: second})
-    rest = without_tables(both, {first.name})
-    assert rest == schema(second)
-    assert list(with_tables(rest, {first.name: first}).tables) == [first.name, second.name]
+    remaining = without_tables(both, {first.name})
+    assert remaining == schema(second)
+    assert list(with_tables(remaining, {first.name: first}).tables) == [first.name, second.name]

@@ -1,4 +1,7 @@
-"""What no scratch is asked about: differences in which the database has nothing to reword."""
+"""Tests for deciding which differences need a scratch database.
+
+A difference needs one if the database may spell the same definition in another way.
+"""
 
 from __future__ import annotations
 
@@ -16,36 +19,36 @@ BARE = table("t", column("a"), column("b", "text", default="'x'"))
 
 
 def verdict(current: Table, desired: Table) -> str:
-    """Whether a scratch would be asked about two tables."""
-    found = doubts(schema(current), schema(desired), POSTGRESQL)
-    assert not (found.tables and found.sure)
-    return "asked" if found.tables else "sure" if found.sure else "equal"
+    """Return "asked" if a scratch database is needed, else "sure" or "equal"."""
+    result = doubts(schema(current), schema(desired), POSTGRESQL)
+    assert not (result.tables and result.sure)
+    return "asked" if result.tables else "sure" if result.sure else "equal"
 
 
-def with_parts(*parts: object) -> Table:
+def table_with(*parts: object) -> Table:
     return table("t", *BARE.columns[1:], *parts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "desired",
     [
-        with_parts(column("c", default="now()")),
+        table_with(column("c", default="now()")),
         replace(BARE, columns=BARE.columns[:1]),
         replace(BARE, columns=(*BARE.columns[:1], column("z"))),
         table("t", column("a", nullable=False), BARE.columns[2]),
         table("t", column("a", "bigint"), BARE.columns[2]),
-        table("t", column("a", comment="told"), BARE.columns[2]),
-        replace(BARE, comment="told"),
-        with_parts(Unique(name="uq", columns=("a",))),
-        with_parts(foreign_key("fk", "a", "users.id")),
-        with_parts(Check(name="positive", sql="a > 0")),
-        with_parts(index("ix", "a")),
-        with_parts(Index(name="ix", elements=(IndexElement(text="a"),), where="a > 0")),
+        table("t", column("a", comment="note"), BARE.columns[2]),
+        replace(BARE, comment="note"),
+        table_with(Unique(name="uq", columns=("a",))),
+        table_with(foreign_key("fk", "a", "users.id")),
+        table_with(Check(name="positive", sql="a > 0")),
+        table_with(index("ix", "a")),
+        table_with(Index(name="ix", elements=(IndexElement(text="a"),), where="a > 0")),
         replace(BARE, constraints=(PrimaryKey(name="t_pkey", columns=("a",)),)),
     ],
 )
-def test_most_differences_are_sure(desired: Table) -> None:
-    """What is on one side alone, and what has no words of its own."""
+def test_most_differences_need_no_scratch(desired: Table) -> None:
+    """Parts that exist on one side only and parts without SQL text are unambiguous."""
     assert verdict(BARE, desired) == "sure"
     assert verdict(desired, BARE) == "sure"
 
@@ -61,41 +64,43 @@ SHORTENED = Index(name="ix", elements=(IndexElement(text="a", length=9),))
     [
         (BARE, table("t", BARE.columns[1], column("b", "text", default="upper('x')"))),
         (BARE, table("t", column("a", "tsquery_of_ours"), BARE.columns[2])),
-        (with_parts(LONG), with_parts(SHORT)),
-        (with_parts(LONG), with_parts(replace(SHORT, name="two"))),
-        (with_parts(PARTIAL), with_parts(replace(PARTIAL, where="a > 1"))),
-        (with_parts(PARTIAL), with_parts(replace(PARTIAL, name="other", where="a > 1"))),
-        (BARE, with_parts(Unique(name="uq", columns=("id",)))),
-        (with_parts(index("ix", "a")), with_parts(SHORTENED)),
+        (table_with(LONG), table_with(SHORT)),
+        (table_with(LONG), table_with(replace(SHORT, name="two"))),
+        (table_with(PARTIAL), table_with(replace(PARTIAL, where="a > 1"))),
+        (table_with(PARTIAL), table_with(replace(PARTIAL, name="other", where="a > 1"))),
+        (BARE, table_with(Unique(name="uq", columns=("id",)))),
+        (table_with(index("ix", "a")), table_with(SHORTENED)),
         (BARE, replace(BARE, options={"postgresql_with": "fillfactor=70"})),
     ],
 )
-def test_texts_of_both_sides_are_asked_about(current: Table, desired: Table) -> None:
-    """They may say one thing in two ways."""
+def test_differing_sql_text_needs_a_scratch(current: Table, desired: Table) -> None:
+    """Two SQL texts may mean the same."""
     assert verdict(current, desired) == "asked"
 
 
-def test_one_doubt_is_enough() -> None:
-    """A table is asked about as a whole."""
-    current, desired = with_parts(LONG), with_parts(SHORT, column("c"))
+def test_one_ambiguous_difference_is_enough() -> None:
+    """The scratch database gets the whole table."""
+    current, desired = table_with(LONG), table_with(SHORT, column("c"))
     assert verdict(current, desired) == "asked"
 
 
-def test_nothing_is_sure_of_equal_tables() -> None:
-    """However their parts are ordered."""
+def test_equal_tables_have_no_differences() -> None:
+    """The order of columns does not matter."""
     assert verdict(BARE, replace(BARE, columns=BARE.columns[::-1])) == "equal"
 
 
 @pytest.mark.parametrize(
-    ("kind", "told", "reworded"),
+    ("kind", "unchanged", "rewritten"),
     [
         ("sqlite", ["VARCHAR(9)", "ANY THING"], []),
         ("postgresql", ["character varying(9)", "numeric(9,2)"], ["name", 'text COLLATE "C"']),
         ("mysql", ["varchar(9)", "int unsigned", "tinyint(1)"], ["json", "int(11)", "timestamp"]),
     ],
 )
-def test_types_that_are_told_as_said(kind: str, told: list[str], reworded: list[str]) -> None:
-    """The common ones; of others the database is asked."""
+def test_common_types_need_no_scratch(
+    kind: str, unchanged: list[str], rewritten: list[str]
+) -> None:
+    """The catalog keeps the spelling of common types; other types need a scratch database."""
     dialect = dialect_for(kind)
-    assert [sql for sql in (*told, *reworded) if dialect.tells_type(sql)] == told
-    assert [dialect.canonical_type(sql) for sql in told] == told
+    assert [sql for sql in (*unchanged, *rewritten) if dialect.tells_type(sql)] == unchanged
+    assert [dialect.canonical_type(sql) for sql in unchanged] == unchanged

@@ -1,4 +1,4 @@
-"""Enum types and values under other names, told and put into the current schema."""
+"""Tests for renames of enum types and of enum values."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def enum(*values: str, name: str = "mood") -> EnumType:
     return EnumType(name=Name(name), values=values)
 
 
-def typed(name: str, of: str = "mood", default: str | None = None) -> Column:
-    return Column(name=name, type=ColumnType(sql=of, python="", enum=Name(of)), default=default)
+def typed(name: str, kind: str = "mood", default: str | None = None) -> Column:
+    return Column(name=name, type=ColumnType(sql=kind, python="", enum=Name(kind)), default=default)
 
 
-def schema(kind: EnumType, *checks: str, of: str = "items") -> Schema:
+def schema(kind: EnumType, *checks: str, table_name: str = "items") -> Schema:
     parts = [Check(name=f"ck{place}", sql=sql) for place, sql in enumerate(checks)]
-    noun = table(
-        of,
+    new_table = table(
+        table_name,
         typed("mood", kind.name.name, f"'{kind.values[0]}'"),
         column("kind", "text"),
         column("size"),
         Check(name="kinds", sql="kind IN ('a', 'b')"),
         *parts,
     )
-    return Schema(tables={noun.name: noun}, enums={kind.name: kind})
+    return Schema(tables={new_table.name: new_table}, enums={kind.name: kind})
 
 
 CURRENT = schema(enum("sad", "ok"), "mood <> 'sad'::mood")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "rename"),
     [
         ("mood:feeling", EnumRename(before=MOOD, after=Name("feeling"))),
         ("mood:s.feeling", EnumRename(before=MOOD, after=Name("feeling", "s"))),
@@ -57,9 +57,9 @@ CURRENT = schema(enum("sad", "ok"), "mood <> 'sad'::mood")
         ("items.kind:mood", Rename(table=ITEMS, column="kind", to="mood")),
     ],
 )
-def test_a_rename_of_a_type_or_a_value_is_read(text: str, told: object) -> None:
-    """A value is named with its type, or with a column that has it."""
-    assert parse_rename(text, CURRENT) == told
+def test_parse_rename_of_type_or_value(text: str, rename: object) -> None:
+    """A value is addressed by its type or by a column that has the type."""
+    assert parse_rename(text, CURRENT) == rename
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_rename_of_a_type_or_a_value_is_read(text: str, told: object) -> None:
         ),
     ],
 )
-def test_an_old_value_must_be_there(text: str, message: str, hint: str) -> None:
-    """The error lists those that are."""
+def test_old_value_must_exist(text: str, message: str, hint: str) -> None:
+    """The error lists the values that exist."""
     with pytest.raises(PlanError) as caught:
         parse_rename(text, CURRENT)
     assert (caught.value.message, caught.value.hint) == (message, hint)
@@ -98,28 +98,25 @@ def test_an_old_value_must_be_there(text: str, message: str, hint: str) -> None:
         ("items.kind.a:low", "cannot rename items.kind.a to low: the models have no such value"),
     ],
 )
-def test_a_new_name_must_be_there_and_free(text: str, message: str) -> None:
-    """The models have it, and the database does not."""
+def test_new_name_must_exist_in_models_and_be_unused(text: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
         apply_told(CURRENT, CURRENT, [parse_rename(text, CURRENT)], POSTGRESQL)
     assert caught.value.message == message
 
 
-def test_a_renamed_value_is_renamed_in_every_text() -> None:
-    """Defaults and checks follow; they are what the models say then."""
-    wanted = schema(enum("low", "ok"), "mood <> 'low'::mood")
-    moved, changes = apply_told(
-        CURRENT, wanted, [parse_rename("mood.sad:low", CURRENT)], POSTGRESQL
+def test_renamed_value_changes_defaults_and_checks() -> None:
+    desired = schema(enum("low", "ok"), "mood <> 'low'::mood")
+    renamed, changes = apply_told(
+        CURRENT, desired, [parse_rename("mood.sad:low", CURRENT)], POSTGRESQL
     )
-    assert moved == wanted
+    assert renamed == desired
     assert len(changes) == 1
 
 
-def test_a_renamed_type_is_renamed_in_every_text() -> None:
-    """Columns and casts follow."""
-    wanted = schema(enum("sad", "ok", name="feeling"), "mood <> 'sad'::feeling")
-    moved, _ = apply_told(CURRENT, wanted, [parse_rename("mood:feeling", CURRENT)], POSTGRESQL)
-    assert moved == wanted
+def test_renamed_type_changes_columns_and_casts() -> None:
+    desired = schema(enum("sad", "ok", name="feeling"), "mood <> 'sad'::feeling")
+    renamed, _ = apply_told(CURRENT, desired, [parse_rename("mood:feeling", CURRENT)], POSTGRESQL)
+    assert renamed == desired
 
 
 @pytest.mark.parametrize(
@@ -133,8 +130,8 @@ def test_a_renamed_type_is_renamed_in_every_text() -> None:
         ("""'sad'::"mood\"""", """'low'::"mood\""""),
     ],
 )
-def test_literals_of_the_type_alone_are_renamed(text: str, after: str) -> None:
-    """A text that only looks like the value stays."""
+def test_only_literals_of_the_type_are_renamed(text: str, after: str) -> None:
+    """A string that only looks like the value is not changed."""
     assert literals_renamed(text, MOOD, {"sad": "low"}) == after
 
 
@@ -147,38 +144,40 @@ def test_literals_of_the_type_alone_are_renamed(text: str, after: str) -> None:
         ("'::mood'", "'::mood'"),
     ],
 )
-def test_casts_alone_are_renamed(text: str, after: str) -> None:
-    """A column of the type's name stays."""
+def test_only_casts_are_renamed(text: str, after: str) -> None:
+    """A column with the name of the type is not changed."""
     assert cast_renamed(text, MOOD, "s.feeling") == after
 
 
-def moved(before: str, after: str) -> ColumnAltered:
+def retyped(before: str, after: str) -> ColumnAltered:
     old, new = typed("mood", before), typed("mood", after)
     return ColumnAltered(table=ITEMS, before=old, after=new, fields=("type",))
 
 
-def test_a_type_of_the_same_values_is_the_same() -> None:
-    """Where its columns move over to it, and to no other; else nothing is certain."""
-    gone, new = EnumRemoved(enum=enum("a", "b")), EnumAdded(enum=enum("a", "b", name="new"))
-    wide = EnumAdded(enum=enum("a", "b", "c", name="new"))
-    found = [EnumRename(before=MOOD, after=Name("new"))]
-    assert certain_enum_renames([gone, new, moved("mood", "new")]) == found
-    assert certain_enum_renames([gone, new]) == []
-    assert certain_enum_renames([gone, wide, moved("mood", "new")]) == []
-    assert certain_enum_renames([gone, new, moved("mood", "new"), moved("mood", "x")]) == []
-    assert certain_enum_renames([gone, new, moved("mood", "new"), moved("x", "new")]) == []
+def test_type_with_same_values_is_a_certain_rename() -> None:
+    """All columns must move from the old type to the new one, and no column to or from another."""
+    removed, added = EnumRemoved(enum=enum("a", "b")), EnumAdded(enum=enum("a", "b", name="new"))
+    extended = EnumAdded(enum=enum("a", "b", "c", name="new"))
+    expected = [EnumRename(before=MOOD, after=Name("new"))]
+    assert certain_enum_renames([removed, added, retyped("mood", "new")]) == expected
+    assert certain_enum_renames([removed, added]) == []
+    assert certain_enum_renames([removed, extended, retyped("mood", "new")]) == []
+    assert (
+        certain_enum_renames([removed, added, retyped("mood", "new"), retyped("mood", "x")]) == []
+    )
+    assert certain_enum_renames([removed, added, retyped("mood", "new"), retyped("x", "new")]) == []
 
 
-def test_values_that_change_places_are_candidates() -> None:
-    """Each with the one at its place, as --rename takes it."""
+def test_value_replaced_at_same_position_is_a_candidate() -> None:
+    """Candidates are spelled as --rename accepts them."""
     change = EnumAltered(before=enum("sad", "ok"), after=enum("low", "ok"))
     assert [str(item) for item in candidates([change])] == ["mood.sad:low"]
-    more = EnumAltered(before=enum("sad", "ok"), after=enum("sad", "ok", "glad"))
-    assert candidates([more]) == []
+    extended = EnumAltered(before=enum("sad", "ok"), after=enum("sad", "ok", "glad"))
+    assert candidates([extended]) == []
 
 
-def test_a_value_that_is_new_is_renamed_to_and_the_others_are_mapped() -> None:
-    """So that there is a value to map them to."""
+def test_maps_to_new_value_become_one_rename_and_maps() -> None:
+    """The first old value is renamed to the new value, so that the others can be mapped to it."""
     current, desired = schema(enum("a", "b", "c")), schema(enum("c", "d"))
     mapped, renames = resolve_maps({"mood.a": "d", "mood.b": "d"}, current, desired, [])
     assert mapped == {Value(owner=MOOD, value="b"): "d"}
@@ -186,21 +185,23 @@ def test_a_value_that_is_new_is_renamed_to_and_the_others_are_mapped() -> None:
 
 
 @pytest.mark.parametrize("text", ["mood.x", "items.size.1", "nothing.a"])
-def test_a_mapped_value_must_be_there(text: str) -> None:
-    """The error repeats it."""
+def test_mapped_value_must_exist(text: str) -> None:
     with pytest.raises(PlanError) as caught:
         resolve_maps({text: "ok"}, CURRENT, CURRENT, [])
     assert caught.value.message == f"cannot map {text}: the database has no such value"
 
 
-def test_a_found_rename_is_told_by_the_names_before() -> None:
-    """As the command line must say it."""
-    told = [Rename(table=Name("things"), to="items"), EnumRename(before=Name("old"), after=MOOD)]
-    found = [
+def test_found_renames_use_old_names() -> None:
+    """The command line refers to tables and types by the names that the database has."""
+    given_renames = [
+        Rename(table=Name("things"), to="items"),
+        EnumRename(before=Name("old"), after=MOOD),
+    ]
+    found_renames = [
         ValueRename(value=Value(owner=ITEMS, column="kind", value="a"), to="b"),
         ValueRename(value=Value(owner=MOOD, value="sad"), to="low"),
     ]
-    assert [str(rename_before(item, told)) for item in found] == [
+    assert [str(rename_before(rename, given_renames)) for rename in found_renames] == [
         "things.kind.a:b",
         "old.sad:low",
     ]

@@ -1,4 +1,4 @@
-"""What a parent hands down is said once."""
+"""Tests for changes that child tables inherit from their parent."""
 
 from __future__ import annotations
 
@@ -24,36 +24,35 @@ TABLES = {
 CHECK = Check(name="positive", sql="a > 0")
 
 
-def _both(make: object) -> list[Change]:
-    return [make(name) for name in (CHILD, PARENT, OTHER)]  # type: ignore[operator]
+def _for_each_table(make_change: object) -> list[Change]:
+    return [make_change(name) for name in (CHILD, PARENT, OTHER)]  # type: ignore[operator]
 
 
-def _altered(*fields: str) -> object:
-    old, new = column("a", "integer"), column("a", "bigint")
-    return lambda name: ColumnAltered(table=name, before=old, after=new, fields=fields)
+def _alter_column(*fields: str) -> object:
+    before, after = column("a", "integer"), column("a", "bigint")
+    return lambda name: ColumnAltered(table=name, before=before, after=after, fields=fields)
 
 
-def test_columns_and_checks_come_from_the_parent() -> None:
-    """The child's own change goes; that of a table which inherits nothing stays."""
-    for make in (
+def test_inherited_column_and_check_changes_are_dropped() -> None:
+    """A table that inherits nothing keeps its change."""
+    for make_change in (
         lambda name: ColumnAdded(table=name, column=column("a", "integer")),
         lambda name: ConstraintAdded(table=name, constraint=CHECK),
         lambda name: ConstraintRemoved(table=name, constraint=CHECK),
-        _altered("type"),
+        _alter_column("type"),
     ):
-        changes = _both(make)
+        changes = _for_each_table(make_change)
         assert without_inherited(changes, TABLES) == changes[1:]
 
 
-def test_keys_are_not_handed_down() -> None:
-    """Each table has its own."""
-    key = Unique(name="u", columns=("a",))
-    changes = _both(lambda name: ConstraintAdded(table=name, constraint=key))
+def test_keys_are_not_inherited() -> None:
+    unique = Unique(name="u", columns=("a",))
+    changes = _for_each_table(lambda name: ConstraintAdded(table=name, constraint=unique))
     assert without_inherited(changes, TABLES) == changes
 
 
-def test_other_changes_of_the_child_stay() -> None:
-    """A column that differs in more than the parent's is its own business."""
-    mine, parents = _altered("default", "type"), _altered("type")
-    changes = [mine(CHILD), parents(PARENT)]  # type: ignore[operator]
+def test_changes_beyond_the_parents_are_kept() -> None:
+    """A child column may differ in more fields than the parent's column."""
+    alter_both, alter_type = _alter_column("default", "type"), _alter_column("type")
+    changes = [alter_both(CHILD), alter_type(PARENT)]  # type: ignore[operator]
     assert without_inherited(changes, TABLES) == changes

@@ -1,4 +1,4 @@
-"""Names of constraints that the models leave to the database."""
+"""Tests for names of constraints that the models do not name."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ def _posts(*constraints: Constraint) -> Table:
     return table("posts", column("author"), *constraints)
 
 
-def test_an_unnamed_constraint_takes_the_name_of_its_like() -> None:
-    """A name that the database has is as good as any."""
+def test_unnamed_constraint_takes_name_of_equal_constraint() -> None:
     current = _posts(Unique(name="odd", columns=("author",)), Check(name="c1", sql="author > 0"))
     desired = _posts(Unique(columns=("author",)), Check(sql="(author>0)"))
     adopted = adopt_names(desired, current, POSTGRESQL)
     assert [c.name for c in adopted.constraints] == ["posts_pkey", "odd", "c1"]
 
 
-def test_one_without_a_like_gets_the_name_that_postgresql_would_choose() -> None:
-    """On each database, so that the files are the same."""
+def test_new_unnamed_constraint_gets_postgresql_style_name() -> None:
+    """All dialects use these names, so that the same models give the same files."""
     desired = _posts(Unique(columns=("author",)), Check(sql="author > 0"))
     key = replace(foreign_key("", "author", "users.id"), name=None)
     desired = replace(desired, constraints=(*desired.constraints, key))
@@ -40,52 +39,50 @@ def test_one_without_a_like_gets_the_name_that_postgresql_would_choose() -> None
         ]
 
 
-def test_two_of_the_same_contents_take_two_names() -> None:
-    """A name is given away once."""
+def test_equal_constraints_take_different_names() -> None:
     current = _posts(*(Check(name=name, sql="author > 0") for name in ("a", "b")))
     desired = _posts(Check(sql="author > 0"), Check(sql="author > 0"), Check(sql="author > 0"))
     adopted = adopt_names(desired, current, POSTGRESQL)
     assert [c.name for c in adopted.constraints[1:]] == ["a", "b", "posts_author_check2"]
 
 
-def test_a_name_that_was_given_stays() -> None:
-    """Though the database has the same under another one."""
+def test_explicit_name_is_kept() -> None:
+    """The database may have an equal constraint under another name."""
     current = _posts(Unique(name="odd", columns=("author",)))
     desired = _posts(Unique(name="uq_author", columns=("author",)))
     assert adopt_names(desired, current, POSTGRESQL) == desired
 
 
-def test_an_unnamed_primary_key_is_the_primary_key() -> None:
-    """Whatever its columns: a table has one."""
+def test_unnamed_primary_key_takes_existing_name() -> None:
+    """A table has one primary key, so its columns do not matter."""
     current = table("posts", PrimaryKey(name="pk", columns=("x",)), column("x"), key=None)
     desired = table("posts", PrimaryKey(columns=("y",)), column("y"), key=None)
     assert adopt_names(desired, current, POSTGRESQL).constraints[0].name == "pk"
 
 
-def test_constraints_are_renamed_by_their_names() -> None:
-    """Those that are not told stay."""
+def test_rename_constraints_keeps_other_names() -> None:
     posts = _posts(Unique(name="a", columns=("author",)))
     renamed = rename_constraints(posts, {"a": "b"})
     assert [c.name for c in renamed.constraints] == ["posts_pkey", "b"]
 
 
-def test_a_schema_that_was_read_can_be_wanted_again() -> None:
-    """A name that nobody gave may be another one now; one that was given may not."""
-    start = schema(
+def test_reflected_schema_can_be_restored() -> None:
+    """A generated name may differ after the restore; an explicit name may not."""
+    original = schema(
         table("users"),
         _posts(foreign_key("posts_ibfk_1", "author", "users.id", implicit=True)),
     )
-    now = schema(table("users"), _posts(foreign_key("posts_ibfk_7", "author", "users.id")))
-    desired, _ = resolve(now, wanted_again(start, MYSQL), MYSQL)
-    assert compare(now, desired, MYSQL) == []
-    named = schema(table("users"), _posts(foreign_key("fk", "author", "users.id")))
-    desired, _ = resolve(now, wanted_again(named, MYSQL), MYSQL)
-    [change] = compare(now, desired, MYSQL)
+    current = schema(table("users"), _posts(foreign_key("posts_ibfk_7", "author", "users.id")))
+    desired, _ = resolve(current, wanted_again(original, MYSQL), MYSQL)
+    assert compare(current, desired, MYSQL) == []
+    explicitly_named = schema(table("users"), _posts(foreign_key("fk", "author", "users.id")))
+    desired, _ = resolve(current, wanted_again(explicitly_named, MYSQL), MYSQL)
+    [change] = compare(current, desired, MYSQL)
     assert type(change).__name__ == "ConstraintRenamed"
 
 
-def test_a_table_that_goes_comes_back_without_what_makes_itself() -> None:
-    """MySQL makes an index for each foreign key; no script need say so."""
+def test_dropped_table_omits_implied_parts() -> None:
+    """MySQL creates an index for each foreign key, and engine and character set have defaults."""
     posts = table(
         "posts",
         column("author"),

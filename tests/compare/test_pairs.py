@@ -1,4 +1,4 @@
-"""Constraints and indexes that go and come again under another name are renamed."""
+"""Tests for detecting renamed constraints and indexes."""
 
 from __future__ import annotations
 
@@ -37,114 +37,115 @@ def _notes(*parts: Column | Constraint | Index) -> Table:
     return table("notes", A, B, *parts)
 
 
-def _found(current: Table, desired: Table) -> list[Change]:
+def _changes(current: Table, desired: Table) -> list[Change]:
     changes = compare_tables(current, desired, before=current, after=desired)
     return paired(changes, current, desired)
 
 
-def test_one_that_goes_and_one_that_comes_are_one() -> None:
-    """An index, and a constraint."""
+def test_equal_constraint_and_index_are_renamed() -> None:
     old, new = Unique(name="uq", columns=("a",)), Unique(name="uq_a", columns=("a",))
-    found = _found(_notes(index("ix", "a"), old), _notes(index("ix_a", "a"), new))
-    assert found == [
+    changes = _changes(_notes(index("ix", "a"), old), _notes(index("ix_a", "a"), new))
+    assert changes == [
         ConstraintRenamed(table=NOTES, before=old, after=new),
         IndexRenamed(table=NOTES, before=index("ix", "a"), after=index("ix_a", "a")),
     ]
 
 
-def test_what_differs_in_more_is_not_renamed() -> None:
-    """Other columns, uniqueness, or a condition: one goes, and another one comes."""
-    plain = index("ix", "a")
-    for other in (
+def test_other_differences_prevent_a_rename() -> None:
+    """Other columns, uniqueness or a condition make another index."""
+    old = index("ix", "a")
+    for new in (
         index("ix_b", "b"),
         index("ix_b", "a", unique=True),
         replace(index("ix_b", "a"), where="a > 0"),
     ):
-        found = _found(_notes(plain), _notes(other))
-        assert found == [
-            IndexRemoved(table=NOTES, index=plain),
-            IndexAdded(table=NOTES, index=other),
+        changes = _changes(_notes(old), _notes(new))
+        assert changes == [
+            IndexRemoved(table=NOTES, index=old),
+            IndexAdded(table=NOTES, index=new),
         ]
 
 
-def test_a_constraint_is_not_renamed_to_one_of_another_kind() -> None:
-    """Nor to an index over the same columns."""
+def test_constraint_is_not_renamed_to_another_kind() -> None:
+    """An index over the same columns is another kind too."""
     unique, check = Unique(name="uq", columns=("a",)), Check(name="ck", sql="a > 0")
-    found = _found(_notes(unique), _notes(check, index("ix", "a", unique=True)))
-    assert found == [
+    changes = _changes(_notes(unique), _notes(check, index("ix", "a", unique=True)))
+    assert changes == [
         ConstraintAdded(table=NOTES, constraint=check),
         ConstraintRemoved(table=NOTES, constraint=unique),
         IndexAdded(table=NOTES, index=index("ix", "a", unique=True)),
     ]
 
 
-def test_those_that_are_alike_are_paired_in_the_order_of_their_names() -> None:
-    """And what has no counterpart goes."""
+def test_equal_indexes_are_paired_by_sorted_name() -> None:
+    """An index without a counterpart is removed."""
     current = _notes(index("z", "a"), index("x", "a"), index("y", "a"))
-    found = _found(current, _notes(index("c", "a"), index("b", "a")))
-    assert found == [
+    changes = _changes(current, _notes(index("c", "a"), index("b", "a")))
+    assert changes == [
         IndexRenamed(table=NOTES, before=index("x", "a"), after=index("b", "a")),
         IndexRenamed(table=NOTES, before=index("y", "a"), after=index("c", "a")),
         IndexRemoved(table=NOTES, index=index("z", "a")),
     ]
 
 
-def test_names_that_change_places_are_renames() -> None:
-    """What stands under one name on both sides may be two things."""
+def test_swapped_names_are_two_renames() -> None:
     old = [index("x", "a"), index("y", "b")]
     new = [index("x", "b"), index("y", "a")]
-    assert _found(_notes(*old), _notes(*new)) == [
+    assert _changes(_notes(*old), _notes(*new)) == [
         IndexRenamed(table=NOTES, before=old[0], after=new[1]),
         IndexRenamed(table=NOTES, before=old[1], after=new[0]),
     ]
 
 
-def test_a_name_that_is_taken_over_leaves_what_had_it() -> None:
-    """x goes, y takes its name; or x moves on, and another one has its name."""
-    x, y, moved = Check(name="x", sql="a > 0"), Check(name="y", sql="b > 0"), index("x", "a")
-    found = _found(_notes(x, y), _notes(Check(name="x", sql="b > 0")))
-    assert found == [
+def test_name_can_pass_to_another_constraint_or_index() -> None:
+    """The previous owner of the name is removed or renamed."""
+    x, y, index_x = Check(name="x", sql="a > 0"), Check(name="y", sql="b > 0"), index("x", "a")
+    changes = _changes(_notes(x, y), _notes(Check(name="x", sql="b > 0")))
+    assert changes == [
         ConstraintRemoved(table=NOTES, constraint=x),
         ConstraintRenamed(table=NOTES, before=y, after=Check(name="x", sql="b > 0")),
     ]
-    found = _found(_notes(moved), _notes(index("x", "b"), index("y", "a")))
-    assert found == [
-        IndexRenamed(table=NOTES, before=moved, after=index("y", "a")),
+    changes = _changes(_notes(index_x), _notes(index("x", "b"), index("y", "a")))
+    assert changes == [
+        IndexRenamed(table=NOTES, before=index_x, after=index("y", "a")),
         IndexAdded(table=NOTES, index=index("x", "b")),
     ]
 
 
-def test_a_primary_key_is_renamed() -> None:
-    """By its name alone; over other columns it is another key."""
+def test_primary_key_with_same_columns_is_renamed() -> None:
+    """A primary key over other columns is altered instead."""
     old = PrimaryKey(name="notes_pkey", columns=("a",))
     new = PrimaryKey(name="pk_notes", columns=("a",))
     current, desired = (table("notes", A, B, key, key=None) for key in (old, new))
-    assert _found(current, desired) == [ConstraintRenamed(table=NOTES, before=old, after=new)]
-    wide = replace(new, columns=("a", "b"))
-    [found] = _found(current, table("notes", A, B, wide, key=None))
-    assert found == ConstraintAltered(
-        table=NOTES, before=old, after=wide, fields=("columns", "name")
+    assert _changes(current, desired) == [ConstraintRenamed(table=NOTES, before=old, after=new)]
+    wider_key = replace(new, columns=("a", "b"))
+    [change] = _changes(current, table("notes", A, B, wider_key, key=None))
+    assert change == ConstraintAltered(
+        table=NOTES, before=old, after=wider_key, fields=("columns", "name")
     )
 
 
-def test_another_comment_is_set_behind_the_rename() -> None:
-    """That of an index stays where the models say none: they hardly can."""
+def test_comment_is_changed_after_the_rename() -> None:
+    """An index comment is kept if the models have none, because SQLAlchemy hardly supports them."""
     old = Unique(name="uq", columns=("a",), comment="old")
     new = Unique(name="uq_a", columns=("a",))
-    assert _found(_notes(old), _notes(new)) == [
+    assert _changes(_notes(old), _notes(new)) == [
         ConstraintRenamed(table=NOTES, before=old, after=new),
         ConstraintAltered(
             table=NOTES, before=replace(old, name="uq_a"), after=new, fields=("comment",)
         ),
     ]
-    told = replace(index("ix", "a"), comment="old")
-    silent, loud = index("ix_a", "a"), replace(index("ix_a", "a"), comment="new")
-    assert _found(_notes(told), _notes(silent)) == [
-        IndexRenamed(table=NOTES, before=told, after=silent)
+    old_index = replace(index("ix", "a"), comment="old")
+    without_comment, with_comment = index("ix_a", "a"), replace(index("ix_a", "a"), comment="new")
+    assert _changes(_notes(old_index), _notes(without_comment)) == [
+        IndexRenamed(table=NOTES, before=old_index, after=without_comment)
     ]
-    assert _found(_notes(told), _notes(loud)) == [
-        IndexRenamed(table=NOTES, before=told, after=loud),
+    assert _changes(_notes(old_index), _notes(with_comment)) == [
+        IndexRenamed(table=NOTES, before=old_index, after=with_comment),
         IndexAltered(
-            table=NOTES, before=replace(told, name="ix_a"), after=loud, fields=("comment",)
+            table=NOTES,
+            before=replace(old_index, name="ix_a"),
+            after=with_comment,
+            fields=("comment",),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Partitions follow their table, whatever the models say of them."""
+"""Tests for partitions, which are managed through their partitioned table."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ def _child(name: str, parent: str) -> Table:
     return replace(table(name, column("at", "date")), options={"postgresql_inherits": parent})
 
 
-def test_partitions_that_are_there_are_left_alone() -> None:
-    """Also where the models describe them as tables of their own, at any level."""
+def test_existing_partitions_are_ignored() -> None:
+    """The models may describe partitions of any level as tables."""
     desired = _schema(ROOT, table("y2023", column("at", "date")), table("deep"), table("other"))
-    left = partitions_left_alone(_schema(ROOT), desired)
-    assert sorted(map(str, left.tables)) == ["log", "other"]
+    remaining = partitions_left_alone(_schema(ROOT), desired)
+    assert sorted(map(str, remaining.tables)) == ["log", "other"]
 
 
-def test_a_partition_that_is_not_there_has_no_bounds() -> None:
-    """Whichever side says that its table is partitioned."""
+def test_missing_partitions_are_ignored() -> None:
+    """The bounds of the partition are unknown; either side may define the partitioned table."""
     child, plain = _child("y2024", "log"), table("log", column("at", "date"))
     for current, root in ((_schema(), ROOT), (_schema(ROOT), plain)):
-        left = partitions_left_alone(current, _schema(root, child))
-        assert sorted(map(str, left.tables)) == ["log"]
+        remaining = partitions_left_alone(current, _schema(root, child))
+        assert sorted(map(str, remaining.tables)) == ["log"]
 
 
-def test_a_table_that_inherits_is_none() -> None:
-    """Its parent holds rows itself."""
+def test_inheriting_table_is_not_a_partition() -> None:
     desired = _schema(table("places"), _child("capitals", "places"))
     assert partitions_left_alone(_schema(), desired) is desired

@@ -1,4 +1,4 @@
-"""Renames: told ones are read and applied; likely ones are found and never guessed."""
+"""Tests for renames: explicit renames are applied, likely renames are never assumed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ COLONS = schema(table("a:b", column("c:d")), table("users", column("nick")))
         ("users.nick:users.name", Rename(table=USERS, column="nick", to="name")),
     ],
 )
-def test_a_rename_is_read(text: str, rename: Rename) -> None:
-    """OLD:NEW, for a table or a column; the table may be said again."""
+def test_parse_rename(text: str, rename: Rename) -> None:
+    """The form is OLD:NEW, for a table or a column; a column's table may be repeated."""
     assert parse_rename(text, CURRENT) == rename
 
 
@@ -42,14 +42,14 @@ def test_a_rename_is_read(text: str, rename: Rename) -> None:
         ("a:b.c:d:e", Rename(table=Name("a:b"), column="c:d", to="e")),
     ],
 )
-def test_names_may_hold_colons(text: str, rename: Rename) -> None:
-    """The colon is the first one behind a name that the database has."""
+def test_names_may_contain_colons(text: str, rename: Rename) -> None:
+    """The separator is the first colon after a name that the database has."""
     assert parse_rename(text, COLONS) == rename
 
 
 @pytest.mark.parametrize("text", ["users", "users:", ":people", ""])
-def test_what_is_no_rename_is_refused(text: str) -> None:
-    """The hint shows how to write one."""
+def test_invalid_rename_is_rejected(text: str) -> None:
+    """The hint shows an example."""
     with pytest.raises(PlanError) as caught:
         parse_rename(text, CURRENT)
     assert caught.value.message == f"cannot read the rename {text!r}"
@@ -59,8 +59,7 @@ def test_what_is_no_rename_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("old", ["people", "users.name", "people.nick"])
-def test_an_old_name_must_be_there(old: str) -> None:
-    """The error repeats the name that the database does not have."""
+def test_old_name_must_exist(old: str) -> None:
     with pytest.raises(PlanError) as caught:
         parse_rename(f"{old}:new", CURRENT)
     assert caught.value.message == (
@@ -72,8 +71,7 @@ def test_an_old_name_must_be_there(old: str) -> None:
     ("rename", "name"),
     [("users:people", "people"), ("users.nick:name", "users.name")],
 )
-def test_a_new_name_must_be_wanted(rename: str, name: str) -> None:
-    """A rename to what the models don't have is a slip of the pen."""
+def test_new_name_must_exist_in_models(rename: str, name: str) -> None:
     with pytest.raises(PlanError) as caught:
         apply_renames(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
     assert caught.value.message == (
@@ -91,43 +89,42 @@ def test_a_new_name_must_be_wanted(rename: str, name: str) -> None:
         ),
     ],
 )
-def test_a_new_name_must_be_free(rename: str, message: str) -> None:
-    """What keeps its name does not make room for another."""
+def test_new_name_must_be_unused(rename: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
         apply_renames(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
     assert caught.value.message == message
     assert caught.value.hint == "rename or drop that one in a migration before this one"
 
 
-def test_a_column_that_the_models_drop_makes_room() -> None:
-    """It has a spare name while the other one has its own, and is removed under its own."""
+def test_dropped_column_frees_its_name() -> None:
+    """The dropped column gets a temporary name first; its removal uses the original name."""
     desired = schema(table("users", column("age", "text")), table("posts", column("author")))
-    told = [parse_rename("users.nick:age", CURRENT)]
-    moved, changes = apply_renames(CURRENT, desired, told)
-    names = [c.name for c in moved.tables[USERS].columns]
+    renames = [parse_rename("users.nick:age", CURRENT)]
+    renamed, changes = apply_renames(CURRENT, desired, renames)
+    names = [c.name for c in renamed.tables[USERS].columns]
     assert names == ["id", "age", "_autodiff_age"]
     assert [type(change).__name__ for change in changes] == ["ColumnRenamed"]
-    aside = set_aside(CURRENT, desired, told)
-    assert aside == [Rename(table=USERS, column="age", to="_autodiff_age")]
+    set_aside_renames = set_aside(CURRENT, desired, renames)
+    assert set_aside_renames == [Rename(table=USERS, column="age", to="_autodiff_age")]
     removed = ColumnRemoved(table=USERS, column=column("_autodiff_age"))
-    own = ColumnRemoved(table=USERS, column=column("age"))
-    assert without_spares([removed], aside) == [own]
+    expected = ColumnRemoved(table=USERS, column=column("age"))
+    assert without_spares([removed], set_aside_renames) == [expected]
 
 
-def test_a_spare_name_is_as_long_as_a_name_may_be() -> None:
-    """PostgreSQL takes 63 bytes, MySQL 64."""
+def test_spare_name_fits_length_limit() -> None:
+    """PostgreSQL allows 63 bytes, MySQL 64 characters."""
     assert len(spare_column("x" * 63)) == 63
 
 
-def test_a_rename_is_followed_everywhere() -> None:
-    """Keys of other tables and checks know the new names, so nothing else differs."""
+def test_rename_updates_references() -> None:
+    """Foreign keys of other tables and checks use the new names, so nothing else differs."""
     desired = schema(
         table("people", column("name", "text"), column("age"), Check(name="ck", sql="name <> ''")),
         table("posts", column("author"), foreign_key("fk", "author", "people.name")),
     )
-    told = [parse_rename(text, CURRENT) for text in ("users:people", "users.nick:name")]
-    moved, changes = apply_renames(CURRENT, desired, told)
-    people, posts = moved.tables[Name("people")], moved.tables[Name("posts")]
+    renames = [parse_rename(text, CURRENT) for text in ("users:people", "users.nick:name")]
+    renamed, changes = apply_renames(CURRENT, desired, renames)
+    people, posts = renamed.tables[Name("people")], renamed.tables[Name("posts")]
     assert people.column("name") == column("name", "text")
     assert people.constraint("ck") == Check(name="ck", sql="name <> ''")
     assert posts.constraint("fk") == foreign_key("fk", "author", "people.name")
@@ -135,8 +132,8 @@ def test_a_rename_is_followed_everywhere() -> None:
     assert list(CURRENT.tables) == [USERS, Name("posts")]
 
 
-def test_a_rename_waits_until_its_name_is_free() -> None:
-    """In a row the last goes first; in a circle one takes a spare name for a while."""
+def test_renames_are_ordered_by_free_names() -> None:
+    """A chain of renames starts with the last name; a cycle uses a temporary name."""
     assert one_by_one([("a", "b"), ("b", "c")], spare_column) == [("b", "c"), ("a", "b")]
     assert one_by_one([("a", "b"), ("b", "a")], spare_column) == [
         ("a", "_autodiff_b"),
@@ -146,7 +143,7 @@ def test_a_rename_waits_until_its_name_is_free() -> None:
 
 
 def test_candidates_are_scored_and_sorted() -> None:
-    """The likeliest first: of one type, and with the same default and nullability."""
+    """Candidates have the same type; the same default and nullability score higher."""
     changes = [
         ColumnRemoved(table=USERS, column=column("nick", "text", nullable=False)),
         ColumnAdded(table=USERS, column=column("motto", "text", default="'x'")),
@@ -154,22 +151,22 @@ def test_candidates_are_scored_and_sorted() -> None:
         ColumnAdded(table=USERS, column=column("age")),
         ColumnAdded(table=Name("posts"), column=column("title", "text", nullable=False)),
     ]
-    found = candidates(changes)
-    assert [(str(c), c.score, c.reason) for c in found] == [
+    found_candidates = candidates(changes)
+    assert [(str(c), c.score, c.reason) for c in found_candidates] == [
         ("users.nick:name", 1.0, "both are text"),
         ("users.nick:motto", 0.5, "both are text"),
     ]
 
 
-def test_tables_that_have_most_columns_in_common_may_be_one() -> None:
-    """Less than six tenths are no candidate."""
+def test_tables_with_most_columns_in_common_are_candidates() -> None:
+    """Below 60 % of common columns, a table is not a candidate."""
     old = table("users", column("name", "text"), column("age"))
-    like = table("people", column("name", "text"), column("age"), column("city"))
-    unlike = table("places", column("street", "text"))
-    changes = [TableRemoved(table=old), TableAdded(table=like), TableAdded(table=unlike)]
-    [found] = candidates(changes)
-    assert (str(found), found.score) == ("users:people", 0.75)
-    assert found.reason == "75% of their columns are the same"
+    similar = table("people", column("name", "text"), column("age"), column("city"))
+    dissimilar = table("places", column("street", "text"))
+    changes = [TableRemoved(table=old), TableAdded(table=similar), TableAdded(table=dissimilar)]
+    [candidate] = candidates(changes)
+    assert (str(candidate), candidate.score) == ("users:people", 0.75)
+    assert candidate.reason == "75% of their columns are the same"
 
 
 def _models(name: str) -> sa.MetaData:
@@ -186,8 +183,8 @@ def connection() -> sa.Connection:
     return engine.connect()
 
 
-def test_nobody_guesses_a_rename(connection: sa.Connection) -> None:
-    """Without an answer the candidates are listed, with what to say for each."""
+def test_undecided_rename_is_an_error(connection: sa.Connection) -> None:
+    """The error lists each candidate with the option that accepts it."""
     with connection, pytest.raises(RenameUndecidedError) as caught:
         diff(connection, _models("name"))
     assert str(caught.value) == (
@@ -199,15 +196,14 @@ def test_nobody_guesses_a_rename(connection: sa.Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "lines"),
+    ("options", "lines"),
     [
         ({"renames": ["users.nick:name"]}, ["~ column users.nick -> name"]),
         ({"assume": "drop-and-add"}, ["+ column users.name", "- column users.nick"]),
     ],
 )
-def test_an_answer_settles_it(
-    connection: sa.Connection, told: dict[str, object], lines: list[str]
+def test_options_decide_renames(
+    connection: sa.Connection, options: dict[str, object], lines: list[str]
 ) -> None:
-    """A rename that is told, or drop-and-add for all."""
     with connection:
-        assert diff(connection, _models("name"), **told).summary() == lines  # type: ignore[arg-type]
+        assert diff(connection, _models("name"), **options).summary() == lines  # type: ignore[arg-type]

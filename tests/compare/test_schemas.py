@@ -1,4 +1,4 @@
-"""What models never spoke of is left alone, and seen again once they did."""
+"""Tests for exclusion constraints, which are ignored until the models declare one."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ from autodiff.compare import unspoken_left_alone
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Exclusion, Name, Schema, Table
 
-STAYS = Name("stays")
-APART = Table(name=STAYS, constraints=(Exclusion(name="apart", elements=(("during", "&&"),)),))
-BARE = Table(name=STAYS)
+BOOKINGS = Name("bookings")
+EXCLUDING = Table(
+    name=BOOKINGS, constraints=(Exclusion(name="no_overlap", elements=(("during", "&&"),)),)
+)
+PLAIN = Table(name=BOOKINGS)
 POSTGRESQL = dialect_for("postgresql")
 
 
-def of(table: Table) -> Schema:
+def schema_of(table: Table) -> Schema:
     return Schema(tables={table.name: table})
 
 
-def test_an_exclusion_that_no_model_spoke_of_is_left_alone() -> None:
-    """Models without any exclusion constraint do not want the database's away."""
-    assert unspoken_left_alone(of(APART), of(BARE), None, POSTGRESQL) == of(BARE)
-    assert unspoken_left_alone(of(APART), of(BARE), of(BARE), POSTGRESQL) == of(BARE)
+def test_exclusion_is_ignored_if_models_never_declared_one() -> None:
+    assert unspoken_left_alone(
+        schema_of(EXCLUDING), schema_of(PLAIN), None, POSTGRESQL
+    ) == schema_of(PLAIN)
+    assert unspoken_left_alone(
+        schema_of(EXCLUDING), schema_of(PLAIN), schema_of(PLAIN), POSTGRESQL
+    ) == schema_of(PLAIN)
 
 
-def test_an_exclusion_that_the_models_had_is_seen_to_go() -> None:
-    """The lock file knows that they had it once; and other models of theirs may have one."""
-    other = Table(name=Name("other"), constraints=APART.constraints)
-    both = Schema(tables={STAYS: BARE, other.name: other})
-    assert unspoken_left_alone(of(APART), of(BARE), of(APART), POSTGRESQL) == of(APART)
-    assert unspoken_left_alone(of(APART), both, None, POSTGRESQL) == of(APART)
+def test_exclusion_that_models_declared_is_compared() -> None:
+    """The lock file has one, or another table of the models has one."""
+    other = Table(name=Name("other"), constraints=EXCLUDING.constraints)
+    both = Schema(tables={BOOKINGS: PLAIN, other.name: other})
+    assert unspoken_left_alone(
+        schema_of(EXCLUDING), schema_of(PLAIN), schema_of(EXCLUDING), POSTGRESQL
+    ) == schema_of(EXCLUDING)
+    assert unspoken_left_alone(schema_of(EXCLUDING), both, None, POSTGRESQL) == schema_of(EXCLUDING)

@@ -1,4 +1,4 @@
-"""Two tables to changes: what differs, by the names of fields."""
+"""Tests for the comparison of two tables: the changes and the fields that differ."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ def _compare(current: Table, desired: Table) -> list[Change]:
 
 
 def test_equal_tables_have_no_changes() -> None:
-    """Not even looked at closely."""
     assert _compare(table("users"), table("users")) == []
 
 
-def test_columns_come_in_their_order_and_say_what_differs() -> None:
-    """Desired columns first, in the models' order; then those that go."""
+def test_column_changes_are_ordered_and_name_their_fields() -> None:
+    """Desired columns come first, in the models' order, then removed columns."""
     current = table("users", column("gone"), column("age"), column("name", "text"))
     desired = table("users", column("new"), column("name", "text", nullable=False), column("age"))
     assert _compare(current, desired) == [
@@ -53,8 +52,7 @@ def test_columns_come_in_their_order_and_say_what_differs() -> None:
     ]
 
 
-def test_a_type_and_a_generated_column_are_one_field_each() -> None:
-    """However deep the difference lies."""
+def test_nested_differences_are_reported_by_field() -> None:
     current = table("users", column("age", default="1"))
     desired = table("users", column("age", "bigint", comment="years"))
     [change] = _compare(current, desired)
@@ -62,16 +60,16 @@ def test_a_type_and_a_generated_column_are_one_field_each() -> None:
     assert change.fields == ("comment", "default", "type")
 
 
-def test_the_way_a_script_spells_a_type_is_no_difference() -> None:
-    """Only the database's own spelling counts."""
+def test_python_spelling_of_a_type_is_ignored() -> None:
+    """Only the spelling in the database is compared."""
     current = table("users", column("age"))
     age = column("age")
-    other = replace(age, type=replace(age.type, python="sa.INTEGER()"))
-    assert _compare(current, replace(current, columns=(current.columns[0], other))) == []
+    respelled = replace(age, type=replace(age.type, python="sa.INTEGER()"))
+    assert _compare(current, replace(current, columns=(current.columns[0], respelled))) == []
 
 
-def test_constraints_and_indexes_are_known_by_their_names() -> None:
-    """The same name with other contents is altered; another name is another thing."""
+def test_constraints_and_indexes_are_matched_by_name() -> None:
+    """The same name with other contents is an alteration; another name is another object."""
     current = table(
         "users",
         Unique(name="uq", columns=("id",)),
@@ -106,8 +104,8 @@ def test_constraints_and_indexes_are_known_by_their_names() -> None:
     ]
 
 
-def test_there_is_one_primary_key_whatever_its_name() -> None:
-    """A table has one, so another name is an alteration."""
+def test_primary_key_with_another_name_is_altered() -> None:
+    """A table has one primary key, so the names need not match."""
     current = table("users", PrimaryKey(name="a", columns=("x",)), column("x"), key=None)
     desired = table("users", PrimaryKey(name="b", columns=("x",)), column("x"), key=None)
     [change] = _compare(current, desired)
@@ -116,7 +114,7 @@ def test_there_is_one_primary_key_whatever_its_name() -> None:
 
 
 def test_comments_and_options_of_a_table() -> None:
-    """An option says what it was and what it will be."""
+    """Each changed option has its old and its new value."""
     current = replace(table("users"), comment="old", options={"a": 1, "same": True})
     desired = replace(table("users"), options={"b": "x", "same": True})
     assert _compare(current, desired) == [
@@ -125,17 +123,19 @@ def test_comments_and_options_of_a_table() -> None:
     ]
 
 
-def test_changes_carry_the_texts_as_they_were_said() -> None:
-    """Normalised texts are compared; the database's and the models' own are handed on."""
-    said, wanted = (table("users", Check(name="ck", sql=sql)) for sql in ("ID>0", "id > 1"))
-    plain, normal = (table("users", Check(name="ck", sql=sql)) for sql in ("id > 0", "id > 1"))
-    [change] = compare_tables(plain, normal, before=said, after=wanted)
+def test_changes_contain_original_texts() -> None:
+    """Normalized texts are compared, but changes contain the original ones."""
+    current, desired = (table("users", Check(name="ck", sql=sql)) for sql in ("ID>0", "id > 1"))
+    normal_current, normal_desired = (
+        table("users", Check(name="ck", sql=sql)) for sql in ("id > 0", "id > 1")
+    )
+    [change] = compare_tables(normal_current, normal_desired, before=current, after=desired)
     assert isinstance(change, ConstraintAltered)
-    assert (change.before, change.after) == (said.constraints[1], wanted.constraints[1])
+    assert (change.before, change.after) == (current.constraints[1], desired.constraints[1])
 
 
-def test_paths_go_down_to_what_differs() -> None:
-    """A big difference is not folded into one; names that look private are kept."""
+def test_paths_lead_to_each_difference() -> None:
+    """A large difference is not reported as one path, and private-looking names are included."""
     current = {"columns": {"__id": {"type": "a", "list": [1, 2]}, "x": {}}}
     desired = {"columns": {"__id": {"type": "b", "list": [1]}, "y": {}}}
     assert differing_paths(current, desired) == [
@@ -146,8 +146,8 @@ def test_paths_go_down_to_what_differs() -> None:
     ]
 
 
-def test_a_report_that_nothing_translates_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kind of difference that deepdiff may learn must not be lost in silence."""
+def test_unknown_kind_of_difference_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new kind of difference in a later version of deepdiff must not be ignored."""
 
     class Report(dict[str, Any]):
         def __init__(self, *args: object, **kw: object) -> None:

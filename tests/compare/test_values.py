@@ -1,4 +1,4 @@
-"""Lists of values: read from types and checks, and compared place by place."""
+"""Tests for lists of values in types and checks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from autodiff.compare.enum_values import listed_in_check, listed_in_type, replac
         ("enum", None),
     ],
 )
-def test_a_type_lists_its_values(sql: str, values: tuple[str, ...] | None) -> None:
-    """Also with quotes and commas in them; other types list none."""
+def test_values_of_a_type(sql: str, values: tuple[str, ...] | None) -> None:
+    """Values may contain quotes and commas; other types have no values."""
     assert listed_in_type(sql) == values
 
 
 @pytest.mark.parametrize(
-    ("sql", "listed"),
+    ("sql", "expected"),
     [
         ("kind IN ('a', 'b')", ("kind", ("a", "b"))),
         ("(`kind` in ('a','b'))", ("kind", ("a", "b"))),
@@ -36,9 +36,9 @@ def test_a_type_lists_its_values(sql: str, values: tuple[str, ...] | None) -> No
         ("", None),
     ],
 )
-def test_a_check_lists_its_values(sql: str, listed: tuple[str, tuple[str, ...]] | None) -> None:
-    """column IN (texts) as each database tells it; another condition lists none."""
-    assert listed_in_check(sql) == listed
+def test_values_of_a_check(sql: str, expected: tuple[str, tuple[str, ...]] | None) -> None:
+    """Each database spells `column IN (strings)` differently; other conditions have no values."""
+    assert listed_in_check(sql) == expected
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_a_check_lists_its_values(sql: str, listed: tuple[str, tuple[str, ...]] 
         ("a b c", "a x y c", [("b", "x")]),
     ],
 )
-def test_a_value_at_the_place_of_another(
+def test_values_replaced_at_the_same_position(
     before: str, after: str, pairs: list[tuple[str, str]]
 ) -> None:
-    """Between the same neighbours that stay; nothing is likely where the order differs."""
+    """The neighbors must be unchanged; if the order differs, there are no pairs."""
     assert replaced_in_place(before.split(), after.split()) == pairs

@@ -1,4 +1,4 @@
-"""The models say what is wanted; what can't be carried over is refused by name."""
+"""Tests for reading models: everything is carried over or rejected with its name."""
 
 from __future__ import annotations
 
@@ -24,64 +24,66 @@ from autodiff.schema.objects import (
 
 
 def table(*items: Any, dialect: str = "postgresql", **kw: Any) -> Table:
-    """The noun of one table, called t."""
+    """Return the declared table `t`."""
     metadata = kw.pop("metadata", sa.MetaData())
     sa.Table("t", metadata, *items, **kw)
     return declare(metadata, dialect_for(dialect)).tables[Name("t", kw.get("schema"))]
 
 
-def refused(*metadata: sa.MetaData, dialect: str = "postgresql") -> tuple[str, str | None]:
+def rejection(*metadata: sa.MetaData, dialect: str = "postgresql") -> tuple[str, str | None]:
+    """Return the message and the hint of the error that the models raise."""
     with pytest.raises(ModelsError) as caught:
         declare(metadata, dialect_for(dialect))
     return caught.value.message, caught.value.hint
 
 
-def of(*items: Any, name: str = "t", **kw: Any) -> sa.MetaData:
+def metadata_of(*items: Any, name: str = "t", **kw: Any) -> sa.MetaData:
     metadata = sa.MetaData()
     sa.Table(name, metadata, *items, **kw)
     return metadata
 
 
-def test_several_metadata_are_one_schema() -> None:
-    """Their tables stand side by side."""
-    found = declare(
-        [of(sa.Column("a", sa.Integer), name="one"), of(sa.Column("a", sa.Integer), name="two")],
+def test_several_metadata_form_one_schema() -> None:
+    schema = declare(
+        [
+            metadata_of(sa.Column("a", sa.Integer), name="one"),
+            metadata_of(sa.Column("a", sa.Integer), name="two"),
+        ],
         dialect_for("sqlite"),
     )
-    assert set(found.tables) == {Name("one"), Name("two")}
+    assert set(schema.tables) == {Name("one"), Name("two")}
 
 
-def test_a_table_is_described_once() -> None:
-    """Two MetaData with one name are refused; in two schemas they are two tables."""
-    one, two = (of(sa.Column("a", sa.Integer)) for _ in range(2))
-    assert refused(one, two) == (
+def test_duplicate_table_is_rejected() -> None:
+    """The same name in another schema is another table."""
+    one, two = (metadata_of(sa.Column("a", sa.Integer)) for _ in range(2))
+    assert rejection(one, two) == (
         "table t is described twice, in two MetaData",
         "keep it in one, or configure one of the two",
     )
-    other = of(sa.Column("a", sa.Integer), schema="audit")
-    found = declare([one, other], dialect_for("postgresql"))
-    assert set(found.tables) == {Name("t"), Name("t", "audit")}
-    assert found.namespaces == {"audit"}
-    public = of(sa.Column("a", sa.Integer), schema="public")
-    assert refused(one, public)[0] == "table t is described twice, in two MetaData"
+    other = metadata_of(sa.Column("a", sa.Integer), schema="audit")
+    schema = declare([one, other], dialect_for("postgresql"))
+    assert set(schema.tables) == {Name("t"), Name("t", "audit")}
+    assert schema.namespaces == {"audit"}
+    public = metadata_of(sa.Column("a", sa.Integer), schema="public")
+    assert rejection(one, public)[0] == "table t is described twice, in two MetaData"
 
 
-def test_an_index_without_columns_is_refused() -> None:
-    """By its name."""
-    assert refused(of(sa.Column("a", sa.Integer), sa.Index("ix_none"))) == (
+def test_index_without_columns_is_rejected() -> None:
+    assert rejection(metadata_of(sa.Column("a", sa.Integer), sa.Index("ix_none"))) == (
         "cannot declare index ix_none: it has no columns",
         "name the columns, or remove the index from the models",
     )
 
 
-def test_an_index_name_stands_for_one_index() -> None:
-    """The same one twice is no harm; two of one name are refused."""
-    twice = [sa.Index("ix", "a"), sa.Index("ix", "a")]
-    assert len(table(sa.Column("a", sa.Integer), *twice).indexes) == 1
-    differing = of(
+def test_index_names_are_unique() -> None:
+    """The same index may occur twice, but not another one with its name."""
+    equal_indexes = [sa.Index("ix", "a"), sa.Index("ix", "a")]
+    assert len(table(sa.Column("a", sa.Integer), *equal_indexes).indexes) == 1
+    differing = metadata_of(
         sa.Column("a", sa.Integer), sa.Index("ix", "a"), sa.Index("ix", "a", unique=True)
     )
-    assert refused(differing) == (
+    assert rejection(differing) == (
         "cannot declare table t: two indexes have the name ix",
         "give one of them another name",
     )
@@ -98,25 +100,25 @@ def test_an_index_name_stands_for_one_index() -> None:
         (sa.Column("doc", postgresql.JSONB()), "mysql", "can't render element of type JSONB"),
     ],
 )
-def test_a_type_that_the_database_lacks_is_refused(
-    column: sa.Column[Any], dialect: str, reason: str
-) -> None:
-    """The error names table and column, as the models have them."""
-    message, hint = refused(of(column._copy(), schema="s"), dialect=dialect)
+def test_unsupported_type_is_rejected(column: sa.Column[Any], dialect: str, reason: str) -> None:
+    """The error names the table and the column as the models do."""
+    message, hint = rejection(metadata_of(column._copy(), schema="s"), dialect=dialect)
     assert f"cannot declare column s.t.{column.name}" in message
     assert reason in message
     assert hint
 
 
-def test_an_enum_has_one_list_of_values() -> None:
-    """Two columns that give one name other values are refused; sharing is no harm."""
+def test_enum_with_two_lists_of_values_is_rejected() -> None:
+    """Columns may share one enum."""
     shared = sa.Enum("a", "b", name="mood")
-    found = declare(of(sa.Column("x", shared), sa.Column("y", shared)), dialect_for("postgresql"))
-    assert [enum.values for enum in found.enums.values()] == [("a", "b")]
-    metadata = of(
+    schema = declare(
+        metadata_of(sa.Column("x", shared), sa.Column("y", shared)), dialect_for("postgresql")
+    )
+    assert [enum.values for enum in schema.enums.values()] == [("a", "b")]
+    metadata = metadata_of(
         sa.Column("x", sa.Enum("a", name="mood")), sa.Column("y", sa.Enum("b", name="mood"))
     )
-    message, hint = refused(metadata)
+    message, hint = rejection(metadata)
     assert message == ("enum mood is described twice with other values, at last by column t.y")
     assert hint == "share one sa.Enum between the columns, or name the types apart"
     assert declare(metadata, dialect_for("sqlite")).enums == {}
@@ -126,8 +128,8 @@ def _only_sqlite(*_: Any, dialect: sa.Dialect, **kw: Any) -> bool:
     return dialect.name == "sqlite"
 
 
-def test_ddl_if_is_honoured() -> None:
-    """A constraint or an index that another database gets is not there on this one."""
+def test_ddl_if_is_respected() -> None:
+    """Constraints and indexes for another database are omitted."""
     items = [
         sa.Column("a", sa.Integer),
         sa.CheckConstraint("a > 0", name="ck_pg").ddl_if(dialect="postgresql"),
@@ -136,18 +138,20 @@ def test_ddl_if_is_honoured() -> None:
         sa.Index("ix_pg", "a").ddl_if(dialect="postgresql"),
         sa.Index("ix_lite", "a").ddl_if(dialect="sqlite"),
     ]
-    metadata = of(*items)
+    metadata = metadata_of(*items)
     for dialect, names in (
         ("postgresql", {"ck_pg", "ix_pg"}),
         ("sqlite", {"ck_lite", "uq_called", "ix_lite"}),
     ):
-        found = declare(metadata, dialect_for(dialect)).tables[Name("t")]
-        named = {c.name for c in found.constraints} | {i.name for i in found.indexes}
+        declared_table = declare(metadata, dialect_for(dialect)).tables[Name("t")]
+        named = {c.name for c in declared_table.constraints} | {
+            i.name for i in declared_table.indexes
+        }
         assert named - {None} == names
 
 
 def test_naming_conventions_are_applied() -> None:
-    """To each kind of thing, as SQLAlchemy does it; names that were given stay."""
+    """Explicit names are not changed."""
     convention = {
         "ix": "ix_%(column_0_label)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -155,57 +159,57 @@ def test_naming_conventions_are_applied() -> None:
         "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
         "pk": "pk_%(table_name)s",
     }
-    found = table(
+    declared_table = table(
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("a", sa.Integer, index=True),
         sa.Column("b", sa.Integer, sa.ForeignKey("t.id")),
         sa.UniqueConstraint("a", "b"),
-        sa.UniqueConstraint("b", name="given"),
+        sa.UniqueConstraint("b", name="explicit"),
         sa.CheckConstraint("a > 0", name="positive"),
         sa.CheckConstraint("a > 1", name=sa.schema.conv("as_it_is")),
         metadata=sa.MetaData(naming_convention=convention),
     )
-    names = {(type(c), c.name) for c in found.constraints}
+    names = {(type(c), c.name) for c in declared_table.constraints}
     assert names == {
         (PrimaryKey, "pk_t"),
         (ForeignKey, "fk_t_b_t"),
         (Unique, "uq_t_a_b"),
-        (Unique, "given"),
+        (Unique, "explicit"),
         (Check, "ck_t_positive"),
         (Check, "as_it_is"),
     }
-    assert [index.name for index in found.indexes] == ["ix_t_a"]
+    assert [index.name for index in declared_table.indexes] == ["ix_t_a"]
 
 
-def test_names_that_are_too_long_are_cut_as_sqlalchemy_does() -> None:
-    """Those of a convention are, with a hash; they are then what the database has."""
-    found = table(
+def test_long_names_are_truncated_as_by_sqlalchemy() -> None:
+    """SQLAlchemy truncates names from a naming convention and appends a hash."""
+    declared_table = table(
         sa.Column("c" * 50, sa.Integer, index=True),
         metadata=sa.MetaData(
             naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s_" + "x" * 20}
         ),
     )
-    assert found.indexes[0].name is not None and len(found.indexes[0].name) <= 63
+    assert declared_table.indexes[0].name is not None and len(declared_table.indexes[0].name) <= 63
 
 
-def test_what_a_column_says_is_carried_over() -> None:
-    """NULL, default, comment, and none where the database has none."""
+def test_column_properties() -> None:
+    """Nullability, default and comment are declared; SQLite has no comments."""
     column = sa.Column("a", sa.String(9), nullable=False, server_default="it's", comment="why")
-    found = table(column).columns[0]
-    assert (found.nullable, found.default, found.comment) == (False, "'it''s'", "why")
+    declared = table(column).columns[0]
+    assert (declared.nullable, declared.default, declared.comment) == (False, "'it''s'", "why")
     assert table(column._copy(), dialect="sqlite").columns[0].comment is None
     expression = sa.Column("a", sa.DateTime, server_default=sa.func.now())
     assert table(expression).columns[0].default == "now()"
     assert table(expression._copy(), dialect="sqlite").columns[0].default is not None
-    nothing = sa.Column("a", sa.Integer, server_default=sa.null())
-    assert table(nothing).columns[0].default is None
+    null_default = sa.Column("a", sa.Integer, server_default=sa.null())
+    assert table(null_default).columns[0].default is None
 
 
-def test_what_a_foreign_key_says_is_carried_over() -> None:
-    """Actions, timing, match and schema; usual actions are no facts."""
+def test_foreign_key_properties() -> None:
+    """Actions, deferral, match and schema are declared; default actions are omitted."""
     metadata = sa.MetaData()
     sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True), schema="auth")
-    found = table(
+    declared_table = table(
         sa.Column(
             "a",
             sa.ForeignKey(
@@ -220,7 +224,7 @@ def test_what_a_foreign_key_says_is_carried_over() -> None:
         ),
         metadata=metadata,
     )
-    key = next(found.foreign_keys)
+    key = next(declared_table.foreign_keys)
     assert key == ForeignKey(
         name="fk",
         columns=("a",),
@@ -231,22 +235,21 @@ def test_what_a_foreign_key_says_is_carried_over() -> None:
         deferrable=True,
         initially_deferred=True,
     )
-    assert found.columns[0].type.sql == "integer"
+    assert declared_table.columns[0].type.sql == "integer"
 
 
-def test_an_index_without_a_name_is_refused() -> None:
-    """A naming convention without "ix" gives indexes none, and SQLAlchemy could not create them."""
+def test_index_without_a_name_is_rejected() -> None:
+    """A naming convention without "ix" leaves indexes unnamed; SQLAlchemy cannot create them."""
     metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s"})
     sa.Table("t", metadata, sa.Column("x", sa.Integer, index=True))
-    message, hint = refused(metadata)
+    message, hint = rejection(metadata)
     assert message == "cannot declare an index of table t: it has no name"
     assert hint == 'name the index, or add "ix" to the naming convention of the MetaData'
 
 
-def test_what_an_index_says_is_carried_over() -> None:
-    """Expressions, order, operator classes, predicates and options, each as its own fact."""
+def test_index_properties() -> None:
     name = sa.Column("name", sa.String(50))
-    found = table(
+    declared_index = table(
         name,
         sa.Column("n", sa.Integer),
         sa.Index(
@@ -260,7 +263,7 @@ def test_what_an_index_says_is_carried_over() -> None:
             postgresql_with={"fillfactor": 70},
         ),
     ).indexes[0]
-    assert found == Index(
+    assert declared_index == Index(
         name="ix",
         elements=(
             IndexElement(text="name", descending=True, nulls_first=False),
@@ -274,9 +277,9 @@ def test_what_an_index_says_is_carried_over() -> None:
     )
 
 
-def test_models_are_left_as_they_are() -> None:
-    """Declaring twice gives the same, and SQLAlchemy still creates the tables."""
-    metadata = of(
+def test_models_are_not_modified() -> None:
+    """Declaring again gives the same result, and SQLAlchemy can still create the tables."""
+    metadata = metadata_of(
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("mood", sa.Enum("a", "b", name="mood"), index=True),
         sa.Column("ok", sa.Boolean(create_constraint=True, name="ck_ok")),

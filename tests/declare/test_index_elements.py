@@ -1,4 +1,4 @@
-"""The parts of an index, as models and scripts say them."""
+"""Tests for the elements of an index in models and scripts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def _elements(*parts: Any, **options: Any) -> tuple[IndexElement, ...]:
     dialect = dialect_for("postgresql")
     table = sa.Table("users", sa.MetaData(), sa.Column("name", sa.Text), sa.Column("age"))
     index = sa.Index("ix", *parts, _table=table, **options)
-    noun = declare_index(index, dialect, Compiler(dialect.sqlalchemy))
-    assert noun is not None
-    return noun.elements
+    declared_index = declare_index(index, dialect, Compiler(dialect.sqlalchemy))
+    assert declared_index is not None
+    return declared_index.elements
 
 
 @pytest.mark.parametrize(
@@ -55,22 +55,22 @@ def _elements(*parts: Any, **options: Any) -> tuple[IndexElement, ...]:
         ("name || 'desc'", IndexElement(text="name || 'desc'", is_expression=True)),
     ],
 )
-def test_a_text_is_taken_apart(text: str, element: IndexElement) -> None:
-    """Order, collation and operator class stand behind the column or expression."""
+def test_text_element_is_parsed(text: str, element: IndexElement) -> None:
+    """Order, collation and operator class follow the column or expression."""
     assert _elements(sa.text(text)) == (element,)
 
 
-def test_an_expression_is_taken_apart() -> None:
-    """A column by its name alone is a column; a label names an expression for its options."""
+def test_expression_element_is_parsed() -> None:
+    """A plain column is not an expression; a label identifies an expression in postgresql_ops."""
     label = sa.func.lower(sa.column("name")).label("small")
-    found = _elements(
+    elements = _elements(
         "age",
         sa.collate(sa.column("name"), "C"),
         sa.column("age").desc().nulls_last(),
         label,
         postgresql_ops={"small": "text_pattern_ops", "age": "int4_ops"},
     )
-    assert found == (
+    assert elements == (
         IndexElement(text="age", opclass="int4_ops"),
         IndexElement(text="name", collation="C"),
         IndexElement(text="age", descending=True, nulls_first=False, opclass="int4_ops"),

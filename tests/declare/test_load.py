@@ -1,4 +1,4 @@
-"""Models are found under each name that a project may give."""
+"""Tests for locating the models by the name in the configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUMBERS = count(1)
 
 
 class Modules:
-    """Modules written into a folder, each with a name that no other test has."""
+    """A folder of importable modules with unique names."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -40,7 +40,7 @@ class Modules:
 
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modules]:
-    """Modules that are forgotten afterwards, with the import path."""
+    """Yield the modules, then remove them from sys.modules and restore sys.path."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield Modules(tmp_path)
@@ -105,33 +105,31 @@ class Holder:
         ("Holder.Inner.metadata", [["posts"]]),
     ],
 )
-def test_an_object_is_named(modules: Modules, path: str, tables: list[list[str]]) -> None:
-    """A MetaData, a list of them, a function that returns either, something inside of a class."""
-    found = modules.tables(f"{modules.write(ALL)}:{path}")
-    distinct = [item for place, item in enumerate(tables) if item not in tables[:place]]
-    assert found == distinct
+def test_name_of_an_object(modules: Modules, path: str, tables: list[list[str]]) -> None:
+    """It may be a MetaData, a list of them, a function that returns them, or a class attribute."""
+    table_names = modules.tables(f"{modules.write(ALL)}:{path}")
+    distinct = [item for number, item in enumerate(tables) if item not in tables[:number]]
+    assert table_names == distinct
 
 
 @pytest.mark.parametrize("path", [":Base", ":User", ":Base.metadata", ""])
-def test_a_declarative_base_is_named(modules: Modules, path: str) -> None:
-    """The base, one of its classes, its metadata, or the module alone."""
+def test_name_of_a_declarative_base(modules: Modules, path: str) -> None:
+    """The name may be the base, a model class, the metadata attribute, or only the module."""
     assert modules.tables(modules.write(ORM) + path) == [["users"]]
 
 
-def test_a_module_gives_all_that_it_has(modules: Modules) -> None:
-    """Each MetaData once, in the order of the module; an empty one is left out."""
+def test_name_of_a_module_finds_all_metadata(modules: Modules) -> None:
+    """Each MetaData occurs once, in the order of the module; empty ones are omitted."""
     name = modules.write(ALL + "empty = sa.MetaData()\nagain = other\n")
     assert modules.tables(name) == [["users"], ["posts"]]
     assert modules.tables([name, f"{name}:other", f"{name}:Holder.Inner"]) == [["users"], ["posts"]]
 
 
-def test_a_module_may_have_no_tables_yet(modules: Modules) -> None:
-    """Its empty MetaData is what there is."""
+def test_module_without_tables(modules: Modules) -> None:
     assert modules.tables(modules.write("import sqlalchemy as sa\nm = sa.MetaData()\n")) == [[]]
 
 
-def test_sqlmodel_is_named(modules: Modules) -> None:
-    """By SQLModel itself, or by the module."""
+def test_name_of_sqlmodel(modules: Modules) -> None:
     name = modules.write(
         """
 from sqlalchemy import MetaData
@@ -148,8 +146,8 @@ class Hero(SQLModel, table=True):
     assert modules.tables(name) == [["hero"]]
 
 
-def test_flask_sqlalchemy_is_named(modules: Modules) -> None:
-    """By db, without a running application; proxies of Flask in the module are left alone."""
+def test_name_of_flask_sqlalchemy(modules: Modules) -> None:
+    """No application needs to run, and Flask's proxies in the module are not evaluated."""
     name = modules.write(
         """
 from flask import current_app, g, request, session
@@ -278,8 +276,8 @@ def test_a_missing_package_is_named(modules: Modules, library: str) -> None:
     )
 
 
-def test_a_name_that_the_module_does_not_have(modules: Modules) -> None:
-    """The hint suggests one that it has."""
+def test_missing_name(modules: Modules) -> None:
+    """The hint suggests a name that the module has."""
     name = modules.write(CORE)
     assert modules.refused(f"{name}:Base") == (
         f"models '{name}:Base': {name} has no Base",
@@ -292,8 +290,7 @@ def test_a_name_that_the_module_does_not_have(modules: Modules) -> None:
     )
 
 
-def test_a_module_without_models(modules: Modules) -> None:
-    """The hint says how to name the object."""
+def test_module_without_models(modules: Modules) -> None:
     name = modules.write("x = 1")
     assert modules.refused(name) == (
         f"module {name} has no MetaData and no declarative base",
@@ -311,8 +308,8 @@ def test_a_module_without_models(modules: Modules) -> None:
         ("class thing: pass", "type"),
     ],
 )
-def test_an_object_that_is_no_metadata(modules: Modules, text: str, kind: str) -> None:
-    """Its kind is told, and what may be named."""
+def test_object_that_is_not_metadata(modules: Modules, text: str, kind: str) -> None:
+    """The error names the type of the object and the accepted types."""
     name = modules.write(text)
     assert modules.refused(f"{name}:thing") == (
         f"models '{name}:thing' is {kind}, which is no MetaData",
@@ -328,16 +325,15 @@ def test_an_object_that_is_no_metadata(modules: Modules, text: str, kind: str) -
         ("def make(app): return app", "TypeError: make() missing 1 required positional argument"),
     ],
 )
-def test_a_function_that_fails(modules: Modules, text: str, reason: str) -> None:
-    """It is an error of the models, with what Python says."""
+def test_function_that_fails(modules: Modules, text: str, reason: str) -> None:
+    """The error includes the message of the exception."""
     name = modules.write(text)
     message, hint = modules.refused(f"{name}:make")
     assert message.startswith(f"models '{name}:make' is a function that failed: {reason}")
     assert hint == "it is called without arguments and without a running application"
 
 
-def test_what_is_loaded_is_the_applications_own(modules: Modules) -> None:
-    """No copy is made."""
+def test_loaded_metadata_is_not_copied(modules: Modules) -> None:
     name = modules.write(CORE)
     found = load_metadata(f"{name}:metadata", [modules.root])
     assert found == [sys.modules[name].metadata]

@@ -1,4 +1,4 @@
-"""A type is spelled as what it stores, so that a migration makes the same column again."""
+"""Tests for the spelling of types: a migration recreates the same column."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ class Mood(enum.Enum):
 
 
 class Money(types.TypeDecorator[decimal.Decimal]):
-    """An application's type, stored as a number; as a text on SQLite."""
+    """A custom type stored as a number, or as text on SQLite."""
 
     impl = sa.Numeric(12, 2)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
-        kept = sa.String(20) if dialect.name == "sqlite" else sa.Numeric(12, 2)
-        return dialect.type_descriptor(kept)
+        stored_type = sa.String(20) if dialect.name == "sqlite" else sa.Numeric(12, 2)
+        return dialect.type_descriptor(stored_type)
 
 
 class Wrapped(types.TypeDecorator[Any]):
-    """A decorator around a decorator."""
+    """A TypeDecorator whose implementation is a TypeDecorator."""
 
     impl = Money
     cache_ok = True
 
 
 class Kept(types.TypeDecorator[Any]):
-    """A decorator whose implementation takes arguments."""
+    """A TypeDecorator whose implementation takes arguments."""
 
     impl = sa.String
     cache_ok = True
 
 
 class Tags(postgresql.ARRAY[Any]):
-    """An application's array."""
+    """A subclass of ARRAY."""
 
 
 class Point(types.UserDefinedType[Any]):
-    """An application's type of which SQLAlchemy knows its SQL alone."""
+    """A custom type that only defines its SQL."""
 
     cache_ok = True
 
@@ -118,7 +118,7 @@ GENERIC = [
     .with_variant(sa.SmallInteger(), "sqlite"),
     Money().with_variant(sa.Float(), "mysql"),
 ]
-ONE: dict[str, list[Any]] = {
+DIALECT_TYPES: dict[str, list[Any]] = {
     "postgresql": [
         postgresql.ARRAY(sa.Integer()),
         postgresql.ARRAY(sa.String(20), dimensions=2),
@@ -193,7 +193,7 @@ ONE: dict[str, list[Any]] = {
     ],
 }
 CASES = [(name, type_) for name in DIALECTS for type_ in GENERIC] + [
-    (name, type_) for name, found in ONE.items() for type_ in found
+    (name, type_) for name, types in DIALECT_TYPES.items() for type_ in types
 ]
 NAMES = {
     "sa": sa,
@@ -217,17 +217,16 @@ def case_name(case: object) -> str:
 
 
 @pytest.mark.parametrize(("name", "type_"), CASES, ids=case_name)
-def test_a_spelled_type_makes_the_same_column(name: str, type_: Any) -> None:
-    """What a script says is evaluated to the same SQL, and spelled the same again."""
+def test_spelled_type_creates_the_same_column(name: str, type_: Any) -> None:
+    """Evaluating the spelling gives a type with the same SQL and the same spelling."""
     dialect = dialect_for(name)
     sql, python = sql_and_python(type_, dialect)
-    again = eval(python, dict(NAMES))
-    assert sql_and_python(again, dialect) == (sql, python)
+    evaluated = eval(python, dict(NAMES))
+    assert sql_and_python(evaluated, dialect) == (sql, python)
 
 
 @pytest.mark.parametrize(("name", "type_"), CASES, ids=case_name)
-def test_a_spelled_type_names_nothing_of_the_application(name: str, type_: Any) -> None:
-    """Only SQLAlchemy, op, and libraries that are installed."""
+def test_spelled_type_does_not_refer_to_the_application(name: str, type_: Any) -> None:
     _, python = sql_and_python(type_, dialect_for(name))
     assert python.split(".")[0].split("(")[0] in NAMES
     assert not any(
@@ -262,19 +261,19 @@ def test_a_spelled_type_names_nothing_of_the_application(name: str, type_: Any) 
     ],
     ids=case_name,
 )
-def test_types_are_spelled_as_people_do(type_: Any, name: str, python: str) -> None:
-    """No defaults, no keywords where the place is usual, an implementation for a decorator."""
+def test_types_are_spelled_idiomatically(type_: Any, name: str, python: str) -> None:
+    """Defaults and unnecessary keywords are omitted; a decorator becomes its implementation."""
     assert sql_and_python(type_, dialect_for(name))[1] == python
 
 
-def test_a_type_of_a_library_is_imported_from_there() -> None:
-    """SQLModel's AutoString is a decorator too: a script needs no SQLModel."""
+def test_library_decorator_is_replaced_by_its_implementation() -> None:
+    """A migration does not need SQLModel."""
     python = sql_and_python(sqlmodel.sql.sqltypes.AutoString(), dialect_for("sqlite"))[1]
     assert python == "sa.String()"
 
 
-def test_a_uuid_default_is_no_type() -> None:
-    """Defaults of the application are nothing that the database knows."""
+def test_python_default_is_ignored() -> None:
+    """The database does not know defaults of the application."""
     metadata = sa.MetaData()
     sa.Table("t", metadata, sa.Column("c", sa.Uuid(), default=uuid.uuid4))
     column = declare(metadata, dialect_for("postgresql")).tables[Name("t")].columns[0]

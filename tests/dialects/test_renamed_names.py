@@ -1,4 +1,4 @@
-"""A column's name in an SQL text, replaced."""
+"""Tests for renaming an identifier inside SQL text."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from autodiff.schema.sqltext import rename_identifier
         ("", ""),
     ],
 )
-def test_a_name_is_replaced_where_it_is_a_name(text: str, expected: str) -> None:
-    """Not in strings and comments, not as a function or a type."""
+def test_column_names_are_replaced(text: str, expected: str) -> None:
+    """Strings, comments, function names and type names are not changed."""
     assert rename_identifier(text, "nick", "name") == expected
 
 
@@ -33,11 +33,10 @@ def test_a_name_is_replaced_where_it_is_a_name(text: str, expected: str) -> None
         ("`nick` > 0", "`order by` > 0"),
     ],
 )
-def test_a_name_that_needs_quotes_gets_them(text: str, expected: str) -> None:
-    """Those that the old name had, else the standard's."""
+def test_new_name_is_quoted_if_necessary(text: str, expected: str) -> None:
+    """The new name uses the quotes of the old name, or double quotes if it had none."""
     assert rename_identifier(text, "nick", "order by") == expected
 
 
-def test_a_name_with_quotes_in_it() -> None:
-    """They are doubled, as the old ones are read."""
+def test_quotes_inside_names_are_doubled() -> None:
     assert rename_identifier('"a""b" > 0', 'a"b', 'c"d') == '"c""d" > 0'

@@ -1,4 +1,4 @@
-"""Values for rows that exist when a column is added NOT NULL."""
+"""Tests for values of existing rows when a column becomes NOT NULL."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ CURRENT = schema(table("users"))
         ("5 apples", "'5 apples'"),
     ],
 )
-def test_a_value_becomes_sql(value: str, sql: str) -> None:
-    """A word that is known, a number, SQL, or else a text."""
+def test_value_is_converted_to_sql(value: str, sql: str) -> None:
+    """A value is a keyword, a number, SQL, or else text."""
     assert fill_sql(value, dialect_for("postgresql")) == sql
 
 
-def test_a_fill_is_read() -> None:
-    """The value may hold = and spaces."""
+def test_parse_fill() -> None:
+    """The value may contain = and spaces."""
     assert parse_fill("users.name=a = b") == ("users.name", "a = b")
 
 
 @pytest.mark.parametrize("text", ["users.name", "name=x", "=x"])
-def test_what_is_no_fill_is_refused(text: str) -> None:
-    """The hint shows how to write one."""
+def test_invalid_fill_is_rejected(text: str) -> None:
+    """The hint shows an example."""
     with pytest.raises(PlanError) as caught:
         parse_fill(text)
     assert caught.value.message == f"cannot read the fill {text!r}"
     assert caught.value.hint == ("write TABLE.COLUMN=VALUE, as in --fill comments.timestamp=now")
 
 
-def test_only_not_null_columns_without_a_value_need_one() -> None:
-    """What the database fills by itself does not, nor does a table without rows."""
-    needy = column("name", "text", nullable=False)
-    filled = [
+def test_only_not_null_columns_without_a_default_need_a_fill() -> None:
+    """Generated values and tables without rows need no fill."""
+    required = column("name", "text", nullable=False)
+    others = [
         column("a"),
         column("b", nullable=False, default="1"),
         column("c", nullable=False, computed=Computed(sql="1", persisted=True)),
@@ -67,21 +67,21 @@ def test_only_not_null_columns_without_a_value_need_one() -> None:
         column("e", nullable=False, autoincrement=True),
     ]
     changes: list[Change] = [TableAdded(table=table("posts"))]
-    changes += [ColumnAdded(table=Name("posts"), column=needy)]
-    changes += [ColumnAdded(table=USERS, column=item) for item in (*filled, needy)]
+    changes += [ColumnAdded(table=Name("posts"), column=required)]
+    changes += [ColumnAdded(table=USERS, column=item) for item in (*others, required)]
     assert [needed.key for needed in fills_needed(changes)] == ["users.name"]
 
 
-def test_sqlite_numbers_the_rows_of_a_new_key() -> None:
-    """INTEGER PRIMARY KEY is the number of the row."""
+def test_new_sqlite_rowid_key_needs_no_fill() -> None:
+    """An INTEGER PRIMARY KEY is the rowid."""
     number = ColumnAdded(table=USERS, column=column("id", "INTEGER", nullable=False))
     assert fills_needed([number]) != []
     key = ConstraintAdded(table=USERS, constraint=PrimaryKey(columns=("id",)))
     assert fills_needed([number, key]) == []
 
 
-def test_a_column_that_goes_needs_a_value_to_come_back() -> None:
-    """NOT NULL without a default: rows have nothing to put there."""
+def test_dropped_column_needs_a_fill_for_its_reverse() -> None:
+    """A NOT NULL column without a default needs a value for existing rows."""
     changes = [
         ColumnRemoved(table=USERS, column=column("name", "text", nullable=False)),
         ColumnRemoved(table=USERS, column=column("age")),
@@ -90,15 +90,19 @@ def test_a_column_that_goes_needs_a_value_to_come_back() -> None:
 
 
 def _plan(change: Change, **fills: str) -> list[str]:
-    given = {f"users.{name}": value for name, value in fills.items()}
-    made = plan(
-        [change], current=CURRENT, desired=CURRENT, dialect=dialect_for("postgresql"), fills=given
+    fill_options = {f"users.{name}": value for name, value in fills.items()}
+    planned = plan(
+        [change],
+        current=CURRENT,
+        desired=CURRENT,
+        dialect=dialect_for("postgresql"),
+        fills=fill_options,
     )
-    return [operation.describe() for operation in made.operations]
+    return [operation.describe() for operation in planned.operations]
 
 
-def test_without_a_value_there_is_no_plan() -> None:
-    """All columns at once, each with the option that would give a value."""
+def test_missing_fill_is_an_error() -> None:
+    """The error lists all columns and the option that fills them."""
     change = ColumnAdded(table=USERS, column=column("name", "text", nullable=False))
     with pytest.raises(FillNeededError) as caught:
         _plan(change)
@@ -110,8 +114,7 @@ def test_without_a_value_there_is_no_plan() -> None:
     )
 
 
-def test_with_a_value_the_column_is_filled_before_it_is_not_null() -> None:
-    """Nullable first, then filled, then NOT NULL."""
+def test_column_is_filled_before_it_becomes_not_null() -> None:
     change = ColumnAdded(table=USERS, column=column("name", "text", nullable=False))
     assert _plan(change, name="x") == [
         "+ column users.name",
@@ -120,16 +123,15 @@ def test_with_a_value_the_column_is_filled_before_it_is_not_null() -> None:
     ]
 
 
-def test_a_column_that_becomes_not_null_may_be_filled() -> None:
-    """Before it does."""
+def test_altered_column_may_be_filled() -> None:
     before, after = column("name", "text"), column("name", "text", nullable=False)
     change = ColumnAltered(table=USERS, before=before, after=after, fields=("nullable",))
     assert _plan(change) == ["~ column users.name: not null"]
     assert _plan(change, name="x")[0] == "~ rows of users: fill name"
 
 
-def test_a_fill_that_nothing_needs_is_refused() -> None:
-    """A slip of the pen would leave a column empty."""
+def test_unused_fill_is_rejected() -> None:
+    """An unused fill is probably a typing error."""
     with pytest.raises(PlanError) as caught:
         _plan(ColumnAdded(table=USERS, column=column("age")), nick="x")
     assert caught.value.message == (

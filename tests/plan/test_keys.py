@@ -1,4 +1,4 @@
-"""Foreign keys that step aside while what they rest on changes."""
+"""Tests for foreign keys that are dropped and recreated around other changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ USERS = Name("users")
 KEY = foreign_key("fk_author", "author", "users.id")
 POSTS = table("posts", column("author"), KEY)
 BOTH = schema(table("users", column("code")), POSTS)
-DROP, PUT_BACK = "- foreign key posts.fk_author", "+ foreign key posts.fk_author"
+DROP, RECREATE = "- foreign key posts.fk_author", "+ foreign key posts.fk_author"
 
 
 def _altered(table_name: str, name: str, before: str, after: str) -> ColumnAltered:
@@ -40,36 +40,32 @@ def _altered(table_name: str, name: str, before: str, after: str) -> ColumnAlter
 
 
 def _steps(
-    changes: Sequence[Change], database: str = "postgresql", wanted: Schema = BOTH
+    changes: Sequence[Change], database: str = "postgresql", desired: Schema = BOTH
 ) -> list[str]:
-    made = plan(changes, current=BOTH, desired=wanted, dialect=dialect_for(database))
-    return [operation.describe() for operation in made.operations]
+    planned = plan(changes, current=BOTH, desired=desired, dialect=dialect_for(database))
+    return [operation.describe() for operation in planned.operations]
 
 
 @pytest.mark.parametrize(("table_name", "name"), [("users", "id"), ("posts", "author")])
-def test_a_key_goes_while_a_column_of_either_side_gets_another_type(
-    table_name: str, name: str
-) -> None:
-    """And comes back as it was."""
+def test_key_is_recreated_around_a_type_change(table_name: str, name: str) -> None:
     change = _altered(table_name, name, "integer", "text")
     steps = _steps([change])
-    assert steps == [DROP, f"~ column {table_name}.{name}: integer -> text", PUT_BACK]
+    assert steps == [DROP, f"~ column {table_name}.{name}: integer -> text", RECREATE]
 
 
-def test_a_key_stays_where_the_database_can_compare_both_types() -> None:
-    """PostgreSQL compares integer with bigint; MySQL wants the same type."""
+def test_key_is_kept_if_both_types_are_comparable() -> None:
+    """PostgreSQL compares integer with bigint; MySQL requires the same type."""
     change = _altered("users", "id", "integer", "bigint")
     assert DROP not in _steps([change])
     assert _steps([change], "mysql")[0] == DROP
 
 
-def test_a_key_stays_where_a_rebuild_does_it_all() -> None:
-    """SQLite has foreign keys off while a table is rebuilt."""
+def test_key_is_kept_if_sqlite_rebuilds_the_table() -> None:
+    """SQLite rebuilds a table with foreign keys disabled."""
     assert DROP not in _steps([_altered("users", "id", "INTEGER", "TEXT")], "sqlite")
 
 
-def test_a_key_stays_while_another_column_changes() -> None:
-    """Only what it rests on matters."""
+def test_key_is_kept_if_another_column_changes() -> None:
     assert DROP not in _steps([_altered("users", "code", "integer", "text")])
 
 
@@ -88,10 +84,10 @@ UNIQUE = Unique(name="uq", columns=("id",))
     ],
     ids=lambda change: type(change).__name__,
 )
-def test_a_key_goes_while_what_makes_its_target_unique_changes(change: Change) -> None:
-    """The database would not let it go from under the key."""
+def test_key_is_recreated_around_a_change_of_its_unique_constraint(change: Change) -> None:
+    """The database does not drop a constraint or index that a foreign key depends on."""
     steps = _steps([change])
-    assert (steps[0], steps[-1]) == (DROP, PUT_BACK)
+    assert (steps[0], steps[-1]) == (DROP, RECREATE)
 
 
 @pytest.mark.parametrize(
@@ -108,33 +104,33 @@ def test_a_key_goes_while_what_makes_its_target_unique_changes(change: Change) -
     ],
     ids=["comment", "other columns", "not unique"],
 )
-def test_a_key_stays_while_something_else_changes(change: Change) -> None:
-    """A comment, a unique over other columns, an index that is not unique."""
+def test_key_is_kept_if_an_unrelated_constraint_changes(change: Change) -> None:
     assert DROP not in _steps([change])
 
 
-def test_a_key_that_changes_itself_is_dropped_once() -> None:
-    """Its own change does it already."""
-    other = replace(KEY, on_delete="CASCADE")
-    own = ConstraintAltered(table=Name("posts"), before=KEY, after=other, fields=("on_delete",))
-    steps = _steps([_altered("users", "id", "integer", "text"), own])
-    assert (steps.count(DROP), steps.count(PUT_BACK)) == (1, 1)
+def test_altered_key_is_recreated_only_once() -> None:
+    altered_key = replace(KEY, on_delete="CASCADE")
+    key_change = ConstraintAltered(
+        table=Name("posts"), before=KEY, after=altered_key, fields=("on_delete",)
+    )
+    steps = _steps([_altered("users", "id", "integer", "text"), key_change])
+    assert (steps.count(DROP), steps.count(RECREATE)) == (1, 1)
 
 
 def _badges() -> Table:
     return table("badges", column("code"), foreign_key("fk_code", "code", "users.code"))
 
 
-def test_a_new_table_gets_its_key_once_the_target_is_there() -> None:
-    """The column and its unique constraint are made after the table."""
+def test_key_of_a_new_table_is_added_after_its_target() -> None:
+    """The referenced column and its unique constraint are added after the table."""
     unique = Unique(name="uq_code", columns=("code",))
     changes = [
         TableAdded(table=_badges()),
         ColumnAdded(table=USERS, column=column("code")),
         ConstraintAdded(table=USERS, constraint=unique),
     ]
-    wanted = schema(*BOTH.tables.values(), _badges())
-    assert _steps(changes, wanted=wanted) == [
+    desired = schema(*BOTH.tables.values(), _badges())
+    assert _steps(changes, desired=desired) == [
         "+ table badges",
         "+ column users.code",
         "+ unique constraint users.uq_code",
@@ -142,8 +138,8 @@ def test_a_new_table_gets_its_key_once_the_target_is_there() -> None:
     ]
 
 
-def test_a_table_that_goes_loses_its_key_before_the_target_changes() -> None:
-    """So that the way back works too."""
+def test_key_of_a_dropped_table_is_dropped_before_the_target_changes() -> None:
+    """The reverse order is valid too."""
     changes = [TableRemoved(table=_badges()), _altered("users", "code", "integer", "text")]
     assert _steps(changes) == [
         "- foreign key badges.fk_code",

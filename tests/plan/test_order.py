@@ -1,4 +1,4 @@
-"""Tables by their foreign keys, views by what they read."""
+"""Tests for ordering tables by their foreign keys and views by the tables that they read."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ def _tables(*items: Table) -> dict[Name, Table]:
     return {item.name: item for item in items}
 
 
-def _pointing(name: str, *targets: str) -> Table:
-    """A table with a column and a key for each table that it points at."""
+def _referencing(name: str, *targets: str) -> Table:
+    """Return a table with a column and a foreign key for each target."""
     parts = [
-        (column(f"{to}_id"), foreign_key(f"fk_{name}_{to}", f"{to}_id", f"{to}.id"))
-        for to in targets
+        (column(f"{target}_id"), foreign_key(f"fk_{name}_{target}", f"{target}_id", f"{target}.id"))
+        for target in targets
     ]
     return table(name, *(part for pair in parts for part in pair))
 
 
-def test_parents_come_before_their_children() -> None:
-    """However they were handed in; otherwise by name."""
+def test_referenced_tables_come_first() -> None:
+    """Independent tables are sorted by name; the order of the input does not matter."""
     items = (
-        _pointing("a", "c"),
-        _pointing("b"),
-        _pointing("c", "d"),
-        _pointing("d", "elsewhere"),
+        _referencing("a", "c"),
+        _referencing("b"),
+        _referencing("c", "d"),
+        _referencing("d", "missing"),
     )
     for order in permutations(items):
         ordered, left_out = order_tables(_tables(*order))
@@ -37,15 +37,19 @@ def test_parents_come_before_their_children() -> None:
         assert left_out == []
 
 
-def test_a_table_may_point_at_itself() -> None:
-    """That is no circle."""
-    ordered, left_out = order_tables(_tables(_pointing("a", "a")))
+def test_self_reference_is_not_a_cycle() -> None:
+    ordered, left_out = order_tables(_tables(_referencing("a", "a")))
     assert ([item.name.name for item in ordered], left_out) == (["a"], [])
 
 
-def test_a_circle_is_cut_at_the_same_key_each_time() -> None:
-    """The key of the first table by name is left out of its table and handed back."""
-    items = (_pointing("a", "b"), _pointing("b", "c"), _pointing("c", "a"), _pointing("d", "a"))
+def test_cycle_is_broken_at_a_deterministic_key() -> None:
+    """The foreign key of the first table by name is removed from the table and returned."""
+    items = (
+        _referencing("a", "b"),
+        _referencing("b", "c"),
+        _referencing("c", "a"),
+        _referencing("d", "a"),
+    )
     for order in permutations(items):
         ordered, left_out = order_tables(_tables(*order))
         assert [item.name.name for item in ordered] == ["a", "c", "d", "b"]
@@ -53,32 +57,33 @@ def test_a_circle_is_cut_at_the_same_key_each_time() -> None:
         assert [list(item.foreign_keys) == [] for item in ordered] == [True, False, False, False]
 
 
-def test_tables_come_behind_those_that_they_inherit_from() -> None:
-    """As if they pointed at them."""
-    child = replace(table("a"), options={"postgresql_inherits": "b, elsewhere"})
+def test_inherited_tables_come_first() -> None:
+    child = replace(table("a"), options={"postgresql_inherits": "b, missing"})
     ordered, left_out = order_tables(_tables(child, table("b")))
     assert ([item.name.name for item in ordered], left_out) == (["b", "a"], [])
 
 
-def test_two_circles_lose_a_key_each() -> None:
-    """Until no circle is left."""
-    items = (_pointing("a", "b"), _pointing("b", "a"), _pointing("x", "y"), _pointing("y", "x"))
+def test_each_cycle_is_broken() -> None:
+    items = (
+        _referencing("a", "b"),
+        _referencing("b", "a"),
+        _referencing("x", "y"),
+        _referencing("y", "x"),
+    )
     _, left_out = order_tables(_tables(*items))
     assert [(name.name, key.name) for name, key in left_out] == [("a", "fk_a_b"), ("x", "fk_x_y")]
 
 
-def test_keys_can_be_left_out_from_the_start() -> None:
-    """They don't count for the order either."""
-    child = _pointing("a", "b")
+def test_excluded_keys_do_not_affect_the_order() -> None:
+    child = _referencing("a", "b")
     [key] = child.foreign_keys
-    ordered, left_out = order_tables(_tables(child, _pointing("b")), [(Name("a"), key)])
+    ordered, left_out = order_tables(_tables(child, _referencing("b")), [(Name("a"), key)])
     assert [item.name.name for item in ordered] == ["a", "b"]
     assert list(ordered[0].foreign_keys) == []
     assert left_out == [(Name("a"), key)]
 
 
-def test_a_view_comes_behind_those_that_it_reads() -> None:
-    """Tables that it reads are no matter."""
-    one = View(name=Name("a"), sql="", reads=(Name("b"), Name("users")))
-    two = View(name=Name("b"), sql="", reads=(Name("users"),))
-    assert order_views({one.name: one, two.name: two}) == [two, one]
+def test_views_come_after_the_views_that_they_read() -> None:
+    outer = View(name=Name("a"), sql="", reads=(Name("b"), Name("users")))
+    inner = View(name=Name("b"), sql="", reads=(Name("users"),))
+    assert order_views({outer.name: outer, inner.name: inner}) == [inner, outer]

@@ -1,4 +1,4 @@
-"""Renames: when each is done, and when it is none."""
+"""Tests for the order of renames and for columns that block a new name."""
 
 from __future__ import annotations
 
@@ -38,44 +38,42 @@ def _index_renamed(table_name: Name, before: str, after: str) -> IndexRenamed:
     return IndexRenamed(table=table_name, before=index(before, "a"), after=index(after, "a"))
 
 
-def test_a_name_is_free_when_it_is_taken() -> None:
-    """What has it goes before; what gets the old name comes behind; and so on the way back."""
+def test_name_is_unused_before_it_is_reassigned() -> None:
+    """The previous object is dropped first, in both directions."""
     changes = [
         IndexAdded(table=USERS, index=index("ix_old", "a")),
         _index_renamed(USERS, "ix_old", "ix_new"),
         IndexRemoved(table=USERS, index=index("ix_new", "a")),
     ]
-    made = _plan(changes)
+    planned = _plan(changes)
     steps = [
         "- index ix_new on users",
         "~ index users.ix_old -> ix_new",
         "+ index ix_old on users",
     ]
-    assert [operation.describe() for operation in made.operations] == steps
-    assert [operation.describe() for operation in made.reverse()] == [
+    assert [operation.describe() for operation in planned.operations] == steps
+    assert [operation.describe() for operation in planned.reverse()] == [
         "- index ix_old on users",
         "~ index users.ix_new -> ix_old",
         "+ index ix_new on users",
     ]
 
 
-def test_names_are_free_in_the_schema_and_not_in_the_table_alone() -> None:
-    """In a row the last goes first, whatever table it is in; in a circle one waits."""
-    row = [_index_renamed(USERS, "x", "y"), _index_renamed(POSTS, "y", "z")]
-    assert _steps(row) == ["~ index posts.y -> z", "~ index users.x -> y"]
-    circle = [_index_renamed(USERS, "x", "y"), _index_renamed(POSTS, "y", "x")]
-    assert _steps(circle) == [
+def test_index_names_are_unique_per_schema() -> None:
+    """A chain of renames starts with the last name; a cycle uses a temporary name."""
+    chain = [_index_renamed(USERS, "x", "y"), _index_renamed(POSTS, "y", "z")]
+    assert _steps(chain) == ["~ index posts.y -> z", "~ index users.x -> y"]
+    cycle = [_index_renamed(USERS, "x", "y"), _index_renamed(POSTS, "y", "x")]
+    assert _steps(cycle) == [
         "~ index users.x -> _autodiff_y",
         "~ index posts.y -> x",
         "~ index users._autodiff_y -> y",
     ]
 
 
-@pytest.mark.parametrize(("database", "made_anew"), [("mysql", True), ("sqlite", False)])
-def test_a_key_that_steps_aside_comes_back_under_its_new_name(
-    database: str, made_anew: bool
-) -> None:
-    """Where the type of its column can't change under it."""
+@pytest.mark.parametrize(("database", "is_recreated"), [("mysql", True), ("sqlite", False)])
+def test_recreated_key_gets_its_new_name(database: str, is_recreated: bool) -> None:
+    """MySQL cannot change the type of a column that a foreign key uses."""
     renamed = foreign_key("fk_posts", "author", "users.id")
     changes = [
         ConstraintRenamed(table=POSTS, before=KEY, after=renamed),
@@ -86,34 +84,36 @@ def test_a_key_that_steps_aside_comes_back_under_its_new_name(
             fields=("type",),
         ),
     ]
-    wanted = schema(table("users", column("a")), table("posts", column("author"), renamed))
-    made = plan(changes, current=CURRENT, desired=wanted, dialect=dialect_for(database))
-    steps = [operation.describe() for operation in made.operations]
-    typed = "~ column posts.author: integer -> text"
-    aside = ["- foreign key posts.fk", typed, "+ foreign key posts.fk_posts"]
-    assert steps == (aside if made_anew else ["~ foreign key posts.fk -> fk_posts", typed])
+    desired = schema(table("users", column("a")), table("posts", column("author"), renamed))
+    planned = plan(changes, current=CURRENT, desired=desired, dialect=dialect_for(database))
+    steps = [operation.describe() for operation in planned.operations]
+    type_change = "~ column posts.author: integer -> text"
+    recreation = ["- foreign key posts.fk", type_change, "+ foreign key posts.fk_posts"]
+    assert steps == (
+        recreation if is_recreated else ["~ foreign key posts.fk -> fk_posts", type_change]
+    )
 
 
 RENAMED = ColumnRenamed(table=USERS, before="b", after="a")
 REMOVED = ColumnRemoved(table=USERS, column=column("a"))
-SPARE = [
+TEMPORARY_NAME_STEPS = [
     "~ column users.a -> _autodiff_a",
     "~ column users.b -> a",
     "- column users._autodiff_a",
 ]
 
 
-def test_a_column_in_the_way_of_a_name_is_dropped_at_once() -> None:
-    """Where nothing holds it; and comes back last."""
-    made = _plan([RENAMED, REMOVED])
+def test_column_that_blocks_a_name_is_dropped_first() -> None:
+    """No constraint, index or view uses the column."""
+    planned = _plan([RENAMED, REMOVED])
     steps = ["- column users.a", "~ column users.b -> a"]
-    assert [operation.describe() for operation in made.operations] == steps
-    back = ["~ column users.a -> b", "+ column users.a"]
-    assert [operation.describe() for operation in made.reverse()] == back
-    assert made.summary() == ["~ column users.b -> a", "- column users.a"]
+    assert [operation.describe() for operation in planned.operations] == steps
+    reverse_steps = ["~ column users.a -> b", "+ column users.a"]
+    assert [operation.describe() for operation in planned.reverse()] == reverse_steps
+    assert planned.summary() == ["~ column users.b -> a", "- column users.a"]
 
 
-HELD = {
+DEPENDENT_SCHEMAS = {
     "a check": schema(table("users", column("a"), column("b"), Check(name="ck", sql="a > 0"))),
     "an index": schema(table("users", column("a"), column("b"), index("ix", "a"))),
     "a view": Schema(
@@ -123,27 +123,32 @@ HELD = {
 }
 
 
-@pytest.mark.parametrize("what", HELD)
-def test_a_column_that_something_holds_waits_under_a_spare_name(what: str) -> None:
-    """Until all that needs it is gone."""
+@pytest.mark.parametrize("dependent", DEPENDENT_SCHEMAS)
+def test_column_in_use_gets_a_temporary_name(dependent: str) -> None:
+    """The column is dropped after everything that uses it."""
     dialect = dialect_for("sqlite")
-    made = plan([RENAMED, REMOVED], current=HELD[what], desired=HELD[what], dialect=dialect)
-    assert [operation.describe() for operation in made.operations] == SPARE
-    assert made.summary() == ["~ column users.b -> a", "- column users.a"]
+    planned = plan(
+        [RENAMED, REMOVED],
+        current=DEPENDENT_SCHEMAS[dependent],
+        desired=DEPENDENT_SCHEMAS[dependent],
+        dialect=dialect,
+    )
+    assert [operation.describe() for operation in planned.operations] == TEMPORARY_NAME_STEPS
+    assert planned.summary() == ["~ column users.b -> a", "- column users.a"]
 
 
-def test_a_column_that_waits_is_filled_under_its_spare_name() -> None:
-    """When it comes back NOT NULL, with the value that was given for its own name."""
+def test_restored_column_is_filled_under_its_temporary_name() -> None:
+    """The fill was given for its original name."""
     change = ColumnRemoved(table=USERS, column=column("a", nullable=False))
-    current = HELD["a check"]
-    made = plan(
+    current = DEPENDENT_SCHEMAS["a check"]
+    planned = plan(
         [RENAMED, change],
         current=current,
         desired=current,
         dialect=dialect_for("sqlite"),
         fills={"users.a": "7"},
     )
-    assert [operation.describe() for operation in made.reverse()][:3] == [
+    assert [operation.describe() for operation in planned.reverse()][:3] == [
         "+ column users._autodiff_a",
         "~ rows of users: fill _autodiff_a",
         "~ column users._autodiff_a: not null",

@@ -1,4 +1,4 @@
-"""Checks of rows: which changes get one, what they ask, and which get none."""
+"""Tests for row checks: which changes need one, and their queries."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def planned(
     kind: str = "postgresql",
     **fills: str,
 ) -> Plan:
-    given = {f"t.{name}": value for name, value in fills.items()}
+    fill_options = {f"t.{name}": value for name, value in fills.items()}
     dialect = dialect_for(kind)
-    return plan(changes, current=current, desired=desired, dialect=dialect, fills=given)
+    return plan(changes, current=current, desired=desired, dialect=dialect, fills=fill_options)
 
 
-def up(found: Plan) -> list[str]:
-    """The queries that the upgrade begins with; none may come later."""
-    return _leading(found.operations)
+def upgrade_queries(planned_migration: Plan) -> list[str]:
+    """Return the queries of the checks, which must come before all other operations."""
+    return _leading(planned_migration.operations)
 
 
-def down(found: Plan) -> list[str]:
-    """The queries that the downgrade begins with."""
-    return _leading(found.reverse())
+def downgrade_queries(planned_migration: Plan) -> list[str]:
+    """Return the queries of the checks at the start of the downgrade."""
+    return _leading(planned_migration.reverse())
 
 
 def _leading(operations: Sequence[object]) -> list[str]:
@@ -77,11 +77,12 @@ def altered(before: Column, after: Column, *fields: str) -> tuple[ColumnAltered,
 
 
 def retyped(before: str, after: str, kind: str = "postgresql") -> list[str]:
-    """The conditions of the checks of a new type, up."""
+    """Return the conditions of the checks that a new type needs in an upgrade."""
     change, current, desired = altered(column("a", before), column("a", after), "type")
-    head = "SELECT id FROM t WHERE "
+    prefix = "SELECT id FROM t WHERE "
     return [
-        query.removeprefix(head) for query in up(planned([change], current, desired, kind=kind))
+        query.removeprefix(prefix)
+        for query in upgrade_queries(planned([change], current, desired, kind=kind))
     ]
 
 
@@ -129,50 +130,52 @@ WIDER = [
 
 
 @pytest.mark.parametrize(("kind", "before", "after", "condition"), NARROWER)
-def test_a_narrower_type_is_checked(kind: str, before: str, after: str, condition: str) -> None:
-    """What does not fit, as the database's own SQL says it."""
+def test_narrower_type_is_checked(kind: str, before: str, after: str, condition: str) -> None:
     assert retyped(before, after, kind) == [condition]
 
 
 @pytest.mark.parametrize(("kind", "before", "after"), WIDER)
-def test_a_type_that_takes_all_values_is_not_checked(kind: str, before: str, after: str) -> None:
-    """Nor one of which no query can say it, nor where the database does not care."""
+def test_wider_type_is_not_checked(kind: str, before: str, after: str) -> None:
+    """Neither is a type that accepts all values or whose invalid values no query can find."""
     assert retyped(before, after, kind) == []
 
 
-def test_a_type_that_gets_wider_is_checked_on_the_way_back() -> None:
-    """The longer texts that came meanwhile do not fit any more."""
+def test_wider_type_is_checked_in_the_downgrade() -> None:
+    """Values that were added after the upgrade may be too long."""
     before, after = column("a", "character varying(10)"), column("a", "text")
     change, current, desired = altered(before, after, "type")
-    found = planned([change], current, desired)
-    assert up(found) == []
-    assert down(found) == ["SELECT id FROM t WHERE char_length(a) > 10"]
+    result = planned([change], current, desired)
+    assert upgrade_queries(result) == []
+    assert downgrade_queries(result) == ["SELECT id FROM t WHERE char_length(a) > 10"]
 
 
 def test_not_null_is_checked_unless_it_is_filled() -> None:
-    """A value for the rows makes the check needless; the way back needs none."""
+    """The downgrade needs no check."""
     change, current, desired = altered(column("a"), column("a", nullable=False), "nullable")
-    found = planned([change], current, desired)
-    assert up(found) == ["SELECT id FROM t WHERE a IS NULL"]
-    assert down(found) == []
-    [check] = found.checks
+    result = planned([change], current, desired)
+    assert upgrade_queries(result) == ["SELECT id FROM t WHERE a IS NULL"]
+    assert downgrade_queries(result) == []
+    [check] = result.checks
     assert check.message == "t.a is NULL in some rows"
     assert (check.place, check.hint) == (
         "t.a",
         "give a value, as in --fill t.a=VALUE, or mend the rows",
     )
-    assert up(planned([change], current, desired, a="1")) == []
+    assert upgrade_queries(planned([change], current, desired, a="1")) == []
 
 
-def test_not_null_that_comes_back_is_checked() -> None:
-    """Rows without a value may have come meanwhile."""
+def test_restored_not_null_is_checked() -> None:
+    """Rows without a value may have been added after the upgrade."""
     change, current, desired = altered(column("a", nullable=False), column("a"), "nullable")
-    found = planned([change], current, desired)
-    assert (up(found), down(found)) == ([], ["SELECT id FROM t WHERE a IS NULL"])
+    result = planned([change], current, desired)
+    assert (upgrade_queries(result), downgrade_queries(result)) == (
+        [],
+        ["SELECT id FROM t WHERE a IS NULL"],
+    )
 
 
-def test_a_column_that_nobody_can_fill_comes_back_on_an_empty_table_alone() -> None:
-    """Keys get no value that is made up; where one is given the check is needless."""
+def test_unique_column_is_restored_only_in_an_empty_table() -> None:
+    """No value is generated for keys; a given fill makes the check unnecessary."""
     key = column("code", "text", nullable=False)
     unique = Unique(name="uq", columns=("code",))
     changes: list[Change] = [
@@ -180,12 +183,12 @@ def test_a_column_that_nobody_can_fill_comes_back_on_an_empty_table_alone() -> N
         ColumnRemoved(table=T, column=key),
     ]
     sides = schema(table("t", key, unique)), schema(table("t"))
-    assert down(planned(changes, *sides)) == ["SELECT id FROM t"]
-    assert down(planned(changes, *sides, code="sql:id")) == []
+    assert downgrade_queries(planned(changes, *sides)) == ["SELECT id FROM t"]
+    assert downgrade_queries(planned(changes, *sides, code="sql:id")) == []
 
 
-def added(part: object, *parts: object, kind: str = "postgresql") -> list[str]:
-    """The checks of a constraint or index that a table of parts gets."""
+def queries_for(part: object, *parts: object, kind: str = "postgresql") -> list[str]:
+    """Return the queries for a constraint or an index that is added to a table with `parts`."""
     before = table("t", column("a"), column("b", nullable=False), *parts)  # type: ignore[arg-type]
     after = table("t", column("a"), column("b", nullable=False), *parts, part)  # type: ignore[arg-type]
     change: Change = (
@@ -193,8 +196,10 @@ def added(part: object, *parts: object, kind: str = "postgresql") -> list[str]:
         if isinstance(part, Index)
         else ConstraintAdded(table=T, constraint=part)  # type: ignore[arg-type]
     )
-    others = table("users", column("nr", nullable=False))
-    return up(planned([change], schema(before, others), schema(after, others), kind=kind))
+    referred_table = table("users", column("nr", nullable=False))
+    return upgrade_queries(
+        planned([change], schema(before, referred_table), schema(after, referred_table), kind=kind)
+    )
 
 
 UNIQUES = [
@@ -224,13 +229,13 @@ UNIQUES = [
 
 
 @pytest.mark.parametrize(("part", "query"), UNIQUES)
-def test_a_unique_over_columns_that_stand_is_checked(part: object, query: str) -> None:
-    """NULLs are no duplicates unless the constraint says so; a condition and expressions count."""
-    assert added(part) == [query]
+def test_unique_over_existing_columns_is_checked(part: object, query: str) -> None:
+    """NULLs are not duplicates by default; conditions and expressions are included in the query."""
+    assert queries_for(part) == [query]
 
 
 @pytest.mark.parametrize(
-    ("part", "standing"),
+    ("part", "existing"),
     [
         (Unique(columns=("b", "a")), Unique(columns=("b",))),
         (Unique(columns=("b",)), index("ux", "b", unique=True)),
@@ -244,46 +249,44 @@ def test_a_unique_over_columns_that_stand_is_checked(part: object, query: str) -
         (foreign_key("f", "a", "nobody.id"), Unique(columns=("b",))),
     ],
 )
-def test_what_holds_already_is_not_checked(part: object, standing: object) -> None:
-    """A key of fewer columns, a longer list, the same under another name, what asks no row."""
-    assert added(part, standing) == []
+def test_implied_constraint_is_not_checked(part: object, existing: object) -> None:
+    """An existing constraint guarantees it, or it does not concern existing rows."""
+    assert queries_for(part, existing) == []
 
 
-def test_a_partial_unique_holds_nothing_apart_but_its_own_rows() -> None:
-    """So the whole unique is checked."""
+def test_partial_unique_index_does_not_imply_a_full_one() -> None:
     partial = Index(name="ux", elements=(IndexElement(text="b"),), unique=True, where="a > 0")
-    assert added(Unique(columns=("b",)), partial) == [
+    assert queries_for(Unique(columns=("b",)), partial) == [
         "SELECT b FROM t GROUP BY b HAVING count(*) > 1"
     ]
 
 
-def test_checks_and_keys_are_checked() -> None:
-    """Rows for which the condition is not true; rows that point at nothing."""
-    assert added(Check(name="c", sql="a > 0 OR b > 0")) == [
+def test_check_and_foreign_key_are_checked() -> None:
+    assert queries_for(Check(name="c", sql="a > 0 OR b > 0")) == [
         "SELECT id FROM t WHERE NOT (a > 0 OR b > 0)"
     ]
-    assert added(foreign_key("f", "b", "users.id")) == [
+    assert queries_for(foreign_key("f", "b", "users.id")) == [
         "SELECT id FROM t WHERE NOT EXISTS (SELECT 1 FROM users WHERE users.id = t.b)"
     ]
     pair = ForeignKey(columns=("a", "b"), referred=Name("users"), referred_columns=("id", "nr"))
-    assert added(pair) == [
+    assert queries_for(pair) == [
         "SELECT id FROM t WHERE a IS NOT NULL AND NOT EXISTS "
         "(SELECT 1 FROM users WHERE users.id = t.a AND users.nr = t.b)"
     ]
 
 
-def test_a_shorter_list_is_checked() -> None:
-    """Which is how an enum without a type of its own loses a value."""
+def test_shorter_list_of_values_is_checked() -> None:
+    """A non-native enum loses a value in this way."""
     old, new = Check(name="c", sql="a IN ('x', 'y')"), Check(name="c", sql="a IN ('y', 'z')")
     change = ConstraintAltered(table=T, before=old, after=new, fields=("sql",))
     a = column("a", "text")
-    found = planned([change], schema(table("t", a, old)), schema(table("t", a, new)))
-    assert up(found) == ["SELECT id FROM t WHERE NOT (a IN ('y', 'z'))"]
-    assert down(found) == ["SELECT id FROM t WHERE NOT (a IN ('x', 'y'))"]
+    result = planned([change], schema(table("t", a, old)), schema(table("t", a, new)))
+    assert upgrade_queries(result) == ["SELECT id FROM t WHERE NOT (a IN ('y', 'z'))"]
+    assert downgrade_queries(result) == ["SELECT id FROM t WHERE NOT (a IN ('x', 'y'))"]
 
 
-def test_what_the_migration_makes_is_not_checked() -> None:
-    """Tables and columns that are new have no rows, or values that the migration gives."""
+def test_new_tables_and_columns_are_not_checked() -> None:
+    """They have no rows, or values that the migration sets."""
     new = column("n")
     parts = (
         Unique(name="u", columns=("n", "a")),
@@ -298,24 +301,24 @@ def test_what_the_migration_makes_is_not_checked() -> None:
     ]
     current = schema(table("t", column("a")), table("users"))
     desired = schema(table("t", column("a"), new, *parts), table("users"), table("fresh"))
-    assert up(planned(changes, current, desired)) == []
+    assert upgrade_queries(planned(changes, current, desired)) == []
 
 
-def test_a_check_over_what_changes_its_kind_or_gets_values_is_left_alone() -> None:
-    """No query before the change can say what will be."""
+def test_check_over_changed_values_is_skipped() -> None:
+    """A query before the change cannot know the values after it."""
     check = Check(name="c", sql="a > 0")
     before, after = column("a", "text"), column("a", "integer")
     change, current, desired = altered(before, after, "type")
     changes = [change, ConstraintAdded(table=T, constraint=check)]
-    assert up(planned(changes, current, desired)) == []
+    assert upgrade_queries(planned(changes, current, desired)) == []
     before, after = column("a"), column("a", nullable=False)
     change, current, desired = altered(before, after, "nullable")
     changes = [change, ConstraintAdded(table=T, constraint=check)]
-    assert up(planned(changes, current, desired, a="1")) == []
+    assert upgrade_queries(planned(changes, current, desired, a="1")) == []
 
 
-def test_checks_use_the_names_of_then() -> None:
-    """Up the old ones, since renames come later; down the new ones, for the same reason."""
+def test_checks_use_the_names_before_the_renames() -> None:
+    """Checks run first, so an upgrade uses the old names and a downgrade the new ones."""
     before, after = column("nick", "bigint"), column("nickname", "smallint")
     check = Check(name="c", sql="nickname > 0 AND 'new' <> ''")
     changes: list[Change] = [
@@ -326,18 +329,18 @@ def test_checks_use_the_names_of_then() -> None:
         ConstraintRemoved(table=T, constraint=Unique(name="u", columns=("nickname",))),
     ]
     current = schema(table("was", before, Unique(name="u", columns=("nick",))))
-    found = planned(changes, current, schema(table("t", after, check)))
-    assert up(found) == [
+    result = planned(changes, current, schema(table("t", after, check)))
+    assert upgrade_queries(result) == [
         "SELECT id FROM was WHERE nick NOT BETWEEN -32768 AND 32767",
         "SELECT id FROM was WHERE NOT (nick > 0 AND 'new' <> '')",
     ]
-    assert down(found) == [
+    assert downgrade_queries(result) == [
         "SELECT nickname FROM t WHERE nickname IS NOT NULL GROUP BY nickname HAVING count(*) > 1"
     ]
 
 
-def test_an_enum_that_loses_values_is_checked_in_each_column() -> None:
-    """Arrays too; a column that only the migration adds has none of them on the way back."""
+def test_enum_that_loses_values_is_checked_in_each_column() -> None:
+    """Arrays are checked; a column that the migration adds is not."""
     mood = Name("mood")
     old, new = EnumType(name=mood, values=("sad", "ok")), EnumType(name=mood, values=("ok", "glad"))
     kind = ColumnType(sql="mood", python="mood", enum=mood)
@@ -345,38 +348,37 @@ def test_an_enum_that_loses_values_is_checked_in_each_column() -> None:
         Column(name="one", type=kind),
         Column(name="many", type=ColumnType(sql="mood[]", python="moods", enum=mood)),
     )
-    late = Column(name="late", type=kind)
+    new_column = Column(name="late", type=kind)
     current = Schema(tables={T: table("t", one, many)}, enums={mood: old})
-    desired = Schema(tables={T: table("t", one, many, late)}, enums={mood: new})
+    desired = Schema(tables={T: table("t", one, many, new_column)}, enums={mood: new})
     changes: list[Change] = [
         EnumAltered(before=old, after=new),
-        ColumnAdded(table=T, column=late),
+        ColumnAdded(table=T, column=new_column),
     ]
-    found = planned(changes, current, desired)
-    assert up(found) == [
+    result = planned(changes, current, desired)
+    assert upgrade_queries(result) == [
         "SELECT id FROM t WHERE one = 'sad'",
         "SELECT id FROM t WHERE 'sad' = ANY (many)",
     ]
-    assert down(found) == [
+    assert downgrade_queries(result) == [
         "SELECT id FROM t WHERE one = 'glad'",
         "SELECT id FROM t WHERE 'glad' = ANY (many)",
     ]
 
 
-def test_rows_without_a_key_are_shown_whole() -> None:
-    """There is nothing shorter to name them by."""
+def test_query_selects_all_columns_without_a_key() -> None:
     before, after = column("a"), column("a", nullable=False)
     change = ColumnAltered(table=T, before=before, after=after, fields=("nullable",))
     sides = [schema(Table(name=T, columns=(side,))) for side in (before, after)]
-    assert up(planned([change], *sides)) == ["SELECT * FROM t WHERE a IS NULL"]
+    assert upgrade_queries(planned([change], *sides)) == ["SELECT * FROM t WHERE a IS NULL"]
 
 
-def test_a_query_is_asked_once() -> None:
-    """A unique constraint and a unique index of the same columns need but one."""
+def test_equal_queries_are_merged() -> None:
+    """A unique constraint and a unique index over the same columns need one query."""
     unique, other = Unique(name="u", columns=("a",)), index("ux", "a", unique=True)
     changes: list[Change] = [
         ConstraintAdded(table=T, constraint=unique),
         IndexAdded(table=T, index=other),
     ]
     before, after = table("t", column("a")), table("t", column("a"), unique, other)
-    assert len(up(planned(changes, schema(before), schema(after)))) == 1
+    assert len(upgrade_queries(planned(changes, schema(before), schema(after)))) == 1

@@ -1,4 +1,4 @@
-"""Maps of values that go: read, checked, and what becomes of the rows."""
+"""Tests for mapping removed enum values to remaining ones."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ CHANGE = EnumAltered(
 )
 
 
-def sad(value: str = "sad") -> Value:
+def mood_value(value: str = "sad") -> Value:
     return Value(owner=MOOD, value=value)
 
 
-def test_a_map_is_read() -> None:
-    """GONE=KEPT, with whatever stands behind the equals sign."""
+def test_parse_map() -> None:
+    """The form is REMOVED=KEPT; everything after the first equals sign is the kept value."""
     assert parse_map("mood.sad=ok") == ("mood.sad", "ok")
     assert parse_map(" items.kind.a = b=c ") == ("items.kind.a", "b=c")
 
 
 @pytest.mark.parametrize("text", ["mood.sad", "mood=ok", "mood.sad=", ""])
-def test_what_is_no_map_is_refused(text: str) -> None:
-    """The hint shows how to write one."""
+def test_invalid_map_is_rejected(text: str) -> None:
+    """The hint shows an example."""
     with pytest.raises(PlanError) as caught:
         parse_map(text)
     assert caught.value.message == f"cannot read the map {text!r}"
     assert "--map mood.sad=ok" in (caught.value.hint or "")
 
 
-def test_values_that_go_can_be_mapped() -> None:
-    """To those that there will be."""
+def test_removed_values_can_be_mapped_to_remaining_ones() -> None:
     assert [(item.key, item.choices) for item in maps_possible([CHANGE])] == [
         ("mood.sad", ("ok", "glad"))
     ]
@@ -57,15 +56,15 @@ def test_values_that_go_can_be_mapped() -> None:
         ),
     ],
 )
-def test_a_wrong_map_is_refused(value: str, to: str, message: str, hint: str) -> None:
-    """The error lists what there is."""
+def test_wrong_map_is_rejected(value: str, to: str, message: str, hint: str) -> None:
+    """The error lists the possible values."""
     with pytest.raises(PlanError) as caught:
-        check_maps({sad(value): to}, maps_possible([CHANGE]))
+        check_maps({mood_value(value): to}, maps_possible([CHANGE]))
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
-def test_rows_of_an_array_are_moved_item_by_item() -> None:
-    """Each array that has one of the values."""
+def test_array_items_are_mapped() -> None:
+    """Every array that contains a mapped value is updated."""
     moves = Moves(
         table=Name("t"),
         column="c",

@@ -1,4 +1,4 @@
-"""What SQLAlchemy's Inspector says of a database: a witness that knows nothing of autodiff."""
+"""Read a database with SQLAlchemy's Inspector, as a check that is independent of autodiff."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import sqlalchemy as sa
 __all__ = ["inspected"]
 
 
-_USUAL = {"initially": "IMMEDIATE"}
-"""What may as well not be said."""
-_TEXTS = ("sqltext",)
-"""What the Inspector cuts short on SQLite, where there is a bracket in the text."""
+_DEFAULTS = {"initially": "IMMEDIATE"}
+"""Default values, which need not be reflected."""
+_TRUNCATED = ("sqltext",)
+"""SQL that the Inspector truncates on SQLite if it contains a bracket."""
 
 
 def inspected(connection: sa.Connection, namespaces: Sequence[str]) -> dict[str, Any]:
-    """Tables with all that belongs to them, as plain data, without names of constraints."""
+    """Return all tables with their parts as plain data, without names of constraints."""
     inspector = sa.inspect(connection)
-    found: dict[str, Any] = {}
+    tables_by_name: dict[str, Any] = {}
     for schema in (None, *namespaces):
-        asked = {
+        results = {
             part: getattr(inspector, f"get_multi_{part}")(schema=schema)
             for part in (
                 "columns",
@@ -32,29 +32,33 @@ def inspected(connection: sa.Connection, namespaces: Sequence[str]) -> dict[str,
                 "indexes",
             )
         }
-        for part, tables in asked.items():
-            for (_, name), said in tables.items():
+        for part, tables in results.items():
+            for (_, name), result in tables.items():
                 if not name.startswith("autodiff_"):
-                    items = said if isinstance(said, list) else [said]
-                    found.setdefault(f"{schema}.{name}", {})[part] = sorted(map(_plain, items))
-    return found
+                    items = result if isinstance(result, list) else [result]
+                    tables_by_name.setdefault(f"{schema}.{name}", {})[part] = sorted(
+                        map(_as_text, items)
+                    )
+    return tables_by_name
 
 
-def _plain(item: dict[str, Any]) -> str:
-    """One thing as a text, for columns with their names, for constraints without."""
-    unsaid = {"duplicates_index", "duplicates_constraint"} | (set() if "type" in item else {"name"})
-    kept = {key: _text(value) for key, value in item.items() if key not in unsaid}
+def _as_text(item: dict[str, Any]) -> str:
+    """Return a part as text: columns with their names, constraints without."""
+    omitted = {"duplicates_index", "duplicates_constraint"} | (
+        set() if "type" in item else {"name"}
+    )
+    kept = {key: _value_as_text(value) for key, value in item.items() if key not in omitted}
     return f"{sorted((key, text) for key, text in kept.items() if text != 'None')}"
 
 
-def _text(value: Any) -> str:
+def _value_as_text(value: Any) -> str:
     if isinstance(value, dict):
-        said = {
-            key: _text(inner)
+        items = {
+            key: _value_as_text(inner)
             for key, inner in value.items()
-            if key not in _TEXTS and inner != _USUAL.get(key)
+            if key not in _TRUNCATED and inner != _DEFAULTS.get(key)
         }
-        return f"{sorted(said.items())}"
+        return f"{sorted(items.items())}"
     text = f"{value}" if isinstance(value, str | sa.TextClause) else repr(value)
     text = text.replace('"', "") if "upper(" in text or "NOT NULL" in text else text
     text = re.sub(r"::[a-z ]+", "", text)  # a default keeps the type that it was written for

@@ -1,4 +1,4 @@
-"""Types, defaults and checks that columns may have, and the databases that know them."""
+"""Types, defaults and checks of random columns, and the databases that support them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ __all__ = ["CHECKS", "FAMILIES", "TYPES", "TypeSpec", "can_be_key", "family_of"]
 
 @dataclass(frozen=True, kw_only=True)
 class TypeSpec:
-    """A type as Python writes it; `instead` is what a database gets that is not in `kinds`.
+    """A column type as Python code; databases that are not in `kinds` use the type `fallback`.
 
-    Types of one family, and of `number` and `text`, can become one another with values kept.
+    Types of one family can be converted to each other without losing values. The families
+    `number` and `text` can be converted to each other too.
     """
 
     code: str
     family: str
     defaults: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("sqlite", "postgresql", "mariadb")
-    instead: str = "integer"
+    fallback: str = "integer"
     key: bool = True
 
 
@@ -59,19 +60,19 @@ TYPES: dict[str, TypeSpec] = {
         code='sa.String(20, collation="NOCASE")',
         family="text",
         kinds=("sqlite",),
-        instead="string20",
+        fallback="string20",
     ),
     "collated_c": TypeSpec(
         code='sa.String(20, collation="C")',
         family="text",
         kinds=("postgresql",),
-        instead="string20",
+        fallback="string20",
     ),
     "collated_bin": TypeSpec(
         code='sa.String(20, collation="utf8mb4_bin")',
         family="text",
         kinds=("mariadb",),
-        instead="string20",
+        fallback="string20",
     ),
     "boolean": TypeSpec(
         code="sa.Boolean()",
@@ -84,7 +85,7 @@ TYPES: dict[str, TypeSpec] = {
         family="boolean",
         defaults=("sa.true()", "sa.false()"),
         kinds=("sqlite", "mariadb"),
-        instead="boolean",
+        fallback="boolean",
         key=False,
     ),
     "date": TypeSpec(code="sa.Date()", family="time", defaults=_DAYS),
@@ -97,7 +98,7 @@ TYPES: dict[str, TypeSpec] = {
         family="time",
         defaults=_TIMES[:1],
         kinds=("mariadb",),
-        instead="datetime",
+        fallback="datetime",
     ),
     "binary": TypeSpec(code="sa.LargeBinary()", family="binary", key=False),
     "uuid": TypeSpec(code="sa.Uuid()", family="uuid"),
@@ -109,7 +110,7 @@ TYPES: dict[str, TypeSpec] = {
         family="json",
         defaults=("sa.text(\"'{}'\")",),
         kinds=("postgresql",),
-        instead="json",
+        fallback="json",
         key=False,
     ),
     "array": TypeSpec(
@@ -117,7 +118,7 @@ TYPES: dict[str, TypeSpec] = {
         family="array",
         defaults=('"{}"', '"{1,2}"'),
         kinds=("postgresql",),
-        instead="integer",
+        fallback="integer",
         key=False,
     ),
     "interval": TypeSpec(
@@ -125,7 +126,7 @@ TYPES: dict[str, TypeSpec] = {
         family="interval",
         defaults=('"1 day"',),
         kinds=("postgresql",),
-        instead="datetime",
+        fallback="datetime",
         key=False,
     ),
 }
@@ -138,7 +139,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         for family in ("boolean", "time", "binary", "uuid", "json", "array", "interval")
     },
 }
-"""The types that one of a family can become, with its values."""
+"""The types that a type of each family can be converted to without losing values."""
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "number": (
@@ -157,14 +158,14 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "boolean": ("{0}.is_not(None) | {0}.is_(None)",),
     "time": ("{0} > sa.text(\"'1999-01-01'\")",),
 }
-"""Checks that each value keeps which rows or fills have."""
+"""Checks that hold for every value that rows or fills have."""
 
 
 def family_of(label: str) -> str:
-    """The family of a type's label; an enum is its own."""
+    """Return the family of a type label; an enum is a family of its own."""
     return "enum" if label == "enum" else TYPES[label].family
 
 
 def can_be_key(label: str) -> bool:
-    """Whether keys, uniques and plain indexes may be over it, on each database."""
+    """Return whether every database supports keys and plain indexes over the type."""
     return label != "enum" and TYPES[label].key

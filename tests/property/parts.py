@@ -1,4 +1,4 @@
-"""Draws the parts of schemas."""
+"""Random parts of schemas."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ SEQUENCES: tuple[tuple[tuple[str, object], ...], ...] = (
 
 
 class Draw:
-    """Draws parts, each with a key of its own."""
+    """Draws parts of schemas, each with a unique key."""
 
     def __init__(self, draw: Any) -> None:
         self.draw = draw
@@ -76,17 +76,17 @@ class Draw:
     def one(self, items: Any) -> Any:
         return self.draw(st.sampled_from(list(items)))
 
-    def chance(self, of: int) -> bool:
-        """True once in `of`; shrinks to False."""
-        return bool(self.draw(st.integers(0, of - 1)) == of - 1)
+    def chance(self, n: int) -> bool:
+        """Return True with a probability of 1 in `n`; shrinks to False."""
+        return bool(self.draw(st.integers(0, n - 1)) == n - 1)
 
-    def some(self, items: Any, most: int) -> tuple[Any, ...]:
+    def some(self, items: Any, limit: int) -> tuple[Any, ...]:
         items = list(items)
-        chosen = st.lists(st.sampled_from(items), min_size=1, max_size=most, unique=True)
+        chosen = st.lists(st.sampled_from(items), min_size=1, max_size=limit, unique=True)
         return tuple(self.draw(chosen))
 
     def name(self) -> str:
-        """A name that nothing had before, also where case does not count."""
+        """Return a name that was not used before, even in another case."""
         stem = self.one(_STEMS)
         number = self._names.get(stem.lower(), 0)
         self._names[stem.lower()] = number + 1
@@ -145,13 +145,13 @@ class Draw:
 
     def with_part(self, table: TableSpec) -> TableSpec:
         keys = [column.key for column in table.columns]
-        what = self.one(("index", "unique", "check"))
+        part_kind = self.one(("index", "unique", "check"))
         name = self.name() if self.chance(2) else None
-        if what == "unique":
+        if part_kind == "unique":
             options = (("deferrable", True), ("initially", "DEFERRED")) if self.chance(6) else ()
             unique = KeySpec(columns=self.some(keys, 2), name=name, options=options)
             return replace(table, uniques=(*table.uniques, unique))
-        if what == "check":
+        if part_kind == "check":
             check = CheckSpec(column=self.one(keys), form=self.draw(st.integers(0, 4)), name=name)
             return replace(table, checks=(*table.checks, check))
         return replace(table, indexes=(*table.indexes, self.index(keys)))
@@ -179,24 +179,28 @@ class Draw:
         return EnumSpec(key=self.key(), name=name, values=values, schema=schema)
 
     def foreign_key(self, schema: SchemaSpec, table: TableSpec) -> TableSpec:
-        """The table with a key to any table, over new columns or over those it has."""
+        """Return the table with a foreign key to any table, over new or existing columns."""
         parent = self.one(schema.tables)
         keys = ([parent.primary] if parent.primary else []) + list(parent.uniques)
         if not keys:
             return table
         target = self.one(keys).columns
         if self.chance(3) and len(table.columns) >= len(target):
-            mine = tuple(column.key for column in table.columns[-len(target) :])
+            local_columns = tuple(column.key for column in table.columns[-len(target) :])
         else:
             nullable = not self.chance(3)
             new = tuple(
                 ColumnSpec(key=self.key(), name=self.name(), nullable=nullable) for _ in target
             )
             table = replace(table, columns=(*table.columns, *new))
-            mine = tuple(column.key for column in new)
+            local_columns = tuple(column.key for column in new)
         name = self.name() if self.chance(2) else None
         key = ForeignKeySpec(
-            columns=mine, table=parent.key, referred=target, name=name, options=self.actions()
+            columns=local_columns,
+            table=parent.key,
+            referred=target,
+            name=name,
+            options=self.actions(),
         )
         return replace(table, foreign_keys=(*table.foreign_keys, key))
 

@@ -1,4 +1,4 @@
-"""The whole way of one example, and what must hold at each stage of it."""
+"""Migrate one example up, down and up again, and check each step."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from tests.property.kinds import family_of
 from tests.property.rows import inserts
 from tests.property.source import metadata_of, source
 from tests.property.specs import Pair, SchemaSpec
-from tests.property.worlds import World
+from tests.property.worlds import DatabasePair
 
-__all__ = ["keep", "prove"]
+__all__ = ["check_roundtrip", "write_scenario"]
 
 
-class _Fills:
-    """A questioner that has a value for each new column."""
+class _FillQuestioner:
+    """A questioner that returns a value for each new column."""
 
     def __init__(self) -> None:
-        self.given: list[str] = []
+        self.answers: list[str] = []
 
     def is_rename(self, candidate: Candidate) -> bool | None:
-        """Nothing was renamed that was not told."""
+        """Return False: all renames are passed as options."""
         return False
 
     def fill(self, needed: FillNeeded) -> str | None:
-        """A value that every check takes."""
-        value = "one" if needed.column.type.enum else _fill(needed.column.type.sql.lower())
-        self.given.append(f"{needed.key}={value}")
+        """Return a value that satisfies every check."""
+        value = "one" if needed.column.type.enum else _fill_value(needed.column.type.sql.lower())
+        self.answers.append(f"{needed.key}={value}")
         return value
 
 
-def _fill(kind: str) -> str:
-    starts = {
+def _fill_value(sql: str) -> str:
+    values_by_prefix = {
         ("date", "timestamp"): "now",
         ("uuid", "char(32)"): "0" * 32,
         ("bytea",): "sql:'\\x00'",
@@ -59,55 +59,59 @@ def _fill(kind: str) -> str:
         ("interval",): "1 hour",
         ("enum",): "one",
     }
-    if kind.endswith("[]"):
+    if sql.endswith("[]"):
         return "{}"
-    found = (value for words, value in starts.items() if kind.startswith(words))
-    return next(found, "1")
+    values = (value for prefixes, value in values_by_prefix.items() if sql.startswith(prefixes))
+    return next(values, "1")
 
 
-def prove(world: World, pair: Pair, folder: Path) -> str:
-    """Goes the whole way; the text of the file that was written ("" where nothing differs)."""
+def check_roundtrip(databases: DatabasePair, pair: Pair, folder: Path) -> str:
+    """Check the example and return the migration file, or "" if the schemas are equal."""
     before, after = metadata_of(pair.before), metadata_of(pair.after)
-    _prepare(world, before, pair)
-    found = _plan(world.live, metadata_of(pair.before))
-    assert found.summary() == [], f"a false alarm: {found.summary()}"
-    start, rows = _state(world.live), _rows(world, pair.before)
+    _prepare(databases, before, pair)
+    initial_plan = _plan(databases.live, metadata_of(pair.before))
+    assert initial_plan.summary() == [], f"false alarm: {initial_plan.summary()}"
+    start_state, rows = _state(databases.live), _rows(databases, pair.before)
 
-    plan = _plan(world.live, after, told=_told(pair))
+    plan = _plan(databases.live, after, renames=_rename_options(pair))
     if not plan:
         return ""
     text = plan.source("example", revision="example")
     ast.parse(text)
     _write(folder, text)
-    Runner(world.live, load_graph(folder)).upgrade()
-    _nothing_left(world, pair)
-    _alike(_state(world.live), _anew(world, pair.after), "create_all")
-    _kept(pair, rows, _rows(world, pair.after))
-    Runner(world.live, load_graph(folder)).downgrade()
-    _alike(_state(world.live), start, "the start")
-    _kept(pair, rows, _rows(world, pair.before))
-    Runner(world.live, load_graph(folder)).upgrade()
-    _nothing_left(world, pair)
+    Runner(databases.live, load_graph(folder)).upgrade()
+    _assert_no_changes(databases, pair)
+    _assert_equal_states(
+        _state(databases.live), _created_state(databases, pair.after), "create_all"
+    )
+    _assert_values_kept(pair, rows, _rows(databases, pair.after))
+    Runner(databases.live, load_graph(folder)).downgrade()
+    _assert_equal_states(_state(databases.live), start_state, "the start")
+    _assert_values_kept(pair, rows, _rows(databases, pair.before))
+    Runner(databases.live, load_graph(folder)).upgrade()
+    _assert_no_changes(databases, pair)
     return text
 
 
-def _nothing_left(world: World, pair: Pair) -> None:
-    left = _plan(world.live, metadata_of(pair.after)).summary()
-    assert left == [], f"the upgrade leaves {left}"
+def _assert_no_changes(databases: DatabasePair, pair: Pair) -> None:
+    changes = _plan(databases.live, metadata_of(pair.after)).summary()
+    assert changes == [], f"changes after the upgrade: {changes}"
 
 
-def _prepare(world: World, before: sa.MetaData, pair: Pair) -> None:
-    world.clear()
-    world.create(world.live, before)
-    with world.unwatched(world.live):
-        for sql in inserts(pair, world.kind):
-            world.live.exec_driver_sql(sql, execution_options={"no_parameters": True})
+def _prepare(databases: DatabasePair, before: sa.MetaData, pair: Pair) -> None:
+    databases.clear()
+    databases.create(databases.live, before)
+    with databases.foreign_keys_disabled(databases.live):
+        for sql in inserts(pair, databases.kind):
+            databases.live.exec_driver_sql(sql, execution_options={"no_parameters": True})
 
 
-def _plan(connection: sa.Connection, wanted: sa.MetaData, *, told: Iterable[str] = ()) -> Plan:
-    found = diff(connection, wanted, renames=told, assume="drop-and-add", questioner=_Fills())
+def _plan(connection: sa.Connection, models: sa.MetaData, *, renames: Iterable[str] = ()) -> Plan:
+    plan = diff(
+        connection, models, renames=renames, assume="drop-and-add", questioner=_FillQuestioner()
+    )
     connection.rollback()
-    return found
+    return plan
 
 
 def _write(folder: Path, text: str) -> None:
@@ -116,65 +120,65 @@ def _write(folder: Path, text: str) -> None:
     (folder / "0001_example.py").write_text(text, encoding="utf-8")
 
 
-def _told(pair: Pair) -> list[str]:
-    """The renames, as texts."""
+def _rename_options(pair: Pair) -> list[str]:
+    """Return the renames in the form of --rename."""
     if not pair.renamed:
         return []
-    told = []
+    options = []
     for old in pair.before.tables:
         new = pair.after.table(old.key)
         if new is None:
             continue
-        full = f"{old.schema}.{old.name}" if old.schema else old.name
+        table_name = f"{old.schema}.{old.name}" if old.schema else old.name
         if new.name != old.name:
-            told.append(f"{full}:{new.name}")
+            options.append(f"{table_name}:{new.name}")
         for column in old.columns:
-            now = new.column(column.key)
-            if now is not None and now.name != column.name:
-                told.append(f"{full}.{column.name}:{now.name}")
-    return told
+            new_column = new.column(column.key)
+            if new_column is not None and new_column.name != column.name:
+                options.append(f"{table_name}.{column.name}:{new_column.name}")
+    return options
 
 
-# What the database is
+# State of a database
 
 
 def _state(connection: sa.Connection) -> tuple[Any, Any]:
     dialect = dialect_of(connection)
     namespaces = frozenset({"extra"}) if "extra" in _schemas(connection) else frozenset()
-    found = dialect.reflect(connection, scope_for(Schema(namespaces=namespaces)))
+    schema = dialect.reflect(connection, scope_for(Schema(namespaces=namespaces)))
     shape = {
         "tables": {
             name: _shape(dialect.normalize(dialect.without_implied(table)))
-            for name, table in found.tables.items()
+            for name, table in schema.tables.items()
         },
-        "enums": dict(found.enums),
-        "sequences": dict(found.sequences),
-        "views": {name: dialect.normal_text(view.sql) for name, view in found.views.items()},
+        "enums": dict(schema.enums),
+        "sequences": dict(schema.sequences),
+        "views": {name: dialect.normal_text(view.sql) for name, view in schema.views.items()},
     }
     connection.rollback()
-    independent = inspected(connection, sorted(namespaces))
+    inspected_state = inspected(connection, sorted(namespaces))
     connection.rollback()
-    return shape, independent
+    return shape, inspected_state
 
 
 def _schemas(connection: sa.Connection) -> set[str]:
     return set(sa.inspect(connection).get_schema_names())
 
 
-def _anew(world: World, schema: SchemaSpec) -> tuple[Any, Any]:
-    """What another database is that create_all made."""
-    world.fresh.rollback()
-    World(world.kind, world.fresh, world.fresh).clear()
-    world.create(world.fresh, metadata_of(schema))
-    return _state(world.fresh)
+def _created_state(databases: DatabasePair, schema: SchemaSpec) -> tuple[Any, Any]:
+    """Return the state of a database that create_all creates."""
+    databases.fresh.rollback()
+    DatabasePair(databases.kind, databases.fresh, databases.fresh).clear()
+    databases.create(databases.fresh, metadata_of(schema))
+    return _state(databases.fresh)
 
 
 def _shape(table: Table) -> Any:
-    """A table without the names of its constraints, which a database may choose."""
-    unnamed = [replace(c, name=None, implicit=False) for c in table.constraints]
+    """Return a comparable form of the table without names of constraints."""
+    unnamed_constraints = [replace(c, name=None, implicit=False) for c in table.constraints]
     return (
         {column.name: column for column in table.columns},
-        sorted(map(repr, unnamed)),
+        sorted(map(repr, unnamed_constraints)),
         {index.name: index for index in table.indexes if not index.unique},
         sorted(repr(replace(index, name=None)) for index in table.indexes if index.unique),
         table.comment,
@@ -182,72 +186,90 @@ def _shape(table: Table) -> Any:
     )
 
 
-def _alike(now: tuple[Any, Any], wanted: tuple[Any, Any], what: str) -> None:
-    for said, other, by in zip(now, wanted, ("autodiff", "SQLAlchemy"), strict=True):
-        assert said == other, "\n".join(
-            [f"{by} sees another schema than {what}", *_unlike(said, other, "")]
+def _assert_equal_states(
+    found: tuple[Any, Any], expected: tuple[Any, Any], source_name: str
+) -> None:
+    for found_part, expected_part, reader in zip(
+        found, expected, ("autodiff", "SQLAlchemy"), strict=True
+    ):
+        assert found_part == expected_part, "\n".join(
+            [
+                f"{reader} reads another schema than {source_name}",
+                *_difference_lines(found_part, expected_part, ""),
+            ]
         )
 
 
-def _unlike(now: Any, wanted: Any, place: str) -> list[str]:
-    """Lines for where two structures differ."""
-    if now == wanted:
+def _difference_lines(found: Any, expected: Any, path: str) -> list[str]:
+    """Return lines that show where two structures differ."""
+    if found == expected:
         return []
-    if isinstance(now, dict) and isinstance(wanted, dict):
-        keys = sorted({*now, *wanted}, key=str)
+    if isinstance(found, dict) and isinstance(expected, dict):
+        keys = sorted({*found, *expected}, key=str)
         return [
             line
             for key in keys
-            for line in _unlike(now.get(key), wanted.get(key), f"{place}/{key}")
+            for line in _difference_lines(found.get(key), expected.get(key), f"{path}/{key}")
         ]
-    if isinstance(now, list | tuple) and isinstance(wanted, list | tuple):
-        if len(now) == len(wanted):
-            pairs = zip(now, wanted, strict=True)
+    if isinstance(found, list | tuple) and isinstance(expected, list | tuple):
+        if len(found) == len(expected):
+            pairs = zip(found, expected, strict=True)
             return [
-                line for n, (a, b) in enumerate(pairs) for line in _unlike(a, b, f"{place}/{n}")
+                line
+                for n, (a, b) in enumerate(pairs)
+                for line in _difference_lines(a, b, f"{path}/{n}")
             ]
-        now, wanted = [n for n in now if n not in wanted], [w for w in wanted if w not in now]
-    return [f"{place}: {now}", f"{' ' * len(place)}= {wanted}"]
+        found, expected = (
+            [n for n in found if n not in expected],
+            [w for w in expected if w not in found],
+        )
+    return [f"{path}: {found}", f"{' ' * len(path)}= {expected}"]
 
 
 # Rows
 
 
-def _rows(world: World, schema: SchemaSpec) -> dict[int, list[dict[int, Any]]]:
-    """The rows of each table, by the keys of table and columns."""
-    quote = world.live.dialect.identifier_preparer.quote
-    found = {}
+def _rows(databases: DatabasePair, schema: SchemaSpec) -> dict[int, list[dict[int, Any]]]:
+    """Return the rows of each table, by the keys of tables and columns."""
+    quote = databases.live.dialect.identifier_preparer.quote
+    rows = {}
     for table in schema.tables:
         prefix = f"{quote(table.schema)}." if table.schema else ""
-        result = world.live.exec_driver_sql(f"SELECT * FROM {prefix}{quote(table.name)}")
+        result = databases.live.exec_driver_sql(f"SELECT * FROM {prefix}{quote(table.name)}")
         keys = {column.name: column.key for column in table.columns}
-        found[table.key] = [{keys[n]: v for n, v in row._mapping.items()} for row in result]
-    world.live.rollback()
-    return found
+        rows[table.key] = [{keys[n]: v for n, v in row._mapping.items()} for row in result]
+    databases.live.rollback()
+    return rows
 
 
-def _kept(
-    pair: Pair, before: dict[int, list[dict[int, Any]]], now: dict[int, list[dict[int, Any]]]
+def _assert_values_kept(
+    pair: Pair,
+    before_rows: dict[int, list[dict[int, Any]]],
+    after_rows: dict[int, list[dict[int, Any]]],
 ) -> None:
-    """Each value of a column on both sides is there, in the row that it was in."""
+    """Check that each value of a column on both sides is still in its row."""
     for table in pair.before.tables:
         after = pair.after.table(table.key)
-        if after is None or table.key not in now or after.schema != table.schema:
+        if after is None or table.key not in after_rows or after.schema != table.schema:
             continue
         columns = [
-            (column.key, family_of(column.type), family_of(new.type))
+            (column.key, family_of(column.type), family_of(new_column.type))
             for column in table.columns
-            if (new := after.column(column.key)) is not None
+            if (new_column := after.column(column.key)) is not None
             and column.computed is None
-            and new.computed is None
+            and new_column.computed is None
         ]
-        old = sorted([_plain(row[c], f) for c, *f in columns] for row in before[table.key])
-        new_ = sorted([_plain(row[c], f) for c, *f in columns] for row in now[table.key])
-        assert old == new_, f"rows of {table.name}"
+        old_values = sorted(
+            [_comparable(row[c], f) for c, *f in columns] for row in before_rows[table.key]
+        )
+        new_values = sorted(
+            [_comparable(row[c], f) for c, *f in columns] for row in after_rows[table.key]
+        )
+        assert old_values == new_values, f"rows of {table.name}"
 
 
-def _plain(value: Any, families: list[str]) -> str:
-    """A value without what its type adds to it (1, 1.00 and "1" are one)."""
+def _comparable(value: Any, families: list[str]) -> str:
+    """Return a value in a form that does not depend on its type: 1, 1.00 and "1" are equal."""
     if value is None:
         return "-"
     if isinstance(value, dt.date | dt.datetime):
@@ -264,18 +286,18 @@ def _plain(value: Any, families: list[str]) -> str:
     return str(value)
 
 
-# What is kept of a failing example
+# Failing examples
 
 
-def keep(pair: Pair, kind: str, folder: Path) -> None:
-    """Writes an example as a scenario folder."""
+def write_scenario(pair: Pair, kind: str, folder: Path) -> None:
+    """Write an example as a scenario folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "before.py").write_text(source(pair.before), encoding="utf-8")
     (folder / "models.py").write_text(source(pair.after), encoding="utf-8")
     (folder / "rows.sql").write_text(
         "".join(f"{sql};\n" for sql in inserts(pair, kind)), encoding="utf-8"
     )
-    told = json.dumps(_told(pair), ensure_ascii=False)
+    renames = json.dumps(_rename_options(pair), ensure_ascii=False)
     (folder / "scenario.toml").write_text(
-        f'databases = ["{kind}"]\nassume = "drop-and-add"\nrenames = {told}\n', encoding="utf-8"
+        f'databases = ["{kind}"]\nassume = "drop-and-add"\nrenames = {renames}\n', encoding="utf-8"
     )

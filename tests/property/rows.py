@@ -1,8 +1,8 @@
-"""Rows that fit both what a table is and what it shall be, and the fills that it needs.
+"""Rows that are valid before and after a migration.
 
-The value of a column in row n depends on its family and n alone: rows of a child point at the row
-of the same number of the parent, and values stay different from one another whatever type they
-get. Where rows would stand in the way of any migration, whoever wrote it, there are fewer.
+A value depends only on the row number and the family of its column. Therefore a row of a child
+table references the row with the same number of the parent table, and distinct values stay
+distinct when the type changes. If rows would prevent every possible migration, there are fewer.
 """
 
 from __future__ import annotations
@@ -15,44 +15,51 @@ from tests.property.specs import ColumnSpec, ForeignKeySpec, Pair, SchemaSpec, T
 __all__ = ["inserts", "row_counts", "value_of"]
 
 _UUID = "0000000000000000000000000000000"
-_DIFFERENT = ("number", "text", "time", "uuid")
-"""Families in which each row has a value of its own."""
+_DISTINCT = ("number", "text", "time", "uuid")
+"""Families in which each row has a different value."""
 
 
 def row_counts(pair: Pair) -> dict[int, int]:
-    """How many rows each table of `before` gets, by its key."""
-    counts = {table.key: _most(pair, table) for table in pair.before.tables}
+    """Return the number of rows of each table of `before`, by table key."""
+    counts = {table.key: _max_rows(pair, table) for table in pair.before.tables}
     for _ in pair.before.tables:
         for schema in (pair.before, pair.after):
             for table in schema.tables:
                 for key in table.foreign_keys:
                     if table.key in counts:
-                        most = _reachable(pair, table, key, counts)
-                        counts[table.key] = min(counts[table.key], most)
+                        limit = _max_rows_for_key(pair, table, key, counts)
+                        counts[table.key] = min(counts[table.key], limit)
     return counts
 
 
-def _most(pair: Pair, table: TableSpec) -> int:
-    """No two rows where a key would have equal values in them."""
+def _max_rows(pair: Pair, table: TableSpec) -> int:
+    """Return the maximum number of rows, so that no key has duplicate values."""
     after = pair.after.table(table.key)
-    if after is not None and any(_unfillable(table, after, column) for column in table.columns):
+    if after is not None and any(
+        _cannot_be_restored(table, after, column) for column in table.columns
+    ):
         return 0
     for old, new in ((table, after), (after, table)):
         for columns in _unique_columns(new) if new else ():
-            if old is not None and not all(_kept(pair, old, new, key) for key in columns):
+            if old is not None and not all(
+                _has_distinct_values(pair, old, new, key) for key in columns
+            ):
                 return min(pair.rows, 1)
     return pair.rows
 
 
-def _unfillable(table: TableSpec, after: TableSpec, column: ColumnSpec) -> bool:
-    """Whether a column that goes, or is computed, could not come back: keys are not made up."""
-    stays = after.column(column.key)
-    if column.nullable or (stays is not None and stays.computed is None):
+def _cannot_be_restored(table: TableSpec, after: TableSpec, column: ColumnSpec) -> bool:
+    """Return whether a removed or computed column could not be added back.
+
+    No values are generated for columns of keys.
+    """
+    remaining = after.column(column.key)
+    if column.nullable or (remaining is not None and remaining.computed is None):
         return False
-    filled = column.default is not None or column.computed is not None or column.auto
-    keyed = any(column.key in columns for columns in _unique_columns(table))
-    keyed = keyed or any(column.key in key.columns for key in table.foreign_keys)
-    return keyed and not filled
+    has_value = column.default is not None or column.computed is not None or column.auto
+    is_in_key = any(column.key in columns for columns in _unique_columns(table))
+    is_in_key = is_in_key or any(column.key in key.columns for key in table.foreign_keys)
+    return is_in_key and not has_value
 
 
 def _unique_columns(table: TableSpec) -> Iterator[tuple[int, ...]]:
@@ -65,23 +72,25 @@ def _unique_columns(table: TableSpec) -> Iterator[tuple[int, ...]]:
             yield index.columns
 
 
-def _kept(pair: Pair, old: TableSpec, new: TableSpec | None, key: int) -> bool:
-    """Whether the column is on both sides, with as many values as rows."""
+def _has_distinct_values(pair: Pair, old: TableSpec, new: TableSpec | None, key: int) -> bool:
+    """Return whether the column is on both sides and has a distinct value in each row."""
     columns = [table.column(key) for table in (old, new) if table is not None]
     return all(
-        column is not None and column.computed is None and family_of(column.type) in _DIFFERENT
+        column is not None and column.computed is None and family_of(column.type) in _DISTINCT
         for column in columns
     )
 
 
-def _reachable(pair: Pair, table: TableSpec, key: ForeignKeySpec, counts: dict[int, int]) -> int:
-    """The rows that a table may have for this key's sake."""
+def _max_rows_for_key(
+    pair: Pair, table: TableSpec, key: ForeignKeySpec, counts: dict[int, int]
+) -> int:
+    """Return the maximum number of rows that the foreign key allows."""
     if key.table not in counts:
         return 3 if _may_be_null(pair, table, key) else 0
     sides = (pair.before, pair.after)
-    for mine, theirs in zip(key.columns, key.referred, strict=True):
-        children = [_column(schema, table.key, mine) for schema in sides]
-        parents = [_column(schema, key.table, theirs) for schema in sides]
+    for child_key, parent_key in zip(key.columns, key.referred, strict=True):
+        children = [_column(schema, table.key, child_key) for schema in sides]
+        parents = [_column(schema, key.table, parent_key) for schema in sides]
         if None in parents:
             return 0
         if None in children:
@@ -93,33 +102,33 @@ def _reachable(pair: Pair, table: TableSpec, key: ForeignKeySpec, counts: dict[i
 
 
 def _may_be_null(pair: Pair, table: TableSpec, key: ForeignKeySpec) -> bool:
-    """Whether the columns are new (or gone) and stay empty."""
-    for mine in key.columns:
-        found = [_column(schema, table.key, mine) for schema in (pair.before, pair.after)]
-        if None not in found:
+    """Return whether the columns are new or removed, and have no values."""
+    for column_key in key.columns:
+        columns = [_column(schema, table.key, column_key) for schema in (pair.before, pair.after)]
+        if None not in columns:
             return False
-        if any(c is not None and (not c.nullable or c.default is not None) for c in found):
+        if any(c is not None and (not c.nullable or c.default is not None) for c in columns):
             return False
     return True
 
 
 def _column(schema: SchemaSpec, table: int, column: int) -> ColumnSpec | None:
-    found = schema.table(table)
-    return found.column(column) if found else None
+    table_spec = schema.table(table)
+    return table_spec.column(column) if table_spec else None
 
 
 def value_of(pair: Pair, table: TableSpec, column: ColumnSpec, row: int, kind: str) -> str:
-    """The SQL of a value, the same for each row of that number and each column of that family."""
+    """Return a value as SQL; it depends on the row number and the column's family."""
     if _is_null(pair, table, column, row):
         return "NULL"
     after = _column(pair.after, table.key, column.key) or column
     if "enum" in (column.type, after.type):
-        shared = [
+        shared_values = [
             set(enum.values)
             for schema, side in ((pair.before, column), (pair.after, after))
             if side.type == "enum" and (enum := schema.enum(side.enum))
         ]
-        return f"'{sorted(set.intersection(*shared))[-1]}'".replace("it's", "it''s")
+        return f"'{sorted(set.intersection(*shared_values))[-1]}'".replace("it's", "it''s")
     families = {family_of(column.type), family_of(after.type)}
     if families == {"text"} and not _in_keys(pair, table, column):
         return f"'v{row} é%'"
@@ -154,17 +163,17 @@ def _literal(family: str, row: int, kind: str) -> str:
 
 
 def _is_null(pair: Pair, table: TableSpec, column: ColumnSpec, row: int) -> bool:
-    """The second row has no value where it need not have one, or where a fill gives it one."""
+    """Return whether the value is NULL: in the second row, if the column allows it."""
     after = _column(pair.after, table.key, column.key)
     if row != 1 or not column.nullable or _in_keys(pair, table, column):
         return False
     computed = [c.key for c in table.columns if c.computed == column.key]
-    later = [after, *(_column(pair.after, table.key, key) for key in computed)]
-    return all(c is None or c.nullable for c in later)
+    dependent_columns = [after, *(_column(pair.after, table.key, key) for key in computed)]
+    return all(c is None or c.nullable for c in dependent_columns)
 
 
 def _in_keys(pair: Pair, table: TableSpec, column: ColumnSpec) -> bool:
-    """Whether any key, unique or foreign key of either side holds the column."""
+    """Return whether a key, unique constraint or foreign key of either side has the column."""
     for schema in (pair.before, pair.after):
         for other in schema.tables:
             for key in other.foreign_keys:
@@ -172,14 +181,16 @@ def _in_keys(pair: Pair, table: TableSpec, column: ColumnSpec) -> bool:
                     return True
                 if key.table == table.key and column.key in key.referred:
                     return True
-        now = schema.table(table.key)
-        if now is not None and any(column.key in columns for columns in _unique_columns(now)):
+        table_spec = schema.table(table.key)
+        if table_spec is not None and any(
+            column.key in columns for columns in _unique_columns(table_spec)
+        ):
             return True
     return False
 
 
 def inserts(pair: Pair, kind: str) -> list[str]:
-    """The statements that put the rows in; foreign keys must not be watched meanwhile."""
+    """Return the INSERT statements; foreign keys must be disabled while they run."""
     counts = row_counts(pair)
     return [
         statement
@@ -195,12 +206,12 @@ def _insert(pair: Pair, table: TableSpec, row: int, kind: str) -> str:
     def quote(name: str) -> str:
         return f"{mark}{name.replace(mark, mark * 2)}{mark}"
 
-    given = [column for column in table.columns if column.computed is None]
+    inserted = [column for column in table.columns if column.computed is None]
     name = f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)
-    if not given:
+    if not inserted:
         return f"INSERT INTO {name} DEFAULT VALUES"
-    columns = ", ".join(quote(column.name) for column in given)
-    values = ", ".join(value_of(pair, table, column, row, kind) for column in given)
-    always = any(column.auto.startswith("always=True") for column in given)
+    columns = ", ".join(quote(column.name) for column in inserted)
+    values = ", ".join(value_of(pair, table, column, row, kind) for column in inserted)
+    always = any(column.auto.startswith("always=True") for column in inserted)
     overriding = "OVERRIDING SYSTEM VALUE " if always else ""
     return f"INSERT INTO {name} ({columns}) {overriding}VALUES ({values})"

@@ -1,4 +1,4 @@
-"""A schema as the Python of its models: what is run, and what a failing example shows."""
+"""Convert a schema to Python models, which are executed and shown for a failing example."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from sqlalchemy.dialects import mysql, postgresql
 
 
 def metadata_of(schema: SchemaSpec) -> sa.MetaData:
-    """The models, by running their source."""
-    names: dict[str, object] = {}
-    exec(compile(source(schema), "<models>", "exec"), names)
-    metadata = names["metadata"]
+    """Return the models, by executing their source."""
+    namespace: dict[str, object] = {}
+    exec(compile(source(schema), "<models>", "exec"), namespace)
+    metadata = namespace["metadata"]
     assert isinstance(metadata, sa.MetaData)
     return metadata
 
 
 def source(schema: SchemaSpec) -> str:
-    """A module that makes `metadata`."""
+    """Return the source of a module that defines `metadata`."""
     convention = f"naming_convention={dict(schema.convention)!r}" if schema.convention else ""
     lines = [_HEAD + f"metadata = sa.MetaData({convention})"]
     for enum in schema.enums:
@@ -51,8 +51,10 @@ def source(schema: SchemaSpec) -> str:
     for view in schema.views:
         parent = schema.table(view.table)
         assert parent is not None
-        columns = ", ".join(_of_table(parent, key) for key in view.columns)
-        where = f".where({_of_table(parent, view.where)}.is_not(None))" if view.where else ""
+        columns = ", ".join(_column_reference(parent, key) for key in view.columns)
+        where = (
+            f".where({_column_reference(parent, view.where)}.is_not(None))" if view.where else ""
+        )
         lines.append(
             f"sa.CreateView(sa.select({columns}){where}, {view.name!r}, metadata=metadata)"
         )
@@ -141,14 +143,14 @@ def _foreign_key(schema: SchemaSpec, table: TableSpec, key: ForeignKeySpec) -> s
     return f"sa.ForeignKeyConstraint({columns}, {targets}{_name(key.name)}{options})"
 
 
-def _of_table(table: TableSpec, key: int) -> str:
+def _column_reference(table: TableSpec, key: int) -> str:
     column = table.column(key)
     assert column is not None
     return f"table_{table.key}.c[{column.name!r}]"
 
 
 def _index(table: TableSpec, index: IndexSpec) -> str:
-    items = [_of_table(table, key) for key in index.columns]
+    items = [_column_reference(table, key) for key in index.columns]
     options: dict[str, object] = {"unique": True} if index.unique else {}
     if index.form == "desc":
         items[-1] += ".desc()"
@@ -162,7 +164,7 @@ def _index(table: TableSpec, index: IndexSpec) -> str:
         assert column is not None
         options["mysql_length"] = {column.name: 8}
     if index.where is not None:
-        where = f"@{_of_table(table, index.where)}.is_not(None)"
+        where = f"@{_column_reference(table, index.where)}.is_not(None)"
         options |= {"postgresql_where": where, "sqlite_where": where}
     if index.include:
         options["postgresql_include"] = _names(table, index.include)

@@ -1,7 +1,7 @@
-"""What models say, as data that is drawn, altered, made to fit a database, and written as Python.
+"""Schemas as data that is drawn, altered, adjusted to a database and converted to Python.
 
-Things are known by `key` (a number that stays the same over alterations), so that a rename is a new
-name and nothing else: whatever points at a column or a table follows.
+Each object has a `key`, a number that alterations do not change. References use keys, so a rename
+only changes a name.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSpec:
-    """`type` is a label of `kinds.TYPES`, or "enum" with `enum`; `default` a place in its defaults.
+    """A column.
 
-    auto: "" or "serial", or the options of an Identity as Python writes them.
-    computed: the key of the column that it is computed from; `persisted` as SQLAlchemy's.
+    type: a label in `kinds.TYPES`, or "enum" for the enum with the key `enum`.
+    default: an index into the defaults of the type.
+    auto: "", "serial", or the arguments of an Identity as Python code.
+    computed: the key of the column that the value is computed from.
+    persisted: as in sa.Computed.
     """
 
     key: int
@@ -54,7 +57,7 @@ class KeySpec:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckSpec:
-    """A check; `form` is one of the texts of `kinds.CHECKS` for the column's family."""
+    """A check; `form` selects an expression in `kinds.CHECKS` for the column's family."""
 
     column: int
     form: int = 0
@@ -63,7 +66,7 @@ class CheckSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignKeySpec:
-    """Columns of this table point at `referred`, of the table with the key `table`."""
+    """A foreign key to the columns `referred` of the table with the key `table`."""
 
     columns: tuple[int, ...]
     table: int
@@ -74,7 +77,11 @@ class ForeignKeySpec:
 
 @dataclass(frozen=True, kw_only=True)
 class IndexSpec:
-    """`form`: "" for plain columns, "desc", "expression", or "prefix"; `where` over a column."""
+    """An index.
+
+    form: "" for plain columns, "desc", "expression" or "prefix".
+    where: the key of the column that a partial index requires to be not null.
+    """
 
     columns: tuple[int, ...]
     name: str | None = None
@@ -87,7 +94,7 @@ class IndexSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSpec:
-    """A table. Its foreign keys may point at any table of the schema."""
+    """A table; its foreign keys may reference any table of the schema."""
 
     key: int
     name: str
@@ -102,13 +109,13 @@ class TableSpec:
     options: tuple[tuple[str, object], ...] = ()
 
     def column(self, key: int) -> ColumnSpec | None:
-        """The column with that key."""
+        """Return the column with a key."""
         return next((column for column in self.columns if column.key == key), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnumSpec:
-    """An enum that columns share."""
+    """An enum type that columns can share."""
 
     key: int
     name: str
@@ -118,7 +125,7 @@ class EnumSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceSpec:
-    """A sequence; `options` are those of sa.Sequence."""
+    """A sequence; `options` are arguments of sa.Sequence."""
 
     key: int
     name: str
@@ -127,7 +134,7 @@ class SequenceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ViewSpec:
-    """A view of some columns of one table, where `where` is not null."""
+    """A view of columns of one table; `where` is the key of a column that must not be null."""
 
     key: int
     name: str
@@ -138,7 +145,7 @@ class ViewSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaSpec:
-    """All of it."""
+    """A schema."""
 
     tables: tuple[TableSpec, ...] = ()
     enums: tuple[EnumSpec, ...] = ()
@@ -147,17 +154,21 @@ class SchemaSpec:
     convention: tuple[tuple[str, str], ...] = field(default=())
 
     def table(self, key: int) -> TableSpec | None:
-        """The table with that key."""
+        """Return the table with a key."""
         return next((table for table in self.tables if table.key == key), None)
 
     def enum(self, key: int | None) -> EnumSpec | None:
-        """The enum with that key."""
+        """Return the enum with a key."""
         return next((enum for enum in self.enums if enum.key == key), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """What the database has, what the models want; whether it was told what was renamed."""
+    """The schemas of the database and of the models.
+
+    rows: the maximum number of rows per table.
+    renamed: whether the example has renames, which are passed as options.
+    """
 
     before: SchemaSpec
     after: SchemaSpec

@@ -1,4 +1,4 @@
-"""Whatever the models are and were: no false alarm, nothing left, nothing lost, all restored."""
+"""Test random pairs of schemas: no false alarms, no remaining changes, no lost data."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, note
 
-from tests.property.promise import keep, prove
+from tests.property.promise import check_roundtrip, write_scenario
 from tests.property.specs import Pair
 from tests.property.strategies import pairs
-from tests.property.worlds import opened
+from tests.property.worlds import open_databases
 
 KEEP = os.environ.get("AUTODIFF_TEST_KEEP")
-"""A folder for failing examples, as scenario folders."""
+"""The folder in which failing examples are written as scenarios."""
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
 def test_any_two_schemas(kind: str, database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """See `prove`: the same for each pair of schemas that the database can express."""
-    kept = Path(KEEP or tmp_path) / f"example_{kind}"
-    with opened(kind, database) as world:
+    """An example is any pair of schemas that the database supports; see `check_roundtrip`."""
+    scenario_folder = Path(KEEP or tmp_path) / f"example_{kind}"
+    with open_databases(kind, database) as databases:
 
         @given(pairs(kind))
-        def promise(pair: Pair) -> None:
+        def check(pair: Pair) -> None:
             try:
-                prove(world, pair, tmp_path)
+                check_roundtrip(databases, pair, tmp_path)
             except Exception:
-                keep(pair, kind, kept)
-                note(f"as a scenario: {kept}")
+                write_scenario(pair, kind, scenario_folder)
+                note(f"written as a scenario: {scenario_folder}")
                 raise
 
-        promise()
+        check()

@@ -1,4 +1,4 @@
-"""The same models and database give the same bytes, whatever order Python's sets are in."""
+"""Test that the same models and database give identical files, whatever the hash seed is."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ for name, other in (("f", "e"), ("e", "f")) if STEP == 2 else ():
 
 
 def run(folder: Path, seed: int, url: str, *arguments: str) -> None:
-    """Runs the command line in a process of its own, with that seed for hashes."""
+    """Run the command line in a new process with a hash seed."""
     environment = {**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "autodiff", "--url", url, *arguments]
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
-def written(folder: Path) -> dict[str, bytes]:
-    """What stands in the folder of the migrations."""
+def migration_files(folder: Path) -> dict[str, bytes]:
+    """Return the contents of the files in the migrations folder."""
     paths = sorted((folder / "migrations").iterdir())
     return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
@@ -68,7 +68,7 @@ def written(folder: Path) -> dict[str, bytes]:
 def test_generate_writes_the_same_bytes(
     kind: str, seeds: Sequence[int], database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """The files and the lock file of `autodiff generate`, for each value of PYTHONHASHSEED."""
+    """The migration and the lock file do not depend on PYTHONHASHSEED."""
     url = database(kind).render_as_string(hide_password=False)
     first = tmp_path / "first"
     (first / "migrations").mkdir(parents=True)
@@ -77,14 +77,14 @@ def test_generate_writes_the_same_bytes(
     run(first, 0, url, "generate", "-m", "start")
     run(first, 0, url, "upgrade")
 
-    def second(seed: int) -> dict[str, bytes]:
+    def generate_second(seed: int) -> dict[str, bytes]:
         folder = tmp_path / f"seed_{seed}"
         shutil.copytree(first, folder, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "models.py").write_text(MODELS.format(step=2))
         run(folder, seed, url, "generate", "-m", "next", "--assume", "drop-and-add")
-        return written(folder)
+        return migration_files(folder)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(second, seeds))
-    assert len(found[0]) == len(written(first)) + 1
-    assert all(files == found[0] for files in found)
+        results = list(pool.map(generate_second, seeds))
+    assert len(results[0]) == len(migration_files(first)) + 1
+    assert all(files == results[0] for files in results)

@@ -1,4 +1,4 @@
-"""Two cheap databases of each kind, emptied for each example: the live one, and one made anew."""
+"""Two databases for the examples: a live one to migrate, and a fresh one to compare with."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-__all__ = ["World", "opened"]
+__all__ = ["DatabasePair", "open_databases"]
 
 
 @dataclass(frozen=True)
-class World:
-    """`live` is migrated; `fresh` is made by create_all, to compare with."""
+class DatabasePair:
+    """Two databases of one kind: `live` is migrated, `fresh` is created by create_all."""
 
     kind: str
     live: sa.Connection
     fresh: sa.Connection
 
     def clear(self) -> None:
-        """Empties both."""
+        """Remove all objects from both databases."""
         for connection in (self.live, self.fresh):
             connection.rollback()
             _CLEAR[self.kind](connection)
             connection.commit()
 
     def create(self, connection: sa.Connection, metadata: sa.MetaData) -> None:
-        """What create_all makes, with the schema that models may name."""
+        """Create all tables, and the schema that models may use."""
         if "extra" in metadata._schemas:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS extra")
         metadata.create_all(connection)
         connection.commit()
 
     @contextmanager
-    def unwatched(self, connection: sa.Connection) -> Iterator[None]:
-        """Foreign keys are not looked at inside."""
-        on, off = _KEYS[self.kind]
+    def foreign_keys_disabled(self, connection: sa.Connection) -> Iterator[None]:
+        """Disable foreign keys inside the block."""
+        on, off = _FOREIGN_KEYS[self.kind]
         connection.exec_driver_sql(off)
         yield
         connection.commit()
@@ -44,7 +44,7 @@ class World:
         connection.commit()
 
 
-_KEYS = {
+_FOREIGN_KEYS = {
     "sqlite": ("PRAGMA foreign_keys = ON", "PRAGMA foreign_keys = OFF"),
     "postgresql": (
         "SET session_replication_role = origin",
@@ -55,8 +55,8 @@ _KEYS = {
 
 
 @contextmanager
-def opened(kind: str, database: Callable[[str], sa.URL]) -> Iterator[World]:
-    """The databases of a kind; `database` makes one on a server."""
+def open_databases(kind: str, database: Callable[[str], sa.URL]) -> Iterator[DatabasePair]:
+    """Open a live and a fresh database; `database` creates one on a server."""
     if kind == "sqlite":
         urls = [sa.make_url("sqlite://")] * 2
     else:
@@ -65,7 +65,7 @@ def opened(kind: str, database: Callable[[str], sa.URL]) -> Iterator[World]:
     engines = [sa.create_engine(url, poolclass=pool) for url in urls]
     try:
         with engines[0].connect() as live, engines[1].connect() as fresh:
-            yield World(kind, live, fresh)
+            yield DatabasePair(kind, live, fresh)
     finally:
         for engine in engines:
             engine.dispose()
@@ -73,11 +73,11 @@ def opened(kind: str, database: Callable[[str], sa.URL]) -> Iterator[World]:
 
 def _clear_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-    found = connection.exec_driver_sql(
+    objects = connection.exec_driver_sql(
         "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') "
         "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type DESC"
     ).all()
-    for kind, name in found:
+    for kind, name in objects:
         quoted = name.replace('"', '""')
         connection.exec_driver_sql(f'DROP {kind} "{quoted}"')
 

@@ -1,4 +1,4 @@
-"""Long lines are broken as `ruff format` breaks them."""
+"""Tests for line breaking, which must match `ruff format`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import pytest
 from autodiff.render.layout import lay_out
 
 
-def ruff(code: str) -> str:
-    """The code as the real formatter has it."""
-    done = subprocess.run(
+def ruff_format(code: str) -> str:
+    """Return the code formatted by ruff."""
+    process = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--isolated", "-"],
         input=code,
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout
+    return process.stdout
 
 
 def module(calls: list[str], indent: int) -> str:
-    """The calls laid out, inside of a function if they are indented."""
-    laid = [lay_out(call, indent=indent) for call in calls]
-    head = "def upgrade() -> None:\n" if indent else ""
-    return head + "\n".join(laid) + "\n"
+    """Return the calls as a module, inside a function if they are indented."""
+    formatted = [lay_out(call, indent=indent) for call in calls]
+    header = "def upgrade() -> None:\n" if indent else ""
+    return header + "\n".join(formatted) + "\n"
 
 
 CALLS = [
@@ -63,44 +63,41 @@ CALLS = [
 
 @pytest.mark.parametrize("indent", [0, 4])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_call_is_laid_out_as_ruff_does(call: str, indent: int) -> None:
-    """`ruff format` has nothing to change."""
+def test_call_is_formatted_as_by_ruff(call: str, indent: int) -> None:
     text = module([call], indent)
-    assert ruff(text) == text
+    assert ruff_format(text) == text
 
 
-def argument(pick: random.Random, depth: int) -> str:
-    """Any argument of a generated call."""
-    name = "x" * pick.randint(1, 20)
+def argument(rng: random.Random, depth: int) -> str:
+    """Return a random argument."""
+    name = "x" * rng.randint(1, 20)
     kinds = ["string", "number", "keyword", "name"]
     if depth:
         kinds += ["call", "list", "mapping", "tuple", "call"]
-    match pick.choice(kinds):
+    match rng.choice(kinds):
         case "string":
             return (
-                '"'
-                + "".join(pick.choice("ab ,()[]{}'#=") for _ in range(pick.randint(0, 25)))
-                + '"'
+                '"' + "".join(rng.choice("ab ,()[]{}'#=") for _ in range(rng.randint(0, 25))) + '"'
             )
         case "number":
-            return str(pick.randint(0, 10_000))
+            return str(rng.randint(0, 10_000))
         case "keyword":
             return f"{name}=True"
         case "name":
             return f"sa.{name}"
         case "call":
-            return f"sa.{name}({arguments(pick, depth - 1)})"
+            return f"sa.{name}({arguments(rng, depth - 1)})"
         case "list":
             return (
                 "["
-                + ", ".join(f'"{"y" * pick.randint(1, 15)}"' for _ in range(pick.randint(0, 6)))
+                + ", ".join(f'"{"y" * rng.randint(1, 15)}"' for _ in range(rng.randint(0, 6)))
                 + "]"
             )
         case "mapping":
             return (
                 "{"
                 + ", ".join(
-                    f'"k{n}": "{"v" * pick.randint(0, 20)}"' for n in range(pick.randint(0, 4))
+                    f'"k{n}": "{"v" * rng.randint(0, 20)}"' for n in range(rng.randint(0, 4))
                 )
                 + "}"
             )
@@ -108,26 +105,25 @@ def argument(pick: random.Random, depth: int) -> str:
             return f'("{name}", sa.text("{name}"))'
 
 
-def arguments(pick: random.Random, depth: int) -> str:
-    found = [argument(pick, depth) for _ in range(pick.randint(0, 6))]
-    places = [a for a in found if "=True" not in a or a[0] in '"([{s']
-    keywords = list(dict.fromkeys(a for a in found if a not in places))
-    return ", ".join(places + keywords)
+def arguments(rng: random.Random, depth: int) -> str:
+    items = [argument(rng, depth) for _ in range(rng.randint(0, 6))]
+    positional = [a for a in items if "=True" not in a or a[0] in '"([{s']
+    keywords = list(dict.fromkeys(a for a in items if a not in positional))
+    return ", ".join(positional + keywords)
 
 
-def test_many_generated_calls_are_laid_out_as_ruff_does() -> None:
-    """Five hundred calls, nested and with brackets in their strings."""
-    pick = random.Random(20240229)
-    calls = [f"op.{'f' * pick.randint(1, 30)}({arguments(pick, 3)})" for _ in range(500)]
+def test_generated_calls_are_formatted_as_by_ruff() -> None:
+    """The 500 calls are nested and have brackets in strings."""
+    rng = random.Random(20240229)
+    calls = [f"op.{'f' * rng.randint(1, 30)}({arguments(rng, 3)})" for _ in range(500)]
     text = module(calls, 4)
-    assert ruff(text) == text
+    assert ruff_format(text) == text
 
 
-def test_strings_of_several_lines_stay_as_they_are() -> None:
-    """What stands between three quotes is not indented."""
+def test_multi_line_strings_are_not_indented() -> None:
     code = 'op.create_view(\n    "v",\n    """\nSELECT 1,\n  2\n""",\n    materialized=True,\n)'
-    laid = lay_out(code, indent=4)
-    assert laid.splitlines() == [
+    formatted = lay_out(code, indent=4)
+    assert formatted.splitlines() == [
         "    op.create_view(",
         '        "v",',
         '        """',
@@ -139,7 +135,7 @@ def test_strings_of_several_lines_stay_as_they_are() -> None:
     ]
 
 
-def test_a_line_that_cannot_be_broken_stays() -> None:
-    """A comment, or a name that is too long."""
+def test_unbreakable_line_is_unchanged() -> None:
+    """Comments and long names cannot be broken."""
     for line in ("# " + "word " * 40, "x = " + "y" * 100):
         assert lay_out(line) == line.rstrip()

@@ -1,4 +1,4 @@
-"""Migration files: the text of a plan, through templates that a project may replace."""
+"""Tests for rendering migration files, with built-in and custom templates."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ sa.Table(
 
 @pytest.fixture
 def plan() -> Plan:
-    """The plan that creates one table on SQLite."""
+    """Return a plan that creates one table on SQLite."""
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
-        found = diff(connection, METADATA)
+        created_plan = diff(connection, METADATA)
     engine.dispose()
-    return found
+    return created_plan
 
 
 def render(plan: Plan, templates: Path | None = None, message: str = "create users") -> str:
@@ -46,19 +46,18 @@ def render(plan: Plan, templates: Path | None = None, message: str = "create use
     )
 
 
-def formatted(text: str) -> str:
-    done = subprocess.run(
+def ruff_format(text: str) -> str:
+    process = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--isolated", "-"],
         input=text,
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout
+    return process.stdout
 
 
-def test_a_file_looks_as_a_person_writes_it(plan: Plan) -> None:
-    """The whole text, byte for byte."""
+def test_rendered_file(plan: Plan) -> None:
     assert (
         render(plan)
         == '''"""create users
@@ -89,8 +88,7 @@ def downgrade() -> None:
     )
 
 
-def test_an_empty_file_imports_what_a_person_needs() -> None:
-    """op alone, and both functions."""
+def test_empty_file_imports_only_op() -> None:
     text = render_empty(dialect_for("sqlite"), message="by hand", revision="a", parents=())
     assert (
         text
@@ -110,7 +108,7 @@ def downgrade() -> None:
     pass
 '''
     )
-    assert formatted(text) == text
+    assert ruff_format(text) == text
 
 
 MESSAGES = [
@@ -135,8 +133,8 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_the_message_survives(plan: Plan, message: str) -> None:
-    """Quotes and backslashes of a message are read back; three quotes become three others."""
+def test_message_is_escaped(plan: Plan, message: str) -> None:
+    """Quotes and backslashes are preserved; three double quotes become three single quotes."""
     for text in (
         render(plan, message=message),
         render_empty(dialect_for("sqlite"), message=message, revision="a", parents=("b", "c")),
@@ -144,11 +142,10 @@ def test_the_message_survives(plan: Plan, message: str) -> None:
         docstring = ast.get_docstring(ast.parse(text), clean=True) or ""
         expected = message.replace('"""', "'''").strip() or "migration"
         assert docstring.split("\n\n")[0].strip() == expected
-        assert formatted(text) == text
+        assert ruff_format(text) == text
 
 
 def test_parents_are_a_tuple(plan: Plan) -> None:
-    """Of none, one or several."""
     for parents in ((), ("a",), ("a", "b")):
         text = render_migration(plan, message="m", revision="r", parents=parents)
         namespace: dict[str, object] = {}
@@ -157,8 +154,7 @@ def test_parents_are_a_tuple(plan: Plan) -> None:
         assert (namespace["revision"], namespace["parents"]) == ("r", parents)
 
 
-def test_notes_stand_in_the_docstring(plan: Plan) -> None:
-    """Behind the summary."""
+def test_notes_follow_the_summary_in_the_docstring(plan: Plan) -> None:
     text = render_migration(plan, message="m", revision="r", parents=(), notes=["Not settled."])
     assert text.startswith('"""m\n\n+ table users\n\nNot settled.\n"""\n')
 
@@ -177,8 +173,7 @@ def test_notes_stand_in_the_docstring(plan: Plan) -> None:
         ),
     ],
 )
-def test_only_what_is_needed_is_imported(column: sa.Column[object], imports: list[str]) -> None:
-    """In ruff's order."""
+def test_only_necessary_imports_are_written(column: sa.Column[object], imports: list[str]) -> None:
     metadata = sa.MetaData()
     sa.Table("t", metadata, column)
     dialect = dialect_for("postgresql")
@@ -192,15 +187,15 @@ def test_only_what_is_needed_is_imported(column: sa.Column[object], imports: lis
         findings=(),
     )
     text = plan.source("m")
-    found = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
-    assert found == imports
+    import_lines = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
+    assert import_lines == imports
 
 
-# Templates of the project
+# Custom templates
 
 
-def test_a_template_of_the_project_comes_first(plan: Plan, tmp_path: Path) -> None:
-    """One that is replaced changes one thing; the others stay."""
+def test_custom_template_replaces_the_built_in_one(plan: Plan, tmp_path: Path) -> None:
+    """Other operations still use the built-in templates."""
     (tmp_path / "operations").mkdir()
     (tmp_path / "operations" / "drop_table.py.j2").write_text(
         "op.execute({{ py.string('DROP TABLE ' ~ operation.name.name ~ ' CASCADE') }})"
@@ -212,8 +207,8 @@ def test_a_template_of_the_project_comes_first(plan: Plan, tmp_path: Path) -> No
     assert "CASCADE" not in render(plan)
 
 
-def test_the_whole_file_can_be_replaced(plan: Plan, tmp_path: Path) -> None:
-    """It has the parts of the one that it replaces; folders know nothing of each other."""
+def test_file_template_can_be_replaced(plan: Plan, tmp_path: Path) -> None:
+    """It gets the variables of the built-in template. Template folders are independent."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "migration.py.j2").write_text(
@@ -226,8 +221,7 @@ def test_the_whole_file_can_be_replaced(plan: Plan, tmp_path: Path) -> None:
         assert text.endswith('def downgrade():\n    op.drop_table("users")\n')
 
 
-def test_a_template_is_read_anew(plan: Plan, tmp_path: Path) -> None:
-    """One that was mended is used at once."""
+def test_edited_template_is_reloaded(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "operations").mkdir()
     template = tmp_path / "operations" / "drop_table.py.j2"
     template.write_text("op.first()")
@@ -246,8 +240,8 @@ def test_a_template_is_read_anew(plan: Plan, tmp_path: Path) -> None:
         ("{% include 'no_such.j2' %}", "TemplateNotFound: 'no_such.j2'"),
     ],
 )
-def test_a_broken_template_is_refused(plan: Plan, tmp_path: Path, text: str, reason: str) -> None:
-    """The error names the folder and what Jinja says; nothing undefined becomes an empty text."""
+def test_broken_template_is_rejected(plan: Plan, tmp_path: Path, text: str, reason: str) -> None:
+    """The error includes the folder and Jinja's message; undefined variables are errors."""
     (tmp_path / "operations").mkdir()
     (tmp_path / "operations" / "drop_table.py.j2").write_text(text)
     with pytest.raises(ConfigError) as caught:
@@ -267,10 +261,10 @@ def test_a_broken_template_is_refused(plan: Plan, tmp_path: Path, text: str, rea
         ("migration.py.j2", "def upgrade(:", "invalid syntax: def upgrade(:"),
     ],
 )
-def test_a_template_that_writes_no_python_is_refused(
+def test_template_with_invalid_python_is_rejected(
     plan: Plan, tmp_path: Path, name: str, text: str, reason: str
 ) -> None:
-    """Before the file is written."""
+    """No file is written."""
     (tmp_path / "operations").mkdir()
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError) as caught:
@@ -278,16 +272,14 @@ def test_a_template_that_writes_no_python_is_refused(
     assert caught.value.message == f"the templates in {tmp_path} write no valid Python: {reason}"
 
 
-def test_a_templates_folder_must_be_there(plan: Plan, tmp_path: Path) -> None:
-    """A wrong path is not taken for no templates."""
+def test_templates_folder_must_exist(plan: Plan, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         render(plan, tmp_path / "typo")
     assert caught.value.message == f"the templates folder {tmp_path / 'typo'} is not there"
     assert caught.value.hint == "correct templates_dir"
 
 
-def test_each_operation_has_its_template() -> None:
-    """And each template its operation."""
+def test_operations_and_templates_correspond() -> None:
     folder = templates_folder()
     files = {f"operations/{path.name}" for path in (folder / "operations").iterdir()}
     assert files == {template_name(cls) for cls in OPERATION_CLASSES}
@@ -319,9 +311,9 @@ print(draft.lock)
 """
 
 
-def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Whatever PYTHONHASHSEED is: no order comes from a set."""
-    running = [
+def test_output_is_deterministic(tmp_path: Path) -> None:
+    """PYTHONHASHSEED has no effect, so no order comes from a set."""
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", SCRIPT, "sqlite://", str(tmp_path)],
             env={**os.environ, "PYTHONHASHSEED": str(seed)},
@@ -331,7 +323,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         )
         for seed in range(5)
     ]
-    outputs = [process.communicate() for process in running]
+    outputs = [process.communicate() for process in processes]
     assert [error for _, error in outputs] == [""] * 5
     assert len({text for text, _ in outputs}) == 1
     assert "op.create_table(" in outputs[0][0]

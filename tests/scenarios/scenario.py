@@ -1,13 +1,13 @@
-"""Scenario folders: what stands in fixtures/scenarios/<name>/, read.
+"""Read scenario folders: fixtures/scenarios/<name>/.
 
-before.py              the models that the database was made from: `metadata`
-before.sql             or statements; before.<database>.sql for one database alone
+before.py              the models that the database was created from: `metadata`
+before.sql             or SQL statements; before.<database>.sql for one database only
 rows.sql               statements that put rows in; rows.<database>.sql for one alone
 models.py              the models to migrate to: `metadata`, and a docstring of one line that says
                        what the scenario guarantees
 expected.py            the file that must be written; expected.<database>.py for one alone
-scenario.toml          databases, and what is told: renames, fills, maps, assume, lost, exclude;
-                       values.upgrade and values.downgrade: what values of a column become
+scenario.toml          databases and options: renames, fills, maps, assume, lost, exclude;
+                       values.upgrade and values.downgrade: replacements of values by column
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ __all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios", "purpose_of"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "scenarios"
 DATABASES = ("sqlite", "postgresql", "mariadb")
-_TOLD = ("renames", "fills", "maps", "exclude", "lost")
-_SETTINGS = {*_TOLD, "databases", "assume", "sqlalchemy", "values"}
+_LISTS = ("renames", "fills", "maps", "exclude", "lost")
+_SETTINGS = {*_LISTS, "databases", "assume", "sqlalchemy", "values"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A folder, on one database. `lost` are columns whose values may go (table.column).
+    """A scenario folder on one database.
 
-    `values` are, by direction and column, values that become others: the rest must stay.
+    lost: columns (table.column) or tables whose values may be lost.
+    values: replacements of values, by direction and column; other values must not change.
     """
 
     folder: Path
@@ -51,18 +52,18 @@ class Scenario:
 
     @property
     def name(self) -> str:
-        """The folder's name and the database's: what a test is called."""
+        """The name of the folder and of the database, used as the test ID."""
         return f"{self.folder.name}-{self.database}"
 
     def file(self, stem: str, ending: str) -> Path | None:
-        """The file for this database alone, else that for all, else None."""
+        """Return the file for this database, else the file for all databases, else None."""
         for name in (f"{stem}.{self.database}.{ending}", f"{stem}.{ending}"):
             if (self.folder / name).is_file():
                 return self.folder / name
         return None
 
     def prepare(self, connection: sa.Connection) -> None:
-        """Makes the database what it was before, with rows."""
+        """Create the database as it was before the migration, with rows."""
         before = self.file("before", "py")
         if before is not None:
             metadata_of(before).create_all(connection)
@@ -72,7 +73,7 @@ class Scenario:
         connection.commit()
 
     def models(self) -> sa.MetaData:
-        """The models that are wanted."""
+        """Return the models to migrate to."""
         path = self.file("models", "py")
         assert path is not None, f"{self.folder} has no models.py"
         return metadata_of(path)
@@ -84,12 +85,12 @@ class Scenario:
 
     @property
     def expected(self) -> Path:
-        """The file that must be written; where it will be put if there is none yet."""
+        """The expected migration file, or the path for a new one."""
         return self.file("expected", "py") or self.folder / f"expected.{self.database}.py"
 
 
 def metadata_of(path: Path) -> sa.MetaData:
-    """The MetaData that a file makes, anew each time."""
+    """Execute a file of models and return its MetaData, a new one each time."""
     spec = importlib.util.spec_from_file_location(f"scenario_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -104,22 +105,22 @@ def purpose_of(folder: Path) -> str:
 
 
 def all_scenarios() -> list[Scenario]:
-    """Every folder, once for each database that it names."""
-    found: list[Scenario] = []
+    """Return every folder, once for each of its databases."""
+    scenarios: list[Scenario] = []
     for folder in sorted(path for path in FOLDER.iterdir() if path.is_dir()):
         config = folder / "scenario.toml"
         settings = tomllib.loads(config.read_text()) if config.is_file() else {}
         assert set(settings) <= _SETTINGS, f"{config}: unknown {set(settings) - _SETTINGS}"
         if _too_old(settings.get("sqlalchemy")):
             continue
-        told: dict[str, Any] = {key: tuple(settings.get(key, ())) for key in _TOLD}
-        told |= {key: settings[key] for key in ("assume", "values") if key in settings}
+        options: dict[str, Any] = {key: tuple(settings.get(key, ())) for key in _LISTS}
+        options |= {key: settings[key] for key in ("assume", "values") if key in settings}
         for database in settings.get("databases", DATABASES):
-            found.append(Scenario(folder=folder, database=database, **told))
-    return found
+            scenarios.append(Scenario(folder=folder, database=database, **options))
+    return scenarios
 
 
-def _too_old(needed: str | None) -> bool:
-    """Whether a scenario needs a newer SQLAlchemy than this one ("2.1")."""
-    have = tuple(int(part) for part in sa.__version__.split(".")[:2])
-    return needed is not None and have < tuple(int(part) for part in needed.split("."))
+def _too_old(required: str | None) -> bool:
+    """Return whether this SQLAlchemy is older than the version ("2.1") that a scenario needs."""
+    installed = tuple(int(part) for part in sa.__version__.split(".")[:2])
+    return required is not None and installed < tuple(int(part) for part in required.split("."))

@@ -1,7 +1,7 @@
-"""Models that a database was made from have no difference to it, whatever they say.
+"""Test that models do not differ from a database that was created from them.
 
-Each case is made twice: by SQLAlchemy's own create_all, and by autodiff's own migration from an
-empty database. After both there must be nothing left to compare.
+Each case is created twice: by create_all of SQLAlchemy and by a migration that autodiff generates
+from an empty database. In both cases, no differences may remain.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CASES: dict[str, tuple[Case, tuple[str, ...]]] = {}
 
 
 def case(*databases: str) -> Callable[[Case], Case]:
-    """Registers a function that puts tables into a MetaData, for the databases that can."""
+    """Register a function that adds tables to a MetaData, for databases that support them."""
 
     def register(build: Case) -> Case:
         CASES[build.__name__] = (build, databases or ALL)
@@ -38,7 +38,7 @@ def case(*databases: str) -> Callable[[Case], Case]:
 
 
 def columns(metadata: sa.MetaData, items: Iterable[Any], name: str = "things") -> sa.Table:
-    """A table with a column for each type or (type, ...) of the items."""
+    """Return a table with a column for each type or tuple of column arguments."""
     table = sa.Table(name, metadata, sa.Column("id", sa.Integer, primary_key=True))
     for number, item in enumerate(items):
         parts = item if isinstance(item, tuple) else (item,)
@@ -48,7 +48,7 @@ def columns(metadata: sa.MetaData, items: Iterable[Any], name: str = "things") -
 
 
 def defaults(metadata: sa.MetaData, items: Iterable[tuple[Any, Any]]) -> sa.Table:
-    """A table with a column for each (type, server default)."""
+    """Return a table with a column for each pair of a type and a server default."""
     table = sa.Table("things", metadata, sa.Column("id", sa.Integer, primary_key=True))
     for number, (kind, default) in enumerate(items):
         table.append_column(sa.Column(f"c{number}", kind, server_default=default))
@@ -58,7 +58,7 @@ def defaults(metadata: sa.MetaData, items: Iterable[tuple[Any, Any]]) -> sa.Tabl
 # Types
 
 
-class Colour(enum.Enum):
+class Color(enum.Enum):
     red = "r"
     green = "g"
 
@@ -89,7 +89,7 @@ def common_types(metadata: sa.MetaData) -> None:
             *(sa.DateTime(timezone=True), sa.Time(timezone=True), sa.TIMESTAMP(timezone=True)),
             *(sa.Interval, sa.LargeBinary, sa.LargeBinary(16), sa.PickleType, sa.JSON, sa.Uuid),
             *(sa.Uuid(native_uuid=False), sa.Uuid(as_uuid=False), Money, Point),
-            *(sa.Enum("a", "b", native_enum=False), sa.Enum(Colour, name="colour"), sa.UUID),
+            *(sa.Enum("a", "b", native_enum=False), sa.Enum(Color, name="color"), sa.UUID),
             *(sa.Enum("x", "it's", name="odd"), sa.Enum("", "b", name="blank")),
             sa.Enum("a", "b", name="checked", native_enum=False, create_constraint=True),
             sa.Boolean(create_constraint=True, name="is_bool"),
@@ -105,7 +105,7 @@ def strings_without_length(metadata: sa.MetaData) -> None:
 
 
 @case("sqlite", "mariadb")
-def types_that_postgresql_lacks(metadata: sa.MetaData) -> None:
+def types_not_in_postgresql(metadata: sa.MetaData) -> None:
     columns(
         metadata,
         [sa.BLOB, sa.BINARY(4), sa.VARBINARY(8), sa.NVARCHAR(5), sa.NCHAR(5), sa.DATETIME],
@@ -385,7 +385,7 @@ def computed_columns(metadata: sa.MetaData) -> None:
 
 @case("sqlite", *["postgresql"] * SQLALCHEMY_2_1, "mariadb")
 def virtual_columns(metadata: sa.MetaData) -> None:
-    """PostgreSQL has them since 18, and SQLAlchemy since 2.1."""
+    """Virtual columns require PostgreSQL 18 and SQLAlchemy 2.1."""
     sa.Table(
         "things",
         metadata,
@@ -543,7 +543,7 @@ def primary_keys(metadata: sa.MetaData) -> None:
 
 @case()
 def identities(metadata: sa.MetaData) -> None:
-    """Where there are no identities, SQLAlchemy makes plain columns of them."""
+    """SQLAlchemy creates plain columns on databases without identity columns."""
     sa.Table("a", metadata, sa.Column("id", sa.Integer, sa.Identity(), primary_key=True))
     always = sa.Identity(always=True, start=5, increment=2)
     big = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -696,16 +696,16 @@ def table_options(metadata: sa.MetaData) -> None:
     )
 
 
-# The test
+# Tests
 
 
-NOT_CREATED = {"postgresql_domain"}
-"""What autodiff compares, and leaves to others to create."""
+COMPARED_ONLY = {"postgresql_domain"}
+"""Cases that autodiff compares but cannot create."""
 
 
-def _params(without: Iterable[str] = ()) -> Iterable[Any]:
+def _params(excluded: Iterable[str] = ()) -> Iterable[Any]:
     for (name, (_, databases)), database in itertools.product(CASES.items(), ALL):
-        if database in databases and name not in without:
+        if database in databases and name not in excluded:
             yield pytest.param(name, database, id=f"{name}-{database}")
 
 
@@ -726,7 +726,6 @@ def _differences(connection: sa.Connection, name: str) -> list[str]:
 def test_no_difference_after_create_all(
     name: str, kind: str, database: Callable[[str], sa.URL]
 ) -> None:
-    """Models right after create_all differ in nothing from the database."""
     engine = sa.create_engine(database(kind), poolclass=sa.NullPool)
     with engine.connect() as connection:
         metadata = _models(name)
@@ -739,8 +738,8 @@ def test_no_difference_after_create_all(
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
-@pytest.mark.parametrize(("name", "kind"), list(_params(NOT_CREATED)))
-def test_no_difference_after_own_migration(
+@pytest.mark.parametrize(("name", "kind"), list(_params(COMPARED_ONLY)))
+def test_no_difference_after_generated_migration(
     name: str, kind: str, database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
     """A file written for an empty database leaves nothing to compare, and can be undone."""
@@ -758,8 +757,8 @@ def test_no_difference_after_own_migration(
     engine.dispose()
 
 
-def test_an_enum_without_a_name_is_refused_by_name(database: Callable[[str], sa.URL]) -> None:
-    """PostgreSQL needs a name for an enum; the message tells the column, not a traceback."""
+def test_unnamed_enum_is_rejected(database: Callable[[str], sa.URL]) -> None:
+    """PostgreSQL needs a name for an enum; the error names the column."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     metadata = sa.MetaData()
     columns(metadata, [sa.Enum("a", "b")])

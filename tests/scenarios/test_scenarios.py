@@ -1,6 +1,6 @@
-"""Each scenario goes the whole way: plan, file, upgrade, nothing left, downgrade, restored, again.
+"""Test every scenario: the migration file, the schema and the rows, up, down and up again.
 
-AUTODIFF_TEST_UPDATE=1 writes the expected files anew, for a person to read in the diff.
+AUTODIFF_TEST_UPDATE=1 rewrites the expected files; review the diff.
 """
 
 from __future__ import annotations
@@ -37,20 +37,24 @@ def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_pat
     engine = sa.create_engine(database(scenario.database), poolclass=sa.NullPool)
     with engine.connect() as connection:
         scenario.prepare(connection)
-        start, rows = _schema(connection, scenario), _rows(connection)
-        source = _source(connection, scenario)
-        _expect(source, scenario.expected)
+        start_schema, rows = _schema(connection, scenario), _rows(connection)
+        migration_source = _source(connection, scenario)
+        _assert_expected_source(migration_source, scenario.expected)
         folder = tmp_path / "migrations"
         folder.mkdir()
-        (folder / "0001_scenario.py").write_text(source)
+        (folder / "0001_scenario.py").write_text(migration_source)
 
         for _ in range(2):
             _runner(connection, folder).upgrade()
-            assert _plan(connection, scenario, told=False).summary() == []
-            _assert_kept(_moved(rows, scenario, "upgrade"), _rows(connection), scenario)
+            assert _plan(connection, scenario, with_options=False).summary() == []
+            _assert_values_kept(
+                _with_replaced_values(rows, scenario, "upgrade"), _rows(connection), scenario
+            )
             _runner(connection, folder).downgrade()
-            _assert_restored(connection, scenario, start)
-            _assert_kept(_moved(rows, scenario, "downgrade"), _rows(connection), scenario)
+            _assert_restored(connection, scenario, start_schema)
+            _assert_values_kept(
+                _with_replaced_values(rows, scenario, "downgrade"), _rows(connection), scenario
+            )
     engine.dispose()
 
 
@@ -58,18 +62,18 @@ def _runner(connection: sa.Connection, folder: Path) -> Runner:
     return Runner(connection, load_graph(folder))
 
 
-def _plan(connection: sa.Connection, scenario: Scenario, *, told: bool = True) -> Plan:
-    found = diff(
+def _plan(connection: sa.Connection, scenario: Scenario, *, with_options: bool = True) -> Plan:
+    plan = diff(
         connection,
         scenario.models(),
-        renames=scenario.renames if told else (),
-        fills=scenario.fills if told else (),
-        maps=scenario.maps if told else (),
+        renames=scenario.renames if with_options else (),
+        fills=scenario.fills if with_options else (),
+        maps=scenario.maps if with_options else (),
         exclude=scenario.exclude,
         assume=scenario.assume,
     )
     connection.rollback()
-    return found
+    return plan
 
 
 def _source(connection: sa.Connection, scenario: Scenario) -> str:
@@ -77,7 +81,7 @@ def _source(connection: sa.Connection, scenario: Scenario) -> str:
     return plan.source(scenario.folder.name.replace("_", " "), revision="scenario")
 
 
-def _expect(source: str, expected: Path) -> None:
+def _assert_expected_source(source: str, expected: Path) -> None:
     if UPDATE:
         expected.write_text(source)
     assert expected.is_file(), f"{expected} is missing; it would be:\n{source}"
@@ -86,23 +90,25 @@ def _expect(source: str, expected: Path) -> None:
 
 def _schema(connection: sa.Connection, scenario: Scenario) -> Schema:
     scope = scope_for(Schema(namespaces=_namespaces(scenario)), scenario.exclude)
-    found = dialect_of(connection).reflect(connection, scope)
+    schema = dialect_of(connection).reflect(connection, scope)
     connection.rollback()
-    return found
+    return schema
 
 
-def _assert_restored(connection: sa.Connection, scenario: Scenario, start: Schema) -> None:
-    """The database is what it was; a text that reads otherwise now is its own judge of that."""
-    dialect, now = dialect_of(connection), _schema(connection, scenario)
-    if _normal(now, dialect) != _normal(start, dialect):
-        wanted = wanted_again(start, dialect)
-        found = difference(connection, dialect, now, wanted, create_scratch=True, said_before=now)
+def _assert_restored(connection: sa.Connection, scenario: Scenario, original: Schema) -> None:
+    """Check that the schema is the original one, even if the database rewrote some SQL."""
+    dialect, current = dialect_of(connection), _schema(connection, scenario)
+    if _normalized(current, dialect) != _normalized(original, dialect):
+        desired = wanted_again(original, dialect)
+        result = difference(
+            connection, dialect, current, desired, create_scratch=True, said_before=current
+        )
         connection.rollback()
-        assert found.changes == ()
+        assert result.changes == ()
 
 
-def _normal(schema: Schema, dialect: Dialect) -> Schema:
-    """The schema with its texts normalised and its parts sorted: for comparing."""
+def _normalized(schema: Schema, dialect: Dialect) -> Schema:
+    """Return the schema with normalized SQL and sorted parts, for comparison."""
     tables = {name: dialect.normalize(schema.tables[name]) for name in sorted(schema.tables)}
     return replace(schema, tables=tables, namespaces=frozenset())
 
@@ -112,36 +118,36 @@ def _namespaces(scenario: Scenario) -> frozenset[str]:
 
 
 def _rows(connection: sa.Connection) -> dict[str, list[dict[str, object]]]:
-    """The rows of each table of the default schema, as the driver gives them."""
+    """Return the rows of each table of the default schema as the driver returns them."""
     quote = connection.dialect.identifier_preparer.quote
-    found = {}
+    rows = {}
     for table in sorted(sa.inspect(connection).get_table_names()):
         if not table.startswith("autodiff_"):
             result = connection.exec_driver_sql(f"SELECT * FROM {quote(table)}")
-            found[table] = [dict(row._mapping) for row in result]
+            rows[table] = [dict(row._mapping) for row in result]
     connection.rollback()
-    return found
+    return rows
 
 
-def _moved(
+def _with_replaced_values(
     rows: dict[str, list[dict[str, object]]], scenario: Scenario, direction: str
 ) -> dict[str, list[dict[str, object]]]:
-    """The rows with the values that the scenario says become others, in arrays too."""
-    found = {table: [dict(row) for row in items] for table, items in rows.items()}
-    for place, values in scenario.values.get(direction, {}).items():
-        table, column = place.split(".")
-        for row in found[table]:
+    """Return the rows with the replacements of the scenario, which also apply to arrays."""
+    replaced = {table: [dict(row) for row in items] for table, items in rows.items()}
+    for path, values in scenario.values.get(direction, {}).items():
+        table, column = path.split(".")
+        for row in replaced[table]:
             words = re.split(r"(\w+)", str(row[column]))
             row[column] = "".join(values.get(word, word) for word in words)
-    return found
+    return replaced
 
 
-def _assert_kept(
+def _assert_values_kept(
     before: dict[str, list[dict[str, object]]],
     after: dict[str, list[dict[str, object]]],
     scenario: Scenario,
 ) -> None:
-    """Every value is there that stood in a table and column of both sides."""
+    """Check that each value of a table and column of both sides still exists."""
     for table in sorted(set(before) & set(after)):
         if table in scenario.lost:
             continue
@@ -156,7 +162,6 @@ def _values(rows: list[dict[str, object]], columns: list[str]) -> list[tuple[str
 
 
 def test_expected_files_are_formatted() -> None:
-    """`ruff format --check` has nothing to say about any file that autodiff writes."""
     files = sorted(str(path) for path in FOLDER.glob("*/expected*.py"))
     assert files
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "--check", *files]
@@ -165,8 +170,8 @@ def test_expected_files_are_formatted() -> None:
 
 
 def test_each_expected_file_belongs_to_a_scenario() -> None:
-    """No expected file is left over from a scenario that no database runs any more."""
+    """Remove expected files of databases that a scenario no longer uses."""
     used = {scenario.expected for scenario in SCENARIOS}
-    names = {scenario.folder for scenario in SCENARIOS}
-    left = {path for path in FOLDER.glob("*/expected*.py") if path.parent in names} - used
-    assert left == set()
+    folders = {scenario.folder for scenario in SCENARIOS}
+    unused = {path for path in FOLDER.glob("*/expected*.py") if path.parent in folders} - used
+    assert unused == set()

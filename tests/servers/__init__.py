@@ -1,7 +1,7 @@
-"""Real database servers for the tests: started when first asked for, gone afterwards.
+"""Real database servers for the tests, started on first use and removed at the end.
 
-`Home` is a temporary folder with one server process in it, `Server` the connection that makes
-and drops databases on it. The modules beside this one know how each kind of server is got.
+A `Home` is a temporary folder with one server process. A `Server` creates and drops databases. The
+modules of this package locate and start each kind of server.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 START_SECONDS = 60
 STOP_SECONDS = 20
 MEMORY = Path("/dev/shm")
-ROOM = 2 * 1024**3
-"""Free bytes that memory must have: a server needs some 300 MB there, and there are several."""
+MIN_FREE_MEMORY = 2 * 1024**3
+"""Free bytes that /dev/shm must have: each of several servers needs about 300 MB there."""
 
-# Outlives a killed test run: reads process ids until its input ends, and unless the last line
-# was "done" it stops that process ($2 is the signal) and removes the folder ($1).
+# Survives a killed test run. It reads process IDs until its input ends. If the last line was not
+# "done", it stops the last process with signal $2 and removes the folder $1.
 GUARD = """
 pid=
 while read -r line; do pid=$line; done
@@ -50,58 +50,58 @@ rm -rf "$1"
 
 
 class UnavailableError(Exception):
-    """No such server can be had on this machine; the text says how to get one."""
+    """The server is not available on this machine; the message explains how to get it."""
 
 
 class StartError(Exception):
-    """A server that is here did not start; the text ends with what it said."""
+    """A server failed to start; the message ends with its output."""
 
 
 class Home:
-    """A temporary folder with one server process; after `stop()` both are gone.
+    """A temporary folder with one server process; `stop()` removes both.
 
-    As root the process runs as `nobody`, because PostgreSQL refuses root. Should the test run be
-    killed, a small shell process stops the server and removes the folder in its place.
+    As root, the process runs as `nobody`, because PostgreSQL does not run as root. If the test run
+    is killed, a shell process stops the server and removes the folder.
     """
 
     def __init__(self, kind: str, stop_signal: signal.Signals) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=f"autodiff-{kind}-", dir=_base()))
+        self.path = Path(tempfile.mkdtemp(prefix=f"autodiff-{kind}-", dir=_base_folder()))
         self.process: subprocess.Popen[bytes] | None = None
         self._log = self.path / "server.log"
         self._signal = stop_signal
         self._account = _account()
-        self._own(self.path)
+        self._change_owner(self.path)
         self._guard = _start_guard(self.path, stop_signal)
 
     def folder(self, name: str) -> Path:
-        """Make a folder for the process in here and return it."""
+        """Create a folder that belongs to the process and return it."""
         path = self.path / name
         path.mkdir()
-        self._own(path)
+        self._change_owner(path)
         return path
 
-    def reachable(
+    def executable_folder(
         self,
         folder: Path,
         program: str,
-        neighbours: Sequence[Path] = (),
+        libraries: Sequence[Path] = (),
         env: Mapping[str, str] | None = None,
     ) -> Path:
-        """Return `folder`, or a copy of it where our account can't run its `program`."""
+        """Return `folder`, or a copy of it if the server's account cannot run its `program`."""
         if runs(folder / program, env=env, **self._account):
             return folder
         copies = self.folder("programs")
-        for source in (folder, *neighbours):
+        for source in (folder, *libraries):
             shutil.copytree(source, copies / source.name, symlinks=True)
         for path in copies.rglob("*"):
-            self._own(path)
+            self._change_owner(path)
         return copies / folder.name
 
     def run(
         self, command: Sequence[str], stdin: bytes = b"", env: Mapping[str, str] | None = None
     ) -> None:
-        """Run a command to its end; raises `StartError` with what it said when it fails."""
-        done = subprocess.run(
+        """Run a command to its end; if it fails, raise `StartError` with its output."""
+        process = subprocess.run(
             command,
             input=stdin,
             stdout=subprocess.PIPE,
@@ -110,9 +110,9 @@ class Home:
             timeout=START_SECONDS,
             **self._options(env),
         )
-        if done.returncode:
-            said = done.stdout.decode(errors="replace")
-            raise StartError(f"{command[0]} ended with {done.returncode}:\n{said[-4000:]}")
+        if process.returncode:
+            output = process.stdout.decode(errors="replace")
+            raise StartError(f"{command[0]} ended with {process.returncode}:\n{output[-4000:]}")
 
     def serve(
         self,
@@ -120,17 +120,17 @@ class Home:
         ready: Callable[[], bool],
         env: Mapping[str, str] | None = None,
     ) -> int:
-        """Start the server and return its port, once `ready()` says that it answers.
+        """Start the server and return its port as soon as `ready()` returns True.
 
-        Somebody else may take a free port before the server does, so it gets three tries.
+        Another process may take the free port before the server does, so there are three attempts.
         """
         for _ in range(3):
             port = _free_port()
             self._spawn(command(port), env)
-            if self._wait(ready):
+            if self._wait_until_ready(ready):
                 return port
-        said = self._log.read_text(errors="replace")
-        raise StartError(f"the server did not start:\n{said[-4000:]}")
+        output = self._log.read_text(errors="replace")
+        raise StartError(f"the server did not start:\n{output[-4000:]}")
 
     def stop(self) -> None:
         """Stop the server and remove the folder."""
@@ -138,7 +138,7 @@ class Home:
             self._end()
         finally:
             shutil.rmtree(self.path)
-            self._tell_guard("done")
+            self._notify_guard("done")
             self._guard.communicate()
 
     def _spawn(self, command: Sequence[str], env: Mapping[str, str] | None) -> None:
@@ -151,10 +151,10 @@ class Home:
                 start_new_session=True,
                 **self._options(env),
             )
-        self._tell_guard(str(self.process.pid))
+        self._notify_guard(str(self.process.pid))
 
-    def _wait(self, ready: Callable[[], bool]) -> bool:
-        """Tell whether the server got ready; False when it ended or took too long."""
+    def _wait_until_ready(self, ready: Callable[[], bool]) -> bool:
+        """Return whether the server is ready; False if it ended or did not start in time."""
         assert self.process is not None
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -179,11 +179,11 @@ class Home:
     def _options(self, env: Mapping[str, str] | None) -> dict[str, Any]:
         return {"cwd": "/", "env": env, **self._account}
 
-    def _own(self, path: Path) -> None:
+    def _change_owner(self, path: Path) -> None:
         if self._account:
             os.chown(path, self._account["user"], self._account["group"], follow_symlinks=False)
 
-    def _tell_guard(self, line: str) -> None:
+    def _notify_guard(self, line: str) -> None:
         assert self._guard.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._guard.stdin.write(f"{line}\n")
@@ -191,7 +191,7 @@ class Home:
 
 
 class Server(ABC):
-    """A running server on which databases are made and dropped."""
+    """A running server that creates and drops databases."""
 
     def __init__(self, url: URL, home: Home | None = None) -> None:
         self.url = url
@@ -199,20 +199,20 @@ class Server(ABC):
         self._engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
 
     def create(self) -> URL:
-        """Make an empty database with a name of its own and return its URL."""
+        """Create an empty database with a unique name and return its URL."""
         name = f"autodiff_test_{secrets.token_hex(6)}"
         with self._engine.connect() as connection:
             self._create(connection, name)
         return self.url.set(database=name)
 
     def drop(self, url: URL) -> None:
-        """Drop a database, whoever may still be connected to it."""
+        """Drop a database, even if there are connections to it."""
         assert url.database is not None
         with self._engine.connect() as connection:
             self._drop(connection, url.database)
 
     def stop(self) -> None:
-        """Close the connection and stop the server, if it is ours."""
+        """Close the connection, and stop the server if it was started by the tests."""
         self._engine.dispose()
         if self.home is not None:
             self.home.stop()
@@ -225,27 +225,30 @@ class Server(ABC):
 
 
 def runs(program: Path, **options: Any) -> bool:
-    """Tell whether `program --version` works, with these options of `subprocess.run`."""
+    """Return whether `program --version` succeeds, with options for `subprocess.run`."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "--version"], capture_output=True, cwd="/", check=False, **options
         )
     except OSError:
         return False
-    return done.returncode == 0
+    return process.returncode == 0
 
 
-def _base() -> str:
-    """Return where server folders go: TMPDIR, memory if there is room, the default."""
+def _base_folder() -> str:
+    """Return the folder for servers: TMPDIR, or memory if there is enough, or the default."""
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
         system = os.statvfs(MEMORY)
-        if system.f_bavail * system.f_frsize >= ROOM and not system.f_flag & os.ST_NOEXEC:
+        if (
+            system.f_bavail * system.f_frsize >= MIN_FREE_MEMORY
+            and not system.f_flag & os.ST_NOEXEC
+        ):
             return str(MEMORY)
     return tempfile.gettempdir()
 
 
 def _account() -> dict[str, Any]:
-    """Return what makes `subprocess` run as `nobody`; nothing unless we are root."""
+    """Return the options that make `subprocess` run as `nobody`, empty unless run as root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")

@@ -1,7 +1,7 @@
-"""The databases' own clients, which run scripts: psql, mariadb and sqlite3.
+"""The command-line clients of the databases: psql, mariadb and sqlite3.
 
-Each is taken from the search path, psql also from the wheel that brings the server, else from
-Debian's packages.
+Each is taken from the search path, else from Debian packages. psql may also come from the wheel of
+the server.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ MARIADB = debian.Package(
     name="mariadb-client-core",
     program="usr/bin/mariadb",
     folder="client-mariadb",
-    how="install mariadb (Debian: mariadb-client-core)",
+    install_hint="install mariadb (Debian: mariadb-client-core)",
 )
 SQLITE = debian.Package(
     name="sqlite3",
     program="usr/bin/sqlite3",
     folder="client-sqlite3",
-    how="install sqlite3",
+    install_hint="install sqlite3",
 )
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program, and the environment that it needs."""
+    """A program and its environment."""
 
     path: str
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -43,7 +43,7 @@ class Program:
 def run_script(url: URL, script: str) -> subprocess.CompletedProcess[str]:
     """Run a script with the client of the database that the URL names.
 
-    Raises `UnavailableError` where there is no such client.
+    Raises `UnavailableError` if there is no such client.
     """
     program = client(url.get_backend_name())
     return subprocess.run(
@@ -65,11 +65,24 @@ def client(kind: str) -> Program:
 def _arguments(url: URL) -> list[str]:
     if url.get_backend_name() == "sqlite":
         return [f"{url.database}"]
-    place = ["-h", f"{url.host}", f"--port={url.port}"]
+    host_options = ["-h", f"{url.host}", f"--port={url.port}"]
     if url.get_backend_name() == "postgresql":
-        return ["--no-psqlrc", *place, "-U", f"{url.username}", "--file=-", f"{url.database}"]
+        return [
+            "--no-psqlrc",
+            *host_options,
+            "-U",
+            f"{url.username}",
+            "--file=-",
+            f"{url.database}",
+        ]
     password = [f"--password={url.password}"] if url.password else []
-    arguments = ["--no-defaults", "--protocol=tcp", *place, f"--user={url.username}", *password]
+    arguments = [
+        "--no-defaults",
+        "--protocol=tcp",
+        *host_options,
+        f"--user={url.username}",
+        *password,
+    ]
     return [*arguments, f"{url.database}"]
 
 
@@ -87,16 +100,16 @@ def _psql() -> Program:
 
 @cache
 def _mariadb() -> Program:
-    return _unpacked(MARIADB)
+    return _program(MARIADB)
 
 
 @cache
 def _sqlite3() -> Program:
-    return _unpacked(SQLITE)
+    return _program(SQLITE)
 
 
-def _unpacked(package: debian.Package) -> Program:
-    """The program on the search path, else that of the package."""
+def _program(package: debian.Package) -> Program:
+    """Return the program from the search path, else from the package."""
     if found := shutil.which(Path(package.program).name):
         return Program(found)
     root = debian.unpacked(package)

@@ -1,6 +1,6 @@
-"""Programs out of Debian's packages, unpacked into a folder of the user's cache.
+"""Programs from Debian packages, unpacked into a folder of the user's cache.
 
-Nothing is installed: `apt-get` downloads a package and the libraries that are missing.
+Nothing is installed: `apt-get` downloads the package and the missing libraries.
 """
 
 from __future__ import annotations
@@ -21,35 +21,39 @@ CALL_SECONDS = 300
 
 @dataclass(frozen=True)
 class Package:
-    """A package, its program below the root, and what its folders in the cache start with."""
+    """A package: `program` is a path below the root, `folder` the prefix of its cache folders."""
 
     name: str
     program: str
     folder: str
-    how: str
-    """How a person gets the program in another way."""
+    install_hint: str
+    """How to get the program without this package."""
 
 
 def unpacked(package: Package) -> Path:
-    """Return the folder in which a package is unpacked, fetched first when none there works.
+    """Return the folder of the unpacked package, which is downloaded if necessary.
 
-    Raises `UnavailableError` where there is no apt-get, or it fails.
+    Raises `UnavailableError` if there is no apt-get or it fails.
     """
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        raise UnavailableError(package.how)
+        raise UnavailableError(package.install_hint)
     try:
         return cached(package)
     except subprocess.CalledProcessError as error:
-        said = (error.stderr or f"{error}").strip().splitlines()[-1]
-        raise UnavailableError(f"{package.how}; apt-get could not fetch it: {said}") from error
+        output = (error.stderr or f"{error}").strip().splitlines()[-1]
+        raise UnavailableError(
+            f"{package.install_hint}; apt-get could not fetch it: {output}"
+        ) from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnavailableError(f"{package.how}; apt-get could not fetch it: {error}") from error
+        raise UnavailableError(
+            f"{package.install_hint}; apt-get could not fetch it: {error}"
+        ) from error
 
 
 def cached(package: Package) -> Path:
-    """Return its folder in the user's cache.
+    """Return the folder of the package in the user's cache.
 
-    One test process at a time looks and fetches; the others wait and find it done.
+    A lock ensures that only one test process at a time checks and downloads.
     """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     cache = Path(base) / "autodiff-tests"
@@ -63,10 +67,10 @@ def cached(package: Package) -> Path:
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """Download a package and the libraries that are missing, and unpack them into the cache."""
+    """Download a package and its missing libraries, and unpack them into the cache."""
     packages = needed(_simulate(package), package.name)
     if not packages or not packages[0].startswith(f"{package.name}="):
-        raise UnavailableError(f"{package.how}; apt-get would not install it")
+        raise UnavailableError(f"{package.install_hint}; apt-get would not install it")
     folder = cache / f"fetch-{package.folder}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -83,29 +87,29 @@ def fetch(package: Package, cache: Path) -> Path:
 
 
 def needed(simulation: str, name: str) -> list[str]:
-    """Return `name=version` of what apt-get says it would install, the package itself first.
+    """Return `name=version` of each package that apt-get would install, the package itself first.
 
-    Packages that it would upgrade stay as they are: the C library is not one to run beside.
+    Packages that it would upgrade are omitted, because a second C library would not work.
     """
-    found = [f"{package}={version}" for package, version in INSTALL.findall(simulation)]
-    return sorted(found, key=lambda package: not package.startswith(f"{name}="))
+    versions = [f"{package}={version}" for package, version in INSTALL.findall(simulation)]
+    return sorted(versions, key=lambda package: not package.startswith(f"{name}="))
 
 
 def library_env(root: Path) -> dict[str, str]:
-    """The environment for a program that brings libraries."""
+    """Return the environment for a program that brings its libraries."""
     folders = sorted({f"{library.parent}" for library in root.rglob("*.so.*")})
     return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(folders)}
 
 
 def _simulate(package: Package) -> str:
-    """Return what apt-get would do to install it; root may fetch missing package lists."""
+    """Return the output of a simulated installation; root may download missing package lists."""
     if os.geteuid() == 0 and not _call("apt-cache", "pkgnames", package.name).strip():
         _call("apt-get", "update")
     return _call("apt-get", "install", "-s", "--no-install-recommends", package.name)
 
 
 def _call(*command: str, cwd: Path | None = None) -> str:
-    """Run a command to its end and return what it wrote."""
+    """Run a command to its end and return its output."""
     return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

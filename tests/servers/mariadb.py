@@ -1,7 +1,7 @@
-"""MariaDB and MySQL: the servers that AUTODIFF_TEST_MARIADB_URL and ..._MYSQL_URL name.
+"""MariaDB and MySQL servers, from AUTODIFF_TEST_MARIADB_URL and AUTODIFF_TEST_MYSQL_URL.
 
-Without the first, `mariadbd` is run from the search path. Where it isn't, and `apt-get` is, the
-packages are downloaded and unpacked into a folder of the user's cache: nothing is installed.
+Without the first variable, `mariadbd` is run from the search path. If it is not there and `apt-get`
+is, the packages are unpacked into a folder of the user's cache; nothing is installed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 VARIABLE = "AUTODIFF_TEST_MARIADB_URL"
 MYSQL_VARIABLE = "AUTODIFF_TEST_MYSQL_URL"
 PACKAGE = "mariadb-server-core"
-HOW = f"set {VARIABLE}, or install mariadbd (Debian: {PACKAGE})"
+INSTALL_HINT = f"set {VARIABLE}, or install mariadbd (Debian: {PACKAGE})"
 FOLDERS = ("/usr/sbin", "/usr/local/sbin")
-"""Where servers are found beside the search path."""
+"""Folders that are searched in addition to the search path."""
 UNPACKED_MARIADBD = "usr/sbin/mariadbd"
-SERVER = debian.Package(name=PACKAGE, program=UNPACKED_MARIADBD, folder="mariadb", how=HOW)
+SERVER = debian.Package(
+    name=PACKAGE, program=UNPACKED_MARIADBD, folder="mariadb", install_hint=INSTALL_HINT
+)
 
 SCRIPTS = (
     "*_system_tables.sql",
@@ -37,9 +39,9 @@ SCRIPTS = (
     "*_system_tables_data.sql",
     "maria_add_gis_sp_bootstrap.sql",
 )
-"""What makes the system tables; the first two words of the names differ between versions."""
+"""Scripts that create the system tables; versions differ in the prefix of their names."""
 
-BARE = (
+FAST_SETTINGS = (
     "--innodb-buffer-pool-size=32M",
     "--innodb-log-file-size=8M",
     "--innodb-doublewrite=0",
@@ -47,7 +49,7 @@ BARE = (
     "--innodb-flush-log-at-trx-commit=0",
     "--sync-frm=0",
 )
-"""Settings for data that nobody will miss after a crash."""
+"""Settings that trade durability for speed."""
 
 
 class MariaDB(Server):
@@ -57,7 +59,7 @@ class MariaDB(Server):
         connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
 
     def _drop(self, connection: Connection, name: str) -> None:
-        """Drop a database after its connections, whose open transactions would block it."""
+        """Close the connections, whose open transactions would block, and drop the database."""
         for process in connection.exec_driver_sql("SHOW PROCESSLIST").mappings().all():
             if process["db"] == name:
                 with suppress(DBAPIError):
@@ -68,7 +70,7 @@ class MariaDB(Server):
 
 @dataclass(frozen=True)
 class Installation:
-    """Where MariaDB is: installed (no root), or unpacked into the folder `root`."""
+    """The location of MariaDB: installed if `root` is None, else unpacked into `root`."""
 
     mariadbd: Path
     root: Path | None = None
@@ -80,7 +82,7 @@ class Installation:
 
     @property
     def share(self) -> Path:
-        """The folder of the messages and the scripts that make the system tables."""
+        """The folder of the messages and of the scripts that create the system tables."""
         share = self.mariadbd.parent.parent / "share"
         for folder in (share / "mysql", share / "mariadb"):
             if any(folder.glob(SCRIPTS[0])):
@@ -89,26 +91,26 @@ class Installation:
 
     @property
     def env(self) -> dict[str, str] | None:
-        """The environment to run in: an unpacked server brings libraries."""
+        """The environment of the server; an unpacked server brings its libraries."""
         if self.root is None:
             return None
         return debian.library_env(self.root)
 
-    def reachable(self, home: Home) -> Installation:
-        """Return this, or a copy of it that the server's account can run."""
+    def executable(self, home: Home) -> Installation:
+        """Return this installation, or a copy of it that the account of the server can run."""
         if self.root is None:
             return self
-        return self.unpacked(home.reachable(self.root, UNPACKED_MARIADBD, env=self.env))
+        return self.unpacked(home.executable_folder(self.root, UNPACKED_MARIADBD, env=self.env))
 
 
 def start() -> MariaDB:
-    """Return a running MariaDB; raises `UnavailableError` where there is none to run."""
-    if given := os.environ.get(VARIABLE):
-        return MariaDB(make_url(given).set(drivername="mysql+pymysql"))
-    found = find()
+    """Return a running MariaDB, or raise `UnavailableError` if there is none."""
+    if url := os.environ.get(VARIABLE):
+        return MariaDB(make_url(url).set(drivername="mysql+pymysql"))
+    installation = find()
     home = Home("mariadb", signal.SIGTERM)
     try:
-        port = _boot(home, found.reachable(home))
+        port = _boot(home, installation.executable(home))
     except BaseException:
         home.stop()
         raise
@@ -117,8 +119,8 @@ def start() -> MariaDB:
 
 def start_mysql() -> MariaDB:
     """Return the MySQL server that the environment names, or raise `UnavailableError`."""
-    if given := os.environ.get(MYSQL_VARIABLE):
-        return MariaDB(make_url(given).set(drivername="mysql+pymysql"))
+    if url := os.environ.get(MYSQL_VARIABLE):
+        return MariaDB(make_url(url).set(drivername="mysql+pymysql"))
     raise UnavailableError(f"set {MYSQL_VARIABLE}")
 
 
@@ -130,11 +132,11 @@ def find() -> Installation:
     return Installation.unpacked(debian.unpacked(SERVER))
 
 
-def _boot(home: Home, found: Installation) -> int:
-    """Make a data folder, start the server on it and return its port."""
-    program = [f"{found.mariadbd}", "--no-defaults", f"--datadir={home.folder('data')}"]
-    program += [f"--lc-messages-dir={found.share}", f"--tmpdir={home.path}", *BARE]
-    home.run([*program, "--bootstrap"], _system_tables(found.share), found.env)
+def _boot(home: Home, installation: Installation) -> int:
+    """Create a data folder, start the server on it and return its port."""
+    program = [f"{installation.mariadbd}", "--no-defaults", f"--datadir={home.folder('data')}"]
+    program += [f"--lc-messages-dir={installation.share}", f"--tmpdir={home.path}", *FAST_SETTINGS]
+    home.run([*program, "--bootstrap"], _system_tables(installation.share), installation.env)
     pid_file = home.path / "server.pid"
 
     def command(port: int) -> list[str]:
@@ -151,11 +153,11 @@ def _boot(home: Home, found: Installation) -> int:
             "--innodb-fast-shutdown=2",
         ]
 
-    return home.serve(command, pid_file.exists, found.env)
+    return home.serve(command, pid_file.exists, installation.env)
 
 
 def _system_tables(share: Path) -> bytes:
-    """Return the statements that make the system tables."""
+    """Return the statements that create the system tables."""
     scripts = [path.read_bytes() for pattern in SCRIPTS for path in share.glob(pattern)]
     first = b"CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
     return first + b"\n".join(scripts)

@@ -1,6 +1,6 @@
-"""PgBouncer in front of the tests' PostgreSQL: each transaction may get another session.
+"""PgBouncer in front of the PostgreSQL of the tests; each transaction may get another session.
 
-From the search path, else unpacked from Debian's package.
+The program is taken from the search path, else unpacked from the Debian package.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PACKAGE = debian.Package(
     name="pgbouncer",
     program="usr/sbin/pgbouncer",
     folder="pgbouncer",
-    how="install pgbouncer (Debian: pgbouncer)",
+    install_hint="install pgbouncer (Debian: pgbouncer)",
 )
 SETTINGS = """\
 [databases]
@@ -39,25 +39,25 @@ logfile = {folder}/pgbouncer.log
 
 
 class Pooler:
-    """A running PgBouncer with four sessions a database."""
+    """A running PgBouncer with four sessions per database."""
 
     def __init__(self, server: URL) -> None:
-        """Start it; raises `UnavailableError` where there is none to run."""
-        found = _program()
+        """Start PgBouncer, or raise `UnavailableError` if there is none."""
+        program = _program()
         self.home = Home("pgbouncer", signal.SIGINT)
         self._port = 0
         try:
-            self._start(server, *_reachable(self.home, found))
+            self._start(server, *_executable(self.home, program))
         except BaseException:
             self.home.stop()
             raise
 
     def url(self, database: URL) -> URL:
-        """Return the URL of a database by way of the pooler."""
+        """Return the URL of a database through the pooler."""
         return database.set(host="127.0.0.1", port=self._port)
 
     def stop(self) -> None:
-        """Stop it."""
+        """Stop PgBouncer."""
         self.home.stop()
 
     def _start(self, server: URL, program: str, env: Mapping[str, str] | None) -> None:
@@ -84,15 +84,15 @@ class Pooler:
 
 
 def _program() -> Path:
-    """The program where it is installed, or the folder where it is unpacked."""
+    """Return the installed program, or the folder of the unpacked package."""
     folders = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-    found = shutil.which("pgbouncer", path=folders)
-    return Path(found) if found else debian.unpacked(PACKAGE)
+    path = shutil.which("pgbouncer", path=folders)
+    return Path(path) if path else debian.unpacked(PACKAGE)
 
 
-def _reachable(home: Home, found: Path) -> tuple[str, dict[str, str] | None]:
-    """The program as the pooler's account can run it, and its environment."""
-    if found.is_file():
-        return f"{found}", None
-    root = home.reachable(found, PACKAGE.program, env=debian.library_env(found))
+def _executable(home: Home, location: Path) -> tuple[str, dict[str, str] | None]:
+    """Return the program in a form that the account of the pooler can run, and its environment."""
+    if location.is_file():
+        return f"{location}", None
+    root = home.executable_folder(location, PACKAGE.program, env=debian.library_env(location))
     return f"{root / PACKAGE.program}", debian.library_env(root)

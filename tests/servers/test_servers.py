@@ -1,4 +1,4 @@
-"""The servers themselves: that tests get real databases, and that nothing of them stays."""
+"""Test that the tests get real databases and that no process or folder remains."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def tables(url: URL) -> list[str]:
         return inspect(connection).get_table_names()
 
 
-def test_it_is_the_database_asked_for(any_database: URL, request: pytest.FixtureRequest) -> None:
+def test_database_is_of_the_requested_kind(
+    any_database: URL, request: pytest.FixtureRequest
+) -> None:
     kind = request.node.callspec.id
     function, expected = VERSIONS[kind]
     with connect(any_database) as connection:
@@ -53,7 +55,7 @@ def test_it_is_the_database_asked_for(any_database: URL, request: pytest.Fixture
     assert expected in version
 
 
-def test_it_is_empty(any_database: URL) -> None:
+def test_database_is_empty(any_database: URL) -> None:
     assert tables(any_database) == []
 
 
@@ -65,14 +67,16 @@ def test_two_databases_are_separate(kind: str, database: NewDatabase) -> None:
     assert (tables(first), tables(second)) == (["here"], [])
 
 
-def test_optional_mysql_is_mysql(database: NewDatabase) -> None:
+def test_mysql_is_not_mariadb(database: NewDatabase) -> None:
     with connect(database("mysql")) as connection:
         assert connection.dialect.name == "mysql"
         assert not getattr(connection.dialect, "is_mariadb", False)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_a_dropped_database_is_gone(kind: str, database: NewDatabase, servers: Servers) -> None:
+def test_dropped_database_does_not_exist(
+    kind: str, database: NewDatabase, servers: Servers
+) -> None:
     url = database(kind)
     servers.get(kind).drop(url)
     with pytest.raises(OperationalError), connect(url):
@@ -80,7 +84,7 @@ def test_a_dropped_database_is_gone(kind: str, database: NewDatabase, servers: S
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_a_database_in_use_is_dropped(kind: str, database: NewDatabase, servers: Servers) -> None:
+def test_database_in_use_can_be_dropped(kind: str, database: NewDatabase, servers: Servers) -> None:
     url = database(kind)
     engine = create_engine(url)
     with engine.connect() as connection:
@@ -94,7 +98,7 @@ def test_a_database_in_use_is_dropped(kind: str, database: NewDatabase, servers:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", *SERVERS])
-def test_characters_beyond_the_basic_plane_are_kept(kind: str, database: NewDatabase) -> None:
+def test_supplementary_characters_are_preserved(kind: str, database: NewDatabase) -> None:
     with connect(database(kind)) as connection:
         connection.exec_driver_sql("CREATE TABLE words (word VARCHAR(10))")
         connection.exec_driver_sql("INSERT INTO words VALUES ('é😀')")
@@ -104,7 +108,7 @@ def test_characters_beyond_the_basic_plane_are_kept(kind: str, database: NewData
 @pytest.mark.parametrize(
     "name", ["DATABASE_URL", "NO_COLOR", "AUTODIFF_URL", "AUTODIFF_REQUIRE_SERVERS"]
 )
-def test_the_environment_is_plain(name: str) -> None:
+def test_environment_has_no_settings(name: str) -> None:
     assert name not in os.environ
 
 
@@ -125,8 +129,8 @@ def wait_for(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def lives(pid: int) -> bool:
-    """Tell whether a process runs; one that ended and waits to be reaped doesn't."""
+def is_running(pid: int) -> bool:
+    """Return whether a process is running; a zombie process is not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -144,17 +148,17 @@ def test_stop_leaves_no_process_and_no_folder() -> None:
     assert not home.path.exists()
 
 
-def test_a_server_that_ends_at_once_is_reported_with_its_words(home: Home) -> None:
+def test_server_that_exits_is_reported_with_its_output(home: Home) -> None:
     with pytest.raises(StartError, match="no room here"):
         home.serve(lambda port: ["sh", "-c", "echo no room here; exit 1"], lambda: False)
 
 
-def test_a_command_that_fails_is_reported_with_its_words(home: Home) -> None:
+def test_command_that_fails_is_reported_with_its_output(home: Home) -> None:
     with pytest.raises(StartError, match="ended with 3:\nbad idea"):
         home.run(["sh", "-c", "echo bad idea >&2; exit 3"])
 
 
-def test_a_taken_port_is_tried_again(home: Home) -> None:
+def test_another_port_is_tried_if_the_server_exits(home: Home) -> None:
     ports: list[int] = []
 
     def command(port: int) -> list[str]:
@@ -164,13 +168,13 @@ def test_a_taken_port_is_tried_again(home: Home) -> None:
     assert home.serve(command, lambda: len(ports) == 2) == ports[1]
 
 
-def test_programs_out_of_reach_are_copied(home: Home, tmp_path: Path) -> None:
+def test_programs_that_cannot_be_run_are_copied(home: Home, tmp_path: Path) -> None:
     folder = tmp_path / "programs"
     folder.mkdir()
     script = folder / "script"
     script.write_text('#!/bin/sh\n[ "$ALLOWED" = yes ]\n')
     script.chmod(0o755)
-    copy = home.reachable(folder, "script", env={**os.environ, "ALLOWED": "no"})
+    copy = home.executable_folder(folder, "script", env={**os.environ, "ALLOWED": "no"})
     assert copy != folder
     home.run([f"{copy}/script"], env={**os.environ, "ALLOWED": "yes"})
 
@@ -184,20 +188,20 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_killed_test_run_leaves_nothing(database: NewDatabase) -> None:
+def test_killed_test_run_leaves_nothing(database: NewDatabase) -> None:
     for kind in SERVERS:
         database(kind)
         if os.environ.get(f"AUTODIFF_TEST_{kind.upper()}_URL"):
-            pytest.skip(f"the {kind} server is not ours")
-    done = run_python("-c", KILLED)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    found = [line.split() for line in done.stdout.splitlines()]
-    assert len(found) == len(SERVERS)
-    assert wait_for(lambda: not any(lives(int(pid)) for pid, _ in found))
-    assert wait_for(lambda: not any(Path(folder).exists() for _, folder in found))
+            pytest.skip(f"the {kind} server was not started by the tests")
+    process = run_python("-c", KILLED)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    lines = [line.split() for line in process.stdout.splitlines()]
+    assert len(lines) == len(SERVERS)
+    assert wait_for(lambda: not any(is_running(int(pid)) for pid, _ in lines))
+    assert wait_for(lambda: not any(Path(folder).exists() for _, folder in lines))
 
 
-# --- where there is no server ----------------------------------------------------------------
+# --- missing servers -------------------------------------------------------------------------
 
 HIDDEN = """
 from tests.servers import mariadb, postgresql
@@ -207,12 +211,12 @@ postgresql.PACKAGE = "embedded_postgres_that_is_not_there"
 
 
 def run_python(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
     path = f"{ROOT}{os.pathsep}{variables.pop('PYTHONPATH', '')}"
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**kept, "PYTHONPATH": path, **variables},
+        env={**environment, "PYTHONPATH": path, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -221,29 +225,32 @@ def run_python(*arguments: str, **variables: str) -> subprocess.CompletedProcess
 
 
 def run_without_servers(folder: Path, *options: str, **variables: str) -> tuple[int, str]:
-    """Run two of the tests above where no server can be found; return exit code and output."""
+    """Run two tests of this module without servers; return the exit code and the output."""
     (folder / "hide_servers.py").write_text(HIDDEN)
-    done = run_python(
+    process = run_python(
         *("-m", "pytest", "-p", "hide_servers", "-p", "no:cacheprovider", *options),
-        *(f"{THIS}::test_it_is_the_database_asked_for", f"{THIS}::test_the_environment_is_plain"),
+        *(
+            f"{THIS}::test_database_is_of_the_requested_kind",
+            f"{THIS}::test_environment_has_no_settings",
+        ),
         **{"PATH": "", "PYTHONPATH": f"{folder}", **variables},
     )
-    return done.returncode, done.stdout + done.stderr
+    return process.returncode, process.stdout + process.stderr
 
 
-def test_missing_servers_are_skipped_and_summed_up(tmp_path: Path) -> None:
+def test_missing_servers_are_skipped_and_summarized(tmp_path: Path) -> None:
     code, output = run_without_servers(tmp_path, "-n", "1", DATABASE_URL="x", AUTODIFF_URL="x")
     assert code == 0, output
     assert "5 passed, 2 skipped" in output
-    for kind, how in (("mariadb", mariadb.HOW), ("postgresql", postgresql.HOW)):
-        assert output.splitlines().count(f"{kind}: {how}") == 1, output
+    for kind, hint in (("mariadb", mariadb.INSTALL_HINT), ("postgresql", postgresql.INSTALL_HINT)):
+        assert output.splitlines().count(f"{kind}: {hint}") == 1, output
 
 
-def test_missing_servers_fail_where_they_are_required(tmp_path: Path) -> None:
+def test_missing_servers_are_errors_if_required(tmp_path: Path) -> None:
     code, output = run_without_servers(tmp_path, AUTODIFF_REQUIRE_SERVERS="1")
     assert code == 1, output
     assert "5 passed, 2 errors" in output
-    assert f"no mariadb: {mariadb.HOW}" in output
+    assert f"no mariadb: {mariadb.INSTALL_HINT}" in output
 
 
 def test_mysql_needs_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,9 +259,9 @@ def test_mysql_needs_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
         mariadb.start_mysql()
 
 
-# --- MariaDB by way of apt -------------------------------------------------------------------
+# --- MariaDB from apt ------------------------------------------------------------------------
 
-SIMULATED = """\
+SIMULATION = """\
 Inst libaio1 (0.3.113-4 Debian:12/oldstable [amd64])
 Inst libc6 [2.36-9] (2.36-10 Debian:12/oldstable [amd64])
 Inst mariadb-server-core (1:10.11.19-0+deb12u1 Debian-Security:12/oldstable-security [amd64])
@@ -264,7 +271,7 @@ Conf libaio1 (0.3.113-4 Debian:12/oldstable [amd64])
 
 @pytest.fixture
 def no_mariadbd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The cache folder of a machine without MariaDB."""
+    """Hide MariaDB and return the cache folder."""
     monkeypatch.setattr(mariadb, "FOLDERS", ())
     monkeypatch.setenv("PATH", f"{tmp_path}/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", f"{tmp_path}/cache")
@@ -277,19 +284,19 @@ def fake(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def test_needed_packages_start_with_mariadb_and_upgrade_nothing() -> None:
-    assert debian.needed(SIMULATED, mariadb.PACKAGE) == [
+def test_needed_packages_start_with_mariadb_and_exclude_upgrades() -> None:
+    assert debian.needed(SIMULATION, mariadb.PACKAGE) == [
         "mariadb-server-core=1:10.11.19-0+deb12u1",
         "libaio1=0.3.113-4",
     ]
 
 
-def test_without_apt_the_reason_says_how_to_get_it(no_mariadbd: Path) -> None:
+def test_error_without_apt_explains_how_to_get_mariadb(no_mariadbd: Path) -> None:
     with pytest.raises(UnavailableError, match="set AUTODIFF_TEST_MARIADB_URL, or install"):
         mariadb.find()
 
 
-def test_an_apt_that_fails_is_quoted(no_mariadbd: Path, tmp_path: Path) -> None:
+def test_error_of_apt_is_included(no_mariadbd: Path, tmp_path: Path) -> None:
     fake(tmp_path / "bin" / "dpkg", "exit 0")
     for name in ("apt-get", "apt-cache"):
         fake(tmp_path / "bin" / name, "echo no network >&2; exit 100")
@@ -299,7 +306,7 @@ def test_an_apt_that_fails_is_quoted(no_mariadbd: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("user", "known", "updates"), [(0, "", 1), (0, "known", 0), (1, "", 0)])
-def test_only_root_fetches_package_lists_and_only_missing_ones(
+def test_only_root_downloads_missing_package_lists(
     user: int,
     known: str,
     updates: int,
@@ -316,36 +323,38 @@ def test_only_root_fetches_package_lists_and_only_missing_ones(
     assert (tmp_path / "calls").read_text().splitlines().count("update") == updates
 
 
-def test_an_installed_mariadbd_comes_first(no_mariadbd: Path, tmp_path: Path) -> None:
+def test_installed_mariadbd_is_preferred(no_mariadbd: Path, tmp_path: Path) -> None:
     fake(tmp_path / "bin" / "mariadbd", "exit 0")
     assert mariadb.find() == mariadb.Installation((tmp_path / "bin" / "mariadbd").resolve())
 
 
-def test_many_at_once_fetch_one_time(no_mariadbd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fetched: list[Path] = []
-    found: list[Path] = []
+def test_concurrent_processes_download_once(
+    no_mariadbd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloads: list[Path] = []
+    results: list[Path] = []
 
     def fetch(package: debian.Package, cache: Path) -> Path:
-        fetched.append(cache)
+        downloads.append(cache)
         time.sleep(0.05)
         root = cache / "mariadb-1"
         fake(root / package.program, "exit 0")
         return root
 
-    def look() -> None:
-        found.append(debian.cached(mariadb.SERVER))
+    def get_cached() -> None:
+        results.append(debian.cached(mariadb.SERVER))
 
     monkeypatch.setattr(debian, "fetch", fetch)
-    threads = [threading.Thread(target=look) for _ in range(8)]
+    threads = [threading.Thread(target=get_cached) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert fetched == [no_mariadbd]
-    assert found == [no_mariadbd / "mariadb-1"] * 8
+    assert downloads == [no_mariadbd]
+    assert results == [no_mariadbd / "mariadb-1"] * 8
 
 
-def test_a_cached_server_that_does_not_run_is_fetched_again(
+def test_cached_server_that_does_not_run_is_downloaded_again(
     no_mariadbd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake(no_mariadbd / "mariadb-1" / mariadb.SERVER.program, "exit 1")

@@ -1,4 +1,4 @@
-"""A MariaDB database, and a MySQL one where AUTODIFF_TEST_MYSQL_URL names a server."""
+"""Fixtures that open a MariaDB database, and a MySQL one if AUTODIFF_TEST_MYSQL_URL is set."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A connection to a database of its own, and what to do with it."""
+class Database:
+    """A connection to an empty database, with helpers for tests."""
 
     connection: Connection
     dialect: Dialect
@@ -34,83 +34,88 @@ class Place:
         return bool(getattr(self.connection.dialect, "is_mariadb", False))
 
     def execute(self, *statements: str) -> None:
+        """Run statements without parameters and commit."""
         for sql in statements:
             self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
         self.connection.commit()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        found = self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
-        return [tuple(row) for row in found]
+        result = self.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+        return [tuple(row) for row in result]
 
     def reflect(self, *namespaces: str) -> Schema:
         return self.dialect.reflect(self.connection, Scope(namespaces=namespaces))
 
     def table(self, name: str) -> Table:
-        found = self.reflect()
-        return next(table for key, table in found.tables.items() if key.name == name)
+        schema = self.reflect()
+        return next(table for key, table in schema.tables.items() if key.name == name)
 
     def run(self, *operations: Operation) -> list[str]:
-        """Runs operations as the executor does: each with its table as it stands now."""
-        done: list[str] = []
+        """Run operations as the executor does and return their statements.
+
+        Each operation gets the current definition of its table.
+        """
+        statements: list[str] = []
         for operation in operations:
             name = self.dialect.needs_table(operation)
             current = self.reflect().tables.get(name) if name is not None else None
-            done += self.dialect.statements(operation, current)
+            statements += self.dialect.statements(operation, current)
             self.execute(*self.dialect.statements(operation, current))
-        return done
+        return statements
 
 
 @pytest.fixture(params=["mariadb", "mysql"])
 def kind(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
+    """Return the kind of server; the test runs once for each."""
+    param: str = request.param
+    return param
 
 
 @pytest.fixture
-def places(database: Callable[[str], URL]) -> Iterator[Callable[[str], Place]]:
-    """A function from mariadb or mysql to a new, empty database with a connection."""
+def new_db(database: Callable[[str], URL]) -> Iterator[Callable[[str], Database]]:
+    """Yield a function that opens an empty database of a kind, "mariadb" or "mysql"."""
     with ExitStack() as stack:
 
-        def new(kind: str) -> Place:
+        def new(kind: str) -> Database:
             engine = create_engine(database(kind), poolclass=NullPool)
             stack.callback(engine.dispose)
             connection = stack.enter_context(engine.connect())
-            return Place(connection, dialect_of(connection))
+            return Database(connection, dialect_of(connection))
 
         yield new
 
 
 @pytest.fixture
-def place(places: Callable[[str], Place], kind: str) -> Place:
-    """A new, empty database on MariaDB and on MySQL in turn."""
-    return places(kind)
+def db(new_db: Callable[[str], Database], kind: str) -> Database:
+    """Return an empty database; the test runs once on MariaDB and once on MySQL."""
+    return new_db(kind)
 
 
 @pytest.fixture
-def mariadb(places: Callable[[str], Place]) -> Place:
-    return places("mariadb")
+def mariadb(new_db: Callable[[str], Database]) -> Database:
+    return new_db("mariadb")
 
 
 @pytest.fixture
-def mysql(places: Callable[[str], Place]) -> Place:
-    return places("mysql")
+def mysql(new_db: Callable[[str], Database]) -> Database:
+    return new_db("mysql")
 
 
 @pytest.fixture(params=[False, True], ids=["mysql", "mariadb"])
 def offline(request: pytest.FixtureRequest) -> Dialect:
-    """The dialect where there is no server to ask."""
+    """Return a dialect that has no connection."""
     from autodiff.dialects import dialect_for
 
     return dialect_for("mariadb" if request.param else "mysql")
 
 
 def differences(dialect: Dialect, first: Sequence[Table], second: Sequence[Table]) -> list[str]:
-    """What differs between tables after normalising, in words for a failed test."""
+    """Return the differences between normalized tables as messages for a failed test."""
     return [
-        f"{one} != {other}"
-        for table, twin in zip(first, second, strict=True)
-        for one, other in _parts(dialect.normalize(table), dialect.normalize(twin))
-        if one != other
+        f"{value} != {other_value}"
+        for table, other_table in zip(first, second, strict=True)
+        for value, other_value in _parts(dialect.normalize(table), dialect.normalize(other_table))
+        if value != other_value
     ]
 
 

@@ -1,4 +1,4 @@
-"""Tables of all kinds, as people write them: what reflecting and creating anew must keep."""
+"""CREATE statements of tables that reflecting and creating again must preserve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aligning: what the models need not say is no difference, and all else is one."""
+"""Tests for aligning a reflected table with the models, which may omit some parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from autodiff.schema.objects import (
 )
 
 if TYPE_CHECKING:
-    from tests.dialects.mysql.conftest import Place
+    from tests.dialects.mysql.conftest import Database
 
 T = Name("t")
 KEY = ForeignKey(name="fk", columns=("a", "b"), referred=Name("p"), referred_columns=("x", "y"))
@@ -37,12 +37,12 @@ def index(name: str, *columns: str, **facts: Any) -> Index:
     return Index(name=name, elements=elements, **facts)
 
 
-def kept(current: Table, desired: Table) -> list[str | None]:
+def remaining_indexes(current: Table, desired: Table) -> list[str | None]:
     return [item.name for item in align(current, desired).indexes]
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("reflected", "is_removed"),
     [
         (index("fk", "a", "b"), True),
         (index("a", "a", "b"), False),
@@ -54,30 +54,30 @@ def kept(current: Table, desired: Table) -> list[str | None]:
         (index("_autodiff_auto_increment", "id", unique=True), True),
     ],
 )
-def test_an_index_that_the_server_made_is_left_out(found: Index, said: bool) -> None:
-    table = Table(name=T, constraints=(KEY,), indexes=(found,))
-    assert kept(table, Table(name=T)) == ([] if said else [found.name])
+def test_index_created_by_the_server_is_removed(reflected: Index, is_removed: bool) -> None:
+    table = Table(name=T, constraints=(KEY,), indexes=(reflected,))
+    assert remaining_indexes(table, Table(name=T)) == ([] if is_removed else [reflected.name])
 
 
-@pytest.mark.parametrize(("name", "said"), [("a", True), ("a_2", True), ("t_ibfk_1", False)])
-def test_a_key_that_the_server_named_has_an_index_named_as_its_column(
-    name: str, said: bool
+@pytest.mark.parametrize(("name", "is_removed"), [("a", True), ("a_2", True), ("t_ibfk_1", False)])
+def test_index_of_a_key_named_by_the_server_has_the_column_name(
+    name: str, is_removed: bool
 ) -> None:
-    """Any other was asked for, and stays to be seen when the key goes; not while that is there."""
+    """Any other index was created by a user and is kept; it is hidden while the key exists."""
     key = replace(KEY, name="t_ibfk_1")
     table = Table(name=T, constraints=(key,), indexes=(index(name, "a", "b"),))
-    assert kept(table, Table(name=T)) == ([] if said else [name])
-    assert kept(table, Table(name=T, constraints=(key,))) == []
+    assert remaining_indexes(table, Table(name=T)) == ([] if is_removed else [name])
+    assert remaining_indexes(table, Table(name=T, constraints=(key,))) == []
 
 
-def test_an_index_that_the_models_name_stays() -> None:
-    found = index("fk", "a", "b")
-    table = Table(name=T, constraints=(KEY,), indexes=(found,))
-    assert kept(table, Table(name=T, indexes=(found,))) == ["fk"]
+def test_index_declared_in_models_is_kept() -> None:
+    declared = index("fk", "a", "b")
+    table = Table(name=T, constraints=(KEY,), indexes=(declared,))
+    assert remaining_indexes(table, Table(name=T, indexes=(declared,))) == ["fk"]
 
 
 @pytest.mark.parametrize("name", ["uq", None])
-def test_a_unique_index_is_the_constraint_that_the_models_say(name: str | None) -> None:
+def test_unique_index_becomes_the_declared_constraint(name: str | None) -> None:
     current = Table(name=T, indexes=(index("uq", "a", "b", unique=True),))
     desired = Table(name=T, constraints=(Unique(name=name, columns=("a", "b")),))
     aligned = align(current, desired)
@@ -85,14 +85,14 @@ def test_a_unique_index_is_the_constraint_that_the_models_say(name: str | None) 
     assert aligned.indexes == ()
 
 
-def test_a_unique_index_stays_one_where_the_models_say_so() -> None:
+def test_unique_index_declared_in_models_is_kept() -> None:
     current = Table(name=T, indexes=(index("uq", "a", unique=True),))
     assert align(current, current) == current
     other = Table(name=T, constraints=(Unique(name=None, columns=("b",)),))
     assert align(current, other) == current
 
 
-def test_a_unique_index_over_a_part_of_a_column_is_no_constraint() -> None:
+def test_unique_index_with_prefix_is_not_a_constraint() -> None:
     element = IndexElement(text="a", length=5)
     current = Table(name=T, indexes=(Index(name="uq", elements=(element,), unique=True),))
     desired = Table(name=T, constraints=(Unique(name="uq", columns=("a",)),))
@@ -126,28 +126,28 @@ def test_a_unique_index_over_a_part_of_a_column_is_no_constraint() -> None:
         ({"mysql_key_block_size": "8"}, {"mysql_key_block_size": 8}, {"mysql_key_block_size": 8}),
     ],
 )
-def test_only_options_that_the_models_mention_count(
+def test_only_options_declared_in_models_are_compared(
     current: dict[str, Option], desired: dict[str, Option], aligned: dict[str, Option]
 ) -> None:
-    found = align(Table(name=T, options=current), Table(name=T, options=desired))
-    assert found.options == aligned
+    table = align(Table(name=T, options=current), Table(name=T, options=desired))
+    assert table.options == aligned
 
 
 @pytest.mark.parametrize("action", ["RESTRICT", "NO ACTION", "no action", None])
 def test_restrict_and_no_action_are_the_default(action: str | None) -> None:
-    wanted = ForeignKey(
+    desired = ForeignKey(
         name="fk",
         columns=("a", "b"),
         referred=Name("p"),
         referred_columns=("x", "y"),
         on_delete=action,
     )
-    aligned = align(Table(name=T, constraints=(KEY,)), Table(name=T, constraints=(wanted,)))
-    assert aligned.constraints == (wanted,)
+    aligned = align(Table(name=T, constraints=(KEY,)), Table(name=T, constraints=(desired,)))
+    assert aligned.constraints == (desired,)
 
 
-def test_another_action_is_a_difference() -> None:
-    wanted = ForeignKey(
+def test_other_action_is_a_difference() -> None:
+    desired = ForeignKey(
         name=None,
         columns=("a", "b"),
         referred=Name("p"),
@@ -155,16 +155,16 @@ def test_another_action_is_a_difference() -> None:
         on_delete="CASCADE",
     )
     table = Table(name=T, constraints=(KEY,))
-    assert align(table, Table(name=T, constraints=(wanted,))) == table
+    assert align(table, Table(name=T, constraints=(desired,))) == table
 
 
-def test_a_check_in_a_column_is_a_check() -> None:
+def test_column_level_check_is_a_table_check() -> None:
     check = Check(name="a", sql="a > 0", options={"mysql_level": "column"})
     aligned = align(Table(name=T, constraints=(check,)), Table(name=T))
     assert aligned.constraints == (Check(name="a", sql="a > 0"),)
 
 
-def test_what_the_models_can_t_say_of_columns_is_left_out() -> None:
+def test_column_properties_that_models_cannot_declare_are_removed() -> None:
     int_ = ColumnType(sql="int", python="")
     computed = Computed(sql="1", persisted=True)
     current = Table(
@@ -189,7 +189,7 @@ def test_a_primary_key_has_no_name() -> None:
     assert align(current, Table(name=T)).constraints == (PrimaryKey(columns=("a",)),)
 
 
-# Models whose tables were just created show no difference
+# Models compared with the tables that create_all makes
 
 
 def models() -> sa.MetaData:
@@ -246,21 +246,21 @@ def models() -> sa.MetaData:
     return metadata
 
 
-def test_models_that_were_just_created_show_no_difference(place: Place) -> None:
-    models().create_all(place.connection)
-    place.connection.commit()
-    found = diff(place.connection, models())
-    assert found.summary() == []
+def test_create_all_leaves_no_difference(db: Database) -> None:
+    models().create_all(db.connection)
+    db.connection.commit()
+    plan = diff(db.connection, models())
+    assert plan.summary() == []
 
 
-def test_differences_are_still_seen(place: Place) -> None:
-    models().create_all(place.connection)
-    place.execute(
+def test_differences_are_detected_after_aligning(db: Database) -> None:
+    models().create_all(db.connection)
+    db.execute(
         "ALTER TABLE children ADD INDEX extra (parent_id, day), DROP FOREIGN KEY fk_other",
         "ALTER TABLE parents DROP INDEX mood, MODIFY quoted VARCHAR(20) DEFAULT 'x'",
     )
-    found = diff(place.connection, models())
-    assert [line.split(":")[0] for line in found.summary()] == [
+    plan = diff(db.connection, models())
+    assert [line.split(":")[0] for line in plan.summary()] == [
         "+ foreign key children.fk_other",
         "- index extra on children",
         "~ column parents.quoted",

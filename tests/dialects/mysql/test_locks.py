@@ -1,4 +1,4 @@
-"""The session of a migration has the sql_mode that its statements are written for."""
+"""Tests for the sql_mode of the session that runs a migration."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from autodiff.dialects import dialect_of
 from autodiff.dialects.mysql.session.transactions import usual_escapes
 
 
-def test_backslashes_are_escapes_while_a_migration_runs(database: Callable[[str], sa.URL]) -> None:
-    """A string with a backslash means the same whatever the server's sql_mode, which comes back."""
+def test_backslash_escapes_are_enabled_during_a_migration(
+    database: Callable[[str], sa.URL],
+) -> None:
+    """The server's sql_mode is restored afterwards."""
     engine = sa.create_engine(database("mariadb"), poolclass=sa.NullPool)
     with engine.connect() as connection:
         connection.exec_driver_sql("SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'")
@@ -26,7 +28,6 @@ def test_backslashes_are_escapes_while_a_migration_runs(database: Callable[[str]
     engine.dispose()
 
 
-def test_only_the_escapes_are_changed() -> None:
-    """The other modes stay, in their order."""
+def test_only_the_escape_mode_is_removed() -> None:
     assert usual_escapes("A,NO_BACKSLASH_ESCAPES,B") == "A,B"
     assert usual_escapes("") == ""

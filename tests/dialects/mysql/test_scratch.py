@@ -1,4 +1,4 @@
-"""Scratch databases: there when they are asked for, like the live one, and gone afterwards."""
+"""Tests for scratch databases: they resemble the live database and are always dropped."""
 
 from __future__ import annotations
 
@@ -19,94 +19,92 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL
 
-    from tests.dialects.mysql.conftest import Place
+    from tests.dialects.mysql.conftest import Database
 
 INT = ColumnType(sql="int", python="")
 
 
-def scratches(place: Place) -> set[str]:
-    """The scratch databases of now: MySQL tells a transaction those of its beginning."""
-    place.connection.rollback()
-    return {name for (name,) in place.rows("SHOW DATABASES") if name.startswith(PREFIX)}
+def scratch_databases(db: Database) -> set[str]:
+    """Return the names of all scratch databases."""
+    db.connection.rollback()  # in a transaction, MySQL lists the databases of its start
+    return {name for (name,) in db.rows("SHOW DATABASES") if name.startswith(PREFIX)}
 
 
-def test_a_scratch_is_a_database_of_its_own_that_goes_away(place: Place) -> None:
-    with place.dialect.scratch(place.connection, create=True) as opened:
-        assert opened is not None
-        name = opened.exec_driver_sql("SELECT DATABASE()").scalar_one()
-        assert name in scratches(place)
-        dialect = place.dialect.scratch_dialect(opened)
+def test_scratch_is_a_separate_database_that_is_dropped(db: Database) -> None:
+    with db.dialect.scratch(db.connection, create=True) as connection:
+        assert connection is not None
+        name = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
+        assert name in scratch_databases(db)
+        dialect = db.dialect.scratch_dialect(connection)
         assert dialect.default_schema == name
         table = Table(name=Name("t"), columns=(Column(name="a", type=INT),))
         for sql in dialect.statements(CreateTable(table=table)):
-            opened.exec_driver_sql(sql)
-        place.execute("CREATE TABLE live (a INT)")
-        opened.commit()
-        assert [str(found) for found in place.reflect().tables] == ["live"]
-    assert name not in scratches(place)
+            connection.exec_driver_sql(sql)
+        db.execute("CREATE TABLE live (a INT)")
+        connection.commit()
+        assert [str(table_name) for table_name in db.reflect().tables] == ["live"]
+    assert name not in scratch_databases(db)
 
 
-def test_a_scratch_goes_away_on_errors(place: Place) -> None:
+def test_scratch_is_dropped_after_an_error(db: Database) -> None:
     names: list[str | None] = []
 
     def fail() -> None:
-        with place.dialect.scratch(place.connection, create=True) as opened:
-            assert opened is not None
-            names.append(opened.dialect.default_schema_name)
-            opened.exec_driver_sql("CREATE TABLE t (a INT)")
+        with db.dialect.scratch(db.connection, create=True) as connection:
+            assert connection is not None
+            names.append(connection.dialect.default_schema_name)
+            connection.exec_driver_sql("CREATE TABLE t (a INT)")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert names[0] not in scratches(place)
+    assert names[0] not in scratch_databases(db)
 
 
-def test_a_scratch_has_the_charset_of_the_live_database(place: Place) -> None:
+def test_scratch_has_the_charset_of_the_live_database(db: Database) -> None:
     query = "SELECT @@character_set_database, @@collation_database"
-    place.execute(
-        f"ALTER DATABASE {place.connection.engine.url.database} "
+    db.execute(
+        f"ALTER DATABASE {db.connection.engine.url.database} "
         "CHARACTER SET latin1 COLLATE latin1_german1_ci"
     )
-    with place.dialect.scratch(place.connection, create=True) as opened:
-        assert opened is not None
-        assert tuple(opened.exec_driver_sql(query).one()) == ("latin1", "latin1_german1_ci")
+    with db.dialect.scratch(db.connection, create=True) as connection:
+        assert connection is not None
+        assert tuple(connection.exec_driver_sql(query).one()) == ("latin1", "latin1_german1_ci")
 
 
-def test_each_namespace_has_a_database(
-    place: Place, database: Callable[[str], URL], kind: str
+def test_each_namespace_gets_a_scratch_database(
+    db: Database, database: Callable[[str], URL], kind: str
 ) -> None:
     live = str(database(kind).database)
-    place.execute(f"ALTER DATABASE {live} CHARACTER SET latin1")
-    with place.dialect.scratch(
-        place.connection, namespaces=[live, "nowhere"], create=True
-    ) as opened:
-        assert opened is not None
-        dialect = dialect_of(opened)
+    db.execute(f"ALTER DATABASE {live} CHARACTER SET latin1")
+    with db.dialect.scratch(db.connection, namespaces=[live, "nowhere"], create=True) as connection:
+        assert connection is not None
+        dialect = dialect_of(connection)
         first = str(dialect.default_schema)
         assert dialect.scratch_name(Name("t")) == Name("t")
-        mine = {name for name in scratches(place) if name.startswith(first)}
-        assert mine == {first, f"{first}_{live}", f"{first}_nowhere"}
+        created = {name for name in scratch_databases(db) if name.startswith(first)}
+        assert created == {first, f"{first}_{live}", f"{first}_nowhere"}
         for namespace, charset in ((live, "latin1"), ("nowhere", None)):
             name = dialect.scratch_name(Name("t", namespace)).schema
-            found = opened.exec_driver_sql(f"SHOW CREATE DATABASE {name}").one()[1]
-            assert charset is None or f"SET {charset}" in found
-    assert not mine & scratches(place)
+            definition = connection.exec_driver_sql(f"SHOW CREATE DATABASE {name}").one()[1]
+            assert charset is None or f"SET {charset}" in definition
+    assert not created & scratch_databases(db)
 
 
-def test_the_dialect_of_the_live_database_never_names_another_live_one(place: Place) -> None:
-    name = place.dialect.scratch_name(Name("t", "other")).schema
+def test_scratch_name_is_never_the_name_of_a_live_database(db: Database) -> None:
+    name = db.dialect.scratch_name(Name("t", "other")).schema
     assert name == f"{PREFIX}__other"
-    assert name not in scratches(place)
+    assert name not in scratch_databases(db)
 
 
-def test_no_database_is_created_unless_it_is_asked_for(place: Place) -> None:
-    with place.dialect.scratch(place.connection, create=False) as opened:
-        assert opened is None
-    with place.dialect.scratch(None, create=True) as opened:
-        assert opened is None
+def test_scratch_is_created_only_on_request(db: Database) -> None:
+    with db.dialect.scratch(db.connection, create=False) as connection:
+        assert connection is None
+    with db.dialect.scratch(None, create=True) as connection:
+        assert connection is None
 
 
-def test_there_is_none_for_a_user_who_may_not_create_databases(mysql: Place) -> None:
+def test_user_without_create_privilege_gets_no_scratch(mysql: Database) -> None:
     url = mysql.connection.engine.url
     user = f"u_{str(url.database)[-12:]}"
     mysql.execute(f"CREATE USER {user}", f"GRANT ALL ON {url.database}.* TO {user}")
@@ -114,47 +112,47 @@ def test_there_is_none_for_a_user_who_may_not_create_databases(mysql: Place) -> 
     try:
         with engine.connect() as connection:
             dialect = dialect_of(connection)
-            with dialect.scratch(connection, namespaces=["x"], create=True) as opened:
-                assert opened is None
+            with dialect.scratch(connection, namespaces=["x"], create=True) as scratch:
+                assert scratch is None
     finally:
         engine.dispose()
         mysql.execute(f"DROP USER {user}")
 
 
-def test_scratches_of_killed_runs_are_swept_up(place: Place) -> None:
-    (now,) = place.rows("SELECT unix_timestamp()")[0]
-    old = f"{PREFIX}_{now - 7200:08x}abcd"
-    young = f"{PREFIX}_{now - 1800:08x}abcd"
-    mine = f"{PREFIX}_mine_{now}"
-    names = (old, f"{old}_space", young, mine)
-    place.execute(*(f"CREATE DATABASE {name}" for name in names))
+def test_scratches_of_killed_runs_are_dropped(db: Database) -> None:
+    (current_time,) = db.rows("SELECT unix_timestamp()")[0]
+    old = f"{PREFIX}_{current_time - 7200:08x}abcd"
+    recent = f"{PREFIX}_{current_time - 1800:08x}abcd"
+    unrelated = f"{PREFIX}_other_{current_time}"
+    names = (old, f"{old}_space", recent, unrelated)
+    db.execute(*(f"CREATE DATABASE {name}" for name in names))
     try:
-        sweep(place.connection)
-        assert not {old, f"{old}_space"} & scratches(place)
-        assert {young, mine} <= scratches(place)
-        assert young in sweep(place.connection, older_than=timedelta(minutes=20))
-        assert mine in scratches(place)
+        sweep(db.connection)
+        assert not {old, f"{old}_space"} & scratch_databases(db)
+        assert {recent, unrelated} <= scratch_databases(db)
+        assert recent in sweep(db.connection, older_than=timedelta(minutes=20))
+        assert unrelated in scratch_databases(db)
     finally:
-        place.execute(*(f"DROP DATABASE IF EXISTS {name}" for name in names))
+        db.execute(*(f"DROP DATABASE IF EXISTS {name}" for name in names))
 
 
-def test_an_old_scratch_goes_when_a_new_one_is_made(place: Place) -> None:
-    (now,) = place.rows("SELECT unix_timestamp()")[0]
-    old = f"{PREFIX}_{now - 7200:08x}dcba"
-    place.execute(f"CREATE DATABASE {old}")
-    with place.dialect.scratch(place.connection, create=True):
-        assert old not in scratches(place)
+def test_new_scratch_drops_old_ones(db: Database) -> None:
+    (current_time,) = db.rows("SELECT unix_timestamp()")[0]
+    old = f"{PREFIX}_{current_time - 7200:08x}dcba"
+    db.execute(f"CREATE DATABASE {old}")
+    with db.dialect.scratch(db.connection, create=True):
+        assert old not in scratch_databases(db)
 
 
-def test_connections_are_made_as_those_of_the_engine(place: Place) -> None:
-    """What its creator or its connect arguments do holds for the scratch too."""
-    url = place.connection.engine.url
+def test_scratch_connections_use_the_engine_settings(db: Database) -> None:
+    """The scratch connection has the connect arguments and the creator function of the engine."""
+    url = db.connection.engine.url
     engine = create_engine(
         url, poolclass=NullPool, connect_args={"init_command": "SET @mark = 'marked'"}
     )
     with engine.connect() as connection:
         dialect = dialect_of(connection)
-        with dialect.scratch(connection, create=True) as opened:
-            assert opened is not None
-            assert opened.exec_driver_sql("SELECT @mark").scalar_one() == "marked"
+        with dialect.scratch(connection, create=True) as scratch:
+            assert scratch is not None
+            assert scratch.exec_driver_sql("SELECT @mark").scalar_one() == "marked"
     engine.dispose()

@@ -1,4 +1,4 @@
-"""Statements: each operation does on a real server what it says, and its reverse undoes it."""
+"""Tests for statements: each operation has its effect on a server, and its reverse undoes it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from autodiff.schema.operations import (
 from tests.dialects.mysql.conftest import differences
 
 if TYPE_CHECKING:
-    from tests.dialects.mysql.conftest import Place
+    from tests.dialects.mysql.conftest import Database
 
 PARENTS = r"""
 CREATE TABLE parents (id INT PRIMARY KEY AUTO_INCREMENT, code VARCHAR(20) NOT NULL UNIQUE)
@@ -93,8 +93,8 @@ def type_(sql: str) -> ColumnType:
     return ColumnType(sql=sql, python=type_python(sql))
 
 
-def column(name: str, sql: str, **facts: object) -> Column:
-    return Column(name=name, type=type_(sql), **facts)  # type: ignore[arg-type]
+def column(name: str, sql: str, **attributes: object) -> Column:
+    return Column(name=name, type=type_(sql), **attributes)  # type: ignore[arg-type]
 
 
 def elements(*names: str) -> tuple[IndexElement, ...]:
@@ -105,13 +105,13 @@ def alter(name: str, before: ColumnPatch, after: ColumnPatch) -> AlterColumn:
     return AlterColumn(table=ITEM, name=name, before=before, after=after)
 
 
-def key(name: str, *columns: str, **facts: object) -> ForeignKey:
+def key(name: str, *columns: str, **attributes: object) -> ForeignKey:
     return ForeignKey(
         name=name,
         columns=columns,
         referred=Name("parents"),
         referred_columns=("id",),
-        **facts,  # type: ignore[arg-type]
+        **attributes,  # type: ignore[arg-type]
     )
 
 
@@ -315,63 +315,61 @@ MYSQL_OPERATIONS: dict[str, Operation] = {
 
 
 @pytest.fixture
-def filled(place: Place) -> Place:
-    database = place.connection.engine.url.database
-    place.execute(
-        f"ALTER DATABASE {database} COLLATE utf8mb4_bin", PARENTS, ITEMS, PAIRS, HEAP, *ROWS
-    )
-    return place
+def filled_db(db: Database) -> Database:
+    database = db.connection.engine.url.database
+    db.execute(f"ALTER DATABASE {database} COLLATE utf8mb4_bin", PARENTS, ITEMS, PAIRS, HEAP, *ROWS)
+    return db
 
 
-def complete(operation: Operation, place: Place) -> Operation:
-    """The operation with the whole thing that it drops, as a plan has it."""
+def with_dropped_object(operation: Operation, db: Database) -> Operation:
+    """Return the operation with the object that it drops, as the planner does."""
     if not isinstance(operation, DropColumn | DropConstraint | DropIndex | DropTable):
         return operation
     if isinstance(operation, DropTable):
-        return replace(operation, table=place.table(operation.name.name))
+        return replace(operation, table=db.table(operation.name.name))
     assert operation.table is not None
-    table = place.table(operation.table.name)
+    table = db.table(operation.table.name)
     if isinstance(operation, DropColumn):
         return replace(operation, column=table.column(operation.name))
     if isinstance(operation, DropIndex):
         return replace(operation, index=table.index(operation.name))
-    found = table.constraint(operation.name or "") if operation.name else table.primary_key
-    return replace(operation, constraint=found)
+    constraint = table.constraint(operation.name or "") if operation.name else table.primary_key
+    return replace(operation, constraint=constraint)
 
 
-def all_tables(place: Place) -> list[Table]:
-    return [table for _, table in sorted(place.reflect().tables.items())]
+def all_tables(db: Database) -> list[Table]:
+    return [table for _, table in sorted(db.reflect().tables.items())]
 
 
-def expected(place: Place, before: list[Table], operation: Operation) -> list[Table]:
-    """The tables as `evolve` says that the operation leaves them."""
+def expected_tables(db: Database, before: list[Table], operation: Operation) -> list[Table]:
+    """Return the tables after the operation according to `evolve`."""
     touched = getattr(operation, "table", None) or getattr(operation, "name", None)
     if isinstance(operation, RenameTable):
         touched = operation.before
     return [evolve(table, operation) if table.name == touched else table for table in before]
 
 
-def run_and_reverse(place: Place, operation: Operation) -> None:
-    before = all_tables(place)
-    rows = [place.rows(sql) for sql in KEPT]
-    place.run(operation)
-    assert all_tables(place) != before or isinstance(operation, Backfill)
+def run_and_reverse(db: Database, operation: Operation) -> None:
+    before = all_tables(db)
+    rows = [db.rows(sql) for sql in KEPT]
+    db.run(operation)
+    assert all_tables(db) != before or isinstance(operation, Backfill)
     reverse = operation.reverse()
     if reverse is None:
         return
-    place.run(reverse)
-    assert differences(place.dialect, before, all_tables(place)) == []
+    db.run(reverse)
+    assert differences(db.dialect, before, all_tables(db)) == []
     lost = isinstance(operation, DropColumn | DropTable)
-    assert lost or [place.rows(sql) for sql in KEPT] == rows
+    assert lost or [db.rows(sql) for sql in KEPT] == rows
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_and_its_reverse_restore_the_tables_and_rows(filled: Place, name: str) -> None:
-    run_and_reverse(filled, complete(OPERATIONS[name], filled))
+def test_reverse_restores_tables_and_rows(filled_db: Database, name: str) -> None:
+    run_and_reverse(filled_db, with_dropped_object(OPERATIONS[name], filled_db))
 
 
 @pytest.mark.parametrize("name", MYSQL_OPERATIONS)
-def test_what_mysql_alone_has_is_undone_too(mysql: Place, name: str) -> None:
+def test_reverse_restores_mysql_features(mysql: Database, name: str) -> None:
     mysql.execute(PARENTS, ITEMS, PAIRS, HEAP, *ROWS)
     run_and_reverse(mysql, MYSQL_OPERATIONS[name])
 
@@ -393,14 +391,14 @@ NOT_EVOLVED = {
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in NOT_EVOLVED])
-def test_an_operation_leaves_what_evolve_says(filled: Place, name: str) -> None:
-    operation = complete(OPERATIONS[name], filled)
-    before = all_tables(filled)
-    filled.run(operation)
-    wanted = expected(filled, before, operation)
-    found = [
-        filled.dialect.align(table, desired)
-        for table, desired in zip(all_tables(filled), wanted, strict=True)
+def test_result_matches_evolve(filled_db: Database, name: str) -> None:
+    operation = with_dropped_object(OPERATIONS[name], filled_db)
+    before = all_tables(filled_db)
+    filled_db.run(operation)
+    expected = expected_tables(filled_db, before, operation)
+    reflected = [
+        filled_db.dialect.align(table, desired)
+        for table, desired in zip(all_tables(filled_db), expected, strict=True)
     ]
-    aligned = [filled.dialect.align(table, table) for table in wanted]
-    assert differences(filled.dialect, found, aligned) == []
+    aligned = [filled_db.dialect.align(table, table) for table in expected]
+    assert differences(filled_db.dialect, reflected, aligned) == []

@@ -1,4 +1,4 @@
-"""What one operation must do beside its own work, so that the server takes it."""
+"""Tests for the additional statements that an operation needs to be accepted by the server."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ from tests.dialects.mysql.conftest import differences
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
-    from tests.dialects.mysql.conftest import Place
+    from tests.dialects.mysql.conftest import Database
 
 T = Name("t")
 INT = ColumnType(sql="int", python="sa.Integer()")
 
 
-def indexes(place: Place, table: str = "t") -> list[str | None]:
-    return [index.name for index in place.table(table).indexes]
+def indexes(db: Database, table: str = "t") -> list[str | None]:
+    return [index.name for index in db.table(table).indexes]
 
 
 # Creating
 
 
-def test_a_table_is_created_by_one_statement(offline: Dialect) -> None:
+def test_table_is_created_by_one_statement(offline: Dialect) -> None:
     key = ForeignKey(
         name="fk", columns=("b",), referred=Name("p", "other"), referred_columns=("id",)
     )
@@ -102,7 +102,7 @@ def test_a_table_is_created_by_one_statement(offline: Dialect) -> None:
     ]
 
 
-def test_partitions_come_last(offline: Dialect) -> None:
+def test_partitions_follow_other_options(offline: Dialect) -> None:
     options = {
         "mysql_partitions": "3",
         "mysql_partition_by": "HASH (a)",
@@ -116,17 +116,17 @@ def test_partitions_come_last(offline: Dialect) -> None:
     )
 
 
-def test_views_are_created_and_dropped(place: Place) -> None:
-    place.execute("CREATE TABLE t (a INT)")
+def test_views_are_created_and_dropped(db: Database) -> None:
+    db.execute("CREATE TABLE t (a INT)")
     create = CreateView(view=View(name=Name("v"), sql="SELECT a, 'x%' AS b FROM t", comment="c"))
-    place.run(create)
-    assert place.rows("SELECT * FROM v") == []
-    place.run(create.reverse())
-    assert place.reflect().views == {}
+    db.run(create)
+    assert db.rows("SELECT * FROM v") == []
+    db.run(create.reverse())
+    assert db.reflect().views == {}
 
 
 def complete_drop(table: Table, name: str) -> DropConstraint:
-    """The operation that drops a constraint, as a plan has it."""
+    """Return the operation that drops a constraint, with the constraint, as the planner does."""
     constraint = table.constraint(name)
     assert constraint is not None
     kind = constraint_kind(constraint)
@@ -142,154 +142,154 @@ CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, UNIQUE KEY uq (b),
 FK = DropConstraint(table=T, name="fk", kind="foreignkey")
 
 
-def test_an_index_made_for_a_foreign_key_goes_with_it(place: Place) -> None:
-    place.execute(CHILD)
-    assert place.run(FK) == ["ALTER TABLE t DROP FOREIGN KEY fk, DROP INDEX fk"]
-    assert indexes(place) == ["uq"]
+def test_index_created_for_a_foreign_key_is_dropped_with_it(db: Database) -> None:
+    db.execute(CHILD)
+    assert db.run(FK) == ["ALTER TABLE t DROP FOREIGN KEY fk, DROP INDEX fk"]
+    assert indexes(db) == ["uq"]
 
 
-def test_an_index_named_as_the_column_was_made_for_an_unnamed_key(place: Place) -> None:
-    place.execute("CREATE TABLE t (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES t (id))")
-    assert indexes(place) == ["a"]
-    place.run(replace(FK, name="t_ibfk_1"))
-    assert indexes(place) == []
+def test_index_with_the_column_name_belongs_to_an_unnamed_key(db: Database) -> None:
+    db.execute("CREATE TABLE t (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES t (id))")
+    assert indexes(db) == ["a"]
+    db.run(replace(FK, name="t_ibfk_1"))
+    assert indexes(db) == []
 
 
-def test_an_index_of_one_s_own_stays(place: Place) -> None:
-    place.execute(CHILD.replace("UNIQUE KEY uq (b)", "KEY ix (a)"))
-    place.run(FK)
-    assert indexes(place) == ["ix"]
+def test_user_created_index_is_kept(db: Database) -> None:
+    db.execute(CHILD.replace("UNIQUE KEY uq (b)", "KEY ix (a)"))
+    db.run(FK)
+    assert indexes(db) == ["ix"]
 
 
-def test_an_index_that_another_key_needs_stays(place: Place) -> None:
-    place.execute(CHILD, "ALTER TABLE t ADD CONSTRAINT k2 FOREIGN KEY (a) REFERENCES t (id)")
-    assert indexes(place) == ["k2", "uq"]
-    place.run(replace(FK, name="k2"))
-    assert indexes(place) == ["k2", "uq"]
-    assert [key.name for key in place.table("t").foreign_keys] == ["fk"]
+def test_index_that_another_key_needs_is_kept(db: Database) -> None:
+    db.execute(CHILD, "ALTER TABLE t ADD CONSTRAINT k2 FOREIGN KEY (a) REFERENCES t (id)")
+    assert indexes(db) == ["k2", "uq"]
+    db.run(replace(FK, name="k2"))
+    assert indexes(db) == ["k2", "uq"]
+    assert [key.name for key in db.table("t").foreign_keys] == ["fk"]
 
 
 @pytest.mark.parametrize(
     ("name", "index"),
     [("fk", "fk"), ("t_ibfk_1", "a"), ("t_ibfk_12", "a"), ("x_ibfk_1", "a")],
 )
-def test_without_a_server_the_index_is_known_by_its_name(
+def test_without_a_server_the_index_is_identified_by_name(
     offline: Dialect, name: str, index: str
 ) -> None:
     key = ForeignKey(name=name, columns=("a",), referred=T, referred_columns=("id",))
     table = Table(name=T, constraints=(key,))
     drop = replace(FK, name=name)
-    wanted = f"ALTER TABLE t DROP FOREIGN KEY {name}, DROP INDEX {index}"
-    assert offline.statements(drop, table) == [wanted]
+    expected = f"ALTER TABLE t DROP FOREIGN KEY {name}, DROP INDEX {index}"
+    assert offline.statements(drop, table) == [expected]
     other = replace(key, name="k2")
     both = replace(table, constraints=(key, other))
     assert offline.statements(drop, both) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
     assert offline.statements(drop) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
 
 
-def test_an_index_that_a_foreign_key_needs_is_replaced(place: Place) -> None:
-    place.execute(CHILD.replace("UNIQUE KEY uq (b)", "KEY ix (a, b)"))
-    before = place.table("t")
+def test_index_that_a_foreign_key_needs_is_replaced(db: Database) -> None:
+    db.execute(CHILD.replace("UNIQUE KEY uq (b)", "KEY ix (a, b)"))
+    before = db.table("t")
     drop = DropIndex(table=T, name="ix", index=before.index("ix"))
-    assert place.run(drop) == ["ALTER TABLE t DROP INDEX ix, ADD INDEX fk (a)"]
-    place.run(drop.reverse())
-    assert place.table("t") == before
+    assert db.run(drop) == ["ALTER TABLE t DROP INDEX ix, ADD INDEX fk (a)"]
+    db.run(drop.reverse())
+    assert db.table("t") == before
 
 
-def test_a_unique_constraint_that_a_foreign_key_needs_is_replaced(place: Place) -> None:
-    place.execute(CHILD.replace("uq (b)", "uq (a)"))
-    before = place.table("t")
+def test_unique_constraint_that_a_foreign_key_needs_is_replaced(db: Database) -> None:
+    db.execute(CHILD.replace("uq (b)", "uq (a)"))
+    before = db.table("t")
     unique = Unique(name="uq", columns=("a",))
     drop = DropConstraint(table=T, name="uq", kind="unique", constraint=unique)
-    assert place.run(drop) == ["ALTER TABLE t DROP INDEX uq, ADD INDEX fk (a)"]
-    place.run(drop.reverse())
-    assert place.table("t") == before
+    assert db.run(drop) == ["ALTER TABLE t DROP INDEX uq, ADD INDEX fk (a)"]
+    db.run(drop.reverse())
+    assert db.table("t") == before
 
 
-def test_a_key_that_the_server_named_gets_its_index_back(place: Place) -> None:
-    place.execute(
+def test_key_named_by_the_server_gets_its_index_back(db: Database) -> None:
+    db.execute(
         "CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, KEY a (b), "
         "FOREIGN KEY (a) REFERENCES t (id))"
     )
-    before = place.table("t")
-    assert indexes(place) == ["a", "a_2"]
+    before = db.table("t")
+    assert indexes(db) == ["a", "a_2"]
     drop = complete_drop(before, "t_ibfk_1")
-    place.run(drop)
-    assert indexes(place) == ["a"]
-    place.run(drop.reverse())
-    assert place.table("t") == before
+    db.run(drop)
+    assert indexes(db) == ["a"]
+    db.run(drop.reverse())
+    assert db.table("t") == before
 
 
-def test_a_name_that_the_server_chose_follows_its_table(place: Place) -> None:
-    place.execute(
+def test_generated_constraint_names_follow_a_table_rename(db: Database) -> None:
+    db.execute(
         "CREATE TABLE p (id INT PRIMARY KEY)",
         "CREATE TABLE t (a INT, FOREIGN KEY (a) REFERENCES p (id), CHECK (a > 0))",
     )
-    before = place.table("t")
+    before = db.table("t")
     rename = RenameTable(before=T, after=Name("u"))
     drops = [
         replace(complete_drop(before, str(constraint.name)), table=Name("u"))
         for constraint in before.constraints
     ]
-    place.run(rename, *drops)
-    assert place.table("u").constraints == ()
-    place.run(*(drop.reverse() for drop in reversed(drops)), rename.reverse())
-    assert place.table("t") == before
+    db.run(rename, *drops)
+    assert db.table("u").constraints == ()
+    db.run(*(drop.reverse() for drop in reversed(drops)), rename.reverse())
+    assert db.table("t") == before
 
 
-def test_a_renamed_column_takes_the_index_of_its_key_along(place: Place) -> None:
-    place.execute("CREATE TABLE t (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES t (id))")
+def test_renamed_column_renames_the_index_of_its_key(db: Database) -> None:
+    db.execute("CREATE TABLE t (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES t (id))")
     rename = RenameColumn(table=T, before="a", after="b")
-    assert place.run(rename) == ["ALTER TABLE t RENAME COLUMN a TO b, RENAME INDEX a TO b"]
-    assert indexes(place) == ["b"]
-    place.run(rename.reverse())
-    assert indexes(place) == ["a"]
+    assert db.run(rename) == ["ALTER TABLE t RENAME COLUMN a TO b, RENAME INDEX a TO b"]
+    assert indexes(db) == ["b"]
+    db.run(rename.reverse())
+    assert indexes(db) == ["a"]
 
 
-def test_a_renamed_column_that_is_checked_and_pointed_at_is_renamed_in_steps(
-    place: Place,
+def test_column_with_check_and_foreign_key_is_renamed_in_steps(
+    db: Database,
 ) -> None:
-    place.execute(
+    db.execute(
         "CREATE TABLE t (id INT, a INT NOT NULL UNIQUE, CONSTRAINT ck CHECK (a > 0))",
         "CREATE TABLE c (a INT, CONSTRAINT fk FOREIGN KEY (a) REFERENCES t (a))",
     )
-    before = place.table("t")
+    before = db.table("t")
     rename = RenameColumn(table=T, before="a", after="b")
-    assert len(place.run(rename)) == (1 if place.is_mariadb else 3)
-    check = place.table("t").constraint("ck")
+    assert len(db.run(rename)) == (1 if db.is_mariadb else 3)
+    check = db.table("t").constraint("ck")
     assert check == Check(name="ck", sql="`b` > 0")
-    place.run(rename.reverse())
-    assert place.table("t") == before
+    db.run(rename.reverse())
+    assert db.table("t") == before
 
 
 # Primary keys and AUTO_INCREMENT
 
 
-def test_a_counter_keeps_counting_while_its_key_changes(place: Place) -> None:
-    place.execute(
+def test_auto_increment_continues_after_a_key_change(db: Database) -> None:
+    db.execute(
         "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a INT NOT NULL)",
         "INSERT INTO t (id, a) VALUES (5, 1)",
     )
     drop = DropConstraint(
         table=T, name=None, kind="primary", constraint=PrimaryKey(columns=("id",))
     )
-    place.run(drop)
-    assert indexes(place) == [AUTO_INCREMENT_INDEX]
+    db.run(drop)
+    assert indexes(db) == [AUTO_INCREMENT_INDEX]
     add = AddConstraint(table=T, constraint=PrimaryKey(columns=("id", "a")))
-    place.run(add)
-    table = place.table("t")
+    db.run(add)
+    table = db.table("t")
     assert table.primary_key == PrimaryKey(columns=("id", "a"))
     assert (table.columns[0].autoincrement, table.indexes) == (True, ())
-    place.execute("INSERT INTO t (a) VALUES (2)")
-    assert place.rows("SELECT id FROM t ORDER BY id") == [(5,), (6,)]
-    place.run(add.reverse(), drop.reverse())
-    assert place.table("t").primary_key == PrimaryKey(columns=("id",))
-    assert indexes(place) == []
+    db.execute("INSERT INTO t (a) VALUES (2)")
+    assert db.rows("SELECT id FROM t ORDER BY id") == [(5,), (6,)]
+    db.run(add.reverse(), drop.reverse())
+    assert db.table("t").primary_key == PrimaryKey(columns=("id",))
+    assert indexes(db) == []
 
 
-def test_a_counter_can_lose_its_key_for_good(place: Place) -> None:
-    place.execute("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY)")
-    off = AlterColumn(
+def test_auto_increment_is_removed_with_its_key(db: Database) -> None:
+    db.execute("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY)")
+    disable = AlterColumn(
         table=T,
         name="id",
         before=ColumnPatch(autoincrement=True),
@@ -298,65 +298,65 @@ def test_a_counter_can_lose_its_key_for_good(place: Place) -> None:
     drop = DropConstraint(
         table=T, name=None, kind="primary", constraint=PrimaryKey(columns=("id",))
     )
-    before = place.table("t")
-    place.run(drop, off)
-    assert (indexes(place), place.table("t").columns[0].autoincrement) == ([], False)
-    place.run(off.reverse(), drop.reverse())
-    assert place.table("t") == before
+    before = db.table("t")
+    db.run(drop, disable)
+    assert (indexes(db), db.table("t").columns[0].autoincrement) == ([], False)
+    db.run(disable.reverse(), drop.reverse())
+    assert db.table("t") == before
 
 
-def test_a_counter_is_added_with_its_key(place: Place) -> None:
-    place.execute("CREATE TABLE t (a INT)", "INSERT INTO t VALUES (7), (8)")
-    before = place.table("t")
+def test_auto_increment_is_added_with_its_key(db: Database) -> None:
+    db.execute("CREATE TABLE t (a INT)", "INSERT INTO t VALUES (7), (8)")
+    before = db.table("t")
     column = Column(name="id", type=INT, nullable=False, autoincrement=True)
     add = AddColumn(table=T, column=column)
     key = AddConstraint(table=T, constraint=PrimaryKey(columns=("id",)))
-    place.run(add, key)
-    table = place.table("t")
+    db.run(add, key)
+    table = db.table("t")
     assert (table.primary_key, table.indexes) == (PrimaryKey(columns=("id",)), ())
-    assert place.rows("SELECT id, a FROM t ORDER BY id") == [(1, 7), (2, 8)]
-    place.run(key.reverse(), add.reverse())
-    assert place.table("t") == before
+    assert db.rows("SELECT id, a FROM t ORDER BY id") == [(1, 7), (2, 8)]
+    db.run(key.reverse(), add.reverse())
+    assert db.table("t") == before
 
 
-def test_foreign_keys_that_use_the_primary_key_get_an_index(place: Place) -> None:
-    place.execute(
+def test_foreign_key_that_uses_the_primary_key_gets_an_index(db: Database) -> None:
+    db.execute(
         "CREATE TABLE p (id INT PRIMARY KEY)",
         "CREATE TABLE t (a INT NOT NULL, b INT NOT NULL, PRIMARY KEY (a, b), "
         "CONSTRAINT fk FOREIGN KEY (a) REFERENCES p (id))",
     )
-    before = place.table("t")
+    before = db.table("t")
     drop = DropConstraint(table=T, name=None, kind="primary", constraint=before.primary_key)
-    assert place.run(drop) == ["ALTER TABLE t DROP PRIMARY KEY, ADD INDEX fk (a)"]
-    place.run(drop.reverse())
-    assert place.table("t") == before
+    assert db.run(drop) == ["ALTER TABLE t DROP PRIMARY KEY, ADD INDEX fk (a)"]
+    db.run(drop.reverse())
+    assert db.table("t") == before
 
 
-def test_what_other_tables_point_at_can_lose_its_primary_key(place: Place) -> None:
-    place.execute(
+def test_referenced_table_can_lose_its_primary_key(db: Database) -> None:
+    db.execute(
         "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY)",
         "CREATE TABLE c (a INT, CONSTRAINT fk FOREIGN KEY (a) REFERENCES t (id))",
     )
-    before = place.table("t")
+    before = db.table("t")
     drop = DropConstraint(table=T, name=None, kind="primary", constraint=before.primary_key)
-    place.run(drop, drop.reverse())
-    assert place.table("t") == before
+    db.run(drop, drop.reverse())
+    assert db.table("t") == before
 
 
 # Altering columns
 
 
-def test_without_its_table_a_column_is_stated_from_the_operation(offline: Dialect) -> None:
-    enough = AlterColumn(
+def test_operation_alone_can_describe_the_column(offline: Dialect) -> None:
+    alter = AlterColumn(
         table=T,
         name="a",
         before=ColumnPatch(type=INT, nullable=False, default="5"),
         after=ColumnPatch(nullable=True),
     )
-    assert offline.statements(enough) == ["ALTER TABLE t MODIFY COLUMN a int DEFAULT 5"]
+    assert offline.statements(alter) == ["ALTER TABLE t MODIFY COLUMN a int DEFAULT 5"]
 
 
-def test_without_its_table_a_column_may_be_too_little_known(offline: Dialect) -> None:
+def test_incomplete_operation_needs_the_table(offline: Dialect) -> None:
     alter = AlterColumn(table=T, name="a", after=ColumnPatch(comment="x"))
     with pytest.raises(PlanError) as caught:
         offline.statements(alter)
@@ -366,14 +366,14 @@ def test_without_its_table_a_column_may_be_too_little_known(offline: Dialect) ->
     )
 
 
-def test_a_column_that_is_not_there_is_told(offline: Dialect) -> None:
+def test_missing_column_is_an_error(offline: Dialect) -> None:
     alter = AlterColumn(table=T, name="a", after=ColumnPatch(comment="x"))
     with pytest.raises(PlanError, match=r"cannot alter column t\.a: the table has no such column"):
         offline.statements(alter, Table(name=T))
 
 
-def test_a_column_made_anew_keeps_its_place_indexes_and_checks(place: Place) -> None:
-    place.execute(
+def test_recreated_column_keeps_position_indexes_and_checks(db: Database) -> None:
+    db.execute(
         "CREATE TABLE t (a INT, g INT AS (a * 2) VIRTUAL, b INT, KEY ix (g, b), "
         "CONSTRAINT ck CHECK (g < 1000))",
         "INSERT INTO t (a, b) VALUES (5, 1)",
@@ -384,19 +384,17 @@ def test_a_column_made_anew_keeps_its_place_indexes_and_checks(place: Place) -> 
         before=ColumnPatch(computed=Computed(sql="`a` * 2", persisted=False)),
         after=ColumnPatch(computed=Computed(sql="`a` * 3", persisted=True)),
     )
-    before = place.table("t")
-    place.run(alter)
-    assert place.rows("SELECT * FROM t") == [(5, 15, 1)]
-    wanted = evolve(before, alter)
-    assert differences(place.dialect, [wanted], [place.table("t")]) == []
-    place.run(alter.reverse())
-    assert place.table("t") == before
+    before = db.table("t")
+    db.run(alter)
+    assert db.rows("SELECT * FROM t") == [(5, 15, 1)]
+    expected = evolve(before, alter)
+    assert differences(db.dialect, [expected], [db.table("t")]) == []
+    db.run(alter.reverse())
+    assert db.table("t") == before
 
 
-def test_what_was_virtual_keeps_its_values_as_a_plain_column(place: Place) -> None:
-    place.execute(
-        "CREATE TABLE t (a INT, g INT AS (a * 2) VIRTUAL)", "INSERT INTO t (a) VALUES (5)"
-    )
+def test_former_virtual_column_keeps_its_values(db: Database) -> None:
+    db.execute("CREATE TABLE t (a INT, g INT AS (a * 2) VIRTUAL)", "INSERT INTO t (a) VALUES (5)")
     computed = Computed(sql="`a` * 2", persisted=False)
     alter = AlterColumn(
         table=T,
@@ -404,15 +402,15 @@ def test_what_was_virtual_keeps_its_values_as_a_plain_column(place: Place) -> No
         before=ColumnPatch(computed=computed),
         after=ColumnPatch(computed=None),
     )
-    place.run(alter)
-    place.execute("UPDATE t SET a = 1")
-    assert place.rows("SELECT a, g FROM t") == [(1, 10)]
-    place.run(alter.reverse())
-    assert place.rows("SELECT a, g FROM t") == [(1, 2)]
+    db.run(alter)
+    db.execute("UPDATE t SET a = 1")
+    assert db.rows("SELECT a, g FROM t") == [(1, 10)]
+    db.run(alter.reverse())
+    assert db.rows("SELECT a, g FROM t") == [(1, 2)]
 
 
-def test_rows_get_different_values_of_a_default_that_differs(place: Place) -> None:
-    place.execute(
+def test_existing_rows_get_distinct_values_of_a_volatile_default(db: Database) -> None:
+    db.execute(
         "CREATE TABLE t (a INT, touched DATETIME ON UPDATE CURRENT_TIMESTAMP)",
         "INSERT INTO t VALUES (1, '2001-01-01'), (2, '2001-01-01')",
     )
@@ -420,29 +418,29 @@ def test_rows_get_different_values_of_a_default_that_differs(place: Place) -> No
         name="u", type=ColumnType(sql="char(36)", python=""), nullable=False, default="uuid()"
     )
     add = AddColumn(table=T, column=column)
-    before = place.table("t")
-    place.run(add)
-    assert place.rows("SELECT count(DISTINCT u) FROM t") == [(2,)]
-    assert place.rows("SELECT DISTINCT year(touched) FROM t") == [(2001,)]
-    assert place.table("t").column("u") == replace(column, type=column.type)
-    place.run(add.reverse())
-    assert place.table("t") == before
+    before = db.table("t")
+    db.run(add)
+    assert db.rows("SELECT count(DISTINCT u) FROM t") == [(2,)]
+    assert db.rows("SELECT DISTINCT year(touched) FROM t") == [(2001,)]
+    assert db.table("t").column("u") == replace(column, type=column.type)
+    db.run(add.reverse())
+    assert db.table("t") == before
 
 
-def test_filling_rows_touches_nothing_else(place: Place) -> None:
-    place.execute(
+def test_backfill_does_not_trigger_on_update(db: Database) -> None:
+    db.execute(
         "CREATE TABLE t (a INT, touched TIMESTAMP NULL ON UPDATE CURRENT_TIMESTAMP)",
         "INSERT INTO t VALUES (NULL, '2001-01-01'), (2, '2001-01-01')",
     )
-    place.run(Backfill(table=T, values=(("a", "5"),), where="a IS NULL"))
-    assert place.rows("SELECT a, year(touched) FROM t ORDER BY a") == [(2, 2001), (5, 2001)]
+    db.run(Backfill(table=T, values=(("a", "5"),), where="a IS NULL"))
+    assert db.rows("SELECT a, year(touched) FROM t ORDER BY a") == [(2, 2001), (5, 2001)]
 
 
 # Dropping columns
 
 
-def test_a_dropped_column_takes_whatever_it_has_a_part_in(place: Place) -> None:
-    place.execute(
+def test_dropped_column_drops_dependent_keys_and_checks(db: Database) -> None:
+    db.execute(
         "CREATE TABLE p (x INT, y INT, PRIMARY KEY (x, y))",
         "INSERT INTO p VALUES (2, 1)",
         "CREATE TABLE t (a INT, b INT NOT NULL, c INT, KEY ab (a, b), UNIQUE KEY bc (b, c), "
@@ -450,18 +448,18 @@ def test_a_dropped_column_takes_whatever_it_has_a_part_in(place: Place) -> None:
         "CONSTRAINT ck CHECK (b < c), CONSTRAINT alone CHECK (b > 0))",
         "INSERT INTO t VALUES (1, 2, 3)",
     )
-    before = place.table("t")
+    before = db.table("t")
     drop = DropColumn(table=T, name="b", column=before.column("b"))
-    place.run(drop)
-    after = place.table("t")
+    db.run(drop)
+    after = db.table("t")
     assert (after.constraints, [index.name for index in after.indexes]) == ((), ["c"])
-    wanted = evolve(before, drop)
-    bare = replace(wanted, constraints=())
-    assert differences(place.dialect, [bare], [after]) == []
-    assert place.rows("SELECT a, c FROM t") == [(1, 3)]
+    expected = evolve(before, drop)
+    without_constraints = replace(expected, constraints=())
+    assert differences(db.dialect, [without_constraints], [after]) == []
+    assert db.rows("SELECT a, c FROM t") == [(1, 3)]
 
 
-def test_a_dropped_column_takes_an_index_over_an_expression(mysql: Place) -> None:
+def test_dropped_column_drops_expression_indexes(mysql: Database) -> None:
     mysql.execute("CREATE TABLE t (a INT, b INT, KEY ix ((a + 1)))")
     mysql.run(DropColumn(table=T, name="a"))
     assert indexes(mysql) == []
@@ -471,21 +469,21 @@ def test_a_dropped_column_takes_an_index_over_an_expression(mysql: Place) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "gone"),
+    ("name", "dropped"),
     [("fk", "foreign key"), ("uq", "index"), ("ck", "check"), ("PRIMARY", "primary key")],
 )
-def test_the_kind_of_a_constraint_is_looked_up(place: Place, name: str, gone: str) -> None:
-    place.execute(
+def test_constraint_kind_is_looked_up(db: Database, name: str, dropped: str) -> None:
+    db.execute(
         "CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, UNIQUE KEY uq (b), KEY a (id), "
         "CONSTRAINT fk FOREIGN KEY (a) REFERENCES t (id), CONSTRAINT ck CHECK (a > 0))"
     )
-    place.execute("ALTER TABLE t DROP FOREIGN KEY fk" if gone == "primary key" else "DO 1")
-    (sql,) = place.run(DropConstraint(table=T, name=name))
-    words = {"check": "constraint"} if place.is_mariadb else {}
-    assert f"DROP {words.get(gone, gone).upper()}" in sql
+    db.execute("ALTER TABLE t DROP FOREIGN KEY fk" if dropped == "primary key" else "DO 1")
+    (sql,) = db.run(DropConstraint(table=T, name=name))
+    keywords = {"check": "constraint"} if db.is_mariadb else {}
+    assert f"DROP {keywords.get(dropped, dropped).upper()}" in sql
 
 
-def test_a_constraint_that_nobody_knows_is_told(offline: Dialect) -> None:
+def test_unknown_constraint_is_an_error(offline: Dialect) -> None:
     for current in (None, Table(name=T)):
         with pytest.raises(PlanError) as caught:
             offline.statements(DropConstraint(table=T, name="x"), current)
@@ -495,7 +493,7 @@ def test_a_constraint_that_nobody_knows_is_told(offline: Dialect) -> None:
     )
 
 
-def test_a_check_in_a_column_survives_other_changes_and_can_be_dropped(mariadb: Place) -> None:
+def test_column_check_survives_other_changes_and_can_be_dropped(mariadb: Database) -> None:
     mariadb.execute("CREATE TABLE t (a INT CHECK (a > 0), b INT)")
     before = mariadb.table("t")
     alter = AlterColumn(
@@ -513,12 +511,12 @@ def test_a_check_in_a_column_survives_other_changes_and_can_be_dropped(mariadb: 
     assert mariadb.dialect.align(mariadb.table("t"), before).constraint("a") == check
 
 
-def test_an_index_without_its_table_can_t_be_dropped(offline: Dialect) -> None:
+def test_drop_index_needs_a_table(offline: Dialect) -> None:
     with pytest.raises(PlanError, match="cannot drop index ix without its table"):
         offline.statements(DropIndex(table=None, name="ix"))
 
 
-def test_exists_is_asked_where_the_server_can(offline: Dialect) -> None:
+def test_if_exists_is_used_on_mariadb(offline: Dialect) -> None:
     mariadb = offline.kind == "mariadb"
     index = Index(name="ix", elements=(IndexElement(text="a"),))
     create = CreateIndex(table=T, index=index, if_not_exists=True)
@@ -530,7 +528,7 @@ def test_exists_is_asked_where_the_server_can(offline: Dialect) -> None:
     ]
 
 
-def test_the_comment_of_an_unknown_index_can_t_be_set(offline: Dialect) -> None:
+def test_comment_on_unknown_index_is_an_error(offline: Dialect) -> None:
     comment = SetComment(kind="index", name=Name("ix"), table=T, after="x")
     with pytest.raises(PlanError, match="cannot set the comment of index ix without knowing"):
         offline.statements(comment)
@@ -543,26 +541,26 @@ def options(*changes: tuple[str, str | None, str | None]) -> SetTableOptions:
     return SetTableOptions(table=T, options=changes)
 
 
-def test_texts_move_to_a_new_charset_as_they_are(place: Place) -> None:
-    place.execute(
+def test_texts_are_converted_to_a_new_charset(db: Database) -> None:
+    db.execute(
         "CREATE TABLE t (a TEXT, b VARCHAR(10) COLLATE ascii_bin, c ENUM('x','é'), n INT) "
         "CHARSET latin1",
         "INSERT INTO t VALUES ('é', 'b', 'é', 1)",
     )
-    before = place.table("t")
+    before = db.table("t")
     change = options(
         ("mysql_charset", "latin1", "utf8mb4"),
         ("mysql_collate", "latin1_swedish_ci", "utf8mb4_unicode_ci"),
     )
-    place.run(change)
-    after = place.table("t")
+    db.run(change)
+    after = db.table("t")
     assert after == evolve(before, change)
-    assert place.rows("SELECT * FROM t") == [("é", "b", "é", 1)]
-    place.run(change.reverse())
-    assert place.table("t") == before
+    assert db.rows("SELECT * FROM t") == [("é", "b", "é", 1)]
+    db.run(change.reverse())
+    assert db.table("t") == before
 
 
-def test_without_the_table_its_texts_are_converted(offline: Dialect) -> None:
+def test_without_the_table_all_texts_are_converted(offline: Dialect) -> None:
     both = options(("mysql_charset", None, "utf8mb4"), ("mysql_collate", None, "utf8mb4_bin"))
     assert offline.statements(both) == [
         "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
@@ -573,40 +571,46 @@ def test_without_the_table_its_texts_are_converted(offline: Dialect) -> None:
     ]
 
 
-def test_an_option_that_can_t_be_taken_back_is_told(offline: Dialect) -> None:
+def test_irreversible_option_is_an_error(offline: Dialect) -> None:
     with pytest.raises(PlanError, match="cannot change mysql_engine of table t in place"):
         offline.statements(options(("mysql_engine", "InnoDB", None)))
 
 
-def test_partitions_are_said_anew_with_what_stays_of_them(offline: Dialect) -> None:
-    parted = Table(name=T, options={"mysql_partition_by": "HASH (`a`)", "mysql_partitions": "4"})
-    more = options(("mysql_partitions", "4", 6))
-    assert offline.statements(more, parted) == [
+def test_changed_partitions_keep_unchanged_options(offline: Dialect) -> None:
+    partitioned = Table(
+        name=T, options={"mysql_partition_by": "HASH (`a`)", "mysql_partitions": "4"}
+    )
+    add_partitions = options(("mysql_partitions", "4", 6))
+    assert offline.statements(add_partitions, partitioned) == [
         "ALTER TABLE t PARTITION BY HASH (`a`) PARTITIONS 6"
     ]
-    none = options(("mysql_partition_by", "HASH (`a`)", None), ("mysql_partitions", "4", None))
-    assert offline.statements(none, parted) == ["ALTER TABLE t REMOVE PARTITIONING"]
+    remove_partitioning = options(
+        ("mysql_partition_by", "HASH (`a`)", None), ("mysql_partitions", "4", None)
+    )
+    assert offline.statements(remove_partitioning, partitioned) == [
+        "ALTER TABLE t REMOVE PARTITIONING"
+    ]
 
 
 # Databases and sequences
 
 
-def test_a_schema_is_dropped_only_when_it_is_empty(place: Place) -> None:
-    name = f"{place.connection.engine.url.database}_other"
+def test_only_an_empty_schema_is_dropped(db: Database) -> None:
+    name = f"{db.connection.engine.url.database}_other"
     create = CreateNamespace(name=name)
-    place.run(create)
+    db.run(create)
     try:
-        place.execute(f"CREATE TABLE {name}.t (a INT)")
+        db.execute(f"CREATE TABLE {name}.t (a INT)")
         with pytest.raises(DBAPIError, match="~the schema is not empty"):
-            place.run(DropNamespace(name=name))
-        place.connection.rollback()
-        place.execute(f"DROP TABLE {name}.t")
+            db.run(DropNamespace(name=name))
+        db.connection.rollback()
+        db.execute(f"DROP TABLE {name}.t")
     finally:
-        place.run(create.reverse())
-    assert place.reflect(name).namespaces == frozenset()
+        db.run(create.reverse())
+    assert db.reflect(name).namespaces == frozenset()
 
 
-def test_sequences_are_created_altered_and_dropped(mariadb: Place) -> None:
+def test_sequences_are_created_altered_and_dropped(mariadb: Database) -> None:
     plain = Sequence(name=Name("s"))
     other = Sequence(name=Name("s"), start=5, increment=2, maxvalue=100, cache=10, cycle=True)
     create = CreateSequence(sequence=plain)
@@ -619,29 +623,29 @@ def test_sequences_are_created_altered_and_dropped(mariadb: Place) -> None:
     assert mariadb.reflect().sequences == {}
 
 
-def test_mysql_has_no_sequences(mysql: Place) -> None:
+def test_sequences_are_ignored_on_mysql(mysql: Database) -> None:
     assert mysql.dialect.statements(CreateSequence(sequence=Sequence(name=Name("s")))) == []
 
 
 # Transactions
 
 
-def test_data_statements_are_rolled_back_on_errors(place: Place) -> None:
-    place.execute("CREATE TABLE t (a INT)")
+def test_data_changes_are_rolled_back_after_an_error(db: Database) -> None:
+    db.execute("CREATE TABLE t (a INT)")
 
     def fail() -> None:
-        with place.dialect.transaction(place.connection):
-            place.connection.exec_driver_sql("INSERT INTO t VALUES (1)")
-            place.connection.exec_driver_sql("CREATE TABLE u (a INT)")
-            place.connection.exec_driver_sql("INSERT INTO t VALUES (2)")
-            place.connection.exec_driver_sql("SET foreign_key_checks = 0")
+        with db.dialect.transaction(db.connection):
+            db.connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+            db.connection.exec_driver_sql("CREATE TABLE u (a INT)")
+            db.connection.exec_driver_sql("INSERT INTO t VALUES (2)")
+            db.connection.exec_driver_sql("SET foreign_key_checks = 0")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert place.rows("SELECT a FROM t") == [(1,)]
-    assert place.rows("SELECT @@foreign_key_checks") == [(1,)]
-    place.connection.rollback()
-    with place.dialect.transaction(place.connection):
-        place.connection.exec_driver_sql("INSERT INTO t VALUES (3)")
-    assert place.rows("SELECT a FROM t ORDER BY a") == [(1,), (3,)]
+    assert db.rows("SELECT a FROM t") == [(1,)]
+    assert db.rows("SELECT @@foreign_key_checks") == [(1,)]
+    db.connection.rollback()
+    with db.dialect.transaction(db.connection):
+        db.connection.exec_driver_sql("INSERT INTO t VALUES (3)")
+    assert db.rows("SELECT a FROM t ORDER BY a") == [(1,), (3,)]

@@ -1,4 +1,4 @@
-"""SQL texts: one spelling for what is the same, and never for what is not."""
+"""Tests for comparing SQL texts: equal meanings get one spelling, different ones never do."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ OTHER_DEFAULTS = [
 
 
 @pytest.mark.parametrize(("type_sql", "one", "other"), SAME_DEFAULTS)
-def test_defaults_that_are_the_same(type_sql: str, one: str, other: str) -> None:
+def test_equal_defaults_are_normalized_to_one_spelling(type_sql: str, one: str, other: str) -> None:
     assert texts.normal_default(one, type_sql) == texts.normal_default(other, type_sql)
 
 
 @pytest.mark.parametrize(("type_sql", "one", "other"), OTHER_DEFAULTS)
-def test_defaults_that_are_not(type_sql: str, one: str, other: str) -> None:
+def test_different_defaults_stay_different(type_sql: str, one: str, other: str) -> None:
     assert texts.normal_default(one, type_sql) != texts.normal_default(other, type_sql)
 
 
@@ -72,17 +72,17 @@ OTHER_TEXTS = [
 
 
 @pytest.mark.parametrize(("one", "other"), SAME_TEXTS)
-def test_expressions_that_are_the_same(one: str, other: str) -> None:
+def test_equal_expressions_are_normalized_to_one_spelling(one: str, other: str) -> None:
     assert texts.normal_text(one) == texts.normal_text(other)
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER_TEXTS)
-def test_expressions_that_are_not(one: str, other: str) -> None:
+def test_different_expressions_stay_different(one: str, other: str) -> None:
     assert texts.normal_text(one) != texts.normal_text(other)
 
 
 @pytest.mark.parametrize("value", ["", "it's", "a\\b", "\\", "a\nb\t", "\0", '"', "`", "%s", "é😀"])
-def test_a_string_is_quoted_and_read_back(value: str) -> None:
+def test_quoted_string_is_parsed_to_its_value(value: str) -> None:
     literal = texts.quote_string(value)
     assert texts.string_value(literal) == value
     assert texts.canonical_strings(f"f({literal})") == f"f({literal})"
@@ -98,30 +98,30 @@ def test_a_string_is_quoted_and_read_back(value: str) -> None:
         (r'''"it's ""x"" \""''', 'it\'s "x" "'),
     ],
 )
-def test_escapes_of_the_manual_are_understood(literal: str, value: str) -> None:
+def test_documented_escapes_are_parsed(literal: str, value: str) -> None:
     assert texts.string_value(literal) == value
 
 
-def test_strings_are_found_outside_of_names() -> None:
+def test_quotes_inside_names_are_not_strings() -> None:
     assert (
         texts.canonical_strings(r"`it's` = 'it\'s' and `x` = \"")
         == r"`it's` = 'it''s' and `x` = \""
     )
 
 
-def test_a_database_is_taken_from_in_front_of_names() -> None:
+def test_database_qualifier_is_removed() -> None:
     sql = "select `db`.`t`.`a`, `db`.`db`.`db`, '`db`.`t`' from `db`.`t` join `db2`.`t`"
     assert texts.without_database(sql, "db") == (
         "select `t`.`a`, `db`.`db`, '`db`.`t`' from `t` join `db2`.`t`"
     )
 
 
-def test_an_apostrophe_in_a_name_begins_no_string() -> None:
+def test_apostrophe_in_a_name_does_not_start_a_string() -> None:
     sql = "select `db`.`t's`.`a` from `db`.`t's` where `db`.`t's`.`a` > 'x'"
     assert texts.without_database(sql, "db") == "select `t's`.`a` from `t's` where `t's`.`a` > 'x'"
 
 
-def test_a_column_is_renamed_where_it_is_one() -> None:
+def test_only_column_references_are_renamed() -> None:
     sql = "`a` > A and a.a < a(a) and 'a' <> `aa` and lower(`a`)"
     assert texts.rename_in(sql, "a", "b`c") == (
         "`b``c` > `b``c` and `b``c`.`b``c` < a(`b``c`) and 'a' <> `aa` and lower(`b``c`)"
@@ -131,10 +131,10 @@ def test_a_column_is_renamed_where_it_is_one() -> None:
 
 
 @pytest.mark.parametrize("sql", ["5", "-1.5", "'x'", "x'41'", "b'1'", "0xff", "NULL", "_latin1'x'"])
-def test_literals(sql: str) -> None:
+def test_literals_are_recognized(sql: str) -> None:
     assert texts.is_literal(sql)
 
 
 @pytest.mark.parametrize("sql", ["now()", "1 + 2", "'a' 'b'", "concat('a')", "a"])
-def test_expressions_are_no_literals(sql: str) -> None:
+def test_expressions_are_not_literals(sql: str) -> None:
     assert not texts.is_literal(sql)

@@ -1,4 +1,4 @@
-"""Types: one spelling for the catalogue and the models, and one that a script evaluates to."""
+"""Tests for column types: canonical SQL spelling and the spelling in migrations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autodiff.models.expressions import Compiler
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
-    from tests.dialects.mysql.conftest import Place
+    from tests.dialects.mysql.conftest import Database
 
 SPELLINGS = {
     "INTEGER": "int",
@@ -83,12 +83,12 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize(("declared", "canonical"), SPELLINGS.items())
-def test_a_declared_type_gets_the_catalogues_spelling(declared: str, canonical: str) -> None:
+def test_declared_type_gets_the_catalog_spelling(declared: str, canonical: str) -> None:
     assert canonical_type(declared) == canonical
 
 
 @pytest.mark.parametrize("sql", SPELLINGS.values())
-def test_the_catalogues_spelling_stays(sql: str) -> None:
+def test_catalog_spelling_is_unchanged(sql: str) -> None:
     assert canonical_type(sql) == sql
 
 
@@ -156,39 +156,41 @@ PYTHON = {
 
 
 @pytest.mark.parametrize(("sql", "python"), PYTHON.items())
-def test_a_script_spells_the_type(sql: str, python: str) -> None:
+def test_type_spelling_in_migrations(sql: str, python: str) -> None:
     assert type_python(sql) == python
 
 
 @pytest.mark.parametrize("sql", PYTHON)
 @pytest.mark.parametrize("name", ["mysql", "mariadb"])
-def test_what_a_script_spells_compiles_to_the_very_type(sql: str, name: str) -> None:
+def test_migration_spelling_compiles_to_the_same_type(sql: str, name: str) -> None:
     type_ = eval(type_python(sql), {"sa": sa, "mysql": mysql, "op": op})
     compiler = Compiler(dialect_for(name).sqlalchemy)
     assert canonical_type(compiler.type(type_)) == sql
 
 
-def test_the_server_calls_types_as_we_do(place: Place) -> None:
-    """What is sure for us is so for the server: the column has the type that we foresaw."""
-    unsure = {
+def test_server_agrees_with_canonical_types(db: Database) -> None:
+    """The server reflects each declared type with the canonical spelling that autodiff computes."""
+    ambiguous = {
         sql for sql in SPELLINGS.values() if "CHARACTER SET" in sql or sql.startswith("text(")
     }
-    other = ("SRID", "vector") if place.is_mariadb else ("uuid", "inet")
-    known = [
+    unsupported = ("SRID", "vector") if db.is_mariadb else ("uuid", "inet")
+    declarations = [
         (declared, sql)
         for declared, sql in SPELLINGS.items()
-        if sql not in unsure and not any(word in sql for word in other)
+        if sql not in ambiguous and not any(word in sql for word in unsupported)
     ]
-    columns = ", ".join(f"c{number} {declared}" for number, (declared, _) in enumerate(known))
-    place.execute(f"CREATE TABLE t ({columns})")
-    found = [column.type.sql for column in place.table("t").columns]
-    assert found == [sql for _, sql in known]
+    columns = ", ".join(
+        f"c{number} {declared}" for number, (declared, _) in enumerate(declarations)
+    )
+    db.execute(f"CREATE TABLE t ({columns})")
+    reflected = [column.type.sql for column in db.table("t").columns]
+    assert reflected == [sql for _, sql in declarations]
 
 
-def test_mysqls_own_word_for_a_collection_of_geometries_is_translated() -> None:
+def test_geomcollection_is_an_alias() -> None:
     assert canonical_type("geomcollection") == "geometrycollection"
 
 
-def test_each_dialect_knows_its_server(offline: Dialect) -> None:
+def test_dialect_kind_and_sequences(offline: Dialect) -> None:
     assert offline.kind in ("mysql", "mariadb")
     assert offline.features.sequences == (offline.kind == "mariadb")

@@ -1,4 +1,4 @@
-"""Statements go to PostgreSQL together, and fail by groups."""
+"""Tests for groups of statements that are sent in one round trip."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from autodiff.dialects.postgresql.ddl.do_blocks import together
 from autodiff.schema.objects import Name
 
 
-def test_a_group_that_fails_leaves_nothing_and_stops_no_other(
+def test_failed_group_is_rolled_back_and_others_are_kept(
     database: Callable[[str], sa.URL],
 ) -> None:
-    """Its statements are undone; the groups before and after it are there."""
     groups = [
         ["CREATE TABLE a (x text DEFAULT 'it''s 100%')", "CREATE INDEX ix_a ON a (x)"],
         ["CREATE TABLE b (x int)", "CREATE INDEX ix_b ON b (nothing)"],
@@ -23,21 +22,25 @@ def test_a_group_that_fails_leaves_nothing_and_stops_no_other(
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
         connection.exec_driver_sql(together(groups), execution_options={"no_parameters": True})
-        found = reflect(connection, Scope()).tables
-    assert list(found) == [Name("a"), Name("c")]
-    assert found[Name("a")].columns[0].default == "'it''s 100%'"
-    assert found[Name("a")].index("ix_a") is not None
-    assert found[Name("c")].columns[0].default == "'\\ $$ :x'"
+        tables = reflect(connection, Scope()).tables
+    assert list(tables) == [Name("a"), Name("c")]
+    assert tables[Name("a")].columns[0].default == "'it''s 100%'"
+    assert tables[Name("a")].index("ix_a") is not None
+    assert tables[Name("c")].columns[0].default == "'\\ $$ :x'"
 
 
-def test_many_tables_are_described_in_one_round_trip(database: Callable[[str], sa.URL]) -> None:
-    """What is asked of a scratch takes as many statements for thirty tables as for two; one that
-    can't be created there spoils no other."""
-    assert _asked(database("postgresql"), 2) == _asked(database("postgresql"), 30)
+def test_number_of_statements_does_not_depend_on_tables(database: Callable[[str], sa.URL]) -> None:
+    """A scratch for thirty tables needs as many statements as for two.
+
+    A table that cannot be created there does not affect the others.
+    """
+    assert _statements_sent(database("postgresql"), 2) == _statements_sent(
+        database("postgresql"), 30
+    )
 
 
-def _asked(url: sa.URL, tables: int) -> int:
-    """How many statements a comparison sends where each table's check is in doubt."""
+def _statements_sent(url: sa.URL, tables: int) -> int:
+    """Return how many statements a comparison sends if each table has an ambiguous check."""
     metadata, sent = sa.MetaData(), 0
     for number in range(tables):
         check = sa.CheckConstraint("a IN ('x', 'y') AND length(a) < 1 + 2", name=f"ck_{number}")

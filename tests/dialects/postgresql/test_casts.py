@@ -1,4 +1,4 @@
-"""Values move to another type as far as they fit, also where PostgreSQL has no cast."""
+"""Tests for converting values to another type, including pairs without a cast in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _connected(database: Callable[[str], sa.URL]) -> Iterator[sa.Connection]:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "value", "found"),
+    ("before", "after", "value", "expected"),
     [
         ("smallint", "boolean", "2", "true"),
         ("numeric(4,1)", "boolean", "0", "false"),
@@ -83,20 +83,19 @@ def _connected(database: Callable[[str], sa.URL]) -> Iterator[sa.Connection]:
         ("timestamp without time zone", "date", "'2024-01-02 03:04:05'", "2024-01-02"),
     ],
 )
-def test_values_move(
-    database: Callable[[str], sa.URL], before: str, after: str, value: str, found: str | None
+def test_values_are_converted(
+    database: Callable[[str], sa.URL], before: str, after: str, value: str, expected: str | None
 ) -> None:
-    """What stands there is there in the new type."""
     with _connected(database) as connection:
         row = f"(SELECT {value}::{before} AS v) AS row"
-        moved = connection.exec_driver_sql(
+        converted = connection.exec_driver_sql(
             f"SELECT ({cast('v', before, after)})::{after}::text FROM {row}"
         )
-        assert moved.scalar_one() == found
+        assert converted.scalar_one() == expected
 
 
-def test_no_pair_of_types_stops_an_empty_table(database: Callable[[str], sa.URL]) -> None:
-    """Each known type to each other: the values decide, and not that there is no cast."""
+def test_empty_table_accepts_each_pair_of_types(database: Callable[[str], sa.URL]) -> None:
+    """Only values may prevent a conversion, never a missing cast."""
     with _connected(database) as connection:
         ddl = PostgreSQLDDL(dialect_of(connection))
         for before in TYPES:
@@ -113,9 +112,9 @@ def test_no_pair_of_types_stops_an_empty_table(database: Callable[[str], sa.URL]
                 connection.rollback()
 
 
-def test_a_list_of_several_is_not_cut(database: Callable[[str], sa.URL]) -> None:
-    """One value is no place for two: the database refuses it."""
+def test_array_with_several_items_is_not_truncated(database: Callable[[str], sa.URL]) -> None:
+    """PostgreSQL raises an error when several items are converted to a single value."""
     with _connected(database) as connection:
-        moved = cast("'{1,2}'::integer[]", "integer[]", "integer")
+        converted = cast("'{1,2}'::integer[]", "integer[]", "integer")
         with pytest.raises(sa.exc.DataError):
-            connection.exec_driver_sql(f"SELECT {moved}")
+            connection.exec_driver_sql(f"SELECT {converted}")

@@ -1,4 +1,4 @@
-"""Columns that count by themselves go on behind the rows that are there."""
+"""Tests for serial and identity columns, which continue after the existing rows."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ import sqlalchemy as sa
 
 from autodiff import diff, run
 
-COUNTED = {
+KEY_OPTIONS = {
     "serial": (),
     "identity": (sa.Identity(),),
     "identity always": (sa.Identity(always=True),),
 }
 
 
-def models(*parts: sa.Identity, kind: type = sa.Integer, counts: bool = True) -> sa.MetaData:
-    """A table of items with a key that counts as the parts say."""
+def models(
+    *identity_options: sa.Identity, kind: type = sa.Integer, autoincrement: bool = True
+) -> sa.MetaData:
+    """Return models of a table of items; the arguments define its key."""
     metadata = sa.MetaData()
-    copied = [part._copy() for part in parts]
-    key = sa.Column("id", kind, *copied, primary_key=True, autoincrement=counts)
+    identities = [part._copy() for part in identity_options]
+    key = sa.Column("id", kind, *identities, primary_key=True, autoincrement=autoincrement)
     sa.Table("items", metadata, key, sa.Column("name", sa.Text))
     return metadata
 
 
 def migrate(connection: sa.Connection, metadata: sa.MetaData) -> None:
-    """Takes the database to the models, and asserts that nothing is left."""
+    """Migrate the database to the models and assert that no difference remains."""
     plan = diff(connection, metadata)
     connection.rollback()
     run(connection, plan)
@@ -35,65 +37,63 @@ def migrate(connection: sa.Connection, metadata: sa.MetaData) -> None:
 
 
 def insert(connection: sa.Connection, name: str) -> int:
-    """The key of a new row, which the database chooses."""
+    """Insert a row and return its generated key."""
     statement = f"INSERT INTO items (name) VALUES ('{name}') RETURNING id"
     key: int = connection.exec_driver_sql(statement).scalar_one()
     connection.commit()
     return key
 
 
-@pytest.mark.parametrize("before", COUNTED)
-@pytest.mark.parametrize("after", COUNTED)
-def test_the_next_key_follows_the_last(
+@pytest.mark.parametrize("before", KEY_OPTIONS)
+@pytest.mark.parametrize("after", KEY_OPTIONS)
+def test_next_key_follows_the_last(
     before: str, after: str, database: Callable[[str], sa.URL]
 ) -> None:
-    """From serial to identity or back, the next row gets a key that no row has."""
+    """A change between serial and identity, in either direction, reuses no key."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
-        models(*COUNTED[before]).create_all(connection)
+        models(*KEY_OPTIONS[before]).create_all(connection)
         connection.commit()
         assert [insert(connection, name) for name in "abc"] == [1, 2, 3]
-        migrate(connection, models(*COUNTED[after]))
+        migrate(connection, models(*KEY_OPTIONS[after]))
         assert insert(connection, "d") == 4
     engine.dispose()
 
 
-@pytest.mark.parametrize("after", COUNTED)
-def test_a_plain_key_that_begins_to_count_follows_the_largest(
+@pytest.mark.parametrize("after", KEY_OPTIONS)
+def test_new_serial_or_identity_follows_the_largest_key(
     after: str, database: Callable[[str], sa.URL]
 ) -> None:
-    """A key that was filled by hand goes on behind its largest value."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
-        models(counts=False).create_all(connection)
+        models(autoincrement=False).create_all(connection)
         connection.exec_driver_sql("INSERT INTO items (id) VALUES (7), (41)")
         connection.commit()
-        migrate(connection, models(*COUNTED[after]))
+        migrate(connection, models(*KEY_OPTIONS[after]))
         assert insert(connection, "next") == 42
     engine.dispose()
 
 
-@pytest.mark.parametrize("how", COUNTED)
-def test_a_wider_key_counts_past_the_old_type(how: str, database: Callable[[str], sa.URL]) -> None:
-    """The sequence of a key that becomes a bigint is no longer one of integers."""
+@pytest.mark.parametrize("before", KEY_OPTIONS)
+def test_wider_key_counts_past_the_old_type(before: str, database: Callable[[str], sa.URL]) -> None:
+    """The sequence of a key that becomes bigint is altered to bigint too."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
-        models(*COUNTED[how]).create_all(connection)
+        models(*KEY_OPTIONS[before]).create_all(connection)
         connection.commit()
-        migrate(connection, models(*COUNTED[how], kind=sa.BigInteger))
+        migrate(connection, models(*KEY_OPTIONS[before], kind=sa.BigInteger))
         last = 2**31 - 1
         connection.exec_driver_sql(f"SELECT setval(pg_get_serial_sequence('items', 'id'), {last})")
         assert insert(connection, "past") == last + 1
     engine.dispose()
 
 
-def test_an_identity_starts_where_it_says_without_rows(
+def test_identity_start_is_used_if_no_key_is_larger(
     database: Callable[[str], sa.URL],
 ) -> None:
-    """An empty table, or one with smaller keys alone, leaves the start as it was told."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
-        models(counts=False).create_all(connection)
+        models(autoincrement=False).create_all(connection)
         connection.exec_driver_sql("INSERT INTO items (id) VALUES (5)")
         connection.commit()
         migrate(connection, models(sa.Identity(start=1000, increment=10)))

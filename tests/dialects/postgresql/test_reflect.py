@@ -1,4 +1,4 @@
-"""What PostgreSQL has is read in a fixed number of queries, and nothing that is not ours."""
+"""Tests for reflection: complete, in a constant number of queries, without unmanaged objects."""
 
 from __future__ import annotations
 
@@ -56,45 +56,44 @@ CREATE INDEX kept_id ON kept (id);
 @pytest.fixture
 def connection(database: Callable[[str], sa.URL]) -> Iterator[sa.Connection]:
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
-    with engine.connect() as opened:
-        yield opened
+    with engine.connect() as connection:
+        yield connection
     engine.dispose()
 
 
 @contextmanager
-def counted(connection: sa.Connection) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    sent: list[str] = []
+def recorded(connection: sa.Connection) -> Iterator[list[str]]:
+    """Record the statements that are sent inside the block."""
+    statements: list[str] = []
 
-    def note(conn: object, cursor: object, statement: str, *rest: object) -> None:
-        sent.append(statement)
+    def record(conn: object, cursor: object, statement: str, *rest: object) -> None:
+        statements.append(statement)
 
-    sa.event.listen(connection.engine, "before_cursor_execute", note)
+    sa.event.listen(connection.engine, "before_cursor_execute", record)
     try:
-        yield sent
+        yield statements
     finally:
-        sa.event.remove(connection.engine, "before_cursor_execute", note)
+        sa.event.remove(connection.engine, "before_cursor_execute", record)
 
 
-def test_the_number_of_queries_does_not_grow_with_the_tables(connection: sa.Connection) -> None:
-    """Two hundred tables take as many queries as none."""
-    with counted(connection) as none:
+def test_number_of_queries_does_not_depend_on_tables(connection: sa.Connection) -> None:
+    with recorded(connection) as without_tables:
         reflect(connection)
     for number in range(200):
         connection.exec_driver_sql(
             f"CREATE TABLE t{number} (id serial PRIMARY KEY, x int UNIQUE CHECK (x > {number}))"
         )
-    with counted(connection) as many:
-        found = reflect(connection)
-    assert len(found.tables) == 200
-    assert len(many) == len(none) <= 12
+    with recorded(connection) as with_tables:
+        schema = reflect(connection)
+    assert len(schema.tables) == 200
+    assert len(with_tables) == len(without_tables) <= 12
 
 
-def test_all_that_a_table_has(connection: sa.Connection) -> None:
-    """Columns, constraints, indexes and comments, with all their options."""
+def test_all_parts_of_a_table_are_reflected(connection: sa.Connection) -> None:
+    """Columns, constraints, indexes and comments have all their options."""
     connection.exec_driver_sql(EVERYTHING)
-    found = reflect(connection)
-    things = found.tables[Name("things")]
+    schema = reflect(connection)
+    things = schema.tables[Name("things")]
     assert things.comment == "all things"
 
     columns = {column.name: column for column in things.columns}
@@ -129,18 +128,18 @@ def test_all_that_a_table_has(connection: sa.Connection) -> None:
     assert by_name["apart"] == Exclusion(name="apart", elements=(("during", "&&"),), where="a > 1")
 
 
-def test_keys_and_indexes_in_their_order(connection: sa.Connection) -> None:
-    """A key keeps the order of its columns; an index its order, classes and predicate."""
+def test_order_of_keys_and_indexes(connection: sa.Connection) -> None:
+    """A key keeps the order of its columns; an index its order, operator classes and predicate."""
     connection.exec_driver_sql(EVERYTHING)
-    found = reflect(connection)
-    parents = found.tables[Name("parents")]
+    schema = reflect(connection)
+    parents = schema.tables[Name("parents")]
     assert parents.primary_key is not None
     assert parents.primary_key.columns == ("b", "a")
     [unique] = [c for c in parents.constraints if isinstance(c, Unique)]
     assert unique.nulls_not_distinct
     assert unique.options == {"postgresql_include": "b"}
 
-    many, by_hash = (found.tables[Name("things")].index(name) for name in ("many", "by_hash"))
+    many, by_hash = (schema.tables[Name("things")].index(name) for name in ("many", "by_hash"))
     assert many is not None and by_hash is not None
     assert many.elements[1:] == (
         IndexElement(text="a", nulls_first=True),
@@ -154,40 +153,39 @@ def test_keys_and_indexes_in_their_order(connection: sa.Connection) -> None:
 
 
 def test_enums_sequences_and_views(connection: sa.Connection) -> None:
-    """Objects beside the tables; a column's own sequence is no sequence of its own."""
+    """The sequence of a serial column is not a separate sequence."""
     connection.exec_driver_sql(EVERYTHING)
-    found = reflect(connection)
-    assert found.enums[Name("mood")].values == ("sad", "ok", "it's fine")
-    assert list(found.sequences) == [Name("numbers")]
-    numbers = found.sequences[Name("numbers")]
+    schema = reflect(connection)
+    assert schema.enums[Name("mood")].values == ("sad", "ok", "it's fine")
+    assert list(schema.sequences) == [Name("numbers")]
+    numbers = schema.sequences[Name("numbers")]
     assert (numbers.start, numbers.increment, numbers.cache, numbers.cycle) == (5, 5, 3, True)
-    assert found.views[Name("picked")].reads == (Name("things"),)
-    assert found.views[Name("kept")].materialized
-    assert [index.name for index in found.views[Name("kept")].indexes] == ["kept_id"]
+    assert schema.views[Name("picked")].reads == (Name("things"),)
+    assert schema.views[Name("kept")].materialized
+    assert [index.name for index in schema.views[Name("kept")].indexes] == ["kept_id"]
 
 
-def test_what_is_not_the_models_business(connection: sa.Connection) -> None:
-    """Objects of extensions and children of partitioned tables are left out."""
+def test_extension_objects_and_partitions_are_omitted(connection: sa.Connection) -> None:
     connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS hstore")
     connection.exec_driver_sql(
         "CREATE TABLE logs (at date NOT NULL) PARTITION BY RANGE (at);"
         "CREATE TABLE logs_2026 PARTITION OF logs FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
     )
-    found = reflect(connection)
-    assert list(found.tables) == [Name("logs")]
-    assert found.tables[Name("logs")].options == {"postgresql_partition_by": "RANGE (at)"}
+    schema = reflect(connection)
+    assert list(schema.tables) == [Name("logs")]
+    assert schema.tables[Name("logs")].options == {"postgresql_partition_by": "RANGE (at)"}
 
 
-def test_other_schemas_are_read_when_they_are_asked_for(connection: sa.Connection) -> None:
-    """A namespace of the scope is read too, and its names carry it."""
+def test_other_schemas_are_reflected_on_request(connection: sa.Connection) -> None:
+    """Names of their tables include the schema."""
     connection.exec_driver_sql("CREATE SCHEMA audit; CREATE TABLE audit.log (id int)")
     assert reflect(connection).tables == {}
-    found = reflect(connection, Scope(namespaces=("audit",)))
-    assert list(found.tables) == [Name("log", "audit")]
+    schema = reflect(connection, Scope(namespaces=("audit",)))
+    assert list(schema.tables) == [Name("log", "audit")]
 
 
-def test_columns_that_are_said_alike_are_one_object(connection: sa.Connection) -> None:
-    """They are made once and compared at once; a default or a comment keeps them apart."""
+def test_equal_columns_are_one_object(connection: sa.Connection) -> None:
+    """A different default or comment makes another object."""
     connection.exec_driver_sql(
         "CREATE TABLE a (id int NOT NULL, at date); CREATE TABLE b (id int NOT NULL, at date);"
         "CREATE TABLE c (id int NOT NULL DEFAULT 1, at date); COMMENT ON COLUMN c.at IS 'when'"
@@ -196,20 +194,20 @@ def test_columns_that_are_said_alike_are_one_object(connection: sa.Connection) -
     assert all(one is other for one, other in zip(a.columns, b.columns, strict=True))
     assert [column.default for column in c.columns] == ["1", None]
     assert [column.comment for column in c.columns] == [None, "when"]
-    again = reflect(connection).tables[Name("a")]
-    assert all(one is other for one, other in zip(a.columns, again.columns, strict=True))
+    reflected_again = reflect(connection).tables[Name("a")]
+    assert all(one is other for one, other in zip(a.columns, reflected_again.columns, strict=True))
 
 
-def test_an_enum_that_changed_is_read_anew(connection: sa.Connection) -> None:
-    """How a script spells a column follows the values that its type has now."""
+def test_changed_enum_is_not_cached(connection: sa.Connection) -> None:
+    """The spelling of the type in migrations has the current values."""
     connection.exec_driver_sql("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE a (mood mood)")
     assert reflect(connection).tables[Name("a")].columns[0].type.python.startswith('sa.Enum("sad"')
     connection.exec_driver_sql("ALTER TYPE mood RENAME VALUE 'sad' TO 'ok'")
     assert reflect(connection).tables[Name("a")].columns[0].type.python.startswith('sa.Enum("ok"')
 
 
-def test_keys_to_tables_that_are_not_read(connection: sa.Connection) -> None:
-    """A foreign key names its table and columns, wherever they are."""
+def test_foreign_keys_to_tables_outside_the_scope(connection: sa.Connection) -> None:
+    """A foreign key has its table and columns, regardless of the scope."""
     connection.exec_driver_sql(
         'CREATE SCHEMA far; CREATE TABLE far.away (x int, "y z" int UNIQUE);'
         "CREATE TABLE near (y int PRIMARY KEY);"
@@ -226,8 +224,8 @@ def test_keys_to_tables_that_are_not_read(connection: sa.Connection) -> None:
         assert keys["y",].referred_columns == ("y z",)
 
 
-def test_columns_behind_one_that_was_dropped(connection: sa.Connection) -> None:
-    """Numbers have gaps then: keys and indexes still name their own columns."""
+def test_columns_after_a_dropped_one(connection: sa.Connection) -> None:
+    """Column numbers have gaps then; keys and indexes must refer to the right columns."""
     connection.exec_driver_sql(
         "CREATE TABLE a (gone int, x int, y int, UNIQUE (y)); ALTER TABLE a DROP COLUMN gone;"
         "CREATE INDEX ix ON a (y DESC, x)"
@@ -238,8 +236,8 @@ def test_columns_behind_one_that_was_dropped(connection: sa.Connection) -> None:
     assert [index.columns for index in table.indexes] == [("y", "x")]
 
 
-def test_collations_are_told_where_they_are_not_the_usual_ones(connection: sa.Connection) -> None:
-    """A column's against its type's, an index's against its column's."""
+def test_only_non_default_collations_are_reflected(connection: sa.Connection) -> None:
+    """A column's default collation is that of its type; an index's is that of its column."""
     connection.exec_driver_sql(
         'CREATE DOMAIN plain AS text COLLATE "C";'
         'CREATE TABLE a (t text, c text COLLATE "C", p plain, d plain COLLATE "default", n name);'
@@ -258,7 +256,7 @@ def test_collations_are_told_where_they_are_not_the_usual_ones(connection: sa.Co
 
 
 def test_parents_and_partitions(connection: sa.Connection) -> None:
-    """Tables name what they inherit from, in order; partitioned ones all that hold their rows."""
+    """Inheriting tables list their parents in order; partitioned tables list all partitions."""
     connection.exec_driver_sql(
         "CREATE TABLE z (a int); CREATE TABLE y (a int); CREATE TABLE child () INHERITS (z, y);"
         "CREATE TABLE p (a int) PARTITION BY LIST (a);"

@@ -1,4 +1,4 @@
-"""A sequence goes on where it was, as far as its new limits let it."""
+"""Tests for altering sequences, which continue from their current value if the limits allow it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _connected(database: Callable[[str], sa.URL]) -> Iterator[sa.Connection]:
 
 
 @pytest.mark.parametrize(
-    ("after", "following"),
+    ("after", "next_value"),
     [
         ({"minvalue": -100}, -39),
         ({"minvalue": -45}, -39),
@@ -33,14 +33,14 @@ def _connected(database: Callable[[str], sa.URL]) -> Iterator[sa.Connection]:
         ({"minvalue": -500, "maxvalue": -300, "start": -400}, -400),
     ],
 )
-def test_it_begins_anew_only_outside_of_its_limits(
-    database: Callable[[str], sa.URL], after: dict[str, int], following: int
+def test_sequence_restarts_only_if_its_value_is_outside_the_limits(
+    database: Callable[[str], sa.URL], after: dict[str, int], next_value: int
 ) -> None:
-    """PostgreSQL refuses limits that the next value is outside of."""
+    """PostgreSQL rejects limits that exclude the next value."""
     with _connected(database) as connection:
         connection.exec_driver_sql("CREATE SEQUENCE no MINVALUE -50 START -50 INCREMENT 10")
         connection.exec_driver_sql("SELECT nextval('no'), nextval('no')")
-        altered = AlterSequence(before=BEFORE, after=Sequence(name=Name("no"), **after))
-        for sql in dialect_of(connection).statements(altered):
+        operation = AlterSequence(before=BEFORE, after=Sequence(name=Name("no"), **after))
+        for sql in dialect_of(connection).statements(operation):
             connection.exec_driver_sql(sql)
-        assert connection.exec_driver_sql("SELECT nextval('no')").scalar_one() == following
+        assert connection.exec_driver_sql("SELECT nextval('no')").scalar_one() == next_value

@@ -1,4 +1,4 @@
-"""PostgreSQL's expressions, as people write them."""
+"""Tests for PostgreSQL expressions in the form that people write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VARCHARS = {"kind", "name", "Odd Name"}
 
 
 @pytest.mark.parametrize(
-    ("told", "written"),
+    ("stored", "written"),
     [
         ("kind::text <> ''::text", "kind <> ''"),
         ("(kind)::text <> ''::text", "kind <> ''"),
@@ -38,13 +38,13 @@ VARCHARS = {"kind", "name", "Odd Name"}
         ("kind::text !~~* 'x'::text", "kind NOT ILIKE 'x'"),
     ],
 )
-def test_casts_and_arrays_go(told: str, written: str) -> None:
-    """What PostgreSQL adds by itself, and would add again."""
-    assert plain_text(told, VARCHARS) == written
+def test_added_casts_and_arrays_are_removed(stored: str, written: str) -> None:
+    """PostgreSQL adds them to each stored expression."""
+    assert plain_text(stored, VARCHARS) == written
 
 
 @pytest.mark.parametrize(
-    "told",
+    "expression",
     [
         "age::text = mood::text",
         "mood = 'sad'::mood",
@@ -58,6 +58,6 @@ def test_casts_and_arrays_go(told: str, written: str) -> None:
         "note = ' ~~ x::text = ANY (ARRAY[1])'",
     ],
 )
-def test_what_people_wrote_stays(told: str) -> None:
-    """A cast that means something, an array that is no list, and whatever stands in a string."""
-    assert plain_text(told, VARCHARS) == told
+def test_other_casts_and_strings_are_unchanged(expression: str) -> None:
+    """Casts that matter, arrays that are not lists of values, and strings are kept."""
+    assert plain_text(expression, VARCHARS) == expression

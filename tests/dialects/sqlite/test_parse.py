@@ -1,4 +1,4 @@
-"""The reader of SQLite's CREATE statements agrees with SQLite's own pragmas."""
+"""Tests for the parser of CREATE statements, which must agree with SQLite's pragmas."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ PARENTS = "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE q (x, y, UNIQUE
 
 
 @pytest.mark.parametrize("sql", TABLES.values(), ids=TABLES)
-def test_columns_are_as_the_pragma_says(sql: str) -> None:
-    """Names, types, NOT NULL and defaults agree with table_xinfo."""
+def test_columns_agree_with_the_pragma(sql: str) -> None:
+    """Names, types, NOT NULL and defaults are compared with table_xinfo."""
     connection = sqlite3.connect(":memory:")
     connection.executescript(PARENTS)
     connection.execute(sql)
@@ -48,10 +48,12 @@ def test_columns_are_as_the_pragma_says(sql: str) -> None:
     connection.close()
     columns = parse_table(sql).columns
     assert [column.name for column in columns] == [row[1] for row in rows]
-    assert [_type(column.type) for column in columns] == [_type(_plain(row[2])) for row in rows]
-    without = "WITHOUT ROWID" in sql
+    assert [_normalize_type(column.type) for column in columns] == [
+        _normalize_type(_without_generated(row[2])) for row in rows
+    ]
+    without_rowid = "WITHOUT ROWID" in sql
     for column, row in zip(columns, rows, strict=True):
-        assert column.not_null == (bool(row[3]) and not (without and row[5]))
+        assert column.not_null == (bool(row[3]) and not (without_rowid and row[5]))
         expected = row[4]
         if expected is None:
             assert column.default is None
@@ -60,18 +62,18 @@ def test_columns_are_as_the_pragma_says(sql: str) -> None:
             assert column.default.strip("()") == expected.strip("()")
 
 
-def _type(text: str) -> str:
+def _normalize_type(text: str) -> str:
     return text.upper().replace(" ", "")
 
 
-def _plain(text: str) -> str:
-    """The pragma counts GENERATED ALWAYS as part of the type."""
+def _without_generated(text: str) -> str:
+    """Remove GENERATED ALWAYS, which the pragma includes in the type."""
     return text.replace("GENERATED ALWAYS", "").strip()
 
 
 @pytest.mark.parametrize("sql", TABLES.values(), ids=TABLES)
-def test_foreign_keys_are_as_the_pragma_says(sql: str) -> None:
-    """Columns, targets and actions agree with foreign_key_list."""
+def test_foreign_keys_agree_with_the_pragma(sql: str) -> None:
+    """Columns, targets and actions are compared with foreign_key_list."""
     connection = sqlite3.connect(":memory:")
     connection.executescript(PARENTS)
     connection.execute(sql)
@@ -80,7 +82,7 @@ def test_foreign_keys_are_as_the_pragma_says(sql: str) -> None:
     expected: dict[int, list[tuple[str, ...]]] = {}
     for key, _, table, source, _, on_update, on_delete, _ in rows:
         expected.setdefault(key, []).append((table, source, on_update, on_delete))
-    found = [
+    parsed = [
         [
             (c.referred, column, c.on_update or "NO ACTION", c.on_delete or "NO ACTION")
             for column in c.columns
@@ -88,11 +90,11 @@ def test_foreign_keys_are_as_the_pragma_says(sql: str) -> None:
         for c in parse_table(sql).constraints
         if c.kind == "FOREIGN"
     ]
-    assert sorted(found) == sorted(expected.values())
+    assert sorted(parsed) == sorted(expected.values())
 
 
-def test_constraints_keep_their_names_and_texts() -> None:
-    """What no pragma tells: names, checks, conflict clauses, deferral."""
+def test_details_that_no_pragma_reports() -> None:
+    """Names, checks, conflict clauses and deferral are parsed."""
     table = parse_table(TABLES["references"])
     named = [constraint for constraint in table.constraints if constraint.name]
     assert named == [
@@ -114,12 +116,12 @@ def test_constraints_keep_their_names_and_texts() -> None:
     assert (unique.columns, unique.on_conflict) == (("b",), "IGNORE")
 
 
-def test_the_kind_of_table() -> None:
-    """STRICT, WITHOUT ROWID and AUTOINCREMENT are seen, each alone."""
-    found = {name: parse_table(sql) for name, sql in TABLES.items()}
-    assert [name for name, table in found.items() if table.strict] == ["strict"]
-    assert [name for name, table in found.items() if table.without_rowid] == ["without rowid"]
-    increments = [n for n, t in found.items() if any(c.autoincrement for c in t.columns)]
+def test_table_options() -> None:
+    """STRICT, WITHOUT ROWID and AUTOINCREMENT are recognized."""
+    tables = {name: parse_table(sql) for name, sql in TABLES.items()}
+    assert [name for name, table in tables.items() if table.strict] == ["strict"]
+    assert [name for name, table in tables.items() if table.without_rowid] == ["without rowid"]
+    increments = [n for n, t in tables.items() if any(c.autoincrement for c in t.columns)]
     assert increments == ["autoincrement"]
 
 
@@ -136,8 +138,7 @@ def test_the_kind_of_table() -> None:
         ("CREATE INDEX i ON t ((a + b))", (("(a + b)", None, False),), None),
     ],
 )
-def test_indexes(sql: str, elements: tuple[object, ...], where: str | None) -> None:
-    """Columns, expressions, order, collation and the predicate of an index."""
+def test_index_parts(sql: str, elements: tuple[object, ...], where: str | None) -> None:
     parsed = parse_index(sql)
     assert parsed.elements == elements
     assert parsed.where == where

@@ -1,4 +1,4 @@
-"""A rebuild keeps what was in the table and around it, and is done once."""
+"""Tests for rebuilding a table: rows and dependent objects are kept, and one rebuild is enough."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INSERT INTO posts VALUES (1, 2)
 
 
 def _models(*parts: sa.schema.SchemaItem, age: type = sa.BigInteger) -> sa.MetaData:
-    """What the database has, with a wider age, and `parts` added to the users."""
+    """Return models of the database with a larger type for age, and `parts` added to users."""
     metadata = sa.MetaData()
     sa.Table(
         "users",
@@ -91,8 +91,8 @@ def _rows(connection: sa.Connection, query: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
-def test_the_rows_are_kept_and_those_that_point_at_them(rebuilt: sa.Connection) -> None:
-    """With foreign keys on, dropping the old table would take its children along."""
+def test_rows_and_referencing_rows_are_kept(rebuilt: sa.Connection) -> None:
+    """With foreign keys enabled, dropping the old table would delete the referencing rows."""
     assert _rows(rebuilt, "PRAGMA foreign_keys") == [(1,)]
     assert _rows(rebuilt, "SELECT id, age, boss FROM users") == [(1, 41, None), (2, 11, 1)]
     assert _rows(rebuilt, "SELECT * FROM posts") == [(1, 2)]
@@ -100,15 +100,15 @@ def test_the_rows_are_kept_and_those_that_point_at_them(rebuilt: sa.Connection) 
     assert _rows(rebuilt, "SELECT * FROM posts") == []
 
 
-def test_the_counter_goes_on(rebuilt: sa.Connection) -> None:
-    """AUTOINCREMENT never gives a number twice, though its row is gone."""
+def test_autoincrement_continues(rebuilt: sa.Connection) -> None:
+    """AUTOINCREMENT never reuses a number, even if its row was deleted."""
     rebuilt.exec_driver_sql("INSERT INTO users (name, age) VALUES ('new', 3)")
     assert _rows(rebuilt, "SELECT max(id) FROM users") == [(10,)]
     assert _rows(rebuilt, "SELECT name, seq FROM sqlite_sequence") == [("users", 10)]
 
 
-def test_triggers_and_views_work_as_before(rebuilt: sa.Connection) -> None:
-    """The table's own trigger, another table's that changes it, and a view over it."""
+def test_triggers_and_views_still_work(rebuilt: sa.Connection) -> None:
+    """A trigger of the table, a trigger of another table that changes it, and a view are tested."""
     assert _rows(rebuilt, "SELECT count(*) FROM log") == [(3,)]
     rebuilt.exec_driver_sql("INSERT INTO users (name, age) VALUES ('new', 16)")
     assert _rows(rebuilt, "SELECT count(*) FROM log") == [(4,)]
@@ -118,15 +118,14 @@ def test_triggers_and_views_work_as_before(rebuilt: sa.Connection) -> None:
     assert _rows(rebuilt, "SELECT name FROM adults") == [("Ann",), ("new",)]
 
 
-def test_collations_and_constraints_hold(rebuilt: sa.Connection) -> None:
-    """Case does not count for the unique name, and ages are positive."""
+def test_collations_and_constraints_are_kept(rebuilt: sa.Connection) -> None:
+    """The unique name ignores case, and ages are positive."""
     for values in ("('ANN', 3)", "('Eve', 0)"):
         with pytest.raises(sa.exc.IntegrityError):
             rebuilt.exec_driver_sql(f"INSERT INTO users (name, age) VALUES {values}")
 
 
-def test_what_has_no_name_gets_none(rebuilt: sa.Connection) -> None:
-    """A change of one column names no constraint of the others."""
+def test_unnamed_constraints_stay_unnamed(rebuilt: sa.Connection) -> None:
     [(sql,)] = _rows(rebuilt, "SELECT sql FROM sqlite_master WHERE name = 'users'")
     assert "CONSTRAINT" not in str(sql)
 
@@ -146,18 +145,15 @@ CHANGES: dict[str, Callable[[], list[sa.schema.SchemaItem]]] = {
 
 
 @pytest.mark.parametrize("parts", CHANGES)
-def test_several_changes_of_a_table_share_one_rebuild(
-    connection: sa.Connection, parts: str
-) -> None:
-    """The rows are copied once, up and down."""
+def test_changes_of_a_table_share_one_rebuild(connection: sa.Connection, parts: str) -> None:
+    """The rows are copied once in each direction."""
     plan = _plan(connection, _models(*CHANGES[parts]()))
     for statements in (plan.sql(), plan.reverse_sql()):
         copies = [sql for sql in statements if sql.startswith("CREATE TABLE _autodiff_users")]
         assert len(copies) == 1
 
 
-def test_an_index_alone_needs_no_rebuild(connection: sa.Connection) -> None:
-    """Nor does a column that may be NULL."""
+def test_index_and_nullable_column_need_no_rebuild(connection: sa.Connection) -> None:
     parts = (sa.Index("ix_age", "age"), sa.Column("city", sa.Text))
     plan = _plan(connection, _models(*parts, age=sa.Integer))
     assert plan.sql() == [
@@ -166,19 +162,23 @@ def test_an_index_alone_needs_no_rebuild(connection: sa.Connection) -> None:
     ]
 
 
-def test_made_up_names_stay_through_a_rebuild(connection: sa.Connection) -> None:
-    """A number in one is not given anew when another constraint goes, while a migration runs."""
+def test_generated_names_do_not_change_during_a_migration(connection: sa.Connection) -> None:
+    """The number in a generated name stays the same when another constraint is dropped."""
     connection.exec_driver_sql("CREATE TABLE t (n INT, CHECK (n > 0), CHECK (n > 1))")
-    dialect, things = dialect_of(connection), Name("t")
+    dialect, table_name = dialect_of(connection), Name("t")
     drops = [
-        DropConstraint(table=things, name=name, kind="check")
+        DropConstraint(table=table_name, name=name, kind="check")
         for name in ("t_n_check", "t_n_check1")
     ]
     executor = Executor(dialect, LiveSink(connection, dialect))
     executor.submit(drops[0])
     executor.flush()
-    left = dialect.reflect(connection, Scope(only=(things,))).tables[things].constraints
-    assert left == (Check(name="t_n_check1", sql="n > 1"),)
+    remaining = (
+        dialect.reflect(connection, Scope(only=(table_name,))).tables[table_name].constraints
+    )
+    assert remaining == (Check(name="t_n_check1", sql="n > 1"),)
     executor.submit(drops[1])
     executor.flush()
-    assert dialect.reflect(connection, Scope(only=(things,))).tables[things].constraints == ()
+    assert (
+        dialect.reflect(connection, Scope(only=(table_name,))).tables[table_name].constraints == ()
+    )
