@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from contextlib import ExitStack
 from itertools import count
@@ -43,6 +44,19 @@ settings.register_profile(
     "full", settings.get_profile("ci"), max_examples=int(EXAMPLES or 5000), derandomize=False
 )
 settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Give SIGINT and SIGTERM their default handlers, here and in every child process.
+
+    A run that was started with `nohup`, or with `&` in a script, ignores SIGINT. Python then
+    installs no handler that raises KeyboardInterrupt, and children inherit the ignored signal, so
+    that Ctrl-C has no effect in tests. Handlers are reset to the default when a child is started.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Servers:
