@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from typing import TYPE_CHECKING, NoReturn
 
@@ -119,7 +119,7 @@ def database(
         def new(kind: str) -> URL:
             if kind == "sqlite":
                 path = tmp_path / f"database_{next(numbers)}.db"
-                drops.callback(path.unlink, missing_ok=True)
+                drops.callback(_remove, path)
                 return URL.create("sqlite", database=f"{path}")
             try:
                 server = servers.get(kind)
@@ -177,6 +177,12 @@ def run_script(
             _give_up(request.node, f"client of {url.get_backend_name()}", f"{error}")
 
     return run
+
+
+def _remove(path: Path) -> None:
+    """Remove a database file, unless it is open on Windows: pytest removes the folder later."""
+    with suppress(PermissionError):
+        path.unlink(missing_ok=True)
 
 
 def _give_up(item: pytest.Item, kind: str, how: str) -> NoReturn:

@@ -9,6 +9,9 @@ import pytest
 
 from autodiff.files import write_all, write_text
 
+posix_only = pytest.mark.skipif(os.name != "posix", reason="Windows handles files differently")
+IS_ROOT = os.name == "posix" and os.geteuid() == 0
+
 
 def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
@@ -30,6 +33,7 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
+@posix_only
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o755])
 def test_permissions_are_kept(tmp_path: Path, mode: int) -> None:
     """Those of the file that is replaced; a new file can be read by all."""
@@ -41,6 +45,7 @@ def test_permissions_are_kept(tmp_path: Path, mode: int) -> None:
     assert (tmp_path / "b.py").stat().st_mode & 0o777 == 0o644
 
 
+@posix_only
 def test_a_link_stays_one(tmp_path: Path) -> None:
     """The file that it points at is written."""
     (tmp_path / "real").mkdir()
@@ -70,6 +75,7 @@ def test_nothing_is_written_where_a_folder_is_a_file(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["a.py", "file"]
 
 
+@posix_only
 @pytest.mark.parametrize("before", ["old", None])
 def test_what_was_replaced_comes_back_when_another_fails(
     tmp_path: Path, before: str | None
@@ -86,7 +92,8 @@ def test_what_was_replaced_comes_back_when_another_fails(
         assert (tmp_path / "a.py").read_text() == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@posix_only
+@pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
     """Nothing is written anywhere."""
     locked = tmp_path / "locked"
@@ -96,6 +103,7 @@ def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["locked"]
 
 
+@posix_only
 def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
     """The temporary file beside it has a name of its own that is short."""
     path = tmp_path / ("n" * 250)

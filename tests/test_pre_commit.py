@@ -19,6 +19,7 @@ def run(*command: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
+        "SYSTEMROOT": os.environ.get("SYSTEMROOT", ""),  # Windows starts no process without it
         "PRE_COMMIT_HOME": str(home / "pre-commit"),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_AUTHOR_NAME": "a",

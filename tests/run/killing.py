@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pytest
 import sqlalchemy as sa
 
 from autodiff.cli import main
@@ -38,7 +39,7 @@ def upgrade_killed(
     target: str = "base",
 ) -> bool:
     """Runs a migration in a child process that is killed at the moment; whether it came to it."""
-    child = os.fork()
+    child = _fork()
     if child == 0:  # pragma: no cover
         _child(url, folder, moment, direction, target)
     _, status = os.waitpid(child, 0)
@@ -47,6 +48,12 @@ def upgrade_killed(
         return True
     assert os.WEXITSTATUS(status) == 0, "the child failed before it was killed"
     return False
+
+
+def _fork() -> int:
+    if not hasattr(os, "fork"):
+        pytest.skip("Windows has no os.fork")
+    return os.fork()
 
 
 def _child(url: sa.URL, folder: Folder, moment: Moment, direction: str, target: str) -> None:
@@ -132,7 +139,7 @@ def upgrade_signalled(
 ) -> Stopped:
     """Runs `autodiff upgrade` in a child process that gets a signal at the moment."""
     files = [folder.path.parent / name for name in ("out.txt", "err.txt")]
-    child = os.fork()
+    child = _fork()
     if child == 0:  # pragma: no cover
         for number_, file in enumerate(files, 1):
             os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number_)

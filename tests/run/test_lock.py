@@ -119,6 +119,7 @@ def test_a_run_goes_on_when_the_other_is_done(any_database: sa.URL, folder: Fold
         assert len(done) == 5
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no os.fork")
 def test_the_lock_of_a_process_that_died_is_free(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
 import socket
@@ -248,6 +247,8 @@ def _account() -> dict[str, Any]:
     """Return what makes `subprocess` run as `nobody`; nothing unless we are root."""
     if os.geteuid() != 0:
         return {}
+    import pwd  # Windows, where no server is started, has no such module
+
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 

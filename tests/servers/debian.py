@@ -5,7 +5,6 @@ Nothing is installed: `apt-get` downloads a package and the libraries that are m
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -51,6 +50,8 @@ def cached(package: Package) -> Path:
 
     One test process at a time looks and fetches; the others wait and find it done.
     """
+    import fcntl  # Windows, which has no apt-get, has no such module
+
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     cache = Path(base) / "autodiff-tests"
     cache.mkdir(parents=True, exist_ok=True)

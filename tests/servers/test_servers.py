@@ -111,8 +111,14 @@ def test_the_environment_is_plain(name: str) -> None:
 # --- starting and stopping -------------------------------------------------------------------
 
 
+def needs_posix() -> None:
+    if os.name != "posix":
+        pytest.skip("tests start servers on POSIX systems only")
+
+
 @pytest.fixture
 def home() -> Iterator[Home]:
+    needs_posix()
     home = Home("test", signal.SIGTERM)
     yield home
     home.stop()
@@ -136,6 +142,7 @@ def lives(pid: int) -> bool:
 
 
 def test_stop_leaves_no_process_and_no_folder() -> None:
+    needs_posix()
     home = Home("test", signal.SIGTERM)
     home.serve(lambda port: ["sleep", "60"], lambda: True)
     assert home.process is not None
