@@ -37,10 +37,13 @@ HEAVY = {"sqlalchemy", "jinja2", "deepdiff", "sqlglot", "rich", "pydantic"}
 
 def imported(folder: Folder, *arguments: str) -> set[str]:
     """The modules that a command line imports."""
+    # Coverage measurement imports modules of its own, such as sqlite3.
+    environment = folder.environment()
+    unmeasured = {name: environment[name] for name in environment if name[:9] != "COVERAGE_"}
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "autodiff", *arguments],
         cwd=folder.path,
-        env=folder.environment(),
+        env=unmeasured,
         capture_output=True,
         text=True,
         check=True,
