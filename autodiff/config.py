@@ -44,53 +44,79 @@ _SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*autodiff\s*[\].]", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The settings of a project; paths are absolute.
-
-    root: the folder of the configuration, which is on the import path.
-    models: "package.module:Base", or several.
-    path: folders that come first on the import path, before `root` and its folder `src`.
-    env_file: a file with environment variables, instead of the .env beside the configuration.
-    allow_empty_models: whether models without a table are accepted.
-    url: the database; --url comes before it, and so does DATABASE_URL, unless the url is that of
-        the chosen environment.
-    migrations: the folder of the migrations.
-    templates_dir: templates that come before those of autodiff.
-    exclude_tables: patterns of tables to leave alone.
-    history_schema: the schema of autodiff's own tables.
-    lock_wait: seconds to wait for another run that holds the lock.
-    lock_timeout: seconds that a statement waits for a lock; 0 for no limit.
-    statement_timeout: seconds that a statement runs; 0 for no limit.
-    lock_retries: how often a migration that met a lock is tried again.
-    scratch_url: an empty database to try things on, which is emptied after use.
-    hooks: functions to call around a run, "package.module:function", by when they are called.
-    targets: the table `targets`, for commands with --all; autodiff.fleet knows what is in it.
-    env: the environment that was chosen, whose settings these are; None without one.
-    unset: environment variables that the url asks for and that are not set; it is None then.
-    variables: the environment that ${NAME} is looked up in.
-    """
+    """The settings of a project, with absolute paths and with the variables in URLs replaced."""
 
     root: Path = field(default_factory=Path.cwd)
+    """The folder of the configuration file. It is on the import path."""
     models: tuple[str, ...] = ()
+    """The models: `"package.module:object"`, or a list of them.
+
+    The object is a MetaData, a declarative base, SQLModel, Flask-SQLAlchemy's `db`, a
+    Flask application, or a function that returns one of these, such as an application factory.
+    Without an object, the module is searched for models.
+    """
     path: tuple[Path, ...] = ()
+    """More folders to import models and hooks from, such as `["backend"]`.
+
+    They come first on the import path, before the folder of the configuration and its `src`.
+    """
     env_file: Path | None = None
+    """A file with environment variables.
+
+    By default, `.env` beside the configuration is read if the extra `dotenv` is installed.
+    Variables that are already set keep their values.
+    """
     allow_empty_models: bool = False
+    """Whether models without a table are accepted.
+
+    By default they are an error, because it usually means that no model module was imported.
+    """
     url: str | None = None
+    """The URL of the database. `${NAME}` is replaced with an environment variable.
+
+    The variable `DATABASE_URL` overrides this setting, unless the chosen environment has its own
+    `url`. The option `--url` overrides both.
+    """
     migrations: Path = Path("migrations")
+    """The migrations folder."""
     templates_dir: Path | None = None
+    """A folder with templates that replace autodiff's own."""
     exclude_tables: tuple[str, ...] = ()
+    """Tables to leave alone: a shell pattern such as `"tmp_*"`, or a list of them."""
     history_schema: str | None = None
+    """The schema for the tables `autodiff_history` and `autodiff_journal`.
+
+    By default they are in the default schema of the connection.
+    """
     lock_wait: float = 600.0
+    """The number of seconds to wait for another run that holds the migration lock."""
     lock_timeout: float = 5.0
+    """The number of seconds that a statement may wait for a lock. 0 is no limit."""
     statement_timeout: float = 1800.0
+    """The number of seconds that a statement may run. 0 is no limit."""
     lock_retries: float = 5
+    """How often a migration that could not get a lock is tried again."""
     scratch_url: str | None = None
+    """An empty database of the same kind and version, which autodiff may use and empty.
+
+    It is used instead of creating a database on the live server. It is refused if it is the live
+    database, or if it contains anything that autodiff did not create. `${NAME}` is replaced with
+    an environment variable; if the variable is not set, the setting is ignored. SQLite does not
+    need it.
+    """
     hooks: Mapping[str, str] = field(default_factory=dict)
+    """Functions to call around runs and migrations: a table from the name of the hook to
+    `"package.module:function"`."""
     targets: Mapping[str, Any] | None = None
+    """The databases of `--all`: a table with `urls`, `file` or `query`."""
     env: str | None = None
+    """The name of the chosen environment. None if no environment was chosen."""
     unset: tuple[str, ...] = ()
+    """The environment variables that the URL needs and that are not set. `url` is None then."""
     variables: Mapping[str, str] = field(
         default_factory=lambda: os.environ, repr=False, compare=False
     )
+    """The environment variables that replace `${NAME}`."""
 
     @property
     def import_path(self) -> tuple[Path, ...]:

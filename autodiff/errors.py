@@ -1,24 +1,26 @@
 """Every exception that autodiff raises.
 
-AutodiffError                 exit code 2
-+- ConfigError                the configuration or the command line is wrong
-+- ModelsError                the models could not be loaded or declared
-+- DatabaseError              the database could not be reached or refused a request
-+- HistoryError               the migrations folder or the lock file is wrong
-|  +- MigrationFileError      one file is broken
-|  +- RevisionNotFoundError   a revision is unknown
-|  +- AmbiguousRevisionError  a revision names more than one migration
-|  +- SeveralHeadsError       the graph has more than one head
-|  +- HandWrittenError        parts of migrations can't be squashed
-|  +- EditedMigrationError    the files are not those that were applied, or in another order
-+- PlanError                  no migration can be written for a difference
-|  +- FillNeededError         a new NOT NULL column needs a value for the rows
-|  +- RehearsalFailedError    a scratch showed that a migration does not do what it should
-|  +- RenameUndecidedError    a rename and a drop-and-add are both possible
-+- MigrationFailedError       a migration failed while it ran
-   +- RowsInTheWayError       rows stand in the way of a migration, which was refused
-   +- HookFailedError         a function of the application, called around a run, failed
-+- LockedError                another run holds the lock for too long
+The classes and their causes:
+
+    AutodiffError                 exit code 2
+    +- ConfigError                the configuration or the command line is wrong
+    +- ModelsError                the models could not be loaded or declared
+    +- DatabaseError              the database could not be reached or refused a request
+    +- HistoryError               the migrations folder or the lock file is wrong
+    |  +- MigrationFileError      one file is broken
+    |  +- RevisionNotFoundError   a revision is unknown
+    |  +- AmbiguousRevisionError  a revision names more than one migration
+    |  +- SeveralHeadsError       the graph has more than one head
+    |  +- HandWrittenError        parts of migrations can't be squashed
+    |  +- EditedMigrationError    the files are not those that were applied, or in another order
+    +- PlanError                  no migration can be written for a difference
+    |  +- FillNeededError         a new NOT NULL column needs a value for the rows
+    |  +- RehearsalFailedError    a scratch showed that a migration does not do what it should
+    |  +- RenameUndecidedError    a rename and a drop-and-add are both possible
+    +- MigrationFailedError       a migration failed while it ran
+       +- RowsInTheWayError       rows stand in the way of a migration, which was refused
+       +- HookFailedError         a function of the application, called around a run, failed
+    +- LockedError                another run holds the lock for too long
 """
 
 from __future__ import annotations

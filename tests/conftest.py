@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from typing import TYPE_CHECKING, NoReturn
 
@@ -43,6 +44,19 @@ settings.register_profile(
     "full", settings.get_profile("ci"), max_examples=int(EXAMPLES or 5000), derandomize=False
 )
 settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Give SIGINT and SIGTERM their default handlers, here and in every child process.
+
+    A run that was started with `nohup`, or with `&` in a script, ignores SIGINT. Python then
+    installs no handler that raises KeyboardInterrupt, and children inherit the ignored signal, so
+    that Ctrl-C has no effect in tests. Handlers are reset to the default when a child is started.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Servers:
@@ -109,7 +123,7 @@ def database(
         def new(kind: str) -> URL:
             if kind == "sqlite":
                 path = tmp_path / f"database_{next(numbers)}.db"
-                drops.callback(path.unlink, missing_ok=True)
+                drops.callback(_remove, path)
                 return URL.create("sqlite", database=f"{path}")
             try:
                 server = servers.get(kind)
@@ -167,6 +181,12 @@ def run_script(
             _skip_or_fail(request.node, f"client of {url.get_backend_name()}", f"{error}")
 
     return run
+
+
+def _remove(path: Path) -> None:
+    """Remove a database file, unless it is open on Windows: pytest removes the folder later."""
+    with suppress(PermissionError):
+        path.unlink(missing_ok=True)
 
 
 def _skip_or_fail(item: pytest.Item, kind: str, reason: str) -> NoReturn:

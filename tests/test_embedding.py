@@ -326,4 +326,4 @@ def test_a_missing_synchronous_driver(monkeypatch: pytest.MonkeyPatch, folder: F
     project = Project("postgresql+asyncpg://h/db", directory=folder.path)
     with pytest.raises(DatabaseError, match="no driver for postgresql is installed") as caught:
         project.upgrade()
-    assert caught.value.hint == 'pip install "autodiff[postgresql]"'
+    assert caught.value.hint == 'pip install "sqlalchemy-autodiff[postgresql]"'

@@ -9,6 +9,9 @@ import pytest
 
 from autodiff.utils.files import write_all, write_text
 
+posix_only = pytest.mark.skipif(os.name != "posix", reason="Windows handles files differently")
+IS_ROOT = os.name == "posix" and os.geteuid() == 0
+
 
 def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
@@ -29,6 +32,7 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
+@posix_only
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o755])
 def test_permissions_are_kept(tmp_path: Path, mode: int) -> None:
     """A replaced file keeps its permissions; a new file is readable by all."""
@@ -40,6 +44,7 @@ def test_permissions_are_kept(tmp_path: Path, mode: int) -> None:
     assert (tmp_path / "b.py").stat().st_mode & 0o777 == 0o644
 
 
+@posix_only
 def test_a_symbolic_link_is_kept(tmp_path: Path) -> None:
     """The file that it points to is written."""
     (tmp_path / "real").mkdir()
@@ -69,6 +74,7 @@ def test_nothing_is_written_if_a_folder_is_a_file(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["a.py", "file"]
 
 
+@posix_only
 @pytest.mark.parametrize("before", ["old", None])
 def test_replaced_files_are_restored_if_another_one_fails(
     tmp_path: Path, before: str | None
@@ -85,7 +91,8 @@ def test_replaced_files_are_restored_if_another_one_fails(
         assert (tmp_path / "a.py").read_text() == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@posix_only
+@pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
 def test_nothing_is_written_if_a_folder_is_read_only(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
@@ -94,6 +101,7 @@ def test_nothing_is_written_if_a_folder_is_read_only(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["locked"]
 
 
+@posix_only
 def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
     """The name of the temporary file does not include the file's name."""
     path = tmp_path / ("n" * 250)

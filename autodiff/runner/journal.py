@@ -12,11 +12,11 @@ import json
 import os
 import socket
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 
+from autodiff import __version__
 from autodiff.errors import HistoryError
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import Direction
@@ -72,11 +72,7 @@ def actor() -> Actor:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
         user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
-    try:
-        tool = version("autodiff")
-    except PackageNotFoundError:
-        tool = "unknown"
-    return Actor(user=user, host=socket.gethostname(), pid=os.getpid(), tool=tool)
+    return Actor(user=user, host=socket.gethostname(), pid=os.getpid(), tool=__version__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

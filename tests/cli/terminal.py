@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import select
 import signal
@@ -12,6 +11,8 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+
+import pytest
 
 from tests.cli.project import Folder
 
@@ -34,6 +35,7 @@ class Terminal:
         piped: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
         self._master, slave = pty.openpty()
         self.raw = ""
         variables = {"TERM": "xterm-256color", "COLUMNS": "80", **(environment or {})}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pytest
 import sqlalchemy as sa
 
 from autodiff.cli import main
@@ -41,7 +42,7 @@ def run_and_kill(
 
     Return False if the run ended before that moment.
     """
-    child = os.fork()
+    child = _fork()
     if child == 0:  # pragma: no cover
         _run_in_child(url, folder, moment, direction, target)
     _, status = os.waitpid(child, 0)
@@ -50,6 +51,12 @@ def run_and_kill(
         return True
     assert os.WEXITSTATUS(status) == 0, "the child failed before it was killed"
     return False
+
+
+def _fork() -> int:
+    if not hasattr(os, "fork"):
+        pytest.skip("Windows has no os.fork")
+    return os.fork()
 
 
 def _run_in_child(url: sa.URL, folder: Folder, moment: Moment, direction: str, target: str) -> None:
@@ -137,7 +144,7 @@ def upgrade_and_signal(
 ) -> CommandResult:
     """Run `autodiff upgrade` in a child process that receives a signal at the moment."""
     files = [folder.path.parent / name for name in ("out.txt", "err.txt")]
-    child = os.fork()
+    child = _fork()
     if child == 0:  # pragma: no cover
         for descriptor, file in enumerate(files, 1):
             os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)

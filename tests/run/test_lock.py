@@ -122,6 +122,7 @@ def test_a_waiting_run_continues_after_the_other(any_database: sa.URL, folder: F
         assert len(applied) == 5
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no os.fork")
 def test_the_lock_of_a_dead_process_is_released(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
 import socket
@@ -251,6 +250,8 @@ def _account() -> dict[str, Any]:
     """Return the options that make `subprocess` run as `nobody`, empty unless run as root."""
     if os.geteuid() != 0:
         return {}
+    import pwd  # Windows, where no server is started, has no such module
+
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 

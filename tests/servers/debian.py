@@ -5,7 +5,6 @@ Nothing is installed: `apt-get` downloads the package and the missing libraries.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -55,6 +54,8 @@ def cached(package: Package) -> Path:
 
     A lock ensures that only one test process at a time checks and downloads.
     """
+    import fcntl  # Windows, which has no apt-get, has no such module
+
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     cache = Path(base) / "autodiff-tests"
     cache.mkdir(parents=True, exist_ok=True)

@@ -115,8 +115,14 @@ def test_environment_has_no_settings(name: str) -> None:
 # --- starting and stopping -------------------------------------------------------------------
 
 
+def needs_posix() -> None:
+    if os.name != "posix":
+        pytest.skip("tests start servers on POSIX systems only")
+
+
 @pytest.fixture
 def home() -> Iterator[Home]:
+    needs_posix()
     home = Home("test", signal.SIGTERM)
     yield home
     home.stop()
@@ -140,6 +146,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_stop_leaves_no_process_and_no_folder() -> None:
+    needs_posix()
     home = Home("test", signal.SIGTERM)
     home.serve(lambda port: ["sleep", "60"], lambda: True)
     assert home.process is not None
