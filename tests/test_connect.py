@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError
-from autodiff.utils.connect import connect, masked, readable_url
+from autodiff.utils.connections import mask_passwords, open_connection, parse_url
 from tests.support import Folder
 
 SECRET = "s3cr:t@/%x"
@@ -20,7 +20,7 @@ SECRET = "s3cr:t@/%x"
 
 def refused(url: str | sa.URL) -> DatabaseError:
     text = url if isinstance(url, str) else url.render_as_string(hide_password=False)
-    with pytest.raises(DatabaseError) as caught, connect(readable_url(text)) as connection:
+    with pytest.raises(DatabaseError) as caught, open_connection(parse_url(text)) as connection:
         connection.execute(sa.text("SELECT 1"))
     return caught.value
 
@@ -80,7 +80,7 @@ def test_a_project_works_with_any_driver(
 )
 def test_urls_are_read(given: str, used: str) -> None:
     """An async driver gives way to a plain one; a driver that was chosen stays."""
-    found = readable_url(given, Path("/root"))
+    found = parse_url(given, Path("/root"))
     assert found == sa.make_url(used)
 
 
@@ -90,7 +90,7 @@ def test_urls_are_read(given: str, used: str) -> None:
 def test_a_text_that_is_no_url_is_refused(text: str) -> None:
     """What it was is not told, as a password may be in it."""
     with pytest.raises(ConfigError) as caught:
-        readable_url(text)
+        parse_url(text)
     assert caught.value.message == "the database URL cannot be read"
     assert caught.value.hint == (
         "it looks like postgresql://user@localhost/app, mysql://user@localhost/app "
@@ -100,7 +100,7 @@ def test_a_text_that_is_no_url_is_refused(text: str) -> None:
 
 def test_an_unknown_dialect_is_refused() -> None:
     """By its name, with an example."""
-    with pytest.raises(ConfigError) as caught, connect(readable_url("nosuch://u:s3cret@h/db")):
+    with pytest.raises(ConfigError) as caught, open_connection(parse_url("nosuch://u:s3cret@h/db")):
         pass
     assert caught.value.message == "no SQLAlchemy dialect for 'nosuch'"
     assert caught.value.hint is not None and "sqlite:///app.db" in caught.value.hint
@@ -108,8 +108,8 @@ def test_an_unknown_dialect_is_refused() -> None:
 
 def test_an_unknown_driver_is_refused() -> None:
     """As an unknown dialect is."""
-    url = readable_url("postgresql+nosuch://u:s3cret@h/db")
-    with pytest.raises(ConfigError) as caught, connect(url):
+    url = parse_url("postgresql+nosuch://u:s3cret@h/db")
+    with pytest.raises(ConfigError) as caught, open_connection(url):
         pass
     assert caught.value.message == "no SQLAlchemy dialect for 'postgresql+nosuch'"
 
@@ -134,7 +134,7 @@ def test_a_server_that_is_not_there(drivername: str) -> None:
     """The message names the server without the password, the hint asks the right questions."""
     url = sa.URL.create(drivername, "ann", SECRET, "127.0.0.1", free_port(), "app")
     error = refused(url)
-    assert error.message.startswith(f"cannot connect to {masked(readable_url(str_of(url)))}: ")
+    assert error.message.startswith(f"cannot connect to {mask_passwords(parse_url(str_of(url)))}: ")
     assert "ann:***@127.0.0.1" in error.message
     assert "refused" in error.message.lower()
     assert error.hint == "is the server running, and are host and port right?"
@@ -174,10 +174,10 @@ def test_a_database_that_is_not_there(database: Callable[[str], sa.URL], kind: s
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     """Wherever in the URL it stands."""
-    assert sorted(masked(sa.make_url(url)).split("?")[-1].split("&")) == sorted(
+    assert sorted(mask_passwords(sa.make_url(url)).split("?")[-1].split("&")) == sorted(
         shown.split("?")[-1].split("&")
     )
-    assert "s3cret" not in masked(sa.make_url(url))
+    assert "s3cret" not in mask_passwords(sa.make_url(url))
 
 
 def test_a_password_in_the_reason_is_hidden() -> None:
@@ -293,10 +293,10 @@ def test_connections_are_closed(database: Callable[[str], sa.URL]) -> None:
     """Nothing is left open behind the block, also where it failed."""
     url = database("postgresql")
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), connect(url) as connection:
+        with pytest.raises(ZeroDivisionError), open_connection(url) as connection:
             connection.execute(sa.text("SELECT 1"))
             raise ZeroDivisionError
     assert connection.closed
-    with connect(url) as connection:
+    with open_connection(url) as connection:
         count = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert connection.execute(count).scalar() == 1

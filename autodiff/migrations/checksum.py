@@ -9,9 +9,9 @@ from functools import cache
 
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["PLACE_NAMES", "python_checksum", "sql_checksum", "text_digest"]
+__all__ = ["GRAPH_FIELDS", "python_checksum", "sql_checksum", "text_digest"]
 
-PLACE_NAMES = (
+GRAPH_FIELDS = (
     "revision",
     "parents",
     "down_revision",
@@ -108,4 +108,4 @@ def _is_place(node: ast.stmt) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else []
     if isinstance(node, ast.AnnAssign):
         targets = [node.target]
-    return any(isinstance(t, ast.Name) and t.id in PLACE_NAMES for t in targets)
+    return any(isinstance(t, ast.Name) and t.id in GRAPH_FIELDS for t in targets)

@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from autodiff.migrations.files import Migration
     from autodiff.migrations.graph import Graph
 
-__all__ = ["drawn", "drawn_fork"]
+__all__ = ["draw_branches", "draw_graph"]
 
 _LONG = 4
 """So many migrations in a row that nothing else comes to are drawn; of more, the ends."""
 
 
-def drawn(graph: Graph) -> list[str]:
+def draw_graph(graph: Graph) -> list[str]:
     """All migrations; heads have a star."""
     labels = {revision: _caption(graph, graph[revision]) for revision in graph.migrations}
     parents = {revision: graph[revision].parents for revision in graph.migrations}
     return _lines(parents, labels, graph.heads)
 
 
-def drawn_fork(graph: Graph, heads: Sequence[str]) -> list[str]:
+def draw_branches(graph: Graph, heads: Sequence[str]) -> list[str]:
     """The branches that end in these heads, from where they part; long ones in short."""
     lineages = [graph.lineage([head]) for head in heads]
     # a head that another one depends on is before that one, and is a head all the same

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects import NAMES
 from autodiff.errors import MigrationFileError
-from autodiff.migrations.checksum import PLACE_NAMES, python_checksum, sql_checksum, text_digest
-from autodiff.migrations.header import glanced
+from autodiff.migrations.checksum import GRAPH_FIELDS, python_checksum, sql_checksum, text_digest
+from autodiff.migrations.header import read_header
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -25,8 +25,8 @@ __all__ = [
     "assignments",
     "file_name",
     "is_label",
-    "migration_from",
-    "parsed",
+    "parse_migration",
+    "parse_python",
     "read_folder",
     "read_migration",
     "read_text",
@@ -48,7 +48,7 @@ _SLUG_BYTES = 200
 _LISTED = ("parents", "depends_on", "labels", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 _DIALECTS = "dialects"
-_KNOWN = (*PLACE_NAMES, *_TIMEOUTS, _DIALECTS)
+_KNOWN = (*GRAPH_FIELDS, *_TIMEOUTS, _DIALECTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class Migration:
 def _checksum(migration: Migration) -> str:
     if migration.is_sql:
         return sql_checksum(migration.text, migration.down_text, migration.dialects)
-    return python_checksum(parsed(migration.path, migration.text))
+    return python_checksum(parse_python(migration.path, migration.text))
 
 
 def file_name(number: int, message: str) -> str:
@@ -153,7 +153,7 @@ def read_migration(path: Path) -> Migration:
     """
     text = read_text(path)
     if path.suffix != ".sql":
-        return migration_from(path, text)
+        return parse_migration(path, text)
     down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
     if not down.is_file() and _header(text).get("revision"):
         raise MigrationFileError(
@@ -161,10 +161,10 @@ def read_migration(path: Path) -> Migration:
             f"its down file {down.name} is missing",
             hint="restore it, or write an empty one if there is nothing to take back",
         )
-    return migration_from(path, text, read_text(down) if down.is_file() else "")
+    return parse_migration(path, text, read_text(down) if down.is_file() else "")
 
 
-def migration_from(path: Path, text: str, down_text: str = "") -> Migration:
+def parse_migration(path: Path, text: str, down_text: str = "") -> Migration:
     """What the texts of one file, or of a pair of SQL files, say; raises as `read_migration`."""
     if path.suffix == ".sql":
         return _read_sql(path, text, down_text)
@@ -183,7 +183,7 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def parsed(path: Path, text: str) -> ast.Module:
+def parse_python(path: Path, text: str) -> ast.Module:
     """The syntax of a Python file's text.
 
     Raises MigrationFileError, with the line, where it has none.
@@ -200,11 +200,11 @@ def parsed(path: Path, text: str) -> ast.Module:
 
 
 def _read_python(path: Path, text: str) -> Migration:
-    seen = glanced(text, _KNOWN)
+    seen = read_header(text, _KNOWN)
     if seen is not None:
         values, docstring = dict(seen.values), seen.docstring
     else:
-        tree = parsed(path, text)
+        tree = parse_python(path, text)
         values = dict(_places(path, tree))
         docstring = ast.get_docstring(tree) or ""
         _require_revision(path, values)

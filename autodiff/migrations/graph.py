@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autodiff.errors import HistoryError, SeveralHeadsError
 from autodiff.migrations import targets
-from autodiff.migrations.drawing import drawn_fork
+from autodiff.migrations.drawing import draw_branches
 from autodiff.migrations.files import Migration, read_folder
 
 __all__ = ["Graph", "load_graph"]
@@ -95,10 +95,12 @@ class Graph:
         """
         heads = self.heads
         if len(heads) > 1:
-            raise self.several(heads)
+            raise self.several_heads_error(heads)
         return heads[0] if heads else None
 
-    def several(self, heads: Sequence[str], also: str | None = None) -> SeveralHeadsError:
+    def several_heads_error(
+        self, heads: Sequence[str], also: str | None = None
+    ) -> SeveralHeadsError:
         """The error that these heads are more than one, with the graph and the ways out.
 
         `also` is another way than the target `heads`, where that is none.
@@ -107,13 +109,13 @@ class Graph:
         named = [label for label in self.branches if set(self.heads_of(label)) & set(heads)]
         one = f", {named[0]}@head one of them" if named else ""
         ways = [also or f"the target `heads` means all of them{one}"]
-        if not self.is_told_apart:
+        if not self.has_labeled_heads:
             ways.insert(0, "autodiff merge joins them, autodiff rebase sets one behind the other")
-        picture = drawn_fork(self, heads)
+        picture = draw_branches(self, heads)
         return SeveralHeadsError(names, picture=picture, hint="; ".join(ways))
 
     @property
-    def is_told_apart(self) -> bool:
+    def has_labeled_heads(self) -> bool:
         """Whether each head but one, the main line's, has a label that no other head has.
 
         Others are no branches on purpose: two people added a migration.
@@ -126,9 +128,9 @@ class Graph:
 
         Raises SeveralHeadsError where they are not.
         """
-        if not self.is_told_apart:
+        if not self.has_labeled_heads:
             also = "branches that are meant to be several need a label each"
-            raise self.several(self.heads, also)
+            raise self.several_heads_error(self.heads, also)
 
     def heads_of(self, label: str) -> tuple[str, ...]:
         """The last revisions of a branch: nobody's parent within it."""

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Glance", "glanced"]
+__all__ = ["Header", "read_header"]
 
 _DOCSTRING = re.compile(r'"""(.*?)"""[ \t]*\n', re.DOTALL)
 _LINE = re.compile(
@@ -42,14 +42,14 @@ _PLAIN = re.compile(r"""(\()?(["'])([\w.-]+)\2(?(1),\))""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
+class Header:
     """The docstring, and the values of those names that were looked for."""
 
     docstring: str
     values: Mapping[str, Any]
 
 
-def glanced(text: str, names: Collection[str]) -> Glance | None:
+def read_header(text: str, names: Collection[str]) -> Header | None:
     """What a file says, None where only the parser can tell.
 
     It has a docstring, imports, plain assignments with a revision among them, and then its
@@ -72,7 +72,7 @@ def glanced(text: str, names: Collection[str]) -> Glance | None:
             return None
         place = line.end()
     plain = isinstance(values.get("revision"), str) and _plain_functions(text, place)
-    return Glance(docstring=docstring, values=values) if plain and values["revision"] else None
+    return Header(docstring=docstring, values=values) if plain and values["revision"] else None
 
 
 def _docstring(text: str) -> tuple[str, int]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autodiff.errors import MigrationFileError
-from autodiff.migrations.files import Migration, assignments, migration_from, parsed
+from autodiff.migrations.files import Migration, assignments, parse_migration, parse_python
 
-__all__ = ["Moved", "moved"]
+__all__ = ["MovedMigration", "move_migration"]
 
 _MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\d+(?=_)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MovedMigration:
     """A migration before and after, and the bytes of its new files by path."""
 
     before: Migration
@@ -35,7 +35,9 @@ class Moved:
         return (before.path, before.down_path) if before.is_sql else (before.path,)
 
 
-def moved(migration: Migration, parents: Sequence[str], number: int | None) -> Moved:
+def move_migration(
+    migration: Migration, parents: Sequence[str], number: int | None
+) -> MovedMigration:
     """The migration behind other parents, with another number in its name.
 
     All of its bytes stay but those of the parents. Raises MigrationFileError where they can't be
@@ -52,14 +54,14 @@ def moved(migration: Migration, parents: Sequence[str], number: int | None) -> M
     if migration.is_sql:
         down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
         files[down] = change(migration, migration.down_path.read_bytes(), parents)
-    after = migration_from(path, *map(_text, files.values()))
+    after = parse_migration(path, *map(_text, files.values()))
     if after.parents != tuple(parents):
         raise MigrationFileError(
             str(migration.path),
             f"its parents can't be rewritten to {', '.join(parents)}",
             hint="write them out plainly at the top of the file",
         )
-    return Moved(before=migration, after=after, files=files)
+    return MovedMigration(before=migration, after=after, files=files)
 
 
 def _unchanged(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
@@ -73,7 +75,7 @@ def _text(data: bytes) -> str:
 def _python(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
     mark = _MARK if data.startswith(_MARK) else b""
     text = data[len(mark) :]
-    places = dict(assignments(parsed(migration.path, text.decode("utf-8"))))
+    places = dict(assignments(parse_python(migration.path, text.decode("utf-8"))))
     name = "parents" if "parents" in places else "down_revision"
     starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
     if name not in places:

@@ -92,7 +92,7 @@ def find(graph: Graph, target: str) -> Migration:
     asked = _parsed(graph, target)
     ends = _ends(graph, asked) if asked.start else ()
     if len(ends) > 1:
-        raise graph.several(ends)
+        raise graph.several_heads_error(ends)
     if not ends and len(graph) and asked.start:
         raise RevisionNotFoundError(
             target, hint=f"it is before the first one, {next(iter(graph.migrations.values())).name}"
@@ -133,7 +133,7 @@ def _ends(graph: Graph, target: _Target) -> tuple[str, ...]:
     if not target.steps:
         return ends
     if len(ends) > 1:
-        raise graph.several(ends)
+        raise graph.several_heads_error(ends)
     place = ends[0] if ends else None
     for done in range(abs(target.steps)):
         place = _next(graph, target, place, done)
@@ -147,7 +147,7 @@ def _starts(graph: Graph, target: _Target) -> tuple[str, ...]:
     if start in ("head", "heads"):
         heads = graph.heads if label is None else graph.heads_of(label)
         if start == "head" and len(heads) > 1:
-            raise graph.several(heads)
+            raise graph.several_heads_error(heads)
         return heads
     if label is None and start in graph.branches and not _named(graph, start, None):
         return _starts(graph, _Target(text=target.text, start="head", label=start))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["restoring", "write_all", "write_text"]
+__all__ = ["restore_on_error", "write_all", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -33,7 +33,7 @@ def write_all(files: Mapping[Path, str | bytes], *, removed: Iterable[Path] = ()
 
 
 @contextmanager
-def restoring(paths: Iterable[Path]) -> Iterator[None]:
+def restore_on_error(paths: Iterable[Path]) -> Iterator[None]:
     """On any error in here these files are again what they were before, or not there."""
     before = {path: path.read_bytes() if path.is_file() else None for path in paths}
     try:
@@ -62,7 +62,7 @@ def _prepare(path: Path, text: str | bytes) -> tuple[Path, Path]:
 
 
 def _replace(ready: Sequence[tuple[Path, Path]], removed: Sequence[Path]) -> None:
-    with restoring([*(path for _, path in ready), *removed]):
+    with restore_on_error([*(path for _, path in ready), *removed]):
         for temporary, path in ready:
             temporary.replace(path)
         for path in removed:

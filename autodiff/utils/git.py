@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-__all__ = ["names_at", "trunks"]
+__all__ = ["file_names_at", "upstream_refs"]
 
 _TRUNKS = (
     "refs/remotes/origin/HEAD",
@@ -18,7 +18,7 @@ _TRUNKS = (
 _SECONDS = 30
 
 
-def names_at(folder: Path, ref: str) -> frozenset[str] | None:
+def file_names_at(folder: Path, ref: str) -> frozenset[str] | None:
     """The names of the files in a folder as a branch or commit has them, None where it is unknown.
 
     Without the files of folders within it.
@@ -30,7 +30,7 @@ def names_at(folder: Path, ref: str) -> frozenset[str] | None:
     return None if listed is None else frozenset(filter(None, listed.split("\0")))
 
 
-def trunks(folder: Path) -> list[str]:
+def upstream_refs(folder: Path) -> list[str]:
     """Where others' work may be found, the likeliest first: the main branch, there and here; and
     what is being merged."""
     return [ref for ref in _TRUNKS if _git(folder, "rev-parse", "--verify", "--quiet", ref)]

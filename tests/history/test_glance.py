@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from autodiff.migrations.header import glanced
+from autodiff.migrations.header import read_header
 
 STEPS = "\n\ndef upgrade() -> None:\n    pass\n\n\ndef downgrade() -> None:\n    pass\n"
 NAMES = ("revision", "parents", "lock_timeout")
@@ -50,7 +50,7 @@ ODD = {
 @pytest.mark.parametrize("text", PLAIN.values(), ids=PLAIN.keys())
 def test_plain_files_need_no_parser(text: str) -> None:
     """What is seen is what Python makes of the text."""
-    seen = glanced(text + STEPS, NAMES)
+    seen = read_header(text + STEPS, NAMES)
     assert seen is not None
     module: dict[str, object] = {}
     lines = [line for line in ast.parse(text).body if isinstance(line, ast.Assign | ast.AnnAssign)]
@@ -62,7 +62,7 @@ def test_plain_files_need_no_parser(text: str) -> None:
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
 def test_where_it_can_not_be_told_nothing_is(text: str) -> None:
     """The parser has the word."""
-    assert glanced(text + STEPS, NAMES) is None
+    assert read_header(text + STEPS, NAMES) is None
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_where_it_can_not_be_told_nothing_is(text: str) -> None:
 )
 def test_what_stands_behind_the_functions_counts(functions: str) -> None:
     """An assignment at the end, or a text that looks like a function, is left to the parser."""
-    assert glanced('revision = "a"\nparents = ()\n' + functions, NAMES) is None
+    assert read_header('revision = "a"\nparents = ()\n' + functions, NAMES) is None

@@ -8,7 +8,7 @@ import pytest
 
 from autodiff.errors import MigrationFileError
 from autodiff.migrations import read_migration
-from autodiff.migrations.rewrite import moved
+from autodiff.migrations.rewrite import move_migration
 
 STEPS = "\n\ndef upgrade():\n    pass  # Größe: parents = ('x',)\n\n\ndef downgrade():\n    pass\n"
 
@@ -41,7 +41,7 @@ def test_the_parents_alone_are_rewritten(
     wanted = f'"""größer"""\nrevision = "a"\n{expected}{STEPS}'
     path = tmp_path / "0002_add.py"
     path.write_bytes(mark + text.replace("\n", end).encode())
-    found = moved(read_migration(path), parents, 12)
+    found = move_migration(read_migration(path), parents, 12)
     assert found.after.path == tmp_path / "0012_add.py"
     assert found.files == {found.after.path: mark + wanted.replace("\n", end).encode()}
     assert found.removed == (path,)
@@ -55,7 +55,7 @@ def test_a_pair_of_sql_files_is_moved(tmp_path: Path) -> None:
     path.write_bytes(b"-- revision: a\r\n-- parents: old\r\n-- x\r\nSELECT '\n-- parents: q';\r\n")
     down = tmp_path / "007_add.down.sql"
     down.write_bytes(b"SELECT 2;")
-    found = moved(read_migration(path), ["new", "other"], 8)
+    found = move_migration(read_migration(path), ["new", "other"], 8)
     assert dict(found.files) == {
         tmp_path / "008_add.up.sql": b"-- revision: a\r\n-- parents: new other\r\n-- x\r\n"
         b"SELECT '\n-- parents: q';\r\n",
@@ -63,7 +63,7 @@ def test_a_pair_of_sql_files_is_moved(tmp_path: Path) -> None:
     }
     assert found.removed == (path, down)
     path.write_bytes(b"-- revision: a\nSELECT 1;\n")
-    found = moved(read_migration(path), ["new"], 7)
+    found = move_migration(read_migration(path), ["new"], 7)
     assert found.files[path] == b"-- revision: a\n-- parents: new\nSELECT 1;\n"
 
 
@@ -71,10 +71,10 @@ def test_only_the_name_may_change(tmp_path: Path) -> None:
     """With the parents that it has the bytes stay; without a number the name does."""
     path = tmp_path / "0002_add.py"
     path.write_text('revision = "a"\nparents = ( "old", )' + STEPS)
-    found = moved(read_migration(path), ["old"], 3)
+    found = move_migration(read_migration(path), ["old"], 3)
     assert found.files == {tmp_path / "0003_add.py": path.read_bytes()}
     plain = path.rename(tmp_path / "add.py")
-    assert list(moved(read_migration(plain), ["new"], None).files) == [plain]
+    assert list(move_migration(read_migration(plain), ["new"], None).files) == [plain]
 
 
 def test_parents_that_are_not_found_are_refused(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_parents_that_are_not_found_are_refused(tmp_path: Path) -> None:
     path.write_text("  -- revision: a\n  -- parents: old\n")
     path.with_name("0001_a.down.sql").write_text("")
     with pytest.raises(MigrationFileError) as caught:
-        moved(read_migration(path), ["new"], 1)
+        move_migration(read_migration(path), ["new"], 1)
     assert caught.value.message == (
         f"cannot read migration {path}: its parents can't be rewritten to new"
     )

@@ -13,7 +13,14 @@ from autodiff.errors import ConfigError, DatabaseError, database_words
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
-__all__ = ["PASSWORDS", "borrowed", "bound", "connect", "masked", "readable_url"]
+__all__ = [
+    "PASSWORDS",
+    "engine_or_connection",
+    "mask_passwords",
+    "open_connection",
+    "parse_url",
+    "use_connection",
+]
 
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
@@ -36,7 +43,7 @@ _ASYNCPG_ALONE = (
 _EXAMPLE = "postgresql://user@localhost/app, mysql://user@localhost/app or sqlite:///app.db"
 
 
-def readable_url(text: str, root: Path | None = None) -> URL:
+def parse_url(text: str, root: Path | None = None) -> URL:
     """The URL to connect with, parsed: for an async driver the plain one of the same database.
 
     A relative SQLite file is looked for from `root`.
@@ -94,14 +101,14 @@ def _plain_query(url: URL) -> URL:
     return url
 
 
-def masked(url: URL) -> str:
+def mask_passwords(url: URL) -> str:
     """The URL as it may be shown: without password."""
     hidden = {key: "***" for key in url.query if key.lower() in PASSWORDS}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 @contextmanager
-def connect(
+def open_connection(
     url: URL, *, create: bool = False, prepare: Callable[[Engine], None] | None = None
 ) -> Iterator[Connection]:
     """A connection of its own, closed at the end.
@@ -153,7 +160,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def bound(engine: object, connection: object) -> Engine | Connection | None:
+def engine_or_connection(engine: object, connection: object) -> Engine | Connection | None:
     """What the application hands over, if it can be used; None where it is nothing.
 
     Raises ConfigError for both at once, and for those of async code.
@@ -176,7 +183,7 @@ def bound(engine: object, connection: object) -> Engine | Connection | None:
 
 
 @contextmanager
-def borrowed(given: Engine | Connection) -> Iterator[Connection]:
+def use_connection(given: Engine | Connection) -> Iterator[Connection]:
     """The application's connection, or one of its engine; given back without a transaction.
 
     Raises ConfigError where it is in one, which would be ended with what was done in it.
@@ -236,12 +243,14 @@ def _is_missing_file(url: URL) -> bool:
 
 def _refused(url: URL, error: Exception) -> DatabaseError:
     text = _reason(url, error)
-    return DatabaseError(f"cannot connect to {masked(url)}: {text}", hint=_hint(text.lower()))
+    return DatabaseError(
+        f"cannot connect to {mask_passwords(url)}: {text}", hint=_hint(text.lower())
+    )
 
 
 def _failed(url: URL, error: Exception) -> DatabaseError:
     return DatabaseError(
-        f"{masked(url)} refused a request: {_reason(url, error)}",
+        f"{mask_passwords(url)} refused a request: {_reason(url, error)}",
         hint=_later_hint(f"{getattr(error, 'orig', None) or error}".lower()),
     )
 
