@@ -91,9 +91,9 @@ def test_a_text_that_is_no_url_is_refused(text: str) -> None:
     """What it was is not told, as a password may be in it."""
     with pytest.raises(ConfigError) as caught:
         parse_url(text)
-    assert caught.value.message == "the database URL cannot be read"
+    assert caught.value.message == "cannot parse the database URL"
     assert caught.value.hint == (
-        "it looks like postgresql://user@localhost/app, mysql://user@localhost/app "
+        "write it like postgresql://user@localhost/app, mysql://user@localhost/app "
         "or sqlite:///app.db"
     )
 
@@ -137,7 +137,7 @@ def test_a_server_that_is_not_there(drivername: str) -> None:
     assert error.message.startswith(f"cannot connect to {mask_passwords(parse_url(str_of(url)))}: ")
     assert "ann:***@127.0.0.1" in error.message
     assert "refused" in error.message.lower()
-    assert error.hint == "is the server running, and are host and port right?"
+    assert error.hint == "check that the server is running, and the host and port in the URL"
     assert SECRET not in str(error) and "s3cr" not in str(error)
 
 
@@ -150,7 +150,7 @@ def test_a_user_that_is_not_there(database: Callable[[str], sa.URL]) -> None:
     error = refused(database("postgresql").set(username="nobody_here", password=SECRET))
     assert "nobody_here:***@" in error.message
     assert 'role "nobody_here" does not exist' in error.message
-    assert error.hint == "check user and password in the URL"
+    assert error.hint == "check the user and the password in the URL"
     assert "s3cr" not in str(error)
 
 
@@ -243,7 +243,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert caught.value.message == (
         f"cannot connect to sqlite:///{tmp_path}/no/app.db: unable to open database file"
     )
-    assert caught.value.hint == "does the folder exist, and may you write to it?"
+    assert caught.value.hint == "check that the folder exists and is writable"
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         with pytest.raises(DatabaseError) as caught:
             act()
         assert caught.value.message == f"sqlite:///{file} refused a request: file is not a database"
-        assert caught.value.hint == "the file is something else: is the path in the URL right?"
+        assert caught.value.hint == "the file is not a SQLite database: check the path in the URL"
     assert file.read_text().startswith("this is no database")
 
 
@@ -270,7 +270,10 @@ def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
     with pytest.raises(AutodiffError) as caught:
         project.upgrade()
     assert "database is locked" in caught.value.message
-    assert caught.value.hint == "another program is writing: try again when it is done"
+    assert (
+        caught.value.hint
+        == "another program is writing to the database: try again when it has finished"
+    )
     other.execute("ROLLBACK")
     assert [m.revision for m in project.upgrade()] == ["aaaa"]
     other.close()
@@ -286,7 +289,10 @@ def test_what_may_not_be_done_is_an_error_of_ours(
     with pytest.raises(DatabaseError) as caught:
         project.upgrade()
     assert 'refused a request: schema "nowhere" does not exist' in caught.value.message
-    assert caught.value.hint == "may the user of the URL do that? --debug shows the statement"
+    assert (
+        caught.value.hint
+        == "check the privileges of the user in the URL; --debug shows the statement"
+    )
 
 
 def test_connections_are_closed(database: Callable[[str], sa.URL]) -> None:

@@ -104,6 +104,6 @@ def test_a_thread_of_the_event_loop(any_database: sa.URL, folder: Folder) -> Non
 def test_an_async_engine_is_refused(folder: Folder) -> None:
     """With what to do instead."""
     wrong: Any = create_async_engine("sqlite+aiosqlite://")
-    with pytest.raises(ConfigError, match="AsyncEngine can't be used") as caught:
+    with pytest.raises(ConfigError, match="cannot use AsyncEngine") as caught:
         Project(engine=wrong, directory=folder.path)
     assert "asyncio.to_thread(project.upgrade)" in str(caught.value.hint)

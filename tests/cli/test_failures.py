@@ -74,8 +74,12 @@ def test_models_that_do_not_load(
 @pytest.mark.parametrize(
     ("url", "message", "hint"),
     [
-        ("nonsense", "the database URL cannot be read", "it looks like postgresql://"),
-        ("foo://u:secret@x/y", "no SQLAlchemy dialect for 'foo'", "a URL looks like postgresql://"),
+        ("nonsense", "cannot parse the database URL", "write it like postgresql://"),
+        (
+            "foo://u:secret@x/y",
+            "no SQLAlchemy dialect for 'foo'",
+            "write the URL like postgresql://",
+        ),
     ],
 )
 def test_an_unknown_url(
@@ -98,7 +102,7 @@ def test_a_server_that_refuses(blog: Folder, arguments: list[str], kind: str) ->
         url = f"{kind}://u:secret@127.0.0.1:{port}/x"
         result = blog.fails(*arguments, "--url", url)
     assert f"u:***@127.0.0.1:{port}/x" in result.err
-    assert "is the server running" in result.err
+    assert "check that the server is running" in result.err
     assert "secret" not in result.err
 
 
@@ -115,7 +119,7 @@ def test_a_user_that_is_not_there(blog: Folder, database: Callable[[str], sa.URL
     """A server that doesn't know the user is said as such."""
     url = database("postgresql").set(username="nobody_here", password="sesame")
     result = blog.fails("status", "--url", url.render_as_string(hide_password=False))
-    assert "check user and password in the URL" in result.err
+    assert "check the user and the password in the URL" in result.err
     assert "sesame" not in result.err
 
 
@@ -139,7 +143,7 @@ def test_a_wrong_password(
     monkeypatch.setattr(module, "connect", refuse)
     result = blog.fails("status", "--url", url)
     assert said in result.err
-    assert "check user and password in the URL" in result.err
+    assert "check the user and the password in the URL" in result.err
     assert "sesame" not in result.err
 
 
@@ -201,7 +205,7 @@ def test_two_heads_can_be_run_by_name(blog: Folder) -> None:
 def test_an_unknown_parent(blog: Folder) -> None:
     """The file is named, and the parent that is not there."""
     other_head(blog, '"nowhere",')
-    assert "0001_other.py comes after nowhere, which is not here" in blog.fails("history").err
+    assert "0001_other.py comes after nowhere, which has no file" in blog.fails("history").err
 
 
 @pytest.mark.parametrize("arguments", [["upgrade"], ["downgrade"], ["generate", "-m", "x"]])

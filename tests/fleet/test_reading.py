@@ -74,7 +74,7 @@ def test_a_file_of_names(project: Callable[..., Project], tmp_path: Path) -> Non
         ("a://s3cret", {"database": "{name}"}, "tenants:1: a line is one name"),
         ("x\nx", {"database": "{name}"}, "targets: x stands there more than once"),
         ("x", {"database": "{slug}"}, 'database = "{slug}" asks for {slug}'),
-        ("a s3cret", {}, "targets: of target a: the database URL cannot be read"),
+        ("a s3cret", {}, "targets: of target a: cannot parse the database URL"),
     ],
 )
 def test_a_file_that_is_wrong(

@@ -96,14 +96,14 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, reaso
     """The error names file, line and what Python says."""
     found, hint = refused(tmp_path, text)
     assert found.startswith(reason)
-    assert hint == "mend the file, or restore it from version control"
+    assert hint == "fix the file, or restore it from version control"
 
 
 def test_a_file_with_a_nul_is_refused(tmp_path: Path) -> None:
     """What a crash left half written is no traceback."""
     found, hint = refused(tmp_path, 'revision = "a"\x00')
     assert "null bytes" in found
-    assert hint == "mend the file, or restore it from version control"
+    assert hint == "fix the file, or restore it from version control"
 
 
 def test_a_file_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes("-- Größe".encode("latin-1"))
         with pytest.raises(MigrationFileError, match="can't decode byte") as caught:
             read_migration(tmp_path / name)
-        assert caught.value.hint == "it must be UTF-8 text"
+        assert caught.value.hint == "save it as UTF-8 text"
         assert caught.value.path == str(tmp_path / name)
 
 
@@ -123,23 +123,23 @@ def test_a_file_without_revision_is_refused(tmp_path: Path, text: str) -> None:
     """The hint says what a migration must say."""
     assert refused(tmp_path, text + STEPS) == (
         ": it has no revision",
-        'a migration says revision = "..." and parents = (...); move other files away',
+        'a migration has revision = "..." and parents = (...); move other files away',
     )
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("parents = get_parents()", ":2: parents = get_parents() is no plain text"),
-        ("parents = (HEAD,)", ":2: parents = (HEAD,) is no plain text"),
-        ("down_revision = {[]: 1}", ":2: down_revision = {[]: 1} is no plain text"),
+        ("parents = get_parents()", ":2: parents = get_parents() is not a literal"),
+        ("parents = (HEAD,)", ":2: parents = (HEAD,) is not a literal"),
+        ("down_revision = {[]: 1}", ":2: down_revision = {[]: 1} is not a literal"),
     ],
 )
 def test_a_place_that_must_be_computed_is_refused(tmp_path: Path, line: str, reason: str) -> None:
     """Parents that only a run would tell are not taken for none."""
     assert refused(tmp_path, f'revision = "a"\n{line}{STEPS}') == (
         reason,
-        'files are read without being run: write it out, as in revision = "7d1c09be"',
+        'files are read without running them: write it like revision = "7d1c09be"',
     )
 
 
@@ -148,9 +148,9 @@ def test_parents_that_are_no_revisions_are_refused(tmp_path: Path, value: str) -
     """Numbers, and sets that have no order, are not taken for parents."""
     said = ast.literal_eval(value)
     found, hint = refused(tmp_path, f'revision = "a"\nparents = {value}{STEPS}')
-    assert found.startswith(": parents = ") and found.endswith(" names no revisions")
+    assert found.startswith(": parents = ") and found.endswith(" is not a list of revisions")
     assert f"{said!r}" in found or isinstance(said, set)
-    assert hint == 'as in parents = ("41f2ab90",)'
+    assert hint == 'write it like parents = ("41f2ab90",)'
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_file_without_its_functions_is_refused(
     """Both directions must be there, however empty."""
     assert refused(tmp_path, f'revision = "a"\n{functions}\n') == (
         f": it has no {missing}()",
-        "a migration defines upgrade() and downgrade(), each may be empty (pass)",
+        "define upgrade() and downgrade(); either may be empty (pass)",
     )
 
 
@@ -210,7 +210,7 @@ def test_a_sql_file_needs_a_revision(tmp_path: Path) -> None:
     with pytest.raises(MigrationFileError) as caught:
         read_migration(path)
     assert caught.value.message == f"cannot read migration {path}: it has no revision"
-    assert caught.value.hint == "its first lines say: -- revision: 7d1c09be"
+    assert caught.value.hint == "add a line at the top, such as -- revision: 7d1c09be"
 
 
 def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
     assert caught.value.message == (
         f"cannot read migration {path}: its down file 0003_add_index.down.sql is missing"
     )
-    assert caught.value.hint == "restore it, or write an empty one if there is nothing to take back"
+    assert caught.value.hint == "restore it, or create an empty file if there is nothing to revert"
 
 
 def test_the_down_file_counts(tmp_path: Path) -> None:
@@ -308,8 +308,8 @@ def test_labels_and_dependencies(
 def test_a_label_that_means_something_else_is_refused(tmp_path: Path, label: str) -> None:
     """A label can be told from every other target."""
     assert refused(tmp_path, f'revision = "a"\nlabels = ("{label}",){STEPS}') == (
-        f": {label!r} can't be a label",
-        "letters, digits, dots and _ make one; head, heads, base and numbers mean something else",
+        f": {label!r} cannot be a label",
+        "use letters, digits, dots and _, but not a number, head, heads or base",
     )
 
 
@@ -332,7 +332,7 @@ def test_a_mistake_in_a_function_comes_to_light_with_the_checksum(tmp_path: Path
         _ = found.checksum
     path = tmp_path / "0002_add_timestamp.py"
     assert caught.value.message == (f"cannot read migration {path}:5: SyntaxError: invalid syntax")
-    assert caught.value.hint == "mend the file, or restore it from version control"
+    assert caught.value.hint == "fix the file, or restore it from version control"
 
 
 def test_line_ends_do_not_count(tmp_path: Path) -> None:
@@ -400,10 +400,14 @@ def test_a_sql_file_says_it_too(tmp_path: Path, said: str, found: tuple[str, ...
         (
             '("postgres",)',
             "dialects names an unknown kind of database: 'postgres'",
-            "known are mariadb, mysql, postgresql, sqlite",
+            "use one or more of mariadb, mysql, postgresql, sqlite",
         ),
-        ("()", "dialects = () names no kind of database", 'as in dialects = ("postgresql",)'),
-        ("5", "dialects = 5 names no kind of database", 'as in dialects = ("postgresql",)'),
+        (
+            "()",
+            "dialects = () is not a kind of database",
+            'write it like dialects = ("postgresql",)',
+        ),
+        ("5", "dialects = 5 is not a kind of database", 'write it like dialects = ("postgresql",)'),
     ],
 )
 def test_databases_that_nobody_knows_are_refused(

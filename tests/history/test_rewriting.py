@@ -85,6 +85,6 @@ def test_parents_that_are_not_found_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MigrationFileError) as caught:
         move_migration(read_migration(path), ["new"], 1)
     assert caught.value.message == (
-        f"cannot read migration {path}: its parents can't be rewritten to new"
+        f"cannot read migration {path}: cannot rewrite its parents to new"
     )
-    assert caught.value.hint == "write them out plainly at the top of the file"
+    assert caught.value.hint == "write parents as a literal at the top of the file"
