@@ -65,14 +65,14 @@ def downgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migr
                 hint="to revert the last one: autodiff downgrade -1; "
                 f"to apply: autodiff upgrade {target}",
             )
-        gone = set(branch[parts.steps :]) if parts.steps else set()
-        gone |= graph.followers(gone)
+        reverted = set(branch[parts.steps :]) if parts.steps else set()
+        reverted |= graph.followers(reverted)
     elif ends := _ends(graph, parts):
         _require_applied(graph, ends, applied)
-        gone = graph.followers(ends)
+        reverted = graph.followers(ends)
     else:
-        gone = set(branch) | graph.followers(branch)
-    return [m for m in reversed(graph.in_order(set(applied))) if m.revision in gone]
+        reverted = set(branch) | graph.followers(branch)
+    return [m for m in reversed(graph.in_order(set(applied))) if m.revision in reverted]
 
 
 def reach(graph: Graph, target: str, applied: Collection[str]) -> set[str]:

@@ -117,7 +117,7 @@ def rename_column(
         schema: The schema of the table.
 
     Raises:
-        MigrationFailedError: The table has no such column, or the new name is taken.
+        MigrationFailedError: The table has no such column, or the new name is already used.
     """
     table = qualified_name(table_name, schema)
     submit(RenameColumn(table=table, before=old_column_name, after=new_column_name))

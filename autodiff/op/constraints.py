@@ -271,7 +271,7 @@ def rename_constraint(
         schema: The schema of the table.
 
     Raises:
-        MigrationFailedError: The table has no such constraint, or the new name is taken.
+        MigrationFailedError: The table has no such constraint, or the new name is already used.
     """
     table = qualified_name(table_name, schema)
     before, after = str(old_constraint_name), str(new_constraint_name)

@@ -79,7 +79,7 @@ def rename_enum(
         new_schema: The new schema; the present one if it is None.
 
     Raises:
-        MigrationFailedError: The type does not exist, or the new name is taken.
+        MigrationFailedError: The type does not exist, or the new name is already used.
     """
     after = qualified_name(new_name, schema if new_schema is None else new_schema)
     submit(RenameEnum(before=qualified_name(old_name, schema), after=after))

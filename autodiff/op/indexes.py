@@ -119,7 +119,7 @@ def rename_index(
         schema: The schema of the table.
 
     Raises:
-        MigrationFailedError: The index does not exist, or the new name is taken.
+        MigrationFailedError: The index does not exist, or the new name is already used.
     """
     table = qualified_name(table_name, schema) if table_name is not None else None
     before, after = str(old_index_name), str(new_index_name)

@@ -99,7 +99,7 @@ def rename_table(old_table_name: str, new_table_name: str, *, schema: str | None
         schema: The schema of the table; the table stays in it.
 
     Raises:
-        MigrationFailedError: The table does not exist, or the new name is taken.
+        MigrationFailedError: The table does not exist, or the new name is already used.
     """
     before, after = qualified_name(old_table_name, schema), qualified_name(new_table_name, schema)
     submit(RenameTable(before=before, after=after))
