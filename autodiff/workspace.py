@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Self, Unpack
 from autodiff.config import ProjectSettings, config_from_settings, load_config
 from autodiff.errors import ConfigError, HistoryError, ModelsError
 from autodiff.migrations import Graph, Lock, load_graph, read_lock
-from autodiff.utils.connect import borrowed, bound, connect, readable_url
+from autodiff.utils.connections import (
+    engine_or_connection,
+    open_connection,
+    parse_url,
+    use_connection,
+)
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -51,7 +56,7 @@ class Workspace:
         not be in a transaction, is used by one thread at a time, and is given back as it was.
         `hooks` are functions to call around runs and migrations.
         """
-        self._by = bound(engine, connection)
+        self._by = engine_or_connection(engine, connection)
         if self._by is not None:
             url = self._by.engine.url
         text = (
@@ -81,7 +86,7 @@ class Workspace:
 
         Raises ConfigError where there is no configuration or no such environment.
         """
-        by = bound(engine, connection)
+        by = engine_or_connection(engine, connection)
         if by is not None:
             url = by.engine.url.render_as_string(hide_password=False)
         config = load_config(path, environment, env=env)
@@ -171,27 +176,27 @@ class Workspace:
                 "no database URL",
                 hint="give --url, set DATABASE_URL, or put url = ... into the configuration",
             )
-        return readable_url(self.config.url, self.config.root)
+        return parse_url(self.config.url, self.config.root)
 
     @property
     def scratch_url(self) -> sa.URL | None:
         """The URL of a database that may be emptied, to try things on; None where none is given."""
         text = self.config.scratch_url
-        return readable_url(text, self.config.root) if text else None
+        return parse_url(text, self.config.root) if text else None
 
     @contextmanager
     def connect(self, *, create: bool = False) -> Iterator[sa.Connection]:
-        """A connection to the database; see `autodiff.utils.connect.connect`.
+        """A connection to the database; see `autodiff.utils.connections.open_connection`.
 
         Of the engine, or the connection itself, where the project was given one.
         """
         if self._by is None:
-            with connect(self.url, create=create) as connection:
+            with open_connection(self.url, create=create) as connection:
                 yield connection
             return
         from autodiff.dialects import dialect_of
 
-        with borrowed(self._by) as connection, dialect_of(connection).as_it_was(connection):
+        with use_connection(self._by) as connection, dialect_of(connection).as_it_was(connection):
             yield connection
 
     def hooks(self) -> Hooks:

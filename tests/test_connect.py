@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError
-from autodiff.utils.connect import connect, masked, readable_url
+from autodiff.utils.connections import mask_passwords, open_connection, parse_url
 from tests.support import Folder
 
 SECRET = "s3cr:t@/%x"
@@ -21,7 +21,7 @@ SECRET = "s3cr:t@/%x"
 def refused(url: str | sa.URL) -> DatabaseError:
     """Return the error that connecting to this URL raises."""
     text = url if isinstance(url, str) else url.render_as_string(hide_password=False)
-    with pytest.raises(DatabaseError) as caught, connect(readable_url(text)) as connection:
+    with pytest.raises(DatabaseError) as caught, open_connection(parse_url(text)) as connection:
         connection.execute(sa.text("SELECT 1"))
     return caught.value
 
@@ -81,7 +81,7 @@ def test_a_project_works_with_any_driver(
 )
 def test_readable_url(original: str, expected: str) -> None:
     """An async driver is replaced by a synchronous one; another explicit driver is kept."""
-    url = readable_url(original, Path("/root"))
+    url = parse_url(original, Path("/root"))
     assert url == sa.make_url(expected)
 
 
@@ -91,25 +91,25 @@ def test_readable_url(original: str, expected: str) -> None:
 def test_an_invalid_url_is_refused(text: str) -> None:
     """The message does not repeat the URL, because it may contain a password."""
     with pytest.raises(ConfigError) as caught:
-        readable_url(text)
-    assert caught.value.message == "the database URL cannot be read"
+        parse_url(text)
+    assert caught.value.message == "cannot parse the database URL"
     assert caught.value.hint == (
-        "it looks like postgresql://user@localhost/app, mysql://user@localhost/app "
+        "write it like postgresql://user@localhost/app, mysql://user@localhost/app "
         "or sqlite:///app.db"
     )
 
 
 def test_an_unknown_dialect_is_refused() -> None:
     """The error names the dialect and the hint gives an example."""
-    with pytest.raises(ConfigError) as caught, connect(readable_url("nosuch://u:s3cret@h/db")):
+    with pytest.raises(ConfigError) as caught, open_connection(parse_url("nosuch://u:s3cret@h/db")):
         pass
     assert caught.value.message == "no SQLAlchemy dialect for 'nosuch'"
     assert caught.value.hint is not None and "sqlite:///app.db" in caught.value.hint
 
 
 def test_an_unknown_driver_is_refused() -> None:
-    url = readable_url("postgresql+nosuch://u:s3cret@h/db")
-    with pytest.raises(ConfigError) as caught, connect(url):
+    url = parse_url("postgresql+nosuch://u:s3cret@h/db")
+    with pytest.raises(ConfigError) as caught, open_connection(url):
         pass
     assert caught.value.message == "no SQLAlchemy dialect for 'postgresql+nosuch'"
 
@@ -134,10 +134,10 @@ def test_a_server_that_does_not_run(drivername: str) -> None:
     """The message names the server without the password; the hint names likely causes."""
     url = sa.URL.create(drivername, "ann", SECRET, "127.0.0.1", free_port(), "app")
     error = refused(url)
-    assert error.message.startswith(f"cannot connect to {masked(readable_url(str_of(url)))}: ")
+    assert error.message.startswith(f"cannot connect to {mask_passwords(parse_url(str_of(url)))}: ")
     assert "ann:***@127.0.0.1" in error.message
     assert "refused" in error.message.lower()
-    assert error.hint == "is the server running, and are host and port right?"
+    assert error.hint == "check that the server is running, and the host and port in the URL"
     assert SECRET not in str(error) and "s3cr" not in str(error)
 
 
@@ -150,7 +150,7 @@ def test_a_user_that_does_not_exist(database: Callable[[str], sa.URL]) -> None:
     error = refused(database("postgresql").set(username="nobody_here", password=SECRET))
     assert "nobody_here:***@" in error.message
     assert 'role "nobody_here" does not exist' in error.message
-    assert error.hint == "check user and password in the URL"
+    assert error.hint == "check the user and the password in the URL"
     assert "s3cr" not in str(error)
 
 
@@ -174,10 +174,10 @@ def test_a_database_that_does_not_exist(database: Callable[[str], sa.URL], kind:
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     """The password may be in the user part or in the query."""
-    assert sorted(masked(sa.make_url(url)).split("?")[-1].split("&")) == sorted(
+    assert sorted(mask_passwords(sa.make_url(url)).split("?")[-1].split("&")) == sorted(
         shown.split("?")[-1].split("&")
     )
-    assert "s3cret" not in masked(sa.make_url(url))
+    assert "s3cret" not in mask_passwords(sa.make_url(url))
 
 
 def test_a_password_in_the_drivers_error_is_hidden() -> None:
@@ -242,7 +242,7 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert caught.value.message == (
         f"cannot connect to sqlite:///{tmp_path}/no/app.db: unable to open database file"
     )
-    assert caught.value.hint == "does the folder exist, and may you write to it?"
+    assert caught.value.hint == "check that the folder exists and is writable"
 
 
 def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
         with pytest.raises(DatabaseError) as caught:
             method()
         assert caught.value.message == f"sqlite:///{file} refused a request: file is not a database"
-        assert caught.value.hint == "the file is something else: is the path in the URL right?"
+        assert caught.value.hint == "the file is not a SQLite database: check the path in the URL"
     assert file.read_text().startswith("this is no database")
 
 
@@ -269,7 +269,10 @@ def test_a_database_locked_by_another_program(tmp_path: Path) -> None:
     with pytest.raises(AutodiffError) as caught:
         project.upgrade()
     assert "database is locked" in caught.value.message
-    assert caught.value.hint == "another program is writing: try again when it is done"
+    assert (
+        caught.value.hint
+        == "another program is writing to the database: try again when it has finished"
+    )
     other.execute("ROLLBACK")
     assert [m.revision for m in project.upgrade()] == ["aaaa"]
     other.close()
@@ -285,17 +288,20 @@ def test_an_error_of_the_database_is_a_database_error(
     with pytest.raises(DatabaseError) as caught:
         project.upgrade()
     assert 'refused a request: schema "nowhere" does not exist' in caught.value.message
-    assert caught.value.hint == "may the user of the URL do that? --debug shows the statement"
+    assert (
+        caught.value.hint
+        == "check the privileges of the user in the URL; --debug shows the statement"
+    )
 
 
 def test_connections_are_closed(database: Callable[[str], sa.URL]) -> None:
     """They are closed after the block, even if it raised an exception."""
     url = database("postgresql")
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), connect(url) as connection:
+        with pytest.raises(ZeroDivisionError), open_connection(url) as connection:
             connection.execute(sa.text("SELECT 1"))
             raise ZeroDivisionError
     assert connection.closed
-    with connect(url) as connection:
+    with open_connection(url) as connection:
         count = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert connection.execute(count).scalar() == 1

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from autodiff import Project, diff, op, run
 from autodiff.errors import ConfigError, DatabaseError, MigrationFailedError
-from autodiff.utils.connect import readable_url
+from autodiff.utils.connections import parse_url
 from tests.support import Folder, opened
 
 TABLE = 'op.create_table("t{0}", sa.Column("id", sa.Integer(), primary_key=True))'
@@ -43,7 +43,7 @@ def models() -> sa.MetaData:
 
 @contextmanager
 def engine_of(url: sa.URL, **arguments: Any) -> Iterator[sa.Engine]:
-    engine = sa.create_engine(readable_url(url.render_as_string(hide_password=False)), **arguments)
+    engine = sa.create_engine(parse_url(url.render_as_string(hide_password=False)), **arguments)
     try:
         yield engine
     finally:
@@ -322,7 +322,7 @@ def test_global_state_is_restored(database: Callable[[str], sa.URL], folder: Fol
 
 def test_a_missing_synchronous_driver(monkeypatch: pytest.MonkeyPatch, folder: Folder) -> None:
     """If only an async driver is installed, the hint names the package to install."""
-    monkeypatch.setattr("autodiff.utils.connect.find_spec", lambda name: None)
+    monkeypatch.setattr("autodiff.utils.connections.find_spec", lambda name: None)
     project = Project("postgresql+asyncpg://h/db", directory=folder.path)
     with pytest.raises(DatabaseError, match="no driver for postgresql is installed") as caught:
         project.upgrade()

@@ -104,6 +104,6 @@ def test_to_thread(any_database: sa.URL, folder: Folder) -> None:
 def test_an_async_engine_is_refused(folder: Folder) -> None:
     """The hint shows the alternative."""
     engine: Any = create_async_engine("sqlite+aiosqlite://")
-    with pytest.raises(ConfigError, match="AsyncEngine can't be used") as caught:
+    with pytest.raises(ConfigError, match="cannot use AsyncEngine") as caught:
         Project(engine=engine, directory=folder.path)
     assert "asyncio.to_thread(project.upgrade)" in str(caught.value.hint)

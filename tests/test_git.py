@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autodiff.utils.git import names_at, trunks
+from autodiff.utils.git import file_names_at, upstream_refs
 from tests.branches import git
 
 
@@ -20,16 +20,16 @@ def test_names_at_lists_the_committed_files_of_the_folder(tmp_path: Path) -> Non
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "one")
     (folder / "0003_new.py").write_text("")
-    assert names_at(folder, "HEAD") == {"0001_a.py", "0002_größe ä.py"}
-    assert names_at(folder, "main") == names_at(folder, "HEAD")
-    assert names_at(folder, "nowhere") is None
-    assert names_at(folder, "--all") is None
-    assert trunks(folder) == ["refs/heads/main"]
+    assert file_names_at(folder, "HEAD") == {"0001_a.py", "0002_größe ä.py"}
+    assert file_names_at(folder, "main") == file_names_at(folder, "HEAD")
+    assert file_names_at(folder, "nowhere") is None
+    assert file_names_at(folder, "--all") is None
+    assert upstream_refs(folder) == ["refs/heads/main"]
 
 
 def test_without_a_repository_or_git_there_are_no_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (names_at(tmp_path, "HEAD"), trunks(tmp_path)) == (None, [])
+    assert (file_names_at(tmp_path, "HEAD"), upstream_refs(tmp_path)) == (None, [])
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert (names_at(tmp_path, "HEAD"), trunks(tmp_path)) == (None, [])
+    assert (file_names_at(tmp_path, "HEAD"), upstream_refs(tmp_path)) == (None, [])

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
@@ -1163,10 +1165,16 @@ def test_signatures_match_those_of_alembic(name: str) -> None:
 
 def test_public_functions_have_docstrings() -> None:
     """__all__ is complete and sorted."""
+    modules = [
+        import_module(f"{op.__name__}.{module.name}")
+        for module in iter_modules(op.__path__)
+        if not module.name.startswith("_")
+    ]
     public = {
         name
-        for name, value in vars(op).items()
-        if inspect.isfunction(value) and value.__module__ == op.__name__ and name[0] != "_"
+        for module in modules
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"
     }
     assert public == set(op.__all__)
     assert list(op.__all__) == sorted(op.__all__)

@@ -15,6 +15,8 @@ from autodiff.config import Config, ProjectSettings
 from autodiff.project import DraftOptions
 
 CODE = """
+import sqlalchemy as sa
+
 from autodiff import Project, diff, op
 
 project = Project("sqlite://", models="app:Base", exclude_tables=["audit_*"], lock_timeout=2.5)
@@ -32,6 +34,68 @@ project.upgrade_all(paralel=3)  # error: paralel
 project.rehearse(rows="some")  # error: rows
 project.check(offline=True)
 project.check(online=True)  # error: online
+
+id_ = sa.Column("id", sa.Integer, primary_key=True)
+op.create_table("a", id_, comment="x", mysql_engine="InnoDB", postgresql_with={"fillfactor": 70})
+op.create_table("a", id_, mysql_engin="InnoDB")  # error: mysql_engin
+op.create_table("a", id_, if_not_exist=True)  # error: if_not_exist
+op.drop_table("a", if_exists=True, sqlite_strict=True)
+op.drop_table("a", if_exist=True)  # error: if_exist
+op.alter_table_options("a", mysql_row_format=None, mariadb_engine="Aria", sqlite_strict=True)
+op.alter_table_options("a", mysql_row_fromat=None)  # error: mysql_row_fromat
+op.add_column("a", sa.Column("b", sa.String), if_not_exists=True, inline_references=True)
+op.add_column("a", sa.Column("b", sa.String), if_not_exist=True)  # error: if_not_exist
+op.alter_column("a", "b", type_=sa.String(20), server_default=sa.func.now(), nullable=False)
+op.alter_column("a", "b", type_=op.sql_type("tsvector"), server_default=None)
+op.alter_column("a", "b", server_default=sa.Identity(), existing_type=sa.Integer)
+op.alter_column("a", "b", nulable=False)  # error: nulable
+op.drop_column("a", "b", existing_type=sa.Boolean(), mssql_drop_default=True)
+op.drop_column("a", "b", existing_typ=sa.Boolean())  # error: existing_typ
+op.backfill("a", {"b": sa.func.now()}, where="b IS NULL", batch_size=500)
+op.backfill("a", {"b": 1}, batchsize=500)  # error: batchsize
+op.require(sa.select(id_), "rows exist")
+op.create_primary_key("k", "a", ["b"], postgresql_include=["c"], deferrable=True)
+op.create_primary_key("k", "a", ["b"], deferable=True)  # error: deferable
+op.create_unique_constraint("k", "a", ["b"], postgresql_nulls_not_distinct=True)
+op.create_unique_constraint("k", "a", ["b"], mysql_using="hash")  # error: mysql_using
+op.create_check_constraint("k", "a", sa.column("b") > 0, postgresql_not_valid=True)
+op.create_check_constraint("k", "a", "b > 0", postgresql_invalid=True)  # error: postgresql_invalid
+op.create_foreign_key("k", "a", "b", ["c"], ["d"], ondelete="CASCADE", use_alter=True)
+op.create_foreign_key("k", "a", "b", ["c"], ["d"], on_delete="CASCADE")  # error: on_delete
+op.create_exclude_constraint("k", "a", ("b", "&&"), using="gist", schema="s", where="b > 0")
+op.create_exclude_constraint("k", "a", ("b", "&&"), usnig="gist")  # error: usnig
+op.drop_constraint("k", "a", type_="unique", if_exists=True)
+op.drop_constraint("k", "a", kind="unique")  # error: kind
+op.create_index("i", "a", ["b", sa.text("lower(c)")], unique=True, postgresql_where="b > 0")
+op.create_index("i", "a", ["b"], sqlite_where=sa.text("b > 0"), mysql_length={"b": 10})
+op.create_index("i", "a", ["b"], postgresql_wher="b > 0")  # error: postgresql_wher
+op.create_index("i", "a", ["b"], uniqe=True)  # error: uniqe
+op.drop_index("i", table_name="a", if_exists=True, postgresql_concurrently=True)
+op.drop_index("i", "a", postgresql_concurently=True)  # error: postgresql_concurently
+op.create_sequence("s", start=10, increment=5, cycle=True)
+op.create_sequence("s", step=5)  # error: step
+op.alter_sequence("s", minimum=5)  # error: minimum
+op.create_view("v", sa.select(id_), materialized=True)
+op.create_view("v", "SELECT 1", materialised=True)  # error: materialised
+op.execute("UPDATE a SET b = 1", reverse="UPDATE a SET b = 0", execution_options={"x": 1})
+op.execute("UPDATE a SET b = 1", revers="UPDATE a SET b = 0")  # error: revers
+op.bulk_insert(sa.table("a", sa.column("b")), [{"b": 1}], multi=True)  # error: multi
+op.batch_alter_table("a", recreat="always")  # error: recreat
+with op.batch_alter_table("a", recreate="always", table_args=()) as batch:
+    batch.add_column(sa.Column("b", sa.String), insert_after="a")
+    batch.add_column(sa.Column("b", sa.String), after="a")  # error: after
+    batch.alter_column("b", new_column_name="c", existing_type=sa.String(), insert_before="a")
+    batch.alter_column("b", new_name="c")  # error: new_name
+    batch.drop_column("b", if_exists=True, existing_type=sa.String())
+    batch.drop_column("b", cascade=True)  # error: cascade
+    batch.create_index("i", ["b"], unique=True, postgresql_where=sa.text("b > 0"))
+    batch.create_index("i", ["b"], table_name="a")  # error: table_name
+    batch.create_unique_constraint("k", ["b"], deferrable=True)
+    batch.create_unique_constraint("k", ["b"], schema="s")  # error: schema
+    batch.create_foreign_key("k", "b", ["c"], ["d"], onupdate="CASCADE", referent_schema="s")
+    batch.create_foreign_key("k", "b", ["c"], ["d"], source_schema="s")  # error: source_schema
+    batch.drop_constraint("k", "unique")
+    batch.drop_constraint("k", typ="unique")  # error: typ
 """
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError, DatabaseError
-from autodiff.utils.connect import connect, masked
+from autodiff.utils.connections import mask_passwords, open_connection
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
@@ -31,16 +31,16 @@ def borrowed(url: URL, dialect: Dialect, live: Connection | None) -> Iterator[Co
     Raises ConfigError where it is the live database, one of another kind, or holds anything that
     autodiff did not put there; DatabaseError where it can't be reached or another run has it.
     """
-    with connect(url) as connection:
+    with open_connection(url) as connection:
         _refuse_other_kind(url, dialect, connection)
         if live is not None and dialect.identity(live) == dialect.identity(connection):
             raise ConfigError(
-                f"scratch_url is the live database itself: {masked(url)}",
+                f"scratch_url is the live database itself: {mask_passwords(url)}",
                 hint="name another database, which holds nothing: it is emptied after use",
             )
         if not dialect.claim(connection):
             raise DatabaseError(
-                f"another run of autodiff uses the scratch database {masked(url)}",
+                f"another run of autodiff uses the scratch database {mask_passwords(url)}",
                 hint="try again when it is done, or give each its own scratch_url",
             )
         _take(url, dialect, connection)
@@ -56,7 +56,7 @@ def _refuse_other_kind(url: URL, dialect: Dialect, connection: Connection) -> No
     kind = dialect_of(connection).kind
     if kind.split()[0] != dialect.kind.split()[0]:
         raise ConfigError(
-            f"scratch_url is a database of another kind ({kind}): {masked(url)}",
+            f"scratch_url is a database of another kind ({kind}): {mask_passwords(url)}",
             hint=f"name one of {dialect.kind}",
         )
 
@@ -68,7 +68,7 @@ def _take(url: URL, dialect: Dialect, connection: Connection) -> None:
     elif found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise ConfigError(
-            f"scratch_url names a database that is not empty: {masked(url)} has "
+            f"scratch_url names a database that is not empty: {mask_passwords(url)} has "
             f"{found[0]}{more}, which autodiff did not put there",
             hint="name an empty database: it is emptied after use",
         )

@@ -251,9 +251,9 @@ def status_data(status: Status) -> dict[str, Any]:
 def history_lines(graph: Graph) -> list[str]:
     """The migrations, newest first, drawn as a graph where it has branches; heads have a star."""
     if not graph.is_line:
-        from autodiff.migrations.drawing import drawn
+        from autodiff.migrations.drawing import draw_graph
 
-        return drawn(graph)
+        return draw_graph(graph)
     heads = graph.heads
     return columns(
         (

@@ -34,7 +34,7 @@ from autodiff.rehearse.stage import Place, Stage
 from autodiff.schema.changes import NamespaceAdded, reverse_change
 from autodiff.schema.objects import Constraint, Schema, Table
 from autodiff.schema.operations import Backfill, DropNamespace, Operation
-from autodiff.utils.connect import connect, readable_url
+from autodiff.utils.connections import open_connection, parse_url
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -92,7 +92,7 @@ class _Table:
         sides = dict.fromkeys((request.current, request.desired))
         with ExitStack() as stack:
             opened = {
-                side: stack.enter_context(connect(_url(project, side)))
+                side: stack.enter_context(open_connection(_url(project, side)))
                 for side in sides
                 if side == "database" or _is_url(side)
             }
@@ -205,7 +205,7 @@ class _Table:
 
 
 def _url(project: Workspace, side: str) -> sa.URL:
-    return project.url if side == "database" else readable_url(side, project.config.root)
+    return project.url if side == "database" else parse_url(side, project.config.root)
 
 
 def _place_at(project: Workspace, connection: sa.Connection) -> Place:

@@ -27,7 +27,7 @@ from autodiff.compare import Doubts
 from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text
-from autodiff.migrations.files import migration_from
+from autodiff.migrations.files import parse_migration
 from autodiff.models import declare
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_bodies, render_empty, render_migration
@@ -102,7 +102,7 @@ class Draft:
 
     def write(self) -> Migration:
         """Writes the migration and the lock file; all of it or nothing."""
-        migration = migration_from(self.path, *self.texts.values())
+        migration = parse_migration(self.path, *self.texts.values())
         graph = Graph.of([*self.graph.migrations.values(), migration])
         lock = replace(self.lock, heads=graph.heads, checksums=checksums(graph))
         write_all({**self.texts, self.path.parent / LOCK_NAME: lock_text(lock)})

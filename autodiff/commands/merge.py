@@ -97,7 +97,7 @@ def _heads(graph: Graph, named: Sequence[str]) -> tuple[str, ...]:
 
 def _refuse_named(graph: Graph) -> None:
     """Branches that have names are meant to stay apart, until they are named."""
-    if not graph.is_told_apart:
+    if not graph.has_labeled_heads:
         return
     names = {graph.heads_of(label)[0]: f"{label}@head" for label in graph.branches}
     labels = " ".join(names.get(head, graph[head].name) for head in graph.heads)

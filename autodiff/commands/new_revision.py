@@ -51,7 +51,7 @@ def _parents(graph: Graph, parent: str | None) -> tuple[str, ...]:
     if parent is not None:
         return (graph.find(parent).revision,)
     if len(graph.heads) > 1:
-        raise graph.several(graph.heads, "--parent NAME goes on with one of them")
+        raise graph.several_heads_error(graph.heads, "--parent NAME goes on with one of them")
     return graph.heads
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from autodiff.commands.lock import Relocked, readable_lock, replayed_lock, unproved_lock
 from autodiff.errors import HistoryError, RehearsalFailedError, RevisionNotFoundError
 from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, lock_text
-from autodiff.migrations.rewrite import Moved, moved
+from autodiff.migrations.rewrite import MovedMigration, move_migration
 from autodiff.utils.files import write_all
-from autodiff.utils.git import names_at, trunks
+from autodiff.utils.git import file_names_at, upstream_refs
 
 if TYPE_CHECKING:
     from autodiff.rehearse.stage import Place
@@ -45,7 +45,7 @@ class Rebase:
 
     directory: Path
     graph: Graph
-    moves: tuple[Moved, ...] = ()
+    moves: tuple[MovedMigration, ...] = ()
     lock: Lock | None = None
     missing: bool = False
     rehearsed: bool = False
@@ -123,9 +123,9 @@ def _mine(folder: Path, graph: Graph, request: RebaseRequest) -> set[str]:
         return graph.lineage(tops) - graph.lineage(set(graph.heads) - tops)
     if request.onto is not None:
         return _not_in(folder, graph, request.onto)
-    if len(graph.heads) < 2 or graph.is_told_apart:
+    if len(graph.heads) < 2 or graph.has_labeled_heads:
         return set()
-    for ref in trunks(folder):
+    for ref in upstream_refs(folder):
         found = _beyond(folder, graph, ref)
         if found is not None:
             return found
@@ -143,7 +143,7 @@ def _not_in(folder: Path, graph: Graph, onto: str) -> set[str]:
     try:
         staying = _tops(graph, [onto])
     except RevisionNotFoundError as error:
-        if names_at(folder, onto) is None:
+        if file_names_at(folder, onto) is None:
             raise HistoryError(
                 f"there is no migration and no git branch {onto!r}",
                 hint="autodiff history shows the migrations, git branch -a the branches",
@@ -158,7 +158,7 @@ def _not_in(folder: Path, graph: Graph, onto: str) -> set[str]:
 
 def _beyond(folder: Path, graph: Graph, ref: str) -> set[str] | None:
     """What a git branch has not; None where that is not one side of a fork."""
-    names = names_at(folder, ref)
+    names = file_names_at(folder, ref)
     if names is None:
         return None
     mine = {r for r, m in graph.migrations.items() if m.path.name not in names}
@@ -169,7 +169,7 @@ def _beyond(folder: Path, graph: Graph, ref: str) -> set[str] | None:
 
 
 def _unclear(graph: Graph, what: str) -> HistoryError:
-    several = graph.several(graph.heads)
+    several = graph.several_heads_error(graph.heads)
     names = "; or: ".join(f"autodiff rebase --mine {graph[head].name}" for head in graph.heads)
     return HistoryError(
         "\n".join([f"cannot tell {what}", *(f"  {line}" for line in several.picture)]),
@@ -180,20 +180,20 @@ def _unclear(graph: Graph, what: str) -> HistoryError:
 # Where they go
 
 
-def _moves(graph: Graph, mine: Collection[str]) -> list[Moved]:
+def _moves(graph: Graph, mine: Collection[str]) -> list[MovedMigration]:
     """The migrations that get other parents or another number, in order."""
     rest = Graph.of([m for revision, m in graph.migrations.items() if revision not in mine])
     parents = {m.revision: _parents(m, mine, rest) for m in graph.in_order(mine)}
     if all(graph[revision].parents == found for revision, found in parents.items()):
         return []
     number = rest.next_number() - 1
-    moves: list[Moved] = []
+    moves: list[MovedMigration] = []
     for migration in graph.in_order(mine):
         if migration.number is not None:
             number = max(number + 1, migration.number)
         wanted = number if migration.number is not None else None
         if parents[migration.revision] != migration.parents or wanted != migration.number:
-            moves.append(moved(migration, parents[migration.revision], wanted))
+            moves.append(move_migration(migration, parents[migration.revision], wanted))
     return moves
 
 
@@ -214,11 +214,13 @@ def _head_behind(rest: Graph, revision: str) -> str:
             after.add(migration.revision)
     heads = [head for head in rest.heads if head in after]
     if len(heads) > 1:
-        raise rest.several(heads, "autodiff rebase --mine NAME moves one branch at a time")
+        raise rest.several_heads_error(
+            heads, "autodiff rebase --mine NAME moves one branch at a time"
+        )
     return heads[0]
 
 
-def _refuse_to_overwrite(moves: Sequence[Moved]) -> None:
+def _refuse_to_overwrite(moves: Sequence[MovedMigration]) -> None:
     gone = {path for move in moves for path in move.removed}
     for path in (path for move in moves for path in move.files):
         if path not in gone and path.exists():

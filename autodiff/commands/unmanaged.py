@@ -10,7 +10,7 @@ from autodiff.dialects import Dialect, Scope, dialect_of
 from autodiff.dialects.base import is_excluded
 from autodiff.dialects.unmanaged import LeftAlone
 from autodiff.schema.objects import Exclusion, Name, Schema
-from autodiff.utils.connect import connect, readable_url
+from autodiff.utils.connections import open_connection, parse_url
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -25,8 +25,8 @@ def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, .
 
     Functions and grants are not looked for.
     """
-    target = project.url if url is None else readable_url(url, project.config.root)
-    with connect(target) as connection:
+    target = project.url if url is None else parse_url(url, project.config.root)
+    with open_connection(target) as connection:
         dialect = dialect_of(connection)
         exclude = project.config.exclude_tables
         desired = project.declare(dialect)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autodiff.errors import ConfigError, DatabaseError, database_words
 from autodiff.fleet.settings import Settings, parse_settings
 from autodiff.fleet.targets import Row, Target, filled_in, parse_line, refuse_doubles
-from autodiff.utils.connect import PASSWORDS, connect, masked, readable_url
+from autodiff.utils.connections import PASSWORDS, mask_passwords, open_connection, parse_url
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -112,7 +112,7 @@ def _queried(url: URL, settings: Settings) -> tuple[list[str], list[dict[str, ob
     """The columns and rows of the query."""
     from sqlalchemy.exc import DBAPIError
 
-    with connect(url) as connection:
+    with open_connection(url) as connection:
         try:
             result = connection.exec_driver_sql(
                 settings.query or "", execution_options={"no_parameters": True}
@@ -120,7 +120,7 @@ def _queried(url: URL, settings: Settings) -> tuple[list[str], list[dict[str, ob
         except DBAPIError as error:
             said = " ".join(database_words(error.orig).split())
             raise DatabaseError(
-                f"targets: the query fails on {masked(url)}: {said}",
+                f"targets: the query fails on {mask_passwords(url)}: {said}",
                 hint="it is run on the project's url, which --url and --env change: is the list "
                 "of the targets there?",
             ) from error
@@ -148,7 +148,7 @@ def _texts(row: Mapping[str, object], settings: Settings) -> Row:
 def _url(config: Config, text: str, name: str | None) -> URL:
     who = f" {name}" if name else ""
     try:
-        return readable_url(config.with_variables(text), config.root)
+        return parse_url(config.with_variables(text), config.root)
     except ConfigError as error:
         raise ConfigError(f"targets: of target{who}: {error.message}", hint=error.hint) from error
 

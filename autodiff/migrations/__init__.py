@@ -1,4 +1,4 @@
-"""The migrations folder: files, graph, lock file. Nothing here runs a migration."""
+"""Read and write the migrations folder: files, graph and lock file, without running any."""
 
 from autodiff.migrations.files import Migration, file_name, read_folder, read_migration
 from autodiff.migrations.graph import Graph, load_graph

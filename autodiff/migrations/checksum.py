@@ -1,4 +1,4 @@
-"""Checksums of migrations, over what they do: comments, docstrings and layout don't count."""
+"""Compute checksums of migrations, which ignore comments, docstrings and layout."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import cache
 
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["PLACE_NAMES", "python_checksum", "sql_checksum", "text_digest"]
+__all__ = ["GRAPH_FIELDS", "python_checksum", "sql_checksum", "text_digest"]
 
-PLACE_NAMES = (
+GRAPH_FIELDS = (
     "revision",
     "parents",
     "down_revision",
@@ -20,18 +20,18 @@ PLACE_NAMES = (
     "branch_labels",
     "replaces",
 )
-"""What a file says of its place in the graph."""
+"""Assignments in a file that set its position in the graph."""
 _LEFT_OUT = frozenset(("ctx", "type_comment", "kind"))
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def python_checksum(tree: ast.Module) -> str:
-    """The checksum of a parsed file, the same under every version of Python.
+    """Return the checksum of a parsed file, which is the same in every version of Python.
 
-    Where the file stands in the graph (its revision, parents, labels, what it replaces) is no part
-    of it.
+    It ignores the position of the file in the graph: its revision, parents, dependencies, labels
+    and the migrations that it replaces.
     """
-    body = [node for node in _without_docstring(tree.body) if not _is_place(node)]
+    body = [node for node in _without_docstring(tree.body) if not _sets_position(node)]
     facts: list[str] = []
     for node in body:
         _add_facts(node, facts)
@@ -39,21 +39,21 @@ def python_checksum(tree: ast.Module) -> str:
 
 
 def sql_checksum(up: str, down: str, dialects: Sequence[str] = ()) -> str:
-    """The checksum of a pair of SQL texts, without their comments and spaces.
+    """Return the checksum of a pair of SQL texts, without their comments and spaces.
 
-    Which databases they are for is a comment that counts.
+    The comment that lists the `dialects` counts.
     """
     texts = ["\n".join(map(repr, _words(text))) for text in (up, down)]
     return _digest("\n\n".join([*texts, *sorted(dialects)]))
 
 
 def text_digest(*texts: str) -> str:
-    """What is the same for the same texts alone, and costs next to nothing."""
+    """Return a hash of the texts as they are, which is much quicker than a checksum."""
     return _digest("\0".join(texts))
 
 
 def _words(text: str) -> Iterator[str]:
-    """What the database reads; /*! and /*+ look like comments and are none."""
+    """Yield the tokens that the database executes; comments with /*! and /*+ are executed too."""
     for kind, token in tokens(text):
         if kind != "space" or token.startswith(("/*!", "/*+")):
             yield token
@@ -64,14 +64,15 @@ def _digest(text: str) -> str:
 
 
 def _add_facts(node: ast.AST, facts: list[str]) -> None:
-    """Node names and values that are set, in brackets, so that it counts what stands in what.
+    """Add the names and values of a syntax tree, in parentheses to keep its structure.
 
-    Fields that a later Python adds are empty in a file that an earlier one can read.
+    Empty fields are left out: a field that a later version of Python adds is empty in every file
+    that an earlier version can parse.
     """
-    kind, said = type(node), node.__dict__
+    kind, values = type(node), node.__dict__
     facts.append(f"({kind.__name__}")
     for name in _counted_fields(kind._fields):
-        value = said.get(name)
+        value = values.get(name)
         if name == "body" and isinstance(node, _WITH_DOCSTRING):
             value = _without_docstring(node.body)
         elif name == "values" and kind is ast.JoinedStr:
@@ -83,7 +84,9 @@ def _add_facts(node: ast.AST, facts: list[str]) -> None:
             if isinstance(item, ast.AST):
                 _add_facts(item, facts)
             else:
-                facts.append(ascii(item))  # what repr() shows of a letter changes with Unicode
+                facts.append(
+                    ascii(item)
+                )  # repr() of a letter depends on Python's version of Unicode
     facts.append(")")
 
 
@@ -99,13 +102,13 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _is_empty_text(node: ast.expr) -> bool:
-    """Some versions of Python put '' between the parts of an f-string."""
+    """Return whether a part of an f-string is empty, as some versions of Python insert them."""
     return isinstance(node, ast.Constant) and node.value == ""
 
 
-def _is_place(node: ast.stmt) -> bool:
-    """Whether it is an assignment such as `parents = (...)`, which says where the file stands."""
+def _sets_position(node: ast.stmt) -> bool:
+    """Return whether a statement sets the position in the graph, as `parents = (...)` does."""
     targets = node.targets if isinstance(node, ast.Assign) else []
     if isinstance(node, ast.AnnAssign):
         targets = [node.target]
-    return any(isinstance(t, ast.Name) and t.id in PLACE_NAMES for t in targets)
+    return any(isinstance(t, ast.Name) and t.id in GRAPH_FIELDS for t in targets)

@@ -1,4 +1,4 @@
-"""The graph drawn with lines and letters, newest first, a branch at a time."""
+"""Draw the graph of migrations as text: newest first, one branch after another."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ if TYPE_CHECKING:
     from autodiff.migrations.files import Migration
     from autodiff.migrations.graph import Graph
 
-__all__ = ["drawn", "drawn_fork"]
+__all__ = ["draw_branches", "draw_graph"]
 
 _LONG = 4
-"""So many migrations in a row that nothing else comes to are drawn; of more, the ends."""
+"""A row of up to 4 migrations without a branch is drawn; of a longer one, only both ends."""
 
 
-def drawn(graph: Graph) -> list[str]:
-    """All migrations; heads have a star."""
+def draw_graph(graph: Graph) -> list[str]:
+    """Return the lines for all migrations; heads have a star."""
     labels = {revision: _caption(graph, graph[revision]) for revision in graph.migrations}
     parents = {revision: graph[revision].parents for revision in graph.migrations}
     return _lines(parents, labels, graph.heads)
 
 
-def drawn_fork(graph: Graph, heads: Sequence[str]) -> list[str]:
-    """The branches that end in these heads, from where they part; long ones in short."""
+def draw_branches(graph: Graph, heads: Sequence[str]) -> list[str]:
+    """Return the lines for the branches of these heads, with long rows shortened."""
     lineages = [graph.lineage([head]) for head in heads]
-    # a head that another one depends on is before that one, and is a head all the same
+    # keep a head that another head depends on, although it is in the lineage of that head
     shared = set.intersection(*lineages) - set(heads) if lineages else set()
     shown = set.union(*lineages) - shared if lineages else set()
     shown |= {p for revision in shown for p in graph[revision].parents}
@@ -50,20 +50,20 @@ def _caption(graph: Graph, migration: Migration) -> str:
 def _shortened(
     parents: Mapping[str, tuple[str, ...]], captions: Mapping[str, str]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """With what stands within a long row put into one line; `parents` stand in order."""
-    kept, told = dict(parents), dict(captions)
+    """Replace the inner migrations of each long row by one line; `parents` are in order."""
+    kept, shown = dict(parents), dict(captions)
     for row in _rows(parents):
         within = row[1:-1]
         if len(row) > _LONG:
             for revision in within[1:]:
-                del kept[revision], told[revision]
-            told[within[0]] = f"... {len(within)} more"
+                del kept[revision], shown[revision]
+            shown[within[0]] = f"... {len(within)} more"
             kept[row[-1]] = (within[0],)
-    return kept, told
+    return kept, shown
 
 
 def _rows(parents: Mapping[str, tuple[str, ...]]) -> list[list[str]]:
-    """Migrations that follow each other with nothing else before or after them; oldest first."""
+    """Return rows of migrations that follow each other without a branch, oldest first."""
     children = _children(parents)
     rows: dict[str, list[str]] = {}
     for revision, before in parents.items():
@@ -86,7 +86,7 @@ def _children(parents: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
 def _lines(
     parents: Mapping[str, tuple[str, ...]], captions: Mapping[str, str], heads: Collection[str]
 ) -> list[str]:
-    """One line for each, and lines between where branches part and come together."""
+    """Return a line for each migration, and lines for the points where branches split or join."""
     found: list[str] = []
     lanes: list[str] = []
     for revision in _branch_by_branch(parents):
@@ -108,7 +108,7 @@ def _lines(
 
 
 def _sign_row(count: int, place: int, at: int, sign: str) -> str:
-    """A line between two: the lane at `place` comes from, or goes to, the one `at`."""
+    """Return the line between two migrations that connects lane `place` with lane `at`."""
     signs = ["|" if lane != place else " " for lane in range(count)]
     row = list(" ".join(signs).ljust(2 * count))
     row[2 * place - 1] = sign
@@ -119,7 +119,7 @@ def _sign_row(count: int, place: int, at: int, sign: str) -> str:
 
 
 def _branch_by_branch(parents: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Newest first, each once all that come after it are through, one branch behind the other."""
+    """Yield revisions newest first, each after its followers, one branch after another."""
     children = {revision: len(found) for revision, found in _children(parents).items()}
     place = {revision: at for at, revision in enumerate(parents)}
     ready = _sorted([r for r, count in children.items() if not count], place)

@@ -1,4 +1,4 @@
-"""Migration files: read without being run."""
+"""Read migration files without running them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects import NAMES
 from autodiff.errors import MigrationFileError
-from autodiff.migrations.checksum import PLACE_NAMES, python_checksum, sql_checksum, text_digest
-from autodiff.migrations.header import glanced
+from autodiff.migrations.checksum import GRAPH_FIELDS, python_checksum, sql_checksum, text_digest
+from autodiff.migrations.header import read_header
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -25,8 +25,8 @@ __all__ = [
     "assignments",
     "file_name",
     "is_label",
-    "migration_from",
-    "parsed",
+    "parse_migration",
+    "parse_python",
     "read_folder",
     "read_migration",
     "read_text",
@@ -39,28 +39,26 @@ _HEADER = re.compile(
     r"|lock_timeout|statement_timeout|dialects):(.*)"
 )
 _LABEL = re.compile(r"(?!\d+\Z|(?:head|heads|base)\Z)[\w.]+")
-LABEL_HINT = (
-    "letters, digits, dots and _ make one; head, heads, base and numbers mean something else"
-)
+LABEL_HINT = "use letters, digits, dots and _, but not a number, head, heads or base"
 _SLUG_LENGTH = 60
 _SLUG_BYTES = 200
-"""A file system has room for 255, and the endings and a temporary file's name need some."""
+"""File systems allow 255 bytes; the number, the endings and temporary names need some of them."""
 _LISTED = ("parents", "depends_on", "labels", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 _DIALECTS = "dialects"
-_KNOWN = (*PLACE_NAMES, *_TIMEOUTS, _DIALECTS)
+_KNOWN = (*GRAPH_FIELDS, *_TIMEOUTS, _DIALECTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """What a migration file says of itself.
+    """One migration, as its file describes it.
 
-    `path` is the Python file, or the up file of a pair of SQL files; `text` is what it held when
-    it was read, and `down_text` what the down file held. `number` is for people. `labels` name the
-    branch that begins here; what it `depends_on` (revisions or labels) comes before it without
-    being its parent. The timeouts are seconds, None where the configuration holds. `replaces` are
-    the revisions that it stands for, in order, where it was squashed from others. `dialects` are
-    the kinds of databases that it is for, all where there are none.
+    `path` is the Python file, or the up file of a pair of SQL files. `text` and `down_text` are the
+    contents of the file and of the down file. `number` is for people; the order comes from
+    `parents`. `labels` name the branch that begins here. The migrations in `depends_on` (revisions
+    or labels) must be applied first, but are not parents. The timeouts are seconds; None means the
+    setting in the configuration. `replaces` are the revisions that were squashed into this one, in
+    order. `dialects` are the kinds of databases that it is for; an empty tuple means all.
     """
 
     revision: str
@@ -79,24 +77,24 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """The checksum of what it does, computed when it is asked for.
+        """The checksum of its operations, without comments and layout.
 
-        Raises MigrationFileError, with the line, where the file is no Python.
+        Raises MigrationFileError, with the line, if the file is not valid Python.
         """
         return _checksum(self)
 
     @property
     def digest(self) -> str:
-        """That of the text, comments and all: where it is the same, so is the checksum."""
+        """A hash of the whole text: if it is unchanged, the checksum is unchanged too."""
         return text_digest(self.text, self.down_text)
 
     @property
     def name(self) -> str:
-        """The file's name without its ending: 0002_add_timestamp."""
+        """The name of the file without its ending: 0002_add_timestamp."""
         return self.path.name.removesuffix(".py").removesuffix(".up.sql")
 
     def is_for(self, dialect: Dialect) -> bool:
-        """Whether it is to be run on such a database; on another one it is only recorded."""
+        """Return whether it is run on such a database; on others it is only recorded."""
         return not self.dialects or any(map(dialect.answers_to, self.dialects))
 
     @property
@@ -114,13 +112,13 @@ class Migration:
 def _checksum(migration: Migration) -> str:
     if migration.is_sql:
         return sql_checksum(migration.text, migration.down_text, migration.dialects)
-    return python_checksum(parsed(migration.path, migration.text))
+    return python_checksum(parse_python(migration.path, migration.text))
 
 
 def file_name(number: int, message: str) -> str:
-    """The name of a migration file without its ending: 0002_add_timestamp.
+    """Return the name of a migration file without its ending: 0002_add_timestamp.
 
-    Letters of every script stay, in the one spelling that all file systems keep.
+    Letters of all scripts are kept, in Unicode's normal form C, which no file system changes.
     """
     plain = unicodedata.normalize("NFC", message.lower())
     slug = re.sub(r"[^\w]+", "_", plain).strip("_")[:_SLUG_LENGTH]
@@ -129,9 +127,9 @@ def file_name(number: int, message: str) -> str:
 
 
 def read_folder(folder: Path) -> list[Migration]:
-    """The migrations of a folder, in the order of their file names.
+    """Return the migrations of a folder, in the order of their file names.
 
-    Raises MigrationFileError for a file that can't be read.
+    Raises MigrationFileError if a file can't be read.
     """
     if not folder.is_dir():
         return []
@@ -144,49 +142,49 @@ def _is_one(name: str) -> bool:
 
 
 def read_migration(path: Path) -> Migration:
-    """What one file says, without running it.
+    """Return the migration of one file, without running it.
 
-    A Python file is only glanced at where that is enough to be sure of what it says; then a
-    mistake inside of its functions comes to light with its checksum, or when it is run.
+    A Python file in the usual form is not parsed. An error inside its functions is then found when
+    its checksum is computed, or when it is run.
 
-    Raises MigrationFileError, with the line, for a file that is no migration.
+    Raises MigrationFileError, with the line, if the file is not a migration.
     """
     text = read_text(path)
     if path.suffix != ".sql":
-        return migration_from(path, text)
+        return parse_migration(path, text)
     down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
     if not down.is_file() and _header(text).get("revision"):
         raise MigrationFileError(
             str(path),
             f"its down file {down.name} is missing",
-            hint="restore it, or write an empty one if there is nothing to take back",
+            hint="restore it, or create an empty file if there is nothing to revert",
         )
-    return migration_from(path, text, read_text(down) if down.is_file() else "")
+    return parse_migration(path, text, read_text(down) if down.is_file() else "")
 
 
-def migration_from(path: Path, text: str, down_text: str = "") -> Migration:
-    """What the texts of one file, or of a pair of SQL files, say; raises as `read_migration`."""
+def parse_migration(path: Path, text: str, down_text: str = "") -> Migration:
+    """Return the migration of one text, or a pair of SQL texts; raise as `read_migration`."""
     if path.suffix == ".sql":
         return _read_sql(path, text, down_text)
     return _read_python(path, text)
 
 
 def read_text(path: Path) -> str:
-    """The text of a migration file; the mark that some editors put in front is none of it.
+    """Return the text of a migration file, without a byte order mark.
 
-    Raises MigrationFileError where it can't be read.
+    Raises MigrationFileError if it can't be read.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise MigrationFileError(str(path), str(error), hint="it must be UTF-8 text") from error
+        raise MigrationFileError(str(path), str(error), hint="save it as UTF-8 text") from error
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def parsed(path: Path, text: str) -> ast.Module:
-    """The syntax of a Python file's text.
+def parse_python(path: Path, text: str) -> ast.Module:
+    """Return the syntax tree of a Python file.
 
-    Raises MigrationFileError, with the line, where it has none.
+    Raises MigrationFileError, with the line, if the text is not valid Python.
     """
     try:
         return ast.parse(text, filename=str(path))
@@ -195,17 +193,17 @@ def parsed(path: Path, text: str) -> ast.Module:
         raise MigrationFileError(
             f"{path}:{line}" if line else str(path),
             f"{type(error).__name__}: {getattr(error, 'msg', error)}",
-            hint="mend the file, or restore it from version control",
+            hint="fix the file, or restore it from version control",
         ) from error
 
 
 def _read_python(path: Path, text: str) -> Migration:
-    seen = glanced(text, _KNOWN)
-    if seen is not None:
-        values, docstring = dict(seen.values), seen.docstring
+    header = read_header(text, _KNOWN)
+    if header is not None:
+        values, docstring = dict(header.values), header.docstring
     else:
-        tree = parsed(path, text)
-        values = dict(_places(path, tree))
+        tree = parse_python(path, text)
+        values = dict(_graph_fields(path, tree))
         docstring = ast.get_docstring(tree) or ""
         _require_revision(path, values)
         _require_functions(path, tree)
@@ -231,33 +229,33 @@ def _require_revision(path: Path, values: Mapping[str, Any]) -> None:
         raise MigrationFileError(
             str(path),
             "it has no revision",
-            hint='a migration says revision = "..." and parents = (...); move other files away',
+            hint='a migration has revision = "..." and parents = (...); move other files away',
         )
 
 
-def _dialects(path: Path, said: Any) -> tuple[str, ...]:
-    """The kinds of databases that a migration is for."""
-    if said is None:
+def _dialects(path: Path, value: Any) -> tuple[str, ...]:
+    """Return the kinds of databases that a migration is for."""
+    if value is None:
         return ()
-    names = [said] if isinstance(said, str) else said
+    names = [value] if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not names:
         raise MigrationFileError(
             str(path),
-            f"{_DIALECTS} = {said!r} names no kind of database",
-            hint=f'as in {_DIALECTS} = ("postgresql",)',
+            f"{_DIALECTS} = {value!r} is not a kind of database",
+            hint=f'write it like {_DIALECTS} = ("postgresql",)',
         )
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         raise MigrationFileError(
             str(path),
             f"{_DIALECTS} names an unknown kind of database: {unknown[0]!r}",
-            hint=f"known are {', '.join(sorted(NAMES))}",
+            hint=f"use one or more of {', '.join(sorted(NAMES))}",
         )
     return tuple(dict.fromkeys(names))
 
 
 def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a migration says of its own limits."""
+    """Return the timeouts that a migration sets."""
     found = {}
     for name in _TIMEOUTS:
         if name not in values:
@@ -267,14 +265,14 @@ def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
         except (TypeError, ValueError):
             raise MigrationFileError(
                 str(path),
-                f"{name} = {values[name]!r} is no number of seconds",
-                hint=f"as in {name} = 10, or 0 for no limit",
+                f"{name} = {values[name]!r} is not a number of seconds",
+                hint=f"write it like {name} = 10; 0 means no limit",
             ) from None
     return found
 
 
-def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
-    """What the file says of its place in the graph, which must be said without running it."""
+def _graph_fields(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """Yield the assignments that a file is read for; their values must be literals."""
     for name, value in assignments(tree):
         if name not in _KNOWN:
             continue
@@ -283,13 +281,13 @@ def _places(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
         except (ValueError, TypeError) as error:
             raise MigrationFileError(
                 f"{path}:{value.lineno}",
-                f"{name} = {ast.unparse(value)} is no plain text",
-                hint='files are read without being run: write it out, as in revision = "7d1c09be"',
+                f"{name} = {ast.unparse(value)} is not a literal",
+                hint='files are read without running them: write it like revision = "7d1c09be"',
             ) from error
 
 
 def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """The names that a file gives values at its top, in order; of two the last one counts."""
+    """Yield the assignments at the top level of a file, in order; the last one of a name counts."""
     for node in tree.body:
         target: ast.expr
         value: ast.expr
@@ -304,36 +302,36 @@ def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _named(path: Path, values: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """The revisions that a line of the file names."""
+    """Return the revisions that an assignment lists."""
     return _listed(path, values, name, "revisions", "41f2ab90")
 
 
 def _labels(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """`labels`, or Alembic's `branch_labels`."""
+    """Return `labels`, or Alembic's `branch_labels`."""
     name = "labels" if "labels" in values else "branch_labels"
     found = _listed(path, values, name, "labels", "billing")
     for label in found:
         if not is_label(label):
-            raise MigrationFileError(str(path), f"{label!r} can't be a label", hint=LABEL_HINT)
+            raise MigrationFileError(str(path), f"{label!r} cannot be a label", hint=LABEL_HINT)
     return found
 
 
 def _listed(
-    path: Path, values: Mapping[str, Any], name: str, what: str, example: str
+    path: Path, values: Mapping[str, Any], name: str, kind: str, example: str
 ) -> tuple[str, ...]:
-    said = values.get(name)
-    listed = [] if said is None else [said] if isinstance(said, str) else said
+    value = values.get(name)
+    listed = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(listed, list | tuple) or not all(isinstance(item, str) for item in listed):
         raise MigrationFileError(
             str(path),
-            f"{name} = {said!r} names no {what}",
-            hint=f'as in {name} = ("{example}",)',
+            f"{name} = {value!r} is not a list of {kind}",
+            hint=f'write it like {name} = ("{example}",)',
         )
     return tuple(dict.fromkeys(listed))
 
 
 def is_label(text: str) -> bool:
-    """Whether it may be a label: one that can be told from every other target."""
+    """Return whether a text can be a label, which no other target looks like."""
     return _LABEL.fullmatch(text) is not None
 
 
@@ -343,7 +341,7 @@ def _require_functions(path: Path, tree: ast.Module) -> None:
         raise MigrationFileError(
             str(path),
             f"it has no {missing[0]}()",
-            hint="a migration defines upgrade() and downgrade(), each may be empty (pass)",
+            hint="define upgrade() and downgrade(); either may be empty (pass)",
         )
 
 
@@ -351,7 +349,9 @@ def _read_sql(path: Path, text: str, down_text: str) -> Migration:
     header = _header(text)
     if not header.get("revision"):
         raise MigrationFileError(
-            str(path), "it has no revision", hint="its first lines say: -- revision: 7d1c09be"
+            str(path),
+            "it has no revision",
+            hint="add a line at the top, such as -- revision: 7d1c09be",
         )
     listed = {name: header.get(name, "").split() for name in _LISTED}
     kinds = header.get(_DIALECTS)
@@ -372,7 +372,7 @@ def _read_sql(path: Path, text: str, down_text: str) -> Migration:
 
 
 def _header(text: str) -> dict[str, str]:
-    """What the comments at the start of a SQL file say; a comment further down says nothing."""
+    """Return the fields in the comments at the start of a SQL file; later comments are ignored."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         match = _HEADER.fullmatch(line.strip())
@@ -391,7 +391,7 @@ def sql_header(
     labels: tuple[str, ...] = (),
     depends_on: tuple[str, ...] = (),
 ) -> str:
-    """The first lines of a SQL migration."""
+    """Return the comments at the start of a SQL migration."""
     words = " ".join(message.split())
     lines = [f"revision: {revision}", f"parents: {' '.join(parents)}"]
     lines += [f"depends_on: {' '.join(depends_on)}"] if depends_on else []

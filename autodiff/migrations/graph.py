@@ -1,4 +1,4 @@
-"""The graph of migrations: who comes after whom, and which branches there are."""
+"""Build the graph of migrations from their parents, dependencies and labels."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pathlib import Path
 
 from autodiff.errors import HistoryError, SeveralHeadsError
 from autodiff.migrations import targets
-from autodiff.migrations.drawing import drawn_fork
+from autodiff.migrations.drawing import draw_branches
 from autodiff.migrations.files import Migration, read_folder
 
 __all__ = ["Graph", "load_graph"]
 
 
 def load_graph(folder: Path) -> Graph:
-    """The graph of a folder's migrations.
+    """Return the graph of the migrations in a folder.
 
-    Raises HistoryError for duplicates, unknown parents and circles, MigrationFileError for a
-    file that can't be read.
+    Raises HistoryError if revisions are duplicate, parents are unknown or migrations form a cycle,
+    and MigrationFileError if a file can't be read.
     """
     return Graph.of(read_folder(folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Migrations by revision, each behind its parents and what it depends on.
+    """Migrations by revision, each after its parents and dependencies.
 
-    `dependencies` are the revisions that a migration depends on, for those that do. `branches` are
-    the revisions of each label, in order: the migration that has it and all that come after it,
-    up to where it is joined with another branch. `replaced` leads from each revision that was
-    squashed to the one that stands for it; so do the parents and dependencies.
+    `dependencies` are the revisions that a migration depends on, if there are any. `branches` are
+    the revisions of each label, in order: the migration that has the label and all that come after
+    it, until the branch is merged with another. `replaced` maps each squashed revision to the one
+    that replaces it; parents and dependencies already refer to the replacing one.
     """
 
     migrations: dict[str, Migration] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Graph:
 
     @classmethod
     def of(cls, migrations: Iterable[Migration]) -> Graph:
-        """The graph of some migrations, checked."""
+        """Return the graph of these migrations; raise HistoryError if they don't form one."""
         by_revision: dict[str, Migration] = {}
         for migration in migrations:
             other = by_revision.get(migration.revision)
@@ -50,7 +50,7 @@ class Graph:
                 raise HistoryError(
                     f"two migrations have the revision {migration.revision}: "
                     f"{other.path.name} and {migration.path.name}",
-                    hint="one is a copy: give it a revision of its own, or remove it",
+                    hint="one is a copy: give it another revision, or delete it",
                 )
             by_revision[migration.revision] = migration
         replaced = _replaced(by_revision)
@@ -77,7 +77,7 @@ class Graph:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The revisions that are nobody's parent; others may depend on them."""
+        """The revisions that are not a parent; others may depend on them."""
         parents = {parent for m in self.migrations.values() for parent in m.parents}
         return tuple(revision for revision in self.migrations if revision not in parents)
 
@@ -89,63 +89,62 @@ class Graph:
 
     @property
     def head(self) -> str | None:
-        """The one head, None where there are no migrations.
+        """The only head, None if there are no migrations.
 
-        Raises SeveralHeadsError where there are several.
+        Raises SeveralHeadsError if there are several.
         """
         heads = self.heads
         if len(heads) > 1:
-            raise self.several(heads)
+            raise self.several_heads_error(heads)
         return heads[0] if heads else None
 
-    def several(self, heads: Sequence[str], also: str | None = None) -> SeveralHeadsError:
-        """The error that these heads are more than one, with the graph and the ways out.
+    def several_heads_error(
+        self, heads: Sequence[str], also: str | None = None
+    ) -> SeveralHeadsError:
+        """Return the error for several heads, with the graph and the ways to continue.
 
-        `also` is another way than the target `heads`, where that is none.
+        `also` replaces the advice to use the target `heads`, for commands that don't accept it.
         """
         names = [f"{head} ({self[head].path.name})" for head in heads]
         named = [label for label in self.branches if set(self.heads_of(label)) & set(heads)]
-        one = f", {named[0]}@head one of them" if named else ""
-        ways = [also or f"the target `heads` means all of them{one}"]
-        if not self.is_told_apart:
-            ways.insert(0, "autodiff merge joins them, autodiff rebase sets one behind the other")
-        picture = drawn_fork(self, heads)
+        one = f", or {named[0]}@head for one" if named else ""
+        ways = [also or f"use the target heads for all of them{one}"]
+        if not self.has_labeled_heads:
+            ways.insert(0, "run autodiff merge to join them, or autodiff rebase to reorder them")
+        picture = draw_branches(self, heads)
         return SeveralHeadsError(names, picture=picture, hint="; ".join(ways))
 
     @property
-    def is_told_apart(self) -> bool:
-        """Whether each head but one, the main line's, has a label that no other head has.
+    def has_labeled_heads(self) -> bool:
+        """Whether every head except that of the main line has a label that no other head has.
 
-        Others are no branches on purpose: two people added a migration.
+        If not, the branches are not intended: two people added a migration.
         """
         named = {tops[0] for tops in map(self.heads_of, self.branches) if len(tops) == 1}
         return len(set(self.heads) - named) <= 1
 
     def check_heads(self) -> None:
-        """Nothing, where there is one head, or they are told apart.
-
-        Raises SeveralHeadsError where they are not.
-        """
-        if not self.is_told_apart:
-            also = "branches that are meant to be several need a label each"
-            raise self.several(self.heads, also)
+        """Raise SeveralHeadsError if there are several heads that labels do not distinguish."""
+        if not self.has_labeled_heads:
+            also = "add a label to each branch that stays separate"
+            raise self.several_heads_error(self.heads, also)
 
     def heads_of(self, label: str) -> tuple[str, ...]:
-        """The last revisions of a branch: nobody's parent within it."""
+        """Return the last revisions of a branch, which are not a parent within it."""
         members = self.branches[label]
         parents = {parent for revision in members for parent in self[revision].parents}
         return tuple(revision for revision in members if revision not in parents)
 
     def next_number(self) -> int:
-        """The number of the next file."""
+        """Return the number for the next file."""
         return max((m.number or 0 for m in self.migrations.values()), default=0) + 1
 
     def before(self, revision: str) -> tuple[str, ...]:
-        """What must be applied before a migration: its parents, and what it depends on."""
+        """Return the revisions that must be applied first: parents and dependencies."""
         return (*self[revision].parents, *self.dependencies.get(revision, ()))
 
     def lineage(self, revisions: Iterable[str]) -> set[str]:
-        """The revisions and all that come before them."""
+        """Return the revisions and all that come before them."""
         found: set[str] = set()
         waiting = list(revisions)
         while waiting:
@@ -156,7 +155,7 @@ class Graph:
         return found
 
     def followers(self, revisions: Collection[str]) -> set[str]:
-        """All that come after the revisions or depend on them; without themselves."""
+        """Return all that come after the revisions or depend on them, without themselves."""
         found: set[str] = set()
         for revision in self.migrations:
             if any(r in revisions or r in found for r in self.before(revision)):
@@ -164,81 +163,84 @@ class Graph:
         return found - set(revisions)
 
     def in_order(self, revisions: Collection[str]) -> list[Migration]:
-        """The migrations of these revisions, parents first."""
+        """Return the migrations of these revisions, parents first."""
         return [m for revision, m in self.migrations.items() if revision in revisions]
 
     def upgrades(self, target: str, applied: Collection[str]) -> list[Migration]:
-        """The migrations to apply, in order, to get to the target.
+        """Return the migrations to apply, in order, to reach the target.
 
-        Raises RevisionNotFoundError for an unknown target, SeveralHeadsError for `head` with
-        several, HistoryError for one that an upgrade does not lead to.
+        Raises RevisionNotFoundError if the target is unknown, SeveralHeadsError if it is `head` and
+        there are several, and HistoryError if it lies before the applied migrations.
         """
         return targets.upgrades(self, target, applied)
 
     def downgrades(self, target: str, applied: Collection[str]) -> list[Migration]:
-        """The migrations to revert, in order, to get to the target: what came after it.
+        """Return the migrations to revert, in order: those that come after the target.
 
-        Other branches stay. Raises as `upgrades`, and HistoryError where it is not applied.
+        Other branches are kept. Raises as `upgrades`, and HistoryError if the target is not
+        applied.
         """
         return targets.downgrades(self, target, applied)
 
     def reach(self, target: str, applied: Collection[str] = ()) -> set[str]:
-        """What is applied where a database stands at the target and nowhere else.
+        """Return the revisions that are applied when a database is at the target.
 
-        `applied` is what it has had, for targets that are relative to that; with a label the
-        other branches stay as they are.
+        `applied` are the present ones, for relative targets. If the target has a label, the
+        migrations of other branches stay as they are.
         """
         return targets.reach(self, target, applied)
 
     def find(self, target: str) -> Migration:
-        """The migration of a revision, the start of one, a number, a name, or a place near one.
+        """Return the migration that a target names: a revision, its start, a number or a name.
 
-        A revision that was squashed leads to what stands for it.
+        A squashed revision names the migration that replaces it.
 
-        Raises RevisionNotFoundError where there is none, or more than one.
+        Raises RevisionNotFoundError if there is none, AmbiguousRevisionError or SeveralHeadsError
+        if there are several.
         """
         return targets.find(self, target)
 
 
 def _replaced(migrations: Mapping[str, Migration]) -> dict[str, str]:
-    """The revisions that were squashed, each with the one that stands for it."""
+    """Return the squashed revisions, each with the one that replaces it."""
     found: dict[str, str] = {}
     for migration in migrations.values():
         for revision in migration.replaces:
             if revision in migrations:
                 raise HistoryError(
-                    f"{migration.path.name} replaces {revision}, and its file is here too: "
+                    f"{migration.path.name} replaces {revision}, but its file still exists: "
                     f"{migrations[revision].path.name}",
-                    hint=f"delete {migrations[revision].path.name}; or, to go back to the single "
-                    f"files, delete {migration.path.name}",
+                    hint=f"delete {migrations[revision].path.name}, or delete "
+                    f"{migration.path.name} to keep the separate files",
                 )
             if revision in found:
                 other = migrations[found[revision]]
                 raise HistoryError(
                     f"{migration.path.name} and {other.path.name} both replace {revision}",
-                    hint="two branches squashed the same migrations: keep one of the files",
+                    hint="two branches squashed the same migrations: delete one of the files",
                 )
             found[revision] = migration.revision
     return found
 
 
 def _after_squashes(migration: Migration, replaced: Mapping[str, str]) -> Migration:
-    """The migration behind what stands for its parents."""
+    """Return the migration with squashed parents replaced."""
     parents = (replaced.get(parent, parent) for parent in migration.parents)
     return replace(migration, parents=tuple(dict.fromkeys(parents)))
 
 
 def _label_owners(migrations: Mapping[str, Migration]) -> dict[str, str]:
-    """The revision that each label stands in."""
+    """Return the revision that has each label."""
     found: dict[str, str] = {}
     for migration in migrations.values():
         for label in migration.labels:
             other = found.get(label)
             if other is not None or label in migrations:
-                also = migrations[label if other is None else other]
+                owner = migrations[label if other is None else other]
                 raise HistoryError(
-                    f"the label {label} of {migration.path.name} is taken by {also.path.name}",
-                    hint="a label names one branch, at its first migration: choose another one",
+                    f"the label {label} of {migration.path.name} is already used by "
+                    f"{owner.path.name}",
+                    hint="choose another label; the first migration of a branch has its label",
                 )
             found[label] = migration.revision
     return found
@@ -247,18 +249,18 @@ def _label_owners(migrations: Mapping[str, Migration]) -> dict[str, str]:
 def _dependencies(
     migrations: Mapping[str, Migration], owners: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
-    """What migrations depend on, as revisions; a label stands for the migration that has it."""
+    """Return the dependencies as revisions; a label means the migration that has it."""
     found: dict[str, tuple[str, ...]] = {}
     for migration in migrations.values():
         if migration.depends_on:
             wanted = [owners.get(name, name) for name in migration.depends_on]
-            _require_there(migration, wanted, migrations, "depends on")
+            _require_files(migration, wanted, migrations, "depends on")
             found[migration.revision] = tuple(dict.fromkeys(wanted))
     return found
 
 
 def _branches(migrations: Mapping[str, Migration]) -> dict[str, tuple[str, ...]]:
-    """The revisions of each label; `migrations` stand in order."""
+    """Return the revisions of each label; `migrations` are in order."""
     members: dict[str, dict[str, None]] = {}
     for revision, migration in migrations.items():
         for branch in members.values():
@@ -271,17 +273,17 @@ def _branches(migrations: Mapping[str, Migration]) -> dict[str, tuple[str, ...]]
 
 def _check_parents(migrations: Mapping[str, Migration]) -> None:
     for migration in migrations.values():
-        _require_there(migration, migration.parents, migrations, "comes after")
+        _require_files(migration, migration.parents, migrations, "comes after")
 
 
-def _require_there(
+def _require_files(
     migration: Migration, wanted: Iterable[str], migrations: Mapping[str, Migration], how: str
 ) -> None:
     for revision in wanted:
         if revision not in migrations:
             raise HistoryError(
-                f"migration {migration.path.name} {how} {revision}, which is not here",
-                hint="restore that file from version control, or correct the "
+                f"migration {migration.path.name} {how} {revision}, which has no file",
+                hint="restore the file from version control, or correct the "
                 + ("parents" if how == "comes after" else "depends_on"),
             )
 
@@ -289,7 +291,7 @@ def _require_there(
 def _ordered(
     migrations: Mapping[str, Migration], dependencies: Mapping[str, tuple[str, ...]]
 ) -> Sequence[Migration]:
-    """What comes before first; among those that are ready, by number and revision."""
+    """Return the migrations after their parents, otherwise by number and revision."""
     sorter = TopologicalSorter(
         {r: (*m.parents, *dependencies.get(r, ())) for r, m in migrations.items()}
     )
@@ -298,7 +300,7 @@ def _ordered(
     except CycleError as error:
         names = " -> ".join(migrations[revision].path.name for revision in error.args[1])
         raise HistoryError(
-            f"the migrations go in a circle: {names}", hint="correct the parents of one of them"
+            f"the migrations form a cycle: {names}", hint="correct the parents of one of them"
         ) from error
     order: list[Migration] = []
     ready: list[tuple[int, str]] = []

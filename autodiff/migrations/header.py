@@ -1,7 +1,7 @@
-"""What a Python migration says of itself, without parsing it: thousands of files are read at once.
+"""Read the assignments of a Python migration without parsing the file.
 
-Nothing is taken for granted: text that does not have the plain shape of a migration is not read
-here at all, and the parser has the word.
+A command reads every file of the folder, and a project can have thousands. Files that do not have
+the plain form of a migration are left to the parser.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Glance", "glanced"]
+__all__ = ["Header", "read_header"]
 
 _DOCSTRING = re.compile(r'"""(.*?)"""[ \t]*\n', re.DOTALL)
 _LINE = re.compile(
@@ -36,24 +36,24 @@ _BODY = re.compile(r"def ")
 _DOWNGRADE = re.compile(r"^def downgrade\(", re.MULTILINE)
 _UPGRADE = re.compile(r"^def upgrade\(", re.MULTILINE)
 _OTHER_START = re.compile(r"\n(?!(?:[ \t#\n]|def |\)[^;\n]*(?:\n|\Z)|\Z))")
-"""The start of a line behind the first function that belongs to none."""
+"""The start of a line after the first function that does not belong to a function."""
 _PLAIN = re.compile(r"""(\()?(["'])([\w.-]+)\2(?(1),\))""")
-"""A string, or a tuple of one."""
+"""A string, or a tuple of one string."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
-    """The docstring, and the values of those names that were looked for."""
+class Header:
+    """The docstring of a file, and the values of the names that were asked for."""
 
     docstring: str
     values: Mapping[str, Any]
 
 
-def glanced(text: str, names: Collection[str]) -> Glance | None:
-    """What a file says, None where only the parser can tell.
+def read_header(text: str, names: Collection[str]) -> Header | None:
+    """Return the header of a file, None if the file needs the parser.
 
-    It has a docstring, imports, plain assignments with a revision among them, and then its
-    functions; the values are what `ast.literal_eval` makes of them.
+    The file may have a docstring, imports, plain assignments, one of them of `revision`, and then
+    functions. The values are those that `ast.literal_eval` returns.
     """
     docstring, place = _docstring(text)
     if place < 0:
@@ -72,17 +72,17 @@ def glanced(text: str, names: Collection[str]) -> Glance | None:
             return None
         place = line.end()
     plain = isinstance(values.get("revision"), str) and _plain_functions(text, place)
-    return Glance(docstring=docstring, values=values) if plain and values["revision"] else None
+    return Header(docstring=docstring, values=values) if plain and values["revision"] else None
 
 
 def _docstring(text: str) -> tuple[str, int]:
-    """The docstring and where it ends; -1 where there may be one that can't be told."""
+    """Return the docstring and its end; -1 if the docstring needs the parser."""
     match = _DOCSTRING.match(text)
     if match is None:
         return "", 0
-    told = match[1]
-    plain = not ('"""' in told or "\\" in told or "\t" in told)
-    return told, match.end() if plain else -1
+    docstring = match[1]
+    plain = not ('"""' in docstring or "\\" in docstring or "\t" in docstring)
+    return docstring, match.end() if plain else -1
 
 
 def _literal(value: str) -> Any:
@@ -92,9 +92,10 @@ def _literal(value: str) -> Any:
 
 
 def _plain_functions(text: str, place: int) -> bool:
-    """Whether both functions are there, and nothing else that begins a line.
+    """Return whether the rest of the file is upgrade(), downgrade() and other functions.
 
-    A string over several lines could hold what looks like one: then it can't be told.
+    A string of several lines could contain text that looks like a function, so such files need the
+    parser.
     """
     if '"""' in text[place:] or "'''" in text[place:] or "\\\n" in text[place:] or "\0" in text:
         return False

@@ -1,7 +1,7 @@
-"""The lock file: what the migrations lead to, so that drift is seen without running them.
+"""Read and write the lock file: the schema that all migrations lead to.
 
-JSON with one line a table, so that two branches that change the schema conflict in git where it
-can be seen.
+With it, drift is found without running the migrations. It is JSON with one line for each table, so
+that git reports a conflict if two branches change the same table.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """The head, a checksum for each migration, and the schema on both sides.
+    """The heads, a checksum for each migration, and the schema in both forms.
 
-    `declared` is what the models said; `described` is what a database of the kind `database`
-    ("postgresql 16") says once all migrations are applied. Where it is not `settled`, no server was
-    asked, and SQL texts in it are the models' own.
+    `declared` is the schema of the models. `described` is the schema that a database of the kind
+    `database` ("postgresql 16") reports after all migrations. If it is not `settled`, no server
+    was asked, and its SQL expressions are those of the models.
     """
 
     heads: tuple[str, ...] = ()
@@ -42,9 +42,9 @@ class Lock:
 
 
 def read_lock(folder: Path) -> Lock | None:
-    """The lock of a migrations folder, None where there is none.
+    """Return the lock file of a migrations folder, None if there is none.
 
-    Raises HistoryError for a file that can't be read, one with conflict marks among them.
+    Raises HistoryError if the file can't be read, also because of conflict markers.
     """
     path = folder / LOCK_NAME
     if not path.is_file():
@@ -56,9 +56,9 @@ def read_lock(folder: Path) -> Lock | None:
     if any(line.startswith(_CONFLICT) for line in text.splitlines()):
         raise HistoryError(
             f"{path} has merge conflicts: two branches changed the schema",
-            hint="autodiff rebase sets one branch's migrations behind the other's, autodiff merge "
-            "joins them; both write this file anew, as autodiff lock does where "
-            "they are in line already",
+            hint="run autodiff rebase to move one branch's migrations after the other's, or "
+            "autodiff merge to join them; both rewrite this file. If the migrations are in one "
+            "line already, run autodiff lock",
         )
     try:
         data = json.loads(text)
@@ -80,7 +80,7 @@ def read_lock(folder: Path) -> Lock | None:
 def _unreadable(path: Path, error: Exception) -> HistoryError:
     return HistoryError(
         f"cannot read {path}: {type(error).__name__}: {error}",
-        hint="restore it from version control, or write it anew: autodiff lock",
+        hint="restore it from version control, or rewrite it: autodiff lock",
     )
 
 
@@ -88,20 +88,20 @@ def _refuse_newer(path: Path, version: int) -> None:
     if version != _VERSION:
         raise HistoryError(
             f"{path} was written by another version of autodiff: its format is {version}, "
-            f"this one knows {_VERSION}",
-            hint="use the version that wrote it, or write it anew: autodiff lock",
+            f"this version reads {_VERSION}",
+            hint="use the version that wrote it, or rewrite it: autodiff lock",
         )
 
 
 def write_lock(folder: Path, lock: Lock) -> Path:
-    """Writes the lock file, whole or not at all; its path."""
+    """Write the lock file completely or not at all, and return its path."""
     path = folder / LOCK_NAME
     write_text(path, lock_text(lock))
     return path
 
 
 def lock_text(lock: Lock) -> str:
-    """The text of a lock file."""
+    """Return the text of a lock file."""
     parts = [
         f'"version": {_VERSION}',
         f'"database": {_json(lock.database)}',

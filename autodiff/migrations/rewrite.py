@@ -1,4 +1,4 @@
-"""Migration files at another place in the graph: their parents and numbers, and nothing else."""
+"""Move migration files in the graph: rewrite their parents and numbers, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autodiff.errors import MigrationFileError
-from autodiff.migrations.files import Migration, assignments, migration_from, parsed
+from autodiff.migrations.files import Migration, assignments, parse_migration, parse_python
 
-__all__ = ["Moved", "moved"]
+__all__ = ["MovedMigration", "move_migration"]
 
-_MARK = b"\xef\xbb\xbf"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _SQL_PARENTS = re.compile(rb"^--[ \t]*parents:[^\r\n]*", re.MULTILINE)
 _SQL_REVISION = re.compile(rb"^--[ \t]*revision:[^\r\n]*(\r\n|\r|\n|\Z)", re.MULTILINE)
@@ -21,8 +21,8 @@ _NUMBER = re.compile(r"\d+(?=_)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """A migration before and after, and the bytes of its new files by path."""
+class MovedMigration:
+    """A migration before and after a move, and the bytes of its new files by path."""
 
     before: Migration
     after: Migration
@@ -30,16 +30,18 @@ class Moved:
 
     @property
     def removed(self) -> tuple[Path, ...]:
-        """The files as they were called."""
+        """The paths of the old files."""
         before = self.before
         return (before.path, before.down_path) if before.is_sql else (before.path,)
 
 
-def moved(migration: Migration, parents: Sequence[str], number: int | None) -> Moved:
-    """The migration behind other parents, with another number in its name.
+def move_migration(
+    migration: Migration, parents: Sequence[str], number: int | None
+) -> MovedMigration:
+    """Give a migration other parents, and another number in its name.
 
-    All of its bytes stay but those of the parents. Raises MigrationFileError where they can't be
-    found in the file.
+    All other bytes of its files are kept. Raises MigrationFileError if the parents can't be found
+    in the file.
     """
     path = migration.path
     if number is not None and number != migration.number:
@@ -52,14 +54,14 @@ def moved(migration: Migration, parents: Sequence[str], number: int | None) -> M
     if migration.is_sql:
         down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
         files[down] = change(migration, migration.down_path.read_bytes(), parents)
-    after = migration_from(path, *map(_text, files.values()))
+    after = parse_migration(path, *map(_text, files.values()))
     if after.parents != tuple(parents):
         raise MigrationFileError(
             str(migration.path),
-            f"its parents can't be rewritten to {', '.join(parents)}",
-            hint="write them out plainly at the top of the file",
+            f"cannot rewrite its parents to {', '.join(parents)}",
+            hint="write parents as a literal at the top of the file",
         )
-    return Moved(before=migration, after=after, files=files)
+    return MovedMigration(before=migration, after=after, files=files)
 
 
 def _unchanged(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
@@ -71,26 +73,26 @@ def _text(data: bytes) -> str:
 
 
 def _python(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
-    mark = _MARK if data.startswith(_MARK) else b""
+    mark = _BYTE_ORDER_MARK if data.startswith(_BYTE_ORDER_MARK) else b""
     text = data[len(mark) :]
-    places = dict(assignments(parsed(migration.path, text.decode("utf-8"))))
-    name = "parents" if "parents" in places else "down_revision"
+    values = dict(assignments(parse_python(migration.path, text.decode("utf-8"))))
+    name = "parents" if "parents" in values else "down_revision"
     starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-    if name not in places:
-        line = (places["revision"].end_lineno or 1) - 1
+    if name not in values:
+        line = (values["revision"].end_lineno or 1) - 1
         end = _LINE_END.search(text, starts[line])
-        there = end.end() if end else len(text)
-        added = b"parents = " + _spelled(parents) + (end[0] if end else b"\n")
-        return mark + text[:there] + added + text[there:]
-    value = places[name]
-    # ast counts columns in bytes of UTF-8
+        position = end.end() if end else len(text)
+        added = b"parents = " + _formatted(parents) + (end[0] if end else b"\n")
+        return mark + text[:position] + added + text[position:]
+    value = values[name]
+    # col_offset of ast counts bytes of UTF-8, not characters
     first = starts[value.lineno - 1] + value.col_offset
     last = starts[(value.end_lineno or value.lineno) - 1] + (value.end_col_offset or 0)
-    return mark + text[:first] + _spelled(parents, value, text[first:last]) + text[last:]
+    return mark + text[:first] + _formatted(parents, value, text[first:last]) + text[last:]
 
 
-def _spelled(parents: Sequence[str], value: ast.expr | None = None, before: bytes = b"") -> bytes:
-    """The parents as the file spells them: a text alone, a list or a tuple, and its quotes."""
+def _formatted(parents: Sequence[str], value: ast.expr | None = None, before: bytes = b"") -> bytes:
+    """Return the parents in the form that the file has: a string, list or tuple, and its quotes."""
     quote = "'" if b"'" in before and b'"' not in before else '"'
     quoted = [f"{quote}{parent}{quote}" for parent in parents]
     if isinstance(value, ast.Constant) and len(parents) == 1:
@@ -102,7 +104,7 @@ def _spelled(parents: Sequence[str], value: ast.expr | None = None, before: byte
 
 
 def _sql(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
-    """A down file may have no header, and needs none."""
+    """Rewrite the comment in a SQL file, if it has a header: a down file needs none."""
     line = f"-- parents: {' '.join(parents)}".encode()
     if _SQL_PARENTS.search(data):
         return _SQL_PARENTS.sub(lambda _: line, data, count=1)

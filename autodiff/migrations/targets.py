@@ -1,4 +1,4 @@
-"""What a target means: head, base, +1, a name, billing@head, 0003-1."""
+"""Resolve targets to migrations: head, base, +1, a name, billing@head, 0003-1."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _STEPS = re.compile(r"(?P<start>.*)(?P<steps>[+-]\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
-    """A target, taken apart: `billing@0003-1` has a label, a start and -1 steps from there.
+    """The parts of a target: `billing@0003-1` has a label, a start and -1 steps.
 
-    Without a start the steps begin where the database stands; `steps` is None where there are none.
+    Without a start, the steps are relative to the applied migrations.
     """
 
     text: str
@@ -32,85 +32,89 @@ class _Target:
 
 
 def upgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migration]:
-    """What to apply to get to the target; see `Graph.upgrades`."""
-    asked = _parsed(graph, target)
-    if asked.start:
-        ends = _ends(graph, asked)
+    """Return the migrations to apply to reach the target; see `Graph.upgrades`."""
+    parts = _parse(graph, target)
+    if parts.start:
+        ends = _ends(graph, parts)
         if not ends and len(graph):
             raise HistoryError(
-                f"cannot upgrade to {target}: that is before the first migration",
-                hint=f"autodiff downgrade {target} takes migrations back",
+                f"cannot upgrade to {target}: it is before the first migration",
+                hint=f"to revert migrations, run: autodiff downgrade {target}",
             )
         return graph.in_order(graph.lineage(ends) - set(applied))
-    steps = asked.steps or 0
+    steps = parts.steps or 0
     if target.startswith("-") or steps < 0:
         raise HistoryError(
-            f"cannot upgrade to {target}: an upgrade goes forward",
-            hint=f"+1 is the next migration; autodiff downgrade {target} goes back",
+            f"cannot upgrade to {target}: an upgrade only applies migrations",
+            hint="to apply the next one: autodiff upgrade +1; "
+            f"to revert: autodiff downgrade {target}",
         )
-    missing = [m for m in _of_branch(graph, asked) if m.revision not in applied]
+    missing = [m for m in _of_branch(graph, parts) if m.revision not in applied]
     wanted = graph.lineage(m.revision for m in missing[:steps])
     return graph.in_order(wanted - set(applied))
 
 
 def downgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migration]:
-    """What to take back to get to the target; see `Graph.downgrades`."""
-    asked = _parsed(graph, target)
-    branch = [m.revision for m in _of_branch(graph, asked) if m.revision in applied]
-    if not asked.start:
-        if (asked.steps or 0) > 0 or "+" in target:
+    """Return the migrations to revert to reach the target; see `Graph.downgrades`."""
+    parts = _parse(graph, target)
+    branch = [m.revision for m in _of_branch(graph, parts) if m.revision in applied]
+    if not parts.start:
+        if (parts.steps or 0) > 0 or "+" in target:
             raise HistoryError(
-                f"cannot downgrade to {target}: a downgrade goes back",
-                hint=f"-1 takes the last migration back; autodiff upgrade {target} goes forward",
+                f"cannot downgrade to {target}: a downgrade only reverts migrations",
+                hint="to revert the last one: autodiff downgrade -1; "
+                f"to apply: autodiff upgrade {target}",
             )
-        gone = set(branch[asked.steps :]) if asked.steps else set()
-        gone |= graph.followers(gone)
-    elif ends := _ends(graph, asked):
+        reverted = set(branch[parts.steps :]) if parts.steps else set()
+        reverted |= graph.followers(reverted)
+    elif ends := _ends(graph, parts):
         _require_applied(graph, ends, applied)
-        gone = graph.followers(ends)
+        reverted = graph.followers(ends)
     else:
-        gone = set(branch) | graph.followers(branch)
-    return [m for m in reversed(graph.in_order(set(applied))) if m.revision in gone]
+        reverted = set(branch) | graph.followers(branch)
+    return [m for m in reversed(graph.in_order(set(applied))) if m.revision in reverted]
 
 
 def reach(graph: Graph, target: str, applied: Collection[str]) -> set[str]:
-    """What is applied at a target; see `Graph.reach`."""
-    asked = _parsed(graph, target)
-    if not asked.start:
-        if (asked.steps or 0) < 0:
+    """Return the revisions that are applied at a target; see `Graph.reach`."""
+    parts = _parse(graph, target)
+    if not parts.start:
+        if (parts.steps or 0) < 0:
             return set(applied) - {m.revision for m in downgrades(graph, target, applied)}
         return set(applied) | {m.revision for m in upgrades(graph, target, applied)}
-    wanted = graph.lineage(_ends(graph, asked))
-    if asked.label is None:
+    wanted = graph.lineage(_ends(graph, parts))
+    if parts.label is None:
         return wanted
-    branch = set(graph.branches[asked.label])
+    branch = set(graph.branches[parts.label])
     return wanted | (set(applied) - branch - graph.followers(branch))
 
 
 def find(graph: Graph, target: str) -> Migration:
-    """The one migration that a target means; see `Graph.find`."""
-    asked = _parsed(graph, target)
-    ends = _ends(graph, asked) if asked.start else ()
+    """Return the migration that a target names; see `Graph.find`."""
+    parts = _parse(graph, target)
+    ends = _ends(graph, parts) if parts.start else ()
     if len(ends) > 1:
-        raise graph.several(ends)
-    if not ends and len(graph) and asked.start:
+        raise graph.several_heads_error(ends)
+    if not ends and len(graph) and parts.start:
         raise RevisionNotFoundError(
-            target, hint=f"it is before the first one, {next(iter(graph.migrations.values())).name}"
+            target,
+            hint=f"it is before the first migration, {next(iter(graph.migrations.values())).name}",
         )
     if not ends:
         _not_found(graph, target)
     return graph[ends[0]]
 
 
-def _parsed(graph: Graph, text: str) -> _Target:
-    if text in graph or _named(graph, text, None):  # before any - of a name is taken for steps
+def _parse(graph: Graph, text: str) -> _Target:
+    # names come first, because one can end like a number of steps: fix-2
+    if text in graph or _named(graph, text, None):
         return _Target(text=text, start=text)
     before, at, rest = text.rpartition("@")
     if at and before not in graph.branches:
         labels = ", ".join(graph.branches)
         raise RevisionNotFoundError(
             text,
-            hint=f"there is no branch {before!r}; the labels are: {labels or 'none at all'}",
+            hint=f"unknown branch {before!r}; the labels are: {labels or 'none'}",
         )
     label = before if at else None
     match = _STEPS.fullmatch(rest)
@@ -121,19 +125,19 @@ def _parsed(graph: Graph, text: str) -> _Target:
 
 
 def _of_branch(graph: Graph, target: _Target) -> list[Migration]:
-    """The migrations that a target is about, in order: those of its label, or all."""
+    """Return the migrations of the target's label in order, or all without a label."""
     if target.label is None:
         return list(graph.migrations.values())
     return graph.in_order(set(graph.branches[target.label]))
 
 
 def _ends(graph: Graph, target: _Target) -> tuple[str, ...]:
-    """The last revisions that must be applied at a target that has a start; none for the base."""
+    """Return the last revisions that are applied at a target with a start; none for base."""
     ends = _starts(graph, target)
     if not target.steps:
         return ends
     if len(ends) > 1:
-        raise graph.several(ends)
+        raise graph.several_heads_error(ends)
     place = ends[0] if ends else None
     for done in range(abs(target.steps)):
         place = _next(graph, target, place, done)
@@ -147,23 +151,25 @@ def _starts(graph: Graph, target: _Target) -> tuple[str, ...]:
     if start in ("head", "heads"):
         heads = graph.heads if label is None else graph.heads_of(label)
         if start == "head" and len(heads) > 1:
-            raise graph.several(heads)
+            raise graph.several_heads_error(heads)
         return heads
     if label is None and start in graph.branches and not _named(graph, start, None):
         return _starts(graph, _Target(text=target.text, start="head", label=start))
     found = _named(graph, start, label)
     if len(found) > 1:
         names = ", ".join(f"{m.revision} ({m.path.name})" for m in found)
-        raise AmbiguousRevisionError(target.text, hint=f"it could be any of: {names}")
+        raise AmbiguousRevisionError(
+            target.text, hint=f"use the full revision or name of one of: {names}"
+        )
     if not found:
         _not_found(graph, target.text, label)
     return (found[0].revision,)
 
 
 def _next(graph: Graph, target: _Target, place: str | None, done: int) -> str | None:
-    """One step from a revision; None is the base.
+    """Return the revision one step from another; None is the base.
 
-    Raises HistoryError where the way ends, or parts.
+    Raises RevisionNotFoundError if there is none, AmbiguousRevisionError if there are several.
     """
     steps = target.steps or 0
     if steps < 0:
@@ -182,18 +188,19 @@ def _next(graph: Graph, target: _Target, place: str | None, done: int) -> str | 
     if not found:
         raise RevisionNotFoundError(
             target.text,
-            hint=f"{where} {target.start} there are {done}, the last is {name}"
+            hint=f"the last one is {name}, {done} {'step' if done == 1 else 'steps'} {where} "
+            f"{target.start}"
             if done
-            else f"nothing comes {where} {name}",
+            else f"no migration comes {where} {name}",
         )
     names = ", ".join(f"{r} ({graph[r].path.name})" for r in found if r)
     raise AmbiguousRevisionError(
-        target.text, hint=f"{where} {name} the way parts: name one of {names}"
+        target.text, hint=f"several migrations come {where} {name}: use one of {names}"
     )
 
 
 def _named(graph: Graph, name: str, label: str | None) -> list[Migration]:
-    """The migrations that people call so; a revision stands for itself alone."""
+    """Return the migrations with a name, number or start of a revision; a revision is unique."""
     branch = set(graph.branches[label]) if label else graph.migrations.keys()
     if name in graph:
         return [graph[name]] if name in branch else []
@@ -216,14 +223,14 @@ def _require_applied(graph: Graph, ends: Collection[str], applied: Collection[st
         if revision not in applied:
             raise HistoryError(
                 f"cannot downgrade to {graph[revision].name}: it is not applied",
-                hint="autodiff status lists what is",
+                hint="list the applied migrations: autodiff status",
             )
 
 
 def _not_found(graph: Graph, target: str, label: str | None = None) -> NoReturn:
     if ":" in target:
-        raise RevisionNotFoundError(target, hint="FROM:TARGET is for a script: --sql")
+        raise RevisionNotFoundError(target, hint="FROM:TARGET needs --sql, which prints a script")
     branch = graph.branches[label] if label else tuple(graph.migrations)
     names = ", ".join(f"{r} ({graph[r].path.name})" for r in branch[-3:])
     where = f" of {label}" if label else ""
-    raise RevisionNotFoundError(target, hint=f"the last ones{where} are: {names or 'none at all'}")
+    raise RevisionNotFoundError(target, hint=f"the last migrations{where} are: {names or 'none'}")

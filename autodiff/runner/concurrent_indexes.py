@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 
 from autodiff.errors import MigrationFailedError
-from autodiff.migrations.files import Migration, parsed
+from autodiff.migrations.files import Migration, parse_python
 from autodiff.runner.events import Direction
 
 __all__ = ["outside_only", "refuse_in_transaction"]
@@ -34,7 +34,7 @@ def refuse_in_transaction(migration: Migration, direction: Direction) -> None:
     """
     if migration.is_sql or _OPTION not in migration.text:
         return
-    for function in parsed(migration.path, migration.text).body:
+    for function in parse_python(migration.path, migration.text).body:
         if isinstance(function, ast.FunctionDef) and function.name == direction:
             for call in _calls(function.body):
                 if _is_concurrent_call(call):

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from autodiff.errors import MigrationFileError
-from autodiff.migrations.files import Migration, parsed
+from autodiff.migrations.files import Migration, parse_python
 from autodiff.runner.context import current_executor
 from autodiff.runner.events import Direction
 from autodiff.schema.operations import Execute
@@ -72,7 +72,7 @@ def _compiled(path: Path, text: str) -> CodeType:
     try:
         return compile(text, str(path), "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
-        parsed(path, text)
+        parse_python(path, text)
         raise
 
 

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["restoring", "write_all", "write_text"]
+__all__ = ["restore_on_error", "write_all", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file through a temporary one beside it, so that no half of it is ever seen."""
+    """Write a file through a temporary one, so that no reader sees a part of it."""
     write_all({path: text})
 
 
 def write_all(files: Mapping[Path, str | bytes], *, removed: Iterable[Path] = ()) -> None:
-    """Writes several files, and removes others: all texts are on the disk before that begins.
+    """Write several files and remove others.
 
-    Where one can't be replaced or removed, those before it get back what they held.
+    All texts are on the disk before the first file is replaced. If a file can't be replaced or
+    removed, the files before it are restored.
     """
     ready: list[tuple[Path, Path]] = []
     try:
@@ -33,8 +34,8 @@ def write_all(files: Mapping[Path, str | bytes], *, removed: Iterable[Path] = ()
 
 
 @contextmanager
-def restoring(paths: Iterable[Path]) -> Iterator[None]:
-    """On any error in here these files are again what they were before, or not there."""
+def restore_on_error(paths: Iterable[Path]) -> Iterator[None]:
+    """Restore these files if the block raises, and delete those that did not exist before."""
     before = {path: path.read_bytes() if path.is_file() else None for path in paths}
     try:
         yield
@@ -46,7 +47,7 @@ def restoring(paths: Iterable[Path]) -> Iterator[None]:
 
 
 def _prepare(path: Path, text: str | bytes) -> tuple[Path, Path]:
-    """A temporary file with the text, and the file that it will be."""
+    """Return a temporary file with the text, and the file that it will replace."""
     data = text.encode("utf-8") if isinstance(text, str) else text
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".autodiff-")
@@ -62,7 +63,7 @@ def _prepare(path: Path, text: str | bytes) -> tuple[Path, Path]:
 
 
 def _replace(ready: Sequence[tuple[Path, Path]], removed: Sequence[Path]) -> None:
-    with restoring([*(path for _, path in ready), *removed]):
+    with restore_on_error([*(path for _, path in ready), *removed]):
         for temporary, path in ready:
             temporary.replace(path)
         for path in removed:

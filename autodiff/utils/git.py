@@ -1,13 +1,13 @@
-"""What git knows of a folder. Nothing is changed, and nothing is known where there is no git."""
+"""Ask git about a folder, without changing anything. Without git, every answer is empty."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-__all__ = ["names_at", "trunks"]
+__all__ = ["file_names_at", "upstream_refs"]
 
-_TRUNKS = (
+_UPSTREAM_REFS = (
     "refs/remotes/origin/HEAD",
     "refs/remotes/origin/main",
     "refs/remotes/origin/master",
@@ -15,13 +15,14 @@ _TRUNKS = (
     "refs/heads/master",
     "MERGE_HEAD",
 )
-_SECONDS = 30
+_TIMEOUT = 30
+"""Seconds. git answers at once on a local disk; a network file system may hang."""
 
 
-def names_at(folder: Path, ref: str) -> frozenset[str] | None:
-    """The names of the files in a folder as a branch or commit has them, None where it is unknown.
+def file_names_at(folder: Path, ref: str) -> frozenset[str] | None:
+    """Return the names of a folder's files in a branch or commit, None if it is unknown.
 
-    Without the files of folders within it.
+    Files in subfolders are left out.
     """
     commit = _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     if not commit or ref.startswith("-"):
@@ -30,20 +31,23 @@ def names_at(folder: Path, ref: str) -> frozenset[str] | None:
     return None if listed is None else frozenset(filter(None, listed.split("\0")))
 
 
-def trunks(folder: Path) -> list[str]:
-    """Where others' work may be found, the likeliest first: the main branch, there and here; and
-    what is being merged."""
-    return [ref for ref in _TRUNKS if _git(folder, "rev-parse", "--verify", "--quiet", ref)]
+def upstream_refs(folder: Path) -> list[str]:
+    """Return the refs that can have other people's work, the most likely one first.
+
+    These are the main branch on the remote, the local main branch, and the branch that is being
+    merged.
+    """
+    return [ref for ref in _UPSTREAM_REFS if _git(folder, "rev-parse", "--verify", "--quiet", ref)]
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints, None where it fails or is not there."""
+    """Return the output of git, None if it fails or is not installed."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
             check=True,
-            timeout=_SECONDS,
+            timeout=_TIMEOUT,
         )
     except (OSError, subprocess.SubprocessError):
         return None

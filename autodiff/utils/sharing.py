@@ -1,4 +1,4 @@
-"""What does not change stays the very object that it was: quick to make, and quick to compare."""
+"""Share unchanged objects between versions of a schema: they are quick to copy and compare."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["altered", "collected_later", "kept", "mapped"]
 T = TypeVar("T")
 
 
-def altered(noun: T, **fields: Any) -> T:
-    """The noun with other values; itself where it has these very values already."""
+def altered(item: T, **fields: Any) -> T:
+    """Return the object with other values, or the object itself if it has these values already."""
     for name, value in fields.items():
-        if getattr(noun, name) is not value:
-            return replace(noun, **fields)  # type: ignore[type-var]
-    return noun
+        if getattr(item, name) is not value:
+            return replace(item, **fields)  # type: ignore[type-var]
+    return item
 
 
 def kept(old: T, new: T) -> T:
-    """The new value; the old one where they are equal."""
+    """Return the old value if the two are equal, otherwise the new one."""
     return old if new == old else new
 
 
 def mapped(items: tuple[T, ...], function: Callable[[T], T]) -> tuple[T, ...]:
-    """Each item put through a function; the very tuple where that gave each item back."""
+    """Apply a function to each item; return the same tuple if it returned each item itself."""
     found = tuple(map(function, items))
     for before, after in zip(items, found, strict=True):
         if before is not after:
@@ -37,10 +37,10 @@ def mapped(items: tuple[T, ...], function: Callable[[T], T]) -> tuple[T, ...]:
 
 @contextmanager
 def collected_later() -> Iterator[None]:
-    """No search for unreachable cycles meanwhile: a schema is many objects, none of them in one.
+    """Pause garbage collection: building a schema allocates many objects and no cycles.
 
-    Python would look through all of them again and again while they are made, for half of the
-    time. At the end they count as old objects, which are looked through seldom.
+    Collection takes half of the time otherwise, because it scans all new objects again and again.
+    At the end they count as old objects, which are scanned rarely.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -48,7 +48,7 @@ def collected_later() -> Iterator[None]:
         yield
     finally:
         if enabled:
-            if not gc.get_freeze_count():  # else the program keeps objects frozen for itself
+            if not gc.get_freeze_count():  # otherwise the program has frozen objects itself
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

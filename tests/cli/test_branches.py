@@ -35,7 +35,7 @@ def test_two_heads_are_drawn_in_the_error(forked: Folder) -> None:
             "  |/",
             "  o  0001_step_a111  a111",
         ]
-        assert "autodiff merge joins them, autodiff rebase sets one behind" in result.err
+        assert "run autodiff merge to join them, or autodiff rebase" in result.err
 
 
 def test_rebase(forked: Folder) -> None:
@@ -162,9 +162,9 @@ def test_a_labeled_branch(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("upgrade base", "cannot upgrade to base: that is before the first migration"),
-        ("upgrade -1", "cannot upgrade to -1: an upgrade goes forward"),
-        ("downgrade +1", "cannot downgrade to +1: a downgrade goes back"),
+        ("upgrade base", "cannot upgrade to base: it is before the first migration"),
+        ("upgrade -1", "cannot upgrade to -1: an upgrade only applies migrations"),
+        ("downgrade +1", "cannot downgrade to +1: a downgrade only reverts migrations"),
         ("upgrade 3+9", "no migration '3+9'"),
         ("upgrade billing@head", "no migration 'billing@head'"),
         ("upgrade 0001+1", "'0001+1' names several migrations"),

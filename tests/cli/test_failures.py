@@ -83,8 +83,12 @@ def test_models_that_do_not_load(
 @pytest.mark.parametrize(
     ("url", "message", "hint"),
     [
-        ("nonsense", "the database URL cannot be read", "it looks like postgresql://"),
-        ("foo://u:secret@x/y", "no SQLAlchemy dialect for 'foo'", "a URL looks like postgresql://"),
+        ("nonsense", "cannot parse the database URL", "write it like postgresql://"),
+        (
+            "foo://u:secret@x/y",
+            "no SQLAlchemy dialect for 'foo'",
+            "write the URL like postgresql://",
+        ),
     ],
 )
 def test_an_invalid_url(
@@ -107,7 +111,7 @@ def test_a_server_that_refuses_connections(blog: Folder, arguments: list[str], k
         url = f"{kind}://u:secret@127.0.0.1:{port}/x"
         result = blog.fails(*arguments, "--url", url)
     assert f"u:***@127.0.0.1:{port}/x" in result.err
-    assert "is the server running" in result.err
+    assert "check that the server is running" in result.err
     assert "secret" not in result.err
 
 
@@ -123,7 +127,7 @@ def test_a_user_that_does_not_exist(blog: Folder, database: Callable[[str], sa.U
     """The hint is to check the user; the password is hidden."""
     url = database("postgresql").set(username="nobody_here", password="sesame")
     result = blog.fails("status", "--url", url.render_as_string(hide_password=False))
-    assert "check user and password in the URL" in result.err
+    assert "check the user and the password in the URL" in result.err
     assert "sesame" not in result.err
 
 
@@ -147,7 +151,7 @@ def test_a_wrong_password(
     monkeypatch.setattr(module, "connect", fail_to_connect)
     result = blog.fails("status", "--url", url)
     assert server_error in result.err
-    assert "check user and password in the URL" in result.err
+    assert "check the user and the password in the URL" in result.err
     assert "sesame" not in result.err
 
 
@@ -213,7 +217,7 @@ def test_one_of_two_heads_can_be_a_target(blog: Folder) -> None:
 def test_an_unknown_parent(blog: Folder) -> None:
     """The message names the file and the parent."""
     add_other_head(blog, '"nowhere",')
-    assert "0001_other.py comes after nowhere, which is not here" in blog.fails("history").err
+    assert "0001_other.py comes after nowhere, which has no file" in blog.fails("history").err
 
 
 @pytest.mark.parametrize("arguments", [["upgrade"], ["downgrade"], ["generate", "-m", "x"]])

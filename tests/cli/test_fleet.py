@@ -55,7 +55,7 @@ def test_failures_with_the_same_reason_are_grouped(tenants: Folder) -> None:
     assert result.lines[-1] == "2 failed, 1 upgraded"
     assert "failed: acme" in result.out
     assert "file is not a database" in result.out
-    assert "  hint: the file is something else: is the path in the URL right?" in result.lines
+    assert "  hint: the file is not a SQLite database: check the path in the URL" in result.lines
     assert tenants.run("status", "--all").code == 2
 
 

@@ -122,7 +122,10 @@ def test_a_range_is_for_scripts(blog_3: Folder) -> None:
         "hint: autodiff downgrade head:base --sql, or current:base from where the database stands\n"
     )
     result = blog_3.fails("upgrade", "1:2")
-    assert result.err == "error: no migration '1:2'\nhint: FROM:TARGET is for a script: --sql\n"
+    assert (
+        result.err
+        == "error: no migration '1:2'\nhint: FROM:TARGET needs --sql, which prints a script\n"
+    )
 
 
 def test_results_as_json(blog_3: Folder) -> None:

@@ -78,7 +78,7 @@ def test_targets_are_read_from_a_file_of_names(
         ("a://s3cret", {"database": "{name}"}, "tenants:1: a line is one name"),
         ("x\nx", {"database": "{name}"}, "targets: x stands there more than once"),
         ("x", {"database": "{slug}"}, 'database = "{slug}" asks for {slug}'),
-        ("a s3cret", {}, "targets: of target a: the database URL cannot be read"),
+        ("a s3cret", {}, "targets: of target a: cannot parse the database URL"),
     ],
 )
 def test_an_invalid_file_is_refused(

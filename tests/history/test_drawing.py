@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from autodiff.migrations import Graph, Migration
-from autodiff.migrations.drawing import drawn, drawn_fork
+from autodiff.migrations.drawing import draw_branches, draw_graph
 from tests.history.test_graph import CHAIN, DIAMOND, FORK, migration
 from tests.history.test_targets import COMPONENTS
 
@@ -54,12 +54,12 @@ LONG_BRANCH.insert(2, step("x2", "a1"))
 )
 def test_branches_are_drawn(migrations: list[Migration], lines: list[str]) -> None:
     """The newest migration comes first, one branch at a time. A head has a star."""
-    assert drawn(Graph.of(migrations)) == lines
+    assert draw_graph(Graph.of(migrations)) == lines
 
 
 def test_labels_and_dependencies_are_shown() -> None:
     """The label of a branch is shown at its first migration."""
-    lines = drawn(COMPONENTS)
+    lines = draw_graph(COMPONENTS)
     assert "o  0003_step_bill3  bill3  [billing]  depends on 0001_step_core1" in lines
     assert "o  0001_step_core1  core1  [core]" in lines
 
@@ -67,7 +67,7 @@ def test_labels_and_dependencies_are_shown() -> None:
 def test_a_fork_is_drawn_from_the_common_ancestor() -> None:
     """Shared history is left out, and long branches are shortened."""
     graph = Graph.of(LONG_BRANCH)
-    assert drawn_fork(graph, graph.heads) == [
+    assert draw_branches(graph, graph.heads) == [
         "*  n_m9  m9",
         "| *  n_x8  x8",
         "| o  ... 5 more",
@@ -76,14 +76,14 @@ def test_a_fork_is_drawn_from_the_common_ancestor() -> None:
         "o  n_a1  a1",
     ]
     graph = Graph.of(FORK)
-    assert len(drawn_fork(graph, graph.heads)) == 4
+    assert len(draw_branches(graph, graph.heads)) == 4
 
 
 def test_a_head_that_another_depends_on_is_drawn() -> None:
     """A head may depend on another head without being its child."""
     dependent = replace(step("c3"), depends_on=("b2",))
     graph = Graph.of([step("a1"), step("b2", "a1"), dependent])
-    assert drawn_fork(graph, graph.heads) == [
+    assert draw_branches(graph, graph.heads) == [
         "*  n_c3  c3  depends on n_b2",
         "",
         "*  n_b2  b2",
@@ -95,6 +95,6 @@ def test_every_migration_is_drawn_once() -> None:
     """The order of the input does not matter."""
     for migrations in (CHAIN, FORK, DIAMOND, THREE_BRANCHES, LONG_BRANCH):
         graph = Graph.of(migrations)
-        lines = [line for line in drawn(graph) if line.strip("|/\\_ ")]
+        lines = [line for line in draw_graph(graph) if line.strip("|/\\_ ")]
         assert len(lines) == len(graph)
-        assert drawn(Graph.of(reversed(migrations))) == drawn(graph)
+        assert draw_graph(Graph.of(reversed(migrations))) == draw_graph(graph)

@@ -101,14 +101,14 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, reaso
     """The error names the file, the line and Python's reason."""
     message, hint = read_refused(tmp_path, text)
     assert message.startswith(reason)
-    assert hint == "mend the file, or restore it from version control"
+    assert hint == "fix the file, or restore it from version control"
 
 
 def test_a_file_with_null_bytes_is_refused(tmp_path: Path) -> None:
     """A crash can leave such a file."""
     message, hint = read_refused(tmp_path, 'revision = "a"\x00')
     assert "null bytes" in message
-    assert hint == "mend the file, or restore it from version control"
+    assert hint == "fix the file, or restore it from version control"
 
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes("-- Größe".encode("latin-1"))
         with pytest.raises(MigrationFileError, match="can't decode byte") as caught:
             read_migration(tmp_path / name)
-        assert caught.value.hint == "it must be UTF-8 text"
+        assert caught.value.hint == "save it as UTF-8 text"
         assert caught.value.path == str(tmp_path / name)
 
 
@@ -128,23 +128,23 @@ def test_a_file_without_revision_is_refused(tmp_path: Path, text: str) -> None:
     """The hint shows the required lines."""
     assert read_refused(tmp_path, text + STEPS) == (
         ": it has no revision",
-        'a migration says revision = "..." and parents = (...); move other files away',
+        'a migration has revision = "..." and parents = (...); move other files away',
     )
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("parents = get_parents()", ":2: parents = get_parents() is no plain text"),
-        ("parents = (HEAD,)", ":2: parents = (HEAD,) is no plain text"),
-        ("down_revision = {[]: 1}", ":2: down_revision = {[]: 1} is no plain text"),
+        ("parents = get_parents()", ":2: parents = get_parents() is not a literal"),
+        ("parents = (HEAD,)", ":2: parents = (HEAD,) is not a literal"),
+        ("down_revision = {[]: 1}", ":2: down_revision = {[]: 1} is not a literal"),
     ],
 )
 def test_computed_parents_are_refused(tmp_path: Path, line: str, reason: str) -> None:
     """Treating them as no parents would be wrong."""
     assert read_refused(tmp_path, f'revision = "a"\n{line}{STEPS}') == (
         reason,
-        'files are read without being run: write it out, as in revision = "7d1c09be"',
+        'files are read without running them: write it like revision = "7d1c09be"',
     )
 
 
@@ -153,9 +153,9 @@ def test_parents_that_are_not_revisions_are_refused(tmp_path: Path, value: str) 
     """Numbers are not revisions, and sets have no order."""
     parents = ast.literal_eval(value)
     message, hint = read_refused(tmp_path, f'revision = "a"\nparents = {value}{STEPS}')
-    assert message.startswith(": parents = ") and message.endswith(" names no revisions")
+    assert message.startswith(": parents = ") and message.endswith(" is not a list of revisions")
     assert f"{parents!r}" in message or isinstance(parents, set)
-    assert hint == 'as in parents = ("41f2ab90",)'
+    assert hint == 'write it like parents = ("41f2ab90",)'
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_file_without_its_functions_is_refused(
     """Both functions are required, even if they are empty."""
     assert read_refused(tmp_path, f'revision = "a"\n{functions}\n') == (
         f": it has no {missing}()",
-        "a migration defines upgrade() and downgrade(), each may be empty (pass)",
+        "define upgrade() and downgrade(); either may be empty (pass)",
     )
 
 
@@ -225,7 +225,7 @@ def test_a_sql_file_needs_a_revision(tmp_path: Path) -> None:
     with pytest.raises(MigrationFileError) as caught:
         read_migration(path)
     assert caught.value.message == f"cannot read migration {path}: it has no revision"
-    assert caught.value.hint == "its first lines say: -- revision: 7d1c09be"
+    assert caught.value.hint == "add a line at the top, such as -- revision: 7d1c09be"
 
 
 def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
     assert caught.value.message == (
         f"cannot read migration {path}: its down file 0003_add_index.down.sql is missing"
     )
-    assert caught.value.hint == "restore it, or write an empty one if there is nothing to take back"
+    assert caught.value.hint == "restore it, or create an empty file if there is nothing to revert"
 
 
 def test_the_down_file_is_part_of_the_checksum(tmp_path: Path) -> None:
@@ -326,8 +326,8 @@ def test_labels_and_dependencies_are_read(
 def test_an_ambiguous_label_is_refused(tmp_path: Path, label: str) -> None:
     """A label must differ from every other kind of target."""
     assert read_refused(tmp_path, f'revision = "a"\nlabels = ("{label}",){STEPS}') == (
-        f": {label!r} can't be a label",
-        "letters, digits, dots and _ make one; head, heads, base and numbers mean something else",
+        f": {label!r} cannot be a label",
+        "use letters, digits, dots and _, but not a number, head, heads or base",
     )
 
 
@@ -354,7 +354,7 @@ def test_a_syntax_error_in_a_function_is_found_by_the_checksum(tmp_path: Path) -
         _ = migration.checksum
     path = tmp_path / "0002_add_timestamp.py"
     assert caught.value.message == (f"cannot read migration {path}:5: SyntaxError: invalid syntax")
-    assert caught.value.hint == "mend the file, or restore it from version control"
+    assert caught.value.hint == "fix the file, or restore it from version control"
 
 
 def test_line_endings_are_ignored(tmp_path: Path) -> None:
@@ -424,10 +424,14 @@ def test_a_sql_file_may_be_limited_to_some_databases(
         (
             '("postgres",)',
             "dialects names an unknown kind of database: 'postgres'",
-            "known are mariadb, mysql, postgresql, sqlite",
+            "use one or more of mariadb, mysql, postgresql, sqlite",
         ),
-        ("()", "dialects = () names no kind of database", 'as in dialects = ("postgresql",)'),
-        ("5", "dialects = 5 names no kind of database", 'as in dialects = ("postgresql",)'),
+        (
+            "()",
+            "dialects = () is not a kind of database",
+            'write it like dialects = ("postgresql",)',
+        ),
+        ("5", "dialects = 5 is not a kind of database", 'write it like dialects = ("postgresql",)'),
     ],
 )
 def test_unknown_databases_are_refused(tmp_path: Path, value: str, reason: str, hint: str) -> None:

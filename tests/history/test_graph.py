@@ -89,8 +89,8 @@ def test_several_heads_are_refused() -> None:
         "  o  0002_step_bbbb2  bbbb2",
     ]
     assert caught.value.hint == (
-        "autodiff merge joins them, autodiff rebase sets one behind the other; "
-        "the target `heads` means all of them"
+        "run autodiff merge to join them, or autodiff rebase to reorder them; "
+        "use the target heads for all of them"
     )
     with pytest.raises(SeveralHeadsError):
         graph.upgrades("head", ())
@@ -101,9 +101,9 @@ def test_an_unknown_parent_is_refused() -> None:
     with pytest.raises(HistoryError) as caught:
         Graph.of([migration("bbbb2", "gone")])
     assert (
-        caught.value.message == "migration 0002_step_bbbb2.py comes after gone, which is not here"
+        caught.value.message == "migration 0002_step_bbbb2.py comes after gone, which has no file"
     )
-    assert caught.value.hint == "restore that file from version control, or correct the parents"
+    assert caught.value.hint == "restore the file from version control, or correct the parents"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_cycle_is_refused(migrations: list[Migration], names: set[str]) -> Non
     """The error names the files of the cycle, and no others."""
     with pytest.raises(HistoryError) as caught:
         Graph.of(migrations)
-    start = "the migrations go in a circle: "
+    start = "the migrations form a cycle: "
     assert caught.value.message.startswith(start)
     assert set(caught.value.message.removeprefix(start).split(" -> ")) == names
     assert caught.value.hint == "correct the parents of one of them"
@@ -133,7 +133,7 @@ def test_a_duplicate_revision_is_refused() -> None:
     assert caught.value.message == (
         "two migrations have the revision a1: 0001_step_a1.py and 0002_copy.py"
     )
-    assert caught.value.hint == "one is a copy: give it a revision of its own, or remove it"
+    assert caught.value.hint == "one is a copy: give it another revision, or delete it"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_an_unknown_target_is_refused(target: str) -> None:
     assert caught.value.message == f"no migration {target!r}"
     assert caught.value.revision == target
     assert caught.value.hint == (
-        "the last ones are: aaaa1 (0001_step_aaaa1.py), bbbb2 (0002_step_bbbb2.py), "
+        "the last migrations are: aaaa1 (0001_step_aaaa1.py), bbbb2 (0002_step_bbbb2.py), "
         "cccc3 (0003_step_cccc3.py)"
     )
 
@@ -171,7 +171,7 @@ def test_the_base_is_not_a_migration() -> None:
     for target in ("base", "aaaa1-1"):
         with pytest.raises(RevisionNotFoundError, match=f"no migration '{target}'") as caught:
             Graph.of(CHAIN).find(target)
-        assert caught.value.hint == "it is before the first one, 0001_step_aaaa1"
+        assert caught.value.hint == "it is before the first migration, 0001_step_aaaa1"
 
 
 def test_an_empty_graph_has_no_targets() -> None:
@@ -179,13 +179,13 @@ def test_an_empty_graph_has_no_targets() -> None:
     for target in ("head", "0001"):
         with pytest.raises(RevisionNotFoundError) as caught:
             Graph.of([]).find(target)
-        assert caught.value.hint == "the last ones are: none at all"
+        assert caught.value.hint == "the last migrations are: none"
 
 
 def test_an_ambiguous_target_is_refused() -> None:
     """The hint lists the candidates."""
     graph = Graph.of([migration("aaaa1", name="0001_x"), migration("aaaab1", "aaaa1", name="y_x")])
-    hint = "it could be any of: aaaa1 (0001_x.py), aaaab1 (y_x.py)"
+    hint = "use the full revision or name of one of: aaaa1 (0001_x.py), aaaab1 (y_x.py)"
     for target in ("x", "1"):
         with pytest.raises(AmbiguousRevisionError) as caught:
             graph.find(target)
@@ -243,7 +243,7 @@ def test_a_downgrade_to_an_unapplied_target_is_refused() -> None:
     with pytest.raises(HistoryError) as caught:
         Graph.of(CHAIN).downgrades("cccc3", ("aaaa1",))
     assert caught.value.message == "cannot downgrade to 0003_step_cccc3: it is not applied"
-    assert caught.value.hint == "autodiff status lists what is"
+    assert caught.value.hint == "list the applied migrations: autodiff status"
 
 
 def test_lineage_contains_all_ancestors() -> None:
@@ -298,8 +298,8 @@ def test_a_replaced_file_must_be_deleted() -> None:
     with pytest.raises(HistoryError) as caught:
         Graph.of([migration("a"), migration("b", "a"), squashed("s", ("b",), "a")])
     assert str(caught.value) == (
-        "step_s.py replaces b, and its file is here too: step_b.py\n"
-        "hint: delete step_b.py; or, to go back to the single files, delete step_s.py"
+        "step_s.py replaces b, but its file still exists: step_b.py\n"
+        "hint: delete step_b.py, or delete step_s.py to keep the separate files"
     )
 
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from autodiff.migrations.header import glanced
+from autodiff.migrations.header import read_header
 
 STEPS = "\n\ndef upgrade() -> None:\n    pass\n\n\ndef downgrade() -> None:\n    pass\n"
 NAMES = ("revision", "parents", "lock_timeout")
@@ -50,7 +50,7 @@ UNUSUAL = {
 @pytest.mark.parametrize("text", PLAIN.values(), ids=PLAIN.keys())
 def test_plain_files_need_no_parser(text: str) -> None:
     """The values and the docstring are those that Python would read."""
-    header = glanced(text + STEPS, NAMES)
+    header = read_header(text + STEPS, NAMES)
     assert header is not None
     module: dict[str, object] = {}
     assignments = [
@@ -65,7 +65,7 @@ def test_plain_files_need_no_parser(text: str) -> None:
 
 @pytest.mark.parametrize("text", UNUSUAL.values(), ids=UNUSUAL.keys())
 def test_unusual_files_are_left_to_the_parser(text: str) -> None:
-    assert glanced(text + STEPS, NAMES) is None
+    assert read_header(text + STEPS, NAMES) is None
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_unusual_files_are_left_to_the_parser(text: str) -> None:
 )
 def test_code_after_the_functions_is_left_to_the_parser(functions: str) -> None:
     """It may be an assignment, or text that looks like a function."""
-    assert glanced('revision = "a"\nparents = ()\n' + functions, NAMES) is None
+    assert read_header('revision = "a"\nparents = ()\n' + functions, NAMES) is None

@@ -252,9 +252,9 @@ def test_merge_conflicts_are_recognized(tmp_path: Path, mark: str) -> None:
         f"{tmp_path / LOCK_NAME} has merge conflicts: two branches changed the schema"
     )
     assert caught.value.hint == (
-        "autodiff rebase sets one branch's migrations behind the other's, autodiff merge "
-        "joins them; both write this file anew, as autodiff lock does where "
-        "they are in line already"
+        "run autodiff rebase to move one branch's migrations after the other's, or "
+        "autodiff merge to join them; both rewrite this file. If the migrations are in one "
+        "line already, run autodiff lock"
     )
 
 
@@ -285,14 +285,14 @@ def test_a_broken_file_is_refused(tmp_path: Path, text: str, reason: str) -> Non
     with pytest.raises(HistoryError) as caught:
         read_lock(tmp_path)
     assert caught.value.message.startswith(f"cannot read {tmp_path / LOCK_NAME}: {reason}")
-    assert caught.value.hint == ("restore it from version control, or write it anew: autodiff lock")
+    assert caught.value.hint == ("restore it from version control, or rewrite it: autodiff lock")
 
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / LOCK_NAME).write_bytes(b'{"version": 1, "x": "\xff"}')
     with pytest.raises(HistoryError, match="UnicodeDecodeError") as caught:
         read_lock(tmp_path)
-    assert caught.value.hint == ("restore it from version control, or write it anew: autodiff lock")
+    assert caught.value.hint == ("restore it from version control, or rewrite it: autodiff lock")
 
 
 def test_a_later_format_is_refused(tmp_path: Path) -> None:
@@ -302,6 +302,6 @@ def test_a_later_format_is_refused(tmp_path: Path) -> None:
         read_lock(tmp_path)
     assert caught.value.message == (
         f"{tmp_path / LOCK_NAME} was written by another version of autodiff: "
-        "its format is 2, this one knows 1"
+        "its format is 2, this version reads 1"
     )
-    assert caught.value.hint == "use the version that wrote it, or write it anew: autodiff lock"
+    assert caught.value.hint == "use the version that wrote it, or rewrite it: autodiff lock"

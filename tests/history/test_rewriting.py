@@ -8,7 +8,7 @@ import pytest
 
 from autodiff.errors import MigrationFileError
 from autodiff.migrations import read_migration
-from autodiff.migrations.rewrite import moved
+from autodiff.migrations.rewrite import move_migration
 
 STEPS = "\n\ndef upgrade():\n    pass  # Größe: parents = ('x',)\n\n\ndef downgrade():\n    pass\n"
 
@@ -41,7 +41,7 @@ def test_only_the_parents_are_rewritten(
     rewritten = f'"""größer"""\nrevision = "a"\n{expected}{STEPS}'
     path = tmp_path / "0002_add.py"
     path.write_bytes(mark + text.replace("\n", end).encode())
-    move = moved(read_migration(path), parents, 12)
+    move = move_migration(read_migration(path), parents, 12)
     assert move.after.path == tmp_path / "0012_add.py"
     assert move.files == {move.after.path: mark + rewritten.replace("\n", end).encode()}
     assert move.removed == (path,)
@@ -55,7 +55,7 @@ def test_a_pair_of_sql_files_is_moved(tmp_path: Path) -> None:
     path.write_bytes(b"-- revision: a\r\n-- parents: old\r\n-- x\r\nSELECT '\n-- parents: q';\r\n")
     down = tmp_path / "007_add.down.sql"
     down.write_bytes(b"SELECT 2;")
-    move = moved(read_migration(path), ["new", "other"], 8)
+    move = move_migration(read_migration(path), ["new", "other"], 8)
     assert dict(move.files) == {
         tmp_path / "008_add.up.sql": b"-- revision: a\r\n-- parents: new other\r\n-- x\r\n"
         b"SELECT '\n-- parents: q';\r\n",
@@ -63,7 +63,7 @@ def test_a_pair_of_sql_files_is_moved(tmp_path: Path) -> None:
     }
     assert move.removed == (path, down)
     path.write_bytes(b"-- revision: a\nSELECT 1;\n")
-    move = moved(read_migration(path), ["new"], 7)
+    move = move_migration(read_migration(path), ["new"], 7)
     assert move.files[path] == b"-- revision: a\n-- parents: new\nSELECT 1;\n"
 
 
@@ -71,10 +71,10 @@ def test_unchanged_parents_keep_the_bytes(tmp_path: Path) -> None:
     """The file is renamed. A name without a number is kept."""
     path = tmp_path / "0002_add.py"
     path.write_text('revision = "a"\nparents = ( "old", )' + STEPS)
-    move = moved(read_migration(path), ["old"], 3)
+    move = move_migration(read_migration(path), ["old"], 3)
     assert move.files == {tmp_path / "0003_add.py": path.read_bytes()}
     unnumbered = path.rename(tmp_path / "add.py")
-    assert list(moved(read_migration(unnumbered), ["new"], None).files) == [unnumbered]
+    assert list(move_migration(read_migration(unnumbered), ["new"], None).files) == [unnumbered]
 
 
 def test_parents_that_cannot_be_rewritten_are_refused(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_parents_that_cannot_be_rewritten_are_refused(tmp_path: Path) -> None:
     path.write_text("  -- revision: a\n  -- parents: old\n")
     path.with_name("0001_a.down.sql").write_text("")
     with pytest.raises(MigrationFileError) as caught:
-        moved(read_migration(path), ["new"], 1)
+        move_migration(read_migration(path), ["new"], 1)
     assert caught.value.message == (
-        f"cannot read migration {path}: its parents can't be rewritten to new"
+        f"cannot read migration {path}: cannot rewrite its parents to new"
     )
-    assert caught.value.hint == "write them out plainly at the top of the file"
+    assert caught.value.hint == "write parents as a literal at the top of the file"

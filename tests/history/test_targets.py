@@ -81,10 +81,10 @@ def test_labeled_branches_may_have_several_heads() -> None:
                 migration("f6", "dddd4"),
             ]
         ).check_heads()
-    assert str(caught.value.hint).endswith("several need a label each")
+    assert str(caught.value.hint).endswith("add a label to each branch that stays separate")
     with pytest.raises(SeveralHeadsError) as caught:
         LABELED_FORK.upgrades("head", ())
-    assert caught.value.hint == "the target `heads` means all of them, left@head one of them"
+    assert caught.value.hint == "use the target heads for all of them, or left@head for one"
 
 
 @pytest.mark.parametrize(
@@ -180,31 +180,33 @@ def test_a_name_with_a_hyphen_is_not_a_step() -> None:
 @pytest.mark.parametrize(
     ("graph", "method", "target", "error", "message", "hint"),
     [
-        (CHAIN, "upgrades", "base", HistoryError, "cannot upgrade to base: that is before the "
-         "first migration", "autodiff downgrade base takes migrations back"),
-        (CHAIN, "upgrades", "-1", HistoryError, "cannot upgrade to -1: an upgrade goes forward",
-         "+1 is the next migration; autodiff downgrade -1 goes back"),
-        (CHAIN, "downgrades", "+1", HistoryError, "cannot downgrade to +1: a downgrade goes back",
-         "-1 takes the last migration back; autodiff upgrade +1 goes forward"),
+        (CHAIN, "upgrades", "base", HistoryError, "cannot upgrade to base: it is before the "
+         "first migration", "to revert migrations, run: autodiff downgrade base"),
+        (CHAIN, "upgrades", "-1", HistoryError, "cannot upgrade to -1: an upgrade only "
+         "applies migrations",
+         "to apply the next one: autodiff upgrade +1; to revert: autodiff downgrade -1"),
+        (CHAIN, "downgrades", "+1", HistoryError, "cannot downgrade to +1: a downgrade "
+         "only reverts migrations",
+         "to revert the last one: autodiff downgrade -1; to apply: autodiff upgrade +1"),
         (CHAIN, "upgrades", "billing@head", RevisionNotFoundError, "no migration 'billing@head'",
-         "there is no branch 'billing'; the labels are: none at all"),
+         "unknown branch 'billing'; the labels are: none"),
         (LABELED_FORK, "upgrades", "rr@head", RevisionNotFoundError, "no migration 'rr@head'",
-         "there is no branch 'rr'; the labels are: left, r"),
+         "unknown branch 'rr'; the labels are: left, r"),
         (LABELED_FORK, "upgrades", "r@3", RevisionNotFoundError, "no migration 'r@3'",
-         "the last ones of r are: dddd4 (0004_step_dddd4.py)"),
+         "the last migrations of r are: dddd4 (0004_step_dddd4.py)"),
         (CHAIN, "upgrades", "2+5", RevisionNotFoundError, "no migration '2+5'",
-         "after 2 there are 1, the last is 0003_step_cccc3"),
+         "the last one is 0003_step_cccc3, 1 step after 2"),
         (CHAIN, "upgrades", "3+1", RevisionNotFoundError, "no migration '3+1'",
-         "nothing comes after 0003_step_cccc3"),
+         "no migration comes after 0003_step_cccc3"),
         (CHAIN, "downgrades", "1-2", RevisionNotFoundError, "no migration '1-2'",
-         "before 1 there are 1, the last is base"),
+         "the last one is base, 1 step before 1"),
         (LABELED_FORK, "upgrades", "bbbb2+1", AmbiguousRevisionError,
          "'bbbb2+1' names several migrations",
-         "after 0002_step_bbbb2 the way parts: name one of cccc3 (0003_step_cccc3.py), "
+         "several migrations come after 0002_step_bbbb2: use one of cccc3 (0003_step_cccc3.py), "
          "dddd4 (0004_step_dddd4.py)"),
         (DIAMOND, "upgrades", "eeee5-1", AmbiguousRevisionError,
          "'eeee5-1' names several migrations",
-         "before 0005_step_eeee5 the way parts: name one of cccc3 (0003_step_cccc3.py), "
+         "several migrations come before 0005_step_eeee5: use one of cccc3 (0003_step_cccc3.py), "
          "dddd4 (0004_step_dddd4.py)"),
     ],
 )  # fmt: skip
@@ -237,22 +239,22 @@ def test_head_needs_a_graph_with_one_head(target: str) -> None:
     [
         (
             [labeled("a1", labels="x"), labeled("b2", "a1", labels="x")],
-            "the label x of 0002_step_b2.py is taken by 0001_step_a1.py",
-            "a label names one branch, at its first migration: choose another one",
+            "the label x of 0002_step_b2.py is already used by 0001_step_a1.py",
+            "choose another label; the first migration of a branch has its label",
         ),
         (
             [labeled("a1"), labeled("b2", "a1", labels="a1")],
-            "the label a1 of 0002_step_b2.py is taken by 0001_step_a1.py",
-            "a label names one branch, at its first migration: choose another one",
+            "the label a1 of 0002_step_b2.py is already used by 0001_step_a1.py",
+            "choose another label; the first migration of a branch has its label",
         ),
         (
             [labeled("a1", depends_on="gone")],
-            "migration 0001_step_a1.py depends on gone, which is not here",
-            "restore that file from version control, or correct the depends_on",
+            "migration 0001_step_a1.py depends on gone, which has no file",
+            "restore the file from version control, or correct the depends_on",
         ),
         (
             [labeled("a1", depends_on="b2"), labeled("b2", "a1")],
-            "the migrations go in a circle: 0001_step_a1.py -> 0002_step_b2.py -> 0001_step_a1.py",
+            "the migrations form a cycle: 0001_step_a1.py -> 0002_step_b2.py -> 0001_step_a1.py",
             "correct the parents of one of them",
         ),
     ],

@@ -119,5 +119,5 @@ def test_a_migration_may_set_its_own_limits(tmp_path: Path) -> None:
     assert (first.lock_timeout, first.statement_timeout) == (2.0, None)
     assert (second.lock_timeout, second.statement_timeout) == (None, 90.0)
     sql.write_text("-- statement_timeout: long\n" + sql.read_text())
-    with pytest.raises(MigrationFileError, match="no number of seconds"):
+    with pytest.raises(MigrationFileError, match="not a number of seconds"):
         load_graph(folder.path)

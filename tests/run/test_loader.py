@@ -130,7 +130,7 @@ def test_a_syntax_error_in_a_function_is_reported_with_its_line(
         assert caught.value.message == (
             f"cannot read migration {path}:11: SyntaxError: invalid syntax"
         )
-        assert caught.value.hint == "mend the file, or restore it from version control"
+        assert caught.value.hint == "fix the file, or restore it from version control"
         assert db.history() == []
 
 

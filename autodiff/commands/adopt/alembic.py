@@ -22,8 +22,8 @@ from autodiff.errors import (
     MigrationFileError,
 )
 from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, file_name, load_graph, lock_text
-from autodiff.migrations.files import parsed
-from autodiff.utils.files import restoring, write_all
+from autodiff.migrations.files import parse_python
+from autodiff.utils.files import restore_on_error, write_all
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -52,7 +52,7 @@ class Converted:
     def write(self) -> tuple[Path, ...]:
         """Writes the migrations, records what was applied, and writes the lock file where models
         are configured and there is one head; all or nothing. The paths of the migrations."""
-        with restoring([*self.texts, self.project.directory / LOCK_NAME]):
+        with restore_on_error([*self.texts, self.project.directory / LOCK_NAME]):
             write_all(self.texts)
             self._write_lock()
             self._record()
@@ -132,7 +132,7 @@ def _text(migration: Migration) -> str:
 
 def _left(migration: Migration) -> Iterator[str]:
     """What a script has of Alembic beside its operations."""
-    for node in ast.walk(parsed(migration.path, _text(migration))):
+    for node in ast.walk(parse_python(migration.path, _text(migration))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module]

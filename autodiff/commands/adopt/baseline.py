@@ -16,7 +16,7 @@ from autodiff.dialects.unmanaged import LeftAlone
 from autodiff.errors import HistoryError
 from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration
 from autodiff.schema.objects import Schema
-from autodiff.utils.files import restoring
+from autodiff.utils.files import restore_on_error
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -39,7 +39,7 @@ class Baseline:
 
     def write(self) -> Migration:
         """Writes the migration and the lock file, and records it as applied; all or nothing."""
-        with restoring([*self.draft.texts, self.project.directory / LOCK_NAME]):
+        with restore_on_error([*self.draft.texts, self.project.directory / LOCK_NAME]):
             migration = self.draft.write()
             with self.project.open_runner(create=True) as runner:
                 runner.stamp(migration.revision)

@@ -34,7 +34,7 @@ from autodiff.migrations import (
     file_name,
     lock_text,
 )
-from autodiff.migrations.files import migration_from
+from autodiff.migrations.files import parse_migration
 from autodiff.plan import fills_needed
 from autodiff.rehearse.draft import prove
 from autodiff.rehearse.failures import failure
@@ -242,7 +242,7 @@ def _drafted(
 
     revision = revision_of(line.parents, name, text(""))
     path = project.directory / f"{name}.py"
-    migration = migration_from(path, text(revision))
+    migration = parse_migration(path, text(revision))
     if (migration.replaces, migration.dialects) != (line.revisions, line.dialects):
         left_out = "replaces" if migration.replaces != line.revisions else "dialects"
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Opens the database of a URL. Passwords are never part of a message."""
+"""Connect to the database of a URL, without showing passwords in messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from autodiff.errors import ConfigError, DatabaseError, database_words
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
-__all__ = ["PASSWORDS", "borrowed", "bound", "connect", "masked", "readable_url"]
+__all__ = [
+    "PASSWORDS",
+    "engine_or_connection",
+    "mask_passwords",
+    "open_connection",
+    "parse_url",
+    "use_connection",
+]
 
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
@@ -23,8 +30,8 @@ _DRIVERS = {
 _ASYNC = frozenset(("asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"))
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 PASSWORDS = frozenset(("password", "passwd", "sslpassword", "ssl_key_password"))
-"""Parts of a URL's query that are secrets."""
-_ASYNCPG_ALONE = (
+"""Keys in the query of a URL whose values are secret."""
+_ASYNCPG_ONLY = (
     "async_fallback",
     "command_timeout",
     "max_cached_statement_lifetime",
@@ -36,12 +43,12 @@ _ASYNCPG_ALONE = (
 _EXAMPLE = "postgresql://user@localhost/app, mysql://user@localhost/app or sqlite:///app.db"
 
 
-def readable_url(text: str, root: Path | None = None) -> URL:
-    """The URL to connect with, parsed: for an async driver the plain one of the same database.
+def parse_url(text: str, root: Path | None = None) -> URL:
+    """Parse a URL, and replace an async driver by a synchronous one for the same database.
 
-    A relative SQLite file is looked for from `root`.
+    The path of a SQLite file is relative to `root`.
 
-    Raises ConfigError for a text that is no URL, and DatabaseError without a driver.
+    Raises ConfigError if the text is not a URL, and DatabaseError if no driver is installed.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -50,7 +57,7 @@ def readable_url(text: str, root: Path | None = None) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
-            "the database URL cannot be read", hint=f"it looks like {_EXAMPLE}"
+            "cannot parse the database URL", hint=f"write it like {_EXAMPLE}"
         ) from error
     backend = url.get_backend_name()
     if backend == "sqlite":
@@ -70,7 +77,7 @@ def _sqlite(url: URL, root: Path | None) -> URL:
 
 
 def _with_driver(url: URL, backend: str) -> URL:
-    """The driver that the URL names if it is there and not async, else one that is."""
+    """Return the URL with its own driver, or an installed one if it is async or not named."""
     _, _, named = url.drivername.partition("+")
     drivers = _DRIVERS[backend]
     if named and named not in _ASYNC:
@@ -78,39 +85,39 @@ def _with_driver(url: URL, backend: str) -> URL:
     for driver, module in drivers:
         if find_spec(module) is not None:
             url = url.set(drivername=f"{backend}+{driver}")
-            return _plain_query(url) if named in _ASYNC else url
+            return _synchronous_query(url) if named in _ASYNC else url
     raise DatabaseError(
         f"no driver for {backend} is installed",
         hint=f'pip install "sqlalchemy-autodiff[{_EXTRAS[backend]}]"',
     )
 
 
-def _plain_query(url: URL) -> URL:
-    """asyncpg calls ssl what the others call sslmode, and has settings that they refuse."""
-    url = url.difference_update_query(_ASYNCPG_ALONE)
+def _synchronous_query(url: URL) -> URL:
+    """Rename asyncpg's ssl to sslmode, and remove settings that other drivers reject."""
+    url = url.difference_update_query(_ASYNCPG_ONLY)
     if "ssl" in url.query and url.get_backend_name() == "postgresql":
         mode = url.query["ssl"]
         url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
     return url
 
 
-def masked(url: URL) -> str:
-    """The URL as it may be shown: without password."""
+def mask_passwords(url: URL) -> str:
+    """Return the text of a URL with every password replaced by ***."""
     hidden = {key: "***" for key in url.query if key.lower() in PASSWORDS}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 @contextmanager
-def connect(
+def open_connection(
     url: URL, *, create: bool = False, prepare: Callable[[Engine], None] | None = None
 ) -> Iterator[Connection]:
-    """A connection of its own, closed at the end.
+    """Open a new connection, and close it at the end.
 
-    A SQLite file that does not exist is only created with `create`; without it, the database
-    is an empty one in memory. `prepare` is given the engine before it connects.
+    Without `create`, a SQLite file that does not exist is not created: the connection is to an
+    empty database in memory. `prepare` is called with the engine before it connects.
 
-    Raises DatabaseError where there is no such database, server or user, and for what the
-    database refuses while the connection is open.
+    Raises DatabaseError if the database, the server or the user does not exist, and if the
+    database refuses a request while the connection is open.
     """
     import sqlalchemy as sa
     from sqlalchemy.exc import NoSuchModuleError
@@ -121,7 +128,7 @@ def connect(
         engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_arguments(url))
     except NoSuchModuleError as error:
         raise ConfigError(
-            f"no SQLAlchemy dialect for {url.drivername!r}", hint=f"a URL looks like {_EXAMPLE}"
+            f"no SQLAlchemy dialect for {url.drivername!r}", hint=f"write the URL like {_EXAMPLE}"
         ) from error
     except ImportError as error:
         raise DatabaseError(
@@ -139,9 +146,9 @@ def connect(
 
 @contextmanager
 def _connected(engine: Engine) -> Iterator[Connection]:
-    """A connection of an engine, given back at the end.
+    """Open a connection of an engine, and return it to the pool at the end.
 
-    Raises DatabaseError as `connect` does.
+    Raises DatabaseError as `open_connection` does.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -149,17 +156,18 @@ def _connected(engine: Engine) -> Iterator[Connection]:
         connection = engine.connect()
     except (SQLAlchemyError, OSError) as error:
         raise _refused(engine.url, error) from error
-    with connection, _told(engine.url):
+    with connection, _database_errors(engine.url):
         yield connection
 
 
-def bound(engine: object, connection: object) -> Engine | Connection | None:
-    """What the application hands over, if it can be used; None where it is nothing.
+def engine_or_connection(engine: object, connection: object) -> Engine | Connection | None:
+    """Return the engine or the connection that the application passes, None without either.
 
-    Raises ConfigError for both at once, and for those of async code.
+    Raises ConfigError if both are given, and if an object is not one of these, such as an
+    AsyncEngine.
     """
     if engine is not None and connection is not None:
-        raise ConfigError("engine and connection are both given", hint="leave one out")
+        raise ConfigError("engine and connection are both given", hint="pass only one of them")
     given = engine if engine is not None else connection
     if given is None:
         return None
@@ -169,17 +177,19 @@ def bound(engine: object, connection: object) -> Engine | Connection | None:
         return given
     name = type(given).__name__
     raise ConfigError(
-        f"{name} can't be used: it is no sqlalchemy.Engine and no sqlalchemy.Connection",
-        hint="of an AsyncConnection: await connection.run_sync(lambda c: Project(connection=c, "
-        "...).upgrade()); or give the url, and: await asyncio.to_thread(project.upgrade)",
+        f"cannot use {name}: it is neither a sqlalchemy.Engine nor a sqlalchemy.Connection",
+        hint="with an AsyncConnection, use: await connection.run_sync(lambda c: "
+        "Project(connection=c, ...).upgrade()); or pass the url and use: "
+        "await asyncio.to_thread(project.upgrade)",
     )
 
 
 @contextmanager
-def borrowed(given: Engine | Connection) -> Iterator[Connection]:
-    """The application's connection, or one of its engine; given back without a transaction.
+def use_connection(given: Engine | Connection) -> Iterator[Connection]:
+    """Use the application's connection, or one of its engine, and end any transaction after use.
 
-    Raises ConfigError where it is in one, which would be ended with what was done in it.
+    Raises ConfigError if the connection is in a transaction, which would be ended with the work of
+    the application in it.
     """
     from sqlalchemy.engine import Connection
 
@@ -187,19 +197,19 @@ def borrowed(given: Engine | Connection) -> Iterator[Connection]:
         with _connected(given) as connection:
             yield connection
         return
-    with _lent(given):
+    with _without_transaction(given):
         yield given
 
 
 @contextmanager
-def _lent(connection: Connection) -> Iterator[None]:
+def _without_transaction(connection: Connection) -> Iterator[None]:
     if connection.in_transaction():
         raise ConfigError(
-            "the connection is in a transaction, and migrations begin and end their own",
-            hint="commit it or roll it back first; engine.connect() gives one without, "
-            "engine.begin() does not",
+            "the connection is in a transaction, but migrations begin and end their own",
+            hint="commit or roll back first; engine.connect() returns a connection without a "
+            "transaction, engine.begin() does not",
         )
-    with _told(connection.engine.url):
+    with _database_errors(connection.engine.url):
         try:
             yield
         finally:
@@ -208,8 +218,8 @@ def _lent(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _told(url: URL) -> Iterator[None]:
-    """What the database refuses is told as a DatabaseError."""
+def _database_errors(url: URL) -> Iterator[None]:
+    """Raise DatabaseError for every request that the database refuses."""
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -219,7 +229,9 @@ def _told(url: URL) -> Iterator[None]:
 
 
 def _arguments(url: URL) -> dict[str, None]:
-    """psycopg prepares what comes again, which another session behind a pooler does not know.
+    """Return arguments that turn off psycopg's prepared statements.
+
+    Behind a pooler such as PgBouncer, the next session does not know a prepared statement.
 
     https://www.psycopg.org/psycopg3/docs/advanced/prepare.html#using-prepared-statements-with-pgbouncer
     """
@@ -236,22 +248,24 @@ def _is_missing_file(url: URL) -> bool:
 
 def _refused(url: URL, error: Exception) -> DatabaseError:
     text = _reason(url, error)
-    return DatabaseError(f"cannot connect to {masked(url)}: {text}", hint=_hint(text.lower()))
+    return DatabaseError(
+        f"cannot connect to {mask_passwords(url)}: {text}", hint=_hint(text.lower())
+    )
 
 
 def _failed(url: URL, error: Exception) -> DatabaseError:
     return DatabaseError(
-        f"{masked(url)} refused a request: {_reason(url, error)}",
+        f"{mask_passwords(url)} refused a request: {_reason(url, error)}",
         hint=_later_hint(f"{getattr(error, 'orig', None) or error}".lower()),
     )
 
 
 def _later_hint(reason: str) -> str:
     if "locked" in reason or "timeout" in reason:
-        return "another program is writing: try again when it is done"
+        return "another program is writing to the database: try again when it has finished"
     if "not a database" in reason:
-        return "the file is something else: is the path in the URL right?"
-    return "may the user of the URL do that? --debug shows the statement"
+        return "the file is not a SQLite database: check the path in the URL"
+    return "check the privileges of the user in the URL; --debug shows the statement"
 
 
 def _install_hint(url: URL) -> str:
@@ -264,7 +278,7 @@ def _install_hint(url: URL) -> str:
 
 
 def _reason(url: URL, error: Exception) -> str:
-    """What the driver said, on one line and without the password."""
+    """Return the message of the driver on one line, without passwords."""
     reason = database_words(getattr(error, "orig", None) or error).strip()
     for secret in _secrets(url):
         reason = reason.replace(secret, "***")
@@ -280,11 +294,11 @@ def _secrets(url: URL) -> list[str]:
 
 def _hint(reason: str) -> str:
     if any(word in reason for word in ("password", "access denied", "authentication", "role ")):
-        return "check user and password in the URL"
+        return "check the user and the password in the URL"
     if "does not exist" in reason or "unknown database" in reason:
         return "create the database first, or correct its name in the URL"
     if "unable to open database file" in reason:
-        return "does the folder exist, and may you write to it?"
+        return "check that the folder exists and is writable"
     if "refused" in reason or "timeout" in reason or "resolve" in reason or "connect" in reason:
-        return "is the server running, and are host and port right?"
+        return "check that the server is running, and the host and port in the URL"
     return "check the URL (--url, DATABASE_URL, or url in the configuration)"

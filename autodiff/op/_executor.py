@@ -1,0 +1,44 @@
+"""Hand operations to the executor of the running migration, in the SQL of its dialect."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from autodiff.models.expressions import Compiler
+from autodiff.runner.context import current_executor
+from autodiff.schema.objects import Name
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+
+    from autodiff.runner.executor import Executor
+    from autodiff.schema.operations import Operation
+
+__all__ = ["compiler_for", "qualified_name", "submit"]
+
+
+def submit(operation: Operation) -> None:
+    """Hand one operation to the executor of the running migration.
+
+    Raises MigrationFailedError if no migration runs.
+    """
+    current_executor().submit(operation)
+
+
+def compiler_for(executor: Executor) -> Compiler:
+    """Return the compiler of SQLAlchemy expressions for an executor's dialect."""
+    return _compiler(threading.get_ident(), executor.dialect.sqlalchemy)
+
+
+@lru_cache(maxsize=16)
+def _compiler(thread: int, dialect: SQLAlchemyDialect) -> Compiler:
+    """Return one compiler for each thread: SQLAlchemy's compilers are not thread-safe."""
+    return Compiler(dialect)
+
+
+def qualified_name(name: str, schema: str | None = None) -> Name:
+    """Return a name with its schema, or without one if it is the default schema."""
+    default = current_executor().dialect.default_schema
+    return Name(str(name), None if schema == default else schema)

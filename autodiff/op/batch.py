@@ -1,0 +1,267 @@
+"""Group operations on one table, for scripts written for Alembic."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Unpack
+
+from autodiff.op import columns as column_operations
+from autodiff.op import comments, constraints, indexes, literals, statements
+from autodiff.op.keywords import (
+    AlterColumnOptions,
+    BatchOptions,
+    CheckConstraintOptions,
+    DropColumnOptions,
+    ExcludeConstraintOptions,
+    ForeignKeyOptions,
+    IndexOptions,
+    PrimaryKeyOptions,
+    SQLExpression,
+    UniqueConstraintOptions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import sqlalchemy as sa
+
+    from autodiff.runner.context import MigrationContext
+    from autodiff.schema.operations import ConstraintKind
+
+__all__ = ["BatchOperations", "batch_alter_table"]
+
+
+class BatchOperations:
+    """The functions of `op` for one table, as `op.batch_alter_table()` returns them.
+
+    Each method is the function of the same name, without the arguments for the table and its
+    schema.
+    """
+
+    def __init__(self, table_name: str, schema: str | None) -> None:
+        self._table = table_name
+        self._schema = schema
+
+    def add_column(
+        self,
+        column: sa.Column[Any],
+        *,
+        insert_before: str | None = None,
+        insert_after: str | None = None,
+        if_not_exists: bool | None = None,
+        inline_references: bool | None = None,
+        inline_primary_key: bool | None = None,
+    ) -> None:
+        """Add a column at the end of the table; see `op.add_column()`.
+
+        `insert_before` and `insert_after` have no effect: the order of columns is the same on every
+        database.
+        """
+        column_operations.add_column(
+            self._table,
+            column,
+            schema=self._schema,
+            if_not_exists=if_not_exists,
+            inline_references=inline_references,
+            inline_primary_key=inline_primary_key,
+        )
+
+    def drop_column(
+        self, column_name: str, *, if_exists: bool | None = None, **kw: Unpack[DropColumnOptions]
+    ) -> None:
+        """Drop a column with its values; see `op.drop_column()`."""
+        column_operations.drop_column(
+            self._table, column_name, schema=self._schema, if_exists=if_exists, **kw
+        )
+
+    def alter_column(
+        self,
+        column_name: str,
+        *,
+        insert_before: str | None = None,
+        insert_after: str | None = None,
+        **kw: Unpack[AlterColumnOptions],
+    ) -> None:
+        """Change the properties of a column that are given; see `op.alter_column()`.
+
+        `insert_before` and `insert_after` have no effect: the column stays in its place.
+        """
+        column_operations.alter_column(self._table, column_name, schema=self._schema, **kw)
+
+    def create_primary_key(
+        self,
+        constraint_name: str | None,
+        columns: Sequence[str],
+        **dialect_kw: Unpack[PrimaryKeyOptions],
+    ) -> None:
+        """Add a primary key to a table that has none; see `op.create_primary_key()`."""
+        constraints.create_primary_key(
+            constraint_name, self._table, columns, schema=self._schema, **dialect_kw
+        )
+
+    def create_unique_constraint(
+        self,
+        constraint_name: str | None,
+        columns: Sequence[str],
+        **kw: Unpack[UniqueConstraintOptions],
+    ) -> None:
+        """Add a unique constraint; see `op.create_unique_constraint()`."""
+        constraints.create_unique_constraint(
+            constraint_name, self._table, columns, schema=self._schema, **kw
+        )
+
+    def create_check_constraint(
+        self,
+        constraint_name: str | None,
+        condition: SQLExpression,
+        *,
+        postgresql_no_inherit: bool = False,
+        **kw: Unpack[CheckConstraintOptions],
+    ) -> None:
+        """Add a check constraint; see `op.create_check_constraint()`."""
+        constraints.create_check_constraint(
+            constraint_name,
+            self._table,
+            condition,
+            schema=self._schema,
+            postgresql_no_inherit=postgresql_no_inherit,
+            **kw,
+        )
+
+    def create_foreign_key(
+        self,
+        constraint_name: str | None,
+        referent_table: str,
+        local_cols: Sequence[str],
+        remote_cols: Sequence[str],
+        *,
+        onupdate: str | None = None,
+        ondelete: str | None = None,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        match: str | None = None,
+        referent_schema: str | None = None,
+        **dialect_kw: Unpack[ForeignKeyOptions],
+    ) -> None:
+        """Add a foreign key; see `op.create_foreign_key()`."""
+        constraints.create_foreign_key(
+            constraint_name,
+            self._table,
+            referent_table,
+            local_cols,
+            remote_cols,
+            onupdate=onupdate,
+            ondelete=ondelete,
+            deferrable=deferrable,
+            initially=initially,
+            match=match,
+            source_schema=self._schema,
+            referent_schema=referent_schema,
+            **dialect_kw,
+        )
+
+    def create_exclude_constraint(
+        self,
+        constraint_name: str,
+        *elements: tuple[Any, str],
+        **kw: Unpack[ExcludeConstraintOptions],
+    ) -> None:
+        """Add an exclusion constraint; see `op.create_exclude_constraint()`."""
+        kw["schema"] = self._schema
+        constraints.create_exclude_constraint(constraint_name, self._table, *elements, **kw)
+
+    def drop_constraint(
+        self,
+        constraint_name: str,
+        type_: ConstraintKind | None = None,
+        *,
+        if_exists: bool | None = None,
+    ) -> None:
+        """Drop a constraint; see `op.drop_constraint()`."""
+        constraints.drop_constraint(
+            constraint_name, self._table, type_, schema=self._schema, if_exists=if_exists
+        )
+
+    def create_index(
+        self,
+        index_name: str | None,
+        columns: Sequence[SQLExpression],
+        *,
+        unique: bool = False,
+        if_not_exists: bool | None = False,
+        comment: str | None = None,
+        **kw: Unpack[IndexOptions],
+    ) -> None:
+        """Create an index; see `op.create_index()`."""
+        indexes.create_index(
+            index_name,
+            self._table,
+            columns,
+            schema=self._schema,
+            unique=unique,
+            if_not_exists=if_not_exists,
+            comment=comment,
+            **kw,
+        )
+
+    def drop_index(
+        self, index_name: str, *, if_exists: bool | None = False, **kw: Unpack[IndexOptions]
+    ) -> None:
+        """Drop an index; see `op.drop_index()`."""
+        indexes.drop_index(index_name, self._table, schema=self._schema, if_exists=if_exists, **kw)
+
+    def create_table_comment(
+        self, comment: str | None, *, existing_comment: str | None = None
+    ) -> None:
+        """Set the comment of the table; see `op.create_table_comment()`."""
+        comments.create_table_comment(
+            self._table, comment, existing_comment=existing_comment, schema=self._schema
+        )
+
+    def drop_table_comment(self, *, existing_comment: str | None = None) -> None:
+        """Drop the comment of the table; see `op.drop_table_comment()`."""
+        comments.drop_table_comment(
+            self._table, existing_comment=existing_comment, schema=self._schema
+        )
+
+    def f(self, name: str) -> str:
+        """Mark a name as final, so that no naming convention changes it; see `op.f()`."""
+        return literals.f(name)
+
+    def execute(
+        self,
+        sqltext: str | sa.ClauseElement,
+        *,
+        reverse: str | None = None,
+        execution_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Run one SQL statement; see `op.execute()`."""
+        statements.execute(sqltext, reverse=reverse, execution_options=execution_options)
+
+    def get_bind(self) -> sa.Connection:
+        """Return the connection of the running migration; see `op.get_bind()`."""
+        return statements.get_bind()
+
+    def get_context(self) -> MigrationContext:
+        """Return the context of the running migration; see `op.get_context()`."""
+        return statements.get_context()
+
+
+@contextmanager
+def batch_alter_table(
+    table_name: str, schema: str | None = None, **kw: Unpack[BatchOptions]
+) -> Iterator[BatchOperations]:
+    """Group operations on one table in a `with` block, as scripts written for Alembic do.
+
+    New scripts do not need this: on SQLite, consecutive operations on one table share one rebuild
+    of the table anyway.
+
+    Args:
+        table_name: The name of the table.
+        schema: The schema of the table.
+        **kw: Keywords that scripts written for Alembic pass; they have no effect.
+
+    Yields:
+        The functions of `op`, as methods for this table.
+    """
+    yield BatchOperations(table_name, schema)

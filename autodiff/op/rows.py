@@ -1,0 +1,101 @@
+"""Fill columns of existing rows, insert rows, and check rows before a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from autodiff.op._executor import compiler_for, qualified_name
+from autodiff.runner.context import current_executor
+from autodiff.schema.operations import Backfill, Require
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from autodiff.models.expressions import Compiler
+    from autodiff.op.keywords import SQLExpression
+
+__all__ = ["backfill", "bulk_insert", "require"]
+
+
+def backfill(
+    table_name: str,
+    values: Mapping[str, Any],
+    where: SQLExpression | None = None,
+    batch_size: int | None = None,
+    *,
+    schema: str | None = None,
+) -> None:
+    """Set columns of existing rows.
+
+    A large table is updated in batches, in the order of its primary key. If the run is interrupted,
+    the next one resumes after the last finished batch.
+
+    Args:
+        table_name: The name of the table.
+        values: The values by column: Python values, or SQL expressions such as sa.func.now() or
+            sa.text("lower(name)").
+        where: A condition that selects the rows; all rows without it.
+        batch_size: The number of rows that one UPDATE changes; 10,000 by default.
+        schema: The schema of the table.
+
+    Raises:
+        MigrationFailedError: The database refused a value.
+    """
+    executor = current_executor()
+    compiler = compiler_for(executor)
+    pairs = tuple((column, _value_sql(value, compiler)) for column, value in values.items())
+    condition = where if where is None or isinstance(where, str) else compiler.expression(where)
+    table = qualified_name(table_name, schema)
+    executor.submit(Backfill(table=table, values=pairs, where=condition, batch_size=batch_size))
+
+
+def require(query: str | sa.ClauseElement, message: str) -> None:
+    """Stop the migration if a query finds rows.
+
+    Call it before the first operation that changes something: MySQL and MariaDB cannot roll back
+    DDL.
+
+    Args:
+        query: A SELECT of the rows that block the migration, as SQL text or sa.select(...). The
+            error lists the first of them.
+        message: The reason, for the error message.
+
+    Raises:
+        RowsInTheWayError: The query found rows.
+    """
+    executor = current_executor()
+    text = query if isinstance(query, str) else compiler_for(executor).select(query)
+    executor.submit(Require(query=text, message=message))
+
+
+def bulk_insert(
+    table: sa.TableClause, rows: Sequence[Mapping[str, Any]], *, multiinsert: bool = True
+) -> None:
+    """Insert rows.
+
+    Args:
+        table: The table, as `op.create_table()` or sa.table(...) returns it.
+        rows: The values of each row by column.
+        multiinsert: Insert all rows with one statement. If it is False, or if a value is a SQL
+            expression, each row has its own statement.
+
+    Raises:
+        MigrationFailedError: The database refused a row.
+    """
+    executor = current_executor()
+    if multiinsert and rows and not any(map(_has_expression, rows)):
+        executor.execute_clause(sa.insert(table), rows)
+        return
+    for row in rows:
+        executor.execute_clause(sa.insert(table).values(dict(row)))
+
+
+def _has_expression(row: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, sa.sql.ClauseElement) for value in row.values())
+
+
+def _value_sql(value: Any, compiler: Compiler) -> str:
+    clause = value if isinstance(value, sa.sql.ClauseElement) else sa.literal(value)
+    return compiler.expression(clause)

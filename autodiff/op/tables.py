@@ -1,0 +1,125 @@
+"""Create, drop and rename tables, and set their options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Unpack
+
+import sqlalchemy as sa
+
+from autodiff.models.tables import option_value
+from autodiff.op._declarations import create_missing_enums, declare_script_table
+from autodiff.op._executor import qualified_name, submit
+from autodiff.op.keywords import CreateTableOptions, TableOptions
+from autodiff.runner.context import current_executor
+from autodiff.schema.naming import name_constraints
+from autodiff.schema.operations import CreateTable, DropTable, RenameTable, SetTableOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from autodiff.schema.objects import Option
+
+__all__ = ["alter_table_options", "create_table", "drop_table", "rename_table"]
+
+_OPTIONS_SINCE_2_1 = ("postgresql_with",)
+"""Options that sa.Table accepts from SQLAlchemy 2.1 on; they are set here for 2.0 too."""
+
+
+def create_table(
+    table_name: str,
+    *columns: sa.schema.SchemaItem,
+    schema: str | None = None,
+    if_not_exists: bool | None = None,
+    **kw: Unpack[CreateTableOptions],
+) -> sa.Table:
+    """Create a table.
+
+    Constraints without a name get one. Enum types that are missing are created first.
+
+    Args:
+        table_name: The name of the table.
+        *columns: The sa.Column(...), constraints and sa.Index(...) of the table.
+        schema: The schema of the table; the default schema if it is None.
+        if_not_exists: Do nothing if the table exists.
+        **kw: The keywords of sa.Table, such as `comment`, `prefixes` and `mysql_engine`.
+
+    Returns:
+        The sa.Table of the columns, for example for `op.bulk_insert()`.
+
+    Raises:
+        MigrationFailedError: A column or a constraint cannot be created on this kind of database.
+    """
+    executor = current_executor()
+    keywords: dict[str, Any] = {**kw}
+    options: dict[str, Option] = {
+        name: option_value(keywords.pop(name)) for name in _OPTIONS_SINCE_2_1 if name in keywords
+    }
+    sa_table = sa.Table(table_name, sa.MetaData(), *columns, schema=schema, **keywords)
+    name = qualified_name(table_name, sa_table.schema)
+    if if_not_exists and executor.ask(lambda: executor.find(name) is not None):
+        return sa_table
+    table = name_constraints(declare_script_table(executor, sa_table))
+    enum_columns = {column.name for column in table.columns if column.type.enum is not None}
+    create_missing_enums(executor, [c for c in sa_table.columns if c.name in enum_columns])
+    executor.submit(CreateTable(table=replace(table, options={**table.options, **options})))
+    return sa_table
+
+
+def drop_table(
+    table_name: str,
+    *,
+    schema: str | None = None,
+    if_exists: bool | None = None,
+    **kw: Unpack[CreateTableOptions],
+) -> None:
+    """Drop a table with its rows.
+
+    Args:
+        table_name: The name of the table.
+        schema: The schema of the table.
+        if_exists: Do nothing if the table does not exist.
+        **kw: Keywords that scripts written for Alembic pass; they have no effect.
+
+    Raises:
+        MigrationFailedError: The table does not exist, or a foreign key or view uses it.
+    """
+    name = qualified_name(table_name, schema)
+    executor = current_executor()
+    if not if_exists or executor.ask(lambda: executor.find(name) is not None):
+        submit(DropTable(name=name))
+
+
+def rename_table(old_table_name: str, new_table_name: str, *, schema: str | None = None) -> None:
+    """Rename a table; its rows, keys and indexes are kept.
+
+    Args:
+        old_table_name: The present name of the table.
+        new_table_name: The new name, without a schema.
+        schema: The schema of the table; the table stays in it.
+
+    Raises:
+        MigrationFailedError: The table does not exist, or the new name is already used.
+    """
+    before, after = qualified_name(old_table_name, schema), qualified_name(new_table_name, schema)
+    submit(RenameTable(before=before, after=after))
+
+
+def alter_table_options(
+    table_name: str, *, schema: str | None = None, **options: Unpack[TableOptions]
+) -> None:
+    """Set options of a table that belong to one kind of database.
+
+    Args:
+        table_name: The name of the table.
+        schema: The schema of the table.
+        **options: The options, such as `mysql_engine="InnoDB"` or
+            `postgresql_with={"fillfactor": 70}`. None resets an option to its default.
+
+    Raises:
+        MigrationFailedError: The database cannot change an option of an existing table.
+    """
+    given: Mapping[str, Any] = {**options}
+    values = {name: None if v is None else option_value(v) for name, v in given.items()}
+    changes = tuple((name, None, values[name]) for name in sorted(values))
+    submit(SetTableOptions(table=qualified_name(table_name, schema), options=changes))

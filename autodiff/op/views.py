@@ -1,0 +1,54 @@
+"""Create and drop views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autodiff.op._executor import compiler_for, qualified_name, submit
+from autodiff.runner.context import current_executor
+from autodiff.schema.objects import View
+from autodiff.schema.operations import CreateView, DropView
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+__all__ = ["create_view", "drop_view"]
+
+
+def create_view(
+    name: str,
+    select: str | sa.ClauseElement,
+    *,
+    materialized: bool = False,
+    schema: str | None = None,
+) -> None:
+    """Create a view.
+
+    Args:
+        name: The name of the view.
+        select: The text of a SELECT, or sa.select(...).
+        materialized: Create a materialized view. Only PostgreSQL has them; other databases create
+            a view.
+        schema: The schema of the view.
+
+    Raises:
+        MigrationFailedError: The view exists, or the SELECT is wrong.
+    """
+    executor = current_executor()
+    sql = select if isinstance(select, str) else compiler_for(executor).select(select)
+    view = View(name=qualified_name(name, schema), sql=sql.strip(), materialized=materialized)
+    executor.submit(CreateView(view=view))
+
+
+def drop_view(name: str, *, materialized: bool = False, schema: str | None = None) -> None:
+    """Drop a view.
+
+    Args:
+        name: The name of the view.
+        materialized: Whether it is a materialized view.
+        schema: The schema of the view.
+
+    Raises:
+        MigrationFailedError: The view does not exist, or another view uses it.
+    """
+    submit(DropView(name=qualified_name(name, schema), materialized=materialized))
