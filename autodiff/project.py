@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from autodiff.commands.rebase import Rebase
     from autodiff.commands.squash import Squash
     from autodiff.dialects.unmanaged import LeftAlone
-    from autodiff.fleet import Choices, FleetListener, Outcomes, Standing, Target
+    from autodiff.fleet import FleetListener, FleetOptions, Outcomes, Target, TargetStatus
     from autodiff.rehearse import RehearsedHistory
     from autodiff.runner.events import Direction, Listener
     from autodiff.runner.history_table import Applied
@@ -398,7 +398,7 @@ class Project(Workspace):
         target: str = "head",
         *,
         on_event: FleetListener | None = None,
-        **choices: Unpack[Choices],
+        **options: Unpack[FleetOptions],
     ) -> Outcomes:
         """Upgrades all targets, several at a time; what came of each. A failure is an outcome.
 
@@ -409,26 +409,26 @@ class Project(Workspace):
         """
         from autodiff.fleet import FleetRequest, run_all
 
-        return run_all(self, FleetRequest(target=target, **choices), on_event)
+        return run_all(self, FleetRequest(target=target, **options), on_event)
 
     def downgrade_all(
         self,
         target: str,
         *,
         on_event: FleetListener | None = None,
-        **choices: Unpack[Choices],
+        **options: Unpack[FleetOptions],
     ) -> Outcomes:
         """Takes all targets back to a migration, which stays, or to base; as `upgrade_all`."""
         from autodiff.fleet import FleetRequest, run_all
 
-        request = FleetRequest(direction="downgrade", target=target, **choices)
+        request = FleetRequest(direction="downgrade", target=target, **options)
         return run_all(self, request, on_event)
 
-    def status_all(self, **choices: Unpack[Choices]) -> tuple[Standing, ...]:
+    def status_all(self, **options: Unpack[FleetOptions]) -> tuple[TargetStatus, ...]:
         """Where each target stands; one that can't be asked says why."""
         from autodiff.fleet import FleetRequest, status_all
 
-        return status_all(self, FleetRequest(**choices))
+        return status_all(self, FleetRequest(**options))
 
     def rehearse(
         self,

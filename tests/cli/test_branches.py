@@ -78,8 +78,8 @@ def test_rebase_tells_what_the_database_has_had(forked: Folder) -> None:
     forked.ok("upgrade", "b333")
     result = forked.ok("rebase", "e222")
     assert result.err == (
-        "note: the database has had 0003_add_phone, 0004_add_fax in another order: "
-        "autodiff downgrade 0001_step_a111, then autodiff upgrade\n"
+        "note: the database applied 0003_add_phone, 0004_add_fax in the old order: "
+        "run autodiff downgrade 0001_step_a111, then autodiff upgrade\n"
     )
     status = forked.run("status").out
     assert "  0003_add_phone  b222" in status and "0002_add_phone" not in status
@@ -182,4 +182,7 @@ def test_models_that_want_more_are_told(forked: Folder) -> None:
     """A rebase is no reason to forget what no migration does."""
     forked.write(models=MODELS.replace('"fax"', '"fax", "icq"'))
     result = forked.ok("rebase", "e222")
-    assert "note: the models say what no migration does: autodiff generate" in result.err
+    assert (
+        "note: the models have changes that no migration covers: run autodiff generate"
+        in result.err
+    )

@@ -40,7 +40,7 @@ def test_the_demo_leaves_nothing_behind(
 def test_the_demo_keeps_a_folder(folder: Folder) -> None:
     """A named folder is a project that goes on working; the command line finds it."""
     result = folder.ok("demo", "shop/blog")
-    assert result.out.endswith("That is all. The project stays in shop/blog.\n")
+    assert result.out.endswith("The demo is complete. The project is in shop/blog.\n")
     place = str(folder.path / "shop" / "blog")
     pending = folder.ok("--config", place, "status", "--json").data["pending"]
     assert [item["name"] for item in pending] == ["0003_add_timestamp"]
@@ -87,10 +87,10 @@ def test_a_line_that_does_something_else(folder: Folder, monkeypatch: pytest.Mon
     """The demo notices when what it shows isn't true."""
     walk = importlib.import_module("autodiff.cli.demo")
     wrong = Line(text="autodiff check", code=0)
-    monkeypatch.setattr(walk, "BEGIN", wrong)
+    monkeypatch.setattr(walk, "INIT", wrong)
     result = folder.run("demo")
     assert result.code == 2
-    assert "the demo stopped at 'autodiff check': it ended with 2" in result.err
+    assert "the demo stopped at 'autodiff check': the exit code was 2" in result.err
 
 
 def test_models_and_database_must_agree(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_models_and_database_must_agree(folder: Folder, monkeypatch: pytest.Monk
     monkeypatch.setattr(walk, "STEPS", (step,))
     result = folder.run("demo")
     assert result.code == 2
-    assert f"the demo stopped at {step.title!r}: models and database differ" in result.err
+    assert f"the demo stopped at {step.title!r}: the models and the database differ" in result.err
 
 
 def test_the_models_are_one_project(folder: Folder) -> None:

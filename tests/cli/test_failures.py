@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.cli.failures import guarded
+from autodiff.cli.failures import run_command
 from autodiff.cli.shell import Shell
 from tests.cli.project import COMMENTS, CONFIG, POSTS, Folder
 
@@ -290,7 +290,7 @@ def test_no_command_exits_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> int:
         raise RuntimeError("two\nlines")
 
-    assert guarded(Shell(), fail) == 2
+    assert run_command(Shell(), fail) == 2
     shown = capsys.readouterr()
     assert re.match(r"error: this is a bug in autodiff: RuntimeError: two lines\n", shown.err)
 

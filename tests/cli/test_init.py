@@ -31,7 +31,7 @@ def test_init_in_another_folder(folder: Folder) -> None:
 def test_init_without_models_says_what_to_do(folder: Folder) -> None:
     """The settings that are missing stand there as comments."""
     result = folder.ok("init")
-    assert "to do: say where the models are" in result.err
+    assert "to do: set the models in the configuration" in result.err
     assert load_config(folder.path, {}).models == ()
     assert "say where they are" in folder.fails("check", "--url", "sqlite://").err
 
@@ -67,13 +67,13 @@ def test_init_overwrites_nothing(folder: Folder, name: str) -> None:
     """Where there is a configuration, init refuses."""
     folder.write(**{name: '[tool.autodiff]\nmodels = "x:Base"\n'})
     result = folder.fails("init", "--models", "models:Base")
-    assert f"{name}.toml configures autodiff already" in result.err
+    assert f"{name}.toml already configures autodiff" in result.err
 
 
 def test_init_warns_of_passwords(folder: Folder) -> None:
     """A password in a file that is committed is said, and not shown."""
     result = folder.ok("init", "--models", "m:Base", "--url", "postgresql://u:secret@host/x")
-    assert "the url holds a password" in result.err
+    assert "the url contains a password" in result.err
     assert "secret" not in result.out + result.err
 
 
@@ -90,4 +90,4 @@ def test_the_example_works(folder: Folder) -> None:
 def test_the_example_overwrites_no_models(folder: Folder) -> None:
     """Where there are models, the example refuses, and writes no configuration either."""
     folder.write(models=POSTS)
-    assert "models.py exists" in folder.fails("init", "--example").err
+    assert "models.py already exists" in folder.fails("init", "--example").err

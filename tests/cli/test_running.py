@@ -141,7 +141,7 @@ def test_stamp_records_and_runs_nothing(blog_3: Folder) -> None:
     assert blog_3.ok("stamp", "base").out == "0 migrations count as applied\n"
     assert applied(blog_3) == []
     result = blog_3.ok("stamp", "2")
-    assert result.out == "2 migrations count as applied, the last is 0002_add_comments\n"
+    assert result.out == "recorded 2 migrations as applied, up to 0002_add_comments\n"
     assert len(blog_3.ok("stamp", "--json").data["applied"]) == 3
     assert blog_3.sql("SELECT sql FROM sqlite_master ORDER BY name") == schema
 

@@ -98,10 +98,19 @@ def test_help_has_sections(folder: Folder) -> None:
     """Commands stand in sections, their summaries under each other; no line is cut or too long."""
     lines = folder.ok("--help").out.splitlines()
     heads = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert heads == ["Options:", "Start:", "Write migrations:", "Run them:", "Look:"]
-    assert "  init       Begin a project: a configuration, and a folder for migrations." in lines
-    assert "  status     List the migrations that the database has had, and those it has" in lines
-    assert "             not." in lines
+    assert heads == [
+        "Options:",
+        "Start a project:",
+        "Write migrations:",
+        "Apply migrations:",
+        "Show information:",
+    ]
+    assert "  init       Create the configuration and the migrations folder." in lines
+    assert (
+        "  repair     List problems in the migration history and how to fix them, or repair"
+        in lines
+    )
+    assert "             the records." in lines
     assert max(map(len, lines)) <= 80
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autodiff.fleet.pool import Crew
+from autodiff.fleet.pool import WorkerPool
 
 
 def test_the_bound_is_held_and_used() -> None:
@@ -29,8 +29,8 @@ def test_the_bound_is_held_and_used() -> None:
             now -= 1
         return item * 2
 
-    crew: Crew[int, int] = Crew(work, 4)
-    assert crew.do(range(20)) == {number: number * 2 for number in range(20)}
+    crew: WorkerPool[int, int] = WorkerPool(work, 4)
+    assert crew.run_all(range(20)) == {number: number * 2 for number in range(20)}
     assert most == 4
 
 
@@ -44,9 +44,9 @@ def test_nothing_is_begun_after_a_stop() -> None:
             crew.stop()
         return item
 
-    crew: Crew[int, int] = Crew(work, 1)
-    assert crew.do(range(10)) == {0: 0, 1: 1, 2: 2, 3: 3}
-    assert crew.do(range(10)) == {}
+    crew: WorkerPool[int, int] = WorkerPool(work, 1)
+    assert crew.run_all(range(10)) == {0: 0, 1: 1, 2: 2, 3: 3}
+    assert crew.run_all(range(10)) == {}
     assert begun == [0, 1, 2, 3]
 
 
@@ -60,7 +60,7 @@ def test_work_sees_the_context_of_the_caller() -> None:
         variable.set(item + 100)
         return found
 
-    assert Crew(work, 1).do([0])[0] == 1
+    assert WorkerPool(work, 1).run_all([0])[0] == 1
     assert variable.get() == 1
 
 
@@ -71,13 +71,13 @@ def test_a_bug_is_raised_in_the_caller() -> None:
         raise ZeroDivisionError(item)
 
     with pytest.raises(ZeroDivisionError):
-        Crew(work, 2).do(range(5))
+        WorkerPool(work, 2).run_all(range(5))
 
 
 def test_an_interrupt_waits_and_the_second_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """After Ctrl-C what is under way comes to its end; a second one leaves it."""
     going = threading.Event()
-    crew: Crew[int, int] = Crew(lambda item: going.wait(10) and item, 1)
+    crew: WorkerPool[int, int] = WorkerPool(lambda item: going.wait(10) and item, 1)
     presses = 0
 
     def pressed(end: threading.Event) -> bool:
@@ -88,11 +88,11 @@ def test_an_interrupt_waits_and_the_second_does_not(monkeypatch: pytest.MonkeyPa
             raise KeyboardInterrupt
         return end.wait(0.1)
 
-    monkeypatch.setattr("autodiff.fleet.pool._waited", pressed)
-    assert crew.do([7, 8]) == {0: 7}
+    monkeypatch.setattr("autodiff.fleet.pool._wait_briefly", pressed)
+    assert crew.run_all([7, 8]) == {0: 7}
     assert crew.interrupted
     presses = 0
-    leaving: Crew[int, int] = Crew(lambda item: time.sleep(0.5) or item, 1)
+    leaving: WorkerPool[int, int] = WorkerPool(lambda item: time.sleep(0.5) or item, 1)
     leaving.interrupted = True
     with pytest.raises(KeyboardInterrupt):
-        leaving.do([1])
+        leaving.run_all([1])

@@ -28,8 +28,8 @@ from autodiff.fleet import (
     Shard,
     Target,
     TargetFinished,
+    TargetProgress,
     TargetStarted,
-    TargetTold,
 )
 from autodiff.runner.events import MigrationFinished, MigrationStarted
 from tests.support import Folder, opened
@@ -58,7 +58,10 @@ def test_forty_files_some_of_which_fail(files: Make, tmp_path: Path) -> None:
     assert Counter(results(outcomes).values()) == {"upgraded": 38, "failed": 2}
     failed = outcomes.outcomes[7]
     assert "table t2 already exists" in str(failed.error)
-    assert failed.hint == "the failed migration left nothing behind: fix it and run the same command again"
+    assert (
+        failed.hint
+        == "the failed migration left nothing behind: fix it and run the same command again"
+    )
     assert (failed.before, failed.after) == (None, "0001_step_aaa1")
     assert failed.migrations == ("0001_step_aaa1",)
     well = outcomes.outcomes[0]
@@ -132,8 +135,8 @@ def test_a_schema_that_is_not_there(schemas: Make) -> None:
     outcomes = project.upgrade_all()
     assert results(outcomes) == {"t00": "upgraded", "t01": "upgraded", "t09": "failed"}
     failed = outcomes.outcomes[2]
-    assert "there is no schema Tenant 9 in postgresql" in str(failed.error)
-    assert str(failed.hint).startswith('CREATE SCHEMA "Tenant 9"')
+    assert "schema Tenant 9 of postgresql" in str(failed.error)
+    assert str(failed.hint).startswith('run CREATE SCHEMA "Tenant 9"')
 
 
 def test_the_search_path_can_go_on(schemas: Make, folder: Folder) -> None:
@@ -192,18 +195,20 @@ def test_one_history_for_all_is_refused(
     url = database("mariadb")
     targets = {"urls": [url.render_as_string(hide_password=False)]}
     project = Project(url, directory=folder.path, history_schema="meta", targets=targets)
-    with pytest.raises(ConfigError, match="would be one history for all targets") as caught:
+    with pytest.raises(ConfigError, match="would be the history of all targets") as caught:
         project.upgrade_all()
-    assert caught.value.hint == "leave it out: each target keeps its own"
+    assert caught.value.hint == "remove history_schema, so that each target has its own history"
 
 
 def test_schemas_need_a_database_that_has_them(files: Make) -> None:
     """SQLite and MySQL have none within a database."""
     project = files(1)
     target = Target(name="a", url=project.url, schema="s")
-    with pytest.raises(ConfigError, match="a is a schema, which sqlite has not") as caught:
+    with pytest.raises(
+        ConfigError, match="a is a schema, but sqlite does not support schemas"
+    ) as caught:
         project.upgrade_all(targets=[target])
-    assert caught.value.hint == 'say database = "tenant_{name}" instead'
+    assert caught.value.hint == 'set database = "tenant_{name}" instead'
 
 
 def test_a_canary_that_fails_is_the_only_one(files: Make, tmp_path: Path) -> None:
@@ -213,9 +218,9 @@ def test_a_canary_that_fails_is_the_only_one(files: Make, tmp_path: Path) -> Non
     outcomes = project.upgrade_all()
     found = results(outcomes)
     assert (found.pop("t11"), found.pop("t12")) == ("failed", "upgraded")
-    assert set(found.values()) == {"not begun"}
-    assert outcomes.outcomes[0].error == "t11 goes first, and failed"
-    assert outcomes.outcomes[0].hint == "run it again: what is done is passed by"
+    assert set(found.values()) == {"not started"}
+    assert outcomes.outcomes[0].error == "the canary t11 failed"
+    assert outcomes.outcomes[0].hint == "run the same command again: finished targets are skipped"
     assert len(list((tmp_path / "tenants").iterdir())) == 2
     assert results(project.upgrade_all(canary=0))["t00"] == "upgraded"
 
@@ -227,7 +232,7 @@ def test_canaries_are_done_before_the_others(files: Make) -> None:
     places = {
         (type(event), event.outcome.name if isinstance(event, TargetFinished) else event.name): at
         for at, event in enumerate(events)
-        if not isinstance(event, TargetTold)
+        if not isinstance(event, TargetProgress)
     }
     last = max(places[TargetFinished, f"t0{number}"] for number in range(3))
     assert last < min(places[TargetStarted, f"t0{number}"] for number in range(3, 8))
@@ -241,9 +246,9 @@ def test_enough_failures(files: Make, tmp_path: Path) -> None:
     outcomes = project.upgrade_all()
     assert list(results(outcomes).values()) == [
         *["upgraded", "failed", "upgraded", "upgraded", "failed"],
-        *["not begun"] * 25,
+        *["not started"] * 25,
     ]
-    assert outcomes.outcomes[5].error == "2 failures, which are enough (stop_after)"
+    assert outcomes.outcomes[5].error == "2 targets failed, the limit set by stop_after"
     assert Counter(results(project.upgrade_all(stop_after=5)).values()) == {
         "up to date": 3,
         "failed": 3,
@@ -279,9 +284,9 @@ def test_no_targets_are_well(files: Make) -> None:
 @pytest.mark.parametrize("target", ["+1", "-1"])
 def test_relative_targets_are_refused(files: Make, target: str) -> None:
     """Run again, they would go further where they had done well."""
-    with pytest.raises(ConfigError, match="is not one place for many databases") as caught:
+    with pytest.raises(ConfigError, match="is not valid for many databases") as caught:
         files(1).downgrade_all(target)
-    assert "so that the run can be repeated" in str(caught.value.hint)
+    assert "so that the command can be repeated" in str(caught.value.hint)
 
 
 def test_it_is_parallel_and_bounded(
@@ -321,7 +326,7 @@ def test_files_are_read_once(files: Make, folder: Folder) -> None:
     path.write_text(text)
 
     def listen(event: FleetEvent) -> None:
-        if isinstance(event, TargetTold) and isinstance(event.event, MigrationStarted):
+        if isinstance(event, TargetProgress) and isinstance(event.event, MigrationStarted):
             path.write_text("this is no Python")
 
     outcomes = files(6).upgrade_all(on_event=listen)
@@ -347,20 +352,20 @@ def test_ctrl_c_ends_the_migrations_under_way(
         return end.wait(0.05)
 
     def listen(event: FleetEvent) -> None:
-        if isinstance(event, TargetTold) and isinstance(event.event, MigrationFinished):
+        if isinstance(event, TargetProgress) and isinstance(event.event, MigrationFinished):
             finished.set()
             assert pressed.wait(10)
 
-    monkeypatch.setattr("autodiff.fleet.pool._waited", press)
+    monkeypatch.setattr("autodiff.fleet.pool._wait_briefly", press)
     project = files(10, parallel=2)
     outcomes = project.upgrade_all(on_event=listen)
     monkeypatch.undo()
     assert outcomes.interrupted
     assert not outcomes
     stopped = outcomes.of("stopped")
-    assert stopped and len(outcomes.of("not begun")) == 10 - len(stopped)
-    assert stopped[0].error == "interrupted, after the migration that was under way"
-    assert outcomes.of("not begun")[0].error == "interrupted"
+    assert stopped and len(outcomes.of("not started")) == 10 - len(stopped)
+    assert stopped[0].error == "interrupted after the running migration"
+    assert outcomes.of("not started")[0].error == "interrupted"
     standings = {standing.name: standing for standing in project.status_all()}
     for outcome in stopped:
         assert standings[outcome.name].current == outcome.after
@@ -387,7 +392,7 @@ def test_a_run_that_waits_for_a_lock_is_interrupted(
     with opened(target.url) as db:
         lock = dialect_of(db.connection).lock(db.connection, None)
         assert lock.take("somebody")
-        monkeypatch.setattr("autodiff.fleet.pool._waited", press)
+        monkeypatch.setattr("autodiff.fleet.pool._wait_briefly", press)
         outcomes = project.upgrade_all()
         monkeypatch.undo()
         lock.release()

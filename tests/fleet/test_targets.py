@@ -9,13 +9,13 @@ from autodiff.errors import ConfigError
 from autodiff.fleet.targets import (
     Shard,
     Target,
-    chosen,
-    filled_in,
+    fill_template,
     parse_line,
     parse_shard,
-    refuse_doubles,
+    refuse_duplicates,
+    select_targets,
     shard_of,
-    split,
+    split_canaries,
 )
 
 
@@ -28,12 +28,15 @@ def test_shards_cover_all_exactly_once(count: int) -> None:
     """Each target is in one shard, whatever the order in which they stand."""
     names = [f"tenant_{number}" for number in range(500)]
     parts = [
-        [t.name for t in chosen(targets(*names), (), Shard(number=number, count=count))]
+        [t.name for t in select_targets(targets(*names), (), Shard(number=number, count=count))]
         for number in range(1, count + 1)
     ]
     assert sorted(name for part in parts for name in part) == sorted(names)
     backwards = [
-        {t.name for t in chosen(targets(*names[::-1]), (), Shard(number=number, count=count))}
+        {
+            t.name
+            for t in select_targets(targets(*names[::-1]), (), Shard(number=number, count=count))
+        }
         for number in range(1, count + 1)
     ]
     assert backwards == [set(part) for part in parts]
@@ -53,8 +56,8 @@ def test_a_shard_that_is_none(text: str) -> None:
     """The message says it, and how one looks."""
     with pytest.raises(ConfigError) as caught:
         parse_shard(text)
-    assert caught.value.message == f"no shard {text!r}"
-    assert "they count from 1" in str(caught.value.hint)
+    assert caught.value.message == f"invalid shard {text!r}"
+    assert "with N from 1 to M" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -75,30 +78,33 @@ def test_lines(line: str, words: tuple[str, ...]) -> None:
 def test_templates() -> None:
     """Places are filled by name; one that is not there is told, with those that are."""
     row = {"name": "acme", "id": "7"}
-    assert filled_in("tenant_{id}_{name}", row, "schema") == "tenant_7_acme"
-    assert filled_in("all", row, "schema") == "all"
+    assert fill_template("tenant_{id}_{name}", row, "schema") == "tenant_7_acme"
+    assert fill_template("all", row, "schema") == "all"
     with pytest.raises(ConfigError) as caught:
-        filled_in("tenant_{slug}", row, "schema")
-    assert '"tenant_{slug}" asks for {slug}, which is not there' in caught.value.message
-    assert caught.value.hint == "known are {name}, {id}"
+        fill_template("tenant_{slug}", row, "schema")
+    assert '"tenant_{slug}" uses the unknown placeholder {slug}' in caught.value.message
+    assert caught.value.hint == "known placeholders: {name}, {id}"
 
 
 def test_canaries_go_first() -> None:
     """By number or by name; the order is that of the targets."""
     all_ = targets("a", "b", "c", "d")
-    assert [[t.name for t in part] for part in split(all_, 2, all_)] == [["a", "b"], ["c", "d"]]
-    named = split(all_, ("d", "b"), all_)
+    assert [[t.name for t in part] for part in split_canaries(all_, 2, all_)] == [
+        ["a", "b"],
+        ["c", "d"],
+    ]
+    named = split_canaries(all_, ("d", "b"), all_)
     assert [[t.name for t in part] for part in named] == [["b", "d"], ["a", "c"]]
-    elsewhere = split(all_[:2], ("d",), all_)
+    elsewhere = split_canaries(all_[:2], ("d",), all_)
     assert [[t.name for t in part] for part in elsewhere] == [[], ["a", "b"]]
 
 
 def test_unknown_and_double_names() -> None:
     """Both are told with the names that there are."""
-    with pytest.raises(ConfigError, match="there is no target 'x'") as caught:
-        chosen(targets("a", "b"), ["x"], None)
-    assert caught.value.hint == "there are: a, b"
-    with pytest.raises(ConfigError, match="there is no target 'x'"):
-        split(targets("a"), ("x",), targets("a"))
-    with pytest.raises(ConfigError, match="a stands there more than once"):
-        refuse_doubles(targets("a", "b", "a"))
+    with pytest.raises(ConfigError, match="unknown target 'x'") as caught:
+        select_targets(targets("a", "b"), ["x"], None)
+    assert caught.value.hint == "known targets: a, b"
+    with pytest.raises(ConfigError, match="unknown target 'x'"):
+        split_canaries(targets("a"), ("x",), targets("a"))
+    with pytest.raises(ConfigError, match="several targets have the same name: a"):
+        refuse_duplicates(targets("a", "b", "a"))
