@@ -152,7 +152,7 @@ def test_a_branch_with_a_name(folder: Folder) -> None:
     assert folder.ok("check").out == "no drift\n"
     assert folder.ok("downgrade", "billing@-1").out == "1 migration reverted\n"
     assert folder.ok("downgrade", "billing@base").out == "1 migration reverted\n"
-    assert folder.ok("stamp", "billing@head").out.startswith("6 migrations count as applied")
+    assert folder.ok("stamp", "billing@head").out.startswith("recorded 6 migrations as applied")
     assert "[billing]" in folder.ok("history").out
     data = folder.ok("history", "--json").data
     assert list(data["branches"]) == ["billing"]
@@ -165,11 +165,11 @@ def test_a_branch_with_a_name(folder: Folder) -> None:
         ("upgrade base", "cannot upgrade to base: that is before the first migration"),
         ("upgrade -1", "cannot upgrade to -1: an upgrade goes forward"),
         ("downgrade +1", "cannot downgrade to +1: a downgrade goes back"),
-        ("upgrade 3+9", "no migration '3+9'"),
-        ("upgrade billing@head", "no migration 'billing@head'"),
+        ("upgrade 3+9", "unknown migration '3+9'"),
+        ("upgrade billing@head", "unknown migration 'billing@head'"),
         ("upgrade 0001+1", "'0001+1' names several migrations"),
         ("generate -m x --label a-b --empty --parent 3", "'a-b' can't be the label"),
-        ("generate -m x --empty --parent nowhere", "no migration 'nowhere'"),
+        ("generate -m x --empty --parent nowhere", "unknown migration 'nowhere'"),
     ],
 )
 def test_targets_that_lead_nowhere(forked: Folder, command: str, message: str) -> None:

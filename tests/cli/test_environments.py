@@ -63,5 +63,5 @@ def test_an_unknown_name_is_refused(staged: Folder) -> None:
     """With those that there are."""
     result = staged.run("upgrade", "--env", "stagging")
     assert result.code == 2
-    assert "there is no environment 'stagging'\n" in result.err
-    assert result.err.endswith("hint: known are staging\n")
+    assert "unknown environment 'stagging'\n" in result.err
+    assert result.err.endswith("hint: known environments: staging\n")

@@ -33,8 +33,8 @@ def test_no_configuration(folder: Folder, arguments: list[str]) -> None:
     [
         ('models = "models:Base', "cannot read {path}: "),
         ('modles = "models:Base"', "{path}: unknown setting 'modles'"),
-        ("models = 3", "{path}: models must be a text or a list of texts, not 3"),
-        ("url = 3", "{path}: url must be a text, not 3"),
+        ("models = 3", "{path}: models must be a string or a list of strings, not 3"),
+        ("url = 3", "{path}: url must be a string, not 3"),
     ],
 )
 def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None:
@@ -242,7 +242,7 @@ def test_a_file_that_is_gone(blog: Folder, arguments: list[str]) -> None:
 def test_an_unknown_target(blog: Folder, arguments: list[str]) -> None:
     """The target, and those that there are."""
     result = blog.fails(*arguments)
-    assert f"no migration {arguments[1]!r}" in result.err
+    assert f"unknown migration {arguments[1]!r}" in result.err
     assert "0001_add_posts.py" in result.err
 
 

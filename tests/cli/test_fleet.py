@@ -94,8 +94,8 @@ def test_outcomes_as_json(tenants: Folder) -> None:
         (("upgrade", "--all", "--shard", "3/2"), "error: no shard '3/2'"),
         (("upgrade", "--all", "--only", "nobody"), "error: unknown target 'nobody'"),
         (("upgrade", "--all", "--canary", "nobody"), "error: unknown target 'nobody'"),
-        (("upgrade", "nothing", "--all"), "error: no migration 'nothing'"),
-        (("downgrade", "nothing", "--all"), "error: no migration 'nothing'"),
+        (("upgrade", "nothing", "--all"), "error: unknown migration 'nothing'"),
+        (("downgrade", "nothing", "--all"), "error: unknown migration 'nothing'"),
     ],
 )
 def test_what_is_refused(tenants: Folder, arguments: tuple[str, ...], message: str) -> None:

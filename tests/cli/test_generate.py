@@ -116,7 +116,7 @@ def test_a_rename_that_nobody_tells(blog: Folder) -> None:
     blog.write(models=RENAMED)
     result = blog.fails("generate", "-m", "headline")
     assert "posts.title:headline  (both are VARCHAR(200))" in result.err
-    assert "hint: say --rename posts.title:headline" in result.err
+    assert "hint: pass --rename posts.title:headline" in result.err
     as_json = blog.run("generate", "-m", "headline", "--json")
     assert as_json.code == 2
     assert as_json.data["kind"] == "RenameUndecidedError"
@@ -173,7 +173,7 @@ def test_rows_that_need_a_value(blog: Folder) -> None:
     blog.sql("INSERT INTO comments VALUES (1, 'first!', 1)")
     blog.write(models=TIMESTAMP)
     result = blog.fails("generate", "-m", "add timestamp")
-    assert "cannot add NOT NULL without a value" in result.err
+    assert "cannot add NOT NULL: existing rows need a value" in result.err
     assert "--fill comments.timestamp=VALUE" in result.err
     blog.ok("generate", "-m", "add timestamp", "--fill", "comments.timestamp=now")
     blog.ok("upgrade")

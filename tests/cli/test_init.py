@@ -33,7 +33,7 @@ def test_init_without_models_says_what_to_do(folder: Folder) -> None:
     result = folder.ok("init")
     assert "to do: set the models in the configuration" in result.err
     assert load_config(folder.path, {}).models == ()
-    assert "say where they are" in folder.fails("check", "--url", "sqlite://").err
+    assert "set them in the configuration" in folder.fails("check", "--url", "sqlite://").err
 
 
 @pytest.mark.parametrize("before", ["", '[project]\nname = "blog"', '[project]\nname = "blog"\n'])

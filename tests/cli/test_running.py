@@ -123,7 +123,9 @@ def test_a_range_is_for_scripts(blog_3: Folder) -> None:
         "hint: autodiff downgrade head:base --sql, or current:base from where the database stands\n"
     )
     result = blog_3.fails("upgrade", "1:2")
-    assert result.err == "error: no migration '1:2'\nhint: FROM:TARGET is for a script: --sql\n"
+    assert (
+        result.err == "error: unknown migration '1:2'\nhint: FROM:TARGET is for a script: --sql\n"
+    )
 
 
 def test_results_as_json(blog_3: Folder) -> None:
@@ -138,7 +140,7 @@ def test_results_as_json(blog_3: Folder) -> None:
 def test_stamp_records_and_runs_nothing(blog_3: Folder) -> None:
     """stamp says what now counts as applied."""
     schema = blog_3.sql("SELECT sql FROM sqlite_master ORDER BY name")
-    assert blog_3.ok("stamp", "base").out == "0 migrations count as applied\n"
+    assert blog_3.ok("stamp", "base").out == "recorded 0 migrations as applied\n"
     assert applied(blog_3) == []
     result = blog_3.ok("stamp", "2")
     assert result.out == "recorded 2 migrations as applied, up to 0002_add_comments\n"

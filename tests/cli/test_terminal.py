@@ -109,7 +109,7 @@ def test_who_is_not_asked(blog: Folder, options: list[str], environment: dict[st
     with blog.untouched():
         terminal = ask(blog, *options, environment=environment)
         terminal.ends_with(2)
-    assert "cannot tell a rename from a drop and an add" in terminal.text
+    assert "a change could be a rename, or a drop and an add" in terminal.text
     assert RENAME not in terminal.text
 
 

@@ -158,7 +158,7 @@ def test_what_names_nothing_is_not_found(target: str) -> None:
     """The hint lists the last migrations; three letters are too few to find one by."""
     with pytest.raises(RevisionNotFoundError) as caught:
         Graph.of(CHAIN).find(target)
-    assert caught.value.message == f"no migration {target!r}"
+    assert caught.value.message == f"unknown migration {target!r}"
     assert caught.value.revision == target
     assert caught.value.hint == (
         "the last ones are: aaaa1 (0001_step_aaaa1.py), bbbb2 (0002_step_bbbb2.py), "
@@ -169,7 +169,7 @@ def test_what_names_nothing_is_not_found(target: str) -> None:
 def test_the_base_is_no_migration() -> None:
     """Nor what comes out before the first one; the hint says which that is."""
     for target in ("base", "aaaa1-1"):
-        with pytest.raises(RevisionNotFoundError, match=f"no migration '{target}'") as caught:
+        with pytest.raises(RevisionNotFoundError, match=f"unknown migration '{target}'") as caught:
             Graph.of(CHAIN).find(target)
         assert caught.value.hint == "it is before the first one, 0001_step_aaaa1"
 

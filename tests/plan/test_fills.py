@@ -104,8 +104,8 @@ def test_without_a_value_there_is_no_plan() -> None:
         _plan(change)
     assert caught.value.columns == ("users.name",)
     assert str(caught.value) == (
-        "cannot add NOT NULL without a value for the rows that exist: users.name\n"
-        'hint: give one: --fill users.name=VALUE (now, a number, a text, or "sql:EXPRESSION"), '
+        "cannot add NOT NULL: existing rows need a value for users.name\n"
+        'hint: pass --fill users.name=VALUE (now, a number, a string, or "sql:EXPRESSION"), '
         "set a server_default in the model, or make the column nullable"
     )
 

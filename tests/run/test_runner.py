@@ -128,7 +128,7 @@ def test_an_unknown_target_changes_nothing(sqlite: Database, folder: Folder) -> 
     sqlite.runner(folder).upgrade("+1")
     before = sqlite.state()
     for act in (sqlite.runner(folder).upgrade, sqlite.runner(folder).downgrade):
-        with pytest.raises(RevisionNotFoundError, match="no migration 'nowhere'"):
+        with pytest.raises(RevisionNotFoundError, match="unknown migration 'nowhere'"):
             act("nowhere")
     with pytest.raises(HistoryError, match="cannot downgrade to 0003_step_cccc: it is not applied"):
         sqlite.runner(folder).downgrade("cccc")
@@ -230,7 +230,10 @@ def test_a_failure_says_what_failed_and_why(sqlite: Database, folder: Folder) ->
         "done before it, and kept: 0001_step_aaaa.py, 0002_step_bbbb.py, 0003_step_cccc.py"
     )
     assert caught.value.statement == "INSERT INTO nowhere VALUES (1)"
-    assert caught.value.hint == "the failed migration left nothing behind: fix it and run the same command again"
+    assert (
+        caught.value.hint
+        == "the failed migration left nothing behind: fix it and run the same command again"
+    )
 
 
 def test_a_failure_of_the_first_migration_keeps_nothing(sqlite: Database, tmp_path: Path) -> None:
@@ -330,7 +333,7 @@ def test_stamp_records_and_runs_nothing(db: Database, folder: Folder) -> None:
     assert db.history() == ["aaaa", "bbbb"]
     assert db.runner(folder).stamp("base") == []
     assert db.history() == []
-    with pytest.raises(RevisionNotFoundError, match="no migration 'nowhere'"):
+    with pytest.raises(RevisionNotFoundError, match="unknown migration 'nowhere'"):
         db.runner(folder).stamp("nowhere")
 
 
