@@ -193,8 +193,8 @@ def _check_schemas(project: Workspace, target: Target) -> None:
         )
     if project.config.history_schema and not features.search_path:
         raise ConfigError(
-            f"history_schema = {project.config.history_schema!r} would be the history of all "
-            "targets at once",
+            f"history_schema = {project.config.history_schema!r} would be one history for "
+            "all targets",
             hint="remove history_schema, so that each target has its own history",
         )
 

@@ -91,7 +91,7 @@ def test_outcomes_as_json(tenants: Folder) -> None:
         (("upgrade", "--all", "--sql"), "error: --sql is not valid with --all"),
         (("downgrade", "base", "--all", "--dry-run"), "error: --dry-run is not valid with --all"),
         (("downgrade", "--all"), "error: the relative target -1 is not valid for many databases"),
-        (("upgrade", "--all", "--shard", "3/2"), "error: no shard '3/2'"),
+        (("upgrade", "--all", "--shard", "3/2"), "error: invalid shard '3/2'"),
         (("upgrade", "--all", "--only", "nobody"), "error: unknown target 'nobody'"),
         (("upgrade", "--all", "--canary", "nobody"), "error: unknown target 'nobody'"),
         (("upgrade", "nothing", "--all"), "error: unknown migration 'nothing'"),
@@ -131,7 +131,7 @@ def test_ctrl_c(tenants: Folder) -> None:
     out, err = process.communicate(timeout=30)
     assert process.returncode == 2, err
     lines = out.splitlines()
-    assert re.match(r"acme +base +0002_add_comments +2 .*stopped: interrupted, after", lines[1])
+    assert re.match(r"acme +base +0002_add_comments +2 .*stopped: interrupted after", lines[1])
     assert lines[-1] == "1 stopped, 2 not started"
     assert "Traceback" not in err
     path.write_text(path.read_text().replace(wait, ""))

@@ -119,8 +119,9 @@ def test_a_range_is_for_scripts(blog_3: Folder) -> None:
     """A downgrade must say where its script begins; a run begins where the database stands."""
     result = blog_3.fails("downgrade", "base", "--sql")
     assert result.err == (
-        "error: a script that downgrades to base must say from where\n"
-        "hint: autodiff downgrade head:base --sql, or current:base from where the database stands\n"
+        "error: a script that downgrades to base needs the revision to start from\n"
+        "hint: autodiff downgrade head:base --sql, or current:base to start from the database's "
+        "current revision\n"
     )
     result = blog_3.fails("upgrade", "1:2")
     assert (
@@ -163,7 +164,7 @@ def test_a_migration_that_fails(blog_3: Folder) -> None:
     assert lines[2].startswith("error: upgrade of 0002_add_comments.py failed: ")
     assert "no such column: nonsense" in result.err
     assert "statement: SELECT nonsense" in result.err
-    assert "done before it, and kept: 0001_add_posts.py" in result.err
+    assert "applied before it, and kept: 0001_add_posts.py" in result.err
     assert lines[-1].startswith("hint: ")
     assert applied(blog_3) == ["0001_add_posts"]
     assert blog_3.sql("SELECT name FROM sqlite_master WHERE name = 'comments'") == []

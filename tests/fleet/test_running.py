@@ -195,7 +195,7 @@ def test_one_history_for_all_is_refused(
     url = database("mariadb")
     targets = {"urls": [url.render_as_string(hide_password=False)]}
     project = Project(url, directory=folder.path, history_schema="meta", targets=targets)
-    with pytest.raises(ConfigError, match="would be the history of all targets") as caught:
+    with pytest.raises(ConfigError, match="would be one history for all targets") as caught:
         project.upgrade_all()
     assert caught.value.hint == "remove history_schema, so that each target has its own history"
 
@@ -208,7 +208,7 @@ def test_schemas_need_a_database_that_has_them(files: Make) -> None:
         ConfigError, match="a is a schema, but sqlite does not support schemas"
     ) as caught:
         project.upgrade_all(targets=[target])
-    assert caught.value.hint == 'set database = "tenant_{name}" instead'
+    assert caught.value.hint == 'set database = "tenant_{name}" instead of schema'
 
 
 def test_a_canary_that_fails_is_the_only_one(files: Make, tmp_path: Path) -> None:
