@@ -60,7 +60,7 @@ _PUBLIC_NAMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that the command line starts quickly."""
+    """Import a public name at its first use, so that the command line starts quickly."""
     if name == "op":
         return import_module("autodiff.op")
     if name in _PUBLIC_NAMES:

@@ -1,4 +1,4 @@
-"""python -m autodiff: the same as the command autodiff."""
+"""Run the command autodiff as python -m autodiff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration: [tool.autodiff] in pyproject.toml, or autodiff.toml."""
+"""Read the configuration: the table [tool.autodiff] of pyproject.toml, or autodiff.toml."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ HOOK_NAMES = (
     "before_migration",
     "after_migration",
 )
-"""When a hook is called: around a whole run, and around each migration."""
+"""The hooks: four around a whole run, and two around each migration."""
 _PYPROJECT = "pyproject.toml"
 _ENV_FILE = ".env"
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\A\$(\w+)\Z")
-"""${NAME}, or $NAME as the whole url; any other $ may be a part of a password."""
+"""Matches ${NAME}, or $NAME if it is the whole url: any other $ may be a part of a password."""
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 _SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*autodiff\s*[\].]", re.MULTILINE)
 
@@ -120,33 +120,37 @@ class Config:
 
     @property
     def import_path(self) -> tuple[Path, ...]:
-        """The folders that models and hooks are imported from: `path`, the root, and its src."""
+        """The folders to import models and hooks from: `path`, the root, and its folder src."""
         source = self.root / "src"
         default = (self.root, source) if source.is_dir() else (self.root,)
         return tuple(dict.fromkeys((*self.path, *default)))
 
     @property
     def env_file_hint(self) -> str:
-        """The end of a hint if there is a .env file that is not read; an empty text otherwise."""
+        """The end of a hint if a .env file was not read, because python-dotenv is missing."""
         if not (self.root / _ENV_FILE).is_file() or is_dotenv_installed():
             return ""
-        return f'. The file {_ENV_FILE} was not read: pip install "sqlalchemy-autodiff[dotenv]"'
+        return (
+            f"; the file {_ENV_FILE} was not read, because python-dotenv is not installed: run "
+            'pip install "sqlalchemy-autodiff[dotenv]"'
+        )
 
     def with_variables(self, text: str) -> str:
-        """A URL with ${NAME} replaced.
+        """Return a URL with environment variables (${NAME}) replaced by their values.
 
-        Raises ConfigError where one is not set.
+        Raises:
+            ConfigError: A variable is not set.
         """
         if unset := _unset(text, self.variables):
             raise ConfigError(
-                f"a url needs the environment variable {unset[0]}, which is not set",
+                f"the url needs the environment variable {unset[0]}, which is not set",
                 hint=f"set {unset[0]}",
             )
         return _with_variables(text, self.variables)
 
 
 class ProjectSettings(TypedDict, total=False):
-    """The settings that a project built in code takes as keywords; see `Config`."""
+    """The settings that `Project` accepts as keywords; `Config` describes them."""
 
     root: str | Path
     models: str | Sequence[str]
@@ -166,7 +170,10 @@ class ProjectSettings(TypedDict, total=False):
 def config_from_settings(
     url: str | None, migrations: str | Path, settings: ProjectSettings
 ) -> Config:
-    """Return the configuration of a project built in code; relative paths start here."""
+    """Return the configuration of a project built in code.
+
+    Relative paths start at the current folder.
+    """
     values: dict[str, Any] = dict(settings)
     for name in _LISTS:
         if name in values:
@@ -196,7 +203,7 @@ _ENVIRONMENTS = "environments"
 
 
 def find_config(start: Path) -> Path | None:
-    """The configuration file of a folder or of the nearest one above it, None without one."""
+    """Return the configuration file of a folder or of the nearest one above it, or None."""
     for folder in (start, *start.parents):
         if (folder / CONFIG_NAME).is_file():
             return folder / CONFIG_NAME
@@ -216,43 +223,50 @@ def load_config(
     *,
     env: str | None = None,
 ) -> Config:
-    """The configuration that a command run in `path` would find; `path` may be the file itself.
+    """Load the configuration of a folder, or of the nearest folder above it that has one.
 
-    `environment` stands for os.environ: DATABASE_URL, and variables in the url as ${NAME}. `env`
-    (or AUTODIFF_ENV) is one of the configured environments: its settings come before the others,
-    and its url before DATABASE_URL.
+    The settings of the selected environment override the others, and its url also overrides
+    DATABASE_URL.
 
-    Raises ConfigError where there is none, or for what is wrong in it.
+    Args:
+        path: The folder, or the configuration file itself.
+        environment: The environment variables to use instead of `os.environ`.
+        env: The name of a configured environment; by default the variable AUTODIFF_ENV.
+
+    Raises:
+        ConfigError: No configuration is found, or it is invalid.
     """
     start = Path(path).resolve()
     if not start.exists():
-        raise ConfigError(f"there is no {start}", hint="name a folder or a configuration file")
+        raise ConfigError(f"{start} does not exist", hint="name a folder or a configuration file")
     file = start if start.is_file() else find_config(start)
     if file is None:
         raise ConfigError(
-            f"no configuration found in {start} or above it",
-            hint='autodiff init writes one; or put models = "app.models:Base" under '
-            "[tool.autodiff] in pyproject.toml",
+            f"no configuration found in {start} or any folder above it",
+            hint='run autodiff init, or set models = "app.models:Base" under [tool.autodiff] in '
+            "pyproject.toml",
         )
     common, environments = _parts(_read(file), file)
     outer = os.environ if environment is None else environment
     variables = _with_env_file(outer, common.get("env_file"), file.parent)
-    chosen = env or variables.get("AUTODIFF_ENV") or None
-    own = _chosen(environments, chosen, file) if chosen else {}
+    selected = env or variables.get("AUTODIFF_ENV") or None
+    own = _environment_settings(environments, selected, file) if selected else {}
     if "env_file" in own:
         variables = _with_env_file(outer, own["env_file"], file.parent)
     hooks = {**common.get(_HOOKS, {}), **own.get(_HOOKS, {})}
     values = {"migrations": file.parent / "migrations", **common, **own, _HOOKS: hooks}
-    config = Config(root=file.parent, env=chosen, variables=variables, **values)
-    filled = _filled(config, variables)
-    given = variables.get("DATABASE_URL")
-    return replace(filled, url=given, unset=()) if given and "url" not in own else filled
+    config = Config(root=file.parent, env=selected, variables=variables, **values)
+    config = _with_urls_filled(config, variables)
+    database_url = variables.get("DATABASE_URL")
+    if database_url and "url" not in own:
+        return replace(config, url=database_url, unset=())
+    return config
 
 
 def _with_env_file(outer: Mapping[str, str], named: Path | None, folder: Path) -> Mapping[str, str]:
-    """Return the variables of the process over those of the .env file.
+    """Return the variables of the .env file, overridden by those of the process.
 
-    The default file is optional, and so is python-dotenv for it; a file that the configuration
+    The default file is optional, and so is python-dotenv for it. A file that the configuration
     names must be readable.
     """
     default = folder / _ENV_FILE
@@ -262,9 +276,10 @@ def _with_env_file(outer: Mapping[str, str], named: Path | None, folder: Path) -
 
 
 def environment_names(path: str | Path = ".") -> list[str]:
-    """The environments of the configuration that is found from `path`, sorted.
+    """Return the sorted names of the environments of the configuration that `path` selects.
 
-    Raises ConfigError for what is wrong in it.
+    Raises:
+        ConfigError: The configuration is invalid.
     """
     file = find_config(Path(path).resolve())
     return sorted(_parts(_read(file), file)[1]) if file is not None else []
@@ -274,39 +289,44 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {file}: {error}", hint="it must be valid TOML") from error
+        raise ConfigError(f"cannot read {file}: {error}", hint="correct the TOML syntax") from error
     if file.name != _PYPROJECT:
         return data
     section = data.get("tool", {}).get("autodiff", {})
     if not isinstance(section, dict):
-        raise ConfigError(f"{file}: tool.autodiff must be one table", hint="write [tool.autodiff]")
+        raise ConfigError(f"{file}: tool.autodiff must be a table", hint="write [tool.autodiff]")
     return section
 
 
 def _parts(data: Mapping[str, Any], file: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The settings that always hold, and those of each environment; all of them checked."""
+    """Return the common settings and those of each environment, all of them validated.
+
+    Raises ConfigError for unknown or invalid settings.
+    """
     common = {key: value for key, value in data.items() if key != _ENVIRONMENTS}
-    told = data.get(_ENVIRONMENTS, {})
-    if not isinstance(told, dict) or not all(isinstance(own, dict) for own in told.values()):
+    tables = data.get(_ENVIRONMENTS, {})
+    if not isinstance(tables, dict) or not all(isinstance(own, dict) for own in tables.values()):
         raise ConfigError(
-            f"{file}: {_ENVIRONMENTS} must be tables, one for each",
+            f"{file}: {_ENVIRONMENTS} must contain one table for each environment",
             hint=f"write {_heading(file, 'staging')}",
         )
     environments = {
         name: _checked(own, file.parent, f"{file}: {_ENVIRONMENTS}.{name}", _SETTINGS)
-        for name, own in told.items()
+        for name, own in tables.items()
     }
     known = (*_SETTINGS, _ENVIRONMENTS)
     return _checked(common, file.parent, f"{file}", known), environments
 
 
-def _chosen(environments: Mapping[str, dict[str, Any]], name: str, file: Path) -> dict[str, Any]:
+def _environment_settings(
+    environments: Mapping[str, dict[str, Any]], name: str, file: Path
+) -> dict[str, Any]:
     if name in environments:
         return environments[name]
     known = ", ".join(sorted(environments))
     raise ConfigError(
-        f"{file}: there is no environment {name!r}",
-        hint=f"known are {known}" if known else f"none is configured: {_heading(file, name)}",
+        f"{file}: unknown environment {name!r}",
+        hint=f"known environments: {known}" if known else f"add the table {_heading(file, name)}",
     )
 
 
@@ -318,11 +338,17 @@ def _heading(file: Path, name: str) -> str:
 def _checked(
     data: Mapping[str, Any], root: Path, place: str, known: tuple[str, ...]
 ) -> dict[str, Any]:
-    """The settings with values of the right kinds; `place` is where they stand."""
+    """Return the settings, validated and converted to their types.
+
+    `place` names the file or the table for error messages.
+
+    Raises ConfigError for an unknown or invalid setting.
+    """
     unknown = sorted(set(data) - set(known))
     if unknown:
         raise ConfigError(
-            f"{place}: unknown setting {unknown[0]!r}", hint=f"known are {', '.join(sorted(known))}"
+            f"{place}: unknown setting {unknown[0]!r}",
+            hint=f"known settings: {', '.join(sorted(known))}",
         )
     values: dict[str, Any] = {}
     for key, value in data.items():
@@ -343,31 +369,34 @@ def _checked(
         elif key in _TABLES:
             raise ConfigError(
                 f"{place}: {key} must be a table, not {value!r}",
-                hint='as in targets.urls = ["..."]',
+                hint='write it like targets.urls = ["..."]',
             )
         elif not isinstance(value, str):
-            raise ConfigError(f"{place}: {key} must be a text, not {value!r}")
+            raise ConfigError(f"{place}: {key} must be a string, not {value!r}")
         else:
             values[key] = root / value if key in _PATHS else value
     return values
 
 
 def _hooks(value: Any, place: str) -> dict[str, str]:
-    """The functions by when they are called; nothing is imported yet."""
+    """Return the names of functions by hook, validated but not imported.
+
+    Raises ConfigError for an unknown hook or an invalid name.
+    """
     if not isinstance(value, dict):
         raise ConfigError(
-            f"{place}: hooks must be one table, not {value!r}",
-            hint='as in hooks = {before_upgrade = "app.hooks:announce"}',
+            f"{place}: hooks must be a table, not {value!r}",
+            hint='write it like hooks = {before_upgrade = "app.hooks:announce"}',
         )
     for name, target in value.items():
         if name not in HOOK_NAMES:
             raise ConfigError(
-                f"{place}: unknown hook {name!r}", hint=f"known are {', '.join(HOOK_NAMES)}"
+                f"{place}: unknown hook {name!r}", hint=f"known hooks: {', '.join(HOOK_NAMES)}"
             )
         if not isinstance(target, str) or not _FUNCTION.fullmatch(target):
             raise ConfigError(
                 f"{place}: the hook {name} must name a function, not {target!r}",
-                hint=f'as in {name} = "app.hooks:announce"',
+                hint=f'write it like {name} = "app.hooks:announce"',
             )
     return value
 
@@ -376,7 +405,7 @@ def _folder(path: Path, key: str, place: str) -> Path:
     if not path.is_dir():
         raise ConfigError(
             f"{place}: {key} names {path}, which is not a folder",
-            hint=f"{key} is a list of folders to import models from, relative to the configuration",
+            hint=f"set {key} to folders to import models from, relative to the configuration",
         )
     return path
 
@@ -389,22 +418,22 @@ def _flag(value: Any, key: str, place: str) -> bool:
 
 def _number(value: Any, key: str, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise ConfigError(f"{place}: {key} must be a number, 0 or more, not {value!r}")
+        raise ConfigError(f"{place}: {key} must be a number of 0 or more, not {value!r}")
     return float(value)
 
 
 def _texts(value: Any, key: str, place: str) -> tuple[str, ...]:
     items = (value,) if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise ConfigError(f"{place}: {key} must be a text or a list of texts, not {value!r}")
+        raise ConfigError(f"{place}: {key} must be a string or a list of strings, not {value!r}")
     return tuple(items)
 
 
-def _filled(config: Config, variables: Mapping[str, str]) -> Config:
-    """The configuration with the variables in its URLs replaced: ${NAME}.
+def _with_urls_filled(config: Config, variables: Mapping[str, str]) -> Config:
+    """Return the configuration with the environment variables in its URLs replaced.
 
-    One that is not set is no error yet: not every command needs the database. Without those of
-    its own there is no scratch_url.
+    A variable that is not set is not an error yet, because not every command needs the database:
+    `url` is None then, and `unset` has the names. A scratch_url with such a variable is ignored.
     """
     scratch = config.scratch_url
     if scratch and not _unset(scratch, variables):

@@ -1,25 +1,25 @@
-"""Every exception that autodiff raises.
+"""All exceptions that autodiff raises.
 
 The classes and their causes:
 
     AutodiffError                 exit code 2
-    +- ConfigError                the configuration or the command line is wrong
-    +- ModelsError                the models could not be loaded or declared
-    +- DatabaseError              the database could not be reached or refused a request
-    +- HistoryError               the migrations folder or the lock file is wrong
-    |  +- MigrationFileError      one file is broken
+    +- ConfigError                the configuration or the command line is invalid
+    +- ModelsError                the models cannot be loaded, or are not supported
+    +- DatabaseError              the database cannot be reached, or refused a request
+    +- HistoryError               the migrations folder or the lock file is invalid
+    |  +- MigrationFileError      a migration file cannot be read
     |  +- RevisionNotFoundError   a revision is unknown
     |  +- AmbiguousRevisionError  a revision names more than one migration
-    |  +- SeveralHeadsError       the graph has more than one head
-    |  +- HandWrittenError        parts of migrations can't be squashed
-    |  +- EditedMigrationError    the files are not those that were applied, or in another order
+    |  +- SeveralHeadsError       the history has more than one head
+    |  +- HandWrittenError        manual code in migrations cannot be squashed
+    |  +- EditedMigrationError    the files are not those that were applied
     +- PlanError                  no migration can be written for a difference
-    |  +- FillNeededError         a new NOT NULL column needs a value for the rows
-    |  +- RehearsalFailedError    a scratch showed that a migration does not do what it should
-    |  +- RenameUndecidedError    a rename and a drop-and-add are both possible
+    |  +- FillNeededError         a NOT NULL column needs a value for existing rows
+    |  +- RehearsalFailedError    a migration failed its rehearsal in a scratch database
+    |  +- RenameUndecidedError    a change could be a rename
     +- MigrationFailedError       a migration failed while it ran
-       +- RowsInTheWayError       rows stand in the way of a migration, which was refused
-       +- HookFailedError         a function of the application, called around a run, failed
+    |  +- RowsInTheWayError       rows block a migration, which was refused
+    |  +- HookFailedError         a hook of the application failed
     +- LockedError                another run holds the lock for too long
 """
 
@@ -52,7 +52,12 @@ __all__ = [
 
 
 class AutodiffError(Exception):
-    """What failed, and in `hint` the next step; ends a command with `exit_code`."""
+    """The base class of all errors of autodiff.
+
+    message: what failed, and why.
+    hint: what to do, often as a command; None if there is no advice.
+    exit_code: the exit code of a command that fails with this error.
+    """
 
     exit_code = 2
 
@@ -66,23 +71,26 @@ class AutodiffError(Exception):
 
 
 class ConfigError(AutodiffError):
-    """The configuration or the command line is wrong."""
+    """The configuration or the command line is invalid."""
 
 
 class ModelsError(AutodiffError):
-    """The models could not be loaded, or say something that can't be carried over."""
+    """The models cannot be loaded, or use something that is not supported."""
 
 
 class DatabaseError(AutodiffError):
-    """The database could not be reached, or refused a request."""
+    """The database cannot be reached, or refused a request."""
 
 
 class HistoryError(AutodiffError):
-    """The migrations folder or the lock file is wrong."""
+    """The migrations folder or the lock file is invalid."""
 
 
 class MigrationFileError(HistoryError):
-    """One migration file can't be read; `path` names it."""
+    """A migration file cannot be read.
+
+    path: the file. reason: why it cannot be read.
+    """
 
     def __init__(self, path: str, reason: str, *, hint: str | None = None) -> None:
         super().__init__(f"cannot read migration {path}: {reason}", hint=hint)
@@ -91,15 +99,15 @@ class MigrationFileError(HistoryError):
 
 
 class RevisionNotFoundError(HistoryError):
-    """`revision` names no migration of the folder."""
+    """The text `revision` names no migration of the folder."""
 
     def __init__(self, revision: str, *, hint: str | None = None) -> None:
-        super().__init__(f"no migration {revision!r}", hint=hint)
+        super().__init__(f"unknown migration {revision!r}", hint=hint)
         self.revision = revision
 
 
 class AmbiguousRevisionError(HistoryError):
-    """`revision` names more than one migration of the folder."""
+    """The text `revision` names more than one migration of the folder."""
 
     def __init__(self, revision: str, *, hint: str | None = None) -> None:
         super().__init__(f"{revision!r} names several migrations", hint=hint)
@@ -107,19 +115,27 @@ class AmbiguousRevisionError(HistoryError):
 
 
 class SeveralHeadsError(HistoryError):
-    """The graph of migrations has several heads, listed in `heads`; the `picture` shows them."""
+    """The history has several heads.
+
+    heads: their revisions. picture: the lines of a drawing of the graph.
+    """
 
     def __init__(
         self, heads: Sequence[str], *, picture: Sequence[str] = (), hint: str | None = None
     ) -> None:
-        drawn = "".join(f"\n  {line}".rstrip(" ") for line in picture)
-        super().__init__(f"the migrations have several heads: {', '.join(heads)}{drawn}", hint=hint)
+        drawing = "".join(f"\n  {line}".rstrip(" ") for line in picture)
+        super().__init__(
+            f"the migrations have several heads: {', '.join(heads)}{drawing}", hint=hint
+        )
         self.heads = tuple(heads)
         self.picture = tuple(picture)
 
 
 class EditedMigrationError(HistoryError):
-    """Files that are not those that were applied: changed, removed, put in between; `revisions`."""
+    """The files are not those that were applied: they were edited, removed or reordered.
+
+    revisions: the migrations that are affected.
+    """
 
     def __init__(
         self, message: str, revisions: Sequence[str] = (), *, hint: str | None = None
@@ -129,14 +145,17 @@ class EditedMigrationError(HistoryError):
 
 
 class HandWrittenError(HistoryError):
-    """Parts of migrations that were written by hand, so that they can't be squashed: `places`."""
+    """Manual code in migrations cannot be squashed.
+
+    places: its files and lines.
+    """
 
     def __init__(self, places: Sequence[str]) -> None:
         listed = "\n".join(f"  {place}" for place in places)
         super().__init__(
-            f"these parts were written by hand, and can't be squashed:\n{listed}",
-            hint="squash what comes before or after them; or, where every database that matters "
-            "has had them, leave them out: --without-data",
+            f"cannot squash manual code:\n{listed}",
+            hint="squash the migrations before or after it; or, if every database has applied it, "
+            "leave it out with --without-data",
         )
         self.places = tuple(places)
 
@@ -146,29 +165,35 @@ class PlanError(AutodiffError):
 
 
 class FillNeededError(PlanError):
-    """NOT NULL columns without a default that need a value for existing rows: `columns`."""
+    """A NOT NULL column without a default needs a value for existing rows.
+
+    columns: the columns, as `table.column`.
+    """
 
     def __init__(self, columns: Sequence[str]) -> None:
         listed = ", ".join(columns)
         super().__init__(
-            f"cannot add NOT NULL without a value for the rows that exist: {listed}",
-            hint="give one: "
+            f"cannot add NOT NULL: existing rows need a value for {listed}",
+            hint="pass "
             + " ".join(f"--fill {column}=VALUE" for column in columns)
-            + ' (now, a number, a text, or "sql:EXPRESSION"), set a server_default in the'
-            " model, or make the column nullable",
+            + ' (now, a number, a string, or "sql:EXPRESSION"), set a server_default in the model, '
+            "or make the column nullable",
         )
         self.columns = tuple(columns)
 
 
 class RehearsalFailedError(PlanError):
-    """A migration that a scratch did not take up and down again; `problems` say what it showed."""
+    """A migration failed its rehearsal in a scratch database.
+
+    problems: a description of each problem.
+    """
 
     def __init__(
         self,
         problems: Sequence[str],
         *,
-        what: str = "the migration failed its rehearsal on a scratch and was not written",
-        hint: str = "--no-rehearse writes it all the same, to be mended by hand; please report it",
+        what: str = "the migration failed its rehearsal in a scratch database and was not written",
+        hint: str = "pass --no-rehearse to write it anyway and fix it manually; please report this",
     ) -> None:
         listed = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"{what}:\n{listed}", hint=hint)
@@ -176,7 +201,10 @@ class RehearsalFailedError(PlanError):
 
 
 class RenameUndecidedError(PlanError):
-    """Renames that are possible but not certain; `candidates` are spelled old:new."""
+    """A change could be a rename, or a drop and an add.
+
+    candidates: the possible renames, as `old:new`.
+    """
 
     def __init__(self, candidates: Sequence[str], reasons: Sequence[str]) -> None:
         listed = "\n".join(
@@ -184,14 +212,17 @@ class RenameUndecidedError(PlanError):
             for candidate, reason in zip(candidates, reasons, strict=True)
         )
         super().__init__(
-            f"cannot tell a rename from a drop and an add:\n{listed}",
-            hint=f"say --rename {candidates[0]} for each rename, or --assume drop-and-add",
+            f"a change could be a rename, or a drop and an add:\n{listed}",
+            hint=f"pass --rename {candidates[0]} for each rename, or --assume drop-and-add",
         )
         self.candidates = tuple(candidates)
 
 
 class MigrationFailedError(AutodiffError):
-    """A migration failed while it ran; `revision` names it, `statement` is what failed."""
+    """A migration failed while it ran.
+
+    revision: the migration. statement: the statement that failed. Both are None if unknown.
+    """
 
     def __init__(
         self,
@@ -207,11 +238,14 @@ class MigrationFailedError(AutodiffError):
 
 
 class RowsInTheWayError(MigrationFailedError):
-    """Rows that a migration can't cope with, found by its own check before it went on."""
+    """Rows block a migration: a check in the migration found them before it made changes."""
 
 
 class HookFailedError(MigrationFailedError):
-    """A hook raised: its name, its `place` and the `reason`. What comes after it is not run."""
+    """A hook raised an exception, so the run stopped.
+
+    hook: the name of the hook. place: its file and line. reason: the exception.
+    """
 
     def __init__(
         self, hook: str, place: str, reason: str, *, done: str = "", hint: str | None = None
@@ -224,11 +258,14 @@ class HookFailedError(MigrationFailedError):
 
 
 class LockedError(AutodiffError):
-    """Another run holds the lock of the database's migrations."""
+    """Another run holds the lock of the database's migrations for too long."""
 
 
 def database_words(original: BaseException | None) -> str:
-    """What a database's driver says on an error, its number last: drivers of MySQL give a pair."""
+    """Return the message of a database driver's error.
+
+    Drivers of MySQL raise a pair of number and message; the number is put last.
+    """
     match getattr(original, "args", ()):
         case (int(number), str(text)):
             return f"{text} ({number})"

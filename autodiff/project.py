@@ -1,4 +1,4 @@
-"""Project: configuration, models, migrations and URL together. What the command line calls."""
+"""The facade of autodiff: every command as a method of `Project`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from autodiff.commands.rebase import Rebase
     from autodiff.commands.squash import Squash
     from autodiff.dialects.unmanaged import LeftAlone
-    from autodiff.fleet import Choices, FleetListener, Outcomes, Standing, Target
+    from autodiff.fleet import FleetListener, FleetOptions, Outcomes, Target, TargetStatus
     from autodiff.rehearse import RehearsedHistory
     from autodiff.runner.events import Direction, Listener
     from autodiff.runner.history_table import Applied
@@ -34,12 +34,16 @@ __all__ = ["DraftOptions", "Project", "Status"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Where a database stands: what was applied, in order, and what is pending.
+    """The applied and pending migrations of a database, in order, and its problems.
 
-    `unfinished` is a run that stopped half-way, or that another process is at; `problems` is all
-    that is wrong with the history, that run among it. `environment` is the one whose database it
-    is, None without one. Those of `elsewhere` (revisions) are for other kinds of databases than
-    this, which is of the kind `database`: recorded, and never run.
+    applied: the records of applied migrations.
+    pending: the migrations that are not applied.
+    unfinished: a run that stopped half-way, or that another process is running; None without one.
+    problems: all problems of the history, including the unfinished run.
+    environment: the environment of the configuration that was selected; None without one.
+    database: the kind of database, such as `postgresql` or `mariadb`.
+    elsewhere: the revisions that are for other kinds of databases. They are recorded as applied
+        here without being run.
     """
 
     applied: tuple[Applied, ...]
@@ -52,12 +56,12 @@ class Status:
 
     @property
     def current(self) -> str | None:
-        """The revision that was applied last."""
+        """The revision of the last applied migration; None if none is applied."""
         return self.applied[-1].revision if self.applied else None
 
 
 class DraftOptions(TypedDict, total=False):
-    """The options of `Project.draft` and `Project.generate`."""
+    """The options of `Project.draft` and `Project.generate`; `Project.draft` describes them."""
 
     parent: str | None
     labels: Iterable[str]
@@ -75,12 +79,13 @@ class DraftOptions(TypedDict, total=False):
 
 
 class Project(Workspace):
-    """A project's models, its migrations folder and its database.
+    """The models, the migrations folder and the database of a project.
 
-    Methods raise the errors of `autodiff.errors`; none prints.
+    Each command of the command line is a method. Methods raise the errors of `autodiff.errors`, all
+    of which are subclasses of `AutodiffError`. No method prints.
     """
 
-    # Writing migrations
+    # Write migrations
 
     def draft(
         self,
@@ -100,17 +105,40 @@ class Project(Workspace):
         rehearse: bool = True,
         data_checks: bool = True,
     ) -> Draft | None:
-        """The next migration, not written yet; None where there is nothing to do.
+        """Compare the database with the models and return the next migration, without writing it.
 
-        It comes after the head, or after `parent`: a migration, or `base`. `labels` name the branch
-        that begins with it; `depends_on` are migrations that come before without being parents.
-        With `rehearse` it was run up and down on a scratch, with rows; see `Draft.proof`. With
-        `data_checks` the findings of its plan tell the live rows that stand in its way.
+        Args:
+            message: The purpose of the migration; its file is named after it.
+            parent: The migration that it comes after, or `base`; by default the head.
+            labels: Names for the branch that starts with this migration.
+            depends_on: Migrations of other branches that must be applied first.
+            renames: Renames such as `users.nick:nickname` or `users:people`.
+            fills: Values for existing rows by column, such as `{"comments.timestamp": "now"}` or
+                `["comments.timestamp=now"]`.
+            maps: New values for rows whose enum value is removed, such as `{"mood.sad": "ok"}`.
+            source: The current schema: `database`, or `history` for that of the lock file, which
+                needs no connection.
+            format: `python` for a Python file, `sql` for a pair of SQL files.
+            empty: Whether to return an empty migration without comparing anything.
+            assume: `drop-and-add` to treat possible renames as a drop and an add.
+            questioner: Answers the questions about renames and values; without one they are errors.
+            rehearse: Whether to run the migration up and down in a scratch database with sample
+                rows; `Draft.proof` has the result.
+            data_checks: Whether to look for live rows that block the migration; the findings of the
+                plan list them.
 
-        Raises RehearsalFailedError where that showed that it does not do what it should,
-        HistoryError where the database is behind the files, SeveralHeadsError where there are
-        several and none is the `parent`, RenameUndecidedError and
-        FillNeededError where something must be known first.
+        Returns:
+            The migration, whose method `write()` writes its file and the lock file; None if the
+            database matches the models.
+
+        Raises:
+            RenameUndecidedError: A change could be a rename.
+            FillNeededError: Existing rows need a value.
+            RehearsalFailedError: The migration failed its rehearsal.
+            SeveralHeadsError: There are several heads, and `parent` names none of them.
+            HistoryError: The database lacks migrations of the folder, or the folder is invalid.
+            ModelsError: The models cannot be loaded.
+            DatabaseError: The database cannot be reached.
         """
         from autodiff.commands.generate import Request, draft
 
@@ -133,33 +161,56 @@ class Project(Workspace):
         return draft(self, request)
 
     def generate(self, message: str, **options: Unpack[DraftOptions]) -> Migration | None:
-        """Write the next migration and the lock file; return None if there is nothing to do.
+        """Compare the database with the models and write the next migration and the lock file.
 
-        Takes the options of `draft`, and raises what it raises.
+        Args:
+            message: The purpose of the migration; its file is named after it.
+            **options: The options of `draft`.
+
+        Returns:
+            The migration that was written; None if the database matches the models.
+
+        Raises:
+            AutodiffError: The errors of `draft`.
         """
         drafted = self.draft(message, **options)
         return None if drafted is None else drafted.write()
 
     def baseline(self, message: str = "baseline", *, rehearse: bool = True) -> Baseline:
-        """The first migration of a database that is there already, not written yet.
+        """Return a first migration that creates what the database has, without writing it.
 
-        It makes what the database has. `write()` writes it and records it as applied.
+        Args:
+            message: The name of the file.
+            rehearse: Whether to run the migration in a scratch database, and to compare the result
+                with the database.
 
-        Raises HistoryError where there are migrations already or the database is empty,
-        RehearsalFailedError where it would not make the same.
+        Returns:
+            The migration, whose method `write()` writes it and records it as applied.
+
+        Raises:
+            HistoryError: The folder or the database already has migrations, or the database is
+                empty.
+            RehearsalFailedError: The migration does not produce the schema of the database.
         """
         from autodiff.commands.adopt import baseline
 
         return baseline(self, message, rehearse=rehearse)
 
     def convert(self, folder: str | Path) -> Converted:
-        """Alembic's scripts in a folder as migrations of this project, not written yet.
+        """Convert Alembic's scripts to migrations of this project, without writing them.
 
-        `write()` copies them, calling autodiff's `op`, and records what the database has had by its
-        table alembic_version. That table and the folder are left alone.
+        Alembic's table `alembic_version` and its folder are not changed.
 
-        Raises HistoryError where there is a history already, or the folder lacks what the database
-        has had.
+        Args:
+            folder: Alembic's folder, or its folder `versions`.
+
+        Returns:
+            The migrations. Their method `write()` writes copies of the scripts that import
+            autodiff's `op`, and records those that `alembic_version` names as applied.
+
+        Raises:
+            HistoryError: The project already has migrations, or the folder lacks a migration that
+                the database has applied.
         """
         from autodiff.commands.adopt import convert
 
@@ -174,14 +225,25 @@ class Project(Workspace):
         renames: Iterable[str] = (),
         fills: Mapping[str, str] | Iterable[str] = (),
     ) -> Squash:
-        """One migration in place of those of a range (`0002:0007`), not written yet.
+        """Return one migration that is equivalent to those of a range, without writing it.
 
-        It is what their operations add up to, and was proved to lead to the same schema. What was
-        written by hand in them is refused, or with `without_data` left out: see `left_out`.
-        `write()` puts it in their place.
+        The migration is rehearsed and leads to the same schema.
 
-        Raises HistoryError where the range is no line without branches, HandWrittenError,
-        RehearsalFailedError where the end would not be the same.
+        Args:
+            target: The range, such as `0002:0007`; `:0007` starts at the base, `0002:` ends at the
+                head.
+            message: The purpose of the migration; its file is named after it.
+            without_data: Whether to leave out manual code; `left_out` of the result lists it.
+            renames: Renames that manual code did, as for `draft`.
+            fills: Values for existing rows that manual code set, as for `draft`.
+
+        Returns:
+            The migration, whose method `write()` writes it and deletes the files it replaces.
+
+        Raises:
+            HistoryError: The range has branches, or does not exist.
+            HandWrittenError: The migrations contain manual code, and `without_data` is false.
+            RehearsalFailedError: The migration leads to another schema.
         """
         from autodiff.commands.squash import SquashRequest, squash
 
@@ -201,11 +263,19 @@ class Project(Workspace):
         heads: Iterable[str] = (),
         rehearse: bool = True,
     ) -> Merge:
-        """The migration that joins several heads, all by default; not written yet.
+        """Return an empty migration that joins several heads, without writing it.
 
-        With `rehearse` the branches were applied to a scratch in both orders.
+        Args:
+            message: The name of the file; `merge` by default.
+            heads: The heads to join; all heads by default.
+            rehearse: Whether to apply the branches to a scratch database in both orders.
 
-        Raises RehearsalFailedError where that showed that they contradict each other.
+        Returns:
+            The draft of the migration, and notes about objects that both branches alter.
+
+        Raises:
+            HistoryError: There are not several heads.
+            RehearsalFailedError: One order fails, or the orders lead to different schemas.
         """
         from autodiff.commands.merge import MergeRequest, merge
 
@@ -219,13 +289,22 @@ class Project(Workspace):
         mine: Iterable[str] = (),
         rehearse: bool = True,
     ) -> Rebase:
-        """One branch of migrations behind another, with new parents and numbers; not written yet.
+        """Move one branch of migrations after another, without writing the files.
 
-        What is not in `onto` moves: a git branch, by default the main one, or a migration. Or
-        `mine` names what moves. With `rehearse` it was run there, up and down.
+        The moved migrations get new parents and numbers.
 
-        Raises RehearsalFailedError where that failed, HistoryError where it is not clear what
-        moves.
+        Args:
+            onto: The branch that stays: a git branch that has it, or one of its migrations; by
+                default the main git branch. All migrations that are not in it move.
+            mine: Migrations of the branch that moves; git is not consulted then.
+            rehearse: Whether to run the moved migrations up and down in a scratch database.
+
+        Returns:
+            The moved migrations, whose method `write()` writes them and the lock file.
+
+        Raises:
+            HistoryError: It is not clear which migrations move.
+            RehearsalFailedError: The moved migrations fail after the other branch.
         """
         from autodiff.commands.rebase import RebaseRequest, rebase
 
@@ -240,11 +319,26 @@ class Project(Workspace):
         fills: Mapping[str, str] | Iterable[str] = (),
         assume: Assume = None,
     ) -> Plan:
-        """The plan that leads from one side to another; nothing is written or changed.
+        """Compare two schemas and return the plan that leads from one to the other.
 
-        A side is `models`, `database`, the URL of another database, or a point of the history:
-        `head`, `base`, a number, a name, a revision, or `+1` and `-1` from where the database
-        stands. What is in doubt is a finding of the plan.
+        Nothing is written. Each side is `models`, `database`, the URL of another database, or a
+        migration (`head`, `base`, a number, a name, a revision, `+1` or `-1`): the schema that the
+        history produces up to it.
+
+        Args:
+            current: The side to start from.
+            desired: The side to reach.
+            renames: Renames, as for `draft`.
+            fills: Values for existing rows, as for `draft`.
+            assume: `drop-and-add` to report no possible renames.
+
+        Returns:
+            The plan. Possible renames and missing values are among its findings.
+
+        Raises:
+            ConfigError: The sides are databases of different kinds.
+            RevisionNotFoundError: A side names an unknown migration.
+            DatabaseError: A database cannot be reached, or no scratch database is available.
         """
         from autodiff.commands.diff import DiffRequest, between
 
@@ -257,7 +351,7 @@ class Project(Workspace):
         )
         return between(self, request)
 
-    # Running them
+    # Run migrations
 
     def upgrade(
         self,
@@ -266,9 +360,22 @@ class Project(Workspace):
         on_event: Listener | None = None,
         lock_wait: float | None = None,
     ) -> list[Migration]:
-        """Applies migrations up to the target; those that were applied.
+        """Apply migrations up to the target.
 
-        Waits `lock_wait` seconds for another run, or as long as the configuration says.
+        Args:
+            target: The last migration to apply, such as `head`, `+1`, a number, a name or a
+                revision.
+            on_event: Called for each event of the run, such as a migration that starts.
+            lock_wait: Seconds to wait for another run; by default the setting `lock_wait`.
+
+        Returns:
+            The migrations that were applied, in order.
+
+        Raises:
+            MigrationFailedError: A migration failed; those before it stay applied.
+            RowsInTheWayError: Rows block a migration, which was refused before it changed anything.
+            EditedMigrationError: The files are not those that were applied.
+            LockedError: Another run holds the lock for too long.
         """
         hooks = self.hooks()
         with self.open_runner(on_event, create=True, lock_wait=lock_wait, hooks=hooks) as runner:
@@ -281,22 +388,44 @@ class Project(Workspace):
         on_event: Listener | None = None,
         lock_wait: float | None = None,
     ) -> list[Migration]:
-        """Takes migrations back to the target; those that were reverted."""
+        """Revert migrations down to the target, which stays applied.
+
+        Args:
+            target: The last migration that stays, such as `-1` to revert one migration, or `base`
+                to revert all.
+            on_event: Called for each event of the run.
+            lock_wait: Seconds to wait for another run; by default the setting `lock_wait`.
+
+        Returns:
+            The migrations that were reverted, in order.
+
+        Raises:
+            AutodiffError: The errors of `upgrade`.
+        """
         with self.open_runner(on_event, lock_wait=lock_wait, hooks=self.hooks()) as runner:
             return runner.downgrade(target)
 
     def log(self) -> list[Entry]:
-        """Every run of a migration on the database, oldest first."""
+        """Return every run of a migration that the database has recorded, oldest first."""
         with self.open_runner() as runner:
             return runner.log()
 
     def stamp(self, target: str = "head") -> list[Migration]:
-        """Records migrations as applied without running them; those that count as applied."""
+        """Record the migrations up to the target as applied, and no others, without running them.
+
+        If the target has a label (`billing@head`), other branches stay as they are.
+
+        Args:
+            target: The last migration to record, or `base` for none.
+
+        Returns:
+            The migrations that are recorded as applied.
+        """
         with self.open_runner(create=True) as runner:
             return runner.stamp(target)
 
     def problems(self) -> tuple[Problem, ...]:
-        """All that is wrong with the database's history, each with the ways out of it."""
+        """Return the problems of the database's history, each with the ways to resolve it."""
         with self.open_runner() as runner:
             return runner.problems()
 
@@ -308,11 +437,18 @@ class Project(Workspace):
         reordered: bool = False,
         half_way: HalfWay | None = None,
     ) -> list[Repaired]:
-        """Puts the records of the history right, running nothing; what was mended.
+        """Repair the records of the history; run no migration and leave the schema unchanged.
 
-        With `edited` the files count as they are now; with `missing` what has no file is
-        forgotten; with `reordered` what comes before others that are applied counts as applied.
-        What stopped half-way counts as wholly "applied" or "reverted": a person has seen to it.
+        Args:
+            edited: Whether to accept edited files: the database already matches them.
+            missing: Whether to remove the records of applied migrations whose files are missing.
+            reordered: Whether to record pending migrations that come before applied ones as
+                applied.
+            half_way: `applied` or `reverted`: how to record a migration that stopped half-way,
+                after it was completed or reverted manually.
+
+        Returns:
+            The records that were repaired.
         """
         from autodiff.runner.repair import Repairs
 
@@ -321,12 +457,12 @@ class Project(Workspace):
             return runner.repair(wanted)
 
     def status(self) -> Status:
-        """What was applied and what is pending."""
+        """Return the applied and pending migrations, an unfinished run, and problems."""
         from autodiff.runner.verify import named_as_now
 
         with self.open_runner() as runner:
             applied = runner.applied()
-            order = {revision: place for place, revision in enumerate(runner.graph.migrations)}
+            order = {revision: index for index, revision in enumerate(runner.graph.migrations)}
             rows = [named_as_now(runner.graph, row) for row in applied.values()]
             rows.sort(key=lambda row: order.get(row.revision, len(order)))
             pending = runner.graph.in_order(set(runner.graph.migrations) - set(applied))
@@ -345,26 +481,46 @@ class Project(Workspace):
             )
 
     def plan_run(self, target: str, direction: Direction) -> list[Migration]:
-        """The migrations that upgrade or downgrade would run, in order; nothing is run."""
+        """Return the migrations that `upgrade` or `downgrade` would run, in order; run none.
+
+        Args:
+            target: The target of `upgrade` or `downgrade`.
+            direction: `upgrade` or `downgrade`.
+        """
         with self.open_runner() as runner:
-            step = runner.upgrades if direction == "upgrade" else runner.downgrades
-            return step(target)
+            planned = runner.upgrades if direction == "upgrade" else runner.downgrades
+            return planned(target)
 
     def sql(self, migration: Migration, direction: Direction = "upgrade") -> list[str]:
-        """The SQL of one migration for the project's kind of database; nothing is connected to."""
+        """Return the SQL statements of one migration, without connecting to a database.
+
+        The SQL is for the kind of database that the URL or the lock file names.
+
+        Args:
+            migration: A migration of `graph()`.
+            direction: `upgrade` or `downgrade`.
+
+        Raises:
+            MigrationFailedError: The migration needs a connection.
+        """
         from autodiff.runner.replay import migration_sql
 
         return migration_sql(self.graph(), migration, direction, self.offline_dialect())
 
     def script(self, target: str | None = None, direction: Direction = "upgrade") -> Script:
-        """A script for the database's own client that does what `upgrade` or `downgrade` would.
+        """Return a SQL script for psql, mariadb or sqlite3 that does what a run would do.
 
-        `target` is a range (`0003:head`, `head:base`); an upgrade that names one end alone begins
-        at the base. Nothing is connected to, unless it begins at `current`: where the database
-        stands.
+        No database is connected to, unless the range starts at `current`.
 
-        Raises HistoryError where the ends are the wrong way round, MigrationFailedError for what
-        can't be written down.
+        Args:
+            target: A range such as `0003:head` or `head:base`, or the end of one. An upgrade
+                without a start begins at the base. `current:head` starts at the current state of
+                the database. By default `head`, or `-1` for a downgrade.
+            direction: `upgrade` or `downgrade`.
+
+        Raises:
+            HistoryError: The range is in the wrong direction for `direction`.
+            MigrationFailedError: A migration needs a connection, so it has no script.
         """
         from autodiff.runner.offline import write_script
         from autodiff.runner.ranges import CURRENT, find_range, start_of
@@ -385,9 +541,11 @@ class Project(Workspace):
     # Many databases
 
     def targets(self) -> tuple[Target, ...]:
-        """The databases of the table `targets` of the configuration, in their order.
+        """Return the databases of the configured `targets`, in the order of their source.
 
-        Raises ConfigError where there is none, or for what is wrong in it.
+        Raises:
+            ConfigError: The configuration has no `targets`, or they are invalid.
+            DatabaseError: The query for the targets failed.
         """
         from autodiff.fleet import targets_of
 
@@ -398,37 +556,73 @@ class Project(Workspace):
         target: str = "head",
         *,
         on_event: FleetListener | None = None,
-        **choices: Unpack[Choices],
+        **options: Unpack[FleetOptions],
     ) -> Outcomes:
-        """Upgrades all targets, several at a time; what came of each. A failure is an outcome.
+        """Upgrade all targets, several at a time.
 
-        `choices` come before the configuration; see `autodiff.fleet.Choices`. After Ctrl-C nothing
-        more is begun, and those that are under way end their migration.
+        After Ctrl-C no further target is started, and running targets finish their current
+        migration.
 
-        Raises ConfigError for what is wrong with the targets, HistoryError with the files.
+        Args:
+            target: The last migration to apply: a migration, `head` or `base`.
+            on_event: Called for each event, by one thread at a time.
+            **options: The options of `autodiff.fleet.FleetOptions`, which override the
+                configuration.
+
+        Returns:
+            The outcome of each target. A failure is an outcome, not an exception.
+
+        Raises:
+            ConfigError: The targets or the options are invalid.
+            HistoryError: The migration files are invalid.
         """
         from autodiff.fleet import FleetRequest, run_all
 
-        return run_all(self, FleetRequest(target=target, **choices), on_event)
+        return run_all(self, FleetRequest(target=target, **options), on_event)
 
     def downgrade_all(
         self,
         target: str,
         *,
         on_event: FleetListener | None = None,
-        **choices: Unpack[Choices],
+        **options: Unpack[FleetOptions],
     ) -> Outcomes:
-        """Takes all targets back to a migration, which stays, or to base; as `upgrade_all`."""
+        """Revert the migrations of all targets down to a migration, which stays applied.
+
+        Args:
+            target: The last migration that stays, or `base`.
+            on_event: Called for each event, by one thread at a time.
+            **options: The options of `autodiff.fleet.FleetOptions`, which override the
+                configuration.
+
+        Returns:
+            The outcome of each target. A failure is an outcome, not an exception.
+
+        Raises:
+            ConfigError: The targets or the options are invalid.
+            HistoryError: The migration files are invalid.
+        """
         from autodiff.fleet import FleetRequest, run_all
 
-        request = FleetRequest(direction="downgrade", target=target, **choices)
+        request = FleetRequest(direction="downgrade", target=target, **options)
         return run_all(self, request, on_event)
 
-    def status_all(self, **choices: Unpack[Choices]) -> tuple[Standing, ...]:
-        """Where each target stands; one that can't be asked says why."""
+    def status_all(self, **options: Unpack[FleetOptions]) -> tuple[TargetStatus, ...]:
+        """Return the status of each target, with an error if it could not be read.
+
+        Args:
+            **options: The options of `autodiff.fleet.FleetOptions`, which override the
+                configuration.
+
+        Raises:
+            ConfigError: The targets or the options are invalid.
+            HistoryError: The migration files are invalid.
+        """
         from autodiff.fleet import FleetRequest, status_all
 
-        return status_all(self, FleetRequest(**choices))
+        return status_all(self, FleetRequest(**options))
+
+    # Rehearsal
 
     def rehearse(
         self,
@@ -438,14 +632,24 @@ class Project(Workspace):
         count: int = 100,
         seconds: float = 60.0,
     ) -> RehearsedHistory:
-        """Runs migrations on a scratch, each up, down and up again; what was found.
+        """Run each migration up, down and up again in a scratch database.
 
-        `target` is one migration or a range (`0002:head`); those before are just applied. `rows`
-        are made up, or copied from the live database, `count` of each table and those that they
-        point at, in at most so many seconds; migrations that it has not had are then rehearsed,
-        or the newest. The live database is only read from.
+        The live database is only read.
 
-        Raises DatabaseError where no scratch can be had.
+        Args:
+            target: One migration, or a range such as `0002:head`; the migrations before it are only
+                applied. By default the whole history, or with `rows="live"` the pending
+                migrations, or the newest one if none is pending.
+            rows: `samples` to create rows, `live` to copy rows of the live database, `none` to
+                leave the tables empty.
+            count: The number of rows of each table to copy, plus the rows that they reference.
+            seconds: The time limit for copying rows.
+
+        Returns:
+            The steps that were rehearsed, and the problems that were found.
+
+        Raises:
+            DatabaseError: No scratch database is available.
         """
         from autodiff.rehearse import RehearsalRequest, rehearse
 
@@ -455,19 +659,46 @@ class Project(Workspace):
     # Drift
 
     def check(self, *, offline: bool = False) -> Drift:
-        """What drifted; with `offline`, the models against the migrations, without a database."""
+        """Compare the models, the migrations and the database.
+
+        Args:
+            offline: Whether to compare only the models with the migrations, without a database.
+
+        Returns:
+            The differences; false if there is no drift.
+
+        Raises:
+            ModelsError: The models cannot be loaded.
+            HistoryError: The migrations folder or the lock file is invalid.
+            DatabaseError: The database cannot be reached.
+        """
         from autodiff.commands.check import check, check_offline
 
         return check_offline(self) if offline else check(self)
 
     def left_alone(self, url: str | None = None) -> tuple[LeftAlone, ...]:
-        """What is in the database (or that of `url`) and is not compared, each with the reason."""
+        """Return everything in the database that autodiff does not compare, with the reasons.
+
+        Functions and grants are not listed.
+
+        Args:
+            url: The URL of another database to read.
+        """
         from autodiff.commands.unmanaged import left_alone
 
         return left_alone(self, url)
 
     def relock(self) -> Path:
-        """Writes the lock file anew, from the models, the files and the database; its path."""
+        """Rewrite the lock file from the models, the migrations and the database.
+
+        Returns:
+            The path of the lock file.
+
+        Raises:
+            ModelsError: The models cannot be loaded.
+            HistoryError: The migrations folder is invalid or has several heads.
+            DatabaseError: The database cannot be reached.
+        """
         from autodiff.commands.lock import relock
 
         return relock(self)

@@ -36,7 +36,7 @@ __all__ = ["Workspace"]
 class Workspace:
     """The models, the migrations folder and the database of a project.
 
-    Commands take a workspace; `Project` adds the commands to it.
+    The modules in `autodiff.commands` take a workspace; `Project` adds the commands as methods.
     """
 
     def __init__(
@@ -50,11 +50,18 @@ class Workspace:
         hooks: Hooks | None = None,
         **settings: Unpack[ProjectSettings],
     ) -> None:
-        """Build a project in code. `settings` are those of `autodiff.config.ProjectSettings`.
+        """Build a project in code, without a configuration file.
 
-        Instead of a url an `engine` or a `connection` of the application is used. A connection must
-        not be in a transaction, is used by one thread at a time, and is given back as it was.
-        `hooks` are functions to call around runs and migrations.
+        Args:
+            url: The URL of the database.
+            metadata: The MetaData of the models, or several.
+            directory: The migrations folder.
+            engine: An engine of the application to use instead of a URL.
+            connection: A connection of the application to use instead of a URL. It must not be in
+                a transaction, is used by one thread at a time, and is returned in the state in
+                which it was passed.
+            hooks: Functions to call around runs and migrations.
+            **settings: The settings of `autodiff.config.ProjectSettings`.
         """
         self._by = engine_or_connection(engine, connection)
         if self._by is not None:
@@ -79,12 +86,18 @@ class Workspace:
         engine: sa.Engine | None = None,
         connection: sa.Connection | None = None,
     ) -> Self:
-        """The project whose configuration is found from `path`; `url` comes before its own.
+        """Load the project whose configuration is in a folder or in the nearest one above it.
 
-        So do an `engine` and a `connection` of the application, as for a project built in code.
-        `env` names one of its environments; `environment` stands for os.environ.
+        Args:
+            path: The folder, or the configuration file itself.
+            url: The URL of the database, which overrides the configured one.
+            env: The name of an environment of the configuration.
+            environment: The environment variables to use instead of `os.environ`.
+            engine: An engine of the application to use instead of a URL.
+            connection: A connection of the application to use instead of a URL; see `Project`.
 
-        Raises ConfigError where there is no configuration or no such environment.
+        Raises:
+            ConfigError: No configuration is found, it is invalid, or it has no such environment.
         """
         by = engine_or_connection(engine, connection)
         if by is not None:
@@ -99,33 +112,35 @@ class Workspace:
 
     @property
     def directory(self) -> Path:
-        """The folder of the migrations."""
+        """The migrations folder."""
         return self.config.migrations
 
     def metadata(self) -> list[sa.MetaData]:
-        """Return the models' MetaData.
+        """Return the MetaData objects of the models.
 
-        Raises ModelsError if they don't load or have no tables, ConfigError if none are configured.
+        Raises:
+            ConfigError: No models are configured.
+            ModelsError: The models cannot be loaded, or they have no tables.
         """
         import sqlalchemy as sa
 
         if self._metadata is not None:
-            given = self._metadata
-            return [given] if isinstance(given, sa.MetaData) else list(given)
+            metadata = self._metadata
+            return [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
         if not self.config.models:
             raise ConfigError(
                 "no models are configured",
-                hint='say where they are: models = "app.models:Base"',
+                hint='set them in the configuration, such as models = "app.models:Base"',
             )
         from autodiff.models import load_metadata
 
-        found = load_metadata(self.config.models, self.config.import_path)
-        if not any(metadata.tables for metadata in found) and not self.config.allow_empty_models:
+        loaded = load_metadata(self.config.models, self.config.import_path)
+        if not any(metadata.tables for metadata in loaded) and not self.config.allow_empty_models:
             raise self._no_tables()
-        return found
+        return loaded
 
     def _no_tables(self) -> ModelsError:
-        """Describe models without a table: most likely their modules were not imported."""
+        """Return the error for models without tables: most likely no model module was imported."""
         named = ", ".join(map(repr, self.config.models))
         module = self.config.models[0].partition(":")[0]
         package = module.rpartition(".")[0] or module
@@ -142,53 +157,75 @@ class Workspace:
         return self._metadata is not None or bool(self.config.models)
 
     def declare(self, dialect: Dialect) -> Schema:
-        """Return the schema that the models describe, without the tables that are excluded.
+        """Return the schema that the models describe, without excluded tables.
 
-        Raises ModelsError if the models don't load or can't be carried over.
+        Args:
+            dialect: The database for which the schema is.
+
+        Raises:
+            ModelsError: The models cannot be loaded, or use something that autodiff or the database
+                does not support.
         """
         from autodiff.models import declare
 
         return declare(self.metadata(), dialect, exclude=self.config.exclude_tables)
 
     def graph(self) -> Graph:
-        """The migrations, checked."""
+        """Read the migrations folder and return its migrations as a graph.
+
+        Raises:
+            HistoryError: The folder is invalid.
+        """
         return load_graph(self.directory)
 
     def lock(self) -> Lock | None:
-        """The lock file, None where there is none."""
+        """Read the lock file; return None if there is none.
+
+        Raises:
+            HistoryError: The lock file is invalid.
+        """
         return read_lock(self.directory)
 
     @property
     def url(self) -> sa.URL:
-        """The database's URL.
+        """The URL of the database.
 
-        Raises ConfigError where none is given.
+        Raises:
+            ConfigError: No URL is set, or it cannot be parsed.
         """
         if self.config.unset and not self.config.url:
-            whose = f" of environment {self.config.env}" if self.config.env else ""
+            owner = f" of environment {self.config.env}" if self.config.env else ""
             raise ConfigError(
-                f"the url{whose} needs the environment variable {self.config.unset[0]}, "
+                f"the url{owner} needs the environment variable {self.config.unset[0]}, "
                 "which is not set",
                 hint=f"set {self.config.unset[0]}, or pass --url{self.config.env_file_hint}",
             )
         if not self.config.url:
             raise ConfigError(
-                "no database URL",
-                hint="give --url, set DATABASE_URL, or put url = ... into the configuration",
+                "no database URL is set",
+                hint="pass --url, set DATABASE_URL, or set url in the configuration",
             )
         return parse_url(self.config.url, self.config.root)
 
     @property
     def scratch_url(self) -> sa.URL | None:
-        """The URL of a database that may be emptied, to try things on; None where none is given."""
+        """The URL of the database to use as the scratch database, which is emptied; or None."""
         text = self.config.scratch_url
         return parse_url(text, self.config.root) if text else None
 
     @contextmanager
     def connect(self, *, create: bool = False) -> Iterator[sa.Connection]:
-        """A connection to the database; see `autodiff.utils.connections.open_connection`.
+        """Connect to the database and yield the connection.
 
-        Of the engine, or the connection itself, where the project was given one.
+        If the project was built with an engine or a connection, that is used.
+
+        Args:
+            create: Whether to create a SQLite file that does not exist; otherwise an empty database
+                in memory is used.
+
+        Raises:
+            ConfigError: No URL is set.
+            DatabaseError: The database cannot be reached.
         """
         if self._by is None:
             with open_connection(self.url, create=create) as connection:
@@ -200,9 +237,10 @@ class Workspace:
             yield connection
 
     def hooks(self) -> Hooks:
-        """The functions that upgrade and downgrade call, those given in code or configured.
+        """Return the functions that runs call, from the constructor or the configuration.
 
-        Raises ConfigError where one can't be imported.
+        Raises:
+            ConfigError: A configured function cannot be imported.
         """
         from autodiff.runner.hook_loader import load_hooks
 
@@ -217,7 +255,15 @@ class Workspace:
         lock_wait: float | None = None,
         hooks: Hooks | None = None,
     ) -> Iterator[Runner]:
-        """Connect to the database and yield a runner for the project's migrations."""
+        """Connect to the database and yield a runner for the project's migrations.
+
+        Args:
+            on_event: Called for each event of the runner.
+            create: Whether to create a SQLite file that does not exist; otherwise an empty database
+                in memory is used.
+            lock_wait: Seconds to wait for another run; by default the setting `lock_wait`.
+            hooks: Functions to call around runs and migrations.
+        """
         graph = self.graph()
         with self.connect(create=create) as connection:
             yield self.runner(
@@ -238,8 +284,15 @@ class Workspace:
     ) -> Runner:
         """Return a runner on a connection, with the limits of the configuration.
 
-        `schema` is the schema of the history tables, if it is not that of the configuration;
-        `lock_wait` is in seconds.
+        Args:
+            connection: The connection to run migrations on.
+            graph: The migrations.
+            schema: The schema of the history tables, if it is not the configured one.
+            on_event: Called for each event of the runner.
+            lock_wait: Seconds to wait for another run; by default the setting `lock_wait`.
+            sleep: Called with the seconds to wait for a lock or before another attempt.
+            hooks: Functions to call around runs and migrations.
+            loader: Imports migration files; runners on several databases can share one.
         """
         from autodiff.runner.events import ignore
         from autodiff.runner.runner import Runner
@@ -266,9 +319,10 @@ class Workspace:
         )
 
     def offline_dialect(self) -> Dialect:
-        """Return the dialect of the URL or, without one, of the lock file; never connect.
+        """Return the dialect of the URL or, without one, of the lock file, without connecting.
 
-        Raises HistoryError if there is neither a URL nor a lock file.
+        Raises:
+            HistoryError: There is neither a URL nor a lock file.
         """
         from autodiff.dialects import dialect_for
 
@@ -277,7 +331,7 @@ class Workspace:
         lock = self.lock()
         if lock is None:
             raise HistoryError(
-                "cannot tell the kind of database: there is no URL and no lock file",
-                hint="give --url, or set DATABASE_URL",
+                "cannot determine the kind of database: there is no URL and no lock file",
+                hint="pass --url, or set DATABASE_URL",
             )
         return dialect_for(lock.database.split()[0])

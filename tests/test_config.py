@@ -103,7 +103,7 @@ def test_a_named_file(tmp_path: Path) -> None:
     file = write(tmp_path / "staging.toml", 'models = "staging:Base"\n')
     assert load_config(file, {}).models == ("staging:Base",)
     assert refused(tmp_path / "stagging.toml") == (
-        f"there is no {tmp_path / 'stagging.toml'}",
+        f"{tmp_path / 'stagging.toml'} does not exist",
         "name a folder or a configuration file",
     )
 
@@ -111,10 +111,10 @@ def test_a_named_file(tmp_path: Path) -> None:
 def test_a_missing_configuration_is_reported(tmp_path: Path) -> None:
     """The hint names the command and the setting."""
     message, hint = refused(tmp_path)
-    assert message == f"no configuration found in {tmp_path} or above it"
+    assert message == f"no configuration found in {tmp_path} or any folder above it"
     assert hint == (
-        'autodiff init writes one; or put models = "app.models:Base" under '
-        "[tool.autodiff] in pyproject.toml"
+        'run autodiff init, or set models = "app.models:Base" under [tool.autodiff] in '
+        "pyproject.toml"
     )
 
 
@@ -123,20 +123,20 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "autodiff.toml", 'model = "m:Base"\n')
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
-        "known are allow_empty_models, env_file, environments, exclude_tables, history_schema, "
-        "hooks, lock_retries, lock_timeout, lock_wait, migrations, models, path, scratch_url, "
-        "statement_timeout, targets, templates_dir, url",
+        "known settings: allow_empty_models, env_file, environments, exclude_tables, "
+        "history_schema, hooks, lock_retries, lock_timeout, lock_wait, migrations, models, path, "
+        "scratch_url, statement_timeout, targets, templates_dir, url",
     )
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("url = 5", "url must be a text, not 5"),
-        ("migrations = []", "migrations must be a text, not []"),
-        ("models = 5", "models must be a text or a list of texts, not 5"),
-        ('models = ["a", 5]', "models must be a text or a list of texts, not ['a', 5]"),
-        ("exclude_tables = {a = 1}", "exclude_tables must be a text or a list of texts"),
+        ("url = 5", "url must be a string, not 5"),
+        ("migrations = []", "migrations must be a string, not []"),
+        ("models = 5", "models must be a string or a list of strings, not 5"),
+        ('models = ["a", 5]', "models must be a string or a list of strings, not ['a', 5]"),
+        ("exclude_tables = {a = 1}", "exclude_tables must be a string or a list of strings"),
     ],
 )
 def test_a_wrong_value_is_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -151,14 +151,14 @@ def test_invalid_toml_is_refused(tmp_path: Path, text: str) -> None:
     file = write(tmp_path / "autodiff.toml", text)
     message, hint = refused(tmp_path)
     assert message.startswith(f"cannot read {file}: ")
-    assert hint == "it must be valid TOML"
+    assert hint == "correct the TOML syntax"
 
 
 def test_a_section_must_be_one_table(tmp_path: Path) -> None:
     """An array of tables is refused."""
     file = write(tmp_path / "pyproject.toml", "[[tool.autodiff]]\nmodels = 'a'\n")
     assert refused(file) == (
-        f"{file}: tool.autodiff must be one table",
+        f"{file}: tool.autodiff must be a table",
         "write [tool.autodiff]",
     )
 
@@ -230,12 +230,10 @@ def test_a_missing_url_and_missing_models_are_reported(tmp_path: Path) -> None:
     project = Project.load(tmp_path, environment={})
     with pytest.raises(ConfigError, match="no database URL") as caught:
         _ = project.url
-    assert caught.value.hint == (
-        "give --url, set DATABASE_URL, or put url = ... into the configuration"
-    )
+    assert caught.value.hint == ("pass --url, set DATABASE_URL, or set url in the configuration")
     with pytest.raises(ConfigError, match="no models are configured") as caught:
         project.metadata()
-    assert caught.value.hint == 'say where they are: models = "app.models:Base"'
+    assert caught.value.hint == 'set them in the configuration, such as models = "app.models:Base"'
 
 
 def test_a_project_built_in_code_takes_the_same_settings(tmp_path: Path) -> None:
@@ -339,23 +337,26 @@ def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
     for arguments in ({"env": "stagging"}, {"environment": {"AUTODIFF_ENV": "stagging"}}):
         with pytest.raises(ConfigError) as caught:
             load_config(tmp_path, **{"environment": {}, **arguments})  # type: ignore[arg-type]
-        assert caught.value.message == f"{file}: there is no environment 'stagging'"
-        assert caught.value.hint == "known are bare, production, staging"
+        assert caught.value.message == f"{file}: unknown environment 'stagging'"
+        assert caught.value.hint == "known environments: bare, production, staging"
     write(file, "")
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path, {}, env="staging")
-    assert caught.value.hint == "none is configured: [environments.staging]"
+    assert caught.value.hint == "add the table [environments.staging]"
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("environments = 5", "environments must be tables, one for each"),
-        ("[environments]\nurl = 'sqlite://'", "environments must be tables, one for each"),
+        ("environments = 5", "environments must contain one table for each environment"),
+        (
+            "[environments]\nurl = 'sqlite://'",
+            "environments must contain one table for each environment",
+        ),
         ("[environments.a]\nuri = 'x'", "environments.a: unknown setting 'uri'"),
-        ("[environments.a]\nurl = 5", "environments.a: url must be a text, not 5"),
+        ("[environments.a]\nurl = 5", "environments.a: url must be a string, not 5"),
         ("[environments.a.environments.b]", "environments.a: unknown setting 'environments'"),
-        ("hooks = 'app:go'", "hooks must be one table, not 'app:go'"),
+        ("hooks = 'app:go'", "hooks must be a table, not 'app:go'"),
         ("hooks.before = 'app:go'", "unknown hook 'before'"),
         (
             "hooks.before_upgrade = 'app'",

@@ -422,7 +422,7 @@ def test_a_column_that_needs_a_value_is_refused(place: Place) -> None:
         project.generate("add timestamp")
     assert caught.value.columns == ("comments.timestamp",)
     assert caught.value.message == (
-        "cannot add NOT NULL without a value for the rows that exist: comments.timestamp"
+        "cannot add NOT NULL: existing rows need a value for comments.timestamp"
     )
     assert place.files() == before
     with_default = blog(comments=True, timestamp=True, server_default=sa.func.now())
@@ -496,7 +496,7 @@ def test_an_undecided_rename_is_refused(place: Place) -> None:
         project.generate("rename")
     assert caught.value.candidates == ("posts.title:headline",)
     assert caught.value.hint == (
-        "say --rename posts.title:headline for each rename, or --assume drop-and-add"
+        "pass --rename posts.title:headline for each rename, or --assume drop-and-add"
     )
     assert place.files() == before
     draft = project.draft("x", assume="drop-and-add", fills={"posts.headline": "none"})

@@ -1,4 +1,4 @@
-"""The app: every command by name, and the one place where a run begins and ends."""
+"""Register the commands, parse a command line and run it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from autodiff.cli.failures import INTERRUPTED, USAGE, report
-from autodiff.cli.help import HelpfulCommand, HelpfulGroup
+from autodiff.cli.failures import INTERRUPTED, USAGE, report_error
+from autodiff.cli.help import PlainHelpCommand, PlainHelpGroup
 from autodiff.cli.options import (
     ConfigPath,
     Debug,
@@ -27,80 +27,83 @@ from autodiff.cli.shell import Shell
 __all__ = ["app", "main"]
 
 _SECTIONS = {
-    "Start": {
-        "demo": "Show all of it on a small blog: generate, upgrade, check, downgrade.",
-        "init": "Begin a project: a configuration, and a folder for migrations.",
-        "adopt": "Take over a database that is there already.",
+    "Start a project": {
+        "demo": "Show the whole workflow on a small SQLite blog.",
+        "init": "Create the configuration and the migrations folder.",
+        "adopt": "Start managing an existing database.",
     },
     "Write migrations": {
         "generate": "Compare the database with the models and write the next migration.",
-        "check": "Tell what drifted: models, migrations, or the database.",
-        "diff": "Print what leads from FROM to TO: the changes, and the SQL. Nothing is written.",
-        "lock": "Write the lock file anew: from the models, the files and the database.",
-        "merge": "Join branches: write an empty migration that comes after several heads.",
-        "rebase": "Set your branch's migrations behind those of the main branch.",
-        "squash": "Put one migration in the place of several, which it stands for.",
+        "check": "Report drift between the models, the migrations and the database.",
+        "diff": "Print the changes and the SQL that lead from FROM to TO.",
+        "lock": "Rewrite the lock file from the models, the migrations and the database.",
+        "merge": "Write an empty migration that joins several heads.",
+        "rebase": "Move this branch's migrations after those of the main branch.",
+        "squash": "Replace several migrations with one equivalent migration.",
     },
-    "Run them": {
-        "upgrade": "Apply migrations, up to TARGET.",
-        "downgrade": "Take migrations back, down to TARGET, which stays applied.",
-        "rehearse": "Run the migrations on a scratch database: each up, down, and up again.",
-        "stamp": "Record migrations as applied up to TARGET, and no others, without running them.",
-        "repair": "List what is wrong with the history, and each way out; or mend its records.",
+    "Apply migrations": {
+        "upgrade": "Apply migrations up to TARGET.",
+        "downgrade": "Revert migrations down to TARGET, which stays applied.",
+        "rehearse": "Run migrations up, down and up again in a scratch database.",
+        "stamp": "Record migrations up to TARGET as applied without running them.",
+        "repair": "List problems in the migration history and how to fix them, "
+        "or repair the records.",
     },
-    "Look": {
-        "status": "List the migrations that the database has had, and those it has not.",
-        "history": "List the migrations of the folder, newest first; a star marks the head.",
-        "show": "Print a migration: its text, or the SQL it stands for.",
+    "Show information": {
+        "status": "List applied and pending migrations.",
+        "history": "List the migrations in the folder, newest first.",
+        "show": "Print a migration or its SQL.",
     },
 }
-"""Every command with the first line of its docstring, so that help need not import it."""
+"""Every command with the first line of its docstring, so that help does not import the commands."""
 _WITHOUT_PROJECT = {"demo", "init"}
-# Without this, click takes -1 for an option:
+# Without this setting, click parses a target such as -1 as an option:
 _NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
 _WITH_NUMBERS = {"diff", "upgrade", "downgrade", "stamp"}
 
 
 def _build(name: str) -> Any:
-    """The command of that name, from its module in `commands`."""
-    function = getattr(import_module(f"autodiff.cli.commands.{name}"), name)
+    """Import the module of a command and return the command: its function is `run_<name>`."""
+    function = getattr(import_module(f"autodiff.cli.commands.{name}"), f"run_{name}")
     settings = _NEGATIVE_NUMBERS if name in _WITH_NUMBERS else None
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    register = alone.command(cls=HelpfulCommand, context_settings=settings)
+    # typer builds a command only as a part of an app, so each gets an app of its own:
+    command_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    register = command_app.command(name, cls=PlainHelpCommand, context_settings=settings)
     register(as_command(function) if name in _WITHOUT_PROJECT else as_project_command(function))
-    return typer.main.get_command(alone)
+    return typer.main.get_command(command_app)
 
 
-# click's own class, which typer imports or, since 0.2x, brings along:
+# typer imports click or, in newer versions, includes a copy of it. The base class of BadParameter
+# is the UsageError of either:
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class _UnknownCommandError(_UsageError):  # type: ignore[misc, valid-type]
-    """A command of another tool, with the autodiff command that does the same."""
+    """A command of another tool, with the equivalent autodiff command as its hint."""
 
     def __init__(self, name: str, command: str) -> None:
         super().__init__(f"autodiff has no {name!r}")
         self.hint = f"use: {command}"
 
 
-class _Commands(HelpfulGroup):
+class _CommandGroup(PlainHelpGroup):
     sections = _SECTIONS
     build = staticmethod(_build)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in self.commands:
-            from autodiff.cli.other_tools import translated
+            from autodiff.cli.other_tools import translate
 
-            found = translated(
+            translation = translate(
                 args, {name: ctx.params.get(name) for name in ("env", "config", "url")}
             )
-            if found is not None:
-                raise _UnknownCommandError(*found)
+            if translation is not None:
+                raise _UnknownCommandError(*translation)
         return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=_CommandGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -108,10 +111,11 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> int:
-    """Runs a command line, that of the process by default; its exit code.
+    """Run a command line, by default that of the process, and return its exit code.
 
-    That of the process ends it: Python is told not to look for cycles in what is left, which takes
-    longer than most commands where there are a thousand models.
+    The process exits after its own command line, so all objects are exempted from garbage
+    collection first (gc.freeze). At exit, Python would search them for cycles, which takes longer
+    than most commands if there are a thousand models.
     """
     if arguments is not None:
         return _run(list(arguments), shell or Shell())
@@ -120,20 +124,22 @@ def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> 
     return code
 
 
-def _run(given: list[str], shell: Shell) -> int:
+def _run(arguments: list[str], shell: Shell) -> int:
     command = typer.main.get_command(app)
     try:
-        code = command.main(given, prog_name="autodiff", standalone_mode=False, obj=shell)
+        code = command.main(arguments, prog_name="autodiff", standalone_mode=False, obj=shell)
     except typer.Abort:
         return INTERRUPTED
     except _UsageError as error:
-        asked = with_options(shell, {"json": "--json" in given})
-        report(asked, *_usage(error), kind="UsageError")
+        # The options were not parsed, because parsing failed:
+        shell = with_options(shell, {"json": "--json" in arguments})
+        report_error(shell, *_usage_error(error), kind="UsageError")
         return USAGE
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: Exception) -> tuple[str, str]:
+def _usage_error(error: Exception) -> tuple[str, str]:
+    """Return the message and the hint of an error in the command line."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "autodiff"
     message = getattr(error, "format_message", lambda: str(error))()
@@ -150,7 +156,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def autodiff(
+def root_command(
     context: typer.Context,
     config: ConfigPath = None,
     env: Env = None,
@@ -163,15 +169,15 @@ def autodiff(
             "--version",
             is_eager=True,
             callback=_print_version,
-            help="Print the version.",
+            help="Print the version and exit.",
         ),
     ] = False,
 ) -> None:
     """Compare a database with SQLAlchemy models and write the migration between them.
 
-    New here? autodiff demo shows all of it, in a folder that it removes again.
+    New to autodiff? Run autodiff demo: it shows the workflow in a temporary folder.
 
-    Exit codes: 0 nothing found, 1 drift or findings, 2 it could not run.
+    Exit codes: 0 success, 1 drift or findings, 2 the command could not run.
     """
     options = {"config": config, "env": env, "url": url, "json": json, "debug": debug}
     context.obj = with_options(context.obj, options)

@@ -1,4 +1,4 @@
-"""Colours, where a person looks: on a terminal, unless NO_COLOR says otherwise."""
+"""Color text on a terminal, unless NO_COLOR is set."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from typing import TextIO
 
 import typer
 
-__all__ = ["colored", "painted", "styled"]
+__all__ = ["color_by_sign", "color_text", "has_colors"]
 
-_BY_SIGN = {"+": "green", "-": "red", "~": "yellow"}
+_COLOR_BY_SIGN = {"+": "green", "-": "red", "~": "yellow"}
 
 
-def colored(stream: TextIO) -> bool:
-    """Whether a stream gets colours; NO_COLOR counts when it is not empty (no-color.org)."""
+def has_colors(stream: TextIO) -> bool:
+    """Return whether text for a stream is colored.
+
+    NO_COLOR switches colors off if it is not empty, as https://no-color.org demands.
+    """
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return wanted and stream.isatty()
 
 
-def painted(line: str) -> str:
-    """A line in the colour of its sign: + green, - red, ~ yellow; any other as it is."""
+def color_by_sign(line: str) -> str:
+    """Return a line in the color of its sign (+ green, - red, ~ yellow), any other unchanged."""
     sign, _, rest = line.lstrip().partition(" ")
-    color = _BY_SIGN.get(sign) if rest else None
+    color = _COLOR_BY_SIGN.get(sign) if rest else None
     return typer.style(line, fg=color) if color else line
 
 
-def styled(text: str, color: str, stream: TextIO) -> str:
-    """The text in a colour, bold, where the stream gets colours."""
-    return typer.style(text, fg=color, bold=True) if colored(stream) else text
+def color_text(text: str, color: str, stream: TextIO) -> str:
+    """Return the text in a bold color if the stream has colors, otherwise unchanged."""
+    return typer.style(text, fg=color, bold=True) if has_colors(stream) else text

@@ -1,4 +1,4 @@
-"""Turns what a command raises into a message and an exit code. Nothing else ends a command."""
+"""Turn every exception of a command into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from typing import Any
 
 import typer
 
-from autodiff.cli.colors import styled
+from autodiff.cli.colors import color_text
 from autodiff.cli.shell import Shell
 from autodiff.errors import AutodiffError
 
-__all__ = ["INTERRUPTED", "USAGE", "guarded", "report"]
+__all__ = ["INTERRUPTED", "USAGE", "report_error", "run_command"]
 
 USAGE = 2
+# 128 plus the number of the signal, as shells report it (SIGINT 2, SIGPIPE 13, SIGTERM 15):
 INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _TERMINATED = 143
 
 
-def guarded(shell: Shell, command: Callable[[], int | None]) -> int:
-    """Runs a command; its exit code, also where it fails.
+def run_command(shell: Shell, command: Callable[[], int | None]) -> int:
+    """Run a command, report an error if it fails, and return its exit code.
 
-    What models and migrations print goes to stderr, so that stdout holds the result alone.
+    Output of models and migrations is redirected to stderr, so that stdout contains only the
+    result.
     """
     try:
-        with redirect_stdout(sys.stderr), _terminable():
+        with redirect_stdout(sys.stderr), _sigterm_as_interrupt():
             code = command() or 0
         shell.out.flush()
         return code
@@ -48,17 +50,17 @@ def guarded(shell: Shell, command: Callable[[], int | None]) -> int:
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, by which containers are stopped."""
+    """SIGTERM, which stops containers."""
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM stops a command as Ctrl-C does: what it is at is rolled back, its lock given back.
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Make SIGTERM stop a command as Ctrl-C does: roll back, then release the lock.
 
-    Signals are the main thread's; where somebody else handles it, that stays so.
+    Only the main thread can set signal handlers. A handler that is already set stays.
     """
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    if not is_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
 
@@ -73,27 +75,31 @@ def _terminable() -> Iterator[None]:
 
 
 def _stopped(shell: Shell, error: KeyboardInterrupt) -> int:
-    """Says what was stopped, and what was kept, where a run of migrations has noted that."""
+    """Report an interrupted command and return its exit code.
+
+    A run of migrations adds a note to the exception about the steps that were kept.
+    """
     notes = "\n".join(getattr(error, "__notes__", ()))
     message, _, hint = notes.rpartition("\nhint: ")
     kind = "Terminated" if isinstance(error, _Terminated) else "Interrupted"
-    told = f"{error}" or "interrupted"
+    reason = f"{error}" or "interrupted"
     if message or shell.json:
-        report(shell, message or told, hint if message else None, kind=kind)
+        report_error(shell, message or reason, hint if message else None, kind=kind)
     else:
-        typer.echo(f"\n{told}", err=True)
+        # On a new line: the terminal shows ^C at the end of the current one.
+        typer.echo(f"\n{reason}", err=True)
     return _TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
 
 
 def _failed(shell: Shell, error: Exception) -> int:
     if shell.debug:
         traceback.print_exception(error, file=sys.stderr)
-    message, hint = _explained(error)
-    report(shell, message, hint, kind=type(error).__name__)
+    message, hint = _message_and_hint(error)
+    report_error(shell, message, hint, kind=type(error).__name__)
     return error.exit_code if isinstance(error, AutodiffError) else USAGE
 
 
-def _explained(error: Exception) -> tuple[str, str | None]:
+def _message_and_hint(error: Exception) -> tuple[str, str | None]:
     if isinstance(error, AutodiffError):
         return error.message, error.hint
     if isinstance(error, OSError) and error.strerror:
@@ -102,22 +108,25 @@ def _explained(error: Exception) -> tuple[str, str | None]:
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return (
         f"this is a bug in autodiff: {reason}",
-        "run it again with --debug (or AUTODIFF_DEBUG=1) to see the traceback, and report it",
+        "run the command again with --debug, and report the bug with the traceback",
     )
 
 
-def report(shell: Shell, message: str, hint: str | None, *, kind: str) -> None:
-    """Prints a failure: as JSON on stdout with --json, else as text on stderr."""
+def report_error(shell: Shell, message: str, hint: str | None, *, kind: str) -> None:
+    """Print an error: as JSON on stdout with --json, otherwise as text on stderr."""
     if shell.json:
         data: dict[str, Any] = {"error": message, "hint": hint, "kind": kind}
         typer.echo(json.dumps(data, ensure_ascii=False, indent=2), file=shell.out)
         return
-    typer.echo(f"{styled('error:', 'red', sys.stderr)} {message}", err=True)
+    typer.echo(f"{color_text('error:', 'red', sys.stderr)} {message}", err=True)
     if hint:
-        typer.echo(f"{styled('hint:', 'cyan', sys.stderr)} {hint}", err=True)
+        typer.echo(f"{color_text('hint:', 'cyan', sys.stderr)} {hint}", err=True)
 
 
 def _leave_pipe() -> None:
-    """Nobody reads any more: what is buffered goes nowhere, or Python complains at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    """Redirect stdout to the null device after its reader has closed the pipe.
+
+    Otherwise Python would flush the buffered output at exit and print an error.
+    """
+    null_device = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_device, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Options that were not given cost nothing: typer would load pydantic to check their defaults."""
+"""Skip the validation of options that were not given: for it, typer would import pydantic."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Any
 
 from typer.core import TyperArgument, TyperOption
 
-__all__ = ["trusting_defaults"]
+__all__ = ["without_default_validation"]
 
 
 @cache
-def trusting_defaults(parameter: Any) -> Any:
-    """The same option or argument, which takes its default as it is; always the same object.
+def without_default_validation(parameter: Any) -> Any:
+    """Return a copy of an option or argument that accepts its default without validation.
 
-    Loading pydantic takes longer than all else before a command runs. typer makes the parameters
-    itself and can't be told of which class, so it is a copy.
+    Validation imports pydantic, which takes longer than everything else before a command runs.
+    typer creates the parameters itself and accepts no other class for them, so they are copied.
+    The result is cached, because click looks parameters up by identity.
     """
-    cls = _KINDS.get(type(parameter))
+    cls = _SUBCLASSES.get(type(parameter))
     if cls is None:
         return parameter
-    found = cls.__new__(cls)
-    vars(found).update(vars(parameter))
-    return found
+    copy = cls.__new__(cls)
+    vars(copy).update(vars(parameter))
+    return copy
 
 
-class _Trusting:
+class _TrustsDefault:
     default: Any
     required: bool
     callback: Any
@@ -36,12 +37,12 @@ class _Trusting:
         return self.callback(ctx, self, value) if self.callback else value
 
 
-class _Option(_Trusting, TyperOption):
+class _Option(_TrustsDefault, TyperOption):
     pass
 
 
-class _Argument(_Trusting, TyperArgument):
+class _Argument(_TrustsDefault, TyperArgument):
     pass
 
 
-_KINDS: dict[type, Any] = {TyperOption: _Option, TyperArgument: _Argument}
+_SUBCLASSES: dict[type, Any] = {TyperOption: _Option, TyperArgument: _Argument}

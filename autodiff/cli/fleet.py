@@ -1,4 +1,4 @@
-"""What the commands share that take --all: their options together, and how they go on."""
+"""Code that the commands with --all share: options, and the choice of one or all databases."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from autodiff.cli.fleet_format import (
     outcome_lines,
     outcome_rows,
     outcomes_data,
-    standing_lines,
-    standing_rows,
-    standings_data,
+    target_status_lines,
+    target_status_rows,
+    target_statuses_data,
 )
-from autodiff.cli.fleet_progress import fleet_progress
-from autodiff.cli.running import run
+from autodiff.cli.fleet_progress import show_fleet_progress
+from autodiff.cli.running import run_migrations
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from autodiff.fleet import Choices
+    from autodiff.fleet import FleetOptions
     from autodiff.runner.events import Direction
 
-__all__ = ["choices", "refuse_alone", "run_one_or_all", "show_fleet"]
+__all__ = ["fleet_options", "refuse_without_all", "run_one_or_all", "show_fleet_status"]
 
 _FAILED = 2
 
 
-def choices(
+def fleet_options(
     *,
     only: Sequence[str] | None = None,
     shard: str | None = None,
@@ -36,29 +36,29 @@ def choices(
     canary: Sequence[str] | None = None,
     stop_after: int | None = None,
     lock_wait: float | None = None,
-) -> Choices:
-    """What was given on the command line, as `Project.upgrade_all` takes it.
+) -> FleetOptions:
+    """Return the options of the command line as `Project.upgrade_all` takes them.
 
-    Raises ConfigError for a shard that is none.
+    Raises ConfigError if the shard is not of the form N/M.
     """
     from autodiff.fleet import parse_shard
 
-    counted = canary is not None and len(canary) == 1 and canary[0].isdecimal()
+    is_count = canary is not None and len(canary) == 1 and canary[0].isdecimal()
     return {
         "only": tuple(only or ()),
         "shard": parse_shard(shard) if shard else None,
         "parallel": parallel,
-        "canary": int(canary[0]) if canary and counted else canary or None,
+        "canary": int(canary[0]) if canary and is_count else canary or None,
         "stop_after": stop_after,
         "lock_wait": lock_wait,
     }
 
 
-def refuse_alone(options: Mapping[str, object]) -> None:
-    """Raises ConfigError for an option that means nothing without --all."""
+def refuse_without_all(options: Mapping[str, object]) -> None:
+    """Raise ConfigError for an option that needs --all."""
     if given := [name for name, value in options.items() if value]:
         raise ConfigError(
-            f"{given[0]} is for many databases", hint=f"add --all, or drop {given[0]}"
+            f"{given[0]} is only valid with --all", hint=f"add --all, or remove {given[0]}"
         )
 
 
@@ -77,12 +77,14 @@ def run_one_or_all(
     canary: Sequence[str] | None,
     stop_after: int | None,
 ) -> int | None:
-    """Runs migrations on the project's database, or with `all` on its targets; the exit code.
+    """Run migrations on the project's database, or with `all` on its targets.
 
-    Raises ConfigError for options that don't go together.
+    Returns the exit code, or None for success.
+
+    Raises ConfigError for options that exclude each other.
     """
     if all:
-        chosen = choices(
+        options = fleet_options(
             only=only,
             shard=shard,
             parallel=parallel,
@@ -90,8 +92,8 @@ def run_one_or_all(
             stop_after=stop_after,
             lock_wait=lock_wait,
         )
-        return _run_fleet(shell, target, direction, chosen, sql=sql, dry_run=dry_run)
-    refuse_alone(
+        return _run_fleet(shell, target, direction, options, sql=sql, dry_run=dry_run)
+    refuse_without_all(
         {
             "--only": only,
             "--shard": shard,
@@ -100,7 +102,7 @@ def run_one_or_all(
             "--stop-after": stop_after,
         }
     )
-    run(shell, target, direction, sql=sql, dry_run=dry_run, lock_wait=lock_wait)
+    run_migrations(shell, target, direction, sql=sql, dry_run=dry_run, lock_wait=lock_wait)
     return None
 
 
@@ -108,32 +110,33 @@ def _run_fleet(
     shell: Shell,
     target: str,
     direction: Direction,
-    chosen: Choices,
+    options: FleetOptions,
     *,
     sql: bool,
     dry_run: bool,
 ) -> int:
-    """Runs migrations on all targets and prints what came of each; the exit code.
+    """Run migrations on all targets, print the outcome of each, and return the exit code.
 
-    Raises ConfigError for --sql and --dry-run, which are for one database.
+    Raises ConfigError for --sql and --dry-run, which need exactly one database.
     """
     if sql or dry_run:
         raise ConfigError(
-            f"{'--sql' if sql else '--dry-run'} is for one database",
-            hint="autodiff status --all lists what is pending where; --url names one of them",
+            f"{'--sql' if sql else '--dry-run'} is not valid with --all",
+            hint="list the pending migrations of all targets with autodiff status --all, or pass "
+            "--url to select one database",
         )
     project = shell.project()
-    with fleet_progress() as listener:
-        step = project.upgrade_all if direction == "upgrade" else project.downgrade_all
-        outcomes = step(target, on_event=listener, **chosen)
+    with show_fleet_progress() as listener:
+        run_all = project.upgrade_all if direction == "upgrade" else project.downgrade_all
+        outcomes = run_all(target, on_event=listener, **options)
     shell.answer_table(*outcome_rows(outcomes), outcome_lines(outcomes), outcomes_data(outcomes))
     return 0 if outcomes else _FAILED
 
 
-def show_fleet(shell: Shell, chosen: Choices) -> int:
-    """Prints where each target stands; the exit code."""
-    standings = shell.project().status_all(**chosen)
+def show_fleet_status(shell: Shell, options: FleetOptions) -> int:
+    """Print the status of each target and return the exit code."""
+    statuses = shell.project().status_all(**options)
     shell.answer_table(
-        *standing_rows(standings), standing_lines(standings), standings_data(standings)
+        *target_status_rows(statuses), target_status_lines(statuses), target_statuses_data(statuses)
     )
-    return _FAILED if any(standing.error for standing in standings) else 0
+    return _FAILED if any(status.error for status in statuses) else 0

@@ -1,4 +1,4 @@
-"""What came of many databases, as rows and lines for people and as data for --json."""
+"""Format the results of many databases: as rows and lines for people, as data for --json."""
 
 from __future__ import annotations
 
@@ -7,81 +7,83 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from autodiff.cli.progress import duration
+from autodiff.cli.progress import format_duration
 
 if TYPE_CHECKING:
-    from autodiff.fleet import Outcome, Outcomes, Standing
+    from autodiff.fleet import Outcome, Outcomes, TargetStatus
 
 __all__ = [
     "outcome_lines",
     "outcome_rows",
+    "outcome_text",
     "outcomes_data",
-    "standing_lines",
-    "standing_rows",
-    "standings_data",
-    "told",
+    "target_status_lines",
+    "target_status_rows",
+    "target_statuses_data",
 ]
 
 Rows = tuple[Sequence[str], list[list[str]]]
-_NAMED = 5
-"""How many names are listed before the others are only counted."""
+"""The headings of the columns, and a row for each target."""
+_MAX_NAMES = 5
+"""How many names are listed before the others are only counted: they fit on one line."""
 
 
 def outcome_rows(outcomes: Outcomes) -> Rows:
-    """The heads of the columns, and a row for each target."""
-    heads = ("target", "from", "to", "migrations", "time", "outcome")
-    return heads, [_outcome_row(outcome) for outcome in outcomes]
+    """Return the headings of the columns and a row for the outcome of each target."""
+    headings = ("target", "from", "to", "migrations", "time", "outcome")
+    return headings, [_outcome_row(outcome) for outcome in outcomes]
 
 
 def _outcome_row(outcome: Outcome) -> list[str]:
     if outcome.seconds is None:
-        return [outcome.name, "", "", "", "", told(outcome)]
-    nowhere = "base" if outcome.is_well or outcome.after else ""
+        return [outcome.name, "", "", "", "", outcome_text(outcome)]
+    # Without a migration a target is at the base, or it could not be read:
+    no_migration = "base" if outcome.succeeded or outcome.after else ""
     return [
         outcome.name,
-        outcome.before or nowhere,
-        outcome.after or nowhere,
+        outcome.before or no_migration,
+        outcome.after or no_migration,
         str(len(outcome.migrations)),
-        duration(outcome.seconds),
-        "failed" if outcome.result == "failed" else told(outcome),
+        format_duration(outcome.seconds),
+        "failed" if outcome.result == "failed" else outcome_text(outcome),
     ]
 
 
-def told(outcome: Outcome) -> str:
-    """The outcome, and in one line why."""
+def outcome_text(outcome: Outcome) -> str:
+    """Return the result of an outcome and the first line of its error."""
     reason = (outcome.error or "").partition("\n")[0]
     return f"{outcome.result}: {reason}" if reason else outcome.result
 
 
 def outcome_lines(outcomes: Outcomes) -> list[str]:
-    """Why targets failed and what to do, those with the same reason together; and the counts."""
+    """Return the errors, each with its targets and its hint, and the number of each result."""
     failed = [outcome for outcome in outcomes if outcome.result == "failed"]
     counts = Counter(outcome.result for outcome in outcomes)
     summary = ", ".join(f"{count} {result}" for result, count in counts.items())
-    return [*_reasons(failed), summary or "no targets"]
+    return [*_error_lines(failed), summary or "no targets"]
 
 
-def _reasons(failed: Iterable[Outcome | Standing]) -> list[str]:
-    """Each reason once, under the names of those that have it."""
-    names: dict[tuple[str, str | None], list[str]] = {}
+def _error_lines(failed: Iterable[Outcome | TargetStatus]) -> list[str]:
+    """Return each distinct error once, after the names of its targets."""
+    names_by_error: dict[tuple[str, str | None], list[str]] = {}
     for item in failed:
-        names.setdefault((item.error or "", item.hint), []).append(item.name)
+        names_by_error.setdefault((item.error or "", item.hint), []).append(item.name)
     lines = []
-    for (error, hint), found in names.items():
-        lines += [f"failed: {_listed(found)}", *(f"  {line}" for line in error.splitlines())]
+    for (error, hint), names in names_by_error.items():
+        lines += [f"failed: {_name_list(names)}", *(f"  {line}" for line in error.splitlines())]
         lines += [f"  hint: {hint}"] if hint else []
         lines.append("")
     return lines
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    listed = ", ".join(names[:_NAMED])
+def _name_list(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_NAMES
+    listed = ", ".join(names[:_MAX_NAMES])
     return f"{listed} and {more} more" if more > 0 else listed
 
 
 def outcomes_data(outcomes: Outcomes) -> dict[str, Any]:
-    """The same, for --json."""
+    """Return the outcomes for --json."""
     return {
         "direction": outcomes.direction,
         "target": outcomes.target,
@@ -91,30 +93,30 @@ def outcomes_data(outcomes: Outcomes) -> dict[str, Any]:
     }
 
 
-def standing_rows(standings: Sequence[Standing]) -> Rows:
-    """The heads of the columns, and a row for each target."""
-    heads = ("target", "at", "applied", "pending", "note")
-    return heads, [_standing_row(standing) for standing in standings]
+def target_status_rows(statuses: Sequence[TargetStatus]) -> Rows:
+    """Return the headings of the columns and a row for the status of each target."""
+    headings = ("target", "at", "applied", "pending", "note")
+    return headings, [_target_status_row(status) for status in statuses]
 
 
-def _standing_row(standing: Standing) -> list[str]:
-    if standing.error is not None:
-        return [standing.name, "", "", "", "failed"]
-    note = f"half-way: {standing.unfinished}" if standing.unfinished else ""
-    counts = [str(standing.applied), str(len(standing.pending))]
-    return [standing.name, standing.current or "base", *counts, note]
+def _target_status_row(status: TargetStatus) -> list[str]:
+    if status.error is not None:
+        return [status.name, "", "", "", "failed"]
+    note = f"half-way: {status.unfinished}" if status.unfinished else ""
+    counts = [str(status.applied), str(len(status.pending))]
+    return [status.name, status.current or "base", *counts, note]
 
 
-def standing_lines(standings: Sequence[Standing]) -> list[str]:
-    """Why targets could not be asked, and how many are where they should be."""
-    failed = [standing for standing in standings if standing.error is not None]
-    behind = sum(bool(standing.pending) for standing in standings)
-    current = len(standings) - behind - len(failed)
+def target_status_lines(statuses: Sequence[TargetStatus]) -> list[str]:
+    """Return the errors of targets, and how many targets are up to date, behind and failed."""
+    failed = [status for status in statuses if status.error is not None]
+    behind = sum(bool(status.pending) for status in statuses)
+    current = len(statuses) - behind - len(failed)
     summary = [f"{current} up to date", f"{behind} behind"]
     summary += [f"{len(failed)} failed"] if failed else []
-    return [*_reasons(failed), ", ".join(summary) if standings else "no targets"]
+    return [*_error_lines(failed), ", ".join(summary) if statuses else "no targets"]
 
 
-def standings_data(standings: Sequence[Standing]) -> dict[str, Any]:
-    """The same, for --json."""
-    return {"targets": [asdict(standing) for standing in standings]}
+def target_statuses_data(statuses: Sequence[TargetStatus]) -> dict[str, Any]:
+    """Return the statuses for --json."""
+    return {"targets": [asdict(status) for status in statuses]}

@@ -1,4 +1,4 @@
-"""The progress of many databases: a line on stderr for each that is done, and a bar below."""
+"""Show the progress on many databases: a line on stderr for each result, and a bar below."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from autodiff.cli.fleet_format import told
-from autodiff.cli.progress import bar, duration
+from autodiff.cli.fleet_format import outcome_text
+from autodiff.cli.progress import (
+    format_duration,
+    resumed_line,
+    retried_line,
+    start_bar,
+    waiting_line,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -18,64 +24,65 @@ if TYPE_CHECKING:
     from autodiff.fleet import FleetEvent, FleetListener, Outcome
     from autodiff.runner.events import Event
 
-__all__ = ["fleet_progress"]
+__all__ = ["show_fleet_progress"]
 
 
 @contextmanager
-def fleet_progress() -> Iterator[FleetListener]:
-    """A listener for a run over many databases; its bar is gone at the end."""
-    shown = _Shown()
+def show_fleet_progress() -> Iterator[FleetListener]:
+    """Yield a listener that shows a run over many databases, and remove its bar at the end."""
+    display = _Display()
     try:
-        yield shown
+        yield display
     finally:
-        shown.close()
+        display.close()
 
 
-class _Shown:
-    """One line a target that is done; on a terminal a bar that says which are under way."""
+class _Display:
+    """A line for each finished target; on a terminal also a bar with the names of running ones."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
-        self._under_way: list[str] = []
+        self._running: list[str] = []
 
     def __call__(self, event: FleetEvent) -> None:
-        from autodiff.fleet import TargetFinished, TargetStarted, TargetTold
+        from autodiff.fleet import TargetFinished, TargetProgress, TargetStarted
 
         match event:
             case TargetStarted(name=name, total=total):
                 if self._bar is None and total > 1 and sys.stderr.isatty():
-                    self._bar = bar(total)
-                self._under_way.append(name)
+                    self._bar = start_bar(total)
+                self._running.append(name)
                 self._update()
-            case TargetTold(name=name, event=inner):
-                self._tell(name, inner)
+            case TargetProgress(name=name, event=runner_event):
+                self._show(name, runner_event)
             case TargetFinished(outcome=outcome):
                 self._finish(outcome)
 
     def close(self) -> None:
-        """Ends the bar."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
-    def _tell(self, name: str, event: Event) -> None:
+    def _show(self, name: str, event: Event) -> None:
         from autodiff.runner.events import MigrationResumed, MigrationRetried, WaitingForLock
 
         match event:
-            case WaitingForLock(holder=holder):
-                self._say(f"{name}: waiting for another run: {holder or 'it ends soon'}")
-            case MigrationRetried(name=migration, seconds=seconds):
-                self._say(f"{name}: {migration} met a lock; once more in {duration(seconds)}")
-            case MigrationResumed(name=migration, steps=steps):
-                self._say(f"{name}: {migration} had stopped half-way, with {steps} steps done")
+            case WaitingForLock():
+                self._print(f"{name}: {waiting_line(event)}")
+            case MigrationRetried():
+                self._print(f"{name}: {retried_line(event)}")
+            case MigrationResumed():
+                self._print(f"{name}: {resumed_line(event)}")
 
     def _finish(self, outcome: Outcome) -> None:
-        self._under_way.remove(outcome.name)
-        self._say(f"{outcome.name} ... {told(outcome)} ({duration(outcome.seconds or 0.0)})")
+        self._running.remove(outcome.name)
+        duration = format_duration(outcome.seconds or 0.0)
+        self._print(f"{outcome.name} ... {outcome_text(outcome)} ({duration})")
         if self._bar is not None:
             self._bar.advance(self._bar.task_ids[0])
         self._update()
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if self._bar is not None:
             self._bar.console.print(line, highlight=False, markup=False)
         else:
@@ -83,5 +90,5 @@ class _Shown:
 
     def _update(self) -> None:
         if self._bar is not None:
-            names = ", ".join(self._under_way)
+            names = ", ".join(self._running)
             self._bar.update(self._bar.task_ids[0], description=names)

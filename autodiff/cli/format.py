@@ -1,4 +1,4 @@
-"""Results as lines for people and as data for --json. Nothing here prints."""
+"""Format results: as lines for people, and as data for --json. Nothing here prints."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from autodiff.runner.verify import Problem
 
 __all__ = [
-    "MISSING",
-    "columns",
+    "UNCOVERED_CHANGES",
+    "align_columns",
     "draft_data",
     "draft_text",
     "drift_lines",
@@ -32,31 +32,32 @@ __all__ = [
     "log_data",
     "log_lines",
     "migration_data",
-    "named",
+    "migration_title",
     "problem_lines",
     "rebase_data",
     "rebase_lines",
     "rebase_notes",
     "repair_data",
     "repair_lines",
-    "script",
-    "shown",
+    "short_path",
+    "sql_script",
     "status_data",
     "status_lines",
 ]
 
+UNCOVERED_CHANGES = (
+    'the models have changes that no migration covers: run autodiff generate -m "..."'
+)
 
-MISSING = 'the models say what no migration does: autodiff generate -m "..."'
 
-
-def shown(path: Path) -> str:
-    """A path as a person would type it from here."""
+def short_path(path: Path) -> str:
+    """Return a path relative to the current folder if it is in it, otherwise unchanged."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def migration_data(migration: Migration) -> dict[str, Any]:
-    """A migration, for --json."""
+    """Return a migration for --json."""
     return {
         "revision": migration.revision,
         "parents": list(migration.parents),
@@ -64,14 +65,14 @@ def migration_data(migration: Migration) -> dict[str, Any]:
         "labels": list(migration.labels),
         "name": migration.name,
         "message": migration.message,
-        "path": shown(migration.path),
+        "path": short_path(migration.path),
         "replaces": list(migration.replaces),
         "dialects": list(migration.dialects),
     }
 
 
 def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
-    """What generate found, for --json; `migration` is null where there was nothing to do."""
+    """Return the result of generate for --json; `migration` is null if there is nothing to do."""
     if draft is None:
         return {"written": False, "migration": None, "summary": [], "findings": []}
     return {
@@ -79,8 +80,8 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
         "migration": {
             "revision": draft.revision,
             "parents": list(draft.parents),
-            "path": shown(draft.path),
-            "files": {shown(path): text for path, text in draft.texts.items()},
+            "path": short_path(draft.path),
+            "files": {short_path(path): text for path, text in draft.texts.items()},
         },
         "summary": list(draft.summary),
         "findings": [asdict(finding) for finding in draft.plan.findings] if draft.plan else [],
@@ -89,22 +90,22 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
 
 
 def draft_text(draft: Draft) -> str:
-    """The file as it would be written; of a pair of SQL files both, each under its name."""
+    """Return the text of a migration file, or of both SQL files, each after its name."""
     if len(draft.texts) == 1:
         return next(iter(draft.texts.values()))
-    return "\n".join(f"-- {shown(path)}\n{text}" for path, text in draft.texts.items())
+    return "\n".join(f"-- {short_path(path)}\n{text}" for path, text in draft.texts.items())
 
 
 def finding_line(finding: Finding) -> str:
-    """One finding of a plan."""
-    told = finding.place is None or finding.place in finding.message
-    place = "" if told else f"{finding.place}: "
+    """Return a finding of a plan as one line, without repeating its place."""
+    has_place = finding.place is None or finding.place in finding.message
+    place = "" if has_place else f"{finding.place}: "
     hint = f" ({finding.hint})" if finding.hint else ""
     return f"{finding.severity} {finding.code}: {place}{finding.message}{hint}"
 
 
 def drift_lines(drift: Drift) -> list[str]:
-    """Each kind of drift with its lines and what to do about it."""
+    """Return each kind of drift with its details and the way to resolve it."""
     if not drift:
         return ["no drift"]
     lines: list[str] = []
@@ -115,19 +116,20 @@ def drift_lines(drift: Drift) -> list[str]:
 
 
 def status_lines(status: Status) -> list[str]:
-    """What was applied, with its time, and what is pending."""
+    """Return the applied migrations with their times, the pending ones, and problems."""
     lines = [f"environment: {status.environment}"] if status.environment else []
-    applied = [(*_applied_row(row), *_elsewhere(row, status)) for row in status.applied]
-    pending = [(m.name, m.revision, *_elsewhere(m, status)) for m in status.pending]
-    lines += ["applied:", *_or_none(columns(applied))]
-    lines += ["pending:", *_or_none(columns(pending))]
+    applied = [(*_applied_row(row), *_other_database(row, status)) for row in status.applied]
+    pending = [(m.name, m.revision, *_other_database(m, status)) for m in status.pending]
+    lines += ["applied:", *_or_none(align_columns(applied))]
+    lines += ["pending:", *_or_none(align_columns(pending))]
     lines += _unfinished_lines(status.unfinished) if status.unfinished else []
-    wrong = [problem for problem in status.problems if problem.kind != "half-way"]
-    return [*lines, *(["wrong:", *problem_lines(wrong)] if wrong else [])]
+    # The lines of an unfinished run include the half-way problem:
+    problems = [problem for problem in status.problems if problem.kind != "half-way"]
+    return [*lines, *(["problems:", *problem_lines(problems)] if problems else [])]
 
 
 def problem_lines(problems: Iterable[Problem]) -> list[str]:
-    """What is wrong with a history, each with the ways out of it."""
+    """Return the problems of a history, each with the ways to resolve it."""
     lines: list[str] = []
     for problem in problems:
         lines.append(f"  {problem.message}")
@@ -135,53 +137,55 @@ def problem_lines(problems: Iterable[Problem]) -> list[str]:
     return lines
 
 
-def _elsewhere(row: Applied | Migration, status: Status) -> tuple[str, ...]:
-    """What is said of a migration that is not for such a database."""
+def _other_database(row: Applied | Migration, status: Status) -> tuple[str, ...]:
+    """Return a note if the migration is only for other kinds of databases."""
     return (f"not for {status.database}",) if row.revision in status.elsewhere else ()
 
 
 def _unfinished_lines(entry: Entry) -> list[str]:
-    """A run that stopped half-way: where, why, and what can be done."""
+    """Return the step and the error of a run that stopped half-way, and the ways to resolve it."""
     from autodiff.runner.verify import half_way_problem
 
-    rows = f" ({entry.progress.rows} rows are done)" if entry.progress.rows else ""
-    what, *ways = problem_lines([half_way_problem(entry)])
+    rows = f" ({entry.progress.rows} rows are filled)" if entry.progress.rows else ""
+    problem, *ways = problem_lines([half_way_problem(entry)])
     return [
         "half-way:",
-        f"{what}{rows}",
+        f"{problem}{rows}",
         *(f"    {line}" for line in (entry.error or "").splitlines()),
         f"    run by {entry.actor}, {_moment(entry.started_at)}",
         *ways,
     ]
 
 
-_MENDED = {
-    "accepted": "counts as applied as its file is now",
-    "forgotten": "is forgotten",
-    "applied": "counts as applied",
-    "reverted": "counts as not applied",
+_REPAIRED = {
+    "accepted": "is recorded as applied with its current file",
+    "forgotten": "is no longer recorded as applied",
+    "applied": "is recorded as applied",
+    "reverted": "is recorded as not applied",
 }
 
 
-def repair_lines(mended: Sequence[Repaired], problems: Sequence[Problem]) -> list[str]:
-    """What was mended, and what is wrong still."""
-    lines = [f"{one.name} ({one.revision}) {_MENDED[one.outcome]}" for one in mended]
+def repair_lines(repaired: Sequence[Repaired], problems: Sequence[Problem]) -> list[str]:
+    """Return the repaired records and the remaining problems."""
+    lines = [
+        f"{record.name} ({record.revision}) {_REPAIRED[record.outcome]}" for record in repaired
+    ]
     if problems:
-        return [*lines, "wrong:", *problem_lines(problems)]
-    return lines or ["nothing is wrong with the history"]
+        return [*lines, "problems:", *problem_lines(problems)]
+    return lines or ["the history has no problems"]
 
 
-def repair_data(mended: Sequence[Repaired], problems: Sequence[Problem]) -> dict[str, Any]:
-    """The same, for --json."""
+def repair_data(repaired: Sequence[Repaired], problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return the repaired records and the remaining problems for --json."""
     return {
-        "mended": [asdict(one) for one in mended],
+        "repaired": [asdict(record) for record in repaired],
         "problems": [asdict(problem) for problem in problems],
     }
 
 
 def log_lines(entries: Sequence[Entry]) -> list[str]:
-    """Every run, newest first: when, what, how long, how it ended, who."""
-    return columns(
+    """Return a line for each run, newest first: time, migration, duration, outcome and user."""
+    return align_columns(
         (
             [
                 _moment(entry.started_at),
@@ -200,12 +204,12 @@ def log_lines(entries: Sequence[Entry]) -> list[str]:
 
 
 def log_data(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The same, for --json."""
+    """Return the runs for --json, newest first."""
     return {"runs": [entry_data(entry) for entry in reversed(entries)]}
 
 
 def entry_data(entry: Entry) -> dict[str, Any]:
-    """One run, for --json."""
+    """Return a run for --json."""
     return {
         "revision": entry.revision,
         "name": entry.name,
@@ -229,7 +233,7 @@ def _applied_row(row: Any) -> tuple[str, ...]:
 
 
 def status_data(status: Status) -> dict[str, Any]:
-    """The same, for --json."""
+    """Return the status for --json."""
     return {
         "environment": status.environment,
         "current": status.current,
@@ -249,13 +253,13 @@ def status_data(status: Status) -> dict[str, Any]:
 
 
 def history_lines(graph: Graph) -> list[str]:
-    """The migrations, newest first, drawn as a graph where it has branches; heads have a star."""
+    """Return the migrations, newest first, as a graph if they branch; a star marks each head."""
     if not graph.is_line:
         from autodiff.migrations.drawing import draw_graph
 
         return draw_graph(graph)
     heads = graph.heads
-    return columns(
+    return align_columns(
         (
             [
                 *("*" if m.revision in heads else " ", m.name, m.revision),
@@ -268,9 +272,9 @@ def history_lines(graph: Graph) -> list[str]:
     )
 
 
-def named(migration: Migration) -> str:
-    """A migration's name, and for which databases it is, where that is not all of them."""
-    return " ".join([migration.name, *(f"({told})" for told in _only_for(migration))])
+def migration_title(migration: Migration) -> str:
+    """Return the name of a migration, with the kinds of databases if it is not for all."""
+    return " ".join([migration.name, *(f"({kinds})" for kinds in _only_for(migration))])
 
 
 def _only_for(migration: Migration) -> tuple[str, ...]:
@@ -282,7 +286,7 @@ def _branch_names(migration: Migration) -> tuple[str, ...]:
 
 
 def history_data(graph: Graph) -> dict[str, Any]:
-    """The same, for --json."""
+    """Return the migrations for --json, newest first."""
     newest_first = reversed(graph.migrations.values())
     return {
         "heads": list(graph.heads),
@@ -291,75 +295,75 @@ def history_data(graph: Graph) -> dict[str, Any]:
     }
 
 
-def rebase_lines(found: Rebase) -> list[str]:
-    """What moves where, and behind what."""
-    if found.lock is None:
+def rebase_lines(rebase: Rebase) -> list[str]:
+    """Return the moved migrations with their new names and parents, and the lock file."""
+    if rebase.lock is None:
         return ["nothing to rebase"]
     rows = [
         (
-            shown(move.before.path),
+            short_path(move.before.path),
             f"-> {move.after.path.name}" if move.before.path != move.after.path else "",
-            f"after {', '.join(found.graph[parent].name for parent in move.after.parents)}",
+            f"after {', '.join(rebase.graph[parent].name for parent in move.after.parents)}",
         )
-        for move in found.moves
+        for move in rebase.moves
     ]
-    return [*columns(rows, indent=""), shown(found.directory / "autodiff.lock")]
+    return [*align_columns(rows, indent=""), short_path(rebase.directory / "autodiff.lock")]
 
 
-def rebase_notes(found: Rebase) -> list[str]:
-    """What is left to do."""
-    notes = [MISSING] if found.missing else []
-    if found.had:
-        names = ", ".join(migration.name for migration in found.had)
+def rebase_notes(rebase: Rebase) -> list[str]:
+    """Return what remains to be done after a rebase."""
+    notes = [UNCOVERED_CHANGES] if rebase.missing else []
+    if rebase.had:
+        names = ", ".join(migration.name for migration in rebase.had)
         notes.append(
-            f"the database has had {names} in another order: autodiff downgrade "
-            f"{found.way_back}, then autodiff upgrade"
+            f"the database applied {names} in the old order: run autodiff downgrade "
+            f"{rebase.way_back}, then autodiff upgrade"
         )
     return notes
 
 
-def rebase_data(found: Rebase, *, written: bool) -> dict[str, Any]:
-    """The same, for --json."""
+def rebase_data(rebase: Rebase, *, written: bool) -> dict[str, Any]:
+    """Return the moved migrations for --json."""
     return {
-        "written": written and found.lock is not None,
+        "written": written and rebase.lock is not None,
         "moved": [
             {
                 "revision": move.after.revision,
-                "from": shown(move.before.path),
-                "to": shown(move.after.path),
+                "from": short_path(move.before.path),
+                "to": short_path(move.after.path),
                 "parents": list(move.after.parents),
             }
-            for move in found.moves
+            for move in rebase.moves
         ],
-        "rehearsed": found.rehearsed,
-        "missing": found.missing,
-        "applied": [migration.revision for migration in found.had],
+        "rehearsed": rebase.rehearsed,
+        "missing": rebase.missing,
+        "applied": [migration.revision for migration in rebase.had],
     }
 
 
-def script(statements: Mapping[str, Sequence[str]]) -> str:
-    """A SQL script: the statements of each migration, under a comment that names it."""
+def sql_script(statements: Mapping[str, Sequence[str]]) -> str:
+    """Return a SQL script: the statements of each migration, after a comment with its name."""
     return "\n".join(
-        "\n".join([f"-- {name}", *(_ended(statement) for statement in found)]) + "\n"
-        for name, found in statements.items()
+        "\n".join([f"-- {name}", *map(_with_semicolon, of_migration)]) + "\n"
+        for name, of_migration in statements.items()
     )
 
 
-def _ended(statement: str) -> str:
-    """A statement with its semicolon; a comment has none."""
+def _with_semicolon(statement: str) -> str:
+    """Return a statement with a semicolon, or a comment unchanged."""
     return statement if statement.splitlines()[-1].startswith("--") else f"{statement};"
 
 
-def columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
-    """Rows with their cells under each other."""
-    found = list(rows)
-    count = max((len(row) for row in found), default=0)
-    widths = [max(len(row[at]) for row in found if at < len(row)) for at in range(count)]
+def align_columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Return a line for each row, padded so that the cells of each column are aligned."""
+    rows = list(rows)
+    count = max((len(row) for row in rows), default=0)
+    widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(count)]
     return [
         (
             indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         ).rstrip()
-        for row in found
+        for row in rows
     ]
 
 

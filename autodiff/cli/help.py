@@ -1,4 +1,4 @@
-"""Help as plain text in sections; typer's own loads rich, which takes longer than all else does."""
+"""Print help as plain text in sections, because typer's own help needs the slow import of rich."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from autodiff.cli.colors import styled
-from autodiff.cli.fast_options import trusting_defaults
+from autodiff.cli.colors import color_text
+from autodiff.cli.fast_options import without_default_validation
 
-__all__ = ["HelpfulCommand", "HelpfulGroup"]
+__all__ = ["PlainHelpCommand", "PlainHelpGroup"]
 
 
-class _Later(Mapping[str, Any]):
-    """Commands by name, in the order of the names; each is built when it is first asked for."""
+class _LazyCommands(Mapping[str, Any]):
+    """Commands by name, in the order of the names; each is built at its first use."""
 
     def __init__(self, names: Iterable[str], build: Callable[[str], Any]) -> None:
         self._names = dict.fromkeys(names)
@@ -38,16 +38,16 @@ class _Later(Mapping[str, Any]):
         return name in self._names
 
 
-class _Helpful:
+class _PlainHelp:
     help: str | None
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return list(map(trusting_defaults, super().get_params(ctx)))  # type: ignore[misc]
+        return list(map(without_default_validation, super().get_params(ctx)))  # type: ignore[misc]
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
-        """The docstring: paragraphs are wrapped, those with lines set in stay as they are."""
+        """Write the docstring; wrap its paragraphs, except those with indented lines."""
         paragraphs = inspect.cleandoc(self.help or "").split("\n\n")
-        # click's mark for a paragraph that is not to be wrapped:
+        # \b makes click keep the lines of a paragraph as they are:
         marked = [f"\b\n{text}" if "\n " in text else text for text in paragraphs]
         formatter.write_paragraph()
         with formatter.indentation():
@@ -55,20 +55,20 @@ class _Helpful:
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         for title, kind in (("Arguments", "argument"), ("Options", "option")):
-            found = [p for p in self.get_params(ctx) if p.param_type_name == kind]
-            records = [parameter.get_help_record(ctx) for parameter in found]
+            parameters = [p for p in self.get_params(ctx) if p.param_type_name == kind]
+            records = [parameter.get_help_record(ctx) for parameter in parameters]
             _write_section(formatter, title, [record for record in records if record])
 
 
-class HelpfulCommand(_Helpful, TyperCommand):
-    """A command with help of this look."""
+class PlainHelpCommand(_PlainHelp, TyperCommand):
+    """A command with plain-text help."""
 
 
-class HelpfulGroup(_Helpful, TyperGroup):
-    """A group with help of this look: its commands in sections.
+class PlainHelpGroup(_PlainHelp, TyperGroup):
+    """A group of commands with plain-text help that lists the commands in sections.
 
-    A subclass sets `sections`, a summary for each name in each section, and `build`, which gives
-    the command of a name.
+    A subclass sets `sections`, which maps the title of each section to summaries by command name,
+    and `build`, which returns the command of a name.
     """
 
     sections: Mapping[str, Mapping[str, str]]
@@ -77,7 +77,7 @@ class HelpfulGroup(_Helpful, TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         names = [name for summaries in self.sections.values() for name in summaries]
-        self.commands: Any = _Later(names, self.build)
+        self.commands: Any = _LazyCommands(names, self.build)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
@@ -96,5 +96,5 @@ class HelpfulGroup(_Helpful, TyperGroup):
 def _write_section(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:
     if not rows:
         return
-    with formatter.section(styled(title, "yellow", sys.stdout)):
-        formatter.write_dl([(styled(name, "cyan", sys.stdout), text) for name, text in rows])
+    with formatter.section(color_text(title, "yellow", sys.stdout)):
+        formatter.write_dl([(color_text(name, "cyan", sys.stdout), text) for name, text in rows])

@@ -1,4 +1,4 @@
-"""The options that commands have in common, and how a function becomes a command."""
+"""Options that commands share, and the conversion of a function to a command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autodiff.cli.failures import guarded
+from autodiff.cli.failures import run_command
 from autodiff.cli.shell import Shell
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "ShardOf",
     "Sql",
     "StopAfter",
-    "Target",
+    "TargetArgument",
     "Url",
     "Verbose",
     "as_command",
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def flag(name: str, help: str) -> Any:
-    """An option that is there or not."""
+    """Return an option without a value."""
     return typer.Option(name, help=help)
 
 
@@ -53,7 +53,8 @@ ConfigPath = Annotated[
         "--config",
         metavar="PATH",
         exists=True,
-        help="The configuration file, or a folder to look for it from. Default: here.",
+        help="The configuration file, or the folder where the search for it starts. Default: the "
+        "current folder.",
         show_default=False,
     ),
 ]
@@ -62,14 +63,17 @@ Url = Annotated[
     typer.Option(
         "--url",
         metavar="URL",
-        help="The database. Comes before DATABASE_URL and the configuration.",
+        help="The database. Overrides DATABASE_URL and the configuration.",
         show_default=False,
     ),
 ]
 
 
 def _complete_env(incomplete: str) -> list[str]:
-    """Names of environments for the shell; none where the configuration is broken."""
+    """Return the names of environments for shell completion.
+
+    Return none if the configuration is broken: an error would garble the command line.
+    """
     from autodiff.config import environment_names
 
     try:
@@ -84,7 +88,7 @@ Env = Annotated[
     typer.Option(
         "--env",
         metavar="NAME",
-        help="The environment of the configuration to work with. Also: AUTODIFF_ENV.",
+        help="The configured environment to use. Also: AUTODIFF_ENV.",
         autocompletion=_complete_env,
         show_default=False,
     ),
@@ -93,10 +97,12 @@ Json = Annotated[bool, flag("--json", "Print the result as JSON.")]
 Debug = Annotated[bool, flag("--debug", "Show the traceback of an error. Also: AUTODIFF_DEBUG=1.")]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="List what is in the database and left alone, and why."),
+    typer.Option(
+        "--verbose", "-v", help="List everything in the database that autodiff does not compare."
+    ),
 ]
-DryRun = Annotated[bool, flag("--dry-run", "List what would run, and run nothing.")]
-Sql = Annotated[bool, flag("--sql", "Print a script for the database's client, and run nothing.")]
+DryRun = Annotated[bool, flag("--dry-run", "List the migrations that would run; run nothing.")]
+Sql = Annotated[bool, flag("--sql", "Print a SQL script for the database's client; run nothing.")]
 
 LockWait = Annotated[
     float | None,
@@ -104,17 +110,20 @@ LockWait = Annotated[
         "--lock-wait",
         metavar="SECONDS",
         min=0,
-        help="How long to wait for another run. Default: 600.",
+        help="How long to wait for another run. Default: the setting lock_wait, 600.",
         show_default=False,
     ),
 ]
 
 
-All = Annotated[bool, flag("--all", "Every database of the configuration's targets.")]
+All = Annotated[bool, flag("--all", "Use every database of the configured targets.")]
 Only = Annotated[
     list[str] | None,
     typer.Option(
-        "--only", metavar="NAME", help="With --all: this target. Repeatable.", show_default=False
+        "--only",
+        metavar="NAME",
+        help="With --all: only this target. Repeatable.",
+        show_default=False,
     ),
 ]
 ShardOf = Annotated[
@@ -122,7 +131,7 @@ ShardOf = Annotated[
     typer.Option(
         "--shard",
         metavar="N/M",
-        help="With --all: one of so many parts, 3/10. The parts never change.",
+        help="With --all: part N of M, such as 3/10. A target always stays in the same part.",
         show_default=False,
     ),
 ]
@@ -132,7 +141,7 @@ Parallel = Annotated[
         "--parallel",
         metavar="N",
         min=1,
-        help="With --all: how many at a time. Default: 4.",
+        help="With --all: how many targets at a time. Default: 4.",
         show_default=False,
     ),
 ]
@@ -141,7 +150,8 @@ Canary = Annotated[
     typer.Option(
         "--canary",
         metavar="N|NAME",
-        help="With --all: so many go first, or these. If one fails, no other is begun.",
+        help="With --all: this many targets, or these, go first. If one of them fails, no other is "
+        "started.",
         show_default=False,
     ),
 ]
@@ -151,14 +161,17 @@ StopAfter = Annotated[
         "--stop-after",
         metavar="N",
         min=1,
-        help="With --all: begin no more after so many failures.",
+        help="With --all: start no further target after this many failures.",
         show_default=False,
     ),
 ]
 
 
 def _complete_target(incomplete: str) -> list[str]:
-    """Names of migrations for the shell; none where the project is broken."""
+    """Return the names of migrations for shell completion.
+
+    Return none if the project is broken: an error would garble the command line.
+    """
     from autodiff.project import Project
 
     try:
@@ -172,18 +185,18 @@ def _complete_target(incomplete: str) -> list[str]:
 
 
 def _checked_target(target: str) -> str:
-    """-1 is a target; -x is an option that does not exist."""
+    """Refuse unknown options, which click passes on as targets so that -1 can be one."""
     if target.startswith("-") and not re.fullmatch(r"-\d+", target):
         raise typer.BadParameter(f"no such option: {target}")
     return target
 
 
-Target = Annotated[
+TargetArgument = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="head, heads, base, +1, -1, a number, a name, a revision or its start; 0003-1, "
-        "billing@head.",
+        help="A migration: head, heads, base, +1, -1, a number, a name, a revision or its start, "
+        "or relative as in 0003-1 and billing@head.",
         autocompletion=_complete_target,
         callback=_checked_target,
     ),
@@ -203,17 +216,17 @@ _SIDES = ("models", "database")
 
 
 def side(name: str) -> Any:
-    """An argument that names what to compare."""
+    """Return an argument that names a side of a comparison."""
     return typer.Argument(
         metavar=name,
-        help="models, database, a URL, or a migration: head, base, +1, -1, a number, a name.",
+        help="models, database, a URL, or a migration (head, base, +1, -1, a number, a name).",
         autocompletion=_complete_side,
         callback=_checked_side,
     )
 
 
 def _shared(json: Json = False, debug: Debug = False) -> dict[str, Any]:
-    """The options of every command."""
+    """Return the options of every command."""
     return {"json": json, "debug": debug}
 
 
@@ -224,22 +237,22 @@ def _project(
     json: Json = False,
     debug: Debug = False,
 ) -> dict[str, Any]:
-    """The options of every command that works on a project."""
+    """Return the options of every command that needs a project."""
     return {"config": config, "env": env, "url": url, "json": json, "debug": debug}
 
 
 def as_command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """A function that takes a Shell, as a command with --json and --debug."""
+    """Convert a function that takes a Shell to a command with --json and --debug."""
     return _with_parameters(function, _shared)
 
 
 def as_project_command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """A function that takes a Shell, as a command with those and --config, --env and --url."""
+    """Convert a function that takes a Shell to a command with all options of a project."""
     return _with_parameters(function, _project)
 
 
 def with_options(shell: Shell, options: dict[str, Any]) -> Shell:
-    """The shell with the options that were given; what stands before the command counts too."""
+    """Return the shell with options added, which override those before the command."""
     given = {name: value for name, value in options.items() if value}
     debug = shell.debug or bool(os.environ.get("AUTODIFF_DEBUG"))
     return replace(shell, **{"debug": debug, **given})
@@ -248,7 +261,7 @@ def with_options(shell: Shell, options: dict[str, Any]) -> Shell:
 def _with_parameters(
     function: Callable[..., int | None], shared: Callable[..., dict[str, Any]]
 ) -> Callable[..., None]:
-    """typer reads a command's options from its signature: it gets those of both functions."""
+    """Return the function with the parameters of both: typer reads options from the signature."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     common = list(inspect.signature(shared, eval_str=True).parameters.values())
 
@@ -256,7 +269,7 @@ def _with_parameters(
     def run(context: typer.Context, **arguments: Any) -> None:
         options = {parameter.name: arguments.pop(parameter.name) for parameter in common}
         shell = replace(with_options(context.obj, options), out=sys.stdout)
-        raise typer.Exit(guarded(shell, lambda: function(shell, **arguments)))
+        raise typer.Exit(run_command(shell, lambda: function(shell, **arguments)))
 
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     parameters = [

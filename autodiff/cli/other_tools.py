@@ -1,8 +1,8 @@
-"""Translate the commands of other migration tools, so that an error can name ours.
+"""Translate commands of other migration tools to the equivalent autodiff command.
 
-People type what they have typed for years: `makemigrations`, `revision --autogenerate`,
-`db upgrade`. These are not aliases: the command fails, and the hint is the autodiff command with
-the same arguments. To add a command, add a function to `_TRANSLATIONS`.
+Users of other tools type `makemigrations`, `revision --autogenerate` or `db upgrade`. These are not
+aliases: the command fails, and its hint is the autodiff command with the same arguments. To support
+another command, add a function to `_TRANSLATIONS`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from argparse import Namespace
 
-__all__ = ["translated"]
+__all__ = ["translate"]
 
 _PLACEHOLDER = '"..."'
-"""Stands for a text that only the person knows: a message, or a URL that holds a password."""
+"""Stands for a text that only the user knows: a message, or a URL with a password."""
 _SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["`$\\!]')
 _GROUPS = frozenset({"alembic", "db", "flask", "migrations", "schema"})
-"""Words that other tools put in front: `flask db upgrade`, `alembic upgrade`, `prisma db push`."""
+"""First words of other tools: `flask db upgrade`, `alembic upgrade`, `prisma db push`."""
 
 
-def translated(arguments: Sequence[str], options: Mapping[str, object]) -> tuple[str, str] | None:
+def translate(arguments: Sequence[str], options: Mapping[str, object]) -> tuple[str, str] | None:
     """Return another tool's command and the autodiff command line that does the same.
 
-    Return None if the first of `arguments` is no command of a tool that is known here. `options`
-    are those of autodiff that stand before the command. Arguments that have a counterpart are
-    carried over, quoted for a shell; all others are left out.
+    Return None if the first of `arguments` is not a known command. `options` are autodiff's
+    options before the command. Arguments that autodiff supports are carried over and quoted for a
+    shell; all others are left out.
     """
     words = [*arguments[0].split(":"), *arguments[1:]]
     place = 0
@@ -47,7 +47,7 @@ def translated(arguments: Sequence[str], options: Mapping[str, object]) -> tuple
 
 
 def _project_options(options: Mapping[str, object]) -> str:
-    """Return --env, --config and --url as they were given, without a password."""
+    """Return --env, --config and --url as they were passed, without a password."""
     words = ""
     for name in ("env", "config", "url"):
         if value := options.get(name):
@@ -57,7 +57,7 @@ def _project_options(options: Mapping[str, object]) -> str:
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
-    """Read the options that have a counterpart; ignore the others and never fail."""
+    """Parse the options that autodiff supports; ignore the others and never fail."""
     import argparse
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -80,7 +80,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
 
 
 def _quoted(word: str) -> str:
-    """Quote a word as people do, with double quotes, which work in every shell, if they can."""
+    """Quote a word, if possible with double quotes, which work in every shell."""
     if word == shlex.quote(word):
         return word
     return shlex.quote(word) if _SPECIAL_IN_DOUBLE_QUOTES.search(word) else f'"{word}"'
@@ -91,7 +91,7 @@ def _line(*words: str) -> str:
 
 
 def _with_message(command: str, message: str | None, *more: str) -> str:
-    """Return a command that needs a message, always in quotes."""
+    """Return a command with a message, which is always quoted."""
     if message and not _SPECIAL_IN_DOUBLE_QUOTES.search(message):
         text = f'"{message}"'
     else:
@@ -141,7 +141,7 @@ def _make(options: Namespace) -> str:
 
 
 def _migrate(options: Namespace) -> str:
-    """Translate migrate, which applies in Django, writes in Flask and has subcommands in Prisma."""
+    """Translate migrate: it applies in Django, writes in Flask and has subcommands in Prisma."""
     verb = options.words[0] if options.words else ""
     if verb in _MIGRATE_VERBS:
         options.words = options.words[1:]
@@ -150,7 +150,7 @@ def _migrate(options: Namespace) -> str:
 
 
 def _target(options: Namespace) -> list[str]:
-    """Return the migration that is named last: Django puts the application's label before it."""
+    """Return the last migration that is named: Django's arguments start with an app label."""
     words = options.words
     if len(words) > 1 or (words and (words[0][:1].isdigit() or words[0] in _ALEMBIC_TARGETS)):
         return [words[-1]]
@@ -193,7 +193,7 @@ def _squash(options: Namespace) -> str:
 
 
 def _push(options: Namespace) -> str:
-    """Translate commands that bring a development database to the models in one go."""
+    """Translate commands that update a development database to the models directly."""
     return f"{_with_message('generate', options.message)} && {_line('upgrade')}"
 
 
@@ -208,7 +208,7 @@ _OWN_COMMANDS = frozenset(
         *("merge", "rebase", "rehearse", "repair", "show", "squash", "stamp", "status", "upgrade"),
     }
 )
-"""Commands that have the same name here: after `db` or `alembic` they need only lose that word."""
+"""Commands with the same name in autodiff: after `db` or `alembic` only that word is removed."""
 _MIGRATE_VERBS: dict[str, Callable[[Namespace], str]] = {
     # Prisma
     "dev": _push,
@@ -223,7 +223,7 @@ _MIGRATE_VERBS: dict[str, Callable[[Namespace], str]] = {
     "lint": _plain("check"),
     "new": _new_file,
     "rebase": _plain("rebase"),
-    # Both, and Rails
+    # Prisma, Atlas and Rails
     "status": _plain("status"),
     "rollback": _revert,
 }

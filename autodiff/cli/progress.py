@@ -1,4 +1,4 @@
-"""The runner's events as lines on stderr, or as a bar where a person waits for several."""
+"""Show the events of the runner on stderr: as lines, or on a terminal as a progress bar."""
 
 from __future__ import annotations
 
@@ -12,28 +12,58 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from autodiff.runner.events import BackfillProgress, Event, Listener
+    from autodiff.runner.events import (
+        BackfillProgress,
+        Event,
+        Listener,
+        MigrationResumed,
+        MigrationRetried,
+        WaitingForLock,
+    )
 
-__all__ = ["bar", "duration", "progress"]
+__all__ = [
+    "format_duration",
+    "resumed_line",
+    "retried_line",
+    "show_progress",
+    "start_bar",
+    "waiting_line",
+]
 
 
 @contextmanager
-def progress() -> Iterator[Listener]:
-    """A listener for the runner; what it shows is finished at the end, also when a run fails."""
-    shown = _Shown()
+def show_progress() -> Iterator[Listener]:
+    """Yield a listener that shows a run, and end its last line at the end, also after an error."""
+    display = _Display()
     try:
-        yield shown
+        yield display
     finally:
-        shown.close()
+        display.close()
 
 
-class _Shown:
-    """One line a migration; on a terminal a bar below the lines, for several and for many rows."""
+def waiting_line(event: WaitingForLock) -> str:
+    """Return the line for a run that waits for the lock."""
+    return f"waiting for another run: {event.holder}" if event.holder else "waiting for another run"
+
+
+def retried_line(event: MigrationRetried) -> str:
+    """Return the line for a migration that could not get a lock and will be retried."""
+    return f"{event.name} could not get a lock; next attempt in {format_duration(event.seconds)}"
+
+
+def resumed_line(event: MigrationResumed) -> str:
+    """Return the line for a migration that stopped half-way in an earlier run."""
+    steps = "1 finished step" if event.steps == 1 else f"{event.steps} finished steps"
+    return f"{event.name} stopped half-way in an earlier run, after {steps}"
+
+
+class _Display:
+    """A line for each migration; on a terminal a bar for several migrations or for many rows."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
-        self._rows: TaskID | None = None
-        self._half_line = False
+        self._rows_task: TaskID | None = None
+        self._line_is_open = False
         self._name = ""
 
     def __call__(self, event: Event) -> None:
@@ -50,35 +80,35 @@ class _Shown:
 
         match event:
             case HookCalled(hook=hook, function=function) if not hook.endswith("_migration"):
-                self._say(f"{hook}: {function}")
-            case WaitingForLock(holder=holder):
-                self._say(f"waiting for another run: {holder or 'it ends soon'}")
-            case MigrationRetried(name=name, seconds=seconds, blockers=blockers):
-                self._say(f"{name} met a lock; once more in {duration(seconds)}")
+                self._print(f"{hook}: {function}")
+            case WaitingForLock():
+                self._print(waiting_line(event))
+            case MigrationRetried(blockers=blockers):
+                self._print(retried_line(event))
                 for blocker in blockers:
-                    self._say(f"  held by {blocker}")
-            case MigrationResumed(name=name, steps=steps):
-                self._say(f"{name} had stopped half-way, with {steps} steps done")
+                    self._print(f"  held by {blocker}")
+            case MigrationResumed():
+                self._print(resumed_line(event))
             case MigrationSkipped(name=name, database=database):
-                self._say(f"{name} ... not for {database}")
+                self._print(f"{name} ... not for {database}")
             case MigrationStarted(name=name, position=position, total=total):
                 self._start(name, position, total)
             case BackfillProgress() if sys.stderr.isatty():
-                self._fill(event)
+                self._show_rows(event)
             case MigrationFinished(name=name, seconds=seconds):
                 self._finish(name, seconds)
 
     def close(self) -> None:
-        """Ends the bar, or the line that is half written."""
+        """Remove the bar, and end a line that is still open."""
         if self._bar is not None:
             self._bar.stop()
-        if self._half_line:
+        if self._line_is_open:
             typer.echo("stopped", err=True)
 
-    def _say(self, line: str) -> None:
-        if self._half_line:
+    def _print(self, line: str) -> None:
+        if self._line_is_open:
             typer.echo("", err=True)
-            self._half_line = False
+            self._line_is_open = False
         if self._bar is not None:
             self._bar.console.print(line, highlight=False, markup=False)
             return
@@ -87,43 +117,44 @@ class _Shown:
     def _start(self, name: str, position: int, total: int) -> None:
         self._name = name
         if self._bar is None and total > 1 and sys.stderr.isatty():
-            self._bar = bar(total)
+            self._bar = start_bar(total)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=name, completed=position - 1)
             return
         typer.echo(f"{name} ... ", err=True, nl=False)
-        self._half_line = True
+        self._line_is_open = True
 
-    def _fill(self, event: BackfillProgress) -> None:
-        """A bar for the rows of a table; it takes the place of a line that is half written."""
+    def _show_rows(self, event: BackfillProgress) -> None:
+        """Show how many rows of a table are filled, in a bar that replaces an open line."""
         if self._bar is None:
+            # Return to the start of the line and erase it:
             typer.echo("\r\x1b[2K", err=True, nl=False)
-            self._half_line = False
-            self._bar = bar(1)
+            self._line_is_open = False
+            self._bar = start_bar(1)
             self._bar.update(self._bar.task_ids[0], description=self._name)
-        if self._rows is None:
-            self._rows = self._bar.add_task(f"rows of {event.table}", total=event.total)
-        self._bar.update(self._rows, completed=event.done)
+        if self._rows_task is None:
+            self._rows_task = self._bar.add_task(f"rows of {event.table}", total=event.total)
+        self._bar.update(self._rows_task, completed=event.done)
         if event.done >= event.total:
             self._end_rows(self._bar)
 
     def _end_rows(self, bar: Progress) -> None:
-        if self._rows is not None:
-            bar.remove_task(self._rows)
-            self._rows = None
+        if self._rows_task is not None:
+            bar.remove_task(self._rows_task)
+            self._rows_task = None
 
     def _finish(self, name: str, seconds: float) -> None:
         if self._bar is not None:
             self._end_rows(self._bar)
-            self._bar.console.print(f"{name} ... {duration(seconds)}", highlight=False)
+            self._bar.console.print(f"{name} ... {format_duration(seconds)}", highlight=False)
             self._bar.advance(self._bar.task_ids[0])
             return
-        typer.echo(duration(seconds), err=True)
-        self._half_line = False
+        typer.echo(format_duration(seconds), err=True)
+        self._line_is_open = False
 
 
-def bar(total: int) -> Progress:
-    """A bar on stderr, begun, with one task."""
+def start_bar(total: int) -> Progress:
+    """Start a progress bar on stderr with one task and return it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -134,8 +165,8 @@ def bar(total: int) -> Progress:
     return bar
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 35 ms, 1.2 s, 3 min 4 s."""
+def format_duration(seconds: float) -> str:
+    """Return a duration in the units that suit it: 35 ms, 1.2 s, 3 min 4 s."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     minutes, rest = divmod(seconds, 60)

@@ -1,4 +1,4 @@
-"""Asks a person at the terminal what the schemas alone don't say."""
+"""Ask the user at the terminal for decisions that the schemas do not determine."""
 
 from __future__ import annotations
 
@@ -12,44 +12,47 @@ if TYPE_CHECKING:
     from autodiff.compare import Candidate
     from autodiff.plan import FillNeeded, MapPossible
 
-__all__ = ["Terminal", "somebody_is_there"]
+__all__ = ["TerminalQuestioner", "is_interactive"]
 
 
-def somebody_is_there() -> bool:
-    """Whether questions can be asked: both ends are a terminal, and it is not a CI's."""
+def is_interactive() -> bool:
+    """Return whether a user can answer questions: in a terminal, and not in CI."""
     return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
 
 
-class Terminal:
-    """A Questioner that asks on stderr. Ctrl-C ends the command with nothing written."""
+class TerminalQuestioner:
+    """A Questioner that asks on stderr; Ctrl-C ends the command before anything is written."""
 
     def is_rename(self, candidate: Candidate) -> bool | None:
-        """Whether a candidate is a rename; no, if only Enter is pressed."""
+        """Ask whether a candidate is a rename; Enter alone means no."""
         rename = candidate.rename
-        question = f"Is {rename.what} renamed to {rename.becomes}? ({candidate.reason})"
+        question = f"Was {rename.what} renamed to {rename.becomes}? ({candidate.reason})"
         return typer.confirm(question, err=True)
 
     def fill(self, needed: FillNeeded) -> str | None:
-        """A value for the rows, asked for until there is one, if there must be one."""
+        """Ask for a value for existing rows, repeatedly if the value is required."""
         if needed.found is not None:
             question = (
-                f"{needed.key} becomes NOT NULL, and rows have no value ({needed.found}); "
-                "value for them (now, a number, a text, sql:...), or nothing to mend them yourself"
+                f"{needed.key} becomes NOT NULL, but rows have no value ({needed.found}); "
+                "value for these rows (now, a number, a string, sql:...), or Enter to fix them "
+                "manually"
             )
-            given = typer.prompt(question, default="", show_default=False, err=True)
-            return str(given).strip() or None
+            answer = typer.prompt(question, default="", show_default=False, err=True)
+            return str(answer).strip() or None
         question = (
             f"{needed.key} is NOT NULL and {needed.table} may have rows; "
-            "value for them (now, a number, a text, sql:...)"
+            "value for existing rows (now, a number, a string, sql:...)"
         )
         while not (value := str(typer.prompt(question, err=True)).strip()):
             pass
         return value
 
     def map_value(self, possible: MapPossible) -> str | None:
-        """A value for the rows; none, if only Enter is pressed."""
+        """Ask which value replaces a removed one; Enter alone means none."""
         choices = ", ".join(possible.choices)
-        question = f"{possible.key} goes away; value for rows that have it ({choices}, or none)"
+        question = (
+            f"{possible.key} is removed; value for rows that have it ({choices}, or Enter for none)"
+        )
         while True:
             value = str(typer.prompt(question, default="", show_default=False, err=True)).strip()
             if not value or value in possible.choices:

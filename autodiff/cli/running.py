@@ -1,24 +1,24 @@
-"""What upgrade and downgrade share: they differ in the direction alone."""
+"""Code that upgrade and downgrade share; only the direction differs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from autodiff.cli.format import migration_data, named
-from autodiff.cli.progress import progress
+from autodiff.cli.format import migration_data, migration_title
+from autodiff.cli.progress import show_progress
 from autodiff.cli.shell import Shell
 
 if TYPE_CHECKING:
     from autodiff.migrations import Migration
     from autodiff.runner.events import Direction
 
-__all__ = ["run"]
+__all__ = ["run_migrations"]
 
 _DONE = {"upgrade": "applied", "downgrade": "reverted"}
 
 
-def run(
+def run_migrations(
     shell: Shell,
     target: str,
     direction: Direction,
@@ -27,18 +27,19 @@ def run(
     dry_run: bool,
     lock_wait: float | None = None,
 ) -> None:
-    """Runs migrations; or prints their SQL, or their names, and runs nothing."""
+    """Run migrations; or with `sql` or `dry_run` only print their SQL or their names."""
     if sql:
         _print_script(shell, target, direction)
         return
     project = shell.project()
     if dry_run:
         planned = project.plan_run(target, direction)
-        shell.answer([named(m) for m in planned] or ["nothing to do"], _data(planned, direction))
+        titles = [migration_title(migration) for migration in planned]
+        shell.answer(titles or ["nothing to do"], _data(planned, direction))
     else:
-        with progress() as listener:
-            step = project.upgrade if direction == "upgrade" else project.downgrade
-            done = step(target, on_event=listener, lock_wait=lock_wait)
+        with show_progress() as listener:
+            run = project.upgrade if direction == "upgrade" else project.downgrade
+            done = run(target, on_event=listener, lock_wait=lock_wait)
         shell.answer([_summary(done, direction)], _data(done, direction, run=True))
 
 
@@ -59,5 +60,5 @@ def _summary(done: list[Migration], direction: Direction) -> str:
 def _data(
     migrations: Sequence[Migration], direction: Direction, *, run: bool = False
 ) -> dict[str, Any]:
-    found = [migration_data(migration) for migration in migrations]
-    return {"direction": direction, "run": run, "migrations": found}
+    listed = [migration_data(migration) for migration in migrations]
+    return {"direction": direction, "run": run, "migrations": listed}

@@ -1,4 +1,4 @@
-"""The files of a new project, for init. Nothing that exists is overwritten."""
+"""Build the files of a new project for init; never overwrite an existing setting."""
 
 from __future__ import annotations
 
@@ -18,63 +18,67 @@ _HEADING = "[tool.autodiff]"
 
 
 def config_file(folder: Path, models: str | None, url: str | None) -> Mapping[Path, str]:
-    """The configuration: a section at the end of pyproject.toml, or where there is none,
-    autodiff.toml.
+    """Return the path and text of the configuration.
 
-    Raises ConfigError where the folder has a configuration.
+    This is a section at the end of pyproject.toml, or autodiff.toml if pyproject.toml does not
+    exist.
+
+    Raises ConfigError if the folder already has a configuration.
     """
     own, pyproject = folder / CONFIG_NAME, folder / "pyproject.toml"
     settings = _settings(models, url)
     if own.exists():
-        raise _exists(own)
+        raise _already_configured(own)
     if not pyproject.exists():
         return {own: settings}
     text = _read(pyproject)
     if _HEADING.removesuffix("]") in text:
-        raise _exists(pyproject)
+        raise _already_configured(pyproject)
     return {pyproject: _appended(text, f"{_HEADING}\n{settings}")}
 
 
 def example_file(folder: Path) -> Mapping[Path, str]:
-    """The models of a small blog.
+    """Return the path and text of the models of a small blog.
 
-    Raises ConfigError where the folder has models.
+    Raises ConfigError if the folder already has a models.py.
     """
     path = folder / "models.py"
     if path.exists():
         raise ConfigError(
-            f"{path} exists", hint="build the example in a new folder: autodiff init --example DIR"
+            f"{path} already exists",
+            hint="create the example in a new folder: autodiff init --example DIR",
         )
     text = files("autodiff.demo").joinpath("models_2.py").read_text(encoding="utf-8")
     return {path: text}
 
 
 def _settings(models: str | None, url: str | None) -> str:
-    """The settings as TOML."""
-    named = f"models = {_quoted(models)}" if models else '# models = "app.models:Base"'
-    placed = f"url = {_quoted(url)}" if url else '# url = "${DATABASE_URL}"'
-    return f'{named}\nmigrations = "migrations"\n{placed}\n'
+    """Return the settings as TOML, those without a value as comments."""
+    models_line = f"models = {_quoted(models)}" if models else '# models = "app.models:Base"'
+    url_line = f"url = {_quoted(url)}" if url else '# url = "${DATABASE_URL}"'
+    return f'{models_line}\nmigrations = "migrations"\n{url_line}\n'
 
 
 def _quoted(text: str) -> str:
-    """A string of TOML, which takes those of JSON."""
+    """Return a TOML string: every JSON string is one."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _read(path: Path) -> str:
-    """The text of a file with the line ends that it has."""
+    """Return the text of a file with its line endings."""
     with path.open(encoding="utf-8", newline="") as file:
         return file.read()
 
 
 def _appended(text: str, section: str) -> str:
-    """The text with the section at its end, in the same line ends."""
+    """Return the text with the section at its end, with the same line endings."""
     blank = "\n\n" if text and not text.endswith("\n") else "\n" if text else ""
     addition = blank + section
     return text + (addition.replace("\n", "\r\n") if "\r\n" in text else addition)
 
 
-def _exists(path: Path) -> ConfigError:
+def _already_configured(path: Path) -> ConfigError:
     return ConfigError(
-        f"{path} configures autodiff already", hint="change it there; init only begins a project"
+        f"{path} already configures autodiff",
+        hint="edit the settings there; init only creates new projects",
     )

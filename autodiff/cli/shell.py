@@ -1,4 +1,4 @@
-"""Shell: what each command has of its caller, and the only place that prints results."""
+"""Shell: the common options of a command, and the only code that prints results."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import typer
 
-from autodiff.cli.colors import colored, painted
-from autodiff.cli.format import columns
+from autodiff.cli.colors import color_by_sign, has_colors
+from autodiff.cli.format import align_columns
 
 if TYPE_CHECKING:
     from autodiff.project import Project
@@ -27,7 +27,7 @@ Language = Literal["python", "sql"]
 class Shell:
     """The options that all commands share, and the stream for results.
 
-    `given` is a project that stands in for the one of the configuration: the demo's.
+    `fixed_project` is used instead of the configured project; the demo sets it.
     """
 
     config: Path | None = None
@@ -35,78 +35,78 @@ class Shell:
     url: str | None = None
     json: bool = False
     debug: bool = False
-    given: Project | None = None
+    fixed_project: Project | None = None
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
     def project(self) -> Project:
-        """The project that the options name.
+        """Return the project that the options select.
 
-        Raises ConfigError where there is none.
+        Raises ConfigError if no configuration is found.
         """
-        if self.given is not None:
-            return self.given
+        if self.fixed_project is not None:
+            return self.fixed_project
         from autodiff.project import Project
 
         project = Project.load(self.config or Path(), url=self.url, env=self.env)
-        # Models read the environment too, so they must see the variables of a .env file:
+        # Models may read environment variables too, so they must see those of a .env file:
         for name, value in project.config.variables.items():
             os.environ.setdefault(name, value)
         return project
 
     def answer(self, lines: Iterable[str], data: Mapping[str, Any]) -> None:
-        """Prints a result: `data` with --json, else the lines, with colours on a terminal."""
+        """Print a result: `data` with --json, otherwise the lines, colored on a terminal."""
         if self.json:
             self._print(json.dumps(data, ensure_ascii=False, indent=2))
             return
         for line in lines:
-            self._print(painted(line) if colored(self.out) else line)
+            self._print(color_by_sign(line) if has_colors(self.out) else line)
 
     def answer_table(
         self,
-        heads: Sequence[str],
+        headings: Sequence[str],
         rows: Sequence[Sequence[str]],
         lines: Iterable[str],
         data: Mapping[str, Any],
     ) -> None:
-        """As `answer`, with a table before the lines: drawn on a terminal, else in columns."""
-        if not self.json and rows and colored(self.out):
-            self._print_table(heads, rows)
+        """Print a result as `answer` does, with a table before the lines."""
+        if not self.json and rows and has_colors(self.out):
+            self._print_table(headings, rows)
         elif not self.json and rows:
-            for line in columns([heads, *rows], indent=""):
+            for line in align_columns([headings, *rows], indent=""):
                 self._print(line)
         self.answer(["", *lines] if rows else lines, data)
 
     def answer_code(self, text: str, language: Language, data: Mapping[str, Any]) -> None:
-        """As `answer`, for code: byte for byte, or with its syntax coloured on a terminal."""
+        """Print code as `answer` does: unchanged, or highlighted on a terminal."""
         if self.json:
             self.answer((), data)
-        elif colored(self.out):
+        elif has_colors(self.out):
             self._print_highlighted(text, language)
         else:
             typer.echo(text, file=self.out, nl=False)
 
     def note(self, line: str) -> None:
-        """Prints what is no result, on stderr."""
+        """Print a line that is not a part of the result on stderr."""
         typer.echo(line, err=True)
 
-    def note_left_alone(self, project: Project, url: str | None = None) -> dict[str, Any]:
-        """Prints what is in the database and is not compared, as notes; the same as data."""
-        found = project.left_alone(url)
+    def note_unmanaged(self, project: Project, url: str | None = None) -> dict[str, Any]:
+        """Print the objects that autodiff does not compare as notes, and return them as data."""
+        unmanaged = project.left_alone(url)
         if not self.json:
-            for item in found:
-                self.note(f"left alone: {item}")
-        return {"left_alone": [asdict(item) for item in found]}
+            for item in unmanaged:
+                self.note(f"not compared: {item}")
+        return {"left_alone": [asdict(item) for item in unmanaged]}
 
     def _print(self, line: str) -> None:
         typer.echo(line, file=self.out)
 
-    def _print_table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def _print_table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich import box
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
         for row in rows:
             style = "red" if any(cell.startswith("failed") for cell in row) else ""
             table.add_row(*map(Text, row), style=style)
@@ -117,5 +117,5 @@ class Shell:
         from rich.syntax import Syntax
 
         syntax = Syntax("", language, theme="ansi_dark", background_color="default")
-        # As a soft-wrapped text, since Syntax itself cuts long lines at the terminal's width:
+        # Printed as text with soft wrapping, because Syntax cuts lines at the terminal's width:
         Console(file=self.out).print(syntax.highlight(text), soft_wrap=True, end="")

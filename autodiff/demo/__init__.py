@@ -1,1 +1,1 @@
-"""The blog that `autodiff demo` and `autodiff init --example` build."""
+"""The blog that `autodiff demo` and `autodiff init --example` create."""

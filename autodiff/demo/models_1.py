@@ -1,15 +1,15 @@
-"""The models of a blog."""
+"""Models of a blog."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """What all models have in common."""
+    """Base class of all models."""
 
 
 class Post(Base):
-    """What is read."""
+    """A blog post."""
 
     __tablename__ = "posts"
 

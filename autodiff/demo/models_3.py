@@ -1,4 +1,4 @@
-"""The models of a blog."""
+"""Models of a blog."""
 
 import datetime as dt
 
@@ -7,11 +7,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """What all models have in common."""
+    """Base class of all models."""
 
 
 class Post(Base):
-    """What is read."""
+    """A blog post."""
 
     __tablename__ = "posts"
 
@@ -20,7 +20,7 @@ class Post(Base):
 
 
 class Comment(Base):
-    """What a reader says."""
+    """A comment of a reader on a post."""
 
     __tablename__ = "comments"
 

@@ -1,4 +1,4 @@
-"""What the demo does, as data: for each step the models, and the lines that a person would type."""
+"""The steps of the demo as data: the models of each step, and the command lines to run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autodiff.project import Project
 
-__all__ = ["BEGIN", "DATABASE", "STEPS", "Line", "Step"]
+__all__ = ["DATABASE", "INIT", "STEPS", "Line", "Step"]
 
 DATABASE = "blog.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line to type, the exit code that it ends with, and what it must print (queries only)."""
+    """A command line with its expected exit code and, for a query, its expected output."""
 
     text: str
     code: int = 0
@@ -27,25 +27,25 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """New models, and the lines that bring the database after them."""
+    """New models, and the command lines that update the database to them."""
 
     title: str
     models: str
     lines: tuple[Line, ...]
 
     def models_text(self) -> str:
-        """The models as the text of models.py."""
+        """Return the text of models.py."""
         return files("autodiff.demo").joinpath(f"{self.models}.py").read_text(encoding="utf-8")
 
     def project(self, folder: Path) -> Project:
-        """The project with these models."""
+        """Return the project in a folder with these models."""
         from autodiff.project import Project
 
         metadata = import_module(f"autodiff.demo.{self.models}").Base.metadata
         return Project(f"sqlite:///{folder / DATABASE}", metadata, folder / "migrations")
 
 
-BEGIN = Line(text=f"autodiff init --models models:Base --url sqlite:///{DATABASE}")
+INIT = Line(text=f"autodiff init --models models:Base --url sqlite:///{DATABASE}")
 
 STEPS = (
     Step(
@@ -70,7 +70,7 @@ STEPS = (
         ),
     ),
     Step(
-        title="3. Comments get a timestamp that may not be NULL, and there is a comment already.",
+        title="3. Comments get a NOT NULL timestamp, and one comment already exists.",
         models="models_3",
         lines=(
             Line(text='autodiff generate -m "add timestamp" --no-input', code=2),

@@ -1,35 +1,35 @@
-"""Many databases with the same migrations: which they are, in what order, and what came of it.
+"""Run the same migrations on many databases, the targets of the configuration.
 
-`upgrade_all` and its like are called by `Project`; `targets_of` says which databases there are.
+`Project` calls `run_all` and `status_all`; `targets_of` returns the targets.
 """
 
+from autodiff.fleet.migrate import FleetOptions, FleetRequest, run_all, status_all
 from autodiff.fleet.results import (
     FleetEvent,
     FleetListener,
     Outcome,
     Outcomes,
-    Standing,
     TargetFinished,
+    TargetProgress,
     TargetStarted,
-    TargetTold,
+    TargetStatus,
 )
-from autodiff.fleet.run import Choices, FleetRequest, run_all, status_all
 from autodiff.fleet.sources import targets_of
 from autodiff.fleet.targets import Shard, Target, parse_shard, shard_of
 
 __all__ = [
-    "Choices",
     "FleetEvent",
     "FleetListener",
+    "FleetOptions",
     "FleetRequest",
     "Outcome",
     "Outcomes",
     "Shard",
-    "Standing",
     "Target",
     "TargetFinished",
+    "TargetProgress",
     "TargetStarted",
-    "TargetTold",
+    "TargetStatus",
     "parse_shard",
     "run_all",
     "shard_of",

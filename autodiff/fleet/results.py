@@ -1,4 +1,4 @@
-"""What came of each target, and what is told meanwhile: facts."""
+"""The outcome and the status of each target, and the events of a run over many targets."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ __all__ = [
     "Outcome",
     "Outcomes",
     "Result",
-    "Standing",
     "TargetFinished",
+    "TargetProgress",
     "TargetStarted",
-    "TargetTold",
+    "TargetStatus",
 ]
 
 Result: TypeAlias = Literal[
-    "upgraded", "downgraded", "up to date", "failed", "stopped", "not begun"
+    "upgraded", "downgraded", "up to date", "failed", "stopped", "not started"
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one target.
+    """The outcome of a run on one target.
 
     database: its URL without the password, and its schema.
-    before, after: the migration that was applied last, by name; None for none, or not known.
-    migrations: those that were run to their end, by name.
-    seconds: how long it took; None where it was not begun.
-    error, hint: why it failed, stopped or was not begun, and what to do.
+    before, after: the name of the last applied migration; None if there is none or it is unknown.
+    migrations: the names of the migrations that were run completely.
+    seconds: the duration; None if the target was not started.
+    error, hint: why it failed, stopped or was not started, and what to do.
     """
 
     name: str
@@ -47,16 +47,16 @@ class Outcome:
     hint: str | None = None
 
     @property
-    def is_well(self) -> bool:
-        """Whether it is where it should be."""
+    def succeeded(self) -> bool:
+        """Whether the target is now at the migration that was asked for."""
         return self.result in ("upgraded", "downgraded", "up to date")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """What came of all targets, in their order; true where each is where it should be.
+    """The outcomes of all targets, in their order; true if all of them succeeded.
 
-    interrupted: Ctrl-C was pressed meanwhile.
+    interrupted: whether Ctrl-C was pressed during the run.
     """
 
     direction: Direction
@@ -71,20 +71,21 @@ class Outcomes:
         return len(self.outcomes)
 
     def __bool__(self) -> bool:
-        return all(outcome.is_well for outcome in self.outcomes)
+        return all(outcome.succeeded for outcome in self.outcomes)
 
     def of(self, result: Result) -> list[Outcome]:
-        """Those that ended so."""
+        """Return the outcomes with this result."""
         return [outcome for outcome in self.outcomes if outcome.result == result]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where one target stands.
+class TargetStatus:
+    """The applied and pending migrations of one target.
 
-    current: the migration that was applied last, by name. pending: those that are not, by name.
-    unfinished: the migration that stopped half-way, or that another process is at.
-    error, hint: why it could not be asked, and what to do.
+    current: the name of the last applied migration. applied: how many are applied.
+    pending: the names of the pending migrations.
+    unfinished: the migration that stopped half-way, or that another process is running.
+    error, hint: why the target could not be read, and what to do.
     """
 
     name: str
@@ -99,7 +100,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetStarted:
-    """A target is begun; `position` of `total`, from 1."""
+    """A run on a target was started; `position` of `total` counts from 1."""
 
     name: str
     position: int
@@ -107,8 +108,8 @@ class TargetStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetTold:
-    """What the runner tells of a target."""
+class TargetProgress:
+    """An event of the runner on a target."""
 
     name: str
     event: Event
@@ -116,11 +117,11 @@ class TargetTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFinished:
-    """A target has come to its end, well or not."""
+    """A run on a target has ended, with success or not."""
 
     outcome: Outcome
 
 
-FleetEvent: TypeAlias = TargetStarted | TargetTold | TargetFinished
+FleetEvent: TypeAlias = TargetStarted | TargetProgress | TargetFinished
 FleetListener: TypeAlias = Callable[[FleetEvent], None]
-"""Called by one thread at a time, though not always by the same one."""
+"""Called by one thread at a time, but not always by the same one."""

@@ -1,4 +1,4 @@
-"""The table [tool.autodiff.targets]: checked, and nothing read yet."""
+"""Parse the table [tool.autodiff.targets]; no file or database is read yet."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeAlias
 
 from autodiff.errors import ConfigError
 
-__all__ = ["PARALLEL", "Canary", "Settings", "Within", "parse_canary", "parse_settings"]
+__all__ = ["PARALLEL", "Canary", "FleetSettings", "Within", "parse_canary", "parse_settings"]
 
 Within: TypeAlias = Literal["schema", "database"]
 Canary: TypeAlias = int | tuple[str, ...]
-"""So many that go first, or their names."""
+"""How many targets go first, or their names."""
 PARALLEL = 4
-"""How many databases are migrated at a time, by default."""
+"""The default of `parallel`: few connections, even for a small server."""
 
 _SOURCES = ("urls", "file", "query")
 _COUNTS = ("parallel", "stop_after")
@@ -23,13 +23,16 @@ _EXAMPLE = 'query = "SELECT name FROM tenants" with schema = "tenant_{name}"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Where the targets come from, and how they are gone through.
+class FleetSettings:
+    """The source of the targets, and how a run processes them.
 
-    urls, file, query: one of them. A line of the file is a URL, or a name and a URL.
-    within, template: how a name becomes a schema or a database of the project's own server.
-    search_path: schemas that are looked in after the target's own.
-    parallel: how many at a time. canary: who goes first. stop_after: how many failures are enough.
+    urls, file, query: exactly one is set. A line of the file is a URL, or a name and a URL.
+    within, template: whether a name becomes a schema or a database of the project's server, and
+        the template of its name.
+    search_path: schemas that are searched after the target's own.
+    parallel: how many targets at a time.
+    canary: how many targets go first, or their names.
+    stop_after: after how many failures no further target is started; None for no limit.
     """
 
     urls: tuple[str, ...] | None = None
@@ -43,31 +46,32 @@ class Settings:
     stop_after: int | None = None
 
 
-def parse_settings(data: Mapping[str, Any] | None) -> Settings:
-    """The settings of the table.
+def parse_settings(data: Mapping[str, Any] | None) -> FleetSettings:
+    """Return the settings of the table `targets`.
 
-    Raises ConfigError where there is none, for what is unknown, wrong, or said twice.
+    Raises ConfigError if there is no such table, or for a setting that is unknown, invalid or
+    conflicts with another one.
     """
     if data is None:
         raise ConfigError(
             "no targets are configured",
-            hint=f'say which databases there are, under [tool.autodiff.targets]: urls = ["..."], '
+            hint='name the databases under [tool.autodiff.targets] with urls = ["..."], '
             f'file = "tenants.txt", or {_EXAMPLE}',
         )
     if unknown := sorted(set(data) - set(_KNOWN)):
         raise ConfigError(
             f"targets: unknown setting {unknown[0]!r}",
-            hint=f"known are {', '.join(sorted(_KNOWN))}",
+            hint=f"known settings: {', '.join(sorted(_KNOWN))}",
         )
-    source = _one_of(data, _SOURCES, "where the targets come from")
+    source = _one_of(data, _SOURCES)
     if source is None:
         raise ConfigError(
-            "targets: it does not say where they come from",
-            hint=f'urls = ["..."], file = "tenants.txt", or {_EXAMPLE}',
+            "targets: one of urls, file and query is required",
+            hint=f'set urls = ["..."], file = "tenants.txt", or {_EXAMPLE}',
         )
-    within: Within | None = _one_of(data, ("schema", "database"), "what a name stands for")
+    within: Within | None = _one_of(data, ("schema", "database"))
     _check_together(data, source, within)
-    return Settings(
+    return FleetSettings(
         urls=_texts(data, "urls") if source == "urls" else None,
         file=_text(data, "file") if source == "file" else None,
         query=_text(data, "query") if source == "query" else None,
@@ -81,7 +85,7 @@ def parse_settings(data: Mapping[str, Any] | None) -> Settings:
 
 
 def parse_canary(value: object) -> Canary:
-    """Who goes first: a number, or names.
+    """Return the number or the names of the targets that go first.
 
     Raises ConfigError for anything else.
     """
@@ -92,35 +96,41 @@ def parse_canary(value: object) -> Canary:
         return tuple(names)
     raise ConfigError(
         f"targets: canary must be a number, a name or a list of names, not {value!r}",
-        hint='canary = 1 lets the first one go first; canary = ["acme"] lets acme',
+        hint='set canary = 1 to start with one target, or canary = ["acme"] to start with acme',
     )
 
 
-def _one_of(data: Mapping[str, Any], names: tuple[str, ...], what: str) -> Any:
-    """The name that is set, None where none is."""
-    found = [name for name in names if name in data]
-    if len(found) > 1:
-        raise ConfigError(f"targets: {' and '.join(found)} both say {what}", hint="leave one out")
-    return found[0] if found else None
+def _one_of(data: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    """Return the name that is set, or None.
+
+    Raises ConfigError if more than one is set.
+    """
+    present = [name for name in names if name in data]
+    if len(present) > 1:
+        raise ConfigError(
+            f"targets: {' and '.join(present)} exclude each other",
+            hint=f"keep only one of {', '.join(present)}",
+        )
+    return present[0] if present else None
 
 
 def _check_together(data: Mapping[str, Any], source: str, within: Within | None) -> None:
     if source == "urls" and within is not None:
         raise ConfigError(
-            f"targets: {within} says what a name stands for, and urls are no names",
-            hint=f"leave {within} out, or list names in a file",
+            f"targets: {within} is a template for names, but urls are not names",
+            hint=f"remove {within}, or list the names in a file",
         )
     if "search_path" in data and within != "schema":
         raise ConfigError(
-            "targets: search_path is for targets that are schemas",
-            hint='add schema = "tenant_{name}", or leave it out',
+            "targets: search_path is only valid for targets that are schemas",
+            hint='add schema = "tenant_{name}", or remove search_path',
         )
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
     value = data[key]
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"targets: {key} must be a text, not {value!r}")
+        raise ConfigError(f"targets: {key} must be a string, not {value!r}")
     return value
 
 
@@ -128,7 +138,7 @@ def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = data.get(key, ())
     items = (value,) if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise ConfigError(f"targets: {key} must be a list of texts, not {value!r}")
+        raise ConfigError(f"targets: {key} must be a list of strings, not {value!r}")
     return tuple(items)
 
 
@@ -137,5 +147,5 @@ def _count(data: Mapping[str, Any], key: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"targets: {key} must be a whole number, 1 or more, not {value!r}")
+        raise ConfigError(f"targets: {key} must be an integer of 1 or more, not {value!r}")
     return value

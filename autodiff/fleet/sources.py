@@ -1,4 +1,4 @@
-"""Where the targets come from: the configuration, a file, or the rows of a query."""
+"""Read the targets from the configuration, a file, or the rows of a query."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autodiff.errors import ConfigError, DatabaseError, database_words
-from autodiff.fleet.settings import Settings, parse_settings
-from autodiff.fleet.targets import Row, Target, filled_in, parse_line, refuse_doubles
+from autodiff.fleet.settings import FleetSettings, parse_settings
+from autodiff.fleet.targets import Row, Target, fill_template, parse_line, refuse_duplicates
 from autodiff.utils.connections import PASSWORDS, mask_passwords, open_connection, parse_url
 
 if TYPE_CHECKING:
@@ -20,32 +20,34 @@ __all__ = ["targets_of"]
 
 
 def targets_of(project: Workspace) -> tuple[Target, ...]:
-    """All targets of a project's configuration, in the order in which they stand there.
+    """Return all targets of a project's configuration, in the order of their source.
 
-    Raises ConfigError for what is wrong with them, DatabaseError where the query fails.
+    Raises ConfigError for invalid targets or settings, DatabaseError if the query fails.
     """
     settings = parse_settings(project.config.targets)
     targets = tuple(_targets(project, settings))
-    refuse_doubles(targets)
+    refuse_duplicates(targets)
     return targets
 
 
-def _targets(project: Workspace, settings: Settings) -> Iterator[Target]:
+def _targets(project: Workspace, settings: FleetSettings) -> Iterator[Target]:
     for row in _rows(project, settings):
         if settings.within is None:
             url = _url(project.config, row["url"], row.get("name"))
-            yield Target(name=row.get("name") or _shown(row["url"], url, project.config), url=url)
+            yield Target(
+                name=row.get("name") or _name_from_url(row["url"], project.config), url=url
+            )
         else:
             yield _within(project, settings, row)
 
 
-def _within(project: Workspace, settings: Settings, row: Row) -> Target:
-    """A schema of the project's database, or a database of its server."""
+def _within(project: Workspace, settings: FleetSettings, row: Row) -> Target:
+    """Return the target for a schema of the project's database, or for a database of its server."""
     assert settings.within is not None
-    place = filled_in(settings.template, row, settings.within)
+    name = fill_template(settings.template, row, settings.within)
     if settings.within == "database":
-        return Target(name=row["name"], url=_with_database(project.url, place, project.config))
-    return Target(name=row["name"], url=project.url, schema=place, search_path=settings.search_path)
+        return Target(name=row["name"], url=_with_database(project.url, name, project.config))
+    return Target(name=row["name"], url=project.url, schema=name, search_path=settings.search_path)
 
 
 def _with_database(url: URL, name: str, config: Config) -> URL:
@@ -54,15 +56,15 @@ def _with_database(url: URL, name: str, config: Config) -> URL:
     return url.set(database=name)
 
 
-def _rows(project: Workspace, settings: Settings) -> Iterable[Row]:
+def _rows(project: Workspace, settings: FleetSettings) -> Iterable[Row]:
     if settings.urls is not None:
         return [{"url": url} for url in settings.urls]
     if settings.file is not None:
-        return _rows_of_file(project.config, settings)
-    return _rows_of_query(project, settings)
+        return _rows_from_file(project.config, settings)
+    return _rows_from_query(project, settings)
 
 
-def _rows_of_file(config: Config, settings: Settings) -> list[Row]:
+def _rows_from_file(config: Config, settings: FleetSettings) -> list[Row]:
     path = config.root / (settings.file or "")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -70,46 +72,49 @@ def _rows_of_file(config: Config, settings: Settings) -> list[Row]:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
             f"cannot read the targets from {path}: {reason}",
-            hint="it has a line for each target: a URL, or a name and a URL",
+            hint="each line of the file is one target: a URL, or a name and a URL",
         ) from error
-    found = []
+    rows = []
     for number, line in enumerate(lines, 1):
         if words := parse_line(line):
-            found.append(_row(words, settings, f"{path}:{number}"))
-    return found
+            rows.append(_row(words, settings, f"{path}:{number}"))
+    return rows
 
 
-def _row(words: Sequence[str], settings: Settings, place: str) -> Row:
-    """What a line says. It may hold a password, and so it is not part of the message."""
+def _row(words: Sequence[str], settings: FleetSettings, place: str) -> Row:
+    """Return the row of a line, which may contain a password: no message includes its text."""
     if settings.within is not None:
         if len(words) == 1 and "://" not in words[0]:
             return {"name": words[0]}
         raise ConfigError(
-            f"{place}: a line is one name, since {settings.within} says what it stands for",
-            hint=f"leave {settings.within} out where the file has URLs",
+            f"{place}: each line must be one name, because targets.{settings.within} is set",
+            hint=f"remove {settings.within} if the file contains URLs",
         )
     if len(words) == 1:
         return {"url": words[0]}
     if len(words) == 2 and "://" not in words[0]:
         return {"name": words[0], "url": words[1]}
     raise ConfigError(
-        f"{place}: a line is a URL, or a name and a URL",
-        hint="names have no spaces; a # begins a comment",
+        f"{place}: each line must be a URL, or a name and a URL",
+        hint="write names without spaces; a # after a space starts a comment",
     )
 
 
-def _rows_of_query(project: Workspace, settings: Settings) -> list[Row]:
-    columns, rows = _queried(project.url, settings)
+def _rows_from_query(project: Workspace, settings: FleetSettings) -> list[Row]:
+    columns, rows = _run_query(project.url, settings)
     if settings.within is None and "url" not in columns:
         raise ConfigError(
-            f"targets: the query gives {', '.join(columns)}, and no url",
+            f"targets: the query returns {', '.join(columns)}, but no column url",
             hint='add schema = "tenant_{name}" or database = "tenant_{name}", or select a url',
         )
     return [_texts(row, settings) for row in rows]
 
 
-def _queried(url: URL, settings: Settings) -> tuple[list[str], list[dict[str, object]]]:
-    """The columns and rows of the query."""
+def _run_query(url: URL, settings: FleetSettings) -> tuple[list[str], list[dict[str, object]]]:
+    """Run the query and return its columns and rows.
+
+    Raises DatabaseError if it fails, ConfigError if it is not a SELECT.
+    """
     from sqlalchemy.exc import DBAPIError
 
     with open_connection(url) as connection:
@@ -118,26 +123,29 @@ def _queried(url: URL, settings: Settings) -> tuple[list[str], list[dict[str, ob
                 settings.query or "", execution_options={"no_parameters": True}
             )
         except DBAPIError as error:
-            said = " ".join(database_words(error.orig).split())
+            reason = " ".join(database_words(error.orig).split())
             raise DatabaseError(
-                f"targets: the query fails on {mask_passwords(url)}: {said}",
-                hint="it is run on the project's url, which --url and --env change: is the list "
-                "of the targets there?",
+                f"targets: the query failed on {mask_passwords(url)}: {reason}",
+                hint="the query runs on the project's url: select the database that lists the "
+                "targets with --url or --env",
             ) from error
         if not result.returns_rows:
-            raise ConfigError("targets: the query gives no rows", hint="it must be a SELECT")
+            raise ConfigError("targets: the query returns no rows", hint="it must be a SELECT")
         columns = list(result.keys())
         rows = [dict(zip(columns, row, strict=True)) for row in result]
         connection.rollback()
     return columns, rows
 
 
-def _texts(row: Mapping[str, object], settings: Settings) -> Row:
-    """A row as texts; without a column `name` the first one is the name."""
-    if empty := [column for column, value in row.items() if value is None]:
+def _texts(row: Mapping[str, object], settings: FleetSettings) -> Row:
+    """Return a row with all values as strings; without a column `name` the first is the name.
+
+    Raises ConfigError if a value is NULL.
+    """
+    if null_columns := [column for column, value in row.items() if value is None]:
         raise ConfigError(
-            f"targets: the query gives a row whose {empty[0]} is NULL",
-            hint="leave such rows out, with WHERE",
+            f"targets: the query returns a row whose {null_columns[0]} is NULL",
+            hint=f"exclude such rows with WHERE {null_columns[0]} IS NOT NULL",
         )
     texts = {column: str(value) for column, value in row.items()}
     if "name" not in texts and settings.within is not None:
@@ -146,20 +154,20 @@ def _texts(row: Mapping[str, object], settings: Settings) -> Row:
 
 
 def _url(config: Config, text: str, name: str | None) -> URL:
-    who = f" {name}" if name else ""
+    target = f"target {name}" if name else "the url"
     try:
         return parse_url(config.with_variables(text), config.root)
     except ConfigError as error:
-        raise ConfigError(f"targets: of target{who}: {error.message}", hint=error.hint) from error
+        raise ConfigError(f"targets: {target}: {error.message}", hint=error.hint) from error
 
 
-def _shown(text: str, url: URL, config: Config) -> str:
-    """The URL as it was written, without its password: the name of a target that has no other."""
+def _name_from_url(text: str, config: Config) -> str:
+    """Return the URL as it was written, without its password: the name of an unnamed target."""
     from sqlalchemy.engine import make_url
 
     written = make_url(config.with_variables(text))
-    secret = [key for key in written.query if key.lower() in PASSWORDS]
-    plain = written.difference_update_query(secret)
-    if plain.password is not None:
-        plain = plain._replace(password=None)
-    return plain.render_as_string(hide_password=False)
+    secret_keys = [key for key in written.query if key.lower() in PASSWORDS]
+    public_url = written.difference_update_query(secret_keys)
+    if public_url.password is not None:
+        public_url = public_url._replace(password=None)
+    return public_url.render_as_string(hide_password=False)

@@ -1,4 +1,4 @@
-"""Targets by name: made from lines and rows, split into shards, put in order. All of it pure."""
+"""Build targets from lines and rows, select them by name or shard, and put canaries first."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ __all__ = [
     "Row",
     "Shard",
     "Target",
-    "chosen",
-    "filled_in",
+    "fill_template",
     "parse_line",
     "parse_shard",
-    "refuse_doubles",
+    "refuse_duplicates",
+    "select_targets",
     "shard_of",
-    "split",
+    "split_canaries",
 ]
 
 Row = Mapping[str, str]
-"""What is known of a target: its name and whatever else the query gives, by column."""
-_PLACE = re.compile(r"\{(\w+)\}")
+"""The values of a target by column: its name, its URL, and other columns of the query."""
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_MAX_NAMES = 5
 _SHARD = re.compile(r"(\d+)/(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One database, or one schema of a database, that has its own history.
+    """One database, or one schema of a database, with its own history.
 
-    search_path: the schemas that it looks in after its own.
+    search_path: the schemas that are searched after its own.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """One of `count` parts; `number` counts from 1."""
+    """One of `count` parts of the targets; `number` counts from 1."""
 
     number: int
     count: int
@@ -59,59 +60,66 @@ class Shard:
 
 
 def parse_shard(text: str) -> Shard:
-    """A shard from "3/10".
+    """Parse a shard such as "3/10".
 
-    Raises ConfigError for anything else.
+    Raises ConfigError for any other form.
     """
     match = _SHARD.fullmatch(text.strip())
     shard = Shard(number=int(match[1]), count=int(match[2])) if match else None
     if shard is None or not 1 <= shard.number <= shard.count:
-        raise ConfigError(f"no shard {text!r}", hint="3/10 is the third of ten; they count from 1")
+        raise ConfigError(
+            f"invalid shard {text!r}", hint="write N/M with N from 1 to M: 3/10 is the third of ten"
+        )
     return shard
 
 
 def shard_of(name: str, count: int) -> int:
-    """The number of the shard that a target is in, by its name alone: the same everywhere."""
+    """Return the number of a target's shard.
+
+    It depends only on a hash of the name, so that all machines agree and new targets move no other.
+    """
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:8]) % count + 1
 
 
 def parse_line(line: str) -> tuple[str, ...]:
-    """The words of a line: a URL, or a name and a URL; none of an empty one or a comment.
+    """Return the words of a line: a URL, or a name and a URL; none for an empty line or a comment.
 
-    A # begins a comment at the start of a line or after a space: passwords may hold one.
+    A # starts a comment only at the start of a line or after a space: a password may contain one.
     """
     return tuple(re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split())
 
 
-def filled_in(template: str, row: Row, what: str) -> str:
-    """A template such as "tenant_{name}" with the values of a row.
+def fill_template(template: str, row: Row, setting: str) -> str:
+    """Return a template such as "tenant_{name}" with the values of a row.
 
-    Raises ConfigError for a place that the row has no value for.
+    Raises ConfigError for a placeholder that is not a column of the row; `setting` is named there.
     """
-    missing = [place for place in _PLACE.findall(template) if place not in row]
+    missing = [column for column in _PLACEHOLDER.findall(template) if column not in row]
     if missing:
         raise ConfigError(
-            f'targets: {what} = "{template}" asks for {{{missing[0]}}}, which is not there',
-            hint=f"known are {', '.join(f'{{{key}}}' for key in row)}",
+            f'targets: {setting} = "{template}" uses the unknown placeholder {{{missing[0]}}}',
+            hint=f"known placeholders: {', '.join(f'{{{key}}}' for key in row)}",
         )
-    return _PLACE.sub(lambda match: row[match[1]], template)
+    return _PLACEHOLDER.sub(lambda match: row[match[1]], template)
 
 
-def refuse_doubles(targets: Iterable[Target]) -> None:
-    """Raises ConfigError where two targets have one name."""
-    doubles = [name for name, times in Counter(t.name for t in targets).items() if times > 1]
-    if doubles:
+def refuse_duplicates(targets: Iterable[Target]) -> None:
+    """Raise ConfigError if two targets have the same name."""
+    duplicates = [name for name, times in Counter(t.name for t in targets).items() if times > 1]
+    if duplicates:
         raise ConfigError(
-            f"targets: {', '.join(doubles[:5])} stands there more than once",
-            hint="a target is known by its name: give each its own, or remove the copy",
+            f"targets: several targets have the same name: {_listed(duplicates)}",
+            hint="give each target its own name, or remove the duplicates",
         )
 
 
-def chosen(targets: Sequence[Target], names: Sequence[str], shard: Shard | None) -> list[Target]:
-    """The targets of these names (all, where none is named) and of the shard, in their order.
+def select_targets(
+    targets: Sequence[Target], names: Sequence[str], shard: Shard | None
+) -> list[Target]:
+    """Return the targets with these names, or all without names, that are in the shard.
 
-    Raises ConfigError for a name that none has.
+    The order stays. Raises ConfigError for an unknown name.
     """
     _refuse_unknown(targets, names)
     return [
@@ -122,12 +130,13 @@ def chosen(targets: Sequence[Target], names: Sequence[str], shard: Shard | None)
     ]
 
 
-def split(
+def split_canaries(
     targets: Sequence[Target], canary: Canary, known: Sequence[Target]
 ) -> tuple[list[Target], list[Target]]:
-    """Those that go first, and the others.
+    """Return the targets that go first, and the others.
 
-    Named canaries may be in another shard: then they are nobody's here. `known` are all there are.
+    `known` are all targets: a named canary that is in another shard is not an error, and is in
+    neither list. Raises ConfigError for an unknown name.
     """
     if isinstance(canary, int):
         return list(targets[:canary]), list(targets[canary:])
@@ -139,8 +148,14 @@ def split(
 def _refuse_unknown(targets: Sequence[Target], names: Sequence[str]) -> None:
     known = {target.name for target in targets}
     if unknown := [name for name in names if name not in known]:
-        listed = ", ".join(target.name for target in targets[:5])
-        more = f" and {len(targets) - 5} more" if len(targets) > 5 else ""
+        names = [target.name for target in targets]
         raise ConfigError(
-            f"there is no target {unknown[0]!r}", hint=f"there are: {listed or 'none'}{more}"
+            f"unknown target {unknown[0]!r}", hint=f"known targets: {_listed(names) or 'none'}"
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first names and how many more there are: there may be thousands."""
+    more = len(names) - _MAX_NAMES
+    listed = ", ".join(names[:_MAX_NAMES])
+    return f"{listed} and {more} more" if more > 0 else listed

@@ -21,7 +21,7 @@ def test_a_baseline(folder: Folder) -> None:
     assert result.out == (
         "migrations/0001_baseline.py\n"
         "  + table posts\n"
-        "it counts as applied; autodiff check says what the models add\n"
+        "recorded as applied; compare the database with the models: autodiff check\n"
     )
     assert folder.ok("upgrade").out == "nothing to do\n"
     assert folder.run("check").out == (
@@ -68,6 +68,6 @@ def test_adopting_alembic_migrations(folder: Folder) -> None:
     with folder.untouched():
         folder.ok("adopt", "alembic", "--dry-run")
     assert folder.ok("adopt", "alembic").out == (
-        "migrations/0001_posts.py\n1 of 1 count as applied, as alembic_version says\n"
+        "migrations/0001_posts.py\n1 of 1 migrations are applied, according to alembic_version\n"
     )
     assert folder.ok("status", "--json").data["current"] == "1a2b"

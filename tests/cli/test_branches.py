@@ -78,8 +78,8 @@ def test_rebase_reports_migrations_applied_in_another_order(forked: Folder) -> N
     forked.ok("upgrade", "b333")
     result = forked.ok("rebase", "e222")
     assert result.err == (
-        "note: the database has had 0003_add_phone, 0004_add_fax in another order: "
-        "autodiff downgrade 0001_step_a111, then autodiff upgrade\n"
+        "note: the database applied 0003_add_phone, 0004_add_fax in the old order: "
+        "run autodiff downgrade 0001_step_a111, then autodiff upgrade\n"
     )
     status = forked.run("status").out
     assert "  0003_add_phone  b222" in status and "0002_add_phone" not in status
@@ -152,7 +152,7 @@ def test_a_labeled_branch(folder: Folder) -> None:
     assert folder.ok("check").out == "no drift\n"
     assert folder.ok("downgrade", "billing@-1").out == "1 migration reverted\n"
     assert folder.ok("downgrade", "billing@base").out == "1 migration reverted\n"
-    assert folder.ok("stamp", "billing@head").out.startswith("6 migrations count as applied")
+    assert folder.ok("stamp", "billing@head").out.startswith("recorded 6 migrations as applied")
     assert "[billing]" in folder.ok("history").out
     data = folder.ok("history", "--json").data
     assert list(data["branches"]) == ["billing"]
@@ -165,11 +165,11 @@ def test_a_labeled_branch(folder: Folder) -> None:
         ("upgrade base", "cannot upgrade to base: it is before the first migration"),
         ("upgrade -1", "cannot upgrade to -1: an upgrade only applies migrations"),
         ("downgrade +1", "cannot downgrade to +1: a downgrade only reverts migrations"),
-        ("upgrade 3+9", "no migration '3+9'"),
-        ("upgrade billing@head", "no migration 'billing@head'"),
+        ("upgrade 3+9", "unknown migration '3+9'"),
+        ("upgrade billing@head", "unknown migration 'billing@head'"),
         ("upgrade 0001+1", "'0001+1' names several migrations"),
         ("generate -m x --label a-b --empty --parent 3", "'a-b' can't be the label"),
-        ("generate -m x --empty --parent nowhere", "no migration 'nowhere'"),
+        ("generate -m x --empty --parent nowhere", "unknown migration 'nowhere'"),
     ],
 )
 def test_invalid_targets_are_refused(forked: Folder, command: str, message: str) -> None:
@@ -181,4 +181,7 @@ def test_invalid_targets_are_refused(forked: Folder, command: str, message: str)
 def test_rebase_notes_model_changes_without_a_migration(forked: Folder) -> None:
     forked.write(models=MODELS.replace('"fax"', '"fax", "icq"'))
     result = forked.ok("rebase", "e222")
-    assert "note: the models say what no migration does: autodiff generate" in result.err
+    assert (
+        "note: the models have changes that no migration covers: run autodiff generate"
+        in result.err
+    )

@@ -40,7 +40,7 @@ def test_the_demo_removes_its_temporary_folder(
 def test_the_demo_keeps_a_named_folder(folder: Folder) -> None:
     """The folder is a working project."""
     result = folder.ok("demo", "shop/blog")
-    assert result.out.endswith("That is all. The project stays in shop/blog.\n")
+    assert result.out.endswith("The demo is complete. The project is in shop/blog.\n")
     place = str(folder.path / "shop" / "blog")
     pending = folder.ok("--config", place, "status", "--json").data["pending"]
     assert [item["name"] for item in pending] == ["0003_add_timestamp"]
@@ -86,10 +86,10 @@ def test_the_demo_stops_at_an_unexpected_exit_code(
 ) -> None:
     walk = importlib.import_module("autodiff.cli.demo")
     wrong = Line(text="autodiff check", code=0)
-    monkeypatch.setattr(walk, "BEGIN", wrong)
+    monkeypatch.setattr(walk, "INIT", wrong)
     result = folder.run("demo")
     assert result.code == 2
-    assert "the demo stopped at 'autodiff check': it ended with 2" in result.err
+    assert "the demo stopped at 'autodiff check': the exit code was 2" in result.err
 
 
 def test_the_demo_stops_at_drift(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_the_demo_stops_at_drift(folder: Folder, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(walk, "STEPS", (step,))
     result = folder.run("demo")
     assert result.code == 2
-    assert f"the demo stopped at {step.title!r}: models and database differ" in result.err
+    assert f"the demo stopped at {step.title!r}: the models and the database differ" in result.err
 
 
 def test_each_step_keeps_the_tables_of_the_previous_step(folder: Folder) -> None:

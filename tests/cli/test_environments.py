@@ -63,5 +63,5 @@ def test_an_unknown_environment_is_refused(staged: Folder) -> None:
     """The hint lists the known environments."""
     result = staged.run("upgrade", "--env", "stagging")
     assert result.code == 2
-    assert "there is no environment 'stagging'\n" in result.err
-    assert result.err.endswith("hint: known are staging\n")
+    assert "unknown environment 'stagging'\n" in result.err
+    assert result.err.endswith("hint: known environments: staging\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.cli.failures import guarded
+from autodiff.cli.failures import run_command
 from autodiff.cli.shell import Shell
 from tests.cli.project import COMMENTS, CONFIG, POSTS, Folder
 
@@ -42,8 +42,8 @@ def test_a_missing_configuration(folder: Folder, arguments: list[str]) -> None:
     [
         ('models = "models:Base', "cannot read {path}: "),
         ('modles = "models:Base"', "{path}: unknown setting 'modles'"),
-        ("models = 3", "{path}: models must be a text or a list of texts, not 3"),
-        ("url = 3", "{path}: url must be a text, not 3"),
+        ("models = 3", "{path}: models must be a string or a list of strings, not 3"),
+        ("url = 3", "{path}: url must be a string, not 3"),
     ],
 )
 def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None:
@@ -258,7 +258,7 @@ def test_a_deleted_applied_file(blog: Folder, arguments: list[str]) -> None:
 def test_an_unknown_target(blog: Folder, arguments: list[str]) -> None:
     """The message names the target, the hint lists the migrations."""
     result = blog.fails(*arguments)
-    assert f"no migration {arguments[1]!r}" in result.err
+    assert f"unknown migration {arguments[1]!r}" in result.err
     assert "0001_add_posts.py" in result.err
 
 
@@ -304,7 +304,7 @@ def test_an_unexpected_exception_becomes_an_exit_code(capsys: pytest.CaptureFixt
     def fail() -> int:
         raise RuntimeError("two\nlines")
 
-    assert guarded(Shell(), fail) == 2
+    assert run_command(Shell(), fail) == 2
     output = capsys.readouterr()
     assert re.match(r"error: this is a bug in autodiff: RuntimeError: two lines\n", output.err)
 

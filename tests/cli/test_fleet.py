@@ -64,8 +64,8 @@ def test_a_failing_canary_stops_the_run(tenants: Folder) -> None:
     (tenants.path / "acme.db").write_text("this is no database, and long enough for one")
     result = tenants.run("upgrade", "--all", "--canary", "1")
     assert result.code == 2
-    assert result.lines[-1] == "1 failed, 2 not begun"
-    assert "not begun: acme goes first, and failed" in result.lines[2]
+    assert result.lines[-1] == "1 failed, 2 not started"
+    assert "not started: the canary acme failed" in result.lines[2]
     assert not (tenants.path / "globex.db").exists()
 
 
@@ -85,17 +85,17 @@ def test_outcomes_as_json(tenants: Folder) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("upgrade", "--shard", "1/2"), "error: --shard is for many databases"),
-        (("downgrade", "--canary", "1"), "error: --canary is for many databases"),
-        (("status", "--only", "x"), "error: --only is for many databases"),
-        (("upgrade", "--all", "--sql"), "error: --sql is for one database"),
-        (("downgrade", "base", "--all", "--dry-run"), "error: --dry-run is for one database"),
-        (("downgrade", "--all"), "error: -1 is not one place for many databases"),
-        (("upgrade", "--all", "--shard", "3/2"), "error: no shard '3/2'"),
-        (("upgrade", "--all", "--only", "nobody"), "error: there is no target 'nobody'"),
-        (("upgrade", "--all", "--canary", "nobody"), "error: there is no target 'nobody'"),
-        (("upgrade", "nothing", "--all"), "error: no migration 'nothing'"),
-        (("downgrade", "nothing", "--all"), "error: no migration 'nothing'"),
+        (("upgrade", "--shard", "1/2"), "error: --shard is only valid with --all"),
+        (("downgrade", "--canary", "1"), "error: --canary is only valid with --all"),
+        (("status", "--only", "x"), "error: --only is only valid with --all"),
+        (("upgrade", "--all", "--sql"), "error: --sql is not valid with --all"),
+        (("downgrade", "base", "--all", "--dry-run"), "error: --dry-run is not valid with --all"),
+        (("downgrade", "--all"), "error: the relative target -1 is not valid for many databases"),
+        (("upgrade", "--all", "--shard", "3/2"), "error: invalid shard '3/2'"),
+        (("upgrade", "--all", "--only", "nobody"), "error: unknown target 'nobody'"),
+        (("upgrade", "--all", "--canary", "nobody"), "error: unknown target 'nobody'"),
+        (("upgrade", "nothing", "--all"), "error: unknown migration 'nothing'"),
+        (("downgrade", "nothing", "--all"), "error: unknown migration 'nothing'"),
     ],
 )
 def test_wrong_options_are_refused(
@@ -133,7 +133,7 @@ def test_ctrl_c_finishes_the_running_migration(tenants: Folder) -> None:
     out, err = process.communicate(timeout=30)
     assert process.returncode == 2, err
     lines = out.splitlines()
-    assert re.match(r"acme +base +0002_add_comments +2 .*stopped: interrupted, after", lines[1])
-    assert lines[-1] == "1 stopped, 2 not begun"
+    assert re.match(r"acme +base +0002_add_comments +2 .*stopped: interrupted after", lines[1])
+    assert lines[-1] == "1 stopped, 2 not started"
     assert "Traceback" not in err
     path.write_text(path.read_text().replace(wait, ""))

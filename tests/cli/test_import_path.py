@@ -76,7 +76,7 @@ def test_path_names_a_folder_that_does_not_exist(folder: Folder) -> None:
     folder.write(autodiff=f'path = ["backend"]\n{CONFIG}', models=POSTS)
     assert folder.fails("check").err == (
         f"error: {folder.path / 'autodiff.toml'}: path names {folder.path / 'backend'}, which is "
-        "not a folder\nhint: path is a list of folders to import models from, relative to the "
+        "not a folder\nhint: set path to folders to import models from, relative to the "
         "configuration\n"
     )
 
@@ -156,8 +156,8 @@ def test_without_python_dotenv(folder: Folder, monkeypatch: pytest.MonkeyPatch) 
     folder.write(autodiff='models = "models:Base"\nurl = "${BLOG_URL}"\n', models=POSTS)
     put(folder, ".env", "BLOG_URL=sqlite:///from_env.db\n")
     assert folder.fails("status").err.endswith(
-        "hint: set BLOG_URL, or pass --url. The file .env was not read: "
-        'pip install "sqlalchemy-autodiff[dotenv]"\n'
+        "hint: set BLOG_URL, or pass --url; the file .env was not read, because python-dotenv "
+        'is not installed: run pip install "sqlalchemy-autodiff[dotenv]"\n'
     )
     folder.write(autodiff=f'env_file = ".env"\n{CONFIG}')
     assert folder.fails("status").err == (

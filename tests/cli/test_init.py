@@ -31,9 +31,9 @@ def test_init_in_another_folder(folder: Folder) -> None:
 def test_init_without_models_prints_the_next_step(folder: Folder) -> None:
     """The missing settings are comments in the file."""
     result = folder.ok("init")
-    assert "to do: say where the models are" in result.err
+    assert "to do: set the models in the configuration" in result.err
     assert load_config(folder.path, {}).models == ()
-    assert "say where they are" in folder.fails("check", "--url", "sqlite://").err
+    assert "set them in the configuration" in folder.fails("check", "--url", "sqlite://").err
 
 
 @pytest.mark.parametrize("before", ["", '[project]\nname = "blog"', '[project]\nname = "blog"\n'])
@@ -66,13 +66,13 @@ def test_init_escapes_values(folder: Folder) -> None:
 def test_init_refuses_an_existing_configuration(folder: Folder, name: str) -> None:
     folder.write(**{name: '[tool.autodiff]\nmodels = "x:Base"\n'})
     result = folder.fails("init", "--models", "models:Base")
-    assert f"{name}.toml configures autodiff already" in result.err
+    assert f"{name}.toml already configures autodiff" in result.err
 
 
 def test_init_warns_of_passwords(folder: Folder) -> None:
     """A password in the url is reported but not printed."""
     result = folder.ok("init", "--models", "m:Base", "--url", "postgresql://u:secret@host/x")
-    assert "the url holds a password" in result.err
+    assert "the url contains a password" in result.err
     assert "secret" not in result.out + result.err
 
 
@@ -89,4 +89,4 @@ def test_the_example_works(folder: Folder) -> None:
 def test_the_example_overwrites_no_models(folder: Folder) -> None:
     """If models exist, no configuration is written either."""
     folder.write(models=POSTS)
-    assert "models.py exists" in folder.fails("init", "--example").err
+    assert "models.py already exists" in folder.fails("init", "--example").err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.cli.project import Folder
 
 EDITED = (
-    "wrong:\n"
+    "problems:\n"
     "  migrations were edited after they were applied: 0001_add_posts.py\n"
     "    to do: restore them from version control and write the change as a new migration\n"
     "    or: accept them, if the database already matches them: autodiff repair --edited\n"
@@ -20,11 +20,9 @@ def edit(folder: Folder) -> None:
 def test_repair_without_problems(blog: Folder) -> None:
     """The exit code is 0, and options to repair change nothing."""
     with blog.untouched():
-        assert blog.ok("repair").out == "nothing is wrong with the history\n"
-        assert blog.ok("repair", "--edited", "--missing").out == (
-            "nothing is wrong with the history\n"
-        )
-        assert blog.ok("repair", "--json").data == {"mended": [], "problems": []}
+        assert blog.ok("repair").out == "the history has no problems\n"
+        assert blog.ok("repair", "--edited", "--missing").out == ("the history has no problems\n")
+        assert blog.ok("repair", "--json").data == {"repaired": [], "problems": []}
 
 
 def test_repair_lists_problems(blog: Folder) -> None:
@@ -51,7 +49,7 @@ def test_an_edited_file_is_accepted(blog: Folder) -> None:
     edit(blog)
     result = blog.ok("repair", "--edited")
     assert result.out.startswith("0001_add_posts (")
-    assert result.out.endswith(") counts as applied as its file is now\n")
+    assert result.out.endswith(") is recorded as applied with its current file\n")
     assert "  repair   0001_add_posts" in blog.ok("history", "--log").out.splitlines()[0]
     blog.ok("downgrade")
 
@@ -63,5 +61,5 @@ def test_remaining_problems_are_listed(blog_3: Folder) -> None:
     result = blog_3.run("repair", "--missing")
     assert result.code == 1
     mended, _, rest = result.out.partition("\n")
-    assert mended.endswith(") is forgotten")
+    assert mended.endswith(") is no longer recorded as applied")
     assert rest == EDITED

@@ -90,7 +90,7 @@ def test_fill_gives_rows_a_value(users: Folder) -> None:
     assert users.sql("SELECT email FROM users ORDER BY id") == [("a@x",), ("nobody",), ("nobody",)]
 
 
-QUESTION = "users.email becomes NOT NULL, and rows have no value (2 found: id 4, 9)"
+QUESTION = "users.email becomes NOT NULL, but rows have no value (2 found: id 4, 9)"
 
 
 @pytest.mark.parametrize("value", ["nobody", ""])

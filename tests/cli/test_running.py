@@ -118,8 +118,9 @@ def test_a_range_is_for_scripts(blog_3: Folder) -> None:
     """A script for a downgrade needs a start; a run begins at the current revision."""
     result = blog_3.fails("downgrade", "base", "--sql")
     assert result.err == (
-        "error: a script that downgrades to base must say from where\n"
-        "hint: autodiff downgrade head:base --sql, or current:base from where the database stands\n"
+        "error: a script that downgrades to base needs the revision to start from\n"
+        "hint: autodiff downgrade head:base --sql, or current:base to start from the database's "
+        "current revision\n"
     )
     result = blog_3.fails("upgrade", "1:2")
     assert (
@@ -139,10 +140,10 @@ def test_results_as_json(blog_3: Folder) -> None:
 
 def test_stamp_records_migrations_without_running_them(blog_3: Folder) -> None:
     schema = blog_3.sql("SELECT sql FROM sqlite_master ORDER BY name")
-    assert blog_3.ok("stamp", "base").out == "0 migrations count as applied\n"
+    assert blog_3.ok("stamp", "base").out == "recorded 0 migrations as applied\n"
     assert applied(blog_3) == []
     result = blog_3.ok("stamp", "2")
-    assert result.out == "2 migrations count as applied, the last is 0002_add_comments\n"
+    assert result.out == "recorded 2 migrations as applied, up to 0002_add_comments\n"
     assert len(blog_3.ok("stamp", "--json").data["applied"]) == 3
     assert blog_3.sql("SELECT sql FROM sqlite_master ORDER BY name") == schema
 

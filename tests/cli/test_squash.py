@@ -14,7 +14,7 @@ def test_squash_three_migrations(blog_3: Folder) -> None:
         "migrations/0003_the_blog.py",
         "  + table comments",
         "  + table posts",
-        "deleted, since it replaces them; version control has them:",
+        "deleted, because the new migration replaces them (version control still has them):",
         "  migrations/0001_add_posts.py",
         "  migrations/0002_add_comments.py",
         "  migrations/0003_add_timestamp.py",

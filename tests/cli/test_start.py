@@ -98,10 +98,16 @@ def test_help_has_sections(folder: Folder) -> None:
     """Summaries are aligned, and lines have at most 80 characters."""
     lines = folder.ok("--help").out.splitlines()
     heads = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert heads == ["Options:", "Start:", "Write migrations:", "Run them:", "Look:"]
-    assert "  init       Begin a project: a configuration, and a folder for migrations." in lines
-    assert "  status     List the migrations that the database has had, and those it has" in lines
-    assert "             not." in lines
+    assert heads == [
+        "Options:",
+        "Start a project:",
+        "Write migrations:",
+        "Apply migrations:",
+        "Show information:",
+    ]
+    assert "  init       Create the configuration and the migrations folder." in lines
+    assert "  repair     List problems in the migration history and how to fix them, or" in lines
+    assert "             repair the records." in lines
     assert max(map(len, lines)) <= 80
 
 

@@ -10,10 +10,10 @@ from tests.cli.project import COMMENTS, POSTS, TIMESTAMP, Folder, kinds
 from tests.cli.terminal import Terminal, plain
 
 RENAMED = POSTS.replace("title: Mapped", "headline: Mapped")
-RENAME = "Is column posts.title renamed to posts.headline? (both are VARCHAR(200)) [y/N]:"
+RENAME = "Was column posts.title renamed to posts.headline? (both are VARCHAR(200)) [y/N]:"
 FILL = (
     "posts.headline is NOT NULL and posts may have rows; "
-    "value for them (now, a number, a text, sql:...):"
+    "value for existing rows (now, a number, a string, sql:...):"
 )
 
 
@@ -38,7 +38,7 @@ def test_a_column_rename_is_asked(blog: Folder) -> None:
 def test_a_table_rename_is_asked(blog: Folder) -> None:
     blog.write(models=POSTS.replace('"posts"', '"articles"'))
     terminal = Terminal(blog, "generate", "-m", "articles")
-    terminal.expect("Is table posts renamed to articles? (100% of their columns are the same)")
+    terminal.expect("Was table posts renamed to articles? (100% of their columns are the same)")
     terminal.type("y")
     terminal.ends_with(0)
     blog.ok("upgrade")
@@ -66,9 +66,11 @@ def test_a_new_value_for_rows_with_a_removed_value_is_asked(blog: Folder) -> Non
     blog.sql("UPDATE posts SET kind = 'long'")
     blog.write(models=kinds("essay", "short"))
     terminal = Terminal(blog, "generate", "-m", "essays")
-    terminal.expect("Is value posts.kind.long renamed to essay? (one value goes")
+    terminal.expect("Was value posts.kind.long renamed to essay? (one value goes")
     terminal.type("n")
-    question = "posts.kind.long goes away; value for rows that have it (essay, short, or none)"
+    question = (
+        "posts.kind.long is removed; value for rows that have it (essay, short, or Enter for none)"
+    )
     terminal.expect(question)
     terminal.type("shrot")
     terminal.expect(question)
@@ -81,7 +83,7 @@ def test_a_new_value_for_rows_with_a_removed_value_is_asked(blog: Folder) -> Non
 def test_no_question_if_an_option_answers_it(blog: Folder) -> None:
     terminal = generate_with_rename(blog, "--rename", "posts.title:headline")
     terminal.ends_with(0)
-    assert "Is column" not in terminal.text
+    assert "Was column" not in terminal.text
 
 
 @pytest.mark.parametrize("key", ["press_ctrl_c", "press_ctrl_d"])
@@ -108,7 +110,7 @@ def test_no_questions_without_input(
     with blog.untouched():
         terminal = generate_with_rename(blog, *options, environment=environment)
         terminal.ends_with(2)
-    assert "cannot tell a rename from a drop and an add" in terminal.text
+    assert "a change could be a rename, or a drop and an add" in terminal.text
     assert RENAME not in terminal.text
 
 
@@ -193,7 +195,7 @@ def test_the_demo_at_a_terminal(folder: Folder) -> None:
     terminal = Terminal(folder, "demo")
     terminal.ends_with(0)
     assert "$ autodiff check\nno drift\n" in terminal.text
-    assert "That is all." in terminal.text
+    assert "The demo is complete." in terminal.text
 
 
 @pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])

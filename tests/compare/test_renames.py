@@ -188,9 +188,9 @@ def test_undecided_rename_is_an_error(connection: sa.Connection) -> None:
     with connection, pytest.raises(RenameUndecidedError) as caught:
         diff(connection, _models("name"))
     assert str(caught.value) == (
-        "cannot tell a rename from a drop and an add:\n"
+        "a change could be a rename, or a drop and an add:\n"
         "  users.nick:name  (both are VARCHAR(20))\n"
-        "hint: say --rename users.nick:name for each rename, or --assume drop-and-add"
+        "hint: pass --rename users.nick:name for each rename, or --assume drop-and-add"
     )
     assert caught.value.candidates == ("users.nick:name",)
 

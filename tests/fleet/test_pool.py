@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autodiff.fleet.pool import Crew
+from autodiff.fleet.pool import WorkerPool
 
 
 def test_the_limit_is_used_and_not_exceeded() -> None:
@@ -29,8 +29,8 @@ def test_the_limit_is_used_and_not_exceeded() -> None:
             active -= 1
         return item * 2
 
-    pool: Crew[int, int] = Crew(work, 4)
-    assert pool.do(range(20)) == {number: number * 2 for number in range(20)}
+    pool: WorkerPool[int, int] = WorkerPool(work, 4)
+    assert pool.run_all(range(20)) == {number: number * 2 for number in range(20)}
     assert peak == 4
 
 
@@ -44,9 +44,9 @@ def test_no_work_starts_after_a_stop() -> None:
             pool.stop()
         return item
 
-    pool: Crew[int, int] = Crew(work, 1)
-    assert pool.do(range(10)) == {0: 0, 1: 1, 2: 2, 3: 3}
-    assert pool.do(range(10)) == {}
+    pool: WorkerPool[int, int] = WorkerPool(work, 1)
+    assert pool.run_all(range(10)) == {0: 0, 1: 1, 2: 2, 3: 3}
+    assert pool.run_all(range(10)) == {}
     assert started == [0, 1, 2, 3]
 
 
@@ -60,7 +60,7 @@ def test_work_sees_the_context_of_the_caller() -> None:
         variable.set(item + 100)
         return value
 
-    assert Crew(work, 1).do([0])[0] == 1
+    assert WorkerPool(work, 1).run_all([0])[0] == 1
     assert variable.get() == 1
 
 
@@ -71,13 +71,13 @@ def test_an_exception_is_raised_in_the_caller() -> None:
         raise ZeroDivisionError(item)
 
     with pytest.raises(ZeroDivisionError):
-        Crew(work, 2).do(range(5))
+        WorkerPool(work, 2).run_all(range(5))
 
 
 def test_only_a_second_interrupt_abandons_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first Ctrl-C, work in progress is finished; the second one abandons it."""
     release = threading.Event()
-    pool: Crew[int, int] = Crew(lambda item: release.wait(10) and item, 1)
+    pool: WorkerPool[int, int] = WorkerPool(lambda item: release.wait(10) and item, 1)
     presses = 0
 
     def interrupted_wait(end: threading.Event) -> bool:
@@ -88,11 +88,11 @@ def test_only_a_second_interrupt_abandons_the_work(monkeypatch: pytest.MonkeyPat
             raise KeyboardInterrupt
         return end.wait(0.1)
 
-    monkeypatch.setattr("autodiff.fleet.pool._waited", interrupted_wait)
-    assert pool.do([7, 8]) == {0: 7}
+    monkeypatch.setattr("autodiff.fleet.pool._wait_briefly", interrupted_wait)
+    assert pool.run_all([7, 8]) == {0: 7}
     assert pool.interrupted
     presses = 0
-    interrupted_pool: Crew[int, int] = Crew(lambda item: time.sleep(0.5) or item, 1)
+    interrupted_pool: WorkerPool[int, int] = WorkerPool(lambda item: time.sleep(0.5) or item, 1)
     interrupted_pool.interrupted = True
     with pytest.raises(KeyboardInterrupt):
-        interrupted_pool.do([1])
+        interrupted_pool.run_all([1])

@@ -72,13 +72,17 @@ def test_targets_are_read_from_a_file_of_names(
 @pytest.mark.parametrize(
     ("text", "targets", "message"),
     [
-        ("a b c", {}, "tenants:1: a line is a URL, or a name and a URL"),
-        ("# x\na s3cret://b c", {}, "tenants:2: a line is a URL, or a name and a URL"),
-        ("a b", {"schema": "{name}"}, "tenants:1: a line is one name, since schema says what"),
-        ("a://s3cret", {"database": "{name}"}, "tenants:1: a line is one name"),
-        ("x\nx", {"database": "{name}"}, "targets: x stands there more than once"),
-        ("x", {"database": "{slug}"}, 'database = "{slug}" asks for {slug}'),
-        ("a s3cret", {}, "targets: of target a: cannot parse the database URL"),
+        ("a b c", {}, "tenants:1: each line must be a URL, or a name and a URL"),
+        ("# x\na s3cret://b c", {}, "tenants:2: each line must be a URL, or a name and a URL"),
+        (
+            "a b",
+            {"schema": "{name}"},
+            "tenants:1: each line must be one name, because targets.schema is set",
+        ),
+        ("a://s3cret", {"database": "{name}"}, "tenants:1: each line must be one name"),
+        ("x\nx", {"database": "{name}"}, "targets: several targets have the same name: x"),
+        ("x", {"database": "{slug}"}, 'database = "{slug}" uses the unknown placeholder {slug}'),
+        ("a s3cret", {}, "targets: target a: cannot parse the database URL"),
     ],
 )
 def test_an_invalid_file_is_refused(
@@ -114,7 +118,7 @@ def test_environment_variables_in_urls_are_replaced(tmp_path: Path) -> None:
     assert project.targets()[0].url.password == "a$b"
     with pytest.raises(ConfigError, match="needs the environment variable PW") as caught:
         Project.load(tmp_path, environment={}).targets()
-    assert caught.value.message.startswith("targets: of target acme: ")
+    assert caught.value.message.startswith("targets: target acme: ")
     assert caught.value.hint == "set PW"
 
 
@@ -123,7 +127,7 @@ def test_targets_must_be_a_table(tmp_path: Path) -> None:
     (tmp_path / "autodiff.toml").write_text('targets = ["sqlite:///a.db"]\n')
     with pytest.raises(ConfigError, match="targets must be a table") as caught:
         Project.load(tmp_path)
-    assert caught.value.hint == 'as in targets.urls = ["..."]'
+    assert caught.value.hint == 'write it like targets.urls = ["..."]'
 
 
 def test_targets_are_read_from_a_query(
@@ -149,10 +153,10 @@ def test_targets_are_read_from_a_query(
 @pytest.mark.parametrize(
     ("query", "targets", "message"),
     [
-        ("SELECT 1 AS id", {}, "targets: the query gives id, and no url"),
-        ("SELECT NULL AS id", {"database": "{id}"}, "gives a row whose id is NULL"),
-        ("SELECT 1 AS id", {"database": "{name_}"}, "asks for {name_}, which is not there"),
-        ("CREATE TABLE x (id int)", {"database": "a"}, "targets: the query gives no rows"),
+        ("SELECT 1 AS id", {}, "targets: the query returns id, but no column url"),
+        ("SELECT NULL AS id", {"database": "{id}"}, "returns a row whose id is NULL"),
+        ("SELECT 1 AS id", {"database": "{name_}"}, "uses the unknown placeholder {name_}"),
+        ("CREATE TABLE x (id int)", {"database": "a"}, "targets: the query returns no rows"),
     ],
 )
 def test_an_invalid_query_is_refused(
@@ -169,11 +173,11 @@ def test_a_failed_query_is_reported(project: Callable[..., Project]) -> None:
     """The message names the database and quotes its error, without a password."""
     with pytest.raises(DatabaseError) as caught:
         project(query="SELECT name FROM nowhere", schema="{name}").targets()
-    assert caught.value.message.startswith("targets: the query fails on sqlite:///")
+    assert caught.value.message.startswith("targets: the query failed on sqlite:///")
     assert caught.value.message.endswith("registry.db: no such table: nowhere")
     assert caught.value.hint == (
-        "it is run on the project's url, which --url and --env change: is the list of the "
-        "targets there?"
+        "the query runs on the project's url: select the database that lists the targets with "
+        "--url or --env"
     )
 
 

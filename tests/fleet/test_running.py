@@ -28,8 +28,8 @@ from autodiff.fleet import (
     Shard,
     Target,
     TargetFinished,
+    TargetProgress,
     TargetStarted,
-    TargetTold,
 )
 from autodiff.runner.events import MigrationFinished, MigrationStarted
 from tests.support import Folder, opened
@@ -145,8 +145,8 @@ def test_a_missing_schema_fails_its_target(postgresql_project: MakeProject) -> N
     outcomes = project.upgrade_all()
     assert results(outcomes) == {"t00": "upgraded", "t01": "upgraded", "t09": "failed"}
     failed = outcomes.outcomes[2]
-    assert "there is no schema Tenant 9 in postgresql" in str(failed.error)
-    assert str(failed.hint).startswith('CREATE SCHEMA "Tenant 9"')
+    assert "schema Tenant 9 of postgresql" in str(failed.error)
+    assert str(failed.hint).startswith('run CREATE SCHEMA "Tenant 9"')
 
 
 def test_the_search_path_can_be_extended(postgresql_project: MakeProject, folder: Folder) -> None:
@@ -207,16 +207,18 @@ def test_a_shared_history_is_refused(
     project = Project(url, directory=folder.path, history_schema="meta", targets=targets)
     with pytest.raises(ConfigError, match="would be one history for all targets") as caught:
         project.upgrade_all()
-    assert caught.value.hint == "leave it out: each target keeps its own"
+    assert caught.value.hint == "remove history_schema, so that each target has its own history"
 
 
 def test_schema_targets_need_a_database_with_schemas(sqlite_project: MakeProject) -> None:
     """SQLite and MySQL do not support schemas inside a database."""
     project = sqlite_project(1)
     target = Target(name="a", url=project.url, schema="s")
-    with pytest.raises(ConfigError, match="a is a schema, which sqlite has not") as caught:
+    with pytest.raises(
+        ConfigError, match="a is a schema, but sqlite does not support schemas"
+    ) as caught:
         project.upgrade_all(targets=[target])
-    assert caught.value.hint == 'say database = "tenant_{name}" instead'
+    assert caught.value.hint == 'set database = "tenant_{name}" instead of schema'
 
 
 def test_a_failed_canary_stops_the_run(sqlite_project: MakeProject, tmp_path: Path) -> None:
@@ -226,9 +228,9 @@ def test_a_failed_canary_stops_the_run(sqlite_project: MakeProject, tmp_path: Pa
     outcomes = project.upgrade_all()
     result_by_name = results(outcomes)
     assert (result_by_name.pop("t11"), result_by_name.pop("t12")) == ("failed", "upgraded")
-    assert set(result_by_name.values()) == {"not begun"}
-    assert outcomes.outcomes[0].error == "t11 goes first, and failed"
-    assert outcomes.outcomes[0].hint == "run it again: what is done is passed by"
+    assert set(result_by_name.values()) == {"not started"}
+    assert outcomes.outcomes[0].error == "the canary t11 failed"
+    assert outcomes.outcomes[0].hint == "run the same command again: finished targets are skipped"
     assert len(list((tmp_path / "tenants").iterdir())) == 2
     assert results(project.upgrade_all(canary=0))["t00"] == "upgraded"
 
@@ -242,7 +244,7 @@ def test_canaries_finish_before_the_others_start(sqlite_project: MakeProject) ->
             event.outcome.name if isinstance(event, TargetFinished) else event.name,
         ): index
         for index, event in enumerate(events)
-        if not isinstance(event, TargetTold)
+        if not isinstance(event, TargetProgress)
     }
     last_finish = max(positions[TargetFinished, f"t0{number}"] for number in range(3))
     assert last_finish < min(positions[TargetStarted, f"t0{number}"] for number in range(3, 8))
@@ -258,9 +260,9 @@ def test_stop_after_limits_the_number_of_failures(
     outcomes = project.upgrade_all()
     assert list(results(outcomes).values()) == [
         *["upgraded", "failed", "upgraded", "upgraded", "failed"],
-        *["not begun"] * 25,
+        *["not started"] * 25,
     ]
-    assert outcomes.outcomes[5].error == "2 failures, which are enough (stop_after)"
+    assert outcomes.outcomes[5].error == "2 targets failed, the limit set by stop_after"
     assert Counter(results(project.upgrade_all(stop_after=5)).values()) == {
         "up to date": 3,
         "failed": 3,
@@ -296,9 +298,9 @@ def test_an_empty_list_of_targets_is_not_an_error(sqlite_project: MakeProject) -
 @pytest.mark.parametrize("target", ["+1", "-1"])
 def test_relative_targets_are_refused(sqlite_project: MakeProject, target: str) -> None:
     """A second run would move databases that have already succeeded."""
-    with pytest.raises(ConfigError, match="is not one place for many databases") as caught:
+    with pytest.raises(ConfigError, match="is not valid for many databases") as caught:
         sqlite_project(1).downgrade_all(target)
-    assert "so that the run can be repeated" in str(caught.value.hint)
+    assert "so that the command can be repeated" in str(caught.value.hint)
 
 
 def test_targets_run_in_parallel_up_to_the_limit(
@@ -337,7 +339,7 @@ def test_files_are_read_once_for_all_databases(sqlite_project: MakeProject, fold
     path.write_text(text)
 
     def listen(event: FleetEvent) -> None:
-        if isinstance(event, TargetTold) and isinstance(event.event, MigrationStarted):
+        if isinstance(event, TargetProgress) and isinstance(event.event, MigrationStarted):
             path.write_text("this is no Python")
 
     outcomes = sqlite_project(6).upgrade_all(on_event=listen)
@@ -363,20 +365,20 @@ def test_ctrl_c_finishes_the_running_migrations(
         return end.wait(0.05)
 
     def listen(event: FleetEvent) -> None:
-        if isinstance(event, TargetTold) and isinstance(event.event, MigrationFinished):
+        if isinstance(event, TargetProgress) and isinstance(event.event, MigrationFinished):
             finished.set()
             assert pressed.wait(10)
 
-    monkeypatch.setattr("autodiff.fleet.pool._waited", press)
+    monkeypatch.setattr("autodiff.fleet.pool._wait_briefly", press)
     project = sqlite_project(10, parallel=2)
     outcomes = project.upgrade_all(on_event=listen)
     monkeypatch.undo()
     assert outcomes.interrupted
     assert not outcomes
     stopped = outcomes.of("stopped")
-    assert stopped and len(outcomes.of("not begun")) == 10 - len(stopped)
-    assert stopped[0].error == "interrupted, after the migration that was under way"
-    assert outcomes.of("not begun")[0].error == "interrupted"
+    assert stopped and len(outcomes.of("not started")) == 10 - len(stopped)
+    assert stopped[0].error == "interrupted after the running migration"
+    assert outcomes.of("not started")[0].error == "interrupted"
     statuses = {status.name: status for status in project.status_all()}
     for outcome in stopped:
         assert statuses[outcome.name].current == outcome.after
@@ -403,7 +405,7 @@ def test_ctrl_c_ends_the_wait_for_a_lock(
     with opened(target.url) as db:
         lock = dialect_of(db.connection).lock(db.connection, None)
         assert lock.take("somebody")
-        monkeypatch.setattr("autodiff.fleet.pool._waited", press)
+        monkeypatch.setattr("autodiff.fleet.pool._wait_briefly", press)
         outcomes = project.upgrade_all()
         monkeypatch.undo()
         lock.release()

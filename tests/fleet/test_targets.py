@@ -9,13 +9,13 @@ from autodiff.errors import ConfigError
 from autodiff.fleet.targets import (
     Shard,
     Target,
-    chosen,
-    filled_in,
+    fill_template,
     parse_line,
     parse_shard,
-    refuse_doubles,
+    refuse_duplicates,
+    select_targets,
     shard_of,
-    split,
+    split_canaries,
 )
 
 
@@ -28,12 +28,15 @@ def test_each_target_is_in_one_shard(count: int) -> None:
     """The order of the targets does not matter."""
     names = [f"tenant_{number}" for number in range(500)]
     shards = [
-        [t.name for t in chosen(targets(*names), (), Shard(number=number, count=count))]
+        [t.name for t in select_targets(targets(*names), (), Shard(number=number, count=count))]
         for number in range(1, count + 1)
     ]
     assert sorted(name for shard in shards for name in shard) == sorted(names)
     reversed_shards = [
-        {t.name for t in chosen(targets(*names[::-1]), (), Shard(number=number, count=count))}
+        {
+            t.name
+            for t in select_targets(targets(*names[::-1]), (), Shard(number=number, count=count))
+        }
         for number in range(1, count + 1)
     ]
     assert reversed_shards == [set(shard) for shard in shards]
@@ -53,8 +56,8 @@ def test_an_invalid_shard_is_refused(text: str) -> None:
     """The hint explains the format."""
     with pytest.raises(ConfigError) as caught:
         parse_shard(text)
-    assert caught.value.message == f"no shard {text!r}"
-    assert "they count from 1" in str(caught.value.hint)
+    assert caught.value.message == f"invalid shard {text!r}"
+    assert "with N from 1 to M" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -75,33 +78,33 @@ def test_lines_are_split_into_words(line: str, words: tuple[str, ...]) -> None:
 def test_templates_are_filled_by_name() -> None:
     """The error for an unknown name lists the known ones."""
     row = {"name": "acme", "id": "7"}
-    assert filled_in("tenant_{id}_{name}", row, "schema") == "tenant_7_acme"
-    assert filled_in("all", row, "schema") == "all"
+    assert fill_template("tenant_{id}_{name}", row, "schema") == "tenant_7_acme"
+    assert fill_template("all", row, "schema") == "all"
     with pytest.raises(ConfigError) as caught:
-        filled_in("tenant_{slug}", row, "schema")
-    assert '"tenant_{slug}" asks for {slug}, which is not there' in caught.value.message
-    assert caught.value.hint == "known are {name}, {id}"
+        fill_template("tenant_{slug}", row, "schema")
+    assert '"tenant_{slug}" uses the unknown placeholder {slug}' in caught.value.message
+    assert caught.value.hint == "known placeholders: {name}, {id}"
 
 
 def test_canaries_go_first() -> None:
     """They are selected by number or by name. The order is that of the targets."""
     every_target = targets("a", "b", "c", "d")
-    assert [[t.name for t in part] for part in split(every_target, 2, every_target)] == [
+    assert [[t.name for t in part] for part in split_canaries(every_target, 2, every_target)] == [
         ["a", "b"],
         ["c", "d"],
     ]
-    parts = split(every_target, ("d", "b"), every_target)
+    parts = split_canaries(every_target, ("d", "b"), every_target)
     assert [[t.name for t in part] for part in parts] == [["b", "d"], ["a", "c"]]
-    other_shard = split(every_target[:2], ("d",), every_target)
+    other_shard = split_canaries(every_target[:2], ("d",), every_target)
     assert [[t.name for t in part] for part in other_shard] == [[], ["a", "b"]]
 
 
 def test_unknown_and_duplicate_names_are_refused() -> None:
     """The hint for an unknown name lists the known ones."""
-    with pytest.raises(ConfigError, match="there is no target 'x'") as caught:
-        chosen(targets("a", "b"), ["x"], None)
-    assert caught.value.hint == "there are: a, b"
-    with pytest.raises(ConfigError, match="there is no target 'x'"):
-        split(targets("a"), ("x",), targets("a"))
-    with pytest.raises(ConfigError, match="a stands there more than once"):
-        refuse_doubles(targets("a", "b", "a"))
+    with pytest.raises(ConfigError, match="unknown target 'x'") as caught:
+        select_targets(targets("a", "b"), ["x"], None)
+    assert caught.value.hint == "known targets: a, b"
+    with pytest.raises(ConfigError, match="unknown target 'x'"):
+        split_canaries(targets("a"), ("x",), targets("a"))
+    with pytest.raises(ConfigError, match="several targets have the same name: a"):
+        refuse_duplicates(targets("a", "b", "a"))

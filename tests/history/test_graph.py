@@ -158,7 +158,7 @@ def test_an_unknown_target_is_refused(target: str) -> None:
     """The hint lists the last migrations. A prefix of three letters is too short."""
     with pytest.raises(RevisionNotFoundError) as caught:
         Graph.of(CHAIN).find(target)
-    assert caught.value.message == f"no migration {target!r}"
+    assert caught.value.message == f"unknown migration {target!r}"
     assert caught.value.revision == target
     assert caught.value.hint == (
         "the last migrations are: aaaa1 (0001_step_aaaa1.py), bbbb2 (0002_step_bbbb2.py), "
@@ -169,7 +169,7 @@ def test_an_unknown_target_is_refused(target: str) -> None:
 def test_the_base_is_not_a_migration() -> None:
     """Targets before the first migration are refused too. The hint names that migration."""
     for target in ("base", "aaaa1-1"):
-        with pytest.raises(RevisionNotFoundError, match=f"no migration '{target}'") as caught:
+        with pytest.raises(RevisionNotFoundError, match=f"unknown migration '{target}'") as caught:
             Graph.of(CHAIN).find(target)
         assert caught.value.hint == "it is before the first migration, 0001_step_aaaa1"
 

@@ -108,8 +108,8 @@ def test_missing_fill_is_an_error() -> None:
         _plan(change)
     assert caught.value.columns == ("users.name",)
     assert str(caught.value) == (
-        "cannot add NOT NULL without a value for the rows that exist: users.name\n"
-        'hint: give one: --fill users.name=VALUE (now, a number, a text, or "sql:EXPRESSION"), '
+        "cannot add NOT NULL: existing rows need a value for users.name\n"
+        'hint: pass --fill users.name=VALUE (now, a number, a string, or "sql:EXPRESSION"), '
         "set a server_default in the model, or make the column nullable"
     )
 

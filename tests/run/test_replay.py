@@ -180,9 +180,9 @@ def test_the_kind_of_database_must_be_known(folder: Folder) -> None:
     with pytest.raises(HistoryError) as caught:
         project.sql(project.graph()["aaaa"])
     assert caught.value.message == (
-        "cannot tell the kind of database: there is no URL and no lock file"
+        "cannot determine the kind of database: there is no URL and no lock file"
     )
-    assert caught.value.hint == "give --url, or set DATABASE_URL"
+    assert caught.value.hint == "pass --url, or set DATABASE_URL"
 
 
 def test_unrelated_branches_are_not_replayed(folder: Folder) -> None:

@@ -128,7 +128,7 @@ def test_an_unknown_target_changes_nothing(sqlite: Database, folder: Folder) -> 
     sqlite.runner(folder).upgrade("+1")
     before = sqlite.state()
     for run in (sqlite.runner(folder).upgrade, sqlite.runner(folder).downgrade):
-        with pytest.raises(RevisionNotFoundError, match="no migration 'nowhere'"):
+        with pytest.raises(RevisionNotFoundError, match="unknown migration 'nowhere'"):
             run("nowhere")
     with pytest.raises(HistoryError, match="cannot downgrade to 0003_step_cccc: it is not applied"):
         sqlite.runner(folder).downgrade("cccc")
@@ -335,7 +335,7 @@ def test_stamp_records_and_runs_nothing(db: Database, folder: Folder) -> None:
     assert db.history() == ["aaaa", "bbbb"]
     assert db.runner(folder).stamp("base") == []
     assert db.history() == []
-    with pytest.raises(RevisionNotFoundError, match="no migration 'nowhere'"):
+    with pytest.raises(RevisionNotFoundError, match="unknown migration 'nowhere'"):
         db.runner(folder).stamp("nowhere")
 
 

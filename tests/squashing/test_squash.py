@@ -196,7 +196,7 @@ def test_manual_code_is_refused(sqlite: sa.URL, folder: Folder) -> None:
     with pytest.raises(HandWrittenError) as caught:
         project_of(sqlite, folder).squash(":", "all")
     assert caught.value.message.splitlines() == [
-        "these parts were written by hand, and can't be squashed:",
+        "cannot squash manual code:",
         "  0002_step_bbbb.py:11: ~ execute UPDATE users SET age = 7",
         "  0002_step_bbbb.py:12: ~ run <lambda>",
         "  0002_step_bbbb.py:14: ~ execute DELETE FROM users WHERE users.id = :id_1",
@@ -204,8 +204,8 @@ def test_manual_code_is_refused(sqlite: sa.URL, folder: Folder) -> None:
         "  0003_step_cccc.up.sql: ~ execute INSERT INTO users (id, nick) VALUES (2, 'bob')",
     ]
     assert caught.value.hint == (
-        "squash what comes before or after them; or, where every database that matters has had "
-        "them, leave them out: --without-data"
+        "squash the migrations before or after it; or, if every database has applied it, leave it "
+        "out with --without-data"
     )
     assert file_names(folder) == before
 

@@ -1,1 +1,1 @@
-"""The commands, one a file, each a plain function that takes a Shell first."""
+"""One module for each command `name`, with a function `run_name` that takes a Shell first."""

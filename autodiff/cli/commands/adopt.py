@@ -1,4 +1,4 @@
-"""autodiff adopt."""
+"""The command autodiff adopt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autodiff.cli.format import draft_data, draft_text, migration_data, shown
+from autodiff.cli.format import draft_data, draft_text, migration_data, short_path
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
@@ -16,10 +16,10 @@ from autodiff.errors import ConfigError
 if TYPE_CHECKING:
     from autodiff.project import Project
 
-__all__ = ["adopt"]
+__all__ = ["run_adopt"]
 
 
-def adopt(
+def run_adopt(
     shell: Shell,
     folder: Annotated[
         Path | None,
@@ -27,26 +27,29 @@ def adopt(
             metavar="FOLDER",
             exists=True,
             file_okay=False,
-            help="Alembic's folder, whose scripts are copied.",
+            help="The folder of Alembic, or its folder versions; the scripts are copied.",
             show_default=False,
         ),
     ] = None,
     baseline: Annotated[
-        bool, flag("--baseline", "Write a first migration that makes what the database has.")
+        bool, flag("--baseline", "Write a first migration that creates what the database has.")
     ] = False,
     message: Annotated[
-        str, typer.Option("--message", "-m", help="With --baseline: what the file is named after.")
+        str, typer.Option("--message", "-m", help="With --baseline: the name of the file.")
     ] = "baseline",
-    dry_run: Annotated[bool, flag("--dry-run", "Print it, write and record nothing.")] = False,
+    dry_run: Annotated[
+        bool, flag("--dry-run", "Print the result; write and record nothing.")
+    ] = False,
     no_rehearse: Annotated[
-        bool, flag("--no-rehearse", "Do not run the baseline on a scratch first.")
+        bool, flag("--no-rehearse", "Do not run the baseline in a scratch database first.")
     ] = False,
 ) -> None:
-    """Take over a database that is there already.
+    """Start managing an existing database.
 
-    With --baseline: it has no migrations yet. It gets a first one, which makes
-    what it has, and counts as applied. With FOLDER: Alembic has migrated it.
-    Its scripts are copied, and what it has had (alembic_version) is recorded.
+    With --baseline, for a database without migrations: write a first migration
+    that creates everything the database has, and record it as applied. With
+    FOLDER, for a database that Alembic has migrated: copy Alembic's scripts, and
+    record those that the table alembic_version names as applied.
 
     Examples:
         autodiff adopt --baseline
@@ -55,8 +58,8 @@ def adopt(
     """
     if baseline == (folder is not None):
         raise ConfigError(
-            "say what the database has: nothing yet, or a history of Alembic's",
-            hint="autodiff adopt --baseline, or autodiff adopt FOLDER",
+            "adopt needs either --baseline or the folder of Alembic's scripts",
+            hint="run autodiff adopt --baseline, or autodiff adopt FOLDER",
         )
     project = shell.project()
     if folder is None:
@@ -68,37 +71,42 @@ def adopt(
 def _baseline(
     shell: Shell, project: Project, message: str, *, dry_run: bool, rehearse: bool
 ) -> None:
-    made = project.baseline(message, rehearse=rehearse)
-    draft = made.draft
+    baseline = project.baseline(message, rehearse=rehearse)
+    draft = baseline.draft
     for line in draft.proof.notes if draft.proof else ():
         shell.note(f"note: {line}")
-    for item in made.left_out:
-        shell.note(f"not in it: {item}")
-    left_out = [asdict(item) for item in made.left_out]
+    for item in baseline.left_out:
+        shell.note(f"left out of the baseline: {item}")
+    left_out = [asdict(item) for item in baseline.left_out]
     data = {**draft_data(draft, written=not dry_run), "left_out": left_out}
     if dry_run:
         shell.answer_code(draft_text(draft), "python", data)
         return
-    made.write()
-    lines = [shown(draft.path), *(f"  {line}" for line in draft.summary)]
-    shell.answer([*lines, "it counts as applied; autodiff check says what the models add"], data)
+    baseline.write()
+    lines = [short_path(draft.path), *(f"  {line}" for line in draft.summary)]
+    shell.answer(
+        [*lines, "recorded as applied; compare the database with the models: autodiff check"], data
+    )
 
 
 def _convert(shell: Shell, project: Project, folder: Path, *, dry_run: bool) -> None:
-    made = project.convert(folder)
-    for note in made.notes:
+    converted = project.convert(folder)
+    for note in converted.notes:
         shell.note(f"note: {note}")
-    files = [shown(path) for path in made.texts]
-    applied = made.applied or ()
+    files = [short_path(path) for path in converted.texts]
+    applied = converted.applied or ()
     data = {
         "written": not dry_run,
         "files": files,
         "applied": [migration_data(migration) for migration in applied],
-        "notes": list(made.notes),
+        "notes": list(converted.notes),
     }
     if not dry_run:
-        made.write()
-    count = f"{len(applied)} of {len(files)} count as applied, as alembic_version says"
-    if made.applied is None:
-        count = "none counts as applied: the database has no alembic_version (autodiff stamp)"
-    shell.answer([*files, count], data)
+        converted.write()
+    summary = f"{len(applied)} of {len(files)} migrations are applied, according to alembic_version"
+    if converted.applied is None:
+        summary = (
+            "no migration was recorded as applied: the database has no table alembic_version; "
+            "if it has their changes, run autodiff stamp"
+        )
+    shell.answer([*files, summary], data)

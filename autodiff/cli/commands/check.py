@@ -1,4 +1,4 @@
-"""autodiff check."""
+"""The command autodiff check."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from autodiff.cli.format import drift_lines
 from autodiff.cli.options import Verbose, flag
 from autodiff.cli.shell import Shell
 
-__all__ = ["check"]
+__all__ = ["run_check"]
 
 
-def check(
+def run_check(
     shell: Shell,
     offline: Annotated[
-        bool, flag("--offline", "Only models against migrations; asks no database.")
+        bool, flag("--offline", "Compare only the models with the migrations, without a database.")
     ] = False,
     verbose: Verbose = False,
 ) -> int:
-    """Tell what drifted: models, migrations, or the database.
+    """Report drift between the models, the migrations and the database.
 
-    Exit code 0: no drift, 1: drift, 2: it could not be checked.
-    With --offline, it needs no database: for a commit hook.
+    Exit codes: 0 no drift, 1 drift, 2 the check could not run.
+    With --offline, no database is needed, as in a commit hook.
 
     Examples:
         autodiff check
@@ -32,6 +32,6 @@ def check(
     drift = project.check(offline=offline)
     for note in drift.notes:
         shell.note(f"note: {note}")
-    more = shell.note_left_alone(project) if verbose and not offline else {}
+    more = shell.note_unmanaged(project) if verbose and not offline else {}
     shell.answer(drift_lines(drift), {**drift.to_data(), **more})
     return int(bool(drift))

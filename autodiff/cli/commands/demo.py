@@ -1,4 +1,4 @@
-"""autodiff demo."""
+"""The command autodiff demo."""
 
 from __future__ import annotations
 
@@ -15,45 +15,46 @@ import typer
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
 
-__all__ = ["demo"]
+__all__ = ["run_demo"]
 
 
-def demo(
+def run_demo(
     shell: Shell,
     folder: Annotated[
         Path | None,
         typer.Argument(
             metavar="FOLDER",
-            help="A new folder that is kept. Default: a temporary one.",
+            help="A new folder to keep. Default: a temporary folder.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Show all of it on a small blog: generate, upgrade, check, downgrade.
+    """Show the whole workflow on a small SQLite blog.
 
-    Nothing needs to be set up, and nothing is left behind, unless a FOLDER is named.
+    The demo runs generate, upgrade, check and downgrade. It needs no setup, and
+    leaves nothing behind unless you name a FOLDER.
 
     Examples:
         autodiff demo
         autodiff demo blog
     """
-    from autodiff.cli.demo import walk
+    from autodiff.cli.demo import walk_through
 
-    # With --json the walk is no result:
+    # With --json the output of the demo goes to stderr, because it is not the result:
     out = sys.stderr if shell.json else shell.out
-    with _workplace(folder) as place:
-        with chdir(place), redirect_stdout(out), redirect_stderr(out):
-            walk(replace(shell, json=False, out=out), place)
-        kept = str(place) if folder else None
-    end = f"The project stays in {folder}." if folder else "The temporary folder is gone again."
-    shell.answer(["", f"That is all. {end}"], {"completed": True, "folder": kept})
+    with _demo_folder(folder) as directory:
+        with chdir(directory), redirect_stdout(out), redirect_stderr(out):
+            walk_through(replace(shell, json=False, out=out), directory)
+        kept = str(directory) if folder else None
+    end = f"The project is in {folder}." if folder else "The temporary folder was removed."
+    shell.answer(["", f"The demo is complete. {end}"], {"completed": True, "folder": kept})
 
 
 @contextmanager
-def _workplace(folder: Path | None) -> Iterator[Path]:
-    """The named folder, or a temporary one that is removed at the end.
+def _demo_folder(folder: Path | None) -> Iterator[Path]:
+    """Yield the named folder, or a temporary one that is removed at the end.
 
-    Raises ConfigError where the named one has something in it.
+    Raises ConfigError if the named folder is not empty.
     """
     if folder is None:
         with TemporaryDirectory(prefix="autodiff-demo-") as name:

@@ -1,4 +1,4 @@
-"""autodiff diff."""
+"""The command autodiff diff."""
 
 from __future__ import annotations
 
@@ -14,36 +14,45 @@ from autodiff.errors import ConfigError
 if TYPE_CHECKING:
     from autodiff.autogenerate.plan import Plan
 
-__all__ = ["diff"]
+__all__ = ["run_diff"]
 
 
-def diff(
+def run_diff(
     shell: Shell,
     current: Annotated[str, side("FROM")] = "database",
     desired: Annotated[str, side("TO")] = "models",
-    changes: Annotated[bool, flag("--changes", "Only the changes, a line each.")] = False,
-    sql: Annotated[bool, flag("--sql", "Only the SQL, as a script.")] = False,
+    changes: Annotated[
+        bool, flag("--changes", "Print only the changes, one on each line.")
+    ] = False,
+    sql: Annotated[bool, flag("--sql", "Print only the SQL, as a script.")] = False,
     rename: Annotated[
         list[str] | None,
-        typer.Option("--rename", metavar="OLD:NEW", help="users.nick:nickname, or users:people."),
+        typer.Option(
+            "--rename",
+            metavar="OLD:NEW",
+            help="A rename: users.nick:nickname or users:people. Repeatable.",
+        ),
     ] = None,
     fill: Annotated[
         list[str] | None,
         typer.Option(
-            "--fill", metavar="COLUMN=VALUE", help="A value for the rows that exist, for the SQL."
+            "--fill",
+            metavar="COLUMN=VALUE",
+            help="A value for existing rows, for the SQL. Repeatable.",
         ),
     ] = None,
     assume: Annotated[
         Literal["drop-and-add"] | None,
-        typer.Option("--assume", help="What to take for granted where a rename is possible."),
+        typer.Option("--assume", help="The answer if a change could be a rename."),
     ] = None,
     verbose: Verbose = False,
 ) -> int:
-    """Print what leads from FROM to TO: the changes, and the SQL. Nothing is written.
+    """Print the changes and the SQL that lead from FROM to TO.
 
-    Each is models, database (that of the configuration or --url), the URL of
-    another one, or a migration: what the history comes to there.
-    Exit code 0: no difference, 1: a difference, 2: it could not be found out.
+    FROM and TO are each models, database (the one of the configuration or
+    --url), the URL of another database, or a migration: the schema that the
+    history produces up to it. Nothing is written.
+    Exit codes: 0 no difference, 1 a difference, 2 the command could not run.
 
     Examples:
         autodiff diff
@@ -51,16 +60,16 @@ def diff(
         autodiff diff postgresql://user@host/staging database --sql
     """
     if changes and sql:
-        raise ConfigError("--changes and --sql exclude each other", hint="give one of them")
+        raise ConfigError("--changes and --sql exclude each other", hint="pass only one of them")
     project = shell.project()
     plan = project.diff(current, desired, renames=rename or (), fills=fill or (), assume=assume)
     for finding in plan.findings:
         shell.note(finding_line(finding))
     data = _data(plan)
-    looked_at = [name for name in (current, desired) if name == "database" or "://" in name]
-    if verbose and looked_at:
-        url = None if "database" in looked_at else looked_at[0]
-        data |= shell.note_left_alone(project, url)
+    databases = [name for name in (current, desired) if name == "database" or "://" in name]
+    if verbose and databases:
+        url = None if "database" in databases else databases[0]
+        data |= shell.note_unmanaged(project, url)
     if sql:
         shell.answer_code("".join(f"{line};\n" for line in data["sql"]), "sql", data)
     else:

@@ -1,4 +1,4 @@
-"""autodiff downgrade."""
+"""The command autodiff downgrade."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from autodiff.cli.options import (
     ShardOf,
     Sql,
     StopAfter,
-    Target,
+    TargetArgument,
 )
 from autodiff.cli.shell import Shell
 
-__all__ = ["downgrade"]
+__all__ = ["run_downgrade"]
 
 
-def downgrade(
+def run_downgrade(
     shell: Shell,
-    target: Target = "-1",
+    target: TargetArgument = "-1",
     sql: Sql = False,
     dry_run: DryRun = False,
     lock_wait: LockWait = None,
@@ -33,13 +33,13 @@ def downgrade(
     canary: Canary = None,
     stop_after: StopAfter = None,
 ) -> int | None:
-    """Take migrations back, down to TARGET, which stays applied.
+    """Revert migrations down to TARGET, which stays applied.
 
-    -1 takes the last one back, base takes all of them back. Of an upgrade that
-    stopped half-way it takes the finished steps back.
+    -1 reverts the last migration, base reverts all of them. If an upgrade
+    stopped half-way, downgrade first undoes its finished steps.
 
-    With --sql it prints a script, as upgrade does: FROM:TARGET says where it
-    begins.
+    With --sql it prints a script, as upgrade does. FROM:TARGET sets the
+    migration at which the script starts.
 
     Examples:
         autodiff downgrade

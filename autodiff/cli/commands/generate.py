@@ -1,4 +1,4 @@
-"""autodiff generate."""
+"""The command autodiff generate."""
 
 from __future__ import annotations
 
@@ -6,40 +6,46 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import draft_data, draft_text, finding_line, shown
+from autodiff.cli.format import draft_data, draft_text, finding_line, short_path
 from autodiff.cli.options import Verbose, flag
-from autodiff.cli.prompts import Terminal, somebody_is_there
+from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Language, Shell
 
 if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
 
-__all__ = ["generate"]
+__all__ = ["run_generate"]
 
 
-def generate(
+def run_generate(
     shell: Shell,
     message: Annotated[
-        str, typer.Option("--message", "-m", help="What it is for; the file is named after it.")
+        str,
+        typer.Option(
+            "--message", "-m", help="The purpose of the migration; also the name of its file."
+        ),
     ],
     parent: Annotated[
         str | None,
         typer.Option(
             "--parent",
             metavar="TARGET",
-            help="Come after this one instead of the head: a name, billing@head, or base.",
+            help="Put the migration after this one instead of the head: a name, billing@head or "
+            "base.",
         ),
     ] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option("--label", metavar="LABEL", help="Name the branch that begins here."),
+        typer.Option(
+            "--label", metavar="LABEL", help="Name the branch that starts here. Repeatable."
+        ),
     ] = None,
     depends_on: Annotated[
         list[str] | None,
         typer.Option(
             "--depends-on",
             metavar="TARGET",
-            help="A migration of another branch that must come before.",
+            help="A migration of another branch that must be applied first. Repeatable.",
         ),
     ] = None,
     rename: Annotated[
@@ -47,7 +53,7 @@ def generate(
         typer.Option(
             "--rename",
             metavar="OLD:NEW",
-            help="users.nick:nickname, users:people, or mood.sad:unhappy.",
+            help="A rename: users.nick:nickname, users:people, or mood.sad:unhappy. Repeatable.",
         ),
     ] = None,
     fill: Annotated[
@@ -55,8 +61,8 @@ def generate(
         typer.Option(
             "--fill",
             metavar="COLUMN=VALUE",
-            help="A value for the rows that exist: comments.timestamp=now, posts.size=0, "
-            'posts.kind=short, "posts.slug=sql:lower(title)".',
+            help="A value for existing rows: comments.timestamp=now, posts.size=0, "
+            'posts.kind=short, "posts.slug=sql:lower(title)". Repeatable.',
         ),
     ] = None,
     map_: Annotated[
@@ -64,7 +70,8 @@ def generate(
         typer.Option(
             "--map",
             metavar="GONE=KEPT",
-            help="What rows get whose value goes away: mood.sad=ok, items.mood.sad=ok.",
+            help="The new value for rows whose enum value is removed: mood.sad=ok, or "
+            "items.mood.sad=ok. Repeatable.",
         ),
     ] = None,
     source: Annotated[
@@ -72,30 +79,31 @@ def generate(
         typer.Option("--from", help="Compare with the database, or with the lock file."),
     ] = "database",
     empty: Annotated[
-        bool, flag("--empty", "A file to fill in by hand, without comparing.")
+        bool, flag("--empty", "Write an empty migration to fill in manually; compare nothing.")
     ] = False,
-    dry_run: Annotated[bool, flag("--dry-run", "Print the file and write nothing.")] = False,
+    dry_run: Annotated[bool, flag("--dry-run", "Print the file; write nothing.")] = False,
     format: Annotated[
         Literal["python", "sql"],
-        typer.Option("--format", help="A Python file, or a pair of SQL files."),
+        typer.Option("--format", help="Write a Python file, or a pair of SQL files."),
     ] = "python",
     assume: Annotated[
         Literal["drop-and-add"] | None,
-        typer.Option("--assume", help="What to take for granted where a rename is possible."),
+        typer.Option("--assume", help="The answer if a change could be a rename."),
     ] = None,
     no_rehearse: Annotated[
-        bool, flag("--no-rehearse", "Do not run the file up and down on a scratch first.")
+        bool,
+        flag("--no-rehearse", "Do not run the migration up and down in a scratch database first."),
     ] = False,
     no_data_checks: Annotated[
-        bool, flag("--no-data-checks", "Do not look for live rows that stand in the way.")
+        bool, flag("--no-data-checks", "Do not look for live rows that block the migration.")
     ] = False,
-    no_input: Annotated[bool, flag("--no-input", "Ask no questions, also at a terminal.")] = False,
+    no_input: Annotated[bool, flag("--no-input", "Ask no questions, even at a terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Compare the database with the models and write the next migration.
 
-    Where a rename is possible, or rows need a value, it asks.
-    Without a terminal it stops, and says which option answers.
+    If a change could be a rename, or existing rows need a value, generate asks.
+    Without a terminal it stops and lists the options that answer the question.
 
     Examples:
         autodiff generate -m "add comments"
@@ -104,7 +112,7 @@ def generate(
         autodiff generate -m "moods" --rename mood.sad:unhappy --map mood.angry=unhappy
         autodiff generate -m "invoices" --parent base --label billing
     """
-    asks = somebody_is_there() and not (no_input or shell.json)
+    asks = is_interactive() and not (no_input or shell.json)
     project = shell.project()
     draft = project.draft(
         message,
@@ -118,11 +126,11 @@ def generate(
         format=format,
         empty=empty,
         assume=assume,
-        questioner=Terminal() if asks else None,
+        questioner=TerminalQuestioner() if asks else None,
         rehearse=not no_rehearse,
         data_checks=not no_data_checks,
     )
-    more = shell.note_left_alone(project) if verbose and source == "database" else {}
+    more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     _answer(shell, draft, more, dry_run=dry_run)
 
 
@@ -133,7 +141,10 @@ def _answer(shell: Shell, draft: Draft | None, more: dict[str, Any], *, dry_run:
     for finding in draft.plan.findings if draft.plan else ():
         shell.note(finding_line(finding))
     if not draft.settled:
-        shell.note("note: no scratch database could be had; what was in doubt is compared as text")
+        shell.note(
+            "note: some SQL expressions were compared literally, because no scratch database is "
+            "available"
+        )
     for line in draft.proof.lost if draft.proof else ():
         shell.note(f"lost in the rehearsal: {line}")
     for line in draft.proof.notes if draft.proof else ():
@@ -143,7 +154,7 @@ def _answer(shell: Shell, draft: Draft | None, more: dict[str, Any], *, dry_run:
         shell.answer_code(draft_text(draft), _language(draft), data)
         return
     draft.write()
-    shell.answer([shown(draft.path), *(f"  {line}" for line in draft.summary)], data)
+    shell.answer([short_path(draft.path), *(f"  {line}" for line in draft.summary)], data)
 
 
 def _language(draft: Draft) -> Language:

@@ -1,4 +1,4 @@
-"""autodiff history."""
+"""The command autodiff history."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from autodiff.cli.format import history_data, history_lines, log_data, log_lines
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 
-__all__ = ["history"]
+__all__ = ["run_history"]
 
-Log = Annotated[bool, flag("--log", "List the runs that the database has seen.")]
+Log = Annotated[bool, flag("--log", "List the runs that the database has recorded.")]
 
 
-def history(shell: Shell, log: Log = False) -> None:
-    """List the migrations of the folder, newest first; a star marks the head.
+def run_history(shell: Shell, log: Log = False) -> None:
+    """List the migrations in the folder, newest first.
 
-    Needs no database: what it has had is said by `autodiff status`. With --log
-    the database lists every run instead: when, who, how long, how it ended.
+    A star marks each head. No database is needed; autodiff status lists the
+    migrations that the database has applied. With --log, list every run that
+    the database has recorded: its time, user, duration and outcome.
 
     Examples:
         autodiff history

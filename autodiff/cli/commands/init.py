@@ -1,4 +1,4 @@
-"""autodiff init."""
+"""The command autodiff init."""
 
 from __future__ import annotations
 
@@ -8,30 +8,39 @@ from urllib.parse import urlsplit
 
 import typer
 
-from autodiff.cli.format import shown
+from autodiff.cli.format import short_path
 from autodiff.cli.options import flag
 from autodiff.cli.scaffold import EXAMPLE_MODELS, EXAMPLE_URL, config_file, example_file
 from autodiff.cli.shell import Shell
 from autodiff.utils.files import write_all
 
-__all__ = ["init"]
+__all__ = ["run_init"]
 
 
-def init(
+def run_init(
     shell: Shell,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The project's folder.", show_default="here")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="The folder of the project.", show_default="the current folder"
+        ),
     ] = Path(),
     models: Annotated[
         str | None,
-        typer.Option("--models", metavar="MODULE:OBJECT", help="Where the models are."),
+        typer.Option(
+            "--models", metavar="MODULE:OBJECT", help="The models to write into the configuration."
+        ),
     ] = None,
-    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The database.")] = None,
-    example: Annotated[bool, flag("--example", "A small blog to play with, on SQLite.")] = False,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="The database to write into the configuration."),
+    ] = None,
+    example: Annotated[bool, flag("--example", "Create a small, working blog on SQLite.")] = False,
 ) -> None:
-    """Begin a project: a configuration, and a folder for migrations.
+    """Create the configuration and the migrations folder.
 
-    The configuration goes into pyproject.toml if there is one, else into autodiff.toml.
+    The configuration goes into pyproject.toml if that file exists, otherwise
+    into autodiff.toml.
 
     Examples:
         autodiff init --models app.models:Base
@@ -49,9 +58,12 @@ def init(
     write_all(files)
     migrations = folder / "migrations"
     migrations.mkdir(exist_ok=True)
-    written = [*map(shown, files), f"{shown(migrations)}/"]
+    written = [*map(short_path, files), f"{short_path(migrations)}/"]
     shell.answer(written, {"written": written})
     if urlsplit(url or "").password:
-        shell.note('note: the url holds a password; safer is url = "${DATABASE_URL}"')
+        shell.note(
+            "note: the url contains a password; to keep it out of the file, use "
+            'url = "${DATABASE_URL}"'
+        )
     if models is None:
-        shell.note('to do: say where the models are, models = "app.models:Base"')
+        shell.note('to do: set the models in the configuration, such as models = "app.models:Base"')

@@ -1,20 +1,21 @@
-"""autodiff lock."""
+"""The command autodiff lock."""
 
 from __future__ import annotations
 
-from autodiff.cli.format import shown
+from autodiff.cli.format import short_path
 from autodiff.cli.shell import Shell
 
-__all__ = ["lock"]
+__all__ = ["run_lock"]
 
 
-def lock(shell: Shell) -> None:
-    """Write the lock file anew: from the models, the files and the database.
+def run_lock(shell: Shell) -> None:
+    """Rewrite the lock file from the models, the migrations and the database.
 
-    After a merge, or after an edit to a migration that was not applied anywhere.
+    Run it after you edited a migration that was not applied anywhere. After a
+    git merge in which both sides added migrations, run autodiff rebase instead.
 
     Examples:
         autodiff lock
     """
-    path = shown(shell.project().relock())
+    path = short_path(shell.project().relock())
     shell.answer([path], {"path": path})

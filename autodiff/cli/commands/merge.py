@@ -1,4 +1,4 @@
-"""autodiff merge."""
+"""The command autodiff merge."""
 
 from __future__ import annotations
 
@@ -6,46 +6,47 @@ from typing import Annotated
 
 import typer
 
-from autodiff.cli.format import MISSING, draft_data, draft_text, shown
+from autodiff.cli.format import UNCOVERED_CHANGES, draft_data, draft_text, short_path
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 
-__all__ = ["merge"]
+__all__ = ["run_merge"]
 
 
-def merge(
+def run_merge(
     shell: Shell,
     heads: Annotated[
         list[str] | None,
-        typer.Argument(metavar="HEADS", help="Which to join.", show_default="all of them"),
+        typer.Argument(metavar="HEADS", help="The heads to join.", show_default="all heads"),
     ] = None,
     message: Annotated[
         str | None,
-        typer.Option("--message", "-m", help="What the file is named after.", show_default="merge"),
+        typer.Option("--message", "-m", help="The name of the file.", show_default="merge"),
     ] = None,
-    dry_run: Annotated[bool, flag("--dry-run", "Print the file and write nothing.")] = False,
+    dry_run: Annotated[bool, flag("--dry-run", "Print the file; write nothing.")] = False,
     no_rehearse: Annotated[
-        bool, flag("--no-rehearse", "Do not try both orders on a scratch first.")
+        bool, flag("--no-rehearse", "Do not try both orders in a scratch database first.")
     ] = False,
 ) -> None:
-    """Join branches: write an empty migration that comes after several heads.
+    """Write an empty migration that joins several heads.
 
-    First it applies the branches to a scratch, one before the other and the
-    other way round: both must work and come to the same. What both alter is
-    told. autodiff rebase sets one behind the other instead.
+    First, merge applies the branches to a scratch database in both orders. Both
+    must succeed and lead to the same schema. It reports tables and columns that
+    both branches alter. To put one branch after the other instead, run autodiff
+    rebase.
 
     Examples:
         autodiff merge
         autodiff merge -m "join billing and users"
         autodiff merge billing@head users@head
     """
-    found = shell.project().merge(message, heads=heads or (), rehearse=not no_rehearse)
-    notes = [*found.notes, *([MISSING] if found.missing else ())]
+    merge = shell.project().merge(message, heads=heads or (), rehearse=not no_rehearse)
+    notes = [*merge.notes, *([UNCOVERED_CHANGES] if merge.missing else ())]
     for note in notes:
         shell.note(f"note: {note}")
-    data = {**draft_data(found.draft, written=not dry_run), "notes": notes}
+    data = {**draft_data(merge.draft, written=not dry_run), "notes": notes}
     if dry_run:
-        shell.answer_code(draft_text(found.draft), "python", data)
+        shell.answer_code(draft_text(merge.draft), "python", data)
         return
-    found.draft.write()
-    shell.answer([shown(found.draft.path)], data)
+    merge.draft.write()
+    shell.answer([short_path(merge.draft.path)], data)

@@ -1,4 +1,4 @@
-"""autodiff rebase."""
+"""The command autodiff rebase."""
 
 from __future__ import annotations
 
@@ -10,42 +10,49 @@ from autodiff.cli.format import rebase_data, rebase_lines, rebase_notes
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 
-__all__ = ["rebase"]
+__all__ = ["run_rebase"]
 
 
-def rebase(
+def run_rebase(
     shell: Shell,
     onto: Annotated[
         str | None,
         typer.Argument(
             metavar="ONTO",
-            help="What stays: a git branch, or a migration of the other branch.",
+            help="The branch that stays: a git branch, or one of its migrations.",
             show_default="the main branch",
         ),
     ] = None,
     mine: Annotated[
         list[str] | None,
-        typer.Option("--mine", metavar="TARGET", help="What moves; git is not asked. Repeatable."),
+        typer.Option(
+            "--mine",
+            metavar="TARGET",
+            help="A migration of the branch that moves; git is not consulted. Repeatable.",
+        ),
     ] = None,
-    dry_run: Annotated[bool, flag("--dry-run", "List what would move, and write nothing.")] = False,
+    dry_run: Annotated[
+        bool, flag("--dry-run", "List the migrations that would move; write nothing.")
+    ] = False,
     no_rehearse: Annotated[
-        bool, flag("--no-rehearse", "Do not run the moved migrations on a scratch first.")
+        bool, flag("--no-rehearse", "Do not run the moved migrations in a scratch database first.")
     ] = False,
 ) -> None:
-    """Set your branch's migrations behind those of the main branch.
+    """Move this branch's migrations after those of the main branch.
 
-    After a git merge or rebase, where both sides added migrations: your files
-    get new parents and numbers, and the lock file is written anew, also where
-    it is in conflict. Before that they are run behind the others, up and down.
+    Run it after a git merge or rebase in which both sides added migrations. Your
+    migrations are first run up and down after the others in a scratch database.
+    Then they get new parents and numbers, and the lock file is rewritten, even if
+    it contains conflict markers.
 
     Examples:
         autodiff rebase
         autodiff rebase origin/develop
         autodiff rebase --mine 0003_add_phone --dry-run
     """
-    found = shell.project().rebase(onto, mine=mine or (), rehearse=not no_rehearse)
-    for note in rebase_notes(found):
+    rebase = shell.project().rebase(onto, mine=mine or (), rehearse=not no_rehearse)
+    for note in rebase_notes(rebase):
         shell.note(f"note: {note}")
     if not dry_run:
-        found.write()
-    shell.answer(rebase_lines(found), rebase_data(found, written=not dry_run))
+        rebase.write()
+    shell.answer(rebase_lines(rebase), rebase_data(rebase, written=not dry_run))

@@ -1,4 +1,4 @@
-"""autodiff rehearse."""
+"""The command autodiff rehearse."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
 
-__all__ = ["rehearse"]
+__all__ = ["run_rehearse"]
 
 
-def rehearse(
+def run_rehearse(
     shell: Shell,
     target: Annotated[
         str | None,
         typer.Argument(
             metavar="TARGET",
-            help="One migration, or a range: 0004, 0002:head. Those before are just applied.",
+            help="One migration (0004) or a range (0002:head). Those before it are only applied.",
             show_default="the whole history",
         ),
     ] = None,
@@ -27,7 +27,7 @@ def rehearse(
         bool,
         flag(
             "--from-data",
-            "Copy rows of the database, instead of making some up; its values are never printed.",
+            "Copy rows of the database instead of creating sample rows. Values are never printed.",
         ),
     ] = False,
     rows: Annotated[
@@ -36,16 +36,16 @@ def rehearse(
             "--rows",
             metavar="N",
             min=1,
-            help="With --from-data: how many of each table; those that they point at come along.",
+            help="With --from-data: how many rows of each table, plus the rows they reference.",
         ),
     ] = 100,
     no_rows: Annotated[bool, flag("--no-rows", "Leave the tables empty.")] = False,
 ) -> int:
-    """Run the migrations on a scratch database: each up, down, and up again.
+    """Run migrations up, down and up again in a scratch database.
 
-    The database itself is left alone. At the head the scratch is compared with
-    the models and the lock file, and back at the base nothing may be left.
-    Exit code 0: all passed, 1: something is wrong, 2: it could not run.
+    The database itself is only read. At the head, the schema must match the
+    models and the lock file; back at the base, nothing may be left.
+    Exit codes: 0 all passed, 1 a migration failed, 2 the command could not run.
 
     Examples:
         autodiff rehearse
@@ -53,11 +53,13 @@ def rehearse(
         autodiff rehearse --from-data --rows 500
     """
     if from_data and no_rows:
-        raise ConfigError("--from-data and --no-rows exclude each other", hint="give one of them")
+        raise ConfigError(
+            "--from-data and --no-rows exclude each other", hint="pass only one of them"
+        )
     kind: Literal["samples", "live", "none"] = "samples"
     kind = "live" if from_data else "none" if no_rows else kind
-    found = shell.project().rehearse(target, rows=kind, count=rows)
-    for note in found.notes:
+    rehearsal = shell.project().rehearse(target, rows=kind, count=rows)
+    for note in rehearsal.notes:
         shell.note(f"note: {note}")
-    shell.answer(found.lines(), found.to_data())
-    return int(not found.passed)
+    shell.answer(rehearsal.lines(), rehearsal.to_data())
+    return int(not rehearsal.passed)

@@ -1,4 +1,4 @@
-"""autodiff repair."""
+"""The command autodiff repair."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from autodiff.cli.format import repair_data, repair_lines
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 
-__all__ = ["repair"]
+__all__ = ["run_repair"]
 
 
-def repair(
+def run_repair(
     shell: Shell,
     edited: Annotated[
-        bool, flag("--edited", "Edited files count as they are now; the database has it all.")
+        bool, flag("--edited", "Accept edited files: the database already matches them.")
     ] = False,
     missing: Annotated[
-        bool, flag("--missing", "Forget what was applied and has no file any more.")
+        bool, flag("--missing", "Remove the records of applied migrations whose files are missing.")
     ] = False,
     reordered: Annotated[
         bool,
-        flag("--reordered", "What comes before applied migrations counts as applied, too."),
+        flag("--reordered", "Record pending migrations that come before applied ones as applied."),
     ] = False,
     half_way: Annotated[
         Literal["applied", "reverted"] | None,
         typer.Option(
             "--half-way",
-            help="What stopped half-way was put right by hand: all of it is there, or nothing.",
+            help="Record a migration that stopped half-way as applied or reverted, after you "
+            "completed or reverted it manually.",
             show_default=False,
         ),
     ] = None,
 ) -> int:
-    """List what is wrong with the history, and each way out; or mend its records.
+    """List problems in the migration history and how to fix them, or repair the records.
 
-    Without an option it changes nothing. With one it puts the records right,
-    and runs nothing: the schema is yours to look after. Each repair is in
-    autodiff history --log. Exit code 1: something is wrong (still).
+    Without an option, nothing is changed. With an option, the records are
+    corrected; no migration runs and the schema does not change. Each repair is
+    listed by autodiff history --log. Exit code 1: there are problems.
 
     Examples:
         autodiff repair
@@ -46,11 +47,11 @@ def repair(
         autodiff repair --half-way applied
     """
     project = shell.project()
-    mended = []
+    repaired = []
     if edited or missing or reordered or half_way:
-        mended = project.repair(
+        repaired = project.repair(
             edited=edited, missing=missing, reordered=reordered, half_way=half_way
         )
     problems = project.problems()
-    shell.answer(repair_lines(mended, problems), repair_data(mended, problems))
+    shell.answer(repair_lines(repaired, problems), repair_data(repaired, problems))
     return int(bool(problems))

@@ -1,26 +1,26 @@
-"""autodiff show."""
+"""The command autodiff show."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from autodiff.cli.format import migration_data, script
-from autodiff.cli.options import Target, flag
+from autodiff.cli.format import migration_data, sql_script
+from autodiff.cli.options import TargetArgument, flag
 from autodiff.cli.shell import Language, Shell
 
-__all__ = ["show"]
+__all__ = ["run_show"]
 
 
-def show(
+def run_show(
     shell: Shell,
-    target: Target,
-    sql: Annotated[bool, flag("--sql", "Its SQL instead of its text.")] = False,
-    downgrade: Annotated[bool, flag("--downgrade", "The SQL that takes it back.")] = False,
+    target: TargetArgument,
+    sql: Annotated[bool, flag("--sql", "Print its SQL instead of its file.")] = False,
+    downgrade: Annotated[bool, flag("--downgrade", "Print the SQL that reverts it.")] = False,
 ) -> None:
-    """Print a migration: its text, or the SQL it stands for.
+    """Print a migration or its SQL.
 
-    Nothing is connected to. The URL or the lock file says for which kind of
-    database the SQL is.
+    No database is connected to. The SQL is for the kind of database that the URL
+    or the lock file names.
 
     Examples:
         autodiff show head
@@ -36,5 +36,5 @@ def show(
         shell.answer_code(text, language, {**data, "text": text})
         return
     statements = project.sql(migration, "downgrade" if downgrade else "upgrade")
-    text = script({migration.name: statements})
+    text = sql_script({migration.name: statements})
     shell.answer_code(text, "sql", {**data, "statements": statements})

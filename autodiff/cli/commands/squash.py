@@ -1,4 +1,4 @@
-"""autodiff squash."""
+"""The command autodiff squash."""
 
 from __future__ import annotations
 
@@ -6,35 +6,38 @@ from typing import Annotated
 
 import typer
 
-from autodiff.cli.format import migration_data, shown
+from autodiff.cli.format import migration_data, short_path
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 
-__all__ = ["squash"]
+__all__ = ["run_squash"]
 
 
-def squash(
+def run_squash(
     shell: Shell,
     target: Annotated[
         str,
         typer.Argument(
             metavar="FROM:TO",
-            help="The first and the last of them: 0002:0007, :0007 from the base, 0002: to the "
-            "head.",
+            help="The first and the last migration: 0002:0007; :0007 starts at the base, 0002: "
+            "ends at the head.",
         ),
     ],
     message: Annotated[
-        str, typer.Option("--message", "-m", help="What it is for; the file is named after it.")
+        str,
+        typer.Option(
+            "--message", "-m", help="The purpose of the migration; also the name of its file."
+        ),
     ],
     without_data: Annotated[
-        bool, flag("--without-data", "Leave out what was written by hand; it is listed.")
+        bool, flag("--without-data", "Leave out manual code, and list it.")
     ] = False,
     rename: Annotated[
         list[str] | None,
         typer.Option(
             "--rename",
             metavar="OLD:NEW",
-            help="What was renamed by hand: users.nick:nickname, users:people.",
+            help="A rename that manual code did: users.nick:nickname, users:people. Repeatable.",
         ),
     ] = None,
     fill: Annotated[
@@ -42,41 +45,42 @@ def squash(
         typer.Option(
             "--fill",
             metavar="COLUMN=VALUE",
-            help="A value for rows, where the migrations gave one by hand.",
+            help="A value for existing rows that manual code set. Repeatable.",
         ),
     ] = None,
-    dry_run: Annotated[bool, flag("--dry-run", "Print the file and write nothing.")] = False,
+    dry_run: Annotated[bool, flag("--dry-run", "Print the file; write nothing.")] = False,
 ) -> None:
-    """Put one migration in the place of several, which it stands for.
+    """Replace several migrations with one equivalent migration.
 
-    A database that has had all of them counts as having had the new one; on a
-    new database it runs alone. It is rehearsed, and must lead to the same
-    schema. The old files are deleted: version control has them.
+    A database that has applied all of them counts as having applied the new one.
+    On a new database, only the new one runs. It is rehearsed and must lead to the
+    same schema. The old files are deleted; version control still has them.
 
     Examples:
         autodiff squash :0007 -m "release 2"
         autodiff squash 0003:0007 -m "orders" --dry-run
     """
-    made = shell.project().squash(
+    squash = shell.project().squash(
         target, message, without_data=without_data, renames=rename or (), fills=fill or ()
     )
-    for part in made.left_out:
+    for part in squash.left_out:
         shell.note(f"left out: {part}")
-    for line in made.proof.notes:
+    for line in squash.proof.notes:
         shell.note(f"note: {line}")
-    path, gone = shown(made.migration.path), [shown(file) for file in made.gone]
+    path = short_path(squash.migration.path)
+    deleted = [short_path(file) for file in squash.gone]
     data = {
         "written": not dry_run,
-        "migration": migration_data(made.migration),
-        "deleted": gone,
-        "left_out": [str(part) for part in made.left_out],
-        "summary": made.plan.summary(),
+        "migration": migration_data(squash.migration),
+        "deleted": deleted,
+        "left_out": [str(part) for part in squash.left_out],
+        "summary": squash.plan.summary(),
     }
     if dry_run:
-        shell.answer_code(made.text, "python", data)
+        shell.answer_code(squash.text, "python", data)
         return
-    made.write()
-    lines = [path, *(f"  {line}" for line in made.plan.summary())]
-    lines += ["deleted, since it replaces them; version control has them:"]
-    lines += [f"  {file}" for file in gone]
+    squash.write()
+    lines = [path, *(f"  {line}" for line in squash.plan.summary())]
+    lines += ["deleted, because the new migration replaces them (version control still has them):"]
+    lines += [f"  {file}" for file in deleted]
     shell.answer(lines, data)

@@ -1,18 +1,19 @@
-"""autodiff stamp."""
+"""The command autodiff stamp."""
 
 from __future__ import annotations
 
 from autodiff.cli.format import migration_data
-from autodiff.cli.options import Target
+from autodiff.cli.options import TargetArgument
 from autodiff.cli.shell import Shell
 
-__all__ = ["stamp"]
+__all__ = ["run_stamp"]
 
 
-def stamp(shell: Shell, target: Target = "head") -> None:
-    """Record migrations as applied up to TARGET, and no others, without running them.
+def run_stamp(shell: Shell, target: TargetArgument = "head") -> None:
+    """Record migrations up to TARGET as applied without running them.
 
-    For a database that came to its tables by another way.
+    Migrations after TARGET are recorded as not applied. Use it for a database
+    whose tables were created in another way.
 
     Examples:
         autodiff stamp
@@ -20,8 +21,9 @@ def stamp(shell: Shell, target: Target = "head") -> None:
         autodiff stamp base
     """
     applied = shell.project().stamp(target)
-    count = f"{len(applied)} migrations count" if len(applied) != 1 else "1 migration counts"
-    last = f", the last is {applied[-1].name}" if applied else ""
+    count = f"{len(applied)} migrations" if len(applied) != 1 else "1 migration"
+    last = f", up to {applied[-1].name}" if applied else ""
     shell.answer(
-        [f"{count} as applied{last}"], {"applied": [migration_data(item) for item in applied]}
+        [f"recorded {count} as applied{last}"],
+        {"applied": [migration_data(item) for item in applied]},
     )

@@ -1,26 +1,25 @@
-"""autodiff status."""
+"""The command autodiff status."""
 
 from __future__ import annotations
 
-from autodiff.cli.fleet import choices, refuse_alone, show_fleet
+from autodiff.cli.fleet import fleet_options, refuse_without_all, show_fleet_status
 from autodiff.cli.format import status_data, status_lines
 from autodiff.cli.options import All, Only, Parallel, ShardOf
 from autodiff.cli.shell import Shell
 
-__all__ = ["status"]
+__all__ = ["run_status"]
 
 
-def status(
+def run_status(
     shell: Shell,
     all: All = False,
     only: Only = None,
     shard: ShardOf = None,
     parallel: Parallel = None,
 ) -> int | None:
-    """List the migrations that the database has had, and those it has not.
+    """List applied and pending migrations.
 
-    The database says so itself: applied migrations stand in its table
-    autodiff_history.
+    Applied migrations are read from the table autodiff_history of the database.
 
     Examples:
         autodiff status
@@ -28,8 +27,8 @@ def status(
         autodiff status --all
     """
     if all:
-        return show_fleet(shell, choices(only=only, shard=shard, parallel=parallel))
-    refuse_alone({"--only": only, "--shard": shard, "--parallel": parallel})
-    found = shell.project().status()
-    shell.answer(status_lines(found), status_data(found))
+        return show_fleet_status(shell, fleet_options(only=only, shard=shard, parallel=parallel))
+    refuse_without_all({"--only": only, "--shard": shard, "--parallel": parallel})
+    status = shell.project().status()
+    shell.answer(status_lines(status), status_data(status))
     return None

@@ -1,4 +1,4 @@
-"""autodiff upgrade."""
+"""The command autodiff upgrade."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from autodiff.cli.options import (
     ShardOf,
     Sql,
     StopAfter,
-    Target,
+    TargetArgument,
 )
 from autodiff.cli.shell import Shell
 
-__all__ = ["upgrade"]
+__all__ = ["run_upgrade"]
 
 
-def upgrade(
+def run_upgrade(
     shell: Shell,
-    target: Target = "head",
+    target: TargetArgument = "head",
     sql: Sql = False,
     dry_run: DryRun = False,
     lock_wait: LockWait = None,
@@ -33,16 +33,17 @@ def upgrade(
     canary: Canary = None,
     stop_after: StopAfter = None,
 ) -> int | None:
-    """Apply migrations, up to TARGET.
+    """Apply migrations up to TARGET.
 
-    TARGET is the last one to apply, or +1 for the next one.
-    A migration that stopped half-way goes on where it stopped. With --all every
-    database of the configuration's targets is upgraded; exit code 2 if one is not.
+    TARGET is the last migration to apply, or +1 for the next one. A migration
+    that stopped half-way is resumed. With --all, every database of the configured
+    targets is upgraded; the exit code is 2 if one of them fails.
 
-    With --sql it prints a script for psql, mariadb or sqlite3, from the base or
-    from where FROM:TARGET begins, and connects to nothing. The script records
-    what it does, and refuses a database that is not where it begins. It begins
-    where the database stands with current:TARGET.
+    With --sql, upgrade prints a script for psql, mariadb or sqlite3. The script
+    starts at the base, or at FROM with FROM:TARGET. No database is connected to,
+    except with current:TARGET, which starts at the current state of the database.
+    The script records the migrations that it applies, and refuses a database that
+    is not in the state where it starts.
 
     Examples:
         autodiff upgrade
