@@ -117,8 +117,8 @@ def test_an_unknown_driver_is_refused() -> None:
 @pytest.mark.parametrize(
     ("url", "hint"),
     [
-        ("postgresql+pg8000://h/db", 'pip install "autodiff[postgresql]"'),
-        ("mysql+mysqldb://h/db", 'pip install "autodiff[mysql]"'),
+        ("postgresql+pg8000://h/db", 'pip install "sqlalchemy-autodiff[postgresql]"'),
+        ("mysql+mysqldb://h/db", 'pip install "sqlalchemy-autodiff[mysql]"'),
         ("oracle+oracledb://h/db", "install it, or use another driver"),
     ],
 )

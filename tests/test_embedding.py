@@ -324,4 +324,4 @@ def test_a_driver_that_is_missing(monkeypatch: pytest.MonkeyPatch, folder: Folde
     project = Project("postgresql+asyncpg://h/db", directory=folder.path)
     with pytest.raises(DatabaseError, match="no driver for postgresql is installed") as caught:
         project.upgrade()
-    assert caught.value.hint == 'pip install "autodiff[postgresql]"'
+    assert caught.value.hint == 'pip install "sqlalchemy-autodiff[postgresql]"'

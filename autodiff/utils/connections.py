@@ -88,7 +88,7 @@ def _with_driver(url: URL, backend: str) -> URL:
             return _synchronous_query(url) if named in _ASYNC else url
     raise DatabaseError(
         f"no driver for {backend} is installed",
-        hint=f'pip install "autodiff[{_EXTRAS[backend]}]"',
+        hint=f'pip install "sqlalchemy-autodiff[{_EXTRAS[backend]}]"',
     )
 
 
@@ -270,7 +270,11 @@ def _later_hint(reason: str) -> str:
 
 def _install_hint(url: URL) -> str:
     extra = _EXTRAS.get(url.get_backend_name())
-    return f'pip install "autodiff[{extra}]"' if extra else "install it, or use another driver"
+    return (
+        f'pip install "sqlalchemy-autodiff[{extra}]"'
+        if extra
+        else "install it, or use another driver"
+    )
 
 
 def _reason(url: URL, error: Exception) -> str:
