@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autodiff.commands.merge import Merge
     from autodiff.commands.rebase import Rebase
     from autodiff.commands.squash import Squash
-    from autodiff.dialects.unmanaged import LeftAlone
+    from autodiff.dialects.unmanaged import UnmanagedObject
     from autodiff.fleet import Choices, FleetListener, Outcomes, Standing, Target
     from autodiff.rehearse import RehearsedHistory
     from autodiff.runner.events import Direction, Listener
@@ -318,7 +318,7 @@ class Project(Workspace):
                 unfinished=runner.unfinished(),
                 problems=runner.problems(),
                 environment=self.config.env,
-                database=runner.dialect.word,
+                database=runner.dialect.backend,
                 elsewhere=frozenset(
                     revision
                     for revision, migration in runner.graph.migrations.items()
@@ -442,7 +442,7 @@ class Project(Workspace):
 
         return check_offline(self) if offline else check(self)
 
-    def left_alone(self, url: str | None = None) -> tuple[LeftAlone, ...]:
+    def left_alone(self, url: str | None = None) -> tuple[UnmanagedObject, ...]:
         """What is in the database (or that of `url`) and is not compared, each with the reason."""
         from autodiff.commands.unmanaged import left_alone
 

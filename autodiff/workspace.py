@@ -169,7 +169,7 @@ class Workspace:
             return
         from autodiff.dialects import dialect_of
 
-        with borrowed(self._by) as connection, dialect_of(connection).as_it_was(connection):
+        with borrowed(self._by) as connection, dialect_of(connection).session.preserve(connection):
             yield connection
 
     def hooks(self) -> Hooks:

@@ -114,7 +114,9 @@ class Database:
     def schema(self, *namespaces: str) -> Schema:
         """What autodiff reflects, without its own tables."""
         dialect = dialect_of(self.connection)
-        found = dialect.reflect(self.connection, Scope(namespaces=namespaces, exclude=OWN_TABLES))
+        found = dialect.catalog.reflect(
+            self.connection, Scope(namespaces=namespaces, exclude=OWN_TABLES)
+        )
         self.connection.rollback()
         return found
 

@@ -36,7 +36,7 @@ def one_by_one(
 ) -> tuple[Schema, Schema]:
     dialect = dialect_of(connection)
     desired = declare([metadata], dialect, exclude=exclude)
-    return dialect.reflect(connection, scope_for(desired, exclude)), desired
+    return dialect.catalog.reflect(connection, scope_for(desired, exclude)), desired
 
 
 def test_both_sides_are_what_each_is_alone(any_database: sa.URL) -> None:

@@ -18,7 +18,8 @@ from autodiff.autogenerate.scratch_sources import scratch_to_describe
 from autodiff.compare import Described, Doubts
 from autodiff.compare.enum_casts import cast_renamed
 from autodiff.compare.enums import with_texts
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.scope import Scope
 from autodiff.plan.order import order_views
 from autodiff.schema.objects import ForeignKey, Name, Schema, Table, View
 from autodiff.schema.operations import (
@@ -66,8 +67,8 @@ class _Workshop:
     def __init__(self, connection: Connection, live: Dialect) -> None:
         self.connection = connection
         self.live = live
-        self.dialect = live.scratch_dialect(connection)
-        self.place = self.dialect.scratch_name
+        self.dialect = live.scratch.make_dialect(connection)
+        self.place = self.dialect.scratch.map_name
 
     def describe(self, desired: Schema, doubts: Doubts) -> Described:
         self._create(list(self._operations(desired, doubts)))
@@ -87,7 +88,7 @@ class _Workshop:
     def _read(self, desired: Schema, doubts: Doubts) -> Described:
         namespaces = {self.place(Name("", name)).schema for name in desired.namespaces}
         scope = Scope(namespaces=tuple(sorted(name for name in namespaces if name)))
-        found = self.dialect.reflect(self.connection, scope)
+        found = self.dialect.catalog.reflect(self.connection, scope)
         back = {self.place(name): name for name in (*desired.tables, *desired.views)}
         tables = {
             back[name]: self._back(replace(table, name=back[name]), desired)
@@ -146,7 +147,7 @@ class _Workshop:
 
     def _create(self, operations: Sequence[Operation]) -> None:
         """Creates each thing, or nothing of it; many in one round trip, where that can be."""
-        groups = [self.dialect.statements(operation) for operation in operations]
+        groups = [self.dialect.ddl.statements(operation) for operation in operations]
         together = self.dialect.features.together
         for start in range(0, len(groups), _AT_ONCE):
             some = groups[start : start + _AT_ONCE]

@@ -129,7 +129,7 @@ def check(project: Workspace) -> Drift:
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
         pending, history = _against_database(project, graph, connection)
-        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = both_sides(connection, dialect, metadata, exclude)
         comparer = _Comparer(connection, dialect, lock)
         found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
@@ -146,7 +146,7 @@ def check(project: Workspace) -> Drift:
 
 def _usable(lock: Lock | None, dialect: Dialect) -> Lock | None:
     """The lock, where it was written for this kind of server."""
-    return lock if lock is not None and _same_kind(lock.database, dialect.kind) else None
+    return lock if lock is not None and _same_kind(lock.database, str(dialect)) else None
 
 
 def _three_ways(
@@ -180,7 +180,7 @@ def _notes(
     if lock is None and len(graph):
         notes.append("there is no lock file: autodiff lock writes it")
     elif lock is not None and _usable(lock, dialect) is None:
-        notes.append(f"the lock file was written for {lock.database}, this is {dialect.kind}")
+        notes.append(f"the lock file was written for {lock.database}, this is {dialect}")
     if comparer.unsettled:
         notes.append("some texts were compared as they are: check makes no scratch database here")
     if comparer.forgiven:

@@ -142,7 +142,7 @@ class _Table:
             return declare(self._project.metadata(), self._dialect, exclude=exclude)
         if side in self._connections:
             connection = self._connections[side]
-            found = dialect_of(connection).reflect(connection, self._place.scope)
+            found = dialect_of(connection).catalog.reflect(connection, self._place.scope)
             connection.rollback()
             return found
         return self._at(side)
@@ -213,7 +213,7 @@ def _url(project: Workspace, side: str) -> sa.URL:
 
 
 def _place_at(project: Workspace, connection: sa.Connection) -> Place:
-    dialect = dialect_of(connection).with_scratch(project.scratch_url)
+    dialect = dialect_of(connection, scratch_url=project.scratch_url)
     lock = project.lock()
     namespaces = lock.declared.namespaces if lock is not None else frozenset[str]()
     exclude = project.config.exclude_tables
@@ -224,7 +224,7 @@ def _place_at(project: Workspace, connection: sa.Connection) -> Place:
 
 
 def _refuse_kinds(opened: Mapping[str, sa.Connection]) -> None:
-    kinds = {dialect_of(connection).kind.split()[0] for connection in opened.values()}
+    kinds = {dialect_of(connection).backend for connection in opened.values()}
     if len(kinds) > 1:
         raise ConfigError(
             f"databases of different kinds can't be compared: {' and '.join(sorted(kinds))}",
@@ -244,7 +244,7 @@ def as_made(schema: Schema, dialect: Dialect) -> Schema:
     """
     tables = {
         name: replace(
-            dialect.without_implied(table),
+            dialect.catalog.without_implied(table),
             constraints=tuple(replace(c, implicit=False) for c in table.constraints),
         )
         for name, table in schema.tables.items()

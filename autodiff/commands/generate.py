@@ -147,7 +147,7 @@ def draft(project: Workspace, request: Request) -> Draft | None:
 def _kind(project: Workspace) -> str:
     """The kind and version of the project's database."""
     with project.connect() as connection:
-        return dialect_of(connection).kind
+        return str(dialect_of(connection))
 
 
 def _live(connection: sa.Connection | None) -> sa.Connection | None:
@@ -196,7 +196,7 @@ def _starting_point(project: Workspace, graph: Graph, request: Request) -> Itera
         return
     with project.connect() as connection:
         _refuse_behind(project, graph, connection)
-        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        dialect = dialect_of(connection, scratch_url=project.scratch_url)
         exclude = project.config.exclude_tables
         current, desired = both_sides(connection, dialect, metadata, exclude)
         yield _Start(
@@ -214,7 +214,7 @@ def _from_history(project: Workspace, metadata: list[sa.MetaData], known: Lock |
             f"there is no lock file in {project.directory} to compare with",
             hint="generate from a database once, or write it: autodiff lock",
         )
-    dialect = dialect_for(known.database.split()[0]).with_scratch(project.scratch_url)
+    dialect = dialect_for(known.database.split()[0], scratch_url=project.scratch_url)
     return _Start(
         connection=None,
         dialect=dialect,
@@ -259,7 +259,7 @@ def _lock(start: _Start, found: Difference, proof: Proof | None) -> Lock:
     )
     before = start.known if start.from_history else None
     return Lock(
-        database=start.dialect.kind
+        database=str(start.dialect)
         if start.connection is not None or start.known is None
         else start.known.database,
         declared=start.desired,
@@ -313,7 +313,7 @@ def described_schema(
         elif name in asked_for:
             tables[name] = table
         else:
-            tables[name] = replace(dialect.align(now.tables[name], table), partitions=())
+            tables[name] = replace(dialect.catalog.align(now.tables[name], table), partitions=())
     shown = {
         name: (described.views.get(name) if described else None) or now.views.get(name) or view
         for name, view in found.desired.views.items()
@@ -346,7 +346,7 @@ def _to_ask(found: Difference, dialect: Dialect, seen: Schema) -> Doubts:
 def _differs(current: Table | None, table: Table, dialect: Dialect) -> bool:
     if current is None:
         return True
-    return dialect.normalize(dialect.align(current, table)) != dialect.normalize(table)
+    return dialect.normalize(dialect.catalog.align(current, table)) != dialect.normalize(table)
 
 
 def empty_draft(

@@ -67,7 +67,7 @@ def _lock(
     return Lock(
         heads=graph.heads,
         checksums=checksums(graph),
-        database=dialect.kind,
+        database=str(dialect),
         declared=declared,
         described=described,
         settled=settled,
@@ -87,14 +87,14 @@ def relock(project: Workspace) -> Path:
     graph.check_heads()
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
-        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = both_sides(connection, dialect, metadata, exclude)
         found = difference(connection, dialect, current, desired, create_scratch=True)
         description = described_schema(connection, dialect, found)
         lock = Lock(
             heads=graph.heads,
             checksums=checksums(graph),
-            database=dialect.kind,
+            database=str(dialect),
             declared=desired,
             described=description.schema,
             settled=description.settled,

@@ -1,8 +1,8 @@
-"""Operations to SQL, as far as the standard goes; each dialect's `statements.py` says the rest."""
+"""SQL for operations, in standard SQL; each dialect overrides what differs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from autodiff.errors import PlanError
@@ -16,6 +16,7 @@ from autodiff.schema.objects import (
     Index,
     IndexElement,
     Name,
+    Option,
     PrimaryKey,
     Sequence,
     Table,
@@ -63,7 +64,7 @@ __all__ = ["DDL"]
 
 
 class DDL:
-    """SQL for operations. A method for each, so that a dialect replaces what differs."""
+    """Writes the SQL of operations, and knows what each of them needs and affects."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -71,8 +72,49 @@ class DDL:
         self.quote = dialect.quote
         self.quote_name = dialect.quote_name
 
+    # What operations need and affect
+
+    def required_table(self, operation: Operation) -> Name | None:
+        """Return the table that `statements` needs as `current` for this operation, if any."""
+        return None
+
+    def can_share_rebuild(self, operation: Operation) -> bool:
+        """Return whether one rebuild of a table can do the operation along with others."""
+        return False
+
+    def needs_rebuild(self, operation: Operation, current: Table) -> bool:
+        """Return whether only a rebuild of the table can do the operation."""
+        return False
+
+    def rebuild(self, operations: Collection[Operation], current: Table) -> list[str]:
+        """Return the statements of one rebuild of a table for several operations."""
+        raise NotImplementedError
+
+    def keeps_default(self, before: str, after: str) -> bool:
+        """Return whether a column keeps its default when its type changes."""
+        return True
+
+    def keeps_foreign_keys(self, before: str, after: str) -> bool:
+        """Return whether foreign keys can stay when the type of a column of theirs changes."""
+        return False
+
+    def columns_changed_by_options(
+        self, options: Iterable[tuple[str, Option | None, Option | None]], table: Table
+    ) -> tuple[str, ...]:
+        """Return the columns that change when options (name, before, after) of a table do."""
+        return ()
+
+    def builds_concurrently(self, index: Index, table: Table) -> bool:
+        """Return whether a new index of an existing table is built without blocking writes."""
+        return index.concurrently and self.features.concurrent_indexes
+
+    # Statements
+
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
-        """The statements of an operation, in order, without semicolons."""
+        """Return the statements of an operation, in order, without semicolons.
+
+        `current` is the table before the operation; `required_table` returns whether it is needed.
+        """
         match operation:
             case CreateNamespace(name=name):
                 return [f"CREATE SCHEMA {self.quote(name)}"] if self.features.namespaces else []

@@ -321,7 +321,9 @@ def _opened(target: Target, *, create: bool = False) -> Iterator[Connection]:
         return
     schema, path = target.schema, (target.schema, *target.search_path)
     dialect = dialect_for(target.url.get_backend_name())
-    with connect(target.url, prepare=lambda engine: dialect.look_in(engine, path)) as connection:
+    with connect(
+        target.url, prepare=lambda engine: dialect.session.set_search_path(engine, path)
+    ) as connection:
         if connection.dialect.default_schema_name != schema:
             raise DatabaseError(
                 f"there is no schema {schema} in {masked(target.url)}",

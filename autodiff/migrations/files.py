@@ -97,7 +97,7 @@ class Migration:
 
     def is_for(self, dialect: Dialect) -> bool:
         """Whether it is to be run on such a database; on another one it is only recorded."""
-        return not self.dialects or any(map(dialect.answers_to, self.dialects))
+        return not self.dialects or any(map(dialect.matches, self.dialects))
 
     @property
     def is_sql(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from autodiff.dialects.base import is_excluded
+from autodiff.dialects.scope import is_excluded
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of
 from autodiff.models.expressions import Compiler

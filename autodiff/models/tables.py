@@ -49,7 +49,7 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
         comment=table.comment if dialect.features.comments else None,
         options=_options(table, dialect),
     )
-    return dialect.as_created(declared)
+    return dialect.adapt_table(declared)
 
 
 def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Index, ...]:

@@ -99,7 +99,7 @@ def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
     known = ("type", "nullable", "default", "computed", "identity", "autoincrement", "comment")
     fields = [name for name in known if name in change.fields]
     old, new = change.before, change.after
-    kept = not (old.default or new.default) or dialect.keeps_default(old.type.sql, new.type.sql)
+    kept = not (old.default or new.default) or dialect.ddl.keeps_default(old.type.sql, new.type.sql)
     if "type" in fields and "default" not in fields and not kept:
         fields.insert(1, "default")
     serial = old.autoincrement and new.autoincrement and not dialect.features.restates_columns

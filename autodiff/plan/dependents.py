@@ -60,7 +60,7 @@ def with_surroundings(
         found += _computed(changes, moved, desired, retyped)
         for table in sorted({*retyped} & {*moved.tables} & {*desired.tables}):
             old, new = moved.tables[table], desired.tables[table]
-            aligned = dialect.align(old, new)
+            aligned = dialect.catalog.align(old, new)
             parts = list(_in_texts(retyped[table], old, new, found))
             found += [with_unsaid(part, old, aligned) for part in parts]
     elif dialect.features.rebuilds_tables and replaced_apart(changes, dialect) != found:
@@ -246,7 +246,7 @@ def _parts(
     for change in replaced:
         old, new = current.tables.get(change.table), desired.tables[change.table]
         if old is not None:
-            aligned = dialect.align(old, new)
+            aligned = dialect.catalog.align(old, new)
             column = change.before.name
             for part in _kept_parts(old, new, changes, partial(names_column, column=column)):
                 yield with_unsaid(part, old, aligned)

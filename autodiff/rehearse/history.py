@@ -93,11 +93,11 @@ def _connection(
 ) -> Iterator[tuple[sa.Connection | None, Dialect]]:
     if project.config.url:
         with project.connect() as connection:
-            yield connection, dialect_of(connection).with_scratch(project.scratch_url)
+            yield connection, dialect_of(connection, scratch_url=project.scratch_url)
         return
     scratch = project.scratch_url
     if scratch is not None:
-        yield None, dialect_for(scratch.get_backend_name()).with_scratch(scratch)
+        yield None, dialect_for(scratch.get_backend_name(), scratch_url=scratch)
         return
     dialect = dialect_for(lock.database.split()[0]) if lock is not None else None
     if dialect is None or not dialect.features.scratch_in_memory:
@@ -254,7 +254,7 @@ class _Rehearsal:
         stage, rows = self._stage, self._rows
         chosen = found.migration.revision in self._course.chosen
         if not found.migration.is_for(self._place.dialect):
-            found.notes.append(f"not for {self._place.dialect.word}: it was only recorded")
+            found.notes.append(f"not for {self._place.dialect.backend}: it was only recorded")
         done = stage.done
         before = stage.state()
         try:
@@ -411,6 +411,6 @@ def lock_trouble(lock: Lock, graph: Graph, dialect: Dialect) -> str | None:
     """Why the lock file does not tell what the migrations come to here, None where it does."""
     if set(lock.heads) != set(graph.heads):
         return "it is for another head (autodiff lock writes it anew)"
-    if lock.database.split()[:1] != dialect.kind.split()[:1]:
+    if lock.database.split()[:1] != str(dialect).split()[:1]:
         return f"it was written for {lock.database}"
     return None

@@ -108,7 +108,8 @@ def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[T
     for table in tables:
         names = [column.name for column in table.columns]
         listed = ", ".join(
-            f"{dialect.carried(column)} AS c{place}" for place, column in enumerate(table.columns)
+            f"{dialect.row_copy.select_expression(column)} AS c{place}"
+            for place, column in enumerate(table.columns)
         )
         query = f"SELECT {listed or '1'} FROM {dialect.quote_name(table.name)}"
         options = {"no_parameters": True}

@@ -90,7 +90,7 @@ def _skip(session: Session, migration: Migration, direction: Direction) -> None:
             revision=migration.revision,
             name=migration.name,
             direction=direction,
-            database=session.dialect.word,
+            database=session.dialect.backend,
         )
     )
 
@@ -139,10 +139,12 @@ def _blockers(session: Session, steps: Steps, error: Exception) -> list[Blocker]
     cause = error.__cause__ if isinstance(error, MigrationFailedError) else error
     while isinstance(cause, MigrationFailedError):
         cause = cause.__cause__
-    if not isinstance(cause, DBAPIError) or not session.dialect.met_lock(cause.orig or cause):
+    if not isinstance(cause, DBAPIError) or not session.dialect.session.is_lock_conflict(
+        cause.orig or cause
+    ):
         return None
     with suppress(SQLAlchemyError):
-        return session.dialect.blockers(session.connection, steps.tables)
+        return session.dialect.session.blockers(session.connection, steps.tables)
     return []
 
 
@@ -224,7 +226,10 @@ def note_failure(session: Session, steps: Steps, error: BaseException, seconds: 
     told = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{told}\n{statement}" if statement else told
-    with suppress(Exception), session.dialect.transaction(session.connection, session.limits):
+    with (
+        suppress(Exception),
+        session.dialect.session.transaction(session.connection, session.limits),
+    ):
         steps.entry = _as_committed(session, steps.entry)
         if not steps.entry.has_ended:
             entry = replace(steps.entry, outcome="failed", seconds=seconds, error=text)

@@ -75,7 +75,7 @@ def fill_in_batches(
     """
     from sqlalchemy.exc import DBAPIError
 
-    [statement] = dialect.statements(operation, table)
+    [statement] = dialect.ddl.statements(operation, table)
     walk = _Walk(
         connection=connection, dialect=dialect, operation=operation, table=table, keeper=keeper
     )
@@ -168,7 +168,7 @@ class _Walk:
 
     def _update(self, low: _Key | None, high: _Key | None) -> int:
         where = self._where(low, high).removeprefix(" WHERE ") or None
-        [statement] = self.dialect.statements(replace(self.operation, where=where), self.table)
+        [statement] = self.dialect.ddl.statements(replace(self.operation, where=where), self.table)
         return int(self._execute(statement, low, high).rowcount)
 
     @property

@@ -54,8 +54,8 @@ class Executor:
         if left is not None:
             self._send(left, [operation])
             return
-        name = self.dialect.needs_table(operation)
-        if name is None or not self.dialect.joins_rebuild(operation):
+        name = self.dialect.ddl.required_table(operation)
+        if name is None or not self.dialect.ddl.can_share_rebuild(operation):
             self.flush()
         elif name in self._held:
             held, operations = self._held[name]
@@ -64,7 +64,11 @@ class Executor:
         table = self.target.table(name) if name is not None else None
         if table is not None:
             table = self._spelled(table, operation)
-        if name is not None and table is not None and self.dialect.rebuild_needed(operation, table):
+        if (
+            name is not None
+            and table is not None
+            and self.dialect.ddl.needs_rebuild(operation, table)
+        ):
             self._held[name] = (table, [operation])
             return
         self._run(operation, table)
@@ -76,7 +80,7 @@ class Executor:
         """Runs what was held back, table after table."""
         held, self._held = self._held, {}
         for table, operations in held.values():
-            self._send(self.dialect.rebuild(operations, table), operations)
+            self._send(self.dialect.ddl.rebuild(operations, table), operations)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Runs a SQLAlchemy statement."""
@@ -139,7 +143,7 @@ class Executor:
         return known and operation.if_not_exists
 
     def _run(self, operation: Operation, table: Table | None) -> None:
-        self._send(self.dialect.statements(operation, table), [operation])
+        self._send(self.dialect.ddl.statements(operation, table), [operation])
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         try:

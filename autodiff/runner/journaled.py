@@ -110,7 +110,9 @@ class Steps(Target):
         if progress.mark is None or progress.steps or progress.sent or progress.undone:
             return False
         as_before = self._look(self.tables) == progress.mark
-        return as_before and not self._dialect.cleanup(self._connection, self._under_way)
+        return as_before and not self._dialect.session.cleanup_statements(
+            self._connection, self._under_way
+        )
 
     @property
     def kept(self) -> list[str]:
@@ -143,7 +145,10 @@ class Steps(Target):
         keys = [_key(operation) for operation in operations]
         told = [operation.describe() for operation in operations]
         self.tables = tuple(name for operation in operations for name in tables_of(operation))
-        statements = [*self._dialect.cleanup(self._connection, operations), *statements]
+        statements = [
+            *self._dialect.session.cleanup_statements(self._connection, operations),
+            *statements,
+        ]
         if not self._outside:
             self._live.perform(operations, statements)
             self._count(keys, told)
@@ -299,7 +304,7 @@ class Steps(Target):
         return before.sent + in_doubt
 
     def _look(self, tables: tuple[Name, ...]) -> str:
-        return self._dialect.fingerprint(self._connection, tables)
+        return self._dialect.catalog.fingerprint(self._connection, tables)
 
     def _count(self, keys: Sequence[str], told: Sequence[str]) -> None:
         self._told += told

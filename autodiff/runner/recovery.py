@@ -103,9 +103,9 @@ def _take_back(session: Session, migration: Migration, forward: Direction, entry
 def _clear_away(session: Session, steps: Sequence[Step]) -> None:
     """Removes what a step has left that failed outside of a transaction."""
     operations = [step for step in steps if not isinstance(step, Call | Statement)]
-    left = session.dialect.cleanup(session.connection, operations)
+    left = session.dialect.session.cleanup_statements(session.connection, operations)
     session.connection.rollback()
-    with session.dialect.autocommit(session.connection):
+    with session.dialect.session.autocommit(session.connection):
         for sql in left:
             session.connection.exec_driver_sql(sql)
 
@@ -117,7 +117,7 @@ def _without_doubt(session: Session, progress: Progress, there: Sequence[Step]) 
     step = there[progress.steps]
     tables = () if isinstance(step, Call | Statement) else tables_of(step)
     sent = progress.sent + (
-        session.dialect.fingerprint(session.connection, tables) != progress.mark
+        session.dialect.catalog.fingerprint(session.connection, tables) != progress.mark
     )
     session.connection.rollback()
     if sent < len(progress.statements):

@@ -47,9 +47,9 @@ def writing(dialect: Dialect) -> Iterator[Writing]:
         complete = features.rebuilds_tables or features.restates_columns
         yield Writing(dialect, None, complete=complete)
         return
-    with dialect.scratch(None, create=True) as scratch:
+    with dialect.scratch.open(None, create=True) as scratch:
         assert scratch is not None
-        dialect.prepare_connection(scratch)
+        dialect.session.prepare(scratch)
         yield Writing(dialect, scratch, complete=True)
 
 
@@ -104,7 +104,7 @@ class Writing(Recording):
 
     def backfill(self, operation: Backfill) -> None:
         """Collects one statement for all rows."""
-        [sql] = self._dialect.statements(operation, self.known(operation.table))
+        [sql] = self._dialect.ddl.statements(operation, self.known(operation.table))
         self.execute(sql)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:

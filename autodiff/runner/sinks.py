@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError, MigrationFailedError, database_words
 from autodiff.runner.backfill import Keeper, fill_in_batches
 from autodiff.runner.events import BackfillProgress
@@ -145,7 +146,7 @@ class Live(Target):
     def backfill(self, operation: Backfill, keeper: Keeper = _WITH_ALL_ELSE) -> None:
         """Gives rows values, batch by batch where there are many; told as one statement."""
         table = self.find(operation.table)
-        [statement] = self._dialect.statements(operation, table)
+        [statement] = self._dialect.ddl.statements(operation, table)
         if table is None:
             with keeper.batch():
                 self.execute(statement)
@@ -181,7 +182,7 @@ class Live(Target):
         """The table, read from the database."""
         namespaces = (name.schema,) if name.schema else ()
         scope = Scope(namespaces=namespaces, only=(name,))
-        tables = self._dialect.reflect(self._connection, scope).tables
+        tables = self._dialect.catalog.reflect(self._connection, scope).tables
         if self._dialect.features.ignores_table_case:
             return next(iter(tables.values()), None)
         return tables.get(name)
@@ -250,11 +251,13 @@ class Recording(Target):
 
     def require(self, operation: Require) -> None:
         """Collects the query, as a comment."""
-        self.statements += self._dialect.statements(operation)
+        self.statements += self._dialect.ddl.statements(operation)
 
     def backfill(self, operation: Backfill) -> None:
         """Collects one statement for all rows."""
-        self.statements += self._dialect.statements(operation, self._tables.get(operation.table))
+        self.statements += self._dialect.ddl.statements(
+            operation, self._tables.get(operation.table)
+        )
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Collects a SQLAlchemy statement, with its values in it."""

@@ -40,7 +40,7 @@ class Segments:
 
     def open(self) -> None:
         """Begins a transaction."""
-        current = self._dialect.transaction(self._connection, self._limits)
+        current = self._dialect.session.transaction(self._connection, self._limits)
         current.__enter__()
         self._current = current
 
@@ -80,7 +80,7 @@ class Segments:
         with self._guard.awake(False):
             self.close()
             with (
-                self._dialect.autocommit(self._connection, self._limits),
+                self._dialect.session.autocommit(self._connection, self._limits),
                 self._guard.awake(),
             ):
                 yield

@@ -385,7 +385,7 @@ def test_a_run_that_waits_for_a_lock_is_interrupted(
         return end.wait(0.05)
 
     with opened(target.url) as db:
-        lock = dialect_of(db.connection).lock(db.connection, None)
+        lock = dialect_of(db.connection).session.migration_lock(db.connection, None)
         assert lock.take("somebody")
         monkeypatch.setattr("autodiff.fleet.pool._waited", press)
         outcomes = project.upgrade_all()

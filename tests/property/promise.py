@@ -141,15 +141,17 @@ def _told(pair: Pair) -> list[str]:
 def _state(connection: sa.Connection) -> tuple[Any, Any]:
     dialect = dialect_of(connection)
     namespaces = frozenset({"extra"}) if "extra" in _schemas(connection) else frozenset()
-    found = dialect.reflect(connection, scope_for(Schema(namespaces=namespaces)))
+    found = dialect.catalog.reflect(connection, scope_for(Schema(namespaces=namespaces)))
     shape = {
         "tables": {
-            name: _shape(dialect.normalize(dialect.without_implied(table)))
+            name: _shape(dialect.normalize(dialect.catalog.without_implied(table)))
             for name, table in found.tables.items()
         },
         "enums": dict(found.enums),
         "sequences": dict(found.sequences),
-        "views": {name: dialect.normal_text(view.sql) for name, view in found.views.items()},
+        "views": {
+            name: dialect.normalize_expression(view.sql) for name, view in found.views.items()
+        },
     }
     connection.rollback()
     independent = inspected(connection, sorted(namespaces))

@@ -198,7 +198,10 @@ def test_only_reading_is_possible(any_database: sa.URL, tmp_path: Path) -> None:
     filled(any_database, tmp_path / "m", people=3)
     with opened(any_database) as db:
         dialect = dialect_of(db.connection)
-        with pytest.raises(sa.exc.DBAPIError), dialect.reading(db.connection, 5):
+        with (
+            pytest.raises(sa.exc.DBAPIError),
+            dialect.session.read_only_transaction(db.connection, 5),
+        ):
             db.connection.exec_driver_sql("DELETE FROM posts")
         db.connection.rollback()
         assert db.rows("SELECT count(*) FROM posts") == [(3,)]

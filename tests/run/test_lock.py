@@ -53,7 +53,7 @@ def test_twenty_processes_apply_each_migration_once(any_database: sa.URL, folder
 def test_who_waits_is_told_for_whom(any_database: sa.URL, folder: Folder) -> None:
     """The message names the user, the host and the process; patience has an end."""
     with opened(any_database) as first, opened(any_database) as second:
-        lock = first.runner(folder).dialect.lock(first.connection, None)
+        lock = first.runner(folder).dialect.session.migration_lock(first.connection, None)
         assert lock.take(f"ann@laptop, process {os.getpid()}")
         events: list[object] = []
         runner = second.runner(folder, lock_wait=0.4, on_event=events.append)
@@ -101,7 +101,7 @@ def test_where_the_lock_knows_a_session_alone_the_journal_tells_whose(
 def test_a_run_goes_on_when_the_other_is_done(any_database: sa.URL, folder: Folder) -> None:
     """It reads the history only then: what the other has applied is not applied again."""
     with opened(any_database) as first, opened(any_database) as second:
-        lock = first.runner(folder).dialect.lock(first.connection, None)
+        lock = first.runner(folder).dialect.session.migration_lock(first.connection, None)
         assert lock.take("ann")
         waiting = threading.Event()
         done: list[object] = []
@@ -127,7 +127,7 @@ def test_the_lock_of_a_process_that_died_is_free(
     child = os.fork()
     if child == 0:
         with opened(url) as db:
-            db.runner(folder).dialect.lock(db.connection, None).take("dead")
+            db.runner(folder).dialect.session.migration_lock(db.connection, None).take("dead")
             os._exit(0)
     os.waitpid(child, 0)
     assert url.database is not None

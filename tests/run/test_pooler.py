@@ -48,7 +48,7 @@ def test_a_pooler_is_noticed(server: sa.URL, pooled: sa.URL, folder: Folder) -> 
     """By the session's number, which is not the one that the driver was told."""
     for url, noticed in ((server, False), (pooled, True)):
         with opened(url) as db:
-            lock = db.runner(folder).dialect.lock(db.connection, None)
+            lock = db.runner(folder).dialect.session.migration_lock(db.connection, None)
             assert lock.in_transaction == noticed
 
 

@@ -85,7 +85,7 @@ def _expect(source: str, expected: Path) -> None:
 
 def _schema(connection: sa.Connection, scenario: Scenario) -> Schema:
     scope = scope_for(Schema(namespaces=_namespaces(scenario)), scenario.exclude)
-    found = dialect_of(connection).reflect(connection, scope)
+    found = dialect_of(connection).catalog.reflect(connection, scope)
     connection.rollback()
     return found
 

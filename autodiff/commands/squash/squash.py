@@ -139,7 +139,7 @@ def _refuse_elsewhere(line: Stretch, place: Place) -> None:
         kinds = " and ".join(line.dialects)
         raise HistoryError(
             f"cannot squash {last.path.name} here: it is for {kinds}, and the database is "
-            f"{place.dialect.word}",
+            f"{place.dialect.backend}",
             hint=f"give the URL of one that it is for: autodiff squash --url {line.dialects[0]}://...",
         )
 

@@ -43,7 +43,7 @@ class Place:
         return [tuple(row) for row in found]
 
     def reflect(self, *namespaces: str) -> Schema:
-        return self.dialect.reflect(self.connection, Scope(namespaces=namespaces))
+        return self.dialect.catalog.reflect(self.connection, Scope(namespaces=namespaces))
 
     def table(self, name: str) -> Table:
         found = self.reflect()
@@ -53,10 +53,10 @@ class Place:
         """Runs operations as the executor does: each with its table as it stands now."""
         done: list[str] = []
         for operation in operations:
-            name = self.dialect.needs_table(operation)
+            name = self.dialect.ddl.required_table(operation)
             current = self.reflect().tables.get(name) if name is not None else None
-            done += self.dialect.statements(operation, current)
-            self.execute(*self.dialect.statements(operation, current))
+            done += self.dialect.ddl.statements(operation, current)
+            self.execute(*self.dialect.ddl.statements(operation, current))
         return done
 
 

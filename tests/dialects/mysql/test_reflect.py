@@ -246,7 +246,7 @@ def test_keys_and_indexes(place: Place) -> None:
     )
     check = table.constraint("odd name")
     assert isinstance(check, Check)
-    assert place.dialect.normal_text(check.sql) == "c like '%a'"
+    assert place.dialect.normalize_expression(check.sql) == "c like '%a'"
 
 
 def test_foreign_keys_leave_out_the_default_actions(place: Place) -> None:
@@ -315,14 +315,14 @@ def test_scope_limits_what_is_read(place: Place) -> None:
     place.execute(tables.PARENT, tables.CHILD, tables.KEYS)
 
     def names(**scope: object) -> set[str]:
-        found = place.dialect.reflect(place.connection, Scope(**scope))  # type: ignore[arg-type]
+        found = place.dialect.catalog.reflect(place.connection, Scope(**scope))  # type: ignore[arg-type]
         return {str(name) for name in found.tables}
 
     assert names(exclude=("the*",)) == {"parent", "child"}
     assert names(only=(Name("child"),)) == {"child"}
     whole = place.reflect().tables[Name("child")]
     scope = Scope(only=(Name("child"),))
-    assert place.dialect.reflect(place.connection, scope).tables[Name("child")] == whole
+    assert place.dialect.catalog.reflect(place.connection, scope).tables[Name("child")] == whole
 
 
 def test_namespaces_are_other_databases(
@@ -343,7 +343,9 @@ def test_namespaces_are_other_databases(
     assert set(view.reads) == {Name("here"), Name("there", other)}
     assert f"`{other}`.`there`" in view.sql
     place.execute(f"DROP VIEW {other}.v", "DROP TABLE here")
-    assert place.dialect.reflect(place.connection, Scope(namespaces=("nowhere",))).tables == {}
+    assert (
+        place.dialect.catalog.reflect(place.connection, Scope(namespaces=("nowhere",))).tables == {}
+    )
 
 
 @pytest.mark.parametrize("prefix", ["mysql", "mariadb"])
@@ -353,7 +355,7 @@ def test_the_url_of_either_name_reads_the_same(mariadb: Place, prefix: str) -> N
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     with engine.connect() as connection:
         dialect = dialect_of(connection)
-        assert dialect.kind.startswith("mariadb 1")
-        found = dialect.reflect(connection, Scope())
+        assert str(dialect).startswith("mariadb 1")
+        found = dialect.catalog.reflect(connection, Scope())
     engine.dispose()
     assert found == mariadb.reflect()

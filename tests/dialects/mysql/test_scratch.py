@@ -31,14 +31,14 @@ def scratches(place: Place) -> set[str]:
 
 
 def test_a_scratch_is_a_database_of_its_own_that_goes_away(place: Place) -> None:
-    with place.dialect.scratch(place.connection, create=True) as opened:
+    with place.dialect.scratch.open(place.connection, create=True) as opened:
         assert opened is not None
         name = opened.exec_driver_sql("SELECT DATABASE()").scalar_one()
         assert name in scratches(place)
-        dialect = place.dialect.scratch_dialect(opened)
+        dialect = place.dialect.scratch.make_dialect(opened)
         assert dialect.default_schema == name
         table = Table(name=Name("t"), columns=(Column(name="a", type=INT),))
-        for sql in dialect.statements(CreateTable(table=table)):
+        for sql in dialect.ddl.statements(CreateTable(table=table)):
             opened.exec_driver_sql(sql)
         place.execute("CREATE TABLE live (a INT)")
         opened.commit()
@@ -50,7 +50,7 @@ def test_a_scratch_goes_away_on_errors(place: Place) -> None:
     names: list[str | None] = []
 
     def fail() -> None:
-        with place.dialect.scratch(place.connection, create=True) as opened:
+        with place.dialect.scratch.open(place.connection, create=True) as opened:
             assert opened is not None
             names.append(opened.dialect.default_schema_name)
             opened.exec_driver_sql("CREATE TABLE t (a INT)")
@@ -67,7 +67,7 @@ def test_a_scratch_has_the_charset_of_the_live_database(place: Place) -> None:
         f"ALTER DATABASE {place.connection.engine.url.database} "
         "CHARACTER SET latin1 COLLATE latin1_german1_ci"
     )
-    with place.dialect.scratch(place.connection, create=True) as opened:
+    with place.dialect.scratch.open(place.connection, create=True) as opened:
         assert opened is not None
         assert tuple(opened.exec_driver_sql(query).one()) == ("latin1", "latin1_german1_ci")
 
@@ -77,32 +77,32 @@ def test_each_namespace_has_a_database(
 ) -> None:
     live = str(database(kind).database)
     place.execute(f"ALTER DATABASE {live} CHARACTER SET latin1")
-    with place.dialect.scratch(
+    with place.dialect.scratch.open(
         place.connection, namespaces=[live, "nowhere"], create=True
     ) as opened:
         assert opened is not None
         dialect = dialect_of(opened)
         first = str(dialect.default_schema)
-        assert dialect.scratch_name(Name("t")) == Name("t")
+        assert dialect.scratch.map_name(Name("t")) == Name("t")
         mine = {name for name in scratches(place) if name.startswith(first)}
         assert mine == {first, f"{first}_{live}", f"{first}_nowhere"}
         for namespace, charset in ((live, "latin1"), ("nowhere", None)):
-            name = dialect.scratch_name(Name("t", namespace)).schema
+            name = dialect.scratch.map_name(Name("t", namespace)).schema
             found = opened.exec_driver_sql(f"SHOW CREATE DATABASE {name}").one()[1]
             assert charset is None or f"SET {charset}" in found
     assert not mine & scratches(place)
 
 
 def test_the_dialect_of_the_live_database_never_names_another_live_one(place: Place) -> None:
-    name = place.dialect.scratch_name(Name("t", "other")).schema
+    name = place.dialect.scratch.map_name(Name("t", "other")).schema
     assert name == f"{PREFIX}__other"
     assert name not in scratches(place)
 
 
 def test_no_database_is_created_unless_it_is_asked_for(place: Place) -> None:
-    with place.dialect.scratch(place.connection, create=False) as opened:
+    with place.dialect.scratch.open(place.connection, create=False) as opened:
         assert opened is None
-    with place.dialect.scratch(None, create=True) as opened:
+    with place.dialect.scratch.open(None, create=True) as opened:
         assert opened is None
 
 
@@ -114,7 +114,7 @@ def test_there_is_none_for_a_user_who_may_not_create_databases(mysql: Place) -> 
     try:
         with engine.connect() as connection:
             dialect = dialect_of(connection)
-            with dialect.scratch(connection, namespaces=["x"], create=True) as opened:
+            with dialect.scratch.open(connection, namespaces=["x"], create=True) as opened:
                 assert opened is None
     finally:
         engine.dispose()
@@ -142,7 +142,7 @@ def test_an_old_scratch_goes_when_a_new_one_is_made(place: Place) -> None:
     (now,) = place.rows("SELECT unix_timestamp()")[0]
     old = f"{PREFIX}_{now - 7200:08x}dcba"
     place.execute(f"CREATE DATABASE {old}")
-    with place.dialect.scratch(place.connection, create=True):
+    with place.dialect.scratch.open(place.connection, create=True):
         assert old not in scratches(place)
 
 
@@ -154,7 +154,7 @@ def test_connections_are_made_as_those_of_the_engine(place: Place) -> None:
     )
     with engine.connect() as connection:
         dialect = dialect_of(connection)
-        with dialect.scratch(connection, create=True) as opened:
+        with dialect.scratch.open(connection, create=True) as opened:
             assert opened is not None
             assert opened.exec_driver_sql("SELECT @mark").scalar_one() == "marked"
     engine.dispose()

@@ -399,8 +399,8 @@ def test_an_operation_leaves_what_evolve_says(filled: Place, name: str) -> None:
     filled.run(operation)
     wanted = expected(filled, before, operation)
     found = [
-        filled.dialect.align(table, desired)
+        filled.dialect.catalog.align(table, desired)
         for table, desired in zip(all_tables(filled), wanted, strict=True)
     ]
-    aligned = [filled.dialect.align(table, table) for table in wanted]
+    aligned = [filled.dialect.catalog.align(table, table) for table in wanted]
     assert differences(filled.dialect, found, aligned) == []

@@ -88,7 +88,7 @@ def test_a_table_is_created_by_one_statement(offline: Dialect) -> None:
         comment="it's",
         options={"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "x_bin"},
     )
-    assert offline.statements(CreateTable(table=table)) == [
+    assert offline.ddl.statements(CreateTable(table=table)) == [
         "CREATE TABLE t (\n"
         "    a int NOT NULL AUTO_INCREMENT COMMENT 'it''s \\\\',\n"
         "    b int DEFAULT (uuid()),\n"
@@ -110,7 +110,7 @@ def test_partitions_come_last(offline: Dialect) -> None:
         "mysql_key_block_size": 8,
     }
     table = Table(name=T, columns=(Column(name="a", type=INT),), comment="c", options=options)
-    (sql,) = offline.statements(CreateTable(table=table))
+    (sql,) = offline.ddl.statements(CreateTable(table=table))
     assert sql.endswith(
         ") COMMENT='c' DATA DIRECTORY='/a' KEY_BLOCK_SIZE=8 PARTITION BY HASH (a) PARTITIONS 3"
     )
@@ -180,11 +180,11 @@ def test_without_a_server_the_index_is_known_by_its_name(
     table = Table(name=T, constraints=(key,))
     drop = replace(FK, name=name)
     wanted = f"ALTER TABLE t DROP FOREIGN KEY {name}, DROP INDEX {index}"
-    assert offline.statements(drop, table) == [wanted]
+    assert offline.ddl.statements(drop, table) == [wanted]
     other = replace(key, name="k2")
     both = replace(table, constraints=(key, other))
-    assert offline.statements(drop, both) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
-    assert offline.statements(drop) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
+    assert offline.ddl.statements(drop, both) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
+    assert offline.ddl.statements(drop) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
 
 
 def test_an_index_that_a_foreign_key_needs_is_replaced(place: Place) -> None:
@@ -353,13 +353,13 @@ def test_without_its_table_a_column_is_stated_from_the_operation(offline: Dialec
         before=ColumnPatch(type=INT, nullable=False, default="5"),
         after=ColumnPatch(nullable=True),
     )
-    assert offline.statements(enough) == ["ALTER TABLE t MODIFY COLUMN a int DEFAULT 5"]
+    assert offline.ddl.statements(enough) == ["ALTER TABLE t MODIFY COLUMN a int DEFAULT 5"]
 
 
 def test_without_its_table_a_column_may_be_too_little_known(offline: Dialect) -> None:
     alter = AlterColumn(table=T, name="a", after=ColumnPatch(comment="x"))
     with pytest.raises(PlanError) as caught:
-        offline.statements(alter)
+        offline.ddl.statements(alter)
     assert str(caught.value) == (
         "cannot alter column t.a without knowing its type and whether it is nullable\n"
         "hint: run it against a database, or say existing_type=... and existing_nullable=..."
@@ -369,7 +369,7 @@ def test_without_its_table_a_column_may_be_too_little_known(offline: Dialect) ->
 def test_a_column_that_is_not_there_is_told(offline: Dialect) -> None:
     alter = AlterColumn(table=T, name="a", after=ColumnPatch(comment="x"))
     with pytest.raises(PlanError, match=r"cannot alter column t\.a: the table has no such column"):
-        offline.statements(alter, Table(name=T))
+        offline.ddl.statements(alter, Table(name=T))
 
 
 def test_a_column_made_anew_keeps_its_place_indexes_and_checks(place: Place) -> None:
@@ -488,7 +488,7 @@ def test_the_kind_of_a_constraint_is_looked_up(place: Place, name: str, gone: st
 def test_a_constraint_that_nobody_knows_is_told(offline: Dialect) -> None:
     for current in (None, Table(name=T)):
         with pytest.raises(PlanError) as caught:
-            offline.statements(DropConstraint(table=T, name="x"), current)
+            offline.ddl.statements(DropConstraint(table=T, name="x"), current)
     assert str(caught.value) == (
         "cannot tell what constraint x of table t is\n"
         'hint: say type_="foreignkey", "unique", "check" or "primary"'
@@ -504,28 +504,28 @@ def test_a_check_in_a_column_survives_other_changes_and_can_be_dropped(mariadb: 
     mariadb.run(alter)
     assert mariadb.table("t").constraints == before.constraints
     mariadb.run(alter.reverse())
-    check = mariadb.dialect.align(before, before).constraint("a")
+    check = mariadb.dialect.catalog.align(before, before).constraint("a")
     assert check == Check(name="a", sql="`a` > 0")
     drop = DropConstraint(table=T, name="a", kind="check", constraint=check)
     mariadb.run(drop)
     assert mariadb.table("t").constraints == ()
     mariadb.run(drop.reverse())
-    assert mariadb.dialect.align(mariadb.table("t"), before).constraint("a") == check
+    assert mariadb.dialect.catalog.align(mariadb.table("t"), before).constraint("a") == check
 
 
 def test_an_index_without_its_table_can_t_be_dropped(offline: Dialect) -> None:
     with pytest.raises(PlanError, match="cannot drop index ix without its table"):
-        offline.statements(DropIndex(table=None, name="ix"))
+        offline.ddl.statements(DropIndex(table=None, name="ix"))
 
 
 def test_exists_is_asked_where_the_server_can(offline: Dialect) -> None:
-    mariadb = offline.kind == "mariadb"
+    mariadb = offline.backend == "mariadb"
     index = Index(name="ix", elements=(IndexElement(text="a"),))
     create = CreateIndex(table=T, index=index, if_not_exists=True)
-    assert offline.statements(create) == [
+    assert offline.ddl.statements(create) == [
         f"CREATE INDEX {'IF NOT EXISTS ' if mariadb else ''}ix ON t (a)"
     ]
-    assert offline.statements(create.reverse()) == [
+    assert offline.ddl.statements(create.reverse()) == [
         f"DROP INDEX {'IF EXISTS ' if mariadb else ''}ix ON t"
     ]
 
@@ -533,7 +533,7 @@ def test_exists_is_asked_where_the_server_can(offline: Dialect) -> None:
 def test_the_comment_of_an_unknown_index_can_t_be_set(offline: Dialect) -> None:
     comment = SetComment(kind="index", name=Name("ix"), table=T, after="x")
     with pytest.raises(PlanError, match="cannot set the comment of index ix without knowing"):
-        offline.statements(comment)
+        offline.ddl.statements(comment)
 
 
 # Table options
@@ -564,28 +564,28 @@ def test_texts_move_to_a_new_charset_as_they_are(place: Place) -> None:
 
 def test_without_the_table_its_texts_are_converted(offline: Dialect) -> None:
     both = options(("mysql_charset", None, "utf8mb4"), ("mysql_collate", None, "utf8mb4_bin"))
-    assert offline.statements(both) == [
+    assert offline.ddl.statements(both) == [
         "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     ]
     one = options(("mysql_collate", None, "latin1_bin"), ("mysql_engine", "MyISAM", "InnoDB"))
-    assert offline.statements(one) == [
+    assert offline.ddl.statements(one) == [
         "ALTER TABLE t ENGINE=InnoDB, CONVERT TO CHARACTER SET latin1 COLLATE latin1_bin"
     ]
 
 
 def test_an_option_that_can_t_be_taken_back_is_told(offline: Dialect) -> None:
     with pytest.raises(PlanError, match="cannot change mysql_engine of table t in place"):
-        offline.statements(options(("mysql_engine", "InnoDB", None)))
+        offline.ddl.statements(options(("mysql_engine", "InnoDB", None)))
 
 
 def test_partitions_are_said_anew_with_what_stays_of_them(offline: Dialect) -> None:
     parted = Table(name=T, options={"mysql_partition_by": "HASH (`a`)", "mysql_partitions": "4"})
     more = options(("mysql_partitions", "4", 6))
-    assert offline.statements(more, parted) == [
+    assert offline.ddl.statements(more, parted) == [
         "ALTER TABLE t PARTITION BY HASH (`a`) PARTITIONS 6"
     ]
     none = options(("mysql_partition_by", "HASH (`a`)", None), ("mysql_partitions", "4", None))
-    assert offline.statements(none, parted) == ["ALTER TABLE t REMOVE PARTITIONING"]
+    assert offline.ddl.statements(none, parted) == ["ALTER TABLE t REMOVE PARTITIONING"]
 
 
 # Databases and sequences
@@ -620,7 +620,7 @@ def test_sequences_are_created_altered_and_dropped(mariadb: Place) -> None:
 
 
 def test_mysql_has_no_sequences(mysql: Place) -> None:
-    assert mysql.dialect.statements(CreateSequence(sequence=Sequence(name=Name("s")))) == []
+    assert mysql.dialect.ddl.statements(CreateSequence(sequence=Sequence(name=Name("s")))) == []
 
 
 # Transactions
@@ -630,7 +630,7 @@ def test_data_statements_are_rolled_back_on_errors(place: Place) -> None:
     place.execute("CREATE TABLE t (a INT)")
 
     def fail() -> None:
-        with place.dialect.transaction(place.connection):
+        with place.dialect.session.transaction(place.connection):
             place.connection.exec_driver_sql("INSERT INTO t VALUES (1)")
             place.connection.exec_driver_sql("CREATE TABLE u (a INT)")
             place.connection.exec_driver_sql("INSERT INTO t VALUES (2)")
@@ -642,6 +642,6 @@ def test_data_statements_are_rolled_back_on_errors(place: Place) -> None:
     assert place.rows("SELECT a FROM t") == [(1,)]
     assert place.rows("SELECT @@foreign_key_checks") == [(1,)]
     place.connection.rollback()
-    with place.dialect.transaction(place.connection):
+    with place.dialect.session.transaction(place.connection):
         place.connection.exec_driver_sql("INSERT INTO t VALUES (3)")
     assert place.rows("SELECT a FROM t ORDER BY a") == [(1,), (3,)]

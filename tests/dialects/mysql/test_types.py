@@ -190,5 +190,5 @@ def test_mysqls_own_word_for_a_collection_of_geometries_is_translated() -> None:
 
 
 def test_each_dialect_knows_its_server(offline: Dialect) -> None:
-    assert offline.kind in ("mysql", "mariadb")
-    assert offline.features.sequences == (offline.kind == "mariadb")
+    assert offline.backend in ("mysql", "mariadb")
+    assert offline.features.sequences == (offline.backend == "mariadb")

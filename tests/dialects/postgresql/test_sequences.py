@@ -41,6 +41,6 @@ def test_it_begins_anew_only_outside_of_its_limits(
         connection.exec_driver_sql("CREATE SEQUENCE no MINVALUE -50 START -50 INCREMENT 10")
         connection.exec_driver_sql("SELECT nextval('no'), nextval('no')")
         altered = AlterSequence(before=BEFORE, after=Sequence(name=Name("no"), **after))
-        for sql in dialect_of(connection).statements(altered):
+        for sql in dialect_of(connection).ddl.statements(altered):
             connection.exec_driver_sql(sql)
         assert connection.exec_driver_sql("SELECT nextval('no')").scalar_one() == following

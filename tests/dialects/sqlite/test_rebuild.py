@@ -82,8 +82,8 @@ def _plan(connection: sa.Connection, models: sa.MetaData) -> Plan:
 
 def _run(connection: sa.Connection, plan: Plan) -> None:
     dialect = dialect_of(connection)
-    dialect.prepare_connection(connection)
-    with dialect.transaction(connection):
+    dialect.session.prepare(connection)
+    with dialect.session.transaction(connection):
         run_operations(Executor(dialect, Live(connection, dialect)), plan.operations)
 
 
@@ -177,8 +177,10 @@ def test_made_up_names_stay_through_a_rebuild(connection: sa.Connection) -> None
     executor = Executor(dialect, Live(connection, dialect))
     executor.submit(drops[0])
     executor.flush()
-    left = dialect.reflect(connection, Scope(only=(things,))).tables[things].constraints
+    left = dialect.catalog.reflect(connection, Scope(only=(things,))).tables[things].constraints
     assert left == (Check(name="t_n_check1", sql="n > 1"),)
     executor.submit(drops[1])
     executor.flush()
-    assert dialect.reflect(connection, Scope(only=(things,))).tables[things].constraints == ()
+    assert (
+        dialect.catalog.reflect(connection, Scope(only=(things,))).tables[things].constraints == ()
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import without_unsaid
+from autodiff.dialects.catalog import drop_undeclared_comment
 from autodiff.dialects.mysql.catalog.implicit_indexes import is_implied, is_own
 from autodiff.dialects.mysql.ddl.constraints import AUTO_INCREMENT_INDEX
 from autodiff.dialects.mysql.partitions import (
@@ -87,7 +87,7 @@ def _indexes(current: Table, desired: Table, uniques: Collection[str]) -> tuple[
         wanted = named.get(index.name or "")
         if index.name in uniques or _unsaid(index, wanted, current, desired):
             continue
-        found.append(without_unsaid(_index(index, wanted, desired), wanted))
+        found.append(drop_undeclared_comment(_index(index, wanted, desired), wanted))
     return tuple(found)
 
 

@@ -7,7 +7,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import is_excluded
 from autodiff.dialects.mysql.catalog import objects as nouns
 from autodiff.dialects.mysql.catalog.rows import (
     ActionRow,
@@ -23,6 +22,7 @@ from autodiff.dialects.mysql.catalog.rows import (
 )
 from autodiff.dialects.mysql.expressions import canonical_strings, without_database
 from autodiff.dialects.mysql.partitions import partition_options
+from autodiff.dialects.scope import is_excluded
 from autodiff.schema.objects import (
     Column,
     Constraint,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from autodiff.dialects.base import Scope
+    from autodiff.dialects.scope import Scope
 
 __all__ = ["reflect"]
 

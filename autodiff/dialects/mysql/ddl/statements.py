@@ -6,6 +6,8 @@ https://mariadb.com/kb/en/alter-table/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from autodiff.dialects.mysql.ddl.clauses import MySQLSpecs, option_words
 from autodiff.dialects.mysql.ddl.columns import (
     add_column,
@@ -55,7 +57,7 @@ from autodiff.schema.operations import (
     SetTableOptions,
 )
 
-__all__ = ["MySQLDDL", "altered_table", "follows_charset", "is_charset"]
+__all__ = ["MySQLDDL"]
 
 _GUARD = (
     "SELECT extractvalue('<a/>', (SELECT CASE count(*) WHEN 0 THEN '/a' "
@@ -82,37 +84,38 @@ _WITHOUT: dict[str, Option] = {
 """What an option is set to when it goes away."""
 
 
-def altered_table(operation: Operation) -> Name | None:
-    """The table that must be known for the operation's SQL."""
-    match operation:
-        case AlterColumn() | DropColumn() | RenameColumn():
-            return operation.table
-        case DropConstraint() | RenameConstraint():
-            return operation.table
-        case DropIndex() | SetTableOptions() | SetComment(kind="index"):
-            return operation.table
-        case AddConstraint(constraint=PrimaryKey() | Unique() | ForeignKey()):
-            return operation.table
-        case CreateIndex() | Backfill():
-            return operation.table
-        case AddColumn(column=column) if differs_by_row(column):
-            return operation.table
-        case _:
-            return None
-
-
-def is_charset(option: str) -> bool:
-    """Whether a table option says the charset or collation that columns follow."""
-    return option in _CHARSETS
-
-
-def follows_charset(column: Column) -> bool:
+def _follows_charset(column: Column) -> bool:
     """Whether a column has the charset and collation of its table."""
     return is_text(column.type.sql) and split_collation(column.type.sql)[1] is None
 
 
 class MySQLDDL(MySQLSpecs):
     """SQL for MySQL and MariaDB."""
+
+    def required_table(self, operation: Operation) -> Name | None:
+        match operation:
+            case AlterColumn() | DropColumn() | RenameColumn():
+                return operation.table
+            case DropConstraint() | RenameConstraint():
+                return operation.table
+            case DropIndex() | SetTableOptions() | SetComment(kind="index"):
+                return operation.table
+            case AddConstraint(constraint=PrimaryKey() | Unique() | ForeignKey()):
+                return operation.table
+            case CreateIndex() | Backfill():
+                return operation.table
+            case AddColumn(column=column) if differs_by_row(column):
+                return operation.table
+            case _:
+                return None
+
+    def columns_changed_by_options(
+        self, options: Iterable[tuple[str, Option | None, Option | None]], table: Table
+    ) -> tuple[str, ...]:
+        """Return the columns that follow a charset or collation of the table, if that changes."""
+        if not any(name in _CHARSETS for name, _, _ in options):
+            return ()
+        return tuple(column.name for column in table.columns if _follows_charset(column))
 
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
         match operation:
@@ -194,7 +197,7 @@ class MySQLDDL(MySQLSpecs):
         columns = [
             f"MODIFY COLUMN {self.column_spec(column, current)}"
             for column in current.columns
-            if follows_charset(column)
+            if _follows_charset(column)
         ]
         return [option_words(options).strip(), *columns]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Scope, is_excluded
 from autodiff.dialects.postgresql.catalog.columns import Columns, numbers
 from autodiff.dialects.postgresql.catalog.constraints import Keys
 from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.indexes import Indexes, storage
 from autodiff.dialects.postgresql.catalog.rows import RelationRow, Rows, SequenceRow, fetch
+from autodiff.dialects.scope import Scope, is_excluded
 from autodiff.schema.objects import EnumType, Index, Name, Option, Schema, Sequence, Table, View
 from autodiff.utils.sharing import collected_later
 

@@ -8,6 +8,7 @@ from autodiff.dialects.ddl import DDL
 from autodiff.dialects.postgresql.ddl.columns import alter_column
 from autodiff.dialects.postgresql.ddl.sequences import all_options, kept_in_range
 from autodiff.dialects.postgresql.ddl.table_options import set_table_options
+from autodiff.dialects.postgresql.types import type_family
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -15,6 +16,7 @@ from autodiff.schema.objects import (
     Constraint,
     EnumType,
     Exclusion,
+    Index,
     IndexElement,
     Name,
     PrimaryKey,
@@ -30,6 +32,7 @@ from autodiff.schema.operations import (
     CreateIndex,
     DropIndex,
     EnumUser,
+    Operation,
     RenameEnum,
     RenameEnumValue,
     SetTableOptions,
@@ -43,6 +46,22 @@ _SERIALS = {"smallint": "SMALLSERIAL", "integer": "SERIAL", "bigint": "BIGSERIAL
 
 class PostgreSQLDDL(DDL):
     """SQL for PostgreSQL."""
+
+    def required_table(self, operation: Operation) -> Name | None:
+        """Return the table of SetTableOptions, which resets options that only the table shows."""
+        return operation.table if isinstance(operation, SetTableOptions) else None
+
+    def keeps_default(self, before: str, after: str) -> bool:
+        family = type_family(before)
+        return family is not None and family == type_family(after)
+
+    def keeps_foreign_keys(self, before: str, after: str) -> bool:
+        return self.keeps_default(before, after)
+
+    def builds_concurrently(self, index: Index, table: Table) -> bool:
+        """Return False for a partitioned table, for which PostgreSQL refuses it."""
+        partitioned = "postgresql_partition_by" in table.options
+        return super().builds_concurrently(index, table) and not partitioned
 
     # Tables
 

@@ -6,7 +6,7 @@ https://www.sqlite.org/lang_altertable.html says what ALTER TABLE reaches, and h
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from autodiff.dialects.ddl import DDL
@@ -33,7 +33,7 @@ from autodiff.schema.operations import (
 )
 from autodiff.schema.sqltext import mentions
 
-__all__ = ["SQLiteDDL", "altered_table", "joins_rebuild", "rebuild_needed"]
+__all__ = ["SQLiteDDL"]
 
 _PLAIN_DEFAULT = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|x?'(?:[^']|'')*'|null|true|false"
@@ -47,23 +47,7 @@ _STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
 rebuild with the end of being strict."""
 
 
-def rebuild_needed(operation: Operation, current: Table) -> bool:
-    """Whether ALTER TABLE can't do it on this table."""
-    match operation:
-        case AddColumn(column=column):
-            strict = current.options.get("sqlite_strict") and column.type.sql not in _STRICT_TYPES
-            return bool(strict) or not _can_be_added(column)
-        case DropColumn(name=name):
-            return not _can_be_dropped(name, current)
-        case AlterColumn(after=patch):
-            return patch.fields != ("comment",)
-        case AddConstraint() | DropConstraint() | RenameConstraint() | SetTableOptions():
-            return True
-        case _:
-            return False
-
-
-_JOINED = (
+_SHARE_REBUILD = (
     AddColumn,
     DropColumn,
     AlterColumn,
@@ -75,17 +59,6 @@ _JOINED = (
     RenameIndex,
     SetTableOptions,
 )
-
-
-def joins_rebuild(operation: Operation) -> bool:
-    """Whether the operation can share a rebuild; tables and columns are renamed by ALTER TABLE,
-    which also rewrites the triggers, views and checks that use the name."""
-    return isinstance(operation, _JOINED)
-
-
-def altered_table(operation: Operation) -> Name | None:
-    """The table that an operation changes, where a rebuild may be needed or joined."""
-    return operation.table if isinstance(operation, _JOINED) else None
 
 
 def _can_be_added(column: Column) -> bool:
@@ -115,8 +88,36 @@ def _can_be_dropped(name: str, table: Table) -> bool:
 class SQLiteDDL(DDL):
     """SQL for SQLite."""
 
+    def required_table(self, operation: Operation) -> Name | None:
+        """Return the table of an operation that may need a rebuild, or share one."""
+        return operation.table if isinstance(operation, _SHARE_REBUILD) else None
+
+    def can_share_rebuild(self, operation: Operation) -> bool:
+        """Return whether one rebuild of a table can do the operation along with others.
+
+        Tables and columns are renamed by ALTER TABLE, which also rewrites the triggers, views and
+        checks that use the name.
+        """
+        return isinstance(operation, _SHARE_REBUILD)
+
+    def needs_rebuild(self, operation: Operation, current: Table) -> bool:
+        """Return whether ALTER TABLE cannot do the operation on this table."""
+        match operation:
+            case AddColumn(column=column):
+                strict = bool(current.options.get("sqlite_strict"))
+                other_type = strict and column.type.sql not in _STRICT_TYPES
+                return other_type or not _can_be_added(column)
+            case DropColumn(name=name):
+                return not _can_be_dropped(name, current)
+            case AlterColumn(after=patch):
+                return patch.fields != ("comment",)
+            case AddConstraint() | DropConstraint() | RenameConstraint() | SetTableOptions():
+                return True
+            case _:
+                return False
+
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
-        if current is not None and rebuild_needed(operation, current):
+        if current is not None and self.needs_rebuild(operation, current):
             return self.rebuild([operation], current)
         return super().statements(operation, current)
 
@@ -227,7 +228,7 @@ class SQLiteDDL(DDL):
 
     # The rebuild
 
-    def rebuild(self, operations: Sequence[Operation], current: Table) -> list[str]:
+    def rebuild(self, operations: Collection[Operation], current: Table) -> list[str]:
         """A new table with what the operations make of `current`, its rows, and its name.
 
         The caller has switched foreign keys off, so that dropping the old table deletes nothing
