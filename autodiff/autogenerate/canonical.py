@@ -148,10 +148,10 @@ class _Workshop:
     def _create(self, operations: Sequence[Operation]) -> None:
         """Creates each thing, or nothing of it; many in one round trip, where that can be."""
         groups = [self.dialect.ddl.statements(operation) for operation in operations]
-        together = self.dialect.features.together
         for start in range(0, len(groups), _AT_ONCE):
             some = groups[start : start + _AT_ONCE]
-            if together is None or not self._run([together(some)]):
+            combined = self.dialect.ddl.combine(some)
+            if combined is None or not self._run([combined]):
                 for group in some:
                     self._run(group)
 

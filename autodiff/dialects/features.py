@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["Features"]
@@ -35,7 +35,6 @@ class Features:
     insert_of_defaults: what an INSERT that names no column ends in.
     insert_of_numbers: what stands before VALUES where a column that numbers itself gets a value.
     writes_in_with: one statement can insert into several tables (WITH ... AS (INSERT ...)).
-    together: writes one statement that runs groups of them, of each all or nothing.
     backslash_escapes: strings may hold \\', and # begins a comment.
     """
 
@@ -69,7 +68,6 @@ class Features:
     concurrent_indexes: bool = False
     scratch_in_memory: bool = False
     right_to_create: str = ""
-    together: Callable[[Sequence[Sequence[str]]], str] | None = None
     insert_of_defaults: str = "DEFAULT VALUES"
     insert_of_numbers: str = ""
     max_name_length: int = 63

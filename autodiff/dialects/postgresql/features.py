@@ -1,7 +1,6 @@
 """What PostgreSQL can do."""
 
 from autodiff.dialects.features import Features
-from autodiff.dialects.postgresql.ddl.do_blocks import together
 
 __all__ = ["FEATURES"]
 
@@ -22,6 +21,5 @@ FEATURES = Features(
     right_to_create="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
     insert_of_numbers=" OVERRIDING SYSTEM VALUE",
     writes_in_with=True,
-    together=together,
     max_name_length=63,
 )

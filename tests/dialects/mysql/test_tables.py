@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from autodiff.dialects.mysql.ddl.constraints import AUTO_INCREMENT_INDEX
+from autodiff.dialects.mysql.catalog.implicit_indexes import AUTO_INCREMENT_INDEX
 from autodiff.errors import PlanError
 from autodiff.schema.apply import evolve
 from autodiff.schema.objects import (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from autodiff import Scope, diff, reflect
-from autodiff.dialects.postgresql.ddl.do_blocks import together
+from autodiff.dialects.postgresql.ddl.do_blocks import combine
 from autodiff.schema.objects import Name
 
 
@@ -22,7 +22,7 @@ def test_a_group_that_fails_leaves_nothing_and_stops_no_other(
     ]
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
-        connection.exec_driver_sql(together(groups), execution_options={"no_parameters": True})
+        connection.exec_driver_sql(combine(groups), execution_options={"no_parameters": True})
         found = reflect(connection, Scope()).tables
     assert list(found) == [Name("a"), Name("c")]
     assert found[Name("a")].columns[0].default == "'it''s 100%'"

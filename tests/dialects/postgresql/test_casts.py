@@ -10,8 +10,6 @@ import sqlalchemy as sa
 
 from autodiff.dialects import dialect_of
 from autodiff.dialects.postgresql.ddl.casts import cast
-from autodiff.dialects.postgresql.ddl.columns import alter_column
-from autodiff.dialects.postgresql.ddl.statements import PostgreSQLDDL
 from autodiff.schema.objects import ColumnType, Name
 from autodiff.schema.operations import AlterColumn, ColumnPatch
 
@@ -98,7 +96,7 @@ def test_values_move(
 def test_no_pair_of_types_stops_an_empty_table(database: Callable[[str], sa.URL]) -> None:
     """Each known type to each other: the values decide, and not that there is no cast."""
     with _connected(database) as connection:
-        ddl = PostgreSQLDDL(dialect_of(connection))
+        ddl = dialect_of(connection).ddl
         for before in TYPES:
             for after in TYPES:
                 connection.exec_driver_sql(f"CREATE TABLE t (v {before})")
@@ -108,7 +106,7 @@ def test_no_pair_of_types_stops_an_empty_table(database: Callable[[str], sa.URL]
                     before=ColumnPatch(type=ColumnType(sql=before, python="")),
                     after=ColumnPatch(type=ColumnType(sql=after, python="")),
                 )
-                for sql in alter_column(ddl, operation):
+                for sql in ddl.statements(operation):
                     connection.exec_driver_sql(sql)
                 connection.rollback()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.catalog import Catalog
 from autodiff.dialects.mysql.catalog import align, implicit_indexes
+from autodiff.dialects.mysql.column_checks import is_in_column
 from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Schema, Table
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ class MySQLCatalog(Catalog):
 
     def omitted_by_sqlalchemy(self, constraint: Constraint) -> bool:
         """Return whether it is one of MariaDB's checks in the definition of a column."""
-        from autodiff.dialects.mysql.ddl.clauses import is_in_column
-
         return isinstance(constraint, Check) and is_in_column(constraint)
 
     def is_implicit_index(self, index: Index, key: ForeignKey) -> bool:
-        return implicit_indexes.goes_with(index, key)
+        return implicit_indexes.is_generated_for(index, key)
