@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from autodiff.config import Config, load_config
 from autodiff.errors import ConfigError, HistoryError
-from autodiff.migrations import Graph, Lock, load_graph, read_lock
+from autodiff.migrations import Graph, LockFile, load_graph, read_lock
 from autodiff.utils.connect import borrowed, bound, connect, readable_url
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Workspace:
         """The migrations, checked."""
         return load_graph(self.directory)
 
-    def lock(self) -> Lock | None:
+    def lock(self) -> LockFile | None:
         """The lock file, None where there is none."""
         return read_lock(self.directory)
 
@@ -256,4 +256,4 @@ class Workspace:
                 "cannot tell the kind of database: there is no URL and no lock file",
                 hint="give --url, or set DATABASE_URL",
             )
-        return dialect_for(lock.database.split()[0])
+        return dialect_for(lock.backend)

@@ -55,10 +55,10 @@ def borrowed(url: URL, dialect: Dialect, live: Connection | None) -> Iterator[Co
 
 
 def _refuse_other_kind(url: URL, dialect: Dialect, connection: Connection) -> None:
-    kind = str(dialect_of(connection))
-    if kind.split()[0] != dialect.backend:
+    found = dialect_of(connection)
+    if found.backend != dialect.backend:
         raise ConfigError(
-            f"scratch_url is a database of another kind ({kind}): {masked(url)}",
+            f"scratch_url is a database of another kind ({found}): {masked(url)}",
             hint=f"name one of {dialect}",
         )
 

@@ -27,7 +27,7 @@ from autodiff.autogenerate.schemas import scope_for
 from autodiff.compare import candidates, wanted_again
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError
-from autodiff.migrations import Graph, Lock
+from autodiff.migrations import Graph, LockFile
 from autodiff.models import declare
 from autodiff.plan import Finding, fills_needed
 from autodiff.rehearse.history import lock_trouble, opened_place
@@ -161,7 +161,7 @@ class _Table:
                 stage.up(migration)
             return stage.bench.read()
 
-    def _tells(self, lock: Lock) -> bool:
+    def _tells(self, lock: LockFile) -> bool:
         graph = self._place.graph
         return lock_trouble(lock, graph, self._dialect) is None and _same_files(lock, graph)
 
@@ -275,7 +275,7 @@ def _bare(constraint: Constraint) -> Constraint:
     return replace(constraint, name=None, implicit=False)
 
 
-def _same_files(lock: Lock, graph: Graph) -> bool:
+def _same_files(lock: LockFile, graph: Graph) -> bool:
     """Whether the lock file was written for these very migrations."""
     return dict(lock.checksums) == {r: m.checksum for r, m in graph.migrations.items()}
 

@@ -10,7 +10,7 @@ from autodiff.autogenerate.diff import difference
 from autodiff.commands.generate import checksums, described_schema
 from autodiff.dialects import Dialect
 from autodiff.errors import HistoryError
-from autodiff.migrations import Graph, Lock, write_lock
+from autodiff.migrations import Graph, LockFile, write_lock
 from autodiff.models import declare
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ __all__ = ["Relocked", "readable_lock", "relock", "replayed_lock", "unproved_loc
 class Relocked:
     """A lock, and `missing`: whether the models say what no migration does."""
 
-    lock: Lock
+    lock: LockFile
     missing: bool = False
 
 
-def readable_lock(project: Workspace) -> Lock | None:
+def readable_lock(project: Workspace) -> LockFile | None:
     """The project's lock, None where there is none or it can't be read, as in a merge conflict."""
     try:
         return project.lock()
@@ -53,7 +53,9 @@ def replayed_lock(project: Workspace, graph: Graph, stage: Stage) -> Relocked:
     return Relocked(lock=_lock(graph, bench.dialect, desired, described.schema, described.settled))
 
 
-def unproved_lock(project: Workspace, graph: Graph, dialect: Dialect, known: Lock | None) -> Lock:
+def unproved_lock(
+    project: Workspace, graph: Graph, dialect: Dialect, known: LockFile | None
+) -> LockFile:
     """The lock of a graph that was not run anywhere: what the models say."""
     desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
     if known is not None and known.declared == desired:
@@ -63,8 +65,8 @@ def unproved_lock(project: Workspace, graph: Graph, dialect: Dialect, known: Loc
 
 def _lock(
     graph: Graph, dialect: Dialect, declared: Schema, described: Schema, settled: bool
-) -> Lock:
-    return Lock(
+) -> LockFile:
+    return LockFile(
         heads=graph.heads,
         checksums=checksums(graph),
         database=str(dialect),
@@ -91,7 +93,7 @@ def relock(project: Workspace) -> Path:
         current, desired = both_sides(connection, dialect, metadata, exclude)
         found = difference(connection, dialect, current, desired, create_scratch=True)
         description = described_schema(connection, dialect, found)
-        lock = Lock(
+        lock = LockFile(
             heads=graph.heads,
             checksums=checksums(graph),
             database=str(dialect),

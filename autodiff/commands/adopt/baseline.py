@@ -14,7 +14,7 @@ from autodiff.commands.new_revision import Spot
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.errors import HistoryError
-from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration
+from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration
 from autodiff.models import declare
 from autodiff.runner.runner import Runner
 from autodiff.schema.objects import Schema
@@ -113,7 +113,7 @@ def _plan(connection: sa.Connection, dialect: Dialect, current: Schema) -> Plan:
 
 def _lock(
     connection: sa.Connection, dialect: Dialect, current: Schema, models: Schema | None
-) -> Lock:
+) -> LockFile:
     """What the database has. Where the models say something else they count as having said no
     more than its tables, so that what they never spoke of is left alone as before."""
     same = as_wanted(current, current, dialect)
@@ -125,7 +125,7 @@ def _lock(
             declared = same = models
     found = difference(connection, dialect, current, same, create_scratch=True)
     description = described_schema(connection, dialect, found)
-    return Lock(
+    return LockFile(
         database=str(dialect),
         declared=declared,
         described=description.schema,

@@ -29,7 +29,7 @@ from autodiff.errors import (
 from autodiff.migrations import (
     LOCK_NAME,
     Graph,
-    Lock,
+    LockFile,
     Migration,
     file_name,
     lock_text,
@@ -79,7 +79,7 @@ class Squash:
     text: str
     replaced: tuple[Migration, ...]
     left_out: tuple[HandWritten, ...]
-    lock: Lock | None
+    lock: LockFile | None
     plan: Plan
     proof: Proof
 
@@ -254,7 +254,7 @@ def _drafted(
     return migration, text(revision)
 
 
-def _lock(lock: Lock | None, line: Stretch, migration: Migration) -> Lock | None:
+def _lock(lock: LockFile | None, line: Stretch, migration: Migration) -> LockFile | None:
     """The lock file, with the new migration in the place of the others."""
     if lock is None:
         return None
