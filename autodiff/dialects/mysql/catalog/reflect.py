@@ -55,16 +55,16 @@ def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema
     mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
     schemas = list(dict.fromkeys([default_schema, *scope.namespaces]))
     rows = fetch(connection, schemas, scope, mariadb=mariadb)
-    reader = _Reader(rows, default_schema, scope, mariadb=mariadb)
+    builder = _SchemaBuilder(rows, default_schema, scope, mariadb=mariadb)
     return Schema(
-        tables=reader.tables(),
-        sequences=reader.sequences(),
-        views=reader.views(),
+        tables=builder.tables(),
+        sequences=builder.sequences(),
+        views=builder.views(),
         namespaces=rows.namespaces & set(scope.namespaces),
     )
 
 
-class _Reader:
+class _SchemaBuilder:
     """Puts the rows of each table together."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope, *, mariadb: bool) -> None:

@@ -26,17 +26,17 @@ _TABLES, _VIEWS = ("r", "p"), ("v", "m")
 def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """The tables, views, enums and sequences of the default schema and the asked namespaces."""
     rows = fetch(connection, [default_schema, *scope.namespaces], scope.only)
-    reader = _Reader(rows, default_schema, scope)
+    builder = _SchemaBuilder(rows, default_schema, scope)
     return Schema(
-        tables=reader.tables(),
-        enums=reader.enums(),
-        sequences=reader.sequences(),
-        views=reader.views(),
+        tables=builder.tables(),
+        enums=builder.enums(),
+        sequences=builder.sequences(),
+        views=builder.views(),
         namespaces=frozenset(scope.namespaces).intersection(rows.names["schema"].values()),
     )
 
 
-class _Reader:
+class _SchemaBuilder:
     """Turns the catalogue's rows into nouns."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope) -> None:
