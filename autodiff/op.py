@@ -185,7 +185,7 @@ def create_table(
 def _declared(executor: Executor, table: sa.Table) -> Table:
     """The noun of a table; a script's autoincrement=True counts outside of a primary key too."""
     noun = declare_table(table, executor.dialect, _compiler(executor))
-    if not executor.dialect.features.autoincrements:
+    if not executor.dialect.features.autoincrement:
         return noun
     told = {str(c.name) for c in table.columns if c.autoincrement is True and c.identity is None}
     columns = (replace(c, autoincrement=c.autoincrement or c.name in told) for c in noun.columns)

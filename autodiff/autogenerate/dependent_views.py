@@ -81,7 +81,7 @@ def _losses(plan: Plan) -> Iterator[_Loss]:
 
 
 def _touches(reader: DependentView, loss: _Loss, dialect: Dialect) -> bool:
-    if reader.table != loss.table or not (loss.goes or dialect.features.readers_hold_columns):
+    if reader.table != loss.table or not (loss.goes or dialect.features.dependents_block_columns):
         return False
     return loss.column is None or reader.column == loss.column
 
@@ -98,7 +98,7 @@ def _by_text(current: Schema, losses: Iterable[_Loss]) -> list[DependentView]:
 
 
 def _finding(reader: DependentView, loss: _Loss, dialect: Dialect) -> Finding:
-    holds = dialect.features.readers_hold_columns
+    holds = dialect.features.dependents_block_columns
     done = "drops" if loss.goes else "gives another type"
     end = "it would fail" if holds else "the view would no longer work"
     return Finding(

@@ -53,7 +53,7 @@ def with_surroundings(
     """
     found = list(changes)
     moved = with_renames_of(current, changes)
-    if dialect.features.readers_hold_columns:
+    if dialect.features.dependents_block_columns:
         found = [_made_anew(change, changes) for change in changes]
         found = [_not_retyped(change, retyped) for change in found]
         found += _views(changes, current, desired, retyped)
@@ -95,7 +95,7 @@ def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
         return False
     features = dialect.features
     before, after = change.before.computed, change.after.computed
-    restated = features.rebuilds_tables or features.restates_columns
+    restated = features.rebuilds_tables or features.alter_repeats_definition
     return after is not None or not (restated or (before is not None and before.persisted))
 
 

@@ -69,7 +69,7 @@ class Ground:
 
 def changing_ground(changes: Sequence[Change], desired: Schema, dialect: Dialect) -> Ground:
     """What the changes take from under foreign keys; nothing where a rebuild does it all."""
-    if not dialect.features.guards_foreign_keys:
+    if not dialect.features.keys_block_columns:
         return Ground()
     columns = set()
     for change in changes:

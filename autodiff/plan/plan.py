@@ -92,7 +92,7 @@ class Plan:
         """A column can't be made to be computed, unless ALTER says all of it."""
         features = self.dialect.features
         column = self.desired.tables[operation.table].column(operation.name)
-        if features.rebuilds_tables or features.restates_columns or column is None:
+        if features.rebuilds_tables or features.alter_repeats_definition or column is None:
             return [operation]
         drop = DropColumn(table=operation.table, name=operation.name, column=column)
         return [drop, AddColumn(table=operation.table, column=operation.after.apply(column))]

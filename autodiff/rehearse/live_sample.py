@@ -283,7 +283,7 @@ def _insert_sql(dialect: Dialect, name: Name, columns: Sequence[Column]) -> str:
         _escaped(dialect.row_copy.insert_expression(column, "?")).replace("?", f":p{number}", 1)
         for number, column in enumerate(columns)
     )
-    words = dialect.features.insert_of_numbers
+    words = dialect.features.insert_identity
     return f"INSERT INTO {_escaped(dialect.quote_name(name))} ({listed}){words} VALUES ({places})"
 
 

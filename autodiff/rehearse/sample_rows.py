@@ -287,7 +287,7 @@ def _insert(
     """Inserts one row; why not, where it could not be."""
     columns = ", ".join(dialect.quote(name) for name in values)
     body = f"({columns}) VALUES ({', '.join(values.values())})"
-    body = body if values else dialect.features.insert_of_defaults
+    body = body if values else dialect.features.insert_defaults
     return _attempt(connection, f"INSERT INTO {dialect.quote_name(table)} {body}", queries)
 
 

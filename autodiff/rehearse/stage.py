@@ -201,6 +201,6 @@ def _no_scratch(place: Place) -> DatabaseError:
         )
     return DatabaseError(
         "no scratch database can be had to run the migrations on",
-        hint=f"{place.dialect.features.right_to_create}; or name an empty database that autodiff "
+        hint=f"{place.dialect.features.scratch_privilege}; or name an empty database that autodiff "
         'may use and empty: scratch_url = "..." in the configuration',
     )

@@ -49,7 +49,7 @@ class ColumnSource(Part):
 
     def _autoincrement(self, column: Column, table: Table | None) -> list[str]:
         """Return the argument if SQLAlchemy would not infer it."""
-        if not self.dialect.features.autoincrements or column.identity is not None:
+        if not self.dialect.features.autoincrement or column.identity is not None:
             return []
         inferred = table is not None and _inferred_autoincrement(table, column)
         if column.autoincrement == inferred:

@@ -207,7 +207,7 @@ def _was_done(session: Session, entry: Entry) -> bool:
 
 
 def _finish(session: Session, migration: Migration, entry: Entry) -> None:
-    if entry.kind == "upgrade" and entry.id is None and session.dialect.features.writes_in_with:
+    if entry.kind == "upgrade" and entry.id is None and session.dialect.features.insert_in_cte:
         session.record_at_once(migration, entry)
         return
     if entry.kind == "upgrade":

@@ -74,7 +74,9 @@ class Executor:
         self._run(operation, table)
 
     def _spelled(self, table: Table, operation: Operation) -> Table:
-        return spelled_as(table, operation) if self.dialect.features.ignores_case else table
+        return (
+            spelled_as(table, operation) if self.dialect.features.case_insensitive_names else table
+        )
 
     def flush(self) -> None:
         """Runs what was held back, table after table."""

@@ -44,7 +44,7 @@ def writing(dialect: Dialect) -> Iterator[Writing]:
     """What writes migrations down, from an empty database on."""
     features = dialect.features
     if not features.scratch_in_memory:
-        complete = features.rebuilds_tables or features.restates_columns
+        complete = features.rebuilds_tables or features.alter_repeats_definition
         yield Writing(dialect, None, complete=complete)
         return
     with dialect.scratch.open(None, create=True) as scratch:

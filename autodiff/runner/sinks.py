@@ -183,7 +183,7 @@ class Live(Target):
         namespaces = (name.schema,) if name.schema else ()
         scope = Scope(namespaces=namespaces, only=(name,))
         tables = self._dialect.catalog.reflect(self._connection, scope).tables
-        if self._dialect.features.ignores_table_case:
+        if self._dialect.features.case_insensitive_tables:
             return next(iter(tables.values()), None)
         return tables.get(name)
 
