@@ -16,12 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.autogenerate.scratch_sources import scratch_to_describe
 from autodiff.compare import Described, Doubts
-from autodiff.compare.enum_casts import cast_renamed
 from autodiff.compare.enums import with_texts
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
 from autodiff.plan.order import order_views
-from autodiff.schema.objects import ForeignKey, Name, Schema, Table, View
+from autodiff.schema.objects import Name, Schema, Table, View
 from autodiff.schema.operations import (
     CreateEnum,
     CreateSequence,
@@ -116,21 +115,15 @@ class _Workshop:
 
     def _moved(self, table: Table) -> Table:
         """The table under its name on the scratch, without foreign keys and parents."""
-        constraints = tuple(c for c in table.constraints if not isinstance(c, ForeignKey))
-        moved = replace(
-            table,
-            name=self.place(table.name),
-            constraints=constraints,
-            options={k: v for k, v in table.options.items() if k != "postgresql_inherits"},
-        )
+        moved = replace(self.dialect.scratch.detach(table), name=self.place(table.name))
         return self._respelled(moved, self.place)
 
     def _respelled(self, table: Table, place: Callable[[Name], Name]) -> Table:
         """Enum types of other schemas are spelled with the schema, which has moved too."""
         for moved in sorted({c.type.enum for c in table.columns if c.type.enum is not None}):
             if place(moved) != moved:
-                spelled = self.dialect.quote_name(place(moved))
-                table = with_texts(table, partial(cast_renamed, before=moved, spelled=spelled))
+                casts = partial(self.dialect.rename_enum_casts, before=moved, after=place(moved))
+                table = with_texts(table, casts)
         columns = []
         for column in table.columns:
             enum = column.type.enum

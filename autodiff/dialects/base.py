@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.features import Features
+from autodiff.dialects.neutral_values import neutral_value
 from autodiff.schema.objects import (
     Check,
     Column,
+    ColumnType,
     Constraint,
+    EnumType,
     Exclusion,
     Index,
     IndexElement,
@@ -173,6 +177,13 @@ class Dialect(ABC):
         """Return a declared table with what this database would store instead of it."""
         return table
 
+    def neutral_value(self, type_: ColumnType, enum: EnumType | None) -> str | None:
+        """Return SQL for a value of the type without a meaning, such as '' or 0.
+
+        `enum` is the type itself if it is an enum. None if there is no such value.
+        """
+        return neutral_value(type_.sql)
+
     # Normalization
 
     def normalize(self, table: Table) -> Table:
@@ -213,6 +224,19 @@ class Dialect(ABC):
         if (default, computed, comment) == (column.default, column.computed, column.comment):
             return altered(column, type=same_type)
         return replace(column, type=same_type, default=default, computed=computed, comment=comment)
+
+    # Enum types in expressions
+
+    def rename_enum_casts(self, sql: str, before: Name, after: Name) -> str:
+        """Return an SQL expression with casts to the enum type `before` as casts to `after`."""
+        return sql
+
+    def rename_enum_literals(self, sql: str, enum: Name | None, renamed: Mapping[str, str]) -> str:
+        """Return an SQL expression with renamed values in its literals of the enum type.
+
+        In all of its literals if `enum` is None.
+        """
+        return sql
 
     def _normalize_constraint(self, constraint: Constraint) -> Constraint:
         if isinstance(constraint, PrimaryKey) and not self.features.named_primary_keys:

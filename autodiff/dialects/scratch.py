@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from autodiff.schema.objects import INHERITS, ForeignKey, Name, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
 
     from autodiff.dialects.base import Dialect
-    from autodiff.schema.objects import Name
 
 __all__ = ["Scratch"]
 
@@ -68,6 +70,14 @@ class Scratch(ABC):
     def map_name(self, name: Name) -> Name:
         """Return the name on the scratch of an object with that name."""
         return name
+
+    def detach(self, table: Table) -> Table:
+        """Return the table without what needs other tables: foreign keys and parents."""
+        constraints = tuple(c for c in table.constraints if not isinstance(c, ForeignKey))
+        options = table.options
+        if INHERITS in options:
+            options = {name: value for name, value in options.items() if name != INHERITS}
+        return replace(table, constraints=constraints, options=options)
 
     # Borrowing the database of scratch_url
 

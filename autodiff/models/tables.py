@@ -81,10 +81,6 @@ def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
         name = f"{dialect.name}_{option}"
         if not (name == "sqlite_with_rowid" and value):
             options[name] = option_value(value)
-    if parents := options.get("postgresql_inherits"):
-        own = f"{dialect.default_schema}."
-        names = (parent.removeprefix(own) for parent in str(parents).split(", "))
-        options["postgresql_inherits"] = ", ".join(names)
     if table._prefixes:
         options["prefix"] = " ".join(str(prefix) for prefix in table._prefixes).upper()
     return options

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.type_names import is_rowid_type
 from autodiff.errors import MigrationFailedError, database_words
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import BackfillProgress
@@ -123,7 +124,7 @@ class _Walk:
     def _every_row_has_a_key(self) -> bool:
         """Not so on SQLite, where a key may be NULL unless it is the INTEGER that numbers rows."""
         columns = [column for column in self.table.columns if column.name in self.key]
-        numbered = len(columns) == 1 and columns[0].type.sql == "INTEGER"
+        numbered = len(columns) == 1 and is_rowid_type(columns[0].type.sql)
         return bool(columns) and (numbered or not any(column.nullable for column in columns))
 
     def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:

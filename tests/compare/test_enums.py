@@ -6,9 +6,9 @@ import pytest
 
 from autodiff.compare import Rename, Value, candidates, parse_rename, resolve_maps
 from autodiff.compare.apply_renames import apply_told, rename_before
-from autodiff.compare.enum_casts import cast_renamed, literals_renamed
 from autodiff.compare.enums import EnumRename, ValueRename, certain_enum_renames
 from autodiff.dialects import dialect_for
+from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.errors import PlanError
 from autodiff.schema.changes import ColumnAltered, EnumAdded, EnumAltered, EnumRemoved
 from autodiff.schema.objects import Check, Column, ColumnType, EnumType, Name, Schema
@@ -135,7 +135,7 @@ def test_a_renamed_type_is_renamed_in_every_text() -> None:
 )
 def test_literals_of_the_type_alone_are_renamed(text: str, after: str) -> None:
     """A text that only looks like the value stays."""
-    assert literals_renamed(text, MOOD, {"sad": "low"}) == after
+    assert rename_literals(text, MOOD, {"sad": "low"}) == after
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_literals_of_the_type_alone_are_renamed(text: str, after: str) -> None:
 )
 def test_casts_alone_are_renamed(text: str, after: str) -> None:
     """A column of the type's name stays."""
-    assert cast_renamed(text, MOOD, "s.feeling") == after
+    assert rename_casts(text, MOOD, "s.feeling") == after
 
 
 def moved(before: str, after: str) -> ColumnAltered:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.mysql import expressions, types
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
+from autodiff.schema.objects import ColumnType, EnumType
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from autodiff.dialects.mysql.session.session import MySQLSession
 
 __all__ = ["MySQL"]
+
+_ENUM = re.compile(r"enum\(('(?:[^']|'')*')")
+"""An ENUM with its first value."""
 
 
 class MySQL(Dialect):
@@ -98,6 +103,12 @@ class MySQL(Dialect):
 
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
+
+    def neutral_value(self, type_: ColumnType, enum: EnumType | None) -> str | None:
+        """Return the neutral value; the first value of an ENUM."""
+        if enum_type := _ENUM.match(type_.sql):
+            return enum_type[1]
+        return super().neutral_value(type_, enum)
 
     def normalize_expression(self, sql: str) -> str:
         return expressions.normal_text(sql)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.postgresql import types
+from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.dialects.postgresql.features import FEATURES
-from autodiff.schema.objects import Table
+from autodiff.schema.objects import INHERITS, ColumnType, EnumType, Name, Table
 
 if TYPE_CHECKING:
     from autodiff.dialects.postgresql.catalog.catalog import PostgreSQLCatalog
@@ -73,8 +75,25 @@ class PostgreSQL(Dialect):
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
 
+    def neutral_value(self, type_: ColumnType, enum: EnumType | None) -> str | None:
+        """Return the neutral value; an empty array, or the first value of an enum type."""
+        if type_.sql.endswith("]"):
+            return "'{}'"
+        if enum is not None:
+            return self.literal(enum.values[0])
+        return super().neutral_value(type_, enum)
+
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)
+
+    def adapt_table(self, table: Table) -> Table:
+        """Return the table without the default schema in the names of its parents."""
+        parents = table.options.get(INHERITS)
+        if not parents:
+            return table
+        default = f"{self.default_schema}."
+        names = ", ".join(name.removeprefix(default) for name in str(parents).split(", "))
+        return replace(table, options={**table.options, INHERITS: names})
 
     def normalize(self, table: Table) -> Table:
         """Drop options that have their default value; a partition key is an expression."""
@@ -85,6 +104,12 @@ class PostgreSQL(Dialect):
         if key := options.get(_PARTITION_KEY):
             options[_PARTITION_KEY] = self.normalize_expression(str(key))
         return replace(normal, options=options)
+
+    def rename_enum_casts(self, sql: str, before: Name, after: Name) -> str:
+        return rename_casts(sql, before, self.quote_name(after))
+
+    def rename_enum_literals(self, sql: str, enum: Name | None, renamed: Mapping[str, str]) -> str:
+        return rename_literals(sql, enum, renamed)
 
     def normalize_default(self, default: str, type_sql: str) -> str:
         return types.normal_default(default, type_sql)

@@ -11,7 +11,17 @@ from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.indexes import Indexes, storage
 from autodiff.dialects.postgresql.catalog.rows import RelationRow, Rows, SequenceRow, fetch
 from autodiff.dialects.scope import Scope, is_excluded
-from autodiff.schema.objects import EnumType, Index, Name, Option, Schema, Sequence, Table, View
+from autodiff.schema.objects import (
+    INHERITS,
+    EnumType,
+    Index,
+    Name,
+    Option,
+    Schema,
+    Sequence,
+    Table,
+    View,
+)
 from autodiff.utils.sharing import collected_later
 
 if TYPE_CHECKING:
@@ -146,7 +156,7 @@ class _SchemaBuilder:
         if method != "heap":
             options["postgresql_using"] = method
         if parents := self.related("parent", row):
-            options["postgresql_inherits"] = ", ".join(map(str, parents))
+            options[INHERITS] = ", ".join(map(str, parents))
         if row.partition_by:
             options["postgresql_partition_by"] = row.partition_by
         return options

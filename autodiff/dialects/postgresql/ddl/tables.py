@@ -6,7 +6,7 @@ https://www.postgresql.org/docs/current/sql-altertable.html
 from __future__ import annotations
 
 from autodiff.dialects.ddl.tables import TableDDL
-from autodiff.schema.objects import Name, Option, Table
+from autodiff.schema.objects import INHERITS, Name, Option, Table
 from autodiff.schema.operations import SetTableOptions
 
 __all__ = ["PostgreSQLTableDDL"]
@@ -61,8 +61,7 @@ class PostgreSQLTableDDL(TableDDL):
 
     def _parents(self, name: Name, before: Option | None, after: Option | None) -> list[str]:
         old, new = (
-            Table(name=name, options={"postgresql_inherits": text or ""}).inherits
-            for text in (before, after)
+            Table(name=name, options={INHERITS: text or ""}).inherits for text in (before, after)
         )
         gone = [f"NO INHERIT {self.quote_name(parent)}" for parent in old if parent not in new]
         return gone + [f"INHERIT {self.quote_name(parent)}" for parent in new if parent not in old]
