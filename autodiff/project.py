@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autodiff.commands.merge import Merge
     from autodiff.commands.rebase import Rebase
     from autodiff.commands.squash import Squash
-    from autodiff.dialects.unmanaged import LeftAlone
+    from autodiff.dialects.unmanaged import UnmanagedObject
     from autodiff.fleet import FleetListener, FleetOptions, Outcomes, Target, TargetStatus
     from autodiff.rehearse import RehearsedHistory
     from autodiff.runner.events import Direction, Listener
@@ -472,7 +472,7 @@ class Project(Workspace):
                 unfinished=runner.unfinished(),
                 problems=runner.problems(),
                 environment=self.config.env,
-                database=runner.dialect.word,
+                database=runner.dialect.backend,
                 elsewhere=frozenset(
                     revision
                     for revision, migration in runner.graph.migrations.items()
@@ -676,7 +676,7 @@ class Project(Workspace):
 
         return check_offline(self) if offline else check(self)
 
-    def left_alone(self, url: str | None = None) -> tuple[LeftAlone, ...]:
+    def left_alone(self, url: str | None = None) -> tuple[UnmanagedObject, ...]:
         """Return everything in the database that autodiff does not compare, with the reasons.
 
         Functions and grants are not listed.

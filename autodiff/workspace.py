@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from autodiff.config import ProjectSettings, config_from_settings, load_config
 from autodiff.errors import ConfigError, HistoryError, ModelsError
-from autodiff.migrations import Graph, Lock, load_graph, read_lock
+from autodiff.migrations import Graph, LockFile, load_graph, read_lock
 from autodiff.utils.connections import (
     engine_or_connection,
     open_connection,
@@ -178,7 +178,7 @@ class Workspace:
         """
         return load_graph(self.directory)
 
-    def lock(self) -> Lock | None:
+    def lock(self) -> LockFile | None:
         """Read the lock file; return None if there is none.
 
         Raises:
@@ -233,7 +233,10 @@ class Workspace:
             return
         from autodiff.dialects import dialect_of
 
-        with use_connection(self._by) as connection, dialect_of(connection).as_it_was(connection):
+        with (
+            use_connection(self._by) as connection,
+            dialect_of(connection).session.preserve(connection),
+        ):
             yield connection
 
     def hooks(self) -> Hooks:
@@ -334,4 +337,4 @@ class Workspace:
                 "cannot determine the kind of database: there is no URL and no lock file",
                 hint="pass --url, or set DATABASE_URL",
             )
-        return dialect_for(lock.database.split()[0])
+        return dialect_for(lock.backend)

@@ -114,7 +114,9 @@ class Database:
     def schema(self, *namespaces: str) -> Schema:
         """Return the reflected schema without autodiff's own tables."""
         dialect = dialect_of(self.connection)
-        schema = dialect.reflect(self.connection, Scope(namespaces=namespaces, exclude=OWN_TABLES))
+        schema = dialect.catalog.reflect(
+            self.connection, Scope(namespaces=namespaces, exclude=OWN_TABLES)
+        )
         self.connection.rollback()
         return schema
 

@@ -88,9 +88,9 @@ def test_no_code_asks_for_a_dialect_by_its_name() -> None:
 
 DIALECT_FILES = {
     *("__init__.py", "expressions.py", "features.py", "scratch.py", "types.py"),
-    *("catalog/__init__.py", "catalog/reflect.py", "ddl/__init__.py", "ddl/statements.py"),
-    *("session/__init__.py", "session/read_only.py", "session/script.py"),
-    "session/transactions.py",
+    *("catalog/__init__.py", "catalog/catalog.py", "catalog/reflect.py"),
+    *("ddl/__init__.py", "ddl/statements.py", "session/__init__.py", "session/locks.py"),
+    *("session/script.py", "session/session.py"),
 }
 
 

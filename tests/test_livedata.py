@@ -141,7 +141,7 @@ def test_a_query_cannot_write(db: Database) -> None:
     """Writing works again after the checks."""
     db.connection.rollback()
     dialect = dialect_of(db.connection)
-    with pytest.raises(sa.exc.DBAPIError), dialect.asking(db.connection, 5):
+    with pytest.raises(sa.exc.DBAPIError), dialect.session.read_only(db.connection, 5):
         db.connection.exec_driver_sql("DELETE FROM users")
     db.connection.rollback()
     assert db.rows("SELECT count(*) FROM users") == [(3,)]

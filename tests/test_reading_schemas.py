@@ -37,7 +37,7 @@ def read_separately(
     """Return the reflected and the declared schema, read one after the other."""
     dialect = dialect_of(connection)
     desired = declare([metadata], dialect, exclude=exclude)
-    return dialect.reflect(connection, scope_for(desired, exclude)), desired
+    return dialect.catalog.reflect(connection, scope_for(desired, exclude)), desired
 
 
 def test_schemas_are_the_same_as_when_read_separately(any_database: sa.URL) -> None:

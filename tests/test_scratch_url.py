@@ -35,7 +35,7 @@ def url_text(url: sa.URL) -> str:
 
 def contents(url: sa.URL) -> list[str]:
     with opened(url) as db:
-        return dialect_of(db.connection).contents(db.connection)
+        return dialect_of(db.connection).scratch.contents(db.connection)
 
 
 @pytest.fixture
@@ -128,11 +128,11 @@ def test_only_one_run_uses_the_scratch_database(
 ) -> None:
     """A second run waits for a short time and then fails."""
     folder = {"postgresql": "postgresql", "mariadb": "mysql"}[kind]
-    monkeypatch.setattr(f"autodiff.dialects.{folder}.scratch_url._SECONDS", 0)
+    monkeypatch.setattr(f"autodiff.dialects.{folder}.scratch._SECONDS", 0)
     live, scratch = database(kind), database(kind)
     project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     with opened(scratch) as db:
-        assert dialect_of(db.connection).claim(db.connection)
+        assert dialect_of(db.connection).scratch.claim(db.connection)
         with pytest.raises(DatabaseError, match="another run"):
             project.draft("users")
     assert project.draft("users") is not None

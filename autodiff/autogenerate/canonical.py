@@ -16,11 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.autogenerate.scratch_sources import scratch_to_describe
 from autodiff.compare import Described, Doubts
-from autodiff.compare.enum_casts import cast_renamed
 from autodiff.compare.enums import with_texts
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.scope import Scope
 from autodiff.plan.order import order_views
-from autodiff.schema.objects import ForeignKey, Name, Schema, Table, View
+from autodiff.schema.objects import Name, Schema, Table, View
 from autodiff.schema.operations import (
     CreateEnum,
     CreateSequence,
@@ -66,8 +66,8 @@ class _Workshop:
     def __init__(self, connection: Connection, live: Dialect) -> None:
         self.connection = connection
         self.live = live
-        self.dialect = live.scratch_dialect(connection)
-        self.place = self.dialect.scratch_name
+        self.dialect = live.scratch.make_dialect(connection)
+        self.place = self.dialect.scratch.map_name
 
     def describe(self, desired: Schema, doubts: Doubts) -> Described:
         self._create(list(self._operations(desired, doubts)))
@@ -87,7 +87,7 @@ class _Workshop:
     def _read(self, desired: Schema, doubts: Doubts) -> Described:
         namespaces = {self.place(Name("", name)).schema for name in desired.namespaces}
         scope = Scope(namespaces=tuple(sorted(name for name in namespaces if name)))
-        found = self.dialect.reflect(self.connection, scope)
+        found = self.dialect.catalog.reflect(self.connection, scope)
         back = {self.place(name): name for name in (*desired.tables, *desired.views)}
         tables = {
             back[name]: self._back(replace(table, name=back[name]), desired)
@@ -115,21 +115,15 @@ class _Workshop:
 
     def _moved(self, table: Table) -> Table:
         """The table under its name on the scratch, without foreign keys and parents."""
-        constraints = tuple(c for c in table.constraints if not isinstance(c, ForeignKey))
-        moved = replace(
-            table,
-            name=self.place(table.name),
-            constraints=constraints,
-            options={k: v for k, v in table.options.items() if k != "postgresql_inherits"},
-        )
+        moved = replace(self.dialect.scratch.detach(table), name=self.place(table.name))
         return self._respelled(moved, self.place)
 
     def _respelled(self, table: Table, place: Callable[[Name], Name]) -> Table:
         """Enum types of other schemas are spelled with the schema, which has moved too."""
         for moved in sorted({c.type.enum for c in table.columns if c.type.enum is not None}):
             if place(moved) != moved:
-                spelled = self.dialect.quote_name(place(moved))
-                table = with_texts(table, partial(cast_renamed, before=moved, spelled=spelled))
+                casts = partial(self.dialect.rename_enum_casts, before=moved, after=place(moved))
+                table = with_texts(table, casts)
         columns = []
         for column in table.columns:
             enum = column.type.enum
@@ -146,11 +140,11 @@ class _Workshop:
 
     def _create(self, operations: Sequence[Operation]) -> None:
         """Creates each thing, or nothing of it; many in one round trip, where that can be."""
-        groups = [self.dialect.statements(operation) for operation in operations]
-        together = self.dialect.features.together
+        groups = [self.dialect.ddl.statements(operation) for operation in operations]
         for start in range(0, len(groups), _AT_ONCE):
             some = groups[start : start + _AT_ONCE]
-            if together is None or not self._run([together(some)]):
+            combined = self.dialect.ddl.combine(some)
+            if combined is None or not self._run([combined]):
                 for group in some:
                     self._run(group)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
-from autodiff.dialects.unmanaged import Reader
+from autodiff.dialects.unmanaged import DependentView
 from autodiff.plan import Finding
 from autodiff.schema.moves import renames
 from autodiff.schema.objects import Name, Schema
@@ -46,7 +46,7 @@ def readers_in_the_way(connection: Connection, plan: Plan) -> list[Finding]:
     losses = list(_losses(plan))
     if not losses:
         return []
-    readers = plan.dialect.readers(connection)
+    readers = plan.dialect.catalog.dependent_views(connection)
     if readers is None:
         readers = _by_text(plan.current, losses)
     connection.rollback()
@@ -80,16 +80,16 @@ def _losses(plan: Plan) -> Iterator[_Loss]:
                 yield _Loss(table=table, column=column, goes=goes)
 
 
-def _touches(reader: Reader, loss: _Loss, dialect: Dialect) -> bool:
-    if reader.table != loss.table or not (loss.goes or dialect.features.readers_hold_columns):
+def _touches(reader: DependentView, loss: _Loss, dialect: Dialect) -> bool:
+    if reader.table != loss.table or not (loss.goes or dialect.features.dependents_block_columns):
         return False
     return loss.column is None or reader.column == loss.column
 
 
-def _by_text(current: Schema, losses: Iterable[_Loss]) -> list[Reader]:
+def _by_text(current: Schema, losses: Iterable[_Loss]) -> list[DependentView]:
     """Where the catalogue does not tell what views read: what their texts name."""
     return [
-        Reader(view=name, table=loss.table, column=loss.column)
+        DependentView(view=name, table=loss.table, column=loss.column)
         for name, view in sorted(current.views.items())
         for loss in losses
         if mentions(view.sql, loss.table.name)
@@ -97,8 +97,8 @@ def _by_text(current: Schema, losses: Iterable[_Loss]) -> list[Reader]:
     ]
 
 
-def _finding(reader: Reader, loss: _Loss, dialect: Dialect) -> Finding:
-    holds = dialect.features.readers_hold_columns
+def _finding(reader: DependentView, loss: _Loss, dialect: Dialect) -> Finding:
+    holds = dialect.features.dependents_block_columns
     done = "drops" if loss.goes else "gives another type"
     end = "it would fail" if holds else "the view would no longer work"
     return Finding(

@@ -51,7 +51,7 @@ def _look(connection: Connection, dialect: Dialect, check: RowCheck, seconds: fl
     if seconds <= 0:
         return Look(check=check, found=None, problem="the time for looking at rows was used up")
     try:
-        with dialect.asking(connection, seconds):
+        with dialect.session.read_only(connection, seconds):
             return Look(check=check, found=find_rows(connection, check.query))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import Dialect, Scope
-from autodiff.dialects.base import is_excluded
+from autodiff.dialects.scope import is_excluded
 from autodiff.models import declare
 from autodiff.schema.objects import Schema
 from autodiff.utils.sharing import collected_later
@@ -80,7 +80,7 @@ def both_sides(
     """
     if dialect.features.scratch_in_memory:  # no server, and nothing to wait for
         desired = declare(metadata, dialect, exclude=exclude)
-        return dialect.reflect(connection, scope_for(desired, exclude)), desired
+        return dialect.catalog.reflect(connection, scope_for(desired, exclude)), desired
     return _at_once(connection, dialect, metadata, exclude)
 
 
@@ -98,10 +98,10 @@ def _at_once(
     context = contextvars.copy_context()
     with _SHORT_TURNS, ThreadPoolExecutor(1) as other:
         declared = other.submit(context.run, declare, metadata, dialect, exclude=exclude)
-        current = dialect.reflect(connection, likely)
+        current = dialect.catalog.reflect(connection, likely)
         desired = declared.result()
     scope = scope_for(desired, exclude)
-    return current if scope == likely else dialect.reflect(connection, scope), desired
+    return current if scope == likely else dialect.catalog.reflect(connection, scope), desired
 
 
 def _schemas_of(

@@ -36,7 +36,7 @@ class Bench:
 
     def read(self) -> Schema:
         """What is there now."""
-        found = self.dialect.reflect(self.connection, self.scope)
+        found = self.dialect.catalog.reflect(self.connection, self.scope)
         self.connection.rollback()
         return found
 

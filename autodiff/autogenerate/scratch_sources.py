@@ -33,38 +33,40 @@ def borrowed(url: URL, dialect: Dialect, live: Connection | None) -> Iterator[Co
     """
     with open_connection(url) as connection:
         _refuse_other_kind(url, dialect, connection)
-        if live is not None and dialect.identity(live) == dialect.identity(connection):
+        if live is not None and dialect.scratch.identity(live) == dialect.scratch.identity(
+            connection
+        ):
             raise ConfigError(
                 f"scratch_url is the live database itself: {mask_passwords(url)}",
                 hint="name another database, which holds nothing: it is emptied after use",
             )
-        if not dialect.claim(connection):
+        if not dialect.scratch.claim(connection):
             raise DatabaseError(
                 f"another run of autodiff uses the scratch database {mask_passwords(url)}",
                 hint="try again when it is done, or give each its own scratch_url",
             )
         _take(url, dialect, connection)
         try:
-            dialect.furnish(live, connection)
+            dialect.scratch.copy_prerequisites(live, connection)
             yield connection
         finally:
             connection.rollback()
-            dialect.clear(connection)
+            dialect.scratch.clear(connection)
 
 
 def _refuse_other_kind(url: URL, dialect: Dialect, connection: Connection) -> None:
-    kind = dialect_of(connection).kind
-    if kind.split()[0] != dialect.kind.split()[0]:
+    found = dialect_of(connection)
+    if found.backend != dialect.backend:
         raise ConfigError(
-            f"scratch_url is a database of another kind ({kind}): {mask_passwords(url)}",
-            hint=f"name one of {dialect.kind}",
+            f"scratch_url is a database of another kind ({found}): {mask_passwords(url)}",
+            hint=f"name one of {dialect}",
         )
 
 
 def _take(url: URL, dialect: Dialect, connection: Connection) -> None:
-    found = dialect.contents(connection)
+    found = dialect.scratch.contents(connection)
     if f"table {MARK}" in found:
-        dialect.clear(connection)
+        dialect.scratch.clear(connection)
     elif found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise ConfigError(
@@ -85,14 +87,14 @@ def scratch_to_describe(
     with ExitStack() as stack:
         found: Connection | None = None
         if connection is not None or dialect.features.scratch_in_memory:
-            held = dialect.scratch(connection, namespaces=namespaces, create=False)
+            held = dialect.scratch.open(connection, namespaces=namespaces, create=False)
             found = stack.enter_context(held)
-        if found is None and dialect.scratch_url is not None:
-            found = stack.enter_context(borrowed(dialect.scratch_url, dialect, connection))
-            inner = dialect.scratch(found, namespaces=namespaces, create=False)
+        if found is None and dialect.scratch.url is not None:
+            found = stack.enter_context(borrowed(dialect.scratch.url, dialect, connection))
+            inner = dialect.scratch.open(found, namespaces=namespaces, create=False)
             found = stack.enter_context(inner) or found
         if found is None and create and connection is not None:
-            held = dialect.scratch(connection, namespaces=namespaces, create=True)
+            held = dialect.scratch.open(connection, namespaces=namespaces, create=True)
             found = stack.enter_context(held)
         yield found
 
@@ -101,12 +103,14 @@ def scratch_to_describe(
 def scratch_to_run(
     dialect: Dialect, connection: Connection | None, *, namespaces: Sequence[str] = ()
 ) -> Iterator[Connection | None]:
-    """As `scratch_database`, with `scratch_url` as the first place to look for one."""
+    """Open a scratch to run migrations on: `scratch_url` if set, else a new database."""
     with ExitStack() as stack:
         found: Connection | None = None
-        if dialect.scratch_url is not None and not dialect.reaches_beyond(namespaces):
-            found = stack.enter_context(borrowed(dialect.scratch_url, dialect, connection))
+        if dialect.scratch.url is not None and not dialect.scratch.reaches_other_databases(
+            namespaces
+        ):
+            found = stack.enter_context(borrowed(dialect.scratch.url, dialect, connection))
         elif connection is not None or dialect.features.scratch_in_memory:
-            held = dialect.scratch_database(connection, namespaces=namespaces)
+            held = dialect.scratch.open_database(connection, namespaces=namespaces)
             found = stack.enter_context(held)
         yield found

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.commands.drift import Drift
-from autodiff.migrations import Graph, Lock
+from autodiff.migrations import Graph, LockFile
 from autodiff.utils.sharing import collected_later
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def check_offline(project: Workspace) -> Drift:
     lock = project.lock()
     if lock is None:
         return _without_lock(project, graph)
-    dialect = dialect_for(lock.database.split()[0])
+    dialect = dialect_for(lock.backend)
     return Drift(
         models=_missing_migration(project, lock, dialect),
         edited=_edited_since_lock(graph, lock),
@@ -45,7 +45,7 @@ def _without_lock(project: Workspace, graph: Graph) -> Drift:
     return Drift(models=tuple(f"+ table {name}" for name in sorted(tables)))
 
 
-def _edited_since_lock(graph: Graph, lock: Lock) -> tuple[str, ...]:
+def _edited_since_lock(graph: Graph, lock: LockFile) -> tuple[str, ...]:
     lines = [
         f"{migration.path.name} is "
         + ("not what the lock file knows" if revision in lock.checksums else "not in the lock file")
@@ -56,7 +56,7 @@ def _edited_since_lock(graph: Graph, lock: Lock) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _missing_migration(project: Workspace, lock: Lock, dialect: Dialect) -> tuple[str, ...]:
+def _missing_migration(project: Workspace, lock: LockFile, dialect: Dialect) -> tuple[str, ...]:
 
     desired = project.declare(dialect)
     if desired == lock.declared:
@@ -71,7 +71,7 @@ class _Comparer:
     """
 
     def __init__(
-        self, connection: sa.Connection | None, dialect: Dialect, lock: Lock | None
+        self, connection: sa.Connection | None, dialect: Dialect, lock: LockFile | None
     ) -> None:
         self._connection = connection
         self._dialect = dialect
@@ -128,7 +128,7 @@ def check(project: Workspace) -> Drift:
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
         pending, history = _against_database(project, graph, connection)
-        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = both_sides(connection, dialect, metadata, exclude)
         comparer = _Comparer(connection, dialect, lock)
         found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
@@ -143,13 +143,13 @@ def check(project: Workspace) -> Drift:
     )
 
 
-def _usable(lock: Lock | None, dialect: Dialect) -> Lock | None:
+def _usable(lock: LockFile | None, dialect: Dialect) -> LockFile | None:
     """The lock, where it was written for this kind of server."""
-    return lock if lock is not None and _same_kind(lock.database, dialect.kind) else None
+    return lock if lock is not None and lock.matches(dialect) else None
 
 
 def _three_ways(
-    comparer: _Comparer, current: Schema, desired: Schema, lock: Lock | None, pending: bool
+    comparer: _Comparer, current: Schema, desired: Schema, lock: LockFile | None, pending: bool
 ) -> Drift:
     """What differs between models, lock file and database."""
     if lock is None:
@@ -162,24 +162,14 @@ def _three_ways(
     )
 
 
-def _same_kind(locked: str, live: str) -> bool:
-    """Whether two servers are of one kind and major version."""
-
-    def major(text: str) -> tuple[str, str]:
-        name, _, version = text.partition(" ")
-        return name, version.split(".")[0]
-
-    return major(locked) == major(live)
-
-
 def _notes(
-    graph: Graph, lock: Lock | None, dialect: Dialect, comparer: _Comparer
+    graph: Graph, lock: LockFile | None, dialect: Dialect, comparer: _Comparer
 ) -> tuple[str, ...]:
     notes: list[str] = []
     if lock is None and len(graph):
         notes.append("there is no lock file: autodiff lock writes it")
     elif lock is not None and _usable(lock, dialect) is None:
-        notes.append(f"the lock file was written for {lock.database}, this is {dialect.kind}")
+        notes.append(f"the lock file was written for {lock.database}, this is {dialect}")
     if comparer.unsettled:
         notes.append("some texts were compared as they are: check makes no scratch database here")
     if comparer.forgiven:

@@ -27,7 +27,7 @@ from autodiff.autogenerate.schemas import scope_for
 from autodiff.compare import candidates, wanted_again
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError
-from autodiff.migrations import Graph, Lock
+from autodiff.migrations import Graph, LockFile
 from autodiff.plan import Finding, fills_needed
 from autodiff.rehearse.history import lock_trouble, opened_place
 from autodiff.rehearse.stage import Place, Stage
@@ -139,7 +139,7 @@ class _Table:
             return self._project.declare(self._dialect)
         if side in self._connections:
             connection = self._connections[side]
-            found = dialect_of(connection).reflect(connection, self._place.scope)
+            found = dialect_of(connection).catalog.reflect(connection, self._place.scope)
             connection.rollback()
             return found
         return self._at(side)
@@ -158,7 +158,7 @@ class _Table:
                 stage.up(migration)
             return stage.bench.read()
 
-    def _tells(self, lock: Lock) -> bool:
+    def _tells(self, lock: LockFile) -> bool:
         graph = self._place.graph
         return lock_trouble(lock, graph, self._dialect) is None and _same_files(lock, graph)
 
@@ -209,7 +209,7 @@ def _url(project: Workspace, side: str) -> sa.URL:
 
 
 def _place_at(project: Workspace, connection: sa.Connection) -> Place:
-    dialect = dialect_of(connection).with_scratch(project.scratch_url)
+    dialect = dialect_of(connection, scratch_url=project.scratch_url)
     lock = project.lock()
     namespaces = lock.declared.namespaces if lock is not None else frozenset[str]()
     if project.has_models:
@@ -219,7 +219,7 @@ def _place_at(project: Workspace, connection: sa.Connection) -> Place:
 
 
 def _refuse_kinds(opened: Mapping[str, sa.Connection]) -> None:
-    kinds = {dialect_of(connection).kind.split()[0] for connection in opened.values()}
+    kinds = {dialect_of(connection).backend for connection in opened.values()}
     if len(kinds) > 1:
         raise ConfigError(
             f"databases of different kinds can't be compared: {' and '.join(sorted(kinds))}",
@@ -239,7 +239,7 @@ def as_made(schema: Schema, dialect: Dialect) -> Schema:
     """
     tables = {
         name: replace(
-            dialect.without_implied(table),
+            dialect.catalog.without_implied(table),
             constraints=tuple(replace(c, implicit=False) for c in table.constraints),
         )
         for name, table in schema.tables.items()
@@ -270,7 +270,7 @@ def _bare(constraint: Constraint) -> Constraint:
     return replace(constraint, name=None, implicit=False)
 
 
-def _same_files(lock: Lock, graph: Graph) -> bool:
+def _same_files(lock: LockFile, graph: Graph) -> bool:
     """Whether the lock file was written for these very migrations."""
     return dict(lock.checksums) == {r: m.checksum for r, m in graph.migrations.items()}
 

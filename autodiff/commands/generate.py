@@ -26,7 +26,7 @@ from autodiff.commands.new_revision import Spot, spot_for, texts_at
 from autodiff.compare import Doubts
 from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.errors import HistoryError, RehearsalFailedError
-from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text
+from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
 from autodiff.migrations.files import parse_migration
 from autodiff.models import declare
 from autodiff.rehearse.proof import Proof
@@ -91,7 +91,7 @@ class Draft:
     plan: Plan | None
     graph: Graph
     parents: tuple[str, ...]
-    lock: Lock = field(default_factory=Lock)
+    lock: LockFile = field(default_factory=LockFile)
     settled: bool = True
     proof: Proof | None = None
 
@@ -122,8 +122,8 @@ def draft(project: Workspace, request: Request) -> Draft | None:
     graph = project.graph()
     spot = spot_for(graph, request.parent, request.labels, request.depends_on)
     if request.empty:
-        lock = project.lock() or Lock(database=_kind(project))
-        dialect = dialect_for(lock.database.split()[0])
+        lock = project.lock() or LockFile(database=_kind(project))
+        dialect = dialect_for(lock.backend)
         return empty_draft(project, graph, spot, dialect, request.message, lock, request.format)
     with _starting_point(project, graph, request) as start:
         found = _difference(start, request)
@@ -147,7 +147,7 @@ def draft(project: Workspace, request: Request) -> Draft | None:
 def _kind(project: Workspace) -> str:
     """The kind and version of the project's database."""
     with project.connect() as connection:
-        return dialect_of(connection).kind
+        return str(dialect_of(connection))
 
 
 def _live(connection: sa.Connection | None) -> sa.Connection | None:
@@ -183,7 +183,7 @@ class _Start:
     dialect: Dialect
     current: Schema
     desired: Schema
-    known: Lock | None
+    known: LockFile | None
     from_history: bool = False
 
 
@@ -196,7 +196,7 @@ def _starting_point(project: Workspace, graph: Graph, request: Request) -> Itera
         return
     with project.connect() as connection:
         _refuse_behind(project, graph, connection)
-        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        dialect = dialect_of(connection, scratch_url=project.scratch_url)
         exclude = project.config.exclude_tables
         current, desired = both_sides(connection, dialect, metadata, exclude)
         yield _Start(
@@ -208,13 +208,15 @@ def _starting_point(project: Workspace, graph: Graph, request: Request) -> Itera
         )
 
 
-def _from_history(project: Workspace, metadata: list[sa.MetaData], known: Lock | None) -> _Start:
+def _from_history(
+    project: Workspace, metadata: list[sa.MetaData], known: LockFile | None
+) -> _Start:
     if known is None:
         raise HistoryError(
             f"there is no lock file in {project.directory} to compare with",
             hint="generate from a database once, or write it: autodiff lock",
         )
-    dialect = dialect_for(known.database.split()[0]).with_scratch(project.scratch_url)
+    dialect = dialect_for(known.backend, scratch_url=project.scratch_url)
     return _Start(
         connection=None,
         dialect=dialect,
@@ -252,13 +254,13 @@ def _difference(start: _Start, request: Request) -> Difference:
     )
 
 
-def _lock(start: _Start, found: Difference, proof: Proof | None) -> Lock:
+def _lock(start: _Start, found: Difference, proof: Proof | None) -> LockFile:
     description = described_schema(
         start.connection, start.dialect, found, proof.described if proof else None
     )
     before = start.known if start.from_history else None
-    return Lock(
-        database=start.dialect.kind
+    return LockFile(
+        database=str(start.dialect)
         if start.connection is not None or start.known is None
         else start.known.database,
         declared=start.desired,
@@ -312,7 +314,7 @@ def described_schema(
         elif name in asked_for:
             tables[name] = table
         else:
-            tables[name] = replace(dialect.align(now.tables[name], table), partitions=())
+            tables[name] = replace(dialect.catalog.align(now.tables[name], table), partitions=())
     shown = {
         name: (described.views.get(name) if described else None) or now.views.get(name) or view
         for name, view in found.desired.views.items()
@@ -345,7 +347,7 @@ def _to_ask(found: Difference, dialect: Dialect, seen: Schema) -> Doubts:
 def _differs(current: Table | None, table: Table, dialect: Dialect) -> bool:
     if current is None:
         return True
-    return dialect.normalize(dialect.align(current, table)) != dialect.normalize(table)
+    return dialect.normalize(dialect.catalog.align(current, table)) != dialect.normalize(table)
 
 
 def empty_draft(
@@ -354,7 +356,7 @@ def empty_draft(
     spot: Spot,
     dialect: Dialect,
     message: str,
-    lock: Lock,
+    lock: LockFile,
     format: Literal["python", "sql"] = "python",
 ) -> Draft:
     """A migration that does nothing yet, at a place in the graph."""

@@ -10,7 +10,7 @@ from autodiff.autogenerate.diff import difference
 from autodiff.commands.generate import checksums, described_schema
 from autodiff.dialects import Dialect
 from autodiff.errors import HistoryError
-from autodiff.migrations import Graph, Lock, write_lock
+from autodiff.migrations import Graph, LockFile, write_lock
 
 if TYPE_CHECKING:
     from autodiff.rehearse.stage import Stage
@@ -24,11 +24,11 @@ __all__ = ["Relocked", "readable_lock", "relock", "replayed_lock", "unproved_loc
 class Relocked:
     """A lock, and `missing`: whether the models say what no migration does."""
 
-    lock: Lock
+    lock: LockFile
     missing: bool = False
 
 
-def readable_lock(project: Workspace) -> Lock | None:
+def readable_lock(project: Workspace) -> LockFile | None:
     """The project's lock, None where there is none or it can't be read, as in a merge conflict."""
     try:
         return project.lock()
@@ -52,7 +52,9 @@ def replayed_lock(project: Workspace, graph: Graph, stage: Stage) -> Relocked:
     return Relocked(lock=_lock(graph, bench.dialect, desired, described.schema, described.settled))
 
 
-def unproved_lock(project: Workspace, graph: Graph, dialect: Dialect, known: Lock | None) -> Lock:
+def unproved_lock(
+    project: Workspace, graph: Graph, dialect: Dialect, known: LockFile | None
+) -> LockFile:
     """The lock of a graph that was not run anywhere: what the models say."""
     desired = project.declare(dialect)
     if known is not None and known.declared == desired:
@@ -62,11 +64,11 @@ def unproved_lock(project: Workspace, graph: Graph, dialect: Dialect, known: Loc
 
 def _lock(
     graph: Graph, dialect: Dialect, declared: Schema, described: Schema, settled: bool
-) -> Lock:
-    return Lock(
+) -> LockFile:
+    return LockFile(
         heads=graph.heads,
         checksums=checksums(graph),
-        database=dialect.kind,
+        database=str(dialect),
         declared=declared,
         described=described,
         settled=settled,
@@ -86,14 +88,14 @@ def relock(project: Workspace) -> Path:
     graph.check_heads()
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
-        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = both_sides(connection, dialect, metadata, exclude)
         found = difference(connection, dialect, current, desired, create_scratch=True)
         description = described_schema(connection, dialect, found)
-        lock = Lock(
+        lock = LockFile(
             heads=graph.heads,
             checksums=checksums(graph),
-            database=dialect.kind,
+            database=str(dialect),
             declared=desired,
             described=description.schema,
             settled=description.settled,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.commands.lock import Relocked, readable_lock, replayed_lock, unproved_lock
 from autodiff.errors import HistoryError, RehearsalFailedError, RevisionNotFoundError
-from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, lock_text
+from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, lock_text
 from autodiff.migrations.rewrite import MovedMigration, move_migration
 from autodiff.utils.files import write_all
 from autodiff.utils.git import file_names_at, upstream_refs
@@ -46,7 +46,7 @@ class Rebase:
     directory: Path
     graph: Graph
     moves: tuple[MovedMigration, ...] = ()
-    lock: Lock | None = None
+    lock: LockFile | None = None
     missing: bool = False
     rehearsed: bool = False
     had: tuple[Migration, ...] = ()
@@ -97,7 +97,7 @@ def rebase(project: Workspace, request: RebaseRequest) -> Rebase:
     )
 
 
-def _is_of(lock: Lock, graph: Graph) -> bool:
+def _is_of(lock: LockFile, graph: Graph) -> bool:
     return lock.heads == graph.heads and list(lock.checksums) == list(graph.migrations)
 
 
@@ -237,7 +237,7 @@ def _proved(
     project: Workspace,
     graph: Graph,
     chosen: Collection[str],
-    known: Lock | None,
+    known: LockFile | None,
     rehearse: bool,
 ) -> tuple[Relocked, set[str]]:
     """The lock that belongs to the new graph, once the migrations have shown that they work there;

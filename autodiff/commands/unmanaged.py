@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.schemas import OWN_TABLES, scope_for
 from autodiff.dialects import Dialect, Scope, dialect_of
-from autodiff.dialects.base import is_excluded
-from autodiff.dialects.unmanaged import LeftAlone
+from autodiff.dialects.scope import is_excluded
+from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.schema.objects import Exclusion, Name, Schema
 from autodiff.utils.connections import open_connection, parse_url
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["left_alone"]
 
 
-def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, ...]:
+def left_alone(project: Workspace, url: str | None = None) -> tuple[UnmanagedObject, ...]:
     """All that autodiff knows to be in the project's database, or that of `url`, and leaves alone.
 
     Functions and grants are not looked for.
@@ -35,24 +35,24 @@ def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, .
         found = [
             *_left_out(connection, dialect, desired, exclude),
             *_unspoken(connection, dialect, desired, said, exclude),
-            *dialect.unread(connection, scope_for(desired)),
+            *dialect.catalog.unmanaged_objects(connection, scope_for(desired)),
         ]
     return tuple(sorted(found, key=lambda item: (item.kind, item.name, item.reason)))
 
 
 def _left_out(
     connection: Connection, dialect: Dialect, desired: Schema, exclude: tuple[str, ...]
-) -> Iterator[LeftAlone]:
+) -> Iterator[UnmanagedObject]:
     """What the configuration excludes, and what is no application's."""
-    full = dialect.reflect(connection, Scope(namespaces=tuple(sorted(desired.namespaces))))
+    full = dialect.catalog.reflect(connection, Scope(namespaces=tuple(sorted(desired.namespaces))))
     named = {"table": full.tables, "view": full.views, "sequence": full.sequences}
     for kind, things in named.items():
         for name in things:
             if name.name in OWN_TABLES:
                 owner = "Alembic's" if name.name == "alembic_version" else "autodiff's own"
-                yield LeftAlone(kind=kind, name=str(name), reason=owner)
+                yield UnmanagedObject(kind=kind, name=str(name), reason=owner)
             elif is_excluded(name, exclude):
-                yield LeftAlone(kind=kind, name=str(name), reason="exclude_tables names it")
+                yield UnmanagedObject(kind=kind, name=str(name), reason="exclude_tables names it")
 
 
 def _unspoken(
@@ -61,16 +61,18 @@ def _unspoken(
     desired: Schema,
     said: Schema,
     exclude: tuple[str, ...],
-) -> Iterator[LeftAlone]:
+) -> Iterator[UnmanagedObject]:
     """Kinds of things that the models don't speak about."""
-    current = dialect.reflect(connection, scope_for(desired, exclude))
+    current = dialect.catalog.reflect(connection, scope_for(desired, exclude))
     if not desired.views:
         for name in current.views:
             if name not in said.views:
-                yield LeftAlone(kind="view", name=str(name), reason="the models have no views")
+                yield UnmanagedObject(
+                    kind="view", name=str(name), reason="the models have no views"
+                )
     spoken = any(_exclusions(schema) for schema in (desired, said))
     for table, constraint in _exclusions(current) if not spoken else ():
-        yield LeftAlone(
+        yield UnmanagedObject(
             kind="exclusion constraint",
             name=f"{constraint.name} on {table}",
             reason="the models have none",
@@ -78,7 +80,7 @@ def _unspoken(
     used = {column.type.enum for table in current.tables.values() for column in table.columns}
     for name in current.enums:
         if name not in used and name not in desired.enums:
-            yield LeftAlone(kind="enum", name=str(name), reason="no table uses it")
+            yield UnmanagedObject(kind="enum", name=str(name), reason="no table uses it")
 
 
 def _exclusions(schema: Schema) -> list[tuple[Name, Exclusion]]:

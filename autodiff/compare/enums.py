@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autodiff.compare.enum_casts import cast_renamed, literals_renamed
 from autodiff.compare.enum_values import Value, find_value, is_text, values_after
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
@@ -203,7 +202,7 @@ def with_enum_changes(schema: Schema, changes: Iterable[Change], dialect: Dialec
         if isinstance(change, EnumValueRenamed):
             values.setdefault(change.enum, {})[change.before] = change.after
     for name, renamed in values.items():
-        schema = _with_values_renamed(schema, name, renamed)
+        schema = _with_values_renamed(schema, name, renamed, dialect)
     return schema
 
 
@@ -219,19 +218,23 @@ def _with_type_renamed(schema: Schema, before: Name, after: Name, dialect: Diale
     enums = {name: enum for name, enum in schema.enums.items() if name != before}
     enums[after] = replace(schema.enums[before], name=after)
     schema = replace(schema, enums={name: enums[name] for name in sorted(enums)})
-    return _respelled(schema, column, lambda text: cast_renamed(text, before, spelled))
+    return _respelled(schema, column, lambda text: dialect.rename_enum_casts(text, before, after))
 
 
-def _with_values_renamed(schema: Schema, name: Name, renamed: Mapping[str, str]) -> Schema:
+def _with_values_renamed(
+    schema: Schema, name: Name, renamed: Mapping[str, str], dialect: Dialect
+) -> Schema:
     def column(item: Column) -> Column:
         if item.type.enum != name or item.default is None:
             return item
-        return replace(item, default=literals_renamed(item.default, None, renamed))
+        return replace(item, default=dialect.rename_enum_literals(item.default, None, renamed))
 
     enum = schema.enums[name]
     values = tuple(renamed.get(value, value) for value in enum.values)
     schema = replace(schema, enums={**schema.enums, name: replace(enum, values=values)})
-    return _respelled(schema, column, lambda text: literals_renamed(text, name, renamed))
+    return _respelled(
+        schema, column, lambda text: dialect.rename_enum_literals(text, name, renamed)
+    )
 
 
 def _respelled(

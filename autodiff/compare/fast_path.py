@@ -33,7 +33,7 @@ def tables_alike(current: Schema, desired: Schema, dialect: Dialect) -> dict[Nam
             continue
         named = _named_alike(now, table, limit)
         if named is None:
-            named = _named_alike(dialect.align(now, table), table, limit)
+            named = _named_alike(dialect.catalog.align(now, table), table, limit)
         if named is not None:
             found[name] = named
     return found
@@ -58,7 +58,7 @@ class _EqualColumns:
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        self._normal = dialect.normal_column
+        self._normal = dialect.normalize_column
         self._known: dict[tuple[int, int], bool] = {}
 
     def __call__(self, current: tuple[Column, ...], desired: tuple[Column, ...]) -> bool:

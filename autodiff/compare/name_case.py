@@ -18,9 +18,9 @@ def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
 
     As it is for a database to which `Users` and `users` are two names.
     """
-    if not dialect.features.ignores_case:
+    if not dialect.features.case_insensitive_names:
         return current
-    tables_too = dialect.features.ignores_table_case
+    tables_too = dialect.features.case_insensitive_tables
     respelled = _respelled(current.tables, desired.tables) if tables_too else []
     moved = rename_in(current, respelled)
     columns = [

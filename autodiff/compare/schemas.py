@@ -83,7 +83,11 @@ def unspoken_left_alone(
 
 
 def _unseen(table: Table, dialect: Dialect) -> list[Constraint]:
-    return [constraint for constraint in table.constraints if dialect.is_unseen(constraint)]
+    return [
+        constraint
+        for constraint in table.constraints
+        if dialect.catalog.omitted_by_sqlalchemy(constraint)
+    ]
 
 
 def _spoken(
@@ -118,7 +122,7 @@ def resolve(
             continue
         table, now = desired.tables[name], current.tables.get(name)
         if now is not None:
-            now = dialect.align(now, table)
+            now = dialect.catalog.align(now, table)
         first = adopt_names(table, now, dialect)
         contents = described.tables.get(name)
         if contents is not None:
@@ -132,7 +136,7 @@ def _adopt_described(
     table: Table, first: Table, now: Table | None, dialect: Dialect, contents: Table
 ) -> tuple[Table, Table]:
     """Names found by what the database says of the contents, where the models' texts had none."""
-    plain = dialect.align(contents, table)
+    plain = dialect.catalog.align(contents, table)
     final = adopt_names(table, now, dialect, first=first, contents=plain)
     names = {
         old.name: new.name
@@ -147,7 +151,7 @@ def wanted_again(schema: Schema, dialect: Dialect) -> Schema:
     left out, and a name that nobody gave may be any."""
     tables: dict[Name, Table] = {}
     for name, table in schema.tables.items():
-        tables[name] = unnamed(dialect.without_implied(table))
+        tables[name] = unnamed(dialect.catalog.without_implied(table))
     return replace(schema, tables=tables)
 
 
@@ -161,7 +165,7 @@ def doubts(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
     sure: list[Table] = []
     for name, table in desired.tables.items():
         if name in current.tables:
-            differs = _differs(dialect.align(current.tables[name], table), table, dialect)
+            differs = _differs(dialect.catalog.align(current.tables[name], table), table, dialect)
             if differs is not False:
                 (sure if differs else tables).append(table)
     views = [
@@ -199,7 +203,7 @@ def _views_equal(current: View, desired: View, dialect: Dialect) -> bool:
 
 
 def _normal_view(view: View, dialect: Dialect) -> View:
-    return replace(view, sql=dialect.normal_text(view.sql), reads=())
+    return replace(view, sql=dialect.normalize_expression(view.sql), reads=())
 
 
 def compare(
@@ -278,7 +282,7 @@ def _tables(
         old, new = current.tables.get(name), desired.tables.get(name)
         if new is None:
             assert old is not None
-            changes.append(TableRemoved(table=dialect.without_implied(old)))
+            changes.append(TableRemoved(table=dialect.catalog.without_implied(old)))
         elif old is None:
             changes.append(TableAdded(table=new))
         elif unequal is None or name in unequal:
@@ -287,7 +291,7 @@ def _tables(
 
 
 def _both(old: Table, new: Table, dialect: Dialect, described: Table | None) -> list[Change]:
-    aligned = dialect.align(old, new)
+    aligned = dialect.catalog.align(old, new)
     wanted = new if described is None else _described_table(described, new, dialect)
     current, desired = dialect.normalize(aligned), dialect.normalize(wanted)
     changes = compare_tables(current, desired, before=aligned, after=new)
@@ -297,7 +301,7 @@ def _both(old: Table, new: Table, dialect: Dialect, described: Table | None) -> 
 def _described_table(described: Table, new: Table, dialect: Dialect) -> Table:
     """What the scratch says, with the foreign keys that it was created without, and with options
     that it does not tell."""
-    aligned = dialect.align(described, new)
+    aligned = dialect.catalog.align(described, new)
     keys = tuple(new.foreign_keys)
     return replace(
         aligned,

@@ -68,8 +68,8 @@ def _are_sure(old: Column, new: Column, dialect: Dialect) -> bool:
     return (
         alike
         and not counts
-        and dialect.tells_type(old.type.sql)
-        and dialect.tells_type(new.type.sql)
+        and dialect.is_canonical_type(old.type.sql)
+        and dialect.is_canonical_type(new.type.sql)
     )
 
 

@@ -1,8 +1,8 @@
-"""What a database can do: the record that the rest of the code asks, instead of its name."""
+"""The features of a database: the rest of the code asks for them instead of its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["Features"]
@@ -10,66 +10,87 @@ __all__ = ["Features"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What a dialect's database can do.
+    """What a dialect's database supports and requires.
 
-    transactional_ddl: DDL can be rolled back, with the record of the migration.
-    rebuilds_tables: ALTER TABLE reaches little; tables are rebuilt from what they are.
-    restates_columns: altering a column repeats all of its definition.
-    unique_is_index: a unique constraint and a unique index are one thing.
+    Transactions and DDL:
+    transactional_ddl: DDL can be rolled back, along with the record of the migration.
+    rebuilds_tables: ALTER TABLE can change little, so tables are rebuilt.
+    alter_repeats_definition: altering a column repeats all of its definition.
+    concurrent_indexes: an index can be built without blocking writes.
+
+    Objects:
+    enum_types, sequences, identity, comments, materialized_views, exclusion_constraints: the
+        database has them.
+    namespaces: tables can be in other schemas than the default one.
+    search_path: a connection can be told in which schemas to look for names.
+
+    Names:
+    max_name_length: the longest name of an object.
     named_primary_keys: a primary key has a name of its own.
-    keys_not_null: a primary key makes its columns NOT NULL.
-    autoincrements: a column can be SERIAL or AUTO_INCREMENT.
-    counts_by_key: a table has one AUTO_INCREMENT column at most, and it must lead a key.
-    autoincrements_anywhere: any column with an index can be AUTO_INCREMENT.
-    typeless_columns: a column need not have a type.
-    ignores_table_case: names of tables that differ in case alone are one name.
-    search_path: a connection looks for names in schemas that it can be told.
-    scratch_in_memory: a scratch needs no server.
-    enforces_types: a value that does not fit a column's type is refused, or cut.
-    text_sizes: the bytes that types of texts hold, where that is limited.
     index_names_per_table: index names are unique in their table, not in their schema.
-    readers_hold_columns: what a view or a computed column reads can't be altered or dropped.
-    guards_foreign_keys: what a foreign key rests on can't change under it.
-    ignores_case: names in a table that differ in case alone are one name, in quotes too.
-    right_to_create: how a user gets the right to make a scratch database.
-    insert_of_defaults: what an INSERT that names no column ends in.
-    insert_of_numbers: what stands before VALUES where a column that numbers itself gets a value.
-    writes_in_with: one statement can insert into several tables (WITH ... AS (INSERT ...)).
-    together: writes one statement that runs groups of them, of each all or nothing.
+    case_insensitive_names: names in a table that differ only in case are equal, in quotes too.
+    case_insensitive_tables: names of tables that differ only in case are equal.
+
+    Columns and keys:
+    enforces_types: a value that does not fit the type of its column is refused, or cut.
+    typeless_columns: a column may have no type.
+    text_sizes: the number of bytes that types of texts hold, if that is limited.
+    primary_keys_not_null: a primary key makes its columns NOT NULL.
+    unique_is_index: a unique constraint and a unique index are the same.
+    autoincrement: a column can be SERIAL or AUTO_INCREMENT.
+    single_autoincrement: a table has at most one such column, which must start a key.
+    autoincrement_outside_key: such a column need not be in the primary key.
+    keys_block_columns: the columns of a foreign key, and those that it refers to, cannot change
+        while the key exists.
+    dependents_block_columns: a column cannot be altered or dropped while a view or a generated
+        column reads it.
+
+    Rows:
     backslash_escapes: strings may hold \\', and # begins a comment.
+    insert_defaults: the end of an INSERT of a row of defaults.
+    insert_identity: the words before VALUES in an INSERT with values for an identity column.
+    insert_in_cte: one statement can insert into several tables (WITH ... AS (INSERT ...)).
+
+    Scratch databases:
+    scratch_in_memory: a scratch needs no server.
+    scratch_privilege: how a user gets the right to create a scratch database.
     """
 
     transactional_ddl: bool
-    enforces_types: bool = True
-    text_sizes: Mapping[str, int] = field(default_factory=dict)
     rebuilds_tables: bool = False
-    restates_columns: bool = False
-    unique_is_index: bool = False
-    named_primary_keys: bool = True
-    keys_not_null: bool = True
-    index_names_per_table: bool = False
-    ignores_case: bool = False
-    ignores_table_case: bool = False
-    autoincrements_anywhere: bool = False
-    typeless_columns: bool = False
-    guards_foreign_keys: bool = False
-    backslash_escapes: bool = False
-    writes_in_with: bool = False
-    readers_hold_columns: bool = False
+    alter_repeats_definition: bool = False
+    concurrent_indexes: bool = False
+
     enum_types: bool = False
     sequences: bool = False
-    autoincrements: bool = False
-    counts_by_key: bool = False
     identity: bool = False
     comments: bool = False
-    namespaces: bool = False
-    search_path: bool = False
     materialized_views: bool = False
     exclusion_constraints: bool = False
-    concurrent_indexes: bool = False
-    scratch_in_memory: bool = False
-    right_to_create: str = ""
-    together: Callable[[Sequence[Sequence[str]]], str] | None = None
-    insert_of_defaults: str = "DEFAULT VALUES"
-    insert_of_numbers: str = ""
+    namespaces: bool = False
+    search_path: bool = False
+
     max_name_length: int = 63
+    named_primary_keys: bool = True
+    index_names_per_table: bool = False
+    case_insensitive_names: bool = False
+    case_insensitive_tables: bool = False
+
+    enforces_types: bool = True
+    typeless_columns: bool = False
+    text_sizes: Mapping[str, int] = field(default_factory=dict)
+    primary_keys_not_null: bool = True
+    unique_is_index: bool = False
+    autoincrement: bool = False
+    single_autoincrement: bool = False
+    autoincrement_outside_key: bool = False
+    keys_block_columns: bool = False
+    dependents_block_columns: bool = False
+
+    backslash_escapes: bool = False
+    insert_defaults: str = "DEFAULT VALUES"
+    insert_identity: str = ""
+    insert_in_cte: bool = False
+
+    scratch_in_memory: bool = False
+    scratch_privilege: str = ""

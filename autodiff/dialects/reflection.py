@@ -22,4 +22,4 @@ def reflect(connection: Connection, scope: Scope | None = None) -> Schema:
     """
     from autodiff.dialects import Scope, dialect_of  # the command line starts without them
 
-    return dialect_of(connection).reflect(connection, scope or Scope())
+    return dialect_of(connection).catalog.reflect(connection, scope or Scope())

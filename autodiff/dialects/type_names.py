@@ -9,9 +9,18 @@ from functools import lru_cache
 
 from autodiff.schema.sqltext import split_top_level
 
-__all__ = ["python_string", "python_type", "split_type"]
+__all__ = ["is_rowid_type", "python_string", "python_type", "split_type"]
 
 _TYPE = re.compile(r"\s*([^(]*?)\s*(?:\((.*?)\)\s*(.*))?\Z", re.DOTALL)
+
+
+def is_rowid_type(sql: str) -> bool:
+    """Return whether a primary key over one column of this type makes it the number of the row.
+
+    That is INTEGER in SQLite (https://www.sqlite.org/lang_createtable.html#rowid). No other
+    dialect has a canonical type in capitals.
+    """
+    return sql == "INTEGER"
 
 
 @lru_cache(4096)

@@ -1,4 +1,4 @@
-"""What a database tells about besides its schema: facts for people, which nothing compares."""
+"""Facts about a database besides its schema: shown to people, never compared."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from autodiff.schema.objects import Name
 
-__all__ = ["LeftAlone", "Reader"]
+__all__ = ["DependentView", "UnmanagedObject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftAlone:
-    """A thing in the database that is not compared, and why, in a few words."""
+class UnmanagedObject:
+    """An object of the database that is not compared, and the reason in a few words."""
 
     kind: str
     name: str
@@ -22,8 +22,8 @@ class LeftAlone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """A view, and a table that it reads; a column of it, or None where none is known."""
+class DependentView:
+    """A view and a table that it reads; with the column that it reads, None if unknown."""
 
     view: Name
     table: Name

@@ -338,7 +338,7 @@ def _connect_target(target: Target, *, create: bool = False) -> Iterator[Connect
     schema, path = target.schema, (target.schema, *target.search_path)
     dialect = dialect_for(target.url.get_backend_name())
     with open_connection(
-        target.url, prepare=lambda engine: dialect.look_in(engine, path)
+        target.url, prepare=lambda engine: dialect.session.set_search_path(engine, path)
     ) as connection:
         if connection.dialect.default_schema_name != schema:
             raise DatabaseError(

@@ -2,12 +2,12 @@
 
 from autodiff.migrations.files import Migration, file_name, read_folder, read_migration
 from autodiff.migrations.graph import Graph, load_graph
-from autodiff.migrations.lockfile import LOCK_NAME, Lock, lock_text, read_lock, write_lock
+from autodiff.migrations.lockfile import LOCK_NAME, LockFile, lock_text, read_lock, write_lock
 
 __all__ = [
     "LOCK_NAME",
     "Graph",
-    "Lock",
+    "LockFile",
     "Migration",
     "file_name",
     "load_graph",

@@ -95,7 +95,7 @@ class Migration:
 
     def is_for(self, dialect: Dialect) -> bool:
         """Return whether it is run on such a database; on others it is only recorded."""
-        return not self.dialects or any(map(dialect.answers_to, self.dialects))
+        return not self.dialects or any(map(dialect.matches, self.dialects))
 
     @property
     def is_sql(self) -> bool:

@@ -10,14 +10,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autodiff.errors import HistoryError
 from autodiff.schema.json import schema_from_data, schema_to_data
 from autodiff.schema.objects import Schema
 from autodiff.utils.files import write_text
 
-__all__ = ["LOCK_NAME", "Lock", "read_lock", "write_lock"]
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["LOCK_NAME", "LockFile", "read_lock", "write_lock"]
 
 LOCK_NAME = "autodiff.lock"
 _VERSION = 1
@@ -25,12 +28,12 @@ _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
-    """The heads, a checksum for each migration, and the schema in both forms.
+class LockFile:
+    """The heads, a checksum for each migration, and the schema that the migrations make.
 
-    `declared` is the schema of the models. `described` is the schema that a database of the kind
-    `database` ("postgresql 16") reports after all migrations. If it is not `settled`, no server
-    was asked, and its SQL expressions are those of the models.
+    `declared` is the schema as the models declare it; `described` is the same schema as the catalog
+    of `database` ("postgresql 16") describes it. If it is not `settled`, no server was asked, and
+    the SQL expressions in `described` are those of the models.
     """
 
     heads: tuple[str, ...] = ()
@@ -40,8 +43,27 @@ class Lock:
     described: Schema = field(default_factory=Schema)
     settled: bool = True
 
+    @property
+    def backend(self) -> str:
+        """The kind of server that the lock file was written for, such as "postgresql"."""
+        return self.database.partition(" ")[0]
 
-def read_lock(folder: Path) -> Lock | None:
+    @property
+    def version(self) -> str | None:
+        """The version of that server, such as "16"; None if no server was asked."""
+        return self.database.partition(" ")[2] or None
+
+    def matches(self, dialect: Dialect) -> bool:
+        """Return whether the dialect is of the same kind and major version of server."""
+        same_major = _major(self.version) == _major(dialect.version)
+        return self.backend == dialect.backend and same_major
+
+
+def _major(version: str | None) -> str:
+    return (version or "").partition(".")[0]
+
+
+def read_lock(folder: Path) -> LockFile | None:
     """Return the lock file of a migrations folder, None if there is none.
 
     Raises HistoryError if the file can't be read, also because of conflict markers.
@@ -63,7 +85,7 @@ def read_lock(folder: Path) -> Lock | None:
     try:
         data = json.loads(text)
         _refuse_newer(path, data["version"])
-        return Lock(
+        return LockFile(
             heads=tuple(data["heads"]),
             checksums=dict(data["migrations"]),
             database=data["database"],
@@ -93,14 +115,14 @@ def _refuse_newer(path: Path, version: int) -> None:
         )
 
 
-def write_lock(folder: Path, lock: Lock) -> Path:
+def write_lock(folder: Path, lock: LockFile) -> Path:
     """Write the lock file completely or not at all, and return its path."""
     path = folder / LOCK_NAME
     write_text(path, lock_text(lock))
     return path
 
 
-def lock_text(lock: Lock) -> str:
+def lock_text(lock: LockFile) -> str:
     """Return the text of a lock file."""
     parts = [
         f'"version": {_VERSION}',

@@ -76,13 +76,15 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
             name=str(column.name),
             type=declare_type(column.type, dialect, compiler, column),
             nullable=bool(column.nullable)
-            and not (column.primary_key and dialect.features.keys_not_null),
+            and not (column.primary_key and dialect.features.primary_keys_not_null),
             autoincrement=_autoincrements(column, dialect, compiler),
             comment=column.comment if dialect.features.comments else None,
             options=_options(column, dialect),
         )
     identity = column.identity if dialect.features.identity else None
-    never_null = identity is not None or (column.primary_key and dialect.features.keys_not_null)
+    never_null = identity is not None or (
+        column.primary_key and dialect.features.primary_keys_not_null
+    )
     default = None if column.computed is not None else _default(column, compiler)
     serial = default is not None and dialect.is_serial_default(default, column)
     return Column(
@@ -185,7 +187,7 @@ def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler
 
     Outside of primary keys it only reflects AUTO_INCREMENT, as autoincrement=True.
     """
-    if dialect.features.autoincrements_anywhere and not column.primary_key:
+    if dialect.features.autoincrement_outside_key and not column.primary_key:
         return column.autoincrement is True
     if column.table is None or column is not column.table.autoincrement_column:
         return False

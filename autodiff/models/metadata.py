@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from autodiff.dialects.base import is_excluded
+from autodiff.dialects.scope import is_excluded
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of
 from autodiff.models.expressions import Compiler
@@ -54,7 +54,7 @@ def declare_metadata(
         tables[name] = declare_table(table, dialect, compiler)
         if dialect.features.enum_types and any(c.type.enum for c in tables[name].columns):
             _collect_enums(table, dialect, compiler, enums)
-    if dialect.features.ignores_table_case:
+    if dialect.features.case_insensitive_tables:
         tables = _one_spelling(tables)
     sequences = {
         name: sequence

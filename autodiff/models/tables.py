@@ -49,7 +49,7 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
         comment=table.comment if dialect.features.comments else None,
         options=_options(table, dialect),
     )
-    return dialect.as_created(declared)
+    return dialect.adapt_table(declared)
 
 
 def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Index, ...]:
@@ -81,10 +81,6 @@ def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
         name = f"{dialect.name}_{option}"
         if not (name == "sqlite_with_rowid" and value):
             options[name] = option_value(value)
-    if parents := options.get("postgresql_inherits"):
-        own = f"{dialect.default_schema}."
-        names = (parent.removeprefix(own) for parent in str(parents).split(", "))
-        options["postgresql_inherits"] = ", ".join(names)
     if table._prefixes:
         options["prefix"] = " ".join(str(prefix) for prefix in table._prefixes).upper()
     return options

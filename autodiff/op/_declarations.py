@@ -28,7 +28,7 @@ def declare_script_table(executor: Executor, table: sa.Table) -> Table:
     outside the primary key.
     """
     declared = declare_table(table, executor.dialect, compiler_for(executor))
-    if not executor.dialect.features.autoincrements:
+    if not executor.dialect.features.autoincrement:
         return declared
     names = {str(c.name) for c in table.columns if c.autoincrement is True and c.identity is None}
     columns = (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.type_names import is_rowid_type
 from autodiff.errors import PlanError
 from autodiff.schema.apply import columns_of
 from autodiff.schema.changes import (
@@ -21,10 +22,9 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.objects import Column, EnumType, Name, PrimaryKey, Schema, Table
 from autodiff.schema.operations import AddColumn, AlterColumn, Backfill, ColumnPatch, Operation
-from autodiff.schema.sqltext import quote_literal
 
 __all__ = ["FillNeeded", "add_and_fill", "fill_sql", "fills_needed", "parse_fill"]
-__all__ += ["Fills", "refills", "refills_needed", "usual_value"]
+__all__ += ["Fills", "neutral_value", "refills", "refills_needed"]
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
 _WORDS = {
@@ -33,19 +33,6 @@ _WORDS = {
     "true": "true",
     "false": "false",
 }
-_USUAL = {
-    "character char nchar varchar nvarchar text clob citext tinytext mediumtext longtext": "''",
-    "bytea blob tinyblob mediumblob longblob binary varbinary": "''",
-    "smallint integer int bigint tinyint mediumint numeric decimal": "0",
-    "real float double money bit year": "0",
-    "boolean": "false",
-    "date": "CURRENT_DATE",
-    "timestamp datetime": "CURRENT_TIMESTAMP",
-    "time": "'00:00:00'",
-    "json jsonb": "'{}'",
-    "uuid": "'00000000-0000-0000-0000-000000000000'",
-}
-"""Values that mean nothing, by the words that a type may begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +83,7 @@ def _new_keys(changes: Iterable[Change]) -> set[tuple[Name, tuple[str, ...]]]:
 def _is_rowid(change: ColumnAdded, keys: set[tuple[Name, tuple[str, ...]]]) -> bool:
     """Whether SQLite numbers the rows: INTEGER PRIMARY KEY; no other database spells it so."""
     column = change.column
-    return column.type.sql == "INTEGER" and (change.table, (column.name,)) in keys
+    return is_rowid_type(column.type.sql) and (change.table, (column.name,)) in keys
 
 
 def _needs_value(column: Column) -> bool:
@@ -113,24 +100,19 @@ def refills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
     ]
 
 
-def usual_value(table: Table, column: Column, enums: Mapping[Name, EnumType]) -> str | None:
-    """SQL for a value that means nothing: '' or 0; None where no value fits each row.
+def neutral_value(
+    table: Table, column: Column, enums: Mapping[Name, EnumType], dialect: Dialect
+) -> str | None:
+    """Return SQL for a value without meaning, such as '' or 0; None if no value fits every row.
 
-    Keys and uniques take no value that is made up.
+    A column of a key or a unique index gets None, because all rows would get the same value.
     """
     keyed = {name for constraint in table.constraints for name in columns_of(constraint)}
     keyed |= {name for index in table.indexes if index.unique for name in index.columns}
     if column.name in keyed:
         return None
     enum = enums.get(column.type.enum) if column.type.enum else None
-    if column.type.sql.endswith("]"):
-        return "'{}'"
-    if enum is not None:
-        return quote_literal(enum.values[0])
-    if listed := re.match(r"enum\(('(?:[^']|'')*')", column.type.sql):
-        return listed[1]
-    word = re.split(r"[ (]", column.type.sql.lower())[0]
-    return next((value for words, value in _USUAL.items() if word in words.split()), None)
+    return dialect.neutral_value(column.type, enum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +165,7 @@ def refills(
         spare = spares.get((needed.table, column))
         backfill = fills.backfill(needed.table, column, spare)
         table = current.tables[before.get(needed.table, needed.table)]
-        value = usual_value(table, needed.column, current.enums)
+        value = neutral_value(table, needed.column, current.enums, fills.dialect)
         if backfill is None and value is not None:
             made_up = replace(fills, values={needed.key: f"sql:{value}"})
             backfill = made_up.backfill(needed.table, column, spare)

@@ -58,7 +58,7 @@ def alter_column(
 
 def _phase(change: ColumnAltered, dialect: Dialect) -> Phase:
     """A column counts while it has its key, where only a key's column may count."""
-    if not dialect.features.counts_by_key or "autoincrement" not in change.fields:
+    if not dialect.features.single_autoincrement or "autoincrement" not in change.fields:
         return Phase.COLUMNS
     return Phase.START_COUNTING if change.after.autoincrement else Phase.STOP_COUNTING
 
@@ -70,7 +70,11 @@ def drop_column(
     column, phase = change.column, Phase.DROP_COLUMNS
     if column.computed:
         phase = Phase.DROP_COMPUTED
-    elif dialect.features.counts_by_key and column.autoincrement and _counts(change.table, changes):
+    elif (
+        dialect.features.single_autoincrement
+        and column.autoincrement
+        and _counts(change.table, changes)
+    ):
         phase = Phase.DROP_COUNTED
     steps.add(phase, DropColumn(table=change.table, name=column.name, column=column))
 
@@ -99,8 +103,10 @@ def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
     known = ("type", "nullable", "default", "computed", "identity", "autoincrement", "comment")
     fields = [name for name in known if name in change.fields]
     old, new = change.before, change.after
-    kept = not (old.default or new.default) or dialect.keeps_default(old.type.sql, new.type.sql)
+    kept = not (old.default or new.default) or dialect.ddl.keeps_default(old.type.sql, new.type.sql)
     if "type" in fields and "default" not in fields and not kept:
         fields.insert(1, "default")
-    serial = old.autoincrement and new.autoincrement and not dialect.features.restates_columns
+    serial = (
+        old.autoincrement and new.autoincrement and not dialect.features.alter_repeats_definition
+    )
     return tuple([*fields, "autoincrement"] if serial and "type" in fields else fields)

@@ -52,7 +52,7 @@ def _is_built_online(
     if not isinstance(step, CreateIndex) or step.table not in desired.tables:
         return False
     table = desired.tables[step.table]
-    return dialect.builds_concurrently(step.index, table) and not any(
+    return dialect.ddl.builds_concurrently(step.index, table) and not any(
         _rests_on(key, step) for other in steps for key in _constraints(other)
     )
 

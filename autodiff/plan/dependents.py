@@ -53,14 +53,14 @@ def with_surroundings(
     """
     found = list(changes)
     moved = with_renames_of(current, changes)
-    if dialect.features.readers_hold_columns:
+    if dialect.features.dependents_block_columns:
         found = [_made_anew(change, changes) for change in changes]
         found = [_not_retyped(change, retyped) for change in found]
         found += _views(changes, current, desired, retyped)
         found += _computed(changes, moved, desired, retyped)
         for table in sorted({*retyped} & {*moved.tables} & {*desired.tables}):
             old, new = moved.tables[table], desired.tables[table]
-            aligned = dialect.align(old, new)
+            aligned = dialect.catalog.align(old, new)
             parts = list(_in_texts(retyped[table], old, new, found))
             found += [with_unsaid(part, old, aligned) for part in parts]
     elif dialect.features.rebuilds_tables and replaced_apart(changes, dialect) != found:
@@ -95,7 +95,7 @@ def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
         return False
     features = dialect.features
     before, after = change.before.computed, change.after.computed
-    restated = features.rebuilds_tables or features.restates_columns
+    restated = features.rebuilds_tables or features.alter_repeats_definition
     return after is not None or not (restated or (before is not None and before.persisted))
 
 
@@ -246,7 +246,7 @@ def _parts(
     for change in replaced:
         old, new = current.tables.get(change.table), desired.tables[change.table]
         if old is not None:
-            aligned = dialect.align(old, new)
+            aligned = dialect.catalog.align(old, new)
             column = change.before.name
             for part in _kept_parts(old, new, changes, partial(names_column, column=column)):
                 yield with_unsaid(part, old, aligned)

@@ -69,7 +69,7 @@ class Ground:
 
 def changing_ground(changes: Sequence[Change], desired: Schema, dialect: Dialect) -> Ground:
     """What the changes take from under foreign keys; nothing where a rebuild does it all."""
-    if not dialect.features.guards_foreign_keys:
+    if not dialect.features.keys_block_columns:
         return Ground()
     columns = set()
     for change in changes:
@@ -77,10 +77,12 @@ def changing_ground(changes: Sequence[Change], desired: Schema, dialect: Dialect
             columns.add((change.table, change.column.name))
         elif isinstance(change, ColumnAltered) and "type" in change.fields:
             old, new = change.before.type, change.after.type
-            if not dialect.keys_survive(old.sql, new.sql):
+            if not dialect.ddl.keeps_foreign_keys(old.sql, new.sql):
                 columns.add((change.table, change.after.name))
         elif isinstance(change, TableOptionsAltered):
-            moved = dialect.altered_by_options(change.options, desired.tables[change.table])
+            moved = dialect.ddl.columns_changed_by_options(
+                change.options, desired.tables[change.table]
+            )
             columns.update((change.table, name) for name in moved)
     uniques = {pair for change in changes for pair in _uniques(change)}
     return Ground(columns=frozenset(columns), uniques=frozenset(uniques))
@@ -137,7 +139,7 @@ def indexes_put_back(
         for table, key in _keys_that_go(changes)
         if table in desired.tables
         for index in desired.tables[table].indexes
-        if dialect.goes_with_key(index, key) and (table, index.name) not in told
+        if dialect.catalog.is_implicit_index(index, key) and (table, index.name) not in told
     ]
 
 

@@ -92,7 +92,7 @@ class Plan:
         """A column can't be made to be computed, unless ALTER says all of it."""
         features = self.dialect.features
         column = self.desired.tables[operation.table].column(operation.name)
-        if features.rebuilds_tables or features.restates_columns or column is None:
+        if features.rebuilds_tables or features.alter_repeats_definition or column is None:
             return [operation]
         drop = DropColumn(table=operation.table, name=operation.name, column=column)
         return [drop, AddColumn(table=operation.table, column=operation.after.apply(column))]
@@ -112,7 +112,7 @@ def options_first(steps: Sequence[Operation], desired: Schema, dialect: Dialect)
         if (
             isinstance(step, SetTableOptions)
             and table is not None
-            and dialect.altered_by_options(step.options, table)
+            and dialect.ddl.columns_changed_by_options(step.options, table)
         ):
             altered = (n for n, other in enumerate(ordered) if _alters(other, step.table))
             place = next(altered, place)
@@ -136,7 +136,9 @@ def without_taken_along(steps: Sequence[Operation], dialect: Dialect) -> list[Op
         if not isinstance(step, DropIndex) or step.index is None:
             return False
         index, table = step.index, step.table
-        return any(table == owner and dialect.goes_with_key(index, key) for owner, key in keys)
+        return any(
+            table == owner and dialect.catalog.is_implicit_index(index, key) for owner, key in keys
+        )
 
     return [step for step in steps if not taken_along(step)]
 

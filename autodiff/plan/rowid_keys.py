@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.type_names import is_rowid_type
 from autodiff.plan.constraints import dropping_constraint
 from autodiff.plan.phases import Phase, Steps
 from autodiff.schema.changes import (
@@ -82,4 +83,4 @@ def _are_one(column: Change, key: Change) -> bool:
             return False
     alone = (column.column.name,)
     primary = isinstance(key.constraint, PrimaryKey) and key.constraint.columns == alone
-    return primary and column.table == key.table and column.column.type.sql == "INTEGER"
+    return primary and column.table == key.table and is_rowid_type(column.column.type.sql)

@@ -85,7 +85,7 @@ def _rehearse(
         if opened is None:
             return None
         dialect = dialect_of(opened)
-        dialect.prepare_connection(opened)
+        dialect.session.prepare(opened)
         rehearsal = _rehearsal(plan, migration, dialect)
         try:
             return rehearsal.run(opened, with_rows=with_rows)

@@ -11,7 +11,7 @@ from autodiff.autogenerate.schemas import scope_for
 from autodiff.autogenerate.scratch import Compared
 from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.errors import ConfigError, HistoryError, ModelsError
-from autodiff.migrations import Graph, Lock, Migration
+from autodiff.migrations import Graph, LockFile, Migration
 from autodiff.models import declare
 from autodiff.rehearse.failures import does_nothing_down, failure, known_names, on_purpose
 from autodiff.rehearse.losses import Moves, losses, moved
@@ -63,7 +63,11 @@ def rehearse(project: Workspace, request: RehearsalRequest) -> RehearsedHistory:
 
 
 def rehearse_part(
-    project: Workspace, place: Place, stage: Stage, revisions: Collection[str], lock: Lock | None
+    project: Workspace,
+    place: Place,
+    stage: Stage,
+    revisions: Collection[str],
+    lock: LockFile | None,
 ) -> RehearsedHistory:
     """Runs the whole graph of a place on its stage, these migrations up, down and up again.
 
@@ -76,7 +80,7 @@ def rehearse_part(
 
 
 @contextmanager
-def opened_place(project: Workspace, graph: Graph, lock: Lock | None) -> Iterator[Place]:
+def opened_place(project: Workspace, graph: Graph, lock: LockFile | None) -> Iterator[Place]:
     """Where scratches of a project are made; without a URL where none is needed for one."""
     with _connection(project, lock) as (live, dialect):
         namespaces = lock.declared.namespaces if lock is not None else frozenset()
@@ -88,17 +92,17 @@ def opened_place(project: Workspace, graph: Graph, lock: Lock | None) -> Iterato
 
 @contextmanager
 def _connection(
-    project: Workspace, lock: Lock | None
+    project: Workspace, lock: LockFile | None
 ) -> Iterator[tuple[sa.Connection | None, Dialect]]:
     if project.config.url:
         with project.connect() as connection:
-            yield connection, dialect_of(connection).with_scratch(project.scratch_url)
+            yield connection, dialect_of(connection, scratch_url=project.scratch_url)
         return
     scratch = project.scratch_url
     if scratch is not None:
-        yield None, dialect_for(scratch.get_backend_name()).with_scratch(scratch)
+        yield None, dialect_for(scratch.get_backend_name(), scratch_url=scratch)
         return
-    dialect = dialect_for(lock.database.split()[0]) if lock is not None else None
+    dialect = dialect_for(lock.backend) if lock is not None else None
     if dialect is None or not dialect.features.scratch_in_memory:
         _ = project.url  # raises, and says how to give one
         raise AssertionError
@@ -113,7 +117,7 @@ def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
 
 
 def _rows(
-    project: Workspace, place: Place, request: RehearsalRequest, lock: Lock | None
+    project: Workspace, place: Place, request: RehearsalRequest, lock: LockFile | None
 ) -> tuple[RowSource, frozenset[str] | None]:
     """Where rows come from, and, where that is the live database, what it has had."""
     if request.rows == "none":
@@ -209,7 +213,7 @@ class _Rehearsal:
         stage: Stage,
         rows: RowSource,
         course: _Course,
-        lock: Lock | None,
+        lock: LockFile | None,
         *,
         ends: bool = True,
     ) -> None:
@@ -253,7 +257,7 @@ class _Rehearsal:
         stage, rows = self._stage, self._rows
         chosen = found.migration.revision in self._course.chosen
         if not found.migration.is_for(self._place.dialect):
-            found.notes.append(f"not for {self._place.dialect.word}: it was only recorded")
+            found.notes.append(f"not for {self._place.dialect.backend}: it was only recorded")
         done = stage.done
         before = stage.state()
         try:
@@ -406,10 +410,10 @@ class _Rehearsal:
         self._problems += [f"left at the base: {line}" for line in self._stage.leftovers()]
 
 
-def lock_trouble(lock: Lock, graph: Graph, dialect: Dialect) -> str | None:
+def lock_trouble(lock: LockFile, graph: Graph, dialect: Dialect) -> str | None:
     """Why the lock file does not tell what the migrations come to here, None where it does."""
     if set(lock.heads) != set(graph.heads):
         return "it is for another head (autodiff lock writes it anew)"
-    if lock.database.split()[:1] != dialect.kind.split()[:1]:
+    if lock.backend != dialect.backend:
         return f"it was written for {lock.database}"
     return None

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError
 from autodiff.plan.order import order_tables
 from autodiff.rehearse.sample_rows import Rows
@@ -49,8 +50,8 @@ def read_sample(
 
     Takes `seconds` at most, and a tenth of it for each statement.
     """
-    schema = dialect.reflect(connection, scope)
-    with dialect.reading(connection, seconds / 10):
+    schema = dialect.catalog.reflect(connection, scope)
+    with dialect.session.read_only_transaction(connection, seconds / 10):
         reader = _Reader(connection, dialect, schema, count, time.monotonic() + seconds)
         for name in sorted(schema.tables):
             reader.first(schema.tables[name])
@@ -127,7 +128,9 @@ class _Reader:
                     return
                 bind = f"p{number}_{place}"
                 values[bind] = key[place]
-                received = _escaped(self._dialect.received(column, "?")).replace("?", f":{bind}", 1)
+                received = _escaped(self._dialect.row_copy.insert_expression(column, "?")).replace(
+                    "?", f":{bind}", 1
+                )
                 parts.append(f"{self._quoted(name)} = {received}")
             conditions.append(f"({' AND '.join(parts)})")
         self._add(table, f"WHERE {' OR '.join(conditions)}", values)
@@ -138,7 +141,7 @@ class _Reader:
             return
         columns = [column for column in table.columns if column.computed is None]
         listed = ", ".join(
-            f"{_escaped(self._dialect.carried(column))} AS c{place}"
+            f"{_escaped(self._dialect.row_copy.select_expression(column))} AS c{place}"
             for place, column in enumerate(columns)
         )
         name = _escaped(self._dialect.quote_name(table.name))
@@ -225,12 +228,12 @@ def insert_sample(
     tables = [schema.tables[table.name] for table in order]
     rows = {table.name: list(sample.rows.get(table.name, [])) for table in tables}
     try:
-        with dialect.keys_aside(connection, tables):
+        with dialect.row_copy.disable_foreign_keys(connection, tables):
             while not _inserted(connection, dialect, tables, _whole(rows, schema, notes), notes):
                 for table in tables:
                     connection.exec_driver_sql(f"DELETE FROM {dialect.quote_name(table.name)}")
         for table in tables:
-            dialect.advance_numbers(connection, table)
+            dialect.row_copy.advance_sequences(connection, table)
     except SQLAlchemyError as error:
         # Not from the error: its message may hold values.
         raise DatabaseError(
@@ -277,10 +280,10 @@ def _insert(
 def _insert_sql(dialect: Dialect, name: Name, columns: Sequence[Column]) -> str:
     listed = ", ".join(_escaped(dialect.quote(column.name)) for column in columns)
     places = ", ".join(
-        _escaped(dialect.received(column, "?")).replace("?", f":p{number}", 1)
+        _escaped(dialect.row_copy.insert_expression(column, "?")).replace("?", f":p{number}", 1)
         for number, column in enumerate(columns)
     )
-    words = dialect.features.insert_of_numbers
+    words = dialect.features.insert_identity
     return f"INSERT INTO {_escaped(dialect.quote_name(name))} ({listed}){words} VALUES ({places})"
 
 

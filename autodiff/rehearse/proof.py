@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.scope import Scope
 from autodiff.errors import AutodiffError
 from autodiff.rehearse.losses import losses
 from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
@@ -106,7 +107,7 @@ class Rehearsal:
         return replace(renames(self.operations), values=self.values.renamed)
 
     def _read(self, connection: Connection) -> Schema:
-        found = self.dialect.reflect(connection, self.scope)
+        found = self.dialect.catalog.reflect(connection, self.scope)
         connection.rollback()
         return found
 

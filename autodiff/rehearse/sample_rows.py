@@ -108,7 +108,8 @@ def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[T
     for table in tables:
         names = [column.name for column in table.columns]
         listed = ", ".join(
-            f"{dialect.carried(column)} AS c{place}" for place, column in enumerate(table.columns)
+            f"{dialect.row_copy.select_expression(column)} AS c{place}"
+            for place, column in enumerate(table.columns)
         )
         query = f"SELECT {listed or '1'} FROM {dialect.quote_name(table.name)}"
         options = {"no_parameters": True}
@@ -286,7 +287,7 @@ def _insert(
     """Inserts one row; why not, where it could not be."""
     columns = ", ".join(dialect.quote(name) for name in values)
     body = f"({columns}) VALUES ({', '.join(values.values())})"
-    body = body if values else dialect.features.insert_of_defaults
+    body = body if values else dialect.features.insert_defaults
     return _attempt(connection, f"INSERT INTO {dialect.quote_name(table)} {body}", queries)
 
 

@@ -127,7 +127,7 @@ class Stage:
         for name in self._place.namespaces:
             if not any(_makes(text, name) for text in texts):
                 self._given.add(f"schema {name}")
-                for sql in dialect.statements(CreateNamespace(name=name)):
+                for sql in dialect.ddl.statements(CreateNamespace(name=name)):
                     connection.exec_driver_sql(sql)
         connection.commit()
 
@@ -169,7 +169,7 @@ class Stage:
 
     def leftovers(self) -> list[str]:
         """All that is on the scratch and is not autodiff's own."""
-        found = self.bench.dialect.contents(self.bench.connection)
+        found = self.bench.dialect.scratch.contents(self.bench.connection)
         self.bench.connection.rollback()
         return [
             line
@@ -193,7 +193,7 @@ def _makes(text: str, namespace: str) -> bool:
 
 
 def _no_scratch(place: Place) -> DatabaseError:
-    if place.dialect.reaches_beyond(place.namespaces):
+    if place.dialect.scratch.reaches_other_databases(place.namespaces):
         return DatabaseError(
             "the migrations can't be tried out: they name other databases of the server "
             f"({', '.join(place.namespaces)}), and a scratch would not keep them away from those",
@@ -201,6 +201,6 @@ def _no_scratch(place: Place) -> DatabaseError:
         )
     return DatabaseError(
         "no scratch database can be had to run the migrations on",
-        hint=f"{place.dialect.features.right_to_create}; or name an empty database that autodiff "
+        hint=f"{place.dialect.features.scratch_privilege}; or name an empty database that autodiff "
         'may use and empty: scratch_url = "..." in the configuration',
     )

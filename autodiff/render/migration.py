@@ -68,9 +68,13 @@ def _environment(override: Path | None) -> jinja2.Environment:
 
 
 def operation_source(operation: Operation, dialect: Dialect, templates: Path | None = None) -> str:
-    """The call, or calls, of `op` that do the operation."""
+    """Return the call, or calls, of `op` that carry out the operation."""
+    return _call(operation, PythonSource(dialect), templates)
+
+
+def _call(operation: Operation, py: PythonSource, templates: Path | None) -> str:
     template = _environment(templates).get_template(template_name(operation))
-    return template.render(operation=operation, py=PythonSource(dialect)).strip("\n")
+    return template.render(operation=operation, py=py).strip("\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,10 +235,11 @@ def _told_broken(templates: Path | None) -> Iterator[None]:
 
 
 def _body(operations: Sequence[Operation], dialect: Dialect, templates: Path | None) -> str:
-    """The calls in order; what can't be in a transaction in blocks of their own."""
+    """Return the calls in order; those that no transaction allows in autocommit blocks."""
     parts: list[str] = []
+    py = PythonSource(dialect)
     for concurrently, group in groupby(operations, is_concurrent):
-        text = "\n".join(operation_source(step, dialect, templates) for step in group)
+        text = "\n".join(_call(step, py, templates) for step in group)
         if concurrently:
             block = _environment(templates).get_template("autocommit.py.j2")
             text = block.render(body=lay_out(text, indent=4)).strip("\n")

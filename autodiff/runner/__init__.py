@@ -37,9 +37,9 @@ def run(connection: Connection, plan: _HasOperations) -> None:
 
     dialect = dialect_of(connection)
     _leave_transaction(connection)
-    with dialect.as_it_was(connection):
-        dialect.prepare_connection(connection)
-        with dialect.transaction(connection):
+    with dialect.session.preserve(connection):
+        dialect.session.prepare(connection)
+        with dialect.session.transaction(connection):
             executor = Executor(dialect, LiveSink(connection, dialect))
             run_operations(executor, in_one_transaction(plan.operations))
 

@@ -95,7 +95,7 @@ def _skip(session: Session, migration: Migration, direction: Direction) -> None:
             revision=migration.revision,
             name=migration.name,
             direction=direction,
-            database=session.dialect.word,
+            database=session.dialect.backend,
         )
     )
 
@@ -144,10 +144,12 @@ def _blockers(session: Session, sink: JournaledSink, error: Exception) -> list[B
     cause = error.__cause__ if isinstance(error, MigrationFailedError) else error
     while isinstance(cause, MigrationFailedError):
         cause = cause.__cause__
-    if not isinstance(cause, DBAPIError) or not session.dialect.met_lock(cause.orig or cause):
+    if not isinstance(cause, DBAPIError) or not session.dialect.session.is_lock_conflict(
+        cause.orig or cause
+    ):
         return None
     with suppress(SQLAlchemyError):
-        return session.dialect.blockers(session.connection, sink.tables)
+        return session.dialect.session.blockers(session.connection, sink.tables)
     return []
 
 
@@ -210,7 +212,7 @@ def _is_recorded(session: Session, entry: Entry) -> bool:
 
 
 def _finish(session: Session, migration: Migration, entry: Entry) -> None:
-    if entry.kind == "upgrade" and entry.id is None and session.dialect.features.writes_in_with:
+    if entry.kind == "upgrade" and entry.id is None and session.dialect.features.insert_in_cte:
         session.record_at_once(migration, entry)
         return
     if entry.kind == "upgrade":
@@ -232,7 +234,10 @@ def note_failure(
     message = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{message}\n{statement}" if statement else message
-    with suppress(Exception), session.dialect.transaction(session.connection, session.limits):
+    with (
+        suppress(Exception),
+        session.dialect.session.transaction(session.connection, session.limits),
+    ):
         sink.entry = _as_committed(session, sink.entry)
         if not sink.entry.has_ended:
             entry = replace(sink.entry, outcome="failed", seconds=seconds, error=text)

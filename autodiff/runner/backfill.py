@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.type_names import is_rowid_type
 from autodiff.errors import MigrationFailedError, database_words
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import BackfillProgress
@@ -75,7 +76,7 @@ def fill_in_batches(
     """
     from sqlalchemy.exc import DBAPIError
 
-    [statement] = dialect.statements(operation, table)
+    [statement] = dialect.ddl.statements(operation, table)
     walk = _Walk(
         connection=connection, dialect=dialect, operation=operation, table=table, recorder=recorder
     )
@@ -123,7 +124,7 @@ class _Walk:
     def _every_row_has_a_key(self) -> bool:
         """Return whether no key is NULL, which SQLite allows unless the key is the rowid."""
         columns = [column for column in self.table.columns if column.name in self.key]
-        numbered = len(columns) == 1 and columns[0].type.sql == "INTEGER"
+        numbered = len(columns) == 1 and is_rowid_type(columns[0].type.sql)
         return bool(columns) and (numbered or not any(column.nullable for column in columns))
 
     def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:
@@ -168,7 +169,7 @@ class _Walk:
 
     def _update(self, low: _Key | None, high: _Key | None) -> int:
         where = self._where(low, high).removeprefix(" WHERE ") or None
-        [statement] = self.dialect.statements(replace(self.operation, where=where), self.table)
+        [statement] = self.dialect.ddl.statements(replace(self.operation, where=where), self.table)
         return int(self._execute(statement, low, high).rowcount)
 
     @property

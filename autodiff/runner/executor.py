@@ -66,7 +66,7 @@ class Executor:
         """Run the rebuilds that wait, table after table."""
         rebuilds, self._rebuilds = self._rebuilds, {}
         for rebuild in rebuilds.values():
-            statements = self.dialect.rebuild(rebuild.operations, rebuild.table)
+            statements = self.dialect.ddl.rebuild(rebuild.operations, rebuild.table)
             self._send(statements, rebuild.operations)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -143,8 +143,8 @@ class Executor:
 
         An operation that can't join one needs the current tables, so the rebuilds run first.
         """
-        name = self.dialect.needs_table(operation)
-        if name is None or not self.dialect.joins_rebuild(operation):
+        name = self.dialect.ddl.required_table(operation)
+        if name is None or not self.dialect.ddl.can_share_rebuild(operation):
             self.flush()
             return False
         rebuild = self._rebuilds.get(name)
@@ -158,15 +158,17 @@ class Executor:
 
     def _run(self, operation: Operation) -> None:
         """Send the statements of an operation, or begin a rebuild that others can join."""
-        name = self.dialect.needs_table(operation)
+        name = self.dialect.ddl.required_table(operation)
         table = None if name is None else self._spelled(self.sink.table(name), operation)
-        if name and table and self.dialect.rebuild_needed(operation, table):
+        if name and table and self.dialect.ddl.needs_rebuild(operation, table):
             self._rebuilds[name] = _Rebuild(table=table, operations=(operation,))
         else:
-            self._send(self.dialect.statements(operation, table), [operation])
+            self._send(self.dialect.ddl.statements(operation, table), [operation])
 
     def _spelled(self, table: Table, operation: Operation) -> Table:
-        return spelled_as(table, operation) if self.dialect.features.ignores_case else table
+        return (
+            spelled_as(table, operation) if self.dialect.features.case_insensitive_names else table
+        )
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         try:

@@ -148,7 +148,9 @@ class JournaledSink(Sink):
         if progress.mark is None or progress.steps or progress.sent or progress.undone:
             return False
         unchanged = self._fingerprint(self.tables) == progress.mark
-        return unchanged and not self._dialect.cleanup(self._connection, self._sent_operations)
+        return unchanged and not self._dialect.session.cleanup_statements(
+            self._connection, self._sent_operations
+        )
 
     # For the executor
 
@@ -167,7 +169,10 @@ class JournaledSink(Sink):
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run a step with the statements given, in the way that the table above gives."""
         self.tables = tuple(name for operation in operations for name in tables_of(operation))
-        statements = [*self._dialect.cleanup(self._connection, operations), *statements]
+        statements = [
+            *self._dialect.session.cleanup_statements(self._connection, operations),
+            *statements,
+        ]
         first = operations[0]
         if not self._is_permanent:
             self._live.perform(operations, statements)
@@ -333,7 +338,7 @@ class JournaledSink(Sink):
         return earlier.sent + took_effect
 
     def _fingerprint(self, tables: tuple[Name, ...]) -> str:
-        return self._dialect.fingerprint(self._connection, tables)
+        return self._dialect.catalog.fingerprint(self._connection, tables)
 
     def _save(self, progress: Progress) -> None:
         """Write the journal permanently; inside a transaction, when that is committed."""

@@ -86,7 +86,7 @@ class _Author:
 
     @property
     def writer(self) -> ScriptWriter:
-        return self.dialect.script()
+        return self.dialect.session.script_writer()
 
     @property
     def schema(self) -> str | None:
@@ -107,7 +107,7 @@ class _Author:
         return "\n".join(lines) + "\n"
 
     def _note_on_kind(self, migration: Migration) -> str:
-        return "" if migration.is_for(self.dialect) else f", not for {self.dialect.word}"
+        return "" if migration.is_for(self.dialect) else f", not for {self.dialect.backend}"
 
     @property
     def _end(self) -> str:

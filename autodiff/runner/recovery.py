@@ -109,9 +109,9 @@ def _undo_finished(
 def _clean_up(session: Session, steps: Sequence[Step]) -> None:
     """Remove what a step left that failed outside a transaction, such as an invalid index."""
     operations = [step for step in steps if not isinstance(step, Call | Statement)]
-    statements = session.dialect.cleanup(session.connection, operations)
+    statements = session.dialect.session.cleanup_statements(session.connection, operations)
     session.connection.rollback()
-    with session.dialect.autocommit(session.connection):
+    with session.dialect.session.autocommit(session.connection):
         for sql in statements:
             session.connection.exec_driver_sql(sql)
 
@@ -123,7 +123,7 @@ def _confirmed(session: Session, progress: Progress, steps: Sequence[Step]) -> P
     step = steps[progress.steps]
     tables = () if isinstance(step, Call | Statement) else tables_of(step)
     sent = progress.sent + (
-        session.dialect.fingerprint(session.connection, tables) != progress.mark
+        session.dialect.catalog.fingerprint(session.connection, tables) != progress.mark
     )
     session.connection.rollback()
     if sent < len(progress.statements):

@@ -22,7 +22,7 @@ def migration_sql(
     Raises MigrationFailedError, with file and line, for a step that has no SQL.
     """
     if not migration.is_for(dialect):
-        return [f"-- not for {dialect.word}"]
+        return [f"-- not for {dialect.backend}"]
     before = graph.in_order(graph.lineage(graph.before(migration.revision)))
     with open_script_sink(dialect) as sink:
         sink.follow([*before, migration] if direction == "downgrade" else before)
@@ -36,7 +36,7 @@ def plain_statements(lines: list[Line], dialect: Dialect) -> list[str]:
         if isinstance(line, str):
             found.append(line)
         elif isinstance(line, Require):
-            found += dialect.statements(line)
+            found += dialect.ddl.statements(line)
         elif dialect.features.transactional_ddl:
             found.append("COMMIT" if line is TransactionBoundary.LEAVE else "BEGIN")
     return found

@@ -201,7 +201,7 @@ class Runner:
         connection = self.connection
         connection.rollback()
         try:
-            with self.dialect.autocommit(connection):
+            with self.dialect.session.autocommit(connection):
                 call_hook(self._session.hooks, name, argument, self._session.on_event)
                 connection.commit()
         except HookFailedError as error:

@@ -44,12 +44,12 @@ def open_script_sink(dialect: Dialect) -> Iterator[ScriptSink]:
     """Yield a sink that writes migrations down, starting with an empty database."""
     features = dialect.features
     if not features.scratch_in_memory:
-        complete = features.rebuilds_tables or features.restates_columns
+        complete = features.rebuilds_tables or features.alter_repeats_definition
         yield ScriptSink(dialect, None, complete=complete)
         return
-    with dialect.scratch(None, create=True) as scratch:
+    with dialect.scratch.open(None, create=True) as scratch:
         assert scratch is not None
-        dialect.prepare_connection(scratch)
+        dialect.session.prepare(scratch)
         yield ScriptSink(dialect, scratch, complete=True)
 
 
@@ -104,7 +104,7 @@ class ScriptSink(RecordingSink):
 
     def backfill(self, operation: Backfill) -> None:
         """Collect one statement for all rows."""
-        [sql] = self._dialect.statements(operation, self.known(operation.table))
+        [sql] = self._dialect.ddl.statements(operation, self.known(operation.table))
         self.execute(sql)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:

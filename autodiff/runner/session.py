@@ -66,7 +66,7 @@ class Session:
             sleep=sleep,
         )
         connection.rollback()
-        dialect.prepare_connection(connection)
+        dialect.session.prepare(connection)
 
     def applied(self) -> dict[str, Applied]:
         """Return the applied migrations by revision, as the database has them."""
@@ -83,12 +83,12 @@ class Session:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock; if it belongs to a transaction, `transaction` and `open` take it."""
-        self.lock = self.dialect.lock(self.connection, self.history.table.schema)
+        self.lock = self.dialect.session.migration_lock(self.connection, self.history.table.schema)
         with locked(self.lock, self._lock_wait):
             if self.lock.in_transaction:
                 yield
             else:
-                with self.dialect.held(self.connection, self.limits):
+                with self.dialect.session.keep_limits(self.connection, self.limits):
                     yield
 
     @contextmanager

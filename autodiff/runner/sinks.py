@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects.base import Dialect, Scope
+from autodiff.dialects.base import Dialect
+from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError, MigrationFailedError, database_words
 from autodiff.runner.backfill import BatchRecorder, fill_in_batches
 from autodiff.runner.events import BackfillProgress
@@ -151,7 +152,7 @@ class LiveSink(Sink):
     def backfill(self, operation: Backfill, recorder: BatchRecorder = _SAME_TRANSACTION) -> None:
         """Set columns of rows, in batches if there are many; reported as one statement."""
         table = self.find(operation.table)
-        [statement] = self._dialect.statements(operation, table)
+        [statement] = self._dialect.ddl.statements(operation, table)
         if table is None:
             with recorder.batch():
                 self.execute(statement)
@@ -187,8 +188,8 @@ class LiveSink(Sink):
         """Read the table from the database."""
         namespaces = (name.schema,) if name.schema else ()
         scope = Scope(namespaces=namespaces, only=(name,))
-        tables = self._dialect.reflect(self._connection, scope).tables
-        if self._dialect.features.ignores_table_case:
+        tables = self._dialect.catalog.reflect(self._connection, scope).tables
+        if self._dialect.features.case_insensitive_tables:
             return next(iter(tables.values()), None)
         return tables.get(name)
 
@@ -259,11 +260,13 @@ class RecordingSink(Sink):
 
     def require(self, operation: Require) -> None:
         """Collect the query, as a comment."""
-        self.statements += self._dialect.statements(operation)
+        self.statements += self._dialect.ddl.statements(operation)
 
     def backfill(self, operation: Backfill) -> None:
         """Collect one statement for all rows."""
-        self.statements += self._dialect.statements(operation, self._tables.get(operation.table))
+        self.statements += self._dialect.ddl.statements(
+            operation, self._tables.get(operation.table)
+        )
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Collect a SQLAlchemy statement, with its values as literals."""

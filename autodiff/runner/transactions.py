@@ -40,7 +40,7 @@ class TransactionSegments:
 
     def open(self) -> None:
         """Begin a transaction."""
-        current = self._dialect.transaction(self._connection, self._limits)
+        current = self._dialect.session.transaction(self._connection, self._limits)
         current.__enter__()
         self._current = current
 
@@ -80,7 +80,7 @@ class TransactionSegments:
         with self._guard.awake(False):
             self.close()
             with (
-                self._dialect.autocommit(self._connection, self._limits),
+                self._dialect.session.autocommit(self._connection, self._limits),
                 self._guard.awake(),
             ):
                 yield

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 __all__ = [
+    "INHERITS",
     "Check",
     "Column",
     "ColumnType",
@@ -40,6 +41,9 @@ __all__ = [
 
 Option: TypeAlias = str | int | bool
 """The value of a dialect's option, such as `mysql_engine`."""
+
+INHERITS = "postgresql_inherits"
+"""The option with the names of a table's parents, as SQLAlchemy calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +264,7 @@ class Table:
     @property
     def inherits(self) -> tuple[Name, ...]:
         """The tables that it gets columns from (PostgreSQL's INHERITS)."""
-        found = str(self.options.get("postgresql_inherits", "")).split(", ")
+        found = str(self.options.get(INHERITS, "")).split(", ")
         parts = (text.rpartition(".") for text in found if text)
         return tuple(Name(name, schema or None) for schema, _, name in parts)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from autodiff.dialects import dialect_for
-from autodiff.migrations import Lock, load_graph, write_lock
+from autodiff.migrations import LockFile, load_graph, write_lock
 from autodiff.models import declare
 from tests.benchmarks.comparing import create
 from tests.benchmarks.shop import models
@@ -43,7 +43,7 @@ def checked_offline(folder: Path, tables: int, rounds: int) -> Row:
     """Measure `autodiff check --offline`; the baseline imports SQLAlchemy and the models."""
     migrations = _project(folder, tables)
     declared = declare(models(tables), dialect_for("postgresql"))
-    lock = Lock(database="postgresql 18", declared=declared, described=declared)
+    lock = LockFile(database="postgresql 18", declared=declared, described=declared)
     write_lock(migrations, lock)
     assert not len(load_graph(migrations))
     ours, limit = in_turn(

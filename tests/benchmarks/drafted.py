@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from autodiff import Project
-from autodiff.migrations import Lock, write_lock
+from autodiff.migrations import LockFile, write_lock
 from tests.benchmarks.comparing import create
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Row, in_turn
@@ -19,7 +19,7 @@ def generated(kind: str, url: sa.URL, folder: Path, tables: int, rounds: int) ->
     """Measure a draft with its rehearsal; the baseline is a draft without one."""
     create(url, models(tables))
     folder.mkdir()
-    write_lock(folder, Lock(database=kind))
+    write_lock(folder, LockFile(database=kind))
     project = Project(url=url, metadata=models(tables, changed=1), directory=folder)
 
     def draft(*, rehearse: bool) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from autodiff.compare import Rename, Value, candidates, parse_rename, resolve_maps
 from autodiff.compare.apply_renames import apply_told, rename_before
-from autodiff.compare.enum_casts import cast_renamed, literals_renamed
 from autodiff.compare.enums import EnumRename, ValueRename, certain_enum_renames
 from autodiff.dialects import dialect_for
+from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.errors import PlanError
 from autodiff.schema.changes import ColumnAltered, EnumAdded, EnumAltered, EnumRemoved
 from autodiff.schema.objects import Check, Column, ColumnType, EnumType, Name, Schema
@@ -132,7 +132,7 @@ def test_renamed_type_changes_columns_and_casts() -> None:
 )
 def test_only_literals_of_the_type_are_renamed(text: str, after: str) -> None:
     """A string that only looks like the value is not changed."""
-    assert literals_renamed(text, MOOD, {"sad": "low"}) == after
+    assert rename_literals(text, MOOD, {"sad": "low"}) == after
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_only_literals_of_the_type_are_renamed(text: str, after: str) -> None:
 )
 def test_only_casts_are_renamed(text: str, after: str) -> None:
     """A column with the name of the type is not changed."""
-    assert cast_renamed(text, MOOD, "s.feeling") == after
+    assert rename_casts(text, MOOD, "s.feeling") == after
 
 
 def retyped(before: str, after: str) -> ColumnAltered:

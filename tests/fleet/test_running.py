@@ -403,7 +403,7 @@ def test_ctrl_c_ends_the_wait_for_a_lock(
         return end.wait(0.05)
 
     with opened(target.url) as db:
-        lock = dialect_of(db.connection).lock(db.connection, None)
+        lock = dialect_of(db.connection).session.migration_lock(db.connection, None)
         assert lock.take("somebody")
         monkeypatch.setattr("autodiff.fleet.pool._wait_briefly", press)
         outcomes = project.upgrade_all()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from autodiff.errors import HistoryError
-from autodiff.migrations import LOCK_NAME, Lock, lock_text, read_lock, write_lock
+from autodiff.migrations import LOCK_NAME, LockFile, lock_text, read_lock, write_lock
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -148,7 +148,7 @@ SCHEMA = Schema(
     },
     namespaces=frozenset(("blog", "auth")),
 )
-LOCK = Lock(
+LOCK = LockFile(
     heads=("b", "c"),
     checksums={"b": "22", "a": "11", "c": "33"},
     database="postgresql 16",
@@ -231,8 +231,8 @@ def test_the_file_is_json_in_utf8(tmp_path: Path) -> None:
 
 def test_an_empty_lock_is_read_back(tmp_path: Path) -> None:
     """A project without tables has a lock file too."""
-    write_lock(tmp_path, Lock())
-    assert read_lock(tmp_path) == Lock()
+    write_lock(tmp_path, LockFile())
+    assert read_lock(tmp_path) == LockFile()
 
 
 def test_a_missing_file_is_not_an_error(tmp_path: Path) -> None:

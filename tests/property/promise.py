@@ -145,15 +145,17 @@ def _rename_options(pair: Pair) -> list[str]:
 def _state(connection: sa.Connection) -> tuple[Any, Any]:
     dialect = dialect_of(connection)
     namespaces = frozenset({"extra"}) if "extra" in _schemas(connection) else frozenset()
-    schema = dialect.reflect(connection, scope_for(Schema(namespaces=namespaces)))
+    schema = dialect.catalog.reflect(connection, scope_for(Schema(namespaces=namespaces)))
     shape = {
         "tables": {
-            name: _shape(dialect.normalize(dialect.without_implied(table)))
+            name: _shape(dialect.normalize(dialect.catalog.without_implied(table)))
             for name, table in schema.tables.items()
         },
         "enums": dict(schema.enums),
         "sequences": dict(schema.sequences),
-        "views": {name: dialect.normal_text(view.sql) for name, view in schema.views.items()},
+        "views": {
+            name: dialect.normalize_expression(view.sql) for name, view in schema.views.items()
+        },
     }
     connection.rollback()
     inspected_state = inspected(connection, sorted(namespaces))

@@ -206,7 +206,10 @@ def test_the_live_database_is_read_only_while_rows_are_read(
     make_filled_project(any_database, tmp_path / "m", people=3)
     with opened(any_database) as db:
         dialect = dialect_of(db.connection)
-        with pytest.raises(sa.exc.DBAPIError), dialect.reading(db.connection, 5):
+        with (
+            pytest.raises(sa.exc.DBAPIError),
+            dialect.session.read_only_transaction(db.connection, 5),
+        ):
             db.connection.exec_driver_sql("DELETE FROM posts")
         db.connection.rollback()
         assert db.rows("SELECT count(*) FROM posts") == [(3,)]

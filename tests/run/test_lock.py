@@ -53,7 +53,7 @@ def test_twenty_processes_apply_each_migration_once(any_database: sa.URL, folder
 def test_a_waiting_run_reports_who_holds_the_lock(any_database: sa.URL, folder: Folder) -> None:
     """The message names the user, the host and the process. The wait is limited."""
     with opened(any_database) as first, opened(any_database) as second:
-        lock = first.runner(folder).dialect.lock(first.connection, None)
+        lock = first.runner(folder).dialect.session.migration_lock(first.connection, None)
         assert lock.take(f"ann@laptop, process {os.getpid()}")
         events: list[object] = []
         runner = second.runner(folder, lock_wait=0.4, on_event=events.append)
@@ -104,7 +104,7 @@ def test_the_journal_identifies_the_holder_on_mariadb(
 def test_a_waiting_run_continues_after_the_other(any_database: sa.URL, folder: Folder) -> None:
     """It reads the history only then, so that nothing is applied twice."""
     with opened(any_database) as first, opened(any_database) as second:
-        lock = first.runner(folder).dialect.lock(first.connection, None)
+        lock = first.runner(folder).dialect.session.migration_lock(first.connection, None)
         assert lock.take("ann")
         waiting = threading.Event()
         applied: list[object] = []
@@ -131,7 +131,7 @@ def test_the_lock_of_a_dead_process_is_released(
     child = os.fork()
     if child == 0:
         with opened(url) as db:
-            db.runner(folder).dialect.lock(db.connection, None).take("dead")
+            db.runner(folder).dialect.session.migration_lock(db.connection, None).take("dead")
             os._exit(0)
     os.waitpid(child, 0)
     assert url.database is not None

@@ -48,7 +48,7 @@ def test_a_pooler_is_detected(server: sa.URL, pooled: sa.URL, folder: Folder) ->
     """The session's process id differs from the one that the driver received."""
     for url, detected in ((server, False), (pooled, True)):
         with opened(url) as db:
-            lock = db.runner(folder).dialect.lock(db.connection, None)
+            lock = db.runner(folder).dialect.session.migration_lock(db.connection, None)
             assert lock.in_transaction == detected
 
 

@@ -251,9 +251,9 @@ def test_a_script_does_not_wait_for_a_lock(
     project = Project(any_database, lock_timeout=0.2, directory=folder.path)
     text = project.script("1").text
     with opened(any_database) as db:
-        lock = db.runner(folder).dialect.lock(db.connection, None)
+        lock = db.runner(folder).dialect.session.migration_lock(db.connection, None)
         assert lock.take("ann")
-        with db.runner(folder).dialect.transaction(db.connection):
+        with db.runner(folder).dialect.session.transaction(db.connection):
             result = run_script(any_database, text)
         lock.release()
     assert result.returncode != 0

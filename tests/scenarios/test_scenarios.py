@@ -90,7 +90,7 @@ def _assert_expected_source(source: str, expected: Path) -> None:
 
 def _schema(connection: sa.Connection, scenario: Scenario) -> Schema:
     scope = scope_for(Schema(namespaces=_namespaces(scenario)), scenario.exclude)
-    schema = dialect_of(connection).reflect(connection, scope)
+    schema = dialect_of(connection).catalog.reflect(connection, scope)
     connection.rollback()
     return schema
 

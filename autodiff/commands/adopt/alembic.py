@@ -21,7 +21,15 @@ from autodiff.errors import (
     MigrationFailedError,
     MigrationFileError,
 )
-from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, file_name, load_graph, lock_text
+from autodiff.migrations import (
+    LOCK_NAME,
+    Graph,
+    LockFile,
+    Migration,
+    file_name,
+    load_graph,
+    lock_text,
+)
 from autodiff.migrations.files import parse_python
 from autodiff.utils.files import restore_on_error, write_all
 
@@ -78,7 +86,7 @@ class Converted:
             runner.stamp(*(migration.revision for migration in self.applied))
 
 
-def _replayed(project: Workspace, graph: Graph) -> Lock | None:
+def _replayed(project: Workspace, graph: Graph) -> LockFile | None:
     """The lock file as the scripts lead to it on a scratch; None where they can't be run there.
 
     The models may say more than they do, and `check` is to tell.

@@ -12,9 +12,9 @@ from autodiff.commands.diff import as_made, as_wanted
 from autodiff.commands.generate import Draft, Request, described_schema, drafted, proved
 from autodiff.commands.new_revision import Spot
 from autodiff.dialects import Dialect, dialect_of
-from autodiff.dialects.unmanaged import LeftAlone
+from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.errors import HistoryError
-from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration
+from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration
 from autodiff.schema.objects import Schema
 from autodiff.utils.files import restore_on_error
 
@@ -35,7 +35,7 @@ class Baseline:
 
     project: Workspace
     draft: Draft
-    left_out: tuple[LeftAlone, ...] = ()
+    left_out: tuple[UnmanagedObject, ...] = ()
 
     def write(self) -> Migration:
         """Writes the migration and the lock file, and records it as applied; all or nothing."""
@@ -55,10 +55,10 @@ def baseline(project: Workspace, message: str, *, rehearse: bool = True) -> Base
     request = Request(message=message, rehearse=rehearse)
     with project.connect() as connection:
         refuse_history(project, connection, project.graph())
-        dialect = dialect_of(connection).with_scratch(project.scratch_url)
+        dialect = dialect_of(connection, scratch_url=project.scratch_url)
         models = _declared(project, dialect)
         scope = scope_for(models or Schema(), project.config.exclude_tables)
-        current = dialect.reflect(connection, scope)
+        current = dialect.catalog.reflect(connection, scope)
         if not current:
             raise HistoryError(
                 "the database has no tables to begin with",
@@ -74,7 +74,7 @@ def baseline(project: Workspace, message: str, *, rehearse: bool = True) -> Base
         return Baseline(
             project=project,
             draft=replace(made, proof=proof, lock=lock),
-            left_out=tuple(dialect.unread(connection, scope)),
+            left_out=tuple(dialect.catalog.unmanaged_objects(connection, scope)),
         )
 
 
@@ -111,7 +111,7 @@ def _plan(connection: sa.Connection, dialect: Dialect, current: Schema) -> Plan:
 
 def _lock(
     connection: sa.Connection, dialect: Dialect, current: Schema, models: Schema | None
-) -> Lock:
+) -> LockFile:
     """What the database has. Where the models say something else they count as having said no
     more than its tables, so that what they never spoke of is left alone as before."""
     same = as_wanted(current, current, dialect)
@@ -123,8 +123,8 @@ def _lock(
             declared = same = models
     found = difference(connection, dialect, current, same, create_scratch=True)
     description = described_schema(connection, dialect, found)
-    return Lock(
-        database=dialect.kind,
+    return LockFile(
+        database=str(dialect),
         declared=declared,
         described=description.schema,
         settled=description.settled,

@@ -29,7 +29,7 @@ from autodiff.errors import (
 from autodiff.migrations import (
     LOCK_NAME,
     Graph,
-    Lock,
+    LockFile,
     Migration,
     file_name,
     lock_text,
@@ -79,7 +79,7 @@ class Squash:
     text: str
     replaced: tuple[Migration, ...]
     left_out: tuple[HandWritten, ...]
-    lock: Lock | None
+    lock: LockFile | None
     plan: Plan
     proof: Proof
 
@@ -139,7 +139,7 @@ def _refuse_elsewhere(line: Stretch, place: Place) -> None:
         kinds = " and ".join(line.dialects)
         raise HistoryError(
             f"cannot squash {last.path.name} here: it is for {kinds}, and the database is "
-            f"{place.dialect.word}",
+            f"{place.dialect.backend}",
             hint=f"give the URL of one that it is for: autodiff squash --url {line.dialects[0]}://...",
         )
 
@@ -254,7 +254,7 @@ def _drafted(
     return migration, text(revision)
 
 
-def _lock(lock: Lock | None, line: Stretch, migration: Migration) -> Lock | None:
+def _lock(lock: LockFile | None, line: Stretch, migration: Migration) -> LockFile | None:
     """The lock file, with the new migration in the place of the others."""
     if lock is None:
         return None

@@ -1,4 +1,4 @@
-"""What MySQL and MariaDB can do."""
+"""The features of MySQL and MariaDB."""
 
 from dataclasses import replace
 
@@ -14,20 +14,20 @@ FEATURES = Features(
         "mediumtext": 2**24 - 1,
         "longtext": 2**32 - 1,
     },
-    restates_columns=True,
+    alter_repeats_definition=True,
     unique_is_index=True,
-    autoincrements=True,
-    counts_by_key=True,
-    autoincrements_anywhere=True,
-    ignores_case=True,
+    autoincrement=True,
+    single_autoincrement=True,
+    autoincrement_outside_key=True,
+    case_insensitive_names=True,
     named_primary_keys=False,
     index_names_per_table=True,
-    guards_foreign_keys=True,
+    keys_block_columns=True,
     backslash_escapes=True,
     comments=True,
     namespaces=True,
-    insert_of_defaults="() VALUES ()",
-    right_to_create="the user needs the right to create databases whose names begin with "
+    insert_defaults="() VALUES ()",
+    scratch_privilege="the user needs the right to create databases whose names begin with "
     "autodiff_scratch (GRANT ALL ON `autodiff\\_scratch%`.* TO name)",
     max_name_length=64,
 )

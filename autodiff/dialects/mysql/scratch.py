@@ -1,4 +1,4 @@
-"""A scratch on a MySQL or MariaDB server: databases of its own, dropped at the end."""
+"""Scratch databases on a MySQL or MariaDB server: created for a run, and dropped at its end."""
 
 from __future__ import annotations
 
@@ -11,66 +11,144 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from autodiff.dialects.mysql.session.transactions import usual_escapes
+from autodiff.dialects.mysql.session.sql_mode import with_backslash_escapes
+from autodiff.dialects.scratch import Scratch
+from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import Connection, Engine
 
-__all__ = ["PREFIX", "namespace_name", "scratch", "sweep"]
+__all__ = ["PREFIX", "MySQLScratch", "sweep"]
 
 PREFIX = "autodiff_scratch"
-"""What the name of each scratch database starts with."""
+"""The start of the name of each scratch database."""
 
 _OWN = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})[0-9a-f]{{4}}(?:_.*)?")
 _MAX_LENGTH = 64
 _OLD = timedelta(hours=1)
 _CREATE = "CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}"
-_DEFAULTS = """
+_DATABASE_DEFAULTS = """
 SELECT default_character_set_name AS charset, default_collation_name AS collation
 FROM information_schema.schemata WHERE schema_name = :name
 """
+_SECONDS = 20
+_IDENTITY = "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())"
+_CONTENTS = """
+SELECT CASE table_type WHEN 'VIEW' THEN 'view' WHEN 'SEQUENCE' THEN 'sequence' ELSE 'table' END
+       AS kind, table_name AS name
+FROM information_schema.tables WHERE table_schema = DATABASE()
+UNION ALL
+SELECT LOWER(routine_type), routine_name
+FROM information_schema.routines WHERE routine_schema = DATABASE()
+UNION ALL
+SELECT 'event', event_name FROM information_schema.events WHERE event_schema = DATABASE()
+ORDER BY 1, 2
+"""
+_CHARSET = "SELECT @@character_set_database AS charset, @@collation_database AS collation"
 
 
-@contextmanager
-def scratch(
-    connection: Connection, namespaces: Sequence[str], *, create: bool
-) -> Iterator[Connection | None]:
-    """A connection to a new database with the charset and collation of the live one.
+class MySQLScratch(Scratch):
+    """Opens new databases, and the database of `scratch_url`."""
 
-    There is one more database for each namespace. None where `create` is false or the user may
-    not create a database. All are dropped at the end; those of killed runs are swept up first.
-    """
-    live = connection.engine
-    made = _create(live, namespaces) if create else []
-    try:
-        if not made:
+    @contextmanager
+    def open(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
+    ) -> Iterator[Connection | None]:
+        """Open a new database with the charset and collation of the live one.
+
+        There is one more database for each namespace. None if `create` is false or the user may
+        not create databases. All are dropped at the end; those of killed runs are dropped first.
+        """
+        if connection is None:
             yield None
             return
-        engine = _engine(live, made[0])
+        live = connection.engine
+        made = _create(live, namespaces) if create else []
         try:
-            with engine.connect() as opened:
-                yield opened
+            if not made:
+                yield None
+                return
+            engine = _engine(live, made[0])
+            try:
+                with engine.connect() as opened:
+                    yield opened
+            finally:
+                engine.dispose()
         finally:
-            engine.dispose()
-    finally:
-        _drop(live, made)
+            _drop(live, made)
+
+    @contextmanager
+    def open_database(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = ()
+    ) -> Iterator[Connection | None]:
+        """Open a new database; None if there are namespaces, which are databases of the server."""
+        if self.reaches_other_databases(namespaces):
+            yield None
+            return
+        with self.open(connection, create=True) as opened:
+            yield opened
+
+    def reaches_other_databases(self, namespaces: Sequence[str]) -> bool:
+        return bool(namespaces)
+
+    def map_name(self, name: Name) -> Name:
+        """Return the name on the scratch, if this is the dialect of a connection to a scratch."""
+        if name.schema is None:
+            return name
+        return Name(name.name, _namespace_name(self.dialect.default_schema, name.schema))
+
+    def identity(self, connection: Connection) -> str:
+        """Return the server's host, port and folder, and the database."""
+        return str(connection.exec_driver_sql(_IDENTITY).scalar_one())
+
+    def claim(self, connection: Connection) -> bool:
+        """Take a named lock of the connection; wait a little for another run."""
+        database = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
+        query = sa.text("SELECT GET_LOCK(CONCAT('autodiff ', MD5(:name)), :seconds)")
+        taken = connection.execute(query, {"name": database, "seconds": _SECONDS}).scalar()
+        return bool(taken)
+
+    def copy_prerequisites(self, live: Connection | None, scratch: Connection) -> None:
+        """Give the scratch the charset and collation of the live database, if the user may."""
+        if live is None:
+            return
+        row = live.exec_driver_sql(_CHARSET).one()
+        with suppress(SQLAlchemyError):
+            scratch.exec_driver_sql(
+                f"ALTER DATABASE CHARACTER SET {row.charset} COLLATE {row.collation}"
+            )
+
+    def contents(self, connection: Connection) -> list[str]:
+        """List the tables, views, sequences, routines and events of the database."""
+        rows = connection.exec_driver_sql(_CONTENTS).all()
+        connection.rollback()
+        return [f"{row.kind} {row.name}" for row in rows]
+
+    def clear(self, connection: Connection) -> None:
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        connection.exec_driver_sql("SET foreign_key_checks = 0")
+        for line in self.contents(connection):
+            kind, _, name = line.partition(" ")
+            connection.exec_driver_sql(f"DROP {kind.upper()} IF EXISTS {quote(name)}")
+        connection.exec_driver_sql("SET foreign_key_checks = 1")
+        connection.commit()
 
 
-def namespace_name(database: str | None, namespace: str) -> str:
-    """The scratch database that stands for a namespace, beside the one for the default schema.
+def _namespace_name(database: str | None, namespace: str) -> str:
+    """Return the scratch database for a namespace, beside `database` for the default schema.
 
-    Where `database` is no scratch, it is the name of no database at all.
+    If `database` is not a scratch, the result is the name of no database at all.
     """
     scratch = database if database is not None and _OWN.fullmatch(database) else f"{PREFIX}_"
     return f"{scratch}_{namespace}"[:_MAX_LENGTH]
 
 
 def sweep(connection: Connection, *, older_than: timedelta = _OLD) -> list[str]:
-    """Drops the scratch databases that killed runs left, and tells which.
+    """Drop the scratch databases that killed runs left, and return their names.
 
-    A scratch database's name holds the server's time at which it was made.
+    The name of a scratch database holds the server's time at its creation.
     """
     now = _server_time(connection)
     names = connection.exec_driver_sql("SHOW DATABASES").scalars().all()
@@ -83,7 +161,7 @@ def sweep(connection: Connection, *, older_than: timedelta = _OLD) -> list[str]:
 
 
 def _create(live: Engine, namespaces: Sequence[str]) -> list[str]:
-    """The names of the new databases; none where the user may not create them."""
+    """Create the databases and return their names; none if the user may not create them."""
     made: list[str] = []
     try:
         with live.connect() as connection:
@@ -91,7 +169,7 @@ def _create(live: Engine, namespaces: Sequence[str]) -> list[str]:
                 sweep(connection)
             home = live.dialect.default_schema_name
             first = f"{PREFIX}_{_server_time(connection):08x}{secrets.token_hex(2)}"
-            pairs = [(home, first), *((name, namespace_name(first, name)) for name in namespaces)]
+            pairs = [(home, first), *((name, _namespace_name(first, name)) for name in namespaces)]
             for source, name in pairs:
                 connection.exec_driver_sql(_create_sql(connection, source, name))
                 made.append(name)
@@ -102,9 +180,9 @@ def _create(live: Engine, namespaces: Sequence[str]) -> list[str]:
 
 
 def _create_sql(connection: Connection, source: str | None, name: str) -> str:
-    """CREATE DATABASE with the defaults of `source`; of the server where that does not exist."""
+    """Return CREATE DATABASE with the defaults of `source`, or of the server if that is missing."""
     quoted = _quote(connection, name)
-    row = connection.execute(sa.text(_DEFAULTS), {"name": source}).one_or_none()
+    row = connection.execute(sa.text(_DATABASE_DEFAULTS), {"name": source}).one_or_none()
     if row is None:
         return f"CREATE DATABASE {quoted}"
     return _CREATE.format(name=quoted, charset=row.charset, collation=row.collation)
@@ -119,7 +197,7 @@ def _drop(live: Engine, names: Sequence[str]) -> None:
 
 
 def _engine(live: Engine, database: str) -> Engine:
-    """An engine whose connections are made as those of `live` are, but stand in `database`."""
+    """Return an engine that connects as `live` does, but to `database`."""
 
     def connect() -> Any:
         pooled = live.raw_connection()
@@ -130,7 +208,7 @@ def _engine(live: Engine, database: str) -> Engine:
         cursor.execute(f"USE {live.dialect.identifier_preparer.quote_identifier(database)}")
         cursor.execute("SELECT @@sql_mode")
         row: Any = cursor.fetchone()
-        cursor.execute(f"SET sql_mode = '{usual_escapes(row[0])}'")
+        cursor.execute(f"SET sql_mode = '{with_backslash_escapes(row[0])}'")
         cursor.close()
         return raw
 

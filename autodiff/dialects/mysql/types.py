@@ -12,7 +12,7 @@ from functools import lru_cache
 from autodiff.dialects.mysql.expressions import quote_string, string_value
 from autodiff.dialects.type_names import python_string
 
-__all__ = ["canonical_type", "is_text", "split_collation", "tells_type", "type_python"]
+__all__ = ["canonical_type", "is_canonical_type", "is_text", "split_collation", "type_python"]
 
 _ALIASES = {
     "integer": "int",
@@ -296,6 +296,6 @@ def _values_python(match: re.Match[str]) -> str | None:
     return f"{name}({', '.join(parts)})"
 
 
-def tells_type(sql: str) -> bool:
+def is_canonical_type(sql: str) -> bool:
     """Whether the catalogue spells a type so: one of the common ones, without a collation."""
     return _TOLD_AS_SAID.fullmatch(sql) is not None

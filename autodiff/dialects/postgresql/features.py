@@ -1,7 +1,6 @@
-"""What PostgreSQL can do."""
+"""The features of PostgreSQL."""
 
 from autodiff.dialects.features import Features
-from autodiff.dialects.postgresql.ddl.do_blocks import together
 
 __all__ = ["FEATURES"]
 
@@ -10,18 +9,17 @@ FEATURES = Features(
     enum_types=True,
     sequences=True,
     identity=True,
-    autoincrements=True,
+    autoincrement=True,
     comments=True,
-    guards_foreign_keys=True,
+    keys_block_columns=True,
     namespaces=True,
     search_path=True,
     materialized_views=True,
     exclusion_constraints=True,
-    readers_hold_columns=True,
+    dependents_block_columns=True,
     concurrent_indexes=True,
-    right_to_create="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
-    insert_of_numbers=" OVERRIDING SYSTEM VALUE",
-    writes_in_with=True,
-    together=together,
+    scratch_privilege="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
+    insert_identity=" OVERRIDING SYSTEM VALUE",
+    insert_in_cte=True,
     max_name_length=63,
 )

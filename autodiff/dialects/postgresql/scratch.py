@@ -1,24 +1,32 @@
-"""A scratch on a PostgreSQL server.
+"""Scratch databases on a PostgreSQL server.
 
-To describe models: schemas inside a transaction that is rolled back. To rehearse a migration,
-which names its schemas itself: a database of its own.
+Schemas are described in new schemas, inside a transaction that is rolled back. Migrations name
+their schemas themselves, so they are run in a database of their own.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-__all__ = ["PREFIX", "copy_extensions", "database", "scratch"]
+from autodiff.dialects.scratch import Scratch
+from autodiff.schema.objects import Name
+
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["PREFIX", "PostgreSQLScratch"]
 
 PREFIX = "autodiff_scratch"
-"""What the name of each scratch schema and database starts with."""
+"""The start of the name of each scratch schema and scratch database."""
 
 _OWN = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})[0-9a-f]{{6}}")
 _OLD = 3600
@@ -30,62 +38,165 @@ _EXTENSIONS = """
 SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 WHERE e.extname <> 'plpgsql' ORDER BY e.oid
 """
+_LOCK = 4_722_819_305_117_884
+"""Any number that no other program locks; advisory locks are those of one database."""
+_SECONDS = 20.0
+_IDENTITY = """
+SELECT concat_ws(' ', pg_postmaster_start_time(), oid) FROM pg_database
+WHERE datname = current_database()
+"""
+_OWNED = """
+SELECT 1 FROM pg_depend e
+WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid} AND e.deptype = 'e'
+"""
+_CONTENTS = f"""
+SELECT kind, name, target, place FROM (
+  SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                        WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table'
+                        ELSE 'table' END AS kind,
+         c.relnamespace AS namespace, c.relname AS name,
+         format('%I.%I', n.nspname, c.relname) AS target,
+         CASE WHEN c.relkind = 'S' THEN 2 ELSE 1 END AS place
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND NOT c.relispartition
+    AND NOT EXISTS ({_OWNED.format(catalog="pg_class", oid="c.oid")})
+    AND NOT EXISTS (SELECT 1 FROM pg_depend i WHERE i.classid = 'pg_class'::regclass
+                    AND i.objid = c.oid AND i.deptype IN ('a', 'i') AND c.relkind = 'S')
+  UNION ALL
+  SELECT 'routine', p.pronamespace, p.proname, p.oid::regprocedure::text, 3
+  FROM pg_proc p
+  WHERE NOT EXISTS ({_OWNED.format(catalog="pg_proc", oid="p.oid")})
+  UNION ALL
+  SELECT CASE t.typtype WHEN 'd' THEN 'domain' ELSE 'type' END, t.typnamespace, t.typname,
+         format('%I.%I', n.nspname, t.typname), 4
+  FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+  LEFT JOIN pg_class c ON c.oid = t.typrelid
+  WHERE (t.typtype IN ('d', 'e', 'r') OR (t.typtype = 'c' AND c.relkind = 'c'))
+    AND NOT EXISTS ({_OWNED.format(catalog="pg_type", oid="t.oid")})
+) found JOIN pg_namespace s ON s.oid = found.namespace
+WHERE s.nspname !~ '^pg_' AND s.nspname <> 'information_schema'
+ORDER BY place, kind, s.nspname, name
+"""
+_NAMESPACES = """
+SELECT n.nspname FROM pg_namespace n
+WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
+  AND NOT EXISTS (SELECT 1 FROM pg_extension e WHERE e.extnamespace = n.oid)
+ORDER BY n.nspname
+"""
 
 
-@contextmanager
-def scratch(connection: Connection, namespaces: Sequence[str]) -> Iterator[Connection | None]:
-    """A second connection to the database, in a transaction, with new schemas.
+class PostgreSQLScratch(Scratch):
+    """Opens schemas in a transaction, databases, and the database of `scratch_url`."""
 
-    The first one stands for the default schema and comes first in the search path, so that
-    names find what the live database has where the scratch has nothing of that name. None where
-    the user may not create a schema. Nothing is left: the transaction is rolled back.
-    """
-    path = connection.exec_driver_sql("SHOW search_path").scalar()
-    with connection.engine.connect() as second:
-        transaction = second.begin()
-        try:
-            quote = second.dialect.identifier_preparer.quote
+    @contextmanager
+    def open(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
+    ) -> Iterator[Connection | None]:
+        """Open a second connection to the database, in a transaction with new schemas.
+
+        The first schema replaces the default schema and comes first in the search path, so names
+        that the scratch does not have are found in the live database. None if the user may not
+        create a schema. The transaction is rolled back.
+        """
+        assert connection is not None
+        path = connection.exec_driver_sql("SHOW search_path").scalar()
+        with connection.engine.connect() as second:
+            transaction = second.begin()
             try:
-                second.exec_driver_sql(f"CREATE SCHEMA {PREFIX}")
-                for namespace in namespaces:
-                    second.exec_driver_sql(f"CREATE SCHEMA {quote(f'{PREFIX}_{namespace}')}")
-            except SQLAlchemyError:
-                yield None
-                return
-            second.exec_driver_sql(f"SET LOCAL search_path = {PREFIX}, {path}")
-            yield second
-        finally:
-            transaction.rollback()
+                quote = second.dialect.identifier_preparer.quote
+                try:
+                    second.exec_driver_sql(f"CREATE SCHEMA {PREFIX}")
+                    for namespace in namespaces:
+                        second.exec_driver_sql(f"CREATE SCHEMA {quote(f'{PREFIX}_{namespace}')}")
+                except SQLAlchemyError:
+                    yield None
+                    return
+                second.exec_driver_sql(f"SET LOCAL search_path = {PREFIX}, {path}")
+                yield second
+            finally:
+                transaction.rollback()
 
+    @contextmanager
+    def open_database(
+        self, connection: Connection | None, *, namespaces: Sequence[str] = ()
+    ) -> Iterator[Connection | None]:
+        """Open a new database with the encoding, collation and extensions of the live one.
 
-@contextmanager
-def database(connection: Connection) -> Iterator[Connection | None]:
-    """A connection to a new database with the encoding, collation and extensions of the live one.
-
-    None where the user may not create one. It is dropped at the end; those that killed runs left
-    behind more than an hour ago are swept up first.
-    """
-    live = connection.engine.execution_options(isolation_level="AUTOCOMMIT")
-    with live.connect() as maker:
-        name = _create(maker)
-    if name is None:
-        yield None
-        return
-    try:
-        engine = sa.create_engine(live.url.set(database=name), poolclass=sa.pool.NullPool)
-        try:
-            with engine.connect() as opened:
-                copy_extensions(connection, opened)
-                yield opened
-        finally:
-            engine.dispose()
-    finally:
+        None if the user may not create one. It is dropped at the end. Databases that killed runs
+        left more than an hour ago are dropped first.
+        """
+        assert connection is not None
+        live = connection.engine.execution_options(isolation_level="AUTOCOMMIT")
         with live.connect() as maker:
-            maker.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            name = _create(maker)
+        if name is None:
+            yield None
+            return
+        try:
+            engine = sa.create_engine(live.url.set(database=name), poolclass=sa.pool.NullPool)
+            try:
+                with engine.connect() as opened:
+                    _copy_extensions(connection, opened)
+                    yield opened
+            finally:
+                engine.dispose()
+        finally:
+            with live.connect() as maker:
+                maker.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def make_dialect(self, connection: Connection) -> Dialect:
+        return type(self.dialect)(
+            connection.dialect, version=self.dialect.version, default_schema=PREFIX
+        )
+
+    def map_name(self, name: Name) -> Name:
+        return name if name.schema is None else Name(name.name, f"{PREFIX}_{name.schema}")
+
+    def identity(self, connection: Connection) -> str:
+        """Return the start time of the server and the number of the database."""
+        return str(connection.exec_driver_sql(_IDENTITY).scalar_one())
+
+    def claim(self, connection: Connection) -> bool:
+        """Take an advisory lock of the connection; wait a little for another run."""
+        query = f"SELECT pg_try_advisory_lock({_LOCK})"
+        until = time.monotonic() + _SECONDS
+        while True:
+            taken = bool(connection.exec_driver_sql(query).scalar())
+            connection.commit()
+            if taken or time.monotonic() > until:
+                return taken
+            time.sleep(0.2)
+
+    def copy_prerequisites(self, live: Connection | None, scratch: Connection) -> None:
+        if live is not None:
+            _copy_extensions(live, scratch)
+
+    def contents(self, connection: Connection) -> list[str]:
+        """List relations, routines and types of all schemas, and schemas; not of extensions."""
+        public = connection.dialect.default_schema_name
+        found = [
+            f"{row.kind} {row.target.removeprefix(f'{public}.')}"
+            for row in connection.execute(sa.text(_CONTENTS))
+        ]
+        found += [f"schema {name}" for name in connection.execute(sa.text(_NAMESPACES)).scalars()]
+        connection.rollback()
+        return found
+
+    def clear(self, connection: Connection) -> None:
+        """Drop all objects that `contents` lists; extensions stay."""
+        quote = connection.dialect.identifier_preparer.quote
+        for row in connection.execute(sa.text(_CONTENTS)).all():
+            word = row.kind.upper()
+            # IF EXISTS: CASCADE on another object may have dropped it
+            sql = f"DROP {word} IF EXISTS {row.target} CASCADE"
+            connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+        for name in connection.execute(sa.text(_NAMESPACES)).scalars().all():
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {quote(name)} CASCADE")
+        connection.commit()
 
 
 def _create(maker: Connection) -> str | None:
-    """The name of a new database; it tells when it was made."""
+    """Create a database and return its name, which holds the time; None without the right to."""
     _sweep(maker)
     made = int(maker.exec_driver_sql("SELECT extract(epoch FROM now())::bigint").scalar_one())
     name = f"{PREFIX}_{made:08x}{secrets.token_hex(3)}"
@@ -109,8 +220,8 @@ def _sweep(maker: Connection) -> None:
                 maker.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
 
 
-def copy_extensions(live: Connection, scratch: Connection) -> None:
-    """The extensions of the live database, as far as they can be had."""
+def _copy_extensions(live: Connection, scratch: Connection) -> None:
+    """Create the extensions of the live database, as far as the user may."""
     quote = live.dialect.identifier_preparer.quote
     for extension, schema in live.exec_driver_sql(_EXTENSIONS).all():
         with suppress(SQLAlchemyError), scratch.begin_nested():

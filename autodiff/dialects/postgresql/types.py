@@ -13,11 +13,11 @@ from autodiff.schema.sqltext import normalize, tokens
 
 __all__ = [
     "canonical_type",
+    "is_canonical_type",
     "is_serial_default",
     "normal_default",
     "plain_default",
     "split_collation",
-    "tells_type",
     "type_family",
     "type_python",
 ]
@@ -255,6 +255,6 @@ def is_serial_default(default: str, table: str, column: str) -> bool:
     return sequence == f"{table}_{column}_seq"
 
 
-def tells_type(sql: str) -> bool:
+def is_canonical_type(sql: str) -> bool:
     """Whether format_type() spells a type so: one of the common ones, without a collation."""
     return _TOLD_AS_SAID.fullmatch(sql) is not None

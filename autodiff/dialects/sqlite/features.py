@@ -1,4 +1,4 @@
-"""What SQLite can do."""
+"""The features of SQLite."""
 
 from autodiff.dialects.features import Features
 
@@ -8,9 +8,9 @@ FEATURES = Features(
     transactional_ddl=True,
     enforces_types=False,
     rebuilds_tables=True,
-    keys_not_null=False,
-    ignores_case=True,
-    ignores_table_case=True,
+    primary_keys_not_null=False,
+    case_insensitive_names=True,
+    case_insensitive_tables=True,
     typeless_columns=True,
     scratch_in_memory=True,
     max_name_length=1000,

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from autodiff.dialects.type_names import python_type, split_type
+from autodiff.dialects.type_names import is_rowid_type, python_type, split_type
 from autodiff.schema.objects import Column, Table
 
 __all__ = ["affinity_type", "canonical_type", "has_name", "never_null", "normal_columns"]
@@ -113,7 +113,7 @@ def never_null(column: Column, table: Table) -> bool:
     key = table.primary_key
     if key is None or column.name.lower() not in map(str.lower, key.columns):
         return False
-    alone = len(key.columns) == 1 and column.type.sql == "INTEGER"
+    alone = len(key.columns) == 1 and is_rowid_type(column.type.sql)
     strict = bool(table.options.get("sqlite_strict"))
     return alone or strict or table.options.get("sqlite_with_rowid") is False
 

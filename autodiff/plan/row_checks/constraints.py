@@ -141,7 +141,7 @@ def _held_apart(table: Table, unique: _UniqueOver, standing: Standing) -> bool:
 
 
 def _same_text(first: str, second: str | None, standing: Standing) -> bool:
-    normal = standing.dialect.normal_text
+    normal = standing.dialect.normalize_expression
     return second is not None and normal(first) == normal(second)
 
 

@@ -44,7 +44,7 @@ class Database:
         return [tuple(row) for row in result]
 
     def reflect(self, *namespaces: str) -> Schema:
-        return self.dialect.reflect(self.connection, Scope(namespaces=namespaces))
+        return self.dialect.catalog.reflect(self.connection, Scope(namespaces=namespaces))
 
     def table(self, name: str) -> Table:
         schema = self.reflect()
@@ -57,10 +57,10 @@ class Database:
         """
         statements: list[str] = []
         for operation in operations:
-            name = self.dialect.needs_table(operation)
+            name = self.dialect.ddl.required_table(operation)
             current = self.reflect().tables.get(name) if name is not None else None
-            statements += self.dialect.statements(operation, current)
-            self.execute(*self.dialect.statements(operation, current))
+            statements += self.dialect.ddl.statements(operation, current)
+            self.execute(*self.dialect.ddl.statements(operation, current))
         return statements
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from autodiff.dialects import dialect_of
-from autodiff.dialects.mysql.session.transactions import usual_escapes
+from autodiff.dialects.mysql.session.sql_mode import with_backslash_escapes
 
 
 def test_backslash_escapes_are_enabled_during_a_migration(
@@ -20,7 +20,7 @@ def test_backslash_escapes_are_enabled_during_a_migration(
         connection.rollback()
         dialect = dialect_of(connection)
         connection.rollback()
-        with dialect.transaction(connection):
+        with dialect.session.transaction(connection):
             literal = dialect.literal("a\\b'c")
             assert connection.exec_driver_sql(f"SELECT {literal}").scalar_one() == "a\\b'c"
         mode = connection.exec_driver_sql("SELECT @@sql_mode").scalar_one()
@@ -29,5 +29,5 @@ def test_backslash_escapes_are_enabled_during_a_migration(
 
 
 def test_only_the_escape_mode_is_removed() -> None:
-    assert usual_escapes("A,NO_BACKSLASH_ESCAPES,B") == "A,B"
-    assert usual_escapes("") == ""
+    assert with_backslash_escapes("A,NO_BACKSLASH_ESCAPES,B") == "A,B"
+    assert with_backslash_escapes("") == ""

@@ -246,7 +246,7 @@ def test_keys_and_indexes_are_reflected(db: Database) -> None:
     )
     check = table.constraint("odd name")
     assert isinstance(check, Check)
-    assert db.dialect.normal_text(check.sql) == "c like '%a'"
+    assert db.dialect.normalize_expression(check.sql) == "c like '%a'"
 
 
 def test_default_foreign_key_actions_are_omitted(db: Database) -> None:
@@ -315,14 +315,14 @@ def test_scope_limits_the_reflected_tables(db: Database) -> None:
     db.execute(tables.PARENT, tables.CHILD, tables.KEYS)
 
     def names(**scope: object) -> set[str]:
-        schema = db.dialect.reflect(db.connection, Scope(**scope))  # type: ignore[arg-type]
+        schema = db.dialect.catalog.reflect(db.connection, Scope(**scope))  # type: ignore[arg-type]
         return {str(name) for name in schema.tables}
 
     assert names(exclude=("the*",)) == {"parent", "child"}
     assert names(only=(Name("child"),)) == {"child"}
     expected = db.reflect().tables[Name("child")]
     scope = Scope(only=(Name("child"),))
-    assert db.dialect.reflect(db.connection, scope).tables[Name("child")] == expected
+    assert db.dialect.catalog.reflect(db.connection, scope).tables[Name("child")] == expected
 
 
 def test_namespaces_are_other_databases(
@@ -343,7 +343,7 @@ def test_namespaces_are_other_databases(
     assert set(view.reads) == {Name("here"), Name("there", other)}
     assert f"`{other}`.`there`" in view.sql
     db.execute(f"DROP VIEW {other}.v", "DROP TABLE here")
-    assert db.dialect.reflect(db.connection, Scope(namespaces=("nowhere",))).tables == {}
+    assert db.dialect.catalog.reflect(db.connection, Scope(namespaces=("nowhere",))).tables == {}
 
 
 @pytest.mark.parametrize("prefix", ["mysql", "mariadb"])
@@ -353,7 +353,7 @@ def test_mysql_and_mariadb_urls_reflect_the_same(mariadb: Database, prefix: str)
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     with engine.connect() as connection:
         dialect = dialect_of(connection)
-        assert dialect.kind.startswith("mariadb 1")
-        schema = dialect.reflect(connection, Scope())
+        assert str(dialect).startswith("mariadb 1")
+        schema = dialect.catalog.reflect(connection, Scope())
     engine.dispose()
     assert schema == mariadb.reflect()

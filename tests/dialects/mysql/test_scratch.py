@@ -31,14 +31,14 @@ def scratch_databases(db: Database) -> set[str]:
 
 
 def test_scratch_is_a_separate_database_that_is_dropped(db: Database) -> None:
-    with db.dialect.scratch(db.connection, create=True) as connection:
+    with db.dialect.scratch.open(db.connection, create=True) as connection:
         assert connection is not None
         name = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
         assert name in scratch_databases(db)
-        dialect = db.dialect.scratch_dialect(connection)
+        dialect = db.dialect.scratch.make_dialect(connection)
         assert dialect.default_schema == name
         table = Table(name=Name("t"), columns=(Column(name="a", type=INT),))
-        for sql in dialect.statements(CreateTable(table=table)):
+        for sql in dialect.ddl.statements(CreateTable(table=table)):
             connection.exec_driver_sql(sql)
         db.execute("CREATE TABLE live (a INT)")
         connection.commit()
@@ -50,7 +50,7 @@ def test_scratch_is_dropped_after_an_error(db: Database) -> None:
     names: list[str | None] = []
 
     def fail() -> None:
-        with db.dialect.scratch(db.connection, create=True) as connection:
+        with db.dialect.scratch.open(db.connection, create=True) as connection:
             assert connection is not None
             names.append(connection.dialect.default_schema_name)
             connection.exec_driver_sql("CREATE TABLE t (a INT)")
@@ -67,7 +67,7 @@ def test_scratch_has_the_charset_of_the_live_database(db: Database) -> None:
         f"ALTER DATABASE {db.connection.engine.url.database} "
         "CHARACTER SET latin1 COLLATE latin1_german1_ci"
     )
-    with db.dialect.scratch(db.connection, create=True) as connection:
+    with db.dialect.scratch.open(db.connection, create=True) as connection:
         assert connection is not None
         assert tuple(connection.exec_driver_sql(query).one()) == ("latin1", "latin1_german1_ci")
 
@@ -77,30 +77,32 @@ def test_each_namespace_gets_a_scratch_database(
 ) -> None:
     live = str(database(kind).database)
     db.execute(f"ALTER DATABASE {live} CHARACTER SET latin1")
-    with db.dialect.scratch(db.connection, namespaces=[live, "nowhere"], create=True) as connection:
+    with db.dialect.scratch.open(
+        db.connection, namespaces=[live, "nowhere"], create=True
+    ) as connection:
         assert connection is not None
         dialect = dialect_of(connection)
         first = str(dialect.default_schema)
-        assert dialect.scratch_name(Name("t")) == Name("t")
+        assert dialect.scratch.map_name(Name("t")) == Name("t")
         created = {name for name in scratch_databases(db) if name.startswith(first)}
         assert created == {first, f"{first}_{live}", f"{first}_nowhere"}
         for namespace, charset in ((live, "latin1"), ("nowhere", None)):
-            name = dialect.scratch_name(Name("t", namespace)).schema
+            name = dialect.scratch.map_name(Name("t", namespace)).schema
             definition = connection.exec_driver_sql(f"SHOW CREATE DATABASE {name}").one()[1]
             assert charset is None or f"SET {charset}" in definition
     assert not created & scratch_databases(db)
 
 
 def test_scratch_name_is_never_the_name_of_a_live_database(db: Database) -> None:
-    name = db.dialect.scratch_name(Name("t", "other")).schema
+    name = db.dialect.scratch.map_name(Name("t", "other")).schema
     assert name == f"{PREFIX}__other"
     assert name not in scratch_databases(db)
 
 
 def test_scratch_is_created_only_on_request(db: Database) -> None:
-    with db.dialect.scratch(db.connection, create=False) as connection:
+    with db.dialect.scratch.open(db.connection, create=False) as connection:
         assert connection is None
-    with db.dialect.scratch(None, create=True) as connection:
+    with db.dialect.scratch.open(None, create=True) as connection:
         assert connection is None
 
 
@@ -112,7 +114,7 @@ def test_user_without_create_privilege_gets_no_scratch(mysql: Database) -> None:
     try:
         with engine.connect() as connection:
             dialect = dialect_of(connection)
-            with dialect.scratch(connection, namespaces=["x"], create=True) as scratch:
+            with dialect.scratch.open(connection, namespaces=["x"], create=True) as scratch:
                 assert scratch is None
     finally:
         engine.dispose()
@@ -140,7 +142,7 @@ def test_new_scratch_drops_old_ones(db: Database) -> None:
     (current_time,) = db.rows("SELECT unix_timestamp()")[0]
     old = f"{PREFIX}_{current_time - 7200:08x}dcba"
     db.execute(f"CREATE DATABASE {old}")
-    with db.dialect.scratch(db.connection, create=True):
+    with db.dialect.scratch.open(db.connection, create=True):
         assert old not in scratch_databases(db)
 
 
@@ -152,7 +154,7 @@ def test_scratch_connections_use_the_engine_settings(db: Database) -> None:
     )
     with engine.connect() as connection:
         dialect = dialect_of(connection)
-        with dialect.scratch(connection, create=True) as scratch:
+        with dialect.scratch.open(connection, create=True) as scratch:
             assert scratch is not None
             assert scratch.exec_driver_sql("SELECT @mark").scalar_one() == "marked"
     engine.dispose()

@@ -397,8 +397,8 @@ def test_result_matches_evolve(filled_db: Database, name: str) -> None:
     filled_db.run(operation)
     expected = expected_tables(filled_db, before, operation)
     reflected = [
-        filled_db.dialect.align(table, desired)
+        filled_db.dialect.catalog.align(table, desired)
         for table, desired in zip(all_tables(filled_db), expected, strict=True)
     ]
-    aligned = [filled_db.dialect.align(table, table) for table in expected]
+    aligned = [filled_db.dialect.catalog.align(table, table) for table in expected]
     assert differences(filled_db.dialect, reflected, aligned) == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from autodiff.dialects.mysql.ddl.constraints import AUTO_INCREMENT_INDEX
+from autodiff.dialects.mysql.catalog.implicit_indexes import AUTO_INCREMENT_INDEX
 from autodiff.errors import PlanError
 from autodiff.schema.apply import evolve
 from autodiff.schema.objects import (
@@ -88,7 +88,7 @@ def test_table_is_created_by_one_statement(offline: Dialect) -> None:
         comment="it's",
         options={"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "x_bin"},
     )
-    assert offline.statements(CreateTable(table=table)) == [
+    assert offline.ddl.statements(CreateTable(table=table)) == [
         "CREATE TABLE t (\n"
         "    a int NOT NULL AUTO_INCREMENT COMMENT 'it''s \\\\',\n"
         "    b int DEFAULT (uuid()),\n"
@@ -110,7 +110,7 @@ def test_partitions_follow_other_options(offline: Dialect) -> None:
         "mysql_key_block_size": 8,
     }
     table = Table(name=T, columns=(Column(name="a", type=INT),), comment="c", options=options)
-    (sql,) = offline.statements(CreateTable(table=table))
+    (sql,) = offline.ddl.statements(CreateTable(table=table))
     assert sql.endswith(
         ") COMMENT='c' DATA DIRECTORY='/a' KEY_BLOCK_SIZE=8 PARTITION BY HASH (a) PARTITIONS 3"
     )
@@ -180,11 +180,11 @@ def test_without_a_server_the_index_is_identified_by_name(
     table = Table(name=T, constraints=(key,))
     drop = replace(FK, name=name)
     expected = f"ALTER TABLE t DROP FOREIGN KEY {name}, DROP INDEX {index}"
-    assert offline.statements(drop, table) == [expected]
+    assert offline.ddl.statements(drop, table) == [expected]
     other = replace(key, name="k2")
     both = replace(table, constraints=(key, other))
-    assert offline.statements(drop, both) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
-    assert offline.statements(drop) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
+    assert offline.ddl.statements(drop, both) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
+    assert offline.ddl.statements(drop) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
 
 
 def test_index_that_a_foreign_key_needs_is_replaced(db: Database) -> None:
@@ -353,13 +353,13 @@ def test_operation_alone_can_describe_the_column(offline: Dialect) -> None:
         before=ColumnPatch(type=INT, nullable=False, default="5"),
         after=ColumnPatch(nullable=True),
     )
-    assert offline.statements(alter) == ["ALTER TABLE t MODIFY COLUMN a int DEFAULT 5"]
+    assert offline.ddl.statements(alter) == ["ALTER TABLE t MODIFY COLUMN a int DEFAULT 5"]
 
 
 def test_incomplete_operation_needs_the_table(offline: Dialect) -> None:
     alter = AlterColumn(table=T, name="a", after=ColumnPatch(comment="x"))
     with pytest.raises(PlanError) as caught:
-        offline.statements(alter)
+        offline.ddl.statements(alter)
     assert str(caught.value) == (
         "cannot alter column t.a without knowing its type and whether it is nullable\n"
         "hint: run it against a database, or say existing_type=... and existing_nullable=..."
@@ -369,7 +369,7 @@ def test_incomplete_operation_needs_the_table(offline: Dialect) -> None:
 def test_missing_column_is_an_error(offline: Dialect) -> None:
     alter = AlterColumn(table=T, name="a", after=ColumnPatch(comment="x"))
     with pytest.raises(PlanError, match=r"cannot alter column t\.a: the table has no such column"):
-        offline.statements(alter, Table(name=T))
+        offline.ddl.statements(alter, Table(name=T))
 
 
 def test_recreated_column_keeps_position_indexes_and_checks(db: Database) -> None:
@@ -486,7 +486,7 @@ def test_constraint_kind_is_looked_up(db: Database, name: str, dropped: str) -> 
 def test_unknown_constraint_is_an_error(offline: Dialect) -> None:
     for current in (None, Table(name=T)):
         with pytest.raises(PlanError) as caught:
-            offline.statements(DropConstraint(table=T, name="x"), current)
+            offline.ddl.statements(DropConstraint(table=T, name="x"), current)
     assert str(caught.value) == (
         "cannot tell what constraint x of table t is\n"
         'hint: say type_="foreignkey", "unique", "check" or "primary"'
@@ -502,28 +502,28 @@ def test_column_check_survives_other_changes_and_can_be_dropped(mariadb: Databas
     mariadb.run(alter)
     assert mariadb.table("t").constraints == before.constraints
     mariadb.run(alter.reverse())
-    check = mariadb.dialect.align(before, before).constraint("a")
+    check = mariadb.dialect.catalog.align(before, before).constraint("a")
     assert check == Check(name="a", sql="`a` > 0")
     drop = DropConstraint(table=T, name="a", kind="check", constraint=check)
     mariadb.run(drop)
     assert mariadb.table("t").constraints == ()
     mariadb.run(drop.reverse())
-    assert mariadb.dialect.align(mariadb.table("t"), before).constraint("a") == check
+    assert mariadb.dialect.catalog.align(mariadb.table("t"), before).constraint("a") == check
 
 
 def test_drop_index_needs_a_table(offline: Dialect) -> None:
     with pytest.raises(PlanError, match="cannot drop index ix without its table"):
-        offline.statements(DropIndex(table=None, name="ix"))
+        offline.ddl.statements(DropIndex(table=None, name="ix"))
 
 
 def test_if_exists_is_used_on_mariadb(offline: Dialect) -> None:
-    mariadb = offline.kind == "mariadb"
+    mariadb = offline.backend == "mariadb"
     index = Index(name="ix", elements=(IndexElement(text="a"),))
     create = CreateIndex(table=T, index=index, if_not_exists=True)
-    assert offline.statements(create) == [
+    assert offline.ddl.statements(create) == [
         f"CREATE INDEX {'IF NOT EXISTS ' if mariadb else ''}ix ON t (a)"
     ]
-    assert offline.statements(create.reverse()) == [
+    assert offline.ddl.statements(create.reverse()) == [
         f"DROP INDEX {'IF EXISTS ' if mariadb else ''}ix ON t"
     ]
 
@@ -531,7 +531,7 @@ def test_if_exists_is_used_on_mariadb(offline: Dialect) -> None:
 def test_comment_on_unknown_index_is_an_error(offline: Dialect) -> None:
     comment = SetComment(kind="index", name=Name("ix"), table=T, after="x")
     with pytest.raises(PlanError, match="cannot set the comment of index ix without knowing"):
-        offline.statements(comment)
+        offline.ddl.statements(comment)
 
 
 # Table options
@@ -562,18 +562,18 @@ def test_texts_are_converted_to_a_new_charset(db: Database) -> None:
 
 def test_without_the_table_all_texts_are_converted(offline: Dialect) -> None:
     both = options(("mysql_charset", None, "utf8mb4"), ("mysql_collate", None, "utf8mb4_bin"))
-    assert offline.statements(both) == [
+    assert offline.ddl.statements(both) == [
         "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     ]
     one = options(("mysql_collate", None, "latin1_bin"), ("mysql_engine", "MyISAM", "InnoDB"))
-    assert offline.statements(one) == [
+    assert offline.ddl.statements(one) == [
         "ALTER TABLE t ENGINE=InnoDB, CONVERT TO CHARACTER SET latin1 COLLATE latin1_bin"
     ]
 
 
 def test_irreversible_option_is_an_error(offline: Dialect) -> None:
     with pytest.raises(PlanError, match="cannot change mysql_engine of table t in place"):
-        offline.statements(options(("mysql_engine", "InnoDB", None)))
+        offline.ddl.statements(options(("mysql_engine", "InnoDB", None)))
 
 
 def test_changed_partitions_keep_unchanged_options(offline: Dialect) -> None:
@@ -581,13 +581,13 @@ def test_changed_partitions_keep_unchanged_options(offline: Dialect) -> None:
         name=T, options={"mysql_partition_by": "HASH (`a`)", "mysql_partitions": "4"}
     )
     add_partitions = options(("mysql_partitions", "4", 6))
-    assert offline.statements(add_partitions, partitioned) == [
+    assert offline.ddl.statements(add_partitions, partitioned) == [
         "ALTER TABLE t PARTITION BY HASH (`a`) PARTITIONS 6"
     ]
     remove_partitioning = options(
         ("mysql_partition_by", "HASH (`a`)", None), ("mysql_partitions", "4", None)
     )
-    assert offline.statements(remove_partitioning, partitioned) == [
+    assert offline.ddl.statements(remove_partitioning, partitioned) == [
         "ALTER TABLE t REMOVE PARTITIONING"
     ]
 
@@ -624,7 +624,7 @@ def test_sequences_are_created_altered_and_dropped(mariadb: Database) -> None:
 
 
 def test_sequences_are_ignored_on_mysql(mysql: Database) -> None:
-    assert mysql.dialect.statements(CreateSequence(sequence=Sequence(name=Name("s")))) == []
+    assert mysql.dialect.ddl.statements(CreateSequence(sequence=Sequence(name=Name("s")))) == []
 
 
 # Transactions
@@ -634,7 +634,7 @@ def test_data_changes_are_rolled_back_after_an_error(db: Database) -> None:
     db.execute("CREATE TABLE t (a INT)")
 
     def fail() -> None:
-        with db.dialect.transaction(db.connection):
+        with db.dialect.session.transaction(db.connection):
             db.connection.exec_driver_sql("INSERT INTO t VALUES (1)")
             db.connection.exec_driver_sql("CREATE TABLE u (a INT)")
             db.connection.exec_driver_sql("INSERT INTO t VALUES (2)")
@@ -646,6 +646,6 @@ def test_data_changes_are_rolled_back_after_an_error(db: Database) -> None:
     assert db.rows("SELECT a FROM t") == [(1,)]
     assert db.rows("SELECT @@foreign_key_checks") == [(1,)]
     db.connection.rollback()
-    with db.dialect.transaction(db.connection):
+    with db.dialect.session.transaction(db.connection):
         db.connection.exec_driver_sql("INSERT INTO t VALUES (3)")
     assert db.rows("SELECT a FROM t ORDER BY a") == [(1,), (3,)]

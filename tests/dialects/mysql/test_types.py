@@ -192,5 +192,5 @@ def test_geomcollection_is_an_alias() -> None:
 
 
 def test_dialect_kind_and_sequences(offline: Dialect) -> None:
-    assert offline.kind in ("mysql", "mariadb")
-    assert offline.features.sequences == (offline.kind == "mariadb")
+    assert offline.backend in ("mysql", "mariadb")
+    assert offline.features.sequences == (offline.backend == "mariadb")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from autodiff import Scope, diff, reflect
-from autodiff.dialects.postgresql.ddl.do_blocks import together
+from autodiff.dialects.postgresql.ddl.do_blocks import combine
 from autodiff.schema.objects import Name
 
 
@@ -21,7 +21,7 @@ def test_failed_group_is_rolled_back_and_others_are_kept(
     ]
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
-        connection.exec_driver_sql(together(groups), execution_options={"no_parameters": True})
+        connection.exec_driver_sql(combine(groups), execution_options={"no_parameters": True})
         tables = reflect(connection, Scope()).tables
     assert list(tables) == [Name("a"), Name("c")]
     assert tables[Name("a")].columns[0].default == "'it''s 100%'"

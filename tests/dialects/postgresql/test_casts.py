@@ -10,8 +10,6 @@ import sqlalchemy as sa
 
 from autodiff.dialects import dialect_of
 from autodiff.dialects.postgresql.ddl.casts import cast
-from autodiff.dialects.postgresql.ddl.columns import alter_column
-from autodiff.dialects.postgresql.ddl.statements import PostgreSQLDDL
 from autodiff.schema.objects import ColumnType, Name
 from autodiff.schema.operations import AlterColumn, ColumnPatch
 
@@ -97,7 +95,7 @@ def test_values_are_converted(
 def test_empty_table_accepts_each_pair_of_types(database: Callable[[str], sa.URL]) -> None:
     """Only values may prevent a conversion, never a missing cast."""
     with _connected(database) as connection:
-        ddl = PostgreSQLDDL(dialect_of(connection))
+        ddl = dialect_of(connection).ddl
         for before in TYPES:
             for after in TYPES:
                 connection.exec_driver_sql(f"CREATE TABLE t (v {before})")
@@ -107,7 +105,7 @@ def test_empty_table_accepts_each_pair_of_types(database: Callable[[str], sa.URL
                     before=ColumnPatch(type=ColumnType(sql=before, python="")),
                     after=ColumnPatch(type=ColumnType(sql=after, python="")),
                 )
-                for sql in alter_column(ddl, operation):
+                for sql in ddl.statements(operation):
                     connection.exec_driver_sql(sql)
                 connection.rollback()
 

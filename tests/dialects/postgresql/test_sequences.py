@@ -41,6 +41,6 @@ def test_sequence_restarts_only_if_its_value_is_outside_the_limits(
         connection.exec_driver_sql("CREATE SEQUENCE no MINVALUE -50 START -50 INCREMENT 10")
         connection.exec_driver_sql("SELECT nextval('no'), nextval('no')")
         operation = AlterSequence(before=BEFORE, after=Sequence(name=Name("no"), **after))
-        for sql in dialect_of(connection).statements(operation):
+        for sql in dialect_of(connection).ddl.statements(operation):
             connection.exec_driver_sql(sql)
         assert connection.exec_driver_sql("SELECT nextval('no')").scalar_one() == next_value

@@ -82,8 +82,8 @@ def _plan(connection: sa.Connection, models: sa.MetaData) -> Plan:
 
 def _run(connection: sa.Connection, plan: Plan) -> None:
     dialect = dialect_of(connection)
-    dialect.prepare_connection(connection)
-    with dialect.transaction(connection):
+    dialect.session.prepare(connection)
+    with dialect.session.transaction(connection):
         run_operations(Executor(dialect, LiveSink(connection, dialect)), plan.operations)
 
 
@@ -174,11 +174,16 @@ def test_generated_names_do_not_change_during_a_migration(connection: sa.Connect
     executor.submit(drops[0])
     executor.flush()
     remaining = (
-        dialect.reflect(connection, Scope(only=(table_name,))).tables[table_name].constraints
+        dialect.catalog.reflect(connection, Scope(only=(table_name,)))
+        .tables[table_name]
+        .constraints
     )
     assert remaining == (Check(name="t_n_check1", sql="n > 1"),)
     executor.submit(drops[1])
     executor.flush()
     assert (
-        dialect.reflect(connection, Scope(only=(table_name,))).tables[table_name].constraints == ()
+        dialect.catalog.reflect(connection, Scope(only=(table_name,)))
+        .tables[table_name]
+        .constraints
+        == ()
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import without_unsaid
-from autodiff.dialects.mysql.catalog.implicit_indexes import is_implied, is_own
-from autodiff.dialects.mysql.ddl.constraints import AUTO_INCREMENT_INDEX
+from autodiff.dialects.catalog import drop_undeclared_comment
+from autodiff.dialects.mysql.catalog.implicit_indexes import (
+    AUTO_INCREMENT_INDEX,
+    is_generated,
+    looks_generated,
+)
 from autodiff.dialects.mysql.partitions import (
     PARTITION_OPTIONS,
     same_partitions,
@@ -75,7 +78,7 @@ def without_implied(table: Table) -> Table:
         del options["mysql_engine"]
     if "mysql_collate" in options:
         options.pop("mysql_charset", None)
-    indexes = tuple(index for index in table.indexes if not is_own(index, table))
+    indexes = tuple(index for index in table.indexes if not is_generated(index, table))
     return replace(table, indexes=indexes, options=options)
 
 
@@ -87,7 +90,7 @@ def _indexes(current: Table, desired: Table, uniques: Collection[str]) -> tuple[
         wanted = named.get(index.name or "")
         if index.name in uniques or _unsaid(index, wanted, current, desired):
             continue
-        found.append(without_unsaid(_index(index, wanted, desired), wanted))
+        found.append(drop_undeclared_comment(_index(index, wanted, desired), wanted))
     return tuple(found)
 
 
@@ -95,7 +98,7 @@ def _unsaid(index: Index, wanted: Index | None, current: Table, desired: Table) 
     """Whether the server, or a migration on its way, made the index."""
     if index.name == AUTO_INCREMENT_INDEX:
         return True
-    return wanted is None and (is_own(index, current) or is_implied(index, desired))
+    return wanted is None and (is_generated(index, current) or looks_generated(index, desired))
 
 
 def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:

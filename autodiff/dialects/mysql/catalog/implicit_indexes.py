@@ -1,55 +1,60 @@
-"""The indexes that the server makes for foreign keys, and whether an index is needed for one.
+"""The indexes that the server creates for foreign keys, and which foreign keys need an index.
 
-A foreign key must have an index that begins with its columns. Where there is none the server
-makes one, with the name of the constraint or, for a constraint without a name, of its first
-column; it goes away by itself when another index can take its place.
+A foreign key needs an index that begins with its columns. If there is none, the server creates
+one, named after the constraint or, for a constraint without a name, after its first column. The
+server drops that index when another one can replace it.
 https://dev.mysql.com/doc/refman/en/create-table-foreign-keys.html
+
+An AUTO_INCREMENT column needs an index too. autodiff creates one while the primary key is missing.
 """
 
 from __future__ import annotations
 
 import re
 
-from autodiff.schema.objects import ForeignKey, Index, PrimaryKey, Table, Unique
+from autodiff.schema.objects import ForeignKey, Index, IndexElement, PrimaryKey, Table, Unique
 
 __all__ = [
-    "goes_with",
-    "has_chosen_name",
+    "AUTO_INCREMENT_INDEX",
+    "auto_increment_index",
+    "has_generated_name",
     "index_name",
-    "is_implied",
-    "is_own",
+    "is_generated",
+    "is_generated_for",
     "keys_without_index",
-    "leads",
-    "made_for",
+    "looks_generated",
+    "looks_generated_for",
+    "starts_index",
+    "starts_with",
 ]
 
+AUTO_INCREMENT_INDEX = "_autodiff_auto_increment"
+"""The index that an AUTO_INCREMENT column has while its table is without a primary key."""
+
 _NUMBERED = re.compile(r"(_\d+)?")
-_CHOSEN = re.compile(r".+_ibfk_\d+")
+_GENERATED = re.compile(r".+_ibfk_\d+")
 
 
-def is_implied(index: Index, table: Table) -> bool:
-    """Whether the index looks like one that the server made for a foreign key of the table."""
-    return any(made_for(index, key) for key in table.foreign_keys)
+def auto_increment_index(columns: tuple[str, ...], *, unique: bool = True) -> Index:
+    """Return the index that replaces a missing key over the columns; unique for a primary key."""
+    elements = tuple(IndexElement(text=name) for name in columns)
+    return Index(name=AUTO_INCREMENT_INDEX, elements=elements, unique=unique)
 
 
-def index_name(key: ForeignKey, table: Table | None = None) -> str:
-    """The name that the server gives the index of a foreign key; a free one in the table."""
-    if key.name and not _CHOSEN.fullmatch(key.name):
-        return key.name
-    name, number = key.columns[0], 1
-    while table is not None and table.index(name) is not None:
-        number += 1
-        name = f"{key.columns[0]}_{number}"
-    return name
+def starts_index(table: Table, column: str) -> bool:
+    """Return whether the primary key or an index of the table starts with the column."""
+    primary = table.primary_key
+    leads = primary is not None and primary.columns[0] == column
+    return leads or any(starts_with(index, (column,)) for index in table.indexes)
 
 
-def has_chosen_name(key: ForeignKey) -> bool:
-    """Whether the server chose the name of the foreign key, such as posts_ibfk_1."""
-    return key.name is not None and _CHOSEN.fullmatch(key.name) is not None
+def looks_generated(index: Index, table: Table) -> bool:
+    """Return whether the index looks like one that the server created for a key of the table."""
+    return any(looks_generated_for(index, key) for key in table.foreign_keys)
 
 
-def made_for(index: Index, key: ForeignKey) -> bool:
-    """Whether the index looks like the one that the server made for the foreign key."""
+def looks_generated_for(index: Index, key: ForeignKey) -> bool:
+    """Return whether the index looks like the one that the server created for the foreign key."""
     plain = not index.unique and index.method is None and index.comment is None
     if not plain or not _is_plain(index) or index.columns != key.columns:
         return False
@@ -58,18 +63,34 @@ def made_for(index: Index, key: ForeignKey) -> bool:
     return index.name == key.name or by_column
 
 
-def goes_with(index: Index, key: ForeignKey) -> bool:
-    """Whether the index has the name that it would get if the foreign key were added again.
+def is_generated(index: Index, table: Table) -> bool:
+    """Return whether the server created the index for a foreign key of the table."""
+    return any(is_generated_for(index, key) for key in table.foreign_keys)
 
-    So it may go when the key goes; any other index was asked for.
+
+def is_generated_for(index: Index, key: ForeignKey) -> bool:
+    """Return whether the index has the name that the server would give to one for this key.
+
+    Then it may be dropped along with the key. Any other index was created on purpose.
     """
     by_column = index.name != key.name
-    return made_for(index, key) and by_column == has_chosen_name(key)
+    return looks_generated_for(index, key) and by_column == has_generated_name(key)
 
 
-def is_own(index: Index, table: Table) -> bool:
-    """Whether the index goes with a foreign key of the table."""
-    return any(goes_with(index, key) for key in table.foreign_keys)
+def index_name(key: ForeignKey, table: Table | None = None) -> str:
+    """Return the name that the server gives to the index of a foreign key; free in the table."""
+    if key.name and not _GENERATED.fullmatch(key.name):
+        return key.name
+    name, number = key.columns[0], 1
+    while table is not None and table.index(name) is not None:
+        number += 1
+        name = f"{key.columns[0]}_{number}"
+    return name
+
+
+def has_generated_name(key: ForeignKey) -> bool:
+    """Return whether the server named the foreign key, such as posts_ibfk_1."""
+    return key.name is not None and _GENERATED.fullmatch(key.name) is not None
 
 
 def _is_plain(index: Index) -> bool:
@@ -77,18 +98,18 @@ def _is_plain(index: Index) -> bool:
 
 
 def keys_without_index(table: Table) -> list[ForeignKey]:
-    """The foreign keys that no index and no other key of the table begins with."""
+    """Return the foreign keys whose columns start no index and no other key of the table."""
     keys = [c.columns for c in table.constraints if isinstance(c, PrimaryKey | Unique)]
     return [
         key
         for key in table.foreign_keys
         if not any(_begins(columns, key.columns) for columns in keys)
-        and not any(leads(index, key.columns) for index in table.indexes)
+        and not any(starts_with(index, key.columns) for index in table.indexes)
     ]
 
 
-def leads(index: Index, columns: tuple[str, ...]) -> bool:
-    """Whether the index begins with the columns, so that a foreign key can use it."""
+def starts_with(index: Index, columns: tuple[str, ...]) -> bool:
+    """Return whether the index starts with the columns, so that a foreign key can use it."""
     parts = index.elements[: len(columns)]
     whole = not any(part.is_expression or part.length for part in parts)
     return whole and index.method is None and _begins(index.columns, columns)

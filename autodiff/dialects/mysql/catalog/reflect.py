@@ -7,7 +7,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import is_excluded
 from autodiff.dialects.mysql.catalog import objects as nouns
 from autodiff.dialects.mysql.catalog.rows import (
     ActionRow,
@@ -23,6 +22,7 @@ from autodiff.dialects.mysql.catalog.rows import (
 )
 from autodiff.dialects.mysql.expressions import canonical_strings, without_database
 from autodiff.dialects.mysql.partitions import partition_options
+from autodiff.dialects.scope import is_excluded
 from autodiff.schema.objects import (
     Column,
     Constraint,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from autodiff.dialects.base import Scope
+    from autodiff.dialects.scope import Scope
 
 __all__ = ["reflect"]
 
@@ -55,16 +55,16 @@ def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema
     mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
     schemas = list(dict.fromkeys([default_schema, *scope.namespaces]))
     rows = fetch(connection, schemas, scope, mariadb=mariadb)
-    reader = _Reader(rows, default_schema, scope, mariadb=mariadb)
+    builder = _SchemaBuilder(rows, default_schema, scope, mariadb=mariadb)
     return Schema(
-        tables=reader.tables(),
-        sequences=reader.sequences(),
-        views=reader.views(),
+        tables=builder.tables(),
+        sequences=builder.sequences(),
+        views=builder.views(),
         namespaces=rows.namespaces & set(scope.namespaces),
     )
 
 
-class _Reader:
+class _SchemaBuilder:
     """Puts the rows of each table together."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope, *, mariadb: bool) -> None:

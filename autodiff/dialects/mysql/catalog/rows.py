@@ -17,7 +17,7 @@ from autodiff.errors import DatabaseError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from autodiff.dialects.base import Scope
+    from autodiff.dialects.scope import Scope
 
 __all__ = [
     "ActionRow",

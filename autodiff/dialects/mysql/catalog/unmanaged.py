@@ -1,4 +1,4 @@
-"""What a MySQL or MariaDB database holds besides what is reflected."""
+"""Objects of a MySQL or MariaDB database that are not reflected."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from autodiff.dialects.base import Scope
-from autodiff.dialects.unmanaged import LeftAlone
+from autodiff.dialects.scope import Scope
+from autodiff.dialects.unmanaged import UnmanagedObject
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["unread"]
+__all__ = ["unmanaged_objects"]
 
-_UNREAD = """
+_UNMANAGED = """
 SELECT 'trigger' AS kind, CONCAT(trigger_name, ' on ', event_object_table) AS name,
        'triggers are not compared' AS reason
 FROM information_schema.triggers WHERE trigger_schema = :schema
@@ -24,10 +24,12 @@ FROM information_schema.events WHERE event_schema = :schema
 """
 
 
-def unread(connection: Connection, scope: Scope, default_schema: str) -> list[LeftAlone]:
-    """Triggers and events."""
+def unmanaged_objects(
+    connection: Connection, scope: Scope, default_schema: str
+) -> list[UnmanagedObject]:
+    """Return the triggers and events."""
     return [
-        LeftAlone(kind=row.kind, name=row.name, reason=row.reason)
+        UnmanagedObject(kind=row.kind, name=row.name, reason=row.reason)
         for schema in (default_schema, *scope.namespaces)
-        for row in connection.execute(sa.text(_UNREAD), {"schema": schema})
+        for row in connection.execute(sa.text(_UNMANAGED), {"schema": schema})
     ]

@@ -1,103 +1,219 @@
-"""Constraints and indexes of tables that exist: what else must change in the same ALTER TABLE.
+"""SQL for constraints of MySQL and MariaDB.
 
-The server refuses to leave a foreign key or an AUTO_INCREMENT column without an index, even for
-a moment between two statements.
+Foreign keys need indexes and a unique constraint is an index, so `MySQLIndexDDL` does much of it.
+https://dev.mysql.com/doc/refman/en/alter-table.html and
+https://mariadb.com/kb/en/alter-table/
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
+from autodiff.dialects.ddl.constraints import ConstraintDDL
 from autodiff.dialects.mysql.catalog.implicit_indexes import (
-    goes_with,
-    has_chosen_name,
+    has_generated_name,
     index_name,
-    is_implied,
+    is_generated_for,
     keys_without_index,
-    leads,
+    looks_generated_for,
 )
-from autodiff.dialects.mysql.ddl.clauses import MySQLSpecs, column_check
+from autodiff.dialects.mysql.column_checks import column_check
+from autodiff.dialects.mysql.ddl.indexes import keys_that_lose_index
+from autodiff.dialects.mysql.expressions import quote_string
 from autodiff.errors import PlanError
-from autodiff.schema.objects import ForeignKey, Index, IndexElement, PrimaryKey, Table, Unique
+from autodiff.schema.objects import (
+    Check,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    PrimaryKey,
+    Table,
+    Unique,
+)
 from autodiff.schema.operations import (
     AddConstraint,
     ConstraintKind,
-    CreateIndex,
     DropConstraint,
-    DropIndex,
     RenameConstraint,
-    SetComment,
     constraint_kind,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from autodiff.dialects.mysql import MySQL
+    from autodiff.dialects.mysql.ddl.statements import MySQLDDL
 
-__all__ = [
-    "AUTO_INCREMENT_INDEX",
-    "add_constraint",
-    "auto_increment_index",
-    "constraint_kind_of",
-    "create_index",
-    "drop_check_changes",
-    "drop_constraint",
-    "drop_index",
-    "drop_primary_changes",
-    "followed_name",
-    "leads_some",
-    "set_index_comment",
-]
+__all__ = ["MySQLConstraintDDL"]
 
-AUTO_INCREMENT_INDEX = "_autodiff_auto_increment"
-"""The index that an AUTO_INCREMENT column has while its table is without a primary key."""
+C = TypeVar("C", Check, ForeignKey)
+
+_GENERATED_NAME = re.compile(r".+(_(?:ibfk|chk)_\d+)")
 
 
-def auto_increment_index(columns: tuple[str, ...], *, unique: bool = True) -> Index:
-    """The index over those columns that stands in for another one; unique, as a primary key is."""
-    elements = tuple(IndexElement(text=name) for name in columns)
-    return Index(name=AUTO_INCREMENT_INDEX, elements=elements, unique=unique)
+class MySQLConstraintDDL(ConstraintDDL):
+    """Defines constraints, and adds, drops and renames them."""
+
+    ddl: MySQLDDL
+    dialect: MySQL
+
+    # Definitions
+
+    def name_clause(self, constraint: Constraint) -> str:
+        """Return CONSTRAINT and the name; a primary key has none."""
+        return "" if isinstance(constraint, PrimaryKey) else super().name_clause(constraint)
+
+    def body(self, constraint: Constraint) -> str:
+        text = super().body(constraint)
+        if isinstance(constraint, Unique) and constraint.comment is not None:
+            text += f" COMMENT {quote_string(constraint.comment)}"
+        if isinstance(constraint, Check) and constraint.options.get("mysql_not_enforced"):
+            text += " NOT ENFORCED"
+        return text
+
+    def deferrable(self, constraint: PrimaryKey | ForeignKey | Unique | Exclusion) -> str:
+        """Return nothing: constraints are always checked at once."""
+        return ""
+
+    # Adding
+
+    def add(self, operation: AddConstraint, current: Table | None = None) -> list[str]:
+        """Return ADD CONSTRAINT, and DROP INDEX for the indexes that it replaces."""
+        constraint = operation.constraint
+        changes = [f"ADD {self.definition(constraint)}"]
+        if current is not None:
+            match constraint:
+                case PrimaryKey(columns=columns) | Unique(columns=columns):
+                    changes += self.ddl.indexes.drop_redundant(columns, current)
+                case ForeignKey():
+                    changes = [*self.ddl.indexes.index_for_key(constraint, current), *changes]
+        return [self.alter_table(operation.table, *changes)]
+
+    # Dropping
+
+    def drop(self, operation: DropConstraint, current: Table | None = None) -> list[str]:
+        """Return ALTER TABLE ... DROP, which differs by the kind of the constraint."""
+        kind = operation.kind or _kind_of(operation, operation.name or "", current)
+        name = _name_after_rename(operation.name or "", current)
+        match kind:
+            case "primary":
+                changes = self.drop_primary_key(current)
+            case "foreignkey":
+                changes = self._drop_foreign_key(name, current)
+            case "unique":
+                changes = self.ddl.indexes.drop_changes(name, current)
+            case "check":
+                changes = self._drop_check(name, current)
+            case "exclude":
+                raise PlanError(f"{self.dialect.name} has no exclusion constraints")
+            case _:
+                assert_never(kind)
+        return [self.alter_table(operation.table, *changes)]
+
+    def drop_primary_key(self, current: Table | None) -> list[str]:
+        """Return DROP PRIMARY KEY, and add an index for AUTO_INCREMENT and for each foreign key."""
+        primary = current.primary_key if current else None
+        if current is None or primary is None:
+            return ["DROP PRIMARY KEY"]
+        after = replace(current, constraints=tuple(c for c in current.constraints if c != primary))
+        return ["DROP PRIMARY KEY", *self.ddl.indexes.replacements(current, after)]
+
+    def _drop_foreign_key(self, name: str, current: Table | None) -> list[str]:
+        """Return DROP FOREIGN KEY, and DROP INDEX for its index if no other key needs that."""
+        changes = [f"DROP FOREIGN KEY {self.quote(name)}"]
+        key = current.constraint(name) if current else None
+        if current is None or not isinstance(key, ForeignKey):
+            return changes
+        after = replace(current, constraints=tuple(c for c in current.constraints if c != key))
+        for index in current.indexes:
+            without = replace(after, indexes=tuple(i for i in after.indexes if i != index))
+            if is_generated_for(index, key) and not keys_that_lose_index(after, without):
+                changes.append(self.ddl.indexes.drop_change(index.name))
+                after = without
+        if key in keys_without_index(current) and not _shares_columns(key, after):
+            changes.append(self.ddl.indexes.drop_change(index_name(key)))
+        return changes
+
+    def _drop_check(self, name: str, current: Table | None) -> list[str]:
+        """Return DROP CHECK; MODIFY COLUMN without it for MariaDB's checks in a column."""
+        check = column_check(current, name) if current else None
+        column = current.column(name) if current else None
+        if current is not None and check is not None and column is not None:
+            return [f"MODIFY COLUMN {self.ddl.columns.definition(column)}"]
+        return [self.drop_check_by_name(name)]
+
+    def drop_check_by_name(self, name: str | None) -> str:
+        """Return DROP CHECK as ALTER TABLE has it."""
+        word = "CONSTRAINT" if self.dialect.is_mariadb else "CHECK"
+        return f"DROP {word} {self.quote(name or '')}"
+
+    # Renaming
+
+    def rename(self, operation: RenameConstraint, current: Table | None = None) -> list[str]:
+        """Return RENAME INDEX for a unique constraint; add and drop a check or foreign key.
+
+        A primary key has no name to change.
+        """
+        kind = operation.kind or _kind_of(operation, operation.before, current)
+        match kind:
+            case "primary":
+                return []
+            case "unique":
+                change = self.ddl.indexes.rename_change(operation.before, operation.after)
+                return [self.alter_table(operation.table, change)]
+            case "check":
+                return self._rename_check(operation, current)
+            case "foreignkey":
+                return self._rename_foreign_key(operation, current)
+            case "exclude":
+                raise PlanError(f"{self.dialect.name} has no exclusion constraints")
+            case _:
+                assert_never(kind)
+
+    def _rename_check(self, operation: RenameConstraint, current: Table | None) -> list[str]:
+        """Drop and add the check in one statement, so that no invalid row can be inserted."""
+        check, table = _find(operation, current, Check)
+        drop = self._drop_check(check.name or "", table)
+        options = {name: value for name, value in check.options.items() if name != "mysql_level"}
+        renamed = replace(check, name=operation.after, options=options, implicit=False)
+        return [self.alter_table(table.name, *drop, f"ADD {self.definition(renamed)}")]
+
+    def _rename_foreign_key(self, operation: RenameConstraint, current: Table | None) -> list[str]:
+        """Add the key before the old one is dropped, which not every server does in one statement.
+
+        Names that differ only in case are one name to the server: then the old key is dropped
+        first. https://dev.mysql.com/doc/refman/en/alter-table.html#alter-table-foreign-key
+        """
+        key, table = _find(operation, current, ForeignKey)
+        renamed = replace(key, name=operation.after, implicit=False)
+        add = f"ADD {self.definition(renamed)}"
+        drop = f"DROP FOREIGN KEY {self.quote(key.name or '')}"
+        both = [drop, add] if operation.before.lower() == operation.after.lower() else [add, drop]
+        changes = [*self._rename_index_of(key, renamed, table), *both]
+        return [self.alter_table(table.name, change) for change in changes]
+
+    def _rename_index_of(self, key: ForeignKey, renamed: ForeignKey, table: Table) -> Iterator[str]:
+        """Rename the index that the server created for the key as it would name it now.
+
+        If only migrations describe the table, the index is not part of it: the key implies it.
+        """
+        rename = self.ddl.indexes.rename_change
+        if key in keys_without_index(table) and not has_generated_name(key):
+            yield rename(index_name(key), index_name(renamed, table))
+        for index in table.indexes:
+            others = [other for other in table.foreign_keys if other != key]
+            shared = any(looks_generated_for(index, other) for other in (*others, renamed))
+            if looks_generated_for(index, key) and not shared:
+                yield rename(index.name or "", index_name(renamed, table))
 
 
-# Dropping constraints
-
-
-def drop_constraint(ddl: MySQLSpecs, operation: DropConstraint, current: Table | None) -> list[str]:
-    """ALTER TABLE ... DROP, in the words of the constraint's kind."""
-    kind = operation.kind or constraint_kind_of(operation, operation.name or "", current)
-    name = followed_name(operation.name or "", current)
-    match kind:
-        case "primary":
-            changes = drop_primary_changes(ddl, current)
-        case "foreignkey":
-            changes = _drop_foreign_key(ddl, name, current)
-        case "unique":
-            changes = _drop_index_changes(ddl, name, current)
-        case "check":
-            changes = drop_check_changes(ddl, name, current)
-        case "exclude":
-            raise PlanError(f"{ddl.dialect.name} has no exclusion constraints")
-        case _:
-            assert_never(kind)
-    return [ddl.alter(operation.table, changes)]
-
-
-def followed_name(name: str, current: Table | None) -> str:
-    """The constraint's name; one that the server chose has followed its table's new name."""
-    chosen = re.fullmatch(r".+(_(?:ibfk|chk)_\d+)", name)
-    if current is None or chosen is None or current.constraint(name) is not None:
-        return name
-    followed = current.name.name + chosen[1]
-    return name if current.constraint(followed) is None else followed
-
-
-def constraint_kind_of(
+def _kind_of(
     operation: DropConstraint | RenameConstraint, name: str, current: Table | None
 ) -> ConstraintKind:
-    """The kind of a constraint that an operation knows by its name alone.
+    """Return the kind of a constraint that an operation only names.
 
-    Raises PlanError where the table does not tell it.
+    Raises PlanError if the table does not have it.
     """
     if current is not None:
         constraint = current.constraint(name)
@@ -113,187 +229,26 @@ def constraint_kind_of(
     )
 
 
-def drop_primary_changes(ddl: MySQLSpecs, current: Table | None) -> list[str]:
-    """DROP PRIMARY KEY, with an index for what needs one: AUTO_INCREMENT and foreign keys."""
-    primary = current.primary_key if current else None
-    if current is None or primary is None:
-        return ["DROP PRIMARY KEY"]
-    after = replace(current, constraints=tuple(c for c in current.constraints if c != primary))
-    return ["DROP PRIMARY KEY", *_replacements(ddl, current, after)]
-
-
-def _counter_index(current: Table, after: Table) -> Index | None:
-    """An index for the AUTO_INCREMENT column, where it would be without one."""
-    counted = next((column.name for column in after.columns if column.autoincrement), None)
-    if counted is None or leads_some(after, counted):
-        return None
-    before = current.primary_key
-    if before is not None and after.primary_key is None and before.columns[0] == counted:
-        return auto_increment_index(before.columns)
-    return auto_increment_index((counted,), unique=False)
-
-
-def leads_some(table: Table, column: str) -> bool:
-    """Whether the primary key or an index of the table begins with the column."""
-    primary = table.primary_key
-    led = primary is not None and primary.columns[0] == column
-    return led or any(leads(index, (column,)) for index in table.indexes)
-
-
-def _drop_foreign_key(ddl: MySQLSpecs, name: str, current: Table | None) -> list[str]:
-    """DROP FOREIGN KEY, and the index that the server made for it if no other key needs it."""
-    changes = [f"DROP FOREIGN KEY {ddl.quote(name)}"]
-    key = current.constraint(name) if current else None
-    if current is None or not isinstance(key, ForeignKey):
-        return changes
-    after = replace(current, constraints=tuple(c for c in current.constraints if c != key))
-    for index in current.indexes:
-        without = replace(after, indexes=tuple(i for i in after.indexes if i != index))
-        if goes_with(index, key) and not _lost(after, without):
-            changes.append(f"DROP INDEX {ddl.quote(index.name or '')}")
-            after = without
-    if key in keys_without_index(current) and not _shares_columns(key, after):
-        changes.append(f"DROP INDEX {ddl.quote(index_name(key))}")
-    return changes
+def _name_after_rename(name: str, current: Table | None) -> str:
+    """Return the constraint's name; the server renames generated names along with the table."""
+    generated = _GENERATED_NAME.fullmatch(name)
+    if current is None or generated is None or current.constraint(name) is not None:
+        return name
+    renamed = current.name.name + generated[1]
+    return name if current.constraint(renamed) is None else renamed
 
 
 def _shares_columns(key: ForeignKey, table: Table) -> bool:
     return any(other.columns[0] == key.columns[0] for other in table.foreign_keys)
 
 
-def drop_check_changes(ddl: MySQLSpecs, name: str, current: Table | None) -> list[str]:
-    """DROP CHECK; a check in a column of MariaDB goes by stating the column without it."""
-    check = column_check(current, name) if current else None
-    column = current.column(name) if current else None
-    if current is not None and check is not None and column is not None:
-        return [f"MODIFY COLUMN {ddl.column_spec(column)}"]
-    word = "CONSTRAINT" if ddl.dialect.is_mariadb else "CHECK"
-    return [f"DROP {word} {ddl.quote(name)}"]
-
-
-# Indexes
-
-
-def drop_index(ddl: MySQLSpecs, operation: DropIndex, current: Table | None) -> list[str]:
-    """DROP INDEX, or ALTER TABLE where a foreign key needs another one."""
-    if operation.table is None:
+def _find(operation: RenameConstraint, current: Table | None, kind: type[C]) -> tuple[C, Table]:
+    """Return the constraint of an operation, and the table that has it."""
+    name = _name_after_rename(operation.before, current)
+    found = current.constraint(name) if current else None
+    if current is None or not isinstance(found, kind):
         raise PlanError(
-            f"cannot drop index {operation.name} without its table",
-            hint="say table_name=...: index names are unique in their table only",
+            f"cannot rename constraint {name} of table {operation.table} without knowing it",
+            hint="compare the migration with the database: autodiff check",
         )
-    changes = _drop_index_changes(ddl, operation.name, current)
-    if len(changes) > 1:
-        return [ddl.alter(operation.table, changes)]
-    exists = "IF EXISTS " if operation.if_exists and ddl.dialect.is_mariadb else ""
-    name = ddl.quote(operation.name)
-    return [f"DROP INDEX {exists}{name} ON {ddl.quote_name(operation.table)}"]
-
-
-def _drop_index_changes(ddl: MySQLSpecs, name: str, current: Table | None) -> list[str]:
-    changes = [f"DROP INDEX {ddl.quote(name)}"]
-    if current is None:
-        return changes
-    after = replace(
-        current,
-        indexes=tuple(index for index in current.indexes if index.name != name),
-        constraints=tuple(c for c in current.constraints if c.name != name or _is_key(c)),
-    )
-    return [*changes, *_replacements(ddl, current, after)]
-
-
-def _is_key(constraint: object) -> bool:
-    return isinstance(constraint, ForeignKey | PrimaryKey)
-
-
-def _replacements(ddl: MySQLSpecs, current: Table, after: Table) -> list[str]:
-    """An index for what would be without one: AUTO_INCREMENT, and each foreign key, whose index
-    is named as the key."""
-    changes: list[str] = []
-    stand_in = _counter_index(current, after)
-    if stand_in is not None:
-        changes.append(f"ADD {ddl.index_spec(stand_in)}")
-        after = replace(after, indexes=(*after.indexes, stand_in))
-    while lost := _lost(current, after):
-        key = lost[0]
-        index = _index_of(key, after)
-        changes.append(f"ADD {ddl.index_spec(index)}")
-        after = replace(after, indexes=(*after.indexes, index))
-    return changes
-
-
-def _index_of(key: ForeignKey, table: Table) -> Index:
-    elements = tuple(IndexElement(text=name) for name in key.columns)
-    return Index(name=index_name(key, table), elements=elements)
-
-
-def _lost(current: Table, after: Table) -> list[ForeignKey]:
-    before = keys_without_index(current)
-    return [key for key in keys_without_index(after) if key not in before]
-
-
-# Adding
-
-
-def add_constraint(ddl: MySQLSpecs, operation: AddConstraint, current: Table | None) -> list[str]:
-    """ADD CONSTRAINT, and without the index that stood in for it until now."""
-    constraint = operation.constraint
-    changes = [f"ADD {ddl.constraint_spec(constraint)}"]
-    if current is not None:
-        match constraint:
-            case PrimaryKey(columns=columns):
-                changes += _without_stand_in(columns, current)
-                changes += _without_redundant(ddl, columns, current)
-            case Unique(columns=columns):
-                changes += _without_stand_in(columns, current)
-                changes += _without_redundant(ddl, columns, current)
-            case ForeignKey():
-                changes = [*_with_index(ddl, constraint, current), *changes]
-    return [ddl.alter(operation.table, changes)]
-
-
-def _with_index(ddl: MySQLSpecs, key: ForeignKey, current: Table) -> Iterator[str]:
-    """A key named as the server names keys gets an index named as the server names that."""
-    after = replace(current, constraints=(*current.constraints, key))
-    if has_chosen_name(key) and key in keys_without_index(after):
-        yield f"ADD {ddl.index_spec(_index_of(key, current))}"
-
-
-def _without_stand_in(columns: tuple[str, ...], current: Table) -> Iterator[str]:
-    index = current.index(AUTO_INCREMENT_INDEX)
-    if index is not None and index.columns[0] == columns[0]:
-        yield f"DROP INDEX {AUTO_INCREMENT_INDEX}"
-
-
-def _without_redundant(ddl: MySQLSpecs, columns: tuple[str, ...], current: Table) -> Iterator[str]:
-    """The server drops the index that it made for a foreign key when another one can serve.
-
-    It does not know which ones were made in its place, when an index went away.
-    """
-    for index in current.indexes:
-        if is_implied(index, current) and columns[: len(index.columns)] == index.columns:
-            yield f"DROP INDEX {ddl.quote(index.name or '')}"
-
-
-def create_index(ddl: MySQLSpecs, operation: CreateIndex, current: Table | None) -> list[str]:
-    """CREATE INDEX, or ALTER TABLE where it makes another index needless."""
-    index = operation.index
-    changes: list[str] = []
-    if current is not None and leads(index, index.columns):
-        changes += _without_stand_in(index.columns, current)
-        changes += _without_redundant(ddl, index.columns, current)
-    if not changes:
-        return ddl.create_index(operation)
-    return [ddl.alter(operation.table, [*changes, f"ADD {ddl.index_spec(index)}"])]
-
-
-def set_index_comment(ddl: MySQLSpecs, operation: SetComment, current: Table | None) -> list[str]:
-    """The index anew, with its comment: nothing less can change it."""
-    table, name = operation.table, operation.name.name
-    index = current.index(name) if current else None
-    if table is None or index is None:
-        raise PlanError(
-            f"cannot set the comment of index {name} without knowing the index",
-            hint="drop the index and create it again",
-        )
-    spec = ddl.index_spec(replace(index, comment=operation.after))
-    return [ddl.alter(table, [f"DROP INDEX {ddl.quote(name)}", f"ADD {spec}"])]
+    return found, current

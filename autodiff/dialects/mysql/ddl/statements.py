@@ -1,32 +1,22 @@
-"""Operations to MySQL's and MariaDB's SQL.
-
-https://dev.mysql.com/doc/refman/en/alter-table.html and
-https://mariadb.com/kb/en/alter-table/
-"""
+"""SQL for operations on MySQL and MariaDB."""
 
 from __future__ import annotations
 
-from autodiff.dialects.mysql.ddl.clauses import MySQLSpecs, option_words
-from autodiff.dialects.mysql.ddl.columns import (
-    add_column,
-    alter_column,
-    differs_by_row,
-    drop_column,
-    rename_column,
-)
-from autodiff.dialects.mysql.ddl.constraints import (
-    add_constraint,
-    create_index,
-    drop_constraint,
-    drop_index,
-    set_index_comment,
-)
-from autodiff.dialects.mysql.ddl.renames import rename_constraint, rename_index
-from autodiff.dialects.mysql.expressions import quote_string
-from autodiff.dialects.mysql.partitions import PARTITION_OPTIONS, partition_clause
-from autodiff.dialects.mysql.types import is_text, split_collation
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.ddl import DDL
+from autodiff.dialects.ddl.comments import CommentDDL
+from autodiff.dialects.ddl.rows import RowDDL
+from autodiff.dialects.ddl.sequences import SequenceDDL
+from autodiff.dialects.ddl.views import ViewDDL
+from autodiff.dialects.mysql.ddl.columns import MySQLColumnDDL, differs_by_row
+from autodiff.dialects.mysql.ddl.constraints import MySQLConstraintDDL
+from autodiff.dialects.mysql.ddl.indexes import MySQLIndexDDL
+from autodiff.dialects.mysql.ddl.table_options import CHARSET_OPTIONS, follows_charset
+from autodiff.dialects.mysql.ddl.tables import MySQLTableDDL
+from autodiff.dialects.mysql.expressions import quote_string, split_on_update
 from autodiff.schema.objects import (
-    Column,
     ForeignKey,
     Name,
     Option,
@@ -42,6 +32,9 @@ from autodiff.schema.operations import (
     AlterSequence,
     Backfill,
     CreateIndex,
+    CreateNamespace,
+    CreateSequence,
+    CreateView,
     DropColumn,
     DropConstraint,
     DropIndex,
@@ -49,191 +42,149 @@ from autodiff.schema.operations import (
     Operation,
     RenameColumn,
     RenameConstraint,
-    RenameIndex,
-    RenameTable,
     SetComment,
     SetTableOptions,
 )
 
-__all__ = ["MySQLDDL", "altered_table", "follows_charset", "is_charset"]
+if TYPE_CHECKING:
+    from autodiff.dialects.mysql import MySQL
 
-_GUARD = (
+__all__ = ["MySQLDDL"]
+
+_REQUIRE_EMPTY = (
     "SELECT extractvalue('<a/>', (SELECT CASE count(*) WHEN 0 THEN '/a' "
     "ELSE '~the schema is not empty' END "
     "FROM information_schema.tables WHERE table_schema = {name}))"
 )
-_CHARSETS = (
-    *("mysql_charset", "mysql_collate", "mysql_default_charset", "mysql_default_collate"),
-    *("mysql_character_set", "mysql_default_character_set"),
-)
-_WITHOUT: dict[str, Option] = {
-    "mysql_row_format": "DEFAULT",
-    "mysql_key_block_size": 0,
-    "mysql_stats_persistent": "DEFAULT",
-    "mysql_stats_auto_recalc": "DEFAULT",
-    "mysql_stats_sample_pages": "DEFAULT",
-    "mysql_pack_keys": "DEFAULT",
-    "mysql_avg_row_length": 0,
-    "mysql_max_rows": 0,
-    "mysql_min_rows": 0,
-    "mysql_checksum": 0,
-    "mysql_delay_key_write": 0,
-}
-"""What an option is set to when it goes away."""
+"""A query that fails with "XPATH syntax error: '~the schema is not empty'" if there are tables."""
 
 
-def altered_table(operation: Operation) -> Name | None:
-    """The table that must be known for the operation's SQL."""
-    match operation:
-        case AlterColumn() | DropColumn() | RenameColumn():
-            return operation.table
-        case DropConstraint() | RenameConstraint():
-            return operation.table
-        case DropIndex() | SetTableOptions() | SetComment(kind="index"):
-            return operation.table
-        case AddConstraint(constraint=PrimaryKey() | Unique() | ForeignKey()):
-            return operation.table
-        case CreateIndex() | Backfill():
-            return operation.table
-        case AddColumn(column=column) if differs_by_row(column):
-            return operation.table
-        case _:
-            return None
-
-
-def is_charset(option: str) -> bool:
-    """Whether a table option says the charset or collation that columns follow."""
-    return option in _CHARSETS
-
-
-def follows_charset(column: Column) -> bool:
-    """Whether a column has the charset and collation of its table."""
-    return is_text(column.type.sql) and split_collation(column.type.sql)[1] is None
-
-
-class MySQLDDL(MySQLSpecs):
+class MySQLDDL(DDL):
     """SQL for MySQL and MariaDB."""
 
-    def statements(self, operation: Operation, current: Table | None = None) -> list[str]:
+    dialect: MySQL
+    tables: MySQLTableDDL
+    columns: MySQLColumnDDL
+    constraints: MySQLConstraintDDL
+    indexes: MySQLIndexDDL
+    rows: MySQLRowDDL
+
+    def __init__(self, dialect: MySQL) -> None:
+        super().__init__(dialect)
+        self.tables = MySQLTableDDL(self)
+        self.columns = MySQLColumnDDL(self)
+        self.constraints = MySQLConstraintDDL(self)
+        self.indexes = MySQLIndexDDL(self)
+        self.comments = MySQLCommentDDL(self)
+        self.sequences = MySQLSequenceDDL(self)
+        self.views = MySQLViewDDL(self)
+        self.rows = MySQLRowDDL(self)
+
+    def required_table(self, operation: Operation) -> Name | None:
         match operation:
-            case AddColumn():
-                return add_column(self, operation, current)
-            case Backfill(table=table, values=values, where=where):
-                return [self.update(table, values, current, where)]
-            case AlterColumn():
-                return alter_column(self, operation, current)
-            case DropColumn():
-                return drop_column(self, operation, current)
-            case RenameColumn():
-                return rename_column(self, operation, current)
-            case DropConstraint():
-                return drop_constraint(self, operation, current)
-            case RenameConstraint():
-                return rename_constraint(self, operation, current)
-            case DropIndex():
-                return drop_index(self, operation, current)
-            case RenameIndex():
-                return rename_index(self, operation)
-            case AddConstraint():
-                return add_constraint(self, operation, current)
-            case CreateIndex():
-                return create_index(self, operation, current)
-            case SetComment(kind="index"):
-                return set_index_comment(self, operation, current)
-            case SetTableOptions():
-                return self._set_options(operation, current)
-            case DropNamespace(name=name):
-                return self._drop_namespace(name)
+            case AlterColumn() | DropColumn() | RenameColumn():
+                return operation.table
+            case DropConstraint() | RenameConstraint():
+                return operation.table
+            case DropIndex() | SetTableOptions() | SetComment(kind="index"):
+                return operation.table
+            case AddConstraint(constraint=PrimaryKey() | Unique() | ForeignKey()):
+                return operation.table
+            case CreateIndex() | Backfill():
+                return operation.table
+            case AddColumn(column=column) if differs_by_row(column):
+                return operation.table
             case _:
-                return super().statements(operation, current)
+                return None
 
-    # Tables
+    def columns_changed_by_options(
+        self, options: Iterable[tuple[str, Option | None, Option | None]], table: Table
+    ) -> tuple[str, ...]:
+        """Return the columns that follow a charset or collation of the table, if that changes."""
+        if not any(name in CHARSET_OPTIONS for name, _, _ in options):
+            return ()
+        return tuple(column.name for column in table.columns if follows_charset(column))
 
-    def rename_table(self, operation: RenameTable) -> list[str]:
-        before, after = self.quote_name(operation.before), self.quote_name(operation.after)
-        return [f"RENAME TABLE {before} TO {after}"]
+    def namespace(self, operation: CreateNamespace | DropNamespace) -> list[str]:
+        """Return CREATE SCHEMA or DROP SCHEMA.
 
-    def _set_options(self, operation: SetTableOptions, current: Table | None) -> list[str]:
-        """ALTER TABLE for all options at once; texts move to a new charset with the table."""
-        options: dict[str, Option] = {}
-        for name, _, after in operation.options:
-            value = _WITHOUT.get(name) if after is None else after
-            if name in PARTITION_OPTIONS:
-                continue
-            if value is None or not name.startswith("mysql_"):
-                self.set_table_options(operation)
-            else:
-                options[name] = value
-        changes = self._partitions(operation, current)
-        if any(name in options for name in _CHARSETS):
-            return [self.alter(operation.table, self._converted(options, current)), *changes]
-        if options:
-            changes.insert(0, self._alter(operation.table, option_words(options).strip()))
-        return changes
+        DROP SCHEMA would drop the tables in it, so a query before it fails if there are any.
+        """
+        statements = super().namespace(operation)
+        if isinstance(operation, CreateNamespace):
+            return statements
+        return [_REQUIRE_EMPTY.format(name=quote_string(operation.name)), *statements]
 
-    def _partitions(self, operation: SetTableOptions, current: Table | None) -> list[str]:
-        """The partitions anew, which moves the rows; what is not mentioned stays as it is."""
-        told = {name: after for name, _, after in operation.options if name in PARTITION_OPTIONS}
-        if not told:
+
+class MySQLCommentDDL(CommentDDL):
+    """Sets the comments of tables and indexes; constraints and views have none."""
+
+    ddl: MySQLDDL
+
+    def set(self, operation: SetComment, current: Table | None = None) -> list[str]:
+        if operation.kind == "index":
+            return self.ddl.indexes.set_comment(operation, current)
+        if operation.kind != "table":
             return []
-        known = current.options if current is not None else {}
-        now = {name: value for name, value in known.items() if name in PARTITION_OPTIONS}
-        wanted = {name: value for name, value in (now | told).items() if value is not None}
-        clause = partition_clause(wanted) or "REMOVE PARTITIONING"
-        return [self._alter(operation.table, clause)]
+        comment = quote_string(operation.after or "")
+        return [self.alter_table(operation.name, f"COMMENT = {comment}")]
 
-    def _converted(self, options: dict[str, Option], current: Table | None) -> list[str]:
-        """The new default charset, and the columns that follow it, stated anew.
 
-        Not CONVERT TO, where the table is known: that makes a MEDIUMTEXT of a TEXT, and reaches
-        columns with a collation of their own.
-        """
-        plain = {name: value for name, value in options.items() if name not in _CHARSETS}
-        if current is None:
-            return [*_separate(plain), _convert_to(options)]
-        columns = [
-            f"MODIFY COLUMN {self.column_spec(column, current)}"
-            for column in current.columns
-            if follows_charset(column)
-        ]
-        return [option_words(options).strip(), *columns]
+class MySQLSequenceDDL(SequenceDDL):
+    """Creates, drops and alters sequences of MariaDB."""
 
-    def _drop_namespace(self, name: str) -> list[str]:
-        """DROP SCHEMA, which would take the tables with it, behind a query that then fails.
+    def create(self, operation: CreateSequence) -> list[str]:
+        """Return CREATE SEQUENCE without a type: MariaDB has them from 11.5 on."""
+        options = self.options(operation.sequence)
+        text = f"CREATE SEQUENCE {self.quote_name(operation.sequence.name)}"
+        return [f"{text} {options}" if options else text]
 
-        The error says "XPATH syntax error: '~the schema is not empty'".
-        """
-        guard = _GUARD.format(name=quote_string(name))
-        return [guard, f"DROP SCHEMA {self.quote(name)}"]
-
-    # Sequences
-
-    def alter_sequence(self, operation: AlterSequence) -> list[str]:
+    def alter(self, operation: AlterSequence) -> list[str]:
         after = operation.after
         words = [
             f"INCREMENT BY {after.increment or 1}",
             "NO MINVALUE" if after.minvalue is None else f"MINVALUE {after.minvalue}",
             "NO MAXVALUE" if after.maxvalue is None else f"MAXVALUE {after.maxvalue}",
-            f"START WITH {_start(after)}",
+            f"START WITH {_first_value(after)}",
             f"CACHE {1000 if after.cache is None else after.cache}",
             "CYCLE" if after.cycle else "NOCYCLE",
         ]
         return [f"ALTER SEQUENCE {self.quote_name(after.name)} {' '.join(words)}"]
 
 
-def _separate(options: dict[str, Option]) -> list[str]:
-    return [option_words(options).strip()] if options else []
+class MySQLViewDDL(ViewDDL):
+    """Creates and drops views, which have no indexes and no comments."""
+
+    def create(self, operation: CreateView) -> list[str]:
+        view = operation.view
+        return [f"CREATE VIEW {self.quote_name(view.name)} AS {view.sql}"]
 
 
-def _convert_to(options: dict[str, Option]) -> str:
-    said = {name: value for name, value in options.items() if name in _CHARSETS}
-    collation = next((value for name, value in said.items() if name.endswith("collate")), None)
-    charset = next((value for name, value in said.items() if not name.endswith("collate")), None)
-    text = f"CONVERT TO CHARACTER SET {charset or str(collation).split('_')[0]}"
-    return text + (f" COLLATE {collation}" if collation else "")
+class MySQLRowDDL(RowDDL):
+    """Updates rows without a change of columns that have ON UPDATE."""
+
+    def backfill(self, operation: Backfill, current: Table | None = None) -> list[str]:
+        return [self.update(operation.table, operation.values, current, operation.where)]
+
+    def update(
+        self,
+        table: Name,
+        values: Iterable[tuple[str, str]],
+        current: Table | None,
+        where: str | None = None,
+    ) -> str:
+        """Return an UPDATE that leaves the other columns as they are, those with ON UPDATE too."""
+        pairs = dict(values)
+        for column in current.columns if current else ():
+            has_on_update = column.default and split_on_update(column.default)[1]
+            if has_on_update and column.name not in pairs:
+                pairs[column.name] = self.quote(column.name)
+        assignments = ", ".join(f"{self.quote(name)} = {sql}" for name, sql in pairs.items())
+        condition = f" WHERE {where}" if where else ""
+        return f"UPDATE {self.quote_name(table)} SET {assignments}{condition}"
 
 
-def _start(sequence: Sequence) -> int:
+def _first_value(sequence: Sequence) -> int:
     if sequence.start is not None:
         return sequence.start
     if (sequence.increment or 1) > 0:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.base import Scope, is_excluded
 from autodiff.dialects.postgresql.catalog.columns import Columns, numbers
 from autodiff.dialects.postgresql.catalog.constraints import Keys
 from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.indexes import Indexes, storage
 from autodiff.dialects.postgresql.catalog.rows import RelationRow, Rows, SequenceRow, fetch
-from autodiff.schema.objects import EnumType, Index, Name, Option, Schema, Sequence, Table, View
+from autodiff.dialects.scope import Scope, is_excluded
+from autodiff.schema.objects import (
+    INHERITS,
+    EnumType,
+    Index,
+    Name,
+    Option,
+    Schema,
+    Sequence,
+    Table,
+    View,
+)
 from autodiff.utils.sharing import collected_later
 
 if TYPE_CHECKING:
@@ -26,17 +36,17 @@ _TABLES, _VIEWS = ("r", "p"), ("v", "m")
 def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """The tables, views, enums and sequences of the default schema and the asked namespaces."""
     rows = fetch(connection, [default_schema, *scope.namespaces], scope.only)
-    reader = _Reader(rows, default_schema, scope)
+    builder = _SchemaBuilder(rows, default_schema, scope)
     return Schema(
-        tables=reader.tables(),
-        enums=reader.enums(),
-        sequences=reader.sequences(),
-        views=reader.views(),
+        tables=builder.tables(),
+        enums=builder.enums(),
+        sequences=builder.sequences(),
+        views=builder.views(),
         namespaces=frozenset(scope.namespaces).intersection(rows.names["schema"].values()),
     )
 
 
-class _Reader:
+class _SchemaBuilder:
     """Turns the catalogue's rows into nouns."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope) -> None:
@@ -146,7 +156,7 @@ class _Reader:
         if method != "heap":
             options["postgresql_using"] = method
         if parents := self.related("parent", row):
-            options["postgresql_inherits"] = ", ".join(map(str, parents))
+            options[INHERITS] = ", ".join(map(str, parents))
         if row.partition_by:
             options["postgresql_partition_by"] = row.partition_by
         return options

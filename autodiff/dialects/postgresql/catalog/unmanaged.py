@@ -1,4 +1,4 @@
-"""What a PostgreSQL database holds besides what is reflected, and what its views read."""
+"""Objects of a PostgreSQL database that are not reflected, and the tables that views read."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from autodiff.dialects.base import Scope
-from autodiff.dialects.unmanaged import LeftAlone, Reader
+from autodiff.dialects.scope import Scope
+from autodiff.dialects.unmanaged import DependentView, UnmanagedObject
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["readers", "unread"]
+__all__ = ["dependent_views", "unmanaged_objects"]
 
-_UNREAD = """
+_UNMANAGED = """
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
                       WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind,
        n.nspname, c.relname AS name, 'belongs to the extension ' || x.extname AS reason
@@ -53,7 +53,7 @@ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
   AND NOT n.nspname = ANY(:schemas)
 """
 
-_READERS = """
+_DEPENDENT_VIEWS = """
 SELECT DISTINCT vn.nspname AS view_schema, v.relname AS view, n.nspname AS table_schema,
        c.relname AS table, a.attname AS column
 FROM pg_rewrite r
@@ -69,13 +69,17 @@ ORDER BY 1, 2, 3, 4, 5
 """
 
 
-def unread(connection: Connection, scope: Scope, default_schema: str) -> list[LeftAlone]:
-    """Objects of extensions, partitions, triggers and the like in the schemas of the scope, and
-    the schemas beside it."""
+def unmanaged_objects(
+    connection: Connection, scope: Scope, default_schema: str
+) -> list[UnmanagedObject]:
+    """Return extension objects, partitions, triggers and the like in the schemas of the scope.
+
+    Schemas outside of the scope are returned too.
+    """
     schemas = [default_schema, *scope.namespaces]
-    rows = connection.execute(sa.text(_UNREAD), {"schemas": schemas})
+    rows = connection.execute(sa.text(_UNMANAGED), {"schemas": schemas})
     return [
-        LeftAlone(
+        UnmanagedObject(
             kind=row.kind,
             name=row.name if row.nspname in (None, default_schema) else f"{row.nspname}.{row.name}",
             reason=row.reason,
@@ -84,17 +88,17 @@ def unread(connection: Connection, scope: Scope, default_schema: str) -> list[Le
     ]
 
 
-def readers(connection: Connection, default_schema: str) -> list[Reader]:
-    """What each view of the database reads, column by column."""
+def dependent_views(connection: Connection, default_schema: str) -> list[DependentView]:
+    """Return the columns that each view of the database reads."""
 
     def name(schema: str, plain: str) -> Name:
         return Name(plain, None if schema == default_schema else schema)
 
     return [
-        Reader(
+        DependentView(
             view=name(row.view_schema, row.view),
             table=name(row.table_schema, row.table),
             column=row.column,
         )
-        for row in connection.execute(sa.text(_READERS))
+        for row in connection.execute(sa.text(_DEPENDENT_VIEWS))
     ]

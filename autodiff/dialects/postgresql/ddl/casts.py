@@ -1,4 +1,4 @@
-"""What turns a column's values into another type, where PostgreSQL does not do it by itself.
+"""Casts of a column's values to another type, if PostgreSQL has no implicit cast.
 
 https://www.postgresql.org/docs/current/sql-createcast.html, and pg_cast of a new database.
 """
@@ -21,7 +21,7 @@ _PLAIN = (
     | {"uuid", "bytea", "hstore", "inet", "cidr", "macaddr", "macaddr8"}
     | {"int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"}
 )
-"""Types whose casts are known: what is not listed below is no cast."""
+"""Types with all of their casts listed below: other pairs of them have no cast."""
 
 _CASTS = {
     "integer": {"boolean", "money", "bit"},
@@ -43,14 +43,14 @@ _CASTS = {
     "macaddr8": {"macaddr"},
 }
 _BETWEEN = {"boolean": "integer", "money": "numeric"}
-"""The one number that a type is cast to and from, by way of which the others are."""
+"""The only number type that a type has casts for; other numbers are cast through it."""
 
 
 def cast(column: str, before: str | None, after: str) -> str:
-    """The expression that has the column's values in the type `after`, as far as they fit.
+    """Return an expression for the column's values in the type `after`.
 
-    What has no cast goes by way of its text: it is refused where a value does not fit, and an empty
-    table is no hindrance. `before` is None where it is not known.
+    Types without a cast are cast through text: the server refuses values that do not fit, and
+    an empty table causes no error. `before` is None if the type is unknown.
     """
     new = split_collation(after)[0]
     if before is None:
@@ -76,7 +76,7 @@ def cast(column: str, before: str | None, after: str) -> str:
 
 
 def _is_direct(source: str, target: str) -> bool:
-    """Whether there is a cast, or it is not known that there is none."""
+    """Return whether there is a cast, or it is unknown that there is none."""
     if source.endswith("]") or target.endswith("]"):
         both = source.endswith("]") and target.endswith("]")
         return both and _is_direct(source[:-2], target[:-2])
@@ -87,7 +87,7 @@ def _is_direct(source: str, target: str) -> bool:
 
 
 def _base(sql: str) -> str:
-    """A type without its length: `timestamp with time zone`, `numeric[]`."""
+    """Return a type without its length: `timestamp with time zone`, `numeric[]`."""
     if sql.endswith("[]"):
         return f"{_base(sql[:-2])}[]"
     name, _, rest = split_type(sql)

@@ -1,23 +1,23 @@
-"""Statements that PostgreSQL gets together, in one round trip."""
+"""DO blocks, which run many statements in one round trip."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from autodiff.schema.sqltext import quote_literal
 
-__all__ = ["together"]
+__all__ = ["combine"]
 
 
-def together(groups: Sequence[Sequence[str]]) -> str:
-    """One statement that runs each group of statements, or nothing of the group where one fails.
+def combine(groups: Collection[Collection[str]]) -> str:
+    """Return one statement that runs groups of statements, of each group all or none.
 
     https://www.postgresql.org/docs/current/plpgsql-control-structures.html#PLPGSQL-ERROR-TRAPPING
     """
-    blocks = " ".join(map(_apart, groups))
+    blocks = " ".join(map(_block, groups))
     return f"DO {quote_literal(f'BEGIN {blocks} END')}"
 
 
-def _apart(group: Sequence[str]) -> str:
+def _block(group: Collection[str]) -> str:
     body = " ".join(f"EXECUTE {quote_literal(sql)};" for sql in group)
     return f"BEGIN {body} EXCEPTION WHEN OTHERS THEN NULL; END;"

@@ -1,18 +1,44 @@
-"""The options of sequences, those of identities among them.
+"""SQL for sequences of PostgreSQL, and their options, which identity columns have too.
 
 https://www.postgresql.org/docs/current/sql-altersequence.html
 """
 
 from __future__ import annotations
 
+from autodiff.dialects.ddl.sequences import SequenceDDL
 from autodiff.schema.objects import Identity, Sequence
+from autodiff.schema.operations import AlterSequence, CreateSequence
 from autodiff.schema.sqltext import quote_literal
 
-__all__ = ["all_options", "first_value", "kept_in_range"]
+__all__ = ["PostgreSQLSequenceDDL", "alter_in_range", "first_value", "reset_options"]
+
+
+class PostgreSQLSequenceDDL(SequenceDDL):
+    """Creates, drops and alters sequences, with comments."""
+
+    def create(self, operation: CreateSequence) -> list[str]:
+        sequence, statements = operation.sequence, super().create(operation)
+        if sequence.comment is not None:
+            statements.append(self._comment(sequence))
+        return statements
+
+    def alter(self, operation: AlterSequence) -> list[str]:
+        before, after = operation.before, operation.after
+        name = self.quote_name(after.name)
+        kind = f"AS {after.type or 'bigint'}"
+        statement = f"ALTER SEQUENCE {name} {kind} {' '.join(reset_options(after))}"
+        statements = [alter_in_range(statement, before, after, f"{quote_literal(name)}::regclass")]
+        if after.comment != before.comment:
+            statements.append(self._comment(after))
+        return statements
+
+    def _comment(self, sequence: Sequence) -> str:
+        comment = self.ddl.comments.literal(sequence.comment)
+        return f"COMMENT ON SEQUENCE {self.quote_name(sequence.name)} IS {comment}"
 
 
 def first_value(source: Identity | Sequence) -> int:
-    """What a sequence begins with."""
+    """Return the first value of a sequence."""
     if source.start is not None:
         return source.start
     down = (source.increment or 1) < 0
@@ -20,8 +46,8 @@ def first_value(source: Identity | Sequence) -> int:
     return usual if limit is None else limit
 
 
-def all_options(source: Identity | Sequence) -> list[str]:
-    """Each option of a sequence, spelled out, so that what was set before is undone."""
+def reset_options(source: Identity | Sequence) -> list[str]:
+    """Return every option of a sequence, so that ALTER SEQUENCE resets those that are not set."""
     return [
         f"INCREMENT BY {source.increment or 1}",
         "NO MINVALUE" if source.minvalue is None else f"MINVALUE {source.minvalue}",
@@ -32,13 +58,13 @@ def all_options(source: Identity | Sequence) -> list[str]:
     ]
 
 
-def kept_in_range(
+def alter_in_range(
     statement: str, before: Identity | Sequence, after: Identity | Sequence, sequence: str
 ) -> str:
-    """The statement that alters a sequence; where its limits close in, one that starts it anew if
-    its next value would lie outside of them, which PostgreSQL refuses.
+    """Return a statement that alters a sequence, and restarts it if that is necessary.
 
-    `sequence` is an expression of type regclass.
+    PostgreSQL refuses limits that exclude the next value. `sequence` is an expression of type
+    regclass.
     """
     (old_low, old_high), (low, high) = _limits(before), _limits(after)
     if low <= old_low and high >= old_high:
@@ -53,7 +79,7 @@ def kept_in_range(
 
 
 def _limits(source: Identity | Sequence) -> tuple[int, int]:
-    """The least and the greatest value; the bounds of a bigint where there is no limit."""
+    """Return the least and the greatest value; without a limit those of a bigint."""
     down = (source.increment or 1) < 0
     low, high = (-(2**63), -1) if down else (1, 2**63 - 1)
     return (

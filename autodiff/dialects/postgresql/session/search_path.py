@@ -1,27 +1,27 @@
-"""The search_path of a connection, which decides what a name without a schema means."""
+"""The search_path of a connection, which decides where names without a schema are found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects.postgresql.session.transactions import told_pid
+from autodiff.dialects.postgresql.session.locks import reported_pid
 from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
-__all__ = ["look_in"]
+__all__ = ["set_search_path"]
 
 
-def look_in(engine: Engine, schemas: Sequence[str]) -> None:
-    """Sets the search_path of each connection that the engine opens; the names are quoted.
+def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
+    """Set the search_path of each connection that the engine opens, to names that are quoted.
 
-    Before SQLAlchemy asks which schema is the default one, and outside of a transaction, so that no
-    rollback takes it back. https://www.postgresql.org/docs/current/ddl-schemas.html
+    It is set before SQLAlchemy reads the default schema, and outside of a transaction, so that no
+    rollback undoes it. https://www.postgresql.org/docs/current/ddl-schemas.html
 
-    Connecting raises DatabaseError behind a pooler, where the setting would stay behind with a
-    session that others get.
+    Connecting raises DatabaseError behind a pooler: the setting would stay with a session that
+    other clients get.
     """
     from sqlalchemy import event
 
@@ -34,7 +34,7 @@ def look_in(engine: Engine, schemas: Sequence[str]) -> None:
         try:
             cursor.execute("SELECT pg_backend_pid()")
             pid = cursor.fetchone()[0]
-            if told_pid(driver) not in (None, pid):
+            if reported_pid(driver) not in (None, pid):
                 raise DatabaseError(
                     "a schema can't be migrated through a transaction pooler: its search_path "
                     "would stay with the pooler's sessions",

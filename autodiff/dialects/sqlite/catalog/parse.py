@@ -174,7 +174,7 @@ def parse_table(sql: str) -> ParsedTable:
     return table
 
 
-class _Reader:
+class _TokenStream:
     """Words to take one after the other; comparisons in upper case."""
 
     def __init__(self, words: list[str]) -> None:
@@ -220,42 +220,44 @@ def _part(said: str) -> tuple[ParsedColumn | None, tuple[ParsedConstraint, ...]]
 
 
 def _table_constraint(said: str) -> ParsedConstraint:
-    reader = _Reader(_meaningful(said))
-    name = unquote(reader.take()) if reader.accept("CONSTRAINT") else None
-    kind = reader.take().upper()
+    stream = _TokenStream(_meaningful(said))
+    name = unquote(stream.take()) if stream.accept("CONSTRAINT") else None
+    kind = stream.take().upper()
     if kind == "CHECK":
-        condition = strip_parentheses(reader.brackets() or "")
+        condition = strip_parentheses(stream.brackets() or "")
         return ParsedConstraint(kind=kind, name=name, sql=condition)
     if kind in ("PRIMARY", "FOREIGN"):
-        reader.accept("KEY")
-    columns = reader.names()
+        stream.accept("KEY")
+    columns = stream.names()
     if kind == "FOREIGN":
-        reader.accept("REFERENCES")
-        return _foreign_key(reader, name, columns)
-    return ParsedConstraint(kind=kind, name=name, columns=columns, on_conflict=reader.conflict())
+        stream.accept("REFERENCES")
+        return _foreign_key(stream, name, columns)
+    return ParsedConstraint(kind=kind, name=name, columns=columns, on_conflict=stream.conflict())
 
 
-def _foreign_key(reader: _Reader, name: str | None, columns: tuple[str, ...]) -> ParsedConstraint:
-    referred, referred_columns = unquote(reader.take()), reader.names()
+def _foreign_key(
+    stream: _TokenStream, name: str | None, columns: tuple[str, ...]
+) -> ParsedConstraint:
+    referred, referred_columns = unquote(stream.take()), stream.names()
     actions: dict[str, str] = {}
     match: str | None = None
     deferrable = deferred = False
-    while reader.peek() in ("ON", "MATCH", "NOT", "DEFERRABLE"):
-        if reader.peek() == "NOT" and reader.peek(1) != "DEFERRABLE":
+    while stream.peek() in ("ON", "MATCH", "NOT", "DEFERRABLE"):
+        if stream.peek() == "NOT" and stream.peek(1) != "DEFERRABLE":
             break
-        word = reader.take().upper()
+        word = stream.take().upper()
         if word == "ON":
-            event = reader.take().upper()
-            action = reader.take().upper()
+            event = stream.take().upper()
+            action = stream.take().upper()
             if action in ("SET", "NO"):
-                action += f" {reader.take().upper()}"
+                action += f" {stream.take().upper()}"
             actions[event] = action
         elif word == "MATCH":
-            match = reader.take().upper()
+            match = stream.take().upper()
         else:
-            deferrable = word == "DEFERRABLE" or not reader.accept("DEFERRABLE")
-            if reader.accept("INITIALLY"):
-                deferred = reader.take().upper() == "DEFERRED"
+            deferrable = word == "DEFERRABLE" or not stream.accept("DEFERRABLE")
+            if stream.accept("INITIALLY"):
+                deferred = stream.take().upper() == "DEFERRED"
     return ParsedConstraint(
         kind="FOREIGN",
         name=name,
@@ -280,58 +282,58 @@ def _column(name: str, said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint,
 @lru_cache(4096)
 def _nameless(said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
     """The same without its name: many columns of many names are said in the same words."""
-    column, table, reader = ParsedColumn(name=""), ParsedTable(), _Reader(_meaningful(said))
+    column, table, stream = ParsedColumn(name=""), ParsedTable(), _TokenStream(_meaningful(said))
     words: list[str] = []
-    while reader.peek() and reader.peek() not in _COLUMN_WORDS:
-        words.append(reader.take())
+    while stream.peek() and stream.peek() not in _COLUMN_WORDS:
+        words.append(stream.take())
     column.type = " ".join(words).replace(" (", "(")
     constraint: str | None = None
-    while word := reader.take().upper():
+    while word := stream.take().upper():
         if word == "CONSTRAINT":
-            constraint = unquote(reader.take())
+            constraint = unquote(stream.take())
             continue
-        _column_constraint(word, reader, column, table, constraint)
+        _column_constraint(word, stream, column, table, constraint)
         constraint = None
     return column, tuple(table.constraints)
 
 
 def _column_constraint(
-    word: str, reader: _Reader, column: ParsedColumn, table: ParsedTable, name: str | None
+    word: str, stream: _TokenStream, column: ParsedColumn, table: ParsedTable, name: str | None
 ) -> None:
     columns = (column.name,)
     match word:
         case "PRIMARY":
-            reader.accept("KEY")
-            _ = reader.accept("ASC") or reader.accept("DESC")
-            conflict = reader.conflict()
-            column.autoincrement = reader.accept("AUTOINCREMENT")
+            stream.accept("KEY")
+            _ = stream.accept("ASC") or stream.accept("DESC")
+            conflict = stream.conflict()
+            column.autoincrement = stream.accept("AUTOINCREMENT")
             table.constraints.append(
                 ParsedConstraint(kind="PRIMARY", name=name, columns=columns, on_conflict=conflict)
             )
         case "UNIQUE":
             table.constraints.append(
                 ParsedConstraint(
-                    kind="UNIQUE", name=name, columns=columns, on_conflict=reader.conflict()
+                    kind="UNIQUE", name=name, columns=columns, on_conflict=stream.conflict()
                 )
             )
         case "NOT":
-            reader.accept("NULL")
+            stream.accept("NULL")
             column.not_null = True
-            column.not_null_conflict = reader.conflict()
+            column.not_null_conflict = stream.conflict()
         case "CHECK":
-            condition = strip_parentheses(reader.brackets() or "")
+            condition = strip_parentheses(stream.brackets() or "")
             table.constraints.append(ParsedConstraint(kind="CHECK", name=name, sql=condition))
         case "DEFAULT":
-            sign = reader.take() if reader.peek() in ("+", "-") else ""
-            column.default = sign + reader.take()
+            sign = stream.take() if stream.peek() in ("+", "-") else ""
+            column.default = sign + stream.take()
         case "COLLATE":
-            column.collation = unquote(reader.take())
+            column.collation = unquote(stream.take())
         case "REFERENCES":
-            table.constraints.append(_foreign_key(reader, name, columns))
+            table.constraints.append(_foreign_key(stream, name, columns))
         case "AS":
-            column.generated = strip_parentheses(reader.brackets() or "")
-            column.stored = reader.accept("STORED")
-            reader.accept("VIRTUAL")
+            column.generated = strip_parentheses(stream.brackets() or "")
+            column.stored = stream.accept("STORED")
+            stream.accept("VIRTUAL")
         case _:  # GENERATED ALWAYS, NULL
             pass
 

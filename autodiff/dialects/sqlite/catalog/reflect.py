@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects.base import Scope, is_excluded
+from autodiff.dialects.scope import Scope, is_excluded
 from autodiff.dialects.sqlite.catalog.name_case import spell_columns, spell_targets
 from autodiff.dialects.sqlite.catalog.parse import (
     ParsedColumn,
@@ -17,7 +17,7 @@ from autodiff.dialects.sqlite.catalog.parse import (
 )
 from autodiff.dialects.sqlite.expressions import plain_default
 from autodiff.dialects.sqlite.types import canonical_type, normal_columns, type_python
-from autodiff.dialects.unmanaged import LeftAlone
+from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.schema.naming import name_constraints
 from autodiff.schema.objects import (
     Check,
@@ -42,7 +42,7 @@ from autodiff.utils.sharing import altered, collected_later
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["reflect", "unread"]
+__all__ = ["reflect", "unmanaged_objects"]
 
 _CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master{only} ORDER BY rowid"
 _ONLY = " WHERE tbl_name COLLATE NOCASE IN ({places})"
@@ -102,17 +102,17 @@ def _catalogue(
     return connection.exec_driver_sql(query, names or None).all()
 
 
-def unread(connection: Connection, scope: Scope) -> list[LeftAlone]:
-    """Triggers and virtual tables."""
+def unmanaged_objects(connection: Connection, scope: Scope) -> list[UnmanagedObject]:
+    """Return the triggers and virtual tables."""
     found = []
     for namespace in (None, *scope.namespaces):
         for row in _catalogue(connection, namespace, None):
             if row.type == "trigger":
                 name, reason = f"{row.name} on {row.tbl_name}", "triggers are not compared"
-                found.append(LeftAlone(kind="trigger", name=name, reason=reason))
+                found.append(UnmanagedObject(kind="trigger", name=name, reason=reason))
             elif _is_virtual(row.sql):
                 name, reason = str(Name(row.name, namespace)), "virtual tables are not compared"
-                found.append(LeftAlone(kind="table", name=name, reason=reason))
+                found.append(UnmanagedObject(kind="table", name=name, reason=reason))
     return found
 
 

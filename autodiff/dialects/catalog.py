@@ -1,0 +1,91 @@
+"""The catalog of a database: what it has, and how far that matches what models can declare."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.scope import Scope
+from autodiff.schema.objects import Constraint, Exclusion, ForeignKey, Index, Name, Schema, Table
+from autodiff.utils.sharing import altered, mapped
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from autodiff.dialects.base import Dialect
+    from autodiff.dialects.unmanaged import DependentView, UnmanagedObject
+
+__all__ = ["Catalog", "drop_undeclared_comment"]
+
+
+class Catalog(ABC):
+    """Reads the catalog of a database, and compares what it read with what models declare."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+
+    # Reading
+
+    @abstractmethod
+    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+        """Return what the database has within the scope, in a fixed number of queries."""
+
+    @abstractmethod
+    def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
+        """Return what the schemas of a scope have that is never reflected, such as triggers."""
+
+    def dependent_views(self, connection: Connection) -> list[DependentView] | None:
+        """Return the tables and columns that each view reads; None if the catalog lacks them."""
+        return None
+
+    def fingerprint(self, connection: Connection, tables: Sequence[Name]) -> str:
+        """Return a digest of the tables (all tables if none is named), to see if they changed."""
+        scope = Scope(namespaces=tuple(sorted({n.schema for n in tables if n.schema})))
+        if tables:
+            scope = replace(scope, only=tuple(tables))
+        found = self.reflect(connection, scope)
+        normalize = self.dialect.normalize
+        normal = {name: normalize(found.tables[name]) for name in sorted(found.tables)}
+        return hashlib.sha256(repr(replace(found, tables=normal)).encode()).hexdigest()[:32]
+
+    # What was read, compared with what models declare
+
+    def align(self, current: Table, desired: Table) -> Table:
+        """Return the current table without what models may leave out.
+
+        Implicit indexes, options and comments that the desired table does not mention are no
+        difference.
+        """
+        options = current.options
+        if not options.keys() <= desired.options.keys():
+            options = {key: value for key, value in options.items() if key in desired.options}
+        indexes = mapped(
+            current.indexes,
+            lambda index: drop_undeclared_comment(index, desired.index(index.name or "")),
+        )
+        return altered(current, options=options, indexes=indexes)
+
+    def without_implied(self, table: Table) -> Table:
+        """Return the table without what the database adds by itself, which no script needs."""
+        return table
+
+    def omitted_by_sqlalchemy(self, constraint: Constraint) -> bool:
+        """Return whether SQLAlchemy does not reflect the constraint, so that models lack it."""
+        return isinstance(constraint, Exclusion)
+
+    def is_implicit_index(self, index: Index, key: ForeignKey) -> bool:
+        """Return whether the database creates and drops the index along with the foreign key."""
+        return False
+
+
+def drop_undeclared_comment(index: Index, desired: Index | None) -> Index:
+    """Return a current index without its comment if the desired one has none.
+
+    Models cannot declare the comment of an index.
+    """
+    if index.comment is None or desired is None or desired.comment is not None:
+        return index
+    return replace(index, comment=None)

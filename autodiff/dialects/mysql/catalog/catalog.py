@@ -1,0 +1,48 @@
+"""The catalog of a MySQL or MariaDB database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.catalog import Catalog
+from autodiff.dialects.mysql.catalog import align, implicit_indexes
+from autodiff.dialects.mysql.column_checks import is_in_column
+from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Schema, Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from autodiff.dialects.mysql import MySQL
+    from autodiff.dialects.scope import Scope
+    from autodiff.dialects.unmanaged import UnmanagedObject
+
+__all__ = ["MySQLCatalog"]
+
+
+class MySQLCatalog(Catalog):
+    """Reads information_schema."""
+
+    dialect: MySQL
+
+    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+        from autodiff.dialects.mysql.catalog.reflect import reflect
+
+        return reflect(connection, scope, self.dialect.default_schema or "")
+
+    def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
+        from autodiff.dialects.mysql.catalog.unmanaged import unmanaged_objects
+
+        return unmanaged_objects(connection, scope, self.dialect.default_schema or "")
+
+    def align(self, current: Table, desired: Table) -> Table:
+        return align.align(current, desired, json_is_text=self.dialect.is_mariadb)
+
+    def without_implied(self, table: Table) -> Table:
+        return align.without_implied(table)
+
+    def omitted_by_sqlalchemy(self, constraint: Constraint) -> bool:
+        """Return whether it is one of MariaDB's checks in the definition of a column."""
+        return isinstance(constraint, Check) and is_in_column(constraint)
+
+    def is_implicit_index(self, index: Index, key: ForeignKey) -> bool:
+        return implicit_indexes.is_generated_for(index, key)

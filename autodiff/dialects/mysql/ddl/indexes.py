@@ -1,0 +1,215 @@
+"""SQL for indexes of MySQL and MariaDB, and what must change in the same ALTER TABLE.
+
+The server refuses to leave a foreign key or an AUTO_INCREMENT column without an index, even
+between two statements. So an index that is dropped is replaced in the same statement if one of
+them needs it, and a replacement is dropped in the statement that makes it redundant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.ddl.indexes import IndexDDL
+from autodiff.dialects.mysql.catalog.implicit_indexes import (
+    AUTO_INCREMENT_INDEX,
+    auto_increment_index,
+    has_generated_name,
+    index_name,
+    keys_without_index,
+    looks_generated,
+    starts_index,
+    starts_with,
+)
+from autodiff.dialects.mysql.expressions import quote_string
+from autodiff.errors import PlanError
+from autodiff.schema.objects import (
+    Constraint,
+    ForeignKey,
+    Index,
+    IndexElement,
+    PrimaryKey,
+    Table,
+)
+from autodiff.schema.operations import CreateIndex, DropIndex, RenameIndex, SetComment
+
+if TYPE_CHECKING:
+    from autodiff.dialects.mysql import MySQL
+    from autodiff.dialects.mysql.ddl.statements import MySQLDDL
+
+__all__ = ["MySQLIndexDDL"]
+
+_KINDS = ("fulltext", "spatial", "vector")
+"""The index methods that precede the word INDEX."""
+
+
+class MySQLIndexDDL(IndexDDL):
+    """Defines indexes, and creates, drops and renames them."""
+
+    ddl: MySQLDDL
+    dialect: MySQL
+
+    # Definitions
+
+    def definition(self, index: Index) -> str:
+        """Return an index as CREATE TABLE defines it, and ALTER TABLE after the word ADD."""
+        name = f"{self.quote(index.name)} " if index.name else ""
+        return f"{_kind(index)}INDEX {name}({self.elements(index)}){self._options(index)}"
+
+    def element(self, element: IndexElement) -> str:
+        text = f"({element.text})" if element.is_expression else self.quote(element.text)
+        text += f"({element.length})" if element.length else ""
+        return text + (" DESC" if element.descending else "")
+
+    def _options(self, index: Index) -> str:
+        text = ""
+        if index.method and index.method not in _KINDS:
+            text += f" USING {index.method.upper()}"
+        if index.comment is not None:
+            text += f" COMMENT {quote_string(index.comment)}"
+        if index.options.get("mysql_invisible"):
+            text += " IGNORED" if self.dialect.is_mariadb else " INVISIBLE"
+        if parser := index.options.get("mysql_with_parser"):
+            text += f" WITH PARSER {parser}"
+        return text
+
+    # Creating
+
+    def create(self, operation: CreateIndex, current: Table | None = None) -> list[str]:
+        """Return CREATE INDEX, or ALTER TABLE if it makes another index redundant."""
+        index = operation.index
+        changes: list[str] = []
+        if current is not None and starts_with(index, index.columns):
+            changes += self.drop_redundant(index.columns, current)
+        if changes:
+            return [self.alter_table(operation.table, *changes, f"ADD {self.definition(index)}")]
+        exists = "IF NOT EXISTS " if operation.if_not_exists and self.dialect.is_mariadb else ""
+        head = f"CREATE {_kind(index)}INDEX {exists}{self.quote(index.name or '')}"
+        on = f"ON {self.quote_name(operation.table)} ({self.elements(index)})"
+        return [f"{head} {on}{self._options(index)}"]
+
+    def drop_redundant(self, columns: tuple[str, ...], current: Table) -> Iterator[str]:
+        """Drop the indexes that a new key or index over the columns replaces.
+
+        The server drops the index that it created for a foreign key when another one can replace
+        it. It does not know about indexes that autodiff created for the same purpose.
+        """
+        spare = current.index(AUTO_INCREMENT_INDEX)
+        if spare is not None and spare.columns[0] == columns[0]:
+            yield f"DROP INDEX {AUTO_INCREMENT_INDEX}"
+        for index in current.indexes:
+            if looks_generated(index, current) and columns[: len(index.columns)] == index.columns:
+                yield self.drop_change(index.name)
+
+    def index_for_key(self, key: ForeignKey, current: Table) -> Iterator[str]:
+        """Add the index of a foreign key that is named as the server names keys.
+
+        The server would name the index after the key instead of the column.
+        """
+        after = replace(current, constraints=(*current.constraints, key))
+        if has_generated_name(key) and key in keys_without_index(after):
+            yield f"ADD {self.definition(_index_of(key, current))}"
+
+    # Dropping
+
+    def drop(self, operation: DropIndex, current: Table | None = None) -> list[str]:
+        """Return DROP INDEX, or ALTER TABLE if a foreign key needs another index."""
+        if operation.table is None:
+            raise PlanError(
+                f"cannot drop index {operation.name} without its table",
+                hint="say table_name=...: index names are unique in their table only",
+            )
+        changes = self.drop_changes(operation.name, current)
+        if len(changes) > 1:
+            return [self.alter_table(operation.table, *changes)]
+        exists = "IF EXISTS " if operation.if_exists and self.dialect.is_mariadb else ""
+        name = self.quote(operation.name)
+        return [f"DROP INDEX {exists}{name} ON {self.quote_name(operation.table)}"]
+
+    def drop_change(self, name: str | None) -> str:
+        """Return DROP INDEX as ALTER TABLE has it."""
+        return f"DROP INDEX {self.quote(name or '')}"
+
+    def drop_changes(self, name: str, current: Table | None) -> list[str]:
+        """Return DROP INDEX for an index or unique constraint, with replacements for it."""
+        if current is None:
+            return [self.drop_change(name)]
+        after = replace(
+            current,
+            indexes=tuple(index for index in current.indexes if index.name != name),
+            constraints=tuple(c for c in current.constraints if c.name != name or _is_key(c)),
+        )
+        return [self.drop_change(name), *self.replacements(current, after)]
+
+    def replacements(self, current: Table, after: Table) -> list[str]:
+        """Add an index for what would be without one: AUTO_INCREMENT, and each foreign key."""
+        changes: list[str] = []
+        spare = _auto_increment_replacement(current, after)
+        if spare is not None:
+            changes.append(f"ADD {self.definition(spare)}")
+            after = replace(after, indexes=(*after.indexes, spare))
+        while lost := keys_that_lose_index(current, after):
+            index = _index_of(lost[0], after)
+            changes.append(f"ADD {self.definition(index)}")
+            after = replace(after, indexes=(*after.indexes, index))
+        return changes
+
+    # Renaming and comments
+
+    def rename(self, operation: RenameIndex, current: Table | None = None) -> list[str]:
+        if operation.table is None:
+            raise PlanError(
+                f"cannot rename index {operation.before} without its table",
+                hint="say table_name=...: index names are unique in their table only",
+            )
+        change = self.rename_change(operation.before, operation.after)
+        return [self.alter_table(operation.table, change)]
+
+    def rename_change(self, before: str, after: str) -> str:
+        """Return RENAME INDEX as ALTER TABLE has it (on MariaDB from 10.5.2)."""
+        return f"RENAME INDEX {self.quote(before)} TO {self.quote(after)}"
+
+    def set_comment(self, operation: SetComment, current: Table | None) -> list[str]:
+        """Drop the index and add it with its comment: no statement only changes the comment."""
+        table, name = operation.table, operation.name.name
+        index = current.index(name) if current else None
+        if table is None or index is None:
+            raise PlanError(
+                f"cannot set the comment of index {name} without knowing the index",
+                hint="drop the index and create it again",
+            )
+        definition = self.definition(replace(index, comment=operation.after))
+        return [self.alter_table(table, self.drop_change(name), f"ADD {definition}")]
+
+
+def keys_that_lose_index(current: Table, after: Table) -> list[ForeignKey]:
+    """Return the foreign keys that have an index in `current` and none in `after`."""
+    before = keys_without_index(current)
+    return [key for key in keys_without_index(after) if key not in before]
+
+
+def _index_of(key: ForeignKey, table: Table) -> Index:
+    elements = tuple(IndexElement(text=name) for name in key.columns)
+    return Index(name=index_name(key, table), elements=elements)
+
+
+def _auto_increment_replacement(current: Table, after: Table) -> Index | None:
+    """Return an index for the AUTO_INCREMENT column, if `after` has none."""
+    counter = next((column.name for column in after.columns if column.autoincrement), None)
+    if counter is None or starts_index(after, counter):
+        return None
+    before = current.primary_key
+    if before is not None and after.primary_key is None and before.columns[0] == counter:
+        return auto_increment_index(before.columns)
+    return auto_increment_index((counter,), unique=False)
+
+
+def _is_key(constraint: Constraint) -> bool:
+    return isinstance(constraint, ForeignKey | PrimaryKey)
+
+
+def _kind(index: Index) -> str:
+    if index.method in _KINDS:
+        return f"{index.method.upper()} "
+    return "UNIQUE " if index.unique else ""

@@ -1,0 +1,137 @@
+"""SQL for tables of MySQL and MariaDB.
+
+https://dev.mysql.com/doc/refman/en/alter-table.html and
+https://mariadb.com/kb/en/alter-table/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.ddl.tables import TableDDL
+from autodiff.dialects.mysql.catalog.implicit_indexes import (
+    has_generated_name,
+    index_name,
+    keys_without_index,
+)
+from autodiff.dialects.mysql.column_checks import is_in_column
+from autodiff.dialects.mysql.ddl.table_options import (
+    CHARSET_OPTIONS,
+    DEFAULTS,
+    follows_charset,
+    option_clauses,
+)
+from autodiff.dialects.mysql.partitions import PARTITION_OPTIONS, partition_clause
+from autodiff.schema.objects import Check, Constraint, Index, IndexElement, Option, Table
+from autodiff.schema.operations import RenameTable, SetTableOptions
+
+if TYPE_CHECKING:
+    from autodiff.dialects.mysql.ddl.statements import MySQLDDL
+
+__all__ = ["MySQLTableDDL"]
+
+
+class MySQLTableDDL(TableDDL):
+    """Creates and renames tables, and changes their options."""
+
+    ddl: MySQLDDL
+
+    def create(self, table: Table) -> list[str]:
+        """Return one statement with all indexes in it: AUTO_INCREMENT needs its index at once."""
+        parts = [self.ddl.columns.definition(column, table) for column in table.columns]
+        parts += map(self.ddl.constraints.definition, self.inline_constraints(table))
+        parts += map(self.ddl.indexes.definition, (*table.indexes, *_indexes_of_keys(table)))
+        return [self.create_statement(table, parts)]
+
+    def inline_constraints(self, table: Table) -> Iterable[Constraint]:
+        constraints = super().inline_constraints(table)
+        return [c for c in constraints if not (isinstance(c, Check) and is_in_column(c))]
+
+    def suffix(self, table: Table) -> str:
+        options = dict(table.options)
+        if table.comment is not None:
+            options["mysql_comment"] = table.comment
+        text = option_clauses(options)
+        if table.options.get("mysql_with_system_versioning"):
+            text += " WITH SYSTEM VERSIONING"
+        partitions = partition_clause(options)
+        return f"{text} {partitions}" if partitions else text
+
+    def rename(self, operation: RenameTable) -> list[str]:
+        before, after = self.quote_name(operation.before), self.quote_name(operation.after)
+        return [f"RENAME TABLE {before} TO {after}"]
+
+    def set_options(self, operation: SetTableOptions, current: Table | None = None) -> list[str]:
+        """Return one ALTER TABLE for all options, and one for the partitions."""
+        options: dict[str, Option] = {}
+        for name, _, after in operation.options:
+            if name in PARTITION_OPTIONS:
+                continue
+            value = DEFAULTS.get(name) if after is None else after
+            if value is None or not name.startswith("mysql_"):
+                super().set_options(operation)
+            else:
+                options[name] = value
+        statements = self._set_partitions(operation, current)
+        if any(name in options for name in CHARSET_OPTIONS):
+            changes = self._set_charset(options, current)
+            return [self.alter_table(operation.table, *changes), *statements]
+        if options:
+            clauses = option_clauses(options).strip()
+            statements.insert(0, self.alter_table(operation.table, clauses))
+        return statements
+
+    def _set_partitions(self, operation: SetTableOptions, current: Table | None) -> list[str]:
+        """Return ALTER TABLE with all partitions, which moves the rows.
+
+        Options that the operation does not name stay as they are.
+        """
+        changed = {name: after for name, _, after in operation.options if name in PARTITION_OPTIONS}
+        if not changed:
+            return []
+        known = current.options if current is not None else {}
+        before = {name: value for name, value in known.items() if name in PARTITION_OPTIONS}
+        after = {name: value for name, value in (before | changed).items() if value is not None}
+        clause = partition_clause(after) or "REMOVE PARTITIONING"
+        return [self.alter_table(operation.table, clause)]
+
+    def _set_charset(self, options: dict[str, Option], current: Table | None) -> list[str]:
+        """Return the new default charset, and MODIFY COLUMN for the columns that follow it.
+
+        CONVERT TO is only for an unknown table: it turns TEXT into MEDIUMTEXT, and converts
+        columns that have a collation of their own.
+        """
+        if current is None:
+            others = {k: v for k, v in options.items() if k not in CHARSET_OPTIONS}
+            clauses = [option_clauses(others).strip()] if others else []
+            return [*clauses, _convert_to(options)]
+        columns = [
+            f"MODIFY COLUMN {self.ddl.columns.definition(column, current)}"
+            for column in current.columns
+            if follows_charset(column)
+        ]
+        return [option_clauses(options).strip(), *columns]
+
+
+def _indexes_of_keys(table: Table) -> list[Index]:
+    """Return indexes for the foreign keys that have a generated name.
+
+    The server would name these indexes after the key instead of the column.
+    """
+    indexes: list[Index] = []
+    for key in keys_without_index(table):
+        known = replace(table, indexes=(*table.indexes, *indexes))
+        if has_generated_name(key) and key in keys_without_index(known):
+            elements = tuple(IndexElement(text=name) for name in key.columns)
+            indexes.append(Index(name=index_name(key, known), elements=elements))
+    return indexes
+
+
+def _convert_to(options: dict[str, Option]) -> str:
+    found = {name: value for name, value in options.items() if name in CHARSET_OPTIONS}
+    collation = next((value for name, value in found.items() if name.endswith("collate")), None)
+    charset = next((value for name, value in found.items() if not name.endswith("collate")), None)
+    text = f"CONVERT TO CHARACTER SET {charset or str(collation).split('_')[0]}"
+    return text + (f" COLLATE {collation}" if collation else "")

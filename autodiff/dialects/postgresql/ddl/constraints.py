@@ -1,0 +1,45 @@
+"""SQL for constraints of PostgreSQL.
+
+https://www.postgresql.org/docs/current/sql-altertable.html
+"""
+
+from __future__ import annotations
+
+from autodiff.dialects.ddl.constraints import ConstraintDDL
+from autodiff.schema.objects import Check, Constraint, Exclusion, PrimaryKey, Unique
+
+__all__ = ["PostgreSQLConstraintDDL"]
+
+
+class PostgreSQLConstraintDDL(ConstraintDDL):
+    """Defines constraints with INCLUDE, NO INHERIT and NOT VALID, and exclusion constraints."""
+
+    def body(self, constraint: Constraint) -> str:
+        match constraint:
+            case Unique(nulls_not_distinct=distinct, columns=columns):
+                words = "UNIQUE NULLS NOT DISTINCT" if distinct else "UNIQUE"
+                text = f"{words} ({self.quote_all(columns)}){_include(constraint)}"
+                return text + self.deferrable(constraint)
+            case PrimaryKey(columns=columns):
+                text = f"PRIMARY KEY ({self.quote_all(columns)}){_include(constraint)}"
+                return text + self.deferrable(constraint)
+            case Check(options=options):
+                text = super().body(constraint)
+                text += " NO INHERIT" if options.get("postgresql_no_inherit") else ""
+                return text + (" NOT VALID" if options.get("postgresql_not_valid") else "")
+            case Exclusion():
+                return super().body(constraint)
+            case _:
+                text = super().body(constraint)
+                invalid = constraint.options.get("postgresql_not_valid")
+                return text + (" NOT VALID" if invalid else "")
+
+    def exclusion(self, constraint: Exclusion) -> str:
+        elements = ", ".join(f"{text} WITH {operator}" for text, operator in constraint.elements)
+        text = f"EXCLUDE USING {constraint.using} ({elements})"
+        return text + (f" WHERE ({constraint.where})" if constraint.where else "")
+
+
+def _include(constraint: Unique | PrimaryKey) -> str:
+    included = constraint.options.get("postgresql_include")
+    return f" INCLUDE ({included})" if included else ""

@@ -1,0 +1,118 @@
+"""SQL for enum types of PostgreSQL.
+
+https://www.postgresql.org/docs/current/sql-altertype.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from autodiff.dialects.ddl.enums import EnumDDL, EnumOperation
+from autodiff.schema.objects import EnumType, Name
+from autodiff.schema.operations import (
+    AlterEnum,
+    CreateEnum,
+    DropEnum,
+    EnumUser,
+    RenameEnum,
+    RenameEnumValue,
+)
+from autodiff.schema.sqltext import quote_literal
+
+__all__ = ["PostgreSQLEnumDDL"]
+
+
+class PostgreSQLEnumDDL(EnumDDL):
+    """Creates, drops, renames and alters enum types."""
+
+    def statements(self, operation: EnumOperation) -> list[str]:
+        match operation:
+            case CreateEnum():
+                return self._create(operation)
+            case DropEnum(name=name, if_exists=if_exists):
+                exists = "IF EXISTS " if if_exists else ""
+                return [f"DROP TYPE {exists}{self.quote_name(name)}"]
+            case AlterEnum():
+                return self._alter(operation)
+            case RenameEnum(before=before, after=after):
+                return self._rename(before, after)
+            case RenameEnumValue():
+                old, new = quote_literal(operation.before), quote_literal(operation.after)
+                return [f"ALTER TYPE {self.quote_name(operation.enum)} RENAME VALUE {old} TO {new}"]
+            case _:
+                assert_never(operation)
+
+    def _create(self, operation: CreateEnum) -> list[str]:
+        enum = operation.enum
+        values = ", ".join(quote_literal(value) for value in enum.values)
+        create = f"CREATE TYPE {self.quote_name(enum.name)} AS ENUM ({values})"
+        if operation.if_not_exists:
+            create = f"DO $$ BEGIN {create}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        if enum.comment is None:
+            return [create]
+        comment = self.ddl.comments.literal(enum.comment)
+        return [create, f"COMMENT ON TYPE {self.quote_name(enum.name)} IS {comment}"]
+
+    def _alter(self, operation: AlterEnum) -> list[str]:
+        """Return ADD VALUE for each new value, or replace the type if values are gone or moved.
+
+        A new value cannot be used before its transaction ends.
+        """
+        if operation.only_adds:
+            return self._add_values(operation.before, operation.after)
+        return self._replace(operation)
+
+    def _rename(self, before: Name, after: Name) -> list[str]:
+        statements = []
+        if before.schema != after.schema:
+            schema = self.quote(after.schema or self.dialect.default_schema or "public")
+            statements.append(f"ALTER TYPE {self.quote_name(before)} SET SCHEMA {schema}")
+        if before.name != after.name:
+            moved = self.quote_name(replace(before, schema=after.schema))
+            statements.append(f"ALTER TYPE {moved} RENAME TO {self.quote(after.name)}")
+        return statements
+
+    def _add_values(self, before: EnumType, after: EnumType) -> list[str]:
+        statements, present = [], list(before.values)
+        name = self.quote_name(after.name)
+        for place, value in enumerate(after.values):
+            if value in present:
+                continue
+            where = ""
+            if place < len(present):
+                where = f" BEFORE {quote_literal(present[place])}"
+            statements.append(f"ALTER TYPE {name} ADD VALUE {quote_literal(value)}{where}")
+            present.insert(place, value)
+        return statements
+
+    def _replace(self, operation: AlterEnum) -> list[str]:
+        after = operation.after
+        old = Name(f"_autodiff_{after.name.name}", after.name.schema)
+        name = self.quote_name(after.name)
+        statements = [
+            f"ALTER TYPE {name} RENAME TO {self.quote(old.name)}",
+            *self._create(CreateEnum(enum=after)),
+        ]
+        for user in operation.users:
+            statements += self._convert_column(user, name, operation)
+        return [*statements, f"DROP TYPE {self.quote_name(old)}"]
+
+    def _convert_column(self, user: EnumUser, name: str, operation: AlterEnum) -> list[str]:
+        """Convert a column to the new type, without its default, which depends on the old type."""
+        column, array = self.quote(user.column), "[]" if user.is_array else ""
+        changes = [f"TYPE {name}{array} USING {column}::text{array}::{name}{array}"]
+        if user.default is not None:
+            changes.insert(0, "DROP DEFAULT")
+            if _is_default_valid(user, operation):
+                changes.append(f"SET DEFAULT {user.default}")
+        return [
+            self.alter_table(user.table, f"ALTER COLUMN {column} {change}") for change in changes
+        ]
+
+
+def _is_default_valid(user: EnumUser, operation: AlterEnum) -> bool:
+    """Return whether the default of a column contains no value that is gone."""
+    gone = set(operation.before.values) - set(operation.after.values)
+    default = user.default or ""
+    return not any((v if user.is_array else quote_literal(v)) in default for v in gone)

@@ -1,0 +1,94 @@
+"""The migration lock of PostgreSQL: an advisory lock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from autodiff.dialects.migration_lock import Holder, Lock, lock_key
+
+__all__ = ["AdvisoryLock", "is_pooled", "reported_pid"]
+
+
+class AdvisoryLock(Lock):
+    """pg_advisory_lock, held by the session, or by the transaction behind a pooler.
+
+    `take` never waits: CREATE INDEX CONCURRENTLY would wait for the transaction of a waiting run.
+    https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+    """
+
+    def __init__(self, connection: Connection, schema: str | None) -> None:
+        self._connection = connection
+        self._key = int.from_bytes(lock_key(schema)[:8], signed=True)
+        self.in_transaction = is_pooled(connection)
+        self._name = ""
+
+    def take(self, who: str) -> bool:
+        """Try once; name the session after `who`, so that lists of sessions show it."""
+        if self.in_transaction:
+            return self._ask(f"SELECT pg_try_advisory_xact_lock({self._key})")
+        taken = self._ask(f"SELECT pg_try_advisory_lock({self._key})")
+        if taken:
+            self._name = self._connection.exec_driver_sql("SHOW application_name").scalar_one()
+            self._connection.execute(_NAME_SESSION, {"name": f"autodiff {who}"[:63]})
+            self._connection.commit()
+        else:
+            self._connection.rollback()
+        return taken
+
+    def release(self) -> None:
+        """Release the lock if the session holds it, and restore the name of the session."""
+        if not self.in_transaction:
+            self._ask(f"SELECT pg_advisory_unlock({self._key})")
+            self._connection.execute(_NAME_SESSION, {"name": self._name})
+            self._connection.commit()
+
+    def holder(self) -> Holder | None:
+        """Return the session that holds the lock."""
+        high, low = divmod(self._key % (1 << 64), 1 << 32)
+        row = self._connection.execute(_HOLDER, {"high": high, "low": low}).first()
+        if not self.in_transaction:
+            self._connection.rollback()
+        return None if row is None else _holder(row)
+
+    def _ask(self, sql: str) -> bool:
+        return bool(self._connection.exec_driver_sql(sql).scalar_one())
+
+
+_NAME_SESSION = sa.text("SELECT set_config('application_name', :name, false)")
+_HOLDER = sa.text("""
+SELECT a.pid, a.usename, host(a.client_addr) AS client, a.application_name, a.backend_start,
+       a.query
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.classid = CAST(:high AS oid) AND l.objid = CAST(:low AS oid)
+""")
+
+
+def _holder(row: Any) -> Holder:
+    place = f" from {row.client}" if row.client else ""
+    name = f" ({row.application_name})" if row.application_name else ""
+    return Holder(
+        who=f"{row.usename}{place}{name}, session {row.pid}",
+        since=row.backend_start,
+        doing=row.query,
+        end=f"SELECT pg_terminate_backend({row.pid})",
+    )
+
+
+def is_pooled(connection: Connection) -> bool:
+    """Return whether a pooler gave the connection another session than it reported."""
+    reported = reported_pid(connection.connection.driver_connection)
+    real = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    connection.rollback()
+    return reported is not None and reported != real
+
+
+def reported_pid(driver: Any) -> int | None:
+    """Return the process id of the session that the server reported when the driver connected."""
+    info = getattr(driver, "info", None)
+    pid = getattr(info, "backend_pid", None)
+    return pid if isinstance(pid, int) else None

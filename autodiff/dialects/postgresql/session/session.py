@@ -1,0 +1,218 @@
+"""Sessions of PostgreSQL, whose DDL is transactional."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from autodiff.dialects.session import Session
+from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
+from autodiff.schema.objects import Name
+from autodiff.schema.operations import CreateIndex, Operation
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from autodiff.dialects.migration_lock import Lock
+    from autodiff.dialects.postgresql.session.script import PsqlWriter
+
+__all__ = ["PostgreSQLSession"]
+
+_KEPT_LIMITS = "autodiff_limits"
+"""The key of `connection.info` for limits that `keep_limits` has set. SQLAlchemy empties `info`
+when it reconnects, so a new session is not taken for one that has them."""
+_PREPARE_AFTER = 5
+"""How often psycopg sends a statement before it prepares it, as is its own default."""
+_SET_LIMITS = sa.text("""
+SELECT set_config('lock_timeout', :lock, :local),
+       set_config('statement_timeout', :statement, :local)
+""")
+_GET_LIMITS = sa.text("""
+SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement
+""")
+_BLOCKERS = sa.text("""
+SELECT a.pid, a.usename, host(a.client_addr) AS client, a.application_name, a.xact_start,
+       a.state, a.query
+FROM pg_stat_activity a
+WHERE a.pid <> pg_backend_pid() AND a.datname = current_database() AND EXISTS (
+  SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE l.pid = a.pid AND l.granted AND l.locktype = 'relation'
+    AND n.nspname NOT IN ('pg_catalog', 'pg_toast')
+    AND (:any OR n.nspname || '.' || c.relname = ANY(:names)))
+ORDER BY a.xact_start, a.pid LIMIT 3
+""")
+_INVALID = sa.text("""
+SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.relname = :name AND n.nspname = :schema
+""")
+
+
+class PostgreSQLSession(Session):
+    """Transactions and limits of a PostgreSQL connection."""
+
+    def prepare(self, connection: Connection) -> None:
+        """Let psycopg prepare no statements: a pooler's next session does not have them."""
+        _prepare_after(connection.connection.driver_connection, None)
+
+    def set_search_path(self, engine: Engine, schemas: Sequence[str]) -> None:
+        from autodiff.dialects.postgresql.session.search_path import set_search_path
+
+        set_search_path(engine, [self.dialect.quote(schema) for schema in schemas])
+
+    @contextmanager
+    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+        """Run BEGIN and COMMIT, or ROLLBACK on any error; limits are local to the transaction."""
+        settings = _settings(limits)
+        with connection.begin():
+            if connection.info.get(_KEPT_LIMITS) != settings:
+                connection.execute(_SET_LIMITS, {**settings, "local": True})
+            yield
+
+    @contextmanager
+    def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:
+        """Run statements outside of transactions, as CREATE INDEX CONCURRENTLY and VACUUM need."""
+        before = connection.get_isolation_level()
+        connection.rollback()
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with _session_limits(connection, limits) if limits is not None else nullcontext():
+                yield
+        finally:
+            with suppress(SQLAlchemyError):  # the connection may be gone
+                connection.rollback()
+                connection.execution_options(isolation_level=before)
+
+    @contextmanager
+    def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
+        """Set limits on the session, for `transaction` to find.
+
+        The session is not behind a pooler, so psycopg may prepare repeated statements.
+        """
+        with _session_limits(connection, limits):
+            connection.commit()
+            connection.info[_KEPT_LIMITS] = _settings(limits)
+            driver = connection.connection.driver_connection
+            _prepare_after(driver, _PREPARE_AFTER)
+            try:
+                yield
+            finally:
+                _prepare_after(driver, None)
+                connection.info.pop(_KEPT_LIMITS, None)
+        connection.commit()
+
+    @contextmanager
+    def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
+        """Read one snapshot, and roll back."""
+        connection.rollback()
+        milliseconds = max(int(seconds * 1000), 1)
+        with connection.begin() as transaction:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
+            yield
+            transaction.rollback()
+
+    @contextmanager
+    def read_only(self, connection: Connection, seconds: float) -> Iterator[None]:
+        """Read within a savepoint: rolling it back undoes the SET LOCAL statements."""
+        begun = connection.in_transaction()
+        savepoint = connection.begin_nested()
+        try:
+            connection.exec_driver_sql("SET LOCAL transaction_read_only = on")
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+            yield
+        finally:
+            savepoint.rollback()
+            if not begun:
+                connection.rollback()
+
+    def migration_lock(self, connection: Connection, schema: str | None) -> Lock:
+        from autodiff.dialects.postgresql.session.locks import AdvisoryLock
+
+        return AdvisoryLock(connection, schema)
+
+    def is_lock_conflict(self, error: BaseException) -> bool:
+        """Return whether it is lock_not_available, deadlock_detected or serialization_failure.
+
+        https://www.postgresql.org/docs/current/errcodes-appendix.html
+        """
+        code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        return code in ("55P03", "40P01", "40001")
+
+    def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
+        """Return the sessions whose transaction holds a lock on one of the tables."""
+        names = [f"{name.schema or self.dialect.default_schema}.{name.name}" for name in tables]
+        rows = connection.execute(_BLOCKERS, {"names": names, "any": not names}).all()
+        return [
+            Blocker(
+                who=f"{row.usename}{f' from {row.client}' if row.client else ''}"
+                + (f" ({row.application_name})" if row.application_name else ""),
+                session=row.pid,
+                since=row.xact_start,
+                state=row.state,
+                query=row.query,
+            )
+            for row in rows
+        ]
+
+    def cleanup_statements(
+        self, connection: Connection, operations: Sequence[Operation]
+    ) -> list[str]:
+        """Return DROP INDEX for the invalid indexes that failed builds have left.
+
+        https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+        """
+        found = []
+        for operation in operations:
+            if isinstance(operation, CreateIndex) and operation.index.name:
+                name = Name(operation.index.name, operation.table.schema)
+                schema = name.schema or self.dialect.default_schema
+                if connection.execute(_INVALID, {"name": name.name, "schema": schema}).first():
+                    word = "CONCURRENTLY " if operation.concurrently else ""
+                    found.append(f"DROP INDEX {word}{self.dialect.quote_name(name)}")
+        return found
+
+    def script_writer(self) -> PsqlWriter:
+        from autodiff.dialects.postgresql.session.script import PsqlWriter
+
+        return PsqlWriter(self.dialect)
+
+
+def _prepare_after(driver: Any, times: int | None) -> None:
+    """Set how often psycopg sends a statement before it prepares it; other drivers have no limit.
+
+    https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+    """
+    if hasattr(driver, "prepare_threshold"):
+        driver.prepare_threshold = times
+
+
+@contextmanager
+def _session_limits(connection: Connection, limits: Limits) -> Iterator[None]:
+    """Set limits on the session, and restore its own."""
+    before = connection.execute(_GET_LIMITS).one()._mapping
+    connection.execute(_SET_LIMITS, {**_settings(limits), "local": False})
+    try:
+        yield
+    finally:
+        with suppress(SQLAlchemyError):
+            connection.rollback()  # of a BEGIN that a migration sent, in which a statement failed
+            connection.execute(_SET_LIMITS, {**before, "local": False})
+
+
+def _settings(limits: Limits) -> dict[str, str]:
+    """Return the settings for limits, in milliseconds; 0 is no limit.
+
+    https://www.postgresql.org/docs/current/runtime-config-client.html
+    """
+    return {"lock": _milliseconds(limits.lock), "statement": _milliseconds(limits.statement)}
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(round(seconds * 1000), 1) if seconds else 0}ms"

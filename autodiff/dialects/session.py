@@ -1,0 +1,139 @@
+"""The session of a connection: transactions, locks, time limits and scripts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+    from autodiff.dialects.base import Dialect
+    from autodiff.dialects.migration_lock import Lock
+    from autodiff.dialects.script import ScriptWriter
+    from autodiff.schema.objects import Name
+    from autodiff.schema.operations import Operation
+
+__all__ = ["Session"]
+
+
+class Session(ABC):
+    """Runs statements in transactions, under locks and within limits.
+
+    Each context manager restores what it set on the connection.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+
+    # The connection
+
+    def prepare(self, connection: Connection) -> None:  # noqa: B027
+        """Set up a connection before the runner's first transaction."""
+
+    @contextmanager
+    def preserve(self, connection: Connection) -> Iterator[None]:
+        """Undo at the end what `prepare` did: the connection belongs to the application.
+
+        A connection in autocommit mode is switched to transactions in between.
+        """
+        if not _is_autocommit(connection.connection.dbapi_connection):
+            yield
+            return
+        connection.execution_options(isolation_level=connection.default_isolation_level)
+        try:
+            yield
+        finally:
+            if not connection.closed and not connection.invalidated:
+                connection.rollback()
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def set_search_path(self, engine: Engine, schemas: Sequence[str]) -> None:
+        """Let each connection of an engine look for names in these schemas, in that order."""
+        raise NotImplementedError
+
+    # Transactions
+
+    @contextmanager
+    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+        """Run one transaction within limits."""
+        with connection.begin():
+            yield
+
+    @contextmanager
+    def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:
+        """Run statements that each commit by themselves.
+
+        Limits of None leave those of the session: behind a transaction pooler, a change would
+        reach the sessions of other clients.
+        """
+        try:
+            yield
+        finally:
+            connection.rollback()
+
+    @contextmanager
+    def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
+        """Set limits on the session once, so that its transactions need not set them each.
+
+        Not for a session behind a transaction pooler.
+        """
+        yield
+
+    @contextmanager
+    @abstractmethod
+    def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
+        """Run a new read-only transaction, whose statements may each take so many seconds."""
+        yield  # pragma: no cover
+
+    @contextmanager
+    @abstractmethod
+    def read_only(self, connection: Connection, seconds: float) -> Iterator[None]:
+        """Read within the open transaction if there is one, with nothing written in between.
+
+        Statements may take so many seconds. The transaction stays open and keeps its settings.
+        """
+        yield  # pragma: no cover
+
+    # Locks and failures
+
+    @abstractmethod
+    def migration_lock(self, connection: Connection, schema: str | None) -> Lock:
+        """Return the lock that one runner at a time holds, not yet taken.
+
+        `schema` is the schema of the history table.
+        """
+
+    def is_lock_conflict(self, error: BaseException) -> bool:
+        """Return whether a driver's error is a lock timeout or a deadlock: a retry can help."""
+        return False
+
+    def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
+        """Return who holds locks on the tables (on any if none is named), the oldest first."""
+        return []
+
+    def cleanup_statements(
+        self, connection: Connection, operations: Sequence[Operation]
+    ) -> list[str]:
+        """Return statements that drop what a failed attempt at the operations has left."""
+        return []
+
+    # Scripts
+
+    @abstractmethod
+    def script_writer(self) -> ScriptWriter:
+        """Return a writer of scripts for the database's own client."""
+
+
+def _is_autocommit(driver: Any) -> bool:
+    """Return whether a driver's connection has no transactions.
+
+    SQLAlchemy's get_isolation_level() returns the level that a transaction would have.
+    """
+    get_autocommit = getattr(driver, "get_autocommit", None)
+    found = get_autocommit() if callable(get_autocommit) else getattr(driver, "autocommit", False)
+    return found is True or found == 1

@@ -1,0 +1,55 @@
+"""The catalog of a SQLite database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.catalog import Catalog
+from autodiff.dialects.sqlite.catalog.align import align_parts
+from autodiff.schema.objects import Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from autodiff.dialects.scope import Scope
+    from autodiff.dialects.unmanaged import UnmanagedObject
+    from autodiff.schema.objects import Schema
+
+__all__ = ["SQLiteCatalog"]
+
+
+class SQLiteCatalog(Catalog):
+    """Reads sqlite_master, whose CREATE statements are parsed."""
+
+    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+        from autodiff.dialects.sqlite.catalog.reflect import reflect
+
+        return reflect(connection, scope)
+
+    def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
+        from autodiff.dialects.sqlite.catalog.reflect import unmanaged_objects
+
+        return unmanaged_objects(connection, scope)
+
+    def align(self, current: Table, desired: Table) -> Table:
+        """Keep AUTOINCREMENT and WITHOUT ROWID if they go away along with the primary key.
+
+        They cannot stay without that key, so they are a difference even if no model mentions them.
+        """
+        aligned = super().align(current, desired)
+        lost = {
+            option: value
+            for option, value in current.options.items()
+            if not _can_stay(option, current, desired)
+        }
+        restored = replace(aligned, options={**aligned.options, **lost}) if lost else aligned
+        return align_parts(restored, desired)
+
+
+def _can_stay(option: str, current: Table, desired: Table) -> bool:
+    """Return whether an option can stay when the current table becomes the desired one."""
+    before, after = (t.primary_key.columns if t.primary_key else () for t in (current, desired))
+    if option == "sqlite_autoincrement":
+        return before == after
+    return option != "sqlite_with_rowid" or bool(after)

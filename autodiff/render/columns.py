@@ -1,0 +1,104 @@
+"""Python source for columns."""
+
+from __future__ import annotations
+
+import re
+
+from autodiff.render.part import Part
+from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Table
+from autodiff.schema.operations import AlterColumn, ColumnPatch
+
+__all__ = ["ColumnSource"]
+
+_INTEGER = re.compile(r"(?:Integer|INTEGER|BIGINT|SMALLINT|TINYINT|MEDIUMINT|INT)\(")
+
+
+class ColumnSource(Part):
+    """Writes sa.Column and the arguments of op.alter_column."""
+
+    def definition(self, column: Column, table: Table | None = None) -> str:
+        """Return sa.Column(...)."""
+        parts = [self.py.string(column.name), column.type.python]
+        if column.computed is not None:
+            parts.append(self.computed(column.computed))
+        if column.identity is not None:
+            parts.append(self.py.sequences.identity(column.identity))
+        parts += self._autoincrement(column, table)
+        if column.default is not None:
+            parts.append(f"server_default={self.default(column.default)}")
+        key = table.primary_key if table is not None else None
+        in_key = key is not None and column.name in key.columns
+        if not column.nullable or in_key:
+            parts.append(f"nullable={column.nullable}")
+        if column.comment is not None:
+            parts.append(f"comment={self.py.string(column.comment)}")
+        parts += [f"{name}={value!r}" for name, value in sorted(column.options.items())]
+        return f"sa.Column({', '.join(parts)})"
+
+    def default(self, default: str | None) -> str:
+        """Return a server default: a string, sa.text(...) for an expression, or None."""
+        if default is None:
+            return "None"
+        literal = self.dialect.literal_value(default)
+        return self.py.text(default) if literal is None else self.py.string(literal)
+
+    def computed(self, computed: Computed) -> str:
+        """Return sa.Computed(...)."""
+        sql = self.py.sql_string(computed.sql)
+        return f"sa.Computed({sql}, persisted={computed.persisted})"
+
+    def _autoincrement(self, column: Column, table: Table | None) -> list[str]:
+        """Return the argument if SQLAlchemy would not infer it."""
+        if not self.dialect.features.autoincrement or column.identity is not None:
+            return []
+        inferred = table is not None and _inferred_autoincrement(table, column)
+        if column.autoincrement == inferred:
+            return []
+        return [f"autoincrement={column.autoincrement}"]
+
+    def alter_arguments(self, operation: AlterColumn) -> str:
+        """Return the keyword arguments of op.alter_column with a comma before each."""
+        before, after = operation.before, operation.after
+        parts = [part for name in after.fields for part in self._alter(name, before, after)]
+        if operation.using is not None:
+            parts.append(f"postgresql_using={self.py.string(operation.using)}")
+        return self.py.keywords(parts)
+
+    def _alter(self, name: str, before: ColumnPatch, after: ColumnPatch) -> list[str]:
+        old, new = getattr(before, name), getattr(after, name)
+        match name:
+            case "type":
+                existing = [f"existing_type={old.python}"] if isinstance(old, ColumnType) else []
+                return [f"type_={new.python}", *existing]
+            case "default" if new is None and _is_generated(after):
+                return []
+            case "default":
+                return [f"server_default={self.default(new)}"]
+            case "identity" | "computed":
+                spell = self.py.sequences.identity if name == "identity" else self.computed
+                existing = [f"existing_server_default={spell(old)}"] if old else []
+                if new is None and isinstance(after.default, str):
+                    return existing
+                return [f"server_default={'None' if new is None else spell(new)}", *existing]
+            case "autoincrement":
+                word = "existing_autoincrement" if old == new else "autoincrement"
+                return [f"{word}={new}"]
+            case "comment":
+                return [f"comment={self.py.string(new)}"]
+            case _:
+                return [f"{name}={new}"]
+
+
+def _inferred_autoincrement(table: Table, column: Column) -> bool:
+    key = table.primary_key
+    return (
+        key is not None
+        and key.columns == (column.name,)
+        and column.default is None
+        and _INTEGER.search(column.type.python) is not None
+        and not any(column.name in fk.columns for fk in table.foreign_keys)
+    )
+
+
+def _is_generated(patch: ColumnPatch) -> bool:
+    return isinstance(patch.identity, Identity) or isinstance(patch.computed, Computed)
