@@ -75,7 +75,7 @@ class ScriptWriter(ABC):
         return [self.statement(sql) for sql in statements]
 
     def statement(self, sql: str) -> str:
-        """Return one statement with its terminator, escaped so that the client sends it unchanged."""
+        """Return one statement with its terminator, escaped for the client."""
         text = sql.strip()
         return f"{text}\n;" if ends_in_comment(text) else f"{text};"
 

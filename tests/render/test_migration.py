@@ -256,7 +256,7 @@ def test_a_broken_template_is_refused(plan: Plan, tmp_path: Path, text: str, rea
     assert caught.value.message.startswith(start)
     assert reason.split(": ")[0] in caught.value.message
     assert caught.value.hint == (
-        "compare it with the template of the same name that comes with autodiff"
+        "compare it with the template of the same name that is part of autodiff"
     )
 
 
@@ -275,14 +275,14 @@ def test_a_template_that_writes_no_python_is_refused(
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError) as caught:
         render(plan, tmp_path)
-    assert caught.value.message == f"the templates in {tmp_path} write no valid Python: {reason}"
+    assert caught.value.message == f"the templates in {tmp_path} produce invalid Python: {reason}"
 
 
 def test_a_templates_folder_must_be_there(plan: Plan, tmp_path: Path) -> None:
     """A wrong path is not taken for no templates."""
     with pytest.raises(ConfigError) as caught:
         render(plan, tmp_path / "typo")
-    assert caught.value.message == f"the templates folder {tmp_path / 'typo'} is not there"
+    assert caught.value.message == f"the templates folder {tmp_path / 'typo'} does not exist"
     assert caught.value.hint == "correct templates_dir"
 
 

@@ -15,7 +15,7 @@ _VARCHAR = "character varying"
 
 
 class Texts:
-    """Simplifies expressions; the VARCHAR columns are only collected if an expression has a cast."""
+    """Simplifies expressions; collects the VARCHAR columns when an expression has a cast."""
 
     def __init__(self, columns: list[ColumnRow]) -> None:
         self._columns = columns

@@ -18,8 +18,8 @@ Invariants:
   definitions, are added afterwards; `ParsedColumn` must not change once it is parsed.
 - Triggers go with their table (`Table.triggers`): a rebuild drops them along with the old table and
   creates them again from the stored text. Lost here, they would be lost in every rebuild.
-- Constraint names are implicit unless the statement has them. A rebuild writes only the others, so
-  that names made up here never get into the database.
+- Constraint names are implicit unless the statement has them. A rebuild leaves implicit names out,
+  except those that would be numbered differently afterwards: migrations refer to them.
 """
 
 from __future__ import annotations
