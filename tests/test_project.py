@@ -551,11 +551,11 @@ def test_a_broken_template_leaves_no_file(sqlite: Place, tmp_path: Path) -> None
     with pytest.raises(AutodiffError) as caught:
         project.generate("create posts")
     assert caught.value.message == (
-        f"the templates in {tmp_path / 't'} write no valid Python: "
+        f"the templates in {tmp_path / 't'} produce invalid Python: "
         "'(' was never closed: op.create_table("
     )
     assert caught.value.hint == (
-        "compare them with the templates of the same names that come with autodiff"
+        "compare them with the templates of the same names that are part of autodiff"
     )
     assert sqlite.files() == []
 

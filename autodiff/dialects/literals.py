@@ -1,4 +1,4 @@
-"""SQLAlchemy's statements as text, with their values in it."""
+"""SQLAlchemy statements as SQL text that contains their values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["clause_text", "plain_dialect"]
 
 
 def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
-    """The same dialect for texts that no driver formats: a % stays a single %."""
+    """Return a copy of the dialect for SQL that no driver formats: % is not doubled."""
     plain = copy.copy(dialect)
     plain._type_memos = weakref.WeakKeyDictionary()  # it holds processors that double each %
     plain.paramstyle = "named"
@@ -33,9 +33,9 @@ def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
 
 
 def clause_text(clause: ClauseElement, dialect: Dialect) -> str:
-    """The SQL of a statement.
+    """Return the SQL of a statement.
 
-    Raises SQLAlchemy's CompileError for a value that can't be written as text.
+    Raises SQLAlchemy's CompileError for a value that has no literal.
     """
     plain = plain_dialect(dialect.sqlalchemy)
     plain.statement_compiler = _with_more_literals(plain.statement_compiler, dialect)
@@ -45,12 +45,12 @@ def clause_text(clause: ClauseElement, dialect: Dialect) -> str:
 
 
 def _with_more_literals(base: Any, dialect: Dialect) -> Any:
-    """A compiler that writes bytes and JSON too."""
+    """Return a compiler class that also has literals for bytes and JSON."""
 
     class Compiler(base):  # type: ignore[misc]
         def render_literal_value(self, value: Any, type_: Any) -> str:
             if isinstance(type_, NullType):
-                type_ = literal(value).type  # as a driver tells from the value
+                type_ = literal(value).type  # from the value, as a driver does
             if isinstance(value, bytes | bytearray | memoryview):
                 return dialect.literal_bytes(bytes(value))
             try:

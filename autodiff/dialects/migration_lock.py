@@ -1,4 +1,4 @@
-"""The lock that one runner at a time holds on a database's migrations."""
+"""The lock that only one runner at a time can hold on the migrations of a database."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ __all__ = ["Holder", "Lock", "lock_key"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a lock: as the database or the lock says it, None for what is not known.
+    """The holder of a lock, as the database or the lock file reports it; None is unknown.
 
-    `doing` is the statement that its session runs, or ran last; `end` is what ends it.
+    `doing` is the statement that its session runs or ran last; `end` is a statement that ends the
+    session.
     """
 
     who: str
@@ -29,29 +30,29 @@ class Holder:
 
 
 class Lock(ABC):
-    """A lock, not taken yet.
+    """A lock that is not taken yet.
 
-    `in_transaction` says that it can be held for one transaction alone, since a pooler gives
-    every transaction another session: `take` then belongs inside of it, and the end of the
-    transaction releases it.
+    `in_transaction` means that a transaction holds the lock, because a pooler gives every
+    transaction another session. Then `take` must be called inside of the transaction, whose end
+    releases the lock.
     """
 
     in_transaction: bool = False
 
     @abstractmethod
     def take(self, who: str) -> bool:
-        """Whether it is ours now; one try, without waiting. `who` is told to those that wait."""
+        """Try once to take the lock, without waiting; `who` is shown to the runs that wait."""
 
     @abstractmethod
     def release(self) -> None:
-        """Gives it back. A process or session that ends gives it back too."""
+        """Release the lock. It is also released when the process or session ends."""
 
     @abstractmethod
     def holder(self) -> Holder | None:
-        """Who holds it, None where nobody does or it can't be told."""
+        """Return who holds the lock, or None if it is free or the holder is unknown."""
 
 
 def lock_key(*parts: str | None) -> bytes:
-    """What stands for the parts: the same for each runner, and for no others."""
+    """Return a digest of the parts: the same in each run, and no other program uses it."""
     text = "\0".join(("autodiff", *(part or "" for part in parts)))
     return hashlib.sha256(text.encode()).digest()

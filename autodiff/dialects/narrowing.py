@@ -1,6 +1,6 @@
-"""Values that do not fit a narrower type: the condition that finds them, where SQL can say it.
+"""SQL conditions that find the values that do not fit a narrower type.
 
-Types are spelled as the catalogues of PostgreSQL, MySQL and MariaDB spell them.
+Types are spelled as the catalogs of PostgreSQL, MySQL and MariaDB spell them.
 """
 
 from __future__ import annotations
@@ -45,10 +45,13 @@ _LISTED = re.compile(r"enum\((?P<inside>.*)\)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What fits a type; None where nothing limits it.
+    """The limits of a type; None is no limit.
 
-    length: characters, of "bytes" bytes. size: bytes of a text. low, high: of an integer.
-    digits, scale: of a decimal, before and after its point. values: of an enum.
+    length: in characters; in bytes for the kind "bytes".
+    size: of a text, in bytes.
+    low, high: of an integer.
+    digits, scale: of a decimal, before and after its point.
+    values: of an enum.
     """
 
     kind: _Kind
@@ -63,14 +66,14 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misfit:
-    """A condition on rows, and what it says of the column: "is longer than 20"."""
+    """A condition for rows, and the words for it in a message: "is longer than 20"."""
 
     condition: str
     words: str
 
 
 def shape(sql: str, sizes: Mapping[str, int]) -> Shape:
-    """What fits a type; `sizes` are the bytes that types of texts hold, by their name."""
+    """Return the limits of a type; `sizes` has the bytes that types of texts hold, by name."""
     if listed := _LISTED.match(sql):
         values = [unquote_literal(part) for part in split_top_level(listed["inside"])]
         return Shape(kind="enum", values=tuple(value or "" for value in values))
@@ -96,7 +99,7 @@ def shape(sql: str, sizes: Mapping[str, int]) -> Shape:
 
 
 def comparable(first: Shape, second: Shape) -> bool:
-    """Whether a database compares values of the two with each other, for sure."""
+    """Return whether every database can compare values of the two types."""
     both_numbers = first.kind in _NUMBERS and second.kind in _NUMBERS
     return both_numbers or first.kind == second.kind != "other"
 
@@ -104,9 +107,10 @@ def comparable(first: Shape, second: Shape) -> bool:
 def misfit(
     column: str, before: Shape, after: Shape, type_sql: str, literal: Callable[[str], str]
 ) -> Misfit | None:
-    """What finds the values that the new type refuses or cuts; None where all fit, or none can say.
+    """Return the condition for values that the new type refuses or cuts.
 
-    `column` is quoted as it needs to be, `type_sql` the new type; `literal` spells a text in SQL.
+    None if all values fit, or no condition can find them. `column` is quoted; `type_sql` is the new
+    type; `literal` returns a string as an SQL literal.
     """
     match after.kind:
         case "text" | "bytes" if before.kind == after.kind:
@@ -134,7 +138,7 @@ def _longer(column: str, before: Shape, after: Shape) -> Misfit | None:
 
 
 def _beyond(column: str, before: Shape, after: Shape) -> list[str]:
-    """Numbers that are too great."""
+    """Return conditions for numbers outside of the range of the new type."""
     if after.kind == "decimal":
         if before.kind not in _NUMBERS or after.digits is None:
             return []
@@ -153,14 +157,14 @@ def _beyond(column: str, before: Shape, after: Shape) -> list[str]:
 
 
 def _digits(number: Shape) -> int:
-    """How many digits may stand before the point; many, where nothing limits them."""
+    """Return the number of digits before the point; a large number if there is no limit."""
     if number.kind == "integer":
         return len(str(max(-number.low, number.high)))
     return 1000 if number.digits is None else number.digits
 
 
 def _finer(column: str, before: Shape, after: Shape) -> list[str]:
-    """Numbers with more places behind the point, which would be rounded."""
+    """Return conditions for numbers with more decimal places, which would be rounded."""
     if before.kind == "float" and after.kind == "integer":
         return [f"{column} <> round({column})"]
     places = 0 if after.kind == "integer" else after.scale
@@ -182,7 +186,7 @@ def _unlisted(
 
 
 def one_of(column: str, literals: Sequence[str]) -> Misfit:
-    """The values of a column that are one of the literals."""
+    """Return the condition for values that equal one of the literals."""
     if len(literals) == 1:
         return Misfit(condition=f"{column} = {literals[0]}", words=f"is {literals[0]}")
     listed = ", ".join(literals)

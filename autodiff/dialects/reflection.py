@@ -1,4 +1,4 @@
-"""Live database -> Schema: what the database has, in a fixed number of queries."""
+"""Reflect a live database, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["reflect"]
 
 
 def reflect(connection: Connection, scope: Scope | None = None) -> Schema:
-    """The tables, views, enums and sequences that the connection sees.
+    """Return the tables, views, enums and sequences of a database.
 
-    Without a scope that is all of the default schema.
+    Without a scope, those of the default schema.
 
-    Raises DatabaseError for a kind of database that autodiff does not know.
+    Raises DatabaseError for a kind of database that autodiff does not support.
     """
-    from autodiff.dialects import Scope, dialect_of  # the command line starts without them
+    from autodiff.dialects import Scope, dialect_of  # keeps `import autodiff` quick
 
     return dialect_of(connection).catalog.reflect(connection, scope or Scope())

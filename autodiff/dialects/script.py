@@ -1,4 +1,4 @@
-"""How SQL stands in a script for a database's own client: psql, mariadb, sqlite3."""
+"""SQL scripts for a database's own client: psql, mariadb, sqlite3."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Actor", "Guard", "ScriptWriter", "ends_in_comment"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Stops a script where the condition, an SQL expression, is true; `message` says why."""
+    """Stops a script with a message if the condition, an SQL expression, is true."""
 
     condition: str
     message: str
@@ -26,7 +26,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """SQL expressions for who runs a script: the user, the host and the number of the session."""
+    """SQL expressions for the user, the host and the session that run a script."""
 
     user: str
     host: str
@@ -34,14 +34,14 @@ class Actor:
 
 
 class ScriptWriter(ABC):
-    """Writes what a client reads; each method gives the text of lines, pure."""
+    """Writes the lines of a script; no method has side effects."""
 
     call: str
-    """How the client is called, with FILE for the script."""
+    """The command that runs the script FILE."""
     now: str
-    """The time as the history has it, as an SQL expression."""
+    """An SQL expression for the time in the format of the history table."""
     now_exactly: str
-    """The same with milliseconds, as the journal has it."""
+    """The same with milliseconds, in the format of the journal table."""
     actor: Actor
 
     def __init__(self, dialect: Dialect) -> None:
@@ -49,36 +49,39 @@ class ScriptWriter(ABC):
 
     @abstractmethod
     def opening(self, schema: str | None) -> list[str]:
-        """The first lines: stop at the first error. `schema` is that of the history."""
+        """Return the first lines, which make the client stop at the first error.
+
+        `schema` is the schema of the history table.
+        """
 
     @abstractmethod
     def begin(self, schema: str | None, limits: Limits) -> list[str]:
-        """Begins a migration, within limits, where nobody else is at one."""
+        """Return lines that begin a migration, within limits, if no other run holds the lock."""
 
     @abstractmethod
     def end(self) -> list[str]:
-        """Ends a migration."""
+        """Return lines that end a migration."""
 
     @abstractmethod
     def leave(self) -> list[str]:
-        """Ends its transaction in the middle: each statement commits by itself."""
+        """Return lines that leave the transaction of a migration, for op.autocommit()."""
 
     @abstractmethod
     def guard(self, guard: Guard) -> list[str]:
-        """What stops the script."""
+        """Return lines that stop the script if the condition of the guard is true."""
 
     def record(self, statements: Sequence[str]) -> list[str]:
-        """The rows that say that a migration is done, as a whole or not at all."""
+        """Return lines that record a migration as applied, in one transaction."""
         return [self.statement(sql) for sql in statements]
 
     def statement(self, sql: str) -> str:
-        """One statement with what ends it, so that the client takes it as it is."""
+        """Return one statement with its terminator, escaped for the client."""
         text = sql.strip()
         return f"{text}\n;" if ends_in_comment(text) else f"{text};"
 
 
 def ends_in_comment(sql: str, *, backslashes: bool = False) -> bool:
-    """Whether what follows on the same line would be part of a comment."""
+    """Return whether text after `sql` on the same line would be part of a comment."""
     last = ""
     for kind, token in tokens(sql, backslashes=backslashes):
         last = token if kind == "space" else ""

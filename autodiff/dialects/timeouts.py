@@ -1,4 +1,4 @@
-"""How long a migration may wait and run, and who is in its way."""
+"""The time limits of a migration, and the sessions that block it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["NO_LIMITS", "Blocker", "Limits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Seconds; 0 is for as long as it takes.
+    """Time limits in seconds; 0 is no limit.
 
-    lock: how long a statement waits for a lock. What waits for a lock makes others wait behind it.
+    lock: how long a statement waits for a lock. Other sessions wait behind it during that time.
     statement: how long a statement runs.
-    retries: how often a migration that met a lock is tried again.
+    retries: how often a migration is retried after a lock timeout or a deadlock.
     """
 
     lock: float = 0.0
@@ -22,7 +22,7 @@ class Limits:
     retries: int = 0
 
     def with_own(self, lock: float | None, statement: float | None) -> Limits:
-        """The limits of a migration that says its own; None is as all others."""
+        """Return the limits with those that a migration file sets; None keeps the limit."""
         return replace(
             self,
             lock=self.lock if lock is None else lock,
@@ -35,7 +35,7 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocker:
-    """A session that holds what a migration waits for, and what it runs or ran last."""
+    """A session that holds a lock that a migration waits for, with its last statement."""
 
     who: str
     session: int

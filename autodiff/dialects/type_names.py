@@ -1,4 +1,4 @@
-"""Type names with their arguments, and how a script spells them: what the dialects share."""
+"""Parse SQL types and spell them in Python: the code that all dialects share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_rowid_type(sql: str) -> bool:
 
 @lru_cache(4096)
 def split_type(sql: str) -> tuple[str, tuple[str, ...], str]:
-    """A type as (name, arguments, what comes after): ("numeric", ("10", "2"), "")."""
+    """Split a type into name, arguments and the rest: ("numeric", ("10", "2"), "")."""
     match = _TYPE.match(sql)
     if match is None or (match[2] is None and "(" in sql):
         return " ".join(sql.split()), (), ""
@@ -35,7 +35,7 @@ def split_type(sql: str) -> tuple[str, tuple[str, ...], str]:
 
 
 def python_string(value: str) -> str:
-    """A string as a script spells it, in double quotes unless single ones need fewer escapes."""
+    """Return a string literal, in double quotes unless single quotes need fewer escapes."""
     if value.count('"') > value.count("'") and value.isprintable():
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return json.dumps(value, ensure_ascii=False) if value.isprintable() else _escaped(value)
@@ -46,9 +46,9 @@ def _escaped(value: str) -> str:
 
 
 def python_type(sql: str, names: Mapping[str, str], *, collation: str | None = None) -> str:
-    """The call that spells a type: its name looked up in `names`, its arguments kept.
+    """Return the Python call for a type, with the name from `names` and the arguments kept.
 
-    What is not in `names`, or has anything behind its arguments, is `op.sql_type(...)`.
+    A type that is not in `names`, or has words after its arguments, becomes `op.sql_type(...)`.
     """
     base, arguments, rest = split_type(sql)
     name = names.get(base)

@@ -1,4 +1,4 @@
-"""Plan -> the text of a migration file. Layout is in templates, logic is here."""
+"""Render plans as migration files. Templates have the layout; the logic is here."""
 
 from autodiff.render.migration import (
     operation_source,

@@ -1,4 +1,4 @@
-"""Lays long lines of code out as ruff format would: one argument a line, with a last comma."""
+"""Break long lines of code as ruff format does: one argument a line, with a trailing comma."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OPENING = {"(": ")", "[": "]", "{": "}"}
 
 
 def lay_out(code: str, *, indent: int = 0) -> str:
-    """The code with lines that are too long broken at their brackets; strings stay as they are."""
+    """Return the code with long lines broken at their brackets; strings are not changed."""
     lines: list[str] = []
     in_block = False
     for line in code.splitlines():
@@ -27,7 +27,7 @@ def lay_out(code: str, *, indent: int = 0) -> str:
 
 
 def _broken(line: str) -> list[str]:
-    """The line, in pieces where it is too long and has brackets to break at."""
+    """Return the line, broken if it is too long and has brackets to break at."""
     text = line.lstrip()
     margin = line[: len(line) - len(text)]
     if len(line) <= WIDTH or text.startswith("#"):
@@ -44,7 +44,7 @@ def _broken(line: str) -> list[str]:
 
 
 def _tokens(text: str) -> list[tokenize.TokenInfo]:
-    """Tokens of one line, as far as it goes: a line may end in a comma or an open bracket."""
+    """Return the operators of one line, which may be incomplete: it may end in a bracket."""
     found: list[tokenize.TokenInfo] = []
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -55,7 +55,7 @@ def _tokens(text: str) -> list[tokenize.TokenInfo]:
 
 
 def _last_brackets(text: str) -> tuple[int, int] | None:
-    """The places of the brackets that close at the end of the line."""
+    """Return the positions of the pair of brackets that closes at the end of the line."""
     stack: list[int] = []
     found: tuple[int, int] | None = None
     for token in _tokens(text):
@@ -69,7 +69,7 @@ def _last_brackets(text: str) -> tuple[int, int] | None:
 
 
 def _split(text: str) -> list[str]:
-    """The arguments between top-level commas."""
+    """Return the arguments between top-level commas."""
     depth, start = 0, 0
     parts: list[str] = []
     for token in _tokens(text):

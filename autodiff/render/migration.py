@@ -1,4 +1,4 @@
-"""A plan to the text of a migration file, through the templates."""
+"""Render a plan as a migration file, with the templates."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _KNOWN_ROOTS = {"sa", "op", *_DIALECT_IMPORTS}
 
 
 def templates_folder() -> Path:
-    """The folder of the templates that come with autodiff."""
+    """Return the folder of the templates that are part of autodiff."""
     package = Path(__file__).resolve().parent.parent
     shipped = package / "templates"
     return shipped if shipped.is_dir() else package.parent / "templates"
 
 
 def template_name(operation: type[Operation] | Operation) -> str:
-    """The template of an operation: operations/create_table.py.j2 for CreateTable."""
+    """Return the template of an operation: operations/create_table.py.j2 for CreateTable."""
     cls = operation if isinstance(operation, type) else type(operation)
     snake = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
     return f"operations/{snake}.py.j2"
@@ -79,7 +79,7 @@ def _call(operation: Operation, py: PythonSource, templates: Path | None) -> str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bodies:
-    """The two functions of a migration file without their heads, and the imports they need."""
+    """The bodies of the two functions of a migration file, and the imports that they need."""
 
     upgrade: str
     downgrade: str
@@ -88,9 +88,9 @@ class Bodies:
 
 @collected_later()
 def render_bodies(plan: Plan, templates: Path | None = None) -> Bodies:
-    """The part of a plan's migration file that takes the time, for `render_migration`.
+    """Render the bodies of a plan's migration file, which takes most of the time.
 
-    Raises ConfigError where a template of the user's is broken.
+    Raises ConfigError if a template in `templates` is broken.
     """
     return _bodies(plan.operations, plan.reverse(), plan.dialect, templates)
 
@@ -109,10 +109,12 @@ def render_migration(
     dialects: Sequence[str] = (),
     bodies: Bodies | None = None,
 ) -> str:
-    """The text of the migration file for a plan; `replaces` are the revisions that it stands for,
-    `dialects` the kinds of databases that it is for. `bodies` are those that were rendered before.
+    """Return the text of the migration file for a plan.
 
-    Raises ConfigError where a template of the user's is broken.
+    `replaces` has the revisions that it replaces, and `dialects` the kinds of databases that it is
+    for. `bodies` are the result of `render_bodies`, if that was called before.
+
+    Raises ConfigError if a template in `templates` is broken.
     """
     return _render(
         dialect=plan.dialect,
@@ -140,7 +142,7 @@ def render_empty(
     depends_on: Sequence[str] = (),
     templates: Path | None = None,
 ) -> str:
-    """The text of a migration file to be written by hand."""
+    """Return the text of a migration file whose bodies are written by hand."""
     return _render(
         dialect=dialect,
         bodies=_bodies((), (), dialect, templates),
@@ -170,7 +172,7 @@ def _render(
     replaces: Sequence[str] = (),
     dialects: Sequence[str] = (),
 ) -> str:
-    with _told_broken(templates):
+    with _template_errors(templates):
         text = (
             _environment(templates)
             .get_template("migration.py.j2")
@@ -204,9 +206,9 @@ def _bodies(
 ) -> Bodies:
     if templates is not None and not templates.is_dir():
         raise ConfigError(
-            f"the templates folder {templates} is not there", hint="correct templates_dir"
+            f"the templates folder {templates} does not exist", hint="correct templates_dir"
         )
-    with _told_broken(templates):
+    with _template_errors(templates):
         up, down = (
             lay_out(_body(operations, dialect, templates), indent=4)
             for operations in (upgrade, downgrade)
@@ -215,9 +217,8 @@ def _bodies(
 
 
 @contextmanager
-def _told_broken(templates: Path | None) -> Iterator[None]:
-    """What goes wrong with a template, or with the Python that the user's own write, as an error
-    that names the folder."""
+def _template_errors(templates: Path | None) -> Iterator[None]:
+    """Turn errors of templates, and of the Python that they write, into ConfigError."""
     import jinja2
 
     try:
@@ -226,12 +227,12 @@ def _told_broken(templates: Path | None) -> Iterator[None]:
         where = f" ({templates})" if templates else ""
         raise ConfigError(
             f"a template{where} cannot be rendered: {type(error).__name__}: {error}",
-            hint="compare it with the template of the same name that comes with autodiff",
+            hint="compare it with the template of the same name that is part of autodiff",
         ) from error
     except SyntaxError as error:
         if templates is None:
             raise
-        raise _no_python(templates, error) from error
+        raise _invalid_python(templates, error) from error
 
 
 def _body(operations: Sequence[Operation], dialect: Dialect, templates: Path | None) -> str:
@@ -247,16 +248,16 @@ def _body(operations: Sequence[Operation], dialect: Dialect, templates: Path | N
     return "\n".join(parts)
 
 
-def _no_python(templates: Path, error: SyntaxError) -> ConfigError:
+def _invalid_python(templates: Path, error: SyntaxError) -> ConfigError:
     line = (error.text or "").strip()
     return ConfigError(
-        f"the templates in {templates} write no valid Python: {error.msg}: {line}",
-        hint="compare them with the templates of the same names that come with autodiff",
+        f"the templates in {templates} produce invalid Python: {error.msg}: {line}",
+        hint="compare them with the templates of the same names that are part of autodiff",
     )
 
 
 def _listed(name: str, revisions: Sequence[str]) -> str:
-    """`name = ("...", "...")`, on several lines where it is long."""
+    """Return `name = ("...", "...")`, on several lines if it is long."""
     comma = "," if len(revisions) == 1 else ""
     return lay_out(f"{name} = ({', '.join(f'{r!r}' for r in revisions)}{comma})".replace("'", '"'))
 
@@ -267,7 +268,7 @@ def _docstring(text: str) -> str:
 
 
 def _message(text: str) -> str:
-    """The first lines of the docstring; a quote at its start or end must not join the others."""
+    """Return the first lines of the docstring, without a quote that would join its quotes."""
     message = _docstring(text) or "migration"
     if message.endswith('"') and len(message) > 1:
         message = message[:-1] + '\\"'
@@ -275,7 +276,7 @@ def _message(text: str) -> str:
 
 
 def _imports(body: str) -> tuple[str, ...]:
-    """The import lines that the code needs, in ruff's order."""
+    """Return the import lines that the code needs, in ruff's order."""
     roots, libraries = set(), set()
     for node in ast.walk(ast.parse("if True:\n" + (body if body.strip() else "    pass"))):
         if isinstance(node, ast.Name):
@@ -296,7 +297,7 @@ def _imports(body: str) -> tuple[str, ...]:
 
 
 def _dotted(node: ast.Attribute) -> tuple[str, ...]:
-    """The path of `a.b.c`, empty where it starts with anything but a name."""
+    """Return the path of `a.b.c`; empty if it does not start with a name."""
     parts = [node.attr]
     value: ast.expr = node.value
     while isinstance(value, ast.Attribute):

@@ -250,7 +250,7 @@ def test_broken_template_is_rejected(plan: Plan, tmp_path: Path, text: str, reas
     assert caught.value.message.startswith(start)
     assert reason.split(": ")[0] in caught.value.message
     assert caught.value.hint == (
-        "compare it with the template of the same name that comes with autodiff"
+        "compare it with the template of the same name that is part of autodiff"
     )
 
 
@@ -269,13 +269,13 @@ def test_template_with_invalid_python_is_rejected(
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError) as caught:
         render(plan, tmp_path)
-    assert caught.value.message == f"the templates in {tmp_path} write no valid Python: {reason}"
+    assert caught.value.message == f"the templates in {tmp_path} produce invalid Python: {reason}"
 
 
 def test_templates_folder_must_exist(plan: Plan, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         render(plan, tmp_path / "typo")
-    assert caught.value.message == f"the templates folder {tmp_path / 'typo'} is not there"
+    assert caught.value.message == f"the templates folder {tmp_path / 'typo'} does not exist"
     assert caught.value.hint == "correct templates_dir"
 
 

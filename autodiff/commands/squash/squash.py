@@ -247,7 +247,7 @@ def _drafted(
         left_out = "replaces" if migration.replaces != line.revisions else "dialects"
         raise ConfigError(
             f"the template migration.py.j2 leaves out `{left_out}` of a squashed migration",
-            hint=f"compare it with the template that comes with autodiff: it writes `{left_out}`",
+            hint=f"compare it with the template that is part of autodiff: it writes `{left_out}`",
         )
     kept = [m for m in graph.migrations.values() if m not in line.migrations]
     Graph.of([*kept, migration])

@@ -1,7 +1,7 @@
-"""SQL texts as MySQL and MariaDB write them: literals, defaults, names.
+"""SQL expressions of MySQL and MariaDB: literals, defaults, names.
 
-Both keep an expression in their own spelling. Here it gets one: strings in single quotes, a
-quote in them doubled, a backslash escaped.
+The servers spell an expression in different ways. Here it gets one spelling: strings in single
+quotes, a quote in them doubled, a backslash escaped.
 https://dev.mysql.com/doc/refman/en/string-literals.html
 """
 
@@ -51,7 +51,7 @@ _NOW = re.compile(
 _ON_UPDATE = re.compile(r"(.*?)\s*\bon\s+update\s+(\S.*)", re.I | re.S)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
 _EXACT = 20
-"""Digits that Decimal keeps without rounding, and then some."""
+"""A number of digits that Decimal keeps without rounding (it keeps 28)."""
 _NUMBERS = (
     *("tinyint", "smallint", "mediumint", "int", "bigint"),
     *("decimal", "float", "double", "year"),
@@ -59,7 +59,7 @@ _NUMBERS = (
 
 
 def string_value(literal: str) -> str:
-    """The value of a string literal in single or double quotes."""
+    """Return the value of a string literal in single or double quotes."""
     quote = literal[0]
 
     def unescaped(match: re.Match[str]) -> str:
@@ -73,26 +73,26 @@ def string_value(literal: str) -> str:
 
 
 def quote_string(value: str) -> str:
-    """A text as a string literal under the server's usual sql_mode."""
+    """Return a string literal for a sql_mode without NO_BACKSLASH_ESCAPES."""
     escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\0", "\\0")
     return f"'{escaped}'"
 
 
 @lru_cache(4096)
 def canonical_strings(sql: str) -> str:
-    """The text with its string literals in one spelling, without the charset utf8mb4."""
+    """Return an expression with its strings in one spelling, without the charset utf8mb4."""
     return _STRINGS.sub(
         lambda match: match["name"] or quote_string(string_value(match["string"])), sql
     )
 
 
 def unescape(sql: str) -> str:
-    """An expression out of MySQL's information_schema, which escapes it as if in a string."""
+    """Unescape an expression of MySQL's information_schema, which escapes it like a string."""
     return re.sub(r"\\(.)", r"\1", sql, flags=re.S)
 
 
 def without_database(sql: str, database: str) -> str:
-    """The text without that database in front of names."""
+    """Return an expression without that database before names."""
     if "`" not in sql:
         return sql
     quoted = re.escape("`" + database.replace("`", "``") + "`")
@@ -101,12 +101,12 @@ def without_database(sql: str, database: str) -> str:
 
 
 def mentions(sql: str, column: str) -> bool:
-    """Whether the expression names the column."""
+    """Return whether an expression names the column."""
     return any(_plain(match) == column.lower() for match in _NAMES.finditer(sql))
 
 
 def rename_in(sql: str, before: str, after: str) -> str:
-    """The expression with a column's new name, in backticks."""
+    """Return an expression with the new name of a column, in backticks."""
     quoted = "`" + after.replace("`", "``") + "`"
     return _NAMES.sub(lambda match: quoted if _plain(match) == before.lower() else match[0], sql)
 
@@ -121,17 +121,17 @@ def _plain(match: re.Match[str]) -> str | None:
 
 
 def is_string(sql: str) -> bool:
-    """Whether the text is one string literal."""
+    """Return whether an expression is one string literal."""
     return re.fullmatch(_SINGLE, sql.strip(), re.S) is not None
 
 
 def is_literal(sql: str) -> bool:
-    """Whether the text is one literal, so that it needs no parentheses as a default."""
+    """Return whether an expression is one literal, which as a default needs no parentheses."""
     return _LITERAL.fullmatch(sql.strip()) is not None
 
 
 def split_on_update(default: str) -> tuple[str | None, str | None]:
-    """A default's text and what its ON UPDATE sets, each None where it is not there."""
+    """Split a default into its value and the value of ON UPDATE; each is None if missing."""
     match = None if is_literal(default) else _ON_UPDATE.fullmatch(default)
     if match is None:
         return default, None
@@ -140,7 +140,7 @@ def split_on_update(default: str) -> tuple[str | None, str | None]:
 
 @lru_cache(4096)
 def canonical_now(sql: str, type_sql: str) -> str | None:
-    """CURRENT_TIMESTAMP, if the text is the time of now in the precision of the type."""
+    """Return CURRENT_TIMESTAMP if an expression is that, in the precision of the type."""
     match = _NOW.fullmatch(strip_parentheses(sql))
     base, arguments, _ = split_type(type_sql)
     if match is None or base not in ("datetime", "timestamp"):
@@ -152,13 +152,13 @@ def canonical_now(sql: str, type_sql: str) -> str | None:
 
 
 def normal_text(sql: str) -> str:
-    """An expression, cheaply normalised."""
+    """Return an expression in a normal form."""
     return normalize(canonical_strings(sql))
 
 
 @lru_cache(4096)
 def normal_default(default: str, type_sql: str) -> str:
-    """A default with one spelling for the time of now and, in a number's column, for numbers."""
+    """Return a default in a normal form, with one spelling for the current time and for numbers."""
     value, on_update = split_on_update(canonical_strings(default))
     text = "" if value is None else _normal_value(normalize(value), type_sql)
     return text if on_update is None else f"{text} on update {_normal_now(normalize(on_update))}"

@@ -1,8 +1,8 @@
-"""Partitions of a table: read from the catalogue, compared, and said as SQL.
+"""Partitions of a table: read from the catalog, compared, and written as SQL.
 
-They are table options under SQLAlchemy's names: `mysql_partition_by` with `mysql_partitions`, or
-with `mysql_partition_definitions`, which SQLAlchemy reflects; the definitions may as well stand
-in `mysql_partition_by`, behind how the rows are spread.
+They are table options with SQLAlchemy's names: `mysql_partition_by` with `mysql_partitions`, or
+with `mysql_partition_definitions`, which SQLAlchemy reflects. The definitions may also be part of
+`mysql_partition_by`, after the partition key.
 https://dev.mysql.com/doc/refman/en/create-table.html and
 https://mariadb.com/kb/en/partitioning-overview/
 """
@@ -28,14 +28,14 @@ _BY, _COUNT = "mysql_partition_by", "mysql_partitions"
 _SUB_BY, _SUB_COUNT = "mysql_subpartition_by", "mysql_subpartitions"
 _DEFINITIONS = "mysql_partition_definitions"
 PARTITION_OPTIONS = (_BY, _COUNT, _SUB_BY, _SUB_COUNT, _DEFINITIONS)
-"""The options that say one thing together, in the order of the clause."""
+"""The options that define the partitions, in the order of the clause."""
 
 _ENGINE = re.compile(r"\s+ENGINE\s*=\s*\w+", re.I)
 _STRING = r"'(?:[^'\\]|\\.|'')*'"
 
 
 def partition_options(rows: Sequence[PartitionRow]) -> dict[str, Option]:
-    """The options of one table, from its rows in information_schema.partitions."""
+    """Return the options of one table, from its rows in information_schema.partitions."""
     if not rows:
         return {}
     first = rows[0]
@@ -65,19 +65,19 @@ def _definition(row: PartitionRow) -> str:
 
 
 def partition_clause(options: Mapping[str, Option]) -> str:
-    """PARTITION BY and what belongs to it; nothing where the options don't have it."""
+    """Return PARTITION BY with its clauses; an empty string if the options have none."""
     if _BY not in options:
         return ""
     words = ("PARTITION BY", "PARTITIONS", "SUBPARTITION BY", "SUBPARTITIONS")
-    said = zip(words, PARTITION_OPTIONS, strict=False)
-    parts = [f"{word} {options[name]}" for word, name in said if name in options]
+    named = zip(words, PARTITION_OPTIONS, strict=False)
+    parts = [f"{word} {options[name]}" for word, name in named if name in options]
     if _DEFINITIONS in options:
         parts.append(f"({_bare(str(options[_DEFINITIONS]))})")
     return " ".join(parts)
 
 
 def _bare(definitions: str) -> str:
-    """The definitions without brackets around them; SQLAlchemy reflects half of the pair."""
+    """Return definitions without the parentheses around them; SQLAlchemy reflects only one."""
     text = definitions.strip()
     outside = re.sub(_STRING, "", text)
     surplus = outside.count(")") - outside.count("(")
@@ -87,9 +87,9 @@ def _bare(definitions: str) -> str:
 
 
 def same_partitions(current: Mapping[str, Option], desired: Mapping[str, Option]) -> bool:
-    """Whether both say the same partitions.
+    """Return whether both options define the same partitions.
 
-    SQLAlchemy reflects definitions with their engines and without the commas in them.
+    SQLAlchemy reflects definitions with their engines and without the commas between them.
     """
     old, new = _normal(current), _normal(desired)
     reflected = _ENGINE.search(str(desired.get(_DEFINITIONS, ""))) is not None
@@ -97,7 +97,7 @@ def same_partitions(current: Mapping[str, Option], desired: Mapping[str, Option]
 
 
 def same_partitions_option(current: Option, desired: Option | None) -> bool:
-    """Whether one of the options says the same on both sides."""
+    """Return whether one of the options is equal on both sides."""
     return desired is not None and normal_text(str(current)) == normal_text(str(desired))
 
 

@@ -1,4 +1,4 @@
-"""MySQL's and MariaDB's types, in one spelling for both.
+"""Types of MySQL and MariaDB, in one spelling for both.
 
 https://dev.mysql.com/doc/refman/en/data-types.html and https://mariadb.com/kb/en/data-types/
 """
@@ -45,7 +45,7 @@ _ONE_BY_DEFAULT = ("char", "binary", "bit")
 _TIMES = ("datetime", "timestamp", "time")
 _TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set")
 _CHARSETS = {"latin1": "latin1_swedish_ci", "ascii": "ascii_general_ci"}
-"""The collation of a charset, where all versions of both servers agree on it."""
+"""The default collation of charsets for which all versions of both servers agree on it."""
 
 _STRING = r"(?:'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")"
 _VALUES = re.compile(rf"(enum|set)\s*\(((?:\s*{_STRING}\s*,?)+)\)(.*)", re.I | re.S)
@@ -56,7 +56,7 @@ _SHAPE = re.compile(
 )
 _COLLATE = re.compile(r"(.*) COLLATE (\w+)\Z", re.S)
 
-_TOLD_AS_SAID = re.compile(
+_UNAMBIGUOUS = re.compile(
     r"(tinyint(\(1\))?|smallint|mediumint|int|bigint)( unsigned)?|double|float|date"
     r"|datetime(\([1-6]\))?|decimal\(\d+,\d+\)|(var)?char\(\d+\)|text|mediumtext|longtext|blob|longblob"
 )
@@ -64,7 +64,7 @@ _TOLD_AS_SAID = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Attributes:
-    """What stands behind a type's name and arguments; `rest` was not understood."""
+    """The words after the name and arguments of a type; `rest` has those that are unknown."""
 
     unsigned: bool
     zerofill: bool
@@ -119,20 +119,20 @@ def _attributes(text: str) -> _Attributes:
 
 
 def split_collation(sql: str) -> tuple[str, str | None]:
-    """A type's canonical spelling without its collation, and the collation if it has one."""
+    """Split a canonical type into the type without a collation, and the collation or None."""
     match = _COLLATE.match(sql)
     return (match[1], match[2]) if match else (sql, None)
 
 
 @lru_cache(4096)
 def is_text(sql: str) -> bool:
-    """Whether a type's values have a collation."""
+    """Return whether values of the type have a collation."""
     return re.split(r"[ (]", sql)[0] in _TEXTS
 
 
 @lru_cache(4096)
 def canonical_type(sql: str) -> str:
-    """The type as the catalogue spells it; a size that depends on the charset stays as it is."""
+    """Return the type as the catalog spells it; a size that depends on the charset is kept."""
     sql = sql.strip()
     if values := _VALUES.fullmatch(sql):
         found = re.findall(_STRING, values[2], re.S)
@@ -160,7 +160,7 @@ def _canonical(name: str, arguments: tuple[str, ...], attributes: _Attributes) -
 
 
 def _width(name: str, arguments: tuple[str, ...], attributes: _Attributes) -> str:
-    """A display width says something with ZEROFILL, and in tinyint(1), which is a boolean."""
+    """Return the display width if it has a meaning: with ZEROFILL, and in tinyint(1), a boolean."""
     if attributes.zerofill:
         return f"({arguments[0] if arguments else _WIDTHS[name]})"
     boolean = name == "tinyint" and arguments == ("1",) and not attributes.unsigned
@@ -168,7 +168,7 @@ def _width(name: str, arguments: tuple[str, ...], attributes: _Attributes) -> st
 
 
 def _sized(name: str, arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The type with the arguments that the server adds, and without those that it drops."""
+    """Return the type with the arguments that the server adds and without those it drops."""
     first = int(arguments[0]) if arguments else None
     if name == "decimal":
         return name, (*(arguments or ("10",)), "0")[:2]
@@ -186,7 +186,7 @@ def _sized(name: str, arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]
 
 
 def _by_size(name: str, size: int) -> tuple[str, tuple[str, ...]]:
-    """The smallest type that takes so many characters, of one to four bytes, or bytes."""
+    """Return the smallest type for so many characters, of one to four bytes each, or bytes."""
     widest = 4 if name == "text" else 1
     for prefix, limit in (("tiny", 2**8), ("", 2**16), ("medium", 2**24), ("long", 2**32)):
         if size * widest < limit:
@@ -196,7 +196,7 @@ def _by_size(name: str, size: int) -> tuple[str, tuple[str, ...]]:
     return name, (str(size),)
 
 
-# How a script spells a type
+# Types in Python
 
 _PYTHON = {
     "tinyint": "mysql.TINYINT",
@@ -239,12 +239,12 @@ _OWN = {
     "datetime": "mysql.DATETIME",
     "timestamp": "mysql.TIMESTAMP",
 }
-"""MySQL's own classes, for what SQLAlchemy's common ones can't say."""
+"""MySQL's classes, for arguments that SQLAlchemy's generic classes do not have."""
 
 
 @lru_cache(4096)
 def type_python(sql: str) -> str:
-    """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
+    """Return the Python call for a type; `op.sql_type(...)` if SQLAlchemy has no class for it."""
     other = f"op.sql_type({python_string(sql)})"
     if sql == "tinyint(1)":
         return "sa.Boolean()"
@@ -281,7 +281,7 @@ def _call(name: str, arguments: list[str], attributes: _Attributes) -> str:
 
 
 def _values_python(match: re.Match[str]) -> str | None:
-    """An enum or a set; None where SQLAlchemy would not say the very same values."""
+    """Return the call for an ENUM or SET; None if SQLAlchemy would change its values."""
     kind, attributes = match[1], _attributes(match[3])
     values = [string_value(value) for value in re.findall(_STRING, match[2], re.S)]
     strange = any(re.search(r"[\\\0]", value) for value in values)
@@ -297,5 +297,5 @@ def _values_python(match: re.Match[str]) -> str | None:
 
 
 def is_canonical_type(sql: str) -> bool:
-    """Whether the catalogue spells a type so: one of the common ones, without a collation."""
-    return _TOLD_AS_SAID.fullmatch(sql) is not None
+    """Return whether the catalog spells a type this way; False for types that are not common."""
+    return _UNAMBIGUOUS.fullmatch(sql) is not None

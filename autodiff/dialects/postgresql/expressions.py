@@ -1,7 +1,7 @@
-"""PostgreSQL's expressions, which it tells with casts and arrays, as people write them.
+"""Simplify the expressions that PostgreSQL returns with casts and arrays.
 
-`kind::text = ANY (ARRAY['a'::character varying]::text[])` is what it makes of `kind IN ('a')`,
-and something else again of its own text: written as people do, it comes back as it was.
+PostgreSQL stores `kind IN ('a')` as `kind::text = ANY (ARRAY['a'::character varying]::text[])`, and
+stores that text differently again. The simplified expression stays the same.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ _PLAIN = re.compile(r"'(?:[^']|'')*'|-?\d+(?:\.\d+)?")
 
 
 def plain_text(sql: str, varchars: Collection[str]) -> str:
-    """The expression without the casts that PostgreSQL adds to literals and to the columns in
-    `varchars`, with IN and LIKE for what it makes of them."""
+    """Return an expression without the casts that PostgreSQL adds, and with IN and LIKE.
+
+    PostgreSQL adds casts to literals and to the VARCHAR columns, which `varchars` names.
+    """
     return _with_lists(_with_matches(_without_casts(sql, varchars)))
 
 
@@ -49,7 +51,7 @@ def _without_casts(sql: str, varchars: Collection[str]) -> str:
 
 
 def _cast_width(rest: list[tuple[str, str]]) -> int:
-    """How many tokens a cast to a text without a length takes; 0 for another cast."""
+    """Return the number of tokens of a cast to a text without a length; 0 for another cast."""
     for words in _CASTS:
         after = [token for _, token in rest[: len(words) + 1]]
         if after[: len(words)] == words:
@@ -58,12 +60,12 @@ def _cast_width(rest: list[tuple[str, str]]) -> int:
 
 
 def _column_behind(parts: list[str], varchars: Collection[str]) -> int:
-    """How many parts at the end are a column of `varchars`, with or without brackets; or 0."""
+    """Return how many parts at the end are a column of `varchars`, maybe in parentheses; or 0."""
     if _name(parts[-1]) in varchars:
         return 1
     enclosed = len(parts) > 2 and (parts[-3], parts[-1]) == ("(", ")")
     if enclosed and re.search(r"[\w\"]\Z", "".join(parts[-4:-3])):
-        return 0  # the brackets of a function
+        return 0  # the parentheses of a function
     return 3 if enclosed and _name(parts[-2]) in varchars else 0
 
 
@@ -72,7 +74,7 @@ def _name(token: str) -> str:
 
 
 def _with_matches(sql: str) -> str:
-    """LIKE for ~~, which comes as one or two tokens."""
+    """Replace ~~ by LIKE; the operator is one or two tokens."""
     parts: list[str] = []
     operator = ""
     for kind, token in [*tokens(sql), ("space", "")]:
@@ -86,7 +88,7 @@ def _with_matches(sql: str) -> str:
 
 
 def _with_lists(sql: str) -> str:
-    """IN for = ANY over an array of literals."""
+    """Replace = ANY with an array of literals by IN."""
     found = [token for _, token in tokens(sql)]
     for place in range(len(found)):
         word = _LISTS.get("".join(found[place : place + 3]))
@@ -96,7 +98,7 @@ def _with_lists(sql: str) -> str:
         end = _closing(found, start)
         inside = strip_parentheses("".join(found[start : end + 1]))
         items = _literals(inside)
-        if items is not None and len(items) > 1:  # IN with one of them is told as =
+        if items is not None and len(items) > 1:  # PostgreSQL stores IN with one literal as =
             head, tail = "".join(found[:place]), "".join(found[end + 1 :])
             return f"{head}{word} ({', '.join(items)}){_with_lists(tail)}"
     return sql

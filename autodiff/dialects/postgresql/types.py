@@ -1,4 +1,4 @@
-"""PostgreSQL's types, as format_type() spells them.
+"""Types of PostgreSQL, as format_type() spells them.
 
 https://www.postgresql.org/docs/current/datatype.html
 """
@@ -51,7 +51,7 @@ _KNOWN = frozenset(
 _ONE_BY_DEFAULT = ("character", "bit")
 _COLLATE = re.compile(r'\s+COLLATE\s+((?:"(?:[^"]|"")+"|\w+)(?:\."(?:[^"]|"")+")?)\Z', re.I)
 _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'(?:::regclass|::text)?\)", re.IGNORECASE)
-_TOLD_AS_SAID = re.compile(
+_UNAMBIGUOUS = re.compile(
     r"smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|json|jsonb|inet"
     r"|numeric(\(\d+,\d+\))?|character varying(\(\d+\))?|character\(\d+\)"
     r"|(time|timestamp)(\([0-6]\))? (with|without) time zone"
@@ -115,14 +115,14 @@ _FAMILIES = {
 
 
 def split_collation(sql: str) -> tuple[str, str | None]:
-    """A type's spelling without its collation, and the collation (in quotes) if it has one."""
+    """Split a type into the type without a collation, and the quoted collation or None."""
     match = _COLLATE.search(sql)
     return (sql[: match.start()], match[1]) if match else (sql, None)
 
 
 @lru_cache(4096)
 def canonical_type(sql: str) -> str:
-    """The type as format_type() would spell it; one that is not known stays as it is."""
+    """Return the type as format_type() would spell it; an unknown type is kept."""
     bare, collation = split_collation(sql)
     text = _canonical(bare)
     return f"{text} COLLATE {collation}" if collation else text
@@ -162,7 +162,7 @@ def _canonical(sql: str) -> str:
 
 
 def _interval(fields: str, arguments: tuple[str, ...]) -> str:
-    """The precision belongs to the seconds: `interval day to second(3)`."""
+    """Return an interval; the precision follows the seconds: `interval day to second(3)`."""
     return _with_arguments(f"interval {fields}", arguments, "")
 
 
@@ -172,7 +172,7 @@ def _with_arguments(name: str, arguments: tuple[str, ...], rest: str) -> str:
 
 
 def type_family(sql: str) -> str | None:
-    """Types of one family are cast to each other without being told: text, number, time."""
+    """Return the family of a type (text, number, time), in which casts are implicit, or None."""
     bare, _ = split_collation(sql)
     base, _, rest = split_type(bare)
     return _FAMILIES.get(f"{base} {rest}".strip())
@@ -180,7 +180,7 @@ def type_family(sql: str) -> str | None:
 
 @lru_cache(4096)
 def type_python(sql: str) -> str:
-    """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
+    """Return the Python call for a type; `op.sql_type(...)` if SQLAlchemy has no class for it."""
     bare, collation = split_collation(sql)
     if bare.endswith("[]"):
         return f"postgresql.ARRAY({type_python(bare[:-2])})"
@@ -220,9 +220,10 @@ def _time_python(sql: str) -> str | None:
 
 @lru_cache(4096)
 def plain_default(default: str, type_sql: str) -> str:
-    """The default without a cast to the column's own type: `'x'::text` is `'x'`.
+    """Return the default without a cast to the type of its column: `'x'` for `'x'::text`.
 
-    A default keeps the cast to the text or number type that its column had before.
+    A cast to another text or number type is removed too: PostgreSQL keeps the cast to the type that
+    the column had before.
     """
     found = [token for token in tokens(default) if token[0] != "space"]
     if len(found) < 3 or found[0][0] not in ("string", "number") or found[1][1] != "::":
@@ -238,7 +239,7 @@ def plain_default(default: str, type_sql: str) -> str:
 
 @lru_cache(4096)
 def normal_default(default: str, type_sql: str) -> str:
-    """The default, normalised, without a cast to the column's own type."""
+    """Return the default in a normal form, without a cast to the type of its column."""
     bare, _ = split_collation(type_sql)
     text = plain_default(normalize(default), type_sql)
     if type_family(bare) == "number" and re.fullmatch(r"'-?\d+(\.\d+)?'", text):
@@ -247,7 +248,7 @@ def normal_default(default: str, type_sql: str) -> str:
 
 
 def is_serial_default(default: str, table: str, column: str) -> bool:
-    """Whether a default is nextval() of the sequence that SERIAL makes: table_column_seq."""
+    """Return whether a default is nextval() of the sequence of SERIAL: table_column_seq."""
     match = _NEXTVAL.fullmatch(default.strip())
     if match is None:
         return False
@@ -256,5 +257,5 @@ def is_serial_default(default: str, table: str, column: str) -> bool:
 
 
 def is_canonical_type(sql: str) -> bool:
-    """Whether format_type() spells a type so: one of the common ones, without a collation."""
-    return _TOLD_AS_SAID.fullmatch(sql) is not None
+    """Return whether format_type() spells a type this way; False for types that are not common."""
+    return _UNAMBIGUOUS.fullmatch(sql) is not None

@@ -1,4 +1,4 @@
-"""Defaults and names as SQLite takes them."""
+"""Defaults and names in expressions of SQLite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d]\w*')
 
 
 def plain_default(default: str) -> str:
-    """The default; a bare or quoted identifier is a string to SQLite, and becomes one.
+    """Return the default; an identifier, which SQLite reads as a string, becomes a string.
 
     https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
     """
@@ -29,20 +29,20 @@ def plain_default(default: str) -> str:
 
 @lru_cache(4096)
 def normal_default(default: str, type_sql: str) -> str:
-    """The default of a column of that type, normalised."""
+    """Return the default of a column of that type in a normal form."""
     text = plain_default(default)
     numeric = affinity_type(type_sql, bare=True) in ("INTEGER", "NUMERIC", "REAL")
     return normalize(_unquoted_number(text) if numeric else text)
 
 
 def _unquoted_number(default: str) -> str:
-    """The default; a number in quotes, in a column that turns it into one, without them."""
+    """Return the default without the quotes of a number, which a numeric column converts."""
     match = re.fullmatch(r"'([+-]?\d+(?:\.\d+)?)'", default)
     return match[1] if match else default
 
 
 def standard_quotes(sql: str) -> str:
-    """The expression with names in double quotes instead of [brackets]."""
+    """Return the expression with names in double quotes instead of [brackets]."""
     parts: list[str] = []
     inside = False
     for kind, token in tokens(sql):

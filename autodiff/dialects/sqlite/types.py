@@ -1,4 +1,4 @@
-"""SQLite's types: any words, kept as they were written. https://www.sqlite.org/datatype3.html"""
+"""Types of SQLite: any words, stored as written. https://www.sqlite.org/datatype3.html"""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _STRICT = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
 
 @lru_cache(4096)
 def canonical_type(sql: str) -> str:
-    """A type in capitals, with one spacing; a collation in capitals too, without quotes."""
+    """Return a type in capitals with uniform spaces; the collation unquoted, in capitals too."""
     base, arguments, rest = split_type(re.sub(_COLLATE, r" COLLATE \1", sql))
     rest = rest.upper()
     text = base.upper() + (f"({', '.join(arguments)})" if arguments else "")
@@ -61,7 +61,7 @@ def canonical_type(sql: str) -> str:
 
 @lru_cache(4096)
 def type_python(sql: str) -> str:
-    """How a script spells the type; what SQLAlchemy has no name for is `op.sql_type(...)`."""
+    """Return the Python call for a type; `op.sql_type(...)` if SQLAlchemy has no class for it."""
     if not sql:
         return "sa.types.NullType()"
     bare, _, collation = re.sub(_COLLATE, r"\0\1", sql).partition("\0")
@@ -70,15 +70,16 @@ def type_python(sql: str) -> str:
 
 @lru_cache(4096)
 def has_name(sql: str) -> bool:
-    """Whether SQLAlchemy has a name for the type."""
+    """Return whether SQLAlchemy has a class for the type."""
     return split_type(_bare(sql))[0] in _PYTHON
 
 
 @lru_cache(4096)
 def affinity_type(sql: str, *, bare: bool = False) -> str:
-    """The type that SQLAlchemy reflects for one that it has no name for, by its affinity.
+    """Return the type that SQLAlchemy reflects for a type without a class, by its affinity.
 
-    Arguments stay, but for `bare`. https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+    Arguments are kept unless `bare` is true.
+    https://www.sqlite.org/datatype3.html#determination_of_column_affinity
     """
     base, arguments, _ = split_type(_bare(sql))
     name = next((name for name, words in _AFFINITIES if any(w in base for w in words)), "NUMERIC")
@@ -89,7 +90,7 @@ def affinity_type(sql: str, *, bare: bool = False) -> str:
 
 
 def strict_type(sql: str) -> str:
-    """The type that a STRICT table can have instead, by its affinity; ANY takes any value.
+    """Return the type with the same affinity that a STRICT table may have; ANY for NUMERIC.
 
     https://www.sqlite.org/stricttables.html
     """
@@ -101,12 +102,12 @@ def strict_type(sql: str) -> str:
 
 
 def _bare(sql: str) -> str:
-    """The type without its collation."""
+    """Return the type without its collation."""
     return re.sub(_COLLATE + ".*", "", sql)
 
 
 def never_null(column: Column, table: Table) -> bool:
-    """Whether a column of a primary key can't be NULL though nothing says NOT NULL.
+    """Return whether a column cannot be NULL because of the primary key, without NOT NULL.
 
     https://www.sqlite.org/lang_createtable.html#the_primary_key
     """
@@ -119,12 +120,12 @@ def never_null(column: Column, table: Table) -> bool:
 
 
 def normal_columns(table: Table) -> tuple[Column, ...]:
-    """The columns for comparing: those that can't be NULL are NOT NULL."""
+    """Return the columns with NOT NULL for those that the primary key makes so."""
     if table.primary_key is None:
         return table.columns
     key = {name.lower() for name in table.primary_key.columns}
-    said = [c for c in table.columns if c.nullable and c.name.lower() in key]
-    never = {column.name for column in said if never_null(column, table)}
+    nullable = [c for c in table.columns if c.nullable and c.name.lower() in key]
+    never = {column.name for column in nullable if never_null(column, table)}
     if not never:
         return table.columns
     return tuple(replace(c, nullable=False) if c.name in never else c for c in table.columns)

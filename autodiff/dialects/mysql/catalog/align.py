@@ -1,4 +1,4 @@
-"""The current table without what models need not say, so that only real differences are left."""
+"""Align a reflected table with the desired one, so that only real differences remain."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ _SYNONYMS = {
     "mysql_default_character_set": "mysql_charset",
     "mysql_default_collate": "mysql_collate",
 }
-_TOLD = (
+_REFLECTED_OPTIONS = (
     *("mysql_engine", "mysql_charset", "mysql_collate", "mysql_row_format"),
     *("mysql_key_block_size", "mysql_avg_row_length", "mysql_max_rows", "mysql_min_rows"),
     *("mysql_pack_keys", "mysql_checksum", "mysql_delay_key_write", "mysql_compression"),
     *("mysql_encryption", "mysql_page_compressed", "mysql_with_system_versioning"),
     *("mysql_stats_persistent", "mysql_stats_auto_recalc", "mysql_stats_sample_pages"),
 )
-"""The options that the catalogue tells, where they are set."""
+"""The options that the catalog has, if they are set."""
 _PARSER = "mysql_with_parser"
 _JSON_TEXTS = ("longtext", "longtext COLLATE utf8mb4_bin")
 _DEFAULT_ACTIONS = ("RESTRICT", "NO ACTION", None)
 
 
 def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Table:
-    """The current table as the desired one would say the same things.
+    """Return the current table, with the spelling of the desired table for what is equal.
 
-    With `json_is_text` JSON is another word for LONGTEXT with a check, as on MariaDB.
+    With `json_is_text`, JSON is an alias of LONGTEXT with a check, as on MariaDB.
     """
     uniques = dict(_uniques(current, desired))
     constraints = mapped(current.constraints, lambda item: _constraint(item, desired))
@@ -72,7 +72,7 @@ def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Tabl
 
 
 def without_implied(table: Table) -> Table:
-    """The table without the indexes of its foreign keys, and options that go without saying."""
+    """Return the table without the indexes of its foreign keys and without default options."""
     options = dict(table.options)
     if options.get("mysql_engine") == "InnoDB":
         del options["mysql_engine"]
@@ -83,26 +83,26 @@ def without_implied(table: Table) -> Table:
 
 
 def _indexes(current: Table, desired: Table, uniques: Collection[str]) -> tuple[Index, ...]:
-    """The indexes that are no unique constraints, and that somebody asked for."""
+    """Return the indexes that are not unique constraints and were not created implicitly."""
     named = {index.name: index for index in reversed(desired.indexes) if index.name}
     found = []
     for index in current.indexes:
         wanted = named.get(index.name or "")
-        if index.name in uniques or _unsaid(index, wanted, current, desired):
+        if index.name in uniques or _is_implicit(index, wanted, current, desired):
             continue
         found.append(drop_undeclared_comment(_index(index, wanted, desired), wanted))
     return tuple(found)
 
 
-def _unsaid(index: Index, wanted: Index | None, current: Table, desired: Table) -> bool:
-    """Whether the server, or a migration on its way, made the index."""
+def _is_implicit(index: Index, wanted: Index | None, current: Table, desired: Table) -> bool:
+    """Return whether the server, or autodiff during a migration, created the index."""
     if index.name == AUTO_INCREMENT_INDEX:
         return True
     return wanted is None and (is_generated(index, current) or looks_generated(index, desired))
 
 
 def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
-    """The unique indexes that the models call constraints, by their name."""
+    """Yield the unique indexes that the models declare as constraints, with their names."""
     if not any(isinstance(item, Unique) for item in desired.constraints):
         return
     for index in current.indexes:
@@ -113,7 +113,7 @@ def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
 
 
 def _unique_in(desired: Table, index: Index, current: Table) -> Unique | None:
-    """The unique constraint that the index is: by its name, or without one, or under a new one."""
+    """Return the unique constraint for an index: of its name, unnamed, or with a new name."""
     parts = index.elements
     if not index.unique or any(e.is_expression or e.length or e.descending for e in parts):
         return None
@@ -126,28 +126,31 @@ def _unique_in(desired: Table, index: Index, current: Table) -> Unique | None:
 
 
 def _index(index: Index, wanted: Index | None, desired: Table) -> Index:
-    """The catalogue does not tell the parser of a fulltext index.
+    """Return the index with the options that the models declare.
 
-    One that the models have not may have a new name there: what they say of that one counts.
+    The catalog does not have the parser of a fulltext index. The models may have the index under
+    a new name: then the options of that one count.
     """
     if wanted is None:
         alike = (other for other in desired.indexes if other.elements == index.elements)
         wanted = next(alike, None)
-    said = wanted.options if wanted else {}
-    options = _mentioned(index.options, said)
-    if _PARSER in said:
-        options = {**options, _PARSER: said[_PARSER]}
+    declared = wanted.options if wanted else {}
+    options = _declared(index.options, declared)
+    if _PARSER in declared:
+        options = {**options, _PARSER: declared[_PARSER]}
     return altered(index, options=options)
 
 
-def _mentioned(options: Mapping[str, Option], said: Mapping[str, Option]) -> Mapping[str, Option]:
-    if options.keys() <= said.keys():
+def _declared(
+    options: Mapping[str, Option], declared: Mapping[str, Option]
+) -> Mapping[str, Option]:
+    if options.keys() <= declared.keys():
         return options
-    return {name: value for name, value in options.items() if name in said}
+    return {name: value for name, value in options.items() if name in declared}
 
 
 def _columns(current: Table, desired: Table, json_is_text: bool) -> tuple[Column, ...]:
-    """The columns; most have nothing that models may say in another way."""
+    """Return the aligned columns; most have nothing that models may spell in another way."""
     for column in current.columns:
         if column.options or column.computed is not None or column.type.sql == "json":
             break
@@ -158,14 +161,14 @@ def _columns(current: Table, desired: Table, json_is_text: bool) -> tuple[Column
 
 
 def _column(column: Column, desired: Column | None, json_is_text: bool) -> Column:
-    """MariaDB has no NOT NULL on generated columns."""
+    """Return the aligned column; MariaDB has no NOT NULL on generated columns."""
     if desired is None:
         return replace(column, options={}) if column.options else column
     if json_is_text and column.type.sql == "json" and desired.type.sql in _JSON_TEXTS:
         column = replace(column, type=desired.type)
     generated = column.computed is not None and desired.computed is not None
     nullable = desired.nullable if generated and column.nullable else column.nullable
-    options = _mentioned(column.options, desired.options)
+    options = _declared(column.options, desired.options)
     return altered(column, nullable=nullable, options=options)
 
 
@@ -185,26 +188,29 @@ def _constraint(constraint: Constraint, desired: Table) -> Constraint:
 
 
 def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
-    """RESTRICT and NO ACTION are one, and the default: the key says it as the models do."""
+    """Return the key with the models' spelling of RESTRICT, NO ACTION and no action, all equal."""
     named = [other for other in desired.foreign_keys if other.name == key.name]
     alike = [other for other in desired.foreign_keys if other.columns == key.columns]
     for other in (named or alike)[:1]:
         return altered(
             key,
-            on_update=_said(key.on_update, other.on_update),
-            on_delete=_said(key.on_delete, other.on_delete),
+            on_update=_action(key.on_update, other.on_update),
+            on_delete=_action(key.on_delete, other.on_delete),
         )
     return key
 
 
-def _said(current: str | None, desired: str | None) -> str | None:
+def _action(current: str | None, desired: str | None) -> str | None:
     word = desired and desired.upper()
     both = current in _DEFAULT_ACTIONS and word in _DEFAULT_ACTIONS
     return desired if both else current
 
 
 def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
-    """The options that the models mention; those that the catalogue never tells are believed."""
+    """Return the options that the models declare.
+
+    Options that the catalog never has count as equal.
+    """
     if not desired:
         return {}
     options = _partitions(current, desired)
@@ -213,7 +219,7 @@ def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> di
             continue
         place = _SYNONYMS.get(name, name)
         value = current.get(place)
-        if place.startswith("mysql_") and place not in _TOLD and value is None:
+        if place.startswith("mysql_") and place not in _REFLECTED_OPTIONS and value is None:
             value = wanted
         if value is not None:
             options[name] = wanted if _same(place, value, wanted) else value
@@ -221,7 +227,7 @@ def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> di
 
 
 def _partitions(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
-    """How the table is partitioned: in the models' words where these say the same."""
+    """Return the options of the partitions, in the models' spelling if they are equal."""
     wanted = {name: desired[name] for name in PARTITION_OPTIONS if name in desired}
     if not wanted or same_partitions(current, wanted):
         return wanted
@@ -240,5 +246,5 @@ def _same(name: str, current: Option, wanted: Option) -> bool:
 
 
 def _utf8mb3(text: str) -> str:
-    """What utf8 stands for, unless the server's old_mode says otherwise."""
+    """Return the charset or collation with utf8mb3 for utf8, its alias in the default old_mode."""
     return "utf8mb3" + text[4:] if text == "utf8" or text.startswith("utf8_") else text

@@ -1,7 +1,7 @@
-"""Turns rows of information_schema into nouns.
+"""Turn rows of information_schema into objects of the schema.
 
-Columns and parts of indexes that repeat from table to table are one object each, which is quick to
-make and to compare.
+Equal columns and elements of indexes in many tables are one object (`lru_cache`), which is fast to
+create and to compare.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from autodiff.schema.objects import (
     Option,
     PrimaryKey,
 )
-from autodiff.schema.objects import Sequence as SequenceNoun
+from autodiff.schema.objects import Sequence as SchemaSequence
 from autodiff.schema.sqltext import strip_parentheses
 from autodiff.utils.sharing import altered
 
@@ -42,7 +42,7 @@ __all__ = [
     "as_json",
     "check",
     "columns",
-    "is_chosen",
+    "is_generated_name",
     "json_column",
     "keys_and_indexes",
     "sequence",
@@ -52,9 +52,9 @@ __all__ = [
 _NO_ACTIONS = ("RESTRICT", "NO ACTION")
 _LIMIT = 2**63 - 2
 """The largest value of a MariaDB sequence."""
-_REMEMBERED = 2**14
+_CACHE_SIZE = 2**14
 _NEGATIVE = re.compile(r"-\(([\d.]+(?:e[+-]?\d+)?)\)", re.I)
-"""What MySQL makes of (-1), which is how SQLAlchemy writes a default of -1."""
+"""How MySQL stores (-1), which is how SQLAlchemy writes a default of -1."""
 _DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?|b'[01]*'", re.I)
 _ON_UPDATE = re.compile(r"on update (\S+)", re.I)
@@ -64,7 +64,7 @@ _BY_NAME = attrgetter("name")
 
 
 def expression(sql: str, database: str, *, mariadb: bool) -> str:
-    """An expression of the catalogue in one spelling; MySQL's come as if in a string."""
+    """Return an expression of the catalog in one spelling; MySQL escapes it like a string."""
     text = canonical_strings(sql if mariadb else unescape(sql))
     return strip_parentheses(without_database(text, database))
 
@@ -75,9 +75,9 @@ def expression(sql: str, database: str, *, mariadb: bool) -> str:
 def columns(
     lines: Sequence[str], unit: str, table_collation: str, database: str, *, mariadb: bool
 ) -> tuple[Column, ...]:
-    """The columns of a table in that database, where names of it may stand in expressions.
+    """Return the columns of a table.
 
-    `unit` stands between the fields of a line.
+    `database` is removed before names in expressions. `unit` separates the fields of a line.
     """
     return tuple(
         [
@@ -87,7 +87,7 @@ def columns(
     )
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def _column(line: str, unit: str, table_collation: str, database: str, mariadb: bool) -> Column:
     row = ColumnRow(*line.split(unit))
     sql = _type_sql(row, table_collation)
@@ -109,7 +109,7 @@ def _column(line: str, unit: str, table_collation: str, database: str, mariadb: 
 
 
 def as_json(found: tuple[Column, ...], names: set[str]) -> tuple[Column, ...]:
-    """The columns; those of these names that are LONGTEXT are JSON."""
+    """Return the columns; those of these names that are LONGTEXT become JSON."""
     return tuple(
         altered(column, type=_column_type("json"))
         if column.name in names and split_collation(column.type.sql)[0] == "longtext"
@@ -124,7 +124,7 @@ def _column_type(sql: str) -> ColumnType:
 
 
 def _type_sql(row: ColumnRow, table_collation: str) -> str:
-    """The type, with its collation where the table has another one."""
+    """Return the type, with its collation if the table has another one."""
     sql = canonical_type(row.type)
     if row.srid:
         sql = f"{sql} SRID {row.srid}"
@@ -134,7 +134,7 @@ def _type_sql(row: ColumnRow, table_collation: str) -> str:
 
 
 def _default(row: ColumnRow, type_sql: str, database: str, *, mariadb: bool) -> str | None:
-    """The default as SQL text, with its ON UPDATE; None where it is NULL."""
+    """Return the default with its ON UPDATE; None if it is NULL."""
     value = _default_value(row, type_sql, database, mariadb=mariadb)
     match = _ON_UPDATE.search(row.extra)
     if match is None:
@@ -158,7 +158,7 @@ def _default_value(row: ColumnRow, type_sql: str, database: str, *, mariadb: boo
 
 
 def _literal(raw: str, type_sql: str) -> str:
-    """A literal default, which MySQL tells as its bare value."""
+    """Return a default that is a literal, of which MySQL has the bare value."""
     base = re.split(r"[ (]", type_sql)[0]
     if base in ("binary", "varbinary") and raw.startswith("0x"):
         value = bytes.fromhex(raw[2:])
@@ -175,7 +175,7 @@ def _literal(raw: str, type_sql: str) -> str:
 def keys_and_indexes(
     found: Iterable[Sequence[str]], database: str, *, mariadb: bool
 ) -> tuple[list[PrimaryKey], tuple[Index, ...]]:
-    """The primary key, if there is one, and the other indexes, from the fields of their parts."""
+    """Return the primary key, if there is one, and the indexes, from rows of their elements."""
     primary: list[PrimaryKey] = []
     indexes: list[Index] = []
     rows = [IndexRow(*each) for each in found]
@@ -219,7 +219,7 @@ def _index(name: str, parts: list[IndexRow], database: str, mariadb: bool) -> In
     )
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def _element(
     column: str,
     sql: str,
@@ -237,7 +237,7 @@ def _element(
 
 
 def check(row: CheckRow, table: str, database: str, *, mariadb: bool) -> Check:
-    """A check of the table."""
+    """Return a check of the table."""
     options: dict[str, Option] = {}
     if row.level == "Column":
         options["mysql_level"] = "column"
@@ -245,24 +245,24 @@ def check(row: CheckRow, table: str, database: str, *, mariadb: bool) -> Check:
         options["mysql_not_enforced"] = True
     sql = expression(row.sql, database, mariadb=mariadb)
     return Check(
-        name=row.name, sql=sql, options=options, implicit=is_chosen(row.name, table, "chk")
+        name=row.name, sql=sql, options=options, implicit=is_generated_name(row.name, table, "chk")
     )
 
 
 def json_column(row: CheckRow) -> str | None:
-    """The column of the check that MariaDB adds to a type JSON; its name may be an old one."""
+    """Return the column of the check that MariaDB adds to JSON; the check may have an old name."""
     found = _JSON_CHECK.fullmatch(row.sql) if row.level == "Column" else None
     return found[1].replace("``", "`") if found else None
 
 
-def is_chosen(name: str, table: str, kind: str) -> bool:
-    """Whether the server chose the name: posts_ibfk_1, which follows the name of the table."""
+def is_generated_name(name: str, table: str, kind: str) -> bool:
+    """Return whether the server generated the name (posts_ibfk_1) from that of the table."""
     start = f"{table}_{kind}_"
     return name.startswith(start) and _DIGITS.fullmatch(name, len(start)) is not None
 
 
 def action(rule: str) -> str | None:
-    """What a foreign key does; None where it refuses, which is the default."""
+    """Return the action of a foreign key; None if it refuses, which is the default."""
     return None if rule in _NO_ACTIONS else rule
 
 
@@ -270,7 +270,7 @@ def action(rule: str) -> str | None:
 
 
 def table_options(row: TableRow) -> Mapping[str, Option]:
-    """What stands behind the columns in CREATE TABLE, but for comment and partitions."""
+    """Return the options of CREATE TABLE, without the comment and the partitions."""
     return _table_options(row.engine, row.collation, row.options, row.type)
 
 
@@ -289,11 +289,11 @@ def _table_options(engine: str, collation: str, others: str, type_: str) -> dict
     return options
 
 
-def sequence(name: Name, row: Any) -> SequenceNoun:
-    """A sequence's options, those left out that are MariaDB's defaults."""
+def sequence(name: Name, row: Any) -> SchemaSequence:
+    """Return a sequence, without options that have MariaDB's default value."""
     up = row.step > 0
     low, high = (1, _LIMIT) if up else (-_LIMIT - 1, -1)
-    return SequenceNoun(
+    return SchemaSequence(
         name=name,
         start=None if row.start == (row.low if up else row.high) else row.start,
         increment=None if row.step == 1 else row.step,

@@ -1,8 +1,8 @@
-"""The queries over information_schema: a fixed number, whatever the number of tables and databases.
+"""The queries of information_schema: a fixed number, for any number of tables and databases.
 
-Drivers take their time for each row and each field of it. So all but views comes in few texts: a
-line for each table, column, or part of an index, in it the table's name and the fields, with marks
-between them.
+Drivers need time for each row and each field. So everything except views is returned in a few
+texts: with a line for each table, column or element of an index, which has the name of the table
+and the fields, separated by marks.
 https://dev.mysql.com/doc/refman/en/information-schema.html and
 https://mariadb.com/kb/en/information-schema-tables/
 """
@@ -17,8 +17,8 @@ __all__ += ["mysql_queries"]
 NAMESPACES = "SELECT schema_name FROM information_schema.schemata"
 
 _LONGEST = 10**8
-"""Bytes of one answer; a server's own limit, max_allowed_packet, is less. Beyond 2**32 / 16 MySQL
-counts wrongly."""
+"""The size of one text in bytes. The limit of the server, max_allowed_packet, is lower; beyond
+2**32 / 16, MySQL miscounts."""
 _GATHERED = """
 SELECT {number}, COUNT(*),
        GROUP_CONCAT(CONCAT_WS('{unit}', table_name, {fields}), '{line}'
@@ -27,7 +27,7 @@ FROM information_schema.{source}
 WHERE {schema} = :schema{number}{only}{where}
 GROUP BY CRC32(table_name) % 64
 """
-"""Grouped by some number that tables share, so that no text is too long for a packet."""
+"""The rows of 64 groups of tables, so that no text is too long for a packet."""
 
 _VIEWS = """
 SELECT {number}, table_name, view_definition, check_option
@@ -45,22 +45,22 @@ FROM {quoted}
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What stands between two fields, and behind each line: a text that no field may hold."""
+    """The separators of fields, and the ends of lines: texts that no field contains."""
 
     unit: str
     line: str
 
     @classmethod
     def numbered(cls, number: int) -> Marks:
-        """ASCII's own separators; with a number behind them from 1 on."""
+        """Return the separators of ASCII, followed by the number if it is not 0."""
         return cls(f"\x1f{number or ''}", f"\x1e{number or ''}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """What is asked of each table, in which order.
+    """The fields to select, their table and their order.
 
-    No field is NULL: an empty text stands for it, where no value is one.
+    No field is NULL: an empty text replaces NULL in fields that have no empty values.
     """
 
     fields: tuple[str, ...]
@@ -71,7 +71,7 @@ class _Source:
 
 
 def _text(*names: str) -> tuple[str, ...]:
-    """The fields, with an empty text for NULL."""
+    """Return the fields with an empty text for NULL."""
     return tuple(f"IFNULL({name}, '')" for name in names)
 
 
@@ -143,9 +143,9 @@ _PARTITIONS = _Source(
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A query whose rows are the database's number, a number of lines, and these.
+    """A query whose rows have the number of a database, the number of lines, and the lines.
 
-    In each line stand the table's name and so many fields, with a mark between two of them.
+    Each line has the name of a table and as many fields, with a mark between two of them.
     """
 
     query: str
@@ -154,10 +154,10 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class QuerySet:
-    """One query for each kind of thing, over so many databases.
+    """One query for each kind of object, for all databases.
 
-    `:schema0` is the first of them, `:only` are names of tables. The first field of each row is
-    the database's number.
+    `:schema0` is the first database; `:only` has names of tables. The first field of each row is
+    the number of the database.
     """
 
     tables: Gathered
@@ -171,7 +171,7 @@ class QuerySet:
 
 
 def mysql_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
-    """The queries as MySQL 8 understands them; where `limited`, for the tables in `:only`.
+    """Return the queries for MySQL 8; with `limited`, for the tables in `:only`.
 
     https://dev.mysql.com/doc/refman/en/optimizer-hints.html#optimizer-hints-set-var
     """
@@ -181,7 +181,7 @@ def mysql_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
 
 
 def mariadb_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
-    """The queries as MariaDB 10.6 understands them; where `limited`, for the tables in `:only`.
+    """Return the queries for MariaDB 10.6; with `limited`, for the tables in `:only`.
 
     https://mariadb.com/kb/en/set-statement/
     """
@@ -207,11 +207,11 @@ def _queries(
             query = query.replace(mark, text)
         return "UNION ALL".join(query.replace("{number}", str(n)) for n in range(databases))
 
-    def gathered(asked: _Source) -> Gathered:
-        query = _GATHERED.replace("{fields}", ", ".join(asked.fields))
+    def gathered(source: _Source) -> Gathered:
+        query = _GATHERED.replace("{fields}", ", ".join(source.fields))
         for name in ("source", "order", "where", "schema"):
-            query = query.replace(f"{{{name}}}", getattr(asked, name))
-        return Gathered(filled(query).replace("SELECT", start, 1), len(asked.fields))
+            query = query.replace(f"{{{name}}}", getattr(source, name))
+        return Gathered(filled(query).replace("SELECT", start, 1), len(source.fields))
 
     return QuerySet(
         tables=gathered(_TABLES),

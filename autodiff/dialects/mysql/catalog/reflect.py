@@ -1,4 +1,28 @@
-"""Reads a MySQL or MariaDB database in a fixed number of queries and puts the rows together."""
+"""Reflect a MySQL or MariaDB database in a fixed number of queries.
+
+Phases:
+
+1. `queries` selects everything that a table has many of as text: GROUP_CONCAT returns one line per
+   column, index element and so on, because drivers need time for each row. Marks separate the
+   fields and end the lines.
+2. `rows` runs the queries and groups the lines by table. Lines stay unsplit.
+3. `objects` turns lines into columns, indexes and so on, with caches from the line to the object.
+4. `_SchemaBuilder` puts the parts of each table together.
+
+Invariants:
+
+- No field contains a mark. If one does, the numbers of lines and fields do not match, and `rows`
+  queries again with other marks. Without that check, a comment could move the fields of its line.
+- No text is cut off. group_concat_max_len truncates silently, so each query sets it and returns the
+  number of lines, which is compared.
+- Names of the default database are removed from expressions and never appear in a `Name`, because
+  a scratch has another database name: otherwise everything would differ from its description.
+- A cached object depends on its line, the collation of its table and the database only. Anything
+  else that an object depends on must be an argument of the cached function.
+- Implicit objects are kept: indexes of foreign keys, the checks of JSON columns (which become the
+  type). `align` decides what models may leave out; a reflector that drops them would hide that
+  they exist from statements that need them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +31,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.mysql.catalog import objects as nouns
+from autodiff.dialects.mysql.catalog import objects
 from autodiff.dialects.mysql.catalog.rows import (
     ActionRow,
     CheckRow,
@@ -51,7 +75,7 @@ _BY_NAME = attrgetter("name")
 
 @collected_later()
 def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
-    """The tables, views and sequences of the default database and the asked namespaces."""
+    """Return the tables, views and sequences of the default database and the namespaces."""
     mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
     schemas = list(dict.fromkeys([default_schema, *scope.namespaces]))
     rows = fetch(connection, schemas, scope, mariadb=mariadb)
@@ -65,7 +89,7 @@ def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema
 
 
 class _SchemaBuilder:
-    """Puts the rows of each table together."""
+    """Puts the parts of each object together."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope, *, mariadb: bool) -> None:
         self.rows = rows
@@ -87,7 +111,7 @@ class _SchemaBuilder:
 
     def sequences(self) -> dict[Name, Sequence]:
         return {
-            name: nouns.sequence(name, row)
+            name: objects.sequence(name, row)
             for row in self.rows.sequences
             for name in [self.names[row.table_schema, row.table_name]]
             if self.wanted(name)
@@ -117,7 +141,7 @@ class _SchemaBuilder:
     # Tables
 
     def fields(self, lines: Lines, place: Place) -> list[list[str]]:
-        """The fields of each line of the table."""
+        """Return the fields of each line of the table."""
         unit = self.rows.unit
         return [line.split(unit) for line in lines.get(place, ())]
 
@@ -132,12 +156,12 @@ class _SchemaBuilder:
 
     def table(self, name: Name, row: TableRow) -> Table:
         place = row.place
-        primary, indexes = nouns.keys_and_indexes(
+        primary, indexes = objects.keys_and_indexes(
             self.fields(self.rows.indexes, place), self.default_schema, mariadb=self.mariadb
         )
         columns, checks = self.columns_and_checks(row)
         constraints = [*primary, *self.foreign_keys(place), *checks]
-        options = nouns.table_options(row)
+        options = objects.table_options(row)
         if place in self.rows.partitions:
             found = [PartitionRow(*each) for each in self.fields(self.rows.partitions, place)]
             options = {**options, **partition_options(found)}
@@ -151,20 +175,20 @@ class _SchemaBuilder:
         )
 
     def columns_and_checks(self, row: TableRow) -> tuple[tuple[Column, ...], list[Constraint]]:
-        """Those checks left out that MariaDB adds to JSON."""
+        """Return columns and checks; a check that MariaDB added to JSON becomes the type."""
         database, mariadb = self.default_schema, self.mariadb
         lines = self.rows.columns.get(row.place, ())
-        columns = nouns.columns(lines, self.rows.unit, row.collation, database, mariadb=mariadb)
+        columns = objects.columns(lines, self.rows.unit, row.collation, database, mariadb=mariadb)
         if row.place not in self.rows.checks:
             return columns, []
         rows = [CheckRow(*each) for each in self.fields(self.rows.checks, row.place)]
-        named = {found for found in map(nouns.json_column, rows) if found is not None}
-        columns = nouns.as_json(columns, named)
+        named = {found for found in map(objects.json_column, rows) if found is not None}
+        columns = objects.as_json(columns, named)
         json = {column.name for column in columns if column.type.sql == "json"}
         return columns, [
-            nouns.check(each, row.place[1], database, mariadb=mariadb)
+            objects.check(each, row.place[1], database, mariadb=mariadb)
             for each in rows
-            if nouns.json_column(each) not in json
+            if objects.json_column(each) not in json
         ]
 
     def foreign_keys(self, place: Place) -> Iterator[ForeignKey]:
@@ -181,7 +205,7 @@ class _SchemaBuilder:
                 columns=tuple([row.column for row in rows]),
                 referred=self.names.get(referred) or self.name(referred),
                 referred_columns=tuple([row.referred_column for row in rows]),
-                on_update=nouns.action(action.on_update),
-                on_delete=nouns.action(action.on_delete),
-                implicit=nouns.is_chosen(name, place[1], "ibfk"),
+                on_update=objects.action(action.on_update),
+                on_delete=objects.action(action.on_delete),
+                implicit=objects.is_generated_name(name, place[1], "ibfk"),
             )

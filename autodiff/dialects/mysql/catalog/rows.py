@@ -1,4 +1,4 @@
-"""The rows of information_schema, by the table that they belong to."""
+"""Fetch the rows of information_schema, grouped by table."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ __all__ = [
 
 _NUMBER_AND_NAME = itemgetter(0, 1)
 _TRIES = 10
-"""With so many marks; one of them is in no text."""
+"""The number of pairs of marks to try, until one is found in no text."""
 
 Place: TypeAlias = tuple[str, str]
-"""A database's name and a table's."""
+"""The names of a database and of a table in it."""
 
 
 class TableRow(NamedTuple):
@@ -63,7 +63,7 @@ class ViewRow(NamedTuple):
 
 
 class ColumnRow(NamedTuple):
-    """A column; its `default`, where it has one, behind an equals sign."""
+    """A column; its `default`, if it has one, follows an equals sign."""
 
     name: str
     type: str
@@ -77,7 +77,7 @@ class ColumnRow(NamedTuple):
 
 
 class IndexRow(NamedTuple):
-    """A part of an index of that name: a `column` or an `expression`."""
+    """An element of an index: a `column` or an `expression`."""
 
     name: str
     non_unique: str
@@ -101,7 +101,7 @@ class KeyRow(NamedTuple):
 
 
 class ActionRow(NamedTuple):
-    """What a foreign key does."""
+    """The actions of a foreign key."""
 
     name: str
     on_update: str
@@ -109,7 +109,7 @@ class ActionRow(NamedTuple):
 
 
 class CheckRow(NamedTuple):
-    """A check; its `level` is Column where it stands in the definition of one."""
+    """A check; its `level` is Column if it is in the definition of a column."""
 
     name: str
     sql: str
@@ -118,7 +118,7 @@ class CheckRow(NamedTuple):
 
 
 class PartitionRow(NamedTuple):
-    """A partition, or one of its parts."""
+    """A partition or subpartition."""
 
     name: str
     method: str
@@ -134,10 +134,10 @@ Lines: TypeAlias = Mapping[Place, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """All rows; those of which a table has many as the lines that they came in.
+    """All rows; of what a table has many, the lines of the server's answer.
 
-    `unit` stands between two fields of a line. Lines are kept, since the same line need not be
-    read twice. All fields are texts, which are empty for NULL.
+    `unit` separates the fields of a line. Lines are split later and cached, because many tables
+    have equal lines. All fields are texts, which are empty for NULL.
     """
 
     unit: str
@@ -154,13 +154,13 @@ class Rows:
 
 
 class _MarkInFieldError(Exception):
-    """A field holds what should stand between fields."""
+    """A field contains a mark."""
 
 
 def lines_of(text: str, count: int, fields: int, marks: Marks) -> list[str]:
-    """The lines of a text, so many as there are, in each the table's name and so many fields.
+    """Split a text into `count` lines, each with the name of a table and `fields` fields.
 
-    Raises DatabaseError where not all of them came, _MarkInFieldError where a field holds a mark.
+    Raises DatabaseError if the text is cut off, and _MarkInFieldError if a field contains a mark.
     """
     lines = text.split(marks.line)
     more = len(lines) - 1 - count, text.count(marks.unit) - count * fields
@@ -175,10 +175,10 @@ def lines_of(text: str, count: int, fields: int, marks: Marks) -> list[str]:
 
 
 def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, mariadb: bool) -> Rows:
-    """The rows of these databases, in a number of queries that does not depend on them.
+    """Return the rows of these databases, in a fixed number of queries.
 
-    What no table has is not asked for: views, partitions, actions, sequences. Where a text of the
-    database holds what should stand between fields, all is asked for again with other marks.
+    Views, partitions, actions and sequences are not queried if there are none. If a field
+    contains a mark, everything is queried again with other marks.
     """
     for number in range(_TRIES):
         server = _Server(connection, schemas, scope, Marks.numbered(number))
@@ -216,32 +216,32 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """What is asked, and where."""
+    """Runs the queries for some databases and a scope."""
 
     connection: Connection
     schemas: Sequence[str]
     scope: Scope
     marks: Marks
 
-    def tables(self, asked: Gathered) -> list[TableRow]:
-        """In the order of databases and names."""
+    def tables(self, gathered: Gathered) -> list[TableRow]:
+        """Return the rows in the order of databases and names."""
         numbers = {schema: number for number, schema in enumerate(self.schemas)}
-        lines = self.lines(asked)
+        lines = self.lines(gathered)
         places = sorted(lines, key=lambda place: (numbers[place[0]], place[1]))
         return [TableRow(place, *lines[place][0].split(self.marks.unit)) for place in places]
 
     def views(self, query: str) -> list[ViewRow]:
-        """In the order of databases and names."""
+        """Return the rows in the order of databases and names."""
         rows = sorted(self.ask(query), key=_NUMBER_AND_NAME)
         return [ViewRow((self.schemas[number], name), *rest) for number, name, *rest in rows]
 
-    def lines(self, asked: Gathered) -> Lines:
-        """The lines of each table, without its name."""
+    def lines(self, gathered: Gathered) -> Lines:
+        """Return the lines of each table, without its name."""
         found: dict[Place, list[str]] = {}
         unit = self.marks.unit
-        for number, count, text in self.ask(asked.query):
+        for number, count, text in self.ask(gathered.query):
             of_names: dict[str, list[str]] = {}
-            for line in lines_of(text, count, asked.fields, self.marks):
+            for line in lines_of(text, count, gathered.fields, self.marks):
                 name, _, values = line.partition(unit)
                 of_names.setdefault(name, []).append(values)
             for name, values_of in of_names.items():
@@ -249,7 +249,7 @@ class _Server:
         return found
 
     def namespaces(self) -> frozenset[str]:
-        """The databases that there are."""
+        """Return the names of all databases."""
         return frozenset(self.connection.execute(sa.text(catalog.NAMESPACES)).scalars())
 
     def ask(self, query: str) -> Sequence[Any]:
@@ -262,7 +262,10 @@ class _Server:
 
 
 def _sequences(connection: Connection, tables: Sequence[TableRow]) -> list[Any]:
-    """MariaDB before 12 tells a sequence's options only as the row in it: one query for all."""
+    """Return the options of sequences, in one query.
+
+    MariaDB before 12 only has them in the row that each sequence contains.
+    """
     queries = [
         catalog.SEQUENCE.format(
             schema=quote_string(schema),

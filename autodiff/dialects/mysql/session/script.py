@@ -20,9 +20,10 @@ _MESSAGE_LENGTH = 190
 
 
 class MariadbWriter(ScriptWriter):
-    """https://mariadb.com/kb/en/mariadb-command-line-client/
+    """Writes scripts for the mariadb and mysql clients.
 
     DDL commits, so the lock is held from the first line to the end of the session.
+    https://mariadb.com/kb/en/mariadb-command-line-client/
     """
 
     call = "mariadb DATABASE < FILE"
@@ -64,8 +65,10 @@ class MariadbWriter(ScriptWriter):
         return ["START TRANSACTION;", *super().record(statements), "COMMIT;"]
 
     def guard(self, guard: Guard) -> list[str]:
-        """Without a procedure nothing can stop a script but an error: that of a key which comes
-        twice has the message in it."""
+        """Return lines that cause a duplicate key error, which contains the message.
+
+        Without a procedure, only an error can stop a script.
+        """
         message = self.dialect.literal(" ".join(guard.message.split())[:_MESSAGE_LENGTH])
         twice = "(SELECT 1 AS place UNION ALL SELECT 2)"
         return [
@@ -79,7 +82,7 @@ class MariadbWriter(ScriptWriter):
         ]
 
     def statement(self, sql: str) -> str:
-        """The client ends a statement at each semicolon, also in the body of a trigger."""
+        """Change the delimiter around a body: the client ends a statement at each semicolon."""
         parts = [
             (kind, _escaped(token) if kind == "string" else token)
             for kind, token in tokens(sql.strip(), backslashes=True)
@@ -93,12 +96,12 @@ class MariadbWriter(ScriptWriter):
 
 
 def _escaped(literal: str) -> str:
-    """The client reads \\r\\n as \\n, in strings too."""
+    """Escape \\r, because the client reads \\r\\n as \\n, in strings too."""
     return literal.replace("\r", "\\r")
 
 
 def _lock_name(schema: str | None) -> str:
-    """As SQL: the name that the runner's lock has, which is made from that of the database."""
+    """Return SQL for the name of the runner's lock, which contains that of the database."""
     if schema:
         return f"'autodiff_{lock_key(schema).hex()[:32]}'"
     return "concat('autodiff_', left(sha2(concat('autodiff', char(0), database()), 256), 32))"

@@ -1,4 +1,4 @@
-"""The columns of PostgreSQL's tables, from the catalogue's rows."""
+"""Turn rows of pg_catalog into columns."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from autodiff.dialects.postgresql.types import plain_default, type_python
 from autodiff.dialects.type_names import python_string
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
 
-__all__ = ["NO_COLLATION", "USUAL_COLLATION", "Columns", "enum_python", "numbers"]
+__all__ = ["DEFAULT_COLLATION", "NO_COLLATION", "Columns", "enum_python", "numbers"]
 
-NO_COLLATION, USUAL_COLLATION = 0, 100
-"""What pg_attribute.attcollation says of types that have none, and of the database's own."""
+NO_COLLATION, DEFAULT_COLLATION = 0, 100
+"""pg_attribute.attcollation of types without collations, and of the database's default."""
 
 _LIMITS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
 class Columns:
-    """The columns of `tables`, by table and number; `collations` has those that have one which is
-    not the database's own.
+    """Builds the columns: `tables` has them by table and number.
 
-    A column that is said like another one is the same object.
+    `collations` has the collations that are not the database's default. Equal columns of many
+    tables are one object.
     """
 
     def __init__(self, rows: Rows, texts: Texts, place: Callable[[str, str], Name]) -> None:
@@ -46,7 +46,7 @@ class Columns:
         special = {*self._enums, *self._names["typcollation"]}
         for table, number, name, sql, oid, required, collation, expression, kind in rows.columns:
             key = table, number
-            if collation not in (NO_COLLATION, USUAL_COLLATION):
+            if collation not in (NO_COLLATION, DEFAULT_COLLATION):
                 self.collations[key] = collation
             elif kind is None and oid not in special:
                 sequence = owned.get(key) if expression is not None else None
@@ -68,7 +68,7 @@ class Columns:
         expression: str | None,
         kind: str | None,
     ) -> Column:
-        """A column with a type of its own, or one that is generated."""
+        """Return a column that is generated, or has an enum type or a type with a collation."""
         sequence = self._owned.get(key)
         serial = _is_serial(sequence, expression)
         computed = identity = None
@@ -90,7 +90,7 @@ class Columns:
         )
 
     def _type(self, sql: str, oid: int, collation: int) -> ColumnType:
-        own = int(self._names["typcollation"].get(oid, USUAL_COLLATION))
+        own = int(self._names["typcollation"].get(oid, DEFAULT_COLLATION))
         if collation not in (NO_COLLATION, own):
             sql = f'{sql} COLLATE "{self._names["collation"][collation]}"'
         enum = self._enums.get(oid)
@@ -124,7 +124,7 @@ def _plain_type(sql: str) -> ColumnType:
 
 
 def enum_python(labels: list[str], name: Name) -> str:
-    """How a script spells an enum type."""
+    """Return the Python call for an enum type."""
     values = ", ".join(python_string(label) for label in labels)
     schema = f", schema={python_string(name.schema)}" if name.schema else ""
     return f"sa.Enum({values}, name={python_string(name.name)}{schema})"
@@ -147,7 +147,7 @@ def _identity(kind: str, sequence: SequenceRow | None, type_sql: str) -> Identit
 
 
 def numbers(row: SequenceRow, type_sql: str) -> dict[str, Any]:
-    """A sequence's options, those left out that are the database's defaults."""
+    """Return the options of a sequence without those that have their default value."""
     up = row.increment > 0
     limit = _LIMITS.get(type_sql, _LIMITS["bigint"])
     low, high = (1, limit) if up else (-limit - 1, -1)

@@ -1,4 +1,4 @@
-"""The constraints of PostgreSQL's tables, from the catalogue's rows."""
+"""Turn rows of pg_catalog into constraints."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ _MATCHES = {"f": "FULL", "p": "PARTIAL"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Makes constraints of rows. `names` are the tables by number, `indexes` those by number that
-    stand behind constraints, `referred` the tables that keys refer to beside `names`."""
+    """Builds constraints.
+
+    `names` has the tables by number, and `referred` the tables that only foreign keys refer to.
+    `indexes` has the indexes of keys by number.
+    """
 
     columns: Mapping[int, Mapping[int, Column]]
     texts: Texts
@@ -42,20 +45,20 @@ class Keys:
     place: Callable[[str, str], Name]
 
     def constraint(self, row: ConstraintRow) -> Constraint:
-        """The constraint of a row."""
+        """Return the constraint of a row."""
         return _KINDS[row.kind](self, row)
 
     def columns_of(self, row: ConstraintRow) -> tuple[str, ...]:
-        """The names of its columns."""
+        """Return the names of its columns."""
         columns = self.columns[row.table]
         return tuple(columns[number].name for number in row.numbers or ())
 
     def comment(self, row: ConstraintRow) -> str | None:
-        """Its comment."""
+        """Return its comment."""
         return self.comments.get((row.oid, 0))
 
     def include_option(self, row: ConstraintRow) -> dict[str, Option]:
-        """The columns that the index of a key holds besides."""
+        """Return the included columns of the index of a key."""
         index = self.indexes.get(row.behind)
         if index is None or index.width == index.keys:
             return {}
@@ -63,7 +66,7 @@ class Keys:
         return {"postgresql_include": ", ".join(names)}
 
     def referred_by(self, row: ConstraintRow) -> tuple[Name, tuple[str, ...]]:
-        """The table that a foreign key refers to, and the columns."""
+        """Return the table and the columns that a foreign key refers to."""
         name = self.names.get(row.referred)
         if name is not None:
             columns = self.columns[row.referred]
@@ -128,7 +131,7 @@ def _foreign_key(keys: Keys, row: ConstraintRow) -> ForeignKey:
 
 
 def _exclusion(keys: Keys, row: ConstraintRow) -> Exclusion:
-    """From its definition: EXCLUDE USING gist (a WITH =, b WITH &&) WHERE (...)."""
+    """Parse its definition: EXCLUDE USING gist (a WITH =, b WITH &&) WHERE (...)."""
     definition = row.definition or ""
     head = re.match(r"EXCLUDE USING (\w+) ", definition)
     body, where = bracketed(definition[head.end() if head else 0 :])
@@ -155,4 +158,4 @@ _KINDS: dict[str, Callable[[Keys, ConstraintRow], Constraint]] = {
     "f": _foreign_key,
     "x": _exclusion,
 }
-"""By pg_constraint.contype."""
+"""The builders by pg_constraint.contype."""

@@ -1,4 +1,4 @@
-"""The expressions over the columns of PostgreSQL's tables, as people write them."""
+"""Simplify the expressions of tables, whose columns decide which casts are redundant."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _VARCHAR = "character varying"
 
 
 class Texts:
-    """Makes expressions plain; which columns are VARCHARs is found out once, if it is asked."""
+    """Simplifies expressions; collects the VARCHAR columns when an expression has a cast."""
 
     def __init__(self, columns: list[ColumnRow]) -> None:
         self._columns = columns
 
     def plain(self, table: int, sql: str) -> str:
-        """An expression over the columns of a table."""
+        """Return an expression of a table, simplified."""
         if "::" not in sql and "~" not in sql and "ARRAY" not in sql:
             return strip_parentheses(sql)
         named = (name for name in self._varchars[table] if name.replace('"', '""') in sql)
@@ -42,7 +42,7 @@ def _plain(sql: str, varchars: frozenset[str]) -> str:
 
 
 def bracketed(text: str) -> tuple[str, str | None]:
-    """The inside of the first brackets, and the condition of a WHERE behind them."""
+    """Return the content of the first parentheses, and the condition of a WHERE after them."""
     depth = position = 0
     for _, token in tokens(text):
         depth += (token == "(") - (token == ")")

@@ -1,4 +1,4 @@
-"""The indexes of PostgreSQL's tables, from the catalogue's rows."""
+"""Turn rows of pg_catalog into indexes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from autodiff.dialects.postgresql.catalog.columns import NO_COLLATION, USUAL_COLLATION, Columns
+from autodiff.dialects.postgresql.catalog.columns import DEFAULT_COLLATION, NO_COLLATION, Columns
 from autodiff.dialects.postgresql.catalog.expressions import Texts, bracketed
 from autodiff.dialects.postgresql.catalog.rows import IndexRow, Names, RelationRow, Rows
 from autodiff.schema.objects import Column, Index, IndexElement, Option
@@ -16,7 +16,7 @@ __all__ = ["Indexes", "included", "storage"]
 
 
 class Indexes:
-    """Makes indexes of rows; elements that are said alike are the same object."""
+    """Builds indexes; equal elements are one object."""
 
     def __init__(self, rows: Rows, columns: Columns, texts: Texts) -> None:
         self._names = rows.names
@@ -26,7 +26,7 @@ class Indexes:
         self._texts = texts
 
     def index(self, row: IndexRow) -> Index:
-        """The index of a row."""
+        """Return the index of a row."""
         method = self._names["method"][row.method]
         return Index(
             name=row.name,
@@ -46,26 +46,26 @@ class Indexes:
         parts = _parts(row.numbers, row.orders, row.classes, row.collations)
         for place, (number, order, opclass, collation) in enumerate(parts):
             if number:
-                text, told = columns[number].name, self._collation(row.table, number, collation)
+                text, name = columns[number].name, self._collation(row.table, number, collation)
             else:
                 text = self._texts.plain(row.table, (row.definitions or ())[place])
-                told = _told_collation(row, place, method)
-            elements.append(_element(text, not number, order, opclasses.get(opclass), told))
+                name = _expression_collation(row, place, method)
+            elements.append(_element(text, not number, order, opclasses.get(opclass), name))
         return tuple(elements)
 
     def _collation(self, table: int, number: int, collation: int) -> str | None:
-        """The collation of an element where it is not its column's own."""
-        own = self._collations.get((table, number), USUAL_COLLATION)
+        """Return the collation of an element if it is not that of its column."""
+        own = self._collations.get((table, number), DEFAULT_COLLATION)
         return None if collation in (NO_COLLATION, own) else self._names["collation"][collation]
 
 
 @lru_cache(4096)
-def _parts(*told: str) -> tuple[tuple[int, ...], ...]:
-    """What is told by kind, by element; of columns that are merely included, it is not all told.
+def _parts(*fields: str) -> tuple[tuple[int, ...], ...]:
+    """Turn one text per property into one tuple per element; included columns are cut off.
 
     https://www.postgresql.org/docs/current/catalog-pg-index.html
     """
-    return tuple(zip(*(map(int, text.split()) for text in told), strict=False))
+    return tuple(zip(*(map(int, text.split()) for text in fields), strict=False))
 
 
 @lru_cache(4096)
@@ -83,22 +83,22 @@ def _element(
     )
 
 
-def _told_collation(row: IndexRow, place: int, method: str) -> str | None:
-    """The collation of an expression, which the definition of the whole index alone tells."""
+def _expression_collation(row: IndexRow, place: int, method: str) -> str | None:
+    """Return the collation of an expression, which only the definition of the index has."""
     _, _, rest = (row.definition or "").partition(f" USING {method} ")
     body, _ = bracketed(rest)
-    told = split_top_level(body)[place].removeprefix((row.definitions or ())[place])
-    match = re.match(r'\s*COLLATE (?:\w+\.)?(?:"([^"]+)"|(\w+))', told)
+    rest = split_top_level(body)[place].removeprefix((row.definitions or ())[place])
+    match = re.match(r'\s*COLLATE (?:\w+\.)?(?:"([^"]+)"|(\w+))', rest)
     return None if match is None else match[1] or match[2]
 
 
 def included(row: IndexRow, columns: Mapping[int, Column]) -> tuple[str, ...]:
-    """The columns behind INCLUDE."""
+    """Return the columns of INCLUDE."""
     return tuple(columns[int(number)].name for number in row.numbers.split()[row.keys :])
 
 
 def storage(row: IndexRow | RelationRow, names: Names) -> dict[str, Option]:
-    """Storage parameters, and the tablespace where it is not the database's own."""
+    """Return storage parameters, and the tablespace if it is not the database's default."""
     options: dict[str, Option] = {}
     if row.options:
         options["postgresql_with"] = ", ".join(sorted(row.options))

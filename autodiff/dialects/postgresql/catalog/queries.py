@@ -1,9 +1,9 @@
-"""The queries over PostgreSQL's catalogue: a fixed number, whatever the number of tables.
+"""The queries of pg_catalog: a fixed number, for any number of tables.
 
-Their fields have the order of the tuples in `rows.py`. The relations come first, and what belongs
-to them is asked for by their numbers, so that a few tables of many cost little. What few objects
-have, such as comments, is fetched by itself and not joined; a name that many rows share comes as
-its number.
+Their fields are in the order of the tuples in `rows.py`. The relations are queried first, and their
+parts by their numbers, so that a few tables among many cost little. Properties that few objects
+have, such as comments, are queried separately instead of joined. Names that many rows share are
+returned as numbers.
 
 https://www.postgresql.org/docs/current/catalogs.html
 """
@@ -183,11 +183,11 @@ ORDER BY n.nspname, c.relname
 
 
 def constraints(since_15: bool) -> str:
-    """The query for constraints; before PostgreSQL 15, ON DELETE SET NULL sets all columns."""
+    """Return the query for constraints; SET NULL (columns) exists from PostgreSQL 15 on."""
     return _CONSTRAINTS.format(delete_columns=_DELETE_COLUMNS if since_15 else "NULL")
 
 
 def indexes(since_15: bool) -> str:
-    """The query for indexes; before PostgreSQL 15, all NULLs are distinct."""
+    """Return the query for indexes; NULLS NOT DISTINCT exists from PostgreSQL 15 on."""
     nulls_not_distinct = "i.indnullsnotdistinct" if since_15 else "false"
     return _INDEXES.format(nulls_not_distinct=nulls_not_distinct)

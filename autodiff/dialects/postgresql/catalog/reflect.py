@@ -1,4 +1,4 @@
-"""Reads a PostgreSQL database in a fixed number of queries and puts the rows together."""
+"""Reflect a PostgreSQL database in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TABLES, _VIEWS = ("r", "p"), ("v", "m")
 
 @collected_later()
 def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
-    """The tables, views, enums and sequences of the default schema and the asked namespaces."""
+    """Return the objects of the default schema and the namespaces."""
     rows = fetch(connection, [default_schema, *scope.namespaces], scope.only)
     builder = _SchemaBuilder(rows, default_schema, scope)
     return Schema(
@@ -47,7 +47,7 @@ def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema
 
 
 class _SchemaBuilder:
-    """Turns the catalogue's rows into nouns."""
+    """Puts the parts of each object together."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope) -> None:
         self.rows = rows
@@ -165,6 +165,6 @@ class _SchemaBuilder:
         return tuple(self.name(*found) for found in self.rows.related.get((kind, row.oid), ()))
 
     def indexes(self, oid: int, behind: Collection[int] = ()) -> tuple[Index, ...]:
-        """The indexes of a relation, without those behind its constraints."""
+        """Return the indexes of a relation, without those of its constraints (`behind`)."""
         rows = self.rows.indexes.get(oid, ())
         return tuple(self.indexes_of.index(row) for row in rows if row.oid not in behind)

@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says, as the queries of `catalog.py` give it."""
+"""Fetch the rows of pg_catalog."""
 
 from __future__ import annotations
 
@@ -33,15 +33,16 @@ ColumnRow: TypeAlias = tuple[int, int, str, str, int, bool, int, str | None, str
 """Table, number, name, type, number of the type, NOT NULL, collation, expression, and how it is
 generated: `a` or `d` for an identity, `s` or `v` for a computed column.
 
-A plain tuple: of these there are the most, and they are unpacked at once.
+A plain tuple, which is faster to create than a named one: a database has more columns than anything
+else.
 """
 
 Comments: TypeAlias = Mapping[tuple[int, int], str]
-"""By the number of the object, and of its column or 0."""
+"""Comments by the number of the object, and of its column or 0."""
 
 Names: TypeAlias = Mapping[str, Mapping[int, str]]
-"""By kind and number: schemas, access methods, tablespaces, collations, the operator classes that
-are not their types' defaults, and the collations of types that have one of their own."""
+"""Names by kind and number: schemas, access methods, tablespaces, collations, operator classes
+that are not the default of their type, and the collations of types that have one."""
 
 
 class RelationRow(NamedTuple):
@@ -60,8 +61,10 @@ class RelationRow(NamedTuple):
 
 
 class ConstraintRow(NamedTuple):
-    """A constraint; `definition` is a check's condition, an exclusion, or the columns that a
-    foreign key sets."""
+    """A constraint.
+
+    `definition` is the condition of a check, an exclusion, or the columns that a foreign key sets.
+    """
 
     oid: int
     table: int
@@ -82,7 +85,7 @@ class ConstraintRow(NamedTuple):
 
 
 class IndexRow(NamedTuple):
-    """An index; what it says of each column is numbers with spaces between them."""
+    """An index; fields with one number per column have spaces between them."""
 
     oid: int
     table: int
@@ -104,7 +107,7 @@ class IndexRow(NamedTuple):
 
 
 class EnumRow(NamedTuple):
-    """An enum type; `used_in` are the relations that have columns of it."""
+    """An enum type; `used_in` has the relations with columns of that type."""
 
     oid: int
     schema: str
@@ -136,7 +139,7 @@ class SequenceRow(NamedTuple):
 
 
 class Referred(NamedTuple):
-    """A table that foreign keys refer to; its columns' names by their numbers."""
+    """A table that foreign keys refer to; the names of its columns by their numbers."""
 
     schema: str
     name: str
@@ -145,8 +148,11 @@ class Referred(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The catalogue's rows. `related` are (schema, name) pairs by kind and relation: the parents
-    and partitions of a table, and what a view reads."""
+    """All rows.
+
+    `related` has (schema, name) pairs by kind and relation: the parents and partitions of a table,
+    and the relations that a view reads.
+    """
 
     names: Names
     relations: list[RelationRow]
@@ -161,9 +167,9 @@ class Rows:
 
 
 def fetch(connection: Connection, schemas: list[str], only: tuple[Name, ...] | None) -> Rows:
-    """What is in the schemas; with `only`, of the tables no others than those.
+    """Return the rows of the schemas; with `only`, only of those tables.
 
-    One query more, where foreign keys refer to tables beside them.
+    One more query is needed if foreign keys refer to other tables.
     """
     since_15 = (connection.dialect.server_version_info or (0,)) >= (15,)
     asked: dict[str, Any] = {"schemas": schemas}
@@ -196,7 +202,7 @@ def fetch(connection: Connection, schemas: list[str], only: tuple[Name, ...] | N
 
 
 def _outside(relations: list[RelationRow], constraints: list[ConstraintRow]) -> list[int]:
-    """The tables that foreign keys refer to and that are not among the relations."""
+    """Return the tables that foreign keys refer to and that are not among the relations."""
     found = {row.referred for row in constraints if row.kind == "f"}
     return sorted(found.difference(row.oid for row in relations))
 

@@ -1,4 +1,4 @@
-"""SQLite finds names whatever their case; here they are spelled as their owner spells them."""
+"""Spell names of columns and tables as their definitions do: SQLite ignores their case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["spell_columns", "spell_targets"]
 
 
 def spell_columns(table: Table) -> Table:
-    """The table whose constraints and indexes name its columns as the columns name themselves."""
+    """Return the table with the columns' own spelling in constraints and indexes."""
     known = _Spelling(table)
     if known.has(_used(table)):
         return table
@@ -44,7 +44,7 @@ def spell_columns(table: Table) -> Table:
 
 
 def _used(table: Table) -> Iterator[str]:
-    """The names of columns in its constraints and indexes."""
+    """Yield the names of columns in constraints and indexes."""
     for item in table.constraints:
         if not isinstance(item, Check | Exclusion):
             yield from item.columns
@@ -53,7 +53,7 @@ def _used(table: Table) -> Iterator[str]:
 
 
 def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
-    """The tables whose foreign keys name their targets as these name themselves.
+    """Return the tables with the targets' own spelling in foreign keys.
 
     `REFERENCES parent` without columns means the parent's primary key.
     """
@@ -86,18 +86,18 @@ def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
 
 
 class _Spelling:
-    """How the columns of a table are spelled."""
+    """The spelling of the columns of a table."""
 
     def __init__(self, table: Table) -> None:
         self._names = {column.name for column in table.columns}
         self._by_lower: dict[str, str] | None = None
 
     def has(self, names: Iterable[str]) -> bool:
-        """Whether all of them are spelled so."""
+        """Return whether all names are spelled like columns."""
         return self._names.issuperset(names)
 
     def spelled(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The names as the columns spell them; one that is no column's as it is."""
+        """Return the names as the columns spell them; a name of no column is kept."""
         if self.has(names):
             return names
         if self._by_lower is None:

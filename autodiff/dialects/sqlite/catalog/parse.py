@@ -1,7 +1,7 @@
-"""Reads what SQLite keeps of a table and an index: the text of its CREATE statement.
+"""Parse the CREATE statements of tables and indexes, which are the catalog of SQLite.
 
-SQLite's catalogue is that text (`sqlite_schema`); its pragmas leave out the names of
-constraints, check texts, collations and more. The grammar: https://www.sqlite.org/lang_createtable.html
+The pragmas of SQLite lack the names of constraints, the expressions of checks, collations and more.
+The grammar: https://www.sqlite.org/lang_createtable.html
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _COLUMN_WORDS = frozenset(
 )
 _TABLE_WORDS = frozenset("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN".split())
 
-_STRANGE = ("--", "/*", "$", "\\")
-"""What only the slow way reads: comments, and what is a string elsewhere."""
+_UNUSUAL = ("--", "/*", "$", "\\")
+"""Marks of comments and of unusual tokens, which only the slow tokenizer handles."""
 _QUOTED = r"'(?:[^']|'')*+'|\"(?:[^\"]|\"\")*+\"|`(?:[^`]|``)*+`|\[[^\]]*\]"
 
 
 def _brackets(depth: int) -> str:
-    """A pattern for brackets with what is in them, nested so deep."""
+    """Return a pattern for parentheses and their content, nested to this depth."""
     inner = f"|{_brackets(depth - 1)}" if depth else ""
     return rf"\((?:[^()'\"`\[\]]++|{_QUOTED}{inner})*+\)"
 
@@ -64,9 +64,9 @@ class ParsedConstraint:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class ParsedColumn:
-    """A column; `type` is as written, "" where there is none.
+    """A column; `type` is as written, "" if there is none.
 
-    One that is said alike in many tables is one object, once it is read.
+    Equal columns of many tables are one object, so it must not change once it is parsed.
     """
 
     name: str
@@ -82,7 +82,7 @@ class ParsedColumn:
 
 @dataclass(slots=True, kw_only=True)
 class ParsedTable:
-    """A table as its CREATE TABLE says it."""
+    """A table as its CREATE TABLE defines it."""
 
     columns: list[ParsedColumn] = field(default_factory=list)
     constraints: list[ParsedConstraint] = field(default_factory=list)
@@ -100,19 +100,19 @@ class ParsedIndex:
 
 
 def unquote(name: str) -> str:
-    """An identifier without its quotes."""
+    """Return an identifier without its quotes."""
     if len(name) > 1 and name[0] in "\"`'" and name[-1] == name[0]:
         return name[1:-1].replace(name[0] * 2, name[0])
     return name[1:-1] if name[:1] == "[" and name[-1:] == "]" else name
 
 
-def _is_strange(sql: str) -> bool:
-    return any(mark in sql for mark in _STRANGE)
+def _is_unusual(sql: str) -> bool:
+    return any(mark in sql for mark in _UNUSUAL)
 
 
-def _meaningful(sql: str) -> list[str]:
-    """The tokens without spaces and comments; `[name]` as one, brackets' contents joined."""
-    if not _is_strange(sql):
+def _words(sql: str) -> list[str]:
+    """Return the tokens without spaces and comments; `[name]` and (...) are one token each."""
+    if not _is_unusual(sql):
         words: list[str] = _WORD.findall(sql)
         if "(" not in words and "[" not in words:
             return words
@@ -145,8 +145,8 @@ def _closing(flat: Sequence[tuple[str, str]], start: int) -> int:
 
 
 def _parts(body: str) -> list[str]:
-    """What stands between commas outside of all brackets and quotes."""
-    if not _is_strange(body):
+    """Split a text at the commas outside of all parentheses and quotes."""
+    if not _is_unusual(body):
         parts: list[str] = _PART.findall(body)
         if ",".join(parts) == body:
             return parts
@@ -154,13 +154,13 @@ def _parts(body: str) -> list[str]:
 
 
 def _first_word(part: str) -> tuple[str, str]:
-    found = _meaningful(part)
+    found = _words(part)
     return (found[0], " ".join(found[1:])) if found else ("", "")
 
 
 def parse_table(sql: str) -> ParsedTable:
-    """What a CREATE TABLE statement says."""
-    words = _meaningful(sql)
+    """Parse a CREATE TABLE statement."""
+    words = _words(sql)
     body = next(i for i, word in enumerate(words) if word.startswith("("))
     table = ParsedTable()
     for part in _parts(words[body][1:-1]):
@@ -175,7 +175,7 @@ def parse_table(sql: str) -> ParsedTable:
 
 
 class _TokenStream:
-    """Words to take one after the other; comparisons in upper case."""
+    """Words to take one after the other; they are compared in upper case."""
 
     def __init__(self, words: list[str]) -> None:
         self.words = words
@@ -199,28 +199,28 @@ class _TokenStream:
         return self.take() if self.peek().startswith("(") else None
 
     def names(self) -> tuple[str, ...]:
-        """The names in the brackets that come next, without order or collation."""
+        """Take parentheses and return the names in them, without order or collation."""
         inside = self.brackets()
         if inside is None:
             return ()
-        return tuple(unquote(_meaningful(part)[0]) for part in split_top_level(inside[1:-1]))
+        return tuple(unquote(_words(part)[0]) for part in split_top_level(inside[1:-1]))
 
     def conflict(self) -> str | None:
         return self.take().upper() if self.accept("ON", "CONFLICT") else None
 
 
 @lru_cache(8192)
-def _part(said: str) -> tuple[ParsedColumn | None, tuple[ParsedConstraint, ...]]:
-    """A column with its constraints, or a constraint: tables have many parts in common."""
-    named = _NAMED.match(said)
-    first, rest = (named[1], named[2]) if named else _first_word(said)
+def _part(text: str) -> tuple[ParsedColumn | None, tuple[ParsedConstraint, ...]]:
+    """Parse a column with its constraints, or a constraint; many tables have equal parts."""
+    named = _NAMED.match(text)
+    first, rest = (named[1], named[2]) if named else _first_word(text)
     if first.upper() in _TABLE_WORDS:
-        return None, (_table_constraint(said),)
+        return None, (_table_constraint(text),)
     return _column(unquote(first), rest) if first else (None, ())
 
 
-def _table_constraint(said: str) -> ParsedConstraint:
-    stream = _TokenStream(_meaningful(said))
+def _table_constraint(text: str) -> ParsedConstraint:
+    stream = _TokenStream(_words(text))
     name = unquote(stream.take()) if stream.accept("CONSTRAINT") else None
     kind = stream.take().upper()
     if kind == "CHECK":
@@ -272,17 +272,17 @@ def _foreign_key(
     )
 
 
-def _column(name: str, said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
-    """The column of that name, and its constraints, with what is said behind the name."""
-    column, constraints = _nameless(said)
+def _column(name: str, text: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """Parse the definition that follows the name of a column."""
+    column, constraints = _definition(text)
     own = (replace(c, columns=(name,)) if c.columns else c for c in constraints)
     return replace(column, name=name), tuple(own)
 
 
 @lru_cache(4096)
-def _nameless(said: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
-    """The same without its name: many columns of many names are said in the same words."""
-    column, table, stream = ParsedColumn(name=""), ParsedTable(), _TokenStream(_meaningful(said))
+def _definition(text: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """Parse the definition of a column: columns of different names have equal definitions."""
+    column, table, stream = ParsedColumn(name=""), ParsedTable(), _TokenStream(_words(text))
     words: list[str] = []
     while stream.peek() and stream.peek() not in _COLUMN_WORDS:
         words.append(stream.take())
@@ -339,13 +339,13 @@ def _column_constraint(
 
 
 def parse_index(sql: str) -> ParsedIndex:
-    """What a CREATE INDEX statement says."""
+    """Parse a CREATE INDEX statement."""
     if plain := _PLAIN_INDEX.fullmatch(sql):
         names = [name.strip() for name in plain[2].split(",")]
         if all(map(_PLAIN_NAME.fullmatch, names)):
             plain_elements = tuple((name, None, False) for name in names)
             return ParsedIndex(unique=plain[1] is not None, elements=plain_elements, where=None)
-    words = _meaningful(sql)
+    words = _words(sql)
     upper = [word.upper() for word in words]
     body = next(i for i, word in enumerate(words) if word.startswith("("))
     elements = tuple(_index_element(part) for part in split_top_level(words[body][1:-1]))
@@ -354,7 +354,7 @@ def parse_index(sql: str) -> ParsedIndex:
 
 
 def _where_position(sql: str) -> int:
-    """The place behind the WHERE that stands outside of brackets and quotes."""
+    """Return the position after the WHERE that is outside of parentheses and quotes."""
     depth = position = 0
     for kind, token in tokens(sql):
         depth += (token == "(") - (token == ")")
@@ -365,7 +365,7 @@ def _where_position(sql: str) -> int:
 
 
 def _index_element(text: str) -> tuple[str, str | None, bool]:
-    words = _meaningful(text)
+    words = _words(text)
     descending = words[-1].upper() == "DESC"
     if words[-1].upper() in ("ASC", "DESC"):
         words = words[:-1]
@@ -379,9 +379,9 @@ def _index_element(text: str) -> tuple[str, str | None, bool]:
 
 
 def _expression(text: str, count: int) -> str:
-    """The first `count` words of a text, with the spaces that stand between them."""
+    """Return the first `count` words of a text, with the spaces between them."""
     taken = text
-    while len(_meaningful(taken)) > count:
+    while len(_words(taken)) > count:
         taken = taken.rstrip()
         last = list(tokens(taken))[-1][1]
         taken = taken[: -len(last)]

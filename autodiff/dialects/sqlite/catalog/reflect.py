@@ -1,4 +1,26 @@
-"""Reads a SQLite database: one query for the catalogue, whose texts `parse.py` reads."""
+"""Reflect a SQLite database from the CREATE statements that it stores.
+
+Phases, for the main database and each attached one:
+
+1. One query reads sqlite_master: kind, name, table and CREATE statement of each object. Only if
+   there is a virtual table, a second query lists the shadow tables, which SQLite creates for it.
+2. `parse` turns the statements into parsed columns and constraints, with caches from the text.
+3. This module turns them into objects of the schema, in `_table` and `_index`.
+4. `name_case` spells columns as their table does, since SQLite ignores the case of names, and
+   `name_constraints` names the unnamed constraints, marked as implicit.
+5. `spell_targets` does the same for the targets of foreign keys, when all tables are known.
+
+Invariants:
+
+- Texts are kept as written: types, defaults and expressions. SQLite stores them unchanged, so a
+  type is canonical as it is, and no scratch is needed to know its spelling.
+- A cached object depends on its text only. Names, which differ between columns with equal
+  definitions, are added afterwards; `ParsedColumn` must not change once it is parsed.
+- Triggers go with their table (`Table.triggers`): a rebuild drops them along with the old table and
+  creates them again from the stored text. Lost here, they would be lost in every rebuild.
+- Constraint names are implicit unless the statement has them. A rebuild leaves implicit names out,
+  except those that would be numbered differently afterwards: migrations refer to them.
+"""
 
 from __future__ import annotations
 
@@ -44,14 +66,14 @@ if TYPE_CHECKING:
 
 __all__ = ["reflect", "unmanaged_objects"]
 
-_CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master{only} ORDER BY rowid"
+_CATALOG = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master{only} ORDER BY rowid"
 _ONLY = " WHERE tbl_name COLLATE NOCASE IN ({places})"
 _SHADOWS = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
 
 
 @collected_later()
 def reflect(connection: Connection, scope: Scope) -> Schema:
-    """The tables and views of the main database and of the attached ones that are asked for."""
+    """Return the tables and views of the main database and of the attached namespaces."""
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     for namespace in (None, *scope.namespaces):
@@ -66,7 +88,7 @@ def _reflect_namespace(
     tables: dict[Name, Table],
     views: dict[Name, View],
 ) -> None:
-    rows = _catalogue(connection, namespace, scope.only)
+    rows = _catalog(connection, namespace, scope.only)
     skipped = _virtual_tables(connection) if any(_is_virtual(sql) for *_, sql in rows) else set()
     indexes: dict[str, list[Index]] = {}
     triggers: dict[str, list[str]] = {}
@@ -79,7 +101,7 @@ def _reflect_namespace(
         if kind not in ("table", "view") or text.startswith("sqlite_") or text in skipped:
             continue
         name = Name(text, namespace)
-        if _left_out(name, scope):
+        if _is_excluded(name, scope):
             continue
         if kind == "table":
             own = tuple(sorted(indexes.get(text, ()), key=lambda index: index.name or ""))
@@ -89,13 +111,13 @@ def _reflect_namespace(
             views[name] = View(name=name, sql=_view_select(sql))
 
 
-def _catalogue(
+def _catalog(
     connection: Connection, namespace: str | None, only: tuple[Name, ...] | None
 ) -> Sequence[Any]:
-    """The catalogue's rows: of those tables and views only, where they are given."""
+    """Return the rows of sqlite_master; with `only`, of those tables and views."""
     names = tuple(name.name for name in only or ())
     quote = connection.dialect.identifier_preparer.quote
-    query = _CATALOGUE.format(
+    query = _CATALOG.format(
         schema=quote(namespace) if namespace else "main",
         only="" if only is None else _ONLY.format(places=", ".join("?" * len(names))),
     )
@@ -106,7 +128,7 @@ def unmanaged_objects(connection: Connection, scope: Scope) -> list[UnmanagedObj
     """Return the triggers and virtual tables."""
     found = []
     for namespace in (None, *scope.namespaces):
-        for row in _catalogue(connection, namespace, None):
+        for row in _catalog(connection, namespace, None):
             if row.type == "trigger":
                 name, reason = f"{row.name} on {row.tbl_name}", "triggers are not compared"
                 found.append(UnmanagedObject(kind="trigger", name=name, reason=reason))
@@ -124,14 +146,14 @@ def _virtual_tables(connection: Connection) -> set[str]:
     return {row.name for row in connection.exec_driver_sql(_SHADOWS)}
 
 
-def _left_out(name: Name, scope: Scope) -> bool:
+def _is_excluded(name: Name, scope: Scope) -> bool:
     if scope.only is not None and str(name).lower() not in (str(n).lower() for n in scope.only):
         return True
     return is_excluded(name, scope.exclude)
 
 
 def _view_select(sql: str) -> str:
-    """The SELECT of a CREATE VIEW text."""
+    """Return the SELECT of a CREATE VIEW statement."""
     from autodiff.schema.sqltext import tokens
 
     position, depth = 0, 0

@@ -29,7 +29,7 @@ _NEW_VIOLATIONS = Guard(
 
 
 class SqliteWriter(ScriptWriter):
-    """https://www.sqlite.org/cli.html"""
+    """Writes scripts for sqlite3. https://www.sqlite.org/cli.html"""
 
     call = "sqlite3 DATABASE < FILE"
     now = "strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')"
@@ -37,11 +37,11 @@ class SqliteWriter(ScriptWriter):
     actor = Actor(user="'sqlite3'", host="'script'", session="0")
 
     def opening(self, schema: str | None) -> list[str]:
-        """With foreign keys on, a table that is dropped would delete what points at it."""
+        """Switch foreign keys off: else dropping a table deletes the rows that refer to it."""
         return [".bail on", "PRAGMA foreign_keys = OFF;"]
 
     def begin(self, schema: str | None, limits: Limits) -> list[str]:
-        """Nobody else can write from here on. A time of 0 would mean not to wait at all."""
+        """Begin a transaction that blocks other writers; a timeout of 0 would mean no waiting."""
         return [
             *([f".timeout {round(limits.lock * 1000)}"] if limits.lock else []),
             "BEGIN IMMEDIATE;",
@@ -55,7 +55,7 @@ class SqliteWriter(ScriptWriter):
         return self.end()
 
     def guard(self, guard: Guard) -> list[str]:
-        """SQLite says the name of a check that fails, and has no other way to stop a script."""
+        """Return lines that fail a check named like the message: only an error stops a script."""
         name = quote_identifier(" ".join(guard.message.split()))
         return [
             f"CREATE TEMP TABLE autodiff_guard (stop INTEGER CONSTRAINT {name} CHECK (NOT stop));",
@@ -64,7 +64,7 @@ class SqliteWriter(ScriptWriter):
         ]
 
     def statement(self, sql: str) -> str:
-        """sqlite3 reads \\r\\n as \\n, in strings too."""
+        """Replace \\r\\n in strings by an expression: sqlite3 reads it as \\n."""
         parts = [
             _with_returns(token) if kind == "string" and "\r\n" in token else token
             for kind, token in tokens(sql)
@@ -73,6 +73,6 @@ class SqliteWriter(ScriptWriter):
 
 
 def _with_returns(literal: str) -> str:
-    """A string literal as an expression in which no line ends in \\r."""
+    """Return a string literal as an expression in which no line ends in \\r."""
     pieces = literal.replace("\r\n", "' || char(13, 10) || '")
     return f"({pieces})"
