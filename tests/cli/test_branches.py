@@ -168,7 +168,7 @@ def test_a_branch_with_a_name(folder: Folder) -> None:
         ("upgrade 3+9", "no migration '3+9'"),
         ("upgrade billing@head", "no migration 'billing@head'"),
         ("upgrade 0001+1", "'0001+1' names several migrations"),
-        ("generate -m x --label a-b --empty --parent 3", "'a-b' can't be the label"),
+        ("generate -m x --label a-b --empty --parent 3", "invalid label 'a-b'"),
         ("generate -m x --empty --parent nowhere", "no migration 'nowhere'"),
     ],
 )
@@ -182,4 +182,4 @@ def test_models_that_want_more_are_told(forked: Folder) -> None:
     """A rebase is no reason to forget what no migration does."""
     forked.write(models=MODELS.replace('"fax"', '"fax", "icq"'))
     result = forked.ok("rebase", "e222")
-    assert "note: the models say what no migration does: autodiff generate" in result.err
+    assert "note: the models have changes that no migration covers: autodiff generate" in result.err
