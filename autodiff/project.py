@@ -12,8 +12,8 @@ from autodiff.migrations import Migration
 from autodiff.workspace import Workspace
 
 if TYPE_CHECKING:
-    from autodiff.autogenerate.diff import Assume, Questioner
     from autodiff.autogenerate.plan import Plan
+    from autodiff.autogenerate.questions import Assume, Questioner
     from autodiff.commands.adopt import Baseline, Converted
     from autodiff.commands.generate import Draft
     from autodiff.commands.merge import Merge
@@ -140,9 +140,9 @@ class Project(Workspace):
             ModelsError: The models cannot be loaded.
             DatabaseError: The database cannot be reached.
         """
-        from autodiff.commands.generate import Request, draft
+        from autodiff.commands.generate import GenerateRequest, draft_migration
 
-        request = Request(
+        request = GenerateRequest(
             message=message,
             parent=parent,
             labels=tuple(labels),
@@ -158,7 +158,7 @@ class Project(Workspace):
             rehearse=rehearse,
             data_checks=data_checks,
         )
-        return draft(self, request)
+        return draft_migration(self, request)
 
     def generate(self, message: str, **options: Unpack[DraftOptions]) -> Migration | None:
         """Compare the database with the models and write the next migration and the lock file.
@@ -192,9 +192,9 @@ class Project(Workspace):
                 empty.
             RehearsalFailedError: The migration does not produce the schema of the database.
         """
-        from autodiff.commands.adopt import baseline
+        from autodiff.commands.adopt import create_baseline
 
-        return baseline(self, message, rehearse=rehearse)
+        return create_baseline(self, message, rehearse=rehearse)
 
     def convert(self, folder: str | Path) -> Converted:
         """Convert Alembic's scripts to migrations of this project, without writing them.
@@ -212,9 +212,9 @@ class Project(Workspace):
             HistoryError: The project already has migrations, or the folder lacks a migration that
                 the database has applied.
         """
-        from autodiff.commands.adopt import convert
+        from autodiff.commands.adopt import convert_alembic
 
-        return convert(self, Path(folder))
+        return convert_alembic(self, Path(folder))
 
     def squash(
         self,
@@ -245,7 +245,7 @@ class Project(Workspace):
             HandWrittenError: The migrations contain manual code, and `without_data` is false.
             RehearsalFailedError: The migration leads to another schema.
         """
-        from autodiff.commands.squash import SquashRequest, squash
+        from autodiff.commands.squash import SquashRequest, squash_range
 
         request = SquashRequest(
             target=target,
@@ -254,7 +254,7 @@ class Project(Workspace):
             renames=tuple(renames),
             fills=fills,
         )
-        return squash(self, request)
+        return squash_range(self, request)
 
     def merge(
         self,
@@ -277,10 +277,10 @@ class Project(Workspace):
             HistoryError: There are not several heads.
             RehearsalFailedError: One order fails, or the orders lead to different schemas.
         """
-        from autodiff.commands.merge import MergeRequest, merge
+        from autodiff.commands.merge import MergeRequest, merge_heads
 
         request = MergeRequest(message=message, heads=tuple(heads), rehearse=rehearse)
-        return merge(self, request)
+        return merge_heads(self, request)
 
     def rebase(
         self,
@@ -306,9 +306,9 @@ class Project(Workspace):
             HistoryError: It is not clear which migrations move.
             RehearsalFailedError: The moved migrations fail after the other branch.
         """
-        from autodiff.commands.rebase import RebaseRequest, rebase
+        from autodiff.commands.rebase import RebaseRequest, rebase_branch
 
-        return rebase(self, RebaseRequest(onto=onto, mine=tuple(mine), rehearse=rehearse))
+        return rebase_branch(self, RebaseRequest(onto=onto, mine=tuple(mine), rehearse=rehearse))
 
     def diff(
         self,
@@ -340,7 +340,7 @@ class Project(Workspace):
             RevisionNotFoundError: A side names an unknown migration.
             DatabaseError: A database cannot be reached, or no scratch database is available.
         """
-        from autodiff.commands.diff import DiffRequest, between
+        from autodiff.commands.diff import DiffRequest, diff_states
 
         request = DiffRequest(
             current=current,
@@ -349,7 +349,7 @@ class Project(Workspace):
             fills=fills,
             assume=assume,
         )
-        return between(self, request)
+        return diff_states(self, request)
 
     # Run migrations
 
@@ -651,10 +651,10 @@ class Project(Workspace):
         Raises:
             DatabaseError: No scratch database is available.
         """
-        from autodiff.rehearse import RehearsalRequest, rehearse
+        from autodiff.rehearse import RehearsalRequest, rehearse_history
 
         request = RehearsalRequest(target=target, rows=rows, count=count, seconds=seconds)
-        return rehearse(self, request)
+        return rehearse_history(self, request)
 
     # Drift
 
@@ -672,9 +672,9 @@ class Project(Workspace):
             HistoryError: The migrations folder or the lock file is invalid.
             DatabaseError: The database cannot be reached.
         """
-        from autodiff.commands.check import check, check_offline
+        from autodiff.commands.check import check_drift, check_drift_offline
 
-        return check_offline(self) if offline else check(self)
+        return check_drift_offline(self) if offline else check_drift(self)
 
     def left_alone(self, url: str | None = None) -> tuple[UnmanagedObject, ...]:
         """Return everything in the database that autodiff does not compare, with the reasons.

@@ -96,7 +96,7 @@ def test_no_sample_rows_if_all_are_blocking(any_database: sa.URL) -> None:
         proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
     assert proof is not None
     assert proof.passed
-    assert proof.notes == ("no sample rows in users: what is made up stands in the way",)
+    assert proof.notes == ("no sample rows in users: the sample rows would prevent the migration",)
 
 
 def test_failures_caused_by_sample_rows_are_notes(any_database: sa.URL) -> None:

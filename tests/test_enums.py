@@ -149,7 +149,7 @@ def test_mapped_rows_are_reported_as_lost(moods_project: MoodProject, native: bo
     [
         ("items.mood.sda=ok", "cannot map items.mood.sda: the database has no such value"),
         ("items.mood.sad=glad", "sad to glad: the models have no such value"),
-        ("items.mood.ok=sad", "ok: no such value goes away"),
+        ("items.mood.ok=sad", "ok: no such value is removed"),
     ],
 )
 def test_a_wrong_map_is_refused(
@@ -211,7 +211,9 @@ def test_a_type_used_by_excluded_tables_is_kept(database: Callable[[str], sa.URL
         connection.rollback()
         more = diff(connection, models("sad", "ok", "x", native=True), exclude=["foreign_land"])
         connection.rollback()
-    assert caught.value.message == ("cannot make enum mood anew: tables use it that are left alone")
+    assert caught.value.message == (
+        "cannot recreate enum mood: tables that autodiff does not manage use it"
+    )
     assert more.summary() == ["~ enum mood: + x"]
     engine.dispose()
 

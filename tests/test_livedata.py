@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.autogenerate.diff import Answers
-from autodiff.autogenerate.live_rows import findings, look_at_rows
+from autodiff.autogenerate.live_rows import row_findings, run_row_checks
+from autodiff.autogenerate.questions import NoAnswers
 from autodiff.dialects import dialect_of
 from autodiff.plan import FillNeeded, RowCheck
 from tests.support import Database, opened
@@ -52,7 +52,7 @@ def test_blocking_rows_are_findings(db: Database) -> None:
     [finding] = found.findings
     assert (finding.code, finding.severity) == ("rows-in-the-way", "warning")
     assert finding.message == "users.email is NULL in some rows (2 found: id 4, 9)"
-    assert finding.hint == "give a value, as in --fill users.email=VALUE, or mend the rows"
+    assert finding.hint == "pass --fill users.email=VALUE, or fix the rows"
     assert finding.place == "users.email"
     plan_without_checks = diff(db.connection, models(nullable=False), data_checks=False)
     assert plan_without_checks.findings == ()
@@ -64,8 +64,8 @@ def test_valid_or_filled_rows_are_no_findings(db: Database) -> None:
     assert diff(db.connection, models(nullable=False), fills=["users.email=x"]).findings == ()
 
 
-class RecordingAnswers(Answers):
-    """Answers that give a fixed value and record the questions."""
+class RecordingAnswers(NoAnswers):
+    """NoAnswers that give a fixed value and record the questions."""
 
     def __init__(self, value: str | None) -> None:
         self.value = value
@@ -100,24 +100,24 @@ def test_a_slow_query_is_a_note(db: Database) -> None:
     """The database stops the query; the next query still runs."""
     start = time.monotonic()
     db.connection.rollback()
-    results = look_at_rows(
+    results = run_row_checks(
         db.connection,
         dialect_of(db.connection),
         [check(SLOW), check("SELECT id FROM users WHERE id = 1")],
         each=0.3,
     )
     assert time.monotonic() - start < 20
-    first, second = findings(results)
+    first, second = row_findings(results)
     assert (first.code, first.severity) == ("rows-not-seen", "info")
-    assert first.message.startswith("not known whether it is so: ")
+    assert first.message.startswith("could not check whether it is so: ")
     assert second.message == "it is so (1 found: id 1)"
 
 
 def test_queries_after_the_total_time_limit_do_not_run(db: Database) -> None:
     dialect = dialect_of(db.connection)
-    [look] = look_at_rows(db.connection, dialect, [check("SELECT 1")], together=0)
+    [look] = run_row_checks(db.connection, dialect, [check("SELECT 1")], together=0)
     assert look.found is None
-    assert look.problem == "the time for looking at rows was used up"
+    assert look.problem == "the time limit for querying rows was reached"
 
 
 @pytest.mark.parametrize("in_transaction", [True, False], ids=["in a transaction", "outside"])
@@ -127,7 +127,7 @@ def test_a_failing_query_is_a_note(db: Database, in_transaction: bool) -> None:
     if in_transaction:
         db.connection.exec_driver_sql("INSERT INTO users VALUES (10, 'z')")
     dialect = dialect_of(db.connection)
-    [look] = look_at_rows(db.connection, dialect, [check("SELECT nothing FROM users")])
+    [look] = run_row_checks(db.connection, dialect, [check("SELECT nothing FROM users")])
     assert look.found is None and look.problem
     assert db.connection.in_transaction() is in_transaction
     count = db.connection.exec_driver_sql("SELECT count(*) FROM users").scalar_one()

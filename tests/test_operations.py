@@ -185,7 +185,7 @@ def test_a_drop_by_name_cannot_be_reversed(what: str) -> None:
     with pytest.raises(PlanError) as caught:
         IRREVERSIBLE[what]().reverse()
     assert caught.value.message == f"cannot reverse: {what} was dropped by its name alone"
-    assert caught.value.hint == "write the other direction by hand"
+    assert caught.value.hint == "write the downgrade by hand"
 
 
 def test_operations_and_templates_match() -> None:

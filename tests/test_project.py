@@ -208,8 +208,8 @@ def test_the_history_gives_the_same_migration_as_the_database(place: Place) -> N
 
 
 UNDESCRIBED = (
-    "no server has described some texts in the lock file, so differences in them alone "
-    "are not told: autodiff lock asks the server"
+    "no server has described some SQL expressions in the lock file, so differences in them "
+    "are not reported: run autodiff lock to describe them"
 )
 
 
@@ -235,7 +235,7 @@ def test_the_history_needs_a_lock_file(sqlite: Place) -> None:
     with pytest.raises(HistoryError) as caught:
         sqlite.project().generate("x", source="history")
     assert caught.value.message == f"there is no lock file in {sqlite.folder} to compare with"
-    assert caught.value.hint == "generate from a database once, or write it: autodiff lock"
+    assert caught.value.hint == "run autodiff lock, or generate from the database once"
 
 
 # Drift
@@ -312,7 +312,7 @@ def test_an_edited_file_is_drift(place: Place) -> None:
     project = place.start()
     path = place.folder / "0001_create_posts.py"
     path.write_text(path.read_text().replace("200", "100"))
-    known = "0001_create_posts.py is not what the lock file knows"
+    known = "0001_create_posts.py differs from the lock file"
     assert project.check(offline=True) == Drift(edited=(known,))
     found = project.check()
     assert found.edited == (known,)
@@ -331,9 +331,9 @@ def test_a_deleted_file_is_drift(sqlite: Place) -> None:
     project = sqlite.start()
     made = next(iter(project.graph().migrations))
     (sqlite.folder / "0001_create_posts.py").unlink()
-    assert project.check(offline=True).edited == (f"{made} is in the lock file alone",)
+    assert project.check(offline=True).edited == (f"{made} is in the lock file only",)
     found = project.check()
-    assert found.edited == (f"{made} is in the lock file alone",)
+    assert found.edited == (f"{made} is in the lock file only",)
     assert found.history == (
         f"the database has migrations whose files are missing: {made} (0001_create_posts)",
     )
@@ -354,8 +354,10 @@ def test_a_missing_lock_file_is_a_note(sqlite: Place) -> None:
     (sqlite.folder / LOCK_NAME).unlink()
     found = project.check(offline=True)
     assert not found
-    assert found.notes == (f"there is no lock file in {sqlite.folder}: autodiff lock writes it",)
-    assert project.check().notes == ("there is no lock file: autodiff lock writes it",)
+    assert found.notes == (
+        f"there is no lock file in {sqlite.folder}: run autodiff lock to write it",
+    )
+    assert project.check().notes == ("there is no lock file: run autodiff lock to write it",)
     assert project.relock() == sqlite.folder / LOCK_NAME
     assert (sqlite.folder / LOCK_NAME).read_bytes() == lock
 
@@ -404,9 +406,7 @@ def test_pending_migrations_are_refused(place: Place) -> None:
     assert caught.value.message == (
         "the database is behind the migrations: 0001_create_posts.py not applied"
     )
-    assert caught.value.hint == (
-        "autodiff upgrade first; or compare with the files alone: --from history"
-    )
+    assert caught.value.hint == ("run autodiff upgrade first, or pass --from history")
     assert place.files() == before
 
 

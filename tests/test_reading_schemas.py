@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
-from autodiff.autogenerate.schemas import _SHORT_TURNS, both_sides, scope_for
+from autodiff.autogenerate.schemas import _SHORT_SWITCH_INTERVAL, read_schemas, scope_for
 from autodiff.dialects import dialect_of
 from autodiff.errors import ModelsError
 from autodiff.models import declare
@@ -44,7 +44,7 @@ def test_schemas_are_the_same_as_when_read_separately(any_database: sa.URL) -> N
     with opened(any_database) as db:
         models(5).create_all(db.connection)
         metadata = models(5, changed=2)
-        schemas = both_sides(db.connection, dialect_of(db.connection), [metadata])
+        schemas = read_schemas(db.connection, dialect_of(db.connection), [metadata])
         assert schemas == read_separately(db.connection, metadata)
         assert len(schemas[0].tables) == 5
 
@@ -55,7 +55,7 @@ def test_the_connection_stays_in_its_thread(any_database: sa.URL) -> None:
         sa.event.listen(
             db.connection, "before_cursor_execute", lambda *_: threads.add(threading.get_ident())
         )
-        both_sides(db.connection, dialect_of(db.connection), [models(2)])
+        read_schemas(db.connection, dialect_of(db.connection), [models(2)])
     assert threads == {threading.get_ident()}
 
 
@@ -64,7 +64,7 @@ def test_models_see_context_variables(any_database: sa.URL) -> None:
     sa.Table("t", metadata, sa.Column("a", Sized()))
     token = LENGTH.set(20)
     with opened(any_database) as db:
-        _, desired = both_sides(db.connection, dialect_of(db.connection), [metadata])
+        _, desired = read_schemas(db.connection, dialect_of(db.connection), [metadata])
     LENGTH.reset(token)
     assert desired.tables[Name("t")].columns[0].type.sql.endswith("(20)")
 
@@ -79,11 +79,11 @@ def test_the_thread_switch_interval_is_restored(database: Callable[[str], sa.URL
             "before_cursor_execute",
             lambda *_: intervals.append(sys.getswitchinterval()),
         )
-        with _SHORT_TURNS:
-            both_sides(db.connection, dialect, [models(1)])
+        with _SHORT_SWITCH_INTERVAL:
+            read_schemas(db.connection, dialect, [models(1)])
             assert sys.getswitchinterval() == intervals[0] < default_interval
         with pytest.raises(ModelsError):
-            both_sides(db.connection, dialect, [models(1), models(1)])
+            read_schemas(db.connection, dialect, [models(1), models(1)])
     assert sys.getswitchinterval() == default_interval
 
 
@@ -92,7 +92,7 @@ def test_errors_in_the_models_are_raised(any_database: sa.URL) -> None:
         opened(any_database) as db,
         pytest.raises(ModelsError, match="described twice, in two MetaData"),
     ):
-        both_sides(db.connection, dialect_of(db.connection), [models(1), models(1)])
+        read_schemas(db.connection, dialect_of(db.connection), [models(1), models(1)])
 
 
 def test_errors_of_the_database_are_raised(any_database: sa.URL) -> None:
@@ -100,7 +100,7 @@ def test_errors_of_the_database_are_raised(any_database: sa.URL) -> None:
         dialect = dialect_of(db.connection)
         db.connection.close()
         with pytest.raises(sa.exc.ResourceClosedError):
-            both_sides(db.connection, dialect, [models(1)])
+            read_schemas(db.connection, dialect, [models(1)])
 
 
 def test_a_type_in_a_schema_without_tables_is_found(database: Callable[[str], sa.URL]) -> None:
@@ -109,7 +109,7 @@ def test_a_type_in_a_schema_without_tables_is_found(database: Callable[[str], sa
     with opened(database("postgresql")) as db:
         db.connection.execute(sa.schema.CreateSchema("kinds"))
         metadata.create_all(db.connection)
-        schemas = both_sides(db.connection, dialect_of(db.connection), [metadata])
+        schemas = read_schemas(db.connection, dialect_of(db.connection), [metadata])
         assert schemas == read_separately(db.connection, metadata)
         assert list(schemas[0].enums) == [Name("kind", "kinds")]
 
@@ -128,5 +128,5 @@ def test_no_query_is_repeated(database: Callable[[str], sa.URL], exclude: tuple[
         )
         expected = read_separately(db.connection, metadata, exclude)
         query_count = len(queries)
-        assert both_sides(db.connection, dialect, [metadata], exclude) == expected
+        assert read_schemas(db.connection, dialect, [metadata], exclude) == expected
     assert len(queries) == 2 * query_count

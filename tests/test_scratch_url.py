@@ -167,7 +167,7 @@ def test_a_role_that_may_not_create_databases(
     assert draft is not None and draft.proof is None
     assert "Not rehearsed." in draft.texts[draft.path]
     draft.write()
-    with pytest.raises(DatabaseError, match="no scratch database can be had") as caught:
+    with pytest.raises(DatabaseError, match="cannot create a scratch database") as caught:
         project.rehearse()
     assert "CREATEDB" in (caught.value.hint or "")
     assert "scratch_url" in (caught.value.hint or "")

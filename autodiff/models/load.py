@@ -48,7 +48,7 @@ def _metadata_of(target: str, folders: Sequence[Path]) -> list[sa.MetaData]:
         if found:
             return found
         raise ModelsError(
-            f"module {module_name} has no MetaData and no declarative base",
+            f"module {module_name} has neither a MetaData nor a declarative base",
             hint=f'name the object: models = "{module_name}:Base"',
         )
     thing: Any = module
@@ -65,7 +65,11 @@ def _metadata_of(target: str, folders: Sequence[Path]) -> list[sa.MetaData]:
 def _suggestion(module: ModuleType, name: str) -> str:
     known = [key for key, value in vars(module).items() if _metadata(value) is not None]
     public = [key for key in known if not key.startswith("_")]
-    return f'models = "{name}:{public[0]}"' if public else f"what {name} calls its Base"
+    return (
+        f'models = "{name}:{public[0]}"'
+        if public
+        else f"set models to the name of the declarative base in {name}"
+    )
 
 
 def _in_module(module: ModuleType) -> list[sa.MetaData]:
@@ -119,7 +123,7 @@ def _called(function: Any, target: str) -> Any:
     except (Exception, SystemExit) as error:
         raise ModelsError(
             f"models {target!r} is a function that failed: {type(error).__name__}: {error}",
-            hint="it is called without arguments and without a running application",
+            hint="the function must work without arguments and without a running application",
         ) from error
 
 

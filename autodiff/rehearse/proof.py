@@ -1,4 +1,4 @@
-"""The proof of a migration: run on a scratch, up and down, with rows in the tables."""
+"""Prove a migration: run it on a scratch database, up and down, with rows in the tables."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from typing import TYPE_CHECKING
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
 from autodiff.errors import AutodiffError
-from autodiff.rehearse.losses import losses
+from autodiff.rehearse.losses import find_losses
 from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
-from autodiff.schema.moves import Moves, renames
+from autodiff.runner.events import Direction
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import Operation
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Proof", "Rehearsal", "part", "reach", "with_targets"]
+__all__ = ["Proof", "ProofRun", "affected_tables", "select_tables", "with_referenced_tables"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What a rehearsal showed.
+    """The result of a rehearsal.
 
-    problems: why the migration must not be handed out; empty where it passed.
-    lost: rows and values that did not survive, up or down.
+    problems: why the migration must not be written; empty if it passed.
+    lost: rows and values that did not survive the upgrade or the downgrade.
     notes: what could not be tried.
-    described: what the scratch said of its tables and views after the upgrade.
+    described: the tables and views of the scratch after the upgrade, as the database describes
+        them.
     """
 
     problems: tuple[str, ...] = ()
@@ -39,20 +41,20 @@ class Proof:
 
     @property
     def passed(self) -> bool:
-        """Whether upgrade left nothing to do and downgrade restored what was."""
+        """Whether the upgrade left nothing to do and the downgrade restored the schema."""
         return not self.problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """A migration to prove. What runs and what compares is passed in.
+class ProofRun:
+    """A migration to prove, and the functions that run and compare it.
 
-    queries: find rows that stand in its way, which samples must not.
-    build: creates the start on an empty scratch.
+    queries: find rows that prevent the migration; sample rows must not be among them.
+    build: creates the schema before the migration on an empty scratch.
     upgrade, downgrade: run the migration.
-    left: lines of what still differs from the models.
-    differs: lines of what differs from a schema that was read before.
-    values: what stands in the sample rows where a column lists its values.
+    left: returns a line for each difference to the desired schema.
+    differs: returns a line for each difference to an earlier schema.
+    values: the values for columns that list their values.
     """
 
     dialect: Dialect
@@ -69,7 +71,7 @@ class Rehearsal:
     values: SampleValues = field(default_factory=SampleValues)
 
     def run(self, connection: Connection, *, with_rows: bool = True) -> Proof:
-        """Builds the start, goes up, compares, goes down, compares."""
+        """Build the start, upgrade, compare, downgrade, compare."""
         self.build(connection)
         notes: list[str] = []
         if with_rows:
@@ -92,10 +94,10 @@ class Rehearsal:
             self.upgrade(connection)
             described = self._read(connection)
             problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
-            lost += self._lost(connection, rows, "upgrade", self._moves())
+            lost += self._lost(connection, rows, "upgrade")
             self.downgrade(connection)
             problems += [f"downgrade leaves: {line}" for line in self.differs(connection, before)]
-            lost += self._lost(connection, rows, "downgrade", Moves())
+            lost += self._lost(connection, rows, "downgrade")
         except Exception as error:  # the file's own code may raise anything
             connection.rollback()
             problems.append(_reason(error))
@@ -103,33 +105,35 @@ class Rehearsal:
             problems=tuple(problems), lost=tuple(lost), notes=tuple(notes), described=described
         )
 
-    def _moves(self) -> Moves:
-        return replace(renames(self.operations), values=self.values.renamed)
-
     def _read(self, connection: Connection) -> Schema:
         found = self.dialect.catalog.reflect(connection, self.scope)
         connection.rollback()
         return found
 
-    def _lost(
-        self, connection: Connection, before: Rows, direction: str, moves: Moves
-    ) -> list[str]:
-        """A line for each table that lost rows, and each column that lost values."""
+    def _lost(self, connection: Connection, before: Rows, direction: Direction) -> list[str]:
+        """Return a line for each table that lost rows, and each column that lost values.
+
+        After a downgrade, tables, columns and values have the names of `before` again.
+        """
+        upgraded = direction == "upgrade"
+        names = NameMap.of_operations(self.operations) if upgraded else NameMap()
+        values = self.values.renamed if upgraded else {}
         now = self._read(connection)
-        places = [moves.table(name) for name in before if moves.table(name) in now.tables]
-        after = read_rows(connection, self.dialect, places)
+        tables = [name for name in map(names.table_after, before) if name in now.tables]
+        after = read_rows(connection, self.dialect, tables)
         connection.rollback()
-        return losses(before, after, direction, moves)
+        return find_losses(before, after, direction, names, values)
 
 
 def _reason(error: Exception) -> str:
     return error.message if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
 
 
-def reach(schema: Schema, names: Iterable[Name]) -> set[Name]:
-    """The tables of a schema that a change of the named ones can touch.
+def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
+    """Return the tables that a change of the named ones can affect.
 
-    That is the tables themselves, what they point at, what points at them, and what views read.
+    These are the named tables, the tables they reference, those that reference them, and those that
+    views read.
     """
     wanted = {name for name in names if name in schema.tables}
     wanted |= {
@@ -140,11 +144,11 @@ def reach(schema: Schema, names: Iterable[Name]) -> set[Name]:
     wanted |= {
         read for view in schema.views.values() for read in view.reads if read in schema.tables
     }
-    return with_targets(schema, wanted)
+    return with_referenced_tables(schema, wanted)
 
 
-def with_targets(schema: Schema, names: Iterable[Name]) -> set[Name]:
-    """The named tables of a schema, and all that they point at, directly or through others."""
+def with_referenced_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
+    """Return the named tables and all that they reference, directly or indirectly."""
     wanted = {name for name in names if name in schema.tables}
     waiting = list(wanted)
     while waiting:
@@ -155,8 +159,8 @@ def with_targets(schema: Schema, names: Iterable[Name]) -> set[Name]:
     return wanted
 
 
-def part(schema: Schema, names: Iterable[Name]) -> Schema:
-    """The schema with those of its tables alone."""
+def select_tables(schema: Schema, names: Iterable[Name]) -> Schema:
+    """Return the schema with the named tables only."""
     wanted = set(names)
     kept = {name: table for name, table in schema.tables.items() if name in wanted}
     return replace(schema, tables=kept)

@@ -22,7 +22,7 @@ from autodiff.utils.sharing import collected_later
 if TYPE_CHECKING:
     import jinja2
 
-    from autodiff.plan.plan import Plan
+    from autodiff.plan.migration_plan import MigrationPlan
 
 __all__ = [
     "Bodies",
@@ -87,7 +87,7 @@ class Bodies:
 
 
 @collected_later()
-def render_bodies(plan: Plan, templates: Path | None = None) -> Bodies:
+def render_bodies(plan: MigrationPlan, templates: Path | None = None) -> Bodies:
     """Render the bodies of a plan's migration file, which takes most of the time.
 
     Raises ConfigError if a template in `templates` is broken.
@@ -96,7 +96,7 @@ def render_bodies(plan: Plan, templates: Path | None = None) -> Bodies:
 
 
 def render_migration(
-    plan: Plan,
+    plan: MigrationPlan,
     *,
     message: str,
     revision: str,

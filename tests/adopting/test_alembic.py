@@ -179,7 +179,7 @@ def test_a_revision_without_a_script_is_refused(
     create_at(any_database, "cccc0009")
     with pytest.raises(HistoryError) as caught:
         Project(any_database, models(), tmp_path / "m").convert(alembic)
-    assert caught.value.message == "the database is at cccc0009, which the folder lacks"
+    assert caught.value.message == "the database is at cccc0009, which is not in the folder"
     assert "check out the branch that has it" in str(caught.value.hint)
 
 

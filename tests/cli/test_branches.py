@@ -168,7 +168,7 @@ def test_a_labeled_branch(folder: Folder) -> None:
         ("upgrade 3+9", "unknown migration '3+9'"),
         ("upgrade billing@head", "unknown migration 'billing@head'"),
         ("upgrade 0001+1", "'0001+1' names several migrations"),
-        ("generate -m x --label a-b --empty --parent 3", "'a-b' can't be the label"),
+        ("generate -m x --label a-b --empty --parent 3", "invalid label 'a-b'"),
         ("generate -m x --empty --parent nowhere", "unknown migration 'nowhere'"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None
     [
         ("nowhere:Base", POSTS, "there is no module 'nowhere' in", "path = ["),
         ("models:Bass", POSTS, "models has no Bass", 'models = "models:Base"'),
-        ("models:String", POSTS, "which is no MetaData", "name a MetaData"),
+        ("models:String", POSTS, "is no MetaData", "name a MetaData"),
         ("models:Base", "import nowhere", "models.py:1: No module named 'nowhere'", "install"),
         ("models:Base", "1 / 0", "ZeroDivisionError", "must import without"),
         ("models:Base", "import sys\nsys.exit('usage: app')", "SystemExit", "must import without"),
@@ -230,8 +230,8 @@ def test_an_edited_file(blog: Folder, arguments: list[str]) -> None:
     assert "restore them from version control" in result.err
     checked = blog.run("check")
     assert checked.code == 1
-    assert "files and history of the database differ:" in checked.out
-    assert "files and lock file differ:" in checked.out
+    assert "migration files and the history of the database differ:" in checked.out
+    assert "migration files and the lock file differ:" in checked.out
     assert "0001_add_posts.py" in checked.out
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from autodiff import Project
-from autodiff.commands.generate import Draft, Request
-from autodiff.commands.generate import draft as draft_migration
+from autodiff.commands.generate import Draft, GenerateRequest
+from autodiff.commands.generate import draft_migration as draft_migration
 from autodiff.plan import Finding
 from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder, kinds
 
@@ -149,9 +149,9 @@ def test_a_value_is_renamed_and_another_is_mapped(blog: Folder) -> None:
     [
         (["--rename", "posts.titel:headline"], "cannot rename posts.titel"),
         (["--rename", "posts.title:head"], "cannot rename to posts.head"),
-        (["--rename", "headline"], "cannot read the rename 'headline'"),
-        (["--fill", "headline"], "cannot read the fill 'headline'"),
-        (["--map", "headline"], "cannot read the map 'headline'"),
+        (["--rename", "headline"], "invalid rename 'headline'"),
+        (["--fill", "headline"], "invalid fill 'headline'"),
+        (["--map", "headline"], "invalid map 'headline'"),
         (["--map", "posts.kind.a=b"], "cannot map posts.kind.a"),
         (["--assume", "rename"], "'--assume'"),
     ],
@@ -208,7 +208,7 @@ def test_findings_and_notes_are_printed_on_stderr(
         code="X1", severity="warning", message="rows are lost", hint="look", place="posts"
     )
 
-    def unsettled_draft(project: Project, request: Request) -> Draft | None:
+    def unsettled_draft(project: Project, request: GenerateRequest) -> Draft | None:
         draft = draft_migration(project, request)
         assert draft is not None
         assert draft.plan is not None
@@ -216,7 +216,7 @@ def test_findings_and_notes_are_printed_on_stderr(
         return replace(draft, plan=plan, settled=False)
 
     blog.write(models=COMMENTS)
-    monkeypatch.setattr("autodiff.commands.generate.draft", unsettled_draft)
+    monkeypatch.setattr("autodiff.commands.generate.draft_migration", unsettled_draft)
     result = blog.ok("generate", "-m", "add comments")
     assert result.out == "migrations/0002_add_comments.py\n  + table comments\n"
     assert result.err.splitlines()[0] == "warning X1: posts: rows are lost (look)"

@@ -99,6 +99,6 @@ def test_verbose(blog_3: Folder) -> None:
             assert line not in blog_3.ok(*command).err
             assert line in blog_3.ok(*command, "-v").err
             data = blog_3.ok(*command, "--verbose", "--json").data
-            assert {"kind": "view", "name": "titles", "reason": "the models have no views"} in (
+            assert {"kind": "view", "name": "titles", "reason": "the models declare no views"} in (
                 data["left_alone"]
             )

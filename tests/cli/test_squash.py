@@ -55,4 +55,4 @@ def test_data_statements_are_refused_or_left_out(blog_3: Folder) -> None:
 
 def test_an_invalid_range_is_refused(blog_3: Folder) -> None:
     """The message has an example."""
-    assert "as in autodiff squash 0002:0007" in blog_3.fails("squash", "2", "-m", "x").err
+    assert "for example autodiff squash 0002:0007" in blog_3.fails("squash", "2", "-m", "x").err

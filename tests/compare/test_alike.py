@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff.compare import compare, doubts, resolve, tables_alike, with_tables, without_tables
+from autodiff.compare import (
+    adopt_current_names,
+    compare_schemas,
+    equal_tables,
+    find_possible_differences,
+    with_tables,
+    without_tables,
+)
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import (
     Check,
@@ -121,13 +128,13 @@ def test_fast_path_agrees_with_full_comparison(
         current_table if dialect.features.named_primary_keys else _without_key_name(current_table)
     )
     desired = schema(_without_some_names(current_table, mask) if use_same_table else other_table)
-    matches = tables_alike(current, desired, dialect)
-    desired_named, described = resolve(current, desired, dialect)
-    uncertain = doubts(current, desired_named, dialect)
+    matches = find_possible_differences(current, desired, dialect)
+    desired_named, described = equal_tables(current, desired, dialect)
+    uncertain = compare_schemas(current, desired_named, dialect)
     if matches:
         assert matches == desired_named.tables
         assert not uncertain
-        assert compare(current, desired_named, dialect, described) == []
+        assert compare_schemas(current, desired_named, dialect, described) == []
 
 
 @pytest.mark.parametrize("kind", DIALECTS)
@@ -142,7 +149,7 @@ def test_unnamed_constraints_and_column_order_are_accepted(kind: str) -> None:
         index("ix_posts_title", "title"),
     )
     desired = replace(_without_some_names(current, 15), columns=current.columns[::-1])
-    matches = tables_alike(schema(current), schema(desired), dialect_for(kind))
+    matches = find_possible_differences(schema(current), schema(desired), dialect_for(kind))
     assert [c.name for c in matches[current.name].constraints] == [
         c.name for c in current.constraints
     ]

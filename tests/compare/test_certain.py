@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from autodiff.compare import doubts
+from autodiff.compare import find_possible_differences
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Check, Index, IndexElement, PrimaryKey, Table, Unique
 from tests.nouns import column, foreign_key, index, schema, table
@@ -19,10 +19,10 @@ BARE = table("t", column("a"), column("b", "text", default="'x'"))
 
 
 def verdict(current: Table, desired: Table) -> str:
-    """Return "asked" if a scratch database is needed, else "sure" or "equal"."""
-    result = doubts(schema(current), schema(desired), POSTGRESQL)
-    assert not (result.tables and result.sure)
-    return "asked" if result.tables else "sure" if result.sure else "equal"
+    """Return "asked" if a scratch database is needed, else "certain" or "equal"."""
+    result = find_possible_differences(schema(current), schema(desired), POSTGRESQL)
+    assert not (result.tables and result.certain)
+    return "asked" if result.tables else "certain" if result.certain else "equal"
 
 
 def table_with(*parts: object) -> Table:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.compare import Rename, Value, candidates, parse_rename, resolve_maps
-from autodiff.compare.apply_renames import apply_told, rename_before
-from autodiff.compare.enums import EnumRename, ValueRename, certain_enum_renames
+from autodiff.compare import Rename, Value, name_map_of, parse_rename, resolve_maps
+from autodiff.compare.apply_renames import apply_all_renames, rename_before
+from autodiff.compare.enums import EnumRename, ValueRename, unambiguous_enum_renames
 from autodiff.dialects import dialect_for
 from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.errors import PlanError
@@ -68,17 +68,17 @@ def test_parse_rename_of_type_or_value(text: str, rename: object) -> None:
         (
             "mood.sda:low",
             "cannot rename mood.sda: the database has no such value",
-            "the values are sad, ok",
+            "its values: sad, ok",
         ),
         (
             "items.kind.c:low",
             "cannot rename items.kind.c: the database has no such value",
-            "the values are a, b",
+            "its values: a, b",
         ),
         (
             "items.size.1:2",
-            "cannot rename items.size.1: items.size is no column with named values",
-            "values of enum types and of texts can be renamed",
+            "cannot rename items.size.1: the column items.size has no named values",
+            "only values of enum types and of text columns can be renamed",
         ),
     ],
 )
@@ -94,19 +94,19 @@ def test_old_value_must_exist(text: str, message: str, hint: str) -> None:
     [
         ("mood:feeling", "cannot rename enum mood to feeling: the models have no such enum"),
         ("mood.sad:low", "cannot rename mood.sad to low: the models have no such value"),
-        ("mood.sad:ok", "cannot rename mood.sad to ok: mood has that value already"),
+        ("mood.sad:ok", "cannot rename mood.sad to ok: mood already has that value"),
         ("items.kind.a:low", "cannot rename items.kind.a to low: the models have no such value"),
     ],
 )
 def test_new_name_must_exist_in_models_and_be_unused(text: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
-        apply_told(CURRENT, CURRENT, [parse_rename(text, CURRENT)], POSTGRESQL)
+        apply_all_renames(CURRENT, CURRENT, [parse_rename(text, CURRENT)], POSTGRESQL)
     assert caught.value.message == message
 
 
 def test_renamed_value_changes_defaults_and_checks() -> None:
     desired = schema(enum("low", "ok"), "mood <> 'low'::mood")
-    renamed, changes = apply_told(
+    renamed, changes = apply_all_renames(
         CURRENT, desired, [parse_rename("mood.sad:low", CURRENT)], POSTGRESQL
     )
     assert renamed == desired
@@ -115,7 +115,7 @@ def test_renamed_value_changes_defaults_and_checks() -> None:
 
 def test_renamed_type_changes_columns_and_casts() -> None:
     desired = schema(enum("sad", "ok", name="feeling"), "mood <> 'sad'::feeling")
-    renamed, _ = apply_told(CURRENT, desired, [parse_rename("mood:feeling", CURRENT)], POSTGRESQL)
+    renamed, _ = apply_all_renames(CURRENT, desired, [parse_rename("mood:feeling", CURRENT)], POSTGRESQL)
     assert renamed == desired
 
 
@@ -159,21 +159,21 @@ def test_type_with_same_values_is_a_certain_rename() -> None:
     removed, added = EnumRemoved(enum=enum("a", "b")), EnumAdded(enum=enum("a", "b", name="new"))
     extended = EnumAdded(enum=enum("a", "b", "c", name="new"))
     expected = [EnumRename(before=MOOD, after=Name("new"))]
-    assert certain_enum_renames([removed, added, retyped("mood", "new")]) == expected
-    assert certain_enum_renames([removed, added]) == []
-    assert certain_enum_renames([removed, extended, retyped("mood", "new")]) == []
+    assert unambiguous_enum_renames([removed, added, retyped("mood", "new")]) == expected
+    assert unambiguous_enum_renames([removed, added]) == []
+    assert unambiguous_enum_renames([removed, extended, retyped("mood", "new")]) == []
     assert (
-        certain_enum_renames([removed, added, retyped("mood", "new"), retyped("mood", "x")]) == []
+        unambiguous_enum_renames([removed, added, retyped("mood", "new"), retyped("mood", "x")]) == []
     )
-    assert certain_enum_renames([removed, added, retyped("mood", "new"), retyped("x", "new")]) == []
+    assert unambiguous_enum_renames([removed, added, retyped("mood", "new"), retyped("x", "new")]) == []
 
 
 def test_value_replaced_at_same_position_is_a_candidate() -> None:
     """Candidates are spelled as --rename accepts them."""
     change = EnumAltered(before=enum("sad", "ok"), after=enum("low", "ok"))
-    assert [str(item) for item in candidates([change])] == ["mood.sad:low"]
+    assert [str(item) for item in name_map_of([change])] == ["mood.sad:low"]
     extended = EnumAltered(before=enum("sad", "ok"), after=enum("sad", "ok", "glad"))
-    assert candidates([extended]) == []
+    assert name_map_of([extended]) == []
 
 
 def test_maps_to_new_value_become_one_rename_and_maps() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.compare import compare, resolve, wanted_again
+from autodiff.compare import adopt_current_names, compare_schemas, schema_as_desired
 from autodiff.compare.constraint_names import adopt_names, rename_constraints
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Check, Constraint, Name, PrimaryKey, Table, Unique
@@ -73,11 +73,11 @@ def test_reflected_schema_can_be_restored() -> None:
         _posts(foreign_key("posts_ibfk_1", "author", "users.id", implicit=True)),
     )
     current = schema(table("users"), _posts(foreign_key("posts_ibfk_7", "author", "users.id")))
-    desired, _ = resolve(current, wanted_again(original, MYSQL), MYSQL)
-    assert compare(current, desired, MYSQL) == []
+    desired, _ = compare_schemas(current, schema_as_desired(original, MYSQL), MYSQL)
+    assert adopt_current_names(current, desired, MYSQL) == []
     explicitly_named = schema(table("users"), _posts(foreign_key("fk", "author", "users.id")))
-    desired, _ = resolve(current, wanted_again(explicitly_named, MYSQL), MYSQL)
-    [change] = compare(current, desired, MYSQL)
+    desired, _ = compare_schemas(current, schema_as_desired(explicitly_named, MYSQL), MYSQL)
+    [change] = adopt_current_names(current, desired, MYSQL)
     assert type(change).__name__ == "ConstraintRenamed"
 
 
@@ -98,7 +98,7 @@ def test_dropped_table_omits_implied_parts() -> None:
             "mysql_collate": "utf8mb4_bin",
         },
     )
-    [change] = compare(schema(posts), schema(), MYSQL)
+    [change] = compare_schemas(schema(posts), schema(), MYSQL)
     assert change.table.indexes == (index("ix", "id", "author"),)  # type: ignore[union-attr]
     assert change.table.options == {"mysql_collate": "utf8mb4_bin"}  # type: ignore[union-attr]
     assert change.table.name == Name("posts")  # type: ignore[union-attr]

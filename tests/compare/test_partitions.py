@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.compare import partitions_left_alone
+from autodiff.compare import without_partitions
 from autodiff.schema.objects import Name, Schema, Table
 from tests.nouns import column, table
 
@@ -27,7 +27,7 @@ def _child(name: str, parent: str) -> Table:
 def test_existing_partitions_are_ignored() -> None:
     """The models may describe partitions of any level as tables."""
     desired = _schema(ROOT, table("y2023", column("at", "date")), table("deep"), table("other"))
-    remaining = partitions_left_alone(_schema(ROOT), desired)
+    remaining = without_partitions(_schema(ROOT), desired)
     assert sorted(map(str, remaining.tables)) == ["log", "other"]
 
 
@@ -35,10 +35,10 @@ def test_missing_partitions_are_ignored() -> None:
     """The bounds of the partition are unknown; either side may define the partitioned table."""
     child, plain = _child("y2024", "log"), table("log", column("at", "date"))
     for current, root in ((_schema(), ROOT), (_schema(ROOT), plain)):
-        remaining = partitions_left_alone(current, _schema(root, child))
+        remaining = without_partitions(current, _schema(root, child))
         assert sorted(map(str, remaining.tables)) == ["log"]
 
 
 def test_inheriting_table_is_not_a_partition() -> None:
     desired = _schema(table("places"), _child("capitals", "places"))
-    assert partitions_left_alone(_schema(), desired) is desired
+    assert without_partitions(_schema(), desired) is desired

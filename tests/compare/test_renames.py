@@ -6,8 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.compare import Rename, apply_renames, candidates, parse_rename
-from autodiff.compare.renames import one_by_one, set_aside, spare_column, without_spares
+from autodiff.compare import Rename, parse_rename, rename_candidates, rename_tables_and_columns
+from autodiff.compare.renames import (
+    order_renames,
+    temporary_column_name,
+    temporary_renames,
+    without_temporary_names,
+)
 from autodiff.errors import PlanError, RenameUndecidedError
 from autodiff.schema.changes import ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
 from autodiff.schema.objects import Check, Name
@@ -52,9 +57,9 @@ def test_invalid_rename_is_rejected(text: str) -> None:
     """The hint shows an example."""
     with pytest.raises(PlanError) as caught:
         parse_rename(text, CURRENT)
-    assert caught.value.message == f"cannot read the rename {text!r}"
+    assert caught.value.message == f"invalid rename {text!r}: expected OLD:NEW"
     assert caught.value.hint == (
-        "write OLD:NEW, as in --rename users.nick:nickname or --rename users:people"
+        "for example --rename users.nick:nickname or --rename users:people"
     )
 
 
@@ -73,7 +78,7 @@ def test_old_name_must_exist(old: str) -> None:
 )
 def test_new_name_must_exist_in_models(rename: str, name: str) -> None:
     with pytest.raises(PlanError) as caught:
-        apply_renames(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
+        rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
     assert caught.value.message == (
         f"cannot rename to {name}: the models have no such table or column"
     )
@@ -82,38 +87,38 @@ def test_new_name_must_exist_in_models(rename: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("rename", "message"),
     [
-        ("users:posts", "cannot rename users to posts: the database has a posts already"),
+        ("users:posts", "cannot rename users to posts: the database already has posts"),
         (
             "users.nick:age",
-            "cannot rename users.nick to users.age: the database has a users.age already",
+            "cannot rename users.nick to users.age: the database already has users.age",
         ),
     ],
 )
 def test_new_name_must_be_unused(rename: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
-        apply_renames(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
+        rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
     assert caught.value.message == message
-    assert caught.value.hint == "rename or drop that one in a migration before this one"
+    assert caught.value.hint == "rename or drop it in an earlier migration"
 
 
 def test_dropped_column_frees_its_name() -> None:
     """The dropped column gets a temporary name first; its removal uses the original name."""
     desired = schema(table("users", column("age", "text")), table("posts", column("author")))
-    renames = [parse_rename("users.nick:age", CURRENT)]
-    renamed, changes = apply_renames(CURRENT, desired, renames)
+    renames = [rename_tables_and_columns("users.nick:age", CURRENT)]
+    renamed, changes = rename_tables_and_columns(CURRENT, desired, renames)
     names = [c.name for c in renamed.tables[USERS].columns]
     assert names == ["id", "age", "_autodiff_age"]
     assert [type(change).__name__ for change in changes] == ["ColumnRenamed"]
-    set_aside_renames = set_aside(CURRENT, desired, renames)
+    set_aside_renames = temporary_column_name(CURRENT, desired, renames)
     assert set_aside_renames == [Rename(table=USERS, column="age", to="_autodiff_age")]
     removed = ColumnRemoved(table=USERS, column=column("_autodiff_age"))
     expected = ColumnRemoved(table=USERS, column=column("age"))
-    assert without_spares([removed], set_aside_renames) == [expected]
+    assert without_temporary_names([removed], set_aside_renames) == [expected]
 
 
 def test_spare_name_fits_length_limit() -> None:
     """PostgreSQL allows 63 bytes, MySQL 64 characters."""
-    assert len(spare_column("x" * 63)) == 63
+    assert len(temporary_renames("x" * 63)) == 63
 
 
 def test_rename_updates_references() -> None:
@@ -122,8 +127,8 @@ def test_rename_updates_references() -> None:
         table("people", column("name", "text"), column("age"), Check(name="ck", sql="name <> ''")),
         table("posts", column("author"), foreign_key("fk", "author", "people.name")),
     )
-    renames = [parse_rename(text, CURRENT) for text in ("users:people", "users.nick:name")]
-    renamed, changes = apply_renames(CURRENT, desired, renames)
+    renames = [rename_tables_and_columns(text, CURRENT) for text in ("users:people", "users.nick:name")]
+    renamed, changes = rename_tables_and_columns(CURRENT, desired, renames)
     people, posts = renamed.tables[Name("people")], renamed.tables[Name("posts")]
     assert people.column("name") == column("name", "text")
     assert people.constraint("ck") == Check(name="ck", sql="name <> ''")
@@ -134,8 +139,8 @@ def test_rename_updates_references() -> None:
 
 def test_renames_are_ordered_by_free_names() -> None:
     """A chain of renames starts with the last name; a cycle uses a temporary name."""
-    assert one_by_one([("a", "b"), ("b", "c")], spare_column) == [("b", "c"), ("a", "b")]
-    assert one_by_one([("a", "b"), ("b", "a")], spare_column) == [
+    assert order_renames([("a", "b"), ("b", "c")], temporary_renames) == [("b", "c"), ("a", "b")]
+    assert order_renames([("a", "b"), ("b", "a")], temporary_renames) == [
         ("a", "_autodiff_b"),
         ("b", "a"),
         ("_autodiff_b", "b"),
@@ -151,7 +156,7 @@ def test_candidates_are_scored_and_sorted() -> None:
         ColumnAdded(table=USERS, column=column("age")),
         ColumnAdded(table=Name("posts"), column=column("title", "text", nullable=False)),
     ]
-    found_candidates = candidates(changes)
+    found_candidates = rename_candidates(changes)
     assert [(str(c), c.score, c.reason) for c in found_candidates] == [
         ("users.nick:name", 1.0, "both are text"),
         ("users.nick:motto", 0.5, "both are text"),
@@ -164,7 +169,7 @@ def test_tables_with_most_columns_in_common_are_candidates() -> None:
     similar = table("people", column("name", "text"), column("age"), column("city"))
     dissimilar = table("places", column("street", "text"))
     changes = [TableRemoved(table=old), TableAdded(table=similar), TableAdded(table=dissimilar)]
-    [candidate] = candidates(changes)
+    [candidate] = rename_candidates(changes)
     assert (str(candidate), candidate.score) == ("users:people", 0.75)
     assert candidate.reason == "75% of their columns are the same"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autodiff.compare import unspoken_left_alone
+from autodiff.compare import without_unreflected_constraints
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Exclusion, Name, Schema, Table
 
@@ -19,10 +19,10 @@ def schema_of(table: Table) -> Schema:
 
 
 def test_exclusion_is_ignored_if_models_never_declared_one() -> None:
-    assert unspoken_left_alone(
+    assert without_unreflected_constraints(
         schema_of(EXCLUDING), schema_of(PLAIN), None, POSTGRESQL
     ) == schema_of(PLAIN)
-    assert unspoken_left_alone(
+    assert without_unreflected_constraints(
         schema_of(EXCLUDING), schema_of(PLAIN), schema_of(PLAIN), POSTGRESQL
     ) == schema_of(PLAIN)
 
@@ -31,7 +31,7 @@ def test_exclusion_that_models_declared_is_compared() -> None:
     """The lock file has one, or another table of the models has one."""
     other = Table(name=Name("other"), constraints=EXCLUDING.constraints)
     both = Schema(tables={BOOKINGS: PLAIN, other.name: other})
-    assert unspoken_left_alone(
+    assert without_unreflected_constraints(
         schema_of(EXCLUDING), schema_of(PLAIN), schema_of(EXCLUDING), POSTGRESQL
     ) == schema_of(EXCLUDING)
-    assert unspoken_left_alone(schema_of(EXCLUDING), both, None, POSTGRESQL) == schema_of(EXCLUDING)
+    assert without_unreflected_constraints(schema_of(EXCLUDING), both, None, POSTGRESQL) == schema_of(EXCLUDING)

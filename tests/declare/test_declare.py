@@ -58,15 +58,15 @@ def test_duplicate_table_is_rejected() -> None:
     """The same name in another schema is another table."""
     one, two = (metadata_of(sa.Column("a", sa.Integer)) for _ in range(2))
     assert rejection(one, two) == (
-        "table t is described twice, in two MetaData",
-        "keep it in one, or configure one of the two",
+        "table t is declared in two MetaData",
+        "declare it in one of them, or configure only one",
     )
     other = metadata_of(sa.Column("a", sa.Integer), schema="audit")
     schema = declare([one, other], dialect_for("postgresql"))
     assert set(schema.tables) == {Name("t"), Name("t", "audit")}
     assert schema.namespaces == {"audit"}
     public = metadata_of(sa.Column("a", sa.Integer), schema="public")
-    assert rejection(one, public)[0] == "table t is described twice, in two MetaData"
+    assert rejection(one, public)[0] == "table t is declared in two MetaData"
 
 
 def test_index_without_columns_is_rejected() -> None:
@@ -85,14 +85,14 @@ def test_index_names_are_unique() -> None:
     )
     assert rejection(differing) == (
         "cannot declare table t: two indexes have the name ix",
-        "give one of them another name",
+        "rename one of them",
     )
 
 
 @pytest.mark.parametrize(
     ("column", "dialect", "reason"),
     [
-        (sa.Column("mood", sa.Enum("a", "b")), "postgresql", "the enum of a, b has no name"),
+        (sa.Column("mood", sa.Enum("a", "b")), "postgresql", "the enum type of a, b has no name"),
         (sa.Column("tags", postgresql.ARRAY(sa.Enum("a"))), "postgresql", "name"),
         (sa.Column("name", sa.String()), "mysql", "VARCHAR requires a length"),
         (sa.Column("name", sa.String()), "mariadb", "VARCHAR requires a length"),
@@ -119,8 +119,8 @@ def test_enum_with_two_lists_of_values_is_rejected() -> None:
         sa.Column("x", sa.Enum("a", name="mood")), sa.Column("y", sa.Enum("b", name="mood"))
     )
     message, hint = rejection(metadata)
-    assert message == ("enum mood is described twice with other values, at last by column t.y")
-    assert hint == "share one sa.Enum between the columns, or name the types apart"
+    assert message == ("enum mood is declared with different values, last in column t.y")
+    assert hint == "share one sa.Enum between the columns, or give the types different names"
     assert declare(metadata, dialect_for("sqlite")).enums == {}
 
 

@@ -286,14 +286,14 @@ def test_missing_name(modules: Modules) -> None:
     empty = modules.write("_hidden = 1")
     assert modules.refused(f"{empty}:Base.metadata") == (
         f"models '{empty}:Base.metadata': {empty} has no Base.metadata",
-        f"what {empty} calls its Base",
+        f"set models to the name of the declarative base in {empty}",
     )
 
 
 def test_module_without_models(modules: Modules) -> None:
     name = modules.write("x = 1")
     assert modules.refused(name) == (
-        f"module {name} has no MetaData and no declarative base",
+        f"module {name} has neither a MetaData nor a declarative base",
         f'name the object: models = "{name}:Base"',
     )
 
@@ -312,7 +312,7 @@ def test_object_that_is_not_metadata(modules: Modules, text: str, kind: str) -> 
     """The error names the type of the object and the accepted types."""
     name = modules.write(text)
     assert modules.refused(f"{name}:thing") == (
-        f"models '{name}:thing' is {kind}, which is no MetaData",
+        f"models '{name}:thing' is no MetaData, but of type {kind}",
         "name a MetaData, a declarative base, a Flask application, or a function that returns one "
         "of these",
     )
@@ -330,7 +330,7 @@ def test_function_that_fails(modules: Modules, text: str, reason: str) -> None:
     name = modules.write(text)
     message, hint = modules.refused(f"{name}:make")
     assert message.startswith(f"models '{name}:make' is a function that failed: {reason}")
-    assert hint == "it is called without arguments and without a running application"
+    assert hint == "the function must work without arguments and without a running application"
 
 
 def test_loaded_metadata_is_not_copied(modules: Modules) -> None:

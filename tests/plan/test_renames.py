@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from autodiff.dialects import dialect_for
-from autodiff.plan import Plan, plan
+from autodiff.plan import MigrationPlan, plan_changes
 from autodiff.schema.changes import (
     Change,
     ColumnAltered,
@@ -26,8 +26,10 @@ KEY = foreign_key("fk", "author", "users.id")
 CURRENT = schema(table("users", column("a"), column("b")), table("posts", column("author"), KEY))
 
 
-def _plan(changes: Sequence[Change]) -> Plan:
-    return plan(changes, current=CURRENT, desired=CURRENT, dialect=dialect_for("postgresql"))
+def _plan(changes: Sequence[Change]) -> MigrationPlan:
+    return plan_changes(
+        changes, current=CURRENT, desired=CURRENT, dialect=dialect_for("postgresql")
+    )
 
 
 def _steps(changes: Sequence[Change]) -> list[str]:
@@ -85,7 +87,7 @@ def test_recreated_key_gets_its_new_name(database: str, is_recreated: bool) -> N
         ),
     ]
     desired = schema(table("users", column("a")), table("posts", column("author"), renamed))
-    planned = plan(changes, current=CURRENT, desired=desired, dialect=dialect_for(database))
+    planned = plan_changes(changes, current=CURRENT, desired=desired, dialect=dialect_for(database))
     steps = [operation.describe() for operation in planned.operations]
     type_change = "~ column posts.author: integer -> text"
     recreation = ["- foreign key posts.fk", type_change, "+ foreign key posts.fk_posts"]
@@ -127,7 +129,7 @@ DEPENDENT_SCHEMAS = {
 def test_column_in_use_gets_a_temporary_name(dependent: str) -> None:
     """The column is dropped after everything that uses it."""
     dialect = dialect_for("sqlite")
-    planned = plan(
+    planned = plan_changes(
         [RENAMED, REMOVED],
         current=DEPENDENT_SCHEMAS[dependent],
         desired=DEPENDENT_SCHEMAS[dependent],
@@ -141,7 +143,7 @@ def test_restored_column_is_filled_under_its_temporary_name() -> None:
     """The fill was given for its original name."""
     change = ColumnRemoved(table=USERS, column=column("a", nullable=False))
     current = DEPENDENT_SCHEMAS["a check"]
-    planned = plan(
+    planned = plan_changes(
         [RENAMED, change],
         current=current,
         desired=current,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from autodiff.dialects import dialect_for
-from autodiff.plan import Plan, plan
+from autodiff.plan import MigrationPlan, plan_changes
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -49,18 +49,18 @@ def planned(
     *,
     kind: str = "postgresql",
     **fills: str,
-) -> Plan:
+) -> MigrationPlan:
     fill_options = {f"t.{name}": value for name, value in fills.items()}
     dialect = dialect_for(kind)
-    return plan(changes, current=current, desired=desired, dialect=dialect, fills=fill_options)
+    return plan_changes(changes, current=current, desired=desired, dialect=dialect, fills=fill_options)
 
 
-def upgrade_queries(planned_migration: Plan) -> list[str]:
+def upgrade_queries(planned_migration: MigrationPlan) -> list[str]:
     """Return the queries of the checks, which must come before all other operations."""
     return _leading(planned_migration.operations)
 
 
-def downgrade_queries(planned_migration: Plan) -> list[str]:
+def downgrade_queries(planned_migration: MigrationPlan) -> list[str]:
     """Return the queries of the checks at the start of the downgrade."""
     return _leading(planned_migration.reverse())
 
@@ -159,7 +159,7 @@ def test_not_null_is_checked_unless_it_is_filled() -> None:
     assert check.message == "t.a is NULL in some rows"
     assert (check.place, check.hint) == (
         "t.a",
-        "give a value, as in --fill t.a=VALUE, or mend the rows",
+        "pass --fill t.a=VALUE, or fix the rows",
     )
     assert upgrade_queries(planned([change], current, desired, a="1")) == []
 

@@ -8,7 +8,7 @@ from autodiff.compare import Value
 from autodiff.dialects import dialect_for
 from autodiff.errors import PlanError
 from autodiff.plan import maps_possible, parse_map
-from autodiff.plan.enum_values import Moves, check_maps
+from autodiff.plan.enum_values import ValueUpdates, check_maps
 from autodiff.schema.changes import EnumAltered
 from autodiff.schema.objects import EnumType, Name
 
@@ -34,7 +34,10 @@ def test_invalid_map_is_rejected(text: str) -> None:
     """The hint shows an example."""
     with pytest.raises(PlanError) as caught:
         parse_map(text)
-    assert caught.value.message == f"cannot read the map {text!r}"
+    assert (
+        caught.value.message
+        == f"invalid map {text!r}: expected TYPE.OLD=NEW or TABLE.COLUMN.OLD=NEW"
+    )
     assert "--map mood.sad=ok" in (caught.value.hint or "")
 
 
@@ -47,7 +50,7 @@ def test_removed_values_can_be_mapped_to_remaining_ones() -> None:
 @pytest.mark.parametrize(
     ("value", "to", "message", "hint"),
     [
-        ("ok", "glad", "cannot map mood.ok: no such value goes away", "values that go: mood.sad"),
+        ("ok", "glad", "cannot map mood.ok: no such value is removed", "removed values: mood.sad"),
         (
             "sad",
             "low",
@@ -65,14 +68,14 @@ def test_wrong_map_is_rejected(value: str, to: str, message: str, hint: str) -> 
 
 def test_array_items_are_mapped() -> None:
     """Every array that contains a mapped value is updated."""
-    moves = Moves(
+    backfills = ValueUpdates(
         table=Name("t"),
         column="c",
         renamed={},
         mapped={"a": "x", "it's": "y"},
         is_array=True,
     )
-    (update,) = moves.updates(dialect_for("postgresql"))
+    (update,) = updates.backfills(dialect_for("postgresql"))
     assert update.values == (("c", "array_replace(array_replace(c, 'a', 'x'), 'it''s', 'y')"),)
     assert update.where == "'a' = ANY (c) OR 'it''s' = ANY (c)"
     assert update.undo is None

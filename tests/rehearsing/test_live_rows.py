@@ -180,10 +180,10 @@ def test_rows_of_drifted_tables_are_left_out(
         db.execute("UPDATE posts SET at = 'infinity' WHERE id = 3")
     report = project.rehearse(rows="live")
     assert report.notes[:2] == (
-        "the rows of table extra are left out: the migrations make no such table",
-        "1 rows of table people are left out: they don't fit there (StringDataRightTruncation)",
+        "the rows of table extra are left out: no migration creates that table",
+        "1 rows of table people are left out: they do not fit (StringDataRightTruncation)",
     )
-    assert "1 rows of table people are left out: what they point at is not in the sample" in (
+    assert "1 rows of table people are left out: rows they reference are not in the sample" in (
         report.notes
     )
     assert_no_secret(report)
@@ -196,7 +196,7 @@ def test_reading_stops_at_the_time_limit(any_database: sa.URL, tmp_path: Path) -
         dialect = dialect_of(db.connection)
         sample = read_sample(db.connection, dialect, scope_for(Schema()), count=5, seconds=1e-6)
         db.execute("DELETE FROM posts WHERE id = 999")  # the connection is writable again
-    assert sample.notes == ("the sample is not whole: it took too long to read",)
+    assert sample.notes == ("the sample is incomplete: the time limit was reached",)
 
 
 def test_the_live_database_is_read_only_while_rows_are_read(

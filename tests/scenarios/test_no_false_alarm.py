@@ -765,5 +765,5 @@ def test_unnamed_enum_is_rejected(database: Callable[[str], sa.URL]) -> None:
     with engine.connect() as connection, pytest.raises(ModelsError) as caught:
         diff(connection, metadata)
     assert "things.c0_enum" in str(caught.value)
-    assert "the enum of a, b has no name" in str(caught.value)
+    assert "the enum type of a, b has no name" in str(caught.value)
     engine.dispose()

@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Plan, diff
-from autodiff.autogenerate.diff import difference
+from autodiff.autogenerate.differences import find_difference
 from autodiff.autogenerate.schemas import scope_for
-from autodiff.compare import wanted_again
+from autodiff.compare import schema_as_desired
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.migrations import load_graph
 from autodiff.runner.runner import Runner
@@ -99,9 +99,9 @@ def _assert_restored(connection: sa.Connection, scenario: Scenario, original: Sc
     """Check that the schema is the original one, even if the database rewrote some SQL."""
     dialect, current = dialect_of(connection), _schema(connection, scenario)
     if _normalized(current, dialect) != _normalized(original, dialect):
-        desired = wanted_again(original, dialect)
-        result = difference(
-            connection, dialect, current, desired, create_scratch=True, said_before=current
+        desired = schema_as_desired(original, dialect)
+        result = find_difference(
+            connection, dialect, current, desired, create_scratch=True, declared_before=current
         )
         connection.rollback()
         assert result.changes == ()
