@@ -19,10 +19,10 @@ BARE = table("t", column("a"), column("b", "text", default="'x'"))
 
 
 def verdict(current: Table, desired: Table) -> str:
-    """Return "asked" if a scratch database is needed, else "certain" or "equal"."""
+    """Return "asked" if a scratch database is needed, else "sure" or "equal"."""
     result = find_possible_differences(schema(current), schema(desired), POSTGRESQL)
     assert not (result.tables and result.certain)
-    return "asked" if result.tables else "certain" if result.certain else "equal"
+    return "asked" if result.tables else "sure" if result.certain else "equal"
 
 
 def table_with(*parts: object) -> Table:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.compare import Rename, Value, name_map_of, parse_rename, resolve_maps
+from autodiff.compare import (
+    Rename,
+    Value,
+    name_map_of,
+    parse_rename,
+    rename_candidates,
+    resolve_maps,
+)
 from autodiff.compare.apply_renames import apply_all_renames, rename_before
 from autodiff.compare.enums import EnumRename, ValueRename, unambiguous_enum_renames
 from autodiff.dialects import dialect_for
@@ -115,7 +122,9 @@ def test_renamed_value_changes_defaults_and_checks() -> None:
 
 def test_renamed_type_changes_columns_and_casts() -> None:
     desired = schema(enum("sad", "ok", name="feeling"), "mood <> 'sad'::feeling")
-    renamed, _ = apply_all_renames(CURRENT, desired, [parse_rename("mood:feeling", CURRENT)], POSTGRESQL)
+    renamed, _ = apply_all_renames(
+        CURRENT, desired, [parse_rename("mood:feeling", CURRENT)], POSTGRESQL
+    )
     assert renamed == desired
 
 
@@ -163,17 +172,21 @@ def test_type_with_same_values_is_a_certain_rename() -> None:
     assert unambiguous_enum_renames([removed, added]) == []
     assert unambiguous_enum_renames([removed, extended, retyped("mood", "new")]) == []
     assert (
-        unambiguous_enum_renames([removed, added, retyped("mood", "new"), retyped("mood", "x")]) == []
+        unambiguous_enum_renames([removed, added, retyped("mood", "new"), retyped("mood", "x")])
+        == []
     )
-    assert unambiguous_enum_renames([removed, added, retyped("mood", "new"), retyped("x", "new")]) == []
+    assert (
+        unambiguous_enum_renames([removed, added, retyped("mood", "new"), retyped("x", "new")])
+        == []
+    )
 
 
 def test_value_replaced_at_same_position_is_a_candidate() -> None:
     """Candidates are spelled as --rename accepts them."""
     change = EnumAltered(before=enum("sad", "ok"), after=enum("low", "ok"))
-    assert [str(item) for item in name_map_of([change])] == ["mood.sad:low"]
+    assert [str(item) for item in rename_candidates([change])] == ["mood.sad:low"]
     extended = EnumAltered(before=enum("sad", "ok"), after=enum("sad", "ok", "glad"))
-    assert name_map_of([extended]) == []
+    assert rename_candidates([extended]) == []
 
 
 def test_maps_to_new_value_become_one_rename_and_maps() -> None:
@@ -201,7 +214,7 @@ def test_found_renames_use_old_names() -> None:
         ValueRename(value=Value(owner=ITEMS, column="kind", value="a"), to="b"),
         ValueRename(value=Value(owner=MOOD, value="sad"), to="low"),
     ]
-    assert [str(rename_before(rename, given_renames)) for rename in found_renames] == [
+    assert [str(rename_before(rename, name_map_of(given_renames))) for rename in found_renames] == [
         "things.kind.a:b",
         "old.sad:low",
     ]

@@ -73,11 +73,11 @@ def test_reflected_schema_can_be_restored() -> None:
         _posts(foreign_key("posts_ibfk_1", "author", "users.id", implicit=True)),
     )
     current = schema(table("users"), _posts(foreign_key("posts_ibfk_7", "author", "users.id")))
-    desired, _ = compare_schemas(current, schema_as_desired(original, MYSQL), MYSQL)
-    assert adopt_current_names(current, desired, MYSQL) == []
+    desired, _ = adopt_current_names(current, schema_as_desired(original, MYSQL), MYSQL)
+    assert compare_schemas(current, desired, MYSQL) == []
     explicitly_named = schema(table("users"), _posts(foreign_key("fk", "author", "users.id")))
-    desired, _ = compare_schemas(current, schema_as_desired(explicitly_named, MYSQL), MYSQL)
-    [change] = adopt_current_names(current, desired, MYSQL)
+    desired, _ = adopt_current_names(current, schema_as_desired(explicitly_named, MYSQL), MYSQL)
+    [change] = compare_schemas(current, desired, MYSQL)
     assert type(change).__name__ == "ConstraintRenamed"
 
 

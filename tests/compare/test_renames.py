@@ -104,12 +104,12 @@ def test_new_name_must_be_unused(rename: str, message: str) -> None:
 def test_dropped_column_frees_its_name() -> None:
     """The dropped column gets a temporary name first; its removal uses the original name."""
     desired = schema(table("users", column("age", "text")), table("posts", column("author")))
-    renames = [rename_tables_and_columns("users.nick:age", CURRENT)]
+    renames = [parse_rename("users.nick:age", CURRENT)]
     renamed, changes = rename_tables_and_columns(CURRENT, desired, renames)
     names = [c.name for c in renamed.tables[USERS].columns]
     assert names == ["id", "age", "_autodiff_age"]
     assert [type(change).__name__ for change in changes] == ["ColumnRenamed"]
-    set_aside_renames = temporary_column_name(CURRENT, desired, renames)
+    set_aside_renames = temporary_renames(CURRENT, desired, renames)
     assert set_aside_renames == [Rename(table=USERS, column="age", to="_autodiff_age")]
     removed = ColumnRemoved(table=USERS, column=column("_autodiff_age"))
     expected = ColumnRemoved(table=USERS, column=column("age"))
@@ -118,7 +118,7 @@ def test_dropped_column_frees_its_name() -> None:
 
 def test_spare_name_fits_length_limit() -> None:
     """PostgreSQL allows 63 bytes, MySQL 64 characters."""
-    assert len(temporary_renames("x" * 63)) == 63
+    assert len(temporary_column_name("x" * 63)) == 63
 
 
 def test_rename_updates_references() -> None:
@@ -127,7 +127,7 @@ def test_rename_updates_references() -> None:
         table("people", column("name", "text"), column("age"), Check(name="ck", sql="name <> ''")),
         table("posts", column("author"), foreign_key("fk", "author", "people.name")),
     )
-    renames = [rename_tables_and_columns(text, CURRENT) for text in ("users:people", "users.nick:name")]
+    renames = [parse_rename(text, CURRENT) for text in ("users:people", "users.nick:name")]
     renamed, changes = rename_tables_and_columns(CURRENT, desired, renames)
     people, posts = renamed.tables[Name("people")], renamed.tables[Name("posts")]
     assert people.column("name") == column("name", "text")
@@ -139,8 +139,11 @@ def test_rename_updates_references() -> None:
 
 def test_renames_are_ordered_by_free_names() -> None:
     """A chain of renames starts with the last name; a cycle uses a temporary name."""
-    assert order_renames([("a", "b"), ("b", "c")], temporary_renames) == [("b", "c"), ("a", "b")]
-    assert order_renames([("a", "b"), ("b", "a")], temporary_renames) == [
+    assert order_renames([("a", "b"), ("b", "c")], temporary_column_name) == [
+        ("b", "c"),
+        ("a", "b"),
+    ]
+    assert order_renames([("a", "b"), ("b", "a")], temporary_column_name) == [
         ("a", "_autodiff_b"),
         ("b", "a"),
         ("_autodiff_b", "b"),

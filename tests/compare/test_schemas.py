@@ -34,4 +34,6 @@ def test_exclusion_that_models_declared_is_compared() -> None:
     assert without_unreflected_constraints(
         schema_of(EXCLUDING), schema_of(PLAIN), schema_of(EXCLUDING), POSTGRESQL
     ) == schema_of(EXCLUDING)
-    assert without_unreflected_constraints(schema_of(EXCLUDING), both, None, POSTGRESQL) == schema_of(EXCLUDING)
+    assert without_unreflected_constraints(
+        schema_of(EXCLUDING), both, None, POSTGRESQL
+    ) == schema_of(EXCLUDING)

@@ -52,7 +52,9 @@ def planned(
 ) -> MigrationPlan:
     fill_options = {f"t.{name}": value for name, value in fills.items()}
     dialect = dialect_for(kind)
-    return plan_changes(changes, current=current, desired=desired, dialect=dialect, fills=fill_options)
+    return plan_changes(
+        changes, current=current, desired=desired, dialect=dialect, fills=fill_options
+    )
 
 
 def upgrade_queries(planned_migration: MigrationPlan) -> list[str]:

@@ -34,9 +34,8 @@ def test_invalid_map_is_rejected(text: str) -> None:
     """The hint shows an example."""
     with pytest.raises(PlanError) as caught:
         parse_map(text)
-    assert (
-        caught.value.message
-        == f"invalid map {text!r}: expected TYPE.OLD=NEW or TABLE.COLUMN.OLD=NEW"
+    assert caught.value.message == (
+        f"invalid map {text!r}: expected TYPE.OLD=NEW or TABLE.COLUMN.OLD=NEW"
     )
     assert "--map mood.sad=ok" in (caught.value.hint or "")
 
@@ -68,14 +67,14 @@ def test_wrong_map_is_rejected(value: str, to: str, message: str, hint: str) -> 
 
 def test_array_items_are_mapped() -> None:
     """Every array that contains a mapped value is updated."""
-    backfills = ValueUpdates(
+    moves = ValueUpdates(
         table=Name("t"),
         column="c",
         renamed={},
         mapped={"a": "x", "it's": "y"},
         is_array=True,
     )
-    (update,) = updates.backfills(dialect_for("postgresql"))
+    (update,) = moves.backfills(dialect_for("postgresql"))
     assert update.values == (("c", "array_replace(array_replace(c, 'a', 'x'), 'it''s', 'y')"),)
     assert update.where == "'a' = ANY (c) OR 'it''s' = ANY (c)"
     assert update.undo is None

@@ -468,7 +468,9 @@ def test_a_failing_migration_is_refused(sqlite: sa.URL, folder: Folder) -> None:
     folder.write("bbbb", 'op.drop_table("nowhere")')
     with pytest.raises(MigrationFailedError) as caught:
         project_of(sqlite, folder).squash(":", "all")
-    assert caught.value.message.startswith("cannot squash: 0002_step_bbbb.py fails on a scratch database: ")
+    assert caught.value.message.startswith(
+        "cannot squash: 0002_step_bbbb.py fails on a scratch database: "
+    )
     assert caught.value.hint == "run autodiff rehearse 0002_step_bbbb for details"
 
 
