@@ -101,7 +101,7 @@ with op.batch_alter_table("a", recreate="always", table_args=()) as batch:
 
 @pytest.fixture(scope="module")
 def messages(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
-    """What mypy says of each line of CODE, in strict mode."""
+    """Return the errors of mypy in strict mode by the lines of CODE."""
     folder = tmp_path_factory.mktemp("typing")
     file = folder / "application.py"
     file.write_text(dedent(CODE), encoding="utf-8")
