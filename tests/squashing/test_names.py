@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autodiff.commands.squash.names import Trail
+
 from autodiff.schema.objects import EnumType, Name, Schema
 from autodiff.schema.operations import (
     AddColumn,
