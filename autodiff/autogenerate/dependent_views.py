@@ -14,7 +14,7 @@ from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
 from autodiff.dialects.unmanaged import Reader
 from autodiff.plan import Finding
-from autodiff.schema.moves import renames
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import AlterColumn, CreateView, DropColumn, DropTable, DropView
 from autodiff.schema.sqltext import mentions
@@ -66,17 +66,15 @@ def readers_in_the_way(connection: Connection, plan: Plan) -> list[Finding]:
 
 
 def _losses(plan: Plan) -> Iterator[_Loss]:
-    moves = renames(plan.operations)
-    tables = {new: old for old, new in moves.tables.items()}
-    columns = {(table, new): old for (table, old), new in moves.columns.items()}
+    names = NameMap.of_operations(plan.operations)
     for step in plan.operations:
         if isinstance(step, DropTable):
-            yield _Loss(table=tables.get(step.name, step.name), column=None, goes=True)
+            yield _Loss(table=names.table_before(step.name), column=None, goes=True)
         elif isinstance(step, DropColumn | AlterColumn):
             goes = isinstance(step, DropColumn)
             if isinstance(step, DropColumn) or step.before.type != step.after.type:
-                column = columns.get((step.table, step.name), step.name)
-                table = tables.get(step.table, step.table)
+                column = names.column_before(step.table, step.name)
+                table = names.table_before(step.table)
                 yield _Loss(table=table, column=column, goes=goes)
 
 

@@ -11,19 +11,20 @@ from autodiff.autogenerate.live_rows import findings, look_at_rows
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.schemas import both_sides
 from autodiff.compare import (
+    AnyRename,
     Candidate,
     Described,
     Rename,
-    Told,
     Value,
     ValueRename,
     adopt_case,
     adopt_types,
-    apply_told,
+    apply_all_renames,
     candidates,
     certain_enum_renames,
     compare,
     doubts,
+    name_map_of,
     parse_rename,
     partitions_left_alone,
     rename_before,
@@ -158,7 +159,7 @@ def with_renames(
     dialect: Dialect,
     current: Schema,
     desired: Schema,
-    told: Sequence[Told],
+    told: Sequence[AnyRename],
     questioner: Questioner,
     assume: Assume,
     *,
@@ -174,9 +175,9 @@ def with_renames(
     """
     mapped, as_renames = resolve_maps(maps or {}, current, desired, told)
     renames = [*told, *as_renames]
-    refused: set[Told] = set()
+    refused: set[AnyRename] = set()
     while True:
-        moved, renamed = apply_told(current, desired, renames, dialect)
+        moved, renamed = apply_all_renames(current, desired, renames, dialect)
         found = difference(
             connection,
             dialect,
@@ -192,10 +193,11 @@ def with_renames(
         plain = [rename for rename in renames if isinstance(rename, Rename)]
         told_apart = without_spares(found.changes, set_aside(current, desired, plain))
         known = {*renames, *refused}
+        names = name_map_of(renames)
         open_ = [
             candidate
             for candidate in candidates((*renamed, *told_apart))
-            if (rename := rename_before(candidate.rename, renames)) not in known
+            if (rename := rename_before(candidate.rename, names)) not in known
             and not (isinstance(rename, ValueRename) and rename.value in mapped)
         ]
         if not open_ or assume == "drop-and-add":
@@ -203,12 +205,12 @@ def with_renames(
                 found,
                 current=current,
                 changes=(*renamed, *told_apart),
-                maps={value_after(value, renames): to for value, to in mapped.items()},
+                maps={value_after(value, names): to for value, to in mapped.items()},
             )
         answer = questioner.is_rename(open_[0])
         if answer is None:
             raise RenameUndecidedError([str(c) for c in open_], [c.reason for c in open_])
-        rename = rename_before(open_[0].rename, renames)
+        rename = rename_before(open_[0].rename, names)
         if answer:
             renames.append(rename)
         else:
@@ -285,7 +287,7 @@ def parse_maps(maps: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
     return dict(parse_map(text) for text in maps)
 
 
-def all_renames(texts: Iterable[str], desired: Schema, current: Schema) -> list[Told]:
+def all_renames(texts: Iterable[str], desired: Schema, current: Schema) -> list[AnyRename]:
     """The renames that were told: on the command line, and by `info` in the models."""
     told = [parse_rename(text, current) for text in texts]
     known = {(rename.table, rename.column) for rename in told if isinstance(rename, Rename)}

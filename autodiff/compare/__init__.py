@@ -1,6 +1,11 @@
 """Schema x Schema -> Change: what differs. Pure: nothing here talks to a database."""
 
-from autodiff.compare.apply_renames import apply_told, rename_before, resolve_maps, value_after
+from autodiff.compare.apply_renames import (
+    apply_all_renames,
+    rename_before,
+    resolve_maps,
+    value_after,
+)
 from autodiff.compare.enum_values import Value
 from autodiff.compare.enums import (
     EnumRename,
@@ -12,12 +17,13 @@ from autodiff.compare.name_case import adopt_case
 from autodiff.compare.null_types import adopt_types
 from autodiff.compare.partitions import partitions_left_alone
 from autodiff.compare.renames import (
+    AnyRename,
     Candidate,
     Rename,
-    Told,
-    apply_renames,
     candidates,
+    name_map_of,
     parse_rename,
+    rename_tables_and_columns,
     set_aside,
     without_spares,
 )
@@ -32,25 +38,26 @@ from autodiff.compare.schemas import (
 )
 
 __all__ = [
+    "AnyRename",
     "Candidate",
     "Described",
     "Doubts",
     "EnumRename",
     "Rename",
-    "Told",
     "Value",
     "ValueRename",
     "adopt_case",
     "adopt_types",
-    "apply_renames",
-    "apply_told",
+    "apply_all_renames",
     "candidates",
     "certain_enum_renames",
     "compare",
     "doubts",
+    "name_map_of",
     "parse_rename",
     "partitions_left_alone",
     "rename_before",
+    "rename_tables_and_columns",
     "resolve",
     "resolve_maps",
     "set_aside",

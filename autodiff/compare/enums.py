@@ -18,6 +18,7 @@ from autodiff.schema.changes import (
     EnumRenamed,
     EnumValueRenamed,
 )
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -118,14 +119,15 @@ def apply_enum_renames(
     `told` has the new names of tables and columns. Raises PlanError where the models don't have
     a new name, or the database has it already.
     """
-    types = {item.before: item.after for item in told if isinstance(item, EnumRename)}
+    enums = {item.before: item.after for item in told if isinstance(item, EnumRename)}
+    names = NameMap(enums=enums)
     changes: list[Change] = []
-    for before, after in types.items():
+    for before, after in enums.items():
         _require_type(before, after, current, desired)
         changes.append(EnumRenamed(before=before, after=after))
     values = [item for item in told if isinstance(item, ValueRename)]
     for item in values:
-        changes.append(_value_renamed(item, types, current, desired, values))
+        changes.append(_value_renamed(item, names, current, desired, values))
     return with_enum_changes(current, changes, dialect), changes
 
 
@@ -144,13 +146,13 @@ def _require_type(before: Name, after: Name, current: Schema, desired: Schema) -
 
 def _value_renamed(
     item: ValueRename,
-    types: Mapping[Name, Name],
+    names: NameMap,
     current: Schema,
     desired: Schema,
     others: Sequence[ValueRename],
 ) -> EnumValueRenamed | ColumnValueRenamed:
     value = item.value
-    owner = types.get(value.owner, value.owner) if value.column is None else value.owner
+    owner = names.enum_after(value.owner) if value.column is None else value.owner
     wanted = values_after(replace(value, owner=owner), desired)
     if (wanted is not None and item.to not in wanted) or (value.column is None and not wanted):
         raise PlanError(

@@ -19,11 +19,19 @@ from autodiff.schema.changes import (
     TableRemoved,
     TableRenamed,
 )
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table, in_order
 from autodiff.schema.operations import RenameColumn, RenameTable
 
-__all__ = ["Candidate", "Rename", "Told", "apply_renames", "candidates", "one_by_one"]
-__all__ += ["parse_rename", "rename_in", "set_aside", "spare_column", "spare_table"]
+__all__ = ["AnyRename", "Candidate", "Rename", "candidates", "name_map_of", "one_by_one"]
+__all__ += [
+    "parse_rename",
+    "rename_in",
+    "rename_tables_and_columns",
+    "set_aside",
+    "spare_column",
+    "spare_table",
+]
 __all__ += ["without_spares"]
 
 T = TypeVar("T")
@@ -54,15 +62,28 @@ class Rename:
         return f"{self.table}.{self.to}" if self.column else self.to
 
 
-Told: TypeAlias = Rename | EnumRename | ValueRename
+AnyRename: TypeAlias = Rename | EnumRename | ValueRename
 """A rename of any kind of thing."""
+
+
+def name_map_of(renames: Iterable[AnyRename]) -> NameMap:
+    """Return the names before and after the renames."""
+    renames = list(renames)
+    plain = [item for item in renames if isinstance(item, Rename)]
+    return NameMap(
+        tables={
+            item.table: Name(item.to, item.table.schema) for item in plain if item.column is None
+        },
+        columns={(item.table, item.column): item.to for item in plain if item.column is not None},
+        enums={item.before: item.after for item in renames if isinstance(item, EnumRename)},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A rename that is possible, with the share of what both sides have in common (0 to 1)."""
 
-    rename: Told
+    rename: AnyRename
     score: float
     reason: str
 
@@ -70,7 +91,7 @@ class Candidate:
         return str(self.rename)
 
 
-def parse_rename(text: str, current: Schema) -> Told:
+def parse_rename(text: str, current: Schema) -> AnyRename:
     """The rename that "users.nick:nickname", "users:people" or "mood.sad:unhappy" tells.
 
     Raises PlanError where the text is no rename, or the current schema lacks the old name.
@@ -112,7 +133,7 @@ def _named(text: str, current: Schema) -> tuple[Name, str | None] | None:
     return None
 
 
-def apply_renames(
+def rename_tables_and_columns(
     current: Schema, desired: Schema, renames: Sequence[Rename]
 ) -> tuple[Schema, list[Change]]:
     """The current schema as it will be once the renames are done, and their changes.
@@ -122,14 +143,12 @@ def apply_renames(
     Raises PlanError where the models don't have the new name, or the database has it already.
     """
     changes: list[Change] = []
-    moved: dict[Name, Name] = {}
-    for rename in (item for item in renames if item.column is None):
-        after = Name(rename.to, rename.table.schema)
+    names = name_map_of(renames)
+    for before, after in names.tables.items():
         _require(after in desired.tables, str(after))
-        moved[rename.table] = after
-        changes.append(TableRenamed(before=rename.table, after=after))
+        changes.append(TableRenamed(before=before, after=after))
     for rename in (item for item in renames if item.column is not None):
-        name = moved.get(rename.table, rename.table)
+        name = names.table_after(rename.table)
         wanted = desired.tables.get(name)
         _require(wanted is not None and wanted.column(rename.to) is not None, f"{name}.{rename.to}")
         assert rename.column is not None
@@ -142,12 +161,11 @@ def set_aside(current: Schema, desired: Schema, renames: Sequence[Rename]) -> li
 
     Not where the models still have the old name too: then it is not the one of the new name.
     """
-    told = {(r.table, r.column) for r in renames}
-    moved = {r.table: Name(r.to, r.table.schema) for r in renames if r.column is None}
+    names = name_map_of(renames)
     found: list[Rename] = []
     for rename in renames:
-        table, wanted = rename.table, desired.tables.get(moved.get(rename.table, rename.table))
-        if rename.column is None or wanted is None or (table, rename.to) in told:
+        table, wanted = rename.table, desired.tables.get(names.table_after(rename.table))
+        if rename.column is None or wanted is None or (table, rename.to) in names.columns:
             continue
         refilled = any((r.table, r.to) == (table, rename.column) for r in renames)
         kept = wanted.column(rename.column) is not None and not refilled
@@ -181,17 +199,16 @@ def rename_in(schema: Schema, renames: Sequence[Rename]) -> Schema:
     Raises PlanError where a new name is taken by what keeps it.
     """
     tables = dict(schema.tables)
-    told = [(r.table, Name(r.to, r.table.schema)) for r in renames if r.column is None]
-    for before, after in one_by_one(told, spare_table):
+    names = name_map_of(renames)
+    for before, after in one_by_one(list(names.tables.items()), spare_table):
         _refuse_taken(after in tables, str(before), str(after))
         renamed = RenameTable(before=before, after=after)
         tables[after] = evolve(tables.pop(before), renamed)
         tables = {n: rename_references(table, before, after) for n, table in tables.items()}
-    moved = dict(told)
     columns: dict[Name, list[tuple[str, str]]] = {}
     for rename in renames:
         if rename.column is not None:
-            name = moved.get(rename.table, rename.table)
+            name = names.table_after(rename.table)
             columns.setdefault(name, []).append((rename.column, rename.to))
     for name, pairs in columns.items():
         for old, new in one_by_one(pairs, spare_column):

@@ -17,8 +17,8 @@ from autodiff.schema.changes import (
     ConstraintAdded,
     ConstraintAltered,
     TableAdded,
-    TableRenamed,
 )
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, EnumType, Name, PrimaryKey, Schema, Table
 from autodiff.schema.operations import AddColumn, AlterColumn, Backfill, ColumnPatch, Operation
 from autodiff.schema.sqltext import quote_literal
@@ -177,12 +177,12 @@ def refills(
 
     Those of `spares` come back under another name, for a while.
     """
-    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
+    names = NameMap.of_changes(changes)
     for needed in refills_needed(changes):
         column = needed.column.name
         spare = spares.get((needed.table, column))
         backfill = fills.backfill(needed.table, column, spare)
-        table = current.tables[before.get(needed.table, needed.table)]
+        table = current.tables[names.table_before(needed.table)]
         value = usual_value(table, needed.column, current.enums)
         if backfill is None and value is not None:
             made_up = replace(fills, values={needed.key: f"sql:{value}"})

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeGuard
 
-from autodiff.compare.apply_renames import with_renames_of
+from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.undeclared import with_unsaid
 from autodiff.dialects.base import Dialect
 from autodiff.plan.renames import made_anew
@@ -21,16 +21,15 @@ from autodiff.schema.changes import (
     ColumnAdded,
     ColumnAltered,
     ColumnRemoved,
-    ColumnRenamed,
     ConstraintAltered,
     ConstraintRenamed,
     IndexAltered,
     IndexRenamed,
-    TableRenamed,
     ViewAdded,
     ViewAltered,
     ViewRemoved,
 )
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, View
 from autodiff.schema.sqltext import mentions
 
@@ -52,7 +51,7 @@ def with_surroundings(
     get, as the tables of `current` have.
     """
     found = list(changes)
-    moved = with_renames_of(current, changes)
+    moved = schema_after_renames(current, changes)
     if dialect.features.readers_hold_columns:
         found = [_made_anew(change, changes) for change in changes]
         found = [_not_retyped(change, retyped) for change in found]
@@ -119,16 +118,16 @@ def _views(
 ) -> Iterator[Change]:
     """Views that read an altered table, or a view that is made anew."""
     told = {_view_name(c) for c in changes if isinstance(c, ViewAdded | ViewRemoved | ViewAltered)}
-    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
+    names = NameMap.of_changes(changes)
     moved = {
-        before.get(change.table, change.table)
+        names.table_before(change.table)
         for change in changes
         if isinstance(change, ColumnAltered | ColumnRemoved)
     }
     moved |= told
     columns = {
-        before.get(table, table): [*names, *_old_names(table, changes)]
-        for table, names in retyped.items()
+        names.table_before(table): [*columns, *names.columns_before(table).values()]
+        for table, columns in retyped.items()
     }
     while True:
         found = [
@@ -144,11 +143,6 @@ def _views(
             kept = replace(after, reads=view.reads, indexes=view.indexes, comment=view.comment)
             yield ViewAltered(before=view, after=kept)
         moved |= set(found)
-
-
-def _old_names(table: Name, changes: Iterable[Change]) -> list[str]:
-    """The names that the renamed columns of a table had."""
-    return [c.before for c in changes if isinstance(c, ColumnRenamed) and c.table == table]
 
 
 def _reads_columns(view: View, columns: Mapping[Name, Sequence[str]]) -> bool:

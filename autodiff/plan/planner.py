@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from autodiff.compare.apply_renames import with_renames_of
+from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.enum_values import Value
 from autodiff.compare.enums import with_enum_changes
 from autodiff.dialects.base import Dialect
@@ -139,7 +139,7 @@ def plan(
     at_once = dropped_at_once(changes, spares)
     settled = _settled((c for c in changes if c not in at_once), spares, desired, dialect)
     now = with_enum_changes(current, changes, dialect)
-    renamed = with_renames_of(now, settled)
+    renamed = schema_after_renames(now, settled)
     enums = {
         change.after.name: alter_enum(change, settled, renamed, given)
         for change in settled

@@ -19,6 +19,7 @@ from autodiff.schema.changes import (
     IndexRenamed,
     TableRenamed,
 )
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import ForeignKey, Name, Schema
 from autodiff.schema.operations import (
     DropColumn,
@@ -72,11 +73,11 @@ def spare_names(changes: Sequence[Change], current: Schema) -> dict[tuple[Name, 
 
     Something holds them: a constraint, an index, a computed column, a trigger or a view.
     """
-    before = {c.after: c.before for c in changes if isinstance(c, TableRenamed)}
+    names = NameMap.of_changes(changes)
     return {
         (change.table, change.column.name): spare_column(change.column.name)
         for change in _in_the_way(changes)
-        if _is_held(current, before.get(change.table, change.table), change.column.name)
+        if _is_held(current, names.table_before(change.table), change.column.name)
     }
 
 

@@ -25,6 +25,7 @@ from autodiff.runner.executor import Executor, run_operations
 from autodiff.runner.loader import load_step
 from autodiff.runner.sinks import Live
 from autodiff.runner.transactions import Segments
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import (
     AddConstraint,
@@ -34,7 +35,6 @@ from autodiff.schema.operations import (
     CreateTable,
     CreateView,
     Operation,
-    RenameTable,
     tables_of,
 )
 
@@ -156,14 +156,13 @@ def _creation(schema: Schema) -> list[Operation]:
 
 def _reached(plan: Plan) -> tuple[set[Name], set[Name]]:
     """The tables before and after that the plan can touch, each with its other self."""
-    moved = {o.before: o.after for o in plan.operations if isinstance(o, RenameTable)}
-    back = {after: before for before, after in moved.items()}
-    names = {name for operation in plan.operations for name in tables_of(operation)}
-    old = reach(plan.current, {back.get(name, name) for name in names} | names)
-    new = reach(plan.desired, {moved.get(name, name) for name in names} | names)
+    names = NameMap.of_operations(plan.operations)
+    used = {name for operation in plan.operations for name in tables_of(operation)}
+    old = reach(plan.current, set(map(names.table_before, used)) | used)
+    new = reach(plan.desired, set(map(names.table_after, used)) | used)
     while True:
-        before = with_targets(plan.current, old | {back.get(name, name) for name in new})
-        after = with_targets(plan.desired, new | {moved.get(name, name) for name in before})
+        before = with_targets(plan.current, old | set(map(names.table_before, new)))
+        after = with_targets(plan.desired, new | set(map(names.table_after, before)))
         if (before, after) == (old, new):
             return old, new
         old, new = before, after

@@ -14,11 +14,12 @@ from autodiff.errors import ConfigError, HistoryError, ModelsError
 from autodiff.migrations import Graph, Lock, Migration
 from autodiff.models import declare
 from autodiff.rehearse.failures import does_nothing_down, failure, known_names, on_purpose
-from autodiff.rehearse.losses import Moves, losses, moved
+from autodiff.rehearse.losses import find_losses, guess_renames
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
 from autodiff.rehearse.row_sources import LaterRows, LiveRows, NoRows, SampleRows
 from autodiff.rehearse.stage import Place, RowSource, Stage, State
 from autodiff.runner.runner import Runner
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Schema
 
 if TYPE_CHECKING:
@@ -293,7 +294,8 @@ class _Rehearsal:
         """Down, and up again; at the end the migration is applied."""
         stage, done = self._stage, self._stage.done
         after = stage.state()
-        found.lost += losses(before.rows, after.rows, "upgrade", moved(before.rows, after.rows))
+        renames = guess_renames(before.rows, after.rows)
+        found.lost += find_losses(before.rows, after.rows, "upgrade", renames)
         stage.fill(rows)
         full = stage.state()
         try:
@@ -305,9 +307,9 @@ class _Rehearsal:
             return
         back = stage.state().rows
         if rows.real and not any(before.rows.values()):  # they came in with this migration
-            found.lost += losses(full.rows, back, "downgrade", moved(full.rows, back))
+            found.lost += find_losses(full.rows, back, "downgrade", guess_renames(full.rows, back))
         else:
-            found.lost += losses(before.rows, back, "downgrade", Moves())
+            found.lost += find_losses(before.rows, back, "downgrade", NameMap())
         if self._differs(found, before, "downgrade") or not self._up_again(found, after):
             stage.restart(done, rows)
 

@@ -1,92 +1,113 @@
-"""What rows and values a migration lost: those of before and after, held against each other."""
+"""Find the rows and values that a migration lost, by comparing the rows before and after it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from autodiff.rehearse.sample_rows import Rows
-from autodiff.schema.moves import Moves, renames
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name
 
-__all__ = ["Moves", "losses", "moved", "renames"]
+__all__ = ["RenamedValues", "find_losses", "guess_renames"]
 
-T = TypeVar("T")
+TableRows = list[dict[str, Any]]
+RenamedValues = Mapping[tuple[Name, str], Mapping[str, str]]
+"""The new names of renamed values, by the old names of their table and column."""
+
+_NO_VALUES: RenamedValues = MappingProxyType({})
 
 
-def losses(before: Rows, after: Rows, direction: str, moves: Moves) -> list[str]:
-    """A line for each table that lost rows, and for each column that lost values.
+def find_losses(
+    before: Rows,
+    after: Rows,
+    direction: str,
+    names: NameMap,
+    values: RenamedValues = _NO_VALUES,
+) -> list[str]:
+    """Return a line for each table that lost rows, and for each column that lost values.
 
-    Tables that are not in `after` are gone.
+    A table that is not in `after` was dropped.
     """
-    gone = [name for name in before if moves.table(name) not in after and before[name]]
-    lines = [f"{direction}: the rows of table {name}" for name in gone]
+    dropped = [name for name in before if names.table_after(name) not in after and before[name]]
+    lines = [f"{direction}: the rows of table {name}" for name in dropped]
     for name in before:
-        if moves.table(name) in after:
-            lines += _of_table(name, before[name], after[moves.table(name)], direction, moves)
+        new_rows = after.get(names.table_after(name))
+        if new_rows is not None:
+            lines += _table_losses(name, before[name], new_rows, direction, names, values)
     return lines
 
 
-def _of_table(
-    name: Name,
-    old: list[dict[str, object]],
-    new: list[dict[str, object]],
+def _table_losses(
+    table: Name,
+    old_rows: TableRows,
+    new_rows: TableRows,
     direction: str,
-    moves: Moves,
+    names: NameMap,
+    values: RenamedValues,
 ) -> Iterator[str]:
-    if len(new) < len(old):
-        yield f"{direction}: {len(old) - len(new)} rows of table {name}"
+    if len(new_rows) < len(old_rows):
+        yield f"{direction}: {len(old_rows) - len(new_rows)} rows of table {table}"
         return
-    for column in old[0] if old else ():
-        names = moves.values.get((name, column), {})
-        values = (names.get(value, value) for value in _values(old, column))
-        if Counter(values) - Counter(_values(new, moves.column(name, column))):
-            yield f"{direction}: the values of {name}.{column}"
+    for column in old_rows[0] if old_rows else ():
+        renamed = values.get((table, column), {})
+        expected = (renamed.get(value, value) for value in _column_values(old_rows, column))
+        found = _column_values(new_rows, names.column_after(table, column))
+        if Counter(expected) - Counter(found):
+            yield f"{direction}: the values of {table}.{column}"
 
 
-def _values(rows: Iterable[dict[str, object]], column: str) -> list[str]:
-    """The values of a column as texts, sorted; nothing where the column is not there."""
+def _column_values(rows: Iterable[dict[str, Any]], column: str) -> list[str]:
+    """Return the values of a column as texts, sorted; an empty list if there is no such column."""
     return sorted(str(row[column]) for row in rows if column in row and row[column] is not None)
 
 
-def moved(before: Rows, after: Rows) -> Moves:
-    """The moves that rows show, where nobody knows the operations.
+def guess_renames(before: Rows, after: Rows) -> NameMap:
+    """Return the renames that the rows show, for migrations whose operations are not known.
 
-    A table that is gone is the new one with as many rows and the same values; a column that is
-    gone is the new one with the same values, however it was renamed or copied.
+    A table that disappeared is taken to be a new table with as many rows and the same values, and
+    a column that disappeared to be a new column with the same values.
     """
-    moves = Moves()
-    fresh = [name for name in after if name not in before]
+    tables: dict[Name, Name] = {}
+    new_tables = [name for name in after if name not in before]
     for name in before:
         if name not in after and before[name]:
-            match = next((new for new in fresh if _same_rows(before[name], after[new])), None)
+            match = next((new for new in new_tables if _same_rows(before[name], after[new])), None)
             if match is not None:
-                moves.tables[name] = match
-                fresh.remove(match)
+                tables[name] = match
+                new_tables.remove(match)
+    columns: dict[tuple[Name, str], str] = {}
     for name, rows in before.items():
-        _note_columns(moves, moves.table(name), rows, after.get(moves.table(name), []))
-    return moves
+        new_rows = after.get(tables.get(name, name), [])
+        for old, new in _renamed_columns(rows, new_rows):
+            columns[name, old] = new
+    return NameMap(tables=tables, columns=columns)
 
 
-def _same_rows(old: list[dict[str, object]], new: list[dict[str, object]]) -> bool:
-    """Whether most columns have the same values in both."""
-    if len(old) != len(new):
+def _same_rows(old_rows: TableRows, new_rows: TableRows) -> bool:
+    """Return whether most columns have the same values in both."""
+    if len(old_rows) != len(new_rows):
         return False
-    values = [_values(new, column) for column in (new[0] if new else ())]
-    kept = [column for column in (old[0] if old else ()) if _values(old, column) in values]
-    return bool(old) and 2 * len(kept) > len(old[0])
+    new_values = [_column_values(new_rows, column) for column in (new_rows[0] if new_rows else ())]
+    kept = [
+        column
+        for column in (old_rows[0] if old_rows else ())
+        if _column_values(old_rows, column) in new_values
+    ]
+    return bool(old_rows) and 2 * len(kept) > len(old_rows[0])
 
 
-def _note_columns(
-    moves: Moves, table: Name, old: list[dict[str, object]], new: list[dict[str, object]]
-) -> None:
-    if not old or not new:
+def _renamed_columns(old_rows: TableRows, new_rows: TableRows) -> Iterator[tuple[str, str]]:
+    """Yield the old and the new name of each column whose values are now in a new column."""
+    if not old_rows or not new_rows:
         return
-    fresh = [column for column in new[0] if column not in old[0]]
-    for column in old[0]:
-        values = _values(old, column)
-        if column not in new[0] and values:
-            match = next((other for other in fresh if _values(new, other) == values), None)
-            if match is not None:
-                moves.columns[table, column] = match
+    new_columns = [column for column in new_rows[0] if column not in old_rows[0]]
+    for column in old_rows[0]:
+        values = _column_values(old_rows, column)
+        if column not in new_rows[0] and values:
+            for new_column in new_columns:
+                if _column_values(new_rows, new_column) == values:
+                    yield column, new_column
+                    break

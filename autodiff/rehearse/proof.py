@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect, Scope
 from autodiff.errors import AutodiffError
-from autodiff.rehearse.losses import losses
+from autodiff.rehearse.losses import find_losses
 from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
-from autodiff.schema.moves import Moves, renames
+from autodiff.runner.events import Direction
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import Operation
 
@@ -91,10 +92,10 @@ class Rehearsal:
             self.upgrade(connection)
             described = self._read(connection)
             problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
-            lost += self._lost(connection, rows, "upgrade", self._moves())
+            lost += self._lost(connection, rows, "upgrade")
             self.downgrade(connection)
             problems += [f"downgrade leaves: {line}" for line in self.differs(connection, before)]
-            lost += self._lost(connection, rows, "downgrade", Moves())
+            lost += self._lost(connection, rows, "downgrade")
         except Exception as error:  # the file's own code may raise anything
             connection.rollback()
             problems.append(_reason(error))
@@ -102,23 +103,24 @@ class Rehearsal:
             problems=tuple(problems), lost=tuple(lost), notes=tuple(notes), described=described
         )
 
-    def _moves(self) -> Moves:
-        return replace(renames(self.operations), values=self.values.renamed)
-
     def _read(self, connection: Connection) -> Schema:
         found = self.dialect.reflect(connection, self.scope)
         connection.rollback()
         return found
 
-    def _lost(
-        self, connection: Connection, before: Rows, direction: str, moves: Moves
-    ) -> list[str]:
-        """A line for each table that lost rows, and each column that lost values."""
+    def _lost(self, connection: Connection, before: Rows, direction: Direction) -> list[str]:
+        """Return a line for each table that lost rows, and each column that lost values.
+
+        After a downgrade, tables, columns and values have the names of `before` again.
+        """
+        upgraded = direction == "upgrade"
+        names = NameMap.of_operations(self.operations) if upgraded else NameMap()
+        values = self.values.renamed if upgraded else {}
         now = self._read(connection)
-        places = [moves.table(name) for name in before if moves.table(name) in now.tables]
-        after = read_rows(connection, self.dialect, places)
+        tables = [name for name in map(names.table_after, before) if name in now.tables]
+        after = read_rows(connection, self.dialect, tables)
         connection.rollback()
-        return losses(before, after, direction, moves)
+        return find_losses(before, after, direction, names, values)
 
 
 def _reason(error: Exception) -> str:

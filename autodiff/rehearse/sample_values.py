@@ -8,26 +8,24 @@ from dataclasses import dataclass, field
 from autodiff.compare.enum_values import Value, listed_values
 from autodiff.schema.changes import (
     Change,
-    ColumnRenamed,
     ColumnValueRenamed,
-    EnumRenamed,
     EnumValueRenamed,
-    TableRenamed,
 )
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table
 
 __all__ = ["SampleValues", "sample_values"]
 
-Place = tuple[Name, str]
-"""A table and a column, as the start has them."""
+ColumnKey = tuple[Name, str]
+"""The names of a table and a column before the migration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleValues:
     """By column of the start: values for sample rows, and the new names of those renamed."""
 
-    choices: Mapping[Place, tuple[str, ...]] = field(default_factory=dict)
-    renamed: Mapping[Place, Mapping[str, str]] = field(default_factory=dict)
+    choices: Mapping[ColumnKey, tuple[str, ...]] = field(default_factory=dict)
+    renamed: Mapping[ColumnKey, Mapping[str, str]] = field(default_factory=dict)
 
 
 def sample_values(
@@ -37,24 +35,25 @@ def sample_values(
 
     All values of a list of which none stays.
     """
-    choices: dict[Place, tuple[str, ...]] = {}
-    renamed: dict[Place, Mapping[str, str]] = {}
+    names = NameMap.of_changes(changes)
+    choices: dict[ColumnKey, tuple[str, ...]] = {}
+    renamed: dict[ColumnKey, Mapping[str, str]] = {}
     for table, column in _columns(start):
         values = _values(table, column, start)
         if values is None:
             continue
-        owner = _owner(table.name, column, changes)
-        names = _new_names(owner, changes)
-        wanted = _wanted(table.name, column, changes, goal)
+        owner = _owner(table.name, column, names)
+        new_values = _new_values(owner, changes)
+        wanted = _wanted(table.name, column, names, goal)
         kept = [
             value
             for value in values
             if wanted is None
-            or names.get(value, value) in wanted
+            or new_values.get(value, value) in wanted
             or Value(owner=owner.owner, column=owner.column, value=value) in mapped
         ]
         choices[table.name, column.name] = tuple(kept) or values
-        renamed[table.name, column.name] = names
+        renamed[table.name, column.name] = new_values
     return SampleValues(choices=choices, renamed=renamed)
 
 
@@ -69,46 +68,32 @@ def _values(table: Table, column: Column, schema: Schema) -> tuple[str, ...] | N
     return None if enum is None or column.type.sql.endswith("]") else enum.values
 
 
-def _place(table: Name, column: str, changes: Sequence[Change]) -> Place:
-    """The column's place once the renames are done."""
-    tables = {c.before: c.after for c in changes if isinstance(c, TableRenamed)}
-    moved = tables.get(table, table)
-    columns = {
-        c.before: c.after for c in changes if isinstance(c, ColumnRenamed) and c.table == moved
-    }
-    return moved, columns.get(column, column)
-
-
-def _owner(table: Name, column: Column, changes: Sequence[Change]) -> Value:
-    """What has the values once the renames are done: a type or the column; with no value."""
+def _owner(table: Name, column: Column, names: NameMap) -> Value:
+    """Return the enum type or column that lists the values after the renames."""
     if column.type.enum is None:
-        moved, name = _place(table, column.name, changes)
-        return Value(owner=moved, column=name, value="")
-    types = {c.before: c.after for c in changes if isinstance(c, EnumRenamed)}
-    return Value(owner=types.get(column.type.enum, column.type.enum), value="")
+        new_name = names.column_after(table, column.name)
+        return Value(owner=names.table_after(table), column=new_name, value="")
+    return Value(owner=names.enum_after(column.type.enum), value="")
 
 
-def _new_names(owner: Value, changes: Sequence[Change]) -> dict[str, str]:
-    names: dict[str, str] = {}
+def _new_values(owner: Value, changes: Sequence[Change]) -> dict[str, str]:
+    renamed: dict[str, str] = {}
     for change in changes:
         match change:
             case EnumValueRenamed(enum=enum) if (enum, None) == (owner.owner, owner.column):
-                names[change.before] = change.after
+                renamed[change.before] = change.after
             case ColumnValueRenamed(table=table, column=column) if (table, column) == (
                 owner.owner,
                 owner.column,
             ):
-                names[change.before] = change.after
+                renamed[change.before] = change.after
             case _:
                 pass
-    return names
+    return renamed
 
 
-def _wanted(
-    table: Name, column: Column, changes: Sequence[Change], goal: Schema
-) -> tuple[str, ...] | None:
-    """The values that the column lists in the end, None where it may have any."""
-    moved, name = _place(table, column.name, changes)
-    there = goal.tables.get(moved)
-    after = there and there.column(name)
-    return _values(there, after, goal) if there and after else None
+def _wanted(table: Name, column: Column, names: NameMap, goal: Schema) -> tuple[str, ...] | None:
+    """Return the values that the column lists in the goal, None if it may have any."""
+    new_table = goal.tables.get(names.table_after(table))
+    new_column = new_table and new_table.column(names.column_after(table, column.name))
+    return _values(new_table, new_column, goal) if new_table and new_column else None

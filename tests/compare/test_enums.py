@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.compare import Rename, Value, candidates, parse_rename, resolve_maps
-from autodiff.compare.apply_renames import apply_told, rename_before
+from autodiff.compare import Rename, Value, candidates, name_map_of, parse_rename, resolve_maps
+from autodiff.compare.apply_renames import apply_all_renames, rename_before
 from autodiff.compare.enum_casts import cast_renamed, literals_renamed
 from autodiff.compare.enums import EnumRename, ValueRename, certain_enum_renames
 from autodiff.dialects import dialect_for
@@ -101,14 +101,14 @@ def test_an_old_value_must_be_there(text: str, message: str, hint: str) -> None:
 def test_a_new_name_must_be_there_and_free(text: str, message: str) -> None:
     """The models have it, and the database does not."""
     with pytest.raises(PlanError) as caught:
-        apply_told(CURRENT, CURRENT, [parse_rename(text, CURRENT)], POSTGRESQL)
+        apply_all_renames(CURRENT, CURRENT, [parse_rename(text, CURRENT)], POSTGRESQL)
     assert caught.value.message == message
 
 
 def test_a_renamed_value_is_renamed_in_every_text() -> None:
     """Defaults and checks follow; they are what the models say then."""
     wanted = schema(enum("low", "ok"), "mood <> 'low'::mood")
-    moved, changes = apply_told(
+    moved, changes = apply_all_renames(
         CURRENT, wanted, [parse_rename("mood.sad:low", CURRENT)], POSTGRESQL
     )
     assert moved == wanted
@@ -118,7 +118,9 @@ def test_a_renamed_value_is_renamed_in_every_text() -> None:
 def test_a_renamed_type_is_renamed_in_every_text() -> None:
     """Columns and casts follow."""
     wanted = schema(enum("sad", "ok", name="feeling"), "mood <> 'sad'::feeling")
-    moved, _ = apply_told(CURRENT, wanted, [parse_rename("mood:feeling", CURRENT)], POSTGRESQL)
+    moved, _ = apply_all_renames(
+        CURRENT, wanted, [parse_rename("mood:feeling", CURRENT)], POSTGRESQL
+    )
     assert moved == wanted
 
 
@@ -200,7 +202,7 @@ def test_a_found_rename_is_told_by_the_names_before() -> None:
         ValueRename(value=Value(owner=ITEMS, column="kind", value="a"), to="b"),
         ValueRename(value=Value(owner=MOOD, value="sad"), to="low"),
     ]
-    assert [str(rename_before(item, told)) for item in found] == [
+    assert [str(rename_before(item, name_map_of(told))) for item in found] == [
         "things.kind.a:b",
         "old.sad:low",
     ]

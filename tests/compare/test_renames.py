@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.compare import Rename, apply_renames, candidates, parse_rename
+from autodiff.compare import Rename, candidates, parse_rename, rename_tables_and_columns
 from autodiff.compare.renames import one_by_one, set_aside, spare_column, without_spares
 from autodiff.errors import PlanError, RenameUndecidedError
 from autodiff.schema.changes import ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
@@ -75,7 +75,7 @@ def test_an_old_name_must_be_there(old: str) -> None:
 def test_a_new_name_must_be_wanted(rename: str, name: str) -> None:
     """A rename to what the models don't have is a slip of the pen."""
     with pytest.raises(PlanError) as caught:
-        apply_renames(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
+        rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
     assert caught.value.message == (
         f"cannot rename to {name}: the models have no such table or column"
     )
@@ -94,7 +94,7 @@ def test_a_new_name_must_be_wanted(rename: str, name: str) -> None:
 def test_a_new_name_must_be_free(rename: str, message: str) -> None:
     """What keeps its name does not make room for another."""
     with pytest.raises(PlanError) as caught:
-        apply_renames(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
+        rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
     assert caught.value.message == message
     assert caught.value.hint == "rename or drop that one in a migration before this one"
 
@@ -103,7 +103,7 @@ def test_a_column_that_the_models_drop_makes_room() -> None:
     """It has a spare name while the other one has its own, and is removed under its own."""
     desired = schema(table("users", column("age", "text")), table("posts", column("author")))
     told = [parse_rename("users.nick:age", CURRENT)]
-    moved, changes = apply_renames(CURRENT, desired, told)
+    moved, changes = rename_tables_and_columns(CURRENT, desired, told)
     names = [c.name for c in moved.tables[USERS].columns]
     assert names == ["id", "age", "_autodiff_age"]
     assert [type(change).__name__ for change in changes] == ["ColumnRenamed"]
@@ -126,7 +126,7 @@ def test_a_rename_is_followed_everywhere() -> None:
         table("posts", column("author"), foreign_key("fk", "author", "people.name")),
     )
     told = [parse_rename(text, CURRENT) for text in ("users:people", "users.nick:name")]
-    moved, changes = apply_renames(CURRENT, desired, told)
+    moved, changes = rename_tables_and_columns(CURRENT, desired, told)
     people, posts = moved.tables[Name("people")], moved.tables[Name("posts")]
     assert people.column("name") == column("name", "text")
     assert people.constraint("ck") == Check(name="ck", sql="name <> ''")

@@ -14,13 +14,11 @@ from autodiff.schema.changes import (
     Change,
     ColumnAdded,
     ColumnAltered,
-    ColumnRenamed,
     ColumnValueRenamed,
     EnumAltered,
-    EnumRenamed,
     TableAdded,
-    TableRenamed,
 )
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table
 from autodiff.schema.operations import Require
 from autodiff.schema.sqltext import mentions, rename_identifiers
@@ -55,20 +53,18 @@ class Standing:
 
     A column may come, or come back, under a spare name first: that does not stand either.
     `after` is the schema behind the migration. What the migration itself makes does not stand.
-    `filled` are the columns, by "table.column", whose rows it gives values. `enums` are the names
-    of types before, by those after; `altered` are those whose values change. `moved` are values
-    that rows have and get another one for, by the type, or the table and column, that lists them.
+    `filled` are the columns, by "table.column", whose rows it gives values. `altered` are the enum
+    types whose values change. `moved` are values that rows have and get another one for, by the
+    type, or the table and column, that lists them.
     """
 
     before: Schema
     after: Schema
     dialect: Dialect
     filled: frozenset[str] = frozenset()
-    tables: Mapping[Name, Name] = field(default_factory=dict)
-    columns: Mapping[tuple[Name, str], str] = field(default_factory=dict)
+    names: NameMap = field(default_factory=NameMap)
     new_tables: frozenset[Name] = frozenset()
     new_columns: frozenset[tuple[Name, str]] = frozenset()
-    enums: Mapping[Name, Name] = field(default_factory=dict)
     altered: frozenset[Name] = frozenset()
     moved: Mapping[tuple[Name, str | None], frozenset[str]] = field(default_factory=dict)
 
@@ -100,11 +96,9 @@ class Standing:
             after=after,
             dialect=dialect,
             filled=frozenset(filled),
-            tables={c.after: c.before for c in changes if isinstance(c, TableRenamed)},
-            columns={(c.table, c.after): c.before for c in changes if isinstance(c, ColumnRenamed)},
+            names=NameMap.of_changes(changes),
             new_tables=frozenset(c.table.name for c in changes if isinstance(c, TableAdded)),
             new_columns=frozenset(made),
-            enums={c.after: c.before for c in changes if isinstance(c, EnumRenamed)},
             altered=frozenset(c.after.name for c in changes if isinstance(c, EnumAltered)),
             moved=_moved(changes, mapped),
         )
@@ -117,14 +111,14 @@ class Standing:
         """The table as it stands; None where the migration makes it, or nothing is known of it."""
         if name in self.new_tables:
             return None
-        return self.before.tables.get(self.tables.get(name, name))
+        return self.before.tables.get(self.names.table_before(name))
 
     def column(self, table: Name, name: str) -> Column | None:
         """The column as it stands."""
         standing = self.table(table)
         if standing is None or (table, name) in self.new_columns:
             return None
-        return standing.column(self.columns.get((table, name), name))
+        return standing.column(self.names.column_before(table, name))
 
     def columns_of(self, table: Name, names: Iterable[str]) -> list[Column] | None:
         """The columns as they stand; None where one of them does not."""
@@ -146,7 +140,7 @@ class Standing:
         named = [column for column in wanted.columns if mentions(sql, column.name)]
         if not all(self._stays(table, column) for column in named):
             return None
-        old = {name: now for (owner, name), now in self.columns.items() if owner == table}
+        old = self.names.columns_before(table)
         return rename_identifiers(sql, old, self.dialect.quote) if old else sql
 
     def _stays(self, table: Name, wanted: Column) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from autodiff.compare.apply_renames import with_renames_of
+from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import fills_needed
@@ -69,7 +69,7 @@ def row_checks_back(
     Nothing was renamed back yet: names are those of the desired schema.
     """
     back = [reverse_change(c) for c in reversed(changes) if not isinstance(c, _RENAMES)]
-    before = with_renames_of(current, changes)
+    before = schema_after_renames(current, changes)
     kept = _kept(desired, back)
     standing = Standing.of(back, before=kept, after=before, dialect=dialect, filled=filled)
     needed = [item for item in fills_needed(back) if item.key not in standing.filled]

@@ -59,9 +59,10 @@ def enum_checks(change: EnumAltered, standing: Standing) -> Iterator[RowCheck]:
     gone = [value for value in change.before.values if value not in stays]
     if not gone or not standing.dialect.features.enum_types:
         return
+    enum = standing.names.enum_before(change.before.name)
     for _, table in sorted(standing.before.tables.items()):
         for column in table.columns:
-            if column.type.enum == standing.enums.get(change.before.name, change.before.name):
+            if column.type.enum == enum:
                 yield _enum_check(table, column, gone, standing)
 
 
