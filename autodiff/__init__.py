@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autodiff import op
-    from autodiff.autogenerate.diff import diff
+    from autodiff.autogenerate.differences import diff
     from autodiff.autogenerate.plan import Plan
     from autodiff.commands.drift import Drift
     from autodiff.dialects import Scope
@@ -53,7 +53,7 @@ _PUBLIC_NAMES = {
     "Schema": "autodiff.schema.objects",
     "Scope": "autodiff.dialects",
     "declare": "autodiff.models",
-    "diff": "autodiff.autogenerate.diff",
+    "diff": "autodiff.autogenerate.differences",
     "reflect": "autodiff.dialects.reflection",
     "run": "autodiff.runner",
 }

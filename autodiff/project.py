@@ -12,7 +12,7 @@ from autodiff.migrations import Migration
 from autodiff.workspace import Workspace
 
 if TYPE_CHECKING:
-    from autodiff.autogenerate.diff import Assume, Questioner
+    from autodiff.autogenerate.differences import Assume, Questioner
     from autodiff.autogenerate.plan import Plan
     from autodiff.commands.adopt import Baseline, Converted
     from autodiff.commands.generate import Draft
@@ -94,7 +94,7 @@ class Project(Workspace):
         several and none is the `parent`, RenameUndecidedError and
         FillNeededError where something must be known first.
         """
-        from autodiff.commands.generate import Request, draft
+        from autodiff.commands.generate import Request, draft_migration
 
         request = Request(
             message=message,
@@ -112,7 +112,7 @@ class Project(Workspace):
             rehearse=rehearse,
             data_checks=data_checks,
         )
-        return draft(self, request)
+        return draft_migration(self, request)
 
     def generate(self, message: str, **arguments: Any) -> Migration | None:
         """Writes the next migration and the lock file; None where there is nothing to do.
@@ -130,9 +130,9 @@ class Project(Workspace):
         Raises HistoryError where there are migrations already or the database is empty,
         RehearsalFailedError where it would not make the same.
         """
-        from autodiff.commands.adopt import baseline
+        from autodiff.commands.adopt import create_baseline
 
-        return baseline(self, message, rehearse=rehearse)
+        return create_baseline(self, message, rehearse=rehearse)
 
     def convert(self, folder: str | Path) -> Converted:
         """Alembic's scripts in a folder as migrations of this project, not written yet.
@@ -143,9 +143,9 @@ class Project(Workspace):
         Raises HistoryError where there is a history already, or the folder lacks what the database
         has had.
         """
-        from autodiff.commands.adopt import convert
+        from autodiff.commands.adopt import convert_alembic
 
-        return convert(self, Path(folder))
+        return convert_alembic(self, Path(folder))
 
     def squash(
         self,
@@ -165,7 +165,7 @@ class Project(Workspace):
         Raises HistoryError where the range is no line without branches, HandWrittenError,
         RehearsalFailedError where the end would not be the same.
         """
-        from autodiff.commands.squash import SquashRequest, squash
+        from autodiff.commands.squash import SquashRequest, squash_range
 
         request = SquashRequest(
             target=target,
@@ -174,7 +174,7 @@ class Project(Workspace):
             renames=tuple(renames),
             fills=fills,
         )
-        return squash(self, request)
+        return squash_range(self, request)
 
     def merge(
         self,
@@ -189,10 +189,10 @@ class Project(Workspace):
 
         Raises RehearsalFailedError where that showed that they contradict each other.
         """
-        from autodiff.commands.merge import MergeRequest, merge
+        from autodiff.commands.merge import MergeRequest, merge_heads
 
         request = MergeRequest(message=message, heads=tuple(heads), rehearse=rehearse)
-        return merge(self, request)
+        return merge_heads(self, request)
 
     def rebase(
         self,
@@ -209,9 +209,9 @@ class Project(Workspace):
         Raises RehearsalFailedError where that failed, HistoryError where it is not clear what
         moves.
         """
-        from autodiff.commands.rebase import RebaseRequest, rebase
+        from autodiff.commands.rebase import RebaseRequest, rebase_branch
 
-        return rebase(self, RebaseRequest(onto=onto, mine=tuple(mine), rehearse=rehearse))
+        return rebase_branch(self, RebaseRequest(onto=onto, mine=tuple(mine), rehearse=rehearse))
 
     def diff(
         self,
@@ -228,7 +228,7 @@ class Project(Workspace):
         `head`, `base`, a number, a name, a revision, or `+1` and `-1` from where the database
         stands. What is in doubt is a finding of the plan.
         """
-        from autodiff.commands.diff import DiffRequest, between
+        from autodiff.commands.diff import DiffRequest, diff_states
 
         request = DiffRequest(
             current=current,
@@ -237,7 +237,7 @@ class Project(Workspace):
             fills=fills,
             assume=assume,
         )
-        return between(self, request)
+        return diff_states(self, request)
 
     # Running them
 
@@ -429,18 +429,18 @@ class Project(Workspace):
 
         Raises DatabaseError where no scratch can be had.
         """
-        from autodiff.rehearse import RehearsalRequest, rehearse
+        from autodiff.rehearse import RehearsalRequest, rehearse_history
 
         request = RehearsalRequest(target=target, rows=rows, count=count, seconds=seconds)
-        return rehearse(self, request)
+        return rehearse_history(self, request)
 
     # Drift
 
     def check(self, *, offline: bool = False) -> Drift:
         """What drifted; with `offline`, the models against the migrations, without a database."""
-        from autodiff.commands.check import check, check_offline
+        from autodiff.commands.check import check_drift, check_drift_offline
 
-        return check_offline(self) if offline else check(self)
+        return check_drift_offline(self) if offline else check_drift(self)
 
     def left_alone(self, url: str | None = None) -> tuple[LeftAlone, ...]:
         """What is in the database (or that of `url`) and is not compared, each with the reason."""

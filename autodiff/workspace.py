@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from autodiff.config import Config, load_config
 from autodiff.errors import ConfigError, HistoryError
 from autodiff.migrations import Graph, Lock, load_graph, read_lock
-from autodiff.utils.connect import borrowed, bound, connect, readable_url
+from autodiff.utils.connect import borrowed, bound, open_connection, readable_url
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -164,7 +164,7 @@ class Workspace:
         Of the engine, or the connection itself, where the project was given one.
         """
         if self._by is None:
-            with connect(self.url, create=create) as connection:
+            with open_connection(self.url, create=create) as connection:
                 yield connection
             return
         from autodiff.dialects import dialect_of

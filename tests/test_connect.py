@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError
-from autodiff.utils.connect import connect, masked, readable_url
+from autodiff.utils.connect import masked, open_connection, readable_url
 from tests.support import Folder
 
 SECRET = "s3cr:t@/%x"
@@ -20,7 +20,7 @@ SECRET = "s3cr:t@/%x"
 
 def refused(url: str | sa.URL) -> DatabaseError:
     text = url if isinstance(url, str) else url.render_as_string(hide_password=False)
-    with pytest.raises(DatabaseError) as caught, connect(readable_url(text)) as connection:
+    with pytest.raises(DatabaseError) as caught, open_connection(readable_url(text)) as connection:
         connection.execute(sa.text("SELECT 1"))
     return caught.value
 
@@ -100,7 +100,10 @@ def test_a_text_that_is_no_url_is_refused(text: str) -> None:
 
 def test_an_unknown_dialect_is_refused() -> None:
     """By its name, with an example."""
-    with pytest.raises(ConfigError) as caught, connect(readable_url("nosuch://u:s3cret@h/db")):
+    with (
+        pytest.raises(ConfigError) as caught,
+        open_connection(readable_url("nosuch://u:s3cret@h/db")),
+    ):
         pass
     assert caught.value.message == "no SQLAlchemy dialect for 'nosuch'"
     assert caught.value.hint is not None and "sqlite:///app.db" in caught.value.hint
@@ -109,7 +112,7 @@ def test_an_unknown_dialect_is_refused() -> None:
 def test_an_unknown_driver_is_refused() -> None:
     """As an unknown dialect is."""
     url = readable_url("postgresql+nosuch://u:s3cret@h/db")
-    with pytest.raises(ConfigError) as caught, connect(url):
+    with pytest.raises(ConfigError) as caught, open_connection(url):
         pass
     assert caught.value.message == "no SQLAlchemy dialect for 'postgresql+nosuch'"
 
@@ -293,10 +296,10 @@ def test_connections_are_closed(database: Callable[[str], sa.URL]) -> None:
     """Nothing is left open behind the block, also where it failed."""
     url = database("postgresql")
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), connect(url) as connection:
+        with pytest.raises(ZeroDivisionError), open_connection(url) as connection:
             connection.execute(sa.text("SELECT 1"))
             raise ZeroDivisionError
     assert connection.closed
-    with connect(url) as connection:
+    with open_connection(url) as connection:
         count = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert connection.execute(count).scalar() == 1

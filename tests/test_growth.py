@@ -9,7 +9,7 @@ from types import FrameType
 import pytest
 import sqlalchemy as sa
 
-from autodiff.autogenerate.diff import Answers, plan_difference, with_renames
+from autodiff.autogenerate.differences import Answers, plan_difference, with_renames
 from autodiff.dialects import dialect_for
 from autodiff.models import declare
 from tests.benchmarks.shop import models

@@ -69,6 +69,41 @@ def test_the_runner_imports_nothing_that_plans() -> None:
     assert "dialects" in found
 
 
+NAMES_TO_SPLIT = {"cli", "runner", "dialects", "op"}
+"""Where functions may still have the name of a module. The names in `op` are Alembic's."""
+
+MODULE_NAMES = {
+    part.removesuffix(".py")
+    for path in MODULES
+    for part in path.relative_to(PACKAGE).parts
+    if part != "__init__.py"
+}
+
+
+def public_functions(path: Path) -> list[str]:
+    """Return the public functions that a module defines, without those of `autodiff.__all__`."""
+    module = ".".join(("autodiff", *path.relative_to(PACKAGE).with_suffix("").parts))
+    exported = {
+        name
+        for name in autodiff.__all__
+        if getattr(getattr(autodiff, name), "__module__", "") == module
+    }
+    return [
+        node.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("_")
+        and node.name not in exported
+    ]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_public_function_has_the_name_of_a_module(path: Path) -> None:
+    """`from package import name` gives a module or a function, never one in place of the other."""
+    if top_level(path) not in NAMES_TO_SPLIT:
+        assert [name for name in public_functions(path) if name in MODULE_NAMES] == []
+
+
 def test_only_compare_imports_deepdiff() -> None:
     """One module knows the library that diffs mappings."""
     users = [path for path in MODULES if "import DeepDiff" in path.read_text()]

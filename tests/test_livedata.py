@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.autogenerate.diff import Answers
-from autodiff.autogenerate.live_rows import findings, look_at_rows
+from autodiff.autogenerate.differences import Answers
+from autodiff.autogenerate.live_rows import row_findings, run_row_checks
 from autodiff.dialects import dialect_of
 from autodiff.plan import FillNeeded, RowCheck
 from tests.support import Database, opened
@@ -102,14 +102,14 @@ def test_a_query_that_takes_long_is_a_note(db: Database) -> None:
     """It is stopped by the database itself; the next one is asked all the same."""
     begun = time.monotonic()
     db.connection.rollback()
-    looks = look_at_rows(
+    looks = run_row_checks(
         db.connection,
         dialect_of(db.connection),
         [check(SLOW), check("SELECT id FROM users WHERE id = 1")],
         each=0.3,
     )
     assert time.monotonic() - begun < 20
-    first, second = findings(looks)
+    first, second = row_findings(looks)
     assert (first.code, first.severity) == ("rows-not-seen", "info")
     assert first.message.startswith("not known whether it is so: ")
     assert second.message == "it is so (1 found: id 1)"
@@ -118,7 +118,7 @@ def test_a_query_that_takes_long_is_a_note(db: Database) -> None:
 def test_what_is_over_time_is_not_asked(db: Database) -> None:
     """All together have a limit too."""
     dialect = dialect_of(db.connection)
-    [look] = look_at_rows(db.connection, dialect, [check("SELECT 1")], together=0)
+    [look] = run_row_checks(db.connection, dialect, [check("SELECT 1")], together=0)
     assert look.found is None
     assert look.problem == "the time for looking at rows was used up"
 
@@ -130,7 +130,7 @@ def test_a_query_that_fails_is_a_note(db: Database, begun: bool) -> None:
     if begun:
         db.connection.exec_driver_sql("INSERT INTO users VALUES (10, 'z')")
     dialect = dialect_of(db.connection)
-    [look] = look_at_rows(db.connection, dialect, [check("SELECT nothing FROM users")])
+    [look] = run_row_checks(db.connection, dialect, [check("SELECT nothing FROM users")])
     assert look.found is None and look.problem
     assert db.connection.in_transaction() is begun
     count = db.connection.exec_driver_sql("SELECT count(*) FROM users").scalar_one()

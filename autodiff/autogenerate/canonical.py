@@ -32,13 +32,13 @@ from autodiff.schema.operations import (
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["describe"]
+__all__ = ["describe_on_scratch"]
 
 _AT_ONCE = 100
 """A round trip for so many things is none for each, and no statement takes for ever."""
 
 
-def describe(
+def describe_on_scratch(
     connection: Connection | None,
     dialect: Dialect,
     desired: Schema,

@@ -14,7 +14,7 @@ from autodiff.runner.row_checks import Found, find_rows
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Look", "findings", "look_at_rows"]
+__all__ = ["Look", "row_findings", "run_row_checks"]
 
 _EACH = 5.0
 _TOGETHER = 30.0
@@ -30,7 +30,7 @@ class Look:
     problem: str = ""
 
 
-def look_at_rows(
+def run_row_checks(
     connection: Connection,
     dialect: Dialect,
     checks: Iterable[RowCheck],
@@ -58,7 +58,7 @@ def _look(connection: Connection, dialect: Dialect, check: RowCheck, seconds: fl
         return Look(check=check, found=None, problem=reason)
 
 
-def findings(looks: Iterable[Look]) -> list[Finding]:
+def row_findings(looks: Iterable[Look]) -> list[Finding]:
     """A finding for each check that found rows, or could not be asked."""
     found: list[Finding] = []
     for look in looks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.diff import difference
+from autodiff.autogenerate.differences import find_difference
 from autodiff.compare import wanted_again
 from autodiff.dialects import Dialect, Scope
 from autodiff.schema.changes import reverse_change
@@ -45,7 +45,7 @@ class Bench:
 
         `said` is a schema that models once spoke about, see `diffing.difference`.
         """
-        found = difference(
+        found = find_difference(
             self.connection,
             self.dialect,
             self.read(),

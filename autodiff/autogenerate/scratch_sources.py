@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError, DatabaseError
-from autodiff.utils.connect import connect, masked
+from autodiff.utils.connect import masked, open_connection
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
@@ -31,7 +31,7 @@ def borrowed(url: URL, dialect: Dialect, live: Connection | None) -> Iterator[Co
     Raises ConfigError where it is the live database, one of another kind, or holds anything that
     autodiff did not put there; DatabaseError where it can't be reached or another run has it.
     """
-    with connect(url) as connection:
+    with open_connection(url) as connection:
         _refuse_other_kind(url, dialect, connection)
         if live is not None and dialect.identity(live) == dialect.identity(connection):
             raise ConfigError(

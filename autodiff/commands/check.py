@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from autodiff.schema.objects import Schema
     from autodiff.workspace import Workspace
 
-__all__ = ["check", "check_offline"]
+__all__ = ["check_drift", "check_drift_offline"]
 
 
 @collected_later()
-def check_offline(project: Workspace) -> Drift:
+def check_drift_offline(project: Workspace) -> Drift:
     """Models against migrations, by the lock file; no database is asked."""
     from autodiff.dialects import dialect_for
 
@@ -83,10 +83,10 @@ class _Comparer:
 
     def changes(self, current: Schema, desired: Schema) -> tuple[Change, ...]:
         """What differs; a text of the lock file that no server described differs from none."""
-        from autodiff.autogenerate.diff import difference
+        from autodiff.autogenerate.differences import find_difference
         from autodiff.schema.changes import is_of_texts
 
-        found = difference(
+        found = find_difference(
             self._connection,
             self._dialect,
             current,
@@ -115,7 +115,7 @@ class _Comparer:
 
 
 @collected_later()
-def check(project: Workspace) -> Drift:
+def check_drift(project: Workspace) -> Drift:
     """All three kinds of drift.
 
     Raises what `Project.connect` and `Project.metadata` raise.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.dependent_views import readers_in_the_way
-from autodiff.autogenerate.diff import (
+from autodiff.autogenerate.differences import (
     Answers,
     Assume,
     Difference,
@@ -30,20 +30,20 @@ from autodiff.errors import ConfigError
 from autodiff.migrations import Graph, Lock
 from autodiff.models import declare
 from autodiff.plan import Finding, fills_needed
-from autodiff.rehearse.history import lock_trouble, opened_place
+from autodiff.rehearse.history import lock_mismatch, open_rehearsal_context
 from autodiff.rehearse.stage import Place, Stage
 from autodiff.runner.runner import Runner
 from autodiff.schema.changes import NamespaceAdded, reverse_change
 from autodiff.schema.objects import Constraint, Schema, Table
 from autodiff.schema.operations import Backfill, DropNamespace, Operation
-from autodiff.utils.connect import connect, readable_url
+from autodiff.utils.connect import open_connection, readable_url
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from autodiff.workspace import Workspace
 
-__all__ = ["DiffRequest", "as_made", "as_wanted", "between"]
+__all__ = ["DiffRequest", "desired_from_database", "diff_states", "with_existing_names"]
 
 _NOTHING = "sql:NULL"
 
@@ -59,7 +59,7 @@ class DiffRequest:
     assume: Assume = None
 
 
-def between(project: Workspace, request: DiffRequest) -> Plan:
+def diff_states(project: Workspace, request: DiffRequest) -> Plan:
     """The plan that leads from one side to the other.
 
     Where a rename is possible and nobody said so, it drops and adds, and a finding tells; so does
@@ -94,7 +94,7 @@ class _Table:
         sides = dict.fromkeys((request.current, request.desired))
         with ExitStack() as stack:
             opened = {
-                side: stack.enter_context(connect(_url(project, side)))
+                side: stack.enter_context(open_connection(_url(project, side)))
                 for side in sides
                 if side == "database" or _is_url(side)
             }
@@ -103,7 +103,9 @@ class _Table:
                 place = _place_at(project, first)
                 _refuse_kinds(opened)
             else:
-                place = stack.enter_context(opened_place(project, project.graph(), project.lock()))
+                place = stack.enter_context(
+                    open_rehearsal_context(project, project.graph(), project.lock())
+                )
             table = cls(project, request, place)
             table._connections = opened
             yield table
@@ -118,7 +120,7 @@ class _Table:
             said = self._lock.declared if self._lock is not None else None
         else:
             said = old
-            new = as_wanted(new, old, self._dialect)
+            new = desired_from_database(new, old, self._dialect)
         found = with_renames(
             self._place.live,
             self._dialect,
@@ -163,7 +165,7 @@ class _Table:
 
     def _tells(self, lock: Lock) -> bool:
         graph = self._place.graph
-        return lock_trouble(lock, graph, self._dialect) is None and _same_files(lock, graph)
+        return lock_mismatch(lock, graph, self._dialect) is None and _same_files(lock, graph)
 
     def _revisions(self, target: str) -> set[str]:
         graph = self._place.graph
@@ -232,12 +234,12 @@ def _refuse_kinds(opened: Mapping[str, sa.Connection]) -> None:
         )
 
 
-def as_wanted(schema: Schema, current: Schema, dialect: Dialect) -> Schema:
+def desired_from_database(schema: Schema, current: Schema, dialect: Dialect) -> Schema:
     """A schema that was read, as one that the current schema is to become."""
     return _any_name(wanted_again(schema, dialect), current)
 
 
-def as_made(schema: Schema, dialect: Dialect) -> Schema:
+def with_existing_names(schema: Schema, dialect: Dialect) -> Schema:
     """A schema that was read, as one to be made anew, with the names that things have.
 
     Also those that the server gave: later migrations are to find them on each database.

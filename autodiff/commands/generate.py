@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from autodiff.autogenerate.dependent_views import readers_in_the_way
-from autodiff.autogenerate.diff import (
+from autodiff.autogenerate.differences import (
     Answers,
     Assume,
     Difference,
@@ -46,10 +46,10 @@ __all__ = [
     "Request",
     "checksums",
     "described_schema",
-    "draft",
-    "drafted",
+    "draft_migration",
     "empty_draft",
-    "proved",
+    "rehearse_draft",
+    "render_draft",
 ]
 
 
@@ -114,7 +114,7 @@ def checksums(graph: Graph) -> dict[str, str]:
     return {revision: migration.checksum for revision, migration in graph.migrations.items()}
 
 
-def draft(project: Workspace, request: Request) -> Draft | None:
+def draft_migration(project: Workspace, request: Request) -> Draft | None:
     """The next migration, None where the models and the current schema say the same.
 
     Raises HistoryError where the database is behind the files or the history has two heads.
@@ -136,10 +136,10 @@ def draft(project: Workspace, request: Request) -> Draft | None:
             held = readers_in_the_way(start.connection, plan)
             plan = replace(plan, findings=(*plan.findings, *held))
 
-        made = drafted(project, graph, spot, request, plan)
-        proof = proved(start.connection, made, plan, request)
+        made = render_draft(project, graph, spot, request, plan)
+        proof = rehearse_draft(start.connection, made, plan, request)
         if proof is None:
-            made = drafted(project, graph, spot, request, plan, "Not rehearsed.")
+            made = render_draft(project, graph, spot, request, plan, "Not rehearsed.")
         lock = _lock(start, found, proof)
         return replace(made, proof=proof, settled=found.settled, lock=lock)
 
@@ -157,7 +157,7 @@ def _live(connection: sa.Connection | None) -> sa.Connection | None:
     return connection
 
 
-def proved(
+def rehearse_draft(
     connection: sa.Connection | None, drafted: Draft, plan: Plan, request: Request
 ) -> Proof | None:
     """What the draft's rehearsal showed; None where there was none.
@@ -287,7 +287,7 @@ def described_schema(
     What did not change is what the database has now; the rest is what was `seen` in a rehearsal,
     or else asked of a scratch.
     """
-    from autodiff.autogenerate.canonical import describe
+    from autodiff.autogenerate.canonical import describe_on_scratch
 
     over = seen if seen is not None else Schema()
     now = replace(
@@ -296,7 +296,11 @@ def described_schema(
         views={**found.current.views, **over.views},
     )
     asked = _to_ask(found, dialect, over)
-    described = describe(connection, dialect, found.desired, asked, create=True) if asked else None
+    described = (
+        describe_on_scratch(connection, dialect, found.desired, asked, create=True)
+        if asked
+        else None
+    )
     asked_for = {table.name for table in asked.tables}
     tables = {}
     for name, table in found.desired.tables.items():
@@ -384,7 +388,7 @@ def empty_draft(
     )
 
 
-def drafted(
+def render_draft(
     project: Workspace, graph: Graph, spot: Spot, request: Request, plan: Plan, *notes: str
 ) -> Draft:
     """The draft of a plan that is known, with notes in its docstring; not rehearsed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.diff import difference
+from autodiff.autogenerate.differences import find_difference
 from autodiff.commands.generate import checksums, described_schema
 from autodiff.dialects import Dialect
 from autodiff.errors import HistoryError
@@ -44,7 +44,9 @@ def replayed_lock(project: Workspace, graph: Graph, stage: Stage) -> Relocked:
     """
     bench = stage.bench
     desired = declare(project.metadata(), bench.dialect, exclude=project.config.exclude_tables)
-    found = difference(bench.connection, bench.dialect, bench.read(), desired, create_scratch=True)
+    found = find_difference(
+        bench.connection, bench.dialect, bench.read(), desired, create_scratch=True
+    )
     bench.connection.rollback()
     if found.changes:
         kept = _lock(graph, bench.dialect, found.current, found.current, found.settled)
@@ -89,7 +91,7 @@ def relock(project: Workspace) -> Path:
     with project.connect() as connection:
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
         current, desired = both_sides(connection, dialect, metadata, exclude)
-        found = difference(connection, dialect, current, desired, create_scratch=True)
+        found = find_difference(connection, dialect, current, desired, create_scratch=True)
         description = described_schema(connection, dialect, found)
         lock = Lock(
             heads=graph.heads,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autodiff.rehearse.stage import Place, Stage
     from autodiff.workspace import Workspace
 
-__all__ = ["Merge", "MergeRequest", "merge"]
+__all__ = ["Merge", "MergeRequest", "merge_heads"]
 
 _HINT = (
     "set one behind the other, and mend it there: autodiff rebase; --no-rehearse joins them all "
@@ -45,19 +45,19 @@ class Merge:
     missing: bool = False
 
 
-def merge(project: Workspace, request: MergeRequest) -> Merge:
+def merge_heads(project: Workspace, request: MergeRequest) -> Merge:
     """The merge of several heads, tried out.
 
     Raises HistoryError where there are not several, RehearsalFailedError where it matters which
     branch is applied first, DatabaseError where no scratch can be had.
     """
-    from autodiff.rehearse.history import opened_place
+    from autodiff.rehearse.history import open_rehearsal_context
 
     graph = project.graph()
     heads = _heads(graph, request.heads)
     branches = [_own(graph, head, heads) for head in heads]
     known = readable_lock(project)
-    with opened_place(project, graph, known) as place:
+    with open_rehearsal_context(project, graph, known) as place:
         notes = _notes(place.dialect, branches)
         if request.rehearse:
             relocked = _tried(project, place, branches)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autodiff.rehearse.stage import Place
     from autodiff.workspace import Workspace
 
-__all__ = ["Rebase", "RebaseRequest", "rebase"]
+__all__ = ["Rebase", "RebaseRequest", "rebase_branch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class Rebase:
         write_all({**files, self.directory / LOCK_NAME: lock_text(self.lock)}, removed=gone)
 
 
-def rebase(project: Workspace, request: RebaseRequest) -> Rebase:
+def rebase_branch(project: Workspace, request: RebaseRequest) -> Rebase:
     """The rebase, proved: the migrations that move were run up and down behind the others.
 
     Raises HistoryError where it is not clear which branch is to move, RehearsalFailedError where
@@ -243,16 +243,16 @@ def _proved(
 
     Raises RehearsalFailedError with what they showed.
     """
-    from autodiff.rehearse.history import opened_place, rehearse_part
+    from autodiff.rehearse.history import open_rehearsal_context, rehearse_revisions
     from autodiff.rehearse.stage import Stage
 
-    with opened_place(project, graph, known) as place:
+    with open_rehearsal_context(project, graph, known) as place:
         applied = _applied(project, place)
         if not rehearse:
             lock = unproved_lock(project, graph, place.dialect, known)
             return Relocked(lock=lock), applied
         with Stage(place) as stage:
-            shown = rehearse_part(project, place, stage, chosen, known)
+            shown = rehearse_revisions(project, place, stage, chosen, known)
             problems = [
                 f"{step.name}: {problem}" for step in shown.steps for problem in step.problems
             ]

@@ -11,7 +11,7 @@ from autodiff.dialects.base import is_excluded
 from autodiff.dialects.unmanaged import LeftAlone
 from autodiff.models import declare
 from autodiff.schema.objects import Exclusion, Name, Schema
-from autodiff.utils.connect import connect, readable_url
+from autodiff.utils.connect import open_connection, readable_url
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -27,7 +27,7 @@ def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, .
     Functions and grants are not looked for.
     """
     target = project.url if url is None else readable_url(url, project.config.root)
-    with connect(target) as connection:
+    with open_connection(target) as connection:
         dialect = dialect_of(connection)
         exclude = project.config.exclude_tables
         desired = declare(project.metadata(), dialect, exclude=exclude)

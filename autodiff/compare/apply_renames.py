@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from autodiff.compare.enum_values import Value, find_value, values_after
+from autodiff.compare.enum_values import Value, find_value, owner_values
 from autodiff.compare.enums import EnumRename, ValueRename, apply_enum_renames
 from autodiff.compare.renames import (
     AnyRename,
@@ -118,7 +118,7 @@ def resolve_maps(
     value_renames: list[ValueRename] = []
     for text, to in maps.items():
         value = find_value(text, current)
-        values = value and values_after(value, current)
+        values = value and owner_values(value, current)
         if value is None or not values or value.value not in values:
             raise PlanError(
                 f"cannot map {text}: the database has no such value",
@@ -127,7 +127,7 @@ def resolve_maps(
                 else "write mood.sad=ok for "
                 "the value of an enum type, items.mood.sad=ok for that of a column",
             )
-        wanted = values_after(value_after(value, names), desired) or ()
+        wanted = owner_values(value_after(value, names), desired) or ()
         taken = {*values, *(r.to for r in value_renames if r.value.owner == value.owner)}
         if to in wanted and to not in taken:
             value_renames.append(ValueRename(value=value, to=to))

@@ -17,7 +17,7 @@ from autodiff.schema.objects import Check, Name, Schema, Table
 from autodiff.schema.sqltext import strip_parentheses, tokens
 
 __all__ = ["Listed", "Value", "find_value", "is_text", "listed_in_check", "listed_in_type"]
-__all__ += ["listed_values", "lists_that_change", "replaced_in_place", "values_after"]
+__all__ += ["column_values", "lists_that_change", "owner_values", "replaced_in_place"]
 
 _ENUM = re.compile(r"enum\((?P<values>(?:'(?:[^']|'')*',?)+)\)", re.IGNORECASE)
 _STRING = re.compile(r"'((?:[^']|'')*)'")
@@ -80,7 +80,7 @@ def _unquoted(text: str) -> str:
     return text.replace("''", "'")
 
 
-def listed_values(table: Table, column: str) -> tuple[str, ...] | None:
+def column_values(table: Table, column: str) -> tuple[str, ...] | None:
     """The values that a column lists by its type or by a check, None where it lists none."""
     known = table.column(column)
     if known is None:
@@ -91,13 +91,13 @@ def listed_values(table: Table, column: str) -> tuple[str, ...] | None:
     return next((found[1] for found in checks if found and found[0] == column), None)
 
 
-def values_after(value: Value, schema: Schema) -> tuple[str, ...] | None:
+def owner_values(value: Value, schema: Schema) -> tuple[str, ...] | None:
     """The values that the owner of a value has in a schema, None where it lists none."""
     if value.column is None:
         enum = schema.enums.get(value.owner)
         return None if enum is None else enum.values
     table = schema.tables.get(value.owner)
-    return None if table is None else listed_values(table, value.column)
+    return None if table is None else column_values(table, value.column)
 
 
 def is_text(type_sql: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.compare.enum_casts import cast_renamed, literals_renamed
-from autodiff.compare.enum_values import Value, find_value, is_text, values_after
+from autodiff.compare.enum_values import Value, find_value, is_text, owner_values
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
 from autodiff.schema.changes import (
@@ -88,7 +88,7 @@ def told_enum_rename(old: str, new: str, current: Schema) -> EnumRename | ValueR
     value = find_value(old, current)
     if value is None:
         return None
-    values = values_after(value, current)
+    values = owner_values(value, current)
     if values is None and not _holds_text(value, current):
         raise PlanError(
             f"cannot rename {old}: {value.owner}.{value.column} is no column with named values",
@@ -153,7 +153,7 @@ def _value_renamed(
 ) -> EnumValueRenamed | ColumnValueRenamed:
     value = item.value
     owner = names.enum_after(value.owner) if value.column is None else value.owner
-    wanted = values_after(replace(value, owner=owner), desired)
+    wanted = owner_values(replace(value, owner=owner), desired)
     if (wanted is not None and item.to not in wanted) or (value.column is None and not wanted):
         raise PlanError(
             f"cannot rename {value} to {item.to}: the models have no such value",
@@ -164,7 +164,7 @@ def _value_renamed(
             table=owner, column=value.column, before=value.value, after=item.to
         )
     leaving = {other.value for other in others}
-    if item.to in (values_after(value, current) or ()) and (
+    if item.to in (owner_values(value, current) or ()) and (
         replace(value, value=item.to) not in leaving
     ):
         raise PlanError(

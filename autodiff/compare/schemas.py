@@ -30,7 +30,14 @@ from autodiff.schema.changes import (
 from autodiff.schema.naming import unnamed
 from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, View, in_order
 
-__all__ = ["Described", "Doubts", "compare", "doubts", "resolve", "unspoken_left_alone"]
+__all__ = [
+    "Described",
+    "Doubts",
+    "adopt_current_names",
+    "compare_schemas",
+    "find_possible_differences",
+    "unspoken_left_alone",
+]
 __all__ += ["wanted_again"]
 
 
@@ -97,7 +104,7 @@ def _spoken(
     return replace(table, constraints=tuple(c for c in table.constraints if c not in left))
 
 
-def resolve(
+def adopt_current_names(
     current: Schema,
     desired: Schema,
     dialect: Dialect,
@@ -151,7 +158,7 @@ def wanted_again(schema: Schema, dialect: Dialect) -> Schema:
     return replace(schema, tables=tables)
 
 
-def doubts(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
+def find_possible_differences(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
     """The tables and views on both sides that are unequal after cheap normalising; those tables
     apart that are so for sure.
 
@@ -202,7 +209,7 @@ def _normal_view(view: View, dialect: Dialect) -> View:
     return replace(view, sql=dialect.normal_text(view.sql), reads=())
 
 
-def compare(
+def compare_schemas(
     current: Schema,
     desired: Schema,
     dialect: Dialect,

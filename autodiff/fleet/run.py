@@ -28,7 +28,7 @@ from autodiff.fleet.sources import targets_of
 from autodiff.fleet.targets import Shard, Target, chosen, refuse_doubles, split
 from autodiff.runner.events import Direction, Event, MigrationFinished, MigrationStarted
 from autodiff.runner.loader import Loader
-from autodiff.utils.connect import connect, masked
+from autodiff.utils.connect import masked, open_connection
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -316,12 +316,14 @@ def _opened(target: Target, *, create: bool = False) -> Iterator[Connection]:
     Raises DatabaseError where there is no such schema.
     """
     if target.schema is None:
-        with connect(target.url, create=create) as connection:
+        with open_connection(target.url, create=create) as connection:
             yield connection
         return
     schema, path = target.schema, (target.schema, *target.search_path)
     dialect = dialect_for(target.url.get_backend_name())
-    with connect(target.url, prepare=lambda engine: dialect.look_in(engine, path)) as connection:
+    with open_connection(
+        target.url, prepare=lambda engine: dialect.look_in(engine, path)
+    ) as connection:
         if connection.dialect.default_schema_name != schema:
             raise DatabaseError(
                 f"there is no schema {schema} in {masked(target.url)}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autodiff.errors import ConfigError, DatabaseError, database_words
 from autodiff.fleet.settings import Settings, parse_settings
 from autodiff.fleet.targets import Row, Target, filled_in, parse_line, refuse_doubles
-from autodiff.utils.connect import PASSWORDS, connect, masked, readable_url
+from autodiff.utils.connect import PASSWORDS, masked, open_connection, readable_url
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -112,7 +112,7 @@ def _queried(url: URL, settings: Settings) -> tuple[list[str], list[dict[str, ob
     """The columns and rows of the query."""
     from sqlalchemy.exc import DBAPIError
 
-    with connect(url) as connection:
+    with open_connection(url) as connection:
         try:
             result = connection.exec_driver_sql(
                 settings.query or "", execution_options={"no_parameters": True}

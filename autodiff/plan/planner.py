@@ -49,7 +49,7 @@ from autodiff.plan.renames import (
     with_keys_made_anew,
     with_spare_names,
 )
-from autodiff.plan.row_checks import row_checks, row_checks_back
+from autodiff.plan.row_checks import build_downgrade_checks, build_row_checks
 from autodiff.plan.rowid_keys import plan_rowids
 from autodiff.plan.views import plan_view, sort_views
 from autodiff.schema.changes import (
@@ -104,10 +104,10 @@ from autodiff.schema.operations import (
     SetTableOptions,
 )
 
-__all__ = ["plan"]
+__all__ = ["plan_changes"]
 
 
-def plan(
+def plan_changes(
     changes: Sequence[Change],
     *,
     current: Schema,
@@ -158,7 +158,7 @@ def plan(
     back = retyped((step.reverse() for step in enums.values()), renamed)
     again = tuple(refills(replaced, current, draft.fills, spares))
     sides = {"current": current, "desired": desired}
-    checks = row_checks(replaced, **sides, dialect=dialect, fills=given, maps=mapped)
+    checks = build_row_checks(replaced, **sides, dialect=dialect, fills=given, maps=mapped)
     filled = _filled(again, spares)
     return Plan(
         dialect=dialect,
@@ -168,7 +168,7 @@ def plan(
         operations=(*(check.require for check in checks), *draft.operations(there)),
         refills=again,
         checks=checks,
-        checks_back=row_checks_back(replaced, **sides, dialect=dialect, filled=filled),
+        checks_back=build_downgrade_checks(replaced, **sides, dialect=dialect, filled=filled),
         maps=mapped,
         retraced=draft.operations(back) if back != there else (),
     )

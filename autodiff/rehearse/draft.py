@@ -17,8 +17,14 @@ from autodiff.dialects.timeouts import NO_LIMITS
 from autodiff.errors import AutodiffError
 from autodiff.migrations import Migration, read_migration
 from autodiff.plan.order import order_tables, order_views
-from autodiff.rehearse.proof import Proof, Rehearsal, part, reach, with_targets
-from autodiff.rehearse.sample_values import sample_values
+from autodiff.rehearse.proof import (
+    Proof,
+    Rehearsal,
+    affected_tables,
+    select_tables,
+    with_referenced_tables,
+)
+from autodiff.rehearse.sample_values import choose_sample_values
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor, run_operations
@@ -102,7 +108,7 @@ def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection |
 
 def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
     before, after = _reached(plan)
-    start, goal = part(plan.current, before), part(plan.desired, after)
+    start, goal = select_tables(plan.current, before), select_tables(plan.desired, after)
     scope = scope_for(plan.desired)
 
     def build(connection: Connection) -> None:
@@ -127,7 +133,7 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         downgrade=step("downgrade"),
         left=lambda connection: bench(connection).compared(goal, None).lines,
         differs=lambda connection, before: bench(connection).restored(before).lines,
-        values=sample_values(plan.changes, plan.maps, start, goal),
+        values=choose_sample_values(plan.changes, plan.maps, start, goal),
     )
 
 
@@ -158,11 +164,11 @@ def _reached(plan: Plan) -> tuple[set[Name], set[Name]]:
     """The tables before and after that the plan can touch, each with its other self."""
     names = NameMap.of_operations(plan.operations)
     used = {name for operation in plan.operations for name in tables_of(operation)}
-    old = reach(plan.current, set(map(names.table_before, used)) | used)
-    new = reach(plan.desired, set(map(names.table_after, used)) | used)
+    old = affected_tables(plan.current, set(map(names.table_before, used)) | used)
+    new = affected_tables(plan.desired, set(map(names.table_after, used)) | used)
     while True:
-        before = with_targets(plan.current, old | set(map(names.table_before, new)))
-        after = with_targets(plan.desired, new | set(map(names.table_after, before)))
+        before = with_referenced_tables(plan.current, old | set(map(names.table_before, new)))
+        after = with_referenced_tables(plan.desired, new | set(map(names.table_after, before)))
         if (before, after) == (old, new):
             return old, new
         old, new = before, after

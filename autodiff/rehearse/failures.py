@@ -14,10 +14,12 @@ from autodiff.errors import AutodiffError, database_words
 from autodiff.migrations import Migration
 from autodiff.schema.objects import Schema
 
-__all__ = ["does_nothing_down", "failure", "known_names", "on_purpose"]
+__all__ = ["deliberate_error", "describe_failure", "has_empty_downgrade", "known_names"]
 
 
-def failure(error: BaseException, migration: Migration, private: Iterable[str] | None) -> str:
+def describe_failure(
+    error: BaseException, migration: Migration, private: Iterable[str] | None
+) -> str:
     """What failed, on one line.
 
     With `private`, names that may be told, it holds no word of the database and nothing that a
@@ -78,7 +80,7 @@ def _line(error: BaseException, migration: Migration) -> int | None:
     return found
 
 
-def on_purpose(error: BaseException, migration: Migration) -> str | None:
+def deliberate_error(error: BaseException, migration: Migration) -> str | None:
     """What the file says where its own `raise` ended the step, None where something else did."""
     cause = _inner(error)
     trace = cause.__traceback__
@@ -96,7 +98,7 @@ def on_purpose(error: BaseException, migration: Migration) -> str | None:
     return type(cause).__name__ if raised else None
 
 
-def does_nothing_down(migration: Migration) -> bool:
+def has_empty_downgrade(migration: Migration) -> bool:
     """Whether the way back is empty: `pass`, or a file of comments."""
     if migration.is_sql:
         from autodiff.runner.loader import split_statements

@@ -13,7 +13,12 @@ from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.errors import ConfigError, HistoryError, ModelsError
 from autodiff.migrations import Graph, Lock, Migration
 from autodiff.models import declare
-from autodiff.rehearse.failures import does_nothing_down, failure, known_names, on_purpose
+from autodiff.rehearse.failures import (
+    deliberate_error,
+    describe_failure,
+    has_empty_downgrade,
+    known_names,
+)
 from autodiff.rehearse.losses import find_losses, guess_renames
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
 from autodiff.rehearse.row_sources import LaterRows, LiveRows, NoRows, SampleRows
@@ -27,7 +32,13 @@ if TYPE_CHECKING:
 
     from autodiff.workspace import Workspace
 
-__all__ = ["RehearsalRequest", "lock_trouble", "opened_place", "rehearse", "rehearse_part"]
+__all__ = [
+    "RehearsalRequest",
+    "lock_mismatch",
+    "open_rehearsal_context",
+    "rehearse_history",
+    "rehearse_revisions",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +58,7 @@ class RehearsalRequest:
     seconds: float = 60.0
 
 
-def rehearse(project: Workspace, request: RehearsalRequest) -> RehearsedHistory:
+def rehearse_history(project: Workspace, request: RehearsalRequest) -> RehearsedHistory:
     """Runs the migrations on a scratch and tells what was found.
 
     Raises DatabaseError where no scratch can be had, and HistoryError and ConfigError for what
@@ -57,14 +68,14 @@ def rehearse(project: Workspace, request: RehearsalRequest) -> RehearsedHistory:
     if not len(graph):
         return RehearsedHistory()
     lock = project.lock()
-    with opened_place(project, graph, lock) as place:
+    with open_rehearsal_context(project, graph, lock) as place:
         source, applied = _rows(project, place, request, lock)
         course = _course(graph, request.target, applied)
         with Stage(place) as stage:
             return _Rehearsal(project, place, stage, source, course, lock).run()
 
 
-def rehearse_part(
+def rehearse_revisions(
     project: Workspace, place: Place, stage: Stage, revisions: Collection[str], lock: Lock | None
 ) -> RehearsedHistory:
     """Runs the whole graph of a place on its stage, these migrations up, down and up again.
@@ -78,7 +89,7 @@ def rehearse_part(
 
 
 @contextmanager
-def opened_place(project: Workspace, graph: Graph, lock: Lock | None) -> Iterator[Place]:
+def open_rehearsal_context(project: Workspace, graph: Graph, lock: Lock | None) -> Iterator[Place]:
     """Where scratches of a project are made; without a URL where none is needed for one."""
     with _connection(project, lock) as (live, dialect):
         namespaces = lock.declared.namespaces if lock is not None else frozenset()
@@ -325,7 +336,7 @@ class _Rehearsal:
         return True
 
     def _no_way_back(self, found: _Found, error: Exception, after: State) -> None:
-        purpose = on_purpose(error, found.migration)
+        purpose = deliberate_error(error, found.migration)
         reason = self._said(error, found.migration, after)
         if purpose is None:
             found.problems.append(f"downgrade fails: {reason}")
@@ -338,7 +349,7 @@ class _Rehearsal:
         lines = [f"{direction} leaves: {line}" for line in compared.lines]
         if not lines:
             return False
-        if direction == "downgrade" and does_nothing_down(found.migration):
+        if direction == "downgrade" and has_empty_downgrade(found.migration):
             found.irreversible = f"downgrade is empty, and leaves: {'; '.join(compared.lines)}"
         elif compared.settled:
             found.problems += lines
@@ -348,7 +359,7 @@ class _Rehearsal:
 
     def _said(self, error: Exception, migration: Migration, state: State) -> str:
         private = known_names(state.schema, migration) if self._rows.real else None
-        return failure(error, migration, private)
+        return describe_failure(error, migration, private)
 
     # The end
 
@@ -376,7 +387,7 @@ class _Rehearsal:
         lock, graph = self._lock, self._place.graph
         if lock is None:
             self._notes.append("not compared with the lock file: there is none")
-        elif (reason := lock_trouble(lock, graph, self._stage.bench.dialect)) is not None:
+        elif (reason := lock_mismatch(lock, graph, self._stage.bench.dialect)) is not None:
             self._notes.append(f"not compared with the lock file: {reason}")
         else:
             compared = self._stage.bench.compared(lock.described, lock.declared)
@@ -409,7 +420,7 @@ class _Rehearsal:
         self._problems += [f"left at the base: {line}" for line in self._stage.leftovers()]
 
 
-def lock_trouble(lock: Lock, graph: Graph, dialect: Dialect) -> str | None:
+def lock_mismatch(lock: Lock, graph: Graph, dialect: Dialect) -> str | None:
     """Why the lock file does not tell what the migrations come to here, None where it does."""
     if set(lock.heads) != set(graph.heads):
         return "it is for another head (autodiff lock writes it anew)"

@@ -19,7 +19,7 @@ from autodiff.schema.operations import Operation
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Proof", "Rehearsal", "part", "reach", "with_targets"]
+__all__ = ["Proof", "Rehearsal", "affected_tables", "select_tables", "with_referenced_tables"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def _reason(error: Exception) -> str:
     return error.message if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
 
 
-def reach(schema: Schema, names: Iterable[Name]) -> set[Name]:
+def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
     """The tables of a schema that a change of the named ones can touch.
 
     That is the tables themselves, what they point at, what points at them, and what views read.
@@ -141,10 +141,10 @@ def reach(schema: Schema, names: Iterable[Name]) -> set[Name]:
     wanted |= {
         read for view in schema.views.values() for read in view.reads if read in schema.tables
     }
-    return with_targets(schema, wanted)
+    return with_referenced_tables(schema, wanted)
 
 
-def with_targets(schema: Schema, names: Iterable[Name]) -> set[Name]:
+def with_referenced_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
     """The named tables of a schema, and all that they point at, directly or through others."""
     wanted = {name for name in names if name in schema.tables}
     waiting = list(wanted)
@@ -156,7 +156,7 @@ def with_targets(schema: Schema, names: Iterable[Name]) -> set[Name]:
     return wanted
 
 
-def part(schema: Schema, names: Iterable[Name]) -> Schema:
+def select_tables(schema: Schema, names: Iterable[Name]) -> Schema:
     """The schema with those of its tables alone."""
     wanted = set(names)
     kept = {name: table for name, table in schema.tables.items() if name in wanted}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.scratch import Bench
 from autodiff.rehearse.live_sample import Sample, insert_sample, read_sample
-from autodiff.rehearse.proof import part
+from autodiff.rehearse.proof import select_tables
 from autodiff.rehearse.sample_rows import insert_samples, update_samples
-from autodiff.rehearse.sample_values import sample_values
+from autodiff.rehearse.sample_values import choose_sample_values
 from autodiff.rehearse.stage import Place, RowSource
 from autodiff.schema.objects import Name, Schema
 
@@ -53,8 +53,8 @@ class SampleRows:
     def fill(self, bench: Bench, applied: frozenset[str]) -> None:
         """Puts rows into each table that has none, and values into columns that have none."""
         schema = bench.read()
-        bare = part(schema, [name for name in schema.tables if _is_empty(bench, name)])
-        choices = sample_values((), (), schema, self._goal).choices
+        bare = select_tables(schema, [name for name in schema.tables if _is_empty(bench, name)])
+        choices = choose_sample_values((), (), schema, self._goal).choices
         told = insert_samples(bench.connection, bench.dialect, bare, self._goal, choices)
         update_samples(bench.connection, bench.dialect, schema, self._goal, choices)
         self._notes |= dict.fromkeys(told)

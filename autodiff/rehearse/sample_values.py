@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autodiff.compare.enum_values import Value, listed_values
+from autodiff.compare.enum_values import Value, column_values
 from autodiff.schema.changes import (
     Change,
     ColumnValueRenamed,
@@ -14,7 +14,7 @@ from autodiff.schema.changes import (
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table
 
-__all__ = ["SampleValues", "sample_values"]
+__all__ = ["SampleValues", "choose_sample_values"]
 
 ColumnKey = tuple[Name, str]
 """The names of a table and a column before the migration."""
@@ -28,7 +28,7 @@ class SampleValues:
     renamed: Mapping[ColumnKey, Mapping[str, str]] = field(default_factory=dict)
 
 
-def sample_values(
+def choose_sample_values(
     changes: Sequence[Change], mapped: Collection[Value], start: Schema, goal: Schema
 ) -> SampleValues:
     """Values that rows may have before and after: those that stay, are renamed or are mapped.
@@ -63,7 +63,7 @@ def _columns(schema: Schema) -> Iterator[tuple[Table, Column]]:
 
 def _values(table: Table, column: Column, schema: Schema) -> tuple[str, ...] | None:
     if column.type.enum is None:
-        return listed_values(table, column.name)
+        return column_values(table, column.name)
     enum = schema.enums.get(column.type.enum)
     return None if enum is None or column.type.sql.endswith("]") else enum.values
 

@@ -13,7 +13,7 @@ from autodiff.errors import ConfigError, DatabaseError, database_words
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
-__all__ = ["PASSWORDS", "borrowed", "bound", "connect", "masked", "readable_url"]
+__all__ = ["PASSWORDS", "borrowed", "bound", "masked", "open_connection", "readable_url"]
 
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),
@@ -101,7 +101,7 @@ def masked(url: URL) -> str:
 
 
 @contextmanager
-def connect(
+def open_connection(
     url: URL, *, create: bool = False, prepare: Callable[[Engine], None] | None = None
 ) -> Iterator[Connection]:
     """A connection of its own, closed at the end.

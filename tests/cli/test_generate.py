@@ -8,7 +8,7 @@ import pytest
 
 from autodiff import Project
 from autodiff.commands.generate import Draft, Request
-from autodiff.commands.generate import draft as draft_migration
+from autodiff.commands.generate import draft_migration as draft_migration
 from autodiff.plan import Finding
 from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder, kinds
 
@@ -221,7 +221,7 @@ def test_findings_and_doubts_are_told_on_stderr(
         return replace(draft, plan=plan, settled=False)
 
     blog.write(models=COMMENTS)
-    monkeypatch.setattr("autodiff.commands.generate.draft", doubtful)
+    monkeypatch.setattr("autodiff.commands.generate.draft_migration", doubtful)
     result = blog.ok("generate", "-m", "add comments")
     assert result.out == "migrations/0002_add_comments.py\n  + table comments\n"
     assert result.err.splitlines()[0] == "warning X1: posts: rows are lost (look)"

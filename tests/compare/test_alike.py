@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff.compare import compare, doubts, resolve, tables_alike, with_tables, without_tables
+from autodiff.compare import (
+    adopt_current_names,
+    compare_schemas,
+    find_possible_differences,
+    tables_alike,
+    with_tables,
+    without_tables,
+)
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import (
     Check,
@@ -111,12 +118,12 @@ def test_what_is_equal_at_first_sight_is_equal(
     current = schema(now if dialect.features.named_primary_keys else _nameless_key(now))
     desired = schema(_unnamed(now, mask) if same else other)
     alike = tables_alike(current, desired, dialect)
-    named, described = resolve(current, desired, dialect)
-    unsure = doubts(current, named, dialect)
+    named, described = adopt_current_names(current, desired, dialect)
+    unsure = find_possible_differences(current, named, dialect)
     if alike:
         assert alike == named.tables
         assert not unsure
-        assert compare(current, named, dialect, described) == []
+        assert compare_schemas(current, named, dialect, described) == []
 
 
 @pytest.mark.parametrize("kind", DIALECTS)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from autodiff.compare import doubts
+from autodiff.compare import find_possible_differences
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Check, Index, IndexElement, PrimaryKey, Table, Unique
 from tests.nouns import column, foreign_key, index, schema, table
@@ -17,7 +17,7 @@ BARE = table("t", column("a"), column("b", "text", default="'x'"))
 
 def verdict(current: Table, desired: Table) -> str:
     """Whether a scratch would be asked about two tables."""
-    found = doubts(schema(current), schema(desired), POSTGRESQL)
+    found = find_possible_differences(schema(current), schema(desired), POSTGRESQL)
     assert not (found.tables and found.sure)
     return "asked" if found.tables else "sure" if found.sure else "equal"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.compare import compare, resolve, wanted_again
+from autodiff.compare import adopt_current_names, compare_schemas, wanted_again
 from autodiff.compare.constraint_names import adopt_names, rename_constraints
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Check, Constraint, Name, PrimaryKey, Table, Unique
@@ -76,11 +76,11 @@ def test_a_schema_that_was_read_can_be_wanted_again() -> None:
         _posts(foreign_key("posts_ibfk_1", "author", "users.id", implicit=True)),
     )
     now = schema(table("users"), _posts(foreign_key("posts_ibfk_7", "author", "users.id")))
-    desired, _ = resolve(now, wanted_again(start, MYSQL), MYSQL)
-    assert compare(now, desired, MYSQL) == []
+    desired, _ = adopt_current_names(now, wanted_again(start, MYSQL), MYSQL)
+    assert compare_schemas(now, desired, MYSQL) == []
     named = schema(table("users"), _posts(foreign_key("fk", "author", "users.id")))
-    desired, _ = resolve(now, wanted_again(named, MYSQL), MYSQL)
-    [change] = compare(now, desired, MYSQL)
+    desired, _ = adopt_current_names(now, wanted_again(named, MYSQL), MYSQL)
+    [change] = compare_schemas(now, desired, MYSQL)
     assert type(change).__name__ == "ConstraintRenamed"
 
 
@@ -101,7 +101,7 @@ def test_a_table_that_goes_comes_back_without_what_makes_itself() -> None:
             "mysql_collate": "utf8mb4_bin",
         },
     )
-    [change] = compare(schema(posts), schema(), MYSQL)
+    [change] = compare_schemas(schema(posts), schema(), MYSQL)
     assert change.table.indexes == (index("ix", "id", "author"),)  # type: ignore[union-attr]
     assert change.table.options == {"mysql_collate": "utf8mb4_bin"}  # type: ignore[union-attr]
     assert change.table.name == Name("posts")  # type: ignore[union-attr]

@@ -6,7 +6,7 @@ import pytest
 
 from autodiff.dialects import dialect_for
 from autodiff.errors import FillNeededError, PlanError
-from autodiff.plan import plan
+from autodiff.plan import plan_changes
 from autodiff.plan.backfills import fill_sql, fills_needed, parse_fill, refills_needed
 from autodiff.schema.changes import (
     Change,
@@ -91,7 +91,7 @@ def test_a_column_that_goes_needs_a_value_to_come_back() -> None:
 
 def _plan(change: Change, **fills: str) -> list[str]:
     given = {f"users.{name}": value for name, value in fills.items()}
-    made = plan(
+    made = plan_changes(
         [change], current=CURRENT, desired=CURRENT, dialect=dialect_for("postgresql"), fills=given
     )
     return [operation.describe() for operation in made.operations]

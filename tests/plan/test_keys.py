@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from autodiff.dialects import dialect_for
-from autodiff.plan import plan
+from autodiff.plan import plan_changes
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -42,7 +42,7 @@ def _altered(table_name: str, name: str, before: str, after: str) -> ColumnAlter
 def _steps(
     changes: Sequence[Change], database: str = "postgresql", wanted: Schema = BOTH
 ) -> list[str]:
-    made = plan(changes, current=BOTH, desired=wanted, dialect=dialect_for(database))
+    made = plan_changes(changes, current=BOTH, desired=wanted, dialect=dialect_for(database))
     return [operation.describe() for operation in made.operations]
 
 

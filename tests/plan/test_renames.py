@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from autodiff.dialects import dialect_for
-from autodiff.plan import Plan, plan
+from autodiff.plan import Plan, plan_changes
 from autodiff.schema.changes import (
     Change,
     ColumnAltered,
@@ -27,7 +27,9 @@ CURRENT = schema(table("users", column("a"), column("b")), table("posts", column
 
 
 def _plan(changes: Sequence[Change]) -> Plan:
-    return plan(changes, current=CURRENT, desired=CURRENT, dialect=dialect_for("postgresql"))
+    return plan_changes(
+        changes, current=CURRENT, desired=CURRENT, dialect=dialect_for("postgresql")
+    )
 
 
 def _steps(changes: Sequence[Change]) -> list[str]:
@@ -87,7 +89,7 @@ def test_a_key_that_steps_aside_comes_back_under_its_new_name(
         ),
     ]
     wanted = schema(table("users", column("a")), table("posts", column("author"), renamed))
-    made = plan(changes, current=CURRENT, desired=wanted, dialect=dialect_for(database))
+    made = plan_changes(changes, current=CURRENT, desired=wanted, dialect=dialect_for(database))
     steps = [operation.describe() for operation in made.operations]
     typed = "~ column posts.author: integer -> text"
     aside = ["- foreign key posts.fk", typed, "+ foreign key posts.fk_posts"]
@@ -127,7 +129,7 @@ HELD = {
 def test_a_column_that_something_holds_waits_under_a_spare_name(what: str) -> None:
     """Until all that needs it is gone."""
     dialect = dialect_for("sqlite")
-    made = plan([RENAMED, REMOVED], current=HELD[what], desired=HELD[what], dialect=dialect)
+    made = plan_changes([RENAMED, REMOVED], current=HELD[what], desired=HELD[what], dialect=dialect)
     assert [operation.describe() for operation in made.operations] == SPARE
     assert made.summary() == ["~ column users.b -> a", "- column users.a"]
 
@@ -136,7 +138,7 @@ def test_a_column_that_waits_is_filled_under_its_spare_name() -> None:
     """When it comes back NOT NULL, with the value that was given for its own name."""
     change = ColumnRemoved(table=USERS, column=column("a", nullable=False))
     current = HELD["a check"]
-    made = plan(
+    made = plan_changes(
         [RENAMED, change],
         current=current,
         desired=current,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from autodiff.dialects import dialect_for
-from autodiff.plan import Plan, plan
+from autodiff.plan import Plan, plan_changes
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -52,7 +52,7 @@ def planned(
 ) -> Plan:
     given = {f"t.{name}": value for name, value in fills.items()}
     dialect = dialect_for(kind)
-    return plan(changes, current=current, desired=desired, dialect=dialect, fills=given)
+    return plan_changes(changes, current=current, desired=desired, dialect=dialect, fills=given)
 
 
 def up(found: Plan) -> list[str]:

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Plan, diff
-from autodiff.autogenerate.diff import difference
+from autodiff.autogenerate.differences import find_difference
 from autodiff.autogenerate.schemas import scope_for
 from autodiff.compare import wanted_again
 from autodiff.dialects import Dialect, dialect_of
@@ -95,7 +95,9 @@ def _assert_restored(connection: sa.Connection, scenario: Scenario, start: Schem
     dialect, now = dialect_of(connection), _schema(connection, scenario)
     if _normal(now, dialect) != _normal(start, dialect):
         wanted = wanted_again(start, dialect)
-        found = difference(connection, dialect, now, wanted, create_scratch=True, said_before=now)
+        found = find_difference(
+            connection, dialect, now, wanted, create_scratch=True, said_before=now
+        )
         connection.rollback()
         assert found.changes == ()
 

@@ -1,6 +1,6 @@
 """Databases that have a past: one without migrations, and one with Alembic's."""
 
-from autodiff.commands.adopt.alembic import Converted, convert
-from autodiff.commands.adopt.baseline import Baseline, baseline
+from autodiff.commands.adopt.alembic import Converted, convert_alembic
+from autodiff.commands.adopt.baseline import Baseline, create_baseline
 
-__all__ = ["Baseline", "Converted", "baseline", "convert"]
+__all__ = ["Baseline", "Converted", "convert_alembic", "create_baseline"]

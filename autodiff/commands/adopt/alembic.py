@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from autodiff.workspace import Workspace
 
-__all__ = ["Converted", "convert"]
+__all__ = ["Converted", "convert_alembic"]
 
 _IMPORT = re.compile(r"^from alembic import op[ \t]*$", re.MULTILINE)
 _VERSIONS = sa.table("alembic_version", sa.column("version_num"))
@@ -84,11 +84,11 @@ def _replayed(project: Workspace, graph: Graph) -> Lock | None:
 
     The models may say more than they do, and `check` is to tell.
     """
-    from autodiff.rehearse.history import opened_place
+    from autodiff.rehearse.history import open_rehearsal_context
     from autodiff.rehearse.stage import Stage
 
     try:
-        with opened_place(project, graph, None) as place, Stage(place) as stage:
+        with open_rehearsal_context(project, graph, None) as place, Stage(place) as stage:
             for migration in graph.migrations.values():
                 stage.up(migration)
             return replayed_lock(project, graph, stage).lock
@@ -96,7 +96,7 @@ def _replayed(project: Workspace, graph: Graph) -> Lock | None:
         return None
 
 
-def convert(project: Workspace, folder: Path) -> Converted:
+def convert_alembic(project: Workspace, folder: Path) -> Converted:
     """What Alembic's scripts in a folder (or in `versions` below it) come to.
 
     Raises HistoryError where there is a history already, or the database has had a revision that

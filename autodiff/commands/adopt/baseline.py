@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.diff import Answers, difference, plan_difference
+from autodiff.autogenerate.differences import Answers, find_difference, plan_difference
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.schemas import scope_for
-from autodiff.commands.diff import as_made, as_wanted
-from autodiff.commands.generate import Draft, Request, described_schema, drafted, proved
+from autodiff.commands.diff import desired_from_database, with_existing_names
+from autodiff.commands.generate import (
+    Draft,
+    Request,
+    described_schema,
+    rehearse_draft,
+    render_draft,
+)
 from autodiff.commands.new_revision import Spot
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.unmanaged import LeftAlone
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 
     from autodiff.workspace import Workspace
 
-__all__ = ["Baseline", "baseline", "refuse_history"]
+__all__ = ["Baseline", "create_baseline", "refuse_history"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,7 @@ class Baseline:
         return migration
 
 
-def baseline(project: Workspace, message: str, *, rehearse: bool = True) -> Baseline:
+def create_baseline(project: Workspace, message: str, *, rehearse: bool = True) -> Baseline:
     """The migration that makes what the project's database has, out of nothing.
 
     Raises HistoryError where there are migrations already, in the folder or the database, or where
@@ -68,10 +74,10 @@ def baseline(project: Workspace, message: str, *, rehearse: bool = True) -> Base
             )
         plan = _plan(connection, dialect, current)
         graph = project.graph()
-        made = drafted(project, graph, Spot(parents=()), request, plan)
-        proof = proved(connection, made, plan, request)
+        made = render_draft(project, graph, Spot(parents=()), request, plan)
+        proof = rehearse_draft(connection, made, plan, request)
         if proof is None:
-            made = drafted(project, graph, Spot(parents=()), request, plan, "Not rehearsed.")
+            made = render_draft(project, graph, Spot(parents=()), request, plan, "Not rehearsed.")
         lock = _lock(connection, dialect, current, models)
         return Baseline(
             project=project,
@@ -105,8 +111,8 @@ def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
 
 
 def _plan(connection: sa.Connection, dialect: Dialect, current: Schema) -> Plan:
-    found = difference(
-        connection, dialect, Schema(), as_made(current, dialect), create_scratch=True
+    found = find_difference(
+        connection, dialect, Schema(), with_existing_names(current, dialect), create_scratch=True
     )
     return plan_difference(found, {}, Answers())
 
@@ -116,14 +122,14 @@ def _lock(
 ) -> Lock:
     """What the database has. Where the models say something else they count as having said no
     more than its tables, so that what they never spoke of is left alone as before."""
-    same = as_wanted(current, current, dialect)
+    same = desired_from_database(current, current, dialect)
     bare = {name: replace(table, constraints=()) for name, table in same.tables.items()}
     declared = Schema(tables=bare)
     if models is not None:
-        found = difference(connection, dialect, current, models, create_scratch=True)
+        found = find_difference(connection, dialect, current, models, create_scratch=True)
         if not found.changes:
             declared = same = models
-    found = difference(connection, dialect, current, same, create_scratch=True)
+    found = find_difference(connection, dialect, current, same, create_scratch=True)
     description = described_schema(connection, dialect, found)
     return Lock(
         database=dialect.kind,

@@ -1,5 +1,5 @@
 """One migration in place of several: what they add up to, under a new revision."""
 
-from autodiff.commands.squash.squash import Squash, SquashRequest, squash
+from autodiff.commands.squash.squash import Squash, SquashRequest, squash_range
 
-__all__ = ["Squash", "SquashRequest", "squash"]
+__all__ = ["Squash", "SquashRequest", "squash_range"]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from autodiff.errors import HistoryError
 from autodiff.migrations import Graph, Migration
 
-__all__ = ["Stretch", "stretch"]
+__all__ = ["Stretch", "parse_squash_range"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Stretch:
         return tuple(dict.fromkeys(other for other in wanted if other not in self.revisions))
 
 
-def stretch(graph: Graph, target: str) -> Stretch:
+def parse_squash_range(graph: Graph, target: str) -> Stretch:
     """The migrations of FROM:TO, both among them; from the base or to the head where left out.
 
     Raises HistoryError where they are no line, or there is nothing to squash.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.diff import (
+from autodiff.autogenerate.differences import (
     Answers,
     all_renames,
     parse_fills,
@@ -15,10 +15,10 @@ from autodiff.autogenerate.diff import (
     with_renames,
 )
 from autodiff.autogenerate.plan import Plan
-from autodiff.commands.diff import as_made, as_wanted
+from autodiff.commands.diff import desired_from_database, with_existing_names
 from autodiff.commands.new_revision import revision_of
 from autodiff.commands.squash.handwritten import HandWritten, Reader
-from autodiff.commands.squash.range import Stretch, stretch
+from autodiff.commands.squash.range import Stretch, parse_squash_range
 from autodiff.errors import (
     ConfigError,
     HandWrittenError,
@@ -37,8 +37,8 @@ from autodiff.migrations import (
 from autodiff.migrations.files import migration_from
 from autodiff.plan import fills_needed
 from autodiff.rehearse.draft import prove
-from autodiff.rehearse.failures import failure
-from autodiff.rehearse.history import opened_place
+from autodiff.rehearse.failures import describe_failure
+from autodiff.rehearse.history import open_rehearsal_context
 from autodiff.rehearse.proof import Proof
 from autodiff.rehearse.stage import Place, Stage
 from autodiff.render import render_bodies, render_migration
@@ -49,7 +49,7 @@ from autodiff.utils.files import write_all
 if TYPE_CHECKING:
     from autodiff.workspace import Workspace
 
-__all__ = ["Squash", "SquashRequest", "squash"]
+__all__ = ["Squash", "SquashRequest", "squash_range"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +103,15 @@ def _files(migration: Migration) -> list[Path]:
     return [migration.path, migration.down_path] if migration.is_sql else [migration.path]
 
 
-def squash(project: Workspace, request: SquashRequest) -> Squash:
+def squash_range(project: Workspace, request: SquashRequest) -> Squash:
     """One migration in place of those of a range: what they add up to, and proved to.
 
     Raises HistoryError where the range is no line, HandWrittenError where parts of it don't follow
     from schemas, RehearsalFailedError where a scratch shows that the end is not the same.
     """
     graph = project.graph()
-    line = stretch(graph, request.target)
-    with opened_place(project, graph, project.lock()) as place:
+    line = parse_squash_range(graph, request.target)
+    with open_rehearsal_context(project, graph, project.lock()) as place:
         _refuse_elsewhere(line, place)
         start, end, reader = _ends(place, line)
         plan, left_out = _plan(place, start, end, reader, request)
@@ -166,7 +166,7 @@ def _up(stage: Stage, migration: Migration) -> None:
     except MigrationFailedError as error:
         raise MigrationFailedError(
             f"cannot squash: on a scratch {migration.path.name} fails: "
-            f"{failure(error, migration, None)}",
+            f"{describe_failure(error, migration, None)}",
             revision=migration.revision,
             statement=error.statement,
             hint=f"autodiff rehearse {migration.name} shows it too",
@@ -207,7 +207,10 @@ def _plan(
 
 def _wanted(place: Place, start: Schema, end: Schema, reader: Reader) -> Schema:
     """The end of the stretch; names that nobody gave are kept where a table is new."""
-    wanted, made = as_wanted(end, start, place.dialect), as_made(end, place.dialect)
+    wanted, made = (
+        desired_from_database(end, start, place.dialect),
+        with_existing_names(end, place.dialect),
+    )
     new = {name: table for name, table in made.tables.items() if reader.trail.is_new(name)}
     return replace(wanted, tables={**wanted.tables, **new})
 

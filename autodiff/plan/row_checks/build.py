@@ -30,13 +30,13 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.objects import Schema
 
-__all__ = ["row_checks", "row_checks_back"]
+__all__ = ["build_downgrade_checks", "build_row_checks"]
 
 _RENAMES = (ColumnRenamed, EnumRenamed, TableRenamed)
 _NO_MAPS: Mapping[Value, str] = MappingProxyType({})
 
 
-def row_checks(
+def build_row_checks(
     changes: Sequence[Change],
     *,
     current: Schema,
@@ -55,7 +55,7 @@ def row_checks(
     return _distinct(check for change in changes for check in _checks(change, standing))
 
 
-def row_checks_back(
+def build_downgrade_checks(
     changes: Sequence[Change],
     *,
     current: Schema,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from autodiff.dialects.narrowing import Misfit, Shape, misfit, one_of
 from autodiff.plan.backfills import FillNeeded
 from autodiff.plan.row_checks.before import RowCheck, Standing
-from autodiff.plan.row_checks.listed_values import listed
+from autodiff.plan.row_checks.listed_values import parse_value_list
 from autodiff.schema.changes import ColumnAltered, EnumAltered
 from autodiff.schema.objects import Check, Column, Schema, Table
 
@@ -111,7 +111,7 @@ def _checked_by_list(change: ColumnAltered, standing: Standing) -> bool:
     """Whether a check lists the column's values: it says all that the type's length does."""
     table = standing.after.tables.get(change.table)
     checks = [c for c in table.constraints if isinstance(c, Check)] if table else []
-    lists = [found for check in checks if (found := listed(check.sql))]
+    lists = [found for check in checks if (found := parse_value_list(check.sql))]
     return any(found.column == change.after.name.lower() for found in lists)
 
 

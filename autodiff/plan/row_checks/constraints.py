@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autodiff.dialects.narrowing import comparable
 from autodiff.plan.row_checks.before import RowCheck, Standing
-from autodiff.plan.row_checks.listed_values import listed
+from autodiff.plan.row_checks.listed_values import parse_value_list
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -246,7 +246,7 @@ def _implies(held: str, wanted: str, standing: Standing) -> bool:
     """Whether rows that meet a check of now meet the wanted one: the same, or a longer list."""
     if _same_text(held, wanted, standing):
         return True
-    old, new = listed(held), listed(wanted)
+    old, new = parse_value_list(held), parse_value_list(wanted)
     if old is None or new is None:
         return False
     return old.column == new.column and old.values <= new.values

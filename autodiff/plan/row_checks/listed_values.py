@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["Listed", "listed"]
+__all__ = ["Listed", "parse_value_list"]
 
 _WORDS = frozenset("in any array character varying text bpchar varchar char".split())
 _SIGNS = frozenset("( ) [ ] , = ::".split())
@@ -20,7 +20,7 @@ class Listed:
     values: frozenset[str]
 
 
-def listed(sql: str) -> Listed | None:
+def parse_value_list(sql: str) -> Listed | None:
     """What `column IN ('a', 'b')` says, however the database spells it; None of other texts."""
     names: set[str] = set()
     values: set[str] = set()

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from autodiff.autogenerate.canonical import describe
-from autodiff.autogenerate.live_rows import findings, look_at_rows
+from autodiff.autogenerate.canonical import describe_on_scratch
+from autodiff.autogenerate.live_rows import row_findings, run_row_checks
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.schemas import both_sides
 from autodiff.compare import (
@@ -18,17 +18,17 @@ from autodiff.compare import (
     Value,
     ValueRename,
     adopt_case,
+    adopt_current_names,
     adopt_types,
     apply_all_renames,
     candidates,
     certain_enum_renames,
-    compare,
-    doubts,
+    compare_schemas,
+    find_possible_differences,
     name_map_of,
     parse_rename,
     partitions_left_alone,
     rename_before,
-    resolve,
     resolve_maps,
     set_aside,
     tables_alike,
@@ -48,7 +48,7 @@ from autodiff.plan import (
     maps_possible,
     parse_fill,
     parse_map,
-    plan,
+    plan_changes,
     replaced_apart,
 )
 from autodiff.schema.changes import Change
@@ -58,7 +58,7 @@ from autodiff.utils.sharing import collected_later
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["Answers", "Assume", "Difference", "Questioner", "diff", "difference"]
+__all__ = ["Answers", "Assume", "Difference", "Questioner", "diff", "find_difference"]
 
 Assume = Literal["drop-and-add"] | None
 """What to take for granted where a rename is possible."""
@@ -112,7 +112,7 @@ class Difference:
 
 
 @collected_later()
-def difference(
+def find_difference(
     connection: sa.Connection | None,
     dialect: Dialect,
     current: Schema,
@@ -132,18 +132,20 @@ def difference(
     left, wanted = without_tables(current, alike), without_tables(desired, alike)
     left = adopt_case(left, wanted, dialect)
     wanted = adopt_types(left, wanted, dialect)
-    named, described = resolve(left, wanted, dialect)
-    unsure = doubts(left, named, dialect)
+    named, described = adopt_current_names(left, wanted, dialect)
+    unsure = find_possible_differences(left, named, dialect)
     settled = True
     if unsure:
         whole = with_tables(named, alike)  # what is in doubt may read what is not
-        found = describe(connection, dialect, whole, unsure, create=create_scratch)
+        found = describe_on_scratch(connection, dialect, whole, unsure, create=create_scratch)
         settled = found is not None
         if found is not None:
-            named, described = resolve(left, wanted, dialect, found, known=named)
+            named, described = adopt_current_names(left, wanted, dialect, found, known=named)
     current = with_tables(left, {name: current.tables[name] for name in alike})
     named = with_tables(named, alike)
-    changes = compare(current, named, dialect, described, said_before=said_before, unsure=unsure)
+    changes = compare_schemas(
+        current, named, dialect, described, said_before=said_before, unsure=unsure
+    )
     return Difference(
         dialect=dialect,
         current=current,
@@ -178,7 +180,7 @@ def with_renames(
     refused: set[AnyRename] = set()
     while True:
         moved, renamed = apply_all_renames(current, desired, renames, dialect)
-        found = difference(
+        found = find_difference(
             connection,
             dialect,
             moved,
@@ -236,7 +238,7 @@ def plan_difference(
     planned = _planned(found, given, mapped)
     if live is None or not planned.checks:
         return planned
-    looks = look_at_rows(live, found.dialect, planned.checks)
+    looks = run_row_checks(live, found.dialect, planned.checks)
     empty = [
         replace(look.check.fill, found=str(look.found))
         for look in looks
@@ -245,7 +247,7 @@ def plan_difference(
     if more := _asked(empty, questioner):
         planned = _planned(found, {**given, **more}, mapped)
         looks = [look for look in looks if look.check in planned.checks]
-    return replace(planned, findings=(*planned.findings, *findings(looks)))
+    return replace(planned, findings=(*planned.findings, *row_findings(looks)))
 
 
 def _asked(needed: Iterable[FillNeeded], questioner: Questioner) -> dict[str, str]:
@@ -262,7 +264,7 @@ def _mapped(found: Difference, questioner: Questioner) -> dict[Value, str]:
 
 
 def _planned(found: Difference, given: Mapping[str, str], mapped: Mapping[Value, str]) -> Plan:
-    steps = plan(
+    steps = plan_changes(
         found.changes,
         current=found.current,
         desired=found.desired,
