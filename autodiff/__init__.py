@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autodiff import op
-    from autodiff.autogenerate.differences import diff
     from autodiff.autogenerate.plan import Plan
+    from autodiff.autogenerate.planning import diff
     from autodiff.commands.drift import Drift
     from autodiff.dialects import Scope
     from autodiff.dialects.reflection import reflect
@@ -53,7 +53,7 @@ _PUBLIC_NAMES = {
     "Schema": "autodiff.schema.objects",
     "Scope": "autodiff.dialects",
     "declare": "autodiff.models",
-    "diff": "autodiff.autogenerate.differences",
+    "diff": "autodiff.autogenerate.planning",
     "reflect": "autodiff.dialects.reflection",
     "run": "autodiff.runner",
 }

@@ -12,8 +12,8 @@ from autodiff.migrations import Migration
 from autodiff.workspace import Workspace
 
 if TYPE_CHECKING:
-    from autodiff.autogenerate.differences import Assume, Questioner
     from autodiff.autogenerate.plan import Plan
+    from autodiff.autogenerate.questions import Assume, Questioner
     from autodiff.commands.adopt import Baseline, Converted
     from autodiff.commands.generate import Draft
     from autodiff.commands.merge import Merge
@@ -94,9 +94,9 @@ class Project(Workspace):
         several and none is the `parent`, RenameUndecidedError and
         FillNeededError where something must be known first.
         """
-        from autodiff.commands.generate import Request, draft_migration
+        from autodiff.commands.generate import GenerateRequest, draft_migration
 
-        request = Request(
+        request = GenerateRequest(
             message=message,
             parent=parent,
             labels=tuple(labels),

@@ -9,7 +9,9 @@ from types import FrameType
 import pytest
 import sqlalchemy as sa
 
-from autodiff.autogenerate.differences import Answers, plan_difference, with_renames
+from autodiff.autogenerate.planning import plan_difference
+from autodiff.autogenerate.questions import NoAnswers
+from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.dialects import dialect_for
 from autodiff.models import declare
 from tests.benchmarks.shop import models
@@ -39,10 +41,10 @@ def calls(kind: str, work: str, tables: int) -> int:
     sys.setprofile(count_it)
     try:
         desired = declare(after, dialect)
-        found = with_renames(
-            None, dialect, current, desired, [], Answers(), "drop-and-add", create_scratch=False
+        found = find_renamed_difference(
+            None, dialect, current, desired, [], NoAnswers(), "drop-and-add", create_scratch=False
         )
-        plan_difference(found, {}, Answers())
+        plan_difference(found, {}, NoAnswers())
     finally:
         sys.setprofile(kept)
     return count

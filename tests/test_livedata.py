@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.autogenerate.differences import Answers
 from autodiff.autogenerate.live_rows import row_findings, run_row_checks
+from autodiff.autogenerate.questions import NoAnswers
 from autodiff.dialects import dialect_of
 from autodiff.plan import FillNeeded, RowCheck
 from tests.support import Database, opened
@@ -52,7 +52,7 @@ def test_rows_in_the_way_are_findings(db: Database) -> None:
     [finding] = found.findings
     assert (finding.code, finding.severity) == ("rows-in-the-way", "warning")
     assert finding.message == "users.email is NULL in some rows (2 found: id 4, 9)"
-    assert finding.hint == "give a value, as in --fill users.email=VALUE, or mend the rows"
+    assert finding.hint == "pass --fill users.email=VALUE, or fix the rows"
     assert finding.place == "users.email"
     unseen = diff(db.connection, models(nullable=False), data_checks=False)
     assert unseen.findings == ()
@@ -65,7 +65,7 @@ def test_rows_that_are_fine_are_none(db: Database) -> None:
     assert diff(db.connection, models(nullable=False), fills=["users.email=x"]).findings == ()
 
 
-class Asked(Answers):
+class Asked(NoAnswers):
     """Gives a value, and keeps the question."""
 
     def __init__(self, value: str | None) -> None:
@@ -111,7 +111,7 @@ def test_a_query_that_takes_long_is_a_note(db: Database) -> None:
     assert time.monotonic() - begun < 20
     first, second = row_findings(looks)
     assert (first.code, first.severity) == ("rows-not-seen", "info")
-    assert first.message.startswith("not known whether it is so: ")
+    assert first.message.startswith("could not check whether it is so: ")
     assert second.message == "it is so (1 found: id 1)"
 
 
@@ -120,7 +120,7 @@ def test_what_is_over_time_is_not_asked(db: Database) -> None:
     dialect = dialect_of(db.connection)
     [look] = run_row_checks(db.connection, dialect, [check("SELECT 1")], together=0)
     assert look.found is None
-    assert look.problem == "the time for looking at rows was used up"
+    assert look.problem == "the time limit for querying rows was reached"
 
 
 @pytest.mark.parametrize("begun", [True, False], ids=["in a transaction", "outside"])

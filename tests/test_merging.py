@@ -47,12 +47,12 @@ def test_branches_that_do_the_same_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RehearsalFailedError) as caught:
         project.merge()
     assert caught.value.message.startswith(
-        "the branches contradict each other: one fails after the other:\n  0003_add_email"
+        "the branches conflict: one fails after the other:\n  0003_add_email"
     )
     assert caught.value.message.endswith("\n  after 0001_step_a111, 0002_add_email")
     assert caught.value.hint == (
-        "set one behind the other, and mend it there: autodiff rebase; --no-rehearse joins them "
-        "all the same"
+        "run autodiff rebase and fix the branch that moves; or pass --no-rehearse to merge without "
+        "checking"
     )
     assert len(project.graph()) == 3
     found = project.merge(rehearse=False)
@@ -75,8 +75,8 @@ def test_an_order_that_matters_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RehearsalFailedError) as caught:
         project.merge()
     assert caught.value.message == (
-        "the branches contradict each other: it matters which is applied first:\n"
-        "  in one order, and not in the other: ~ column users.email: "
+        "the branches conflict: the result depends on which is applied first:\n"
+        "  in one order only: ~ column users.email: "
         "VARCHAR(30) -> VARCHAR(40)"
     )
 
@@ -92,7 +92,7 @@ def test_sql_can_not_be_looked_into(tmp_path: Path) -> None:
         )
     )
     assert project.merge().notes == (
-        "0002_add_email has SQL or code of its own: what it alters can't be told",
+        "0002_add_email contains SQL or code, so it is not known what it alters",
     )
 
 
@@ -102,14 +102,17 @@ def test_one_head_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HistoryError) as caught:
         project.merge()
     assert caught.value.message == "there is nothing to merge: one head, 0001_step_a111"
-    assert caught.value.hint == "autodiff history draws the branches"
+    assert caught.value.hint == "run autodiff history to see the branches"
     project = two_branches(tmp_path)
     with pytest.raises(HistoryError, match="nothing to merge: one head, 0002_add_email"):
         project.merge(heads=["e222", "add_email"])
     with pytest.raises(HistoryError) as caught:
         project.merge(heads=["e222", "b222"])
-    assert caught.value.message == "0002_add_phone is no head: others come after it"
-    assert caught.value.hint == "the heads are 0002_add_email, 0003_add_fax"
+    assert (
+        caught.value.message
+        == "cannot merge 0002_add_phone: it is not a head, other migrations come after it"
+    )
+    assert caught.value.hint == "the heads: 0002_add_email, 0003_add_fax"
 
 
 def test_branches_with_names_are_joined_when_they_are_named(tmp_path: Path) -> None:
@@ -120,7 +123,7 @@ def test_branches_with_names_are_joined_when_they_are_named(tmp_path: Path) -> N
     path.write_text(text.replace('revision = "b222"', 'revision = "b222"\nlabels = "p"'))
     with pytest.raises(HistoryError) as caught:
         project.merge()
-    assert caught.value.message == "the heads have labels: these branches are meant to be several"
-    assert caught.value.hint == "name those to merge: autodiff merge 0002_add_email p@head"
+    assert caught.value.message == "cannot merge all heads: labeled branches are kept apart"
+    assert caught.value.hint == "name the heads to merge: autodiff merge 0002_add_email p@head"
     project.merge(heads=["0002_add_email", "p@head"]).draft.write()
     assert project.graph().head is not None

@@ -209,8 +209,8 @@ def test_the_history_alone_is_enough(place: Place) -> None:
 
 
 UNDESCRIBED = (
-    "no server has described some texts in the lock file, so differences in them alone "
-    "are not told: autodiff lock asks the server"
+    "no server has described some SQL expressions in the lock file, so differences in them "
+    "are not reported: run autodiff lock to describe them"
 )
 
 
@@ -235,8 +235,11 @@ def test_without_lock_there_is_no_history(sqlite: Place) -> None:
     """The hint says how to get one."""
     with pytest.raises(HistoryError) as caught:
         sqlite.project().generate("x", source="history")
-    assert caught.value.message == f"there is no lock file in {sqlite.folder} to compare with"
-    assert caught.value.hint == "generate from a database once, or write it: autodiff lock"
+    assert (
+        caught.value.message
+        == f"cannot compare with the history: there is no lock file in {sqlite.folder}"
+    )
+    assert caught.value.hint == "run autodiff lock, or generate from the database once"
 
 
 # Drift
@@ -313,7 +316,7 @@ def test_a_file_that_was_edited(place: Place) -> None:
     project = place.start()
     path = place.folder / "0001_create_posts.py"
     path.write_text(path.read_text().replace("200", "100"))
-    known = "0001_create_posts.py is not what the lock file knows"
+    known = "0001_create_posts.py differs from the lock file"
     assert project.check(offline=True) == Drift(edited=(known,))
     found = project.check()
     assert found.edited == (known,)
@@ -332,9 +335,9 @@ def test_a_file_that_is_gone(sqlite: Place) -> None:
     project = sqlite.start()
     made = next(iter(project.graph().migrations))
     (sqlite.folder / "0001_create_posts.py").unlink()
-    assert project.check(offline=True).edited == (f"{made} is in the lock file alone",)
+    assert project.check(offline=True).edited == (f"{made} is in the lock file only",)
     found = project.check()
-    assert found.edited == (f"{made} is in the lock file alone",)
+    assert found.edited == (f"{made} is in the lock file only",)
     assert found.history == (
         f"the database has migrations that the folder lacks: {made} (0001_create_posts)",
     )
@@ -355,8 +358,10 @@ def test_a_lost_lock_file_is_a_note(sqlite: Place) -> None:
     (sqlite.folder / LOCK_NAME).unlink()
     found = project.check(offline=True)
     assert not found
-    assert found.notes == (f"there is no lock file in {sqlite.folder}: autodiff lock writes it",)
-    assert project.check().notes == ("there is no lock file: autodiff lock writes it",)
+    assert found.notes == (
+        f"there is no lock file in {sqlite.folder}: run autodiff lock to write it",
+    )
+    assert project.check().notes == ("there is no lock file: run autodiff lock to write it",)
     assert project.relock() == sqlite.folder / LOCK_NAME
     assert (sqlite.folder / LOCK_NAME).read_bytes() == lock
 
@@ -406,9 +411,7 @@ def test_a_database_behind_the_files_is_refused(place: Place) -> None:
     assert caught.value.message == (
         "the database is behind the migrations: 0001_create_posts.py not applied"
     )
-    assert caught.value.hint == (
-        "autodiff upgrade first; or compare with the files alone: --from history"
-    )
+    assert caught.value.hint == ("run autodiff upgrade first, or pass --from history")
     assert place.files() == before
 
 

@@ -96,7 +96,7 @@ def test_no_sample_row_may_do(any_database: sa.URL) -> None:
         proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
     assert proof is not None
     assert proof.passed
-    assert proof.notes == ("no sample rows in users: what is made up stands in the way",)
+    assert proof.notes == ("no sample rows in users: the sample rows would prevent the migration",)
 
 
 def test_sample_rows_alone_are_no_problem(any_database: sa.URL) -> None:

@@ -96,7 +96,7 @@ def test_without_git_it_must_be_said(project: Project) -> None:
     with pytest.raises(HistoryError) as caught:
         project.rebase()
     assert caught.value.message.splitlines() == [
-        "cannot tell which branch is to move",
+        "cannot tell which branch moves",
         "  *  0003_add_fax  b333",
         "  o  0002_add_phone  b222",
         "  | *  0002_add_email  e222",
@@ -104,11 +104,12 @@ def test_without_git_it_must_be_said(project: Project) -> None:
         "  o  0001_step_a111  a111",
     ]
     assert caught.value.hint == (
-        "say it: autodiff rebase --mine 0002_add_email; or: autodiff rebase --mine 0003_add_fax"
+        "name the branch: autodiff rebase --mine 0002_add_email, "
+        "or autodiff rebase --mine 0003_add_fax"
     )
     with pytest.raises(HistoryError) as caught:
         project.rebase("nowhere")
-    assert caught.value.message == "there is no migration and no git branch 'nowhere'"
+    assert caught.value.message == "unknown migration or git branch 'nowhere'"
     assert contents(project) == before
 
 
@@ -133,10 +134,10 @@ def test_a_migration_that_fails_there_is_not_moved(tmp_path: Path) -> None:
     with pytest.raises(RehearsalFailedError) as caught:
         project.rebase(mine=["b222"])
     first, second = caught.value.message.splitlines()
-    assert first == ("the migrations do not work behind the other branch, and nothing was changed:")
+    assert first == ("the migrations do not work after the other branch, and nothing was changed:")
     assert second.startswith("  0003_add_email: upgrade fails: ")
     assert "duplicate column" in second
-    assert "--no-rehearse moves it all the same" in str(caught.value.hint)
+    assert "pass --no-rehearse to move it without checking" in str(caught.value.hint)
     assert contents(project) == before
     project.rebase(mine=["b222"], rehearse=False).write()
     assert names(project)[2] == "0003_add_email < 0002"
@@ -192,9 +193,9 @@ def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(HistoryError) as caught:
         project.rebase(mine=["s222"])
     assert caught.value.message == (
-        "cannot rename a migration to 0003_none.down.sql: there is such a file"
+        "cannot rename a migration to 0003_none.down.sql: the file exists"
     )
-    assert caught.value.hint == "give one of the two another number"
+    assert caught.value.hint == "change the number of one of the two files"
 
 
 def test_a_database_that_had_the_branch_gets_the_rest(
@@ -265,7 +266,7 @@ def test_what_is_being_merged_stays_where_main_is_old(checkout: Project) -> None
     git(folder, "merge", "-q", "--no-commit", "--no-ff", "main-1")
     checkout.rebase().write()
     assert names(checkout) == BEHIND
-    with pytest.raises(HistoryError, match="no migration and no git branch '--all'"):
+    with pytest.raises(HistoryError, match="unknown migration or git branch '--all'"):
         checkout.rebase("--all")
 
 
@@ -274,7 +275,7 @@ def test_a_branch_of_git_that_has_no_side_is_refused(checkout: Project) -> None:
     with pytest.raises(HistoryError) as caught:
         checkout.rebase("base")
     assert caught.value.message.startswith(
-        "cannot tell what to move behind base: its files are not a branch of these\n"
+        "cannot tell what to move after base: its files are not one of the branches\n"
     )
 
 
@@ -285,7 +286,7 @@ def test_three_heads_move_one_at_a_time(tmp_path: Path) -> None:
         add(migrations, revision, column, "a111", 2)
     with pytest.raises(SeveralHeadsError, match=r"several heads: b222 .*, e222 ") as caught:
         project.rebase(mine=["c222"])
-    assert "rebase --mine NAME moves one branch at a time" in str(caught.value.hint)
+    assert "run autodiff rebase --mine NAME to move one branch at a time" in str(caught.value.hint)
 
 
 def test_branches_with_names_stay_apart(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_no_rights_and_no_scratch_url(
     assert draft is not None and draft.proof is None
     assert "Not rehearsed." in draft.texts[draft.path]
     draft.write()
-    with pytest.raises(DatabaseError, match="no scratch database can be had") as caught:
+    with pytest.raises(DatabaseError, match="cannot create a scratch database") as caught:
         project.rehearse()
     assert "CREATEDB" in (caught.value.hint or "")
     assert "scratch_url" in (caught.value.hint or "")

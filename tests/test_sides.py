@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
-from autodiff.autogenerate.schemas import _SHORT_TURNS, both_sides, scope_for
+from autodiff.autogenerate.schemas import _SHORT_SWITCH_INTERVAL, read_schemas, scope_for
 from autodiff.dialects import dialect_of
 from autodiff.errors import ModelsError
 from autodiff.models import declare
@@ -31,7 +31,7 @@ class Sized(UserDefinedType[str]):
         return f"varchar({LENGTH.get()})"
 
 
-def one_by_one(
+def order_renames(
     connection: sa.Connection, metadata: sa.MetaData, exclude: tuple[str, ...] = ()
 ) -> tuple[Schema, Schema]:
     dialect = dialect_of(connection)
@@ -43,8 +43,8 @@ def test_both_sides_are_what_each_is_alone(any_database: sa.URL) -> None:
     with opened(any_database) as db:
         models(5).create_all(db.connection)
         wanted = models(5, changed=2)
-        found = both_sides(db.connection, dialect_of(db.connection), [wanted])
-        assert found == one_by_one(db.connection, wanted)
+        found = read_schemas(db.connection, dialect_of(db.connection), [wanted])
+        assert found == order_renames(db.connection, wanted)
         assert len(found[0].tables) == 5
 
 
@@ -54,7 +54,7 @@ def test_the_connection_stays_in_its_thread(any_database: sa.URL) -> None:
         sa.event.listen(
             db.connection, "before_cursor_execute", lambda *_: threads.add(threading.get_ident())
         )
-        both_sides(db.connection, dialect_of(db.connection), [models(2)])
+        read_schemas(db.connection, dialect_of(db.connection), [models(2)])
     assert threads == {threading.get_ident()}
 
 
@@ -63,7 +63,7 @@ def test_models_see_the_context_of_their_application(any_database: sa.URL) -> No
     sa.Table("t", metadata, sa.Column("a", Sized()))
     token = LENGTH.set(20)
     with opened(any_database) as db:
-        _, desired = both_sides(db.connection, dialect_of(db.connection), [metadata])
+        _, desired = read_schemas(db.connection, dialect_of(db.connection), [metadata])
     LENGTH.reset(token)
     assert desired.tables[Name("t")].columns[0].type.sql.endswith("(20)")
 
@@ -76,20 +76,20 @@ def test_threads_take_turns_as_before(database: Callable[[str], sa.URL]) -> None
         sa.event.listen(
             db.connection, "before_cursor_execute", lambda *_: seen.append(sys.getswitchinterval())
         )
-        with _SHORT_TURNS:
-            both_sides(db.connection, dialect, [models(1)])
+        with _SHORT_SWITCH_INTERVAL:
+            read_schemas(db.connection, dialect, [models(1)])
             assert sys.getswitchinterval() == seen[0] < usual
         with pytest.raises(ModelsError):
-            both_sides(db.connection, dialect, [models(1), models(1)])
+            read_schemas(db.connection, dialect, [models(1), models(1)])
     assert sys.getswitchinterval() == usual
 
 
 def test_what_is_wrong_with_models_is_raised(any_database: sa.URL) -> None:
     with (
         opened(any_database) as db,
-        pytest.raises(ModelsError, match="described twice, in two MetaData"),
+        pytest.raises(ModelsError, match="is declared in two MetaData"),
     ):
-        both_sides(db.connection, dialect_of(db.connection), [models(1), models(1)])
+        read_schemas(db.connection, dialect_of(db.connection), [models(1), models(1)])
 
 
 def test_what_the_database_refuses_is_raised(any_database: sa.URL) -> None:
@@ -97,7 +97,7 @@ def test_what_the_database_refuses_is_raised(any_database: sa.URL) -> None:
         dialect = dialect_of(db.connection)
         db.connection.close()
         with pytest.raises(sa.exc.ResourceClosedError):
-            both_sides(db.connection, dialect, [models(1)])
+            read_schemas(db.connection, dialect, [models(1)])
 
 
 def test_a_type_in_a_schema_without_tables_is_found(database: Callable[[str], sa.URL]) -> None:
@@ -106,8 +106,8 @@ def test_a_type_in_a_schema_without_tables_is_found(database: Callable[[str], sa
     with opened(database("postgresql")) as db:
         db.connection.execute(sa.schema.CreateSchema("kinds"))
         metadata.create_all(db.connection)
-        found = both_sides(db.connection, dialect_of(db.connection), [metadata])
-        assert found == one_by_one(db.connection, metadata)
+        found = read_schemas(db.connection, dialect_of(db.connection), [metadata])
+        assert found == order_renames(db.connection, metadata)
         assert list(found[0].enums) == [Name("kind", "kinds")]
 
 
@@ -123,7 +123,7 @@ def test_schemas_are_looked_at_once(
     with opened(database("postgresql")) as db:
         dialect = dialect_of(db.connection)
         sa.event.listen(db.connection, "before_cursor_execute", lambda *args: asked.append(args[2]))
-        expected = one_by_one(db.connection, metadata, exclude)
+        expected = order_renames(db.connection, metadata, exclude)
         alone = len(asked)
-        assert both_sides(db.connection, dialect, [metadata], exclude) == expected
+        assert read_schemas(db.connection, dialect, [metadata], exclude) == expected
     assert len(asked) == 2 * alone

@@ -1,1 +1,1 @@
-"""Compare the models with a live database: declare, reflect, normalize, compare and plan."""
+"""Models + live database -> Plan: read both schemas, compare them, and plan the changes."""

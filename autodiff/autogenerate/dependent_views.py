@@ -1,12 +1,12 @@
-"""Views that a plan leaves alone and that read what it takes away.
+"""Find views that a plan would break and does not recreate.
 
-A rehearsal can't see them where they are not on its scratch: in schemas that no model is in, or
-excluded.
+A rehearsal does not notice them if they are not on its scratch: views in schemas that no model
+uses, and views that the configuration excludes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,87 +22,123 @@ from autodiff.schema.sqltext import mentions
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["readers_in_the_way"]
+__all__ = ["find_broken_views"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Loss:
-    """A table, or a column of one, that goes or gets another type; by the names of before."""
+class _ChangedObject:
+    """A table or column that a plan drops or gives another type, by its name before the plan."""
 
     table: Name
     column: str | None
-    goes: bool
+    is_dropped: bool
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column}" if self.column else f"table {self.table}"
 
 
-def readers_in_the_way(connection: Connection, plan: Plan) -> list[Finding]:
-    """A finding for each view that reads what the plan drops or retypes and that it can't keep.
+def find_broken_views(connection: Connection, plan: Plan) -> list[Finding]:
+    """Return a finding for each view that reads what the plan drops or gives another type.
 
-    Where views hold what they read (PostgreSQL), the migration would fail; elsewhere the view
+    On PostgreSQL the migration would fail, because a view keeps what it reads. Elsewhere the view
     would no longer work.
     """
-    losses = list(_losses(plan))
-    if not losses:
+    changed_objects = list(_changed_objects(plan))
+    if not changed_objects:
         return []
     readers = plan.dialect.readers(connection)
-    if readers is None:
-        readers = _by_text(plan.current, losses)
     connection.rollback()
-    dropped = {step.name for step in plan.operations if isinstance(step, DropView)}
-    kept = {step.view.name for step in plan.operations if isinstance(step, CreateView)}
-    found: dict[str, Finding] = {}
+    if readers is None:
+        readers = _readers_by_text(plan.current, changed_objects)
+    recreated, dropped = _recreated_views(plan), _dropped_views(plan)
+    findings: dict[str, Finding] = {}
     for reader in readers:
-        for loss in losses:
-            made_anew = reader.view in dropped
-            in_the_way = reader.view in kept and loss.goes if made_anew else True
-            wanted = plan.desired.views.get(reader.view)
-            said_anew = wanted is not None and made_anew
-            if in_the_way and not said_anew and _touches(reader, loss, plan.dialect):
-                finding = _finding(reader, loss, plan.dialect)
-                found.setdefault(finding.message, finding)
-    return [found[message] for message in sorted(found)]
+        for changed in changed_objects:
+            if not _reads(reader, changed, plan.dialect):
+                continue
+            if not _is_handled(reader.view, changed, plan, recreated, dropped):
+                finding = _finding(reader, changed, plan.dialect)
+                findings.setdefault(finding.message, finding)
+    return [findings[message] for message in sorted(findings)]
 
 
-def _losses(plan: Plan) -> Iterator[_Loss]:
+def _changed_objects(plan: Plan) -> Iterator[_ChangedObject]:
+    """Yield the tables and columns that the plan drops, and the columns with another type."""
     names = NameMap.of_operations(plan.operations)
-    for step in plan.operations:
-        if isinstance(step, DropTable):
-            yield _Loss(table=names.table_before(step.name), column=None, goes=True)
-        elif isinstance(step, DropColumn | AlterColumn):
-            goes = isinstance(step, DropColumn)
-            if isinstance(step, DropColumn) or step.before.type != step.after.type:
-                column = names.column_before(step.table, step.name)
-                table = names.table_before(step.table)
-                yield _Loss(table=table, column=column, goes=goes)
+    for operation in plan.operations:
+        match operation:
+            case DropTable(name=name):
+                yield _ChangedObject(table=names.table_before(name), column=None, is_dropped=True)
+            case DropColumn(table=table, name=column):
+                yield _changed_column(names, table, column, is_dropped=True)
+            case AlterColumn(table=table, name=column, before=before, after=after):
+                if before.type != after.type:
+                    yield _changed_column(names, table, column, is_dropped=False)
 
 
-def _touches(reader: Reader, loss: _Loss, dialect: Dialect) -> bool:
-    if reader.table != loss.table or not (loss.goes or dialect.features.readers_hold_columns):
+def _changed_column(
+    names: NameMap, table: Name, column: str, *, is_dropped: bool
+) -> _ChangedObject:
+    return _ChangedObject(
+        table=names.table_before(table),
+        column=names.column_before(table, column),
+        is_dropped=is_dropped,
+    )
+
+
+def _dropped_views(plan: Plan) -> frozenset[Name]:
+    return frozenset(item.name for item in plan.operations if isinstance(item, DropView))
+
+
+def _recreated_views(plan: Plan) -> frozenset[Name]:
+    return frozenset(item.view.name for item in plan.operations if isinstance(item, CreateView))
+
+
+def _is_handled(
+    view: Name,
+    changed: _ChangedObject,
+    plan: Plan,
+    recreated: Collection[Name],
+    dropped: Collection[Name],
+) -> bool:
+    """Return whether the plan drops the view, and can create it again if it does so.
+
+    A view of the models is created from their text. Any other is created as it was, which fails if
+    it reads something that no longer exists.
+    """
+    if view not in dropped:
         return False
-    return loss.column is None or reader.column == loss.column
+    return view in plan.desired.views or view not in recreated or not changed.is_dropped
 
 
-def _by_text(current: Schema, losses: Iterable[_Loss]) -> list[Reader]:
-    """Where the catalogue does not tell what views read: what their texts name."""
+def _reads(reader: Reader, changed: _ChangedObject, dialect: Dialect) -> bool:
+    """Return whether a change of the object breaks the view."""
+    if reader.table != changed.table:
+        return False
+    if not changed.is_dropped and not dialect.features.readers_hold_columns:
+        return False
+    return changed.column is None or reader.column == changed.column
+
+
+def _readers_by_text(current: Schema, changed_objects: Sequence[_ChangedObject]) -> list[Reader]:
+    """Return the views whose SQL names a changed object, if the catalog has no list of readers."""
     return [
-        Reader(view=name, table=loss.table, column=loss.column)
+        Reader(view=name, table=changed.table, column=changed.column)
         for name, view in sorted(current.views.items())
-        for loss in losses
-        if mentions(view.sql, loss.table.name)
-        and (loss.column is None or mentions(view.sql, loss.column))
+        for changed in changed_objects
+        if mentions(view.sql, changed.table.name)
+        and (changed.column is None or mentions(view.sql, changed.column))
     ]
 
 
-def _finding(reader: Reader, loss: _Loss, dialect: Dialect) -> Finding:
-    holds = dialect.features.readers_hold_columns
-    done = "drops" if loss.goes else "gives another type"
-    end = "it would fail" if holds else "the view would no longer work"
+def _finding(reader: Reader, changed: _ChangedObject, dialect: Dialect) -> Finding:
+    fails = dialect.features.readers_hold_columns
+    change = "drops" if changed.is_dropped else "gives another type"
+    effect = "the migration would fail" if fails else "the view would no longer work"
     return Finding(
         code="view-reads",
-        severity="error" if holds else "warning",
-        message=f"view {reader.view} reads {loss}, which the migration {done}: {end}",
-        hint="drop or change the view first, in the migration (op.drop_view) or by hand",
-        place=str(loss.table),
+        severity="error" if fails else "warning",
+        message=f"view {reader.view} reads {changed}, which the migration {change}: {effect}",
+        hint="drop or change the view first: in the migration with op.drop_view, or by hand",
+        place=str(changed.table),
     )

@@ -1,4 +1,4 @@
-"""A look at the live rows, before a migration is written that they would refuse."""
+"""Query the live rows for those that prevent a migration, before the migration is written."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from autodiff.runner.row_checks import Found, find_rows
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Look", "row_findings", "run_row_checks"]
+__all__ = ["RowCheckResult", "row_findings", "run_row_checks"]
 
-_EACH = 5.0
-_TOGETHER = 30.0
-"""Seconds for a query, and for all of them."""
+_SECONDS_EACH = 5.0
+_SECONDS_TOGETHER = 30.0
+"""Time limits for one query and for all of them.
+
+`generate` is used interactively: the live rows are worth a short wait, and a full scan of a large
+table is not. A query over the limit gives the finding "rows-not-seen".
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What a check found in the live rows; None, with a problem, where it could not be asked."""
+class RowCheckResult:
+    """The rows that a check found; None, with a problem, if the query could not be run."""
 
     check: RowCheck
     found: Found | None
@@ -35,49 +39,57 @@ def run_row_checks(
     dialect: Dialect,
     checks: Iterable[RowCheck],
     *,
-    each: float = _EACH,
-    together: float = _TOGETHER,
-) -> list[Look]:
-    """What each check finds. Nothing is changed, and no query runs for long (in seconds)."""
+    each: float = _SECONDS_EACH,
+    together: float = _SECONDS_TOGETHER,
+) -> list[RowCheckResult]:
+    """Run each check on the live rows and return the results. Nothing is changed.
+
+    each, together: the time limits in seconds, for one query and for all.
+    """
     end = time.monotonic() + together
     return [
-        _look(connection, dialect, check, min(each, end - time.monotonic())) for check in checks
+        _run_row_check(connection, dialect, check, min(each, end - time.monotonic()))
+        for check in checks
     ]
 
 
-def _look(connection: Connection, dialect: Dialect, check: RowCheck, seconds: float) -> Look:
+def _run_row_check(
+    connection: Connection, dialect: Dialect, check: RowCheck, seconds: float
+) -> RowCheckResult:
     from sqlalchemy.exc import SQLAlchemyError
 
     if seconds <= 0:
-        return Look(check=check, found=None, problem="the time for looking at rows was used up")
+        return RowCheckResult(
+            check=check, found=None, problem="the time limit for querying rows was reached"
+        )
     try:
         with dialect.asking(connection, seconds):
-            return Look(check=check, found=find_rows(connection, check.query))
+            return RowCheckResult(check=check, found=find_rows(connection, check.query))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        return Look(check=check, found=None, problem=reason)
+        return RowCheckResult(check=check, found=None, problem=reason)
 
 
-def row_findings(looks: Iterable[Look]) -> list[Finding]:
-    """A finding for each check that found rows, or could not be asked."""
+def row_findings(results: Iterable[RowCheckResult]) -> list[Finding]:
+    """Return a finding for each check that found rows, or could not be run."""
     found: list[Finding] = []
-    for look in looks:
-        check = look.check
-        if look.found is None:
+    for result in results:
+        check = result.check
+        if result.found is None:
             found.append(
                 Finding(
                     code="rows-not-seen",
                     severity="info",
-                    message=f"not known whether {check.message}: {look.problem}",
+                    message=f"could not check whether {check.message}: {result.problem}",
                     place=check.place,
                 )
             )
-        elif look.found.count:
+        elif result.found.count:
             found.append(
                 Finding(
                     code="rows-in-the-way",
                     severity="warning",
-                    message=f"{check.message} ({look.found})",
+                    message=f"{check.message} ({result.found})",
                     hint=check.hint,
                     place=check.place,
                 )

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: what the models say, and what the database has."""
+"""Read both sides of a comparison: the schema of the models and that of the database."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from autodiff.utils.sharing import collected_later
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["OWN_TABLES", "both_sides", "scope_for"]
+__all__ = ["OWN_TABLES", "read_schemas", "scope_for"]
 
 OWN_TABLES = ("autodiff_history", "autodiff_journal", "autodiff_scratch", "alembic_version")
-"""Tables that are nobody's models: autodiff's own, and Alembic's."""
+"""Tables that no model declares: those of autodiff and of Alembic."""
 
 
 def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
-    """What to reflect to compare with the desired schema; our own tables may be in any schema."""
+    """Return what to reflect to compare with the desired schema.
+
+    Tables of autodiff and Alembic are excluded in every schema.
+    """
     return _scope(desired.namespaces, exclude)
 
 
@@ -34,70 +37,78 @@ def _scope(namespaces: Iterable[str], exclude: Sequence[str]) -> Scope:
     return Scope(namespaces=found, exclude=(*OWN_TABLES, *own, *exclude))
 
 
-class _ShortTurns:
-    """Python's threads change over sooner while somebody is inside, one thread or several.
+class _ShortSwitchInterval:
+    """A context manager that makes Python threads switch more often while it is entered.
 
-    Else one that got its answer waits for 5 ms each time, while the server has nothing to do.
-    https://docs.python.org/3/library/sys.html#sys.setswitchinterval
+    By default a thread that waits for the interpreter lock waits up to 5 ms each time
+    (https://docs.python.org/3/library/sys.html#sys.setswitchinterval). Here one thread sends
+    queries and another reads the models: after each answer the first one would wait, and the server
+    be idle. The interval is a setting of the process, so it is counted how many threads are inside.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._usual = 0.0
+        self._default = 0.0
         self._inside = 0
         self._lock = threading.Lock()
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
-                self._usual = sys.getswitchinterval()
-                sys.setswitchinterval(min(self._seconds, self._usual))
+                self._default = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._seconds, self._default))
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                sys.setswitchinterval(self._usual)
+                sys.setswitchinterval(self._default)
 
 
-_SHORT_TURNS = _ShortTurns(0.0005)
+_SHORT_SWITCH_INTERVAL = _ShortSwitchInterval(0.0005)
+"""Seconds: a tenth of the default, and short compared with a round trip to a server."""
 
 
 @collected_later()
-def both_sides(
+def read_schemas(
     connection: sa.Connection,
     dialect: Dialect,
     metadata: Sequence[sa.MetaData],
     exclude: Sequence[str] = (),
 ) -> tuple[Schema, Schema]:
-    """The database's schema and the models', without what matches a pattern of `exclude`.
+    """Return the schema of the database and that of the models.
 
-    The models are read while a server makes up its answers, by another thread; the connection
-    stays in this one.
+    exclude: patterns of tables to leave out.
 
-    Raises ModelsError for models that can't be carried over.
+    A second thread reads the models while the server prepares its answers. The connection is used
+    only by the calling thread.
+
+    Raises ModelsError for models that cannot be converted.
     """
-    if dialect.features.scratch_in_memory:  # no server, and nothing to wait for
+    if dialect.features.scratch_in_memory:  # no server, so nothing to wait for
         desired = declare(metadata, dialect, exclude=exclude)
         return dialect.reflect(connection, scope_for(desired, exclude)), desired
-    return _at_once(connection, dialect, metadata, exclude)
+    return _read_in_parallel(connection, dialect, metadata, exclude)
 
 
-def _at_once(
+def _read_in_parallel(
     connection: sa.Connection,
     dialect: Dialect,
     metadata: Sequence[sa.MetaData],
     exclude: Sequence[str],
 ) -> tuple[Schema, Schema]:
-    """Where to look is told by the tables' schemas, which is rarely too little: what uses a type
-    in a schema of its own is reflected once more."""
+    """Read both schemas at the same time.
+
+    The namespaces to reflect are taken from the schemas of the tables. That is rarely too few: only
+    if an enum type is in a schema without tables, the database is reflected again.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     likely = _scope(_schemas_of(metadata, dialect, exclude), exclude)
     context = contextvars.copy_context()
-    with _SHORT_TURNS, ThreadPoolExecutor(1) as other:
-        declared = other.submit(context.run, declare, metadata, dialect, exclude=exclude)
+    with _SHORT_SWITCH_INTERVAL, ThreadPoolExecutor(1) as executor:
+        declared = executor.submit(context.run, declare, metadata, dialect, exclude=exclude)
         current = dialect.reflect(connection, likely)
         desired = declared.result()
     scope = scope_for(desired, exclude)
@@ -107,9 +118,9 @@ def _at_once(
 def _schemas_of(
     metadata: Iterable[sa.MetaData], dialect: Dialect, exclude: Sequence[str]
 ) -> set[str]:
-    """The schemas of the tables, the default one left out."""
+    """Return the schemas of the tables, without the default one."""
     from autodiff.models.tables import name_of
 
-    apart = (table for item in metadata for table in item.tables.values() if table.schema)
-    names = (name_of(table, dialect) for table in apart)
+    tables = (table for item in metadata for table in item.tables.values() if table.schema)
+    names = (name_of(table, dialect) for table in tables)
     return {name.schema for name in names if name.schema and not is_excluded(name, exclude)}

@@ -1,7 +1,7 @@
-"""A scratch in a database that the configuration names (`scratch_url`).
+"""Choose the scratch database: one on the live server, or the one that `scratch_url` names.
 
-It must be empty, or hold what a killed run of autodiff left there: a table of ours tells. It is
-emptied at the end.
+The database of `scratch_url` must be empty, or contain what a killed run of autodiff left there,
+which a marker table shows. It is emptied after use.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
 
 
-__all__ = ["MARK", "borrowed", "scratch_to_describe", "scratch_to_run"]
+__all__ = ["MARKER_TABLE", "open_scratch_url", "scratch_to_describe", "scratch_to_run"]
 
-MARK = "autodiff_scratch"
-"""The table that says that all else in the database is autodiff's."""
+MARKER_TABLE = "autodiff_scratch"
+"""The table that marks a database whose contents belong to autodiff."""
 
 
 @contextmanager
-def borrowed(url: URL, dialect: Dialect, live: Connection | None) -> Iterator[Connection]:
-    """A connection to the database of `url`, which is empty and is emptied at the end.
+def open_scratch_url(url: URL, dialect: Dialect, live: Connection | None) -> Iterator[Connection]:
+    """Connect to the scratch database of `url`, and empty it afterwards.
 
-    Raises ConfigError where it is the live database, one of another kind, or holds anything that
-    autodiff did not put there; DatabaseError where it can't be reached or another run has it.
+    Raises ConfigError if it is the live database, one of another kind, or contains anything that
+    autodiff did not create; DatabaseError if it cannot be reached or another run uses it.
     """
     with open_connection(url) as connection:
         _refuse_other_kind(url, dialect, connection)
         if live is not None and dialect.identity(live) == dialect.identity(connection):
             raise ConfigError(
-                f"scratch_url is the live database itself: {masked(url)}",
-                hint="name another database, which holds nothing: it is emptied after use",
+                f"scratch_url names the live database: {masked(url)}",
+                hint="set scratch_url to another, empty database: it is emptied after use",
             )
         if not dialect.claim(connection):
             raise DatabaseError(
-                f"another run of autodiff uses the scratch database {masked(url)}",
-                hint="try again when it is done, or give each its own scratch_url",
+                f"the scratch database {masked(url)} is used by another run of autodiff",
+                hint="wait for it and try again, or set another scratch_url",
             )
-        _take(url, dialect, connection)
+        _claim_contents(url, dialect, connection)
         try:
             dialect.furnish(live, connection)
             yield connection
@@ -56,23 +56,24 @@ def _refuse_other_kind(url: URL, dialect: Dialect, connection: Connection) -> No
     kind = dialect_of(connection).kind
     if kind.split()[0] != dialect.kind.split()[0]:
         raise ConfigError(
-            f"scratch_url is a database of another kind ({kind}): {masked(url)}",
-            hint=f"name one of {dialect.kind}",
+            f"scratch_url names a database of another kind ({kind}): {masked(url)}",
+            hint=f"set scratch_url to a database of {dialect.kind}",
         )
 
 
-def _take(url: URL, dialect: Dialect, connection: Connection) -> None:
+def _claim_contents(url: URL, dialect: Dialect, connection: Connection) -> None:
+    """Empty the database if autodiff left something there, refuse other contents, and mark it."""
     found = dialect.contents(connection)
-    if f"table {MARK}" in found:
+    if f"table {MARKER_TABLE}" in found:
         dialect.clear(connection)
     elif found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise ConfigError(
             f"scratch_url names a database that is not empty: {masked(url)} has "
-            f"{found[0]}{more}, which autodiff did not put there",
-            hint="name an empty database: it is emptied after use",
+            f"{found[0]}{more}, which autodiff did not create",
+            hint="set scratch_url to an empty database: it is emptied after use",
         )
-    connection.exec_driver_sql(f"CREATE TABLE {MARK} (id integer)")
+    connection.exec_driver_sql(f"CREATE TABLE {MARKER_TABLE} (id integer)")
     connection.commit()
 
 
@@ -80,15 +81,18 @@ def _take(url: URL, dialect: Dialect, connection: Connection) -> None:
 def scratch_to_describe(
     dialect: Dialect, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
 ) -> Iterator[Connection | None]:
-    """As `scratch`, with all places to look for one: what the live server has without a
-    database being created, `scratch_url`, and last, with `create`, a new database."""
+    """Connect to a scratch database for describing objects; None if there is none.
+
+    In this order: a scratch on the live server that needs no new database, `scratch_url`, and with
+    `create` a new database on the live server.
+    """
     with ExitStack() as stack:
         found: Connection | None = None
         if connection is not None or dialect.features.scratch_in_memory:
             held = dialect.scratch(connection, namespaces=namespaces, create=False)
             found = stack.enter_context(held)
         if found is None and dialect.scratch_url is not None:
-            found = stack.enter_context(borrowed(dialect.scratch_url, dialect, connection))
+            found = stack.enter_context(open_scratch_url(dialect.scratch_url, dialect, connection))
             inner = dialect.scratch(found, namespaces=namespaces, create=False)
             found = stack.enter_context(inner) or found
         if found is None and create and connection is not None:
@@ -101,11 +105,14 @@ def scratch_to_describe(
 def scratch_to_run(
     dialect: Dialect, connection: Connection | None, *, namespaces: Sequence[str] = ()
 ) -> Iterator[Connection | None]:
-    """As `scratch_database`, with `scratch_url` as the first place to look for one."""
+    """Connect to a scratch database for running migrations; None if there is none.
+
+    `scratch_url` takes precedence over a new database on the live server.
+    """
     with ExitStack() as stack:
         found: Connection | None = None
         if dialect.scratch_url is not None and not dialect.reaches_beyond(namespaces):
-            found = stack.enter_context(borrowed(dialect.scratch_url, dialect, connection))
+            found = stack.enter_context(open_scratch_url(dialect.scratch_url, dialect, connection))
         elif connection is not None or dialect.features.scratch_in_memory:
             held = dialect.scratch_database(connection, namespaces=namespaces)
             found = stack.enter_context(held)

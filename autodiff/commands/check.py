@@ -1,4 +1,4 @@
-"""Three-way drift: models, migrations and database, each against the others."""
+"""Report drift between the models, the migrations and the database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["check_drift", "check_drift_offline"]
 
 @collected_later()
 def check_drift_offline(project: Workspace) -> Drift:
-    """Models against migrations, by the lock file; no database is asked."""
+    """Compare the models with the lock file. Nothing connects to a database."""
     from autodiff.dialects import dialect_for
 
     graph = project.graph()
@@ -40,19 +40,23 @@ def check_drift_offline(project: Workspace) -> Drift:
 def _without_lock(project: Workspace, graph: Graph) -> Drift:
     tables = [table for metadata in project.metadata() for table in metadata.tables]
     if len(graph) or not tables:
-        notes = (f"there is no lock file in {project.directory}: autodiff lock writes it",)
+        notes = (f"there is no lock file in {project.directory}: run autodiff lock to write it",)
         return Drift(notes=notes if len(graph) else ())
     return Drift(models=tuple(f"+ table {name}" for name in sorted(tables)))
 
 
 def _edited_since_lock(graph: Graph, lock: Lock) -> tuple[str, ...]:
     lines = [
-        f"{migration.path.name} is "
-        + ("not what the lock file knows" if revision in lock.checksums else "not in the lock file")
+        f"{migration.path.name} "
+        + (
+            "differs from the lock file"
+            if revision in lock.checksums
+            else "is not in the lock file"
+        )
         for revision, migration in graph.migrations.items()
         if lock.checksums.get(revision) != migration.checksum
     ]
-    lines += [f"{r} is in the lock file alone" for r in lock.checksums if r not in graph]
+    lines += [f"{r} is in the lock file only" for r in lock.checksums if r not in graph]
     return tuple(lines)
 
 
@@ -66,9 +70,11 @@ def _missing_migration(project: Workspace, lock: Lock, dialect: Dialect) -> tupl
 
 
 class _Comparer:
-    """Compares schemas; `unsettled` is true once a doubt was left for want of a scratch.
+    """Compares schemas without creating a database.
 
-    A doubt over texts that no server ever described is no change: it is `forgiven`.
+    unsettled: whether SQL texts had to be compared literally, because there was no scratch
+        database.
+    ignored: whether differences were ignored in texts that no server has described yet.
     """
 
     def __init__(
@@ -77,12 +83,16 @@ class _Comparer:
         self._connection = connection
         self._dialect = dialect
         self._lock = lock
-        self._said_before = lock.declared if lock else None
+        self._declared_before = lock.declared if lock else None
         self.unsettled = False
-        self.forgiven = False
+        self.ignored = False
 
     def changes(self, current: Schema, desired: Schema) -> tuple[Change, ...]:
-        """What differs; a text of the lock file that no server described differs from none."""
+        """Return the changes between two schemas.
+
+        A difference in SQL texts that no server has described yet is ignored: the server may
+        describe both texts as the same.
+        """
         from autodiff.autogenerate.differences import find_difference
         from autodiff.schema.changes import is_of_texts
 
@@ -92,7 +102,7 @@ class _Comparer:
             current,
             desired,
             create_scratch=False,
-            said_before=self._said_before,
+            declared_before=self._declared_before,
         )
         if found.settled:
             return found.changes
@@ -101,26 +111,26 @@ class _Comparer:
             self.unsettled = True
             return found.changes
         kept = tuple(change for change in found.changes if not is_of_texts(change))
-        self.forgiven = self.forgiven or len(kept) < len(found.changes)
+        self.ignored = self.ignored or len(kept) < len(found.changes)
         return kept
 
-    def lines(self, current: Schema, desired: Schema, *, back: bool = False) -> tuple[str, ...]:
-        """The changes as lines, seen from the other side with `back`."""
+    def lines(self, current: Schema, desired: Schema, *, reverse: bool = False) -> tuple[str, ...]:
+        """Return the changes as lines, in the opposite direction with `reverse`."""
         from autodiff.schema.changes import reverse_change
         from autodiff.schema.describe import describe_change
 
         changes = self.changes(current, desired)
-        seen = (reverse_change(change) for change in changes) if back else changes
-        return tuple(describe_change(change) for change in seen)
+        shown = (reverse_change(change) for change in changes) if reverse else changes
+        return tuple(describe_change(change) for change in shown)
 
 
 @collected_later()
 def check_drift(project: Workspace) -> Drift:
-    """All three kinds of drift.
+    """Report all three kinds of drift.
 
-    Raises what `Project.connect` and `Project.metadata` raise.
+    Raises the errors of `Workspace.connect` and `Workspace.metadata`.
     """
-    from autodiff.autogenerate.schemas import both_sides
+    from autodiff.autogenerate.schemas import read_schemas
     from autodiff.dialects import dialect_of
 
     graph = project.graph()
@@ -130,7 +140,7 @@ def check_drift(project: Workspace) -> Drift:
     with project.connect() as connection:
         pending, history = _against_database(project, graph, connection)
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
-        current, desired = both_sides(connection, dialect, metadata, exclude)
+        current, desired = read_schemas(connection, dialect, metadata, exclude)
         comparer = _Comparer(connection, dialect, lock)
         found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
     if lock is None and not len(graph):
@@ -145,26 +155,26 @@ def check_drift(project: Workspace) -> Drift:
 
 
 def _usable(lock: Lock | None, dialect: Dialect) -> Lock | None:
-    """The lock, where it was written for this kind of server."""
+    """Return the lock file if it was written for this kind of server, else None."""
     return lock if lock is not None and _same_kind(lock.database, dialect.kind) else None
 
 
 def _three_ways(
     comparer: _Comparer, current: Schema, desired: Schema, lock: Lock | None, pending: bool
 ) -> Drift:
-    """What differs between models, lock file and database."""
+    """Compare models, lock file and database with each other."""
     if lock is None:
         return Drift(database=comparer.lines(current, desired))
     same = desired == lock.declared
     return Drift(
         models=() if same else comparer.lines(lock.described, desired),
-        by_hand=() if pending else comparer.lines(current, lock.described, back=True),
+        by_hand=() if pending else comparer.lines(current, lock.described, reverse=True),
         database=comparer.lines(current, lock.described if same else desired),
     )
 
 
 def _same_kind(locked: str, live: str) -> bool:
-    """Whether two servers are of one kind and major version."""
+    """Return whether two servers are of one kind and major version."""
 
     def major(text: str) -> tuple[str, str]:
         name, _, version = text.partition(" ")
@@ -178,15 +188,20 @@ def _notes(
 ) -> tuple[str, ...]:
     notes: list[str] = []
     if lock is None and len(graph):
-        notes.append("there is no lock file: autodiff lock writes it")
+        notes.append("there is no lock file: run autodiff lock to write it")
     elif lock is not None and _usable(lock, dialect) is None:
-        notes.append(f"the lock file was written for {lock.database}, this is {dialect.kind}")
-    if comparer.unsettled:
-        notes.append("some texts were compared as they are: check makes no scratch database here")
-    if comparer.forgiven:
         notes.append(
-            "no server has described some texts in the lock file, so differences in them alone "
-            "are not told: autodiff lock asks the server"
+            f"the lock file was written for {lock.database}, and the database is {dialect.kind}"
+        )
+    if comparer.unsettled:
+        notes.append(
+            "some SQL expressions were compared literally, because check does not create a scratch "
+            "database"
+        )
+    if comparer.ignored:
+        notes.append(
+            "no server has described some SQL expressions in the lock file, so differences in them "
+            "are not reported: run autodiff lock to describe them"
         )
     return tuple(notes)
 
@@ -194,7 +209,7 @@ def _notes(
 def _against_database(
     project: Workspace, graph: Graph, connection: sa.Connection
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Files that were not applied, and what is wrong with what was."""
+    """Return the files that are not applied, and the problems of the history."""
     from autodiff.runner.runner import Runner
 
     runner = Runner(connection, graph, schema=project.config.history_schema)

@@ -1,7 +1,7 @@
-"""What lies between two of: the models, databases, and points of the history. Nothing is written.
+"""Show the plan between two states: models, databases, and points of the history.
 
-A point of the history is built on a scratch by running the migrations up to it; the head may be
-read from the lock file.
+A point of the history is built on a scratch database by running the migrations up to it. The schema
+at the head is read from the lock file, if that is for the same migrations. Nothing is written.
 """
 
 from __future__ import annotations
@@ -12,26 +12,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.dependent_views import readers_in_the_way
-from autodiff.autogenerate.differences import (
-    Answers,
-    Assume,
-    Difference,
-    all_renames,
-    parse_fills,
-    plan_difference,
-    with_renames,
-)
+from autodiff.autogenerate.dependent_views import find_broken_views
+from autodiff.autogenerate.differences import Difference
 from autodiff.autogenerate.plan import Plan
+from autodiff.autogenerate.planning import all_renames, parse_fills, plan_difference
+from autodiff.autogenerate.questions import Assume, NoAnswers
+from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.autogenerate.schemas import scope_for
-from autodiff.compare import candidates, wanted_again
+from autodiff.compare import Candidate, rename_candidates, schema_as_desired
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError
-from autodiff.migrations import Graph, Lock
+from autodiff.migrations import Lock
 from autodiff.models import declare
 from autodiff.plan import Finding, fills_needed
-from autodiff.rehearse.history import lock_mismatch, open_rehearsal_context
-from autodiff.rehearse.stage import Place, Stage
+from autodiff.rehearse.context import RehearsalContext, lock_mismatch, open_rehearsal_context
+from autodiff.rehearse.rehearsal_database import RehearsalDatabase
 from autodiff.runner.runner import Runner
 from autodiff.schema.changes import NamespaceAdded, reverse_change
 from autodiff.schema.objects import Constraint, Schema, Table
@@ -45,12 +40,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DiffRequest", "desired_from_database", "diff_states", "with_existing_names"]
 
-_NOTHING = "sql:NULL"
+_NO_VALUE = "sql:NULL"
+"""The fill of a column that has none, so that a plan can be shown; its UPDATE is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffRequest:
-    """What `diff` was asked for. A side is `models`, `database`, a URL, or a target."""
+    """The arguments of `diff`. A side is `models`, `database`, a URL, or a target."""
 
     current: str = "database"
     desired: str = "models"
@@ -60,161 +56,193 @@ class DiffRequest:
 
 
 def diff_states(project: Workspace, request: DiffRequest) -> Plan:
-    """The plan that leads from one side to the other.
+    """Return the plan that leads from one side to the other.
 
-    Where a rename is possible and nobody said so, it drops and adds, and a finding tells; so does
-    one where rows would need a value.
+    An undecided rename becomes a drop and an add, and a missing value for existing rows is left
+    out; the plan has a finding for each.
 
-    Raises ConfigError for databases of different kinds, and what building a side raises.
+    Raises ConfigError for databases of different kinds, and the errors of reading each side.
     """
-    with _Table.opened(project, request) as table:
+    with _open_sides(project, request) as sides:
         if request.current == "models":
-            return _turned(table.plan(request.desired, "models", _turned_renames(request.renames)))
-        return table.plan(request.current, request.desired, request.renames)
+            # Only the desired side can be the models, so plan the other way and reverse it.
+            renames = _reversed_renames(request.renames)
+            return _reversed_plan(sides.plan(request.desired, "models", renames))
+        return sides.plan(request.current, request.desired, request.renames)
 
 
 def _is_url(side: str) -> bool:
     return "://" in side
 
 
-class _Table:
-    """Where both sides are laid out: a place for scratches, and connections to the databases."""
+@contextmanager
+def _open_sides(project: Workspace, request: DiffRequest) -> Iterator[_Sides]:
+    """Connect to the databases that are compared.
 
-    def __init__(self, project: Workspace, request: DiffRequest, place: Place) -> None:
-        self._project = project
-        self._request = request
-        self._place = place
-        self._lock = project.lock()
-        self._connections: dict[str, sa.Connection] = {}
+    Scratch databases are created beside the first of them, or else beside the project's own.
+    """
+    sides = dict.fromkeys((request.current, request.desired))
+    with ExitStack() as stack:
+        connections = {
+            side: stack.enter_context(open_connection(_url(project, side)))
+            for side in sides
+            if side == "database" or _is_url(side)
+        }
+        if connections:
+            context = _context_at(project, next(iter(connections.values())))
+            _refuse_kinds(connections)
+        else:
+            opened = open_rehearsal_context(project, project.graph(), project.lock())
+            context = stack.enter_context(opened)
+        yield _Sides(
+            project=project,
+            request=request,
+            context=context,
+            lock=project.lock(),
+            connections=connections,
+        )
 
-    @classmethod
-    @contextmanager
-    def opened(cls, project: Workspace, request: DiffRequest) -> Iterator[_Table]:
-        """With the place beside a database that is compared, or else beside the project's own."""
-        sides = dict.fromkeys((request.current, request.desired))
-        with ExitStack() as stack:
-            opened = {
-                side: stack.enter_context(open_connection(_url(project, side)))
-                for side in sides
-                if side == "database" or _is_url(side)
-            }
-            if opened:
-                first = next(iter(opened.values()))
-                place = _place_at(project, first)
-                _refuse_kinds(opened)
-            else:
-                place = stack.enter_context(
-                    open_rehearsal_context(project, project.graph(), project.lock())
-                )
-            table = cls(project, request, place)
-            table._connections = opened
-            yield table
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sides:
+    """Reads the sides of a comparison and plans between them.
+
+    context: where scratch databases are created.
+    connections: the databases that are compared, by side.
+    """
+
+    project: Workspace
+    request: DiffRequest
+    context: RehearsalContext
+    lock: Lock | None
+    connections: Mapping[str, sa.Connection]
 
     def plan(self, current: str, desired: str, renames: tuple[str, ...]) -> Plan:
-        """The plan from a side that is not the models to any."""
+        """Return the plan between two sides; the current one is not `models`."""
         if current == desired:
             old = new = Schema()
         else:
             old, new = self._schema(current), self._schema(desired)
         if desired == "models":
-            said = self._lock.declared if self._lock is not None else None
+            declared_before = self.lock.declared if self.lock is not None else None
         else:
-            said = old
+            declared_before = old
             new = desired_from_database(new, old, self._dialect)
-        found = with_renames(
-            self._place.live,
+        difference = find_renamed_difference(
+            self.context.live,
             self._dialect,
             old,
             new,
             all_renames(renames, new, old),
-            Answers(),
+            NoAnswers(),
             "drop-and-add",
             create_scratch=True,
-            said_before=said,
+            declared_before=declared_before,
         )
-        return self._planned(found, current)
+        return self._plan_difference(difference, self.connections.get(current))
 
     @property
     def _dialect(self) -> Dialect:
-        return self._place.dialect
+        return self.context.dialect
 
     def _schema(self, side: str) -> Schema:
-        exclude = self._project.config.exclude_tables
         if side == "models":
-            return declare(self._project.metadata(), self._dialect, exclude=exclude)
-        if side in self._connections:
-            connection = self._connections[side]
-            found = dialect_of(connection).reflect(connection, self._place.scope)
-            connection.rollback()
-            return found
-        return self._at(side)
+            exclude = self.project.config.exclude_tables
+            return declare(self.project.metadata(), self._dialect, exclude=exclude)
+        connection = self.connections.get(side)
+        if connection is None:
+            return self._schema_at(side)
+        schema = dialect_of(connection).reflect(connection, self.context.scope)
+        connection.rollback()
+        return schema
 
-    def _at(self, target: str) -> Schema:
-        """What the migrations up to a target come to."""
-        graph = self._place.graph
-        wanted = self._revisions(target)
-        if not wanted:
+    def _schema_at(self, target: str) -> Schema:
+        """Return the schema that the migrations up to a target create."""
+        graph = self.context.graph
+        revisions = self._revisions(target)
+        if not revisions:
             return Schema()
-        lock = self._lock
-        if lock is not None and wanted == set(graph.migrations) and self._tells(lock):
+        lock, is_head = self.lock, revisions == set(graph.migrations)
+        if lock is not None and is_head and self._describes_graph(lock):
             return lock.described
-        with Stage(self._place) as stage:
-            for migration in graph.in_order(wanted):
-                stage.up(migration)
-            return stage.bench.read()
+        with RehearsalDatabase(self.context) as database:
+            for migration in graph.in_order(revisions):
+                database.upgrade(migration)
+            return database.inspector.read()
 
-    def _tells(self, lock: Lock) -> bool:
-        graph = self._place.graph
-        return lock_mismatch(lock, graph, self._dialect) is None and _same_files(lock, graph)
+    def _describes_graph(self, lock: Lock) -> bool:
+        """Return whether the lock file was written for exactly these migrations."""
+        graph = self.context.graph
+        checksums = {revision: m.checksum for revision, m in graph.migrations.items()}
+        is_same = dict(lock.checksums) == checksums
+        return is_same and lock_mismatch(lock, graph, self._dialect) is None
 
     def _revisions(self, target: str) -> set[str]:
-        graph = self._place.graph
-        relative = re.search(r"(\A|@)[+-]\d+\Z", target)
-        return graph.reach(target, self._applied() if relative else ())
+        """Return the revisions up to a target.
+
+        A relative target such as `+1` starts at what the project's own database has.
+        """
+        is_relative = re.search(r"(\A|@)[+-]\d+\Z", target)
+        return self.context.graph.reach(target, self._applied() if is_relative else ())
 
     def _applied(self) -> set[str]:
-        """What the project's own database has had: relative targets start there."""
-        schema = self._project.config.history_schema
-        with self._project.connect() as connection:
-            return set(Runner(connection, self._place.graph, schema=schema).verify())
+        schema = self.project.config.history_schema
+        with self.project.connect() as connection:
+            return set(Runner(connection, self.context.graph, schema=schema).verify())
 
-    def _planned(self, found: Difference, current: str) -> Plan:
-        fills = parse_fills(self._request.fills)
-        open_ = [need for need in fills_needed(found.changes) if need.key not in fills]
-        given = {**fills, **{need.key: _NOTHING for need in open_}}
-        plan = plan_difference(found, given, Answers())
-        operations = [step for step in plan.operations if not _fills_nothing(step)]
-        findings = [*plan.findings, *(_unfilled(need.key) for need in open_)]
-        if (connection := self._connections.get(current)) is not None:
-            findings += readers_in_the_way(connection, plan)
-        if self._request.assume is None:
-            findings += [
-                Finding(
-                    code="possible-rename",
-                    severity="info",
-                    message=f"{candidate} may be a rename ({candidate.reason}); "
-                    "it is shown as a drop and an add",
-                    hint=f"--rename {candidate}",
-                )
-                for candidate in candidates(found.changes)
-            ]
-        if not found.settled:
-            findings.append(
-                Finding(
-                    code="unsettled",
-                    severity="info",
-                    message="no scratch database could be had; what was in doubt is compared as "
-                    "text",
-                )
-            )
+    def _plan_difference(self, difference: Difference, connection: sa.Connection | None) -> Plan:
+        """Return the plan of a difference, with a finding for each open question."""
+        fills = parse_fills(self.request.fills)
+        unfilled = [item.key for item in fills_needed(difference.changes) if item.key not in fills]
+        fills |= dict.fromkeys(unfilled, _NO_VALUE)
+        plan = plan_difference(difference, fills, NoAnswers())
+        findings = [*plan.findings, *map(_missing_fill, unfilled)]
+        if connection is not None:
+            findings += find_broken_views(connection, plan)
+        if self.request.assume is None:
+            findings += map(_possible_rename, rename_candidates(difference.changes))
+        if not difference.settled:
+            findings.append(_NOT_SETTLED)
+        operations = [item for item in plan.operations if not _fills_nothing(item)]
         return replace(plan, operations=tuple(operations), findings=tuple(findings))
+
+
+_NOT_SETTLED = Finding(
+    code="unsettled",
+    severity="info",
+    message="some SQL expressions were compared literally, because no scratch database could be "
+    "created",
+)
+
+
+def _possible_rename(candidate: Candidate) -> Finding:
+    return Finding(
+        code="possible-rename",
+        severity="info",
+        message=f"{candidate} may be a rename ({candidate.reason}); "
+        "it is shown as a drop and an add",
+        hint=f"--rename {candidate}",
+    )
+
+
+def _missing_fill(key: str) -> Finding:
+    return Finding(
+        code="fill-needed",
+        severity="warning",
+        message=f"{key} is NOT NULL without a default: the SQL fails if the table has rows",
+        hint=f"--fill {key}=VALUE",
+    )
+
+
+def _fills_nothing(operation: Operation) -> bool:
+    return isinstance(operation, Backfill) and all(value == "NULL" for _, value in operation.values)
 
 
 def _url(project: Workspace, side: str) -> sa.URL:
     return project.url if side == "database" else readable_url(side, project.config.root)
 
 
-def _place_at(project: Workspace, connection: sa.Connection) -> Place:
+def _context_at(project: Workspace, connection: sa.Connection) -> RehearsalContext:
     dialect = dialect_of(connection).with_scratch(project.scratch_url)
     lock = project.lock()
     namespaces = lock.declared.namespaces if lock is not None else frozenset[str]()
@@ -222,27 +250,27 @@ def _place_at(project: Workspace, connection: sa.Connection) -> Place:
     if project.has_models:
         namespaces |= declare(project.metadata(), dialect, exclude=exclude).namespaces
     scope = scope_for(Schema(namespaces=namespaces), exclude)
-    return Place(live=connection, dialect=dialect, graph=project.graph(), scope=scope)
+    return RehearsalContext(live=connection, dialect=dialect, graph=project.graph(), scope=scope)
 
 
 def _refuse_kinds(opened: Mapping[str, sa.Connection]) -> None:
     kinds = {dialect_of(connection).kind.split()[0] for connection in opened.values()}
     if len(kinds) > 1:
         raise ConfigError(
-            f"databases of different kinds can't be compared: {' and '.join(sorted(kinds))}",
+            f"cannot compare databases of different kinds: {' and '.join(sorted(kinds))}",
             hint="compare each with the models: autodiff diff URL models",
         )
 
 
 def desired_from_database(schema: Schema, current: Schema, dialect: Dialect) -> Schema:
-    """A schema that was read, as one that the current schema is to become."""
-    return _any_name(wanted_again(schema, dialect), current)
+    """Return a schema that was read, as one that the current schema is to become."""
+    return _any_name(schema_as_desired(schema, dialect), current)
 
 
 def with_existing_names(schema: Schema, dialect: Dialect) -> Schema:
-    """A schema that was read, as one to be made anew, with the names that things have.
+    """Return a schema that was read, as one to create, with the existing names.
 
-    Also those that the server gave: later migrations are to find them on each database.
+    Names that the server chose are kept too, because later migrations use them on every database.
     """
     tables = {
         name: replace(
@@ -255,12 +283,13 @@ def with_existing_names(schema: Schema, dialect: Dialect) -> Schema:
 
 
 def _any_name(desired: Schema, current: Schema) -> Schema:
-    """The desired schema; its constraints may have any name where nobody gave the current one."""
+    """Allow any name for constraints whose current name nobody chose."""
     tables = {
         name: replace(
             table,
             constraints=tuple(
-                replace(c, name=None) if _bare(c) in unnamed else c for c in table.constraints
+                replace(c, name=None) if _without_name(c) in unnamed else c
+                for c in table.constraints
             ),
         )
         for name, table in desired.tables.items()
@@ -270,33 +299,15 @@ def _any_name(desired: Schema, current: Schema) -> Schema:
 
 
 def _unnamed(table: Table | None) -> list[Constraint]:
-    return [_bare(c) for c in table.constraints if c.implicit] if table is not None else []
+    return [_without_name(c) for c in table.constraints if c.implicit] if table is not None else []
 
 
-def _bare(constraint: Constraint) -> Constraint:
+def _without_name(constraint: Constraint) -> Constraint:
     return replace(constraint, name=None, implicit=False)
 
 
-def _same_files(lock: Lock, graph: Graph) -> bool:
-    """Whether the lock file was written for these very migrations."""
-    return dict(lock.checksums) == {r: m.checksum for r, m in graph.migrations.items()}
-
-
-def _fills_nothing(step: Operation) -> bool:
-    return isinstance(step, Backfill) and all(value == "NULL" for _, value in step.values)
-
-
-def _unfilled(key: str) -> Finding:
-    return Finding(
-        code="fill-needed",
-        severity="warning",
-        message=f"{key} is NOT NULL without a default: the SQL fails where the table has rows",
-        hint=f"--fill {key}=VALUE",
-    )
-
-
-def _turned(plan: Plan) -> Plan:
-    """The plan in the other direction; schemas (namespaces) stay."""
+def _reversed_plan(plan: Plan) -> Plan:
+    """Return the plan in the other direction; namespaces are kept."""
     return Plan(
         dialect=plan.dialect,
         current=plan.desired,
@@ -311,11 +322,11 @@ def _turned(plan: Plan) -> Plan:
     )
 
 
-def _turned_renames(renames: Iterable[str]) -> tuple[str, ...]:
-    """users.nick:nickname as users.nickname:nick, and users:people as people:users."""
-    turned = []
+def _reversed_renames(renames: Iterable[str]) -> tuple[str, ...]:
+    """Return users.nickname:nick for users.nick:nickname, and people:users for users:people."""
+    reversed_texts = []
     for text in renames:
         old, _, new = text.partition(":")
         table, dot, column = old.rpartition(".")
-        turned.append(f"{table}.{new}:{column}" if dot else f"{new}:{old}")
-    return tuple(turned)
+        reversed_texts.append(f"{table}.{new}:{column}" if dot else f"{new}:{old}")
+    return tuple(reversed_texts)

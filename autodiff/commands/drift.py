@@ -1,4 +1,4 @@
-"""What `check` finds: which of models, migrations and database moved alone."""
+"""The result of `check`: how the models, the migrations and the database differ."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["Drift"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """The three kinds of drift, each as lines for people; empty where there is none.
+    """The kinds of drift, each as lines for people; empty if there is none.
 
-    models: what the models say and no migration does.
-    pending: migrations that the database has not had.
-    history: what is wrong with what the database has had: files that were edited, are missing, or
-    come in between; a run that stopped half-way.
-    edited: migrations whose files are not what the lock file says.
-    by_hand: what was changed in the database without a migration.
-    database: all that differs between the models and the database.
-    notes: what could not be looked at, and why.
+    models: changes in the models that no migration covers.
+    pending: migrations that are not applied to the database.
+    history: problems of the applied migrations: files that were edited, are missing or were added
+        in between, and runs that did not finish.
+    edited: migrations whose files differ from the lock file.
+    by_hand: changes in the database that no migration made.
+    database: all differences between the models and the database.
+    notes: what could not be compared, and why.
     """
 
     models: tuple[str, ...] = ()
@@ -35,29 +35,33 @@ class Drift:
         return any(lines for _, lines, _ in self.sections())
 
     def to_data(self) -> dict[str, Any]:
-        """As plain data, for --json."""
+        """Return plain data, for --json."""
         return {"drift": bool(self), **{key: list(value) for key, value in asdict(self).items()}}
 
     def sections(self) -> list[tuple[str, Sequence[str], str]]:
-        """(heading, lines, what to do) for each kind that was found."""
+        """Return (heading, lines, what to do) for each kind of drift that was found."""
         every = (
-            ("the models say what no migration does", self.models, 'autodiff generate -m "..."'),
-            ("the database lacks migrations", self.pending, "autodiff upgrade"),
             (
-                "files and history of the database differ",
+                "the models have changes that no migration covers",
+                self.models,
+                'autodiff generate -m "..."',
+            ),
+            ("migrations are not applied to the database", self.pending, "autodiff upgrade"),
+            (
+                "migration files and the history of the database differ",
                 self.history,
-                "autodiff repair lists the ways out",
+                "autodiff repair (lists how to fix each problem)",
             ),
             (
-                "files and lock file differ",
+                "migration files and the lock file differ",
                 self.edited,
-                "restore the files, or: autodiff lock (if they were not applied anywhere)",
+                "restore the files; or autodiff lock, if they are not applied to any database",
             ),
             (
                 "the database was changed by hand",
                 self.by_hand,
-                "put the change into the models and generate, or undo it",
+                "add the change to the models and run autodiff generate, or revert it",
             ),
-            ("models and database differ", self.database, ""),
+            ("the models and the database differ", self.database, ""),
         )
         return [(heading, lines, todo) for heading, lines, todo in every if lines]

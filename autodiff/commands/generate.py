@@ -1,4 +1,4 @@
-"""The next migration: compared, planned and rendered, then written together with the lock file."""
+"""Draft the next migration: compare, plan, render and rehearse it, without writing anything."""
 
 from __future__ import annotations
 
@@ -8,22 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from autodiff.autogenerate.dependent_views import readers_in_the_way
-from autodiff.autogenerate.differences import (
-    Answers,
-    Assume,
-    Difference,
-    Questioner,
-    all_renames,
-    parse_fills,
-    parse_maps,
-    plan_difference,
-    with_renames,
-)
+from autodiff.autogenerate.dependent_views import find_broken_views
+from autodiff.autogenerate.differences import Difference
 from autodiff.autogenerate.plan import Plan
-from autodiff.autogenerate.schemas import both_sides
-from autodiff.commands.new_revision import Spot, spot_for, texts_at
-from autodiff.compare import Doubts
+from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps, plan_difference
+from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
+from autodiff.autogenerate.rename_search import find_renamed_difference
+from autodiff.autogenerate.schemas import read_schemas
+from autodiff.commands.lock_schema import describe_desired
+from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
 from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, file_name, lock_text
@@ -31,8 +24,7 @@ from autodiff.migrations.files import migration_from
 from autodiff.models import declare
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_bodies, render_empty, render_migration
-from autodiff.schema.changes import ColumnRenamed, EnumAltered, TableRenamed
-from autodiff.schema.objects import Name, Schema, Table
+from autodiff.schema.objects import Schema
 from autodiff.utils.files import write_all
 
 if TYPE_CHECKING:
@@ -41,24 +33,23 @@ if TYPE_CHECKING:
     from autodiff.workspace import Workspace
 
 __all__ = [
-    "Description",
     "Draft",
-    "Request",
+    "GenerateRequest",
     "checksums",
-    "described_schema",
+    "draft_empty",
     "draft_migration",
-    "empty_draft",
-    "rehearse_draft",
-    "render_draft",
+    "draft_plan",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What `generate` was asked for.
+class GenerateRequest:
+    """The arguments of `generate`.
 
-    parent: the migration to come after, or `base`; None is the head. labels: names of the branch
-    that begins here. depends_on: migrations that come before without being parents.
+    parent: the migration to come after, or `base`; None is the head.
+    labels: names of the branch that starts with the migration.
+    depends_on: migrations that must be applied before it, without being its parents.
+    source: compare the models with the database, or with the history in the lock file.
     """
 
     message: str
@@ -79,10 +70,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A migration that is not written yet: its texts by path, and the lock file that goes along.
+    """A migration that is not written yet.
 
-    `settled` is False where something was in doubt and no scratch could be had; `proof` is what
-    the rehearsal showed, None where there was none.
+    texts: the contents of its files, by path.
+    lock: the lock file to write with it.
+    settled: False if SQL texts were compared literally, because there was no scratch database.
+    proof: the result of the rehearsal, None if there was none.
     """
 
     revision: str
@@ -97,11 +90,11 @@ class Draft:
 
     @property
     def path(self) -> Path:
-        """The migration's file; of a pair of SQL files the up file."""
+        """The file of the migration; the up file of a pair of SQL files."""
         return next(iter(self.texts))
 
     def write(self) -> Migration:
-        """Writes the migration and the lock file; all of it or nothing."""
+        """Write the migration and the lock file, both or neither."""
         migration = migration_from(self.path, *self.texts.values())
         graph = Graph.of([*self.graph.migrations.values(), migration])
         lock = replace(self.lock, heads=graph.heads, checksums=checksums(graph))
@@ -110,288 +103,175 @@ class Draft:
 
 
 def checksums(graph: Graph) -> dict[str, str]:
-    """The checksum of each migration, in the order of the graph."""
+    """Return the checksum of each migration, in the order of the graph."""
     return {revision: migration.checksum for revision, migration in graph.migrations.items()}
 
 
-def draft_migration(project: Workspace, request: Request) -> Draft | None:
-    """The next migration, None where the models and the current schema say the same.
+def draft_migration(project: Workspace, request: GenerateRequest) -> Draft | None:
+    """Return the next migration, None if the models and the current schema are equal.
 
-    Raises HistoryError where the database is behind the files or the history has two heads.
+    Raises HistoryError if the database is behind the files, or the history has several heads and
+    no parent is given.
     """
     graph = project.graph()
-    spot = spot_for(graph, request.parent, request.labels, request.depends_on)
+    position = position_for(graph, request.parent, request.labels, request.depends_on)
     if request.empty:
-        lock = project.lock() or Lock(database=_kind(project))
+        lock = project.lock() or Lock(database=_database_kind(project))
         dialect = dialect_for(lock.database.split()[0])
-        return empty_draft(project, graph, spot, dialect, request.message, lock, request.format)
-    with _starting_point(project, graph, request) as start:
-        found = _difference(start, request)
-        if not found.changes:
+        return draft_empty(project, graph, position, dialect, request.message, lock, request.format)
+    with _open_sides(project, graph, request) as sides:
+        difference = _find_difference(sides, request)
+        if not difference.changes:
             return None
-        asked = request.questioner or Answers()
-        live = _live(start.connection) if request.data_checks else None
-        plan = plan_difference(found, parse_fills(request.fills), asked, live)
-        if start.connection is not None:
-            held = readers_in_the_way(start.connection, plan)
-            plan = replace(plan, findings=(*plan.findings, *held))
-
-        made = render_draft(project, graph, spot, request, plan)
-        proof = rehearse_draft(start.connection, made, plan, request)
-        if proof is None:
-            made = render_draft(project, graph, spot, request, plan, "Not rehearsed.")
-        lock = _lock(start, found, proof)
-        return replace(made, proof=proof, settled=found.settled, lock=lock)
+        plan = _plan(sides, difference, request)
+        draft = draft_plan(project, graph, position, request, plan, sides.connection)
+        lock = _next_lock(sides, difference, draft.proof)
+        return replace(draft, settled=difference.settled, lock=lock)
 
 
-def _kind(project: Workspace) -> str:
-    """The kind and version of the project's database."""
+def _database_kind(project: Workspace) -> str:
+    """Return the kind and version of the project's database."""
     with project.connect() as connection:
         return dialect_of(connection).kind
 
 
-def _live(connection: sa.Connection | None) -> sa.Connection | None:
-    """The connection with no transaction begun, so that one can begin that only reads."""
-    if connection is not None:
-        connection.rollback()
-    return connection
-
-
-def rehearse_draft(
-    connection: sa.Connection | None, drafted: Draft, plan: Plan, request: Request
-) -> Proof | None:
-    """What the draft's rehearsal showed; None where there was none.
-
-    Raises RehearsalFailedError where it did not pass.
-    """
-    if not request.rehearse:
-        return None
-    from autodiff.rehearse.draft import prove
-
-    proof = prove(connection, plan, drafted.texts)
-    if proof is not None and not proof.passed:
-        known = [finding.message for finding in plan.findings if finding.severity == "error"]
-        raise RehearsalFailedError((*known, *proof.problems))
-    return proof
+# Compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Start:
-    """What the models are compared with."""
+class _Sides:
+    """The schemas to compare.
+
+    connection: None if the current schema comes from the lock file.
+    lock: the lock file as it is now.
+    """
 
     connection: sa.Connection | None
     dialect: Dialect
     current: Schema
     desired: Schema
-    known: Lock | None
-    from_history: bool = False
+    lock: Lock | None
 
 
 @contextmanager
-def _starting_point(project: Workspace, graph: Graph, request: Request) -> Iterator[_Start]:
+def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> Iterator[_Sides]:
+    """Read both schemas, and keep the connection open for the rehearsal."""
     metadata = project.metadata()
-    known = project.lock()
+    lock = project.lock()
     if request.source == "history":
-        yield _from_history(project, metadata, known)
+        yield _sides_from_lock(project, metadata, lock)
         return
     with project.connect() as connection:
-        _refuse_behind(project, graph, connection)
+        _refuse_pending(project, graph, connection)
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
         exclude = project.config.exclude_tables
-        current, desired = both_sides(connection, dialect, metadata, exclude)
-        yield _Start(
-            connection=connection,
-            dialect=dialect,
-            current=current,
-            desired=desired,
-            known=known,
+        current, desired = read_schemas(connection, dialect, metadata, exclude)
+        yield _Sides(
+            connection=connection, dialect=dialect, current=current, desired=desired, lock=lock
         )
 
 
-def _from_history(project: Workspace, metadata: list[sa.MetaData], known: Lock | None) -> _Start:
-    if known is None:
+def _sides_from_lock(project: Workspace, metadata: list[sa.MetaData], lock: Lock | None) -> _Sides:
+    if lock is None:
         raise HistoryError(
-            f"there is no lock file in {project.directory} to compare with",
-            hint="generate from a database once, or write it: autodiff lock",
+            f"cannot compare with the history: there is no lock file in {project.directory}",
+            hint="run autodiff lock, or generate from the database once",
         )
-    dialect = dialect_for(known.database.split()[0]).with_scratch(project.scratch_url)
-    return _Start(
+    dialect = dialect_for(lock.database.split()[0]).with_scratch(project.scratch_url)
+    return _Sides(
         connection=None,
         dialect=dialect,
-        current=known.described,
+        current=lock.described,
         desired=declare(metadata, dialect, exclude=project.config.exclude_tables),
-        known=known,
-        from_history=True,
-    )
-
-
-def _refuse_behind(project: Workspace, graph: Graph, connection: sa.Connection) -> None:
-    from autodiff.runner.runner import Runner
-
-    applied = Runner(connection, graph, schema=project.config.history_schema).verify()
-    behind = graph.in_order(set(graph.migrations) - set(applied))
-    if behind:
-        names = ", ".join(migration.path.name for migration in behind)
-        raise HistoryError(
-            f"the database is behind the migrations: {names} not applied",
-            hint="autodiff upgrade first; or compare with the files alone: --from history",
-        )
-
-
-def _difference(start: _Start, request: Request) -> Difference:
-    return with_renames(
-        start.connection,
-        start.dialect,
-        start.current,
-        start.desired,
-        all_renames(request.renames, start.desired, start.current),
-        request.questioner or Answers(),
-        request.assume,
-        create_scratch=True,
-        maps=parse_maps(request.maps),
-        said_before=start.known.declared if start.known else None,
-    )
-
-
-def _lock(start: _Start, found: Difference, proof: Proof | None) -> Lock:
-    description = described_schema(
-        start.connection, start.dialect, found, proof.described if proof else None
-    )
-    before = start.known if start.from_history else None
-    return Lock(
-        database=start.dialect.kind
-        if start.connection is not None or start.known is None
-        else start.known.database,
-        declared=start.desired,
-        described=description.schema,
-        settled=description.settled and (before is None or before.settled),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """A schema as a database describes it; not `settled` where none could be asked."""
-
-    schema: Schema
-    settled: bool
-
-
-def described_schema(
-    connection: sa.Connection | None,
-    dialect: Dialect,
-    found: Difference,
-    seen: Schema | None = None,
-) -> Description:
-    """The desired schema as the database will describe it once the migration is applied.
-
-    What did not change is what the database has now; the rest is what was `seen` in a rehearsal,
-    or else asked of a scratch.
-    """
-    from autodiff.autogenerate.canonical import describe_on_scratch
-
-    over = seen if seen is not None else Schema()
-    now = replace(
-        found.current,
-        tables={**found.current.tables, **over.tables},
-        views={**found.current.views, **over.views},
-    )
-    asked = _to_ask(found, dialect, over)
-    described = (
-        describe_on_scratch(connection, dialect, found.desired, asked, create=True)
-        if asked
-        else None
-    )
-    asked_for = {table.name for table in asked.tables}
-    tables = {}
-    for name, table in found.desired.tables.items():
-        if described is not None and name in described.tables:
-            contents = described.tables[name]
-            keys = tuple(table.foreign_keys)
-            tables[name] = replace(
-                contents,
-                constraints=(*contents.constraints, *keys),
-                options={k: contents.options.get(k, v) for k, v in table.options.items()},
-                triggers=(),
-                partitions=(),
-            )
-        elif name in asked_for:
-            tables[name] = table
-        else:
-            tables[name] = replace(dialect.align(now.tables[name], table), partitions=())
-    shown = {
-        name: (described.views.get(name) if described else None) or now.views.get(name) or view
-        for name, view in found.desired.views.items()
-    }
-    return Description(
-        schema=replace(found.desired, tables=tables, views=shown),
-        settled=described is not None or not asked,
-    )
-
-
-def _to_ask(found: Difference, dialect: Dialect, seen: Schema) -> Doubts:
-    """What the database did not describe yet: tables that change, and new views.
-
-    Names and enums change more tables than their own.
-    """
-    widely = any(isinstance(c, TableRenamed | ColumnRenamed | EnumAltered) for c in found.changes)
-    places = (getattr(change, "table", None) for change in found.changes)
-    changed = {place for place in places if isinstance(place, Name)}
-    tables = []
-    for name, table in found.desired.tables.items():
-        current = found.current.tables.get(name)
-        is_same = current is not None and not widely and name not in changed
-        if name not in seen.tables and not is_same and _differs(current, table, dialect):
-            tables.append(table)
-    known = {*found.current.views, *seen.views}
-    views = [view for name, view in found.desired.views.items() if name not in known]
-    return Doubts(tables=tuple(tables), views=tuple(views))
-
-
-def _differs(current: Table | None, table: Table, dialect: Dialect) -> bool:
-    if current is None:
-        return True
-    return dialect.normalize(dialect.align(current, table)) != dialect.normalize(table)
-
-
-def empty_draft(
-    project: Workspace,
-    graph: Graph,
-    spot: Spot,
-    dialect: Dialect,
-    message: str,
-    lock: Lock,
-    format: Literal["python", "sql"] = "python",
-) -> Draft:
-    """A migration that does nothing yet, at a place in the graph."""
-
-    def python(revision: str) -> str:
-        return render_empty(
-            dialect,
-            message=message,
-            revision=revision,
-            parents=spot.parents,
-            labels=spot.labels,
-            depends_on=spot.depends_on,
-            templates=project.config.templates_dir,
-        )
-
-    name = file_name(graph.next_number(), message)
-    revision, texts = texts_at(project.directory / name, spot, message, format, python, None)
-    return Draft(
-        revision=revision,
-        texts=texts,
-        summary=(),
-        plan=None,
-        graph=graph,
-        parents=spot.parents,
         lock=lock,
     )
 
 
-def render_draft(
-    project: Workspace, graph: Graph, spot: Spot, request: Request, plan: Plan, *notes: str
+def _refuse_pending(project: Workspace, graph: Graph, connection: sa.Connection) -> None:
+    """Raise HistoryError if the database lacks migrations, which would be generated again."""
+    from autodiff.runner.runner import Runner
+
+    applied = Runner(connection, graph, schema=project.config.history_schema).verify()
+    pending = graph.in_order(set(graph.migrations) - set(applied))
+    if pending:
+        names = ", ".join(migration.path.name for migration in pending)
+        raise HistoryError(
+            f"the database is behind the migrations: {names} not applied",
+            hint="run autodiff upgrade first, or pass --from history",
+        )
+
+
+def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
+    return find_renamed_difference(
+        sides.connection,
+        sides.dialect,
+        sides.current,
+        sides.desired,
+        all_renames(request.renames, sides.desired, sides.current),
+        request.questioner or NoAnswers(),
+        request.assume,
+        create_scratch=True,
+        maps=parse_maps(request.maps),
+        declared_before=sides.lock.declared if sides.lock else None,
+    )
+
+
+# Plan and render
+
+
+def _plan(sides: _Sides, difference: Difference, request: GenerateRequest) -> Plan:
+    """Return the plan, with findings about live rows and views if there is a connection."""
+    live = sides.connection if request.data_checks else None
+    if live is not None:
+        # The queries run in a read-only transaction of their own.
+        live.rollback()
+    questioner = request.questioner or NoAnswers()
+    plan = plan_difference(difference, parse_fills(request.fills), questioner, live)
+    if sides.connection is not None:
+        broken_views = find_broken_views(sides.connection, plan)
+        plan = replace(plan, findings=(*plan.findings, *broken_views))
+    return plan
+
+
+def draft_plan(
+    project: Workspace,
+    graph: Graph,
+    position: GraphPosition,
+    request: GenerateRequest,
+    plan: Plan,
+    connection: sa.Connection | None,
 ) -> Draft:
-    """The draft of a plan that is known, with notes in its docstring; not rehearsed."""
+    """Return the rehearsed draft of a plan; a draft that is not rehearsed says so in its file.
+
+    Raises RehearsalFailedError if the rehearsal did not pass.
+    """
+    draft = _render(project, graph, position, request, plan)
+    proof = _rehearse(connection, draft, plan) if request.rehearse else None
+    if proof is None:
+        return _render(project, graph, position, request, plan, "Not rehearsed.")
+    return replace(draft, proof=proof)
+
+
+def _rehearse(connection: sa.Connection | None, draft: Draft, plan: Plan) -> Proof | None:
+    """Return the result of the rehearsal, None if there is no scratch database."""
+    from autodiff.rehearse.draft import prove
+
+    proof = prove(connection, plan, draft.texts)
+    if proof is not None and not proof.passed:
+        errors = [finding.message for finding in plan.findings if finding.severity == "error"]
+        raise RehearsalFailedError((*errors, *proof.problems))
+    return proof
+
+
+def _render(
+    project: Workspace,
+    graph: Graph,
+    position: GraphPosition,
+    request: GenerateRequest,
+    plan: Plan,
+    *notes: str,
+) -> Draft:
+    """Return the draft of a plan, with notes in the docstring of its file."""
     templates = project.config.templates_dir
     bodies = render_bodies(plan, templates) if request.format == "python" else None
 
@@ -400,21 +280,77 @@ def render_draft(
             plan,
             message=request.message,
             revision=revision,
-            parents=spot.parents,
-            labels=spot.labels,
-            depends_on=spot.depends_on,
+            parents=position.parents,
+            labels=position.labels,
+            depends_on=position.depends_on,
             templates=templates,
             notes=notes if revision else (),
             bodies=bodies,
         )
 
     path = project.directory / file_name(graph.next_number(), request.message)
-    revision, texts = texts_at(path, spot, request.message, request.format, python, plan, notes)
+    revision, texts = file_texts(
+        path, position, request.message, request.format, python, plan, notes
+    )
     return Draft(
         revision=revision,
         texts=texts,
         summary=tuple(plan.summary()),
         plan=plan,
         graph=graph,
-        parents=spot.parents,
+        parents=position.parents,
+    )
+
+
+def draft_empty(
+    project: Workspace,
+    graph: Graph,
+    position: GraphPosition,
+    dialect: Dialect,
+    message: str,
+    lock: Lock,
+    format: Literal["python", "sql"] = "python",
+) -> Draft:
+    """Return a migration without operations, at a position in the graph."""
+
+    def python(revision: str) -> str:
+        return render_empty(
+            dialect,
+            message=message,
+            revision=revision,
+            parents=position.parents,
+            labels=position.labels,
+            depends_on=position.depends_on,
+            templates=project.config.templates_dir,
+        )
+
+    path = project.directory / file_name(graph.next_number(), message)
+    revision, texts = file_texts(path, position, message, format, python, None)
+    return Draft(
+        revision=revision,
+        texts=texts,
+        summary=(),
+        plan=None,
+        graph=graph,
+        parents=position.parents,
+        lock=lock,
+    )
+
+
+# The lock file
+
+
+def _next_lock(sides: _Sides, difference: Difference, proof: Proof | None) -> Lock:
+    """Return the lock file for the models, without heads and checksums."""
+    rehearsed = proof.described if proof is not None else None
+    described = describe_desired(sides.connection, sides.dialect, difference, rehearsed)
+    settled, database = described.settled, sides.dialect.kind
+    if sides.connection is None and sides.lock is not None:
+        # Nothing new is known about what the old lock file compared literally.
+        settled, database = settled and sides.lock.settled, sides.lock.database
+    return Lock(
+        database=database,
+        declared=sides.desired,
+        described=described.schema,
+        settled=settled,
     )

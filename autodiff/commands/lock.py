@@ -1,4 +1,4 @@
-"""The lock file as the migrations themselves lead to it, run on a scratch."""
+"""Write the lock file: the schema as the migrations create it."""
 
 from __future__ import annotations
 
@@ -7,56 +7,64 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import find_difference
-from autodiff.commands.generate import checksums, described_schema
+from autodiff.commands.generate import checksums
+from autodiff.commands.lock_schema import describe_desired
 from autodiff.dialects import Dialect
 from autodiff.errors import HistoryError
 from autodiff.migrations import Graph, Lock, write_lock
 from autodiff.models import declare
 
 if TYPE_CHECKING:
-    from autodiff.rehearse.stage import Stage
+    from autodiff.rehearse.rehearsal_database import RehearsalDatabase
     from autodiff.schema.objects import Schema
     from autodiff.workspace import Workspace
 
-__all__ = ["Relocked", "readable_lock", "relock", "replayed_lock", "unproved_lock"]
+__all__ = ["LockResult", "read_lock_if_valid", "relock", "replayed_lock", "unrehearsed_lock"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relocked:
-    """A lock, and `missing`: whether the models say what no migration does."""
+class LockResult:
+    """A lock file, and `missing`: whether the models have changes that no migration covers."""
 
     lock: Lock
     missing: bool = False
 
 
-def readable_lock(project: Workspace) -> Lock | None:
-    """The project's lock, None where there is none or it can't be read, as in a merge conflict."""
+def read_lock_if_valid(project: Workspace) -> Lock | None:
+    """Return the lock file, None if there is none or it cannot be read (a merge conflict)."""
     try:
         return project.lock()
     except HistoryError:
         return None
 
 
-def replayed_lock(project: Workspace, graph: Graph, stage: Stage) -> Relocked:
-    """The lock of a graph, all of which was applied on a stage.
+def replayed_lock(project: Workspace, graph: Graph, database: RehearsalDatabase) -> LockResult:
+    """Return the lock file of a graph that is completely applied on a database.
 
-    Where the models say more than that, it keeps to the migrations, so that `check` tells.
+    If the models have more changes, the lock file describes the migrations only, so that `check`
+    reports the rest.
     """
-    bench = stage.bench
-    desired = declare(project.metadata(), bench.dialect, exclude=project.config.exclude_tables)
-    found = find_difference(
-        bench.connection, bench.dialect, bench.read(), desired, create_scratch=True
+    inspector = database.inspector
+    desired = declare(project.metadata(), inspector.dialect, exclude=project.config.exclude_tables)
+    difference = find_difference(
+        inspector.connection, inspector.dialect, inspector.read(), desired, create_scratch=True
     )
-    bench.connection.rollback()
-    if found.changes:
-        kept = _lock(graph, bench.dialect, found.current, found.current, found.settled)
-        return Relocked(lock=kept, missing=True)
-    described = described_schema(bench.connection, bench.dialect, found)
-    return Relocked(lock=_lock(graph, bench.dialect, desired, described.schema, described.settled))
+    inspector.connection.rollback()
+    if difference.changes:
+        kept = _lock(
+            graph, inspector.dialect, difference.current, difference.current, difference.settled
+        )
+        return LockResult(lock=kept, missing=True)
+    described = describe_desired(inspector.connection, inspector.dialect, difference)
+    return LockResult(
+        lock=_lock(graph, inspector.dialect, desired, described.schema, described.settled)
+    )
 
 
-def unproved_lock(project: Workspace, graph: Graph, dialect: Dialect, known: Lock | None) -> Lock:
-    """The lock of a graph that was not run anywhere: what the models say."""
+def unrehearsed_lock(
+    project: Workspace, graph: Graph, dialect: Dialect, known: Lock | None
+) -> Lock:
+    """Return the lock file of a graph that was not run: it describes the models."""
     desired = declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
     if known is not None and known.declared == desired:
         return _lock(graph, dialect, desired, known.described, known.settled)
@@ -77,12 +85,12 @@ def _lock(
 
 
 def relock(project: Workspace) -> Path:
-    """Writes the lock file anew and returns its path.
+    """Write the lock file and return its path.
 
-    The described side is what the database has, where a database is at the head; else what a
-    scratch says of the models.
+    The models are described as the database describes them, if it is at the head; else as a scratch
+    database does.
     """
-    from autodiff.autogenerate.schemas import both_sides
+    from autodiff.autogenerate.schemas import read_schemas
     from autodiff.dialects import dialect_of
 
     graph = project.graph()
@@ -90,9 +98,9 @@ def relock(project: Workspace) -> Path:
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
         dialect = dialect_of(connection).with_scratch(project.scratch_url)
-        current, desired = both_sides(connection, dialect, metadata, exclude)
-        found = find_difference(connection, dialect, current, desired, create_scratch=True)
-        description = described_schema(connection, dialect, found)
+        current, desired = read_schemas(connection, dialect, metadata, exclude)
+        difference = find_difference(connection, dialect, current, desired, create_scratch=True)
+        description = describe_desired(connection, dialect, difference)
         lock = Lock(
             heads=graph.heads,
             checksums=checksums(graph),

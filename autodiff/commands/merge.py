@@ -1,4 +1,4 @@
-"""A migration that joins branches, once it is seen whether they contradict each other."""
+"""Write a migration that joins branches, after checking that their order does not matter."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from autodiff.commands.generate import Draft, empty_draft
-from autodiff.commands.lock import Relocked, readable_lock, replayed_lock, unproved_lock
-from autodiff.commands.new_revision import Spot
+from autodiff.commands.generate import Draft, draft_empty
+from autodiff.commands.lock import LockResult, read_lock_if_valid, replayed_lock, unrehearsed_lock
+from autodiff.commands.new_revision import GraphPosition
 from autodiff.errors import HistoryError, MigrationFailedError, RehearsalFailedError
 from autodiff.migrations import Graph, Migration
 from autodiff.schema.objects import Column
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
-    from autodiff.rehearse.stage import Place, Stage
+    from autodiff.rehearse.context import RehearsalContext
+    from autodiff.rehearse.rehearsal_database import RehearsalDatabase
     from autodiff.workspace import Workspace
 
 __all__ = ["Merge", "MergeRequest", "merge_heads"]
 
 _HINT = (
-    "set one behind the other, and mend it there: autodiff rebase; --no-rehearse joins them all "
-    "the same"
+    "run autodiff rebase and fix the branch that moves; or pass --no-rehearse to merge without "
+    "checking"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeRequest:
-    """What `merge` was asked for; no heads are all of them."""
+    """The arguments of `merge`. Without `heads` all heads are merged."""
 
     message: str | None = None
     heads: tuple[str, ...] = ()
@@ -38,7 +39,11 @@ class MergeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """The migration that joins the branches, not written yet, and what they both touch."""
+    """The migration that joins the branches, not written yet.
+
+    notes: what more than one branch alters, and what could not be examined.
+    missing: whether the models have changes that no migration covers.
+    """
 
     draft: Draft
     notes: tuple[str, ...] = ()
@@ -46,28 +51,28 @@ class Merge:
 
 
 def merge_heads(project: Workspace, request: MergeRequest) -> Merge:
-    """The merge of several heads, tried out.
+    """Return the merge of several heads, tried on a scratch database in both orders.
 
-    Raises HistoryError where there are not several, RehearsalFailedError where it matters which
-    branch is applied first, DatabaseError where no scratch can be had.
+    Raises HistoryError if there is only one head, RehearsalFailedError if the order of the branches
+    matters, DatabaseError if no scratch database can be created.
     """
-    from autodiff.rehearse.history import open_rehearsal_context
+    from autodiff.rehearse.context import open_rehearsal_context
 
     graph = project.graph()
     heads = _heads(graph, request.heads)
-    branches = [_own(graph, head, heads) for head in heads]
-    known = readable_lock(project)
-    with open_rehearsal_context(project, graph, known) as place:
-        notes = _notes(place.dialect, branches)
+    branches = [_own_migrations(graph, head, heads) for head in heads]
+    known = read_lock_if_valid(project)
+    with open_rehearsal_context(project, graph, known) as context:
+        notes = _notes(context.dialect, branches)
         if request.rehearse:
-            relocked = _tried(project, place, branches)
+            relocked = _try_both_orders(project, context, branches)
         else:
-            relocked = Relocked(lock=unproved_lock(project, graph, place.dialect, known))
-        draft = empty_draft(
+            relocked = LockResult(lock=unrehearsed_lock(project, graph, context.dialect, known))
+        draft = draft_empty(
             project,
             graph,
-            Spot(parents=heads),
-            place.dialect,
+            GraphPosition(parents=heads),
+            context.dialect,
             request.message or _message(graph, heads),
             relocked.lock,
         )
@@ -83,32 +88,32 @@ def _heads(graph: Graph, named: Sequence[str]) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(graph.find(target).revision for target in named))
     if inner := [graph[r].name for r in found if r not in graph.heads]:
         raise HistoryError(
-            f"{inner[0]} is no head: others come after it",
-            hint=f"the heads are {', '.join(graph[head].name for head in graph.heads)}",
+            f"cannot merge {inner[0]}: it is not a head, other migrations come after it",
+            hint=f"the heads: {', '.join(graph[head].name for head in graph.heads)}",
         )
     if len(found) < 2:
         one = f", {graph[found[0]].name}" if found else ""
         raise HistoryError(
             f"there is nothing to merge: {'one head' if found else 'no migrations'}{one}",
-            hint="autodiff history draws the branches",
+            hint="run autodiff history to see the branches",
         )
     return found
 
 
 def _refuse_named(graph: Graph) -> None:
-    """Branches that have names are meant to stay apart, until they are named."""
+    """Raise HistoryError for labeled branches: they are separate on purpose."""
     if not graph.is_told_apart:
         return
     names = {graph.heads_of(label)[0]: f"{label}@head" for label in graph.branches}
     labels = " ".join(names.get(head, graph[head].name) for head in graph.heads)
     raise HistoryError(
-        "the heads have labels: these branches are meant to be several",
-        hint=f"name those to merge: autodiff merge {labels}",
+        "cannot merge all heads: labeled branches are kept apart",
+        hint=f"name the heads to merge: autodiff merge {labels}",
     )
 
 
-def _own(graph: Graph, head: str, heads: Sequence[str]) -> list[Migration]:
-    """The migrations of one branch alone, in order."""
+def _own_migrations(graph: Graph, head: str, heads: Sequence[str]) -> list[Migration]:
+    """Return the migrations of one branch only, in order."""
     others = graph.lineage(other for other in heads if other != head)
     return graph.in_order(graph.lineage([head]) - others)
 
@@ -123,28 +128,28 @@ def _message(graph: Graph, heads: Sequence[str]) -> str:
 
 
 def _notes(dialect: Dialect, branches: Sequence[Sequence[Migration]]) -> Iterator[str]:
-    """What more than one branch alters, and which migrations can't be looked into."""
-    touched = [{m.name: _touched(dialect, m) for m in branch} for branch in branches]
-    for branch in touched:
-        for name, things in branch.items():
-            if things is None:
-                yield f"{name} has SQL or code of its own: what it alters can't be told"
-    for one, other in combinations(touched, 2):
-        for mine, things in one.items():
+    """Yield what more than one branch alters, and which migrations cannot be examined."""
+    altered = [{m.name: _altered_objects(dialect, m) for m in branch} for branch in branches]
+    for branch in altered:
+        for name, objects in branch.items():
+            if objects is None:
+                yield f"{name} contains SQL or code, so it is not known what it alters"
+    for one, other in combinations(altered, 2):
+        for mine, objects in one.items():
             for theirs, others in other.items():
-                for thing in _both(things or (), others or ()):
-                    yield f"{mine} and {theirs} both alter {thing}"
+                for shared in _both(objects or (), others or ()):
+                    yield f"{mine} and {theirs} both alter {shared}"
 
 
-def _both(things: Collection[str], others: Collection[str]) -> list[str]:
-    """What is in both; the columns alone where those are the same."""
-    found = sorted(set(things) & set(others))
-    columns = [thing for thing in found if thing.startswith("column ")]
+def _both(objects: Collection[str], others: Collection[str]) -> list[str]:
+    """Return what is in both; the columns only, if columns of the same tables are."""
+    found = sorted(set(objects) & set(others))
+    columns = [shared for shared in found if shared.startswith("column ")]
     return columns or found
 
 
-def _touched(dialect: Dialect, migration: Migration) -> set[str] | None:
-    """The tables and columns that a migration alters; None where that can't be told."""
+def _altered_objects(dialect: Dialect, migration: Migration) -> set[str] | None:
+    """Return the tables and columns that a migration alters, None if that is not known."""
     from autodiff.runner.loader import load_step
     from autodiff.runner.undo import Call, Statement, collect
     from autodiff.schema.operations import Execute, tables_of
@@ -175,34 +180,36 @@ def _touched(dialect: Dialect, migration: Migration) -> set[str] | None:
 # Both orders
 
 
-def _tried(project: Workspace, place: Place, branches: Sequence[Sequence[Migration]]) -> Relocked:
-    """The lock that the branches lead to, applied in both orders.
+def _try_both_orders(
+    project: Workspace, context: RehearsalContext, branches: Sequence[Sequence[Migration]]
+) -> LockResult:
+    """Return the lock file after the branches, which are applied in both orders.
 
-    Raises RehearsalFailedError where an order fails, or the two come to different schemas.
+    Raises RehearsalFailedError if an order fails, or the two orders give different schemas.
     """
-    from autodiff.rehearse.stage import Stage
+    from autodiff.rehearse.rehearsal_database import RehearsalDatabase
 
-    graph = place.graph
-    with Stage(place) as stage:
-        _apply(stage, _order(graph, branches))
-        there = stage.bench.read()
-        relocked = replayed_lock(project, graph, stage)
-        back = _order(graph, list(reversed(branches)))
-        if back is not None:
-            stage.empty()
-            _apply(stage, back)
-            compared = stage.bench.restored(there)
-            if compared.lines and compared.settled:
+    graph = context.graph
+    with RehearsalDatabase(context) as database:
+        _apply(database, _order(graph, branches))
+        first_schema = database.inspector.read()
+        relocked = replayed_lock(project, graph, database)
+        other_order = _order(graph, list(reversed(branches)))
+        if other_order is not None:
+            database.reset()
+            _apply(database, other_order)
+            comparison = database.inspector.compare_with_earlier(first_schema)
+            if comparison.lines and comparison.settled:
                 raise RehearsalFailedError(
-                    [f"in one order, and not in the other: {line}" for line in compared.lines],
-                    what="the branches contradict each other: it matters which is applied first",
+                    [f"in one order only: {line}" for line in comparison.lines],
+                    what="the branches conflict: the result depends on which is applied first",
                     hint=_HINT,
                 )
     return relocked
 
 
 def _order(graph: Graph, branches: Sequence[Sequence[Migration]]) -> list[Migration] | None:
-    """All migrations, one branch behind the other; None where one depends on a later one."""
+    """Return all migrations, branch after branch; None if one depends on a later one."""
     own = [m.revision for branch in branches for m in branch]
     later = graph.followers(own) - set(own)
     first = set(graph.migrations) - set(own) - later
@@ -215,14 +222,14 @@ def _order(graph: Graph, branches: Sequence[Sequence[Migration]]) -> list[Migrat
     return order
 
 
-def _apply(stage: Stage, order: Sequence[Migration] | None) -> None:
-    for migration in order or list(stage.graph.migrations.values()):
+def _apply(database: RehearsalDatabase, order: Sequence[Migration] | None) -> None:
+    for migration in order or list(database.graph.migrations.values()):
         try:
-            stage.up(migration)
+            database.upgrade(migration)
         except MigrationFailedError as error:
-            before = ", ".join(m.name for m in stage.done)
+            before = ", ".join(m.name for m in database.applied)
             raise RehearsalFailedError(
                 [f"{migration.name}: {error.message.strip()}", f"after {before}"],
-                what="the branches contradict each other: one fails after the other",
+                what="the branches conflict: one fails after the other",
                 hint=_HINT,
             ) from error

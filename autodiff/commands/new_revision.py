@@ -1,4 +1,4 @@
-"""Where a new migration stands in the graph, and the texts of its files."""
+"""Find the position of a new migration in the graph, and write the texts of its files."""
 
 from __future__ import annotations
 
@@ -14,35 +14,39 @@ from autodiff.migrations import Graph
 from autodiff.migrations.files import LABEL_HINT, is_label, sql_header
 from autodiff.schema.operations import in_one_transaction
 
-__all__ = ["Spot", "revision_of", "spot_for", "texts_at"]
+__all__ = ["GraphPosition", "file_texts", "position_for", "revision_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """A place in the graph for a new migration."""
+class GraphPosition:
+    """A position in the graph for a new migration."""
 
     parents: tuple[str, ...]
     labels: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
 
 
-def spot_for(
+def position_for(
     graph: Graph,
     parent: str | None,
     labels: tuple[str, ...] = (),
     depends_on: tuple[str, ...] = (),
-) -> Spot:
-    """Where the next migration comes in: after the head, or after `parent`, which may be `base`.
+) -> GraphPosition:
+    """Return the position after the head, or after `parent`, which can be `base`.
 
-    Raises SeveralHeadsError where there are several heads and no parent is given, ConfigError for
-    a label that can't be one, RevisionNotFoundError for targets that are not there.
+    Raises SeveralHeadsError if there are several heads and no parent is given, ConfigError for an
+    invalid label, RevisionNotFoundError for an unknown target.
     """
     for label in labels:
         if not is_label(label) or label in graph.branches:
-            taken = "it is taken" if label in graph.branches else LABEL_HINT
-            raise ConfigError(f"{label!r} can't be the label of a new branch", hint=taken)
+            if label in graph.branches:
+                raise ConfigError(
+                    f"cannot use the label {label!r}: a branch has it already",
+                    hint="choose another label",
+                )
+            raise ConfigError(f"invalid label {label!r}", hint=LABEL_HINT)
     needed = tuple(graph.find(target).revision for target in depends_on)
-    return Spot(parents=_parents(graph, parent), labels=labels, depends_on=needed)
+    return GraphPosition(parents=_parents(graph, parent), labels=labels, depends_on=needed)
 
 
 def _parents(graph: Graph, parent: str | None) -> tuple[str, ...]:
@@ -51,31 +55,31 @@ def _parents(graph: Graph, parent: str | None) -> tuple[str, ...]:
     if parent is not None:
         return (graph.find(parent).revision,)
     if len(graph.heads) > 1:
-        raise graph.several(graph.heads, "--parent NAME goes on with one of them")
+        raise graph.several(graph.heads, "pass --parent NAME to continue one of them")
     return graph.heads
 
 
-def texts_at(
+def file_texts(
     path: Path,
-    spot: Spot,
+    position: GraphPosition,
     message: str,
     format: Literal["python", "sql"],
     python: Callable[[str], str],
     plan: Plan | None,
     notes: Sequence[str] = (),
 ) -> tuple[str, dict[Path, str]]:
-    """The revision, which the contents give, and the files: a Python file, or a pair of SQL.
+    """Return the revision and the files: one Python file, or a pair of SQL files.
 
-    `path` has no ending yet. Notes are no part of what gives the revision.
+    The revision is a hash of the contents, without the notes. `path` has no suffix yet.
     """
     folder, name = path.parent, path.name
     if format == "python":
-        revision = revision_of(spot.parents, name, python(""))
+        revision = revision_of(position.parents, name, python(""))
         return revision, {folder / f"{name}.py": python(revision)}
     up, down, summary = _sql_of(plan) if plan else ([], [], [])
-    revision = revision_of(spot.parents, name, "\n".join([*up, *down]))
+    revision = revision_of(position.parents, name, "\n".join([*up, *down]))
     header = sql_header(
-        revision, spot.parents, message, labels=spot.labels, depends_on=spot.depends_on
+        revision, position.parents, message, labels=position.labels, depends_on=position.depends_on
     )
     lines = "".join(f"-- {line}\n" for line in (*summary, *notes))
     return revision, {
@@ -85,17 +89,20 @@ def texts_at(
 
 
 def _sql_of(plan: Plan) -> tuple[list[str], list[str], list[str]]:
-    """Both ways and the summary; a SQL file is one transaction, so nothing is built beside it."""
+    """Return the SQL up and down, and the summary.
+
+    An SQL file is one transaction, so indexes are not built concurrently.
+    """
     whole = replace(
         plan,
         operations=tuple(in_one_transaction(plan.operations)),
-        retraced=tuple(in_one_transaction(plan.retraced)),
+        reversible_operations=tuple(in_one_transaction(plan.reversible_operations)),
     )
     return whole.sql(), whole.reverse_sql(), whole.summary()
 
 
 def revision_of(parents: Sequence[str], name: str, contents: str) -> str:
-    """The revision of a new migration: the same input gives the same."""
+    """Return the revision of a new migration; the same input gives the same revision."""
     return hashlib.sha256("\n".join([*parents, name, contents]).encode()).hexdigest()[:8]
 
 

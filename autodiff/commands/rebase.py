@@ -1,4 +1,4 @@
-"""One branch of migrations behind another: new parents and numbers, proved before it is written."""
+"""Move one branch of migrations after another, with new parents and numbers, and rehearse it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.commands.lock import Relocked, readable_lock, replayed_lock, unproved_lock
+from autodiff.commands.lock import LockResult, read_lock_if_valid, replayed_lock, unrehearsed_lock
 from autodiff.errors import HistoryError, RehearsalFailedError, RevisionNotFoundError
 from autodiff.migrations import LOCK_NAME, Graph, Lock, Migration, lock_text
 from autodiff.migrations.rewrite import Moved, moved
@@ -15,7 +15,7 @@ from autodiff.utils.files import write_all
 from autodiff.utils.git import names_at, trunks
 
 if TYPE_CHECKING:
-    from autodiff.rehearse.stage import Place
+    from autodiff.rehearse.context import RehearsalContext
     from autodiff.workspace import Workspace
 
 __all__ = ["Rebase", "RebaseRequest", "rebase_branch"]
@@ -23,10 +23,11 @@ __all__ = ["Rebase", "RebaseRequest", "rebase_branch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebaseRequest:
-    """What `rebase` was asked for.
+    """The arguments of `rebase`.
 
-    onto: what stays: a git branch that has it, or one of its migrations; None is the main branch.
-    mine: migrations of the branch that moves; then git is not asked.
+    onto: the branch that stays: a git branch, or one of its migrations. None is the main git
+        branch.
+    mine: migrations of the branch that moves; git is not used then.
     """
 
     onto: str | None = None
@@ -36,11 +37,14 @@ class RebaseRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebase:
-    """What will be moved, in order, and the lock file that goes along; nothing is written yet.
+    """A rebase that is not written yet.
 
-    `graph` is the one that the moves lead to. `lock` is None where nothing has to be done.
-    `missing` says that the models want more than the migrations do; `rehearsed` that they were
-    run on a scratch. `had` are those that the database has had, in their old order.
+    graph: the graph after it.
+    moves: the migrations that change, in order.
+    lock: the lock file to write; None if there is nothing to do.
+    missing: whether the models have changes that no migration covers.
+    rehearsed: whether the migrations were run on a scratch database.
+    had: the moved migrations that are applied to the database in their old order.
     """
 
     directory: Path
@@ -53,7 +57,7 @@ class Rebase:
 
     @property
     def way_back(self) -> str | None:
-        """The target to downgrade the database to before it is upgraded; None without need."""
+        """The target to downgrade the database to before it is upgraded; None if not needed."""
         if not self.had:
             return None
         before = next(
@@ -62,22 +66,22 @@ class Rebase:
         return self.graph[before.parents[0]].name if before.parents else "base"
 
     def write(self) -> None:
-        """Writes the files under their new names, and the lock file; all of it or nothing."""
+        """Write the files under their new names and the lock file, all of it or nothing."""
         if self.lock is None:
             return
         files = {path: data for move in self.moves for path, data in move.files.items()}
-        gone = [path for move in self.moves for path in move.removed]
-        write_all({**files, self.directory / LOCK_NAME: lock_text(self.lock)}, removed=gone)
+        removed = [path for move in self.moves for path in move.removed]
+        write_all({**files, self.directory / LOCK_NAME: lock_text(self.lock)}, removed=removed)
 
 
 def rebase_branch(project: Workspace, request: RebaseRequest) -> Rebase:
-    """The rebase, proved: the migrations that move were run up and down behind the others.
+    """Return the rebase; the moved migrations were run up and down after the others.
 
-    Raises HistoryError where it is not clear which branch is to move, RehearsalFailedError where
-    it does not work there, DatabaseError where no scratch can be had.
+    Raises HistoryError if it is not clear which branch moves, RehearsalFailedError if the rehearsal
+    failed, DatabaseError if no scratch database can be created.
     """
     graph = project.graph()
-    known = readable_lock(project)
+    known = read_lock_if_valid(project)
     moves = _moves(graph, _mine(project.directory, graph, request))
     if not moves and known is not None and _is_of(known, graph):
         return Rebase(directory=project.directory, graph=graph)
@@ -85,7 +89,7 @@ def rebase_branch(project: Workspace, request: RebaseRequest) -> Rebase:
     after = Graph.of([by_revision.get(r, m) for r, m in graph.migrations.items()])
     after.check_heads()
     _refuse_to_overwrite(moves)
-    relocked, applied = _proved(project, after, by_revision, known, request.rehearse)
+    relocked, applied = _rehearse(project, after, by_revision, known, request.rehearse)
     return Rebase(
         directory=project.directory,
         graph=after,
@@ -104,60 +108,60 @@ def _is_of(lock: Lock, graph: Graph) -> bool:
 def _out_of_order(
     graph: Graph, applied: Collection[str], moved: Collection[str]
 ) -> tuple[Migration, ...]:
-    """Those that moved and were applied, where something that now comes before them was not."""
+    """Return the moved, applied migrations that now come after one that is not applied."""
     done = set(applied)
     had = [m for m in graph.in_order(done) if m.revision in moved]
     return tuple(m for m in had if not done >= graph.lineage([m.revision]))
 
 
-# Which ones move
+# The branch that moves
 
 
 def _mine(folder: Path, graph: Graph, request: RebaseRequest) -> set[str]:
-    """The revisions of the branch that moves; none where there is nothing to move.
+    """Return the revisions of the branch that moves; empty if there is nothing to move.
 
-    Raises HistoryError where that is not clear.
+    Raises HistoryError if that is not clear.
     """
     if request.mine:
-        tops = _tops(graph, request.mine)
+        tops = _heads_after(graph, request.mine)
         return graph.lineage(tops) - graph.lineage(set(graph.heads) - tops)
     if request.onto is not None:
         return _not_in(folder, graph, request.onto)
     if len(graph.heads) < 2 or graph.is_told_apart:
         return set()
     for ref in trunks(folder):
-        found = _beyond(folder, graph, ref)
+        found = _missing_in(folder, graph, ref)
         if found is not None:
             return found
-    raise _unclear(graph, "which branch is to move")
+    raise _unclear(graph, "which branch moves")
 
 
-def _tops(graph: Graph, targets: Iterable[str]) -> set[str]:
-    """The heads that these migrations lead to, or are."""
+def _heads_after(graph: Graph, targets: Iterable[str]) -> set[str]:
+    """Return the heads that come after these migrations."""
     named = {graph.find(target).revision for target in targets}
     return (named | graph.followers(named)) & set(graph.heads)
 
 
 def _not_in(folder: Path, graph: Graph, onto: str) -> set[str]:
-    """What is not in a git branch, or not in the branch of a migration."""
+    """Return what is not in a git branch, or not in the branch of a migration."""
     try:
-        staying = _tops(graph, [onto])
+        staying = _heads_after(graph, [onto])
     except RevisionNotFoundError as error:
         if names_at(folder, onto) is None:
             raise HistoryError(
-                f"there is no migration and no git branch {onto!r}",
-                hint="autodiff history shows the migrations, git branch -a the branches",
+                f"unknown migration or git branch {onto!r}",
+                hint="autodiff history lists the migrations, git branch -a the branches",
             ) from error
     else:
         return set(graph.migrations) - graph.lineage(staying)
-    found = _beyond(folder, graph, onto)
+    found = _missing_in(folder, graph, onto)
     if found is None and len(graph.heads) > 1:
-        raise _unclear(graph, f"what to move behind {onto}: its files are not a branch of these")
+        raise _unclear(graph, f"what to move after {onto}: its files are not one of the branches")
     return found or set()
 
 
-def _beyond(folder: Path, graph: Graph, ref: str) -> set[str] | None:
-    """What a git branch has not; None where that is not one side of a fork."""
+def _missing_in(folder: Path, graph: Graph, ref: str) -> set[str] | None:
+    """Return what a git branch lacks; None if the git branch is not one side of a fork."""
     names = names_at(folder, ref)
     if names is None:
         return None
@@ -170,18 +174,18 @@ def _beyond(folder: Path, graph: Graph, ref: str) -> set[str] | None:
 
 def _unclear(graph: Graph, what: str) -> HistoryError:
     several = graph.several(graph.heads)
-    names = "; or: ".join(f"autodiff rebase --mine {graph[head].name}" for head in graph.heads)
+    names = ", or ".join(f"autodiff rebase --mine {graph[head].name}" for head in graph.heads)
     return HistoryError(
         "\n".join([f"cannot tell {what}", *(f"  {line}" for line in several.picture)]),
-        hint=f"say it: {names}",
+        hint=f"name the branch: {names}",
     )
 
 
-# Where they go
+# New parents and numbers
 
 
 def _moves(graph: Graph, mine: Collection[str]) -> list[Moved]:
-    """The migrations that get other parents or another number, in order."""
+    """Return the migrations that get other parents or another number, in order."""
     rest = Graph.of([m for revision, m in graph.migrations.items() if revision not in mine])
     parents = {m.revision: _parents(m, mine, rest) for m in graph.in_order(mine)}
     if all(graph[revision].parents == found for revision, found in parents.items()):
@@ -200,76 +204,76 @@ def _moves(graph: Graph, mine: Collection[str]) -> list[Moved]:
 def _parents(migration: Migration, mine: Collection[str], rest: Graph) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for parent in migration.parents:
-        found[parent if parent in mine else _head_behind(rest, parent)] = None
+        found[parent if parent in mine else _head_after(rest, parent)] = None
     if not migration.parents and not migration.labels and rest.head is not None:
         found[rest.head] = None
     return tuple(found)
 
 
-def _head_behind(rest: Graph, revision: str) -> str:
-    """The head of those that stay that comes after one of them, or is it."""
+def _head_after(rest: Graph, revision: str) -> str:
+    """Return the head that comes after a migration that stays."""
     after = {revision}
     for migration in rest.migrations.values():
         if after.intersection(migration.parents):
             after.add(migration.revision)
     heads = [head for head in rest.heads if head in after]
     if len(heads) > 1:
-        raise rest.several(heads, "autodiff rebase --mine NAME moves one branch at a time")
+        raise rest.several(heads, "run autodiff rebase --mine NAME to move one branch at a time")
     return heads[0]
 
 
 def _refuse_to_overwrite(moves: Sequence[Moved]) -> None:
-    gone = {path for move in moves for path in move.removed}
+    removed = {path for move in moves for path in move.removed}
     for path in (path for move in moves for path in move.files):
-        if path not in gone and path.exists():
+        if path not in removed and path.exists():
             raise HistoryError(
-                f"cannot rename a migration to {path.name}: there is such a file",
-                hint="give one of the two another number",
+                f"cannot rename a migration to {path.name}: the file exists",
+                hint="change the number of one of the two files",
             )
 
 
-# The proof
+# The rehearsal
 
 
-def _proved(
+def _rehearse(
     project: Workspace,
     graph: Graph,
     chosen: Collection[str],
     known: Lock | None,
     rehearse: bool,
-) -> tuple[Relocked, set[str]]:
-    """The lock that belongs to the new graph, once the migrations have shown that they work there;
-    and what the database has had.
+) -> tuple[LockResult, set[str]]:
+    """Return the lock file of the new graph, and the revisions that the database has.
 
-    Raises RehearsalFailedError with what they showed.
+    Raises RehearsalFailedError if the migrations do not work in the new order.
     """
-    from autodiff.rehearse.history import open_rehearsal_context, rehearse_revisions
-    from autodiff.rehearse.stage import Stage
+    from autodiff.rehearse.context import open_rehearsal_context
+    from autodiff.rehearse.history import rehearse_revisions
+    from autodiff.rehearse.rehearsal_database import RehearsalDatabase
 
-    with open_rehearsal_context(project, graph, known) as place:
-        applied = _applied(project, place)
+    with open_rehearsal_context(project, graph, known) as context:
+        applied = _applied(project, context)
         if not rehearse:
-            lock = unproved_lock(project, graph, place.dialect, known)
-            return Relocked(lock=lock), applied
-        with Stage(place) as stage:
-            shown = rehearse_revisions(project, place, stage, chosen, known)
+            lock = unrehearsed_lock(project, graph, context.dialect, known)
+            return LockResult(lock=lock), applied
+        with RehearsalDatabase(context) as database:
+            history = rehearse_revisions(project, context, database, chosen, known)
             problems = [
-                f"{step.name}: {problem}" for step in shown.steps for problem in step.problems
+                f"{step.name}: {problem}" for step in history.steps for problem in step.problems
             ]
-            if problems or shown.not_reached:
+            if problems or history.not_reached:
                 raise RehearsalFailedError(
                     problems,
-                    what="the migrations do not work behind the other branch, and nothing was "
+                    what="the migrations do not work after the other branch, and nothing was "
                     "changed",
-                    hint="mend yours so that it builds on the other branch, or write it anew: "
-                    "delete it, and autodiff generate; --no-rehearse moves it all the same",
+                    hint="fix your migration so that it builds on the other branch, or delete it "
+                    "and run autodiff generate; pass --no-rehearse to move it without checking",
                 )
-            return replayed_lock(project, graph, stage), applied
+            return replayed_lock(project, graph, database), applied
 
 
-def _applied(project: Workspace, place: Place) -> set[str]:
+def _applied(project: Workspace, context: RehearsalContext) -> set[str]:
     from autodiff.runner.runner import Runner
 
-    if place.live is None:
+    if context.live is None:
         return set()
-    return set(Runner(place.live, place.graph, schema=project.config.history_schema).applied())
+    return set(Runner(context.live, context.graph, schema=project.config.history_schema).applied())

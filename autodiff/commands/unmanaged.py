@@ -1,4 +1,4 @@
-"""What is in the database and is not compared, each thing with the reason."""
+"""List what is in the database and not compared, each with the reason."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["left_alone"]
 
 
 def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, ...]:
-    """All that autodiff knows to be in the project's database, or that of `url`, and leaves alone.
+    """Return what autodiff does not manage in the project's database, or in that of `url`.
 
-    Functions and grants are not looked for.
+    Functions and grants are not listed.
     """
     target = project.url if url is None else readable_url(url, project.config.root)
     with open_connection(target) as connection:
@@ -32,10 +32,10 @@ def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, .
         exclude = project.config.exclude_tables
         desired = declare(project.metadata(), dialect, exclude=exclude)
         lock = project.lock()
-        said = lock.declared if lock is not None else Schema()
+        declared_before = lock.declared if lock is not None else Schema()
         found = [
             *_left_out(connection, dialect, desired, exclude),
-            *_unspoken(connection, dialect, desired, said, exclude),
+            *_undeclared(connection, dialect, desired, declared_before, exclude),
             *dialect.unread(connection, scope_for(desired)),
         ]
     return tuple(sorted(found, key=lambda item: (item.kind, item.name, item.reason)))
@@ -44,37 +44,37 @@ def left_alone(project: Workspace, url: str | None = None) -> tuple[LeftAlone, .
 def _left_out(
     connection: Connection, dialect: Dialect, desired: Schema, exclude: tuple[str, ...]
 ) -> Iterator[LeftAlone]:
-    """What the configuration excludes, and what is no application's."""
+    """Yield what the configuration excludes, and the tables of autodiff and Alembic."""
     full = dialect.reflect(connection, Scope(namespaces=tuple(sorted(desired.namespaces))))
-    named = {"table": full.tables, "view": full.views, "sequence": full.sequences}
-    for kind, things in named.items():
-        for name in things:
+    objects_by_kind = {"table": full.tables, "view": full.views, "sequence": full.sequences}
+    for kind, objects in objects_by_kind.items():
+        for name in objects:
             if name.name in OWN_TABLES:
                 owner = "Alembic's" if name.name == "alembic_version" else "autodiff's own"
                 yield LeftAlone(kind=kind, name=str(name), reason=owner)
             elif is_excluded(name, exclude):
-                yield LeftAlone(kind=kind, name=str(name), reason="exclude_tables names it")
+                yield LeftAlone(kind=kind, name=str(name), reason="matches exclude_tables")
 
 
-def _unspoken(
+def _undeclared(
     connection: Connection,
     dialect: Dialect,
     desired: Schema,
-    said: Schema,
+    declared_before: Schema,
     exclude: tuple[str, ...],
 ) -> Iterator[LeftAlone]:
-    """Kinds of things that the models don't speak about."""
+    """Yield objects of kinds that the models do not declare."""
     current = dialect.reflect(connection, scope_for(desired, exclude))
     if not desired.views:
         for name in current.views:
-            if name not in said.views:
-                yield LeftAlone(kind="view", name=str(name), reason="the models have no views")
-    spoken = any(_exclusions(schema) for schema in (desired, said))
-    for table, constraint in _exclusions(current) if not spoken else ():
+            if name not in declared_before.views:
+                yield LeftAlone(kind="view", name=str(name), reason="the models declare no views")
+    declared = any(_exclusions(schema) for schema in (desired, declared_before))
+    for table, constraint in _exclusions(current) if not declared else ():
         yield LeftAlone(
             kind="exclusion constraint",
             name=f"{constraint.name} on {table}",
-            reason="the models have none",
+            reason="the models declare none",
         )
     used = {column.type.enum for table in current.tables.values() for column in table.columns}
     for name in current.enums:

@@ -1,4 +1,4 @@
-"""Schema x Schema -> Change: what differs. Pure: nothing here talks to a database."""
+"""Schema x Schema -> Change: the differences. Nothing here connects to a database."""
 
 from autodiff.compare.apply_renames import (
     apply_all_renames,
@@ -10,39 +10,39 @@ from autodiff.compare.enum_values import Value
 from autodiff.compare.enums import (
     EnumRename,
     ValueRename,
-    certain_enum_renames,
+    unambiguous_enum_renames,
 )
-from autodiff.compare.fast_path import tables_alike, with_tables, without_tables
+from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
 from autodiff.compare.name_case import adopt_case
 from autodiff.compare.null_types import adopt_types
-from autodiff.compare.partitions import partitions_left_alone
+from autodiff.compare.partitions import without_partitions
 from autodiff.compare.renames import (
     AnyRename,
     Candidate,
     Rename,
-    candidates,
     name_map_of,
     parse_rename,
+    rename_candidates,
     rename_tables_and_columns,
-    set_aside,
-    without_spares,
+    temporary_renames,
+    without_temporary_names,
 )
 from autodiff.compare.schemas import (
-    Described,
-    Doubts,
+    DescribedObjects,
+    PossibleDifferences,
     adopt_current_names,
     compare_schemas,
     find_possible_differences,
-    unspoken_left_alone,
-    wanted_again,
+    schema_as_desired,
+    without_unreflected_constraints,
 )
 
 __all__ = [
     "AnyRename",
     "Candidate",
-    "Described",
-    "Doubts",
+    "DescribedObjects",
     "EnumRename",
+    "PossibleDifferences",
     "Rename",
     "Value",
     "ValueRename",
@@ -50,22 +50,22 @@ __all__ = [
     "adopt_current_names",
     "adopt_types",
     "apply_all_renames",
-    "candidates",
-    "certain_enum_renames",
     "compare_schemas",
+    "equal_tables",
     "find_possible_differences",
     "name_map_of",
     "parse_rename",
-    "partitions_left_alone",
     "rename_before",
+    "rename_candidates",
     "rename_tables_and_columns",
     "resolve_maps",
-    "set_aside",
-    "tables_alike",
-    "unspoken_left_alone",
+    "schema_as_desired",
+    "temporary_renames",
+    "unambiguous_enum_renames",
     "value_after",
-    "wanted_again",
     "with_tables",
-    "without_spares",
+    "without_partitions",
     "without_tables",
+    "without_temporary_names",
+    "without_unreflected_constraints",
 ]

@@ -1,4 +1,4 @@
-"""Told renames and maps, under the names before and after the other renames."""
+"""Apply renames and value maps, and translate names between before and after other renames."""
 
 from __future__ import annotations
 
@@ -108,29 +108,31 @@ def _value_before(value: Value, names: NameMap) -> Value:
 def resolve_maps(
     maps: Mapping[str, str], current: Schema, desired: Schema, renames: Iterable[AnyRename]
 ) -> tuple[dict[Value, str], list[ValueRename]]:
-    """What rows get, by the value that they have; and renames, for values that are new.
+    """Return the new value of rows by their old one, and renames for values that are new.
 
-    The first value that is mapped to a new one becomes it, so that there is a value to map the
-    others to. Raises PlanError where the database has no such value.
+    The first value that is mapped to a new value is renamed to it, so that the new value exists
+    before the rows of others are changed to it.
+
+    Raises PlanError if the database has no such value.
     """
     names = name_map_of(renames)
     mapped: dict[Value, str] = {}
     value_renames: list[ValueRename] = []
-    for text, to in maps.items():
+    for text, new in maps.items():
         value = find_value(text, current)
         values = value and owner_values(value, current)
         if value is None or not values or value.value not in values:
             raise PlanError(
                 f"cannot map {text}: the database has no such value",
-                hint=f"the values are {', '.join(values)}"
+                hint=f"its values: {', '.join(values)}"
                 if values
-                else "write mood.sad=ok for "
-                "the value of an enum type, items.mood.sad=ok for that of a column",
+                else "pass --map mood.sad=ok for a value of an enum type, "
+                "--map items.mood.sad=ok for a value of a column",
             )
         wanted = owner_values(value_after(value, names), desired) or ()
         taken = {*values, *(r.to for r in value_renames if r.value.owner == value.owner)}
-        if to in wanted and to not in taken:
-            value_renames.append(ValueRename(value=value, to=to))
+        if new in wanted and new not in taken:
+            value_renames.append(ValueRename(value=value, to=new))
         else:
-            mapped[value] = to
+            mapped[value] = new
     return mapped, value_renames

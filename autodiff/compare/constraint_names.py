@@ -1,6 +1,6 @@
-"""Gives unnamed constraints of the models the names that the database chose for them.
+"""Give unnamed constraints of the models the names that the database chose for them.
 
-An unnamed constraint matches any current one of the same contents. One that has no match gets
+An unnamed constraint matches any current constraint with the same contents. Without a match it gets
 the name that PostgreSQL would choose.
 """
 
@@ -26,10 +26,11 @@ def adopt_names(
     first: Table | None = None,
     contents: Table | None = None,
 ) -> Table:
-    """The desired table with a name for each constraint.
+    """Return the desired table with a name for each constraint.
 
-    `contents` is the same table as the database describes it, under the names of `first`, which
-    this function gave before: its texts are compared instead of the models' own.
+    first: the result of an earlier call, with names but without `contents`.
+    contents: the same table as the database describes it, under the names of `first`. Its SQL texts
+        are compared instead of those of the models.
     """
     first = first or name_constraints(desired, dialect.features.max_name_length)
     if current is None or first is desired:
@@ -49,7 +50,7 @@ def adopt_names(
 
 
 def rename_constraints(table: Table, names: Mapping[str, str]) -> Table:
-    """The table with constraints renamed, old name to new one."""
+    """Return the table with constraints renamed, from old to new names."""
     if not names:
         return table
     renamed = tuple(replace(c, name=names.get(c.name or "", c.name)) for c in table.constraints)
@@ -57,13 +58,13 @@ def rename_constraints(table: Table, names: Mapping[str, str]) -> Table:
 
 
 def _constraints(table: Table, dialect: Dialect) -> tuple[Constraint, ...]:
-    """The table's constraints, normalised."""
+    """Return the normalized constraints of a table."""
     bare = Table(name=table.name, constraints=table.constraints, options=table.options)
     return dialect.normalize(bare).constraints
 
 
 def _same(wanted: Constraint, current: Iterable[Constraint], taken: set[str | None]) -> str | None:
-    """The name of a current constraint of the same contents that is not taken yet."""
+    """Return the name of a current constraint with the same contents that is not used yet."""
     for constraint in current:
         if isinstance(wanted, PrimaryKey) and isinstance(constraint, PrimaryKey):
             return constraint.name
@@ -73,7 +74,7 @@ def _same(wanted: Constraint, current: Iterable[Constraint], taken: set[str | No
 
 
 def same_contents(constraint: Constraint, other: Constraint) -> bool:
-    """Whether all is equal but the name and the comment."""
+    """Return whether two constraints differ in name and comment at most."""
     if type(constraint) is not type(other):
         return False
     contents = _contents(type(constraint))  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
-"""Constraints and indexes that have another name and are the same: renames, which lose nothing.
+"""Find constraints and indexes that differ in their name only: renames, which lose nothing.
 
-So nobody need be asked. Where several are alike, they are paired in the order of their names.
+Nobody needs to be asked about them. If several have the same contents, they are paired in the
+order of their names.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.objects import Constraint, Index, Name, PrimaryKey, Table
 
-__all__ = ["paired"]
+__all__ = ["with_part_renames"]
 
 Part: TypeAlias = Constraint | Index
 
@@ -33,25 +34,26 @@ class _Pair:
     after: Part
 
 
-def paired(changes: Sequence[Change], current: Table, desired: Table) -> list[Change]:
-    """The changes of a table, where what goes and comes again under another name is renamed.
+def with_part_renames(changes: Sequence[Change], current: Table, desired: Table) -> list[Change]:
+    """Return the changes of a table, with renames in place of a drop and an add of the same part.
 
-    `current` and `desired` are the normalised tables that the changes were found in. What differs
-    under one name counts too: names may have changed places.
+    `current` and `desired` are the normalized tables that were compared. Parts that differ under
+    one name are considered too, because two parts can have swapped names.
     """
-    gone = [part for change in changes for part in _gone(change)]
-    come = [part for change in changes for part in _come(change)]
+    removed = [part for change in changes for part in _removed_part(change)]
+    added = [part for change in changes for part in _added_part(change)]
     pairs: list[_Pair] = []
-    for before in gone:
+    for before in removed:
         taken = [pair.after for pair in pairs]
-        for after in come:
+        for after in added:
             if not _is_in(after, taken) and _same(before, after, current, desired):
                 pairs.append(_Pair(before=before, after=after))
                 break
     return [found for change in changes for found in _with_pairs(change, pairs, current, desired)]
 
 
-def _gone(change: Change) -> Iterator[Part]:
+def _removed_part(change: Change) -> Iterator[Part]:
+    """Yield the part that a change removes or replaces."""
     match change:
         case ConstraintRemoved(constraint=part) | IndexRemoved(index=part):
             yield part
@@ -60,7 +62,8 @@ def _gone(change: Change) -> Iterator[Part]:
                 yield part
 
 
-def _come(change: Change) -> Iterator[Part]:
+def _added_part(change: Change) -> Iterator[Part]:
+    """Yield the part that a change adds or puts in place of another."""
     match change:
         case ConstraintAdded(constraint=part) | IndexAdded(index=part):
             yield part
@@ -74,7 +77,7 @@ def _is_in(part: Part, parts: Sequence[Part]) -> bool:
 
 
 def _same(before: Part, after: Part, current: Table, desired: Table) -> bool:
-    """Whether all is equal but the name, and the comment, which a rename leaves as it is."""
+    """Return whether two parts differ in name and comment at most; a rename keeps the comment."""
     old, new = _normal(before, current), _normal(after, desired)
     return replace(old, name=None, comment=None) == replace(new, name=None, comment=None)
 
@@ -90,36 +93,38 @@ def _normal(part: Part, table: Table) -> Part:
 def _with_pairs(
     change: Change, pairs: Sequence[_Pair], current: Table, desired: Table
 ) -> Iterator[Change]:
-    """The change without the sides that are part of a rename, and the rename of what goes."""
-    gone = next((p for p in pairs if any(p.before is part for part in _gone(change))), None)
-    come = next((p for p in pairs if any(p.after is part for part in _come(change))), None)
-    if gone is None and come is None:
+    """Yield the change without the parts that are renamed, and the rename of the removed part."""
+    removed = next(
+        (p for p in pairs if any(p.before is part for part in _removed_part(change))), None
+    )
+    added = next((p for p in pairs if any(p.after is part for part in _added_part(change))), None)
+    if removed is None and added is None:
         yield change
         return
-    if gone is not None:
-        yield from _renamed(gone, desired.name, current, desired)
+    if removed is not None:
+        yield from _renamed(removed, desired.name, current, desired)
     match change:
         case ConstraintAltered(table=table, before=before, after=after):
-            if gone is None:
+            if removed is None:
                 yield ConstraintRemoved(table=table, constraint=before)
-            if come is None:
+            if added is None:
                 yield ConstraintAdded(table=table, constraint=after)
         case IndexAltered(table=table, before=old, after=new):
-            if gone is None:
+            if removed is None:
                 yield IndexRemoved(table=table, index=old)
-            if come is None:
+            if added is None:
                 yield IndexAdded(table=table, index=new)
 
 
 def _renamed(pair: _Pair, table: Name, current: Table, desired: Table) -> Iterator[Change]:
-    """The rename, and a comment that is another one."""
+    """Yield the rename, and the change of the comment if it differs."""
     before, after = pair.before, pair.after
     old, new = _normal(before, current), _normal(after, desired)
     if isinstance(before, Index) and isinstance(after, Index):
         yield IndexRenamed(table=table, before=before, after=after)
         if new.comment not in (None, old.comment):
-            moved = replace(before, name=after.name)
-            yield IndexAltered(table=table, before=moved, after=after, fields=("comment",))
+            renamed_index = replace(before, name=after.name)
+            yield IndexAltered(table=table, before=renamed_index, after=after, fields=("comment",))
     elif not (isinstance(before, Index) or isinstance(after, Index)):
         yield ConstraintRenamed(table=table, before=before, after=after)
         if new.comment != old.comment:

@@ -1,4 +1,4 @@
-"""SQL texts of PostgreSQL, in which an enum type or one of its values gets another name."""
+"""Replace names of enum types and their values in SQL texts of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from autodiff.schema.objects import Name
 from autodiff.schema.sqltext import quote_literal, tokens
 
-__all__ = ["cast_renamed", "literals_renamed"]
+__all__ = ["rename_casts", "rename_literals"]
 
 Tokens = list[tuple[str, str]]
 
 
-def cast_renamed(text: str, before: Name, spelled: str) -> str:
-    """The text with casts to the type `before` as casts to another, spelled as it is."""
+def rename_casts(text: str, before: Name, spelled: str) -> str:
+    """Replace casts to the enum type `before` by casts to `spelled`, which is quoted already."""
     found = list(tokens(text))
     parts: list[str] = []
     place = 0
@@ -24,8 +24,8 @@ def cast_renamed(text: str, before: Name, spelled: str) -> str:
     return "".join(parts)
 
 
-def literals_renamed(text: str, enum: Name | None, renamed: Mapping[str, str]) -> str:
-    """The text with other values in its literals of the enum type; in all where that is None."""
+def rename_literals(text: str, enum: Name | None, renamed: Mapping[str, str]) -> str:
+    """Replace values in the literals of an enum type; in all literals if `enum` is None."""
     found = list(tokens(text))
     parts = [token for _, token in found]
     for place, (kind, token) in enumerate(found):
@@ -39,7 +39,7 @@ def literals_renamed(text: str, enum: Name | None, renamed: Mapping[str, str]) -
 
 
 def _cast_width(found: Tokens, place: int, name: Name) -> int:
-    """How many tokens from `place` on are a cast to the type; 0 where they are none."""
+    """Return how many tokens from `place` on are a cast to the type, 0 if they are none."""
     wanted = [name.schema, ".", name.name] if name.schema else [name.name]
     texts = [_plain(*token) for token in found[place : place + 1 + len(wanted)]]
     if texts != ["::", *wanted]:
@@ -58,7 +58,7 @@ def _literal(token: str, renamed: Mapping[str, str]) -> str:
 
 
 def _array(token: str, renamed: Mapping[str, str]) -> str:
-    """An array such as '{sad,"very sad"}'."""
+    """Return an array literal such as '{sad,"very sad"}' with renamed values."""
     items = token[2:-2].replace("''", "'").split(",")
     values = (item.strip().removeprefix('"').removesuffix('"') for item in items)
     spelled = (_item(renamed[v]) if v in renamed else i for v, i in zip(values, items, strict=True))

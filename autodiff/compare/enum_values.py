@@ -1,4 +1,4 @@
-"""The values that a type or a column lists, and those that go, come, or have another name."""
+"""The values that an enum type or a column lists, and how such lists change."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from autodiff.schema.changes import (
 from autodiff.schema.objects import Check, Name, Schema, Table
 from autodiff.schema.sqltext import strip_parentheses, tokens
 
-__all__ = ["Listed", "Value", "find_value", "is_text", "listed_in_check", "listed_in_type"]
-__all__ += ["column_values", "lists_that_change", "owner_values", "replaced_in_place"]
+__all__ = ["Value", "ValueListChange", "find_value", "is_text", "listed_in_check", "listed_in_type"]
+__all__ += ["column_values", "owner_values", "replaced_in_place", "value_list_changes"]
 
 _ENUM = re.compile(r"enum\((?P<values>(?:'(?:[^']|'')*',?)+)\)", re.IGNORECASE)
 _STRING = re.compile(r"'((?:[^']|'')*)'")
@@ -26,7 +26,7 @@ _TEXT = re.compile(r"(var|n|nvar)?char|character|.*text|clob|citext|string", re.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A value of an enum type (`column` None), or of a column that lists its values itself."""
+    """A value of an enum type (`column` is None), or of a column that lists its own values."""
 
     owner: Name
     column: str | None = None
@@ -38,7 +38,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ValueListChange:
     """A list of values that changes, of an enum type or of a column."""
 
     owner: Name
@@ -47,23 +47,23 @@ class Listed:
     after: tuple[str, ...]
 
     @property
-    def gone(self) -> tuple[str, ...]:
-        """The values that the new list does not have."""
+    def removed(self) -> tuple[str, ...]:
+        """The values that are no longer in the list."""
         return tuple(value for value in self.before if value not in self.after)
 
     def value(self, value: str) -> Value:
-        """One of the values, with what owns it."""
+        """Return one of the values together with its owner."""
         return Value(owner=self.owner, column=self.column, value=value)
 
 
 def listed_in_type(type_sql: str) -> tuple[str, ...] | None:
-    """The values of `enum('a','b')`, None for another type."""
+    """Return the values of `enum('a','b')`, None for any other type."""
     found = _ENUM.match(type_sql)
     return found and tuple(_unquoted(item) for item in _STRING.findall(found["values"]))
 
 
 def listed_in_check(sql: str) -> tuple[str, tuple[str, ...]] | None:
-    """The column and the values of `kind IN ('a', 'b')`, None for another condition."""
+    """Return the column and the values of `kind IN ('a', 'b')`, None for any other condition."""
     found = [t for t in tokens(strip_parentheses(sql)) if t[0] != "space" and t[1][0] != "_"]
     texts = [token for _, token in found]
     if len(found) < 5 or [texts[1].lower(), texts[2], texts[-1]] != ["in", "(", ")"]:
@@ -81,7 +81,7 @@ def _unquoted(text: str) -> str:
 
 
 def column_values(table: Table, column: str) -> tuple[str, ...] | None:
-    """The values that a column lists by its type or by a check, None where it lists none."""
+    """Return the values that a column lists by its type or a check, None if it lists none."""
     known = table.column(column)
     if known is None:
         return None
@@ -92,7 +92,7 @@ def column_values(table: Table, column: str) -> tuple[str, ...] | None:
 
 
 def owner_values(value: Value, schema: Schema) -> tuple[str, ...] | None:
-    """The values that the owner of a value has in a schema, None where it lists none."""
+    """Return the values that the owner of a value lists in a schema, None if it lists none."""
     if value.column is None:
         enum = schema.enums.get(value.owner)
         return None if enum is None else enum.values
@@ -101,14 +101,15 @@ def owner_values(value: Value, schema: Schema) -> tuple[str, ...] | None:
 
 
 def is_text(type_sql: str) -> bool:
-    """Whether any value may stand in a column of that type."""
+    """Return whether a column of that type can store any value."""
     return _TEXT.match(type_sql) is not None
 
 
 def find_value(text: str, schema: Schema) -> Value | None:
-    """The value that "mood.sad" or "items.kind.sad" names, with or without its being there.
+    """Return the value that "mood.sad" or "items.kind.sad" names; it need not exist.
 
-    A column of an enum type stands for that type. None where nothing in front of it lists values.
+    A column of an enum type means that type. None if the text before the last dot names
+    neither a type nor a column.
     """
     for enum in schema.enums:
         if text.startswith(f"{enum}."):
@@ -124,53 +125,57 @@ def find_value(text: str, schema: Schema) -> Value | None:
     return None
 
 
-def lists_that_change(changes: Sequence[Change]) -> list[Listed]:
-    """The lists of values that differ; names that were told to be the same count as kept."""
-    found: dict[tuple[Name, str | None], Listed] = {}
+def value_list_changes(changes: Sequence[Change]) -> list[ValueListChange]:
+    """Return the lists of values that differ; a renamed value counts as kept."""
+    found: dict[tuple[Name, str | None], ValueListChange] = {}
     for item in _lists(changes):
-        found.setdefault((item.owner, item.column), _with_told(item, changes))
+        found.setdefault((item.owner, item.column), _with_renamed_values(item, changes))
     return [item for item in found.values() if item.before != item.after]
 
 
-def _lists(changes: Sequence[Change]) -> Iterator[Listed]:
+def _lists(changes: Sequence[Change]) -> Iterator[ValueListChange]:
     for change in changes:
         match change:
             case EnumAltered(before=old, after=new):
-                yield Listed(owner=new.name, before=old.values, after=new.values)
+                yield ValueListChange(owner=new.name, before=old.values, after=new.values)
             case ColumnAltered(table=table, before=was, after=column):
                 sides = listed_in_type(was.type.sql), listed_in_type(column.type.sql)
                 if sides[0] is not None and sides[1] is not None:
-                    yield Listed(owner=table, column=column.name, before=sides[0], after=sides[1])
+                    yield ValueListChange(
+                        owner=table, column=column.name, before=sides[0], after=sides[1]
+                    )
             case ConstraintAltered(table=table, before=Check(sql=one), after=Check(sql=other)):
                 first, second = listed_in_check(one), listed_in_check(other)
                 if first is not None and second is not None and first[0] == second[0]:
-                    yield Listed(owner=table, column=first[0], before=first[1], after=second[1])
+                    yield ValueListChange(
+                        owner=table, column=first[0], before=first[1], after=second[1]
+                    )
             case _:
                 pass
 
 
-def _with_told(item: Listed, changes: Sequence[Change]) -> Listed:
-    told = {
+def _with_renamed_values(item: ValueListChange, changes: Sequence[Change]) -> ValueListChange:
+    renamed = {
         change.before: change.after
         for change in changes
         if isinstance(change, ColumnValueRenamed)
         and (change.table, change.column) == (item.owner, item.column)
     }
-    before = tuple(told.get(value, value) for value in item.before)
-    return Listed(owner=item.owner, column=item.column, before=before, after=item.after)
+    before = tuple(renamed.get(value, value) for value in item.before)
+    return ValueListChange(owner=item.owner, column=item.column, before=before, after=item.after)
 
 
 def replaced_in_place(before: Sequence[str], after: Sequence[str]) -> list[tuple[str, str]]:
-    """Values that go, each with the one that comes at its place among those that stay."""
+    """Return removed values, each with the value added at its position among the kept ones."""
     kept = [value for value in before if value in after]
     if kept != [value for value in after if value in before]:
         return []
     gaps = zip(_gaps(before, kept), _gaps(after, kept), strict=True)
-    return [pair for gone, came in gaps for pair in zip(gone, came, strict=False)]
+    return [pair for removed, added in gaps for pair in zip(removed, added, strict=False)]
 
 
 def _gaps(values: Sequence[str], kept: Sequence[str]) -> list[list[str]]:
-    """The values in front of each one that stays, and behind the last."""
+    """Return the values before each kept value, and those after the last."""
     gaps: list[list[str]] = [[]]
     for value in values:
         if value in kept:

@@ -1,11 +1,11 @@
-"""Enum types and values under another name: told or certain, and put into the current schema."""
+"""Rename enum types and values in the current schema, and find renames that need no decision."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autodiff.compare.enum_casts import cast_renamed, literals_renamed
+from autodiff.compare.enum_casts import rename_casts, rename_literals
 from autodiff.compare.enum_values import Value, find_value, is_text, owner_values
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
@@ -30,8 +30,8 @@ from autodiff.schema.objects import (
     Table,
 )
 
-__all__ = ["EnumRename", "ValueRename", "apply_enum_renames", "certain_enum_renames"]
-__all__ += ["told_enum_rename", "with_enum_changes", "with_texts"]
+__all__ = ["EnumRename", "ValueRename", "apply_enum_renames", "unambiguous_enum_renames"]
+__all__ += ["map_texts", "parse_enum_rename", "with_enum_changes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class EnumRename:
 
     @property
     def what(self) -> str:
-        """What is renamed, with the word for it."""
+        """The renamed thing, with its kind."""
         return f"enum {self.before}"
 
     @property
@@ -67,7 +67,7 @@ class ValueRename:
 
     @property
     def what(self) -> str:
-        """What is renamed, with the word for it."""
+        """The renamed thing, with its kind."""
         return f"value {self.value}"
 
     @property
@@ -76,10 +76,10 @@ class ValueRename:
         return self.to
 
 
-def told_enum_rename(old: str, new: str, current: Schema) -> EnumRename | ValueRename | None:
-    """The rename of an enum type or of a value that `old:new` tells, None where it tells neither.
+def parse_enum_rename(old: str, new: str, current: Schema) -> EnumRename | ValueRename | None:
+    """Return the rename of an enum type or value that `old:new` means, None if it means neither.
 
-    Raises PlanError where the type or column is there and the value is not.
+    Raises PlanError if the type or column exists and the value does not.
     """
     enum = next((name for name in current.enums if str(name) == old), None)
     if enum is not None:
@@ -91,13 +91,13 @@ def told_enum_rename(old: str, new: str, current: Schema) -> EnumRename | ValueR
     values = owner_values(value, current)
     if values is None and not _holds_text(value, current):
         raise PlanError(
-            f"cannot rename {old}: {value.owner}.{value.column} is no column with named values",
-            hint="values of enum types and of texts can be renamed",
+            f"cannot rename {old}: the column {value.owner}.{value.column} has no named values",
+            hint="only values of enum types and of text columns can be renamed",
         )
     if values is not None and value.value not in values:
         raise PlanError(
             f"cannot rename {old}: the database has no such value",
-            hint=f"the values are {', '.join(values)}",
+            hint=f"its values: {', '.join(values)}",
         )
     return ValueRename(value=value, to=new)
 
@@ -111,21 +111,22 @@ def _holds_text(value: Value, schema: Schema) -> bool:
 def apply_enum_renames(
     current: Schema,
     desired: Schema,
-    told: Sequence[EnumRename | ValueRename],
+    renames: Sequence[EnumRename | ValueRename],
     dialect: Dialect,
 ) -> tuple[Schema, list[Change]]:
-    """The current schema as it will be once types and values are renamed, and the changes.
+    """Return the current schema after the renames of types and values, and the renames as changes.
 
-    `told` has the new names of tables and columns. Raises PlanError where the models don't have
-    a new name, or the database has it already.
+    `renames` use the new names of tables and columns.
+
+    Raises PlanError if the models lack a new name, or the database has it already.
     """
-    enums = {item.before: item.after for item in told if isinstance(item, EnumRename)}
+    enums = {item.before: item.after for item in renames if isinstance(item, EnumRename)}
     names = NameMap(enums=enums)
     changes: list[Change] = []
     for before, after in enums.items():
         _require_type(before, after, current, desired)
         changes.append(EnumRenamed(before=before, after=after))
-    values = [item for item in told if isinstance(item, ValueRename)]
+    values = [item for item in renames if isinstance(item, ValueRename)]
     for item in values:
         changes.append(_value_renamed(item, names, current, desired, values))
     return with_enum_changes(current, changes, dialect), changes
@@ -135,12 +136,12 @@ def _require_type(before: Name, after: Name, current: Schema, desired: Schema) -
     if after not in desired.enums:
         raise PlanError(
             f"cannot rename enum {before} to {after}: the models have no such enum",
-            hint="the new name stands right of the colon, as the models have it",
+            hint="write --rename OLD:NEW, with the new name from the models",
         )
     if after in current.enums:
         raise PlanError(
-            f"cannot rename enum {before} to {after}: the database has a {after} already",
-            hint="rename or drop that one in a migration before this one",
+            f"cannot rename enum {before} to {after}: the database already has {after}",
+            hint="rename or drop it in an earlier migration",
         )
 
 
@@ -157,7 +158,7 @@ def _value_renamed(
     if (wanted is not None and item.to not in wanted) or (value.column is None and not wanted):
         raise PlanError(
             f"cannot rename {value} to {item.to}: the models have no such value",
-            hint=f"the models have {', '.join(wanted or ()) or 'no values there'}",
+            hint=f"values in the models: {', '.join(wanted or ()) or 'none'}",
         )
     if value.column is not None:
         return ColumnValueRenamed(
@@ -168,34 +169,34 @@ def _value_renamed(
         replace(value, value=item.to) not in leaving
     ):
         raise PlanError(
-            f"cannot rename {value} to {item.to}: {value.owner} has that value already",
-            hint=f"to give its rows the other value: --map {value}={item.to}",
+            f"cannot rename {value} to {item.to}: {value.owner} already has that value",
+            hint=f"to change its rows to that value, pass --map {value}={item.to}",
         )
     return EnumValueRenamed(enum=owner, before=value.value, after=item.to)
 
 
-def certain_enum_renames(changes: Iterable[Change]) -> list[EnumRename]:
-    """Types that go, where one of the same values comes and the columns move over to it.
+def unambiguous_enum_renames(changes: Iterable[Change]) -> list[EnumRename]:
+    """Return removed types for which a type with the same values is added, and takes its columns.
 
-    Such a rename can lose nothing; one that has more than one possible other side is left out.
+    Such a rename can lose nothing. A type that could become more than one other is left out.
     """
     changes = list(changes)
-    gone = {c.enum.name: c.enum for c in changes if isinstance(c, EnumRemoved)}
+    removed = {c.enum.name: c.enum for c in changes if isinstance(c, EnumRemoved)}
     new = {c.enum.name: c.enum for c in changes if isinstance(c, EnumAdded)}
     pairs = {
         (c.before.type.enum, c.after.type.enum) for c in changes if isinstance(c, ColumnAltered)
     }
     return [
         EnumRename(before=before, after=after)
-        for before in sorted(gone)
+        for before in sorted(removed)
         for after in sorted(new)
-        if gone[before].values == new[after].values
+        if removed[before].values == new[after].values
         and [pair for pair in pairs if before == pair[0] or after == pair[1]] == [(before, after)]
     ]
 
 
 def with_enum_changes(schema: Schema, changes: Iterable[Change], dialect: Dialect) -> Schema:
-    """The schema with the types and values renamed that the changes rename, in texts too."""
+    """Return the schema after the renames of types and values, in SQL texts too."""
     changes = list(changes)
     for change in changes:
         if isinstance(change, EnumRenamed) and change.before in schema.enums:
@@ -221,28 +222,27 @@ def _with_type_renamed(schema: Schema, before: Name, after: Name, dialect: Diale
     enums = {name: enum for name, enum in schema.enums.items() if name != before}
     enums[after] = replace(schema.enums[before], name=after)
     schema = replace(schema, enums={name: enums[name] for name in sorted(enums)})
-    return _respelled(schema, column, lambda text: cast_renamed(text, before, spelled))
+    return _respelled(schema, column, lambda text: rename_casts(text, before, spelled))
 
 
 def _with_values_renamed(schema: Schema, name: Name, renamed: Mapping[str, str]) -> Schema:
     def column(item: Column) -> Column:
         if item.type.enum != name or item.default is None:
             return item
-        return replace(item, default=literals_renamed(item.default, None, renamed))
+        return replace(item, default=rename_literals(item.default, None, renamed))
 
     enum = schema.enums[name]
     values = tuple(renamed.get(value, value) for value in enum.values)
     schema = replace(schema, enums={**schema.enums, name: replace(enum, values=values)})
-    return _respelled(schema, column, lambda text: literals_renamed(text, name, renamed))
+    return _respelled(schema, column, lambda text: rename_literals(text, name, renamed))
 
 
 def _respelled(
     schema: Schema, column: Callable[[Column], Column], text: Callable[[str], str]
 ) -> Schema:
-    """The schema with each column, and each SQL text, put through a function."""
+    """Return the schema with a function applied to each column and each SQL text."""
     tables = {
-        name: with_texts(_with_columns(table, column), text)
-        for name, table in schema.tables.items()
+        name: map_texts(_with_columns(table, column), text) for name, table in schema.tables.items()
     }
     views = {
         name: replace(
@@ -257,8 +257,8 @@ def _with_columns(table: Table, column: Callable[[Column], Column]) -> Table:
     return replace(table, columns=tuple(column(item) for item in table.columns))
 
 
-def with_texts(table: Table, text: Callable[[str], str]) -> Table:
-    """The table with each of its SQL texts put through a function."""
+def map_texts(table: Table, text: Callable[[str], str]) -> Table:
+    """Return the table with a function applied to each of its SQL texts."""
     return replace(
         table,
         columns=tuple(_column(item, text) for item in table.columns),

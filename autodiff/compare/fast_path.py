@@ -1,6 +1,7 @@
-"""Tables that are the same on both sides at first sight: most of them, most of the time.
+"""Find tables that are the same on both sides at first sight: most of them, most of the time.
 
-What is found here needs no other step of comparing; what is not may still turn out to be equal.
+A table that is found here is left out of all other steps. One that is not found can still turn out
+to be equal.
 """
 
 from __future__ import annotations
@@ -15,46 +16,47 @@ from autodiff.schema.naming import default_name
 from autodiff.schema.objects import Column, Constraint, Index, Name, Schema, Table, in_order
 from autodiff.utils.sharing import altered
 
-__all__ = ["tables_alike", "with_tables", "without_tables"]
+__all__ = ["equal_tables", "with_tables", "without_tables"]
 
 _by_name = attrgetter("name")
 
 
-def tables_alike(current: Schema, desired: Schema, dialect: Dialect) -> dict[Name, Table]:
-    """The desired tables that are equal to the current ones of their names.
+def equal_tables(current: Schema, desired: Schema, dialect: Dialect) -> dict[Name, Table]:
+    """Return the desired tables that equal the current tables of the same name.
 
     Their constraints have the names that the database gave them.
     """
     equal, limit = _EqualColumns(dialect), dialect.features.max_name_length
     found: dict[Name, Table] = {}
     for name, table in desired.tables.items():
-        now = current.tables.get(name)
-        if now is None or not equal(now.columns, table.columns):
+        present = current.tables.get(name)
+        if present is None or not equal(present.columns, table.columns):
             continue
-        named = _named_alike(now, table, limit)
+        named = _named_if_equal(present, table, limit)
         if named is None:
-            named = _named_alike(dialect.align(now, table), table, limit)
+            named = _named_if_equal(dialect.align(present, table), table, limit)
         if named is not None:
             found[name] = named
     return found
 
 
 def without_tables(schema: Schema, names: Collection[Name]) -> Schema:
-    """The schema without the tables of these names."""
+    """Return the schema without the named tables."""
     tables = {name: table for name, table in schema.tables.items() if name not in names}
     return replace(schema, tables=tables)
 
 
 def with_tables(schema: Schema, tables: Mapping[Name, Table]) -> Schema:
-    """The schema with these tables too, all in the order of their names."""
+    """Return the schema with additional tables, sorted by name."""
     together = {**schema.tables, **tables}
     return replace(schema, tables={name: together[name] for name in in_order(together)})
 
 
 class _EqualColumns:
-    """Whether columns are equal, in whatever order; two objects are looked at once.
+    """Compares columns in any order, and each pair of objects once.
 
-    Tables share the objects of columns that are said alike.
+    Tables share the objects of equal columns (see `utils.sharing`), so that the id of two objects
+    is a key for their comparison.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -80,9 +82,11 @@ class _EqualColumns:
         return True
 
 
-def _named_alike(current: Table, desired: Table, limit: int) -> Table | None:
-    """The desired table with a name for each constraint; None where the tables' options, comments,
-    constraints or indexes differ, or seem to."""
+def _named_if_equal(current: Table, desired: Table, limit: int) -> Table | None:
+    """Return the desired table with a name for each constraint, None if the tables seem to differ.
+
+    Options, comments, constraints and indexes are compared here; columns before.
+    """
     if current.options != desired.options or (current.comment or None) != (desired.comment or None):
         return None
     if not _same_indexes(current.indexes, desired.indexes):
@@ -103,31 +107,35 @@ def _same_indexes(current: tuple[Index, ...], desired: tuple[Index, ...]) -> boo
 def _named_constraints(
     current: tuple[Constraint, ...], desired: Table, limit: int
 ) -> tuple[Constraint, ...] | None:
-    """The desired constraints under the names of the current ones; None where these are others.
+    """Return the desired constraints with the current names, None if the constraints differ.
 
-    Where the database has no name for its primary key, the key gets the usual one.
+    A primary key that has no name in the database gets the default one.
     """
     if len(current) != len(desired.constraints):
         return None
     free = {id(constraint): constraint for constraint in current}
-    said = {constraint.name for constraint in desired.constraints if constraint.name is not None}
+    declared_names = {
+        constraint.name for constraint in desired.constraints if constraint.name is not None
+    }
     found: list[Constraint] = []
     for constraint in desired.constraints:
-        same = next((c for c in free.values() if _is_same(c, constraint, said)), None)
+        same = next((c for c in free.values() if _is_same(c, constraint, declared_names)), None)
         if same is None:
             return None
         del free[id(same)]
-        name = same.name or constraint.name or default_name(desired, constraint, said, limit)
+        name = (
+            same.name or constraint.name or default_name(desired, constraint, declared_names, limit)
+        )
         is_whole = (same.name, same.comment) == (name, constraint.comment)
         found.append(same if is_whole else altered(constraint, name=name))
     return tuple(found)
 
 
-def _is_same(current: Constraint, desired: Constraint, said: set[str]) -> bool:
+def _is_same(current: Constraint, desired: Constraint, declared_names: set[str]) -> bool:
     if desired.name is not None:
         return current == desired
     return (
-        current.name not in said
+        current.name not in declared_names
         and (current.comment or None) == (desired.comment or None)
         and same_contents(current, desired)
     )

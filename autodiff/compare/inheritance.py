@@ -1,4 +1,4 @@
-"""What a table gets from those that it inherits from: changed there, it changes here as well.
+"""Leave out changes that a table inherits: what changes in the parent changes here as well.
 
 https://www.postgresql.org/docs/current/ddl-inherit.html
 """
@@ -23,18 +23,18 @@ __all__ = ["without_inherited"]
 
 
 def without_inherited(changes: Sequence[Change], tables: Mapping[Name, Table]) -> list[Change]:
-    """The changes, without those of columns and checks that a parent of their table has too."""
-    told = {_key(change, change.table) for change in changes if _is_handed_down(change)}
+    """Return the changes without those of columns and checks that a parent of the table has too."""
+    inherited = {_key(change, change.table) for change in changes if _is_inherited(change)}
     return [
         change
         for change in changes
-        if not _is_handed_down(change)
+        if not _is_inherited(change)
         or change.table not in tables
-        or not any(_key(change, parent) in told for parent in tables[change.table].inherits)
+        or not any(_key(change, parent) in inherited for parent in tables[change.table].inherits)
     ]
 
 
-_Handed = (
+_Inherited = (
     ColumnAdded
     | ColumnRemoved
     | ColumnAltered
@@ -44,8 +44,8 @@ _Handed = (
 )
 
 
-def _is_handed_down(change: Change) -> TypeGuard[_Handed]:
-    """Whether a change reaches the tables that inherit from the table: not that of a key."""
+def _is_inherited(change: Change) -> TypeGuard[_Inherited]:
+    """Return whether inheriting tables get the change too. Keys are not inherited."""
     match change:
         case ColumnAdded() | ColumnRemoved() | ColumnAltered():
             return True
@@ -57,10 +57,10 @@ def _is_handed_down(change: Change) -> TypeGuard[_Handed]:
             return False
 
 
-def _key(change: _Handed, table: Name) -> tuple[object, ...]:
+def _key(change: _Inherited, table: Name) -> tuple[object, ...]:
     match change:
-        case ColumnAdded(column=thing) | ColumnRemoved(column=thing):
-            return (type(change), table, thing.name)
+        case ColumnAdded(column=changed_column) | ColumnRemoved(column=changed_column):
+            return (type(change), table, changed_column.name)
         case ConstraintAdded(constraint=part) | ConstraintRemoved(constraint=part):
             return (type(change), table, part.name)
         case _:

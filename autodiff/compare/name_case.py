@@ -1,4 +1,4 @@
-"""Names that differ in case alone, for databases to which they are one name."""
+"""Adopt the case of names in the models, for databases that ignore case."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["adopt_case"]
 
 
 def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
-    """The current schema with names spelled as the models spell them: tables, columns, indexes.
+    """Return the current schema with names of tables, columns and indexes spelled as in the models.
 
-    As it is for a database to which `Users` and `users` are two names.
+    Unchanged for a database to which `Users` and `users` are two names.
     """
     if not dialect.features.ignores_case:
         return current
     tables_too = dialect.features.ignores_table_case
     respelled = _respelled(current.tables, desired.tables) if tables_too else []
-    moved = rename_in(current, respelled)
+    renamed = rename_in(current, respelled)
     columns = [
         Rename(table=name, column=old, to=new)
-        for name, table in moved.tables.items()
+        for name, table in renamed.tables.items()
         if name in desired.tables
         for old, new in _respelled_columns(table, desired.tables[name])
     ]
-    moved = rename_in(moved, columns)
-    tables = {n: _parts(table, desired.tables.get(n)) for n, table in moved.tables.items()}
-    return replace(moved, tables=tables)
+    renamed = rename_in(renamed, columns)
+    tables = {n: _parts(table, desired.tables.get(n)) for n, table in renamed.tables.items()}
+    return replace(renamed, tables=tables)
 
 
 def _respelled(current: Iterable[Name], desired: Iterable[Name]) -> list[Rename]:
@@ -52,7 +52,7 @@ def _respelled_columns(current: Table, desired: Table) -> list[tuple[str, str]]:
 
 
 def _parts(table: Table, desired: Table | None) -> Table:
-    """The table with its indexes and constraints spelled as the desired one spells them."""
+    """Return the table with its indexes and constraints spelled as in the desired table."""
     if desired is None:
         return table
     named = [*desired.indexes, *desired.constraints]

@@ -1,4 +1,4 @@
-"""Columns whose type the models don't say, as SQLAlchemy reflects a type it has no name for."""
+"""Columns without a type in the models: SQLAlchemy reflects a type it does not know as NullType."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["adopt_types"]
 
 
 def adopt_types(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
-    """The desired schema where such a column has the type that it has now.
+    """Return the desired schema with the current type for columns that declare none.
 
-    Raises ModelsError for one that is not there yet, unless the database has columns without a
-    type.
+    Raises ModelsError for such a column that the database does not have, unless the database allows
+    columns without a type.
     """
     tables = {
         name: _adopted(table, current.tables.get(name), dialect)

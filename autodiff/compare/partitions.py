@@ -1,4 +1,4 @@
-"""Partitions, which follow their table: SQLAlchemy has no way to say which rows they hold."""
+"""Leave partitions out: SQLAlchemy cannot declare which rows they hold."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from autodiff.schema.objects import Schema, Table
 
-__all__ = ["partitions_left_alone"]
+__all__ = ["without_partitions"]
 
 _PARTITIONED = "postgresql_partition_by"
 
 
-def partitions_left_alone(current: Schema, desired: Schema) -> Schema:
-    """The desired schema without tables that are partitions of others.
+def without_partitions(current: Schema, desired: Schema) -> Schema:
+    """Return the desired schema without tables that are partitions of others.
 
-    Those that are there follow their table, also where models describe them. One that is not
-    there can't be made without its bounds, which models don't say: who makes partitions (a job, a
-    script) makes this one too.
+    A partition in the database changes with its table, even if the models declare it. A partition
+    that does not exist cannot be created without its bounds, which models do not declare: the job
+    or script that creates the other partitions must create it.
     """
     present = {name for table in current.tables.values() for name in table.partitions}
     partitioned = {

@@ -1,4 +1,4 @@
-"""Renames: those that were told, put into the current schema; and those that are likely."""
+"""Renames of tables and columns: parse and apply them, and find likely ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
-from autodiff.compare.enum_values import lists_that_change, replaced_in_place
-from autodiff.compare.enums import EnumRename, ValueRename, told_enum_rename
+from autodiff.compare.enum_values import replaced_in_place, value_list_changes
+from autodiff.compare.enums import EnumRename, ValueRename, parse_enum_rename
 from autodiff.errors import PlanError
 from autodiff.schema.apply import evolve, rename_references, rename_referred_column
 from autodiff.schema.changes import (
@@ -23,25 +23,30 @@ from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table, in_order
 from autodiff.schema.operations import RenameColumn, RenameTable
 
-__all__ = ["AnyRename", "Candidate", "Rename", "candidates", "name_map_of", "one_by_one"]
+__all__ = ["AnyRename", "Candidate", "Rename", "name_map_of", "order_renames", "rename_candidates"]
 __all__ += [
     "parse_rename",
     "rename_in",
     "rename_tables_and_columns",
-    "set_aside",
-    "spare_column",
-    "spare_table",
+    "temporary_column_name",
+    "temporary_renames",
+    "temporary_table_name",
 ]
-__all__ += ["without_spares"]
+__all__ += ["without_temporary_names"]
 
 T = TypeVar("T")
-_LONGEST = 63
-"""How long a name can be on each of the databases."""
+_MAX_NAME_LENGTH = 63
+"""The longest name that every database accepts: PostgreSQL has 63 bytes, MySQL 64 characters."""
+_MIN_TABLE_SCORE = 0.6
+"""How many columns two tables must share to be offered as a rename.
+
+A table with a few new columns passes; two unrelated tables that share id and timestamps do not.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rename:
-    """A table (`column` None) or a column of the current table `table`, and its new name."""
+    """A table (`column` is None) or a column of the current table `table`, and its new name."""
 
     table: Name
     column: str | None = None
@@ -53,7 +58,7 @@ class Rename:
 
     @property
     def what(self) -> str:
-        """What is renamed, with the word for it."""
+        """The renamed thing, with its kind."""
         return f"column {self.table}.{self.column}" if self.column else f"table {self.table}"
 
     @property
@@ -81,7 +86,7 @@ def name_map_of(renames: Iterable[AnyRename]) -> NameMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A rename that is possible, with the share of what both sides have in common (0 to 1)."""
+    """A possible rename; `score` is the share that both sides have in common, from 0 to 1."""
 
     rename: AnyRename
     score: float
@@ -92,28 +97,28 @@ class Candidate:
 
 
 def parse_rename(text: str, current: Schema) -> AnyRename:
-    """The rename that "users.nick:nickname", "users:people" or "mood.sad:unhappy" tells.
+    """Return the rename that "users.nick:nickname", "users:people" or "mood.sad:unhappy" means.
 
-    Raises PlanError where the text is no rename, or the current schema lacks the old name.
+    Raises PlanError for a text of another form, or if the current schema lacks the old name.
     """
     parts = text.split(":")
-    told = [(":".join(parts[:n]), ":".join(parts[n:])) for n in range(1, len(parts))]
-    if not any(old and new for old, new in told):
+    splits = [(":".join(parts[:n]), ":".join(parts[n:])) for n in range(1, len(parts))]
+    if not any(old and new for old, new in splits):
         raise PlanError(
-            f"cannot read the rename {text!r}",
-            hint="write OLD:NEW, as in --rename users.nick:nickname or --rename users:people",
+            f"invalid rename {text!r}: expected OLD:NEW",
+            hint="for example --rename users.nick:nickname or --rename users:people",
         )
     unknown = PlanError(
-        f"cannot rename {told[0][0]}: the database has no such table or column",
-        hint="the old name stands left of the colon, as the database has it now",
+        f"cannot rename {splits[0][0]}: the database has no such table or column",
+        hint="write --rename OLD:NEW, with the old name from the database",
     )
-    for old, new in told:
+    for old, new in splits:
         found = _named(old, current)
         if found is not None and new:
             table, column = found
             return Rename(table=table, column=column, to=new.rsplit(".", 1)[-1])
         try:
-            other = told_enum_rename(old, new, current) if new else None
+            other = parse_enum_rename(old, new, current) if new else None
         except PlanError as error:
             unknown = error
             continue
@@ -123,7 +128,7 @@ def parse_rename(text: str, current: Schema) -> AnyRename:
 
 
 def _named(text: str, current: Schema) -> tuple[Name, str | None] | None:
-    """The current table, or table and column, that a text such as users.nick names."""
+    """Return the current table, or table and column, that a text such as users.nick names."""
     for name, table in current.tables.items():
         if text == str(name):
             return name, None
@@ -136,11 +141,12 @@ def _named(text: str, current: Schema) -> tuple[Name, str | None] | None:
 def rename_tables_and_columns(
     current: Schema, desired: Schema, renames: Sequence[Rename]
 ) -> tuple[Schema, list[Change]]:
-    """The current schema as it will be once the renames are done, and their changes.
+    """Return the current schema after the renames, and the renames as changes.
 
-    A column that is in the way of a new name, and that the models have no more, has a spare name.
+    A column whose name is given to another column, and that the models no longer have, gets a
+    temporary name.
 
-    Raises PlanError where the models don't have the new name, or the database has it already.
+    Raises PlanError if the models lack the new name, or the database has it already.
     """
     changes: list[Change] = []
     names = name_map_of(renames)
@@ -153,13 +159,14 @@ def rename_tables_and_columns(
         _require(wanted is not None and wanted.column(rename.to) is not None, f"{name}.{rename.to}")
         assert rename.column is not None
         changes.append(ColumnRenamed(table=name, before=rename.column, after=rename.to))
-    return rename_in(current, [*renames, *set_aside(current, desired, renames)]), changes
+    return rename_in(current, [*renames, *temporary_renames(current, desired, renames)]), changes
 
 
-def set_aside(current: Schema, desired: Schema, renames: Sequence[Rename]) -> list[Rename]:
-    """Renames to spare names, for columns whose names were told to go to other columns.
+def temporary_renames(current: Schema, desired: Schema, renames: Sequence[Rename]) -> list[Rename]:
+    """Return renames to temporary names, for columns whose names are given to other columns.
 
-    Not where the models still have the old name too: then it is not the one of the new name.
+    None for a column whose new name the models have in addition to the old one: then the rename is
+    wrong, and the name that is taken is reported.
     """
     names = name_map_of(renames)
     found: list[Rename] = []
@@ -170,16 +177,16 @@ def set_aside(current: Schema, desired: Schema, renames: Sequence[Rename]) -> li
         refilled = any((r.table, r.to) == (table, rename.column) for r in renames)
         kept = wanted.column(rename.column) is not None and not refilled
         if current.tables[table].column(rename.to) is not None and not kept:
-            found.append(Rename(table=table, column=rename.to, to=spare_column(rename.to)))
+            found.append(Rename(table=table, column=rename.to, to=temporary_column_name(rename.to)))
     return found
 
 
-def without_spares(changes: Iterable[Change], aside: Iterable[Rename]) -> list[Change]:
-    """The changes, where a column that was set aside is removed under its own name."""
-    spare = {rename.to: rename.column for rename in aside if rename.column}
+def without_temporary_names(changes: Iterable[Change], temporary: Iterable[Rename]) -> list[Change]:
+    """Return the changes, with removed columns under their own instead of a temporary name."""
+    own_names = {rename.to: rename.column for rename in temporary if rename.column}
     return [
-        replace(change, column=replace(change.column, name=spare[change.column.name]))
-        if isinstance(change, ColumnRemoved) and change.column.name in spare
+        replace(change, column=replace(change.column, name=own_names[change.column.name]))
+        if isinstance(change, ColumnRemoved) and change.column.name in own_names
         else change
         for change in changes
     ]
@@ -189,18 +196,18 @@ def _require(found: bool, name: str) -> None:
     if not found:
         raise PlanError(
             f"cannot rename to {name}: the models have no such table or column",
-            hint="the new name stands right of the colon, as the models have it",
+            hint="write --rename OLD:NEW, with the new name from the models",
         )
 
 
 def rename_in(schema: Schema, renames: Sequence[Rename]) -> Schema:
-    """The schema with its tables and columns renamed, and what points at them.
+    """Return the schema with renamed tables and columns, and the references to them.
 
-    Raises PlanError where a new name is taken by what keeps it.
+    Raises PlanError if a new name is taken by a table or column that keeps it.
     """
     tables = dict(schema.tables)
     names = name_map_of(renames)
-    for before, after in one_by_one(list(names.tables.items()), spare_table):
+    for before, after in order_renames(list(names.tables.items()), temporary_table_name):
         _refuse_taken(after in tables, str(before), str(after))
         renamed = RenameTable(before=before, after=after)
         tables[after] = evolve(tables.pop(before), renamed)
@@ -211,22 +218,22 @@ def rename_in(schema: Schema, renames: Sequence[Rename]) -> Schema:
             name = names.table_after(rename.table)
             columns.setdefault(name, []).append((rename.column, rename.to))
     for name, pairs in columns.items():
-        for old, new in one_by_one(pairs, spare_column):
+        for old, new in order_renames(pairs, temporary_column_name):
             tables = _rename_column(tables, name, old, new)
     return replace(schema, tables={name: tables[name] for name in in_order(tables)})
 
 
-def one_by_one(pairs: Sequence[tuple[T, T]], spare: Callable[[T], T]) -> list[tuple[T, T]]:
-    """Renames in an order in which each new name is free when its turn comes.
+def order_renames(pairs: Sequence[tuple[T, T]], temporary: Callable[[T], T]) -> list[tuple[T, T]]:
+    """Return the renames in an order in which each new name is free.
 
-    Where names change places, one of them waits under a spare name.
+    If names are swapped, one of them gets a temporary name in between.
     """
     waiting, ordered = dict(pairs), []
     wanted_by = {after: before for before, after in pairs}
     passed: set[T] = set()
 
     def rename(before: T, after: T) -> None:
-        """Renames one, then what was passed over because it wants that name, and so on."""
+        """Rename one, then the rename that waits for its old name, and so on."""
         ordered.append((before, after))
         del waiting[before]
         while (follower := wanted_by.get(before)) in waiting and follower in passed:
@@ -241,28 +248,28 @@ def one_by_one(pairs: Sequence[tuple[T, T]], spare: Callable[[T], T]) -> list[tu
             rename(before, after)
     while waiting:
         before, after = next(iter(waiting.items()))
-        held = spare(after)
+        held = temporary(after)
         waiting[held], wanted_by[after] = after, held
         passed.add(held)
         rename(before, held)
     return ordered
 
 
-def spare_table(name: Name) -> Name:
-    """A table's name for the time between two renames."""
-    return replace(name, name=spare_column(name.name))
+def temporary_table_name(name: Name) -> Name:
+    """Return the name of a table between two renames."""
+    return replace(name, name=temporary_column_name(name.name))
 
 
-def spare_column(name: str) -> str:
-    """A column's name for the time between two renames."""
-    return f"_autodiff_{name}"[:_LONGEST]
+def temporary_column_name(name: str) -> str:
+    """Return the name of a column between two renames."""
+    return f"_autodiff_{name}"[:_MAX_NAME_LENGTH]
 
 
 def _refuse_taken(taken: bool, before: str, after: str) -> None:
     if taken:
         raise PlanError(
-            f"cannot rename {before} to {after}: the database has a {after} already",
-            hint="rename or drop that one in a migration before this one",
+            f"cannot rename {before} to {after}: the database already has {after}",
+            hint="rename or drop it in an earlier migration",
         )
 
 
@@ -279,8 +286,8 @@ def _rename_column(
     }
 
 
-def candidates(changes: Iterable[Change]) -> list[Candidate]:
-    """Renames that are as likely as a drop and an add, best first."""
+def rename_candidates(changes: Iterable[Change]) -> list[Candidate]:
+    """Return the renames that are as likely as a drop and an add, the most likely first."""
     changes = list(changes)
     found = [*_table_candidates(changes), *_column_candidates(changes)]
     found += _value_candidates(changes)
@@ -294,7 +301,7 @@ def _table_candidates(changes: list[Change]) -> list[Candidate]:
     for old in removed:
         for new in added:
             score = _table_score(old, new)
-            if score >= 0.6 and old.name.schema == new.name.schema:
+            if score >= _MIN_TABLE_SCORE and old.name.schema == new.name.schema:
                 found.append(
                     Candidate(
                         rename=Rename(table=old.name, to=new.name.name),
@@ -325,11 +332,11 @@ def _column_candidates(changes: list[Change]) -> list[Candidate]:
         )
         for old in removed
         for new in added.get(old.table, ())
-        if _alike(old.column, new.column)
+        if _could_be_renamed(old.column, new.column)
     ]
 
 
-def _alike(old: Column, new: Column) -> bool:
+def _could_be_renamed(old: Column, new: Column) -> bool:
     return old.type == new.type and (old.computed is None) == (new.computed is None)
 
 
@@ -343,8 +350,8 @@ def _value_candidates(changes: list[Change]) -> list[Candidate]:
         Candidate(
             rename=ValueRename(value=listed.value(old), to=new),
             score=0.4,
-            reason="one value goes and one comes at its place",
+            reason="one value is removed and one is added at its position",
         )
-        for listed in lists_that_change(changes)
+        for listed in value_list_changes(changes)
         for old, new in replaced_in_place(listed.before, listed.after)
     ]

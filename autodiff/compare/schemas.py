@@ -1,4 +1,4 @@
-"""Two schemas to changes: facts, in a fixed order. No SQL is sent from here."""
+"""Compare two schemas and return changes in a fixed order. No SQL is sent from here."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from autodiff.compare.constraint_names import adopt_names, rename_constraints
-from autodiff.compare.constraint_renames import paired
+from autodiff.compare.constraint_renames import with_part_renames
 from autodiff.compare.inheritance import without_inherited
 from autodiff.compare.tables import compare_tables
-from autodiff.compare.unambiguous import differs_for_sure
-from autodiff.compare.undeclared import with_unsaid
+from autodiff.compare.unambiguous import certainly_differs
+from autodiff.compare.undeclared import with_undeclared_attributes
 from autodiff.dialects.base import Dialect
 from autodiff.schema.changes import (
     Change,
@@ -31,74 +31,82 @@ from autodiff.schema.naming import unnamed
 from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, View, in_order
 
 __all__ = [
-    "Described",
-    "Doubts",
+    "DescribedObjects",
+    "PossibleDifferences",
     "adopt_current_names",
     "compare_schemas",
     "find_possible_differences",
-    "unspoken_left_alone",
+    "without_unreflected_constraints",
 ]
-__all__ += ["wanted_again"]
+__all__ += ["schema_as_desired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """Desired tables and views as the database describes them, once it was asked."""
+class DescribedObjects:
+    """Desired tables and views as the database describes them, after it was asked."""
 
     tables: Mapping[Name, Table] = field(default_factory=dict)
     views: Mapping[Name, View] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubts:
-    """What is unequal after cheap normalising, for a scratch database to settle.
+class PossibleDifferences:
+    """Objects that are unequal after cheap normalization.
 
-    `sure` are tables that are unequal whatever a scratch would say: none is asked about them.
+    tables, views: only a scratch database can tell whether they differ.
+    certain: tables that differ however the database describes them, so that none is asked.
     """
 
     tables: tuple[Table, ...] = ()
     views: tuple[View, ...] = ()
-    sure: tuple[Table, ...] = ()
+    certain: tuple[Table, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.tables or self.views)
 
 
-_NOTHING = Described()
+_NOTHING = DescribedObjects()
 
 
-def unspoken_left_alone(
-    current: Schema, desired: Schema, before: Schema | None, dialect: Dialect
+def without_unreflected_constraints(
+    current: Schema, desired: Schema, declared_before: Schema | None, dialect: Dialect
 ) -> Schema:
-    """The current schema without constraints that models may well lack, where they have none.
+    """Return the current schema without constraints of kinds that the models do not use.
 
-    SQLAlchemy does not reflect them, so that models made from a database know none. `before` is
-    what the models declared before, where it is known: what they once said is no such thing.
+    SQLAlchemy does not reflect some kinds of constraints, so models generated from a database lack
+    them. `declared_before` is what the models declared before, if it is known: a kind that they
+    used then is compared.
     """
-    said = [schema for schema in (desired, before) if schema is not None]
-    everywhere = {type(c) for s in said for t in s.tables.values() for c in _unseen(t, dialect)}
-    unseen = {n: found for n, t in current.tables.items() if (found := _unseen(t, dialect))}
-    if not unseen:
+    declared = [schema for schema in (desired, declared_before) if schema is not None]
+    everywhere = {
+        type(c) for s in declared for t in s.tables.values() for c in _unreflected(t, dialect)
+    }
+    unreflected = {
+        n: found for n, t in current.tables.items() if (found := _unreflected(t, dialect))
+    }
+    if not unreflected:
         return current
     tables = {
-        name: _spoken(table, [s.tables.get(name) for s in said], everywhere, unseen[name])
-        if name in unseen
+        name: _without_unused_kinds(
+            table, [s.tables.get(name) for s in declared], everywhere, unreflected[name]
+        )
+        if name in unreflected
         else table
         for name, table in current.tables.items()
     }
     return replace(current, tables=tables)
 
 
-def _unseen(table: Table, dialect: Dialect) -> list[Constraint]:
+def _unreflected(table: Table, dialect: Dialect) -> list[Constraint]:
     return [constraint for constraint in table.constraints if dialect.is_unseen(constraint)]
 
 
-def _spoken(
-    table: Table, said: list[Table | None], everywhere: set[type], unseen: list[Constraint]
+def _without_unused_kinds(
+    table: Table, declared: list[Table | None], everywhere: set[type], unreflected: list[Constraint]
 ) -> Table:
-    """The table without unseen constraints of a kind that the models don't speak of."""
-    kinds = everywhere | {type(c) for other in said if other for c in other.constraints}
-    left = [c for c in unseen if type(c) not in kinds]
+    """Return the table without unreflected constraints of a kind that the models do not use."""
+    kinds = everywhere | {type(c) for other in declared if other for c in other.constraints}
+    left = [c for c in unreflected if type(c) not in kinds]
     if not left:
         return table
     return replace(table, constraints=tuple(c for c in table.constraints if c not in left))
@@ -108,14 +116,14 @@ def adopt_current_names(
     current: Schema,
     desired: Schema,
     dialect: Dialect,
-    described: Described = _NOTHING,
+    described: DescribedObjects = _NOTHING,
     *,
     known: Schema | None = None,
-) -> tuple[Schema, Described]:
-    """The desired schema with a name for each constraint, and `described` with the same names.
+) -> tuple[Schema, DescribedObjects]:
+    """Return the desired schema with a name for each constraint, and `described` with them too.
 
-    `known` is the schema that was resolved when nothing was described: what is not described now
-    is as it was.
+    known: the result of an earlier call without `described`. What is not described now is taken
+    from it.
     """
     tables: dict[Name, Table] = {}
     renamed: dict[Name, Table] = {}
@@ -129,16 +137,16 @@ def adopt_current_names(
         first = adopt_names(table, now, dialect)
         contents = described.tables.get(name)
         if contents is not None:
-            first, contents = _adopt_described(table, first, now, dialect, contents)
+            first, contents = _adopt_described_names(table, first, now, dialect, contents)
             renamed[name] = contents
         tables[name] = first
     return replace(desired, tables=tables), replace(described, tables=renamed)
 
 
-def _adopt_described(
+def _adopt_described_names(
     table: Table, first: Table, now: Table | None, dialect: Dialect, contents: Table
 ) -> tuple[Table, Table]:
-    """Names found by what the database says of the contents, where the models' texts had none."""
+    """Adopt names by the described contents, if the models' own texts match none."""
     plain = dialect.align(contents, table)
     final = adopt_names(table, now, dialect, first=first, contents=plain)
     names = {
@@ -149,40 +157,47 @@ def _adopt_described(
     return final, rename_constraints(contents, names)
 
 
-def wanted_again(schema: Schema, dialect: Dialect) -> Schema:
-    """A schema that was read, as one to be compared with: what the database makes by itself is
-    left out, and a name that nobody gave may be any."""
+def schema_as_desired(schema: Schema, dialect: Dialect) -> Schema:
+    """Return a schema that was read from a database, as one to compare with.
+
+    What the database created by itself is left out, and a name that nobody chose may be any.
+    """
     tables: dict[Name, Table] = {}
     for name, table in schema.tables.items():
         tables[name] = unnamed(dialect.without_implied(table))
     return replace(schema, tables=tables)
 
 
-def find_possible_differences(current: Schema, desired: Schema, dialect: Dialect) -> Doubts:
-    """The tables and views on both sides that are unequal after cheap normalising; those tables
-    apart that are so for sure.
+def find_possible_differences(
+    current: Schema, desired: Schema, dialect: Dialect
+) -> PossibleDifferences:
+    """Return the tables and views on both sides that are unequal after cheap normalization.
 
-    `desired` comes from `resolve`.
+    `desired` comes from `adopt_current_names`.
     """
     tables: list[Table] = []
-    sure: list[Table] = []
+    certain: list[Table] = []
     for name, table in desired.tables.items():
         if name in current.tables:
             differs = _differs(dialect.align(current.tables[name], table), table, dialect)
             if differs is not False:
-                (sure if differs else tables).append(table)
+                (certain if differs else tables).append(table)
     views = [
         view
         for name, view in desired.views.items()
         if name in current.views
-        and not _views_equal(current.views[name], _unsaid_kept(view, current.views[name]), dialect)
+        and not _views_equal(
+            current.views[name], _with_current_extras(view, current.views[name]), dialect
+        )
     ]
-    return Doubts(tables=tuple(tables), views=tuple(views), sure=tuple(sure))
+    return PossibleDifferences(tables=tuple(tables), views=tuple(views), certain=tuple(certain))
 
 
 def _differs(current: Table, desired: Table, dialect: Dialect) -> bool | None:
-    """Whether they differ; None where only the database can say. They may be equal as they are,
-    but for the order of their parts, or normalised."""
+    """Return whether two tables differ; None if only the database can tell.
+
+    They can be equal as they are, apart from the order of their parts, or after normalization.
+    """
     if (
         current.columns == desired.columns
         and current.options == desired.options
@@ -194,7 +209,7 @@ def _differs(current: Table, desired: Table, dialect: Dialect) -> bool | None:
     before, after = dialect.normalize(current), dialect.normalize(desired)
     if before == after:
         return False
-    return differs_for_sure(before, after, dialect) or None
+    return certainly_differs(before, after, dialect) or None
 
 
 def _in_order(parts: Iterable[Constraint | Index]) -> list[Constraint | Index]:
@@ -213,24 +228,27 @@ def compare_schemas(
     current: Schema,
     desired: Schema,
     dialect: Dialect,
-    described: Described = _NOTHING,
+    described: DescribedObjects = _NOTHING,
     *,
-    said_before: Schema | None = None,
-    unsure: Doubts | None = None,
+    declared_before: Schema | None = None,
+    possible: PossibleDifferences | None = None,
 ) -> list[Change]:
-    """All changes from current to desired; `desired` and `described` come from `resolve`.
+    """Return all changes from current to desired.
 
-    `unsure` are the doubts of these two: a table on both sides that is not in them is equal.
+    `desired` and `described` come from `adopt_current_names`.
 
-    A view that the models don't mention is a change only where they mention any view, or once
-    mentioned it (`said_before`). An enum type that no table uses is one where they once did.
+    declared_before: what the models declared before. A view that the models do not declare is
+        removed only if they declare other views, or declared it before. An enum type that no table
+        uses is removed only if they declared it before.
+    possible: the possible differences between the two schemas. Any other table on both sides is
+        equal.
     """
-    before = said_before or Schema()
+    before = declared_before or Schema()
     return [
         *_namespaces(current, desired),
         *_enums(current, desired, before),
         *_sequences(current, desired),
-        *_tables(current, desired, dialect, described, unsure),
+        *_tables(current, desired, dialect, described, possible),
         *_views(current, desired, dialect, described, frozenset(before.views)),
     ]
 
@@ -240,8 +258,11 @@ def _namespaces(current: Schema, desired: Schema) -> list[Change]:
 
 
 def _enums(current: Schema, desired: Schema, before: Schema) -> list[Change]:
-    """A type that no table uses and no model ever spoke of is nobody's business, nor is one that
-    tables use which are left alone; one that lost its last user goes."""
+    """Return the changes of enum types.
+
+    A type that no table uses is removed only if the models declared it before, and never if tables
+    that are not managed use it.
+    """
     used = {c.type.enum for table in current.tables.values() for c in table.columns}
     used |= set(before.enums)
     changes: list[Change] = []
@@ -257,7 +278,10 @@ def _enums(current: Schema, desired: Schema, before: Schema) -> list[Change]:
 
 
 def _sequences(current: Schema, desired: Schema) -> list[Change]:
-    """A sequence that a default of the models uses is spoken about, though not declared."""
+    """Return the changes of sequences.
+
+    A sequence that a default of the models uses is kept, although the models do not declare it.
+    """
     defaults = [c.default for t in desired.tables.values() for c in t.columns if c.default]
     changes: list[Change] = []
     for name in in_order({*current.sequences, *desired.sequences}):
@@ -276,11 +300,11 @@ def _tables(
     current: Schema,
     desired: Schema,
     dialect: Dialect,
-    described: Described,
-    unsure: Doubts | None,
+    described: DescribedObjects,
+    possible: PossibleDifferences | None,
 ) -> list[Change]:
     changes: list[Change] = []
-    unequal = None if unsure is None else {t.name for t in (*unsure.tables, *unsure.sure)}
+    unequal = None if possible is None else {t.name for t in (*possible.tables, *possible.certain)}
     for name in in_order({*current.tables, *desired.tables}):
         old, new = current.tables.get(name), desired.tables.get(name)
         if new is None:
@@ -289,21 +313,29 @@ def _tables(
         elif old is None:
             changes.append(TableAdded(table=new))
         elif unequal is None or name in unequal:
-            changes += _both(old, new, dialect, described.tables.get(name))
+            changes += _table_changes(old, new, dialect, described.tables.get(name))
     return without_inherited(changes, desired.tables)
 
 
-def _both(old: Table, new: Table, dialect: Dialect, described: Table | None) -> list[Change]:
+def _table_changes(
+    old: Table, new: Table, dialect: Dialect, described: Table | None
+) -> list[Change]:
     aligned = dialect.align(old, new)
     wanted = new if described is None else _described_table(described, new, dialect)
     current, desired = dialect.normalize(aligned), dialect.normalize(wanted)
     changes = compare_tables(current, desired, before=aligned, after=new)
-    return [with_unsaid(change, old, aligned) for change in paired(changes, current, desired)]
+    return [
+        with_undeclared_attributes(change, old, aligned)
+        for change in with_part_renames(changes, current, desired)
+    ]
 
 
 def _described_table(described: Table, new: Table, dialect: Dialect) -> Table:
-    """What the scratch says, with the foreign keys that it was created without, and with options
-    that it does not tell."""
+    """Return the table as the scratch describes it, with what the scratch does not have.
+
+    That is the foreign keys, which it was created without, and options that the catalog does not
+    report.
+    """
     aligned = dialect.align(described, new)
     keys = tuple(new.foreign_keys)
     return replace(
@@ -317,7 +349,7 @@ def _views(
     current: Schema,
     desired: Schema,
     dialect: Dialect,
-    described: Described,
+    described: DescribedObjects,
     managed: frozenset[Name],
 ) -> list[Change]:
     changes: list[Change] = []
@@ -329,12 +361,12 @@ def _views(
             if desired.views or name in managed:
                 changes.append(ViewRemoved(view=old))
         elif old is not None and new is not None:
-            wanted = _unsaid_kept(described.views.get(name, new), old)
+            wanted = _with_current_extras(described.views.get(name, new), old)
             if not _views_equal(old, wanted, dialect):
-                changes.append(ViewAltered(before=old, after=_unsaid_kept(new, old)))
+                changes.append(ViewAltered(before=old, after=_with_current_extras(new, old)))
     return changes
 
 
-def _unsaid_kept(desired: View, current: View) -> View:
-    """The desired view with what models can't say of a view: its comment and indexes."""
+def _with_current_extras(desired: View, current: View) -> View:
+    """Return the desired view with the current comment and indexes, which models cannot declare."""
     return replace(desired, comment=current.comment, indexes=current.indexes)

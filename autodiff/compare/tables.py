@@ -1,4 +1,4 @@
-"""Two tables of one name to changes, by deepdiff over mappings keyed by name."""
+"""Compare two tables of one name, with deepdiff over mappings keyed by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from autodiff.schema.objects import Column, Constraint, Index, PrimaryKey, Table
 __all__ = ["compare_tables", "constraint_key", "differing_paths"]
 
 _PRIMARY_KEY = "\0primary key"
-_REPORTS = frozenset(
+_KNOWN_REPORTS = frozenset(
     (
         "values_changed",
         "type_changes",
@@ -38,10 +38,10 @@ _REPORTS = frozenset(
 
 
 def compare_tables(current: Table, desired: Table, *, before: Table, after: Table) -> list[Change]:
-    """The changes between two tables: columns in their order, the rest in that of names.
+    """Return the changes between two tables: columns in their order, everything else by name.
 
-    `current` and `desired` are normalised, and compared; the changes carry what `before` and
-    `after` say: the database's own texts, and the models'.
+    `current` and `desired` are normalized, and are compared. The changes contain `before` and
+    `after`, which have the texts of the database and of the models.
     """
     if current == desired:
         return []
@@ -63,7 +63,7 @@ def compare_tables(current: Table, desired: Table, *, before: Table, after: Tabl
 
 
 def differing_paths(current: dict[str, Any], desired: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """The paths at which two mappings differ, sorted."""
+    """Return the paths at which two mappings differ, sorted."""
     from deepdiff import DeepDiff
 
     report = DeepDiff(
@@ -73,9 +73,9 @@ def differing_paths(current: dict[str, Any], desired: dict[str, Any]) -> list[tu
         threshold_to_diff_deeper=0,
         ignore_private_variables=False,
     )
-    unknown = set(report) - _REPORTS
+    unknown = set(report) - _KNOWN_REPORTS
     if unknown:
-        raise AssertionError(f"deepdiff reported {sorted(unknown)}, which nothing translates")
+        raise AssertionError(f"unknown report of deepdiff: {sorted(unknown)}")
     found = {
         tuple(level.path(output_format="list")) for levels in report.values() for level in levels
     }
@@ -83,7 +83,7 @@ def differing_paths(current: dict[str, Any], desired: dict[str, Any]) -> list[tu
 
 
 def _mappings(current: Table, desired: Table) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parts of two tables that are not equal on both sides, by kind and name."""
+    """Return the parts of two tables that are not equal on both sides, by kind and name."""
     sides = _parts(current), _parts(desired)
     kinds = {
         kind: {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
@@ -113,12 +113,12 @@ def _fields(noun: Column | Constraint | Index) -> dict[str, Any]:
 
 
 def constraint_key(constraint: Constraint) -> str:
-    """What tells a constraint of a table from the others: its name, but for the primary key."""
+    """Return the key of a constraint in its table: its name, or a fixed one for the primary key."""
     return _PRIMARY_KEY if isinstance(constraint, PrimaryKey) else constraint.name or ""
 
 
 def _grouped(paths: Iterable[tuple[Any, ...]], section: str) -> list[tuple[str, tuple[str, ...]]]:
-    """(name, fields that differ); no fields where the whole thing is on one side alone."""
+    """Return (name, differing fields); no fields if the whole object is on one side only."""
     groups: dict[str, set[str]] = {}
     for path in paths:
         if path[0] == section:

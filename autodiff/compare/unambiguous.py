@@ -1,7 +1,7 @@
-"""Differences that no database need be asked about: those in which it has nothing to reword.
+"""Find tables that differ for certain, whatever the database makes of their SQL.
 
-A server tells texts in words of its own: defaults, checks, expressions, predicates, rare types.
-All else is told as it was said.
+A server rewrites some texts: defaults, checks, expressions, predicates and rare types. Everything
+else it reports as it was declared, so a difference there needs no scratch database.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from autodiff.schema.objects import (
     Unique,
 )
 
-__all__ = ["differs_for_sure"]
+__all__ = ["certainly_differs"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sides(Generic[T]):
-    """The parts of two tables that are unequal: on one side alone, or on both under one name."""
+    """The unequal parts of two tables: on one side only, or on both under one name."""
 
-    gone: list[T]
-    new: list[T]
+    removed: list[T]
+    added: list[T]
     pairs: list[tuple[T, T]]
 
 
-def differs_for_sure(current: Table, desired: Table, dialect: Dialect) -> bool:
-    """Whether two normalised tables that are unequal are so in whatever words they are told."""
+def certainly_differs(current: Table, desired: Table, dialect: Dialect) -> bool:
+    """Return whether two unequal normalized tables differ however the database describes them."""
     columns = _sides(current.columns, desired.columns, lambda column: column.name)
     constraints = _sides(current.constraints, desired.constraints, constraint_key)
     indexes = _sides(current.indexes, desired.indexes, lambda index: index.name)
     return (
         current.options == desired.options
-        and all(_are_sure(old, new, dialect) for old, new in columns.pairs)
-        and not any(_repeats(constraint, desired) for constraint in constraints.new)
-        and _are_told_apart(constraints, _has_text)
-        and _are_told_apart(indexes, _is_worded)
+        and all(_certainly_differ(old, new, dialect) for old, new in columns.pairs)
+        and not any(_repeats(constraint, desired) for constraint in constraints.added)
+        and _cannot_be_equal(constraints, _contains_sql)
+        and _cannot_be_equal(indexes, _is_rewritable)
     )
 
 
@@ -55,49 +55,52 @@ def _sides(current: Iterable[T], desired: Iterable[T], key: Callable[[T], object
     before, after = {key(part): part for part in current}, {key(part): part for part in desired}
     both = before.keys() & after.keys()
     return _Sides(
-        gone=[part for name, part in before.items() if name not in both],
-        new=[part for name, part in after.items() if name not in both],
+        removed=[part for name, part in before.items() if name not in both],
+        added=[part for name, part in after.items() if name not in both],
         pairs=[(before[name], after[name]) for name in both if before[name] != after[name]],
     )
 
 
-def _are_sure(old: Column, new: Column, dialect: Dialect) -> bool:
-    """Whether columns differ in nothing but NULL, comment and types that are told as said."""
-    alike = replace(old, type=new.type, nullable=new.nullable, comment=new.comment) == new
-    counts = new.autoincrement or new.identity is not None or new.computed is not None
+def _certainly_differ(old: Column, new: Column, dialect: Dialect) -> bool:
+    """Return whether columns differ in NULL, comment and types that are reported as declared."""
+    otherwise_equal = replace(old, type=new.type, nullable=new.nullable, comment=new.comment) == new
+    is_generated = new.autoincrement or new.identity is not None or new.computed is not None
     return (
-        alike
-        and not counts
+        otherwise_equal
+        and not is_generated
         and dialect.tells_type(old.type.sql)
         and dialect.tells_type(new.type.sql)
     )
 
 
-def _are_told_apart(sides: _Sides[T], is_worded: Callable[[T], bool]) -> bool:
-    """Whether none of the parts may be one of the other side in other words."""
-    if any(is_worded(old) or is_worded(new) for old, new in sides.pairs):
+def _cannot_be_equal(sides: _Sides[T], is_rewritable: Callable[[T], bool]) -> bool:
+    """Return whether no part can be a part of the other side that the database rewrote."""
+    if any(is_rewritable(old) or is_rewritable(new) for old, new in sides.pairs):
         return False
-    return not (any(map(is_worded, sides.gone)) and any(map(is_worded, sides.new)))
+    return not (any(map(is_rewritable, sides.removed)) and any(map(is_rewritable, sides.added)))
 
 
 def _repeats(constraint: Constraint, table: Table) -> bool:
-    """Whether a unique constraint is over the columns of another key, which may make it go."""
+    """Return whether a unique constraint has the same columns as another key.
+
+    The database may then not create it.
+    """
     if not isinstance(constraint, Unique):
         return False
     keys = (key for key in table.constraints if isinstance(key, PrimaryKey | Unique))
     return any(key != constraint and set(key.columns) == set(constraint.columns) for key in keys)
 
 
-def _has_text(constraint: Constraint) -> bool:
+def _contains_sql(constraint: Constraint) -> bool:
     if isinstance(constraint, Check | Exclusion):
         return True
     return bool(constraint.options)
 
 
-def _is_worded(index: Index) -> bool:
-    """Whether an index has more than plain columns; a server may shorten those by itself."""
-    said = (index.where, index.method, *index.include, *index.options)
-    return any(said) or any(
+def _is_rewritable(index: Index) -> bool:
+    """Return whether an index has more than plain columns, which a server may shorten."""
+    extras = (index.where, index.method, *index.include, *index.options)
+    return any(extras) or any(
         part.is_expression or part.opclass or part.collation or part.length
         for part in index.elements
     )

@@ -1,4 +1,4 @@
-"""What models can't say of a thing stays as it is when the thing is made anew."""
+"""Keep attributes that models cannot declare when an index or a check is recreated."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TypeVar
 from autodiff.schema.changes import Change, ConstraintAltered, IndexAltered
 from autodiff.schema.objects import Check, Table
 
-__all__ = ["with_unsaid"]
+__all__ = ["with_undeclared_attributes"]
 
 T = TypeVar("T", bound=Change)
 
 
-def with_unsaid(change: T, current: Table, aligned: Table) -> T:
-    """The change with what `aligned`, the current table as models could say it, left out: the
-    comment of an index, the options of a check."""
+def with_undeclared_attributes(change: T, current: Table, aligned: Table) -> T:
+    """Return the change with the current comment of an index, or the current options of a check.
+
+    aligned: the current table without what models cannot declare.
+    """
     if isinstance(change, IndexAltered):
         index = current.index(change.before.name or "")
         if index is None or change.after.comment is not None:
@@ -23,10 +25,10 @@ def with_unsaid(change: T, current: Table, aligned: Table) -> T:
         return replace(change, before=index, after=replace(change.after, comment=index.comment))
     if isinstance(change, ConstraintAltered) and isinstance(change.after, Check):
         check = current.constraint(change.before.name or "")
-        told = aligned.constraint(change.before.name or "")
-        if not isinstance(check, Check) or not isinstance(told, Check):
+        declared = aligned.constraint(change.before.name or "")
+        if not isinstance(check, Check) or not isinstance(declared, Check):
             return change
-        unsaid = {k: v for k, v in check.options.items() if k not in told.options}
-        options = {**change.after.options, **unsaid}
+        undeclared = {k: v for k, v in check.options.items() if k not in declared.options}
+        options = {**change.after.options, **undeclared}
         return replace(change, before=check, after=replace(change.after, options=options))
     return change

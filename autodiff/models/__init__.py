@@ -1,4 +1,4 @@
-"""MetaData -> Schema: what the models say, with nothing dropped in silence.
+"""MetaData -> Schema: the schema that models declare; what cannot be converted is an error.
 
 SQLAlchemy is imported when a function is first called.
 """
@@ -22,12 +22,11 @@ __all__ = ["declare", "load_metadata"]
 def declare(
     metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, *, exclude: Sequence[str] = ()
 ) -> Schema:
-    """The schema that one MetaData, or several together, describe for a dialect.
+    """Return the schema that one MetaData, or several together, declare for a dialect.
 
-    What matches a pattern of `exclude` is left out, as it is when the database is read.
+    exclude: patterns of tables to leave out, as when the database is read.
 
-    Raises ModelsError for what can't be carried over, naming it; and where two of them describe
-    one table.
+    Raises ModelsError for what cannot be converted, and if two of them declare one table.
     """
     from autodiff.models.metadata import declare_metadata
 
@@ -35,7 +34,7 @@ def declare(
 
 
 def load_metadata(targets: str | Sequence[str], root: Path) -> list[sa.MetaData]:
-    """The MetaData behind "package.module:object"; see `autodiff.models.load`."""
+    """Return the MetaData behind "package.module:object"; see `autodiff.models.load`."""
     from autodiff.models.load import find_metadata
 
     return find_metadata(targets, root)

@@ -1,4 +1,4 @@
-"""SQLAlchemy's columns to Column nouns."""
+"""Convert columns of SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _AUTOINCREMENT = frozenset(("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMEN
 
 
 def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
-    """The noun of a column; one for all columns that are said alike.
+    """Return a column; equal columns of different tables are one object.
 
-    Raises ModelsError where the dialect can't express it, naming table and column.
+    Raises ModelsError, naming table and column, if the dialect cannot express it.
     """
     try:
-        key = _said(column, dialect, compiler)
+        key = _share_key(column, dialect, compiler)
         if key is None:
             return _declare(column, dialect, compiler)
         found = compiler.columns.get(key)
@@ -41,12 +41,14 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
     except (CompileError, UnsupportedCompilationError, NotImplementedError) as error:
         raise ModelsError(
             f"cannot declare column {_place(column)} for {dialect.name}: {error}",
-            hint="give the column a type, default or name that this database can express",
+            hint="use a type, default or name that this database supports",
         ) from error
 
 
-def _said(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> tuple[Any, ...] | None:
-    """What columns of many tables have in common whose nouns are equal; None for one of its own."""
+def _share_key(
+    column: sa.Column[Any], dialect: Dialect, compiler: Compiler
+) -> tuple[Any, ...] | None:
+    """Return a key that equal columns share, None for a column that is never shared."""
     if has_options(column):
         return None
     default, serial, counts = None, False, False
@@ -101,9 +103,9 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
 def declare_type(
     type_: Any, dialect: Dialect, compiler: Compiler, column: sa.Column[Any] | None = None
 ) -> ColumnType:
-    """The noun of a type: what the database calls it and how a script spells it.
+    """Return a type: its name in the database, and its spelling in a script.
 
-    Of a type that nobody said, as SQLAlchemy reflects one that it has no name for, it is "".
+    The name is "" for NullType, which SQLAlchemy reflects for a type that it does not know.
     """
     key = type_key(type_)
     found = None if key is None else compiler.types.get(key)
@@ -130,7 +132,7 @@ def _declare_type(
 
 
 def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None:
-    """The native enum type that a column's type uses, None where it uses none."""
+    """Return the native enum type that a column's type uses, None if it uses none."""
     if not dialect.features.enum_types:
         return None
     stored = stored_type(type_.dialect_impl(dialect.sqlalchemy), dialect.sqlalchemy)
@@ -141,8 +143,8 @@ def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None
     if not stored.name:
         values = ", ".join(stored.enums)
         raise ModelsError(
-            f"the enum of {values} has no name",
-            hint='name the type, as in sa.Enum("a", "b", name="mood")',
+            f"the enum type of {values} has no name",
+            hint='give it a name, for example sa.Enum("a", "b", name="mood")',
         )
     schema = stored.schema
     named = Name(str(stored.name), None if schema == dialect.default_schema else schema)
@@ -181,16 +183,16 @@ def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None
 
 
 def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> bool:
-    """Whether SQLAlchemy itself would write SERIAL or AUTO_INCREMENT for the column.
+    """Return whether SQLAlchemy would write SERIAL or AUTO_INCREMENT for the column.
 
-    Outside of primary keys it only reflects AUTO_INCREMENT, as autoincrement=True.
+    Outside of primary keys, AUTO_INCREMENT is known only from reflection: autoincrement=True.
     """
     if dialect.features.autoincrements_anywhere and not column.primary_key:
         return column.autoincrement is True
     if column.table is None or column is not column.table.autoincrement_column:
         return False
-    said = (column.default, column.server_default, column.computed, column.identity)
-    key = type_key(column.type) if said == (None, None, None, None) else None
+    defaults = (column.default, column.server_default, column.computed, column.identity)
+    key = type_key(column.type) if defaults == (None, None, None, None) else None
     if key is None:
         return _says_counting(column, compiler)
     key = (*key, column.autoincrement)

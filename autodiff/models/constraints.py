@@ -1,4 +1,4 @@
-"""SQLAlchemy's constraints and indexes to nouns."""
+"""Convert constraints and indexes of SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -60,8 +60,10 @@ _OPCLASS = re.compile(
 def declare_constraint(
     constraint: sa.Constraint, dialect: Dialect, compiler: Compiler
 ) -> Constraint | None:
-    """The noun of a constraint; None where the dialect does not create it (`ddl_if`, or a check
-    that belongs to a type which the database has natively)."""
+    """Return a constraint, None if the dialect does not create it.
+
+    That is the case for `ddl_if`, and for the check of a type that the database has natively.
+    """
     if not constraint._should_create_for_compiler(compiler.ddl):
         return None
     named: dict[str, Any] = {"name": compiler.name(constraint)}
@@ -81,7 +83,7 @@ def declare_constraint(
         case _:
             raise ModelsError(
                 f"cannot declare {type(constraint).__name__} of table {constraint.table.fullname}",
-                hint="autodiff carries over primary and foreign keys, uniques, checks, exclusions",
+                hint="supported constraints: primary and foreign keys, unique, check, exclusion",
             )
 
 
@@ -185,7 +187,7 @@ def _action(action: str | None) -> str | None:
 
 
 def _target(element: sa.ForeignKey, dialect: Dialect) -> tuple[Name, str]:
-    """The table and column that a key points at, which may be in no MetaData."""
+    """Return the table and column that a foreign key references; no MetaData needs to have them."""
     try:
         column = element.column
         schema, table, name = column.table.schema, column.table.name, column.name
@@ -197,9 +199,9 @@ def _target(element: sa.ForeignKey, dialect: Dialect) -> tuple[Name, str]:
 
 
 def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Index | None:
-    """The noun of an index; None where the dialect does not create it (`ddl_if`).
+    """Return an index, None if the dialect does not create it (`ddl_if`).
 
-    Raises ModelsError for an index without columns, or without a name.
+    Raises ModelsError for an index without columns or without a name.
     """
     ddl_if = getattr(index, "_ddl_if", None)
     if ddl_if is not None:
@@ -257,7 +259,7 @@ def _storage(options: dict[str, Any]) -> dict[str, Option]:
 
 
 def _element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexElement:
-    """A part of an index, taken out of desc(), nulls_last() and collate()."""
+    """Return a part of an index, taken out of desc(), nulls_last() and collate()."""
     if type(part) is sa.Column and not options:
         return plain_element(str(part.name))
     descending, nulls_first, collation = False, None, None
@@ -288,7 +290,7 @@ def _element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexEle
 
 
 def _text_element(text: str, options: dict[str, Any]) -> IndexElement:
-    """A part of an index that was written as text, such as "name DESC"."""
+    """Return a part of an index that was written as text, such as "name DESC"."""
     match = _ORDER.match(text.strip())
     assert match is not None  # each part of the pattern is optional
     descending = (match["order"] or "").upper() == "DESC"

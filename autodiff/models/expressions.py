@@ -1,4 +1,4 @@
-"""SQLAlchemy's expressions as SQL text, as its own DDL compiler would write them."""
+"""Convert SQLAlchemy's expressions to SQL, as its own DDL compiler would write them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Compiler"]
 
 
 def _default_key(default: Any) -> Any:
-    """What defaults have in common that compile to the same SQL; None where that is not sure."""
+    """Return a key that defaults with the same SQL share, None if that is not certain."""
     if isinstance(default, str):
         return default
     if type(default) is TextClause and not default._bindparams:
@@ -34,10 +34,10 @@ def _default_key(default: Any) -> Any:
 
 
 class Compiler:
-    """Texts of defaults, checks, types and names for one dialect.
+    """Compiles defaults, checks, types and names for one dialect.
 
-    `columns`, `types` and `counting` hold what is known of those that were declared before;
-    `renamed` is what tables tell of their names.
+    columns, types, counting: results for earlier columns, to reuse for equal ones.
+    renamed: the old names that tables declare.
     """
 
     def __init__(self, dialect: SQLAlchemyDialect) -> None:
@@ -50,23 +50,23 @@ class Compiler:
         self._defaults: dict[Any, str | None] = {}
 
     def expression(self, clause: ClauseElement, *, include_table: bool = False) -> str:
-        """The SQL of a clause, with its values in it."""
+        """Return the SQL of a clause, with its values."""
         text: str = self.ddl.sql_compiler.process(
             clause, include_table=include_table, literal_binds=True
         )
         return text
 
     def select(self, clause: ClauseElement) -> str:
-        """The SQL of a SELECT, with its values in it."""
+        """Return the SQL of a SELECT, with its values."""
         return str(clause.compile(dialect=self.dialect, compile_kwargs={"literal_binds": True}))
 
     def type(self, type_: Any, column: Any = None) -> str:
-        """The SQL of a type."""
+        """Return the SQL of a type."""
         compiler = self.dialect.type_compiler_instance
         return str(compiler.process(type_, type_expression=column))
 
     def default(self, column: Any) -> str | None:
-        """The SQL of a column's server default, None where it has none."""
+        """Return the SQL of a column's server default, None if it has none."""
         if column.server_default is None:
             return None
         key = _default_key(getattr(column.server_default, "arg", None))
@@ -77,17 +77,17 @@ class Compiler:
         return self._defaults[key]
 
     def column(self, column: Any) -> str:
-        """The whole definition of a column, without the warnings that creating it would give."""
+        """Return the definition of a column, without the warnings that CREATE TABLE would give."""
         with _without_warnings():
             return str(self.ddl.get_column_specification(column, first_pk=column.primary_key))
 
     def generated(self, computed: Any) -> str:
-        """GENERATED ALWAYS AS ... of a column, without warnings."""
+        """Return GENERATED ALWAYS AS ... of a column, without warnings."""
         with _without_warnings():
             return str(self.ddl.process(computed))
 
     def name(self, thing: Any) -> str | None:
-        """A constraint's or index's name after naming conventions and limits; None if unnamed."""
+        """Return the name of a constraint or index by the naming convention; None if unnamed."""
         if thing.name is None:
             return None
         preparer = self.dialect.identifier_preparer
@@ -100,7 +100,10 @@ _ONE_AT_A_TIME = threading.RLock()
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """The filters are the whole process's: two threads would put back each other's."""
+    """Silence warnings, one thread at a time.
+
+    The warning filters belong to the process: two threads would restore the filters of each other.
+    """
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

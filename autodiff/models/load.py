@@ -1,4 +1,4 @@
-"""Finds the MetaData that the configuration names: "package.module:Base"."""
+"""Find the MetaData that the configuration names: "package.module:Base"."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["find_metadata"]
 
 
 def find_metadata(targets: str | Sequence[str], root: Path) -> list[sa.MetaData]:
-    """The MetaData behind "package.module:object", or behind several of them.
+    """Return the MetaData behind "package.module:object", or behind several of them.
 
     The object is a MetaData, a declarative base, SQLModel, a Flask-SQLAlchemy extension, a list of
-    these, or a function that returns one; without ":object" it is all of these in the module.
-    `root` is put on the import path.
+    these, or a function that returns one. Without ":object" it is all of these in the module.
+    `root` is added to the import path.
 
-    Raises ModelsError where the module doesn't import or the object is none of these.
+    Raises ModelsError if the module cannot be imported or the object is none of these.
     """
     names = [targets] if isinstance(targets, str) else list(targets)
     found: list[sa.MetaData] = []
@@ -42,7 +42,7 @@ def _metadata_of(target: str, root: Path) -> list[sa.MetaData]:
         if found:
             return found
         raise ModelsError(
-            f"module {module_name} has no MetaData and no declarative base",
+            f"module {module_name} has neither a MetaData nor a declarative base",
             hint=f'name the object: models = "{module_name}:Base"',
         )
     thing: Any = module
@@ -66,7 +66,7 @@ def _import(name: str, target: str, root: Path) -> ModuleType:
         missing = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.")
         raise ModelsError(
             f"cannot import the models {target!r}: {reason}",
-            hint=f"is {name!r} the right module, seen from {root}?"
+            hint=f"check that {name!r} can be imported from {root}"
             if missing
             else "the module must import without a running application",
         ) from error
@@ -75,7 +75,11 @@ def _import(name: str, target: str, root: Path) -> ModuleType:
 def _suggestion(module: ModuleType, name: str) -> str:
     known = [key for key, value in vars(module).items() if _metadata(value) is not None]
     public = [key for key in known if not key.startswith("_")]
-    return f'models = "{name}:{public[0]}"' if public else f"what {name} calls its Base"
+    return (
+        f'models = "{name}:{public[0]}"'
+        if public
+        else f"set models to the name of the declarative base in {name}"
+    )
 
 
 def _in_module(module: ModuleType) -> list[sa.MetaData]:
@@ -98,7 +102,7 @@ def _in_object(thing: Any, target: str) -> list[sa.MetaData]:
     if callable(thing) and not isinstance(thing, type):
         return _in_object(_called(thing, target), target)
     raise ModelsError(
-        f"models {target!r} is {type(thing).__name__}, which is no MetaData",
+        f"models {target!r} is no MetaData, but of type {type(thing).__name__}",
         hint="name a MetaData, a declarative base, or a function that returns one",
     )
 
@@ -109,7 +113,7 @@ def _called(function: Any, target: str) -> Any:
     except Exception as error:
         raise ModelsError(
             f"models {target!r} is a function that failed: {type(error).__name__}: {error}",
-            hint="it is called without arguments and without a running application",
+            hint="the function must work without arguments and without a running application",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""MetaData to Schema: what the models want, as nouns."""
+"""Convert MetaData to a Schema."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ __all__ = ["declare_metadata"]
 def declare_metadata(
     metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str] = ()
 ) -> Schema:
-    """The schema that one MetaData, or several together, describe for a dialect.
+    """Return the schema that one MetaData, or several together, declare for a dialect.
 
-    Tables, views and sequences that match a pattern of `exclude` are left out.
+    exclude: patterns of tables, views and sequences to leave out.
 
-    Raises ModelsError for what can't be carried over, naming it; and where two of them describe
-    one table.
+    Raises ModelsError for what cannot be converted, and if two of them declare one table.
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
     compiler = Compiler(dialect.sqlalchemy)
@@ -45,8 +44,8 @@ def declare_metadata(
             continue
         if name in tables or name in views:
             raise ModelsError(
-                f"table {name} is described twice, in two MetaData",
-                hint="keep it in one, or configure one of the two",
+                f"table {name} is declared in two MetaData",
+                hint="declare it in one of them, or configure only one",
             )
         if getattr(table, "is_view", False):
             views[name] = _view(name, table, dialect, compiler)
@@ -72,9 +71,11 @@ def declare_metadata(
 
 
 def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
-    """The tables, each under one spelling; SQLAlchemy reflects another for each that a key uses.
+    """Return the tables, each under one spelling.
 
-    Raises ModelsError where two that are one table to the database differ.
+    SQLAlchemy reflects a table again for each spelling that a foreign key uses.
+
+    Raises ModelsError if two tables differ that are one table to the database.
     """
     first: dict[tuple[str | None, str], Name] = {}
     for name in tables:
@@ -98,8 +99,8 @@ def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
         )
         if found.setdefault(one.name, one) != one:
             raise ModelsError(
-                f"tables {one.name} and {name} are one table to the database, and differ",
-                hint="give one of them another name",
+                f"tables {one.name} and {name} are the same table in the database, and differ",
+                hint="rename one of them",
             )
     return found
 
@@ -119,7 +120,7 @@ def _view(name: Name, table: Any, dialect: Dialect, compiler: Compiler) -> View:
 
 
 def _read_by(selectable: Any, dialect: Dialect) -> set[Name]:
-    """The tables and views that a SELECT reads, in joins and subqueries too."""
+    """Return the tables and views that a SELECT reads, in joins and subqueries too."""
     found = {part for part in visitors.iterate(selectable) if isinstance(part, sa.Table)}
     return {name_of(table, dialect) for table in found}
 
@@ -134,9 +135,9 @@ def _collect_enums(
         known = enums.setdefault(enum.name, enum)
         if known != enum:
             raise ModelsError(
-                f"enum {enum.name} is described twice with other values, "
-                f"at last by column {table.fullname}.{column.name}",
-                hint="share one sa.Enum between the columns, or name the types apart",
+                f"enum {enum.name} is declared with different values, "
+                f"last in column {table.fullname}.{column.name}",
+                hint="share one sa.Enum between the columns, or give the types different names",
             )
 
 

@@ -1,4 +1,4 @@
-"""The options of dialects that models give their tables, columns, constraints and indexes."""
+"""Read the dialect options of tables, columns, constraints and indexes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ __all__ = ["dialect_options", "has_options"]
 
 
 def has_options(thing: Any) -> bool:
-    """Whether a thing may have options; where nobody gave or asked for any, it has none.
+    """Return whether an object can have options.
 
-    SQLAlchemy makes their mapping when it is first asked for, which is dear over many things.
+    SQLAlchemy creates their mapping on first access, which is slow for many objects, so an object
+    whose options nobody set or read is skipped.
     """
     return "dialect_options" in vars(thing)
 
 
 def dialect_options(thing: Any, dialect: Dialect) -> dict[str, Any]:
-    """The options of the dialect that were set, without its name in front."""
+    """Return the options of the dialect that were set, without the prefix of its name."""
     if not has_options(thing):
         return {}
     prefix = f"{dialect.sqlalchemy.name}_"

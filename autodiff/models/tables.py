@@ -1,4 +1,4 @@
-"""SQLAlchemy's tables to Table nouns."""
+"""Convert tables of SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["declare_table", "name_of", "option_value"]
 
 
 def name_of(table: Any, dialect: Dialect) -> Name:
-    """The name of a SQLAlchemy table, without the schema where it is the default one."""
+    """Return the name of a SQLAlchemy table, without the schema if that is the default one."""
     schema = table.schema
     return Name(str(table.name), None if schema == dialect.default_schema else schema)
 
 
 def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Table:
-    """The noun of a table, with what its dialect creates; in SQLAlchemy's order of columns.
+    """Return a table with what its dialect creates, in SQLAlchemy's order of columns.
 
-    Raises ModelsError, naming the table, for what can't be carried over.
+    Raises ModelsError, naming the table, for what cannot be converted.
     """
     columns, name = list(table.columns), name_of(table, dialect)
-    if told := renamed(name, table, columns):
-        compiler.renamed.append(told)
+    if old_names := renamed(name, table, columns):
+        compiler.renamed.append(old_names)
     items = table.constraints.union(*(column.constraints for column in columns))
     found = [
         declare_constraint(item, dialect, compiler)
@@ -62,14 +62,14 @@ def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Ind
         if name in found and found[name] != index:
             raise ModelsError(
                 f"cannot declare table {table.fullname}: two indexes have the name {name}",
-                hint="give one of them another name",
+                hint="rename one of them",
             )
         found[name] = index
     return tuple(found[name] for name in sorted(found))
 
 
 def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
-    """The options of the dialect that differ from SQLAlchemy's defaults."""
+    """Return the options of the dialect that differ from SQLAlchemy's defaults."""
     prefixes = (f"{dialect.sqlalchemy.name}_", f"{dialect.name}_")
     options: dict[str, Option] = {}
     for key in sorted(table.dialect_kwargs) if has_options(table) else ():
@@ -91,7 +91,7 @@ def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
 
 
 def option_value(value: Any) -> Option:
-    """An option as a noun has it: pairs as texts with commas, and names too."""
+    """Return an option as plain data: pairs and names as text, separated by commas."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     if isinstance(value, dict):

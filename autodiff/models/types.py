@@ -1,4 +1,4 @@
-"""How a script spells a SQLAlchemy type: as what it stores, so that it needs no application."""
+"""Spell a SQLAlchemy type in a script by what it stores, so that no application is imported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
 
 
 def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
-    """The type that a TypeDecorator stores on the dialect; any other type as it is."""
+    """Return the type that a TypeDecorator stores on the dialect; any other type as it is."""
     while isinstance(type_, TypeDecorator) and not _is_sqlalchemy(type(type_)):
         variant = type_._variant_mapping.get(dialect.name)
         type_ = variant if variant is not None else type_.load_dialect_impl(dialect)
@@ -36,18 +36,20 @@ def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
 
 
 def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
-    """What types have in common that every dialect says alike; None where each must be asked.
+    """Return a key that types with the same SQL on every dialect share, None if there is none.
 
-    A model has as many types as columns, and most of them are alike.
+    A model has as many types as columns, and most of them are equal.
     """
-    cls, said = type(type_), vars(type_)
+    cls, attributes = type(type_), vars(type_)
     if not _is_plain(cls):  # type: ignore[arg-type]
         return None
-    if not said:
+    if not attributes:
         return (cls,)
-    if "dispatch" in said:  # events of its own, as Boolean and Enum have: not how it is said
-        said = {name: value for name, value in said.items() if name != "dispatch"}
-    key = (cls, *said.items())
+    if (
+        "dispatch" in attributes
+    ):  # event listeners, as Boolean and Enum have; they do not change the SQL
+        attributes = {name: value for name, value in attributes.items() if name != "dispatch"}
+    key = (cls, *attributes.items())
     try:
         hash(key)
     except TypeError:  # the values of an enum, a variant
@@ -57,15 +59,15 @@ def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
 
 @cache
 def _is_plain(cls: type[Any]) -> bool:
-    """Whether a class is SQLAlchemy's own, and no @compiles says it in another way."""
+    """Return whether a class is SQLAlchemy's own, and no @compiles changes its SQL."""
     return _is_sqlalchemy(cls) and not hasattr(cls, "_compiler_dispatcher")
 
 
 def spell_type(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
-    """The call that makes the type, such as `sa.String(50)`.
+    """Return the call that creates the type, such as `sa.String(50)`.
 
-    Types of SQLAlchemy and of installed libraries are called by name; a type of the application
-    becomes `op.sql_type(...)` with the SQL that it stands for.
+    Types of SQLAlchemy and of installed libraries are called by name. A type of the application
+    becomes `op.sql_type(...)` with its SQL.
     """
     variants = dict(getattr(type_, "_variant_mapping", {}))
     stored = stored_type(type_, dialect)
@@ -94,14 +96,14 @@ def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
 
 
 def _public(cls: type[Any]) -> type[Any]:
-    """The class that a script can name: type_descriptor() gives a driver's own, _PsycopgNumeric."""
+    """Return the class that a script can name: type_descriptor() can return a private one."""
     return next(
         base for base in cls.__mro__ if not (base.__name__.startswith("_") and _is_sqlalchemy(base))
     )
 
 
 def _is_named(type_: TypeEngine[Any]) -> bool:
-    """Whether it is a type with a name of its own in the database, such as a domain."""
+    """Return whether the type has a name of its own in the database, such as a domain."""
     return isinstance(type_, sa.types.SchemaType) and not isinstance(type_, sa.Boolean)
 
 
@@ -118,7 +120,7 @@ def _spell_enum(type_: sa.Enum) -> str:
 
 
 def _with_values(type_: TypeEngine[Any], values: Iterable[str]) -> list[str]:
-    """The values of an enum or a set, whose length follows from them, and what else is said."""
+    """Return the values of an enum or a set, without its length, and the other arguments."""
     others = [argument for argument in _arguments(type_) if argument.partition("=")[1]]
     return [*map(python_string, values), *(o for o in others if not o.startswith("length="))]
 
@@ -138,7 +140,7 @@ def _is_sqlalchemy(cls: type[Any]) -> bool:
 
 
 def _prefix(cls: type[Any]) -> str | None:
-    """`sa.`, `postgresql.`, a library's module with a dot, or None for the application's own."""
+    """Return `sa.`, `postgresql.`, a library's module with a dot, or None for the application."""
     module = cls.__module__
     if _is_sqlalchemy(cls):
         for name in _DIALECT_MODULES:
@@ -163,7 +165,7 @@ def _library_prefix(cls: type[Any]) -> str | None:
 
 
 def _arguments(type_: TypeEngine[Any]) -> list[str]:
-    """The arguments that differ from their defaults and matter to what is stored."""
+    """Return the arguments that differ from their defaults and affect what is stored."""
     arguments: list[str] = []
     positional = True
     known = _parameters(_public(type(type_)))  # type: ignore[arg-type]
@@ -185,7 +187,7 @@ def _arguments(type_: TypeEngine[Any]) -> list[str]:
 
 @cache
 def _parameters(cls: type[Any]) -> dict[str, Any]:
-    """Parameters of __init__ with their defaults, the base classes' behind the class's own."""
+    """Return the parameters of __init__ with their defaults, those of base classes last."""
     found: dict[str, Any] = {}
     for base in cls.__mro__:
         if "__init__" not in vars(base) or base is object:

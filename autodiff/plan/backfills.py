@@ -24,7 +24,7 @@ from autodiff.schema.operations import AddColumn, AlterColumn, Backfill, ColumnP
 from autodiff.schema.sqltext import quote_literal
 
 __all__ = ["FillNeeded", "add_and_fill", "fill_sql", "fills_needed", "parse_fill"]
-__all__ += ["Fills", "refills", "refills_needed", "usual_value"]
+__all__ += ["Fills", "downgrade_backfills", "downgrade_fills_needed", "neutral_value"]
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
 _WORDS = {
@@ -33,7 +33,7 @@ _WORDS = {
     "true": "true",
     "false": "false",
 }
-_USUAL = {
+_NEUTRAL_VALUES = {
     "character char nchar varchar nvarchar text clob citext tinytext mediumtext longtext": "''",
     "bytea blob tinyblob mediumblob longblob binary varbinary": "''",
     "smallint integer int bigint tinyint mediumint numeric decimal": "0",
@@ -45,15 +45,15 @@ _USUAL = {
     "json jsonb": "'{}'",
     "uuid": "'00000000-0000-0000-0000-000000000000'",
 }
-"""Values that mean nothing, by the words that a type may begin with."""
+"""Neutral values, by the first words of the types that accept them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillNeeded:
     """A NOT NULL column without a default, on a table that may have rows.
 
-    `found` tells the rows of now that have no value, where they were looked at: nobody needs to
-    fill those here.
+    `found` describes the live rows without a value, if the live rows were queried: for example "3
+    rows, the first with id 7".
     """
 
     table: Name
@@ -67,7 +67,7 @@ class FillNeeded:
 
 
 def fills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
-    """The columns that need a value for existing rows, in the order of the changes."""
+    """Return the columns that need a value for existing rows, in the order of the changes."""
     changes = list(changes)
     new_tables = {change.table.name for change in changes if isinstance(change, TableAdded)}
     numbered = _new_keys(changes)
@@ -83,7 +83,7 @@ def fills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
 
 
 def _new_keys(changes: Iterable[Change]) -> set[tuple[Name, tuple[str, ...]]]:
-    """The columns of the primary keys that tables get, with the table."""
+    """Return the table and columns of each primary key that is added or altered."""
     return {
         (change.table, key.columns)
         for change in changes
@@ -94,7 +94,12 @@ def _new_keys(changes: Iterable[Change]) -> set[tuple[Name, tuple[str, ...]]]:
 
 
 def _is_rowid(change: ColumnAdded, keys: set[tuple[Name, tuple[str, ...]]]) -> bool:
-    """Whether SQLite numbers the rows: INTEGER PRIMARY KEY; no other database spells it so."""
+    """Return whether SQLite numbers the rows itself.
+
+    It does so for a column that is exactly INTEGER PRIMARY KEY
+    (https://www.sqlite.org/lang_createtable.html#rowid). No other dialect spells the type INTEGER
+    in capitals.
+    """
     column = change.column
     return column.type.sql == "INTEGER" and (change.table, (column.name,)) in keys
 
@@ -104,8 +109,8 @@ def _needs_value(column: Column) -> bool:
     return not (column.nullable or filled or column.identity is not None or column.autoincrement)
 
 
-def refills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
-    """The dropped columns that need a value for existing rows when they come back."""
+def downgrade_fills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
+    """Return the dropped columns that need a value for existing rows in the downgrade."""
     return [
         FillNeeded(table=change.table, column=change.column)
         for change in changes
@@ -113,10 +118,10 @@ def refills_needed(changes: Iterable[Change]) -> list[FillNeeded]:
     ]
 
 
-def usual_value(table: Table, column: Column, enums: Mapping[Name, EnumType]) -> str | None:
-    """SQL for a value that means nothing: '' or 0; None where no value fits each row.
+def neutral_value(table: Table, column: Column, enums: Mapping[Name, EnumType]) -> str | None:
+    """Return SQL for a value without meaning, such as '' or 0; None if no value fits every row.
 
-    Keys and uniques take no value that is made up.
+    A column of a key or a unique index gets None, because all rows would get the same value.
     """
     keyed = {name for constraint in table.constraints for name in columns_of(constraint)}
     keyed |= {name for index in table.indexes if index.unique for name in index.columns}
@@ -130,20 +135,20 @@ def usual_value(table: Table, column: Column, enums: Mapping[Name, EnumType]) ->
     if listed := re.match(r"enum\(('(?:[^']|'')*')", column.type.sql):
         return listed[1]
     word = re.split(r"[ (]", column.type.sql.lower())[0]
-    return next((value for words, value in _USUAL.items() if word in words.split()), None)
+    return next((value for words, value in _NEUTRAL_VALUES.items() if word in words.split()), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fills:
-    """Values for existing rows, by "table.column", and the dialect to quote names with."""
+    """Values for existing rows, by "table.column", and the dialect that quotes names."""
 
     values: Mapping[str, str]
     dialect: Dialect
 
     def backfill(self, table: Name, column: str, name: str | None = None) -> Backfill | None:
-        """The UPDATE that fills a column, None where no value was given.
+        """Return the UPDATE that fills a column, None if no value was given.
 
-        `name` is what the column is called when it is filled, if that is another name.
+        `name` is the name of the column when the UPDATE runs, if it is not `column`.
         """
         value = self.values.get(f"{table}.{column}")
         if value is None:
@@ -154,7 +159,7 @@ class Fills:
 
 
 def add_and_fill(operation: AddColumn, backfill: Backfill) -> list[Operation]:
-    """A NOT NULL column on a table with rows: added nullable, filled, and then NOT NULL."""
+    """Return the operations that add a column as NULL, fill it and make it NOT NULL."""
     return [
         replace(operation, column=replace(operation.column, nullable=True)),
         backfill,
@@ -167,46 +172,47 @@ def add_and_fill(operation: AddColumn, backfill: Backfill) -> list[Operation]:
     ]
 
 
-def refills(
+def downgrade_backfills(
     changes: Sequence[Change],
     current: Schema,
     fills: Fills,
-    spares: Mapping[tuple[Name, str], str],
+    temporary: Mapping[tuple[Name, str], str],
 ) -> Iterable[Backfill]:
-    """Values for columns that come back NOT NULL when the plan is taken back.
+    """Yield values for the NOT NULL columns that the downgrade adds again.
 
-    Those of `spares` come back under another name, for a while.
+    A column without a given value gets a neutral one, because the dropped values are lost. Columns
+    in `temporary` are added under that name, and renamed later.
     """
     names = NameMap.of_changes(changes)
-    for needed in refills_needed(changes):
+    for needed in downgrade_fills_needed(changes):
         column = needed.column.name
-        spare = spares.get((needed.table, column))
-        backfill = fills.backfill(needed.table, column, spare)
+        temporary_name = temporary.get((needed.table, column))
+        backfill = fills.backfill(needed.table, column, temporary_name)
         table = current.tables[names.table_before(needed.table)]
-        value = usual_value(table, needed.column, current.enums)
+        value = neutral_value(table, needed.column, current.enums)
         if backfill is None and value is not None:
-            made_up = replace(fills, values={needed.key: f"sql:{value}"})
-            backfill = made_up.backfill(needed.table, column, spare)
+            neutral = replace(fills, values={needed.key: f"sql:{value}"})
+            backfill = neutral.backfill(needed.table, column, temporary_name)
         if backfill is not None:
             yield backfill
 
 
 def parse_fill(text: str) -> tuple[str, str]:
-    """("comments.timestamp", "now") from "comments.timestamp=now".
+    """Return ("comments.timestamp", "now") for "comments.timestamp=now".
 
-    Raises PlanError for a text that is no fill.
+    Raises PlanError for a text of another form.
     """
     key, equals, value = text.partition("=")
     if not (equals and "." in key):
         raise PlanError(
-            f"cannot read the fill {text!r}",
-            hint="write TABLE.COLUMN=VALUE, as in --fill comments.timestamp=now",
+            f"invalid fill {text!r}: expected TABLE.COLUMN=VALUE",
+            hint="for example --fill comments.timestamp=now",
         )
     return key.strip(), value
 
 
 def fill_sql(value: str, dialect: Dialect) -> str:
-    """The SQL of a fill's value: now, today, null, a number, "sql:..." or a text."""
+    """Return the SQL of a value: now, today, null, true, a number, "sql:..." or a text."""
     if value.startswith("sql:"):
         return value[4:].strip()
     if _NUMBER.match(value):
@@ -215,18 +221,18 @@ def fill_sql(value: str, dialect: Dialect) -> str:
 
 
 def check_fills(fills: Mapping[str, str], needed: Iterable[FillNeeded], known: set[str]) -> None:
-    """Raises PlanError for a fill whose column the plan does not add or make NOT NULL."""
+    """Raise PlanError for a fill of a column that the plan neither adds nor makes NOT NULL."""
     keys = {item.key for item in needed} | known
     for key in fills:
         if key not in keys:
             raise PlanError(
-                f"cannot fill {key}: no new or changed column of that name needs it",
-                hint=f"columns that can be filled: {', '.join(sorted(keys)) or 'none'}",
+                f"cannot fill {key}: no column of that name is added or becomes NOT NULL",
+                hint=f"columns that accept --fill: {', '.join(sorted(keys)) or 'none'}",
             )
 
 
 def nullability_fills(changes: Iterable[Change]) -> set[str]:
-    """Columns that become NOT NULL, which a fill may name: table.column."""
+    """Return the columns that become NOT NULL, as table.column; a fill may name them."""
     return {
         f"{change.table}.{change.after.name}"
         for change in changes

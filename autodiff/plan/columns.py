@@ -1,4 +1,4 @@
-"""Columns that are added or altered, as steps."""
+"""Plan columns that are added, altered or removed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import Fills, add_and_fill
 from autodiff.plan.dependents import must_be_replaced
-from autodiff.plan.enum_values import Moves, with_moves
+from autodiff.plan.enum_values import ValueUpdates, with_value_updates
 from autodiff.plan.enums import default_first
-from autodiff.plan.phases import Phase, Steps
+from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
 from autodiff.schema.objects import Column, Name
 from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
@@ -18,7 +18,7 @@ __all__ = ["add_column", "alter_column", "drop_column"]
 
 
 def add_column(table: Name, column: Column, fills: Fills) -> list[Operation]:
-    """NOT NULL without a default: nullable first, then filled, then NOT NULL."""
+    """Return the operations that add a column, with the value for existing rows if it has one."""
     backfill = fills.backfill(table, column.name)
     if backfill is None:
         return [AddColumn(table=table, column=column)]
@@ -29,54 +29,65 @@ def alter_column(
     change: ColumnAltered,
     changes: Sequence[Change],
     fills: Fills,
-    moves: Moves | None,
-    steps: Steps,
+    updates: ValueUpdates | None,
+    operations: PhasedOperations,
 ) -> None:
-    """Altered in place, or dropped and added where how it is computed differs.
+    """Plan an altered column: in place, or dropped and added if its expression changes.
 
-    `moves` are values of the column that its rows exchange for others.
+    `updates` are the values that its rows exchange for others.
     """
     if must_be_replaced(change, fills.dialect):
         old, new = change.before, change.after
         drop = DropColumn(table=change.table, name=old.name, column=old)
-        steps.add(Phase.DROP_COMPUTED, drop)
-        phase = Phase.ADD_COMPUTED if new.computed else Phase.COLUMNS
-        steps.add(phase, *add_column(change.table, new, fills))
+        operations.add(Phase.DROP_COMPUTED, drop)
+        phase = Phase.ADD_COMPUTED if new.computed else Phase.ALTER_COLUMNS
+        operations.add(phase, *add_column(change.table, new, fills))
         return
     early, late = default_first(change, changes)
     if early is not None:
-        steps.add(Phase.FREE_ENUMS, _altered(early, fills.dialect))
+        operations.add(Phase.BEFORE_ENUMS, _altered(early, fills.dialect))
     when = _phase(change, fills.dialect)
     backfill = fills.backfill(change.table, change.after.name)
     if backfill is not None:
-        steps.add(when, backfill)
+        operations.add(when, backfill)
     if late.fields:
-        step = _altered(late, fills.dialect)
-        around = with_moves(step, late, moves, fills.dialect) if moves else [step]
-        steps.add(when, *around)
+        operation = _altered(late, fills.dialect)
+        around = (
+            with_value_updates(operation, late, updates, fills.dialect) if updates else [operation]
+        )
+        operations.add(when, *around)
 
 
 def _phase(change: ColumnAltered, dialect: Dialect) -> Phase:
-    """A column counts while it has its key, where only a key's column may count."""
+    """Return the phase in which a column is altered.
+
+    On MySQL an auto-increment column must be the column of a key. It stops counting before its key
+    is dropped, and starts after its key was added.
+    """
     if not dialect.features.counts_by_key or "autoincrement" not in change.fields:
-        return Phase.COLUMNS
-    return Phase.START_COUNTING if change.after.autoincrement else Phase.STOP_COUNTING
+        return Phase.ALTER_COLUMNS
+    return Phase.ENABLE_AUTOINCREMENT if change.after.autoincrement else Phase.DISABLE_AUTOINCREMENT
 
 
 def drop_column(
-    change: ColumnRemoved, changes: Sequence[Change], dialect: Dialect, steps: Steps
+    change: ColumnRemoved, changes: Sequence[Change], dialect: Dialect, operations: PhasedOperations
 ) -> None:
-    """Dropped late; early what is computed, and what counts where another column shall count."""
+    """Plan a removed column.
+
+    Columns are dropped late, with two exceptions: a computed column before the columns it reads
+    change, and an auto-increment column before another column of the table becomes one (MySQL
+    allows one).
+    """
     column, phase = change.column, Phase.DROP_COLUMNS
     if column.computed:
         phase = Phase.DROP_COMPUTED
     elif dialect.features.counts_by_key and column.autoincrement and _counts(change.table, changes):
-        phase = Phase.DROP_COUNTED
-    steps.add(phase, DropColumn(table=change.table, name=column.name, column=column))
+        phase = Phase.DROP_AUTOINCREMENT
+    operations.add(phase, DropColumn(table=change.table, name=column.name, column=column))
 
 
 def _counts(table: Name, changes: Sequence[Change]) -> bool:
-    """Whether a column of the table begins to count."""
+    """Return whether a column of the table becomes auto-increment."""
     return any(
         (isinstance(c, ColumnAdded) and c.table == table and c.column.autoincrement)
         or (isinstance(c, ColumnAltered) and c.table == table and c.after.autoincrement)
@@ -85,6 +96,7 @@ def _counts(table: Name, changes: Sequence[Change]) -> bool:
 
 
 def _altered(change: ColumnAltered, dialect: Dialect) -> AlterColumn:
+    """Return the operation for a changed column."""
     fields = _patched(change, dialect)
     return AlterColumn(
         table=change.table,
@@ -95,7 +107,12 @@ def _altered(change: ColumnAltered, dialect: Dialect) -> AlterColumn:
 
 
 def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
-    """The fields to set; a default goes along with a new type that it does not cast to."""
+    """Return the fields to set.
+
+    The default is set with a new type if the database cannot convert the old default to it. The
+    auto-increment of a serial column is set with a new type, because its sequence in PostgreSQL has
+    a type too.
+    """
     known = ("type", "nullable", "default", "computed", "identity", "autoincrement", "comment")
     fields = [name for name in known if name in change.fields]
     old, new = change.before, change.after

@@ -1,4 +1,8 @@
-"""Indexes that are built while others write: last of all, outside of the transaction."""
+"""Build indexes concurrently, at the end of the migration and outside of its transaction.
+
+PostgreSQL refuses CREATE INDEX CONCURRENTLY inside a transaction
+(https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY).
+"""
 
 from __future__ import annotations
 
@@ -21,44 +25,47 @@ from autodiff.schema.operations import (
     tables_of,
 )
 
-__all__ = ["indexes_last"]
+__all__ = ["concurrent_indexes_last"]
 
 
-def indexes_last(
-    steps: Sequence[Operation], desired: Schema, dialect: Dialect
+def concurrent_indexes_last(
+    operations: Sequence[Operation], desired: Schema, dialect: Dialect
 ) -> tuple[Operation, ...]:
-    """The steps, with the indexes at their end that the models want built concurrently.
+    """Move the indexes that the models build concurrently to the end of the operations.
 
-    One that takes the place of another drops that there too, unless its table is altered before.
+    If such an index replaces another, that one is dropped there too, unless columns of the table
+    are altered before, which the old index could prevent.
     """
     built: list[CreateIndex] = [
-        step for step in steps if _is_built_online(step, steps, desired, dialect)
+        operation
+        for operation in operations
+        if _is_built_online(operation, operations, desired, dialect)
     ]
     dropped = [
-        step
-        for step in steps
-        if isinstance(step, DropIndex)
-        and any(_replaces(create, step) for create in built)
-        and not any(_alters_columns(other, step) for other in steps)
+        operation
+        for operation in operations
+        if isinstance(operation, DropIndex)
+        and any(_replaces(create, operation) for create in built)
+        and not any(_alters_columns(other, operation) for other in operations)
     ]
-    moved: list[CreateIndex | DropIndex] = [*dropped, *built]
-    kept = [step for step in steps if not any(step is other for other in moved)]
-    return (*kept, *(replace(step, concurrently=True) for step in moved))
+    last: list[CreateIndex | DropIndex] = [*dropped, *built]
+    kept = [operation for operation in operations if not any(operation is other for other in last)]
+    return (*kept, *(replace(operation, concurrently=True) for operation in last))
 
 
 def _is_built_online(
-    step: Operation, steps: Sequence[Operation], desired: Schema, dialect: Dialect
+    operation: Operation, operations: Sequence[Operation], desired: Schema, dialect: Dialect
 ) -> TypeGuard[CreateIndex]:
-    if not isinstance(step, CreateIndex) or step.table not in desired.tables:
+    if not isinstance(operation, CreateIndex) or operation.table not in desired.tables:
         return False
-    table = desired.tables[step.table]
-    return dialect.builds_concurrently(step.index, table) and not any(
-        _rests_on(key, step) for other in steps for key in _constraints(other)
+    table = desired.tables[operation.table]
+    return dialect.builds_concurrently(operation.index, table) and not any(
+        _needs_index(key, operation) for other in operations for key in _constraints(other)
     )
 
 
-def _constraints(step: Operation) -> Sequence[Constraint]:
-    match step:
+def _constraints(operation: Operation) -> Sequence[Constraint]:
+    match operation:
         case AddConstraint(constraint=constraint):
             return (constraint,)
         case CreateTable(table=table):
@@ -66,13 +73,13 @@ def _constraints(step: Operation) -> Sequence[Constraint]:
     return ()
 
 
-def _rests_on(constraint: Constraint, step: CreateIndex) -> bool:
-    """Whether a foreign key needs that unique index, and so must find it."""
+def _needs_index(constraint: Constraint, operation: CreateIndex) -> bool:
+    """Return whether a foreign key needs that unique index, which must then exist before it."""
     return (
         isinstance(constraint, ForeignKey)
-        and step.index.unique
-        and constraint.referred == step.table
-        and set(constraint.referred_columns) == set(step.index.columns)
+        and operation.index.unique
+        and constraint.referred == operation.table
+        and set(constraint.referred_columns) == set(operation.index.columns)
     )
 
 
@@ -80,6 +87,6 @@ def _replaces(create: CreateIndex, drop: DropIndex) -> bool:
     return (create.table, create.index.name) == (drop.table, drop.name)
 
 
-def _alters_columns(step: Operation, drop: DropIndex) -> bool:
-    altering = isinstance(step, AlterColumn | DropColumn | RenameColumn | RenameTable)
-    return altering and drop.table in tables_of(step)
+def _alters_columns(operation: Operation, drop: DropIndex) -> bool:
+    altering = isinstance(operation, AlterColumn | DropColumn | RenameColumn | RenameTable)
+    return altering and drop.table in tables_of(operation)

@@ -1,8 +1,8 @@
-"""Constraints and indexes that are added, removed or altered, as steps."""
+"""Plan constraints and indexes that are added, removed or altered."""
 
 from __future__ import annotations
 
-from autodiff.plan.phases import Phase, Steps
+from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import ConstraintAltered, IndexAltered
 from autodiff.schema.objects import Constraint, ForeignKey, Index, Name
 from autodiff.schema.operations import (
@@ -18,39 +18,39 @@ __all__ = ["add_constraint", "alter_constraint", "alter_index", "drop_constraint
 __all__ += ["dropping_constraint", "dropping_index"]
 
 
-def add_constraint(table: Name, constraint: Constraint, steps: Steps) -> None:
-    """A foreign key comes behind the unique key that it rests on."""
-    phase = Phase.KEYS if isinstance(constraint, ForeignKey) else Phase.CONSTRAINTS
-    steps.add(phase, AddConstraint(table=table, constraint=constraint))
+def add_constraint(table: Name, constraint: Constraint, operations: PhasedOperations) -> None:
+    """Plan an added constraint; a foreign key after the unique key that it references."""
+    phase = Phase.ADD_FOREIGN_KEYS if isinstance(constraint, ForeignKey) else Phase.ADD_CONSTRAINTS
+    operations.add(phase, AddConstraint(table=table, constraint=constraint))
 
 
-def drop_constraint(table: Name, constraint: Constraint, steps: Steps) -> None:
-    """A foreign key goes before the unique key that it rests on."""
+def drop_constraint(table: Name, constraint: Constraint, operations: PhasedOperations) -> None:
+    """Plan a removed constraint; a foreign key before the unique key that it references."""
     key = isinstance(constraint, ForeignKey)
-    phase = Phase.DROP_KEYS if key else Phase.DROP_CONSTRAINTS
-    steps.add(phase, dropping_constraint(table, constraint))
+    phase = Phase.DROP_FOREIGN_KEYS if key else Phase.DROP_CONSTRAINTS
+    operations.add(phase, dropping_constraint(table, constraint))
 
 
-def alter_constraint(change: ConstraintAltered, steps: Steps) -> None:
-    """A comment is set; whatever else differs, the constraint is dropped and added."""
+def alter_constraint(change: ConstraintAltered, operations: PhasedOperations) -> None:
+    """Plan an altered constraint: set its comment, or drop it and add it again."""
     if change.fields == ("comment",):
-        steps.add(Phase.CONSTRAINTS, _comment(change))
+        operations.add(Phase.ADD_CONSTRAINTS, _comment(change))
         return
-    drop_constraint(change.table, change.before, steps)
-    add_constraint(change.table, change.after, steps)
+    drop_constraint(change.table, change.before, operations)
+    add_constraint(change.table, change.after, operations)
 
 
-def alter_index(change: IndexAltered, steps: Steps) -> None:
-    """A comment is set; whatever else differs, the index is dropped and created."""
+def alter_index(change: IndexAltered, operations: PhasedOperations) -> None:
+    """Plan an altered index: set its comment, or drop it and create it again."""
     if change.fields == ("comment",):
-        steps.add(Phase.CONSTRAINTS, _comment(change))
+        operations.add(Phase.ADD_CONSTRAINTS, _comment(change))
         return
-    steps.add(Phase.DROP_CONSTRAINTS, dropping_index(change.table, change.before))
-    steps.add(Phase.CONSTRAINTS, CreateIndex(table=change.table, index=change.after))
+    operations.add(Phase.DROP_CONSTRAINTS, dropping_index(change.table, change.before))
+    operations.add(Phase.ADD_CONSTRAINTS, CreateIndex(table=change.table, index=change.after))
 
 
 def dropping_constraint(table: Name, constraint: Constraint) -> DropConstraint:
-    """The step that drops the constraint."""
+    """Return the operation that drops a constraint."""
     return DropConstraint(
         table=table,
         name=constraint.name,
@@ -60,7 +60,7 @@ def dropping_constraint(table: Name, constraint: Constraint) -> DropConstraint:
 
 
 def dropping_index(table: Name, index: Index) -> DropIndex:
-    """The step that drops the index."""
+    """Return the operation that drops an index."""
     return DropIndex(table=table, name=index.name or "", index=index)
 
 

@@ -1,4 +1,4 @@
-"""Values that get another name, or go: what happens to the rows that have them."""
+"""Enum values that are renamed or removed, and what happens to the rows that have them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autodiff.compare.enum_values import Value, is_text, listed_in_type, lists_that_change
+from autodiff.compare.enum_values import Value, is_text, listed_in_type, value_list_changes
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
 from autodiff.schema.changes import Change, ColumnAltered, ColumnValueRenamed
@@ -14,13 +14,20 @@ from autodiff.schema.objects import ColumnType, Name
 from autodiff.schema.operations import AlterColumn, Backfill, ColumnPatch, EnumUser, Operation
 from autodiff.schema.sqltext import quote_literal
 
-__all__ = ["MapPossible", "Moves", "check_maps", "column_moves", "enum_moves", "maps_possible"]
-__all__ += ["parse_map", "with_moves"]
+__all__ = [
+    "MapPossible",
+    "ValueUpdates",
+    "check_maps",
+    "column_value_updates",
+    "enum_value_updates",
+    "maps_possible",
+]
+__all__ += ["parse_map", "with_value_updates"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapPossible:
-    """A value that goes, and the values that its rows may get instead."""
+    """A value that is removed, and the values that its rows can get instead."""
 
     value: Value
     choices: tuple[str, ...]
@@ -32,36 +39,36 @@ class MapPossible:
 
 
 def maps_possible(changes: Sequence[Change]) -> list[MapPossible]:
-    """The values that go, in the order of the changes."""
+    """Return the removed values, in the order of the changes."""
     return [
         MapPossible(value=listed.value(value), choices=listed.after)
-        for listed in lists_that_change(changes)
-        for value in listed.gone
+        for listed in value_list_changes(changes)
+        for value in listed.removed
     ]
 
 
 def parse_map(text: str) -> tuple[str, str]:
-    """("mood.sad", "ok") from "mood.sad=ok".
+    """Return ("mood.sad", "ok") for "mood.sad=ok".
 
-    Raises PlanError for a text that maps nothing.
+    Raises PlanError for a text of another form.
     """
     key, equals, value = text.partition("=")
     if not (equals and "." in key and value):
         raise PlanError(
-            f"cannot read the map {text!r}",
-            hint="write TYPE.GONE=KEPT or TABLE.COLUMN.GONE=KEPT, as in --map mood.sad=ok",
+            f"invalid map {text!r}: expected TYPE.OLD=NEW or TABLE.COLUMN.OLD=NEW",
+            hint="for example --map mood.sad=ok",
         )
     return key.strip(), value.strip()
 
 
 def check_maps(maps: Mapping[Value, str], possible: Iterable[MapPossible]) -> None:
-    """Raises PlanError for a map of a value that does not go, or to one that is not there."""
+    """Raise PlanError for a map of a value that stays, or to a value that does not exist."""
     choices = {item.value: item.choices for item in possible}
     for value, to in maps.items():
         if value not in choices:
             listed = ", ".join(map(str, choices)) or "none"
             raise PlanError(
-                f"cannot map {value}: no such value goes away", hint=f"values that go: {listed}"
+                f"cannot map {value}: no such value is removed", hint=f"removed values: {listed}"
             )
         if to not in choices[value]:
             raise PlanError(
@@ -71,8 +78,12 @@ def check_maps(maps: Mapping[Value, str], possible: Iterable[MapPossible]) -> No
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moves:
-    """Values of one column and what the rows get instead; `renamed` ones come back as they were."""
+class ValueUpdates:
+    """The values of one column that its rows exchange for others.
+
+    The downgrade restores values in `renamed`, but not those in `mapped`: after the upgrade nobody
+    knows which rows had them.
+    """
 
     table: Name
     column: str
@@ -81,20 +92,20 @@ class Moves:
     is_array: bool = False
 
     @property
-    def targets(self) -> tuple[str, ...]:
+    def new_values(self) -> tuple[str, ...]:
         """The values that rows get."""
         return tuple(dict.fromkeys([*self.renamed.values(), *self.mapped.values()]))
 
-    def updates(self, dialect: Dialect) -> list[Backfill]:
-        """The UPDATE that moves the rows, one for what has a way back and one for what has not."""
-        updates = []
+    def backfills(self, dialect: Dialect) -> list[Backfill]:
+        """Return the UPDATE of the renamed values, with its undo, and that of the mapped ones."""
+        backfills = []
         if self.renamed:
-            back = {new: old for old, new in self.renamed.items()}
-            undo = self._update(back, dialect)
-            updates.append(replace(self._update(self.renamed, dialect), undo=undo))
+            old_values = {new: old for old, new in self.renamed.items()}
+            undo = self._update(old_values, dialect)
+            backfills.append(replace(self._update(self.renamed, dialect), undo=undo))
         if self.mapped:
-            updates.append(self._update(self.mapped, dialect))
-        return updates
+            backfills.append(self._update(self.mapped, dialect))
+        return backfills
 
     def _update(self, values: Mapping[str, str], dialect: Dialect) -> Backfill:
         column = dialect.quote(self.column)
@@ -113,8 +124,10 @@ class Moves:
         return Backfill(table=self.table, values=((self.column, sql),), where=where)
 
 
-def column_moves(changes: Sequence[Change], maps: Mapping[Value, str]) -> list[Moves]:
-    """The moves of columns that list their values themselves, in the order of their names."""
+def column_value_updates(
+    changes: Sequence[Change], maps: Mapping[Value, str]
+) -> list[ValueUpdates]:
+    """Return the updates of columns that list their own values, sorted by table and column."""
     renamed: dict[tuple[Name, str], dict[str, str]] = {}
     mapped: dict[tuple[Name, str], dict[str, str]] = {}
     for change in changes:
@@ -125,7 +138,7 @@ def column_moves(changes: Sequence[Change], maps: Mapping[Value, str]) -> list[M
         if value.column is not None:
             mapped.setdefault((value.owner, value.column), {})[value.value] = to
     return [
-        Moves(
+        ValueUpdates(
             table=place[0],
             column=place[1],
             renamed=renamed.get(place, {}),
@@ -135,11 +148,16 @@ def column_moves(changes: Sequence[Change], maps: Mapping[Value, str]) -> list[M
     ]
 
 
-def enum_moves(enum: Name, users: Iterable[EnumUser], maps: Mapping[Value, str]) -> list[Moves]:
-    """The moves of the columns that use an enum type: of those values alone that are mapped."""
+def enum_value_updates(
+    enum: Name, users: Iterable[EnumUser], maps: Mapping[Value, str]
+) -> list[ValueUpdates]:
+    """Return the updates of the columns that use an enum type, if values of it are mapped.
+
+    Renamed values need no update: ALTER TYPE ... RENAME VALUE renames them in all rows.
+    """
     mapped = {v.value: to for v, to in maps.items() if (v.owner, v.column) == (enum, None)}
     return [
-        Moves(
+        ValueUpdates(
             table=user.table,
             column=user.column,
             renamed={},
@@ -151,39 +169,43 @@ def enum_moves(enum: Name, users: Iterable[EnumUser], maps: Mapping[Value, str])
     ]
 
 
-def with_moves(
-    step: AlterColumn, change: ColumnAltered, moves: Moves, dialect: Dialect
+def with_value_updates(
+    operation: AlterColumn, change: ColumnAltered, updates: ValueUpdates, dialect: Dialect
 ) -> list[Operation]:
-    """An altered column with its rows moved where both the old and the new value fit in."""
-    updates = moves.updates(dialect)
+    """Return the operations that alter a column and update its rows.
+
+    The rows are updated while the column accepts both the old and the new values. An inline enum is
+    first widened to all values, if neither its old nor its new type has them all.
+    """
+    backfills = updates.backfills(dialect)
     old, new = change.before.type, change.after.type
-    if "type" not in change.fields or _fits(old, moves):
-        return [*updates, step]
+    if "type" not in change.fields or _fits(old, updates):
+        return [*backfills, operation]
     values = listed_in_type(old.sql)
     if values is None or listed_in_type(new.sql) is None:
-        return [step, *updates]
-    wide = _widened(old, (*values, *(v for v in moves.targets if v not in values)), dialect)
+        return [operation, *backfills]
+    wide = _widened(old, (*values, *(v for v in updates.new_values if v not in values)), dialect)
     first = AlterColumn(
-        table=step.table,
-        name=step.name,
+        table=operation.table,
+        name=operation.name,
         before=ColumnPatch(type=old),
         after=ColumnPatch(type=wide),
     )
-    return [first, *updates, replace(step, before=replace(step.before, type=wide))]
+    return [first, *backfills, replace(operation, before=replace(operation.before, type=wide))]
 
 
-def _fits(type_: ColumnType, moves: Moves) -> bool:
-    """Whether a column of that type can hold what the rows get."""
+def _fits(type_: ColumnType, updates: ValueUpdates) -> bool:
+    """Return whether a column of that type can store the new values."""
     values = listed_in_type(type_.sql)
     if values is not None:
-        return set(moves.targets) <= set(values)
+        return set(updates.new_values) <= set(values)
     length = re.search(r"\((\d+)\)", type_.sql)
-    longest = max(map(len, moves.targets))
+    longest = max(map(len, updates.new_values))
     return is_text(type_.sql) and (length is None or longest <= int(length[1]))
 
 
 def _widened(type_: ColumnType, values: Sequence[str], dialect: Dialect) -> ColumnType:
-    """An inline enum with more values behind its own."""
+    """Return an inline enum type with more values after its own."""
     listed = ",".join(quote_literal(value) for value in values)
     sql = f"enum({listed}){type_.sql[type_.sql.rindex(')') + 1 :]}"
     return ColumnType(sql=sql, python=dialect.type_python(sql))

@@ -1,13 +1,13 @@
-"""Altering an enum type: the columns that use it, and whether it must be made anew."""
+"""Plan changes of enum types: the columns that use a type, and whether it must be recreated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from autodiff.compare.renames import one_by_one, spare_column
+from autodiff.compare.renames import order_renames, temporary_column_name
 from autodiff.errors import PlanError
-from autodiff.plan.phases import Phase, Steps
+from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -31,38 +31,41 @@ from autodiff.schema.changes import (
 from autodiff.schema.objects import Check, Column, Constraint, Index, Name, Schema
 from autodiff.schema.operations import AlterEnum, EnumUser, RenameEnum, RenameEnumValue
 
-__all__ = ["alter_enum", "default_first", "plan_enum_renames", "retyped"]
+__all__ = ["alter_enum", "default_first", "plan_enum_renames", "retyped_columns"]
 
 
 def alter_enum(
     change: EnumAltered, changes: Sequence[Change], current: Schema, fills: Mapping[str, str]
 ) -> AlterEnum:
-    """The operation for an enum, with the columns that use it as they stand when it is done.
+    """Return the operation for an enum type, with the columns that use it when it runs.
 
-    `current` is what there is once the renames are done.
+    `current` is the schema after the renames. A type is recreated if another operation of the same
+    migration uses a value that this one adds: PostgreSQL refuses to use a value in the transaction
+    that added it (https://www.postgresql.org/docs/current/sql-altertype.html#SQL-ALTERTYPE-NOTES).
 
-    Raises PlanError where the type must be made anew and has users that are left alone.
+    Raises PlanError if the type must be recreated and tables that are not managed use it.
     """
     before, after = change.before, change.after
-    moved = set(before.values) ^ set(after.values)
+    changed_values = set(before.values) ^ set(after.values)
     texts = [*_texts(changes, before.name), *fills.values()]
-    anew = any(value in text for value in moved for text in texts)
+    recreate = any(value in text for value in changed_values for text in texts)
     users = tuple(_users(before.name, changes, current))
-    step = AlterEnum(before=before, after=after, users=users, anew=anew)
-    if before.elsewhere and not step.only_adds:
+    operation = AlterEnum(before=before, after=after, users=users, anew=recreate)
+    if before.elsewhere and not operation.only_adds:
         raise PlanError(
-            f"cannot make enum {after.name} anew: tables use it that are left alone",
-            hint="keep its values and their order, or give these tables a type of their own",
+            f"cannot recreate enum {after.name}: tables that autodiff does not manage use it",
+            hint="only add values at its end, or give those tables another type",
         )
-    return step
+    return operation
 
 
 def default_first(
     change: ColumnAltered, changes: Sequence[Change]
 ) -> tuple[ColumnAltered | None, ColumnAltered]:
-    """A change of the default that must come before the enum loses the value, and what is left.
+    """Split a change of a default that must happen before the enum type loses the old value.
 
-    A default that is neither a value of the old type nor of the new one goes in between.
+    Returns the change to make before, None if there is none, and the remaining change. A default
+    that is valid neither before nor after the type changes is dropped first and set last.
     """
     old, new = change.before.default, change.after.default
     if "default" not in change.fields or old is None or change.before.type.enum is None:
@@ -70,9 +73,9 @@ def default_first(
     enum = next((c for c in changes if _alters_enum_of(c, change)), None)
     if not isinstance(enum, EnumAltered):
         return None, change
-    gone = set(enum.before.values) - set(enum.after.values)
+    removed = set(enum.before.values) - set(enum.after.values)
     added = set(enum.after.values) - set(enum.before.values)
-    if not any(value in old for value in gone):
+    if not any(value in old for value in removed):
         return None, change
     if new is not None and any(value in new for value in added):
         bare = replace(change.before, default=None)
@@ -89,19 +92,22 @@ def _alters_enum_of(change: Change, column: ColumnAltered) -> bool:
     )
 
 
-def retyped(operations: Iterable[AlterEnum], current: Schema) -> dict[Name, list[str]]:
-    """The columns, by table, of types that the operations make anew."""
-    anew = {operation.after.name for operation in operations if not operation.only_adds}
+def retyped_columns(operations: Iterable[AlterEnum], current: Schema) -> dict[Name, list[str]]:
+    """Return the columns, by table, whose enum type is recreated by the operations."""
+    recreated = {operation.after.name for operation in operations if not operation.only_adds}
     found: dict[Name, list[str]] = {}
     for name, table in current.tables.items():
         for column in table.columns:
-            if column.type.enum in anew:
+            if column.type.enum in recreated:
                 found.setdefault(name, []).append(column.name)
     return found
 
 
 def _users(enum: Name, changes: Sequence[Change], current: Schema) -> Iterator[EnumUser]:
-    """The columns that use a type; one that is computed from others is made anew with it."""
+    """Yield the columns that use a type.
+
+    A computed column is left out: it is dropped and added around the type.
+    """
     early = {
         (change.table, change.before.name): first.after.default
         for change in changes
@@ -121,7 +127,7 @@ def _users(enum: Name, changes: Sequence[Change], current: Schema) -> Iterator[E
 
 
 def _texts(changes: Iterable[Change], enum: Name) -> Iterator[str]:
-    """The SQL texts of the changes in which a value of the enum may stand."""
+    """Yield the SQL texts of the changes that can contain a value of the enum type."""
     for change in changes:
         match change:
             case ColumnAdded(column=column) | ColumnRemoved(column=column):
@@ -165,15 +171,15 @@ def _of_part(part: Constraint | Index) -> Iterator[str]:
         yield part.where or ""
 
 
-def plan_enum_renames(changes: Sequence[Change], steps: Steps) -> None:
-    """Types, then values, each when its new name is free."""
+def plan_enum_renames(changes: Sequence[Change], operations: PhasedOperations) -> None:
+    """Plan the renames of types and then of values, each when its new name is free."""
     for change in changes:
         if isinstance(change, EnumRenamed):
-            steps.add(Phase.RENAME, RenameEnum(before=change.before, after=change.after))
+            operations.add(Phase.RENAME, RenameEnum(before=change.before, after=change.after))
     values: dict[Name, list[tuple[str, str]]] = {}
     for change in changes:
         if isinstance(change, EnumValueRenamed):
             values.setdefault(change.enum, []).append((change.before, change.after))
     for enum, pairs in values.items():
-        for old, new in one_by_one(pairs, spare_column):
-            steps.add(Phase.RENAME, RenameEnumValue(enum=enum, before=old, after=new))
+        for old, new in order_renames(pairs, temporary_column_name):
+            operations.add(Phase.RENAME, RenameEnumValue(enum=enum, before=old, after=new))

@@ -1,6 +1,7 @@
-"""Foreign keys whose columns, or whose unique key on the other side, change under them.
+"""Find the foreign keys whose columns, or whose referenced unique key, change.
 
-Databases hold on to both: such a key goes before the change, and comes back after it.
+Databases refuse to change either while the foreign key exists, so the key is dropped before the
+change and added again after it.
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ from autodiff.schema.objects import (
     Unique,
 )
 
-__all__ = ["Ground", "changing_ground", "indexes_put_back", "keys_aside"]
+__all__ = ["ChangedKeyParts", "changed_key_parts", "recreated_indexes", "recreated_keys"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What foreign keys rest on and what changes: columns, and the columns of unique keys."""
+class ChangedKeyParts:
+    """The columns and unique keys that change, of those that foreign keys can use."""
 
     columns: frozenset[tuple[Name, str]] = frozenset()
     uniques: frozenset[tuple[Name, tuple[str, ...]]] = frozenset()
 
-    def carries(self, table: Name, key: ForeignKey) -> bool:
-        """Whether the key of the table rests on any of it."""
+    def affects(self, table: Name, key: ForeignKey) -> bool:
+        """Return whether a foreign key of the table uses any of them."""
         used = {(table, name) for name in key.columns}
         used |= {(key.referred, name) for name in key.referred_columns}
         if used & self.columns:
@@ -52,25 +53,30 @@ class Ground:
         wanted = set(key.referred_columns)
         return any(name == key.referred and wanted <= set(c) for name, c in self.uniques)
 
-    def with_columns(self, columns: Mapping[Name, Iterable[str]]) -> Ground:
-        """The same with more columns, by table."""
+    def with_columns(self, columns: Mapping[Name, Iterable[str]]) -> ChangedKeyParts:
+        """Return the same with more columns, by table."""
         more = {(table, name) for table, names in columns.items() for name in names}
-        return Ground(columns=self.columns | more, uniques=self.uniques)
+        return ChangedKeyParts(columns=self.columns | more, uniques=self.uniques)
 
-    def keys_of(self, tables: Iterable[Table]) -> list[tuple[Name, ForeignKey]]:
-        """The keys of the tables that rest on it, in their order."""
+    def affected_keys(self, tables: Iterable[Table]) -> list[tuple[Name, ForeignKey]]:
+        """Return the foreign keys of the tables that use any of them, in their order."""
         return [
             (table.name, key)
             for table in tables
             for key in table.foreign_keys
-            if self.carries(table.name, key)
+            if self.affects(table.name, key)
         ]
 
 
-def changing_ground(changes: Sequence[Change], desired: Schema, dialect: Dialect) -> Ground:
-    """What the changes take from under foreign keys; nothing where a rebuild does it all."""
+def changed_key_parts(
+    changes: Sequence[Change], desired: Schema, dialect: Dialect
+) -> ChangedKeyParts:
+    """Return what the changes alter of the columns and unique keys that foreign keys use.
+
+    Empty for SQLite: a rebuild changes a table while foreign keys refer to it.
+    """
     if not dialect.features.guards_foreign_keys:
-        return Ground()
+        return ChangedKeyParts()
     columns = set()
     for change in changes:
         if isinstance(change, ColumnAdded):
@@ -80,18 +86,18 @@ def changing_ground(changes: Sequence[Change], desired: Schema, dialect: Dialect
             if not dialect.keys_survive(old.sql, new.sql):
                 columns.add((change.table, change.after.name))
         elif isinstance(change, TableOptionsAltered):
-            moved = dialect.altered_by_options(change.options, desired.tables[change.table])
-            columns.update((change.table, name) for name in moved)
+            altered = dialect.altered_by_options(change.options, desired.tables[change.table])
+            columns.update((change.table, name) for name in altered)
     uniques = {pair for change in changes for pair in _uniques(change)}
-    return Ground(columns=frozenset(columns), uniques=frozenset(uniques))
+    return ChangedKeyParts(columns=frozenset(columns), uniques=frozenset(uniques))
 
 
 def _uniques(change: Change) -> Iterable[tuple[Name, tuple[str, ...]]]:
     match change:
-        case ConstraintAdded(table=table, constraint=thing):
-            sides: tuple[Constraint | Index, ...] = (thing,)
-        case ConstraintRemoved(table=table, constraint=thing):
-            sides = (thing,)
+        case ConstraintAdded(table=table, constraint=constraint):
+            sides: tuple[Constraint | Index, ...] = (constraint,)
+        case ConstraintRemoved(table=table, constraint=constraint):
+            sides = (constraint,)
         case IndexAdded(table=table, index=index) | IndexRemoved(table=table, index=index):
             sides = (index,)
         case (
@@ -105,11 +111,11 @@ def _uniques(change: Change) -> Iterable[tuple[Name, tuple[str, ...]]]:
             yield table, side.columns
 
 
-def keys_aside(
-    changes: Sequence[Change], ground: Ground, desired: Schema
+def recreated_keys(
+    changes: Sequence[Change], changed_parts: ChangedKeyParts, desired: Schema
 ) -> list[ConstraintAltered]:
-    """Keys that stay as they are and rest on changing ground, to be dropped and put back."""
-    told = {
+    """Return unchanged foreign keys that use changed parts, as drops and adds."""
+    altered = {
         (change.table, (change.constraint if isinstance(change, _ONE) else change.after).name)
         for change in changes
         if isinstance(change, ConstraintAltered | ConstraintAdded | ConstraintRemoved)
@@ -118,16 +124,19 @@ def keys_aside(
     kept = (table for name, table in sorted(desired.tables.items()) if name not in new)
     return [
         ConstraintAltered(table=name, before=key, after=key, fields=())
-        for name, key in ground.keys_of(kept)
-        if (name, key.name) not in told
+        for name, key in changed_parts.affected_keys(kept)
+        if (name, key.name) not in altered
     ]
 
 
-def indexes_put_back(
+def recreated_indexes(
     changes: Sequence[Change], desired: Schema, dialect: Dialect
 ) -> list[IndexAdded]:
-    """Indexes that stay, though the database drops them with the foreign key of their name."""
-    told = {
+    """Return indexes that stay, but that the database drops together with a foreign key.
+
+    MySQL drops the index it made for a foreign key of the same name.
+    """
+    altered = {
         (change.table, (change.after if isinstance(change, IndexAltered) else change.index).name)
         for change in changes
         if isinstance(change, IndexAdded | IndexAltered | IndexRemoved)
@@ -137,7 +146,7 @@ def indexes_put_back(
         for table, key in _keys_that_go(changes)
         if table in desired.tables
         for index in desired.tables[table].indexes
-        if dialect.goes_with_key(index, key) and (table, index.name) not in told
+        if dialect.goes_with_key(index, key) and (table, index.name) not in altered
     ]
 
 

@@ -1,4 +1,4 @@
-"""The order of tables by their foreign keys, with graphlib; cycles are cut at a key."""
+"""Sort tables by their foreign keys, and views by what they read, with graphlib."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["order_tables", "order_views"]
 def order_tables(
     tables: Mapping[Name, Table], without: Iterable[tuple[Name, ForeignKey]] = ()
 ) -> tuple[list[Table], list[tuple[Name, ForeignKey]]]:
-    """The tables, each behind those that it points at; and the keys that had to be left out.
+    """Return the tables, each after those it references, and the foreign keys that were left out.
 
-    Keys are left out where tables point at each other in a circle, and those in `without`. Among
-    tables that don't depend on each other the order is that of their names.
+    The foreign keys in `without` are left out, and one of each cycle. Tables that do not depend on
+    each other are sorted by name, so that the same input gives the same file.
     """
     left_out = list(without)
     while True:
@@ -25,13 +25,13 @@ def order_tables(
         try:
             order = _stable_order(graph)
         except CycleError as error:
-            left_out.append(_cut(error.args[1], tables, left_out))
+            left_out.append(_key_to_leave_out(error.args[1], tables, left_out))
             continue
-        return [_without(tables[name], left_out) for name in order], left_out
+        return [_without_keys(tables[name], left_out) for name in order], left_out
 
 
 def order_views(views: Mapping[Name, View]) -> list[View]:
-    """The views, each behind those that it reads."""
+    """Return the views, each after those that it reads."""
     graph = {
         name: {read for read in view.reads if read in views and read != name}
         for name, view in views.items()
@@ -54,10 +54,10 @@ def _parents(
     table: Table, tables: Mapping[Name, Table], left_out: list[tuple[Name, ForeignKey]]
 ) -> set[Name]:
     inherited = {name for name in table.inherits if name in tables}
-    return inherited | _pointed_at(table, tables, left_out)
+    return inherited | _referenced(table, tables, left_out)
 
 
-def _pointed_at(
+def _referenced(
     table: Table, tables: Mapping[Name, Table], left_out: list[tuple[Name, ForeignKey]]
 ) -> set[Name]:
     return {
@@ -69,14 +69,14 @@ def _pointed_at(
     }
 
 
-def _cut(
+def _key_to_leave_out(
     cycle: list[Name], tables: Mapping[Name, Table], left_out: list[tuple[Name, ForeignKey]]
 ) -> tuple[Name, ForeignKey]:
-    """A key to leave out: that of the first table of the cycle by name, so that it is stable."""
+    """Return the foreign key to leave out of a cycle: that of the first table by name."""
     pairs = sorted(
         (child, parent)
         for child in set(cycle)
-        for parent in _pointed_at(tables[child], tables, left_out) & set(cycle)
+        for parent in _referenced(tables[child], tables, left_out) & set(cycle)
     )
     child, parent = pairs[0]
     keys = [k for k in tables[child].foreign_keys if k.referred == parent]
@@ -84,7 +84,7 @@ def _cut(
     return child, key
 
 
-def _without(table: Table, left_out: list[tuple[Name, ForeignKey]]) -> Table:
+def _without_keys(table: Table, left_out: list[tuple[Name, ForeignKey]]) -> Table:
     kept = tuple(
         c
         for c in table.constraints

@@ -1,8 +1,23 @@
-"""Changes to operations, in an order that works up and, read backwards, down.
+"""Turn changes into operations, in an order that works forwards and, reversed, backwards.
 
-The phases: make room (schemas, enums, sequences), drop views, rename, take away what is in the way,
-create tables, add and alter columns, then those that are computed from them, put constraints and
-indexes back, drop columns and tables, create views, and last what nothing uses any more.
+Planning has four steps:
+
+1. Check the answers: each value for existing rows (`fills`, `maps`) must be needed, and each value
+   that is needed must be given. Nothing is planned before that.
+2. Prepare the changes. A column whose name another column takes is dropped first or renamed to a
+   temporary name. A foreign key whose columns change is recreated instead of renamed.
+3. Put each change, and what depends on it, into the phase in which it can run (see `phases`).
+4. Order the operations of each phase: parents before children, readers after what they read.
+
+Invariants, and what breaks without them:
+
+- Each operation holds everything its reverse needs. Otherwise the downgrade cannot be written.
+- All names are those that are valid when the operation runs: the old ones before the phase RENAME,
+  the new ones after it. Otherwise an operation names a table or column that does not exist.
+- Whatever refers to an object is dropped before the object changes, and added again afterwards.
+  Otherwise the database refuses the change, or silently drops the dependent object.
+- The order of operations depends only on the schemas, never on the order of a set or a dict that
+  was built from a query. Otherwise the same input gives another file.
 """
 
 from __future__ import annotations
@@ -19,13 +34,13 @@ from autodiff.errors import FillNeededError
 from autodiff.plan.backfills import (
     Fills,
     check_fills,
+    downgrade_backfills,
+    downgrade_fills_needed,
     fills_needed,
     nullability_fills,
-    refills,
-    refills_needed,
 )
 from autodiff.plan.columns import add_column, alter_column, drop_column
-from autodiff.plan.concurrent_indexes import indexes_last
+from autodiff.plan.concurrent_indexes import concurrent_indexes_last
 from autodiff.plan.constraints import (
     add_constraint,
     alter_constraint,
@@ -34,23 +49,33 @@ from autodiff.plan.constraints import (
     dropping_constraint,
     dropping_index,
 )
-from autodiff.plan.dependents import replaced_apart, with_surroundings
-from autodiff.plan.enum_values import check_maps, column_moves, enum_moves, maps_possible
-from autodiff.plan.enums import alter_enum, plan_enum_renames, retyped
-from autodiff.plan.foreign_keys import Ground, changing_ground, indexes_put_back, keys_aside
+from autodiff.plan.dependents import split_replaced_columns, with_dependents
+from autodiff.plan.enum_values import (
+    check_maps,
+    column_value_updates,
+    enum_value_updates,
+    maps_possible,
+)
+from autodiff.plan.enums import alter_enum, plan_enum_renames, retyped_columns
+from autodiff.plan.foreign_keys import (
+    ChangedKeyParts,
+    changed_key_parts,
+    recreated_indexes,
+    recreated_keys,
+)
+from autodiff.plan.migration_plan import MigrationPlan, options_first, without_implied_index_drops
 from autodiff.plan.order import order_tables
-from autodiff.plan.phases import Phase, Steps
-from autodiff.plan.plan import Plan, options_first, without_taken_along
+from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.plan.renames import (
-    dropped_at_once,
+    columns_dropped_first,
     plan_renamed_parts,
     plan_renames,
-    spare_names,
-    with_keys_made_anew,
-    with_spare_names,
+    temporary_names,
+    with_recreated_keys,
+    with_temporary_names,
 )
 from autodiff.plan.row_checks import build_downgrade_checks, build_row_checks
-from autodiff.plan.rowid_keys import plan_rowids
+from autodiff.plan.rowid_keys import plan_rowid_keys
 from autodiff.plan.views import plan_view, sort_views
 from autodiff.schema.changes import (
     Change,
@@ -106,6 +131,9 @@ from autodiff.schema.operations import (
 
 __all__ = ["plan_changes"]
 
+TemporaryNames = Mapping[tuple[Name, str], str]
+"""The temporary names of columns, by their table and their own name."""
+
 
 def plan_changes(
     changes: Sequence[Change],
@@ -115,160 +143,250 @@ def plan_changes(
     dialect: Dialect,
     fills: Mapping[str, str] | None = None,
     maps: Mapping[Value, str] | None = None,
-) -> Plan:
-    """The operations for the changes, in order.
+) -> MigrationPlan:
+    """Return the plan for the changes.
 
-    `fills` are values for existing rows, by "table.column"; `maps` are what rows get whose value
-    goes away.
+    fills: values for existing rows, by "table.column".
+    maps: the new value of rows whose enum value is removed.
 
-    Raises FillNeededError where a NOT NULL column without a default gets no value.
+    Raises FillNeededError if a NOT NULL column without a default has no value, PlanError if a fill
+    or a map is not needed.
     """
-    given = dict(fills or {})
-    replaced = replaced_apart(changes, dialect)
+    fills, maps = dict(fills or {}), dict(maps or {})
+    _check_answers(changes, dialect, fills, maps)
+    if not changes:
+        return MigrationPlan(dialect=dialect, current=current, desired=desired)
+    planner = _Planner.of(
+        changes, current, desired, fills=Fills(values=fills, dialect=dialect), maps=maps
+    )
+    return planner.plan()
+
+
+def _check_answers(
+    changes: Sequence[Change], dialect: Dialect, fills: Mapping[str, str], maps: Mapping[Value, str]
+) -> None:
+    """Raise PlanError for an answer that is not needed, FillNeededError for one that is missing."""
+    replaced = split_replaced_columns(changes, dialect)
     needed = fills_needed(replaced)
-    allowed = nullability_fills(changes) | {item.key for item in refills_needed(replaced)}
-    check_fills(given, needed, allowed)
-    missing = [item.key for item in needed if item.key not in given]
+    optional = nullability_fills(changes)
+    optional |= {item.key for item in downgrade_fills_needed(replaced)}
+    check_fills(fills, needed, optional)
+    missing = [item.key for item in needed if item.key not in fills]
     if missing:
         raise FillNeededError(missing)
-    mapped = dict(maps or {})
-    check_maps(mapped, maps_possible(changes))
-    if not changes:
-        return Plan(dialect=dialect, current=current, desired=desired, changes=(), operations=())
-    spares = spare_names(changes, current)
-    at_once = dropped_at_once(changes, spares)
-    settled = _settled((c for c in changes if c not in at_once), spares, desired, dialect)
-    now = with_enum_changes(current, changes, dialect)
-    renamed = schema_after_renames(now, settled)
-    enums = {
-        change.after.name: alter_enum(change, settled, renamed, given)
-        for change in settled
-        if isinstance(change, EnumAltered)
-    }
-    draft = _Draft(
-        settled=settled,
-        at_once=at_once,
-        now=now,
-        desired=desired,
-        enums=enums,
-        fills=Fills(values=given, dialect=dialect),
-        maps=mapped,
-    )
-    there = retyped(enums.values(), renamed)
-    back = retyped((step.reverse() for step in enums.values()), renamed)
-    again = tuple(refills(replaced, current, draft.fills, spares))
-    sides = {"current": current, "desired": desired}
-    checks = build_row_checks(replaced, **sides, dialect=dialect, fills=given, maps=mapped)
-    filled = _filled(again, spares)
-    return Plan(
-        dialect=dialect,
-        current=current,
-        desired=desired,
-        changes=tuple(changes),
-        operations=(*(check.require for check in checks), *draft.operations(there)),
-        refills=again,
-        checks=checks,
-        checks_back=build_downgrade_checks(replaced, **sides, dialect=dialect, filled=filled),
-        maps=mapped,
-        retraced=draft.operations(back) if back != there else (),
-    )
-
-
-def _settled(
-    changes: Iterable[Change],
-    spares: Mapping[tuple[Name, str], str],
-    desired: Schema,
-    dialect: Dialect,
-) -> list[Change]:
-    """The changes under the names that wait for others, with what a key that goes aside does."""
-    spared = with_spare_names(changes, spares)
-    return with_keys_made_anew(spared, changing_ground(spared, desired, dialect))
+    check_maps(maps, maps_possible(changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
-    """What a plan is made from; `now` is the current schema with its enums renamed.
+class _Planner:
+    """The changes of a plan, prepared for the phases.
 
-    `settled` are the changes without those done `at_once`, `enums` the steps for types that differ.
+    changes: the changes as they were found.
+    prepared: the changes to plan, without `dropped_first`, under temporary names where needed.
+    dropped_first: the columns to drop before another column takes their name.
+    renamed: the current schema with the new names of enum types and values.
+    after_renames: `renamed` with the new names of tables and columns too.
+    enum_operations: the operation for each enum type whose values change, by its new name.
     """
 
-    settled: Sequence[Change]
-    at_once: Sequence[ColumnRemoved]
-    now: Schema
+    changes: Sequence[Change]
+    current: Schema
     desired: Schema
-    enums: Mapping[Name, AlterEnum]
     fills: Fills
     maps: Mapping[Value, str]
+    temporary: TemporaryNames
+    prepared: Sequence[Change]
+    dropped_first: Sequence[ColumnRemoved]
+    renamed: Schema
+    after_renames: Schema
+    enum_operations: Mapping[Name, AlterEnum]
 
-    def operations(self, retyped: Mapping[Name, Sequence[str]]) -> tuple[Operation, ...]:
-        """The operations in order, where those columns get an enum type that is made anew."""
-        settled, dialect, steps = self.settled, self.fills.dialect, Steps()
-        ground = changing_ground(settled, self.desired, dialect)
-        plan_renames(settled, self.at_once, steps)
-        plan_enum_renames(settled, steps)
-        _plan_tables(settled, ground, steps)
-        left = plan_rowids(settled, dialect, steps)
-        around = with_surroundings(left, self.now, self.desired, dialect, retyped)
-        keys = keys_aside(settled, ground.with_columns(retyped), self.desired)
-        all_changes = [*around, *keys, *indexes_put_back(settled, self.desired, dialect)]
-        plan_renamed_parts(all_changes, steps)
-        self._plan_all(all_changes, steps)
-        sort_views(steps)
-        kept = without_taken_along(steps.ordered(), dialect)
-        ordered = options_first(kept, self.desired, dialect)
-        return indexes_last(ordered, self.desired, dialect)
+    @classmethod
+    def of(
+        cls,
+        changes: Sequence[Change],
+        current: Schema,
+        desired: Schema,
+        *,
+        fills: Fills,
+        maps: Mapping[Value, str],
+    ) -> _Planner:
+        """Prepare the changes."""
+        temporary = temporary_names(changes, current)
+        dropped_first = columns_dropped_first(changes, temporary)
+        remaining = [change for change in changes if change not in dropped_first]
+        prepared = _prepare(remaining, temporary, desired, fills.dialect)
+        renamed = with_enum_changes(current, changes, fills.dialect)
+        after_renames = schema_after_renames(renamed, prepared)
+        return cls(
+            changes=changes,
+            current=current,
+            desired=desired,
+            fills=fills,
+            maps=maps,
+            temporary=temporary,
+            prepared=prepared,
+            dropped_first=dropped_first,
+            renamed=renamed,
+            after_renames=after_renames,
+            enum_operations={
+                change.after.name: alter_enum(change, prepared, after_renames, fills.values)
+                for change in prepared
+                if isinstance(change, EnumAltered)
+            },
+        )
 
-    def _plan_all(self, changes: Sequence[Change], steps: Steps) -> None:
-        settled = self.settled
-        moves = {(m.table, m.column): m for m in column_moves(settled, self.maps)}
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the database."""
+        return self.fills.dialect
+
+    def plan(self) -> MigrationPlan:
+        """Return the plan: operations, checks of rows, and what the downgrade needs."""
+        replaced = split_replaced_columns(self.changes, self.dialect)
+        backfills = tuple(downgrade_backfills(replaced, self.current, self.fills, self.temporary))
+        checks = build_row_checks(
+            replaced,
+            current=self.current,
+            desired=self.desired,
+            dialect=self.dialect,
+            fills=self.fills.values,
+            maps=self.maps,
+        )
+        downgrade_checks = build_downgrade_checks(
+            replaced,
+            current=self.current,
+            desired=self.desired,
+            dialect=self.dialect,
+            filled=self._filled_columns(backfills),
+        )
+        return MigrationPlan(
+            dialect=self.dialect,
+            current=self.current,
+            desired=self.desired,
+            changes=tuple(self.changes),
+            operations=(
+                *(check.require for check in checks),
+                *self._operations(self._retyped_columns()),
+            ),
+            downgrade_backfills=backfills,
+            checks=checks,
+            downgrade_checks=downgrade_checks,
+            maps=self.maps,
+            reversible_operations=self._reversible_operations(),
+        )
+
+    def _filled_columns(self, backfills: Iterable[Backfill]) -> set[str]:
+        """Return the columns that backfills give values, by their names after the downgrade."""
+        names = {(table, new): old for (table, old), new in self.temporary.items()}
+        return {
+            f"{backfill.table}.{names.get((backfill.table, column), column)}"
+            for backfill in backfills
+            for column, _ in backfill.values
+        }
+
+    def _retyped_columns(self, *, downgrade: bool = False) -> dict[Name, list[str]]:
+        """Return the columns whose enum type the upgrade or the downgrade recreates, by table."""
+        operations = list(self.enum_operations.values())
+        if downgrade:
+            operations = [operation.reverse() for operation in operations]
+        return retyped_columns(operations, self.after_renames)
+
+    def _reversible_operations(self) -> tuple[Operation, ...]:
+        """Return the operations to reverse, if the downgrade recreates other types; else none."""
+        retyped = self._retyped_columns(downgrade=True)
+        return () if retyped == self._retyped_columns() else self._operations(retyped)
+
+    def _operations(self, retyped: Mapping[Name, Sequence[str]]) -> tuple[Operation, ...]:
+        """Return all operations in order; the enum types of the columns `retyped` are recreated."""
+        operations = PhasedOperations()
+        changed_parts = changed_key_parts(self.prepared, self.desired, self.dialect)
+        plan_renames(self.prepared, self.dropped_first, operations)
+        plan_enum_renames(self.prepared, operations)
+        _plan_tables(self.prepared, changed_parts, operations)
+        remaining = plan_rowid_keys(self.prepared, self.dialect, operations)
+        remaining = [
+            *with_dependents(remaining, self.renamed, self.desired, self.dialect, retyped),
+            *recreated_keys(self.prepared, changed_parts.with_columns(retyped), self.desired),
+            *recreated_indexes(self.prepared, self.desired, self.dialect),
+        ]
+        plan_renamed_parts(remaining, operations)
+        self._plan_each(remaining, operations)
+        sort_views(operations)
+        ordered = without_implied_index_drops(operations.ordered(), self.dialect)
+        ordered = options_first(ordered, self.desired, self.dialect)
+        return concurrent_indexes_last(ordered, self.desired, self.dialect)
+
+    def _plan_each(self, changes: Sequence[Change], operations: PhasedOperations) -> None:
+        """Plan changes one by one; `changes` include those that the plan itself needs."""
+        updates = {
+            (update.table, update.column): update
+            for update in column_value_updates(self.prepared, self.maps)
+        }
         for change in changes:
             match change:
                 case EnumAltered():
-                    self._alter_enum(self.enums[change.after.name], steps)
+                    self._alter_enum(self.enum_operations[change.after.name], operations)
                 case ColumnAltered():
-                    place = (change.table, change.after.name)
-                    alter_column(change, settled, self.fills, moves.pop(place, None), steps)
+                    update = updates.pop((change.table, change.after.name), None)
+                    alter_column(change, self.prepared, self.fills, update, operations)
                 case ColumnRemoved():
-                    drop_column(change, settled, self.fills.dialect, steps)
+                    drop_column(change, self.prepared, self.dialect, operations)
                 case _:
-                    _plan_change(change, self.fills, steps)
-        for rows in moves.values():
-            steps.add(Phase.COLUMNS, *rows.updates(self.fills.dialect))
+                    _plan_change(change, self.fills, operations)
+        for update in updates.values():
+            operations.add(Phase.ALTER_COLUMNS, *update.backfills(self.dialect))
 
-    def _alter_enum(self, step: AlterEnum, steps: Steps) -> None:
-        for rows in enum_moves(step.after.name, step.users, self.maps):
-            steps.add(Phase.FREE_ENUMS, *rows.updates(self.fills.dialect))
-        steps.add(Phase.ALTER_ENUMS, step)
-
-
-def _filled(again: Iterable[Backfill], spares: Mapping[tuple[Name, str], str]) -> set[str]:
-    """The columns that get values on the way back, by the names that they end with."""
-    names = {(table, spare): name for (table, name), spare in spares.items()}
-    return {
-        f"{refill.table}.{names.get((refill.table, column), column)}"
-        for refill in again
-        for column, _ in refill.values
-    }
+    def _alter_enum(self, operation: AlterEnum, operations: PhasedOperations) -> None:
+        """Plan an enum type; rows give up a removed value before the type does."""
+        for update in enum_value_updates(operation.after.name, operation.users, self.maps):
+            operations.add(Phase.BEFORE_ENUMS, *update.backfills(self.dialect))
+        operations.add(Phase.ALTER_ENUMS, operation)
 
 
-def _plan_tables(changes: Sequence[Change], ground: Ground, steps: Steps) -> None:
-    """Tables to create parents first, tables to drop children first; circles cut."""
+def _prepare(
+    changes: Iterable[Change], temporary: TemporaryNames, desired: Schema, dialect: Dialect
+) -> list[Change]:
+    """Return the changes with temporary names and recreated foreign keys."""
+    renamed = with_temporary_names(changes, temporary)
+    return with_recreated_keys(renamed, changed_key_parts(renamed, desired, dialect))
+
+
+def _plan_tables(
+    changes: Sequence[Change], changed_parts: ChangedKeyParts, operations: PhasedOperations
+) -> None:
+    """Plan added and removed tables.
+
+    Parents are created before their children and dropped after them. The foreign keys of a cycle,
+    and those whose columns change, are added and dropped by operations of their own.
+    """
     added = {
         change.table.name: change.table for change in changes if isinstance(change, TableAdded)
     }
-    created, late_keys = order_tables(added, ground.keys_of(added.values()))
-    steps.add(Phase.CREATE_TABLES, *(CreateTable(table=table) for table in created))
-    steps.add(Phase.KEYS, *(AddConstraint(table=name, constraint=key) for name, key in late_keys))
-    removed = {c.table.name: c.table for c in changes if isinstance(c, TableRemoved)}
-    dropped, early_keys = order_tables(removed, ground.keys_of(removed.values()))
-    steps.add(Phase.DROP_KEYS, *(dropping_constraint(name, key) for name, key in early_keys))
-    steps.add(Phase.DROP_TABLES, *(DropTable(name=t.name, table=t) for t in reversed(dropped)))
+    created, late_keys = order_tables(added, changed_parts.affected_keys(added.values()))
+    operations.add(Phase.CREATE_TABLES, *(CreateTable(table=table) for table in created))
+    operations.add(
+        Phase.ADD_FOREIGN_KEYS,
+        *(AddConstraint(table=name, constraint=key) for name, key in late_keys),
+    )
+    removed = {
+        change.table.name: change.table for change in changes if isinstance(change, TableRemoved)
+    }
+    dropped, early_keys = order_tables(removed, changed_parts.affected_keys(removed.values()))
+    operations.add(
+        Phase.DROP_FOREIGN_KEYS, *(dropping_constraint(name, key) for name, key in early_keys)
+    )
+    operations.add(
+        Phase.DROP_TABLES,
+        *(DropTable(name=table.name, table=table) for table in reversed(dropped)),
+    )
 
 
-def _plan_change(change: Change, fills: Fills, steps: Steps) -> None:
+def _plan_change(change: Change, fills: Fills, operations: PhasedOperations) -> None:
+    """Plan a change of a table, a constraint or an index. Renames are planned before."""
     match change:
         case NamespaceAdded(name=name):
-            steps.add(Phase.MAKE_ROOM, CreateNamespace(name=name))
+            operations.add(Phase.PREPARE, CreateNamespace(name=name))
         case TableAdded() | TableRemoved() | TableRenamed() | ColumnRenamed():
             pass
         case ConstraintRenamed() | IndexRenamed():
@@ -276,44 +394,45 @@ def _plan_change(change: Change, fills: Fills, steps: Steps) -> None:
         case EnumRenamed() | EnumValueRenamed() | ColumnValueRenamed():
             pass
         case TableCommentAltered(table=table, before=old_text, after=text):
-            steps.add(
-                Phase.COLUMNS,
+            operations.add(
+                Phase.ALTER_COLUMNS,
                 SetComment(kind="table", name=table, before=old_text, after=text),
             )
         case TableOptionsAltered(table=table, options=options):
-            steps.add(Phase.COLUMNS, SetTableOptions(table=table, options=options))
+            operations.add(Phase.ALTER_COLUMNS, SetTableOptions(table=table, options=options))
         case ColumnAdded(table=table, column=column):
-            phase = Phase.ADD_COMPUTED if column.computed else Phase.COLUMNS
-            steps.add(phase, *add_column(table, column, fills))
+            phase = Phase.ADD_COMPUTED if column.computed else Phase.ALTER_COLUMNS
+            operations.add(phase, *add_column(table, column, fills))
         case ConstraintAdded(table=table, constraint=constraint):
-            add_constraint(table, constraint, steps)
+            add_constraint(table, constraint, operations)
         case ConstraintRemoved(table=table, constraint=constraint):
-            drop_constraint(table, constraint, steps)
+            drop_constraint(table, constraint, operations)
         case ConstraintAltered():
-            alter_constraint(change, steps)
+            alter_constraint(change, operations)
         case IndexAdded(table=table, index=index):
-            steps.add(Phase.CONSTRAINTS, CreateIndex(table=table, index=index))
+            operations.add(Phase.ADD_CONSTRAINTS, CreateIndex(table=table, index=index))
         case IndexRemoved(table=table, index=index):
-            steps.add(Phase.DROP_CONSTRAINTS, dropping_index(table, index))
+            operations.add(Phase.DROP_CONSTRAINTS, dropping_index(table, index))
         case IndexAltered():
-            alter_index(change, steps)
+            alter_index(change, operations)
         case _:
-            _plan_other(change, steps)
+            _plan_other(change, operations)
 
 
-def _plan_other(change: Change, steps: Steps) -> None:
+def _plan_other(change: Change, operations: PhasedOperations) -> None:
+    """Plan a change of an enum type, a sequence or a view."""
     match change:
         case EnumAdded(enum=enum):
-            steps.add(Phase.MAKE_ROOM, CreateEnum(enum=enum))
+            operations.add(Phase.PREPARE, CreateEnum(enum=enum))
         case EnumRemoved(enum=enum):
-            steps.add(Phase.CLEAR_AWAY, DropEnum(name=enum.name, enum=enum))
+            operations.add(Phase.DROP_UNUSED, DropEnum(name=enum.name, enum=enum))
         case SequenceAdded(sequence=sequence):
-            steps.add(Phase.MAKE_ROOM, CreateSequence(sequence=sequence))
+            operations.add(Phase.PREPARE, CreateSequence(sequence=sequence))
         case SequenceRemoved(sequence=sequence):
-            steps.add(Phase.CLEAR_AWAY, DropSequence(name=sequence.name, sequence=sequence))
+            operations.add(Phase.DROP_UNUSED, DropSequence(name=sequence.name, sequence=sequence))
         case SequenceAltered(before=before, after=after):
-            steps.add(Phase.MAKE_ROOM, AlterSequence(before=before, after=after))
+            operations.add(Phase.PREPARE, AlterSequence(before=before, after=after))
         case ViewAdded() | ViewRemoved() | ViewAltered():
-            plan_view(change, steps)
+            plan_view(change, operations)
         case _:
             assert_never(change)  # type: ignore[arg-type]

@@ -1,13 +1,13 @@
-"""Renames as steps, each when its new name is free; and those that are no renames in the end."""
+"""Plan renames, each when its new name is free, and recreate what cannot be renamed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from autodiff.compare.renames import one_by_one, spare_column, spare_table
-from autodiff.plan.foreign_keys import Ground
-from autodiff.plan.phases import Phase, Steps
+from autodiff.compare.renames import order_renames, temporary_column_name, temporary_table_name
+from autodiff.plan.foreign_keys import ChangedKeyParts
+from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.apply import names_column
 from autodiff.schema.changes import (
     Change,
@@ -31,64 +31,74 @@ from autodiff.schema.operations import (
 )
 from autodiff.schema.sqltext import mentions
 
-__all__ = ["dropped_at_once", "made_anew", "plan_renamed_parts", "plan_renames", "spare_names"]
-__all__ += ["with_keys_made_anew", "with_spare_names"]
+__all__ = [
+    "as_recreated",
+    "columns_dropped_first",
+    "plan_renamed_parts",
+    "plan_renames",
+    "temporary_names",
+]
+__all__ += ["with_recreated_keys", "with_temporary_names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """The name of a constraint or index, which must be free in the schema; and what has it."""
+    """A name of a constraint or index, unique in its schema, and the rename it belongs to."""
 
     name: Name
     change: ConstraintRenamed | IndexRenamed = field(compare=False)
 
 
-def plan_renames(changes: Sequence[Change], at_once: Iterable[ColumnRemoved], steps: Steps) -> None:
-    """Tables, then columns, once those that are dropped `at_once` are gone."""
+def plan_renames(
+    changes: Sequence[Change], dropped_first: Iterable[ColumnRemoved], operations: PhasedOperations
+) -> None:
+    """Plan the renames of tables, the drops of `dropped_first`, and the renames of columns."""
     tables = [(c.before, c.after) for c in changes if isinstance(c, TableRenamed)]
-    for before, after in one_by_one(tables, spare_table):
-        steps.add(Phase.RENAME, RenameTable(before=before, after=after))
+    for before, after in order_renames(tables, temporary_table_name):
+        operations.add(Phase.RENAME, RenameTable(before=before, after=after))
     columns: dict[Name, list[tuple[str, str]]] = {}
     for change in changes:
         if isinstance(change, ColumnRenamed):
             columns.setdefault(change.table, []).append((change.before, change.after))
-    for gone in at_once:
-        column = gone.column
-        steps.add(Phase.RENAME, DropColumn(table=gone.table, name=column.name, column=column))
+    for removed in dropped_first:
+        column = removed.column
+        operations.add(
+            Phase.RENAME, DropColumn(table=removed.table, name=column.name, column=column)
+        )
     for table, pairs in columns.items():
-        for old, new in one_by_one(pairs, spare_column):
-            steps.add(Phase.RENAME, RenameColumn(table=table, before=old, after=new))
+        for old, new in order_renames(pairs, temporary_column_name):
+            operations.add(Phase.RENAME, RenameColumn(table=table, before=old, after=new))
 
 
-def _in_the_way(changes: Sequence[Change]) -> Iterator[ColumnRemoved]:
-    """The removed columns whose names renamed ones take."""
+def _blocking_columns(changes: Sequence[Change]) -> Iterator[ColumnRemoved]:
+    """Yield the removed columns whose names are given to other columns."""
     taken = {(c.table, c.after) for c in changes if isinstance(c, ColumnRenamed)}
     for change in changes:
         if isinstance(change, ColumnRemoved) and (change.table, change.column.name) in taken:
             yield change
 
 
-def spare_names(changes: Sequence[Change], current: Schema) -> dict[tuple[Name, str], str]:
-    """Names for the removed columns that are in the way of a rename and can't go at once.
+def temporary_names(changes: Sequence[Change], current: Schema) -> dict[tuple[Name, str], str]:
+    """Return temporary names for removed columns that block a rename and cannot be dropped first.
 
-    Something holds them: a constraint, an index, a computed column, a trigger or a view.
+    A constraint, an index, a computed column, a trigger or a view still uses them.
     """
     names = NameMap.of_changes(changes)
     return {
-        (change.table, change.column.name): spare_column(change.column.name)
-        for change in _in_the_way(changes)
-        if _is_held(current, names.table_before(change.table), change.column.name)
+        (change.table, change.column.name): temporary_column_name(change.column.name)
+        for change in _blocking_columns(changes)
+        if _is_used(current, names.table_before(change.table), change.column.name)
     }
 
 
-def dropped_at_once(
-    changes: Sequence[Change], spares: Mapping[tuple[Name, str], str]
+def columns_dropped_first(
+    changes: Sequence[Change], temporary: Mapping[tuple[Name, str], str]
 ) -> list[ColumnRemoved]:
-    """The removed columns that are in the way of a rename, and that nothing holds."""
-    return [c for c in _in_the_way(changes) if (c.table, c.column.name) not in spares]
+    """Return the removed columns that block a rename and that nothing uses."""
+    return [c for c in _blocking_columns(changes) if (c.table, c.column.name) not in temporary]
 
 
-def _is_held(current: Schema, name: Name, column: str) -> bool:
+def _is_used(current: Schema, name: Name, column: str) -> bool:
     table = current.tables[name]
     computed = [c.computed.sql for c in table.columns if c.computed]
     return (
@@ -98,39 +108,42 @@ def _is_held(current: Schema, name: Name, column: str) -> bool:
     )
 
 
-def with_spare_names(
-    changes: Iterable[Change], spares: Mapping[tuple[Name, str], str]
+def with_temporary_names(
+    changes: Iterable[Change], temporary: Mapping[tuple[Name, str], str]
 ) -> list[Change]:
-    """The changes, where columns wait under their spare names until they are dropped."""
+    """Return the changes, with columns that have temporary names renamed to them first."""
     found: list[Change] = []
     for change in changes:
         match change:
-            case ColumnRemoved(table=table, column=column) if (table, column.name) in spares:
-                spare = spares[table, column.name]
-                found.append(ColumnRenamed(table=table, before=column.name, after=spare))
-                found.append(replace(change, column=replace(column, name=spare)))
+            case ColumnRemoved(table=table, column=column) if (table, column.name) in temporary:
+                temporary_name = temporary[table, column.name]
+                found.append(ColumnRenamed(table=table, before=column.name, after=temporary_name))
+                found.append(replace(change, column=replace(column, name=temporary_name)))
             case _:
                 found.append(change)
     return found
 
 
-def plan_renamed_parts(changes: Iterable[Change], steps: Steps) -> None:
-    """Constraints and indexes, whose names are of one schema, in one table or in several."""
+def plan_renamed_parts(changes: Iterable[Change], operations: PhasedOperations) -> None:
+    """Plan the renames of constraints and indexes.
+
+    Their names are unique in a schema, so those of several tables are ordered together.
+    """
     pairs = [
         (_part(change, change.before.name), _part(change, change.after.name))
         for change in changes
         if isinstance(change, ConstraintRenamed | IndexRenamed)
     ]
-    for before, after in one_by_one(pairs, _spare_part):
-        steps.add(Phase.RENAME_PARTS, _step(before, after))
+    for before, after in order_renames(pairs, _temporary_part):
+        operations.add(Phase.RENAME_CONSTRAINTS, _step(before, after))
 
 
 def _part(change: ConstraintRenamed | IndexRenamed, name: str | None) -> _Part:
     return _Part(name=Name(name or "", change.table.schema), change=change)
 
 
-def _spare_part(part: _Part) -> _Part:
-    return replace(part, name=spare_table(part.name))
+def _temporary_part(part: _Part) -> _Part:
+    return replace(part, name=temporary_table_name(part.name))
 
 
 def _step(before: _Part, after: _Part) -> RenameConstraint | RenameIndex:
@@ -141,20 +154,20 @@ def _step(before: _Part, after: _Part) -> RenameConstraint | RenameIndex:
     return RenameConstraint(table=change.table, before=old, after=new, kind=kind)
 
 
-def with_keys_made_anew(changes: Iterable[Change], ground: Ground) -> list[Change]:
-    """The changes, where a foreign key that is dropped and added anyway is not renamed first."""
+def with_recreated_keys(changes: Iterable[Change], changed_parts: ChangedKeyParts) -> list[Change]:
+    """Recreate, instead of rename, a foreign key that must be dropped and added anyway."""
     return [
-        made_anew(change)
+        as_recreated(change)
         if isinstance(change, ConstraintRenamed)
         and isinstance(change.after, ForeignKey)
-        and ground.carries(change.table, change.after)
+        and changed_parts.affects(change.table, change.after)
         else change
         for change in changes
     ]
 
 
-def made_anew(change: ConstraintRenamed | IndexRenamed) -> ConstraintAltered | IndexAltered:
-    """The same, to be dropped under the old name and added under the new one."""
+def as_recreated(change: ConstraintRenamed | IndexRenamed) -> ConstraintAltered | IndexAltered:
+    """Return a rename as a drop under the old name and an add under the new one."""
     if isinstance(change, ConstraintRenamed):
         return ConstraintAltered(
             table=change.table, before=change.before, after=change.after, fields=("name",)

@@ -1,6 +1,7 @@
-"""Columns that count rows by being the primary key alone: INTEGER PRIMARY KEY of SQLite.
+"""Plan SQLite columns that number rows because they are the primary key: INTEGER PRIMARY KEY.
 
-Rows get their numbers only where the column comes, or comes back, in one rebuild with its key.
+Existing rows get their numbers only if the column and its key are added by one rebuild of the
+table, so both operations are adjacent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from autodiff.dialects.base import Dialect
 from autodiff.plan.constraints import dropping_constraint
-from autodiff.plan.phases import Phase, Steps
+from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -21,42 +22,44 @@ from autodiff.schema.changes import (
 from autodiff.schema.objects import PrimaryKey
 from autodiff.schema.operations import AddColumn, AddConstraint, DropColumn
 
-__all__ = ["plan_rowids"]
+__all__ = ["plan_rowid_keys"]
 
 
-def plan_rowids(changes: Sequence[Change], dialect: Dialect, steps: Steps) -> list[Change]:
-    """Plans such columns together with their keys; the changes that are left."""
+def plan_rowid_keys(
+    changes: Sequence[Change], dialect: Dialect, operations: PhasedOperations
+) -> list[Change]:
+    """Plan such columns together with their keys, and return the remaining changes."""
     if not dialect.features.rebuilds_tables:
         return list(changes)
-    left = list(_keys_apart(changes))
-    keys = [change for change in left if _is_primary_key(change)]
-    for column in list(left) if keys else ():
-        key = next((other for other in keys if _are_one(column, other)), None)
+    remaining = list(_split_primary_keys(changes))
+    keys = [change for change in remaining if _is_primary_key(change)]
+    for column in list(remaining) if keys else ():
+        key = next((other for other in keys if _belong_together(column, other)), None)
         match column, key:
             case ColumnAdded(), ConstraintAdded():
                 add = AddColumn(table=column.table, column=column.column)
-                steps.add(
-                    Phase.ADD_COUNTED,
+                operations.add(
+                    Phase.ADD_AUTOINCREMENT,
                     add,
                     AddConstraint(table=key.table, constraint=key.constraint),
                 )
             case ColumnRemoved(), ConstraintRemoved():
                 name = column.column.name
-                steps.add(
-                    Phase.DROP_COUNTED,
+                operations.add(
+                    Phase.DROP_AUTOINCREMENT,
                     dropping_constraint(key.table, key.constraint),
                     DropColumn(table=column.table, name=name, column=column.column),
                 )
             case _:
                 continue
-        left.remove(column)
-        left.remove(key)
+        remaining.remove(column)
+        remaining.remove(key)
         keys.remove(key)
-    return left
+    return remaining
 
 
-def _keys_apart(changes: Sequence[Change]) -> Iterator[Change]:
-    """The changes, where a primary key over other columns is one that goes and one that comes."""
+def _split_primary_keys(changes: Sequence[Change]) -> Iterator[Change]:
+    """Yield the changes, with an altered primary key as a removed and an added one."""
     for change in changes:
         if isinstance(change, ConstraintAltered) and isinstance(change.after, PrimaryKey):
             yield ConstraintRemoved(table=change.table, constraint=change.before)
@@ -71,8 +74,8 @@ def _is_primary_key(change: Change) -> bool:
     return isinstance(change.constraint, PrimaryKey)
 
 
-def _are_one(column: Change, key: Change) -> bool:
-    """Whether the key is that of the column alone, and both come or both go."""
+def _belong_together(column: Change, key: Change) -> bool:
+    """Return whether the key consists of the column only, and both are added or both removed."""
     match column, key:
         case ColumnAdded(), ConstraintAdded():
             pass
@@ -80,6 +83,6 @@ def _are_one(column: Change, key: Change) -> bool:
             pass
         case _:
             return False
-    alone = (column.column.name,)
-    primary = isinstance(key.constraint, PrimaryKey) and key.constraint.columns == alone
+    key_columns = (column.column.name,)
+    primary = isinstance(key.constraint, PrimaryKey) and key.constraint.columns == key_columns
     return primary and column.table == key.table and column.column.type.sql == "INTEGER"

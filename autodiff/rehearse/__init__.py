@@ -1,4 +1,4 @@
-"""Runs migrations on a scratch, up and down, with rows: a new one, or the whole history."""
+"""Run migrations on a scratch database, up and down, with rows: a draft, or the whole history."""
 
 from autodiff.rehearse.history import RehearsalRequest, rehearse_history
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep

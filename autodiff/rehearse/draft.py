@@ -1,4 +1,4 @@
-"""Rehearses a drafted migration: its files are run by the real runner's executor on a scratch."""
+"""Rehearse a draft: run its files on a scratch database, with the same executor as the runner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.schemas import scope_for
-from autodiff.autogenerate.scratch import Bench
+from autodiff.autogenerate.scratch_inspector import ScratchInspector
 from autodiff.autogenerate.scratch_sources import scratch_to_run
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.timeouts import NO_LIMITS
@@ -19,7 +19,7 @@ from autodiff.migrations import Migration, read_migration
 from autodiff.plan.order import order_tables, order_views
 from autodiff.rehearse.proof import (
     Proof,
-    Rehearsal,
+    ProofRun,
     affected_tables,
     select_tables,
     with_referenced_tables,
@@ -51,34 +51,38 @@ __all__ = ["prove"]
 
 
 def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) -> Proof | None:
-    """What a scratch shows of a migration's texts; None where no scratch can be had.
+    """Return what a scratch database shows about a migration, None if there is no scratch database.
 
-    Where sample rows alone are in the way, that is a note and no problem: what stands in the
-    live tables is another matter.
+    If the migration fails with sample rows and passes without, the failure is a note: whether such
+    rows exist in the live database is not known.
     """
-    if missing := _needed_elsewhere(plan):
-        return Proof(notes=(f"not rehearsed: it needs {', '.join(missing)}, which is left alone",))
+    if missing := _unmanaged_tables(plan):
+        return Proof(
+            notes=(f"not rehearsed: it needs {', '.join(missing)}, which autodiff does not manage",)
+        )
     with TemporaryDirectory() as folder:
-        migration = _written(Path(folder), texts)
-        first = _rehearse(connection, plan, migration, with_rows=True)
-        if first is None or first.passed:
-            return first
-        second = _rehearse(connection, plan, migration, with_rows=False)
-    if second is None or not second.passed:
-        return first
-    notes = tuple(f"with sample rows: {problem}" for problem in first.problems)
-    return Proof(lost=first.lost, notes=(*first.notes, *notes), described=second.described)
+        migration = _write_files(Path(folder), texts)
+        with_rows = _rehearse(connection, plan, migration, with_rows=True)
+        if with_rows is None or with_rows.passed:
+            return with_rows
+        without_rows = _rehearse(connection, plan, migration, with_rows=False)
+    if without_rows is None or not without_rows.passed:
+        return with_rows
+    notes = tuple(f"with sample rows: {problem}" for problem in with_rows.problems)
+    return Proof(
+        lost=with_rows.lost, notes=(*with_rows.notes, *notes), described=without_rows.described
+    )
 
 
-def _needed_elsewhere(plan: Plan) -> list[str]:
-    """Tables that keys point at and that neither side of the plan has."""
+def _unmanaged_tables(plan: Plan) -> list[str]:
+    """Return tables that foreign keys reference and that neither side of the plan has."""
     known = {*plan.current.tables, *plan.desired.tables}
     tables = [*plan.current.tables.values(), *plan.desired.tables.values()]
     pointed_at = {key.referred for table in tables for key in table.foreign_keys}
     return sorted(map(str, pointed_at - known))
 
 
-def _written(folder: Path, texts: Mapping[Path, str]) -> Migration:
+def _write_files(folder: Path, texts: Mapping[Path, str]) -> Migration:
     for path, text in texts.items():
         (folder / path.name).write_text(text, encoding="utf-8")
     return read_migration(folder / next(iter(texts)).name)
@@ -92,9 +96,9 @@ def _rehearse(
             return None
         dialect = dialect_of(opened)
         dialect.prepare_connection(opened)
-        rehearsal = _rehearsal(plan, migration, dialect)
+        proof_run = _proof_run(plan, migration, dialect)
         try:
-            return rehearsal.run(opened, with_rows=with_rows)
+            return proof_run.run(opened, with_rows=with_rows)
         except AutodiffError as error:
             return Proof(notes=(f"not rehearsed: {error.message}",))
 
@@ -106,22 +110,26 @@ def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection |
         yield opened
 
 
-def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
-    before, after = _reached(plan)
+def _proof_run(plan: Plan, migration: Migration, dialect: Dialect) -> ProofRun:
+    before, after = _affected_tables(plan)
     start, goal = select_tables(plan.current, before), select_tables(plan.desired, after)
     scope = scope_for(plan.desired)
 
     def build(connection: Connection) -> None:
-        _run(connection, dialect, lambda executor: run_operations(executor, _creation(start)))
+        _run(
+            connection,
+            dialect,
+            lambda executor: run_operations(executor, _creating_operations(start)),
+        )
 
     def step(direction: Direction) -> Callable[[Connection], None]:
         function = load_step(migration, direction)
         return lambda connection: _run(connection, dialect, lambda executor: function())
 
-    def bench(connection: Connection) -> Bench:
-        return Bench(connection=connection, dialect=dialect, scope=scope)
+    def inspector(connection: Connection) -> ScratchInspector:
+        return ScratchInspector(connection=connection, dialect=dialect, scope=scope)
 
-    return Rehearsal(
+    return ProofRun(
         dialect=dialect,
         scope=scope,
         start=start,
@@ -131,37 +139,37 @@ def _rehearsal(plan: Plan, migration: Migration, dialect: Dialect) -> Rehearsal:
         build=build,
         upgrade=step("upgrade"),
         downgrade=step("downgrade"),
-        left=lambda connection: bench(connection).compared(goal, None).lines,
-        differs=lambda connection, before: bench(connection).restored(before).lines,
+        left=lambda connection: inspector(connection).compare_with(goal, None).lines,
+        differs=lambda connection, before: inspector(connection).compare_with_earlier(before).lines,
         values=choose_sample_values(plan.changes, plan.maps, start, goal),
     )
 
 
-def _run(connection: Connection, dialect: Dialect, steps: Callable[[Executor], None]) -> None:
-    """Steps in one transaction, unless they leave it, by an executor on the connection."""
+def _run(connection: Connection, dialect: Dialect, run: Callable[[Executor], None]) -> None:
+    """Run operations in one transaction, unless they leave it."""
     connection.rollback()
     segments = Segments(connection, dialect, NO_LIMITS)
     executor = Executor(dialect, Live(connection, dialect, outside=segments.outside))
     with segments.around(), executing(executor):
-        steps(executor)
+        run(executor)
         executor.flush()
 
 
-def _creation(schema: Schema) -> list[Operation]:
-    """The operations that make a schema out of nothing."""
-    tables, late = order_tables(schema.tables)
+def _creating_operations(schema: Schema) -> list[Operation]:
+    """Return the operations that create a schema."""
+    tables, late_keys = order_tables(schema.tables)
     return [
         *(CreateNamespace(name=name) for name in sorted(schema.namespaces)),
         *(CreateEnum(enum=schema.enums[name]) for name in sorted(schema.enums)),
         *(CreateSequence(sequence=schema.sequences[name]) for name in sorted(schema.sequences)),
         *(CreateTable(table=table) for table in tables),
-        *(AddConstraint(table=name, constraint=key) for name, key in late),
+        *(AddConstraint(table=name, constraint=key) for name, key in late_keys),
         *(CreateView(view=view) for view in order_views(schema.views)),
     ]
 
 
-def _reached(plan: Plan) -> tuple[set[Name], set[Name]]:
-    """The tables before and after that the plan can touch, each with its other self."""
+def _affected_tables(plan: Plan) -> tuple[set[Name], set[Name]]:
+    """Return the tables that the plan can affect, before and after it."""
     names = NameMap.of_operations(plan.operations)
     used = {name for operation in plan.operations for name in tables_of(operation)}
     old = affected_tables(plan.current, set(map(names.table_before, used)) | used)

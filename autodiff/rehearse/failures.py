@@ -1,6 +1,7 @@
-"""Why a step of a migration failed on a scratch, and whether its author meant it to.
+"""Describe why a migration failed on a scratch database, and whether its author intended it.
 
-What a database says of an error may hold values of rows; what is told of real rows must not.
+The message of a database can contain values of rows, so it is never shown if the rows are live
+rows.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ __all__ = ["deliberate_error", "describe_failure", "has_empty_downgrade", "known
 def describe_failure(
     error: BaseException, migration: Migration, private: Iterable[str] | None
 ) -> str:
-    """What failed, on one line.
+    """Return what failed, on one line.
 
-    With `private`, names that may be told, it holds no word of the database and nothing that a
-    value of a row could be in: only the kind of error, the line of the file, and those names.
+    private: the names that may be shown, if the rows are live rows. The line then contains only the
+    kind of error, the line of the file, and those of the names that the message mentions.
     """
-    cause = _inner(error)
+    cause = _cause(error)
     if private is None:
-        return _said(cause)
+        return _message(cause)
     original = next((e for e in _chain(error) if isinstance(e, DBAPIError)), None)
     kind = type(cause).__name__ if original is None else type(original.orig).__name__
     text = "" if original is None else str(original.orig)
@@ -37,12 +38,12 @@ def describe_failure(
     return f"{kind}{place}" + (f" ({', '.join(named)})" if named else "")
 
 
-def _inner(error: BaseException) -> BaseException:
-    """The error of the step itself, without what the runner says around it."""
+def _cause(error: BaseException) -> BaseException:
+    """Return the error of the step itself, without the error that the runner raised from it."""
     return error.__cause__ if error.__cause__ is not None else error
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, AutodiffError):
         text = error.message
     elif isinstance(error, DBAPIError):
@@ -69,7 +70,7 @@ def _has_word(text: str, name: str) -> bool:
 
 
 def _line(error: BaseException, migration: Migration) -> int | None:
-    """The last line of the file that was running."""
+    """Return the last line of the file that was running."""
     found = None
     for one in _chain(error):
         trace = one.__traceback__
@@ -81,8 +82,8 @@ def _line(error: BaseException, migration: Migration) -> int | None:
 
 
 def deliberate_error(error: BaseException, migration: Migration) -> str | None:
-    """What the file says where its own `raise` ended the step, None where something else did."""
-    cause = _inner(error)
+    """Return the class of the error if the file's own `raise` raised it, else None."""
+    cause = _cause(error)
     trace = cause.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -99,7 +100,7 @@ def deliberate_error(error: BaseException, migration: Migration) -> str | None:
 
 
 def has_empty_downgrade(migration: Migration) -> bool:
-    """Whether the way back is empty: `pass`, or a file of comments."""
+    """Return whether the downgrade does nothing: `pass`, or an SQL file with comments only."""
     if migration.is_sql:
         from autodiff.runner.loader import split_statements
 
@@ -121,7 +122,7 @@ def _tree(migration: Migration) -> ast.Module:
 
 
 def known_names(schema: Schema, migration: Migration) -> set[str]:
-    """The names of tables, columns, constraints and indexes, and those that the file has."""
+    """Return the names of tables, columns and their parts, and the identifiers in the file."""
     found: set[str] = set()
     for name, table in schema.tables.items():
         found |= {name.name, *(column.name for column in table.columns)}

@@ -1,18 +1,20 @@
-"""The course of a rehearsal: base to head, each migration up, down and up, then head to base."""
+"""Rehearse the migration history on a scratch database.
+
+Each migration is applied, reverted and applied again; at the end all are reverted, from the head to
+the base. After each step the schema and the rows are compared with those before it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from autodiff.autogenerate.schemas import scope_for
-from autodiff.autogenerate.scratch import Compared
-from autodiff.dialects import Dialect, dialect_for, dialect_of
-from autodiff.errors import ConfigError, HistoryError, ModelsError
-from autodiff.migrations import Graph, Lock, Migration
+from autodiff.autogenerate.scratch_inspector import ScratchComparison
+from autodiff.errors import ConfigError, ModelsError
+from autodiff.migrations import Lock, Migration
 from autodiff.models import declare
+from autodiff.rehearse.context import RehearsalContext, lock_mismatch, open_rehearsal_context
 from autodiff.rehearse.failures import (
     deliberate_error,
     describe_failure,
@@ -20,9 +22,10 @@ from autodiff.rehearse.failures import (
     known_names,
 )
 from autodiff.rehearse.losses import find_losses, guess_renames
+from autodiff.rehearse.rehearsal_database import RehearsalDatabase, RowSource, Snapshot
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
 from autodiff.rehearse.row_sources import LaterRows, LiveRows, NoRows, SampleRows
-from autodiff.rehearse.stage import Place, RowSource, Stage, State
+from autodiff.rehearse.selection import Selection, select_migrations
 from autodiff.runner.runner import Runner
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Schema
@@ -32,24 +35,19 @@ if TYPE_CHECKING:
 
     from autodiff.workspace import Workspace
 
-__all__ = [
-    "RehearsalRequest",
-    "lock_mismatch",
-    "open_rehearsal_context",
-    "rehearse_history",
-    "rehearse_revisions",
-]
+__all__ = ["RehearsalRequest", "rehearse_history", "rehearse_revisions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalRequest:
-    """What `rehearse` was asked for.
+    """The arguments of `rehearse`.
 
-    target: a migration, or a range of them (`0002:head`); None is the whole history, and with
-    live rows what is pending, or the newest.
-    rows: made up, a sample of those of the live database, or none.
-    count: how many rows of each table are taken from the live database; those that they point at
-    come along. seconds: how long that may take.
+    target: a migration, or a range (`0002:head`). None is the whole history; with live rows, the
+        pending migrations, or the newest one if none is pending.
+    rows: sample rows, a sample of the live rows, or no rows.
+    count: how many rows of each table to copy from the live database. The rows that they reference
+        are copied too.
+    seconds: the time limit for that.
     """
 
     target: str | None = None
@@ -59,137 +57,64 @@ class RehearsalRequest:
 
 
 def rehearse_history(project: Workspace, request: RehearsalRequest) -> RehearsedHistory:
-    """Runs the migrations on a scratch and tells what was found.
+    """Rehearse migrations on a scratch database and return what was found.
 
-    Raises DatabaseError where no scratch can be had, and HistoryError and ConfigError for what
-    is wrong before anything is run.
+    Raises DatabaseError if no scratch database can be created, HistoryError or ConfigError if the
+    request or the configuration is wrong.
     """
     graph = project.graph()
     if not len(graph):
         return RehearsedHistory()
     lock = project.lock()
-    with open_rehearsal_context(project, graph, lock) as place:
-        source, applied = _rows(project, place, request, lock)
-        course = _course(graph, request.target, applied)
-        with Stage(place) as stage:
-            return _Rehearsal(project, place, stage, source, course, lock).run()
+    with open_rehearsal_context(project, graph, lock) as context:
+        applied = None
+        if request.rows == "live":
+            live = _require_live(context)
+            runner = Runner(live, graph, schema=project.config.history_schema)
+            applied = frozenset(runner.verify())
+            rows: RowSource = LiveRows.read(live, context, applied, request.count, request.seconds)
+        else:
+            rows = _sample_rows(lock) if request.rows == "samples" else NoRows()
+        selection = select_migrations(graph, request.target, applied)
+        with RehearsalDatabase(context) as database:
+            rehearsal = _HistoryRehearsal(project, context, database, rows, selection)
+            return rehearsal.run(lock)
 
 
 def rehearse_revisions(
-    project: Workspace, place: Place, stage: Stage, revisions: Collection[str], lock: Lock | None
+    project: Workspace,
+    context: RehearsalContext,
+    database: RehearsalDatabase,
+    revisions: Collection[str],
+    lock: Lock | None,
 ) -> RehearsedHistory:
-    """Runs the whole graph of a place on its stage, these migrations up, down and up again.
+    """Apply all migrations of a context, and rehearse the given revisions with sample rows.
 
-    Where all of it passed, the stage is at the heads. Rows are made up.
+    If everything passed, the database is at the heads afterwards.
     """
-    order = tuple(place.graph.migrations.values())
-    course = _Course(order=order, chosen=frozenset(revisions))
-    rows = SampleRows(lock.described if lock is not None else Schema())
-    return _Rehearsal(project, place, stage, rows, course, None, ends=False).run()
+    order = tuple(context.graph.migrations.values())
+    selection = Selection(order=order, revisions=frozenset(revisions))
+    rehearsal = _HistoryRehearsal(project, context, database, _sample_rows(lock), selection)
+    return rehearsal.run_migrations()
 
 
-@contextmanager
-def open_rehearsal_context(project: Workspace, graph: Graph, lock: Lock | None) -> Iterator[Place]:
-    """Where scratches of a project are made; without a URL where none is needed for one."""
-    with _connection(project, lock) as (live, dialect):
-        namespaces = lock.declared.namespaces if lock is not None else frozenset()
-        desired = _declared(project, dialect)
-        namespaces |= desired.namespaces if desired is not None else frozenset()
-        scope = scope_for(Schema(namespaces=namespaces), project.config.exclude_tables)
-        yield Place(live=live, dialect=dialect, graph=graph, scope=scope)
-
-
-@contextmanager
-def _connection(
-    project: Workspace, lock: Lock | None
-) -> Iterator[tuple[sa.Connection | None, Dialect]]:
-    if project.config.url:
-        with project.connect() as connection:
-            yield connection, dialect_of(connection).with_scratch(project.scratch_url)
-        return
-    scratch = project.scratch_url
-    if scratch is not None:
-        yield None, dialect_for(scratch.get_backend_name()).with_scratch(scratch)
-        return
-    dialect = dialect_for(lock.database.split()[0]) if lock is not None else None
-    if dialect is None or not dialect.features.scratch_in_memory:
-        _ = project.url  # raises, and says how to give one
-        raise AssertionError
-    yield None, dialect
-
-
-def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
-    try:
-        return declare(project.metadata(), dialect, exclude=project.config.exclude_tables)
-    except (ModelsError, ConfigError):
-        return None
-
-
-def _rows(
-    project: Workspace, place: Place, request: RehearsalRequest, lock: Lock | None
-) -> tuple[RowSource, frozenset[str] | None]:
-    """Where rows come from, and, where that is the live database, what it has had."""
-    if request.rows == "none":
-        return NoRows(), None
-    if request.rows == "samples":
-        return SampleRows(lock.described if lock is not None else Schema()), None
-    if place.live is None:
-        _ = project.url
-        raise AssertionError
-    runner = Runner(place.live, place.graph, schema=project.config.history_schema)
-    applied = frozenset(runner.verify())
-    rows = LiveRows.read(place.live, place, applied, request.count, request.seconds)
-    return rows, applied
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Course:
-    """The migrations to run, in order, and those of them that are rehearsed."""
-
-    order: tuple[Migration, ...]
-    chosen: frozenset[str]
-
-    @property
-    def whole(self) -> bool:
-        """Whether it begins at the base."""
-        return len(self.chosen) == len(self.order)
-
-
-def _course(graph: Graph, target: str | None, applied: frozenset[str] | None) -> _Course:
-    start, found, end = (target or ":").partition(":")
-    if not found:
-        end = start
-    lineage = graph.reach(end or "heads")
-    order = tuple(graph.in_order(lineage))
-    if not order:
-        raise HistoryError(
-            f"there is nothing to rehearse up to {end}", hint="name a migration, or none for all"
+def _require_live(context: RehearsalContext) -> sa.Connection:
+    if context.live is None:
+        raise ConfigError(
+            "cannot copy live rows: no database URL",
+            hint="pass --url, or set DATABASE_URL",
         )
-    last = order[-1]
-    skipped: set[str] = set()
-    if start not in ("", "base"):
-        first = graph.find(start)
-        if first.revision not in lineage:
-            raise HistoryError(
-                f"{first.name} does not come before {last.name}",
-                hint="a range goes from the older to the newer: autodiff rehearse 0002:head",
-            )
-        skipped = graph.lineage([first.revision]) - {first.revision}
-    elif applied is not None:
-        skipped = set(applied & lineage) or set()
-        if skipped == lineage:
-            skipped -= {order[-1].revision}
-    if applied is not None and not applied <= lineage:
-        raise HistoryError(
-            f"the database is ahead of {last.name}: its rows don't fit there",
-            hint="rehearse up to the head: autodiff rehearse --from-data",
-        )
-    return _Course(order=order, chosen=frozenset(lineage - skipped))
+    return context.live
+
+
+def _sample_rows(lock: Lock | None) -> SampleRows:
+    """Return sample rows that fit the schema at the head, if it is known."""
+    return SampleRows(lock.described if lock is not None else Schema())
 
 
 @dataclass(slots=True)
-class _Found:
-    """What comes to light about one migration."""
+class _StepResult:
+    """What was found about one migration so far."""
 
     migration: Migration
     problems: list[str] = field(default_factory=list)
@@ -208,222 +133,241 @@ class _Found:
         )
 
 
-class _StuckError(Exception):
-    """A migration that can't be applied: what comes behind it is not reached."""
+class _NotAppliedError(Exception):
+    """A migration cannot be applied, so the migrations after it are not reached."""
 
 
-class _Rehearsal:
-    """One rehearsal under way."""
+class _HistoryRehearsal:
+    """A rehearsal in progress."""
 
     def __init__(
         self,
         project: Workspace,
-        place: Place,
-        stage: Stage,
+        context: RehearsalContext,
+        database: RehearsalDatabase,
         rows: RowSource,
-        course: _Course,
-        lock: Lock | None,
-        *,
-        ends: bool = True,
+        selection: Selection,
     ) -> None:
         self._project = project
-        self._place = place
-        self._stage = stage
+        self._context = context
+        self._database = database
         self._rows = rows
-        self._course = course
-        self._lock = lock
-        self._ends = ends
+        self._selection = selection
         self._steps: list[RehearsedStep] = []
         self._problems: list[str] = []
         self._notes: list[str] = []
+        self._not_reached: tuple[str, ...] = ()
 
-    def run(self) -> RehearsedHistory:
-        order = self._course.order
-        not_reached: tuple[str, ...] = ()
-        for position, migration in enumerate(order):
-            found = _Found(migration)
-            try:
-                self._one(found)
-            except _StuckError:
-                not_reached = tuple(m.name for m in order[position + 1 :])
-            if migration.revision in self._course.chosen or found.problems:
-                self._steps.append(found.step())
-            if not_reached or (found.problems and len(self._stage.done) <= position):
-                break
-        else:
-            if self._ends:
-                self._at_the_end()
-        notes = dict.fromkeys((*self._notes, *self._rows.notes))
+    def run(self, lock: Lock | None) -> RehearsedHistory:
+        """Rehearse the migrations, compare the head with models and lock file, and revert all."""
+        if self._run_steps():
+            if self._is_at_heads():
+                self._compare_with_models(lock)
+                self._compare_with_lock(lock)
+            if self._selection.is_whole:
+                self._revert_to_base()
+        return self._result()
+
+    def run_migrations(self) -> RehearsedHistory:
+        """Rehearse the migrations, and leave the database at the last one."""
+        self._run_steps()
+        return self._result()
+
+    def _result(self) -> RehearsedHistory:
         return RehearsedHistory(
             steps=tuple(self._steps),
             problems=tuple(self._problems),
-            not_reached=not_reached,
-            notes=tuple(notes),
+            not_reached=self._not_reached,
+            notes=tuple(dict.fromkeys((*self._notes, *self._rows.notes))),
         )
 
-    def _one(self, found: _Found) -> None:
-        """Applies a migration, and where it is chosen takes it back and applies it again."""
-        stage, rows = self._stage, self._rows
-        chosen = found.migration.revision in self._course.chosen
-        if not found.migration.is_for(self._place.dialect):
-            found.notes.append(f"not for {self._place.dialect.word}: it was only recorded")
-        done = stage.done
-        before = stage.state()
+    # Migrations
+
+    def _run_steps(self) -> bool:
+        """Run the migrations in order, and return whether all could be applied."""
+        order = self._selection.order
+        for position, migration in enumerate(order):
+            result = _StepResult(migration)
+            try:
+                self._run_step(result)
+            except _NotAppliedError:
+                self._not_reached = tuple(later.name for later in order[position + 1 :])
+            if migration.revision in self._selection.revisions or result.problems:
+                self._steps.append(result.step())
+            if len(self._database.applied) <= position:
+                return False
+        return True
+
+    def _run_step(self, result: _StepResult) -> None:
+        """Apply a migration; revert and apply it again if it is selected."""
+        database, rows = self._database, self._rows
+        migration = result.migration
+        if not migration.is_for(self._context.dialect):
+            result.notes.append(f"not for {self._context.dialect.word}: it was only recorded")
+        applied = database.applied
+        before = database.snapshot()
         try:
-            stage.up(found.migration)
-        except Exception as error:  # the file's own code may raise anything
-            before = self._without_rows(found, done, before, error)
+            database.upgrade(migration)
+        except Exception as error:  # the code in the file can raise anything
+            before = self._retry_without_rows(result, applied, before, error)
             rows = NoRows()
-            self._rows = LaterRows(self._rows, found.migration.revision)
-        if chosen:
-            self._back_and_forth(found, before, rows)
-        stage.fill(self._rows)
+            self._rows = LaterRows(self._rows, migration.revision)
+        if migration.revision in self._selection.revisions:
+            self._revert_and_reapply(result, before, rows)
+        database.insert_rows(self._rows)
 
-    def _without_rows(
-        self, found: _Found, done: Sequence[Migration], before: State, error: Exception
-    ) -> State:
-        """Tries a failed migration again without rows; the state before it.
+    def _retry_without_rows(
+        self,
+        result: _StepResult,
+        applied: Sequence[Migration],
+        before: Snapshot,
+        error: Exception,
+    ) -> Snapshot:
+        """Apply a failed migration again without rows, and return the snapshot before it.
 
-        Raises _StuckError where rows are not the reason.
+        The failure is a problem of the migration if the rows are live rows, else only a note:
+        nobody knows whether such rows exist.
+
+        Raises _NotAppliedError if it fails without rows too.
         """
-        reason = self._said(error, found.migration, before)
+        reason = self._describe(error, result.migration, before)
         if not any(before.rows.values()):
-            found.problems.append(f"upgrade fails: {reason}")
-            raise _StuckError from error
+            result.problems.append(f"upgrade fails: {reason}")
+            raise _NotAppliedError from error
         try:
-            self._stage.restart(done, NoRows())
-            empty = self._stage.state()
-            self._stage.up(found.migration)
-        except Exception as again:
-            found.problems.append(f"upgrade fails: {reason}")
-            raise _StuckError from again
-        told = found.problems if self._rows.real else found.notes
-        told.append(f"upgrade fails with {self._rows.word} rows: {reason}")
+            self._database.rebuild(applied, NoRows())
+            empty = self._database.snapshot()
+            self._database.upgrade(result.migration)
+        except Exception as second_error:
+            result.problems.append(f"upgrade fails: {reason}")
+            raise _NotAppliedError from second_error
+        lines = result.problems if self._rows.is_live else result.notes
+        lines.append(f"upgrade fails with {self._rows.label} rows: {reason}")
         return empty
 
-    def _back_and_forth(self, found: _Found, before: State, rows: RowSource) -> None:
-        """Down, and up again; at the end the migration is applied."""
-        stage, done = self._stage, self._stage.done
-        after = stage.state()
+    def _revert_and_reapply(self, result: _StepResult, before: Snapshot, rows: RowSource) -> None:
+        """Revert the last migration and apply it again. It is applied at the end in any case."""
+        database, applied = self._database, self._database.applied
+        after = database.snapshot()
         renames = guess_renames(before.rows, after.rows)
-        found.lost += find_losses(before.rows, after.rows, "upgrade", renames)
-        stage.fill(rows)
-        full = stage.state()
+        result.lost += find_losses(before.rows, after.rows, "upgrade", renames)
+        database.insert_rows(rows)
+        filled = database.snapshot()
         try:
-            stage.down()
+            database.downgrade()
         except Exception as error:
-            self._no_way_back(found, error, after)
-            if not self._place.dialect.features.transactional_ddl:
-                stage.restart(done, rows)
+            self._record_failed_downgrade(result, error, after)
+            if not self._context.dialect.features.transactional_ddl:
+                database.rebuild(applied, rows)
             return
-        back = stage.state().rows
-        if rows.real and not any(before.rows.values()):  # they came in with this migration
-            found.lost += find_losses(full.rows, back, "downgrade", guess_renames(full.rows, back))
+        reverted = database.snapshot().rows
+        if rows.is_live and not any(before.rows.values()):
+            # The live rows were inserted after this migration, so they are compared from there.
+            renames = guess_renames(filled.rows, reverted)
+            result.lost += find_losses(filled.rows, reverted, "downgrade", renames)
         else:
-            found.lost += find_losses(before.rows, back, "downgrade", NameMap())
-        if self._differs(found, before, "downgrade") or not self._up_again(found, after):
-            stage.restart(done, rows)
+            result.lost += find_losses(before.rows, reverted, "downgrade", NameMap())
+        if self._differs(result, before, "downgrade") or not self._reapply(result, after):
+            database.rebuild(applied, rows)
 
-    def _up_again(self, found: _Found, after: State) -> bool:
-        """Whether the migration could be applied a second time."""
+    def _reapply(self, result: _StepResult, after: Snapshot) -> bool:
+        """Apply the migration a second time, and return whether that worked."""
         try:
-            self._stage.up(found.migration)
+            self._database.upgrade(result.migration)
         except Exception as error:
-            reason = self._said(error, found.migration, after)
-            found.problems.append(f"upgrade after a downgrade fails: {reason}")
+            reason = self._describe(error, result.migration, after)
+            result.problems.append(f"upgrade after a downgrade fails: {reason}")
             return False
-        self._differs(found, after, "upgrade after a downgrade")
+        self._differs(result, after, "upgrade after a downgrade")
         return True
 
-    def _no_way_back(self, found: _Found, error: Exception, after: State) -> None:
-        purpose = deliberate_error(error, found.migration)
-        reason = self._said(error, found.migration, after)
-        if purpose is None:
-            found.problems.append(f"downgrade fails: {reason}")
+    def _record_failed_downgrade(
+        self, result: _StepResult, error: Exception, after: Snapshot
+    ) -> None:
+        """Record a failed downgrade: as irreversible if the file raises the error on purpose."""
+        reason = self._describe(error, result.migration, after)
+        if deliberate_error(error, result.migration) is None:
+            result.problems.append(f"downgrade fails: {reason}")
         else:
-            found.irreversible = f"downgrade raises {reason}"
+            result.irreversible = f"downgrade raises {reason}"
 
-    def _differs(self, found: _Found, wanted: State, direction: str) -> bool:
-        """Tells what a step left undone; whether there was anything."""
-        compared = self._stage.bench.restored(wanted.schema)
-        lines = [f"{direction} leaves: {line}" for line in compared.lines]
+    def _differs(self, result: _StepResult, expected: Snapshot, direction: str) -> bool:
+        """Record how the schema differs from an earlier one, and return whether it does."""
+        comparison = self._database.inspector.compare_with_earlier(expected.schema)
+        lines = [f"{direction} leaves: {line}" for line in comparison.lines]
         if not lines:
             return False
-        if direction == "downgrade" and has_empty_downgrade(found.migration):
-            found.irreversible = f"downgrade is empty, and leaves: {'; '.join(compared.lines)}"
-        elif compared.settled:
-            found.problems += lines
+        if direction == "downgrade" and has_empty_downgrade(result.migration):
+            leftovers = "; ".join(comparison.lines)
+            result.irreversible = f"downgrade is empty, and leaves: {leftovers}"
+        elif comparison.settled:
+            result.problems += lines
         else:
-            found.notes += [f"{line} (compared as texts)" for line in lines]
+            result.notes += _compared_literally(lines)
         return True
 
-    def _said(self, error: Exception, migration: Migration, state: State) -> str:
-        private = known_names(state.schema, migration) if self._rows.real else None
-        return describe_failure(error, migration, private)
+    def _describe(self, error: Exception, migration: Migration, snapshot: Snapshot) -> str:
+        """Return the reason of a failure, without values of live rows."""
+        names = known_names(snapshot.schema, migration) if self._rows.is_live else None
+        return describe_failure(error, migration, names)
 
-    # The end
+    # The head and the base
 
-    def _at_the_end(self) -> None:
-        applied = {m.revision for m in self._stage.done}
-        if applied == set(self._place.graph.migrations):
-            self._against_models()
-            self._against_lock()
-        if self._course.whole:
-            self._to_base()
+    def _is_at_heads(self) -> bool:
+        applied = {migration.revision for migration in self._database.applied}
+        return applied == set(self._context.graph.migrations)
 
-    def _against_models(self) -> None:
-        bench = self._stage.bench
+    def _compare_with_models(self, lock: Lock | None) -> None:
+        inspector = self._database.inspector
         try:
             metadata = self._project.metadata()
         except (ModelsError, ConfigError) as error:
             self._notes.append(f"not compared with the models: {error.message}")
             return
-        desired = declare(metadata, bench.dialect, exclude=self._project.config.exclude_tables)
-        lock = self._lock
-        compared = bench.compared(desired, lock.declared if lock is not None else None)
-        self._tell("models and migrations differ at the head", compared)
+        exclude = self._project.config.exclude_tables
+        desired = declare(metadata, inspector.dialect, exclude=exclude)
+        declared_before = lock.declared if lock is not None else None
+        comparison = inspector.compare_with(desired, declared_before)
+        self._record("models and migrations differ at the head", comparison)
 
-    def _against_lock(self) -> None:
-        lock, graph = self._lock, self._place.graph
+    def _compare_with_lock(self, lock: Lock | None) -> None:
+        inspector = self._database.inspector
         if lock is None:
             self._notes.append("not compared with the lock file: there is none")
-        elif (reason := lock_mismatch(lock, graph, self._stage.bench.dialect)) is not None:
+        elif reason := lock_mismatch(lock, self._context.graph, inspector.dialect):
             self._notes.append(f"not compared with the lock file: {reason}")
         else:
-            compared = self._stage.bench.compared(lock.described, lock.declared)
-            self._tell("lock file and migrations differ at the head", compared)
+            comparison = inspector.compare_with(lock.described, lock.declared)
+            self._record("lock file and migrations differ at the head", comparison)
 
-    def _tell(self, where: str, compared: Compared) -> None:
-        lines = [f"{where}: {line}" for line in compared.lines]
-        if compared.settled:
+    def _record(self, heading: str, comparison: ScratchComparison) -> None:
+        lines = [f"{heading}: {line}" for line in comparison.lines]
+        if comparison.settled:
             self._problems += lines
         else:
-            self._notes += [f"{line} (compared as texts)" for line in lines]
+            self._notes += _compared_literally(lines)
 
-    def _to_base(self) -> None:
-        """All the way back; as far as there is one."""
+    def _revert_to_base(self) -> None:
+        """Revert all migrations; stop at the first one that cannot be reverted."""
         steps = {step.revision: step for step in self._steps}
-        for migration in reversed(self._stage.done):
+        for migration in reversed(self._database.applied):
             step = steps[migration.revision]
             if step.irreversible or any(p.startswith("downgrade") for p in step.problems):
-                self._notes.append(f"the way back to the base ends at {migration.name}")
+                self._notes.append(f"not reverted to the base: {migration.name} cannot be reverted")
                 return
-            before = self._stage.state()
+            before = self._database.snapshot()
             try:
-                self._stage.down()
+                self._database.downgrade()
             except Exception as error:
-                reason = self._said(error, migration, before)
-                place = self._steps.index(step)
+                reason = self._describe(error, migration, before)
                 problem = f"downgrade from the head fails: {reason}"
-                self._steps[place] = replace(step, problems=(*step.problems, problem))
+                failed = replace(step, problems=(*step.problems, problem))
+                self._steps[self._steps.index(step)] = failed
                 return
-        self._problems += [f"left at the base: {line}" for line in self._stage.leftovers()]
+        remaining = self._database.remaining_objects()
+        self._problems += [f"left at the base: {line}" for line in remaining]
 
 
-def lock_mismatch(lock: Lock, graph: Graph, dialect: Dialect) -> str | None:
-    """Why the lock file does not tell what the migrations come to here, None where it does."""
-    if set(lock.heads) != set(graph.heads):
-        return "it is for another head (autodiff lock writes it anew)"
-    if lock.database.split()[:1] != dialect.kind.split()[:1]:
-        return f"it was written for {lock.database}"
-    return None
+def _compared_literally(lines: Sequence[str]) -> list[str]:
+    """Return the lines with a note that no scratch database settled them."""
+    return [f"{line} (SQL compared literally)" for line in lines]

@@ -1,8 +1,8 @@
-"""A sample of the rows of a live database, to rehearse migrations with.
+"""Copy a sample of the live rows to a scratch database.
 
-A bounded number of each table, and the rows that they point at, so that keys hold. The database
-is only read from, in one transaction that can do nothing else, for a bounded time. No message
-here holds a value of a row.
+The sample has a limited number of rows of each table, and the rows that they reference, so that
+foreign keys are valid. The live database is only read, in one read-only transaction with a time
+limit. No message contains a value of a row.
 """
 
 from __future__ import annotations
@@ -27,16 +27,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Sample", "insert_sample", "read_sample"]
 
-_CHUNK = 100
-_MOST = 20
-"""How many times as many rows as asked for a table may get, since others point at them."""
+_KEYS_PER_QUERY = 100
+"""Enough that few queries are needed, few enough that the SQL stays short on every database."""
+_MAX_PARENTS_FACTOR = 20
+"""How many times the requested count a table may get because others reference its rows.
+
+Without a limit, a sample of many tables could copy a whole parent table.
+"""
 
 Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Rows by table, as they travel from one database to the other; and what is not among them."""
+    """Rows by table, in the form in which they are copied between databases, and notes."""
 
     rows: Rows
     notes: tuple[str, ...] = ()
@@ -45,21 +49,22 @@ class Sample:
 def read_sample(
     connection: Connection, dialect: Dialect, scope: Scope, *, count: int, seconds: float
 ) -> Sample:
-    """Up to `count` rows of each table, the first and the last by its key, and all parents.
+    """Return up to `count` rows of each table, the first and the last by key, and their parents.
 
-    Takes `seconds` at most, and a tenth of it for each statement.
+    seconds: the time limit; each statement may take a tenth of it, so that one slow table does not
+    use up the time of all others.
     """
     schema = dialect.reflect(connection, scope)
     with dialect.reading(connection, seconds / 10):
-        reader = _Reader(connection, dialect, schema, count, time.monotonic() + seconds)
+        reader = _SampleReader(connection, dialect, schema, count, time.monotonic() + seconds)
         for name in sorted(schema.tables):
             reader.first(schema.tables[name])
         reader.parents()
-    return Sample(rows=_whole(reader.rows, schema, reader.notes), notes=tuple(reader.notes))
+    return Sample(rows=_drop_orphans(reader.rows, schema, reader.notes), notes=tuple(reader.notes))
 
 
-class _Reader:
-    """Collects rows, none twice."""
+class _SampleReader:
+    """Collects rows, each once."""
 
     def __init__(
         self, connection: Connection, dialect: Dialect, schema: Schema, count: int, until: float
@@ -75,7 +80,7 @@ class _Reader:
         self._asked: set[tuple[Name, tuple[str, ...], Key]] = set()
 
     def first(self, table: Table) -> None:
-        """The first and the last rows of a table."""
+        """Read the first and the last rows of a table."""
         key = table.primary_key
         if key is None:
             self._add(table, f"LIMIT {self._count}")
@@ -86,11 +91,13 @@ class _Reader:
             self._add(table, f"ORDER BY {order} LIMIT {count}")
 
     def parents(self) -> None:
-        """The rows that others point at, and those that these point at, and so on."""
+        """Read the rows that others reference, then the rows that these reference, and so on."""
         while missing := self._missing():
             for (name, columns), keys in missing.items():
-                for start in range(0, len(keys), _CHUNK):
-                    self._fetch(self._schema.tables[name], columns, keys[start : start + _CHUNK])
+                for start in range(0, len(keys), _KEYS_PER_QUERY):
+                    self._fetch(
+                        self._schema.tables[name], columns, keys[start : start + _KEYS_PER_QUERY]
+                    )
 
     def _missing(self) -> dict[tuple[Name, tuple[str, ...]], list[Key]]:
         found: dict[tuple[Name, tuple[str, ...]], list[Key]] = {}
@@ -106,10 +113,10 @@ class _Reader:
         return found
 
     def _full(self, name: Name) -> bool:
-        return len(self.rows[name]) >= self._count * _MOST
+        return len(self.rows[name]) >= self._count * _MAX_PARENTS_FACTOR
 
     def _new_keys(self, table: Table, foreign: ForeignKey) -> list[Key]:
-        """What a key points at that was not asked for yet."""
+        """Return the referenced keys that were not queried yet."""
         wanted = _keys(self.rows[table.name], foreign.columns)
         present = set(_keys(self.rows[foreign.referred], foreign.referred_columns))
         place = (foreign.referred, foreign.referred_columns)
@@ -134,7 +141,7 @@ class _Reader:
 
     def _add(self, table: Table, rest: str, values: dict[str, Any] | None = None) -> None:
         if time.monotonic() > self._until:
-            self._note("the sample is not whole: it took too long to read")
+            self._note("the sample is incomplete: the time limit was reached")
             return
         columns = [column for column in table.columns if column.computed is None]
         listed = ", ".join(
@@ -170,13 +177,13 @@ class _Reader:
 
 
 def _keys(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> list[Key]:
-    """The values of columns, row by row, each once; none where one is NULL."""
+    """Return the values of columns row by row, each once; none of them NULL."""
     found = (tuple(row.get(column) for column in columns) for row in rows)
     return list(dict.fromkeys(key for key in found if None not in key))
 
 
-def _whole(rows: Rows, schema: Schema, notes: list[str]) -> Rows:
-    """The rows without those that point at what is not among them; `rows` is changed."""
+def _drop_orphans(rows: Rows, schema: Schema, notes: list[str]) -> Rows:
+    """Remove the rows that reference rows outside of the sample; `rows` is changed."""
     left_out: Counter[Name] = Counter()
     while True:
         before = sum(map(len, rows.values()))
@@ -185,39 +192,39 @@ def _whole(rows: Rows, schema: Schema, notes: list[str]) -> Rows:
                 if foreign.referred not in rows:
                     continue
                 known = _keys(rows[foreign.referred], foreign.referred_columns)
-                present = {_loosely(key) for key in known}
-                kept = [r for r in rows[table.name] if _points(r, foreign, present)]
+                present = {_comparable_key(key) for key in known}
+                kept = [r for r in rows[table.name] if _has_parent(r, foreign, present)]
                 left_out[table.name] += len(rows[table.name]) - len(kept)
                 rows[table.name] = kept
         if sum(map(len, rows.values())) == before:
             break
     notes += [
-        f"{count} rows of table {name} are left out: what they point at is not in the sample"
+        f"{count} rows of table {name} are left out: rows they reference are not in the sample"
         for name, count in sorted(left_out.items())
         if count
     ]
     return rows
 
 
-def _points(row: dict[str, Any], foreign: ForeignKey, present: set[Key]) -> bool:
+def _has_parent(row: dict[str, Any], foreign: ForeignKey, present: set[Key]) -> bool:
     key = tuple(row.get(column) for column in foreign.columns)
-    return None in key or _loosely(key) in present
+    return None in key or _comparable_key(key) in present
 
 
-def _loosely(key: Key) -> Key:
-    """A key as databases that don't know case and padding compare it."""
+def _comparable_key(key: Key) -> Key:
+    """Return a key in the form in which case-insensitive, padded comparisons see it."""
     return tuple(str(value).rstrip().casefold() for value in key)
 
 
 def insert_sample(
     connection: Connection, dialect: Dialect, schema: Schema, sample: Sample
 ) -> list[str]:
-    """Puts a sample into the tables of a scratch; a note for what does not fit there.
+    """Insert a sample into the tables of a scratch, and return a note for what does not fit.
 
-    Raises DatabaseError, without any value, where it can't be done at all.
+    Raises DatabaseError, without any value, if that is impossible.
     """
     notes: list[str] = [
-        f"the rows of table {name} are left out: the migrations make no such table"
+        f"the rows of table {name} are left out: no migration creates that table"
         for name, rows in sample.rows.items()
         if rows and name not in schema.tables
     ]
@@ -226,41 +233,43 @@ def insert_sample(
     rows = {table.name: list(sample.rows.get(table.name, [])) for table in tables}
     try:
         with dialect.keys_aside(connection, tables):
-            while not _inserted(connection, dialect, tables, _whole(rows, schema, notes), notes):
+            while not _insert_all(
+                connection, dialect, tables, _drop_orphans(rows, schema, notes), notes
+            ):
                 for table in tables:
                     connection.exec_driver_sql(f"DELETE FROM {dialect.quote_name(table.name)}")
         for table in tables:
             dialect.advance_numbers(connection, table)
     except SQLAlchemyError as error:
-        # Not from the error: its message may hold values.
+        # `from None`: the message of the error can contain values.
         raise DatabaseError(
-            f"the live rows can't be put into the scratch: {_kind(error)}",
-            hint="rehearse with made-up rows: leave --from-data out",
+            f"cannot insert the live rows into the scratch database: {_kind(error)}",
+            hint="rehearse with sample rows: omit --from-data",
         ) from None
     return notes
 
 
-def _inserted(
+def _insert_all(
     connection: Connection, dialect: Dialect, tables: Sequence[Table], rows: Rows, notes: list[str]
 ) -> bool:
-    """Whether all rows went in; those that did not are taken out of `rows`."""
-    whole = True
+    """Return whether all rows were inserted; the others are removed from `rows`."""
+    complete = True
     for table in tables:
         failed = _insert(connection, dialect, table, rows[table.name])
         if failed:
-            whole = False
+            complete = False
             rows[table.name] = [row for row in rows[table.name] if id(row) not in failed]
             notes += [
-                f"{count} rows of table {table.name} are left out: they don't fit there ({kind})"
+                f"{count} rows of table {table.name} are left out: they do not fit ({kind})"
                 for kind, count in sorted(Counter(failed.values()).items())
             ]
-    return whole
+    return complete
 
 
 def _insert(
     connection: Connection, dialect: Dialect, table: Table, rows: list[dict[str, Any]]
 ) -> dict[int, str]:
-    """Inserts rows; of those that did not go in, by `id`, the kind of error."""
+    """Insert rows, and return the kind of error by the `id` of each row that failed."""
     if not rows:
         return {}
     columns = [c for c in table.columns if c.computed is None and c.name in rows[0]]
@@ -301,10 +310,10 @@ def _one_by_one(
 
 
 def _kind(error: SQLAlchemyError) -> str:
-    """The kind of an error, without its message, which may hold values."""
+    """Return the kind of an error, without its message, which can contain values."""
     return type(getattr(error, "orig", None) or error).__name__
 
 
 def _escaped(sql: str) -> str:
-    """SQL for sqlalchemy.text, which takes what stands behind a colon for a parameter."""
+    """Return SQL for sqlalchemy.text, which reads a word after a colon as a parameter."""
     return sql.replace(":", "\\:")

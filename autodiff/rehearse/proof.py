@@ -1,4 +1,4 @@
-"""The proof of a migration: run on a scratch, up and down, with rows in the tables."""
+"""Prove a migration: run it on a scratch database, up and down, with rows in the tables."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from autodiff.schema.operations import Operation
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Proof", "Rehearsal", "affected_tables", "select_tables", "with_referenced_tables"]
+__all__ = ["Proof", "ProofRun", "affected_tables", "select_tables", "with_referenced_tables"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What a rehearsal showed.
+    """The result of a rehearsal.
 
-    problems: why the migration must not be handed out; empty where it passed.
-    lost: rows and values that did not survive, up or down.
+    problems: why the migration must not be written; empty if it passed.
+    lost: rows and values that did not survive the upgrade or the downgrade.
     notes: what could not be tried.
-    described: what the scratch said of its tables and views after the upgrade.
+    described: the tables and views of the scratch after the upgrade, as the database describes
+        them.
     """
 
     problems: tuple[str, ...] = ()
@@ -39,20 +40,20 @@ class Proof:
 
     @property
     def passed(self) -> bool:
-        """Whether upgrade left nothing to do and downgrade restored what was."""
+        """Whether the upgrade left nothing to do and the downgrade restored the schema."""
         return not self.problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """A migration to prove. What runs and what compares is passed in.
+class ProofRun:
+    """A migration to prove, and the functions that run and compare it.
 
-    queries: find rows that stand in its way, which samples must not.
-    build: creates the start on an empty scratch.
+    queries: find rows that prevent the migration; sample rows must not be among them.
+    build: creates the schema before the migration on an empty scratch.
     upgrade, downgrade: run the migration.
-    left: lines of what still differs from the models.
-    differs: lines of what differs from a schema that was read before.
-    values: what stands in the sample rows where a column lists its values.
+    left: returns a line for each difference to the desired schema.
+    differs: returns a line for each difference to an earlier schema.
+    values: the values for columns that list their values.
     """
 
     dialect: Dialect
@@ -69,7 +70,7 @@ class Rehearsal:
     values: SampleValues = field(default_factory=SampleValues)
 
     def run(self, connection: Connection, *, with_rows: bool = True) -> Proof:
-        """Builds the start, goes up, compares, goes down, compares."""
+        """Build the start, upgrade, compare, downgrade, compare."""
         self.build(connection)
         notes: list[str] = []
         if with_rows:
@@ -128,9 +129,10 @@ def _reason(error: Exception) -> str:
 
 
 def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
-    """The tables of a schema that a change of the named ones can touch.
+    """Return the tables that a change of the named ones can affect.
 
-    That is the tables themselves, what they point at, what points at them, and what views read.
+    These are the named tables, the tables they reference, those that reference them, and those that
+    views read.
     """
     wanted = {name for name in names if name in schema.tables}
     wanted |= {
@@ -145,7 +147,7 @@ def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
 
 
 def with_referenced_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
-    """The named tables of a schema, and all that they point at, directly or through others."""
+    """Return the named tables and all that they reference, directly or indirectly."""
     wanted = {name for name in names if name in schema.tables}
     waiting = list(wanted)
     while waiting:
@@ -157,7 +159,7 @@ def with_referenced_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
 
 
 def select_tables(schema: Schema, names: Iterable[Name]) -> Schema:
-    """The schema with those of its tables alone."""
+    """Return the schema with the named tables only."""
     wanted = set(names)
     kept = {name: table for name, table in schema.tables.items() if name in wanted}
     return replace(schema, tables=kept)

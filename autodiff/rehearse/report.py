@@ -1,4 +1,4 @@
-"""What a rehearsal of the history showed: facts, as lines for people and as plain data."""
+"""The result of rehearsing the history: as lines for people and as plain data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ StepStatus = Literal["passed", "failed", "irreversible"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsedStep:
-    """One migration, run up, down and up again.
+    """One migration that was applied, reverted and applied again.
 
-    problems: what is wrong with it; a migration that has any failed.
-    lost: rows and values that did not survive, up or down.
-    irreversible: why there is no way back, where the file says so itself.
+    problems: what is wrong with it; a migration with problems failed.
+    lost: rows and values that did not survive the upgrade or the downgrade.
+    irreversible: why it cannot be reverted, if its file intends that.
     notes: what could not be tried.
     """
 
@@ -29,7 +29,7 @@ class RehearsedStep:
 
     @property
     def status(self) -> StepStatus:
-        """The step in one word; an irreversible one did what it says."""
+        """The result in one word. An irreversible migration behaves as its file says."""
         if self.problems:
             return "failed"
         return "irreversible" if self.irreversible else "passed"
@@ -37,10 +37,11 @@ class RehearsedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsedHistory:
-    """The migrations that were rehearsed, in order.
+    """The rehearsed migrations, in order.
 
-    problems: what is wrong at the head (against models and lock file) and at the base.
-    not_reached: the migrations behind one that could not be applied.
+    problems: differences at the head (to the models and the lock file) and objects left at the
+        base.
+    not_reached: the migrations after one that could not be applied.
     notes: what could not be tried, and why.
     """
 
@@ -51,11 +52,11 @@ class RehearsedHistory:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong; what is irreversible or lossy is told and is not wrong."""
+        """Whether there are no problems. Irreversible and lossy migrations are not problems."""
         return not (self.problems or self.not_reached or any(step.problems for step in self.steps))
 
     def lines(self) -> list[str]:
-        """A line for each migration, what was found below it, and the end."""
+        """Return a line for each migration, indented lines for what was found, and the result."""
         lines: list[str] = []
         for step in self.steps:
             lines.append(f"{step.name}: {step.status}")
@@ -66,19 +67,23 @@ class RehearsedHistory:
         lines += [f"{name}: not reached" for name in self.not_reached]
         lines += self.problems
         if self.steps or self.problems:
-            return [*lines, self._end()]
+            return [*lines, self._result_line()]
         return ["nothing to rehearse"]
 
-    def _end(self) -> str:
+    def _result_line(self) -> str:
         failed = sum(step.status == "failed" for step in self.steps) + len(self.not_reached)
         total = len(self.steps) + len(self.not_reached)
         count = "1 migration" if total == 1 else f"{total} migrations"
         if self.passed:
             return f"{count} passed"
-        return f"{count}, {failed} failed" if failed else f"{count} passed, but the end is wrong"
+        return (
+            f"{count}, {failed} failed"
+            if failed
+            else f"{count} passed, but there are problems at the head or the base"
+        )
 
     def to_data(self) -> dict[str, Any]:
-        """As plain data, for --json."""
+        """Return plain data, for --json."""
         return {
             "passed": self.passed,
             "steps": [

@@ -1,4 +1,4 @@
-"""Where the rows of a rehearsal come from: made up, copied from the live database, or nowhere."""
+"""Where the rows of a rehearsal come from: generated, copied from the live database, or none."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.scratch import Bench
+from autodiff.autogenerate.scratch_inspector import ScratchInspector
+from autodiff.rehearse.context import RehearsalContext
 from autodiff.rehearse.live_sample import Sample, insert_sample, read_sample
 from autodiff.rehearse.proof import select_tables
+from autodiff.rehearse.rehearsal_database import RowSource
 from autodiff.rehearse.sample_rows import insert_samples, update_samples
 from autodiff.rehearse.sample_values import choose_sample_values
-from autodiff.rehearse.stage import Place, RowSource
 from autodiff.schema.objects import Name, Schema
 
 if TYPE_CHECKING:
@@ -21,25 +22,24 @@ __all__ = ["LaterRows", "LiveRows", "NoRows", "SampleRows"]
 
 
 class NoRows:
-    """No rows at all."""
+    """No rows."""
 
-    real = False
-    word = "no"
+    is_live = False
+    label = "no"
     notes: Sequence[str] = ()
 
-    def fill(self, bench: Bench, applied: frozenset[str]) -> None:
-        """Nothing."""
+    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
+        """Do nothing."""
 
 
 class SampleRows:
-    """A few made-up rows in each table, as soon as it is there; and values in columns that came
-    later.
+    """A few generated rows in each table, and values in columns that migrations add later.
 
-    They are such that they fit the columns of `goal`, as tables will be, where it is known.
+    The rows also fit the columns of `goal`, the schema at the head, if it is known.
     """
 
-    real = False
-    word = "sample"
+    is_live = False
+    label = "sample"
 
     def __init__(self, goal: Schema) -> None:
         self._goal = goal
@@ -47,24 +47,28 @@ class SampleRows:
 
     @property
     def notes(self) -> Sequence[str]:
-        """The tables that got none."""
+        """The tables without rows, and why."""
         return tuple(self._notes)
 
-    def fill(self, bench: Bench, applied: frozenset[str]) -> None:
-        """Puts rows into each table that has none, and values into columns that have none."""
-        schema = bench.read()
-        bare = select_tables(schema, [name for name in schema.tables if _is_empty(bench, name)])
+    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
+        """Insert rows into each empty table, and values into columns without any."""
+        schema = inspector.read()
+        empty_tables = select_tables(
+            schema, [name for name in schema.tables if _is_empty(inspector, name)]
+        )
         choices = choose_sample_values((), (), schema, self._goal).choices
-        told = insert_samples(bench.connection, bench.dialect, bare, self._goal, choices)
-        update_samples(bench.connection, bench.dialect, schema, self._goal, choices)
-        self._notes |= dict.fromkeys(told)
+        notes = insert_samples(
+            inspector.connection, inspector.dialect, empty_tables, self._goal, choices
+        )
+        update_samples(inspector.connection, inspector.dialect, schema, self._goal, choices)
+        self._notes |= dict.fromkeys(notes)
 
 
 class LiveRows:
-    """A sample of the live rows, put in where the migrations are those that it has had."""
+    """A sample of the live rows, inserted when the migrations of the live database are applied."""
 
-    real = True
-    word = "the live"
+    is_live = True
+    label = "the live"
 
     def __init__(self, sample: Sample, applied: frozenset[str]) -> None:
         self._sample = sample
@@ -75,59 +79,59 @@ class LiveRows:
     def read(
         cls,
         live: Connection,
-        place: Place,
+        context: RehearsalContext,
         applied: frozenset[str],
         count: int,
         seconds: float,
     ) -> LiveRows:
-        """Reads the sample; the live database is only read from."""
-        sample = read_sample(live, place.dialect, place.scope, count=count, seconds=seconds)
+        """Read the sample; nothing is written to the live database."""
+        sample = read_sample(live, context.dialect, context.scope, count=count, seconds=seconds)
         return cls(sample, applied)
 
     @property
     def notes(self) -> Sequence[str]:
-        """What could not be read or put in; never a value of a row."""
+        """What could not be read or inserted; never a value of a row."""
         return tuple(self._notes)
 
-    def fill(self, bench: Bench, applied: frozenset[str]) -> None:
-        """Puts the rows in, once."""
+    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
+        """Insert the rows, once."""
         if applied != self._applied:
             return
-        schema = bench.read()
-        if all(_is_empty(bench, name) for name in schema.tables if name in self._sample.rows):
-            told = insert_sample(bench.connection, bench.dialect, schema, self._sample)
-            self._notes |= dict.fromkeys(told)
+        schema = inspector.read()
+        if all(_is_empty(inspector, name) for name in schema.tables if name in self._sample.rows):
+            notes = insert_sample(inspector.connection, inspector.dialect, schema, self._sample)
+            self._notes |= dict.fromkeys(notes)
 
 
 @dataclass(frozen=True, slots=True)
 class LaterRows:
-    """Rows for what comes behind a migration that can't be applied with rows in the tables."""
+    """The rows of a source, inserted only after a migration that cannot be applied to them."""
 
     rows: RowSource
     after: str
 
     @property
-    def real(self) -> bool:
-        """As those of the source."""
-        return self.rows.real
+    def is_live(self) -> bool:
+        """The same as for the source."""
+        return self.rows.is_live
 
     @property
-    def word(self) -> str:
-        """As those of the source."""
-        return self.rows.word
+    def label(self) -> str:
+        """The same as for the source."""
+        return self.rows.label
 
     @property
     def notes(self) -> Sequence[str]:
-        """As those of the source."""
+        """The same as for the source."""
         return self.rows.notes
 
-    def fill(self, bench: Bench, applied: frozenset[str]) -> None:
-        """As the source, once the migration is applied."""
+    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
+        """Insert the rows of the source, once the migration is applied."""
         if self.after in applied:
-            self.rows.fill(bench, applied)
+            self.rows.fill(inspector, applied)
 
 
-def _is_empty(bench: Bench, name: Name) -> bool:
-    query = f"SELECT 1 FROM {bench.dialect.quote_name(name)} LIMIT 1"
+def _is_empty(inspector: ScratchInspector, name: Name) -> bool:
+    query = f"SELECT 1 FROM {inspector.dialect.quote_name(name)} LIMIT 1"
     options = {"no_parameters": True}
-    return bench.connection.exec_driver_sql(query, execution_options=options).first() is None
+    return inspector.connection.exec_driver_sql(query, execution_options=options).first() is None

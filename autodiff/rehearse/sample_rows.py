@@ -1,4 +1,4 @@
-"""Sample rows for a rehearsal: a few in each table, with keys that point at one another."""
+"""Sample rows for a rehearsal: a few in each table, with valid foreign keys."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ __all__ = ["Rows", "insert_samples", "read_plain_rows", "read_rows", "update_sam
 Rows = dict[Name, list[dict[str, Any]]]
 """The rows of each table, as the driver gives them."""
 
-_COUNT = 3
-_TRIED = 6
+_ROWS = 3
+"""Rows per table: enough for duplicates and for NULLs, and fast on a thousand tables."""
+_ATTEMPTS = 6
+"""How many rows to try until `_ROWS` of them were accepted."""
 _DAY = dt.date(2001, 2, 3)
 
 
@@ -36,12 +38,12 @@ def insert_samples(
     choices: Mapping[tuple[Name, str], tuple[str, ...]],
     queries: Sequence[str] = (),
 ) -> list[str]:
-    """Puts a few rows into each table, parents first; a note for each table that got none.
+    """Insert a few rows into each table, parents first; return a note for each table without any.
 
-    Values fit the types, keys and uniques of the schema, and the types and NOT NULL of the goal,
-    since live rows will have to. A column in `choices` gets one of those values. A check that the
-    values break is met by rows with fewer columns, where that helps. No row stays that one of the
-    queries finds: such rows would stand in the way.
+    Values fit the types, keys and unique constraints of the schema, and the types and NOT NULL of
+    the goal, because live rows must do so too. A column in `choices` gets one of those values. If
+    the values violate a check, rows with fewer columns are tried. A row that one of the `queries`
+    finds is removed, because it would prevent the migration.
     """
     order, _ = order_tables(schema.tables)
     notes = []
@@ -61,9 +63,9 @@ def update_samples(
     goal: Schema,
     choices: Mapping[tuple[Name, str], tuple[str, ...]],
 ) -> None:
-    """Puts values into columns that came after the rows and hold nothing yet.
+    """Set values in columns that were added after the rows and have no value yet.
 
-    Those of keys stay empty, and so does what takes no value.
+    Columns of foreign keys stay NULL, and so do columns that accept no generated value.
     """
     for table in schema.tables.values():
         keyed = {column for key in table.foreign_keys for column in key.columns}
@@ -80,7 +82,7 @@ def update_samples(
 def _empty_columns(
     connection: Connection, dialect: Dialect, table: Table, columns: Sequence[Column]
 ) -> list[Column]:
-    """Those that are NULL in each row of a table that has rows."""
+    """Return the columns that are NULL in every row of a table with rows."""
     if not columns:
         return []
     counts = ", ".join(f"count({dialect.quote(column.name)})" for column in columns)
@@ -91,7 +93,7 @@ def _empty_columns(
 
 
 def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) -> Rows:
-    """All rows of the tables."""
+    """Return all rows of the tables."""
     found: Rows = {}
     for name in tables:
         result = connection.exec_driver_sql(f"SELECT * FROM {dialect.quote_name(name)}")
@@ -100,9 +102,9 @@ def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) 
 
 
 def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[Table]) -> Rows:
-    """All rows of the tables, their values in the form in which they travel between databases.
+    """Return all rows of the tables, with values in the form that is copied between databases.
 
-    No driver has to understand them so: there are dates that Python does not know.
+    The driver does not convert them: databases have dates that Python cannot represent.
     """
     found: Rows = {}
     for table in tables:
@@ -120,12 +122,12 @@ def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[T
 def _fill_table(
     connection: Connection, dialect: Dialect, sampler: _Sampler, queries: Sequence[str]
 ) -> str | None:
-    """Inserts rows; why not, where not even one went in."""
+    """Insert rows; return why, if no row could be inserted."""
     parents = _parent_values(connection, dialect, sampler.table)
     problem: str | None = None
     inserted = 0
-    for number in range(_TRIED):
-        for values in sampler.attempts(number, parents) if inserted < _COUNT else ():
+    for number in range(_ATTEMPTS):
+        for values in sampler.attempts(number, parents) if inserted < _ROWS else ():
             problem = _insert(connection, dialect, sampler.table.name, values, queries)
             if problem is None:
                 inserted += 1
@@ -135,7 +137,7 @@ def _fill_table(
 
 @dataclass(frozen=True, slots=True)
 class _Sampler:
-    """Values for the rows of a table that will become `wanted`."""
+    """Generates values for the rows of a table that will become `wanted`."""
 
     schema: Schema
     goal: Schema
@@ -144,7 +146,7 @@ class _Sampler:
     choices: Mapping[tuple[Name, str], tuple[str, ...]]
 
     def attempts(self, number: int, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
-        """Values to try for a row: all columns, then only those that must be given."""
+        """Return the rows to try, one with all columns and one with the required columns only."""
         every = {
             column.name: self.value(column, number, parents)
             for column in self.table.columns
@@ -155,17 +157,17 @@ class _Sampler:
             for column in self.table.columns
             if column.name in every and self.must_be_given(column)
         }
-        return [needed, every] if number == _COUNT - 1 else [every, needed]
+        return [needed, every] if number == _ROWS - 1 else [every, needed]
 
     def must_be_given(self, column: Column) -> bool:
-        """Whether a row needs a value, now or once the table is as it is wanted."""
+        """Return whether a row needs a value, before or after the migration."""
         if column.default is not None:
             return False
         after = self.wanted.column(column.name)
         return not column.nullable or (after is not None and not after.nullable)
 
     def value(self, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str:
-        """A literal for a column; texts are such that they become what is wanted."""
+        """Return a literal for a column; a text can be converted to the type it will get."""
         if column.name in parents:
             values = parents[column.name]
             return _literal(values[number % len(values)]) if values else "NULL"
@@ -178,7 +180,7 @@ class _Sampler:
         return self.plain(self.schema, _shortest(column, shorter), number)
 
     def plain(self, schema: Schema, column: Column, number: int) -> str:
-        """A literal that fits a column's type."""
+        """Return a literal that fits a column's type."""
         if column.type.enum is not None and not column.type.sql.endswith("[]"):
             values = schema.enums[column.type.enum].values
             return quote_literal(values[number % len(values)])
@@ -202,7 +204,7 @@ def _length(type_sql: str) -> int:
 
 
 def sample_literal(type_sql: str, name: str, number: int) -> str:
-    """A literal of a type, another one for each number; NULL for a type that is not known."""
+    """Return a literal of a type, a different one for each number; NULL for an unknown type."""
     text = type_sql.lower()
     if text.endswith("]"):
         return "'{}'"
@@ -237,7 +239,7 @@ _SAMPLES: tuple[tuple[str, Any], ...] = (
 
 
 def _text(type_sql: str, name: str, number: int) -> str:
-    """A text that fits the length of its type; of an enum one of its values."""
+    """Return a text that fits the length of its type, or one of the values of an enum."""
     if type_sql.startswith(("enum(", "set(")):
         values = re.findall(r"'((?:[^']|'')*)'", type_sql)
         return f"'{values[number % len(values)]}'"
@@ -259,7 +261,7 @@ def _literal(value: Any) -> str:
 
 
 def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> dict[str, list[Any]]:
-    """For each column of a foreign key the values that stand in the parent, row by row."""
+    """Return the values in the parent for each column of a foreign key, row by row."""
     found: dict[str, list[Any]] = {}
     for key in table.foreign_keys:
         if key.referred == table.name:
@@ -283,7 +285,7 @@ def _insert(
     values: Mapping[str, str],
     queries: Sequence[str],
 ) -> str | None:
-    """Inserts one row; why not, where it could not be."""
+    """Insert one row; return why, if that failed."""
     columns = ", ".join(dialect.quote(name) for name in values)
     body = f"({columns}) VALUES ({', '.join(values.values())})"
     body = body if values else dialect.features.insert_of_defaults
@@ -291,13 +293,13 @@ def _insert(
 
 
 def _attempt(connection: Connection, sql: str, queries: Sequence[str] = ()) -> str | None:
-    """Runs a statement; why not, where it could not be run, or a query finds rows behind it."""
+    """Run a statement; return why, if it failed, or a query finds rows afterwards."""
     try:
         with connection.begin_nested() as savepoint:
             _run(connection, sql)
             if any(_run(connection, query).first() is not None for query in queries):
                 savepoint.rollback()
-                return "what is made up stands in the way"
+                return "the sample rows would prevent the migration"
     except SQLAlchemyError as error:
         return str(getattr(error, "orig", error)).splitlines()[0]
     return None

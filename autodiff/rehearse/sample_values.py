@@ -1,4 +1,4 @@
-"""The values that sample rows have where a column lists its values, and what becomes of them."""
+"""Values of sample rows for columns that list their values, and their names after the migration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ ColumnKey = tuple[Name, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleValues:
-    """By column of the start: values for sample rows, and the new names of those renamed."""
+    """Values by column, which is named as before the migration.
+
+    choices: the values for sample rows.
+    renamed: the new names of values.
+    """
 
     choices: Mapping[ColumnKey, tuple[str, ...]] = field(default_factory=dict)
     renamed: Mapping[ColumnKey, Mapping[str, str]] = field(default_factory=dict)
@@ -31,9 +35,9 @@ class SampleValues:
 def choose_sample_values(
     changes: Sequence[Change], mapped: Collection[Value], start: Schema, goal: Schema
 ) -> SampleValues:
-    """Values that rows may have before and after: those that stay, are renamed or are mapped.
+    """Return the values that rows can have before and after the migration.
 
-    All values of a list of which none stays.
+    These are the values that are kept, renamed or mapped; all values of a list if none is.
     """
     names = NameMap.of_changes(changes)
     choices: dict[ColumnKey, tuple[str, ...]] = {}

@@ -22,7 +22,7 @@ from autodiff.utils.sharing import collected_later
 if TYPE_CHECKING:
     import jinja2
 
-    from autodiff.plan.plan import Plan
+    from autodiff.plan.migration_plan import MigrationPlan
 
 __all__ = [
     "Bodies",
@@ -83,7 +83,7 @@ class Bodies:
 
 
 @collected_later()
-def render_bodies(plan: Plan, templates: Path | None = None) -> Bodies:
+def render_bodies(plan: MigrationPlan, templates: Path | None = None) -> Bodies:
     """The part of a plan's migration file that takes the time, for `render_migration`.
 
     Raises ConfigError where a template of the user's is broken.
@@ -92,7 +92,7 @@ def render_bodies(plan: Plan, templates: Path | None = None) -> Bodies:
 
 
 def render_migration(
-    plan: Plan,
+    plan: MigrationPlan,
     *,
     message: str,
     revision: str,

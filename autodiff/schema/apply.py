@@ -1,4 +1,4 @@
-"""What a table looks like after an operation, as a pure function: `evolve(table, operation)`."""
+"""The table after an operation, as a pure function: `evolve(table, operation)`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ __all__ += ["spelled_as"]
 
 
 def columns_of(constraint: Constraint) -> tuple[str, ...]:
-    """The columns that a constraint names; none for a check or an exclusion (SQL texts)."""
+    """Return the columns that a constraint names; none for a check or an exclusion (SQL texts)."""
     return () if isinstance(constraint, Check | Exclusion) else constraint.columns
 
 
 def names_column(part: Constraint | Index, column: str) -> bool:
-    """Whether a constraint or an index is over the column, or has it in its SQL texts."""
+    """Return whether a constraint or an index names a column, or uses it in its SQL texts."""
     names: tuple[str, ...] = ()
     texts: list[str | None] = []
     match part:
@@ -62,9 +62,9 @@ def names_column(part: Constraint | Index, column: str) -> bool:
 
 
 def evolve(table: Table, operation: Operation) -> Table:
-    """The table after the operation; operations on other things leave it as it is.
+    """Return the table after an operation; an operation on other objects leaves it as it is.
 
-    Raises KeyError with the name of a column, constraint or index that is not there.
+    Raises KeyError with the name of a column, constraint or index that does not exist.
     """
     match operation:
         case AddColumn(column=column):
@@ -103,7 +103,7 @@ def evolve(table: Table, operation: Operation) -> Table:
 
 
 def spelled_as(table: Table, operation: Operation) -> Table:
-    """The table with what the operation names in its spelling, where case alone differs."""
+    """Return the table with what an operation names in its spelling, if only the case differs."""
     match operation:
         case AlterColumn(name=name) | DropColumn(name=name) | RenameColumn(before=name):
             found = next((c.name for c in table.columns if c.name.lower() == name.lower()), name)
@@ -126,7 +126,7 @@ def _spelled(old: str | None, name: str) -> str | None:
 
 
 def rename_references(table: Table, before: Name, after: Name) -> Table:
-    """The table with foreign keys to `before` pointing at `after`."""
+    """Return the table with foreign keys to `before` changed to reference `after`."""
     return replace(
         table,
         constraints=tuple(
@@ -137,7 +137,7 @@ def rename_references(table: Table, before: Name, after: Name) -> Table:
 
 
 def rename_referred_column(table: Table, target: Name, before: str, after: str) -> Table:
-    """The table with foreign keys to a column of `target` pointing at its new name."""
+    """Return the table with the new name of a referenced column in its foreign keys."""
     return replace(
         table,
         constraints=tuple(
@@ -166,7 +166,7 @@ def _replace_column(table: Table, name: str, column: Column) -> Table:
 
 
 def _without_column(table: Table, name: str) -> Table:
-    """Constraints and indexes of the column go with it, as they do in PostgreSQL."""
+    """Remove a column with its constraints and indexes, as PostgreSQL does."""
     _column(table, name)
     return replace(
         table,
@@ -177,7 +177,7 @@ def _without_column(table: Table, name: str) -> Table:
 
 
 def _rename_column(table: Table, before: str, after: str) -> Table:
-    """The column under its new name, also in keys, indexes and SQL texts."""
+    """Rename a column, also in keys, indexes and SQL texts."""
     columns = tuple(_column_after_rename(column, before, after) for column in table.columns)
     renamed = replace(
         table,
@@ -225,7 +225,7 @@ def _index_after_rename(index: Index, before: str, after: str) -> Index:
 
 
 def _follow_names(before: Table, after: Table) -> Table:
-    """Names that the database chose follow the names of the table and its columns."""
+    """Update names that the database chose to the new names of the table and its columns."""
     sides = (before.constraints, after.constraints, _chosen(before), _chosen(after))
     followed = [
         replace(new, name=name if old.name == chosen else _with_prefix(old.name, before, after))
@@ -237,7 +237,7 @@ def _follow_names(before: Table, after: Table) -> Table:
 
 
 def _chosen(table: Table) -> list[str | None]:
-    """The names that the constraints would have if nobody had named those that are implicit."""
+    """Return the names that the database would choose for the implicitly named constraints."""
     return [constraint.name for constraint in name_constraints(unnamed(table)).constraints]
 
 
@@ -263,7 +263,7 @@ def _is_meant(constraint: Constraint, name: str | None, *, primary: bool) -> boo
 
 
 def _rename_constraint(table: Table, before: str, after: str, *, primary: bool) -> Table:
-    """The constraint under its new name, or the unique index that MySQL tells instead of it."""
+    """Rename a constraint, or the unique index that MySQL reports in place of it."""
     meant = [c for c in table.constraints if _is_meant(c, before, primary=primary)]
     if not meant:
         return _rename_index(table, before, after)
@@ -281,7 +281,7 @@ def _rename_index(table: Table, before: str, after: str) -> Table:
 
 
 def _without_constraint(table: Table, name: str | None, *, primary: bool) -> Table:
-    """Without the constraint, or the unique index that MySQL tells instead of a constraint."""
+    """Remove a constraint, or the unique index that MySQL reports in place of it."""
     kept = tuple(c for c in table.constraints if not _is_meant(c, name, primary=primary))
     if len(kept) < len(table.constraints):
         return replace(table, constraints=kept)

@@ -1,7 +1,6 @@
-"""Facts: what differs between the current and the desired schema. No SQL, no order.
+"""Changes: the differences between the current and the desired schema. No SQL, no order.
 
-Each change keeps both sides, so that reversing is a swap. `symbol` and `label` give the line
-that a summary shows: `+ column comments.timestamp`.
+A change contains both sides, so that reversing it swaps them.
 """
 
 from __future__ import annotations
@@ -74,14 +73,14 @@ class TableAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRemoved:
-    """A table of the database that the models do not mention."""
+    """A table of the database that the models do not declare."""
 
     table: Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRenamed:
-    """A table that was told to be the same under another name."""
+    """A table that is the same under another name."""
 
     before: Name
     after: Name
@@ -89,7 +88,7 @@ class TableRenamed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableCommentAltered:
-    """A table's comment differs."""
+    """A different comment of a table."""
 
     table: Name
     before: str | None
@@ -98,7 +97,7 @@ class TableCommentAltered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOptionsAltered:
-    """Dialect options of a table differ; each is (name, before, after)."""
+    """Different dialect options of a table; each is (name, before, after)."""
 
     table: Name
     options: tuple[tuple[str, Option | None, Option | None], ...]
@@ -122,7 +121,7 @@ class ColumnRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnRenamed:
-    """A column that was told to be the same under another name; `table` is its new name."""
+    """A column that is the same under another name; `table` is the new name of the table."""
 
     table: Name
     before: str
@@ -131,7 +130,7 @@ class ColumnRenamed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnAltered:
-    """A column on both sides; `fields` are the names of what differs, sorted."""
+    """A column on both sides; `fields` are the names of the attributes that differ, sorted."""
 
     table: Name
     before: Column
@@ -157,7 +156,7 @@ class ConstraintRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConstraintAltered:
-    """A constraint of one name whose contents differ; `fields` names what does."""
+    """A constraint whose contents differ; `fields` are the names of the attributes."""
 
     table: Name
     before: Constraint
@@ -167,7 +166,7 @@ class ConstraintAltered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConstraintRenamed:
-    """A constraint whose name differs, and nothing else that a rename can't keep."""
+    """A constraint that differs in its name, and in its comment at most."""
 
     table: Name
     before: Constraint
@@ -192,7 +191,7 @@ class IndexRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexAltered:
-    """An index of one name whose contents differ; `fields` names what does."""
+    """An index whose contents differ; `fields` are the names of the attributes."""
 
     table: Name
     before: Index
@@ -202,7 +201,7 @@ class IndexAltered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRenamed:
-    """An index whose name differs, and nothing else that a rename can't keep."""
+    """An index that differs in its name, and in its comment at most."""
 
     table: Name
     before: Index
@@ -218,7 +217,7 @@ class EnumAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumRemoved:
-    """An enum type that no model uses any more."""
+    """An enum type that no model uses any longer."""
 
     enum: EnumType
 
@@ -241,7 +240,7 @@ class EnumRenamed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumValueRenamed:
-    """A value that was told to be the same under another name; `enum` is the type's new name."""
+    """A value that is the same under another name; `enum` is the new name of its type."""
 
     enum: Name
     before: str
@@ -250,7 +249,7 @@ class EnumValueRenamed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnValueRenamed:
-    """The same for a column that lists its values itself: ENUM('a', 'b'), or a text and a check.
+    """A renamed value of a column that lists its own values: ENUM('a', 'b'), or text with a check.
 
     `table` and `column` are the new names.
     """
@@ -270,7 +269,7 @@ class SequenceAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceRemoved:
-    """A sequence that the models do not mention."""
+    """A sequence that the models do not declare."""
 
     sequence: Sequence
 
@@ -292,7 +291,7 @@ class ViewAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewRemoved:
-    """A view that the models do not mention."""
+    """A view that the models do not declare."""
 
     view: View
 
@@ -352,7 +351,7 @@ _OPPOSITES |= {removed: added for added, removed in _OPPOSITES.items()}
 
 
 def reverse_change(change: Change) -> Change:
-    """The same difference, seen from the other side."""
+    """Return the same difference in the other direction."""
     opposite = _OPPOSITES.get(type(change))
     if opposite is not None:
         result: Change = opposite(**{f.name: getattr(change, f.name) for f in fields(change)})
@@ -370,7 +369,7 @@ _TEXTS = frozenset(("sql", "default", "computed", "elements", "where"))
 
 
 def is_of_texts(change: Change) -> bool:
-    """Whether nothing differs but SQL texts, which may mean the same."""
+    """Return whether only SQL texts differ, which can still mean the same."""
     match change:
         case ColumnAltered(fields=fields) | ConstraintAltered(fields=fields):
             return _TEXTS.issuperset(fields)

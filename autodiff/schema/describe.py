@@ -1,4 +1,4 @@
-"""A change as the line that people read: `+ column comments.timestamp`."""
+"""Describe a change on one line: `+ column comments.timestamp`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _UNTYPED = "no type"
 
 
 def describe_change(change: Change) -> str:
-    """One line: + for what is added, - for what goes, ~ for what changes."""
+    """Return one line: + for what is added, - for what is removed, ~ for what changes."""
     match change:
         case NamespaceAdded(name=name):
             return f"+ schema {name}"

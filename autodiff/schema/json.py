@@ -1,4 +1,4 @@
-"""Nouns to and from plain data, as JSON has it: fields that hold their default are left out."""
+"""Convert schema objects to and from JSON data. Fields with default values are left out."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ _CONSTRAINTS = {
     "check": schema.Check,
     "exclusion": schema.Exclusion,
 }
-_REMEMBERED = 10_000
+_CACHE_SIZE = 10_000
+"""How many decoded objects to keep: a large schema has fewer different columns."""
 _KIND_OF = {cls: kind for kind, cls in _CONSTRAINTS.items()}
 
 
 def to_data(value: Any) -> Any:
-    """A noun as dicts, lists, strings and numbers."""
+    """Return an object as dicts, lists, strings and numbers."""
     if isinstance(value, Name):
         return value.name if value.schema is None else [value.schema, value.name]
     if is_dataclass(value):
@@ -46,16 +47,16 @@ def to_data(value: Any) -> Any:
 
 
 def from_data(cls: type[T], data: Any) -> T:
-    """The noun of class `cls` that `to_data` turned into `data`.
+    """Return the object of class `cls` from which `to_data` made `data`.
 
-    Raises KeyError or TypeError where `data` was not written by `to_data`.
+    Raises KeyError or TypeError if `data` was not written by `to_data`.
     """
     result: T = _decoder(cls)(data)  # type: ignore[arg-type]
     return result
 
 
 def schema_to_data(value: Schema) -> dict[str, Any]:
-    """A schema as plain data: for each kind of object a list, in the order of names."""
+    """Return a schema as plain data: a list for each kind of object, sorted by name."""
     return {
         "tables": _sorted(value.tables),
         "enums": _sorted(value.enums),
@@ -68,10 +69,10 @@ def schema_to_data(value: Schema) -> dict[str, Any]:
 def schema_from_data(
     data: Mapping[str, Any], *, later: Callable[[Exception], Exception] | None = None
 ) -> Schema:
-    """The schema that `schema_to_data` turned into `data`.
+    """Return the schema from which `schema_to_data` made `data`.
 
-    With `later` its tables are decoded when they are first asked for; what can't be decoded then
-    raises the error that `later` makes of the reason.
+    later: decode the tables when they are first accessed; it makes the error to raise if that
+    fails.
     """
     tables = data["tables"]
     return Schema(
@@ -84,7 +85,7 @@ def schema_from_data(
 
 
 class _Later(Mapping[Name, Any]):
-    """Tables that are decoded when the first of them is asked for."""
+    """Tables that are decoded on first access."""
 
     def __init__(self, items: list[Any], wrong: Callable[[Exception], Exception]) -> None:
         self._items = items
@@ -127,7 +128,7 @@ def _default(spec: Field[Any]) -> Any:
 
 @cache
 def _decoder(annotation: Any) -> Callable[[Any], Any]:
-    """What turns plain data into a value of the annotated type."""
+    """Return the function that converts plain data to a value of the annotated type."""
     if annotation is Name:
         return _decode_name
     if annotation == schema.Constraint:
@@ -170,14 +171,14 @@ def _dataclass_decoder(cls: Any) -> Callable[[Any], Any]:
 
 
 def _remembered(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same decoder, which gives the same noun for the same data: columns repeat by table."""
+    """Return a decoder that gives one object for equal data: columns repeat across tables."""
     known: dict[bytes, Any] = {}
 
     def remembered(data: dict[str, Any]) -> Any:
-        key = marshal.dumps(data, 0)  # the quickest of what tells 1 from True
+        key = marshal.dumps(data, 0)  # the fastest key that distinguishes 1 from True
         found = known.get(key)
         if found is None:
-            if len(known) >= _REMEMBERED:
+            if len(known) >= _CACHE_SIZE:
                 known.clear()
             found = known[key] = decode(data)
         return found

@@ -1,4 +1,4 @@
-"""Names for constraints that nobody named, as PostgreSQL would choose them.
+"""Names for unnamed constraints, as PostgreSQL would choose them.
 
 See makeObjectName and ChooseConstraintName in PostgreSQL's src/backend/commands/indexcmds.c.
 """
@@ -24,9 +24,9 @@ __all__ = ["default_name", "name_constraints", "unnamed"]
 
 
 def name_constraints(table: Table, limit: int = 63, *, implicit: bool | None = None) -> Table:
-    """The table with a name for each constraint; those that have one keep it.
+    """Return the table with a name for each constraint; existing names are kept.
 
-    Where `implicit` is said, those that get one here are marked so.
+    implicit: how to mark the constraints that get a name; None keeps their mark.
     """
     if all(c.name is not None for c in table.constraints):
         return table
@@ -43,7 +43,7 @@ def name_constraints(table: Table, limit: int = 63, *, implicit: bool | None = N
 
 
 def unnamed(table: Table) -> Table:
-    """The table without the names that nobody gave."""
+    """Return the table without the names that nobody chose."""
     constraints = (replace(c, name=None) if c.implicit else c for c in table.constraints)
     return replace(table, constraints=tuple(constraints))
 
@@ -51,7 +51,7 @@ def unnamed(table: Table) -> Table:
 def default_name(
     table: Table, constraint: Constraint, taken: Iterable[str | None], limit: int = 63
 ) -> str:
-    """The name of an unnamed constraint: `posts_author_id_fkey`, with a number if it is taken."""
+    """Return the name of an unnamed constraint: `posts_author_id_fkey`, numbered if it is taken."""
     label, columns = _label_and_columns(table, constraint)
     name = _object_name(table.name.name, columns, label, limit)
     number = 0
@@ -83,7 +83,7 @@ def _columns_in(table: Table, sql: str) -> list[str]:
 
 
 def _object_name(first: str, second: str, label: str, limit: int) -> str:
-    """The parts with underscores between, the longer one cut until they fit the limit (bytes)."""
+    """Join parts with underscores; the longer part is cut until the name fits (in bytes)."""
     whole = "_".join(part for part in (first, second, label) if part)
     if len(whole.encode()) <= limit:
         return whole

@@ -1,9 +1,9 @@
-"""The nouns of a database's schema: frozen, comparable with `==`, turned to and from JSON.
+"""The objects of a database schema: frozen, comparable with `==`, convertible to and from JSON.
 
-SQL texts (defaults, checks, generated columns, index expressions, predicates) are strings in
-the dialect's own spelling. A name that is None was not given: the database chooses it, and any
-name will do. A constraint is `implicit` where nobody gave its name, so that it follows the names
-of its table and columns; that is never compared.
+SQL texts (defaults, checks, generated columns, index expressions, predicates) are strings in the
+spelling of the dialect. A name that is None was not given: the database chooses it, and any name is
+equal to it. A constraint is `implicit` if nobody chose its name, which then follows the names of
+its table and columns; that is never compared.
 """
 
 from __future__ import annotations
@@ -64,15 +64,15 @@ def _place(name: Name) -> tuple[str, str]:
 
 
 def in_order(names: Iterable[Name]) -> list[Name]:
-    """The names in their order, those without a schema first; quicker than `sorted`."""
+    """Return the names sorted, those without a schema first; faster than `sorted`."""
     return sorted(names, key=_place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnType:
-    """A type as the database spells it (compared), and as a script spells it (not compared).
+    """A type as the database spells it (compared) and as a script spells it (not compared).
 
-    `enum` names the native enum type that the column uses, for databases that have them.
+    enum: the native enum type that the column uses.
     """
 
     sql: str
@@ -103,7 +103,7 @@ class Computed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column; `autoincrement` means PostgreSQL's SERIAL or MySQL's AUTO_INCREMENT."""
+    """A column; `autoincrement` is SERIAL on PostgreSQL and AUTO_INCREMENT on MySQL."""
 
     name: str
     type: ColumnType
@@ -118,7 +118,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey:
-    """A primary key; its columns in the order of the key."""
+    """A primary key; its columns are in the order of the key."""
 
     name: str | None = None
     columns: tuple[str, ...]
@@ -131,7 +131,7 @@ class PrimaryKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
-    """A foreign key; actions and match are None where the database's default holds."""
+    """A foreign key; actions and match are None for the database's default."""
 
     name: str | None = None
     columns: tuple[str, ...]
@@ -174,7 +174,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
-    """PostgreSQL's exclusion constraint; `elements` are (expression, operator)."""
+    """An exclusion constraint of PostgreSQL; `elements` are (expression, operator)."""
 
     name: str | None = None
     elements: tuple[tuple[str, str], ...]
@@ -191,9 +191,10 @@ Constraint: TypeAlias = PrimaryKey | ForeignKey | Unique | Check | Exclusion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexElement:
-    """A part of an index: a column's name, or an expression where `is_expression` is true.
+    """A part of an index: the name of a column, or an expression if `is_expression` is true.
 
-    `nulls_first` is None where the order's own default holds; `length` is MySQL's prefix.
+    nulls_first: None for the default of the sort order.
+    length: the prefix length on MySQL.
     """
 
     text: str
@@ -207,7 +208,7 @@ class IndexElement:
 
 @lru_cache(8192)
 def plain_element(name: str) -> IndexElement:
-    """A column as an index has it in most cases; the same object for a name, as far as possible."""
+    """Return a column as an index usually has it; one object for equal names if possible."""
     return IndexElement(text=name)
 
 
@@ -215,7 +216,7 @@ def plain_element(name: str) -> IndexElement:
 class Index:
     """An index; `method` is None for the database's default, `where` makes it partial.
 
-    `concurrently` is how the models want it built where its table is there: no part of what it is.
+    concurrently: how the models want it built on an existing table; never compared.
     """
 
     name: str | None = None
@@ -231,16 +232,16 @@ class Index:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it names, expressions left out."""
+        """The columns that it names, without expressions."""
         return tuple(element.text for element in self.elements if not element.is_expression)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table; columns in their order, constraints and indexes in the order of their names.
+    """A table; columns are in their order, constraints and indexes sorted by name.
 
-    `triggers` are the statements that made them: kept through a rebuild, never compared. Nor are
-    `partitions`, the names of the tables that hold its rows, at each level.
+    triggers: the statements that created them; kept through a rebuild, never compared.
+    partitions: the tables that contain its rows, at each level; never compared.
     """
 
     name: Name
@@ -254,12 +255,12 @@ class Table:
 
     @property
     def primary_key(self) -> PrimaryKey | None:
-        """The primary key, if there is one."""
+        """The primary key, None if there is none."""
         return next((c for c in self.constraints if isinstance(c, PrimaryKey)), None)
 
     @property
     def inherits(self) -> tuple[Name, ...]:
-        """The tables that it gets columns from (PostgreSQL's INHERITS)."""
+        """The tables that it inherits columns from (INHERITS of PostgreSQL)."""
         found = str(self.options.get("postgresql_inherits", "")).split(", ")
         parts = (text.rpartition(".") for text in found if text)
         return tuple(Name(name, schema or None) for schema, _, name in parts)
@@ -270,23 +271,23 @@ class Table:
         return (c for c in self.constraints if isinstance(c, ForeignKey))
 
     def column(self, name: str) -> Column | None:
-        """The column of that name, or None."""
+        """Return the column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
     def constraint(self, name: str) -> Constraint | None:
-        """The constraint of that name, or None."""
+        """Return the constraint of that name, or None."""
         return next((c for c in self.constraints if c.name == name), None)
 
     def index(self, name: str) -> Index | None:
-        """The index of that name, or None."""
+        """Return the index of that name, or None."""
         return next((index for index in self.indexes if index.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumType:
-    """A native enum type; its values in their order.
+    """A native enum type; its values are in their order.
 
-    `elsewhere` says that tables use it which are left alone; that is never compared.
+    elsewhere: whether tables that are not managed use it; never compared.
     """
 
     name: Name
@@ -297,7 +298,7 @@ class EnumType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequence:
-    """A sequence of its own, not one that a column owns; None is the database's default."""
+    """A sequence that no column owns; an option is None for the database's default."""
 
     name: Name
     type: str | None = None
@@ -312,7 +313,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A view or, where `materialized`, a materialized view; `sql` is its SELECT."""
+    """A view, or a materialized view if `materialized`; `sql` is its SELECT."""
 
     name: Name
     sql: str
@@ -324,7 +325,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renamed:
-    """What models tell of a table's names: the one before, and (before, now) of columns."""
+    """The old names that models declare: that of a table, and (old, new) of columns."""
 
     table: Name
     before: Name
@@ -333,10 +334,10 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """All that autodiff knows of a database: its objects, each kind by name.
+    """The managed objects of a database, each kind by name.
 
-    `namespaces` are the schemas (namespaces) beside the default one. `renamed` is what models tell
-    of names that were others; that is never compared.
+    namespaces: the schemas (namespaces) besides the default one.
+    renamed: the old names that models declare; never compared.
     """
 
     tables: Mapping[Name, Table] = field(default_factory=dict)
@@ -347,7 +348,7 @@ class Schema:
     renamed: tuple[Renamed, ...] = field(default=(), compare=False)
 
     def without_columns(self, columns: Collection[tuple[Name, str]]) -> Schema:
-        """The schema without these columns; a table that has none of them is the same object."""
+        """Return the schema without these columns; an unchanged table is the same object."""
         tables = dict(self.tables)
         for name in {table for table, _ in columns if table in tables}:
             kept = tuple(c for c in tables[name].columns if (name, c.name) not in columns)

@@ -1,8 +1,8 @@
-"""Steps that can be run and reversed: what to do, without SQL.
+"""Operations: what to do, without SQL. Each can be run and reversed.
 
-An operation that drops carries the whole thing that it drops where that is known (it is, in a
-plan; a hand-written `op.drop_column` knows only the name), so `op.reverse().reverse() == op`.
-`describe()` gives the line of a summary, such as `+ column comments.timestamp`.
+An operation that drops an object contains the whole object if it is known, so that
+`op.reverse().reverse() == op`. It is known in a plan; a hand-written `op.drop_column` knows only
+the name. `describe()` returns a line for summaries, such as `+ column comments.timestamp`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ T = TypeVar("T")
 
 
 class Unset(enum.Enum):
-    """The type of UNSET, which is neither None nor False: nothing was said."""
+    """The type of UNSET, which differs from None and False: no value was given."""
 
     UNSET = "unset"
 
@@ -111,17 +111,17 @@ KIND_WORDS: dict[ConstraintKind | None, str] = {
 
 
 def constraint_kind(constraint: Constraint) -> ConstraintKind:
-    """The word that `op.drop_constraint(type_=...)` takes for a constraint."""
+    """Return the word for a constraint in `op.drop_constraint(type_=...)`."""
     return _KINDS[type(constraint)]
 
 
 def is_concurrent(operation: Operation) -> TypeGuard[CreateIndex | DropIndex]:
-    """Whether it builds or drops an index concurrently, which no transaction can have."""
+    """Return whether an operation builds or drops an index concurrently."""
     return isinstance(operation, CreateIndex | DropIndex) and operation.concurrently
 
 
 def in_one_transaction(operations: Iterable[Operation]) -> list[Operation]:
-    """The operations, as one transaction can have them."""
+    """Return the operations without concurrent index builds, which no transaction allows."""
     return [
         replace(operation, concurrently=False) if is_concurrent(operation) else operation
         for operation in operations
@@ -129,7 +129,7 @@ def in_one_transaction(operations: Iterable[Operation]) -> list[Operation]:
 
 
 def tables_of(operation: Operation) -> tuple[Name, ...]:
-    """The tables that an operation alters; none where it is about something else, or unknown."""
+    """Return the tables that an operation alters; none if it alters none, or that is unknown."""
     match operation:
         case CreateTable(table=table):
             return (table.name,)
@@ -152,8 +152,8 @@ def _known(thing: T | None, what: str) -> T:
 
 def _unknown(what: str) -> PlanError:
     return PlanError(
-        f"cannot reverse: {what} was dropped by its name alone",
-        hint="write the other direction by hand",
+        f"cannot reverse: {what} was dropped by name, and its definition is not known",
+        hint="write the downgrade by hand",
     )
 
 
@@ -172,7 +172,7 @@ class CreateNamespace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropNamespace:
-    """DROP SCHEMA, which must be empty."""
+    """DROP SCHEMA; the schema must be empty."""
 
     name: str
 
@@ -198,7 +198,7 @@ class CreateTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropTable:
-    """DROP TABLE; `table` is what was there, where it is known."""
+    """DROP TABLE; `table` is the dropped table, if it is known."""
 
     name: Name
     table: Table | None = None
@@ -212,7 +212,7 @@ class DropTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameTable:
-    """ALTER TABLE ... RENAME TO; the schema stays."""
+    """ALTER TABLE ... RENAME TO; the schema stays the same."""
 
     before: Name
     after: Name
@@ -226,7 +226,7 @@ class RenameTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetComment:
-    """A comment on a table or another thing; `kind` is the word of COMMENT ON."""
+    """A comment on a table or another object; `kind` is the word after COMMENT ON."""
 
     kind: Literal["table", "constraint", "index", "type", "sequence", "view", "materialized view"]
     name: Name
@@ -307,7 +307,7 @@ class RenameColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnPatch:
-    """Some facts of a column; what is UNSET stays as it is (or is not known)."""
+    """Some attributes of a column. An attribute that is UNSET is not changed, or not known."""
 
     type: ColumnType | Unset = UNSET
     nullable: bool | Unset = UNSET
@@ -319,16 +319,16 @@ class ColumnPatch:
 
     @classmethod
     def of(cls, column: Column, names: tuple[str, ...]) -> ColumnPatch:
-        """The named facts of a column."""
+        """Return the named attributes of a column."""
         return cls(**{name: getattr(column, name) for name in names})
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of what is set, in the order of the declaration."""
+        """Return the names of the attributes that are set, in the order of declaration."""
         return tuple(f.name for f in fields(self) if getattr(self, f.name) is not UNSET)
 
     def apply(self, column: Column) -> Column:
-        """The column with these facts put in."""
+        """Return the column with these attributes."""
         return replace(column, **{name: getattr(self, name) for name in self.fields})
 
 
@@ -337,9 +337,9 @@ _NOTHING = ColumnPatch()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlterColumn:
-    """Changes of one column; `before` holds the same facts where they are known.
+    """Change attributes of a column; `before` has the old ones, if they are known.
 
-    `using` is the expression that turns old values into the new type (PostgreSQL).
+    using: the expression that converts values to the new type (PostgreSQL).
     """
 
     table: Name
@@ -410,7 +410,7 @@ class DropConstraint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameConstraint:
-    """ALTER TABLE ... RENAME CONSTRAINT, or what comes to the same; `kind` matters on MySQL."""
+    """ALTER TABLE ... RENAME CONSTRAINT, or an equivalent; `kind` matters on MySQL."""
 
     table: Name
     before: str
@@ -473,7 +473,7 @@ class DropIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameIndex:
-    """ALTER INDEX ... RENAME TO, or what comes to the same; PostgreSQL alone needs no `table`."""
+    """ALTER INDEX ... RENAME TO, or an equivalent; only PostgreSQL needs no `table`."""
 
     table: Name | None
     before: str
@@ -490,7 +490,7 @@ class RenameIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateEnum:
-    """CREATE TYPE ... AS ENUM; nothing where the database has no enum types."""
+    """CREATE TYPE ... AS ENUM; nothing on a database without enum types."""
 
     enum: EnumType
     if_not_exists: bool = False
@@ -504,7 +504,7 @@ class CreateEnum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropEnum:
-    """DROP TYPE; nothing where the database has no enum types."""
+    """DROP TYPE; nothing on a database without enum types."""
 
     name: Name
     enum: EnumType | None = None
@@ -520,7 +520,7 @@ class DropEnum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumUser:
-    """A column that uses an enum type, or (`is_array`) an array of it."""
+    """A column that uses an enum type, or an array of it if `is_array`."""
 
     table: Name
     column: str
@@ -530,10 +530,10 @@ class EnumUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlterEnum:
-    """Values of an enum type added, removed, or put in another order.
+    """Add, remove or reorder values of an enum type.
 
-    Where a value goes away or moves, the type is made anew, and the columns of `users` move over
-    to it. So it is with `anew`, when the same migration uses a value that it adds.
+    If a value is removed or moved, the type is recreated and the columns in `users` change to the
+    new one. `anew` recreates it too: a value that is added cannot be used in the same transaction.
     """
 
     before: EnumType
@@ -543,7 +543,7 @@ class AlterEnum:
 
     @property
     def only_adds(self) -> bool:
-        """Whether the type can stay, and get further values."""
+        """Whether values can be added to the existing type."""
         kept = tuple(value for value in self.after.values if value in self.before.values)
         return kept == self.before.values and not self.anew
 
@@ -559,7 +559,7 @@ class AlterEnum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameEnum:
-    """ALTER TYPE ... RENAME TO, or SET SCHEMA; columns, defaults and checks go along."""
+    """ALTER TYPE ... RENAME TO, or SET SCHEMA; columns, defaults and checks follow."""
 
     before: Name
     after: Name
@@ -573,7 +573,7 @@ class RenameEnum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameEnumValue:
-    """ALTER TYPE ... RENAME VALUE; rows, defaults and checks go along."""
+    """ALTER TYPE ... RENAME VALUE; rows, defaults and checks follow."""
 
     enum: Name
     before: str
@@ -629,7 +629,7 @@ class AlterSequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateView:
-    """CREATE VIEW, or a materialized one with its indexes."""
+    """CREATE VIEW, or a materialized view with its indexes."""
 
     view: View
 
@@ -657,12 +657,10 @@ class DropView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backfill:
-    """UPDATE of the rows that `where` selects; `values` are (column, SQL expression).
+    """Update the rows that `where` selects; `values` are (column, SQL expression).
 
-    `batch_size` is how many rows one UPDATE changes; None leaves it to the runner.
-
-    Reversing it does `undo`. Without one it takes nothing back: columns that it filled go away by
-    themselves.
+    batch_size: how many rows one UPDATE changes; None leaves it to the runner.
+    undo: the backfill that reverses this one. None for a column that the downgrade drops anyway.
     """
 
     table: Name
@@ -680,9 +678,9 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Require:
-    """Refuses to go on where the query finds rows; `message` says what stands in the way.
+    """Stop if the query finds rows; `message` says what is wrong with them.
 
-    Reversing it leaves nothing: the way back has checks of its own.
+    It is not reversed: a downgrade has checks of its own.
     """
 
     query: str
@@ -697,7 +695,7 @@ class Require:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execute:
-    """A statement written by hand, in SQL."""
+    """A hand-written SQL statement."""
 
     sql: str
     reverse_sql: str | None = None

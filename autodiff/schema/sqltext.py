@@ -1,7 +1,7 @@
-"""Reading SQL texts as far as comparing them needs: tokens, brackets, cheap normalising.
+"""Read SQL texts as far as comparing them requires: tokens, brackets, cheap normalization.
 
-Two texts that normalise to the same string mean the same; two that don't may still do, which
-a scratch database decides.
+Two texts that normalize to the same string mean the same. Two that do not can still mean the same,
+which a scratch database decides.
 """
 
 from __future__ import annotations
@@ -51,23 +51,23 @@ _KEYWORDS = frozenset(
     "collate exists select from where".split()
 )
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
-_REMEMBERED = 2**14
-"""Texts whose normal form is kept: most defaults and checks of a schema are there many times."""
+_CACHE_SIZE = 2**14
+"""How many normalized texts to keep: most defaults and checks of a schema occur many times."""
 
 
 def tokens(text: str, *, backslashes: bool = False) -> Iterator[tuple[str, str]]:
-    """Each token as (kind, text): space, string, quoted, word, number, operator, other.
+    """Yield each token as (kind, text): space, string, quoted, word, number, operator, other.
 
-    With `backslashes` a string may hold \\' and # begins a comment, as on MySQL.
+    With `backslashes`, a string can contain \\' and # starts a comment, as on MySQL.
     """
     for match in (_MYSQL_TOKEN if backslashes else _TOKEN).finditer(text):
         kind = match.lastgroup or "other"
         yield _KINDS.get(kind, kind), match.group()
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def normalize(text: str) -> str:
-    """The text with one spacing and case outside of quotes, and no outer parentheses."""
+    """Return the text with uniform spacing and case outside of quotes, and no outer parentheses."""
     parts: list[str] = []
     for kind, token in tokens(strip_parentheses(text)):
         if kind != "space":
@@ -76,7 +76,7 @@ def normalize(text: str) -> str:
 
 
 def normalize_default(text: str) -> str:
-    """As `normalize`, where a number in quotes is the number."""
+    """Normalize a default; `now()` becomes `current_timestamp`."""
     normal = normalize(text)
     return normal.replace("now()", "current_timestamp") if normal == "now()" else normal
 
@@ -105,7 +105,7 @@ def _ends_in_keyword(text: str) -> bool:
 
 
 def strip_parentheses(text: str) -> str:
-    """The text without spaces and parentheses that enclose all of it."""
+    """Return the text without surrounding spaces and parentheses."""
     text = text.strip()
     while text.startswith("(") and _closing(text) == len(text) - 1:
         text = text[1:-1].strip()
@@ -113,7 +113,7 @@ def strip_parentheses(text: str) -> str:
 
 
 def _closing(text: str) -> int:
-    """The place of the bracket that closes the first one, or -1."""
+    """Return the position of the bracket that closes the first one, or -1."""
     depth = position = 0
     for _, token in tokens(text):
         depth += (token == "(") - (token == ")")
@@ -124,7 +124,7 @@ def _closing(text: str) -> int:
 
 
 def split_top_level(text: str, separator: str = ",") -> list[str]:
-    """The parts between separators that stand outside of all brackets and quotes."""
+    """Return the parts between separators outside of all brackets and quotes."""
     if separator == "," and _PLAIN.fullmatch(text):
         return [part.strip() for part in text.split(separator)]
     parts, start, depth, position = [], 0, 0, 0
@@ -142,8 +142,10 @@ def split_top_level(text: str, separator: str = ",") -> list[str]:
 
 
 def rename_identifier(text: str, before: str, after: str) -> str:
-    """The text with a column's name replaced where it stands as a name: not in a string, and not
-    as a function or a type."""
+    """Return the text with a column's name replaced.
+
+    Strings, functions and types of the same name are kept.
+    """
     return "".join(
         _spelled_like(kind, token, after) if names and _is_name(kind, token, before) else token
         for kind, token, names in _naming(text)
@@ -151,7 +153,7 @@ def rename_identifier(text: str, before: str, after: str) -> str:
 
 
 def rename_identifiers(text: str, names: Mapping[str, str], quote: Callable[[str], str]) -> str:
-    """As `rename_identifier`, for several names at once, which may change places."""
+    """Replace several names at once, which can be swapped; see `rename_identifier`."""
     parts: list[str] = []
     for kind, token, names_thing in _naming(text):
         known = (names[old] for old in names if _is_name(kind, token, old))
@@ -161,7 +163,7 @@ def rename_identifiers(text: str, names: Mapping[str, str], quote: Callable[[str
 
 
 def _naming(text: str) -> Iterator[tuple[str, str, bool]]:
-    """Each token as (kind, text, whether it may name a column: no function, no type)."""
+    """Yield each token as (kind, text, whether it can name a column: no function, no type)."""
     found = list(tokens(text))
     for place, (kind, token) in enumerate(found):
         calls = found[place + 1 : place + 2] == [("other", "(")]
@@ -184,12 +186,12 @@ def _spelled_like(kind: str, token: str, name: str) -> str:
 
 
 def quote_literal(value: str) -> str:
-    """A text as an SQL string literal."""
+    """Return a text as an SQL string literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def unquote_literal(text: str) -> str | None:
-    """The value of a text that is one plain string literal, else None."""
+    """Return the value of a text that is one plain string literal, else None."""
     found = list(tokens(text.strip()))
     if len(found) == 1 and found[0][0] == "string" and found[0][1].startswith("'"):
         return found[0][1][1:-1].replace("''", "'")
@@ -197,25 +199,25 @@ def unquote_literal(text: str) -> str | None:
 
 
 def quote_identifier(name: str) -> str:
-    """A name in double quotes."""
+    """Return a name in double quotes."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def unquote_identifier(text: str) -> str:
-    """A name without its quotes, where it has any."""
+    """Return a name without its quotes, if it has any."""
     if text[:1] in ('"', "`") and text[-1:] == text[:1] and len(text) > 1:
         return text[1:-1].replace(text[0] * 2, text[0])
     return text
 
 
 def mentions(text: str, name: str) -> bool:
-    """Whether an SQL text has the name in it, in quotes or without; case does not matter."""
+    """Return whether an SQL text contains the name, quoted or not; case is ignored."""
     return any(unquote_identifier(token).lower() == name.lower() for _, token in tokens(text))
 
 
 @cache
 def _reserved() -> frozenset[str]:
-    """Words that no database takes for a name without quotes, wherever it stands."""
+    """Return words that no database accepts as a name without quotes."""
     from sqlalchemy.sql.compiler import RESERVED_WORDS  # the command line starts without it
 
     more = "add alter commit delete drop escape exists index insert update values".split()

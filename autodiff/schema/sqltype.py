@@ -1,4 +1,4 @@
-"""A type given by its SQL, for what SQLAlchemy has no name for."""
+"""A type given by its SQL, for types that SQLAlchemy has no class for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["SQLType"]
 
 
 class SQLType(UserDefinedType[Any]):
-    """A type that the database knows by exactly this text: SQLType("tsvector")."""
+    """A type with exactly this SQL in the database: SQLType("tsvector")."""
 
     cache_ok = True
 
@@ -18,5 +18,5 @@ class SQLType(UserDefinedType[Any]):
         self.sql = sql
 
     def get_col_spec(self, **kw: Any) -> str:
-        """The text."""
+        """Return the SQL."""
         return self.sql

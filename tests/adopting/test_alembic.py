@@ -176,8 +176,8 @@ def test_a_revision_that_has_no_script(any_database: sa.URL, alembic: Path, tmp_
     at(any_database, "cccc0009")
     with pytest.raises(HistoryError) as caught:
         Project(any_database, models(), tmp_path / "m").convert(alembic)
-    assert caught.value.message == "the database is at cccc0009, which the folder lacks"
-    assert "check out the branch that has it" in str(caught.value.hint)
+    assert caught.value.message == "the database is at cccc0009, which is not in the folder"
+    assert "check out the branch that contains it" in str(caught.value.hint)
 
 
 def test_what_else_is_of_alembic_is_told(

@@ -135,8 +135,8 @@ def test_an_empty_database_has_nothing_to_adopt(any_database: sa.URL, tmp_path: 
     with pytest.raises(HistoryError) as caught:
         Project(any_database, blog(), tmp_path / "m").baseline()
     assert str(caught.value) == (
-        "the database has no tables to begin with\n"
-        'hint: write the first migration from the models: autodiff generate -m "..."'
+        "cannot create a baseline: the database has no tables\n"
+        'hint: generate the first migration from the models: autodiff generate -m "..."'
     )
 
 
@@ -146,9 +146,9 @@ def test_a_project_with_migrations_is_adopted(any_database: sa.URL, tmp_path: Pa
     place.baseline().write()
     with pytest.raises(HistoryError) as caught:
         place.baseline()
-    assert "already: 0001_baseline.py" in caught.value.message
-    assert caught.value.hint == "if the database has what they make, record it: autodiff stamp"
-    with pytest.raises(HistoryError, match="whose files are not in"):
+    assert ": 0001_baseline.py" in caught.value.message
+    assert caught.value.hint == "if the database has their changes, run autodiff stamp"
+    with pytest.raises(HistoryError, match="lacks applied migrations"):
         Project(any_database, blog(), tmp_path / "other").baseline()
 
 

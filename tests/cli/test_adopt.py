@@ -25,10 +25,10 @@ def test_a_baseline(folder: Folder) -> None:
     )
     assert folder.ok("upgrade").out == "nothing to do\n"
     assert folder.run("check").out == (
-        "the models say what no migration does:\n"
+        "the models have changes that no migration covers:\n"
         "  + table comments\n"
         '  to do: autodiff generate -m "..."\n'
-        "models and database differ:\n"
+        "the models and the database differ:\n"
         "  + table comments\n"
     )
     assert folder.ok("generate", "-m", "comments").out.splitlines()[1:] == ["  + table comments"]

@@ -49,14 +49,19 @@ def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None
 @pytest.mark.parametrize(
     ("models", "text", "message", "hint"),
     [
-        ("nowhere:Base", POSTS, "No module named 'nowhere'", "is 'nowhere' the right module"),
+        (
+            "nowhere:Base",
+            POSTS,
+            "No module named 'nowhere'",
+            "check that 'nowhere' can be imported",
+        ),
         ("models:Bass", POSTS, "models has no Bass", 'models = "models:Base"'),
-        ("models:String", POSTS, "which is no MetaData", "name a MetaData"),
+        ("models:String", POSTS, "is no MetaData", "name a MetaData"),
         ("models:Base", "import nowhere", "No module named 'nowhere'", "must import without"),
         ("models:Base", "1 / 0", "ZeroDivisionError", "must import without"),
         ("models:Base", "import sys\nsys.exit('usage: app')", "SystemExit", "must import without"),
         ("models:Base", "class Base(:", "SyntaxError", "must import without"),
-        ("models", "x = 1", "has no MetaData", 'models = "models:Base"'),
+        ("models", "x = 1", "neither a MetaData", 'models = "models:Base"'),
     ],
     ids=["module", "object", "kind", "import", "error", "exit", "syntax", "empty"],
 )
@@ -214,8 +219,8 @@ def test_an_edited_file(blog: Folder, arguments: list[str]) -> None:
     assert "restore them from version control" in result.err
     checked = blog.run("check")
     assert checked.code == 1
-    assert "files and history of the database differ:" in checked.out
-    assert "files and lock file differ:" in checked.out
+    assert "migration files and the history of the database differ:" in checked.out
+    assert "migration files and the lock file differ:" in checked.out
     assert "0001_add_posts.py" in checked.out
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from autodiff import Project
-from autodiff.commands.generate import Draft, Request
+from autodiff.commands.generate import Draft, GenerateRequest
 from autodiff.commands.generate import draft_migration as draft_migration
 from autodiff.plan import Finding
 from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder, kinds
@@ -136,7 +136,10 @@ def test_a_value_is_renamed_and_another_is_mapped(blog: Folder) -> None:
     blog.sql("UPDATE posts SET kind = 'long'")
     blog.write(models=kinds("essay", "short"))
     result = blog.fails("generate", "-m", "x")
-    assert "posts.kind.long:essay  (one value goes and one comes at its place)" in result.err
+    assert (
+        "posts.kind.long:essay  (one value is removed and one is added at its position)"
+        in result.err
+    )
     told = ("--rename", "posts.kind.long:essay", "--map", "posts.kind.note=short")
     shown = blog.ok("generate", "-m", "essays", *told).out
     assert "  ~ values of posts.kind: long -> essay\n" in shown
@@ -152,9 +155,9 @@ def test_a_value_is_renamed_and_another_is_mapped(blog: Folder) -> None:
     [
         (["--rename", "posts.titel:headline"], "cannot rename posts.titel"),
         (["--rename", "posts.title:head"], "cannot rename to posts.head"),
-        (["--rename", "headline"], "cannot read the rename 'headline'"),
-        (["--fill", "headline"], "cannot read the fill 'headline'"),
-        (["--map", "headline"], "cannot read the map 'headline'"),
+        (["--rename", "headline"], "invalid rename 'headline'"),
+        (["--fill", "headline"], "invalid fill 'headline'"),
+        (["--map", "headline"], "invalid map 'headline'"),
         (["--map", "posts.kind.a=b"], "cannot map posts.kind.a"),
         (["--assume", "rename"], "'--assume'"),
     ],
@@ -213,7 +216,7 @@ def test_findings_and_doubts_are_told_on_stderr(
         code="X1", severity="warning", message="rows are lost", hint="look", place="posts"
     )
 
-    def doubtful(project: Project, request: Request) -> Draft | None:
+    def doubtful(project: Project, request: GenerateRequest) -> Draft | None:
         draft = draft_migration(project, request)
         assert draft is not None
         assert draft.plan is not None

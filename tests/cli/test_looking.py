@@ -22,7 +22,7 @@ def test_drift_of_the_models(blog: Folder) -> None:
     with blog.untouched():
         offline, online = blog.run("check", "--offline"), blog.run("check")
     expected = (
-        "the models say what no migration does:\n"
+        "the models have changes that no migration covers:\n"
         "  + table comments\n"
         '  to do: autodiff generate -m "..."\n'
     )
@@ -46,7 +46,7 @@ def test_migrations_that_are_not_applied(blog: Folder) -> None:
     blog.ok("downgrade")
     result = blog.run("check")
     assert result.code == 1
-    assert "the database lacks migrations:\n  0001_add_posts.py\n" in result.out
+    assert "migrations are not applied to the database:\n  0001_add_posts.py\n" in result.out
 
 
 def test_a_change_by_hand(blog: Folder) -> None:

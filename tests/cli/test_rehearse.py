@@ -94,12 +94,12 @@ def test_diff(blog_3: Folder) -> None:
 def test_verbose(blog_3: Folder) -> None:
     """What is left alone stands on stderr, or in the JSON."""
     blog_3.sql("CREATE VIEW titles AS SELECT title FROM posts")
-    line = "left alone: view titles (the models have no views)\n"
+    line = "left alone: view titles (the models declare no views)\n"
     with blog_3.untouched():
         for command in (("check",), ("generate", "-m", "x", "--dry-run"), ("diff",)):
             assert line not in blog_3.ok(*command).err
             assert line in blog_3.ok(*command, "-v").err
             data = blog_3.ok(*command, "--verbose", "--json").data
-            assert {"kind": "view", "name": "titles", "reason": "the models have no views"} in (
+            assert {"kind": "view", "name": "titles", "reason": "the models declare no views"} in (
                 data["left_alone"]
             )

@@ -26,7 +26,7 @@ UNIQUE = USERS.replace("sa.String(80)", "sa.String(80), unique=True")
 ROWS = "INSERT INTO users VALUES (1, 'a@x'), (4, NULL), (9, NULL)"
 TOLD = (
     "warning rows-in-the-way: users.email is NULL in some rows (2 found: id 4, 9) "
-    "(give a value, as in --fill users.email=VALUE, or mend the rows)\n"
+    "(pass --fill users.email=VALUE, or fix the rows)\n"
 )
 
 
@@ -64,7 +64,7 @@ def test_generate_as_json_has_the_findings(users: Folder) -> None:
             "code": "rows-in-the-way",
             "severity": "warning",
             "message": "users.email is NULL in some rows (2 found: id 4, 9)",
-            "hint": "give a value, as in --fill users.email=VALUE, or mend the rows",
+            "hint": "pass --fill users.email=VALUE, or fix the rows",
             "place": "users.email",
         }
     ]

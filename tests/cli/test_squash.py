@@ -55,4 +55,4 @@ def test_what_is_left_out_is_told(blog_3: Folder) -> None:
 
 def test_a_range_that_is_none(blog_3: Folder) -> None:
     """The message shows how one is written."""
-    assert "as in autodiff squash 0002:0007" in blog_3.fails("squash", "2", "-m", "x").err
+    assert "for example autodiff squash 0002:0007" in blog_3.fails("squash", "2", "-m", "x").err

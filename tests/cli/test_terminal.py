@@ -66,7 +66,7 @@ def test_rows_of_a_value_that_goes_are_asked_for(blog: Folder) -> None:
     blog.sql("UPDATE posts SET kind = 'long'")
     blog.write(models=kinds("essay", "short"))
     terminal = Terminal(blog, "generate", "-m", "essays")
-    terminal.expect("Is value posts.kind.long renamed to essay? (one value goes")
+    terminal.expect("Is value posts.kind.long renamed to essay? (one value is removed")
     terminal.type("n")
     question = "posts.kind.long goes away; value for rows that have it (essay, short, or none)"
     terminal.expect(question)

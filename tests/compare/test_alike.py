@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from autodiff.compare import (
     adopt_current_names,
     compare_schemas,
+    equal_tables,
     find_possible_differences,
-    tables_alike,
     with_tables,
     without_tables,
 )
@@ -117,12 +117,12 @@ def test_what_is_equal_at_first_sight_is_equal(
     dialect = dialect_for(kind)
     current = schema(now if dialect.features.named_primary_keys else _nameless_key(now))
     desired = schema(_unnamed(now, mask) if same else other)
-    alike = tables_alike(current, desired, dialect)
+    alike = equal_tables(current, desired, dialect)
     named, described = adopt_current_names(current, desired, dialect)
-    unsure = find_possible_differences(current, named, dialect)
+    possible = find_possible_differences(current, named, dialect)
     if alike:
         assert alike == named.tables
-        assert not unsure
+        assert not possible
         assert compare_schemas(current, named, dialect, described) == []
 
 
@@ -138,7 +138,7 @@ def test_a_table_without_names_is_found(kind: str) -> None:
         index("ix_posts_title", "title"),
     )
     wanted = replace(_unnamed(now, 15), columns=now.columns[::-1])
-    found = tables_alike(schema(now), schema(wanted), dialect_for(kind))
+    found = equal_tables(schema(now), schema(wanted), dialect_for(kind))
     assert [c.name for c in found[now.name].constraints] == [c.name for c in now.constraints]
     assert found[now.name].columns == wanted.columns
 
@@ -158,7 +158,7 @@ def test_what_differs_is_not_found() -> None:
     ]
     for other in others:
         for first, second in ((now, other), (other, now)):
-            found = tables_alike(schema(first), schema(second), dialect_for("sqlite"))
+            found = equal_tables(schema(first), schema(second), dialect_for("sqlite"))
             assert found == {} or first.options, (first, second)  # options need not be said
 
 

@@ -18,8 +18,8 @@ BARE = table("t", column("a"), column("b", "text", default="'x'"))
 def verdict(current: Table, desired: Table) -> str:
     """Whether a scratch would be asked about two tables."""
     found = find_possible_differences(schema(current), schema(desired), POSTGRESQL)
-    assert not (found.tables and found.sure)
-    return "asked" if found.tables else "sure" if found.sure else "equal"
+    assert not (found.tables and found.certain)
+    return "asked" if found.tables else "sure" if found.certain else "equal"
 
 
 def with_parts(*parts: object) -> Table:

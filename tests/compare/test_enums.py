@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from autodiff.compare import Rename, Value, candidates, name_map_of, parse_rename, resolve_maps
+from autodiff.compare import (
+    Rename,
+    Value,
+    name_map_of,
+    parse_rename,
+    rename_candidates,
+    resolve_maps,
+)
 from autodiff.compare.apply_renames import apply_all_renames, rename_before
-from autodiff.compare.enum_casts import cast_renamed, literals_renamed
-from autodiff.compare.enums import EnumRename, ValueRename, certain_enum_renames
+from autodiff.compare.enum_casts import rename_casts, rename_literals
+from autodiff.compare.enums import EnumRename, ValueRename, unambiguous_enum_renames
 from autodiff.dialects import dialect_for
 from autodiff.errors import PlanError
 from autodiff.schema.changes import ColumnAltered, EnumAdded, EnumAltered, EnumRemoved
@@ -68,17 +75,17 @@ def test_a_rename_of_a_type_or_a_value_is_read(text: str, told: object) -> None:
         (
             "mood.sda:low",
             "cannot rename mood.sda: the database has no such value",
-            "the values are sad, ok",
+            "its values: sad, ok",
         ),
         (
             "items.kind.c:low",
             "cannot rename items.kind.c: the database has no such value",
-            "the values are a, b",
+            "its values: a, b",
         ),
         (
             "items.size.1:2",
-            "cannot rename items.size.1: items.size is no column with named values",
-            "values of enum types and of texts can be renamed",
+            "cannot rename items.size.1: the column items.size has no named values",
+            "only values of enum types and of text columns can be renamed",
         ),
     ],
 )
@@ -94,7 +101,7 @@ def test_an_old_value_must_be_there(text: str, message: str, hint: str) -> None:
     [
         ("mood:feeling", "cannot rename enum mood to feeling: the models have no such enum"),
         ("mood.sad:low", "cannot rename mood.sad to low: the models have no such value"),
-        ("mood.sad:ok", "cannot rename mood.sad to ok: mood has that value already"),
+        ("mood.sad:ok", "cannot rename mood.sad to ok: mood already has that value"),
         ("items.kind.a:low", "cannot rename items.kind.a to low: the models have no such value"),
     ],
 )
@@ -137,7 +144,7 @@ def test_a_renamed_type_is_renamed_in_every_text() -> None:
 )
 def test_literals_of_the_type_alone_are_renamed(text: str, after: str) -> None:
     """A text that only looks like the value stays."""
-    assert literals_renamed(text, MOOD, {"sad": "low"}) == after
+    assert rename_literals(text, MOOD, {"sad": "low"}) == after
 
 
 @pytest.mark.parametrize(
@@ -151,7 +158,7 @@ def test_literals_of_the_type_alone_are_renamed(text: str, after: str) -> None:
 )
 def test_casts_alone_are_renamed(text: str, after: str) -> None:
     """A column of the type's name stays."""
-    assert cast_renamed(text, MOOD, "s.feeling") == after
+    assert rename_casts(text, MOOD, "s.feeling") == after
 
 
 def moved(before: str, after: str) -> ColumnAltered:
@@ -164,19 +171,19 @@ def test_a_type_of_the_same_values_is_the_same() -> None:
     gone, new = EnumRemoved(enum=enum("a", "b")), EnumAdded(enum=enum("a", "b", name="new"))
     wide = EnumAdded(enum=enum("a", "b", "c", name="new"))
     found = [EnumRename(before=MOOD, after=Name("new"))]
-    assert certain_enum_renames([gone, new, moved("mood", "new")]) == found
-    assert certain_enum_renames([gone, new]) == []
-    assert certain_enum_renames([gone, wide, moved("mood", "new")]) == []
-    assert certain_enum_renames([gone, new, moved("mood", "new"), moved("mood", "x")]) == []
-    assert certain_enum_renames([gone, new, moved("mood", "new"), moved("x", "new")]) == []
+    assert unambiguous_enum_renames([gone, new, moved("mood", "new")]) == found
+    assert unambiguous_enum_renames([gone, new]) == []
+    assert unambiguous_enum_renames([gone, wide, moved("mood", "new")]) == []
+    assert unambiguous_enum_renames([gone, new, moved("mood", "new"), moved("mood", "x")]) == []
+    assert unambiguous_enum_renames([gone, new, moved("mood", "new"), moved("x", "new")]) == []
 
 
 def test_values_that_change_places_are_candidates() -> None:
     """Each with the one at its place, as --rename takes it."""
     change = EnumAltered(before=enum("sad", "ok"), after=enum("low", "ok"))
-    assert [str(item) for item in candidates([change])] == ["mood.sad:low"]
+    assert [str(item) for item in rename_candidates([change])] == ["mood.sad:low"]
     more = EnumAltered(before=enum("sad", "ok"), after=enum("sad", "ok", "glad"))
-    assert candidates([more]) == []
+    assert rename_candidates([more]) == []
 
 
 def test_a_value_that_is_new_is_renamed_to_and_the_others_are_mapped() -> None:

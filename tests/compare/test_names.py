@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.compare import adopt_current_names, compare_schemas, wanted_again
+from autodiff.compare import adopt_current_names, compare_schemas, schema_as_desired
 from autodiff.compare.constraint_names import adopt_names, rename_constraints
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Check, Constraint, Name, PrimaryKey, Table, Unique
@@ -76,10 +76,10 @@ def test_a_schema_that_was_read_can_be_wanted_again() -> None:
         _posts(foreign_key("posts_ibfk_1", "author", "users.id", implicit=True)),
     )
     now = schema(table("users"), _posts(foreign_key("posts_ibfk_7", "author", "users.id")))
-    desired, _ = adopt_current_names(now, wanted_again(start, MYSQL), MYSQL)
+    desired, _ = adopt_current_names(now, schema_as_desired(start, MYSQL), MYSQL)
     assert compare_schemas(now, desired, MYSQL) == []
     named = schema(table("users"), _posts(foreign_key("fk", "author", "users.id")))
-    desired, _ = adopt_current_names(now, wanted_again(named, MYSQL), MYSQL)
+    desired, _ = adopt_current_names(now, schema_as_desired(named, MYSQL), MYSQL)
     [change] = compare_schemas(now, desired, MYSQL)
     assert type(change).__name__ == "ConstraintRenamed"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.compare.constraint_renames import paired
+from autodiff.compare.constraint_renames import with_part_renames
 from autodiff.compare.tables import compare_tables
 from autodiff.schema.changes import (
     Change,
@@ -39,7 +39,7 @@ def _notes(*parts: Column | Constraint | Index) -> Table:
 
 def _found(current: Table, desired: Table) -> list[Change]:
     changes = compare_tables(current, desired, before=current, after=desired)
-    return paired(changes, current, desired)
+    return with_part_renames(changes, current, desired)
 
 
 def test_one_that_goes_and_one_that_comes_are_one() -> None:

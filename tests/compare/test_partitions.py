@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.compare import partitions_left_alone
+from autodiff.compare import without_partitions
 from autodiff.schema.objects import Name, Schema, Table
 from tests.nouns import column, table
 
@@ -27,7 +27,7 @@ def _child(name: str, parent: str) -> Table:
 def test_partitions_that_are_there_are_left_alone() -> None:
     """Also where the models describe them as tables of their own, at any level."""
     desired = _schema(ROOT, table("y2023", column("at", "date")), table("deep"), table("other"))
-    left = partitions_left_alone(_schema(ROOT), desired)
+    left = without_partitions(_schema(ROOT), desired)
     assert sorted(map(str, left.tables)) == ["log", "other"]
 
 
@@ -35,11 +35,11 @@ def test_a_partition_that_is_not_there_has_no_bounds() -> None:
     """Whichever side says that its table is partitioned."""
     child, plain = _child("y2024", "log"), table("log", column("at", "date"))
     for current, root in ((_schema(), ROOT), (_schema(ROOT), plain)):
-        left = partitions_left_alone(current, _schema(root, child))
+        left = without_partitions(current, _schema(root, child))
         assert sorted(map(str, left.tables)) == ["log"]
 
 
 def test_a_table_that_inherits_is_none() -> None:
     """Its parent holds rows itself."""
     desired = _schema(table("places"), _child("capitals", "places"))
-    assert partitions_left_alone(_schema(), desired) is desired
+    assert without_partitions(_schema(), desired) is desired

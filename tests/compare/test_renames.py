@@ -6,8 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.compare import Rename, candidates, parse_rename, rename_tables_and_columns
-from autodiff.compare.renames import one_by_one, set_aside, spare_column, without_spares
+from autodiff.compare import Rename, parse_rename, rename_candidates, rename_tables_and_columns
+from autodiff.compare.renames import (
+    order_renames,
+    temporary_column_name,
+    temporary_renames,
+    without_temporary_names,
+)
 from autodiff.errors import PlanError, RenameUndecidedError
 from autodiff.schema.changes import ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
 from autodiff.schema.objects import Check, Name
@@ -52,9 +57,9 @@ def test_what_is_no_rename_is_refused(text: str) -> None:
     """The hint shows how to write one."""
     with pytest.raises(PlanError) as caught:
         parse_rename(text, CURRENT)
-    assert caught.value.message == f"cannot read the rename {text!r}"
+    assert caught.value.message == f"invalid rename {text!r}: expected OLD:NEW"
     assert caught.value.hint == (
-        "write OLD:NEW, as in --rename users.nick:nickname or --rename users:people"
+        "for example --rename users.nick:nickname or --rename users:people"
     )
 
 
@@ -84,10 +89,10 @@ def test_a_new_name_must_be_wanted(rename: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("rename", "message"),
     [
-        ("users:posts", "cannot rename users to posts: the database has a posts already"),
+        ("users:posts", "cannot rename users to posts: the database already has posts"),
         (
             "users.nick:age",
-            "cannot rename users.nick to users.age: the database has a users.age already",
+            "cannot rename users.nick to users.age: the database already has users.age",
         ),
     ],
 )
@@ -96,7 +101,7 @@ def test_a_new_name_must_be_free(rename: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
         rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
     assert caught.value.message == message
-    assert caught.value.hint == "rename or drop that one in a migration before this one"
+    assert caught.value.hint == "rename or drop it in an earlier migration"
 
 
 def test_a_column_that_the_models_drop_makes_room() -> None:
@@ -107,16 +112,16 @@ def test_a_column_that_the_models_drop_makes_room() -> None:
     names = [c.name for c in moved.tables[USERS].columns]
     assert names == ["id", "age", "_autodiff_age"]
     assert [type(change).__name__ for change in changes] == ["ColumnRenamed"]
-    aside = set_aside(CURRENT, desired, told)
+    aside = temporary_renames(CURRENT, desired, told)
     assert aside == [Rename(table=USERS, column="age", to="_autodiff_age")]
     removed = ColumnRemoved(table=USERS, column=column("_autodiff_age"))
     own = ColumnRemoved(table=USERS, column=column("age"))
-    assert without_spares([removed], aside) == [own]
+    assert without_temporary_names([removed], aside) == [own]
 
 
 def test_a_spare_name_is_as_long_as_a_name_may_be() -> None:
     """PostgreSQL takes 63 bytes, MySQL 64."""
-    assert len(spare_column("x" * 63)) == 63
+    assert len(temporary_column_name("x" * 63)) == 63
 
 
 def test_a_rename_is_followed_everywhere() -> None:
@@ -137,8 +142,11 @@ def test_a_rename_is_followed_everywhere() -> None:
 
 def test_a_rename_waits_until_its_name_is_free() -> None:
     """In a row the last goes first; in a circle one takes a spare name for a while."""
-    assert one_by_one([("a", "b"), ("b", "c")], spare_column) == [("b", "c"), ("a", "b")]
-    assert one_by_one([("a", "b"), ("b", "a")], spare_column) == [
+    assert order_renames([("a", "b"), ("b", "c")], temporary_column_name) == [
+        ("b", "c"),
+        ("a", "b"),
+    ]
+    assert order_renames([("a", "b"), ("b", "a")], temporary_column_name) == [
         ("a", "_autodiff_b"),
         ("b", "a"),
         ("_autodiff_b", "b"),
@@ -154,7 +162,7 @@ def test_candidates_are_scored_and_sorted() -> None:
         ColumnAdded(table=USERS, column=column("age")),
         ColumnAdded(table=Name("posts"), column=column("title", "text", nullable=False)),
     ]
-    found = candidates(changes)
+    found = rename_candidates(changes)
     assert [(str(c), c.score, c.reason) for c in found] == [
         ("users.nick:name", 1.0, "both are text"),
         ("users.nick:motto", 0.5, "both are text"),
@@ -167,7 +175,7 @@ def test_tables_that_have_most_columns_in_common_may_be_one() -> None:
     like = table("people", column("name", "text"), column("age"), column("city"))
     unlike = table("places", column("street", "text"))
     changes = [TableRemoved(table=old), TableAdded(table=like), TableAdded(table=unlike)]
-    [found] = candidates(changes)
+    [found] = rename_candidates(changes)
     assert (str(found), found.score) == ("users:people", 0.75)
     assert found.reason == "75% of their columns are the same"
 

@@ -55,15 +55,15 @@ def test_a_table_is_described_once() -> None:
     """Two MetaData with one name are refused; in two schemas they are two tables."""
     one, two = (of(sa.Column("a", sa.Integer)) for _ in range(2))
     assert refused(one, two) == (
-        "table t is described twice, in two MetaData",
-        "keep it in one, or configure one of the two",
+        "table t is declared in two MetaData",
+        "declare it in one of them, or configure only one",
     )
     other = of(sa.Column("a", sa.Integer), schema="audit")
     found = declare([one, other], dialect_for("postgresql"))
     assert set(found.tables) == {Name("t"), Name("t", "audit")}
     assert found.namespaces == {"audit"}
     public = of(sa.Column("a", sa.Integer), schema="public")
-    assert refused(one, public)[0] == "table t is described twice, in two MetaData"
+    assert refused(one, public)[0] == "table t is declared in two MetaData"
 
 
 def test_an_index_without_columns_is_refused() -> None:
@@ -83,14 +83,14 @@ def test_an_index_name_stands_for_one_index() -> None:
     )
     assert refused(differing) == (
         "cannot declare table t: two indexes have the name ix",
-        "give one of them another name",
+        "rename one of them",
     )
 
 
 @pytest.mark.parametrize(
     ("column", "dialect", "reason"),
     [
-        (sa.Column("mood", sa.Enum("a", "b")), "postgresql", "the enum of a, b has no name"),
+        (sa.Column("mood", sa.Enum("a", "b")), "postgresql", "the enum type of a, b has no name"),
         (sa.Column("tags", postgresql.ARRAY(sa.Enum("a"))), "postgresql", "name"),
         (sa.Column("name", sa.String()), "mysql", "VARCHAR requires a length"),
         (sa.Column("name", sa.String()), "mariadb", "VARCHAR requires a length"),
@@ -117,8 +117,8 @@ def test_an_enum_has_one_list_of_values() -> None:
         sa.Column("x", sa.Enum("a", name="mood")), sa.Column("y", sa.Enum("b", name="mood"))
     )
     message, hint = refused(metadata)
-    assert message == ("enum mood is described twice with other values, at last by column t.y")
-    assert hint == "share one sa.Enum between the columns, or name the types apart"
+    assert message == ("enum mood is declared with different values, last in column t.y")
+    assert hint == "share one sa.Enum between the columns, or give the types different names"
     assert declare(metadata, dialect_for("sqlite")).enums == {}
 
 

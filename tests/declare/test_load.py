@@ -179,7 +179,7 @@ def test_a_module_that_is_not_there(modules: Modules) -> None:
         assert message == (
             f"cannot import the models '{name}:Base': ModuleNotFoundError: No module named '{name}'"
         )
-        assert hint == f"is {name!r} the right module, seen from {modules.root}?"
+        assert hint == f"check that {name!r} can be imported from {modules.root}"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_name_that_the_module_does_not_have(modules: Modules) -> None:
     empty = modules.write("_hidden = 1")
     assert modules.refused(f"{empty}:Base.metadata") == (
         f"models '{empty}:Base.metadata': {empty} has no Base.metadata",
-        f"what {empty} calls its Base",
+        f"set models to the name of the declarative base in {empty}",
     )
 
 
@@ -217,7 +217,7 @@ def test_a_module_without_models(modules: Modules) -> None:
     """The hint says how to name the object."""
     name = modules.write("x = 1")
     assert modules.refused(name) == (
-        f"module {name} has no MetaData and no declarative base",
+        f"module {name} has neither a MetaData nor a declarative base",
         f'name the object: models = "{name}:Base"',
     )
 
@@ -236,7 +236,7 @@ def test_an_object_that_is_no_metadata(modules: Modules, text: str, kind: str) -
     """Its kind is told, and what may be named."""
     name = modules.write(text)
     assert modules.refused(f"{name}:thing") == (
-        f"models '{name}:thing' is {kind}, which is no MetaData",
+        f"models '{name}:thing' is no MetaData, but of type {kind}",
         "name a MetaData, a declarative base, or a function that returns one",
     )
 
@@ -253,7 +253,7 @@ def test_a_function_that_fails(modules: Modules, text: str, reason: str) -> None
     name = modules.write(text)
     message, hint = modules.refused(f"{name}:make")
     assert message.startswith(f"models '{name}:make' is a function that failed: {reason}")
-    assert hint == "it is called without arguments and without a running application"
+    assert hint == "the function must work without arguments and without a running application"
 
 
 def test_what_is_loaded_is_the_applications_own(modules: Modules) -> None:

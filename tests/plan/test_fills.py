@@ -7,7 +7,7 @@ import pytest
 from autodiff.dialects import dialect_for
 from autodiff.errors import FillNeededError, PlanError
 from autodiff.plan import plan_changes
-from autodiff.plan.backfills import fill_sql, fills_needed, parse_fill, refills_needed
+from autodiff.plan.backfills import downgrade_fills_needed, fill_sql, fills_needed, parse_fill
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -52,8 +52,8 @@ def test_what_is_no_fill_is_refused(text: str) -> None:
     """The hint shows how to write one."""
     with pytest.raises(PlanError) as caught:
         parse_fill(text)
-    assert caught.value.message == f"cannot read the fill {text!r}"
-    assert caught.value.hint == ("write TABLE.COLUMN=VALUE, as in --fill comments.timestamp=now")
+    assert caught.value.message == f"invalid fill {text!r}: expected TABLE.COLUMN=VALUE"
+    assert caught.value.hint == ("for example --fill comments.timestamp=now")
 
 
 def test_only_not_null_columns_without_a_value_need_one() -> None:
@@ -86,7 +86,7 @@ def test_a_column_that_goes_needs_a_value_to_come_back() -> None:
         ColumnRemoved(table=USERS, column=column("name", "text", nullable=False)),
         ColumnRemoved(table=USERS, column=column("age")),
     ]
-    assert [needed.key for needed in refills_needed(changes)] == ["users.name"]
+    assert [needed.key for needed in downgrade_fills_needed(changes)] == ["users.name"]
 
 
 def _plan(change: Change, **fills: str) -> list[str]:
@@ -133,6 +133,6 @@ def test_a_fill_that_nothing_needs_is_refused() -> None:
     with pytest.raises(PlanError) as caught:
         _plan(ColumnAdded(table=USERS, column=column("age")), nick="x")
     assert caught.value.message == (
-        "cannot fill users.nick: no new or changed column of that name needs it"
+        "cannot fill users.nick: no column of that name is added or becomes NOT NULL"
     )
-    assert caught.value.hint == "columns that can be filled: none"
+    assert caught.value.hint == "columns that accept --fill: none"

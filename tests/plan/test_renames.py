@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from autodiff.dialects import dialect_for
-from autodiff.plan import Plan, plan_changes
+from autodiff.plan import MigrationPlan, plan_changes
 from autodiff.schema.changes import (
     Change,
     ColumnAltered,
@@ -26,7 +26,7 @@ KEY = foreign_key("fk", "author", "users.id")
 CURRENT = schema(table("users", column("a"), column("b")), table("posts", column("author"), KEY))
 
 
-def _plan(changes: Sequence[Change]) -> Plan:
+def _plan(changes: Sequence[Change]) -> MigrationPlan:
     return plan_changes(
         changes, current=CURRENT, desired=CURRENT, dialect=dialect_for("postgresql")
     )
@@ -73,9 +73,9 @@ def test_names_are_free_in_the_schema_and_not_in_the_table_alone() -> None:
     ]
 
 
-@pytest.mark.parametrize(("database", "made_anew"), [("mysql", True), ("sqlite", False)])
+@pytest.mark.parametrize(("database", "as_recreated"), [("mysql", True), ("sqlite", False)])
 def test_a_key_that_steps_aside_comes_back_under_its_new_name(
-    database: str, made_anew: bool
+    database: str, as_recreated: bool
 ) -> None:
     """Where the type of its column can't change under it."""
     renamed = foreign_key("fk_posts", "author", "users.id")
@@ -93,7 +93,7 @@ def test_a_key_that_steps_aside_comes_back_under_its_new_name(
     steps = [operation.describe() for operation in made.operations]
     typed = "~ column posts.author: integer -> text"
     aside = ["- foreign key posts.fk", typed, "+ foreign key posts.fk_posts"]
-    assert steps == (aside if made_anew else ["~ foreign key posts.fk -> fk_posts", typed])
+    assert steps == (aside if as_recreated else ["~ foreign key posts.fk -> fk_posts", typed])
 
 
 RENAMED = ColumnRenamed(table=USERS, before="b", after="a")

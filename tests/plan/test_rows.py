@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from autodiff.dialects import dialect_for
-from autodiff.plan import Plan, plan_changes
+from autodiff.plan import MigrationPlan, plan_changes
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -49,18 +49,18 @@ def planned(
     *,
     kind: str = "postgresql",
     **fills: str,
-) -> Plan:
+) -> MigrationPlan:
     given = {f"t.{name}": value for name, value in fills.items()}
     dialect = dialect_for(kind)
     return plan_changes(changes, current=current, desired=desired, dialect=dialect, fills=given)
 
 
-def up(found: Plan) -> list[str]:
+def up(found: MigrationPlan) -> list[str]:
     """The queries that the upgrade begins with; none may come later."""
     return _leading(found.operations)
 
 
-def down(found: Plan) -> list[str]:
+def down(found: MigrationPlan) -> list[str]:
     """The queries that the downgrade begins with."""
     return _leading(found.reverse())
 
@@ -159,7 +159,7 @@ def test_not_null_is_checked_unless_it_is_filled() -> None:
     assert check.message == "t.a is NULL in some rows"
     assert (check.place, check.hint) == (
         "t.a",
-        "give a value, as in --fill t.a=VALUE, or mend the rows",
+        "pass --fill t.a=VALUE, or fix the rows",
     )
     assert up(planned([change], current, desired, a="1")) == []
 

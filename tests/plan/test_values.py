@@ -1,4 +1,4 @@
-"""Maps of values that go: read, checked, and what becomes of the rows."""
+"""Maps of removed values: read, checked, and what becomes of the rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from autodiff.compare import Value
 from autodiff.dialects import dialect_for
 from autodiff.errors import PlanError
 from autodiff.plan import maps_possible, parse_map
-from autodiff.plan.enum_values import Moves, check_maps
+from autodiff.plan.enum_values import ValueUpdates, check_maps
 from autodiff.schema.changes import EnumAltered
 from autodiff.schema.objects import EnumType, Name
 
@@ -34,7 +34,10 @@ def test_what_is_no_map_is_refused(text: str) -> None:
     """The hint shows how to write one."""
     with pytest.raises(PlanError) as caught:
         parse_map(text)
-    assert caught.value.message == f"cannot read the map {text!r}"
+    assert (
+        caught.value.message
+        == f"invalid map {text!r}: expected TYPE.OLD=NEW or TABLE.COLUMN.OLD=NEW"
+    )
     assert "--map mood.sad=ok" in (caught.value.hint or "")
 
 
@@ -48,7 +51,7 @@ def test_values_that_go_can_be_mapped() -> None:
 @pytest.mark.parametrize(
     ("value", "to", "message", "hint"),
     [
-        ("ok", "glad", "cannot map mood.ok: no such value goes away", "values that go: mood.sad"),
+        ("ok", "glad", "cannot map mood.ok: no such value is removed", "removed values: mood.sad"),
         (
             "sad",
             "low",
@@ -66,14 +69,14 @@ def test_a_wrong_map_is_refused(value: str, to: str, message: str, hint: str) ->
 
 def test_rows_of_an_array_are_moved_item_by_item() -> None:
     """Each array that has one of the values."""
-    moves = Moves(
+    updates = ValueUpdates(
         table=Name("t"),
         column="c",
         renamed={},
         mapped={"a": "x", "it's": "y"},
         is_array=True,
     )
-    (update,) = moves.updates(dialect_for("postgresql"))
+    (update,) = updates.backfills(dialect_for("postgresql"))
     assert update.values == (("c", "array_replace(array_replace(c, 'a', 'x'), 'it''s', 'y')"),)
     assert update.where == "'a' = ANY (c) OR 'it''s' = ANY (c)"
     assert update.undo is None

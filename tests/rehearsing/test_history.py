@@ -134,7 +134,7 @@ def test_a_broken_downgrade_is_found(place: Place) -> None:
         "models and migrations differ at the head: - column people.c",
         "models and migrations differ at the head: - column posts.a",
     )
-    assert "the way back to the base ends at 0007_step_9999" in found.notes
+    assert "not reverted to the base: 0007_step_9999 cannot be reverted" in found.notes
 
 
 def test_a_lossy_one_is_told(place: Place) -> None:
@@ -170,7 +170,7 @@ def test_an_irreversible_one_is_said(place: Place) -> None:
     assert statuses(found)[5:] == ["ffff irreversible", "9999 irreversible"]
     assert found.steps[5].irreversible == "downgrade raises NotImplementedError: no way back"
     assert found.steps[6].irreversible == "downgrade is empty, and leaves: + column people.b"
-    assert "the way back to the base ends at 0007_step_9999" in found.notes
+    assert "not reverted to the base: 0007_step_9999 cannot be reverted" in found.notes
 
 
 def test_a_name_error_is_no_purpose(place: Place) -> None:

@@ -174,10 +174,10 @@ def test_tables_that_drifted(database: Callable[[str], sa.URL], tmp_path: Path) 
         db.execute("UPDATE posts SET at = 'infinity' WHERE id = 3")
     found = project.rehearse(rows="live")
     assert found.notes[:2] == (
-        "the rows of table extra are left out: the migrations make no such table",
-        "1 rows of table people are left out: they don't fit there (StringDataRightTruncation)",
+        "the rows of table extra are left out: no migration creates that table",
+        "1 rows of table people are left out: they do not fit (StringDataRightTruncation)",
     )
-    assert "1 rows of table people are left out: what they point at is not in the sample" in (
+    assert "1 rows of table people are left out: rows they reference are not in the sample" in (
         found.notes
     )
     kept_quiet(found)
@@ -190,7 +190,7 @@ def test_it_ends_in_time(any_database: sa.URL, tmp_path: Path) -> None:
         dialect = dialect_of(db.connection)
         found = read_sample(db.connection, dialect, scope_for(Schema()), count=5, seconds=1e-6)
         db.execute("DELETE FROM posts WHERE id = 999")  # what was read-only is no longer
-    assert found.notes == ("the sample is not whole: it took too long to read",)
+    assert found.notes == ("the sample is incomplete: the time limit was reached",)
 
 
 def test_only_reading_is_possible(any_database: sa.URL, tmp_path: Path) -> None:

@@ -766,5 +766,5 @@ def test_an_enum_without_a_name_is_refused_by_name(database: Callable[[str], sa.
     with engine.connect() as connection, pytest.raises(ModelsError) as caught:
         diff(connection, metadata)
     assert "things.c0_enum" in str(caught.value)
-    assert "the enum of a, b has no name" in str(caught.value)
+    assert "the enum type of a, b has no name" in str(caught.value)
     engine.dispose()

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from autodiff import Plan, diff
 from autodiff.autogenerate.differences import find_difference
 from autodiff.autogenerate.schemas import scope_for
-from autodiff.compare import wanted_again
+from autodiff.compare import schema_as_desired
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.migrations import load_graph
 from autodiff.runner.runner import Runner
@@ -94,9 +94,9 @@ def _assert_restored(connection: sa.Connection, scenario: Scenario, start: Schem
     """The database is what it was; a text that reads otherwise now is its own judge of that."""
     dialect, now = dialect_of(connection), _schema(connection, scenario)
     if _normal(now, dialect) != _normal(start, dialect):
-        wanted = wanted_again(start, dialect)
+        wanted = schema_as_desired(start, dialect)
         found = find_difference(
-            connection, dialect, now, wanted, create_scratch=True, said_before=now
+            connection, dialect, now, wanted, create_scratch=True, declared_before=now
         )
         connection.rollback()
         assert found.changes == ()

@@ -197,7 +197,7 @@ def test_what_was_written_by_hand_is_refused(sqlite: sa.URL, folder: Folder) -> 
         "  0002_step_bbbb.py:11: ~ execute UPDATE users SET age = 7",
         "  0002_step_bbbb.py:12: ~ run <lambda>",
         "  0002_step_bbbb.py:14: ~ execute DELETE FROM users WHERE users.id = :id_1",
-        "  0002_step_bbbb.py:15: ~ get_bind: what is done with the connection",
+        "  0002_step_bbbb.py:15: ~ get_bind: statements on the connection",
         "  0003_step_cccc.up.sql: ~ execute INSERT INTO users (id, nick) VALUES (2, 'bob')",
     ]
     assert caught.value.hint == (
@@ -219,7 +219,7 @@ def test_the_way_back_may_be_by_hand_too(sqlite: sa.URL, folder: Folder) -> None
         project(sqlite, folder).squash(":", "all")
     assert caught.value.places == (
         "0001_step_aaaa.py:15: ~ execute DELETE FROM users",
-        "0002_step_bbbb.py:14: ~ get_bind: what is done with the connection",
+        "0002_step_bbbb.py:14: ~ get_bind: statements on the connection",
     )
 
 
@@ -329,8 +329,8 @@ def test_a_check_of_rows(sqlite: sa.URL, folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("bbbb", "'bbbb' is no range"),
-        ("bbbb:bbbb", "there is nothing to squash: the range is 0002_step_bbbb alone"),
+        ("bbbb", "invalid range 'bbbb': expected FROM:TO"),
+        ("bbbb:bbbb", "nothing to squash: the range contains only 0002_step_bbbb"),
         ("cccc:bbbb", "0003_step_cccc does not come before 0002_step_bbbb"),
         (":dddd", "cannot squash across 0002_step_bbbb: 0005_step_eeee.py branches off there"),
         (
@@ -386,7 +386,7 @@ def test_a_circle_of_dependencies_is_refused(sqlite: sa.URL, folder: Folder) -> 
         "cannot squash across 0001_step_aaaa.py: 0003_step_cccc.py comes after it, and the range "
         "depends on that"
     )
-    assert caught.value.hint == "squash a range that ends with it, or begins after it"
+    assert caught.value.hint == "squash a range that ends with it, or starts after it"
 
 
 def only_for(path: Path, *kinds: str) -> None:
@@ -412,7 +412,7 @@ def test_one_file_is_not_for_some_databases_in_part(sqlite: sa.URL, folder: Fold
         "cannot squash 0001_step_aaaa.py, which is for every database, with "
         "0002_step_bbbb.py, which is for sqlite"
     )
-    assert caught.value.hint == "squash what comes before or after it"
+    assert caught.value.hint == "squash the migrations before or after it"
 
 
 def test_what_is_for_others_is_squashed_there(sqlite: sa.URL, folder: Folder) -> None:
@@ -422,10 +422,10 @@ def test_what_is_for_others_is_squashed_there(sqlite: sa.URL, folder: Folder) ->
     with pytest.raises(HistoryError) as caught:
         project(sqlite, folder).squash(":", "users")
     assert caught.value.message == (
-        "cannot squash 0002_step_bbbb.py here: it is for postgresql, and the database is sqlite"
+        "cannot squash 0002_step_bbbb.py: it is for postgresql, and the database is sqlite"
     )
     assert caught.value.hint == (
-        "give the URL of one that it is for: autodiff squash --url postgresql://..."
+        "pass the URL of such a database: autodiff squash --url postgresql://..."
     )
 
 
@@ -433,7 +433,7 @@ def test_a_squash_is_not_squashed_again(sqlite: sa.URL, folder: Folder) -> None:
     """As long as it may stand for what databases have."""
     place = project(sqlite, grown(folder))
     written = place.squash(":bbbb", "first").write()
-    with pytest.raises(HistoryError, match="was squashed itself"):
+    with pytest.raises(HistoryError, match="it replaces migrations that databases may still have"):
         place.squash(":", "all")
     written.path.write_text(written.path.read_text().replace('replaces = ("aaaa", "bbbb")\n', ""))
     path = folder.path / "0003_step_cccc.py"
@@ -463,8 +463,10 @@ def test_a_migration_that_does_not_run(sqlite: sa.URL, folder: Folder) -> None:
     folder.write("bbbb", 'op.drop_table("nowhere")')
     with pytest.raises(MigrationFailedError) as caught:
         project(sqlite, folder).squash(":", "all")
-    assert caught.value.message.startswith("cannot squash: on a scratch 0002_step_bbbb.py fails: ")
-    assert caught.value.hint == "autodiff rehearse 0002_step_bbbb shows it too"
+    assert caught.value.message.startswith(
+        "cannot squash: 0002_step_bbbb.py fails on a scratch database: "
+    )
+    assert caught.value.hint == "run autodiff rehearse 0002_step_bbbb for details"
 
 
 def test_the_lock_file_goes_along(sqlite: sa.URL, tmp_path: Path) -> None:

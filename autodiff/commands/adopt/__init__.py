@@ -1,4 +1,4 @@
-"""Databases that have a past: one without migrations, and one with Alembic's."""
+"""Start managing an existing database: without migrations, or with those of Alembic."""
 
 from autodiff.commands.adopt.alembic import Converted, convert_alembic
 from autodiff.commands.adopt.baseline import Baseline, create_baseline

@@ -1,4 +1,4 @@
-"""Alembic's scripts as migrations of our own, and its version table as history."""
+"""Convert Alembic's scripts into migrations, and its version table into history."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ _VERSIONS = sa.table("alembic_version", sa.column("version_num"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """Alembic's history as ours, not written yet.
+    """The converted history, not written yet.
 
-    texts: the migrations, in order. applied: those that the database has had, by its own table;
-    None where it has no such table. notes: what is left to do by hand.
+    texts: the migrations, in order.
+    applied: the migrations that the database has; None if it has no version table.
+    notes: what must be changed by hand.
     """
 
     project: Workspace
@@ -51,8 +52,11 @@ class Converted:
     notes: tuple[str, ...] = ()
 
     def write(self) -> tuple[Path, ...]:
-        """Writes the migrations, records what was applied, and writes the lock file where models
-        are configured and there is one head; all or nothing. The paths of the migrations."""
+        """Write the migrations and the lock file, and record what is applied; all or nothing.
+
+        The lock file is written if models are configured and there is one head. Returns the paths
+        of the migrations.
+        """
         with restoring([*self.texts, self.project.directory / LOCK_NAME]):
             write_all(self.texts)
             self._write_lock()
@@ -60,7 +64,7 @@ class Converted:
         return tuple(self.texts)
 
     def _write_lock(self) -> None:
-        """The lock file, unless it is for these migrations already."""
+        """Write the lock file, unless it is already for these migrations."""
         graph, lock = self.project.graph(), self.project.lock()
         known = lock is not None and dict(lock.checksums) == checksums(graph)
         if self.project.has_models and len(graph.heads) == 1 and not known:
@@ -80,27 +84,30 @@ class Converted:
 
 
 def _replayed(project: Workspace, graph: Graph) -> Lock | None:
-    """The lock file as the scripts lead to it on a scratch; None where they can't be run there.
+    """Return the lock file after running the scripts on a scratch, None if that is impossible.
 
-    The models may say more than they do, and `check` is to tell.
+    The models can have more changes, which `check` reports.
     """
-    from autodiff.rehearse.history import open_rehearsal_context
-    from autodiff.rehearse.stage import Stage
+    from autodiff.rehearse.context import open_rehearsal_context
+    from autodiff.rehearse.rehearsal_database import RehearsalDatabase
 
     try:
-        with open_rehearsal_context(project, graph, None) as place, Stage(place) as stage:
+        with (
+            open_rehearsal_context(project, graph, None) as context,
+            RehearsalDatabase(context) as database,
+        ):
             for migration in graph.migrations.values():
-                stage.up(migration)
-            return replayed_lock(project, graph, stage).lock
+                database.upgrade(migration)
+            return replayed_lock(project, graph, database).lock
     except (DatabaseError, MigrationFailedError, MigrationFileError):
         return None
 
 
 def convert_alembic(project: Workspace, folder: Path) -> Converted:
-    """What Alembic's scripts in a folder (or in `versions` below it) come to.
+    """Return the migrations for the scripts in a folder, or in `versions` below it.
 
-    Raises HistoryError where there is a history already, or the database has had a revision that
-    the folder lacks; ConfigError where there are no scripts.
+    Raises HistoryError if there is a history already, or the folder lacks a revision that the
+    database has; ConfigError if there are no scripts.
     """
     scripts = folder / "versions" if (folder / "versions").is_dir() else folder
     here = scripts.resolve() == project.directory.resolve()
@@ -108,7 +115,7 @@ def convert_alembic(project: Workspace, folder: Path) -> Converted:
     if not len(graph):
         raise ConfigError(
             f"there are no migrations in {scripts}",
-            hint="name the folder that has Alembic's versions: autodiff adopt alembic",
+            hint="name the folder that contains Alembic's versions: autodiff adopt alembic",
         )
     with project.connect() as connection:
         refuse_history(project, connection, Graph() if here else project.graph())
@@ -117,12 +124,14 @@ def convert_alembic(project: Workspace, folder: Path) -> Converted:
         migration.path if here else _numbered(project, number, migration): _text(migration)
         for number, migration in enumerate(graph.migrations.values(), 1)
     }
-    notes = [note for migration in graph.migrations.values() for note in _left(migration)]
+    notes = [
+        note for migration in graph.migrations.values() for note in _alembic_imports(migration)
+    ]
     return Converted(project=project, texts=texts, applied=applied, notes=tuple(notes))
 
 
 def _numbered(project: Workspace, number: int, migration: Migration) -> Path:
-    """0002_add_email.py, where Alembic has ae1027a6acf_add_email.py."""
+    """Return 0002_add_email.py for ae1027a6acf_add_email.py."""
     slug = migration.name.removeprefix(f"{migration.revision}_")
     return project.directory / f"{file_name(number, slug)}.py"
 
@@ -131,8 +140,8 @@ def _text(migration: Migration) -> str:
     return _IMPORT.sub("from autodiff import op", migration.text)
 
 
-def _left(migration: Migration) -> Iterator[str]:
-    """What a script has of Alembic beside its operations."""
+def _alembic_imports(migration: Migration) -> Iterator[str]:
+    """Yield what a script imports from Alembic besides its operations."""
     for node in ast.walk(parsed(migration.path, _text(migration))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -142,14 +151,13 @@ def _left(migration: Migration) -> Iterator[str]:
 
 
 def _applied(connection: Connection, graph: Graph) -> tuple[Migration, ...] | None:
-    """What the database has had, parents first."""
+    """Return the migrations that the database has, parents first."""
     there = sa.inspect(connection).has_table("alembic_version")
     rows = connection.execute(sa.select(_VERSIONS)).scalars().all() if there else []
     connection.rollback()
     if missing := sorted(row for row in rows if row not in graph):
         raise HistoryError(
-            f"the database is at {', '.join(missing)}, which the folder lacks",
-            hint="alembic_version says so: check out the branch that has it, or upgrade with "
-            "Alembic first",
+            f"the database is at {', '.join(missing)}, which is not in the folder",
+            hint="check out the branch that contains it, or upgrade with Alembic first",
         )
     return tuple(graph.in_order(graph.lineage(rows))) if there else None

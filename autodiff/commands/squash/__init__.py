@@ -1,4 +1,4 @@
-"""One migration in place of several: what they add up to, under a new revision."""
+"""Replace several migrations with one equivalent migration."""
 
 from autodiff.commands.squash.squash import Squash, SquashRequest, squash_range
 

@@ -1,4 +1,4 @@
-"""Migrations followed without a database: their operations, and what people wrote by hand."""
+"""Read migrations without a database: their operations, and what was written by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autodiff.commands.squash.names import Thing, Trail
+from autodiff.commands.squash.name_tracker import NameTracker, TrackedName
 from autodiff.errors import AutodiffError
 from autodiff.migrations import Migration
 from autodiff.runner.context import executing
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
     from autodiff.dialects import Dialect
 
-__all__ = ["HandWritten", "Reader"]
+__all__ = ["HandWritten", "HandWrittenReader"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandWritten:
-    """A part of a migration that does not follow from schemas: where it stands, and what it is.
+    """A part of a migration that cannot be derived from the schemas, and where it is.
 
-    `check` is the message of an `op.require`, which plans write too.
+    check: the message of an `op.require`, which plans write too.
     """
 
     name: str
@@ -48,37 +48,38 @@ class HandWritten:
 
 
 class _StopError(Exception):
-    """A migration can't be followed beyond this point."""
+    """A migration cannot be read beyond this point."""
 
 
-class Reader:
-    """Reads migrations one after the other; what was found is in its attributes.
+class HandWrittenReader:
+    """Reads migrations one after the other, and collects what it finds.
 
-    parts: what was written by hand. fills: the values that new columns got, by column. lost:
-    whether a migration could not be read to its end, so that renames may have been missed.
+    parts: what was written by hand.
+    fills: the values for new columns.
+    lost: whether a migration could not be read to its end, so that renames may be missing.
     """
 
     def __init__(self, start: Schema, dialect: Dialect) -> None:
-        self.trail = Trail(start)
+        self.names = NameTracker(start)
         self.parts: list[HandWritten] = []
         self.lost = False
-        self._fills: list[tuple[Thing, str, HandWritten]] = []
+        self._fills: list[tuple[TrackedName, str, HandWritten]] = []
         self._dialect = dialect
         self._empty = not start.tables
 
     def read(self, migration: Migration, tables: Mapping[Name, Table]) -> None:
-        """Reads the way up of one, on tables as they are before it."""
+        """Read the upgrade of a migration, with the tables before it."""
         watcher = _Watcher(self._dialect, tables, lambda o: self._take(migration, o))
         if not self._read(migration, "upgrade", watcher):
             self.lost = True
 
     def read_back(self, migration: Migration, tables: Mapping[Name, Table]) -> None:
-        """Reads the way back, on tables as they are after the migration: names are not followed."""
+        """Read the downgrade, with the tables after the migration; names are not tracked."""
         watcher = _Watcher(self._dialect, tables, lambda o: self._take_back(migration, o))
         self._read(migration, "downgrade", watcher)
 
     def _read(self, migration: Migration, direction: Direction, watcher: _Watcher) -> bool:
-        """Whether a function of a migration could be read to its end."""
+        """Read a function of a migration and return whether that worked to its end."""
         try:
             step = load_step(migration, direction)
             with executing(watcher):
@@ -87,18 +88,18 @@ class Reader:
         except _StopError as stop:
             self._by_hand(migration, str(stop))
         except AutodiffError as error:
-            self._by_hand(migration, f"it can't be followed: {error.message}")
+            self._by_hand(migration, f"cannot be read: {error.message}")
         else:
             return True
         return False
 
     def fills(self) -> dict[str, tuple[str, HandWritten]]:
-        """The values for rows that columns got when they came, by what they are called now."""
-        found = ((self.trail.key(thing), value, part) for thing, value, part in self._fills)
+        """Return the values that new columns got for existing rows, by their current names."""
+        found = ((self.names.key(tracked), value, part) for tracked, value, part in self._fills)
         return {key: (value, part) for key, value, part in found if key is not None}
 
     def _take(self, migration: Migration, operation: Operation | str) -> None:
-        """Sorts an operation, or something done by hand, that a migration hands over."""
+        """Collect an operation, or the description of something done by hand."""
         match operation:
             case str() as what:
                 self._by_hand(migration, what)
@@ -109,29 +110,29 @@ class Reader:
                 if self._reads_old_rows(query):
                     self._by_hand(migration, operation.describe(), message)
             case Backfill(table=table):
-                if not self._empty and not self.trail.is_new(table):
+                if not self._empty and not self.names.is_new(table):
                     self._fill(migration, operation)
             case _:
-                self.trail.follow(operation)
+                self.names.follow(operation)
 
     def _take_back(self, migration: Migration, operation: Operation | str) -> None:
-        """What is done by hand on the way back; values and checks are planned anew."""
+        """Collect what the downgrade does by hand; its values and checks are planned again."""
         if isinstance(operation, Execute):
             operation = _plain(operation).describe()
         if isinstance(operation, str):
             self._by_hand(migration, operation)
 
     def _fill(self, migration: Migration, backfill: Backfill) -> None:
-        """A value for a column that is new can be planned again; any other can't."""
+        """Collect a backfill; only that of a new column can be planned again."""
         part = self._part(migration, backfill.describe())
-        filled = list(self.trail.filled(backfill))
+        filled = list(self.names.filled(backfill))
         if len(filled) < len(backfill.values):
             self.parts.append(part)
-        self._fills += [(thing, value, part) for thing, value in filled]
+        self._fills += [(tracked, value, part) for tracked, value in filled]
 
     def _reads_old_rows(self, query: str) -> bool:
-        """Whether a query names a table that may have rows of its own."""
-        names = (re.escape(table.name) for table in self.trail.old_tables())
+        """Return whether a query names a table that existed before, and so can have rows."""
+        names = (re.escape(table.name) for table in self.names.old_tables())
         return any(re.search(rf"(?<!\w){name}(?!\w)", query) for name in names)
 
     def _by_hand(self, migration: Migration, what: str, check: str | None = None) -> None:
@@ -143,13 +144,13 @@ class Reader:
 
 
 def _plain(operation: Execute) -> Execute:
-    """The statement without its comments."""
+    """Return the statement without comments."""
     parts = (" " if kind == "space" else token for kind, token in tokens(operation.sql))
     return Execute(sql="".join(parts))
 
 
 def _line(path: str) -> int | None:
-    """The line of a file that is being run, or where it ended by an error."""
+    """Return the line of a file that is running, or at which it failed."""
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_code.co_filename != path:
         frame = frame.f_back
@@ -164,7 +165,7 @@ def _line(path: str) -> int | None:
 
 
 class _Watcher(Executor):
-    """Hands over operations and what is done by hand; nothing is run."""
+    """Passes on operations and descriptions; nothing is run."""
 
     def __init__(
         self,
@@ -191,4 +192,4 @@ class _Watcher(Executor):
         self._take(f"~ run {call_name(function).rpartition('.')[2]}")
 
     def connection(self) -> Connection:
-        raise _StopError("~ get_bind: what is done with the connection")
+        raise _StopError("~ get_bind: statements on the connection")

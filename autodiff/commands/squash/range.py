@@ -1,4 +1,4 @@
-"""The stretch of a history that is squashed: a line without a branch."""
+"""The range of migrations to squash: a line without branches."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from itertools import pairwise
 from autodiff.errors import HistoryError
 from autodiff.migrations import Graph, Migration
 
-__all__ = ["Stretch", "parse_squash_range"]
+__all__ = ["SquashRange", "parse_squash_range"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """Migrations in order, each the only one behind the one before it."""
+class SquashRange:
+    """Migrations in order, each the only child of the one before it."""
 
     migrations: tuple[Migration, ...]
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """What comes before it."""
+        """The parents of the first migration."""
         return self.migrations[0].parents
 
     @property
@@ -29,33 +29,36 @@ class Stretch:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of branches that begin in it."""
+        """The labels of branches that start in the range."""
         return tuple(label for migration in self.migrations for label in migration.labels)
 
     @property
     def dialects(self) -> tuple[str, ...]:
-        """The kinds of databases that all of it is for; all where there are none."""
+        """The kinds of databases that the range is for; empty for all."""
         return self.migrations[0].dialects
 
     def before(self, graph: Graph) -> tuple[str, ...]:
-        """What must be there before it: its parents, and what it depends on."""
+        """Return what must be applied before: the parents and the dependencies."""
         return (*self.parents, *self.depends_on(graph))
 
     def depends_on(self, graph: Graph) -> tuple[str, ...]:
-        """What it depends on, outside of itself."""
+        """Return the dependencies outside of the range."""
         wanted = (other for r in self.revisions for other in graph.dependencies.get(r, ()))
         return tuple(dict.fromkeys(other for other in wanted if other not in self.revisions))
 
 
-def parse_squash_range(graph: Graph, target: str) -> Stretch:
-    """The migrations of FROM:TO, both among them; from the base or to the head where left out.
+def parse_squash_range(graph: Graph, target: str) -> SquashRange:
+    """Return the migrations of FROM:TO, both included.
 
-    Raises HistoryError where they are no line, or there is nothing to squash.
+    Without FROM the range starts at the base, without TO it ends at the head.
+
+    Raises HistoryError if the migrations are not a line, or there is nothing to squash.
     """
     start, colon, end = target.partition(":")
     if not colon:
         raise HistoryError(
-            f"{target!r} is no range", hint="as in autodiff squash 0002:0007, or :0007 or 0002:"
+            f"invalid range {target!r}: expected FROM:TO",
+            hint="for example autodiff squash 0002:0007, :0007 or 0002:",
         )
     last = graph.find(end or "head")
     first = graph.find(start) if start not in ("", "base") else None
@@ -65,11 +68,11 @@ def parse_squash_range(graph: Graph, target: str) -> Stretch:
     if first is not None and found[-1] != first:
         raise HistoryError(
             f"{first.name} does not come before {last.name}",
-            hint="a range goes from the older to the newer: autodiff squash 0002:0007",
+            hint="write the older migration first: autodiff squash 0002:0007",
         )
     line = tuple(reversed(found))
     _refuse(graph, line)
-    made = Stretch(migrations=line)
+    made = SquashRange(migrations=line)
     _refuse_circle(graph, made)
     return made
 
@@ -79,7 +82,7 @@ def _before(graph: Graph, migration: Migration) -> Migration:
         names = ", ".join(graph[parent].name for parent in migration.parents)
         raise HistoryError(
             f"cannot squash across {migration.path.name}: it joins {names}",
-            hint="squash a range that begins with it, or ends before it",
+            hint="squash a range that starts with it, or ends before it",
         )
     return graph[migration.parents[0]]
 
@@ -87,8 +90,8 @@ def _before(graph: Graph, migration: Migration) -> Migration:
 def _refuse(graph: Graph, line: tuple[Migration, ...]) -> None:
     if len(line) < 2:
         raise HistoryError(
-            f"there is nothing to squash: the range is {line[0].name} alone",
-            hint="name two migrations or more: autodiff squash FROM:TO",
+            f"nothing to squash: the range contains only {line[0].name}",
+            hint="name two or more migrations: autodiff squash FROM:TO",
         )
     _refuse_kinds(line)
     inner = {m.revision for m in line[:-1]}
@@ -96,28 +99,28 @@ def _refuse(graph: Graph, line: tuple[Migration, ...]) -> None:
     for other in graph.migrations.values():
         if other.revision not in inside and (branch := inner.intersection(other.parents)):
             raise HistoryError(
-                f"cannot squash across {graph[branch.pop()].name}: {other.path.name} branches off "
-                "there",
-                hint="squash a range that ends with it, or begins after it",
+                f"cannot squash across {graph[branch.pop()].name}: {other.path.name} branches "
+                "off there",
+                hint="squash a range that ends with it, or starts after it",
             )
     for migration in line:
         if migration.replaces:
             raise HistoryError(
-                f"{migration.path.name} was squashed itself, and databases may still have what it "
-                "replaces",
-                hint="once every database has had it (autodiff status), delete its line "
-                "`replaces = ...`, and squash again",
+                f"cannot squash {migration.path.name}: it replaces migrations that databases may "
+                "still have",
+                hint="once it is applied to every database (autodiff status), delete its line "
+                "`replaces = ...` and squash again",
             )
 
 
 def _refuse_kinds(line: tuple[Migration, ...]) -> None:
-    """One file is for one set of databases."""
+    """Raise HistoryError if the migrations are for different kinds of databases."""
     for earlier, later in pairwise(line):
         if set(earlier.dialects) != set(later.dialects):
             raise HistoryError(
                 f"cannot squash {earlier.path.name}, which is for {_kinds(earlier)}, with "
                 f"{later.path.name}, which is for {_kinds(later)}",
-                hint="squash what comes before or after it",
+                hint="squash the migrations before or after it",
             )
 
 
@@ -125,12 +128,12 @@ def _kinds(migration: Migration) -> str:
     return " and ".join(migration.dialects) or "every database"
 
 
-def _refuse_circle(graph: Graph, line: Stretch) -> None:
+def _refuse_circle(graph: Graph, line: SquashRange) -> None:
     for wanted in line.depends_on(graph):
         within = graph.in_order(graph.lineage([wanted]) & set(line.revisions))
         if within:
             raise HistoryError(
                 f"cannot squash across {within[-1].path.name}: {graph[wanted].path.name} comes "
                 "after it, and the range depends on that",
-                hint="squash a range that ends with it, or begins after it",
+                hint="squash a range that ends with it, or starts after it",
             )

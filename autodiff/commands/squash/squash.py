@@ -1,4 +1,4 @@
-"""Squashes a stretch of the history: builds both of its ends, plans between them, and proves it."""
+"""Squash a range of the history into one migration, and prove it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.differences import (
-    Answers,
-    all_renames,
-    parse_fills,
-    plan_difference,
-    with_renames,
-)
 from autodiff.autogenerate.plan import Plan
+from autodiff.autogenerate.planning import all_renames, parse_fills, plan_difference
+from autodiff.autogenerate.questions import NoAnswers
+from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.commands.diff import desired_from_database, with_existing_names
 from autodiff.commands.new_revision import revision_of
-from autodiff.commands.squash.handwritten import HandWritten, Reader
-from autodiff.commands.squash.range import Stretch, parse_squash_range
+from autodiff.commands.squash.handwritten import HandWritten, HandWrittenReader
+from autodiff.commands.squash.range import SquashRange, parse_squash_range
 from autodiff.errors import (
     ConfigError,
     HandWrittenError,
@@ -36,11 +32,11 @@ from autodiff.migrations import (
 )
 from autodiff.migrations.files import migration_from
 from autodiff.plan import fills_needed
+from autodiff.rehearse.context import RehearsalContext, open_rehearsal_context
 from autodiff.rehearse.draft import prove
 from autodiff.rehearse.failures import describe_failure
-from autodiff.rehearse.history import open_rehearsal_context
 from autodiff.rehearse.proof import Proof
-from autodiff.rehearse.stage import Place, Stage
+from autodiff.rehearse.rehearsal_database import RehearsalDatabase
 from autodiff.render import render_bodies, render_migration
 from autodiff.schema.objects import Schema
 from autodiff.schema.operations import Require
@@ -54,10 +50,11 @@ __all__ = ["Squash", "SquashRequest", "squash_range"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SquashRequest:
-    """What `squash` was asked for: the range FROM:TO, and what its message says.
+    """The arguments of `squash`.
 
-    without_data: leave out what was written by hand. renames, fills: what the operations of the
-    range don't tell, as for `generate`.
+    target: the range FROM:TO.
+    without_data: leave out what was written by hand.
+    renames, fills: what the operations of the range do not show, as for `generate`.
     """
 
     target: str
@@ -71,8 +68,9 @@ class SquashRequest:
 class Squash:
     """A squashed migration that is not written yet.
 
-    `replaced` are those that it stands for, whose files go; `left_out` what was written by hand in
-    them. `lock` is the lock file, None where there is none.
+    replaced: the migrations that it replaces, whose files are deleted.
+    left_out: what was written by hand in them.
+    lock: the lock file to write; None if there is none.
     """
 
     migration: Migration
@@ -90,7 +88,7 @@ class Squash:
         return [path for path in files if path != self.migration.path]
 
     def write(self) -> Migration:
-        """Writes the migration and the lock file, and deletes what it replaces; all or nothing."""
+        """Write the migration and the lock file, and delete what it replaces; all or nothing."""
         path = self.migration.path
         texts = {path: self.text}
         if self.lock is not None:
@@ -104,100 +102,108 @@ def _files(migration: Migration) -> list[Path]:
 
 
 def squash_range(project: Workspace, request: SquashRequest) -> Squash:
-    """One migration in place of those of a range: what they add up to, and proved to.
+    """Return one migration that replaces those of a range, proved to be equivalent.
 
-    Raises HistoryError where the range is no line, HandWrittenError where parts of it don't follow
-    from schemas, RehearsalFailedError where a scratch shows that the end is not the same.
+    Raises HistoryError if the range is not a range_, HandWrittenError if parts of it cannot be
+    derived from the schemas, RehearsalFailedError if the result differs on a scratch database.
     """
     graph = project.graph()
-    line = parse_squash_range(graph, request.target)
-    with open_rehearsal_context(project, graph, project.lock()) as place:
-        _refuse_elsewhere(line, place)
-        start, end, reader = _ends(place, line)
-        plan, left_out = _plan(place, start, end, reader, request)
-        migration, text = _drafted(project, graph, line, plan, request)
-        proof = prove(place.live, plan, {migration.path: text})
+    range_ = parse_squash_range(graph, request.target)
+    with open_rehearsal_context(project, graph, project.lock()) as context:
+        _refuse_other_database(range_, context)
+        start, end, reader = _read_range(context, range_)
+        plan, left_out = _plan(context, start, end, reader, request)
+        migration, text = _draft(project, graph, range_, plan, request)
+        proof = prove(context.live, plan, {migration.path: text})
     if proof is None or not proof.passed:
-        problems = proof.problems if proof is not None else ("no scratch could be had",)
+        problems = (
+            proof.problems if proof is not None else ("no scratch database could be created",)
+        )
         raise RehearsalFailedError(
-            problems, hint="the migrations are as they were; please report it"
+            problems, hint="nothing was changed; please report this as a bug"
         )
     return Squash(
         migration=migration,
         text=text,
-        replaced=line.migrations,
+        replaced=range_.migrations,
         left_out=left_out,
-        lock=_lock(project.lock(), line, migration),
+        lock=_lock(project.lock(), range_, migration),
         plan=plan,
         proof=proof,
     )
 
 
-def _refuse_elsewhere(line: Stretch, place: Place) -> None:
-    last = line.migrations[-1]
-    if not last.is_for(place.dialect):
-        kinds = " and ".join(line.dialects)
+def _refuse_other_database(range_: SquashRange, context: RehearsalContext) -> None:
+    last = range_.migrations[-1]
+    if not last.is_for(context.dialect):
+        kinds = " and ".join(range_.dialects)
         raise HistoryError(
-            f"cannot squash {last.path.name} here: it is for {kinds}, and the database is "
-            f"{place.dialect.word}",
-            hint=f"give the URL of one that it is for: autodiff squash --url {line.dialects[0]}://...",
+            f"cannot squash {last.path.name}: it is for {kinds}, and the database is "
+            f"{context.dialect.word}",
+            hint=f"pass the URL of such a database: autodiff squash --url {range_.dialects[0]}://...",
         )
 
 
-def _ends(place: Place, line: Stretch) -> tuple[Schema, Schema, Reader]:
-    """The schemas before and after the stretch, as a scratch has them; and what lies between."""
-    graph = place.graph
-    with Stage(place) as stage:
-        for migration in graph.in_order(graph.lineage(line.before(graph))):
-            _up(stage, migration)
-        start = now = stage.bench.read()
-        reader = Reader(start, stage.bench.dialect)
-        for migration in line.migrations:
+def _read_range(
+    context: RehearsalContext, range_: SquashRange
+) -> tuple[Schema, Schema, HandWrittenReader]:
+    """Return the schemas before and after the range, and a reader of its migrations."""
+    graph = context.graph
+    with RehearsalDatabase(context) as database:
+        for migration in graph.in_order(graph.lineage(range_.before(graph))):
+            _up(database, migration)
+        start = now = database.inspector.read()
+        reader = HandWrittenReader(start, database.inspector.dialect)
+        for migration in range_.migrations:
             reader.read(migration, now.tables)
-            _up(stage, migration)
-            now = stage.bench.read()
+            _up(database, migration)
+            now = database.inspector.read()
             reader.read_back(migration, now.tables)
     return start, now, reader
 
 
-def _up(stage: Stage, migration: Migration) -> None:
+def _up(database: RehearsalDatabase, migration: Migration) -> None:
     try:
-        stage.up(migration)
+        database.upgrade(migration)
     except MigrationFailedError as error:
         raise MigrationFailedError(
-            f"cannot squash: on a scratch {migration.path.name} fails: "
+            f"cannot squash: {migration.path.name} fails on a scratch database: "
             f"{describe_failure(error, migration, None)}",
             revision=migration.revision,
             statement=error.statement,
-            hint=f"autodiff rehearse {migration.name} shows it too",
+            hint=f"run autodiff rehearse {migration.name} for details",
         ) from error
 
 
 def _plan(
-    place: Place, start: Schema, end: Schema, reader: Reader, request: SquashRequest
+    context: RehearsalContext,
+    start: Schema,
+    end: Schema,
+    reader: HandWrittenReader,
+    request: SquashRequest,
 ) -> tuple[Plan, tuple[HandWritten, ...]]:
-    """What leads from one end to the other, and what of the stretch is left out.
+    """Return the plan between the two schemas, and what it leaves out.
 
-    Where a part could not be read, a rename may have been missed: then one that is possible must
-    be told.
+    If a migration could not be read to its end, a rename may be missing. Then a possible rename is
+    an error, unless the request decides it.
     """
     _refuse(request, [part for part in reader.parts if part.check is None])
-    texts = [*reader.trail.renames(), *request.renames]
-    found = with_renames(
-        place.live,
-        place.dialect,
+    texts = [*reader.names.renames(), *request.renames]
+    difference = find_renamed_difference(
+        context.live,
+        context.dialect,
         start,
-        _wanted(place, start, end, reader),
+        _desired(context, start, end, reader),
         all_renames(texts, Schema(), start),
-        Answers(),
+        NoAnswers(),
         None if reader.lost else "drop-and-add",
         create_scratch=True,
-        said_before=start,
+        declared_before=start,
     )
-    needed = {need.key for need in fills_needed(found.changes)}
+    needed = {need.key for need in fills_needed(difference.changes)}
     filled = reader.fills()
     given = {key: f"sql:{value}" for key, (value, _) in filled.items() if key in needed}
-    plan = plan_difference(found, {**given, **parse_fills(request.fills)}, Answers())
+    plan = plan_difference(difference, {**given, **parse_fills(request.fills)}, NoAnswers())
     planned = {step.message for step in plan.operations if isinstance(step, Require)}
     by_hand = [part for part in reader.parts if part.check not in planned]
     by_hand += [part for key, (_, part) in filled.items() if key not in needed]
@@ -205,13 +211,15 @@ def _plan(
     return plan, tuple(dict.fromkeys(by_hand))
 
 
-def _wanted(place: Place, start: Schema, end: Schema, reader: Reader) -> Schema:
-    """The end of the stretch; names that nobody gave are kept where a table is new."""
+def _desired(
+    context: RehearsalContext, start: Schema, end: Schema, reader: HandWrittenReader
+) -> Schema:
+    """Return the schema after the range; a new table keeps the names that the server chose."""
     wanted, made = (
-        desired_from_database(end, start, place.dialect),
-        with_existing_names(end, place.dialect),
+        desired_from_database(end, start, context.dialect),
+        with_existing_names(end, context.dialect),
     )
-    new = {name: table for name, table in made.tables.items() if reader.trail.is_new(name)}
+    new = {name: table for name, table in made.tables.items() if reader.names.is_new(name)}
     return replace(wanted, tables={**wanted.tables, **new})
 
 
@@ -220,13 +228,13 @@ def _refuse(request: SquashRequest, parts: Sequence[HandWritten]) -> None:
         raise HandWrittenError([str(part) for part in parts])
 
 
-def _drafted(
-    project: Workspace, graph: Graph, line: Stretch, plan: Plan, request: SquashRequest
+def _draft(
+    project: Workspace, graph: Graph, range_: SquashRange, plan: Plan, request: SquashRequest
 ) -> tuple[Migration, str]:
-    """The migration and its text; the text of the same stretch is always the same."""
-    last = line.migrations[-1]
+    """Return the migration and its text; the text of the same range is always the same."""
+    last = range_.migrations[-1]
     name = file_name(last.number or graph.next_number(), request.message)
-    depends_on, templates = line.depends_on(graph), project.config.templates_dir
+    depends_on, templates = range_.depends_on(graph), project.config.templates_dir
     bodies = render_bodies(plan, templates)
 
     def text(revision: str) -> str:
@@ -234,34 +242,34 @@ def _drafted(
             plan,
             message=request.message,
             revision=revision,
-            parents=line.parents,
-            labels=line.labels,
+            parents=range_.parents,
+            labels=range_.labels,
             depends_on=depends_on,
-            replaces=line.revisions,
-            dialects=line.dialects,
+            replaces=range_.revisions,
+            dialects=range_.dialects,
             templates=templates,
             bodies=bodies,
         )
 
-    revision = revision_of(line.parents, name, text(""))
+    revision = revision_of(range_.parents, name, text(""))
     path = project.directory / f"{name}.py"
     migration = migration_from(path, text(revision))
-    if (migration.replaces, migration.dialects) != (line.revisions, line.dialects):
-        left_out = "replaces" if migration.replaces != line.revisions else "dialects"
+    if (migration.replaces, migration.dialects) != (range_.revisions, range_.dialects):
+        left_out = "replaces" if migration.replaces != range_.revisions else "dialects"
         raise ConfigError(
-            f"the template migration.py.j2 leaves out `{left_out}` of a squashed migration",
-            hint=f"compare it with the template that comes with autodiff: it writes `{left_out}`",
+            f"the template migration.py.j2 does not write `{left_out}`",
+            hint="compare it with the template that is part of autodiff",
         )
-    kept = [m for m in graph.migrations.values() if m not in line.migrations]
+    kept = [m for m in graph.migrations.values() if m not in range_.migrations]
     Graph.of([*kept, migration])
     return migration, text(revision)
 
 
-def _lock(lock: Lock | None, line: Stretch, migration: Migration) -> Lock | None:
-    """The lock file, with the new migration in the place of the others."""
+def _lock(lock: Lock | None, range_: SquashRange, migration: Migration) -> Lock | None:
+    """Return the lock file with the new migration in place of the others."""
     if lock is None:
         return None
-    names = dict.fromkeys(line.revisions, migration.revision)
+    names = dict.fromkeys(range_.revisions, migration.revision)
     checksums = {names.get(r, r): checksum for r, checksum in lock.checksums.items()}
     if migration.revision in checksums:
         checksums[migration.revision] = migration.checksum

@@ -1,4 +1,4 @@
-"""Changes to the checks of rows that their migration begins with, up and down."""
+"""Build the row checks that a migration starts with, for the upgrade and the downgrade."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import fills_needed
-from autodiff.plan.row_checks.before import RowCheck, Standing
-from autodiff.plan.row_checks.columns import column_checks, comes_back, enum_checks
+from autodiff.plan.row_checks.columns import column_checks, enum_checks, no_value_checks
 from autodiff.plan.row_checks.constraints import part_checks
+from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.schema.changes import (
     Change,
     ColumnAltered,
@@ -45,14 +45,15 @@ def build_row_checks(
     fills: Mapping[str, str],
     maps: Mapping[Value, str] = _NO_MAPS,
 ) -> tuple[RowCheck, ...]:
-    """What the rows must meet before the changes; nothing that can't fail, nothing unsure.
+    """Return the queries for rows that prevent the changes.
 
-    `maps` are what rows get whose value goes away: those rows are in nobody's way.
+    There is none for a change that cannot fail, and none if the rows cannot be queried reliably.
+    Rows with a value in `maps` get another value and prevent nothing.
     """
-    standing = Standing.of(
+    context = CheckContext.of(
         changes, before=current, after=desired, dialect=dialect, filled=fills, mapped=maps
     )
-    return _distinct(check for change in changes for check in _checks(change, standing))
+    return _distinct(check for change in changes for check in _checks(change, context))
 
 
 def build_downgrade_checks(
@@ -63,46 +64,53 @@ def build_downgrade_checks(
     dialect: Dialect,
     filled: Iterable[str],
 ) -> tuple[RowCheck, ...]:
-    """The same for the way back, from the desired schema; `filled` are the columns, by
-    "table.column", that get values on it.
+    """Return the queries for rows that prevent the downgrade.
 
-    Nothing was renamed back yet: names are those of the desired schema.
+    `filled` are the columns, by "table.column", that get values in the downgrade. Renames are not
+    reverted yet when the queries run, so they use the names of the desired schema.
     """
-    back = [reverse_change(c) for c in reversed(changes) if not isinstance(c, _RENAMES)]
-    before = schema_after_renames(current, changes)
-    kept = _kept(desired, back)
-    standing = Standing.of(back, before=kept, after=before, dialect=dialect, filled=filled)
-    needed = [item for item in fills_needed(back) if item.key not in standing.filled]
-    returning = (check for item in needed for check in comes_back(item, standing))
-    return _distinct((*returning, *(c for change in back for c in _checks(change, standing))))
+    reversed_changes = [
+        reverse_change(change) for change in reversed(changes) if not isinstance(change, _RENAMES)
+    ]
+    context = CheckContext.of(
+        reversed_changes,
+        before=_kept(desired, reversed_changes),
+        after=schema_after_renames(current, changes),
+        dialect=dialect,
+        filled=filled,
+    )
+    needed = [item for item in fills_needed(reversed_changes) if item.key not in context.filled]
+    added_again = (check for item in needed for check in no_value_checks(item, context))
+    changed = (check for change in reversed_changes for check in _checks(change, context))
+    return _distinct((*added_again, *changed))
 
 
-def _checks(change: Change, standing: Standing) -> Iterator[RowCheck]:
+def _checks(change: Change, context: CheckContext) -> Iterator[RowCheck]:
     match change:
         case ColumnAltered():
-            yield from column_checks(change, standing)
+            yield from column_checks(change, context)
         case EnumAltered():
-            yield from enum_checks(change, standing)
+            yield from enum_checks(change, context)
         case ConstraintAdded(table=table, constraint=constraint):
-            yield from part_checks(table, constraint, standing)
+            yield from part_checks(table, constraint, context)
         case IndexAdded(table=table, index=index):
-            yield from part_checks(table, index, standing)
+            yield from part_checks(table, index, context)
         case ConstraintAltered(table=table) | IndexAltered(table=table):
-            yield from part_checks(table, change.after, standing)
+            yield from part_checks(table, change.after, context)
         case _:
             pass
 
 
-def _kept(schema: Schema, back: Sequence[Change]) -> Schema:
-    """The schema without what the way back drops, which it does first of all."""
-    tables = {c.table.name for c in back if isinstance(c, TableRemoved)}
-    columns = {(c.table, c.column.name) for c in back if isinstance(c, ColumnRemoved)}
+def _kept(schema: Schema, reversed_changes: Sequence[Change]) -> Schema:
+    """Return the schema without what the downgrade drops, which it does first."""
+    tables = {c.table.name for c in reversed_changes if isinstance(c, TableRemoved)}
+    columns = {(c.table, c.column.name) for c in reversed_changes if isinstance(c, ColumnRemoved)}
     kept = {name: table for name, table in schema.tables.items() if name not in tables}
     return replace(schema, tables=kept).without_columns(columns)
 
 
 def _distinct(checks: Iterable[RowCheck]) -> tuple[RowCheck, ...]:
-    """The checks, each query once."""
+    """Return the checks without those that repeat a query."""
     found: dict[str, RowCheck] = {}
     for check in checks:
         found.setdefault(check.query, check)

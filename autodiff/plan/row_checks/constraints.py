@@ -1,4 +1,4 @@
-"""Rows that break a new constraint or unique index: duplicates, orphans, what a check refuses."""
+"""Find rows that violate a new constraint or unique index: duplicates, orphans, failed checks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from autodiff.dialects.narrowing import comparable
-from autodiff.plan.row_checks.before import RowCheck, Standing
-from autodiff.plan.row_checks.listed_values import parse_value_list
+from autodiff.plan.row_checks.context import CheckContext, RowCheck
+from autodiff.plan.row_checks.value_lists import parse_value_list
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -25,23 +25,23 @@ from autodiff.schema.objects import (
 __all__ = ["part_checks"]
 
 _UNCHECKED = ("postgresql_not_valid", "postgresql_not_enforced", "mysql_not_enforced")
-"""Options of constraints that the rows of now need not meet."""
+"""Options of constraints that existing rows do not have to meet."""
 _CALL = re.compile(r"\w+\([^()]*(?:\([^()]*\)[^()]*)*\)")
 
 
-def part_checks(name: Name, part: Constraint | Index, standing: Standing) -> Iterator[RowCheck]:
-    """The query for the rows that break a constraint or index of the table, if any can."""
-    table = standing.table(name)
+def part_checks(name: Name, part: Constraint | Index, context: CheckContext) -> Iterator[RowCheck]:
+    """Yield the query for rows that violate a constraint or index of the table, if any can."""
+    table = context.table(name)
     options = getattr(part, "options", {})
     if table is None or any(options.get(option) for option in _UNCHECKED):
         return
     match part:
         case PrimaryKey() | Unique() | Index(unique=True):
-            yield from _duplicates(name, table, _unique(part), standing)
+            yield from _duplicates(name, table, _unique(part), context)
         case ForeignKey():
-            yield from _orphans(name, table, part, standing)
+            yield from _orphans(name, table, part, context)
         case Check():
-            yield from _broken(name, table, part, standing)
+            yield from _broken(name, table, part, context)
         case _:
             pass
 
@@ -51,7 +51,7 @@ def part_checks(name: Name, part: Constraint | Index, standing: Standing) -> Ite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _UniqueOver:
-    """What a unique constraint, a primary key or a unique index holds apart."""
+    """The columns and expressions that a unique constraint, primary key or unique index covers."""
 
     elements: tuple[IndexElement, ...]
     where: str | None = None
@@ -79,36 +79,36 @@ def _unique(part: PrimaryKey | Unique | Index) -> _UniqueOver:
 
 
 def _duplicates(
-    name: Name, table: Table, unique: _UniqueOver, standing: Standing
+    name: Name, table: Table, unique: _UniqueOver, context: CheckContext
 ) -> Iterator[RowCheck]:
-    now = _as_it_stands(name, unique, standing)
-    if now is None or _held_apart(table, now, standing):
+    existing = _with_old_names(name, unique, context)
+    if existing is None or _already_unique(table, existing, context):
         return
-    shown = [_sql(element, standing) for element in now.elements]
-    conditions = [] if now.nulls_not_distinct else _not_null(table, now, standing)
-    if now.where is not None:
-        conditions.insert(0, f"({now.where})" if conditions else now.where)
+    shown = [_sql(element, context) for element in existing.elements]
+    conditions = [] if existing.nulls_not_distinct else _not_null(table, existing, context)
+    if existing.where is not None:
+        conditions.insert(0, f"({existing.where})" if conditions else existing.where)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    listed, source = ", ".join(shown), standing.dialect.quote_name(table.name)
-    plain = len(now.elements) == 1 and not now.elements[0].is_expression
-    names = ", ".join(element.text for element in now.elements)
+    listed, source = ", ".join(shown), context.dialect.quote_name(table.name)
+    plain = len(existing.elements) == 1 and not existing.elements[0].is_expression
+    names = ", ".join(element.text for element in existing.elements)
     place = f"{table.name}.{names}" if plain else f"{table.name} ({names})"
     yield RowCheck(
         query=f"SELECT {listed} FROM {source}{where} GROUP BY {listed} HAVING count(*) > 1",
         message=f"{place} has duplicates",
         place=place,
-        hint="make them differ first, or remove all but one",
+        hint="change the values first, or delete all rows but one",
     )
 
 
-def _as_it_stands(name: Name, unique: _UniqueOver, standing: Standing) -> _UniqueOver | None:
-    """The same by the names of now; None where a part of it does not stand."""
+def _with_old_names(name: Name, unique: _UniqueOver, context: CheckContext) -> _UniqueOver | None:
+    """Return the same with the names before the migration; None if a part does not exist then."""
     elements = []
     for element in unique.elements:
         if element.is_expression:
-            text = standing.text(name, element.text)
+            text = context.text(name, element.text)
         else:
-            column = standing.column(name, element.text)
+            column = context.column(name, element.text)
             text = column.name if column is not None else None
         if text is None:
             return None
@@ -120,7 +120,7 @@ def _as_it_stands(name: Name, unique: _UniqueOver, standing: Standing) -> _Uniqu
                 length=element.length,
             )
         )
-    where = standing.text(name, unique.where) if unique.where else None
+    where = context.text(name, unique.where) if unique.where else None
     if unique.where and where is None:
         return None
     return _UniqueOver(
@@ -128,74 +128,76 @@ def _as_it_stands(name: Name, unique: _UniqueOver, standing: Standing) -> _Uniqu
     )
 
 
-def _held_apart(table: Table, unique: _UniqueOver, standing: Standing) -> bool:
-    """Whether a key or unique of now holds the rows apart already."""
+def _already_unique(table: Table, unique: _UniqueOver, context: CheckContext) -> bool:
+    """Return whether an existing key or unique index already prevents duplicates."""
     parts = [c for c in table.constraints if isinstance(c, PrimaryKey | Unique)]
     for part in (*parts, *(index for index in table.indexes if index.unique)):
         held = _unique(part)
-        wide = held.where is None or _same_text(held.where, unique.where, standing)
+        wide = held.where is None or _same_text(held.where, unique.where, context)
         nulls = held.nulls_not_distinct or not unique.nulls_not_distinct
         if wide and nulls and set(held.elements) <= set(unique.elements):
             return True
     return False
 
 
-def _same_text(first: str, second: str | None, standing: Standing) -> bool:
-    normal = standing.dialect.normal_text
+def _same_text(first: str, second: str | None, context: CheckContext) -> bool:
+    normal = context.dialect.normal_text
     return second is not None and normal(first) == normal(second)
 
 
-def _sql(element: IndexElement, standing: Standing) -> str:
+def _sql(element: IndexElement, context: CheckContext) -> str:
     if element.is_expression:
         return element.text if _CALL.fullmatch(element.text) else f"({element.text})"
-    text = standing.dialect.quote(element.text)
+    text = context.dialect.quote(element.text)
     if element.length is not None:
         text = f"left({text}, {element.length})"
     return f'{text} COLLATE "{element.collation}"' if element.collation else text
 
 
-def _not_null(table: Table, unique: _UniqueOver, standing: Standing) -> list[str]:
-    """NULLs are no duplicates of one another."""
+def _not_null(table: Table, unique: _UniqueOver, context: CheckContext) -> list[str]:
+    """Return conditions that leave out NULLs, which are not duplicates of each other."""
     conditions: list[str] = []
     for element in unique.elements:
         column = None if element.is_expression else table.column(element.text)
         if column is not None:
-            conditions += standing.not_null([column])
+            conditions += context.not_null([column])
         else:
-            conditions.append(f"{_sql(element, standing)} IS NOT NULL")
+            conditions.append(f"{_sql(element, context)} IS NOT NULL")
     return conditions
 
 
 # Foreign keys
 
 
-def _orphans(name: Name, table: Table, key: ForeignKey, standing: Standing) -> Iterator[RowCheck]:
-    parent = standing.table(key.referred)
+def _orphans(
+    name: Name, table: Table, key: ForeignKey, context: CheckContext
+) -> Iterator[RowCheck]:
+    parent = context.table(key.referred)
     if parent is None:
         return
     referred = key.referred_columns or (parent.primary_key.columns if parent.primary_key else ())
-    children = standing.columns_of(name, key.columns)
-    parents = standing.columns_of(key.referred, referred)
-    if not children or not parents or _points_there(table, parent, children, parents):
+    children = context.columns_of(name, key.columns)
+    parents = context.columns_of(key.referred, referred)
+    if not children or not parents or _already_referenced(table, parent, children, parents):
         return
     pairs = list(zip(children, parents, strict=True))
-    if not all(_compared(child, other, standing) for child, other in pairs):
+    if not all(_comparable(child, other, context) for child, other in pairs):
         return
     names = ", ".join(column.name for column in children)
     place = f"{table.name}.{names}" if len(children) == 1 else f"{table.name} ({names})"
-    missing = f"NOT EXISTS ({_matching(table, parent, pairs, standing)})"
+    missing = f"NOT EXISTS ({_matching(table, parent, pairs, context)})"
     yield RowCheck(
-        query=standing.select(table, " AND ".join([*standing.not_null(children), missing])),
-        message=f"{place} points at missing rows of {parent.name}",
+        query=context.select(table, " AND ".join([*context.not_null(children), missing])),
+        message=f"{place} references missing rows of {parent.name}",
         place=place,
-        hint="remove these rows, or point them at rows that are there",
+        hint="delete these rows, or let them reference existing rows",
     )
 
 
-def _points_there(
+def _already_referenced(
     table: Table, parent: Table, children: Sequence[Column], parents: Sequence[Column]
 ) -> bool:
-    """Whether a foreign key of now says the same."""
+    """Return whether the same foreign key exists already."""
     wanted = {(child.name, other.name) for child, other in zip(children, parents, strict=True)}
     return any(
         key.referred == parent.name
@@ -205,17 +207,17 @@ def _points_there(
     )
 
 
-def _compared(first: Column, second: Column, standing: Standing) -> bool:
-    """Whether the database compares the two columns."""
+def _comparable(first: Column, second: Column, context: CheckContext) -> bool:
+    """Return whether the database can compare the two columns."""
     same = first.type.sql == second.type.sql
-    return same or comparable(standing.shape(first), standing.shape(second))
+    return same or comparable(context.shape(first), context.shape(second))
 
 
 def _matching(
-    table: Table, parent: Table, pairs: Sequence[tuple[Column, Column]], standing: Standing
+    table: Table, parent: Table, pairs: Sequence[tuple[Column, Column]], context: CheckContext
 ) -> str:
-    """The query for the row that a row of the table points at."""
-    quote, quote_name = standing.dialect.quote, standing.dialect.quote_name
+    """Return the query for the row that a row of the table references."""
+    quote, quote_name = context.dialect.quote, context.dialect.quote_name
     child, other, source = quote(table.name.name), quote(parent.name.name), quote_name(parent.name)
     if child == other:
         other = "parent" if child != "parent" else "referred"
@@ -229,22 +231,22 @@ def _matching(
 # Checks
 
 
-def _broken(name: Name, table: Table, check: Check, standing: Standing) -> Iterator[RowCheck]:
-    sql = standing.text(name, check.sql)
+def _broken(name: Name, table: Table, check: Check, context: CheckContext) -> Iterator[RowCheck]:
+    sql = context.text(name, check.sql)
     held = [part.sql for part in table.constraints if isinstance(part, Check)]
-    if sql is None or any(_implies(other, sql, standing) for other in held):
+    if sql is None or any(_implies(other, sql, context) for other in held):
         return
     yield RowCheck(
-        query=standing.select(table, f"NOT ({sql})"),
-        message=f"some rows of {table.name} break the check {check.name}",
+        query=context.select(table, f"NOT ({sql})"),
+        message=f"some rows of {table.name} violate the check {check.name}",
         place=str(table.name),
-        hint="mend these rows first",
+        hint="fix these rows first",
     )
 
 
-def _implies(held: str, wanted: str, standing: Standing) -> bool:
-    """Whether rows that meet a check of now meet the wanted one: the same, or a longer list."""
-    if _same_text(held, wanted, standing):
+def _implies(held: str, wanted: str, context: CheckContext) -> bool:
+    """Return whether rows that meet an existing check also meet the new one."""
+    if _same_text(held, wanted, context):
         return True
     old, new = parse_value_list(held), parse_value_list(wanted)
     if old is None or new is None:

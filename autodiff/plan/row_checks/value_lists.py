@@ -1,4 +1,4 @@
-"""Checks that list the values of a column, as enums without a type of their own have them."""
+"""Parse checks that list the values of a column, such as those of enums stored as text."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from dataclasses import dataclass
 
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["Listed", "parse_value_list"]
+__all__ = ["ValueList", "parse_value_list"]
 
 _WORDS = frozenset("in any array character varying text bpchar varchar char".split())
 _SIGNS = frozenset("( ) [ ] , = ::".split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """A column, in lower case, and the texts that it may be, as SQL spells them."""
+class ValueList:
+    """A column, in lower case, and the values it can have, as SQL literals."""
 
     column: str
     values: frozenset[str]
 
 
-def parse_value_list(sql: str) -> Listed | None:
-    """What `column IN ('a', 'b')` says, however the database spells it; None of other texts."""
+def parse_value_list(sql: str) -> ValueList | None:
+    """Return the column and values of `column IN ('a', 'b')`, in any dialect's spelling.
+
+    None for any other condition.
+    """
     names: set[str] = set()
     values: set[str] = set()
     for kind, token in tokens(sql):
@@ -33,4 +36,4 @@ def parse_value_list(sql: str) -> Listed | None:
             return None
     if len(names) != 1 or not values:
         return None
-    return Listed(column=names.pop(), values=frozenset(values))
+    return ValueList(column=names.pop(), values=frozenset(values))

@@ -1,4 +1,4 @@
-"""What stands before a migration's first step: the names of then, and queries over them."""
+"""The schema in which row checks run: that before the first operation of a migration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autodiff.compare.enum_values import Value
-from autodiff.compare.renames import spare_column
+from autodiff.compare.renames import temporary_column_name
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.narrowing import Shape, comparable, shape
 from autodiff.plan.backfills import FillNeeded
@@ -23,16 +23,16 @@ from autodiff.schema.objects import Column, Name, Schema, Table
 from autodiff.schema.operations import Require
 from autodiff.schema.sqltext import mentions, rename_identifiers
 
-__all__ = ["RowCheck", "Standing"]
+__all__ = ["CheckContext", "RowCheck"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowCheck:
-    """A query for rows that stand in the way of a change.
+    """A query for rows that prevent a change.
 
-    place: the column or table, as it is called when the query runs.
+    place: the column or table, by its name when the query runs.
     hint: what to do about such rows.
-    fill: the column that a value would mend, where one would.
+    fill: the column, if a value for it would fix the rows.
     """
 
     query: str
@@ -43,19 +43,20 @@ class RowCheck:
 
     @property
     def require(self) -> Require:
-        """The step of a migration that refuses to go on where there are such rows."""
+        """The operation that makes a migration fail if there are such rows."""
         return Require(query=self.query, message=self.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The schema before a migration, asked by the names that things have after its renames.
+class CheckContext:
+    """The schema before a migration, looked up by the names that things have after its renames.
 
-    A column may come, or come back, under a spare name first: that does not stand either.
-    `after` is the schema behind the migration. What the migration itself makes does not stand.
-    `filled` are the columns, by "table.column", whose rows it gives values. `altered` are the enum
-    types whose values change. `moved` are values that rows have and get another one for, by the
-    type, or the table and column, that lists them.
+    before, after: the schemas before and after the migration.
+    filled: the columns, by "table.column", whose rows the migration gives values.
+    new_tables, new_columns: what the migration itself creates; a check cannot use them.
+    altered: the enum types whose values change.
+    replaced_values: the values whose rows get another one, by the enum type, or by the table and
+        column, that lists them.
     """
 
     before: Schema
@@ -66,7 +67,7 @@ class Standing:
     new_tables: frozenset[Name] = frozenset()
     new_columns: frozenset[tuple[Name, str]] = frozenset()
     altered: frozenset[Name] = frozenset()
-    moved: Mapping[tuple[Name, str | None], frozenset[str]] = field(default_factory=dict)
+    replaced_values: Mapping[tuple[Name, str | None], frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -78,13 +79,16 @@ class Standing:
         dialect: Dialect,
         filled: Iterable[str] = (),
         mapped: Iterable[Value] = (),
-    ) -> Standing:
-        """What stands before the changes."""
+    ) -> CheckContext:
+        """Return the context of the changes.
+
+        A column can be added under its temporary name first, so that name is new too.
+        """
         made = [
             (c.table, name)
             for c in changes
             if isinstance(c, ColumnAdded)
-            for name in (c.column.name, spare_column(c.column.name))
+            for name in (c.column.name, temporary_column_name(c.column.name))
         ]
         made += [
             (c.table, c.after.name)
@@ -100,37 +104,37 @@ class Standing:
             new_tables=frozenset(c.table.name for c in changes if isinstance(c, TableAdded)),
             new_columns=frozenset(made),
             altered=frozenset(c.after.name for c in changes if isinstance(c, EnumAltered)),
-            moved=_moved(changes, mapped),
+            replaced_values=_replaced_values(changes, mapped),
         )
 
-    def moved_of(self, owner: Name, column: str | None) -> list[str]:
-        """The values of a type or column whose rows get another one, sorted."""
-        return sorted(self.moved.get((owner, column), ()))
+    def values_replaced_in(self, owner: Name, column: str | None) -> list[str]:
+        """Return the values of a type or column whose rows get another one, sorted."""
+        return sorted(self.replaced_values.get((owner, column), ()))
 
     def table(self, name: Name) -> Table | None:
-        """The table as it stands; None where the migration makes it, or nothing is known of it."""
+        """Return the table before the migration; None if the migration creates it."""
         if name in self.new_tables:
             return None
         return self.before.tables.get(self.names.table_before(name))
 
     def column(self, table: Name, name: str) -> Column | None:
-        """The column as it stands."""
-        standing = self.table(table)
-        if standing is None or (table, name) in self.new_columns:
+        """Return the column before the migration; None if the migration creates it."""
+        current = self.table(table)
+        if current is None or (table, name) in self.new_columns:
             return None
-        return standing.column(self.names.column_before(table, name))
+        return current.column(self.names.column_before(table, name))
 
     def columns_of(self, table: Name, names: Iterable[str]) -> list[Column] | None:
-        """The columns as they stand; None where one of them does not."""
+        """Return the columns before the migration; None if one of them does not exist."""
         found = [self.column(table, name) for name in names]
         known = [column for column in found if column is not None]
         return known if len(known) == len(found) else None
 
     def text(self, table: Name, sql: str) -> str | None:
-        """An SQL text over the table as it is to be, by the names of now.
+        """Return an SQL text over the table after the migration, with the names before it.
 
-        None where it can't be said: it is about columns that do not stand, get values, or get a
-        type of another kind.
+        None if the text uses a column that does not exist yet, gets values, or gets a type of
+        another kind: its value before the migration says nothing about its value afterwards.
         """
         wanted = self.after.tables.get(table)
         if wanted is None or self.table(table) is None:
@@ -145,7 +149,7 @@ class Standing:
 
     def _stays(self, table: Name, wanted: Column) -> bool:
         column = self.column(table, wanted.name)
-        if (table, wanted.name) in self.moved or wanted.type.enum in self.altered:
+        if (table, wanted.name) in self.replaced_values or wanted.type.enum in self.altered:
             return False
         if column is None or f"{table}.{wanted.name}" in self.filled:
             return False
@@ -153,27 +157,27 @@ class Standing:
         return same or comparable(self.shape(column), self.shape(wanted))
 
     def shape(self, column: Column) -> Shape:
-        """What fits a column's type."""
+        """Return what fits a column's type."""
         return shape(column.type.sql, self.dialect.features.text_sizes)
 
     # Queries
 
     def select(self, table: Table, condition: str | None) -> str:
-        """The query for the rows of a condition: their primary key, or all of them without one."""
+        """Return the query for the rows that meet a condition; it selects their primary key."""
         key = table.primary_key
         shown = ", ".join(map(self.dialect.quote, key.columns)) if key is not None else "*"
         where = f" WHERE {condition}" if condition else ""
         return f"SELECT {shown} FROM {self.dialect.quote_name(table.name)}{where}"
 
     def not_null(self, columns: Iterable[Column]) -> list[str]:
-        """A condition for each column that may be NULL, that it is not."""
+        """Return an IS NOT NULL condition for each column that can be NULL."""
         return [f"{self.dialect.quote(c.name)} IS NOT NULL" for c in columns if c.nullable]
 
 
-def _moved(
+def _replaced_values(
     changes: Iterable[Change], mapped: Iterable[Value]
 ) -> dict[tuple[Name, str | None], frozenset[str]]:
-    """The values that have another name afterwards, or that rows have no more."""
+    """Return the values that are renamed or mapped."""
     found: dict[tuple[Name, str | None], set[str]] = {}
     for change in changes:
         if isinstance(change, ColumnValueRenamed):

@@ -1,4 +1,4 @@
-"""What becomes of tables, columns and enums under the operations of several migrations."""
+"""Track the names of tables, columns and enum types through several migrations."""
 
 from __future__ import annotations
 
@@ -23,47 +23,51 @@ from autodiff.schema.operations import (
     RenameTable,
 )
 
-__all__ = ["Thing", "Trail"]
+__all__ = ["NameTracker", "TrackedName"]
 
 K = TypeVar("K")
 
 
 @dataclass(slots=True, eq=False)
-class Thing:
-    """Something that has a name; `before` is what it was called at the start, None if new."""
+class TrackedName:
+    """A named object; `before` is its name at the start, None if it is new."""
 
     before: str | None = None
 
 
-class Trail:
-    """Follows names from the start on. A thing that goes and comes back is another one."""
+class NameTracker:
+    """Tracks names from the start on.
+
+    An object that is dropped and created again counts as a new one. `NameMap` cannot be used here,
+    because it knows no drops.
+    """
 
     def __init__(self, start: Schema) -> None:
-        self._tables = {name: Thing(before=str(name)) for name in start.tables}
+        self._tables = {name: TrackedName(before=str(name)) for name in start.tables}
         self._columns = {
-            (name, column.name): Thing(before=f"{name}.{column.name}")
+            (name, column.name): TrackedName(before=f"{name}.{column.name}")
             for name, table in start.tables.items()
             for column in table.columns
         }
-        self._enums = {name: Thing(before=str(name)) for name in start.enums}
+        self._enums = {name: TrackedName(before=str(name)) for name in start.enums}
         self._values = {
-            (name, value): Thing(before=f"{name}.{value}")
+            (name, value): TrackedName(before=f"{name}.{value}")
             for name, enum in start.enums.items()
             for value in enum.values
         }
 
     def follow(self, operation: Operation) -> None:
-        """What an operation does to names."""
+        """Update the names by an operation."""
         match operation:
             case CreateTable(table=table):
-                self._tables[table.name] = Thing()
+                self._tables[table.name] = TrackedName()
             case DropTable(name=name):
                 self._drop_table(name)
             case RenameTable(before=before, after=after):
                 _move(self._tables, before, after)
                 self._move_columns(before, after)
             case AddColumn(table=owner, column=column):
-                self._columns[owner, column.name] = Thing()
+                self._columns[owner, column.name] = TrackedName()
             case DropColumn(table=owner, name=column_name):
                 self._columns.pop((owner, column_name), None)
             case RenameColumn(table=owner, before=old, after=new):
@@ -72,34 +76,34 @@ class Trail:
                 self._follow_enum(operation)
 
     def is_new(self, table: Name) -> bool:
-        """Whether a table came after the start, so that only these migrations fill it."""
-        thing = self._tables.get(table)
-        return thing is None or thing.before is None
+        """Return whether a table was created after the start, so that only migrations fill it."""
+        tracked = self._tables.get(table)
+        return tracked is None or tracked.before is None
 
     def old_tables(self) -> Iterator[Name]:
-        """The tables that were there at the start, by what they are called now."""
-        return (name for name, thing in self._tables.items() if thing.before is not None)
+        """Return the tables that existed at the start, by their current names."""
+        return (name for name, tracked in self._tables.items() if tracked.before is not None)
 
-    def filled(self, backfill: Backfill) -> Iterator[tuple[Thing, str]]:
-        """The columns that a backfill of all rows gives their first value; nothing for others."""
+    def filled(self, backfill: Backfill) -> Iterator[tuple[TrackedName, str]]:
+        """Yield the columns that a backfill of all rows gives their first value."""
         new = [
             (self._columns.get((backfill.table, name)), name, value)
             for name, value in backfill.values
         ]
-        wheres = (None, *(f"{name} IS NULL" for name, _ in backfill.values))
-        for thing, _, value in new if backfill.where in wheres else ():
-            if thing is not None and thing.before is None:
-                yield thing, value
+        conditions = (None, *(f"{name} IS NULL" for name, _ in backfill.values))
+        for tracked, _, value in new if backfill.where in conditions else ():
+            if tracked is not None and tracked.before is None:
+                yield tracked, value
 
-    def key(self, thing: Thing) -> str | None:
-        """What a column is called now, None if it is gone."""
+    def key(self, tracked: TrackedName) -> str | None:
+        """Return the current name of a column, None if it was dropped."""
         for (table, name), known in self._columns.items():
-            if known is thing:
+            if known is tracked:
                 return f"{table}.{name}"
         return None
 
     def renames(self) -> list[str]:
-        """What is called otherwise than at the start, as `--rename` tells it."""
+        """Return the renames since the start, in the form of `--rename`."""
         return [
             *self._renamed_names(self._tables),
             *self._renamed_parts(self._columns),
@@ -107,15 +111,15 @@ class Trail:
             *self._renamed_parts(self._values),
         ]
 
-    def _renamed_names(self, things: MutableMapping[Name, Thing]) -> Iterator[str]:
-        for name, thing in things.items():
-            if thing.before not in (None, str(name)):
-                yield f"{thing.before}:{name.name if things is self._tables else name}"
+    def _renamed_names(self, names: MutableMapping[Name, TrackedName]) -> Iterator[str]:
+        for name, tracked in names.items():
+            if tracked.before not in (None, str(name)):
+                yield f"{tracked.before}:{name.name if names is self._tables else name}"
 
-    def _renamed_parts(self, things: MutableMapping[tuple[Name, str], Thing]) -> Iterator[str]:
-        for (_, name), thing in things.items():
-            if thing.before is not None and thing.before.rpartition(".")[2] != name:
-                yield f"{thing.before}:{name}"
+    def _renamed_parts(self, names: MutableMapping[tuple[Name, str], TrackedName]) -> Iterator[str]:
+        for (_, name), tracked in names.items():
+            if tracked.before is not None and tracked.before.rpartition(".")[2] != name:
+                yield f"{tracked.before}:{name}"
 
     def _drop_table(self, name: Name) -> None:
         self._tables.pop(name, None)
@@ -129,7 +133,7 @@ class Trail:
     def _follow_enum(self, operation: Operation) -> None:
         match operation:
             case CreateEnum(enum=enum):
-                self._enums.setdefault(enum.name, Thing())
+                self._enums.setdefault(enum.name, TrackedName())
             case DropEnum(name=name):
                 self._enums.pop(name, None)
                 self._keep_values(name, ())
@@ -149,6 +153,6 @@ class Trail:
             del self._values[key]
 
 
-def _move(things: MutableMapping[K, Thing], before: K, after: K) -> None:
-    if before in things:
-        things[after] = things.pop(before)
+def _move(names: MutableMapping[K, TrackedName], before: K, after: K) -> None:
+    if before in names:
+        names[after] = names.pop(before)

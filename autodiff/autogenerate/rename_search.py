@@ -1,0 +1,188 @@
+"""Find the difference between two schemas once it is known what was renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from autodiff.autogenerate.differences import Difference, find_difference
+from autodiff.autogenerate.questions import Assume, Questioner
+from autodiff.compare import (
+    AnyRename,
+    Candidate,
+    Rename,
+    Value,
+    ValueRename,
+    apply_all_renames,
+    name_map_of,
+    rename_before,
+    rename_candidates,
+    resolve_maps,
+    temporary_renames,
+    unambiguous_enum_renames,
+    value_after,
+    without_temporary_names,
+)
+from autodiff.dialects import Dialect
+from autodiff.errors import RenameUndecidedError
+from autodiff.schema.changes import Change
+from autodiff.schema.objects import Schema
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+__all__ = ["find_renamed_difference"]
+
+
+def find_renamed_difference(
+    connection: sa.Connection | None,
+    dialect: Dialect,
+    current: Schema,
+    desired: Schema,
+    renames: Sequence[AnyRename],
+    questioner: Questioner,
+    assume: Assume,
+    *,
+    create_scratch: bool,
+    maps: Mapping[str, str] | None = None,
+    declared_before: Schema | None = None,
+) -> Difference:
+    """Return the difference between two schemas, with the renames among its changes.
+
+    renames: the renames that are known.
+    questioner: is asked about each rename that is as likely as a drop and an add.
+    assume: "drop-and-add" treats such a rename as a drop and an add, and asks nobody.
+    maps: the new value of rows whose enum value is removed, by the names in the current schema.
+    create_scratch, declared_before: see `find_difference`.
+
+    Raises RenameUndecidedError if the questioner has no answer.
+    """
+    mapped, value_renames = resolve_maps(maps or {}, current, desired, renames)
+    search = _RenameSearch(
+        connection=connection,
+        dialect=dialect,
+        current=current,
+        desired=desired,
+        create_scratch=create_scratch,
+        declared_before=declared_before,
+        maps=mapped,
+        renames=[*renames, *value_renames],
+    )
+    while True:
+        comparison = search.compare()
+        if search.adopt_unambiguous(comparison):
+            continue
+        undecided = search.undecided(comparison)
+        if not undecided or assume == "drop-and-add":
+            return search.result(comparison)
+        search.decide(undecided, questioner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Comparison:
+    """The difference that remains after the renames.
+
+    renames: the renames as changes.
+    others: the other changes; a column with a temporary name has its own name there.
+    """
+
+    difference: Difference
+    renames: Sequence[Change]
+    others: Sequence[Change]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes, the renames first."""
+        return (*self.renames, *self.others)
+
+
+@dataclass(slots=True, kw_only=True)
+class _RenameSearch:
+    """The renames that are known so far.
+
+    Each new rename changes what is left to compare, and so which further renames are possible.
+    Therefore the schemas are compared again after each decision.
+
+    rejected: possible renames that are none.
+    """
+
+    connection: sa.Connection | None
+    dialect: Dialect
+    current: Schema
+    desired: Schema
+    create_scratch: bool
+    declared_before: Schema | None
+    maps: Mapping[Value, str]
+    renames: list[AnyRename]
+    rejected: set[AnyRename] = field(default_factory=set)
+
+    def compare(self) -> _Comparison:
+        """Compare the schemas after the renames."""
+        renamed, rename_changes = apply_all_renames(
+            self.current, self.desired, self.renames, self.dialect
+        )
+        difference = find_difference(
+            self.connection,
+            self.dialect,
+            renamed,
+            self.desired,
+            create_scratch=self.create_scratch,
+            declared_before=self.declared_before,
+        )
+        plain = [rename for rename in self.renames if isinstance(rename, Rename)]
+        temporary = temporary_renames(self.current, self.desired, plain)
+        return _Comparison(
+            difference=difference,
+            renames=rename_changes,
+            others=without_temporary_names(difference.changes, temporary),
+        )
+
+    def adopt_unambiguous(self, comparison: _Comparison) -> bool:
+        """Add the renames of enum types that need no decision, and return whether there are any."""
+        found = unambiguous_enum_renames(comparison.difference.changes)
+        new = [rename for rename in found if rename not in self.renames]
+        self.renames += new
+        return bool(new)
+
+    def undecided(self, comparison: _Comparison) -> list[Candidate]:
+        """Return the possible renames that nobody decided yet, the most likely first."""
+        names = name_map_of(self.renames)
+        return [
+            candidate
+            for candidate in rename_candidates(comparison.changes)
+            if not self._is_decided(rename_before(candidate.rename, names))
+        ]
+
+    def _is_decided(self, rename: AnyRename) -> bool:
+        if isinstance(rename, ValueRename) and rename.value in self.maps:
+            return True
+        return rename in self.renames or rename in self.rejected
+
+    def decide(self, undecided: Sequence[Candidate], questioner: Questioner) -> None:
+        """Ask about the most likely rename.
+
+        Raises RenameUndecidedError if there is no answer.
+        """
+        candidate = undecided[0]
+        answer = questioner.is_rename(candidate)
+        if answer is None:
+            raise RenameUndecidedError(
+                [str(candidate) for candidate in undecided],
+                [candidate.reason for candidate in undecided],
+            )
+        rename = rename_before(candidate.rename, name_map_of(self.renames))
+        if answer:
+            self.renames.append(rename)
+        else:
+            self.rejected.add(rename)
+
+    def result(self, comparison: _Comparison) -> Difference:
+        """Return the difference from the current schema, with the renames among its changes."""
+        names = name_map_of(self.renames)
+        return replace(
+            comparison.difference,
+            current=self.current,
+            changes=comparison.changes,
+            maps={value_after(value, names): new for value, new in self.maps.items()},
+        )

@@ -1,0 +1,167 @@
+"""The plan of a migration: ordered operations, how to reverse them, and findings about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from autodiff.compare.enum_values import Value
+from autodiff.dialects.base import Dialect
+from autodiff.plan.backfills import add_and_fill
+from autodiff.plan.row_checks.context import RowCheck
+from autodiff.schema.changes import Change
+from autodiff.schema.describe import describe_change
+from autodiff.schema.objects import Computed, ForeignKey, Name, Schema
+from autodiff.schema.operations import (
+    AddColumn,
+    AlterColumn,
+    Backfill,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Operation,
+    SetTableOptions,
+)
+
+__all__ = ["Finding", "MigrationPlan", "options_first", "without_implied_index_drops"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something to know about a plan or a file; `severity` is "info", "warning" or "error"."""
+
+    code: str
+    severity: str
+    message: str
+    hint: str | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationPlan:
+    """The operations that lead from the current schema to the desired one, in order.
+
+    downgrade_backfills: values for NOT NULL columns that the plan drops, set when the downgrade
+        adds them again.
+    checks, downgrade_checks: queries for rows that prevent the upgrade or the downgrade.
+    reversible_operations: the operations to reverse for the downgrade, if they differ from
+        `operations`. An index or a view can stay while an enum type gets a value, but must be
+        dropped while the type loses it again.
+    maps: the new value of rows whose enum value is removed.
+    """
+
+    dialect: Dialect
+    current: Schema
+    desired: Schema
+    changes: tuple[Change, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    downgrade_backfills: tuple[Backfill, ...] = ()
+    reversible_operations: tuple[Operation, ...] = ()
+    maps: Mapping[Value, str] = field(default_factory=dict)
+    checks: tuple[RowCheck, ...] = ()
+    downgrade_checks: tuple[RowCheck, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.operations)
+
+    def reverse(self) -> list[Operation]:
+        """Return the operations of the downgrade, in order.
+
+        A column that would be altered and then dropped is only dropped.
+        """
+        reversed_operations = [
+            reversed_operation
+            for operation in reversed(self.reversible_operations or self.operations)
+            if (reversed_operation := operation.reverse()) is not None
+        ]
+        operations = [part for whole in reversed_operations for part in self._split(whole)]
+        operations = without_implied_index_drops(operations, self.dialect)
+        operations = options_first(operations, self.desired, self.dialect)
+        kept = [
+            operation
+            for position, operation in enumerate(operations)
+            if not _is_dropped_later(operation, operations[position:])
+        ]
+        return [*(check.require for check in self.downgrade_checks), *kept]
+
+    def _split(self, operation: Operation) -> list[Operation]:
+        """Return a reversed operation, or the several that do it on a table with rows."""
+        if isinstance(operation, AddColumn):
+            for backfill in self.downgrade_backfills:
+                columns = [column for column, _ in backfill.values]
+                if (backfill.table, columns) == (operation.table, [operation.column.name]):
+                    return add_and_fill(operation, backfill)
+        if isinstance(operation, AlterColumn) and isinstance(operation.after.computed, Computed):
+            return self._make_computed(operation)
+        return [operation]
+
+    def _make_computed(self, operation: AlterColumn) -> list[Operation]:
+        """Return the operations that turn a plain column into a computed one.
+
+        Only SQLite (by a rebuild) and MySQL (by restating the column) can alter that; elsewhere
+        the column is dropped and added.
+        """
+        features = self.dialect.features
+        column = self.desired.tables[operation.table].column(operation.name)
+        if features.rebuilds_tables or features.restates_columns or column is None:
+            return [operation]
+        drop = DropColumn(table=operation.table, name=operation.name, column=column)
+        return [drop, AddColumn(table=operation.table, column=operation.after.apply(column))]
+
+    def summary(self) -> list[str]:
+        """Return a line for each change: `+ column comments.timestamp`."""
+        return [describe_change(change) for change in self.changes]
+
+
+def options_first(
+    operations: Sequence[Operation], desired: Schema, dialect: Dialect
+) -> list[Operation]:
+    """Move table options that change columns before the first change of a column of the table.
+
+    On MySQL a new table charset converts every column. A column with a charset of its own must be
+    altered afterwards, or it would lose it.
+    """
+    ordered: list[Operation] = []
+    for operation in operations:
+        position = len(ordered)
+        if isinstance(operation, SetTableOptions) and operation.table in desired.tables:
+            table = desired.tables[operation.table]
+            if dialect.altered_by_options(operation.options, table):
+                altered = (n for n, other in enumerate(ordered) if _alters(other, operation.table))
+                position = next(altered, position)
+        ordered.insert(position, operation)
+    return ordered
+
+
+def _alters(operation: Operation, table: Name) -> bool:
+    return isinstance(operation, AlterColumn) and operation.table == table
+
+
+def without_implied_index_drops(
+    operations: Sequence[Operation], dialect: Dialect
+) -> list[Operation]:
+    """Leave out the dropping of indexes that the database drops with their foreign key."""
+    foreign_keys = [
+        (operation.table, operation.constraint)
+        for operation in operations
+        if isinstance(operation, DropConstraint) and isinstance(operation.constraint, ForeignKey)
+    ]
+
+    def is_implied(operation: Operation) -> bool:
+        if not isinstance(operation, DropIndex) or operation.index is None:
+            return False
+        index, table = operation.index, operation.table
+        return any(
+            table == owner and dialect.goes_with_key(index, key) for owner, key in foreign_keys
+        )
+
+    return [operation for operation in operations if not is_implied(operation)]
+
+
+def _is_dropped_later(operation: Operation, later: Sequence[Operation]) -> bool:
+    return isinstance(operation, AlterColumn) and any(
+        isinstance(other, DropColumn)
+        and (other.table, other.name) == (operation.table, operation.name)
+        for other in later
+    )

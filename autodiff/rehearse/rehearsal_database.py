@@ -1,0 +1,193 @@
+"""A scratch database on which the migrations are run, by the runner itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from autodiff.autogenerate.schemas import OWN_TABLES
+from autodiff.autogenerate.scratch_inspector import ScratchInspector
+from autodiff.autogenerate.scratch_sources import scratch_to_run
+from autodiff.dialects import Dialect, dialect_of
+from autodiff.errors import DatabaseError
+from autodiff.migrations import Graph, Migration
+from autodiff.rehearse.context import RehearsalContext
+from autodiff.rehearse.sample_rows import Rows, read_plain_rows
+from autodiff.runner.runner import Runner
+from autodiff.schema.objects import Schema
+from autodiff.schema.operations import CreateNamespace
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from sqlalchemy.engine import Connection
+
+__all__ = ["RehearsalDatabase", "RowSource", "Snapshot"]
+
+
+class RowSource(Protocol):
+    """The rows to rehearse migrations with.
+
+    is_live: whether they come from the live database, so that no value may be shown.
+    label: the word for such rows in messages.
+    notes: what could not be inserted, and why.
+    """
+
+    @property
+    def is_live(self) -> bool: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
+        """Insert rows into the tables, now that these revisions are applied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The schema and all rows of a scratch at one moment."""
+
+    schema: Schema
+    rows: Rows
+
+
+class RehearsalDatabase:
+    """A scratch with a part of the history applied; a context manager.
+
+    Raises DatabaseError if no scratch database can be created.
+    """
+
+    def __init__(self, context: RehearsalContext) -> None:
+        self._context = context
+        self._stack = ExitStack()
+        self._applied: list[Migration] = []
+        self._open_or_close()
+
+    def __enter__(self) -> RehearsalDatabase:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def applied(self) -> tuple[Migration, ...]:
+        """The applied migrations, in order."""
+        return tuple(self._applied)
+
+    def _open_or_close(self) -> None:
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self) -> None:
+        context = self._context
+        scratch = scratch_to_run(context.dialect, context.live, namespaces=context.namespaces)
+        connection = self._stack.enter_context(scratch)
+        if connection is None:
+            raise _no_scratch(context)
+        dialect = dialect_of(connection)
+        self.inspector = ScratchInspector(
+            connection=connection, dialect=dialect, scope=context.scope
+        )
+        self._runner = Runner(connection, context.graph)
+        self._make_namespaces(dialect, connection)
+
+    def _make_namespaces(self, dialect: Dialect, connection: Connection) -> None:
+        """Create the schemas that no migration creates: they existed before the first one."""
+        self._existing_namespaces: set[str] = set()
+        if dialect.features.scratch_in_memory:
+            return
+        texts = [m.text for m in self._context.graph.migrations.values()]
+        for name in self._context.namespaces:
+            if not any(_creates(text, name) for text in texts):
+                self._existing_namespaces.add(f"schema {name}")
+                for sql in dialect.statements(CreateNamespace(name=name)):
+                    connection.exec_driver_sql(sql)
+        connection.commit()
+
+    @property
+    def graph(self) -> Graph:
+        """The migrations that can be applied."""
+        return self._context.graph
+
+    def reset(self) -> None:
+        """Start again with a new scratch, with nothing applied."""
+        self._stack.close()
+        self._applied = []
+        self._open_or_close()
+
+    def rebuild(self, migrations: Sequence[Migration], rows: RowSource) -> None:
+        """Start again with a new scratch, with these migrations applied and rows inserted."""
+        self.reset()
+        for migration in migrations:
+            self.upgrade(migration)
+            self.insert_rows(rows)
+
+    def upgrade(self, migration: Migration) -> None:
+        """Apply the next migration.
+
+        Raises MigrationFailedError, or MigrationFileError for a file that cannot be run.
+        """
+        self._runner.upgrade(migration.revision)
+        self._applied.append(migration)
+
+    def insert_rows(self, rows: RowSource) -> None:
+        """Insert rows into the tables that exist now."""
+        rows.fill(self.inspector, frozenset(m.revision for m in self._applied))
+        self.inspector.connection.commit()
+
+    def downgrade(self) -> None:
+        """Revert the last migration. Raises the same errors as `upgrade`."""
+        self._runner.downgrade("-1")
+        self._applied.pop()
+
+    def remaining_objects(self) -> list[str]:
+        """Return all objects of the scratch that are not those of autodiff."""
+        found = self.inspector.dialect.contents(self.inspector.connection)
+        self.inspector.connection.rollback()
+        return [
+            line
+            for line in found
+            if line not in self._existing_namespaces
+            and not line.partition(" ")[2].startswith(OWN_TABLES)
+        ]
+
+    def snapshot(self) -> Snapshot:
+        """Return the current schema and rows."""
+        schema = self.inspector.read()
+        tables = [schema.tables[name] for name in sorted(schema.tables)]
+        rows = read_plain_rows(self.inspector.connection, self.inspector.dialect, tables)
+        self.inspector.connection.rollback()
+        return Snapshot(schema=schema, rows=rows)
+
+
+def _creates(text: str, namespace: str) -> bool:
+    lowered = text.lower()
+    creates_schema = "create_schema" in lowered or "create schema" in lowered
+    return creates_schema and namespace.lower() in lowered
+
+
+def _no_scratch(context: RehearsalContext) -> DatabaseError:
+    if context.dialect.reaches_beyond(context.namespaces):
+        return DatabaseError(
+            "cannot rehearse the migrations: they name other databases of the server "
+            f"({', '.join(context.namespaces)}), which a scratch database does not replace",
+            hint="only migrations that name no schema can be rehearsed on this server",
+        )
+    return DatabaseError(
+        "cannot create a scratch database to run the migrations on",
+        hint=f"{context.dialect.features.right_to_create}; or set scratch_url in the configuration "
+        "to an empty database, which is emptied after use",
+    )
