@@ -206,7 +206,7 @@ def test_a_connection_in_a_transaction_is_refused(any_database: sa.URL, folder: 
 
 
 def test_engine_and_connection_together_are_refused(folder: Folder) -> None:
-    engine = sa.create_engine("sqlite://")
+    engine = sa.create_engine("sqlite://", poolclass=sa.NullPool)
     both = pytest.raises(ConfigError, match="engine and connection are both given")
     with engine.connect() as connection, both:
         Project(engine=engine, connection=connection, directory=folder.path)

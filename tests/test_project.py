@@ -234,7 +234,10 @@ def test_the_history_needs_a_lock_file(sqlite: Place) -> None:
     """The hint says how to write one."""
     with pytest.raises(HistoryError) as caught:
         sqlite.project().generate("x", source="history")
-    assert caught.value.message == f"there is no lock file in {sqlite.folder} to compare with"
+    assert (
+        caught.value.message
+        == f"cannot compare with the history: there is no lock file in {sqlite.folder}"
+    )
     assert caught.value.hint == "run autodiff lock, or generate from the database once"
 
 

@@ -90,7 +90,7 @@ def test_the_thread_switch_interval_is_restored(database: Callable[[str], sa.URL
 def test_errors_in_the_models_are_raised(any_database: sa.URL) -> None:
     with (
         opened(any_database) as db,
-        pytest.raises(ModelsError, match="described twice, in two MetaData"),
+        pytest.raises(ModelsError, match="is declared in two MetaData"),
     ):
         read_schemas(db.connection, dialect_of(db.connection), [models(1), models(1)])
 

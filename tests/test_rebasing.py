@@ -268,7 +268,7 @@ def test_the_merged_branch_stays_if_main_has_neither(checkout: Project) -> None:
     git(folder, "merge", "-q", "--no-commit", "--no-ff", "main-1")
     checkout.rebase().write()
     assert names(checkout) == REBASED
-    with pytest.raises(HistoryError, match="no migration and no git branch '--all'"):
+    with pytest.raises(HistoryError, match="unknown migration or git branch '--all'"):
         checkout.rebase("--all")
 
 

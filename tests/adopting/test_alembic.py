@@ -180,7 +180,7 @@ def test_a_revision_without_a_script_is_refused(
     with pytest.raises(HistoryError) as caught:
         Project(any_database, models(), tmp_path / "m").convert(alembic)
     assert caught.value.message == "the database is at cccc0009, which is not in the folder"
-    assert "check out the branch that has it" in str(caught.value.hint)
+    assert "check out the branch that contains it" in str(caught.value.hint)
 
 
 def test_remaining_imports_of_alembic_are_reported(

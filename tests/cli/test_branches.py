@@ -91,7 +91,7 @@ def test_rebase_reports_migrations_applied_in_another_order(forked: Folder) -> N
 def test_rebase_without_git_needs_the_branch(forked: Folder) -> None:
     """The hint has a command for each branch."""
     result = forked.fails("rebase")
-    assert "hint: say it: autodiff rebase --mine 0002_add_email; or: " in result.err
+    assert "hint: name the branch: autodiff rebase --mine 0002_add_email, or " in result.err
 
 
 def test_merge(forked: Folder) -> None:

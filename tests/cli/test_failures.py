@@ -65,7 +65,7 @@ def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None
         ("models:Base", "1 / 0", "ZeroDivisionError", "must import without"),
         ("models:Base", "import sys\nsys.exit('usage: app')", "SystemExit", "must import without"),
         ("models:Base", "class Base(:", "models.py:1: SyntaxError", "fix that line"),
-        ("models", "x = 1", "has no MetaData", 'models = "models:Base"'),
+        ("models", "x = 1", "neither a MetaData", 'models = "models:Base"'),
     ],
     ids=["module", "object", "kind", "import", "error", "exit", "syntax", "empty"],
 )

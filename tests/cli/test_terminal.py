@@ -66,7 +66,7 @@ def test_a_new_value_for_rows_with_a_removed_value_is_asked(blog: Folder) -> Non
     blog.sql("UPDATE posts SET kind = 'long'")
     blog.write(models=kinds("essay", "short"))
     terminal = Terminal(blog, "generate", "-m", "essays")
-    terminal.expect("Was value posts.kind.long renamed to essay? (one value goes")
+    terminal.expect("Was value posts.kind.long renamed to essay? (one value is removed")
     terminal.type("n")
     question = (
         "posts.kind.long is removed; value for rows that have it (essay, short, or Enter for none)"

@@ -143,5 +143,5 @@ def test_the_lock_of_a_dead_process_is_released(
 
 def test_an_in_memory_database_needs_no_lock(folder: Folder) -> None:
     """No other connection can use it."""
-    with sa.create_engine("sqlite://").connect() as connection:
+    with sa.create_engine("sqlite://", poolclass=sa.NullPool).connect() as connection:
         assert len(Database(connection).runner(folder).upgrade()) == 5
