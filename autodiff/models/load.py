@@ -94,7 +94,7 @@ def _in_object(thing: Any, target: str) -> list[sa.MetaData]:
     if callable(thing) and not isinstance(thing, type):
         return _in_object(_called(thing, target), target)
     raise ModelsError(
-        f"models {target!r} is {type(thing).__name__}, which is no MetaData",
+        f"models {target!r} is not a MetaData: it has the type {type(thing).__name__}",
         hint="name a MetaData, a declarative base, a Flask application, or a function that "
         "returns one of these",
     )

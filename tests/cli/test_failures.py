@@ -60,7 +60,7 @@ def test_a_broken_configuration(folder: Folder, text: str, message: str) -> None
     [
         ("nowhere:Base", POSTS, "there is no module 'nowhere' in", "path = ["),
         ("models:Bass", POSTS, "models has no Bass", 'models = "models:Base"'),
-        ("models:String", POSTS, "is no MetaData", "name a MetaData"),
+        ("models:String", POSTS, "is not a MetaData", "name a MetaData"),
         ("models:Base", "import nowhere", "models.py:1: No module named 'nowhere'", "install"),
         ("models:Base", "1 / 0", "ZeroDivisionError", "must import without"),
         ("models:Base", "import sys\nsys.exit('usage: app')", "SystemExit", "must import without"),

@@ -312,7 +312,7 @@ def test_object_that_is_not_metadata(modules: Modules, text: str, kind: str) -> 
     """The error names the type of the object and the accepted types."""
     name = modules.write(text)
     assert modules.refused(f"{name}:thing") == (
-        f"models '{name}:thing' is no MetaData, but of type {kind}",
+        f"models '{name}:thing' is not a MetaData: it has the type {kind}",
         "name a MetaData, a declarative base, a Flask application, or a function that returns one "
         "of these",
     )
