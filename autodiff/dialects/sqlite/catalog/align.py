@@ -1,4 +1,17 @@
-"""The current table without what models need not say, so that only real differences are left."""
+"""Remove the differences between a table and its model that a model cannot or need not declare.
+
+`align_parts` runs after reflection and before the two tables are compared. It changes only the
+current table, in three places:
+
+1. types: SQLAlchemy reflects a type that it has no class for by its affinity, so a model that was
+   generated from a column MONEY(10) declares NUMERIC(10);
+2. generated columns: SQLAlchemy loses the expression if GENERATED ALWAYS is omitted;
+3. options that a model does not declare, such as ON CONFLICT, which SQLAlchemy does not reflect.
+
+A part is replaced only if SQLite would treat both spellings the same. INTEGER and INT differ in a
+primary key, for example: only INTEGER makes the column an alias of the rowid. Too much alignment
+hides drift, and too little makes each migration rebuild the table again.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +28,7 @@ C = TypeVar("C", PrimaryKey, Unique)
 
 
 def align_parts(current: Table, desired: Table) -> Table:
-    """The table's types, keys and uniques as far as the desired one speaks of them."""
+    """Return the current table without differences that the desired table does not declare."""
     wanted = {column.name: column for column in desired.columns}
 
     def column(item: Column) -> Column:
@@ -38,53 +51,62 @@ def _is_plain(column: Column) -> bool:
 def _column(column: Column, wanted: Column, desired: Table) -> Column:
     computed = column.computed
     if computed is not None and wanted.computed is not None and not wanted.computed.sql:
-        # SQLAlchemy reflects no text where GENERATED ALWAYS is left out
+        # SQLAlchemy reflects no expression if GENERATED ALWAYS is omitted
         computed = Computed(sql="", persisted=computed.persisted)
     return altered(
         column,
         type=wanted.type if _is_same_type(column, wanted, desired) else column.type,
         computed=computed,
-        options=_said(column.options, wanted.options),
+        options=_declared(column.options, wanted.options),
     )
 
 
 def _is_same_type(column: Column, wanted: Column, desired: Table) -> bool:
     if column.type.sql == wanted.type.sql:
-        return False  # it stays as it is
+        return False  # equal, so nothing to replace
     return _is_reflected_as(column.type.sql, wanted.type.sql) and not _is_rowid(wanted, desired)
 
 
-def _is_reflected_as(sql: str, said: str) -> bool:
-    """Whether the wanted type is what SQLAlchemy reflects of one that it has no name for."""
-    if sql == "INTEGER" and said == "INT":
+def _is_reflected_as(sql: str, declared: str) -> bool:
+    """Return whether SQLAlchemy may reflect the type `sql` as the declared type."""
+    if sql == "INTEGER" and declared == "INT":
         return True
-    return not has_name(sql) and said in (affinity_type(sql), affinity_type(sql, bare=True))
+    return not has_name(sql) and declared in (affinity_type(sql), affinity_type(sql, bare=True))
 
 
 def _is_rowid(column: Column, table: Table) -> bool:
-    """Whether the word INTEGER makes a rowid of the column, which INT does not."""
+    """Return whether the column is the whole primary key: there, INTEGER and INT differ.
+
+    https://www.sqlite.org/lang_createtable.html#rowid
+    """
     key = table.primary_key
     return key is not None and key.columns == (column.name,)
 
 
 def _constraint(constraint: Constraint, desired: Table) -> Constraint:
-    """ON CONFLICT is left alone where the models don't speak of it: nothing reflects it."""
+    """Return a key without ON CONFLICT if the desired key has none.
+
+    SQLAlchemy does not reflect ON CONFLICT, so models usually lack it.
+    """
     if not isinstance(constraint, PrimaryKey | Unique) or not constraint.options:
         return constraint
     if isinstance(constraint, PrimaryKey):
-        return _unspoken(constraint, desired.primary_key)
+        return _without_undeclared(constraint, desired.primary_key)
     uniques = [c for c in desired.constraints if isinstance(c, Unique)]
     same = (c for c in uniques if c.name in (constraint.name, None))
     wanted = next((c for c in same if c.columns == constraint.columns), None)
-    return _unspoken(constraint, wanted)
+    return _without_undeclared(constraint, wanted)
 
 
-def _unspoken(constraint: C, wanted: PrimaryKey | Unique | None) -> C:
-    said = wanted.options if wanted is not None else {}
-    return altered(constraint, options=_said(constraint.options, said))
+def _without_undeclared(constraint: C, wanted: PrimaryKey | Unique | None) -> C:
+    declared = wanted.options if wanted is not None else {}
+    return altered(constraint, options=_declared(constraint.options, declared))
 
 
-def _said(options: Mapping[str, Option], said: Mapping[str, Option]) -> Mapping[str, Option]:
-    if options.keys() <= said.keys():
+def _declared(
+    options: Mapping[str, Option], declared: Mapping[str, Option]
+) -> Mapping[str, Option]:
+    """Return the options that are declared; the same object if all of them are."""
+    if options.keys() <= declared.keys():
         return options
-    return {name: value for name, value in options.items() if name in said}
+    return {name: value for name, value in options.items() if name in declared}

@@ -1,4 +1,25 @@
-"""Reads a SQLite database: one query for the catalogue, whose texts `parse.py` reads."""
+"""Read the tables and views of a SQLite database.
+
+The phases:
+
+1. One query for each namespace (the main database and each attached one) reads sqlite_master.
+2. A first pass over the rows collects the indexes and triggers of each table: the catalog need not
+   list them after their table.
+3. A second pass parses each table, gives its references the case of its columns (`spell_columns`),
+   and then names its unnamed constraints after these columns.
+4. When all namespaces are read, `spell_targets` resolves the targets of foreign keys.
+
+The invariants:
+
+- Unnamed constraints get the names that autodiff gives to those of a model, and are marked as
+  implicit. Numbered names depend on the order of the constraints in the statement, so the sort by
+  name, in which unnamed constraints are equal, must be stable.
+- An index without SQL belongs to a UNIQUE or PRIMARY KEY constraint and is read with that.
+- Columns, types and index elements are shared between tables through caches, and are immutable.
+
+If names are not reproduced exactly, `check` reports drift that no migration removes, and each
+migration rebuilds the table again.
+"""
 
 from __future__ import annotations
 
@@ -42,16 +63,16 @@ from autodiff.utils.sharing import altered, collected_later
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["reflect", "unmanaged_objects"]
+__all__ = ["reflect_schema", "unmanaged_objects"]
 
-_CATALOGUE = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master{only} ORDER BY rowid"
+_CATALOG = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master{only} ORDER BY rowid"
 _ONLY = " WHERE tbl_name COLLATE NOCASE IN ({places})"
-_SHADOWS = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
+_VIRTUAL_TABLES = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
 
 
 @collected_later()
-def reflect(connection: Connection, scope: Scope) -> Schema:
-    """The tables and views of the main database and of the attached ones that are asked for."""
+def reflect_schema(connection: Connection, scope: Scope) -> Schema:
+    """Return the tables and views of the main database and of the namespaces in the scope."""
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     for namespace in (None, *scope.namespaces):
@@ -66,36 +87,37 @@ def _reflect_namespace(
     tables: dict[Name, Table],
     views: dict[Name, View],
 ) -> None:
-    rows = _catalogue(connection, namespace, scope.only)
+    rows = _catalog_rows(connection, namespace, scope.only)
+    # pragma_table_list is new in SQLite 3.37, so it is only used if there is a virtual table
     skipped = _virtual_tables(connection) if any(_is_virtual(sql) for *_, sql in rows) else set()
     indexes: dict[str, list[Index]] = {}
     triggers: dict[str, list[str]] = {}
-    for kind, text, table_name, sql in rows:
+    for kind, own_name, table_name, sql in rows:
         if kind == "index" and sql:
-            indexes.setdefault(table_name, []).append(_index(text, sql))
+            indexes.setdefault(table_name, []).append(_index(own_name, sql))
         elif kind == "trigger":
             triggers.setdefault(table_name, []).append(sql)
-    for kind, text, _, sql in rows:
-        if kind not in ("table", "view") or text.startswith("sqlite_") or text in skipped:
+    for kind, own_name, _, sql in rows:
+        if kind not in ("table", "view") or own_name.startswith("sqlite_") or own_name in skipped:
             continue
-        name = Name(text, namespace)
-        if _left_out(name, scope):
+        name = Name(own_name, namespace)
+        if _is_out_of_scope(name, scope):
             continue
         if kind == "table":
-            own = tuple(sorted(indexes.get(text, ()), key=lambda index: index.name or ""))
-            table = _table(name, sql, own, tuple(triggers.get(text, ())))
+            own_indexes = sorted(indexes.get(own_name, ()), key=lambda index: index.name or "")
+            table = _table(name, sql, tuple(own_indexes), tuple(triggers.get(own_name, ())))
             tables[name] = name_constraints(spell_columns(table), implicit=True)
         else:
             views[name] = View(name=name, sql=_view_select(sql))
 
 
-def _catalogue(
+def _catalog_rows(
     connection: Connection, namespace: str | None, only: tuple[Name, ...] | None
 ) -> Sequence[Any]:
-    """The catalogue's rows: of those tables and views only, where they are given."""
+    """Return the rows of sqlite_master: of the tables and views in `only`, all if it is None."""
     names = tuple(name.name for name in only or ())
     quote = connection.dialect.identifier_preparer.quote
-    query = _CATALOGUE.format(
+    query = _CATALOG.format(
         schema=quote(namespace) if namespace else "main",
         only="" if only is None else _ONLY.format(places=", ".join("?" * len(names))),
     )
@@ -103,10 +125,10 @@ def _catalogue(
 
 
 def unmanaged_objects(connection: Connection, scope: Scope) -> list[UnmanagedObject]:
-    """Return the triggers and virtual tables."""
+    """Return the triggers and virtual tables in the namespaces of the scope."""
     found = []
     for namespace in (None, *scope.namespaces):
-        for row in _catalogue(connection, namespace, None):
+        for row in _catalog_rows(connection, namespace, None):
             if row.type == "trigger":
                 name, reason = f"{row.name} on {row.tbl_name}", "triggers are not compared"
                 found.append(UnmanagedObject(kind="trigger", name=name, reason=reason))
@@ -121,17 +143,17 @@ def _is_virtual(sql: str | None) -> bool:
 
 
 def _virtual_tables(connection: Connection) -> set[str]:
-    return {row.name for row in connection.exec_driver_sql(_SHADOWS)}
+    return {row.name for row in connection.exec_driver_sql(_VIRTUAL_TABLES)}
 
 
-def _left_out(name: Name, scope: Scope) -> bool:
+def _is_out_of_scope(name: Name, scope: Scope) -> bool:
     if scope.only is not None and str(name).lower() not in (str(n).lower() for n in scope.only):
         return True
     return is_excluded(name, scope.exclude)
 
 
 def _view_select(sql: str) -> str:
-    """The SELECT of a CREATE VIEW text."""
+    """Return the SELECT of a CREATE VIEW statement."""
     from autodiff.schema.sqltext import tokens
 
     position, depth = 0, 0
