@@ -550,11 +550,11 @@ def test_dangling_references_are_refused(users_with_posts: Database, folder: Fol
         users_with_posts.runner(folder).upgrade()
     assert caught.value.message == (
         "upgrade of 0004_step_dddd.py failed: "
-        "the migration leaves rows that point at nothing: posts -> users\n"
+        "the migration leaves rows that violate foreign keys: posts -> users\n"
         "applied before it, and kept: nothing"
     )
     assert caught.value.hint == (
-        "PRAGMA foreign_key_check lists them; repair the rows in the migration"
+        "fix the rows at the end of the migration: PRAGMA foreign_key_check lists them"
     )
     assert users_with_posts.state() == before
     assert users_with_posts.rows("PRAGMA foreign_keys") == [(1,)]
@@ -578,7 +578,7 @@ def test_additional_dangling_references_are_refused(
     users_with_posts.connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
     users_with_posts.execute("INSERT INTO posts (id, user_id) VALUES (11, 99)")
     folder.write("dddd", 'op.execute("DELETE FROM users")')
-    with pytest.raises(MigrationFailedError, match="point at nothing: posts -> users"):
+    with pytest.raises(MigrationFailedError, match="violate foreign keys: posts -> users"):
         users_with_posts.runner(folder).upgrade()
     assert users_with_posts.rows("SELECT count(*) FROM users") == [(1,)]
 

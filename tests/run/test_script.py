@@ -406,7 +406,7 @@ def test_dangling_references_stop_a_script(
         db.execute("INSERT INTO pets (owner) VALUES (5)")
     result = run_script(url, project.script("1:head").text)
     assert result.returncode == 1
-    assert "the migration leaves rows that point at nothing" in result.stderr
+    assert "the migration leaves rows that violate foreign keys" in result.stderr
     with opened(url) as db:
         assert db.history() == ["aaaa", "bbbb"]
 

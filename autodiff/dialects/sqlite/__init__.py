@@ -1,4 +1,4 @@
-"""SQLite."""
+"""The SQLite dialect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ __all__ = ["SQLite"]
 
 
 class SQLite(Dialect):
-    """SQLite 3.35 and later."""
+    """SQLite 3.35 and later: the first version with ALTER TABLE DROP COLUMN.
+
+    https://www.sqlite.org/releaselog/3_35_0.html
+    """
 
     name = "sqlite"
     features = FEATURES
@@ -56,14 +59,14 @@ class SQLite(Dialect):
         return types.canonical_type(sql)
 
     def is_canonical_type(self, sql: str) -> bool:
-        """Return True: SQLite stores a type as it was written."""
+        """Return True: SQLite stores the text of a type unchanged."""
         return True
 
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
 
     def adapt_table(self, table: Table) -> Table:
-        """Return the table with types that a STRICT table may have."""
+        """Return the table; if it is STRICT, with the types that SQLite allows in STRICT tables."""
         if not table.options.get("sqlite_strict"):
             return table
         return replace(table, columns=tuple(self._strict(column) for column in table.columns))
@@ -75,12 +78,12 @@ class SQLite(Dialect):
         return replace(column, type=ColumnType(sql=sql, python=self.type_python(sql)))
 
     def normalize(self, table: Table) -> Table:
-        """Return the table with one spelling for what SQLite treats as equal."""
+        """Return the table with one spelling for definitions that SQLite treats as equal."""
         normal = super().normalize(table)
         columns = types.normal_columns(normal)
         constraints = normal.constraints
         if table.options.get("sqlite_autoincrement"):
-            # SQLAlchemy writes no name for PRIMARY KEY AUTOINCREMENT
+            # SQLAlchemy omits the name of a PRIMARY KEY AUTOINCREMENT: it cannot be compared
             constraints = tuple(
                 replace(c, name=None) if isinstance(c, PrimaryKey) else c for c in constraints
             )
@@ -93,6 +96,9 @@ class SQLite(Dialect):
         return super().normalize_expression(standard_quotes(sql))
 
     def _normalize_constraint(self, constraint: Constraint) -> Constraint:
-        """Drop MATCH, which SQLite parses and ignores."""
+        """Drop MATCH, which SQLite parses and ignores.
+
+        https://www.sqlite.org/foreignkeys.html#fk_unsupported
+        """
         normal = super()._normalize_constraint(constraint)
         return altered(normal, match=None) if isinstance(normal, ForeignKey) else normal

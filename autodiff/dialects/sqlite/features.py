@@ -1,4 +1,4 @@
-"""The features of SQLite."""
+"""The features of SQLite. The fields are described in `autodiff.dialects.features`."""
 
 from autodiff.dialects.features import Features
 
@@ -13,5 +13,5 @@ FEATURES = Features(
     case_insensitive_tables=True,
     typeless_columns=True,
     scratch_in_memory=True,
-    max_name_length=1000,
+    max_name_length=1000,  # SQLite has no limit; no name that a person chose is longer
 )

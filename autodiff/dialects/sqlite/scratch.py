@@ -1,4 +1,4 @@
-"""Scratch databases of SQLite: in memory, gone when they are closed."""
+"""Scratch databases of SQLite, in memory: closing the connection removes them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ __all__ = ["SQLiteScratch"]
 
 
 class SQLiteScratch(Scratch):
-    """Opens databases in memory."""
+    """Opens databases in memory, so that no server and no privilege is needed."""
 
     @contextmanager
     def open(
         self, connection: Connection | None, *, namespaces: Sequence[str] = (), create: bool
     ) -> Iterator[Connection | None]:
         """Open a new database in memory, with another one attached for each namespace."""
+        # each connection to an in-memory database opens a new one, so the pool keeps one connection
         engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
         try:
             with engine.connect() as opened:
@@ -33,13 +34,13 @@ class SQLiteScratch(Scratch):
             engine.dispose()
 
     def contents(self, connection: Connection) -> list[str]:
-        """List the objects of the main database and the attached ones, without SQLite's own."""
+        """List the objects of all attached databases, without SQLite's internal ones."""
         quote = connection.dialect.identifier_preparer.quote
         found: list[str] = []
         for _, schema, _ in connection.exec_driver_sql("PRAGMA database_list").all():
             query = f"SELECT type, name FROM {quote(schema)}.sqlite_master"
             prefix = "" if schema == "main" else f"{schema}."
             rows = connection.exec_driver_sql(query)
-            kept = (row for row in rows if not row.name.startswith("sqlite_"))
-            found += [f"{row.type} {prefix}{row.name}" for row in kept]
+            own = (row for row in rows if not row.name.startswith("sqlite_"))
+            found += [f"{row.type} {prefix}{row.name}" for row in own]
         return sorted(found)

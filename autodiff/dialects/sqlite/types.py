@@ -1,4 +1,7 @@
-"""Types of SQLite: any words, stored as written. https://www.sqlite.org/datatype3.html"""
+"""Types of SQLite, which accepts any words as a type and stores them unchanged.
+
+A column's affinity depends on substrings of its type. https://www.sqlite.org/datatype3.html
+"""
 
 from __future__ import annotations
 
@@ -47,12 +50,13 @@ _AFFINITIES = (
     ("BLOB", ("BLOB",)),
     ("REAL", ("REAL", "FLOA", "DOUB")),
 )
+"""In the order in which SQLite checks the substrings: CHARINT has INTEGER affinity."""
 _STRICT = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
 
 
 @lru_cache(4096)
 def canonical_type(sql: str) -> str:
-    """Return a type in capitals with uniform spaces; the collation unquoted, in capitals too."""
+    """Return a type and its collation in capitals, with uniform spacing and without quotes."""
     base, arguments, rest = split_type(re.sub(_COLLATE, r" COLLATE \1", sql))
     rest = rest.upper()
     text = base.upper() + (f"({', '.join(arguments)})" if arguments else "")
@@ -61,7 +65,7 @@ def canonical_type(sql: str) -> str:
 
 @lru_cache(4096)
 def type_python(sql: str) -> str:
-    """Return the Python call for a type; `op.sql_type(...)` if SQLAlchemy has no class for it."""
+    """Return Python for a type: `op.sql_type(...)` if SQLAlchemy has no class for it."""
     if not sql:
         return "sa.types.NullType()"
     bare, _, collation = re.sub(_COLLATE, r"\0\1", sql).partition("\0")
@@ -76,22 +80,25 @@ def has_name(sql: str) -> bool:
 
 @lru_cache(4096)
 def affinity_type(sql: str, *, bare: bool = False) -> str:
-    """Return the type that SQLAlchemy reflects for a type without a class, by its affinity.
+    """Return the type that SQLAlchemy reflects for an unknown type, chosen by its affinity.
 
-    Arguments are kept unless `bare` is true.
-    https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+    The result keeps the arguments of the type unless `bare` is set. It is empty for the affinity
+    BLOB. https://www.sqlite.org/datatype3.html#determination_of_column_affinity
     """
     base, arguments, _ = split_type(_bare(sql))
     name = next((name for name, words in _AFFINITIES if any(w in base for w in words)), "NUMERIC")
     if not base or name == "BLOB":
         return ""
-    kept = arguments if name in ("TEXT", "NUMERIC") and not bare else ()
-    return canonical_type(f"{name}({','.join(kept)})" if kept else name)
+    if bare or not arguments or name not in ("TEXT", "NUMERIC"):
+        return canonical_type(name)
+    return canonical_type(f"{name}({','.join(arguments)})")
 
 
 def strict_type(sql: str) -> str:
-    """Return the type with the same affinity that a STRICT table may have; ANY for NUMERIC.
+    """Return the type that a STRICT table allows instead of this one, chosen by its affinity.
 
+    That is ANY for the affinity NUMERIC: a STRICT table has no type for it, and ANY accepts all
+    values.
     https://www.sqlite.org/stricttables.html
     """
     bare = _bare(sql)
@@ -107,25 +114,27 @@ def _bare(sql: str) -> str:
 
 
 def never_null(column: Column, table: Table) -> bool:
-    """Return whether a column cannot be NULL because of the primary key, without NOT NULL.
+    """Return whether a column cannot be NULL because it belongs to the primary key.
 
+    SQLite allows NULL in a primary key unless the key is the rowid, or the table is STRICT or
+    WITHOUT ROWID.
     https://www.sqlite.org/lang_createtable.html#the_primary_key
     """
     key = table.primary_key
     if key is None or column.name.lower() not in map(str.lower, key.columns):
         return False
-    alone = len(key.columns) == 1 and is_rowid_type(column.type.sql)
+    is_rowid = len(key.columns) == 1 and is_rowid_type(column.type.sql)
     strict = bool(table.options.get("sqlite_strict"))
-    return alone or strict or table.options.get("sqlite_with_rowid") is False
+    return is_rowid or strict or table.options.get("sqlite_with_rowid") is False
 
 
 def normal_columns(table: Table) -> tuple[Column, ...]:
-    """Return the columns with NOT NULL for those that the primary key makes so."""
+    """Return the columns, with NOT NULL on those that cannot be NULL, for comparing."""
     if table.primary_key is None:
         return table.columns
     key = {name.lower() for name in table.primary_key.columns}
     nullable = [c for c in table.columns if c.nullable and c.name.lower() in key]
-    never = {column.name for column in nullable if never_null(column, table)}
-    if not never:
+    implied = {column.name for column in nullable if never_null(column, table)}
+    if not implied:
         return table.columns
-    return tuple(replace(c, nullable=False) if c.name in never else c for c in table.columns)
+    return tuple(replace(c, nullable=False) if c.name in implied else c for c in table.columns)

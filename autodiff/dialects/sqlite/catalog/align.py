@@ -1,4 +1,17 @@
-"""Align a reflected table with the desired one, so that only real differences remain."""
+"""Remove the differences between a table and its model that a model cannot or need not declare.
+
+`align_parts` runs after reflection and before the two tables are compared. It changes only the
+current table, in three places:
+
+1. types: SQLAlchemy reflects a type that it has no class for by its affinity, so a model that was
+   generated from a column MONEY(10) declares NUMERIC(10);
+2. generated columns: SQLAlchemy loses the expression if GENERATED ALWAYS is omitted;
+3. options that a model does not declare, such as ON CONFLICT, which SQLAlchemy does not reflect.
+
+A part is replaced only if SQLite would treat both spellings the same. INTEGER and INT differ in a
+primary key, for example: only INTEGER makes the column an alias of the rowid. Too much alignment
+hides drift, and too little makes each migration rebuild the table again.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +28,7 @@ C = TypeVar("C", PrimaryKey, Unique)
 
 
 def align_parts(current: Table, desired: Table) -> Table:
-    """Return the table with the desired spelling of types, and without undeclared options."""
+    """Return the current table without differences that the desired table does not declare."""
     wanted = {column.name: column for column in desired.columns}
 
     def column(item: Column) -> Column:
@@ -50,39 +63,42 @@ def _column(column: Column, wanted: Column, desired: Table) -> Column:
 
 def _is_same_type(column: Column, wanted: Column, desired: Table) -> bool:
     if column.type.sql == wanted.type.sql:
-        return False  # there is nothing to align
+        return False  # equal, so nothing to replace
     return _is_reflected_as(column.type.sql, wanted.type.sql) and not _is_rowid(wanted, desired)
 
 
-def _is_reflected_as(sql: str, wanted: str) -> bool:
-    """Return whether the wanted type is what SQLAlchemy reflects for a type without a class."""
-    if sql == "INTEGER" and wanted == "INT":
+def _is_reflected_as(sql: str, declared: str) -> bool:
+    """Return whether SQLAlchemy may reflect the type `sql` as the declared type."""
+    if sql == "INTEGER" and declared == "INT":
         return True
-    return not has_name(sql) and wanted in (affinity_type(sql), affinity_type(sql, bare=True))
+    return not has_name(sql) and declared in (affinity_type(sql), affinity_type(sql, bare=True))
 
 
 def _is_rowid(column: Column, table: Table) -> bool:
-    """Return whether INTEGER makes the column the rowid, which INT does not."""
+    """Return whether the column is the whole primary key: there, INTEGER and INT differ.
+
+    https://www.sqlite.org/lang_createtable.html#rowid
+    """
     key = table.primary_key
     return key is not None and key.columns == (column.name,)
 
 
 def _constraint(constraint: Constraint, desired: Table) -> Constraint:
-    """Return the constraint without ON CONFLICT if models do not declare it.
+    """Return a key without ON CONFLICT if the desired key has none.
 
-    Models that were reflected cannot have it: SQLAlchemy does not reflect it.
+    SQLAlchemy does not reflect ON CONFLICT, so models usually lack it.
     """
     if not isinstance(constraint, PrimaryKey | Unique) or not constraint.options:
         return constraint
     if isinstance(constraint, PrimaryKey):
-        return _declared_options(constraint, desired.primary_key)
+        return _without_undeclared(constraint, desired.primary_key)
     uniques = [c for c in desired.constraints if isinstance(c, Unique)]
     same = (c for c in uniques if c.name in (constraint.name, None))
     wanted = next((c for c in same if c.columns == constraint.columns), None)
-    return _declared_options(constraint, wanted)
+    return _without_undeclared(constraint, wanted)
 
 
-def _declared_options(constraint: C, wanted: PrimaryKey | Unique | None) -> C:
+def _without_undeclared(constraint: C, wanted: PrimaryKey | Unique | None) -> C:
     declared = wanted.options if wanted is not None else {}
     return altered(constraint, options=_declared(constraint.options, declared))
 
@@ -90,6 +106,7 @@ def _declared_options(constraint: C, wanted: PrimaryKey | Unique | None) -> C:
 def _declared(
     options: Mapping[str, Option], declared: Mapping[str, Option]
 ) -> Mapping[str, Option]:
+    """Return the options that are declared; the same object if all of them are."""
     if options.keys() <= declared.keys():
         return options
     return {name: value for name, value in options.items() if name in declared}

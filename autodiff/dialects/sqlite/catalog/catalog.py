@@ -20,12 +20,17 @@ __all__ = ["SQLiteCatalog"]
 
 
 class SQLiteCatalog(Catalog):
-    """Reads sqlite_master, whose CREATE statements are parsed."""
+    """Reads sqlite_master and parses its CREATE statements.
+
+    Reading has three phases: `reflect` builds tables from the parsed statements, `name_case`
+    gives all references the case of the definition, and `align` drops what models cannot declare.
+    Each module describes its phase and invariants at its top.
+    """
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
-        from autodiff.dialects.sqlite.catalog.reflect import reflect
+        from autodiff.dialects.sqlite.catalog.reflect import reflect_schema
 
-        return reflect(connection, scope)
+        return reflect_schema(connection, scope)
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.sqlite.catalog.reflect import unmanaged_objects
@@ -33,9 +38,9 @@ class SQLiteCatalog(Catalog):
         return unmanaged_objects(connection, scope)
 
     def align(self, current: Table, desired: Table) -> Table:
-        """Keep AUTOINCREMENT and WITHOUT ROWID if they go away along with the primary key.
+        """Keep AUTOINCREMENT and WITHOUT ROWID if the change removes the primary key they need.
 
-        They cannot stay without that key, so they are a difference even if no model mentions them.
+        They cannot exist without that key, so they differ even if the model does not declare them.
         """
         aligned = super().align(current, desired)
         lost = {
@@ -48,7 +53,7 @@ class SQLiteCatalog(Catalog):
 
 
 def _can_stay(option: str, current: Table, desired: Table) -> bool:
-    """Return whether an option can stay when the current table becomes the desired one."""
+    """Return whether an option is still valid after the current table becomes the desired one."""
     before, after = (t.primary_key.columns if t.primary_key else () for t in (current, desired))
     if option == "sqlite_autoincrement":
         return before == after

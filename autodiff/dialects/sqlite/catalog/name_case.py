@@ -1,4 +1,13 @@
-"""Spell names of columns and tables as their definitions do: SQLite ignores their case."""
+"""Give each reference to a column or table the case of its definition.
+
+SQLite compares names without their case, but keeps the case that each statement used. autodiff
+compares exact strings, so a foreign key to `Users` would differ from a model that names `users`.
+
+Two passes: `spell_columns` runs on each table when it is read, before its constraints get names,
+because an unnamed constraint is named after its columns. `spell_targets` runs when all tables are
+read, because a foreign key can refer to any of them. Without these passes, or in another order,
+the comparison finds changes in names only, and each migration rebuilds the table again.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +29,20 @@ __all__ = ["spell_columns", "spell_targets"]
 
 
 def spell_columns(table: Table) -> Table:
-    """Return the table with the columns' own spelling in constraints and indexes."""
-    known = _Spelling(table)
-    if known.has(_used(table)):
+    """Return the table, with its constraints and indexes in the case of its column definitions."""
+    spelling = _Spelling(table)
+    if spelling.has(_used(table)):
         return table
 
     def constraint(item: Constraint) -> Constraint:
         if isinstance(item, Check | Exclusion):
             return item
-        return altered(item, columns=known.spelled(item.columns))
+        return altered(item, columns=spelling.spelled(item.columns))
 
     def element(part: IndexElement) -> IndexElement:
-        return part if part.is_expression else altered(part, text=known.spelled((part.text,))[0])
+        if part.is_expression:
+            return part
+        return altered(part, text=spelling.spelled((part.text,))[0])
 
     def index(item: Index) -> Index:
         return altered(item, elements=mapped(item.elements, element))
@@ -44,7 +55,7 @@ def spell_columns(table: Table) -> Table:
 
 
 def _used(table: Table) -> Iterator[str]:
-    """Yield the names of columns in constraints and indexes."""
+    """Yield the column names in the constraints and indexes of a table."""
     for item in table.constraints:
         if not isinstance(item, Check | Exclusion):
             yield from item.columns
@@ -53,21 +64,24 @@ def _used(table: Table) -> Iterator[str]:
 
 
 def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
-    """Return the tables with the targets' own spelling in foreign keys.
+    """Return the tables, with their foreign keys in the case of the tables that they refer to.
 
-    `REFERENCES parent` without columns means the parent's primary key.
+    `REFERENCES parent` without columns gets the columns of the parent's primary key.
+    https://www.sqlite.org/foreignkeys.html#fk_indexes
+
+    A foreign key to a table that was not read is unchanged.
     """
-    spelled = {(name.schema, name.name.lower()): name for name in tables}
-    columns_of: dict[Name, _Spelling] = {}
+    defined = {(name.schema, name.name.lower()): name for name in tables}
+    spellings: dict[Name, _Spelling] = {}
 
     def target(key: ForeignKey) -> ForeignKey:
-        name = spelled.get((key.referred.schema, key.referred.name.lower()), key.referred)
+        name = defined.get((key.referred.schema, key.referred.name.lower()), key.referred)
         parent = tables.get(name)
         if parent is None:
             return key
-        if name not in columns_of:
-            columns_of[name] = _Spelling(parent)
-        columns = columns_of[name].spelled(key.referred_columns)
+        if name not in spellings:
+            spellings[name] = _Spelling(parent)
+        columns = spellings[name].spelled(key.referred_columns)
         if not columns and parent.primary_key is not None:
             columns = parent.primary_key.columns
         return altered(
@@ -86,21 +100,21 @@ def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
 
 
 class _Spelling:
-    """The spelling of the columns of a table."""
+    """The names of a table's columns, in the case of their definitions."""
 
     def __init__(self, table: Table) -> None:
         self._names = {column.name for column in table.columns}
         self._by_lower: dict[str, str] | None = None
 
     def has(self, names: Iterable[str]) -> bool:
-        """Return whether all names are spelled like columns."""
+        """Return whether all names have the case of a definition."""
         return self._names.issuperset(names)
 
     def spelled(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the names as the columns spell them; a name of no column is kept."""
+        """Return the names in the case of the definitions; unknown names are unchanged."""
         if self.has(names):
             return names
         if self._by_lower is None:
             self._by_lower = {name.lower(): name for name in self._names}
-        known = self._by_lower
-        return tuple(known.get(name.lower(), name) for name in names)
+        by_lower = self._by_lower
+        return tuple(by_lower.get(name.lower(), name) for name in names)

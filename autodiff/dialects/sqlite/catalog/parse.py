@@ -1,7 +1,25 @@
-"""Parse the CREATE statements of tables and indexes, which are the catalog of SQLite.
+"""Parse the CREATE TABLE and CREATE INDEX statements that SQLite stores as its catalog.
 
-The pragmas of SQLite lack the names of constraints, the expressions of checks, collations and more.
-The grammar: https://www.sqlite.org/lang_createtable.html
+The statements are the only complete source: the pragmas omit the names of constraints, the
+conditions of checks, collations and more. https://www.sqlite.org/lang_createtable.html
+
+The phases of a table:
+
+1. `_meaningful` splits the statement into words. A pair of brackets with its contents is one word.
+2. `_parts` splits the body at its top-level commas into columns and table constraints.
+3. `_part` reads each part with a `_TokenStream`, the name of a column apart from its definition.
+
+The invariants:
+
+- Steps 1 and 2 have a fast path with regular expressions and a slow one with `tokens`. Both give
+  the same words. The fast path does not know comments, dollar signs and backslashes, nor deeply
+  nested brackets, so a text that has any of them takes the slow one.
+- Results are cached by text, because large schemas repeat the same columns. A `ParsedColumn` must
+  not be changed after `_part` returned it: other tables share it.
+- SQLite stores only statements that it has accepted, so the parser does not detect errors.
+
+A rebuild creates the new table from what is read here. A constraint that is overlooked is lost in
+the next rebuild, and a misread one shows as drift.
 """
 
 from __future__ import annotations
@@ -21,17 +39,19 @@ _COLUMN_WORDS = frozenset(
 )
 _TABLE_WORDS = frozenset("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN".split())
 
-_UNUSUAL = ("--", "/*", "$", "\\")
-"""Marks of comments and of unusual tokens, which only the slow tokenizer handles."""
+_SLOW_MARKS = ("--", "/*", "$", "\\")
+"""Marks of texts that need the slow path: comments, and characters that `tokens` may read as part
+of a string or a name."""
 _QUOTED = r"'(?:[^']|'')*+'|\"(?:[^\"]|\"\")*+\"|`(?:[^`]|``)*+`|\[[^\]]*\]"
 
 
 def _brackets(depth: int) -> str:
-    """Return a pattern for parentheses and their content, nested to this depth."""
+    """Return a pattern for a pair of brackets that contains up to `depth` levels of brackets."""
     inner = f"|{_brackets(depth - 1)}" if depth else ""
     return rf"\((?:[^()'\"`\[\]]++|{_QUOTED}{inner})*+\)"
 
 
+# Five levels of brackets cover almost all checks and defaults; deeper ones take the slow path.
 _WORD = re.compile(
     rf"[xXbBnNeE]?(?:{_QUOTED})|[^\W\d]\w*|{_brackets(4)}"
     r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
@@ -46,7 +66,11 @@ _NAMED = re.compile(rf"\s*({_QUOTED}|[^\W\d]\w*)(?![\w$'\"`(])(.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedConstraint:
-    """A constraint; `kind` is PRIMARY, UNIQUE, CHECK or FOREIGN."""
+    """A constraint of a table or column.
+
+    kind: PRIMARY, UNIQUE, CHECK or FOREIGN, the first word of its definition. sql: the condition of
+    a check.
+    """
 
     kind: str
     name: str | None = None
@@ -64,9 +88,10 @@ class ParsedConstraint:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class ParsedColumn:
-    """A column; `type` is as written, "" if there is none.
+    """A column; `type` is the original text, "" if the column has no type.
 
-    Equal columns of many tables are one object, so it must not change once it is parsed.
+    Equal definitions in several tables share one object: do not change it after parsing. It is
+    compared by identity, so that hashing it is fast.
     """
 
     name: str
@@ -82,7 +107,7 @@ class ParsedColumn:
 
 @dataclass(slots=True, kw_only=True)
 class ParsedTable:
-    """A table as its CREATE TABLE defines it."""
+    """The contents of a CREATE TABLE statement."""
 
     columns: list[ParsedColumn] = field(default_factory=list)
     constraints: list[ParsedConstraint] = field(default_factory=list)
@@ -92,7 +117,7 @@ class ParsedTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedIndex:
-    """An index; each element is (text, collation, descending)."""
+    """The contents of a CREATE INDEX statement; each element is (text, collation, descending)."""
 
     unique: bool
     elements: tuple[tuple[str, str | None, bool], ...]
@@ -106,15 +131,18 @@ def unquote(name: str) -> str:
     return name[1:-1] if name[:1] == "[" and name[-1:] == "]" else name
 
 
-def _is_unusual(sql: str) -> bool:
-    return any(mark in sql for mark in _UNUSUAL)
+def _needs_slow_path(sql: str) -> bool:
+    return any(mark in sql for mark in _SLOW_MARKS)
 
 
-def _words(sql: str) -> list[str]:
-    """Return the tokens without spaces and comments; `[name]` and (...) are one token each."""
-    if not _is_unusual(sql):
+def _meaningful(sql: str) -> list[str]:
+    """Return the words of a text, without spaces and comments.
+
+    A pair of brackets with its contents is one word, and so is a [name].
+    """
+    if not _needs_slow_path(sql):
         words: list[str] = _WORD.findall(sql)
-        if "(" not in words and "[" not in words:
+        if "(" not in words and "[" not in words:  # a bracket alone was nested too deeply
             return words
     flat = [(kind, token) for kind, token in tokens(sql)]
     result: list[str] = []
@@ -145,22 +173,22 @@ def _closing(flat: Sequence[tuple[str, str]], start: int) -> int:
 
 
 def _parts(body: str) -> list[str]:
-    """Split a text at the commas outside of all parentheses and quotes."""
-    if not _is_unusual(body):
+    """Return the parts of a text between commas that are outside of all brackets and quotes."""
+    if not _needs_slow_path(body):
         parts: list[str] = _PART.findall(body)
-        if ",".join(parts) == body:
+        if ",".join(parts) == body:  # otherwise the pattern skipped something
             return parts
     return split_top_level(body)
 
 
 def _first_word(part: str) -> tuple[str, str]:
-    found = _words(part)
-    return (found[0], " ".join(found[1:])) if found else ("", "")
+    words = _meaningful(part)
+    return (words[0], " ".join(words[1:])) if words else ("", "")
 
 
 def parse_table(sql: str) -> ParsedTable:
-    """Parse a CREATE TABLE statement."""
-    words = _words(sql)
+    """Parse a CREATE TABLE statement that SQLite has stored."""
+    words = _meaningful(sql)
     body = next(i for i, word in enumerate(words) if word.startswith("("))
     table = ParsedTable()
     for part in _parts(words[body][1:-1]):
@@ -175,7 +203,7 @@ def parse_table(sql: str) -> ParsedTable:
 
 
 class _TokenStream:
-    """Words to take one after the other; they are compared in upper case."""
+    """A cursor over words; keywords are compared in upper case."""
 
     def __init__(self, words: list[str]) -> None:
         self.words = words
@@ -199,11 +227,11 @@ class _TokenStream:
         return self.take() if self.peek().startswith("(") else None
 
     def names(self) -> tuple[str, ...]:
-        """Take parentheses and return the names in them, without order or collation."""
+        """Take a list in brackets, and return its names without order and collation."""
         inside = self.brackets()
         if inside is None:
             return ()
-        return tuple(unquote(_words(part)[0]) for part in split_top_level(inside[1:-1]))
+        return tuple(unquote(_meaningful(part)[0]) for part in split_top_level(inside[1:-1]))
 
     def conflict(self) -> str | None:
         return self.take().upper() if self.accept("ON", "CONFLICT") else None
@@ -211,7 +239,10 @@ class _TokenStream:
 
 @lru_cache(8192)
 def _part(text: str) -> tuple[ParsedColumn | None, tuple[ParsedConstraint, ...]]:
-    """Parse a column with its constraints, or a constraint; many tables have equal parts."""
+    """Parse a column with its constraints, or a table constraint.
+
+    The result is cached, because most schemas repeat parts such as id and created_at.
+    """
     named = _NAMED.match(text)
     first, rest = (named[1], named[2]) if named else _first_word(text)
     if first.upper() in _TABLE_WORDS:
@@ -220,7 +251,7 @@ def _part(text: str) -> tuple[ParsedColumn | None, tuple[ParsedConstraint, ...]]
 
 
 def _table_constraint(text: str) -> ParsedConstraint:
-    stream = _TokenStream(_words(text))
+    stream = _TokenStream(_meaningful(text))
     name = unquote(stream.take()) if stream.accept("CONSTRAINT") else None
     kind = stream.take().upper()
     if kind == "CHECK":
@@ -244,7 +275,7 @@ def _foreign_key(
     deferrable = deferred = False
     while stream.peek() in ("ON", "MATCH", "NOT", "DEFERRABLE"):
         if stream.peek() == "NOT" and stream.peek(1) != "DEFERRABLE":
-            break
+            break  # NOT NULL, the next constraint of the column
         word = stream.take().upper()
         if word == "ON":
             event = stream.take().upper()
@@ -272,17 +303,21 @@ def _foreign_key(
     )
 
 
-def _column(name: str, text: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
-    """Parse the definition that follows the name of a column."""
-    column, constraints = _definition(text)
+def _column(name: str, definition: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """Return a column with that name and definition, and its constraints."""
+    column, constraints = _nameless(definition)
     own = (replace(c, columns=(name,)) if c.columns else c for c in constraints)
     return replace(column, name=name), tuple(own)
 
 
 @lru_cache(4096)
-def _definition(text: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
-    """Parse the definition of a column: columns of different names have equal definitions."""
-    column, table, stream = ParsedColumn(name=""), ParsedTable(), _TokenStream(_words(text))
+def _nameless(definition: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+    """Parse the definition of a column without its name.
+
+    The result is cached: columns with different names often have the same definition.
+    """
+    stream = _TokenStream(_meaningful(definition))
+    column, table = ParsedColumn(name=""), ParsedTable()
     words: list[str] = []
     while stream.peek() and stream.peek() not in _COLUMN_WORDS:
         words.append(stream.take())
@@ -339,13 +374,13 @@ def _column_constraint(
 
 
 def parse_index(sql: str) -> ParsedIndex:
-    """Parse a CREATE INDEX statement."""
+    """Parse a CREATE INDEX statement that SQLite has stored."""
     if plain := _PLAIN_INDEX.fullmatch(sql):
         names = [name.strip() for name in plain[2].split(",")]
         if all(map(_PLAIN_NAME.fullmatch, names)):
             plain_elements = tuple((name, None, False) for name in names)
             return ParsedIndex(unique=plain[1] is not None, elements=plain_elements, where=None)
-    words = _words(sql)
+    words = _meaningful(sql)
     upper = [word.upper() for word in words]
     body = next(i for i, word in enumerate(words) if word.startswith("("))
     elements = tuple(_index_element(part) for part in split_top_level(words[body][1:-1]))
@@ -354,7 +389,7 @@ def parse_index(sql: str) -> ParsedIndex:
 
 
 def _where_position(sql: str) -> int:
-    """Return the position after the WHERE that is outside of parentheses and quotes."""
+    """Return the position after the keyword WHERE outside of all brackets and quotes."""
     depth = position = 0
     for kind, token in tokens(sql):
         depth += (token == "(") - (token == ")")
@@ -365,7 +400,7 @@ def _where_position(sql: str) -> int:
 
 
 def _index_element(text: str) -> tuple[str, str | None, bool]:
-    words = _words(text)
+    words = _meaningful(text)
     descending = words[-1].upper() == "DESC"
     if words[-1].upper() in ("ASC", "DESC"):
         words = words[:-1]
@@ -381,7 +416,7 @@ def _index_element(text: str) -> tuple[str, str | None, bool]:
 def _expression(text: str, count: int) -> str:
     """Return the first `count` words of a text, with the spaces between them."""
     taken = text
-    while len(_words(taken)) > count:
+    while len(_meaningful(taken)) > count:
         taken = taken.rstrip()
         last = list(tokens(taken))[-1][1]
         taken = taken[: -len(last)]

@@ -1,25 +1,24 @@
-"""Reflect a SQLite database from the CREATE statements that it stores.
+"""Read the tables and views of a SQLite database.
 
-Phases, for the main database and each attached one:
+The phases:
 
-1. One query reads sqlite_master: kind, name, table and CREATE statement of each object. Only if
-   there is a virtual table, a second query lists the shadow tables, which SQLite creates for it.
-2. `parse` turns the statements into parsed columns and constraints, with caches from the text.
-3. This module turns them into objects of the schema, in `_table` and `_index`.
-4. `name_case` spells columns as their table does, since SQLite ignores the case of names, and
-   `name_constraints` names the unnamed constraints, marked as implicit.
-5. `spell_targets` does the same for the targets of foreign keys, when all tables are known.
+1. One query for each namespace (the main database and each attached one) reads sqlite_master.
+2. A first pass over the rows collects the indexes and triggers of each table: the catalog need not
+   list them after their table.
+3. A second pass parses each table, gives its references the case of its columns (`spell_columns`),
+   and then names its unnamed constraints after these columns.
+4. When all namespaces are read, `spell_targets` resolves the targets of foreign keys.
 
-Invariants:
+The invariants:
 
-- Texts are kept as written: types, defaults and expressions. SQLite stores them unchanged, so a
-  type is canonical as it is, and no scratch is needed to know its spelling.
-- A cached object depends on its text only. Names, which differ between columns with equal
-  definitions, are added afterwards; `ParsedColumn` must not change once it is parsed.
-- Triggers go with their table (`Table.triggers`): a rebuild drops them along with the old table and
-  creates them again from the stored text. Lost here, they would be lost in every rebuild.
-- Constraint names are implicit unless the statement has them. A rebuild leaves implicit names out,
-  except those that would be numbered differently afterwards: migrations refer to them.
+- Unnamed constraints get the names that autodiff gives to those of a model, and are marked as
+  implicit. Numbered names depend on the order of the constraints in the statement, so the sort by
+  name, in which unnamed constraints are equal, must be stable.
+- An index without SQL belongs to a UNIQUE or PRIMARY KEY constraint and is read with that.
+- Columns, types and index elements are shared between tables through caches, and are immutable.
+
+If names are not reproduced exactly, `check` reports drift that no migration removes, and each
+migration rebuilds the table again.
 """
 
 from __future__ import annotations
@@ -64,16 +63,16 @@ from autodiff.utils.sharing import altered, collected_later
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["reflect", "unmanaged_objects"]
+__all__ = ["reflect_schema", "unmanaged_objects"]
 
 _CATALOG = "SELECT type, name, tbl_name, sql FROM {schema}.sqlite_master{only} ORDER BY rowid"
 _ONLY = " WHERE tbl_name COLLATE NOCASE IN ({places})"
-_SHADOWS = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
+_VIRTUAL_TABLES = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
 
 
 @collected_later()
-def reflect(connection: Connection, scope: Scope) -> Schema:
-    """Return the tables and views of the main database and of the attached namespaces."""
+def reflect_schema(connection: Connection, scope: Scope) -> Schema:
+    """Return the tables and views of the main database and of the namespaces in the scope."""
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     for namespace in (None, *scope.namespaces):
@@ -88,33 +87,34 @@ def _reflect_namespace(
     tables: dict[Name, Table],
     views: dict[Name, View],
 ) -> None:
-    rows = _catalog(connection, namespace, scope.only)
+    rows = _catalog_rows(connection, namespace, scope.only)
+    # pragma_table_list is new in SQLite 3.37, so it is only used if there is a virtual table
     skipped = _virtual_tables(connection) if any(_is_virtual(sql) for *_, sql in rows) else set()
     indexes: dict[str, list[Index]] = {}
     triggers: dict[str, list[str]] = {}
-    for kind, text, table_name, sql in rows:
+    for kind, own_name, table_name, sql in rows:
         if kind == "index" and sql:
-            indexes.setdefault(table_name, []).append(_index(text, sql))
+            indexes.setdefault(table_name, []).append(_index(own_name, sql))
         elif kind == "trigger":
             triggers.setdefault(table_name, []).append(sql)
-    for kind, text, _, sql in rows:
-        if kind not in ("table", "view") or text.startswith("sqlite_") or text in skipped:
+    for kind, own_name, _, sql in rows:
+        if kind not in ("table", "view") or own_name.startswith("sqlite_") or own_name in skipped:
             continue
-        name = Name(text, namespace)
-        if _is_excluded(name, scope):
+        name = Name(own_name, namespace)
+        if _is_out_of_scope(name, scope):
             continue
         if kind == "table":
-            own = tuple(sorted(indexes.get(text, ()), key=lambda index: index.name or ""))
-            table = _table(name, sql, own, tuple(triggers.get(text, ())))
+            own_indexes = sorted(indexes.get(own_name, ()), key=lambda index: index.name or "")
+            table = _table(name, sql, tuple(own_indexes), tuple(triggers.get(own_name, ())))
             tables[name] = name_constraints(spell_columns(table), implicit=True)
         else:
             views[name] = View(name=name, sql=_view_select(sql))
 
 
-def _catalog(
+def _catalog_rows(
     connection: Connection, namespace: str | None, only: tuple[Name, ...] | None
 ) -> Sequence[Any]:
-    """Return the rows of sqlite_master; with `only`, of those tables and views."""
+    """Return the rows of sqlite_master: of the tables and views in `only`, all if it is None."""
     names = tuple(name.name for name in only or ())
     quote = connection.dialect.identifier_preparer.quote
     query = _CATALOG.format(
@@ -125,10 +125,10 @@ def _catalog(
 
 
 def unmanaged_objects(connection: Connection, scope: Scope) -> list[UnmanagedObject]:
-    """Return the triggers and virtual tables."""
+    """Return the triggers and virtual tables in the namespaces of the scope."""
     found = []
     for namespace in (None, *scope.namespaces):
-        for row in _catalog(connection, namespace, None):
+        for row in _catalog_rows(connection, namespace, None):
             if row.type == "trigger":
                 name, reason = f"{row.name} on {row.tbl_name}", "triggers are not compared"
                 found.append(UnmanagedObject(kind="trigger", name=name, reason=reason))
@@ -143,10 +143,10 @@ def _is_virtual(sql: str | None) -> bool:
 
 
 def _virtual_tables(connection: Connection) -> set[str]:
-    return {row.name for row in connection.exec_driver_sql(_SHADOWS)}
+    return {row.name for row in connection.exec_driver_sql(_VIRTUAL_TABLES)}
 
 
-def _is_excluded(name: Name, scope: Scope) -> bool:
+def _is_out_of_scope(name: Name, scope: Scope) -> bool:
     if scope.only is not None and str(name).lower() not in (str(n).lower() for n in scope.only):
         return True
     return is_excluded(name, scope.exclude)

@@ -1,4 +1,4 @@
-"""SQL for columns of SQLite."""
+"""SQL for columns of SQLite, and the limits of ALTER TABLE ADD and DROP COLUMN."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _PLAIN_DEFAULT = re.compile(
     r"|current_(?:time|date|timestamp)|\(.*\)",
     re.IGNORECASE | re.DOTALL,
 )
+"""A default that needs no parentheses: https://www.sqlite.org/lang_createtable.html#dfltval"""
 
 
 class SQLiteColumnDDL(ColumnDDL):
@@ -32,7 +33,7 @@ class SQLiteColumnDDL(ColumnDDL):
 
     def definition(self, column: Column, table: Table | None = None) -> str:
         text = super().definition(replace(column, identity=None))
-        if not column.type.sql:  # the place of the type is empty
+        if not column.type.sql:  # an empty type leaves two spaces
             text = text.replace("  ", " ", 1)
         conflict = column.options.get("sqlite_on_conflict_not_null")
         text += f" ON CONFLICT {conflict}" if conflict else ""
@@ -55,6 +56,8 @@ class SQLiteColumnDDL(ColumnDDL):
 def can_be_added(column: Column) -> bool:
     """Return whether ALTER TABLE can add the column to a table that has rows.
 
+    SQLite refuses a default that is not constant, NOT NULL without a default, and stored columns.
+
     https://www.sqlite.org/lang_altertable.html#alter_table_add_column
     """
     default = (column.default or "null").lower()
@@ -66,6 +69,8 @@ def can_be_added(column: Column) -> bool:
 
 def can_be_dropped(name: str, table: Table) -> bool:
     """Return whether ALTER TABLE can drop the column.
+
+    SQLite refuses it if a constraint, an index, a trigger or a generated column uses the column.
 
     https://www.sqlite.org/lang_altertable.html#alter_table_drop_column
     """

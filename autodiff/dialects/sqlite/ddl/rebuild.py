@@ -1,6 +1,7 @@
-"""The rebuild of a table, for what ALTER TABLE cannot do.
+"""Rebuild a table for changes that ALTER TABLE does not support.
 
-A new table gets the rows of the old one, then the old one is dropped and the new one renamed.
+A new table gets the rows of the old one, then the old one is dropped and the new one renamed. The
+manual warns of the other order: renaming the old table first changes the references to it.
 https://www.sqlite.org/lang_altertable.html#making_other_kinds_of_table_schema_changes
 """
 
@@ -26,14 +27,14 @@ __all__ = ["RebuildDDL", "evolved"]
 class RebuildDDL(Part):
     """Writes rebuilds.
 
-    The caller has switched foreign keys off, so that dropping the old table deletes no rows that
-    refer to it. Triggers and indexes go with the old table, so they are created again.
+    The caller has disabled foreign keys, so that dropping the old table does not delete rows that
+    refer to it. Dropping it also drops its triggers and indexes, so they are created again.
     """
 
     ddl: SQLiteDDL
 
     def rebuild(self, operations: Collection[Operation], current: Table) -> list[str]:
-        """Return the statements of one rebuild that carries out the operations."""
+        """Return the statements of one rebuild that applies all operations."""
         desired, sources = current, {column.name: column.name for column in current.columns}
         for operation in operations:
             desired = evolved(desired, operation)
@@ -53,7 +54,8 @@ class RebuildDDL(Part):
             ),
             *self._copy_counter(current, spare),
             f"DROP TABLE {self.quote_name(current.name)}",
-            # otherwise the rename fails if a view or trigger refers to the table just dropped
+            # Otherwise the rename fails if a view or trigger refers to the table just dropped:
+            # https://www.sqlite.org/pragma.html#pragma_legacy_alter_table
             "PRAGMA legacy_alter_table = ON",
             f"ALTER TABLE {self.quote_name(spare)} RENAME TO {self.quote(desired.name.name)}",
             "PRAGMA legacy_alter_table = OFF",
@@ -64,7 +66,11 @@ class RebuildDDL(Part):
     def _copy(
         self, old: Name, new: Name, copied: Sequence[str], sources: dict[str, str]
     ) -> list[str]:
-        """Copy the rows, with qualified names: SQLite reads an unknown quoted name as a string."""
+        """Return the INSERT that copies the rows; none if no column is left to copy.
+
+        Names are qualified: SQLite reads an unknown name in double quotes as a string.
+        https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
+        """
         if not copied:
             return []
         source = _quoted(old.name)
@@ -75,15 +81,18 @@ class RebuildDDL(Part):
         ]
 
     def _copy_count(self, old: Name, new: Name, desired: Table) -> list[str]:
-        """Insert as many rows of defaults as there were rows, if no column has stayed."""
-        given = next((column for column in desired.columns if column.computed is None), None)
-        if given is None:
+        """Return an INSERT of one row of defaults for each old row, if no old column is left."""
+        stored = next((column for column in desired.columns if column.computed is None), None)
+        if stored is None:
             return []
-        insert = f"INSERT INTO {self.quote_name(new)} ({self.quote(given.name)}) "
-        return [insert + f"SELECT {given.default or 'NULL'} FROM {self.quote_name(old)}"]
+        insert = f"INSERT INTO {self.quote_name(new)} ({self.quote(stored.name)}) "
+        return [insert + f"SELECT {stored.default or 'NULL'} FROM {self.quote_name(old)}"]
 
     def _copy_counter(self, current: Table, spare: Name) -> list[str]:
-        """Copy the counter of AUTOINCREMENT, which never gives a number twice."""
+        """Return statements that copy the counter of AUTOINCREMENT, which never reuses a number.
+
+        https://www.sqlite.org/autoinc.html
+        """
         if not current.options.get("sqlite_autoincrement"):
             return []
         counter = f"{self.quote(spare.schema)}." if spare.schema else ""
@@ -103,7 +112,10 @@ class RebuildDDL(Part):
 
 
 def evolved(table: Table, operation: Operation) -> Table:
-    """Return the table after the operation; raises PlanError if the table lacks what it changes."""
+    """Return the table after the operation.
+
+    Raises PlanError if the table does not have the column or constraint that the operation changes.
+    """
     try:
         return evolve(table, operation)
     except KeyError as error:
@@ -118,20 +130,20 @@ def _quoted(identifier: str) -> str:
 
 
 def _with_stable_names(table: Table) -> Table:
-    """Return the table with a name for each constraint that would be reflected under another one.
+    """Return the table with explicit names for implicitly named constraints whose names changed.
 
-    Names of unnamed constraints are numbered in order, and constraints were added or dropped.
+    Implicit names are numbered in order, so adding or dropping a constraint can change the others.
     """
-    read = name_constraints(unnamed(table)).constraints
+    renamed = name_constraints(unnamed(table)).constraints
     stable = (
-        replace(c, implicit=c.implicit and c.name == again.name)
-        for c, again in zip(table.constraints, read, strict=True)
+        replace(c, implicit=c.implicit and c.name == other.name)
+        for c, other in zip(table.constraints, renamed, strict=True)
     )
     return replace(table, constraints=tuple(stable))
 
 
 def _follow(sources: dict[str, str], operation: Operation) -> dict[str, str]:
-    """Return the old column of each column, after one more operation."""
+    """Return the old column of each new column, after one more operation."""
     match operation:
         case RenameColumn(before=before, after=after):
             return {(after if name == before else name): old for name, old in sources.items()}

@@ -1,4 +1,6 @@
-"""SQL for operations on SQLite. A rebuild of the table does what ALTER TABLE cannot do.
+"""SQL for operations on SQLite.
+
+SQLite's ALTER TABLE supports few changes. All others rebuild the table.
 
 https://www.sqlite.org/lang_altertable.html
 """
@@ -36,8 +38,8 @@ from autodiff.schema.operations import (
 __all__ = ["SQLiteDDL"]
 
 _STRICT_TYPES = ("INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY")
-"""The types of a STRICT table: https://sqlite.org/stricttables.html. A column of another type is
-added in the same rebuild that ends STRICT."""
+"""The types of a STRICT table: https://www.sqlite.org/stricttables.html. A column of another type
+is added in the rebuild that also removes STRICT."""
 _SHARE_REBUILD = (
     AddColumn,
     DropColumn,
@@ -50,6 +52,7 @@ _SHARE_REBUILD = (
     RenameIndex,
     SetTableOptions,
 )
+"""Operations on one table that one rebuild can apply together."""
 
 
 class SQLiteDDL(DDL):
@@ -67,19 +70,19 @@ class SQLiteDDL(DDL):
         self.rebuilds = RebuildDDL(self)
 
     def required_table(self, operation: Operation) -> Name | None:
-        """Return the table of an operation that may need a rebuild, or share one."""
+        """Return the table of an operation that may need a rebuild, or be part of one."""
         return operation.table if isinstance(operation, _SHARE_REBUILD) else None
 
     def can_share_rebuild(self, operation: Operation) -> bool:
-        """Return whether one rebuild of a table can do the operation along with others.
+        """Return whether one rebuild of a table can apply the operation together with others.
 
-        Tables and columns are renamed by ALTER TABLE, which also rewrites the triggers, views and
-        checks that use the name.
+        Renames of tables and columns cannot: they need ALTER TABLE, which also rewrites the
+        triggers, views and checks that use the name.
         """
         return isinstance(operation, _SHARE_REBUILD)
 
     def needs_rebuild(self, operation: Operation, current: Table) -> bool:
-        """Return whether ALTER TABLE cannot do the operation on this table."""
+        """Return whether ALTER TABLE does not support the operation on this table."""
         match operation:
             case AddColumn(column=column):
                 strict = bool(current.options.get("sqlite_strict"))
@@ -105,8 +108,9 @@ class SQLiteDDL(DDL):
     def unknown_table_error(self, table: Name) -> PlanError:
         """Return the error for an operation whose rebuild needs the table."""
         return PlanError(
-            f"cannot say the SQL for table {table} without knowing the table: SQLite rebuilds it",
-            hint="run it against a database",
+            f"cannot write the SQL for table {table} without its current definition: SQLite needs "
+            "to rebuild the table",
+            hint="run the command against a database, so that autodiff can read the table",
         )
 
 
@@ -116,7 +120,7 @@ class SQLiteConstraintDDL(ConstraintDDL):
     ddl: SQLiteDDL
 
     def name_clause(self, constraint: Constraint) -> str:
-        """Return nothing for a constraint that has no name in the database."""
+        """Return an empty string for a constraint that has no name in the database."""
         return "" if constraint.implicit else super().name_clause(constraint)
 
     def body(self, constraint: Constraint) -> str:
@@ -140,7 +144,10 @@ class SQLiteIndexDDL(IndexDDL):
     ddl: SQLiteDDL
 
     def create(self, operation: CreateIndex, current: Table | None = None) -> list[str]:
-        """Return CREATE INDEX; the schema qualifies the index instead of the table."""
+        """Return CREATE INDEX; SQLite expects the schema before the index, not before the table.
+
+        https://www.sqlite.org/lang_createindex.html
+        """
         schema = operation.table.schema
         if schema is None:
             return super().create(operation)
@@ -151,11 +158,14 @@ class SQLiteIndexDDL(IndexDDL):
         ]
 
     def rename(self, operation: RenameIndex, current: Table | None = None) -> list[str]:
-        """Drop the index and create it under its new name: no statement renames an index."""
+        """Return statements that drop the index and create it under its new name.
+
+        SQLite has no statement that renames an index.
+        """
         if operation.table is None:
             raise PlanError(
                 f"cannot rename index {operation.before} without its table",
-                hint="say table_name=...: SQLite drops the index and creates it again",
+                hint="pass table_name=...: SQLite cannot rename an index, so it is created again",
             )
         if current is None:
             raise self.ddl.unknown_table_error(operation.table)
@@ -168,7 +178,7 @@ class SQLiteIndexDDL(IndexDDL):
 
 
 class SQLiteViewDDL(ViewDDL):
-    """Creates and drops views; a materialized view becomes a view."""
+    """Creates and drops views; a materialized view becomes a plain view."""
 
     def create(self, operation: CreateView) -> list[str]:
         return super().create(CreateView(view=replace(operation.view, materialized=False)))

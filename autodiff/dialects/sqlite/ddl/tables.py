@@ -1,4 +1,4 @@
-"""SQL for tables of SQLite."""
+"""SQL for tables of SQLite. https://www.sqlite.org/lang_createtable.html"""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ class SQLiteTableDDL(TableDDL):
         return f" {', '.join(words)}" if words else ""
 
     def rename(self, operation: RenameTable) -> list[str]:
-        """Return two renames if the names only differ in case, which are one name to SQLite."""
+        """Return the statement, or two with a temporary name if only the case of the name changes.
+
+        SQLite compares names without their case, so it would refuse the new name as taken.
+        """
         before, after = operation.before, operation.after
         if before.name.lower() != after.name.lower():
             return super().rename(operation)

@@ -1,6 +1,7 @@
-"""The migration lock of SQLite: a file beside the database, locked by the operating system.
+"""The migration lock of SQLite: a file next to the database, locked by the operating system.
 
-The lock is free again when its process is gone, however that ended.
+The operating system releases the lock when the process ends, even after a crash. SQLite's own lock
+cannot serve: it ends with each transaction.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["FileLock"]
 
 
 class FileLock(Lock):
-    """A lock on the file NAME.autodiff-lock; a database in memory needs none."""
+    """A lock on the file NAME.autodiff-lock; an in-memory database needs no lock."""
 
     def __init__(self, connection: Connection) -> None:
         files = connection.exec_driver_sql("PRAGMA database_list").all()
@@ -30,15 +31,16 @@ class FileLock(Lock):
         self._file: int | None = None
 
     def take(self, who: str) -> bool:
-        """Try once; `who` is written into the file."""
+        """Try once to lock the file, and write `who` into it for other runs to read."""
         if self._path is None:
             return True
         try:
+            # the umask restricts this mode: other users may run migrations too
             file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise DatabaseError(
-                f"cannot write {self._path}: {error.strerror}",
-                hint="SQLite itself needs a folder that it may write to",
+                f"cannot create the lock file {self._path}: {error.strerror}",
+                hint="make the folder writable: SQLite also creates its journal there",
             ) from error
         if not _lock(file) or not _is_at(file, self._path):
             os.close(file)
@@ -50,7 +52,10 @@ class FileLock(Lock):
         return True
 
     def release(self) -> None:
-        """Remove the file while it is still locked, and close it."""
+        """Remove the file, then unlock it.
+
+        In this order nobody can lock a file that is about to be removed; see `_is_at`.
+        """
         if self._file is None or self._path is None:
             return
         with suppress(OSError):
@@ -59,7 +64,7 @@ class FileLock(Lock):
         self._file = None
 
     def holder(self) -> Holder | None:
-        """Return the holder that the file names."""
+        """Return the holder that is written in the file, None if there is none."""
         try:
             since, who = self._path.read_text().splitlines()[:2] if self._path else ("", "")
             return Holder(who=who, since=dt.datetime.fromisoformat(since))
@@ -68,7 +73,7 @@ class FileLock(Lock):
 
 
 def _is_at(file: int, path: Path) -> bool:
-    """Return whether the open file still has that name: the last holder removes its file."""
+    """Return whether the path still names the open file: its last holder may have removed it."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
     except OSError:
@@ -79,8 +84,9 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(file: int) -> bool:
-        """Try to lock the file for this process; return whether that worked."""
+        """Try to lock the file for this process, and return whether it is locked."""
         try:
+            # Locks of Windows also prevent reading, so lock a byte far after the text.
             os.lseek(file, 1 << 20, os.SEEK_SET)
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -92,7 +98,7 @@ else:
     import fcntl
 
     def _lock(file: int) -> bool:
-        """Try to lock the file for this process; return whether that worked."""
+        """Try to lock the file for this process, and return whether it is locked."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

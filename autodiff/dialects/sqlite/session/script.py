@@ -1,4 +1,4 @@
-"""Scripts for sqlite3."""
+"""Write scripts for sqlite3, the command-line client of SQLite."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteWriter"]
 
-_KEYS = (
+_VIOLATIONS = (
     'SELECT "table" AS child, "parent" AS parent, count(*) AS rows FROM pragma_foreign_key_check'
 )
 _BEFORE = "temp.autodiff_violations"
 _NEW_VIOLATIONS = Guard(
     condition=f"""EXISTS (
-  SELECT 1 FROM ({_KEYS} GROUP BY 1, 2) AS found
+  SELECT 1 FROM ({_VIOLATIONS} GROUP BY 1, 2) AS found
   WHERE found.rows > coalesce((
     SELECT known.rows FROM {_BEFORE} AS known
     WHERE known.child = found.child AND known.parent IS found.parent
   ), 0)
 )""",
-    message="the migration leaves rows that point at nothing: PRAGMA foreign_key_check lists them",
+    message="the migration leaves rows that violate foreign keys: "
+    "PRAGMA foreign_key_check lists them",
 )
 
 
@@ -37,15 +38,23 @@ class SqliteWriter(ScriptWriter):
     actor = Actor(user="'sqlite3'", host="'script'", session="0")
 
     def opening(self, schema: str | None) -> list[str]:
-        """Switch foreign keys off: else dropping a table deletes the rows that refer to it."""
+        """Return the commands that stop at the first error and disable foreign keys.
+
+        While foreign keys are on, dropping a table deletes the rows that refer to it.
+        https://www.sqlite.org/foreignkeys.html#fk_schemacommands
+        """
         return [".bail on", "PRAGMA foreign_keys = OFF;"]
 
     def begin(self, schema: str | None, limits: Limits) -> list[str]:
-        """Begin a transaction that blocks other writers; a timeout of 0 would mean no waiting."""
+        """Return the commands that begin a transaction and record existing violations.
+
+        BEGIN IMMEDIATE prevents other writers until the end of the transaction. No limit means no
+        `.timeout` command, because `.timeout 0` would disable waiting.
+        """
         return [
             *([f".timeout {round(limits.lock * 1000)}"] if limits.lock else []),
             "BEGIN IMMEDIATE;",
-            f"CREATE TEMP TABLE {_BEFORE.partition('.')[2]} AS {_KEYS} GROUP BY 1, 2;",
+            f"CREATE TEMP TABLE {_BEFORE.partition('.')[2]} AS {_VIOLATIONS} GROUP BY 1, 2;",
         ]
 
     def end(self) -> list[str]:
@@ -55,7 +64,11 @@ class SqliteWriter(ScriptWriter):
         return self.end()
 
     def guard(self, guard: Guard) -> list[str]:
-        """Return lines that fail a check named like the message: only an error stops a script."""
+        """Return statements that violate a check if the condition is true.
+
+        The name of the check is the message: sqlite3 prints it. RAISE() works in triggers only, so
+        there is no other way to stop a script. https://www.sqlite.org/lang_createtrigger.html
+        """
         name = quote_identifier(" ".join(guard.message.split()))
         return [
             f"CREATE TEMP TABLE autodiff_guard (stop INTEGER CONSTRAINT {name} CHECK (NOT stop));",
@@ -64,15 +77,18 @@ class SqliteWriter(ScriptWriter):
         ]
 
     def statement(self, sql: str) -> str:
-        """Replace \\r\\n in strings by an expression: sqlite3 reads it as \\n."""
+        """Return the statement, with char() for each \\r\\n in strings.
+
+        sqlite3 reads \\r\\n as \\n, in strings too.
+        """
         parts = [
-            _with_returns(token) if kind == "string" and "\r\n" in token else token
+            _expand_line_ends(token) if kind == "string" and "\r\n" in token else token
             for kind, token in tokens(sql)
         ]
         return super().statement("".join(parts))
 
 
-def _with_returns(literal: str) -> str:
-    """Return a string literal as an expression in which no line ends in \\r."""
+def _expand_line_ends(literal: str) -> str:
+    """Return a string literal as an expression that contains no line end with \\r."""
     pieces = literal.replace("\r\n", "' || char(13, 10) || '")
     return f"({pieces})"

@@ -1,4 +1,10 @@
-"""Sessions of SQLite, whose transactions lock the database for writing at their start."""
+"""Sessions of SQLite.
+
+A transaction begins with BEGIN IMMEDIATE, which locks the database for writing. A plain BEGIN would
+take that lock at the first write, which fails if another connection has written
+since the first read.
+https://www.sqlite.org/lang_transaction.html
+"""
 
 from __future__ import annotations
 
@@ -23,17 +29,20 @@ __all__ = ["SQLiteSession"]
 
 _LEGACY = getattr(sqlite3, "LEGACY_TRANSACTION_CONTROL", None)
 _STEPS = 10_000
-"""Steps of SQLite's virtual machine between two checks of the time: well under a millisecond."""
+"""Steps of SQLite's virtual machine between two checks of the time limit.
+
+They take less than a millisecond, and the checks do not slow queries down measurably.
+"""
 
 
 class SQLiteSession(Session):
     """Transactions and limits of a SQLite connection."""
 
     def prepare(self, connection: Connection) -> None:
-        """Leave BEGIN and COMMIT to autodiff.
+        """Disable the transaction control of the sqlite3 module: autodiff sends BEGIN and COMMIT.
 
-        sqlite3 would otherwise commit before DDL, or, with autocommit=False from Python 3.12 on,
-        always be in a transaction.
+        Otherwise the module begins transactions before some statements only, or, with
+        autocommit=False (Python 3.12 and later), keeps a transaction open at all times.
         https://docs.python.org/3/library/sqlite3.html#transaction-control
         """
         driver = _driver(connection)
@@ -43,7 +52,7 @@ class SQLiteSession(Session):
 
     @contextmanager
     def preserve(self, connection: Connection) -> Iterator[None]:
-        """Undo what `prepare` did: a pool gives the connection to the application."""
+        """Restore what `prepare` changed: the application may get the connection from a pool."""
         driver = _driver(connection)
         level = driver.isolation_level
         control = getattr(driver, "autocommit", _LEGACY)
@@ -58,10 +67,10 @@ class SQLiteSession(Session):
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        """Run BEGIN IMMEDIATE with foreign keys off, and check them before COMMIT.
+        """Run BEGIN IMMEDIATE with foreign keys off, and check foreign keys before COMMIT.
 
-        Foreign keys can only be switched outside of a transaction. While they are on, dropping
-        a table deletes the rows that refer to it.
+        SQLite ignores PRAGMA foreign_keys inside a transaction, so it is set before BEGIN. While
+        foreign keys are on, dropping a table deletes the rows that refer to it.
         https://www.sqlite.org/foreignkeys.html#fk_schemacommands
         """
         enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
@@ -87,7 +96,7 @@ class SQLiteSession(Session):
 
     @contextmanager
     def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
-        """Read one snapshot; a statement is stopped after so many seconds."""
+        """Read from one snapshot, and stop each statement that takes longer than `seconds`."""
         connection.rollback()
         driver = connection.connection.driver_connection
         deadline = _StatementDeadline(seconds)
@@ -108,7 +117,7 @@ class SQLiteSession(Session):
 
     @contextmanager
     def read_only(self, connection: Connection, seconds: float) -> Iterator[None]:
-        """Read within the open transaction; all statements together may take so many seconds."""
+        """Read within the open transaction; `seconds` limits all statements together."""
         begun = connection.in_transaction()
         driver: Any = connection.connection.driver_connection
         end = time.monotonic() + seconds
@@ -139,38 +148,45 @@ class SQLiteSession(Session):
 
 
 def _driver(connection: Connection) -> Any:
-    """Return the driver's connection; for aiosqlite the adapter that SQLAlchemy puts around it."""
+    """Return the driver's connection; for aiosqlite, SQLAlchemy's adapter."""
     return connection.connection.dbapi_connection
 
 
 def _leave_transaction(connection: Connection) -> None:
-    """End a transaction that an application's listener has begun on SQLAlchemy's "begin"."""
+    """End a transaction that a listener of the application began on SQLAlchemy's "begin" event.
+
+    SQLAlchemy's documentation recommends such a listener for SQLite.
+    https://docs.sqlalchemy.org/en/20/dialects/sqlite.html
+    """
     if getattr(connection.connection.driver_connection, "in_transaction", False):
         connection.exec_driver_sql("ROLLBACK")
 
 
 def _violations(connection: Connection) -> Counter[tuple[str, str]]:
-    """Count the rows of each table that refer to no row; rebuilds change their row ids."""
+    """Count the rows that violate foreign keys, by child and parent table.
+
+    Rows are counted rather than identified, because a rebuild changes their rowids.
+    """
     try:
         rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    except Exception:  # a key refers to a column that is not unique: there is nothing to count
+    except Exception:  # "foreign key mismatch": the referred column is not unique
         connection.rollback()
         return Counter()
     return Counter((row[0], row[2]) for row in rows)
 
 
 def _refuse_new_violations(connection: Connection, before: Counter[tuple[str, str]]) -> None:
-    new = sorted(_violations(connection) - before)
-    if new:
-        pairs = ", ".join(f"{child} -> {parent}" for child, parent in new)
+    added = sorted(_violations(connection) - before)
+    if added:
+        pairs = ", ".join(f"{child} -> {parent}" for child, parent in added)
         raise DatabaseError(
-            f"the migration leaves rows that point at nothing: {pairs}",
-            hint="PRAGMA foreign_key_check lists them; repair the rows in the migration",
+            f"the migration leaves rows that violate foreign keys: {pairs}",
+            hint="fix the rows at the end of the migration: PRAGMA foreign_key_check lists them",
         )
 
 
 class _StatementDeadline:
-    """Stops a statement that takes too long; each statement restarts the time."""
+    """The time limit of a statement; each statement restarts it."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -184,7 +200,7 @@ class _StatementDeadline:
 
 
 def _set_busy_timeout(connection: Connection, limits: Limits) -> None:
-    """Set how long to wait while another program writes; statements have no limit.
+    """Set how long to wait while another program writes. SQLite has no limit for statements.
 
     https://www.sqlite.org/pragma.html#pragma_busy_timeout
     """
