@@ -60,9 +60,8 @@ def test_dry_run_and_sql_call_no_hooks(hooked: Folder, arguments: list[str]) -> 
     [
         (
             "nowhere:go",
-            "cannot import the hook before_upgrade, 'nowhere:go': ModuleNotFoundError: "
-            "No module named 'nowhere'",
-            "is 'nowhere' the right module, seen from ",
+            "cannot import the hook before_upgrade, 'nowhere:go': there is no module 'nowhere' in ",
+            "correct the setting 'hooks.before_upgrade', or name the folder that contains ",
         ),
         (
             "hooks:gone",
@@ -78,5 +77,6 @@ def test_a_missing_hook_is_refused_before_the_upgrade(
     hooked.write(autodiff=f'{CONFIG}[hooks]\nbefore_upgrade = "{target}"\n')
     result = hooked.run("upgrade")
     assert result.code == 2
-    assert f"error: {reason}\nhint: {hint}" in result.err
+    assert result.err.startswith(f"error: {reason}")
+    assert f"\nhint: {hint}" in result.err
     assert hooked.ok("status").out

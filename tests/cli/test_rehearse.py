@@ -93,7 +93,7 @@ def test_diff(blog_3: Folder) -> None:
 def test_verbose(blog_3: Folder) -> None:
     """Unmanaged objects are listed on stderr or in the JSON."""
     blog_3.sql("CREATE VIEW titles AS SELECT title FROM posts")
-    line = "not compared: view titles (the models have no views)\n"
+    line = "not compared: view titles (the models declare no views)\n"
     with blog_3.untouched():
         for command in (("check",), ("generate", "-m", "x", "--dry-run"), ("diff",)):
             assert line not in blog_3.ok(*command).err

@@ -125,7 +125,7 @@ def test_a_range_is_for_scripts(blog_3: Folder) -> None:
     result = blog_3.fails("upgrade", "1:2")
     assert (
         result.err
-        == "error: no migration '1:2'\nhint: FROM:TARGET needs --sql, which prints a script\n"
+        == "error: unknown migration '1:2'\nhint: FROM:TARGET needs --sql, which prints a script\n"
     )
 
 
