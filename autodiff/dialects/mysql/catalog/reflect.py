@@ -1,4 +1,13 @@
-"""Reads a MySQL or MariaDB database in a fixed number of queries and puts the rows together."""
+"""Read a MySQL or MariaDB database with a fixed number of queries, and build the schema.
+
+`rows` returns the rows by table. This module applies the scope (excluded and selected tables),
+and puts the objects of each table together.
+
+Constraints are sorted by name and indexes keep the order of their names. Without a fixed order, two
+readings of the same database would differ in their fingerprint. Names in the default database have
+no schema, because models do not name it. If they had one, autogenerate would create each table
+again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +16,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.mysql.catalog import objects as nouns
+from autodiff.dialects.mysql.catalog import objects
 from autodiff.dialects.mysql.catalog.rows import (
     ActionRow,
     CheckRow,
@@ -42,16 +51,18 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.scope import Scope
 
-__all__ = ["reflect"]
+__all__ = ["reflect_schema"]
 
 _TABLE_TYPES = ("BASE TABLE", "SYSTEM VERSIONED")
+"""The types of information_schema.tables that are tables; the others are views and sequences."""
 _QUALIFIED = re.compile(r"`((?:[^`]|``)+)`\s*\.\s*`((?:[^`]|``)+)`")
+"""A database and a table in the definition of a view, where the server qualifies each name."""
 _BY_NAME = attrgetter("name")
 
 
 @collected_later()
-def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
-    """The tables, views and sequences of the default database and the asked namespaces."""
+def reflect_schema(connection: Connection, scope: Scope, default_schema: str) -> Schema:
+    """Return the tables, views and sequences of the default database and the namespaces."""
     mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
     schemas = list(dict.fromkeys([default_schema, *scope.namespaces]))
     rows = fetch(connection, schemas, scope, mariadb=mariadb)
@@ -65,7 +76,7 @@ def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema
 
 
 class _SchemaBuilder:
-    """Puts the rows of each table together."""
+    """Builds the tables, views and sequences from the rows."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope, *, mariadb: bool) -> None:
         self.rows = rows
@@ -75,10 +86,11 @@ class _SchemaBuilder:
         self.names = {row.place: self.name(row.place) for row in rows.tables}
 
     def name(self, place: Place) -> Name:
+        """Return the name, without the database if that is the default one."""
         schema, name = place
         return Name(name, None if schema == self.default_schema else schema)
 
-    def wanted(self, name: Name) -> bool:
+    def in_scope(self, name: Name) -> bool:
         if self.scope.only is not None and name not in self.scope.only:
             return False
         return not is_excluded(name, self.scope.exclude)
@@ -87,10 +99,10 @@ class _SchemaBuilder:
 
     def sequences(self) -> dict[Name, Sequence]:
         return {
-            name: nouns.sequence(name, row)
+            name: objects.sequence(name, row)
             for row in self.rows.sequences
             for name in [self.names[row.table_schema, row.table_name]]
-            if self.wanted(name)
+            if self.in_scope(name)
         }
 
     def views(self) -> dict[Name, View]:
@@ -98,7 +110,7 @@ class _SchemaBuilder:
             name: self.view(name, row)
             for row in self.rows.views
             for name in [self.name(row.place)]
-            if self.wanted(name)
+            if self.in_scope(name)
         }
 
     def view(self, name: Name, row: ViewRow) -> View:
@@ -108,16 +120,21 @@ class _SchemaBuilder:
         return View(name=name, sql=sql, reads=self.reads(row.definition))
 
     def reads(self, definition: str) -> tuple[Name, ...]:
-        pairs = {
+        """Return the tables and views that the definition of a view reads.
+
+        The pattern also matches columns (`table`.`column`), so a match is only used if there is a
+        table or view of that name.
+        """
+        places = {
             (schema.replace("``", "`"), name.replace("``", "`"))
             for schema, name in _QUALIFIED.findall(definition)
         }
-        return tuple(self.names[pair] for pair in sorted(pairs & self.names.keys()))
+        return tuple(self.names[place] for place in sorted(places & self.names.keys()))
 
     # Tables
 
     def fields(self, lines: Lines, place: Place) -> list[list[str]]:
-        """The fields of each line of the table."""
+        """Return the fields of each line of the table."""
         unit = self.rows.unit
         return [line.split(unit) for line in lines.get(place, ())]
 
@@ -127,20 +144,21 @@ class _SchemaBuilder:
             for row in self.rows.tables
             if row.type in _TABLE_TYPES
             for name in [self.names[row.place]]
-            if self.wanted(name)
+            if self.in_scope(name)
         }
 
     def table(self, name: Name, row: TableRow) -> Table:
         place = row.place
-        primary, indexes = nouns.keys_and_indexes(
+        primary, indexes = objects.keys_and_indexes(
             self.fields(self.rows.indexes, place), self.default_schema, mariadb=self.mariadb
         )
         columns, checks = self.columns_and_checks(row)
         constraints = [*primary, *self.foreign_keys(place), *checks]
-        options = nouns.table_options(row)
+        options = objects.read_table_options(row)
         if place in self.rows.partitions:
-            found = [PartitionRow(*each) for each in self.fields(self.rows.partitions, place)]
-            options = {**options, **partition_options(found)}
+            partitions = self.fields(self.rows.partitions, place)
+            rows = [PartitionRow(*fields) for fields in partitions]
+            options = {**options, **partition_options(rows)}
         return Table(
             name=name,
             columns=columns,
@@ -151,28 +169,34 @@ class _SchemaBuilder:
         )
 
     def columns_and_checks(self, row: TableRow) -> tuple[tuple[Column, ...], list[Constraint]]:
-        """Those checks left out that MariaDB adds to JSON."""
+        """Return the columns, and the checks without those that MariaDB adds to JSON columns.
+
+        A LONGTEXT column with such a check is returned as JSON.
+        https://mariadb.com/kb/en/json-data-type/
+        """
         database, mariadb = self.default_schema, self.mariadb
         lines = self.rows.columns.get(row.place, ())
-        columns = nouns.columns(lines, self.rows.unit, row.collation, database, mariadb=mariadb)
+        columns = objects.read_columns(
+            lines, self.rows.unit, row.collation, database, mariadb=mariadb
+        )
         if row.place not in self.rows.checks:
             return columns, []
-        rows = [CheckRow(*each) for each in self.fields(self.rows.checks, row.place)]
-        named = {found for found in map(nouns.json_column, rows) if found is not None}
-        columns = nouns.as_json(columns, named)
+        rows = [CheckRow(*fields) for fields in self.fields(self.rows.checks, row.place)]
+        json_columns = {name for name in map(objects.json_column, rows) if name is not None}
+        columns = objects.as_json(columns, json_columns)
         json = {column.name for column in columns if column.type.sql == "json"}
         return columns, [
-            nouns.check(each, row.place[1], database, mariadb=mariadb)
-            for each in rows
-            if nouns.json_column(each) not in json
+            objects.read_check(check_row, row.place[1], database, mariadb=mariadb)
+            for check_row in rows
+            if objects.json_column(check_row) not in json
         ]
 
     def foreign_keys(self, place: Place) -> Iterator[ForeignKey]:
         if place not in self.rows.keys:
             return
-        found = [ActionRow(*each) for each in self.fields(self.rows.actions, place)]
-        actions = {row.name: row for row in found}
-        keys = [KeyRow(*each) for each in self.fields(self.rows.keys, place)]
+        action_rows = [ActionRow(*fields) for fields in self.fields(self.rows.actions, place)]
+        actions = {row.name: row for row in action_rows}
+        keys = [KeyRow(*fields) for fields in self.fields(self.rows.keys, place)]
         for name, group in groupby(keys, _BY_NAME):
             rows, action = list(group), actions[name]
             referred = (rows[0].referred_schema, rows[0].referred_table)
@@ -181,7 +205,7 @@ class _SchemaBuilder:
                 columns=tuple([row.column for row in rows]),
                 referred=self.names.get(referred) or self.name(referred),
                 referred_columns=tuple([row.referred_column for row in rows]),
-                on_update=nouns.action(action.on_update),
-                on_delete=nouns.action(action.on_delete),
-                implicit=nouns.is_chosen(name, place[1], "ibfk"),
+                on_update=objects.action(action.on_update),
+                on_delete=objects.action(action.on_delete),
+                implicit=objects.is_chosen(name, place[1], "ibfk"),
             )
