@@ -75,7 +75,7 @@ _CANONICAL_TYPE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Attributes:
-    """The attributes after the name and arguments of a type; `unknown` has the unrecognized ones."""
+    """The attributes after the name and arguments of a type; `unknown` has unrecognized ones."""
 
     unsigned: bool
     zerofill: bool
