@@ -1,4 +1,8 @@
-"""MySQL and MariaDB."""
+"""The dialect for MySQL and MariaDB.
+
+`catalog` reads schemas, `ddl` writes SQL statements, `session` controls locks and transactions, and
+`scratch` opens temporary databases. They are imported when they are first used.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["MySQL"]
 
 _ENUM = re.compile(r"enum\(('(?:[^']|'')*')")
-"""An ENUM with its first value."""
+"""An ENUM type, up to its first value."""
 
 
 class MySQL(Dialect):
@@ -105,7 +109,7 @@ class MySQL(Dialect):
         return types.type_python(sql)
 
     def neutral_value(self, type_: ColumnType, enum: EnumType | None) -> str | None:
-        """Return the neutral value; the first value of an ENUM."""
+        """Return the neutral value of a type. For an ENUM this is its first value."""
         if enum_type := _ENUM.match(type_.sql):
             return enum_type[1]
         return super().neutral_value(type_, enum)

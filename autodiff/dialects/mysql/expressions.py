@@ -1,7 +1,7 @@
-"""SQL expressions of MySQL and MariaDB: literals, defaults, names.
+"""Parse and normalize literals, defaults and names in the SQL of MySQL and MariaDB.
 
-The servers spell an expression in different ways. Here it gets one spelling: strings in single
-quotes, a quote in them doubled, a backslash escaped.
+Each server stores expressions in its own spelling. The functions in this module return one spelling
+for both: strings have single quotes, quotes in them are doubled, and backslashes are escaped.
 https://dev.mysql.com/doc/refman/en/string-literals.html
 """
 
@@ -50,8 +50,11 @@ _NOW = re.compile(
 )
 _ON_UPDATE = re.compile(r"(.*?)\s*\bon\s+update\s+(\S.*)", re.I | re.S)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
-_EXACT = 20
-"""A number of digits that Decimal keeps without rounding (it keeps 28)."""
+_MAX_DIGITS = 20
+"""Longer numbers are compared as text.
+
+Decimal.normalize() rounds to 28 digits, so that two different numbers could look equal.
+"""
 _NUMBERS = (
     *("tinyint", "smallint", "mediumint", "int", "bigint"),
     *("decimal", "float", "double", "year"),
@@ -59,7 +62,10 @@ _NUMBERS = (
 
 
 def string_value(literal: str) -> str:
-    """Return the value of a string literal in single or double quotes."""
+    """Return the value of a string literal in single or double quotes.
+
+    A backslash before % or _ is part of the value, because these are patterns for LIKE.
+    """
     quote = literal[0]
 
     def unescaped(match: re.Match[str]) -> str:
@@ -73,26 +79,26 @@ def string_value(literal: str) -> str:
 
 
 def quote_string(value: str) -> str:
-    """Return a string literal for a sql_mode without NO_BACKSLASH_ESCAPES."""
+    """Return a string literal for the default sql_mode, in which backslashes are escapes."""
     escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\0", "\\0")
     return f"'{escaped}'"
 
 
 @lru_cache(4096)
 def canonical_strings(sql: str) -> str:
-    """Return an expression with its strings in one spelling, without the charset utf8mb4."""
+    """Return the SQL with its string literals in one spelling, without the introducer _utf8mb4."""
     return _STRINGS.sub(
         lambda match: match["name"] or quote_string(string_value(match["string"])), sql
     )
 
 
 def unescape(sql: str) -> str:
-    """Unescape an expression of MySQL's information_schema, which escapes it like a string."""
+    """Return an expression from MySQL's information_schema without the backslash escapes in it."""
     return re.sub(r"\\(.)", r"\1", sql, flags=re.S)
 
 
 def without_database(sql: str, database: str) -> str:
-    """Return an expression without that database before names."""
+    """Return the SQL without the qualifier `database` in front of names."""
     if "`" not in sql:
         return sql
     quoted = re.escape("`" + database.replace("`", "``") + "`")
@@ -101,17 +107,22 @@ def without_database(sql: str, database: str) -> str:
 
 
 def mentions(sql: str, column: str) -> bool:
-    """Return whether an expression names the column."""
-    return any(_plain(match) == column.lower() for match in _NAMES.finditer(sql))
+    """Return whether the expression contains the name of the column, quoted or not.
+
+    Names of columns are case-insensitive.
+    https://dev.mysql.com/doc/refman/en/identifier-case-sensitivity.html
+    """
+    return any(_unquoted(match) == column.lower() for match in _NAMES.finditer(sql))
 
 
 def rename_in(sql: str, before: str, after: str) -> str:
-    """Return an expression with the new name of a column, in backticks."""
+    """Return the expression with the new name of a column, in backticks."""
     quoted = "`" + after.replace("`", "``") + "`"
-    return _NAMES.sub(lambda match: quoted if _plain(match) == before.lower() else match[0], sql)
+    return _NAMES.sub(lambda match: quoted if _unquoted(match) == before.lower() else match[0], sql)
 
 
-def _plain(match: re.Match[str]) -> str | None:
+def _unquoted(match: re.Match[str]) -> str | None:
+    """Return a matched name in lower case without quotes, None if a string was matched."""
     if match["quoted"]:
         return match["quoted"][1:-1].replace("``", "`").lower()
     return match["word"].lower() if match["word"] else None
@@ -121,17 +132,17 @@ def _plain(match: re.Match[str]) -> str | None:
 
 
 def is_string(sql: str) -> bool:
-    """Return whether an expression is one string literal."""
+    """Return whether the SQL is one string literal."""
     return re.fullmatch(_SINGLE, sql.strip(), re.S) is not None
 
 
 def is_literal(sql: str) -> bool:
-    """Return whether an expression is one literal, which as a default needs no parentheses."""
+    """Return whether the SQL is one literal, which needs no parentheses as a default."""
     return _LITERAL.fullmatch(sql.strip()) is not None
 
 
 def split_on_update(default: str) -> tuple[str | None, str | None]:
-    """Split a default into its value and the value of ON UPDATE; each is None if missing."""
+    """Return the value of a default and the value of its ON UPDATE clause, None if missing."""
     match = None if is_literal(default) else _ON_UPDATE.fullmatch(default)
     if match is None:
         return default, None
@@ -140,7 +151,11 @@ def split_on_update(default: str) -> tuple[str | None, str | None]:
 
 @lru_cache(4096)
 def canonical_now(sql: str, type_sql: str) -> str | None:
-    """Return CURRENT_TIMESTAMP if an expression is that, in the precision of the type."""
+    """Return CURRENT_TIMESTAMP if the SQL is a synonym for it with the precision of the type.
+
+    Return None otherwise. NOW() and other synonyms need no parentheses as a default.
+    https://dev.mysql.com/doc/refman/en/timestamp-initialization.html
+    """
     match = _NOW.fullmatch(strip_parentheses(sql))
     base, arguments, _ = split_type(type_sql)
     if match is None or base not in ("datetime", "timestamp"):
@@ -152,13 +167,16 @@ def canonical_now(sql: str, type_sql: str) -> str | None:
 
 
 def normal_text(sql: str) -> str:
-    """Return an expression in a normal form."""
+    """Return an expression in one spelling, without help from the server."""
     return normalize(canonical_strings(sql))
 
 
 @lru_cache(4096)
 def normal_default(default: str, type_sql: str) -> str:
-    """Return a default in a normal form, with one spelling for the current time and for numbers."""
+    """Return a default in one spelling.
+
+    Synonyms of CURRENT_TIMESTAMP get one spelling, and so do numbers if the type is numeric.
+    """
     value, on_update = split_on_update(canonical_strings(default))
     text = "" if value is None else _normal_value(normalize(value), type_sql)
     return text if on_update is None else f"{text} on update {_normal_now(normalize(on_update))}"
@@ -175,10 +193,10 @@ def _normal_value(text: str, type_sql: str) -> str:
 
 def _normal_number(text: str) -> str:
     match = re.fullmatch(r"(')?([+-]?) ?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?(?(1)')", text)
-    if match is None or len(match[3]) > _EXACT:
+    if match is None or len(match[3]) > _MAX_DIGITS:
         return text
     number = Decimal(match[2] + match[3] + (match[4] or "")).normalize()
-    return f"{number + 0:f}" if abs(number.adjusted()) < _EXACT else text
+    return f"{number + 0:f}" if abs(number.adjusted()) < _MAX_DIGITS else text
 
 
 def _normal_now(text: str) -> str:

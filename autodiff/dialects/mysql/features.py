@@ -1,4 +1,8 @@
-"""The features of MySQL and MariaDB."""
+"""The features of MySQL and MariaDB.
+
+Each DDL statement commits the open transaction, so `transactional_ddl` is false.
+https://dev.mysql.com/doc/refman/en/implicit-commit.html
+"""
 
 from dataclasses import replace
 
@@ -8,6 +12,7 @@ __all__ = ["FEATURES", "MARIADB_FEATURES"]
 
 FEATURES = Features(
     transactional_ddl=False,
+    # In bytes: https://dev.mysql.com/doc/refman/en/storage-requirements.html
     text_sizes={
         "tinytext": 2**8 - 1,
         "text": 2**16 - 1,
@@ -27,8 +32,9 @@ FEATURES = Features(
     comments=True,
     namespaces=True,
     insert_defaults="() VALUES ()",
-    scratch_privilege="the user needs the right to create databases whose names begin with "
+    scratch_privilege="the user needs the privilege to create databases whose names begin with "
     "autodiff_scratch (GRANT ALL ON `autodiff\\_scratch%`.* TO name)",
+    # https://dev.mysql.com/doc/refman/en/identifier-length.html
     max_name_length=64,
 )
 

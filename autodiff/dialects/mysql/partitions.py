@@ -1,8 +1,8 @@
-"""Partitions of a table: read from the catalog, compared, and written as SQL.
+"""Read the partitions of a table from the catalog, compare them, and write them as SQL.
 
-They are table options with SQLAlchemy's names: `mysql_partition_by` with `mysql_partitions`, or
-with `mysql_partition_definitions`, which SQLAlchemy reflects. The definitions may also be part of
-`mysql_partition_by`, after the partition key.
+Partitions are table options with SQLAlchemy's names: `mysql_partition_by` with `mysql_partitions`,
+or with `mysql_partition_definitions`, as SQLAlchemy reflects them. Models can also append the
+definitions to the value of `mysql_partition_by`.
 https://dev.mysql.com/doc/refman/en/create-table.html and
 https://mariadb.com/kb/en/partitioning-overview/
 """
@@ -28,14 +28,18 @@ _BY, _COUNT = "mysql_partition_by", "mysql_partitions"
 _SUB_BY, _SUB_COUNT = "mysql_subpartition_by", "mysql_subpartitions"
 _DEFINITIONS = "mysql_partition_definitions"
 PARTITION_OPTIONS = (_BY, _COUNT, _SUB_BY, _SUB_COUNT, _DEFINITIONS)
-"""The options that define the partitions, in the order of the clause."""
+"""The options for the parts of the PARTITION BY clause, in their order in SQL."""
 
 _ENGINE = re.compile(r"\s+ENGINE\s*=\s*\w+", re.I)
 _STRING = r"'(?:[^'\\]|\\.|'')*'"
 
 
 def partition_options(rows: Sequence[PartitionRow]) -> dict[str, Option]:
-    """Return the options of one table, from its rows in information_schema.partitions."""
+    """Return the options of one table from its rows in information_schema.partitions.
+
+    The server names partitions p0, p1 and so on if only their number was declared. Then the number
+    is returned instead of definitions.
+    """
     if not rows:
         return {}
     first = rows[0]
@@ -44,8 +48,8 @@ def partition_options(rows: Sequence[PartitionRow]) -> dict[str, Option]:
     if first.sub_method:
         options[_SUB_BY] = f"{first.sub_method} ({first.sub_expression})"
         options[_SUB_COUNT] = str(len(parts[0]))
-    counted = [part[0].name for part in parts] == [f"p{n}" for n in range(len(parts))]
-    if not counted or any(part[0].description or part[0].comment for part in parts):
+    default_names = [part[0].name for part in parts] == [f"p{n}" for n in range(len(parts))]
+    if not default_names or any(part[0].description or part[0].comment for part in parts):
         options[_DEFINITIONS] = ", ".join(_definition(part[0]) for part in parts)
     elif len(parts) > 1:
         options[_COUNT] = str(len(parts))
@@ -57,27 +61,30 @@ def _definition(row: PartitionRow) -> str:
     if row.description == "DEFAULT":
         text += " DEFAULT"
     elif row.method.startswith("RANGE"):
-        bare = row.description == "MAXVALUE" and row.method == "RANGE"
-        text += f" VALUES LESS THAN {'MAXVALUE' if bare else f'({row.description})'}"
+        is_maxvalue = row.description == "MAXVALUE" and row.method == "RANGE"
+        text += f" VALUES LESS THAN {'MAXVALUE' if is_maxvalue else f'({row.description})'}"
     elif row.method.startswith("LIST"):
         text += f" VALUES IN ({row.description})"
     return f"{text} COMMENT = {quote_string(row.comment)}" if row.comment else text
 
 
 def partition_clause(options: Mapping[str, Option]) -> str:
-    """Return PARTITION BY with its clauses; an empty string if the options have none."""
+    """Return the PARTITION BY clause, an empty string if the table has no partitions."""
     if _BY not in options:
         return ""
     words = ("PARTITION BY", "PARTITIONS", "SUBPARTITION BY", "SUBPARTITIONS")
-    named = zip(words, PARTITION_OPTIONS, strict=False)
-    parts = [f"{word} {options[name]}" for word, name in named if name in options]
+    pairs = zip(words, PARTITION_OPTIONS, strict=False)
+    parts = [f"{word} {options[name]}" for word, name in pairs if name in options]
     if _DEFINITIONS in options:
         parts.append(f"({_bare(str(options[_DEFINITIONS]))})")
     return " ".join(parts)
 
 
 def _bare(definitions: str) -> str:
-    """Return definitions without the parentheses around them; SQLAlchemy reflects only one."""
+    """Return the definitions without the parentheses around them.
+
+    SQLAlchemy reflects the closing parenthesis without the opening one.
+    """
     text = definitions.strip()
     outside = re.sub(_STRING, "", text)
     surplus = outside.count(")") - outside.count("(")
@@ -87,7 +94,7 @@ def _bare(definitions: str) -> str:
 
 
 def same_partitions(current: Mapping[str, Option], desired: Mapping[str, Option]) -> bool:
-    """Return whether both options define the same partitions.
+    """Return whether both options declare the same partitions.
 
     SQLAlchemy reflects definitions with their engines and without the commas between them.
     """
@@ -97,11 +104,16 @@ def same_partitions(current: Mapping[str, Option], desired: Mapping[str, Option]
 
 
 def same_partitions_option(current: Option, desired: Option | None) -> bool:
-    """Return whether one of the options is equal on both sides."""
+    """Return whether two values of one option mean the same."""
     return desired is not None and normal_text(str(current)) == normal_text(str(desired))
 
 
 def _normal(options: Mapping[str, Option]) -> str:
+    """Return the PARTITION BY clause in one spelling, to compare it.
+
+    All partitions have the engine of the table, and PARTITIONS 1 is the default.
+    https://dev.mysql.com/doc/refman/en/partitioning-overview.html
+    """
     text = normal_text(_ENGINE.sub("", partition_clause(options)))
     text = re.sub(r"(?<!sub)partitions 1\b", "", text)
     return re.sub(r"[\s=]", "", text)

@@ -1,4 +1,4 @@
-"""Copying rows between MySQL or MariaDB databases."""
+"""Copy rows between MySQL or MariaDB databases."""
 
 from __future__ import annotations
 

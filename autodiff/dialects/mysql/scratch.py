@@ -1,4 +1,4 @@
-"""Scratch databases on a MySQL or MariaDB server: created for a run, and dropped at its end."""
+"""Create scratch databases on a MySQL or MariaDB server for a run, and drop them at its end."""
 
 from __future__ import annotations
 
@@ -25,15 +25,22 @@ __all__ = ["PREFIX", "MySQLScratch", "sweep"]
 PREFIX = "autodiff_scratch"
 """The start of the name of each scratch database."""
 
-_OWN = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})[0-9a-f]{{4}}(?:_.*)?")
+_SCRATCH_NAME = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})[0-9a-f]{{4}}(?:_.*)?")
+"""The name of a scratch database: the server's time in seconds, a random number, a namespace.
+
+The time shows how old a database is. The random number separates runs that start in one second.
+"""
 _MAX_LENGTH = 64
+"""The longest name of a database. https://dev.mysql.com/doc/refman/en/identifier-length.html"""
 _OLD = timedelta(hours=1)
+"""Runs rarely take an hour, so an older scratch database was most likely left by a killed run."""
 _CREATE = "CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}"
 _DATABASE_DEFAULTS = """
 SELECT default_character_set_name AS charset, default_collation_name AS collation
 FROM information_schema.schemata WHERE schema_name = :name
 """
-_SECONDS = 20
+_CLAIM_SECONDS = 20
+"""How long to wait for another run that uses the same scratch. Most runs take less time."""
 _IDENTITY = "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())"
 _CONTENTS = """
 SELECT CASE table_type WHEN 'VIEW' THEN 'view' WHEN 'SEQUENCE' THEN 'sequence' ELSE 'table' END
@@ -50,7 +57,7 @@ _CHARSET = "SELECT @@character_set_database AS charset, @@collation_database AS 
 
 
 class MySQLScratch(Scratch):
-    """Opens new databases, and the database of `scratch_url`."""
+    """Creates and opens scratch databases, and clears the database of `scratch_url`."""
 
     @contextmanager
     def open(
@@ -58,32 +65,37 @@ class MySQLScratch(Scratch):
     ) -> Iterator[Connection | None]:
         """Open a new database with the charset and collation of the live one.
 
-        There is one more database for each namespace. None if `create` is false or the user may
-        not create databases. All are dropped at the end; those of killed runs are dropped first.
+        Another database is created for each namespace. Yield None if `create` is false or the user
+        may not create databases. The databases are dropped at the end. Databases that killed runs
+        left are dropped first.
         """
         if connection is None:
             yield None
             return
         live = connection.engine
-        made = _create(live, namespaces) if create else []
+        databases = _create(live, namespaces) if create else []
         try:
-            if not made:
+            if not databases:
                 yield None
                 return
-            engine = _engine(live, made[0])
+            engine = _engine(live, databases[0])
             try:
                 with engine.connect() as opened:
                     yield opened
             finally:
                 engine.dispose()
         finally:
-            _drop(live, made)
+            _drop(live, databases)
 
     @contextmanager
     def open_database(
         self, connection: Connection | None, *, namespaces: Sequence[str] = ()
     ) -> Iterator[Connection | None]:
-        """Open a new database; None if there are namespaces, which are databases of the server."""
+        """Open a new database to run a migration on.
+
+        Yield None if there are namespaces: a migration names them, and they are other databases of
+        the server.
+        """
         if self.reaches_other_databases(namespaces):
             yield None
             return
@@ -94,24 +106,27 @@ class MySQLScratch(Scratch):
         return bool(namespaces)
 
     def map_name(self, name: Name) -> Name:
-        """Return the name on the scratch, if this is the dialect of a connection to a scratch."""
+        """Return the name of a table on the scratch, which has its own database for each namespace.
+
+        The dialect must belong to the connection to the scratch.
+        """
         if name.schema is None:
             return name
         return Name(name.name, _namespace_name(self.dialect.default_schema, name.schema))
 
     def identity(self, connection: Connection) -> str:
-        """Return the server's host, port and folder, and the database."""
+        """Return the host, port and data directory of the server, and the name of the database."""
         return str(connection.exec_driver_sql(_IDENTITY).scalar_one())
 
     def claim(self, connection: Connection) -> bool:
-        """Take a named lock of the connection; wait a little for another run."""
+        """Take a named lock for the database; wait if another run holds it."""
         database = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
         query = sa.text("SELECT GET_LOCK(CONCAT('autodiff ', MD5(:name)), :seconds)")
-        taken = connection.execute(query, {"name": database, "seconds": _SECONDS}).scalar()
-        return bool(taken)
+        parameters = {"name": database, "seconds": _CLAIM_SECONDS}
+        return bool(connection.execute(query, parameters).scalar())
 
     def copy_prerequisites(self, live: Connection | None, scratch: Connection) -> None:
-        """Give the scratch the charset and collation of the live database, if the user may."""
+        """Set the charset and collation of the live database, if the user has the privilege."""
         if live is None:
             return
         row = live.exec_driver_sql(_CHARSET).one()
@@ -137,22 +152,24 @@ class MySQLScratch(Scratch):
 
 
 def _namespace_name(database: str | None, namespace: str) -> str:
-    """Return the scratch database for a namespace, beside `database` for the default schema.
+    """Return the name of the scratch database for a namespace.
 
-    If `database` is not a scratch, the result is the name of no database at all.
+    `database` is the scratch database of the default schema. If it is not a scratch database, the
+    result is a name that no database has, so that a mistake cannot reach a live database.
     """
-    scratch = database if database is not None and _OWN.fullmatch(database) else f"{PREFIX}_"
-    return f"{scratch}_{namespace}"[:_MAX_LENGTH]
+    is_scratch = database is not None and _SCRATCH_NAME.fullmatch(database)
+    prefix = database if is_scratch else f"{PREFIX}_"
+    return f"{prefix}_{namespace}"[:_MAX_LENGTH]
 
 
 def sweep(connection: Connection, *, older_than: timedelta = _OLD) -> list[str]:
     """Drop the scratch databases that killed runs left, and return their names.
 
-    The name of a scratch database holds the server's time at its creation.
+    The age of a database is read from its name.
     """
     now = _server_time(connection)
     names = connection.exec_driver_sql("SHOW DATABASES").scalars().all()
-    found = ((name, _OWN.fullmatch(name)) for name in names)
+    found = ((name, _SCRATCH_NAME.fullmatch(name)) for name in names)
     limit = now - older_than.total_seconds()
     old = [name for name, match in found if match and int(match[1], 16) < limit]
     for name in old:
@@ -162,25 +179,26 @@ def sweep(connection: Connection, *, older_than: timedelta = _OLD) -> list[str]:
 
 def _create(live: Engine, namespaces: Sequence[str]) -> list[str]:
     """Create the databases and return their names; none if the user may not create them."""
-    made: list[str] = []
+    created: list[str] = []
     try:
         with live.connect() as connection:
             with suppress(SQLAlchemyError):
                 sweep(connection)
-            home = live.dialect.default_schema_name
+            default_database = live.dialect.default_schema_name
             first = f"{PREFIX}_{_server_time(connection):08x}{secrets.token_hex(2)}"
-            pairs = [(home, first), *((name, _namespace_name(first, name)) for name in namespaces)]
+            namespace_pairs = [(name, _namespace_name(first, name)) for name in namespaces]
+            pairs = [(default_database, first), *namespace_pairs]
             for source, name in pairs:
                 connection.exec_driver_sql(_create_sql(connection, source, name))
-                made.append(name)
+                created.append(name)
     except SQLAlchemyError:
-        _drop(live, made)
+        _drop(live, created)
         return []
-    return made
+    return created
 
 
 def _create_sql(connection: Connection, source: str | None, name: str) -> str:
-    """Return CREATE DATABASE with the defaults of `source`, or of the server if that is missing."""
+    """Return CREATE DATABASE with the charset of `source`, of the server if that does not exist."""
     quoted = _quote(connection, name)
     row = connection.execute(sa.text(_DATABASE_DEFAULTS), {"name": source}).one_or_none()
     if row is None:
@@ -197,7 +215,11 @@ def _drop(live: Engine, names: Sequence[str]) -> None:
 
 
 def _engine(live: Engine, database: str) -> Engine:
-    """Return an engine that connects as `live` does, but to `database`."""
+    """Return an engine that connects as `live` does, but to `database`.
+
+    Connections come from `live`, so that they have the same credentials, arguments and events. They
+    are detached from its pool, which must not get a connection to another database back.
+    """
 
     def connect() -> Any:
         pooled = live.raw_connection()

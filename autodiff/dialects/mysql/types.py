@@ -1,4 +1,7 @@
-"""Types of MySQL and MariaDB, in one spelling for both.
+"""Convert the types of MySQL and MariaDB into one spelling for both, and into Python.
+
+The spelling is the one of information_schema.columns without display widths. Types of models and of
+migrations must be converted too: otherwise they would differ from the types of the database.
 
 https://dev.mysql.com/doc/refman/en/data-types.html and https://mariadb.com/kb/en/data-types/
 """
@@ -40,12 +43,20 @@ _ALIASES = {
     "geomcollection": "geometrycollection",
 }
 _NATIONAL = {"nchar": "char", "nvarchar": "varchar"}
+"""The types of NATIONAL characters, which have the charset utf8mb3.
+
+https://dev.mysql.com/doc/refman/en/charset-national.html
+"""
 _WIDTHS = {"tinyint": "3", "smallint": "5", "mediumint": "8", "int": "10", "bigint": "20"}
+"""The default display width of integers with ZEROFILL, which are always unsigned.
+
+https://dev.mysql.com/doc/refman/en/numeric-type-attributes.html
+"""
 _ONE_BY_DEFAULT = ("char", "binary", "bit")
 _TIMES = ("datetime", "timestamp", "time")
 _TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set")
 _CHARSETS = {"latin1": "latin1_swedish_ci", "ascii": "ascii_general_ci"}
-"""The default collation of charsets for which all versions of both servers agree on it."""
+"""Charsets that have the same default collation in all versions of both servers."""
 
 _STRING = r"(?:'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\")"
 _VALUES = re.compile(rf"(enum|set)\s*\(((?:\s*{_STRING}\s*,?)+)\)(.*)", re.I | re.S)
@@ -56,7 +67,7 @@ _SHAPE = re.compile(
 )
 _COLLATE = re.compile(r"(.*) COLLATE (\w+)\Z", re.S)
 
-_UNAMBIGUOUS = re.compile(
+_CANONICAL_TYPE = re.compile(
     r"(tinyint(\(1\))?|smallint|mediumint|int|bigint)( unsigned)?|double|float|date"
     r"|datetime(\([1-6]\))?|decimal\(\d+,\d+\)|(var)?char\(\d+\)|text|mediumtext|longtext|blob|longblob"
 )
@@ -64,17 +75,18 @@ _UNAMBIGUOUS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Attributes:
-    """The words after the name and arguments of a type; `rest` has those that are unknown."""
+    """The attributes after the name and arguments of a type; `unknown` has unrecognized ones."""
 
     unsigned: bool
     zerofill: bool
     charset: str | None
     collation: str | None
     srid: str | None
-    rest: str
+    unknown: str
 
     @property
     def text(self) -> str:
+        """The attributes as SQL, each after a space."""
         parts = []
         collation = self.collation or _CHARSETS.get(self.charset or "")
         if self.unsigned:
@@ -85,14 +97,15 @@ class _Attributes:
             parts.append(f"COLLATE {collation}")
         elif self.charset:
             parts.append(f"CHARACTER SET {self.charset}")
-        if self.rest:
-            parts.append(self.rest)
+        if self.unknown:
+            parts.append(self.unknown)
         if self.srid:
             parts.append(f"SRID {self.srid}")
         return "".join(f" {part}" for part in parts)
 
 
 def _attributes(text: str) -> _Attributes:
+    """Parse the attributes of a type; they can be in any order."""
     found: dict[str, str | None] = {}
 
     def take(name: str, pattern: str) -> None:
@@ -114,12 +127,12 @@ def _attributes(text: str) -> _Attributes:
         charset=(found["charset"] or "").lower() or None,
         collation=(found["collation"] or "").lower() or None,
         srid=found["srid"],
-        rest=text.strip(),
+        unknown=text.strip(),
     )
 
 
 def split_collation(sql: str) -> tuple[str, str | None]:
-    """Split a canonical type into the type without a collation, and the collation or None."""
+    """Return a canonical type without its collation, and the collation or None."""
     match = _COLLATE.match(sql)
     return (match[1], match[2]) if match else (sql, None)
 
@@ -132,7 +145,7 @@ def is_text(sql: str) -> bool:
 
 @lru_cache(4096)
 def canonical_type(sql: str) -> str:
-    """Return the type as the catalog spells it; a size that depends on the charset is kept."""
+    """Return a type as the catalog spells it; keep a size whose effect depends on the charset."""
     sql = sql.strip()
     if values := _VALUES.fullmatch(sql):
         found = re.findall(_STRING, values[2], re.S)
@@ -147,9 +160,10 @@ def canonical_type(sql: str) -> str:
 
 
 def _canonical(name: str, arguments: tuple[str, ...], attributes: _Attributes) -> str:
-    bare = _NATIONAL.get(name, name.removeprefix("national "))
-    charset = " CHARACTER SET utf8mb3" if bare != name and not attributes.collation else ""
-    name = _ALIASES.get(bare, bare)
+    base_name = _NATIONAL.get(name, name.removeprefix("national "))
+    is_national = base_name != name
+    charset = " CHARACTER SET utf8mb3" if is_national and not attributes.collation else ""
+    name = _ALIASES.get(base_name, base_name)
     if name in ("bool", "boolean"):
         return "tinyint(1)"
     if name in _WIDTHS:
@@ -160,7 +174,11 @@ def _canonical(name: str, arguments: tuple[str, ...], attributes: _Attributes) -
 
 
 def _width(name: str, arguments: tuple[str, ...], attributes: _Attributes) -> str:
-    """Return the display width if it has a meaning: with ZEROFILL, and in tinyint(1), a boolean."""
+    """Return the display width if it has a meaning, otherwise an empty string.
+
+    It has one with ZEROFILL, and in tinyint(1), which represents a boolean. MySQL 8 does not report
+    other display widths. https://dev.mysql.com/doc/refman/en/numeric-type-attributes.html
+    """
     if attributes.zerofill:
         return f"({arguments[0] if arguments else _WIDTHS[name]})"
     boolean = name == "tinyint" and arguments == ("1",) and not attributes.unsigned
@@ -168,14 +186,18 @@ def _width(name: str, arguments: tuple[str, ...], attributes: _Attributes) -> st
 
 
 def _sized(name: str, arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the type with the arguments that the server adds and without those it drops."""
+    """Add the arguments that the server adds to a type, and remove those that it drops.
+
+    FLOAT with a precision of more than 24 bits is a DOUBLE.
+    https://dev.mysql.com/doc/refman/en/floating-point-types.html
+    """
     first = int(arguments[0]) if arguments else None
     if name == "decimal":
         return name, (*(arguments or ("10",)), "0")[:2]
     if name in ("float", "double"):
-        single = len(arguments) == 1
-        wide = name == "float" and single and first is not None and first > 24
-        return ("double" if wide else name), (() if single else arguments)
+        only_precision = len(arguments) == 1
+        is_double = name == "float" and only_precision and first is not None and first > 24
+        return ("double" if is_double else name), (() if only_precision else arguments)
     if name in _ONE_BY_DEFAULT:
         return name, arguments or ("1",)
     if name == "year" or (name in _TIMES and first == 0):
@@ -186,10 +208,14 @@ def _sized(name: str, arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]
 
 
 def _by_size(name: str, size: int) -> tuple[str, tuple[str, ...]]:
-    """Return the smallest type for so many characters, of one to four bytes each, or bytes."""
-    widest = 4 if name == "text" else 1
+    """Return the smallest type for `size` characters of TEXT or bytes of BLOB, as the server does.
+
+    A character has one to four bytes, depending on the charset. If the type depends on it, the size
+    is kept. https://dev.mysql.com/doc/refman/en/string-type-syntax.html
+    """
+    bytes_per_character = 4 if name == "text" else 1
     for prefix, limit in (("tiny", 2**8), ("", 2**16), ("medium", 2**24), ("long", 2**32)):
-        if size * widest < limit:
+        if size * bytes_per_character < limit:
             return prefix + name, ()
         if size < limit:
             return name, (str(size),)
@@ -228,7 +254,7 @@ _PYTHON = {
     "json": "sa.JSON",
     "uuid": "sa.UUID",
 }
-_OWN = {
+_MYSQL_CLASSES = {
     "smallint": "mysql.SMALLINT",
     "int": "mysql.INTEGER",
     "bigint": "mysql.BIGINT",
@@ -239,12 +265,12 @@ _OWN = {
     "datetime": "mysql.DATETIME",
     "timestamp": "mysql.TIMESTAMP",
 }
-"""MySQL's classes, for arguments that SQLAlchemy's generic classes do not have."""
+"""SQLAlchemy's classes for MySQL, for attributes that the general classes do not support."""
 
 
 @lru_cache(4096)
 def type_python(sql: str) -> str:
-    """Return the Python call for a type; `op.sql_type(...)` if SQLAlchemy has no class for it."""
+    """Return the Python code of a type, `op.sql_type(...)` if SQLAlchemy has no class for it."""
     other = f"op.sql_type({python_string(sql)})"
     if sql == "tinyint(1)":
         return "sa.Boolean()"
@@ -255,7 +281,7 @@ def type_python(sql: str) -> str:
         return other
     attributes = _attributes(match[3])
     name, arguments = match[1], (match[2] or "").split(",") if match[2] else []
-    if name not in _PYTHON or attributes.rest or attributes.srid:
+    if name not in _PYTHON or attributes.unknown or attributes.srid:
         return other
     if attributes.charset or (attributes.collation and not is_text(name)):
         return other
@@ -264,9 +290,9 @@ def type_python(sql: str) -> str:
 
 def _call(name: str, arguments: list[str], attributes: _Attributes) -> str:
     python = _PYTHON[name]
-    own = attributes.unsigned or (arguments and name in _TIMES)
-    if own or (arguments and name in ("float", "double")):
-        python = _OWN.get(name, python)
+    needs_mysql = attributes.unsigned or (arguments and name in _TIMES)
+    if needs_mysql or (arguments and name in ("float", "double")):
+        python = _MYSQL_CLASSES.get(name, python)
     if name in _TIMES:
         parts = [f"fsp={argument}" for argument in arguments]
     elif name in _WIDTHS:
@@ -281,11 +307,15 @@ def _call(name: str, arguments: list[str], attributes: _Attributes) -> str:
 
 
 def _values_python(match: re.Match[str]) -> str | None:
-    """Return the call for an ENUM or SET; None if SQLAlchemy would change its values."""
+    """Return the Python code of an ENUM or SET, None if SQLAlchemy would change its values.
+
+    SQLAlchemy does not escape backslashes and NUL characters in values. Its SET does not support an
+    empty value.
+    """
     kind, attributes = match[1], _attributes(match[3])
     values = [string_value(value) for value in re.findall(_STRING, match[2], re.S)]
-    strange = any(re.search(r"[\\\0]", value) for value in values)
-    if strange or attributes.rest or attributes.charset or (kind == "set" and "" in values):
+    needs_escape = any(re.search(r"[\\\0]", value) for value in values)
+    if needs_escape or attributes.unknown or attributes.charset or (kind == "set" and "" in values):
         return None
     parts = [python_string(value) for value in values]
     if attributes.collation:
@@ -297,5 +327,9 @@ def _values_python(match: re.Match[str]) -> str | None:
 
 
 def is_canonical_type(sql: str) -> bool:
-    """Return whether the catalog spells a type this way; False for types that are not common."""
-    return _UNAMBIGUOUS.fullmatch(sql) is not None
+    """Return whether a type is spelled as in the catalog.
+
+    Only common types without a collation are recognized: this saves `canonical_type` for most
+    columns.
+    """
+    return _CANONICAL_TYPE.fullmatch(sql) is not None

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
-from autodiff.dialects.mysql.catalog.align import align
+from autodiff.dialects.mysql.catalog.align import align_table
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -38,7 +38,7 @@ def index(name: str, *columns: str, **facts: Any) -> Index:
 
 
 def remaining_indexes(current: Table, desired: Table) -> list[str | None]:
-    return [item.name for item in align(current, desired).indexes]
+    return [item.name for item in align_table(current, desired).indexes]
 
 
 @pytest.mark.parametrize(
@@ -80,23 +80,23 @@ def test_index_declared_in_models_is_kept() -> None:
 def test_unique_index_becomes_the_declared_constraint(name: str | None) -> None:
     current = Table(name=T, indexes=(index("uq", "a", "b", unique=True),))
     desired = Table(name=T, constraints=(Unique(name=name, columns=("a", "b")),))
-    aligned = align(current, desired)
+    aligned = align_table(current, desired)
     assert aligned.constraints == (Unique(name="uq", columns=("a", "b")),)
     assert aligned.indexes == ()
 
 
 def test_unique_index_declared_in_models_is_kept() -> None:
     current = Table(name=T, indexes=(index("uq", "a", unique=True),))
-    assert align(current, current) == current
+    assert align_table(current, current) == current
     other = Table(name=T, constraints=(Unique(name=None, columns=("b",)),))
-    assert align(current, other) == current
+    assert align_table(current, other) == current
 
 
 def test_unique_index_with_prefix_is_not_a_constraint() -> None:
     element = IndexElement(text="a", length=5)
     current = Table(name=T, indexes=(Index(name="uq", elements=(element,), unique=True),))
     desired = Table(name=T, constraints=(Unique(name="uq", columns=("a",)),))
-    assert align(current, desired) == current
+    assert align_table(current, desired) == current
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_unique_index_with_prefix_is_not_a_constraint() -> None:
 def test_only_options_declared_in_models_are_compared(
     current: dict[str, Option], desired: dict[str, Option], aligned: dict[str, Option]
 ) -> None:
-    table = align(Table(name=T, options=current), Table(name=T, options=desired))
+    table = align_table(Table(name=T, options=current), Table(name=T, options=desired))
     assert table.options == aligned
 
 
@@ -142,7 +142,7 @@ def test_restrict_and_no_action_are_the_default(action: str | None) -> None:
         referred_columns=("x", "y"),
         on_delete=action,
     )
-    aligned = align(Table(name=T, constraints=(KEY,)), Table(name=T, constraints=(desired,)))
+    aligned = align_table(Table(name=T, constraints=(KEY,)), Table(name=T, constraints=(desired,)))
     assert aligned.constraints == (desired,)
 
 
@@ -155,12 +155,12 @@ def test_other_action_is_a_difference() -> None:
         on_delete="CASCADE",
     )
     table = Table(name=T, constraints=(KEY,))
-    assert align(table, Table(name=T, constraints=(desired,))) == table
+    assert align_table(table, Table(name=T, constraints=(desired,))) == table
 
 
 def test_column_level_check_is_a_table_check() -> None:
     check = Check(name="a", sql="a > 0", options={"mysql_level": "column"})
-    aligned = align(Table(name=T, constraints=(check,)), Table(name=T))
+    aligned = align_table(Table(name=T, constraints=(check,)), Table(name=T))
     assert aligned.constraints == (Check(name="a", sql="a > 0"),)
 
 
@@ -181,12 +181,12 @@ def test_column_properties_that_models_cannot_declare_are_removed() -> None:
             Column(name="b", type=int_, computed=computed, nullable=False),
         ),
     )
-    assert align(current, desired) == desired
+    assert align_table(current, desired) == desired
 
 
 def test_a_primary_key_has_no_name() -> None:
     current = Table(name=T, constraints=(PrimaryKey(name="pk", columns=("a",)),))
-    assert align(current, Table(name=T)).constraints == (PrimaryKey(columns=("a",)),)
+    assert align_table(current, Table(name=T)).constraints == (PrimaryKey(columns=("a",)),)
 
 
 # Models compared with the tables that create_all makes

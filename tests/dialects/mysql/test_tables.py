@@ -362,7 +362,8 @@ def test_incomplete_operation_needs_the_table(offline: Dialect) -> None:
         offline.ddl.statements(alter)
     assert str(caught.value) == (
         "cannot alter column t.a without knowing its type and whether it is nullable\n"
-        "hint: run it against a database, or say existing_type=... and existing_nullable=..."
+        "hint: run the migration against a database, "
+        "or pass existing_type=... and existing_nullable=..."
     )
 
 
@@ -488,8 +489,8 @@ def test_unknown_constraint_is_an_error(offline: Dialect) -> None:
         with pytest.raises(PlanError) as caught:
             offline.ddl.statements(DropConstraint(table=T, name="x"), current)
     assert str(caught.value) == (
-        "cannot tell what constraint x of table t is\n"
-        'hint: say type_="foreignkey", "unique", "check" or "primary"'
+        "cannot determine the kind of constraint x of table t\n"
+        'hint: pass type_="foreignkey", "unique", "check" or "primary"'
     )
 
 

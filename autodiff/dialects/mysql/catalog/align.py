@@ -1,4 +1,11 @@
-"""Align a reflected table with the desired one, so that only real differences remain."""
+"""Align a table that was read with the models, so that only real differences remain.
+
+This runs after reading and before comparing. It removes what the models can leave out (indexes of
+foreign keys, options that they do not mention), and replaces other spellings of the same thing with
+the models' own. An aligned table must never hide a difference: a value that is replaced here is no
+longer compared, and `check` would report a database that has drifted as up to date. A value that
+is not aligned has the opposite effect: each autogenerate run repeats the same operation.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +39,7 @@ from autodiff.utils.sharing import altered, mapped
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["align", "without_implied"]
+__all__ = ["align_table", "without_implied"]
 
 _SYNONYMS = {
     "mysql_default_charset": "mysql_charset",
@@ -40,23 +47,36 @@ _SYNONYMS = {
     "mysql_default_character_set": "mysql_charset",
     "mysql_default_collate": "mysql_collate",
 }
-_REFLECTED_OPTIONS = (
+"""Names that SQLAlchemy accepts for an option, and the name that reading uses.
+
+https://dev.mysql.com/doc/refman/en/create-table.html
+"""
+_REPORTED_OPTIONS = (
     *("mysql_engine", "mysql_charset", "mysql_collate", "mysql_row_format"),
     *("mysql_key_block_size", "mysql_avg_row_length", "mysql_max_rows", "mysql_min_rows"),
     *("mysql_pack_keys", "mysql_checksum", "mysql_delay_key_write", "mysql_compression"),
     *("mysql_encryption", "mysql_page_compressed", "mysql_with_system_versioning"),
     *("mysql_stats_persistent", "mysql_stats_auto_recalc", "mysql_stats_sample_pages"),
 )
-"""The options that the catalog has, if they are set."""
+"""The options that information_schema.tables reports if they are set.
+
+An option that is not in this list, such as DATA DIRECTORY, cannot be compared.
+https://dev.mysql.com/doc/refman/en/information-schema-tables-table.html
+"""
 _PARSER = "mysql_with_parser"
 _JSON_TEXTS = ("longtext", "longtext COLLATE utf8mb4_bin")
+"""The types that MariaDB uses for JSON. https://mariadb.com/kb/en/json-data-type/"""
 _DEFAULT_ACTIONS = ("RESTRICT", "NO ACTION", None)
+"""The server treats these as one action.
+
+https://dev.mysql.com/doc/refman/en/create-table-foreign-keys.html#foreign-key-referential-actions
+"""
 
 
-def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Table:
-    """Return the current table, with the spelling of the desired table for what is equal.
+def align_table(current: Table, desired: Table, *, json_is_text: bool = False) -> Table:
+    """Return the current table with the spellings of the desired one.
 
-    With `json_is_text`, JSON is an alias of LONGTEXT with a check, as on MariaDB.
+    Set `json_is_text` if JSON is an alias for LONGTEXT with a check, as on MariaDB.
     """
     uniques = dict(_uniques(current, desired))
     constraints = mapped(current.constraints, lambda item: _constraint(item, desired))
@@ -72,7 +92,10 @@ def align(current: Table, desired: Table, *, json_is_text: bool = False) -> Tabl
 
 
 def without_implied(table: Table) -> Table:
-    """Return the table without the indexes of its foreign keys and without default options."""
+    """Return the table without the indexes of its foreign keys and without implied options.
+
+    InnoDB is the default engine, and a collation implies its charset.
+    """
     options = dict(table.options)
     if options.get("mysql_engine") == "InnoDB":
         del options["mysql_engine"]
@@ -83,22 +106,22 @@ def without_implied(table: Table) -> Table:
 
 
 def _indexes(current: Table, desired: Table, uniques: Collection[str]) -> tuple[Index, ...]:
-    """Return the indexes that are not unique constraints and were not created implicitly."""
+    """Return the indexes that are neither unique constraints nor created by the server."""
     named = {index.name: index for index in reversed(desired.indexes) if index.name}
     found = []
     for index in current.indexes:
-        wanted = named.get(index.name or "")
-        if index.name in uniques or _is_implicit(index, wanted, current, desired):
+        declared = named.get(index.name or "")
+        if index.name in uniques or _is_implicit(index, declared, current, desired):
             continue
-        found.append(drop_undeclared_comment(_index(index, wanted, desired), wanted))
+        found.append(drop_undeclared_comment(_index(index, declared, desired), declared))
     return tuple(found)
 
 
-def _is_implicit(index: Index, wanted: Index | None, current: Table, desired: Table) -> bool:
-    """Return whether the server, or autodiff during a migration, created the index."""
+def _is_implicit(index: Index, declared: Index | None, current: Table, desired: Table) -> bool:
+    """Return whether the server, or a migration between two steps, created the index."""
     if index.name == AUTO_INCREMENT_INDEX:
         return True
-    return wanted is None and (is_generated(index, current) or looks_generated(index, desired))
+    return declared is None and (is_generated(index, current) or looks_generated(index, desired))
 
 
 def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
@@ -113,7 +136,11 @@ def _uniques(current: Table, desired: Table) -> Iterator[tuple[str, Unique]]:
 
 
 def _unique_in(desired: Table, index: Index, current: Table) -> Unique | None:
-    """Return the unique constraint for an index: of its name, unnamed, or with a new name."""
+    """Return the desired unique constraint that the index implements, None if there is none.
+
+    A constraint with the same name comes first. Otherwise one over the same columns is returned if
+    it has no name, or if its name is new: then the index will be renamed.
+    """
     parts = index.elements
     if not index.unique or any(e.is_expression or e.length or e.descending for e in parts):
         return None
@@ -121,58 +148,74 @@ def _unique_in(desired: Table, index: Index, current: Table) -> Unique | None:
     named = next((item for item in uniques if item.name == index.name), None)
     if named is not None or desired.index(index.name or "") is not None:
         return named
-    alike = (item for item in uniques if item.columns == index.columns)
-    return next((u for u in alike if u.name is None or current.index(u.name) is None), None)
+    same_columns = (item for item in uniques if item.columns == index.columns)
+    return next((u for u in same_columns if u.name is None or current.index(u.name) is None), None)
 
 
-def _index(index: Index, wanted: Index | None, desired: Table) -> Index:
-    """Return the index with the options that the models declare.
+def _index(index: Index, declared: Index | None, desired: Table) -> Index:
+    """Return the index with the options that the models declare for it.
 
-    The catalog does not have the parser of a fulltext index. The models may have the index under
-    a new name: then the options of that one count.
+    If the models have no index of that name, it may have been renamed: then the options of an index
+    with the same elements are used. The parser of a FULLTEXT index is always taken from the models,
+    because information_schema does not report it.
     """
-    if wanted is None:
-        alike = (other for other in desired.indexes if other.elements == index.elements)
-        wanted = next(alike, None)
-    declared = wanted.options if wanted else {}
-    options = _declared(index.options, declared)
-    if _PARSER in declared:
-        options = {**options, _PARSER: declared[_PARSER]}
+    if declared is None:
+        same_elements = (other for other in desired.indexes if other.elements == index.elements)
+        declared = next(same_elements, None)
+    declared_options = declared.options if declared else {}
+    options = _only_declared(index.options, declared_options)
+    if _PARSER in declared_options:
+        options = {**options, _PARSER: declared_options[_PARSER]}
     return altered(index, options=options)
 
 
-def _declared(
+def _only_declared(
     options: Mapping[str, Option], declared: Mapping[str, Option]
 ) -> Mapping[str, Option]:
+    """Return the options that have a declared value."""
     if options.keys() <= declared.keys():
         return options
     return {name: value for name, value in options.items() if name in declared}
 
 
 def _columns(current: Table, desired: Table, json_is_text: bool) -> tuple[Column, ...]:
-    """Return the aligned columns; most have nothing that models may spell in another way."""
+    """Return the aligned columns.
+
+    Most tables have no column with more than one spelling: these return their own tuple, which is
+    quick to compare.
+    """
     for column in current.columns:
         if column.options or column.computed is not None or column.type.sql == "json":
             break
     else:
         return current.columns
-    wanted = {column.name: column for column in desired.columns}
-    return mapped(current.columns, lambda item: _column(item, wanted.get(item.name), json_is_text))
+    declared = {column.name: column for column in desired.columns}
+    return mapped(
+        current.columns, lambda item: _column(item, declared.get(item.name), json_is_text)
+    )
 
 
 def _column(column: Column, desired: Column | None, json_is_text: bool) -> Column:
-    """Return the aligned column; MariaDB has no NOT NULL on generated columns."""
+    """Return the column with the type, nullability and options as the desired one spells them.
+
+    MariaDB does not accept NOT NULL on generated columns, so it is not compared if the current
+    column is nullable. https://mariadb.com/kb/en/generated-columns/
+    """
     if desired is None:
         return replace(column, options={}) if column.options else column
     if json_is_text and column.type.sql == "json" and desired.type.sql in _JSON_TEXTS:
         column = replace(column, type=desired.type)
     generated = column.computed is not None and desired.computed is not None
     nullable = desired.nullable if generated and column.nullable else column.nullable
-    options = _declared(column.options, desired.options)
+    options = _only_declared(column.options, desired.options)
     return altered(column, nullable=nullable, options=options)
 
 
 def _constraint(constraint: Constraint, desired: Table) -> Constraint:
+    """Return the constraint without what models cannot declare.
+
+    The server names each primary key PRIMARY. The level of a check is only relevant to DDL.
+    """
     match constraint:
         case PrimaryKey():
             return altered(constraint, name=None)
@@ -188,10 +231,10 @@ def _constraint(constraint: Constraint, desired: Table) -> Constraint:
 
 
 def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
-    """Return the key with the models' spelling of RESTRICT, NO ACTION and no action, all equal."""
-    named = [other for other in desired.foreign_keys if other.name == key.name]
-    alike = [other for other in desired.foreign_keys if other.columns == key.columns]
-    for other in (named or alike)[:1]:
+    """Return the foreign key with the default actions as the models spell them."""
+    same_name = [other for other in desired.foreign_keys if other.name == key.name]
+    same_columns = [other for other in desired.foreign_keys if other.columns == key.columns]
+    for other in (same_name or same_columns)[:1]:
         return altered(
             key,
             on_update=_action(key.on_update, other.on_update),
@@ -201,50 +244,58 @@ def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
 
 
 def _action(current: str | None, desired: str | None) -> str | None:
-    word = desired and desired.upper()
-    both = current in _DEFAULT_ACTIONS and word in _DEFAULT_ACTIONS
-    return desired if both else current
+    """Return the desired action if both are the default, otherwise the current one."""
+    desired_action = desired and desired.upper()
+    both_default = current in _DEFAULT_ACTIONS and desired_action in _DEFAULT_ACTIONS
+    return desired if both_default else current
 
 
 def _options(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
-    """Return the options that the models declare.
+    """Return the options that the models mention, with the current values.
 
-    Options that the catalog never has count as equal.
+    An option that the catalog never reports is assumed to have the desired value.
     """
     if not desired:
         return {}
     options = _partitions(current, desired)
-    for name, wanted in desired.items():
+    for name, declared in desired.items():
         if name in PARTITION_OPTIONS:
             continue
-        place = _SYNONYMS.get(name, name)
-        value = current.get(place)
-        if place.startswith("mysql_") and place not in _REFLECTED_OPTIONS and value is None:
-            value = wanted
+        catalog_name = _SYNONYMS.get(name, name)
+        value = current.get(catalog_name)
+        is_reported = catalog_name in _REPORTED_OPTIONS
+        if catalog_name.startswith("mysql_") and not is_reported and value is None:
+            value = declared
         if value is not None:
-            options[name] = wanted if _same(place, value, wanted) else value
+            options[name] = declared if _same(catalog_name, value, declared) else value
     return options
 
 
 def _partitions(current: Mapping[str, Option], desired: Mapping[str, Option]) -> dict[str, Option]:
-    """Return the options of the partitions, in the models' spelling if they are equal."""
-    wanted = {name: desired[name] for name in PARTITION_OPTIONS if name in desired}
-    if not wanted or same_partitions(current, wanted):
-        return wanted
+    """Return the partition options; as the models spell them if the partitions are the same."""
+    declared = {name: desired[name] for name in PARTITION_OPTIONS if name in desired}
+    if not declared or same_partitions(current, declared):
+        return declared
     return {
-        name: wanted[name] if same_partitions_option(current[name], wanted.get(name)) else value
+        name: declared[name] if same_partitions_option(current[name], declared.get(name)) else value
         for name, value in current.items()
         if name in PARTITION_OPTIONS
     }
 
 
-def _same(name: str, current: Option, wanted: Option) -> bool:
-    texts = [str(value).lower() for value in (current, wanted)]
+def _same(name: str, current: Option, declared: Option) -> bool:
+    """Return whether two values of an option mean the same; names are case-insensitive."""
+    texts = [str(value).lower() for value in (current, declared)]
     if name in ("mysql_charset", "mysql_collate"):
         texts = [_utf8mb3(text) for text in texts]
     return texts[0] == texts[1]
 
 
 def _utf8mb3(text: str) -> str:
-    """Return the charset or collation with utf8mb3 for utf8, its alias in the default old_mode."""
+    """Return the charset or collation with utf8mb3 for utf8, which is an alias for it.
+
+    On MariaDB the alias can be changed by old_mode, which is not considered.
+    https://dev.mysql.com/doc/refman/en/charset-unicode-utf8mb3.html
+    https://mariadb.com/kb/en/old-mode/
+    """
     return "utf8mb3" + text[4:] if text == "utf8" or text.startswith("utf8_") else text

@@ -20,14 +20,18 @@ __all__ = ["MySQLCatalog"]
 
 
 class MySQLCatalog(Catalog):
-    """Reads information_schema."""
+    """Reads information_schema, and aligns what it read with the models.
+
+    Modules are imported in the methods, so that a program that never reads a schema does not load
+    them.
+    """
 
     dialect: MySQL
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
-        from autodiff.dialects.mysql.catalog.reflect import reflect
+        from autodiff.dialects.mysql.catalog.reflect import reflect_schema
 
-        return reflect(connection, scope, self.dialect.default_schema or "")
+        return reflect_schema(connection, scope, self.dialect.default_schema or "")
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.mysql.catalog.unmanaged import unmanaged_objects
@@ -35,13 +39,16 @@ class MySQLCatalog(Catalog):
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "")
 
     def align(self, current: Table, desired: Table) -> Table:
-        return align.align(current, desired, json_is_text=self.dialect.is_mariadb)
+        return align.align_table(current, desired, json_is_text=self.dialect.is_mariadb)
 
     def without_implied(self, table: Table) -> Table:
         return align.without_implied(table)
 
     def omitted_by_sqlalchemy(self, constraint: Constraint) -> bool:
-        """Return whether it is one of MariaDB's checks in the definition of a column."""
+        """Return whether the constraint is a check in the definition of a column, as on MariaDB.
+
+        SQLAlchemy reflects only the checks of tables.
+        """
         return isinstance(constraint, Check) and is_in_column(constraint)
 
     def is_implicit_index(self, index: Index, key: ForeignKey) -> bool:

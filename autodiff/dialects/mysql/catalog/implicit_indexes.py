@@ -1,4 +1,4 @@
-"""The indexes that the server creates for foreign keys, and which foreign keys need an index.
+"""Recognize the indexes that the server creates for foreign keys, and keys that need an index.
 
 A foreign key needs an index that begins with its columns. If there is none, the server creates
 one, named after the constraint or, for a constraint without a name, after its first column. The
@@ -6,6 +6,11 @@ server drops that index when another one can replace it.
 https://dev.mysql.com/doc/refman/en/create-table-foreign-keys.html
 
 An AUTO_INCREMENT column needs an index too. autodiff creates one while the primary key is missing.
+
+The catalog does not mark an index as created by the server, so this module decides by its name and
+columns. If it takes a declared index for a generated one, autogenerate does not report that the
+index was removed from the models. In the opposite case, it drops an index that the server refuses
+to drop (error 1553).
 """
 
 from __future__ import annotations
@@ -29,14 +34,16 @@ __all__ = [
 ]
 
 AUTO_INCREMENT_INDEX = "_autodiff_auto_increment"
-"""The index that an AUTO_INCREMENT column has while its table is without a primary key."""
+"""The index of an AUTO_INCREMENT column while its table has no primary key."""
 
 _NUMBERED = re.compile(r"(_\d+)?")
+"""The suffix of an index that is named after a column, if other indexes have the name already."""
 _GENERATED = re.compile(r".+_ibfk_\d+")
+"""The name of a foreign key that was created without a name."""
 
 
 def auto_increment_index(columns: tuple[str, ...], *, unique: bool = True) -> Index:
-    """Return the index that replaces a missing key over the columns; unique for a primary key."""
+    """Return the index that replaces a missing key over the columns, unique for a primary key."""
     elements = tuple(IndexElement(text=name) for name in columns)
     return Index(name=AUTO_INCREMENT_INDEX, elements=elements, unique=unique)
 
@@ -44,8 +51,8 @@ def auto_increment_index(columns: tuple[str, ...], *, unique: bool = True) -> In
 def starts_index(table: Table, column: str) -> bool:
     """Return whether the primary key or an index of the table starts with the column."""
     primary = table.primary_key
-    leads = primary is not None and primary.columns[0] == column
-    return leads or any(starts_with(index, (column,)) for index in table.indexes)
+    starts_key = primary is not None and primary.columns[0] == column
+    return starts_key or any(starts_with(index, (column,)) for index in table.indexes)
 
 
 def looks_generated(index: Index, table: Table) -> bool:
@@ -58,8 +65,8 @@ def looks_generated_for(index: Index, key: ForeignKey) -> bool:
     plain = not index.unique and index.method is None and index.comment is None
     if not plain or not _is_plain(index) or index.columns != key.columns:
         return False
-    rest = (index.name or "").removeprefix(key.columns[0])
-    by_column = rest != index.name and _NUMBERED.fullmatch(rest) is not None
+    suffix = (index.name or "").removeprefix(key.columns[0])
+    by_column = suffix != index.name and _NUMBERED.fullmatch(suffix) is not None
     return index.name == key.name or by_column
 
 
@@ -71,14 +78,14 @@ def is_generated(index: Index, table: Table) -> bool:
 def is_generated_for(index: Index, key: ForeignKey) -> bool:
     """Return whether the index has the name that the server would give to one for this key.
 
-    Then it may be dropped along with the key. Any other index was created on purpose.
+    Such an index is dropped along with the key. Any other index was created on purpose.
     """
     by_column = index.name != key.name
     return looks_generated_for(index, key) and by_column == has_generated_name(key)
 
 
 def index_name(key: ForeignKey, table: Table | None = None) -> str:
-    """Return the name that the server gives to the index of a foreign key; free in the table."""
+    """Return a name for the index of a foreign key, as the server chooses it; unused in `table`."""
     if key.name and not _GENERATED.fullmatch(key.name):
         return key.name
     name, number = key.columns[0], 1
@@ -89,7 +96,7 @@ def index_name(key: ForeignKey, table: Table | None = None) -> str:
 
 
 def has_generated_name(key: ForeignKey) -> bool:
-    """Return whether the server named the foreign key, such as posts_ibfk_1."""
+    """Return whether the server chose the name of the foreign key, such as posts_ibfk_1."""
     return key.name is not None and _GENERATED.fullmatch(key.name) is not None
 
 
@@ -98,7 +105,7 @@ def _is_plain(index: Index) -> bool:
 
 
 def keys_without_index(table: Table) -> list[ForeignKey]:
-    """Return the foreign keys whose columns start no index and no other key of the table."""
+    """Return the foreign keys for which the server has to create an index."""
     keys = [c.columns for c in table.constraints if isinstance(c, PrimaryKey | Unique)]
     return [
         key
@@ -111,8 +118,8 @@ def keys_without_index(table: Table) -> list[ForeignKey]:
 def starts_with(index: Index, columns: tuple[str, ...]) -> bool:
     """Return whether the index starts with the columns, so that a foreign key can use it."""
     parts = index.elements[: len(columns)]
-    whole = not any(part.is_expression or part.length for part in parts)
-    return whole and index.method is None and _begins(index.columns, columns)
+    whole_columns = not any(part.is_expression or part.length for part in parts)
+    return whole_columns and index.method is None and _begins(index.columns, columns)
 
 
 def _begins(columns: tuple[str, ...], start: tuple[str, ...]) -> bool:

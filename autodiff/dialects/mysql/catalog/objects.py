@@ -1,7 +1,11 @@
-"""Turn rows of information_schema into objects of the schema.
+"""Convert rows of information_schema into schema objects.
 
-Equal columns and elements of indexes in many tables are one object (`lru_cache`), which is fast to
-create and to compare.
+The same column or part of an index often occurs in many tables. The functions cache their results,
+so that equal rows become the same object, which is quick to build and to compare. All arguments
+that a result depends on must therefore be parameters, and nobody may change a result in place.
+
+Expressions and literals are converted into one spelling for all servers. If a spelling is missed,
+autogenerate reports a difference for a column that has not changed.
 """
 
 from __future__ import annotations
@@ -40,21 +44,23 @@ from autodiff.utils.sharing import altered
 __all__ = [
     "action",
     "as_json",
-    "check",
-    "columns",
-    "is_generated_name",
+    "is_chosen",
     "json_column",
     "keys_and_indexes",
+    "read_check",
+    "read_columns",
+    "read_table_options",
     "sequence",
-    "table_options",
 ]
 
 _NO_ACTIONS = ("RESTRICT", "NO ACTION")
+"""The default actions of foreign keys: MySQL reports NO ACTION, and MariaDB RESTRICT."""
 _LIMIT = 2**63 - 2
-"""The largest value of a MariaDB sequence."""
+"""The largest value of a MariaDB sequence. https://mariadb.com/kb/en/create-sequence/"""
 _CACHE_SIZE = 2**14
+"""Results to cache. It limits the memory of a long-running process; most databases need fewer."""
 _NEGATIVE = re.compile(r"-\(([\d.]+(?:e[+-]?\d+)?)\)", re.I)
-"""How MySQL stores (-1), which is how SQLAlchemy writes a default of -1."""
+"""The spelling in which MySQL stores the default (-1), which SQLAlchemy writes for -1."""
 _DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?|b'[01]*'", re.I)
 _ON_UPDATE = re.compile(r"on update (\S+)", re.I)
@@ -64,7 +70,11 @@ _BY_NAME = attrgetter("name")
 
 
 def expression(sql: str, database: str, *, mariadb: bool) -> str:
-    """Return an expression of the catalog in one spelling; MySQL escapes it like a string."""
+    """Return an expression of the catalog in one spelling, without the name of the database.
+
+    MySQL escapes expressions in information_schema as in a string literal. MariaDB reports
+    them without escapes.
+    """
     text = canonical_strings(sql if mariadb else unescape(sql))
     return strip_parentheses(without_database(text, database))
 
@@ -72,12 +82,13 @@ def expression(sql: str, database: str, *, mariadb: bool) -> str:
 # Columns
 
 
-def columns(
+def read_columns(
     lines: Sequence[str], unit: str, table_collation: str, database: str, *, mariadb: bool
 ) -> tuple[Column, ...]:
-    """Return the columns of a table.
+    """Return the columns of a table from its lines, whose fields are separated by `unit`.
 
-    `database` is removed before names in expressions. `unit` separates the fields of a line.
+    `database` is removed from names in expressions. Lines without quoted names get an empty
+    `database`, so that they share cached columns with other databases.
     """
     return tuple(
         [
@@ -108,13 +119,13 @@ def _column(line: str, unit: str, table_collation: str, database: str, mariadb: 
     )
 
 
-def as_json(found: tuple[Column, ...], names: set[str]) -> tuple[Column, ...]:
-    """Return the columns; those of these names that are LONGTEXT become JSON."""
+def as_json(columns: tuple[Column, ...], names: set[str]) -> tuple[Column, ...]:
+    """Return the columns with the type JSON for LONGTEXT columns with one of the names."""
     return tuple(
         altered(column, type=_column_type("json"))
         if column.name in names and split_collation(column.type.sql)[0] == "longtext"
         else column
-        for column in found
+        for column in columns
     )
 
 
@@ -134,7 +145,11 @@ def _type_sql(row: ColumnRow, table_collation: str) -> str:
 
 
 def _default(row: ColumnRow, type_sql: str, database: str, *, mariadb: bool) -> str | None:
-    """Return the default with its ON UPDATE; None if it is NULL."""
+    """Return the default as SQL, with its ON UPDATE clause; None if the default is NULL.
+
+    A nullable column with ON UPDATE gets an explicit NULL, because models declare both clauses
+    as one server_default: NULL ON UPDATE CURRENT_TIMESTAMP.
+    """
     value = _default_value(row, type_sql, database, mariadb=mariadb)
     match = _ON_UPDATE.search(row.extra)
     if match is None:
@@ -158,12 +173,16 @@ def _default_value(row: ColumnRow, type_sql: str, database: str, *, mariadb: boo
 
 
 def _literal(raw: str, type_sql: str) -> str:
-    """Return a default that is a literal, of which MySQL has the bare value."""
+    """Return the SQL of a literal default, which MySQL reports as its value without quotes.
+
+    MySQL reports defaults of binary types as hexadecimal numbers; those of printable ASCII
+    characters are returned as strings, as models declare them.
+    """
     base = re.split(r"[ (]", type_sql)[0]
     if base in ("binary", "varbinary") and raw.startswith("0x"):
         value = bytes.fromhex(raw[2:])
-        plain = value.isascii() and value.decode("ascii").isprintable()
-        return quote_string(value.decode("ascii")) if plain else raw
+        printable = value.isascii() and value.decode("ascii").isprintable()
+        return quote_string(value.decode("ascii")) if printable else raw
     number = _NUMBER.fullmatch(raw)
     quoted = is_text(type_sql) or base in ("binary", "varbinary") or number is None
     return quote_string(raw) if quoted else raw
@@ -173,12 +192,15 @@ def _literal(raw: str, type_sql: str) -> str:
 
 
 def keys_and_indexes(
-    found: Iterable[Sequence[str]], database: str, *, mariadb: bool
+    fields: Iterable[Sequence[str]], database: str, *, mariadb: bool
 ) -> tuple[list[PrimaryKey], tuple[Index, ...]]:
-    """Return the primary key, if there is one, and the indexes, from rows of their elements."""
+    """Return the primary key, if there is one, and the other indexes.
+
+    `fields` has the fields of each part, sorted by the name of the index and its position in it.
+    """
     primary: list[PrimaryKey] = []
     indexes: list[Index] = []
-    rows = [IndexRow(*each) for each in found]
+    rows = [IndexRow(*part_fields) for part_fields in fields]
     for name, group in groupby(rows, _BY_NAME):
         parts = list(group)
         if name == "PRIMARY":
@@ -194,6 +216,7 @@ def _primary_key(names: tuple[str, ...]) -> PrimaryKey:
 
 
 def _index(name: str, parts: list[IndexRow], database: str, mariadb: bool) -> Index:
+    """Return an index. The lengths of SPATIAL and FULLTEXT parts are internal, so ignore them."""
     first = parts[0]
     method = first.method.lower()
     has_lengths = method not in ("spatial", "fulltext")
@@ -236,7 +259,7 @@ def _element(
     )
 
 
-def check(row: CheckRow, table: str, database: str, *, mariadb: bool) -> Check:
+def read_check(row: CheckRow, table: str, database: str, *, mariadb: bool) -> Check:
     """Return a check of the table."""
     options: dict[str, Option] = {}
     if row.level == "Column":
@@ -245,32 +268,38 @@ def check(row: CheckRow, table: str, database: str, *, mariadb: bool) -> Check:
         options["mysql_not_enforced"] = True
     sql = expression(row.sql, database, mariadb=mariadb)
     return Check(
-        name=row.name, sql=sql, options=options, implicit=is_generated_name(row.name, table, "chk")
+        name=row.name, sql=sql, options=options, implicit=is_chosen(row.name, table, "chk")
     )
 
 
 def json_column(row: CheckRow) -> str | None:
-    """Return the column of the check that MariaDB adds to JSON; the check may have an old name."""
-    found = _JSON_CHECK.fullmatch(row.sql) if row.level == "Column" else None
-    return found[1].replace("``", "`") if found else None
+    """Return the column if this is the check that MariaDB adds to a JSON column, otherwise None.
+
+    The name of the check is not considered: it can be that of the column before a rename.
+    """
+    match = _JSON_CHECK.fullmatch(row.sql) if row.level == "Column" else None
+    return match[1].replace("``", "`") if match else None
 
 
-def is_generated_name(name: str, table: str, kind: str) -> bool:
-    """Return whether the server generated the name (posts_ibfk_1) from that of the table."""
-    start = f"{table}_{kind}_"
-    return name.startswith(start) and _DIGITS.fullmatch(name, len(start)) is not None
+def is_chosen(name: str, table: str, kind: str) -> bool:
+    """Return whether the server chose the name, such as posts_ibfk_1 in the table posts.
+
+    `kind` is "ibfk" for a foreign key and "chk" for a check.
+    """
+    prefix = f"{table}_{kind}_"
+    return name.startswith(prefix) and _DIGITS.fullmatch(name, len(prefix)) is not None
 
 
 def action(rule: str) -> str | None:
-    """Return the action of a foreign key; None if it refuses, which is the default."""
+    """Return the action of a foreign key; None if that is the default, RESTRICT."""
     return None if rule in _NO_ACTIONS else rule
 
 
 # Tables and sequences
 
 
-def table_options(row: TableRow) -> Mapping[str, Option]:
-    """Return the options of CREATE TABLE, without the comment and the partitions."""
+def read_table_options(row: TableRow) -> Mapping[str, Option]:
+    """Return the options of a table, without its comment and partitions."""
     return _table_options(row.engine, row.collation, row.options, row.type)
 
 
@@ -290,12 +319,15 @@ def _table_options(engine: str, collation: str, others: str, type_: str) -> dict
 
 
 def sequence(name: Name, row: Any) -> SchemaSequence:
-    """Return a sequence, without options that have MariaDB's default value."""
-    up = row.step > 0
-    low, high = (1, _LIMIT) if up else (-_LIMIT - 1, -1)
+    """Return a sequence without the options that have MariaDB's default values.
+
+    https://mariadb.com/kb/en/create-sequence/
+    """
+    ascending = row.step > 0
+    low, high = (1, _LIMIT) if ascending else (-_LIMIT - 1, -1)
     return SchemaSequence(
         name=name,
-        start=None if row.start == (row.low if up else row.high) else row.start,
+        start=None if row.start == (row.low if ascending else row.high) else row.start,
         increment=None if row.step == 1 else row.step,
         minvalue=None if row.low == low else row.low,
         maxvalue=None if row.high == high else row.high,

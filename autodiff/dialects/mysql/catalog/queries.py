@@ -1,8 +1,13 @@
-"""The queries of information_schema: a fixed number, for any number of tables and databases.
+"""Build the queries over information_schema: one for each kind of row, over all databases.
 
-Drivers need time for each row and each field. So everything except views is returned in a few
-texts: with a line for each table, column or element of an index, which has the name of the table
-and the fields, separated by marks.
+Python drivers spend most of the time on rows and fields. So the server concatenates the rows into
+at most 64 texts for each database. A text has one line for each table, column or part of an index;
+a line has the name of the table and then the fields. Only views are fetched as ordinary rows,
+because their definitions are long.
+
+`rows` relies on two properties of these queries. All lines of a table are in the same text, in the
+order of its columns or parts: a table that was split over two texts would lose columns. No field is
+NULL, because CONCAT_WS skips NULL and would shift the fields after it.
 https://dev.mysql.com/doc/refman/en/information-schema.html and
 https://mariadb.com/kb/en/information-schema-tables/
 """
@@ -16,9 +21,12 @@ __all__ += ["mysql_queries"]
 
 NAMESPACES = "SELECT schema_name FROM information_schema.schemata"
 
-_LONGEST = 10**8
-"""The size of one text in bytes. The limit of the server, max_allowed_packet, is lower; beyond
-2**32 / 16, MySQL miscounts."""
+_MAX_TEXT_LENGTH = 10**8
+"""The group_concat_max_len of the queries, in bytes; the default of 1024 would truncate the texts.
+
+The server also limits texts to max_allowed_packet, which usually is less. The value must be less
+than 2**32 / 16: MySQL calculates a wrong limit from larger values.
+"""
 _GATHERED = """
 SELECT {number}, COUNT(*),
        GROUP_CONCAT(CONCAT_WS('{unit}', table_name, {fields}), '{line}'
@@ -27,7 +35,11 @@ FROM information_schema.{source}
 WHERE {schema} = :schema{number}{only}{where}
 GROUP BY CRC32(table_name) % 64
 """
-"""The rows of 64 groups of tables, so that no text is too long for a packet."""
+"""A query that concatenates the rows of one kind.
+
+A hash of the table's name divides the tables into 64 groups: few rows, and texts that fit into
+max_allowed_packet even if there are thousands of tables.
+"""
 
 _VIEWS = """
 SELECT {number}, table_name, view_definition, check_option
@@ -40,27 +52,32 @@ SELECT {schema} AS table_schema, {name} AS table_name, start_value AS start, inc
        minimum_value AS low, maximum_value AS high, cache_size AS cache, cycle_option AS cycle
 FROM {quoted}
 """
-"""The options of one MariaDB sequence; several are joined by UNION ALL."""
+"""A query for the options of one MariaDB sequence. The queries are joined with UNION ALL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The separators of fields, and the ends of lines: texts that no field contains."""
+    """The separator between two fields, and the one after each line. No field may contain them."""
 
     unit: str
     line: str
 
     @classmethod
     def numbered(cls, number: int) -> Marks:
-        """Return the separators of ASCII, followed by the number if it is not 0."""
+        """Return the separators of one attempt.
+
+        Attempt 0 uses ASCII's unit separator and record separator. Later attempts append their
+        number, because a field contains one of the bare characters.
+        """
         return cls(f"\x1f{number or ''}", f"\x1e{number or ''}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """The fields to select, their table and their order.
+    """The table of information_schema with the rows of one kind, its fields and their order.
 
-    No field is NULL: an empty text replaces NULL in fields that have no empty values.
+    NULL is read as an empty string. If an empty string is a valid value, as for a default, a prefix
+    distinguishes the two.
     """
 
     fields: tuple[str, ...]
@@ -71,7 +88,7 @@ class _Source:
 
 
 def _text(*names: str) -> tuple[str, ...]:
-    """Return the fields with an empty text for NULL."""
+    """Return SQL for fields that can be NULL: an empty string replaces NULL."""
     return tuple(f"IFNULL({name}, '')" for name in names)
 
 
@@ -143,9 +160,9 @@ _PARTITIONS = _Source(
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A query whose rows have the number of a database, the number of lines, and the lines.
+    """A query whose rows are the number of a database, a number of lines, and the lines.
 
-    Each line has the name of a table and as many fields, with a mark between two of them.
+    Each line has the name of a table and then `fields` fields.
     """
 
     query: str
@@ -154,10 +171,10 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class QuerySet:
-    """One query for each kind of object, for all databases.
+    """One query for each kind of row, over a number of databases.
 
-    `:schema0` is the first database; `:only` has names of tables. The first field of each row is
-    the number of the database.
+    The parameter `:schema0` is the first database; `:only` are the names of the tables to read. The
+    first field of each row is the number of its database.
     """
 
     tables: Gathered
@@ -171,27 +188,33 @@ class QuerySet:
 
 
 def mysql_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
-    """Return the queries for MySQL 8; with `limited`, for the tables in `:only`.
+    """Return the queries for MySQL 8; only for the tables in `:only` if `limited`.
 
+    SET_VAR changes group_concat_max_len for one statement, so no session variable must be restored.
     https://dev.mysql.com/doc/refman/en/optimizer-hints.html#optimizer-hints-set-var
     """
-    words = {"{srid}": "srs_id", "{expression}": "expression", "{hidden}": "is_visible = 'NO'"}
-    start = f"SELECT /*+ SET_VAR(group_concat_max_len = {_LONGEST}) */"
-    return _queries(words, start, _MYSQL_CHECKS, databases, marks, limited=limited)
+    server_fields = {
+        "{srid}": "srs_id",
+        "{expression}": "expression",
+        "{hidden}": "is_visible = 'NO'",
+    }
+    start = f"SELECT /*+ SET_VAR(group_concat_max_len = {_MAX_TEXT_LENGTH}) */"
+    return _queries(server_fields, start, _MYSQL_CHECKS, databases, marks, limited=limited)
 
 
 def mariadb_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
-    """Return the queries for MariaDB 10.6; with `limited`, for the tables in `:only`.
+    """Return the queries for MariaDB 10.6; only for the tables in `:only` if `limited`.
 
+    SET STATEMENT changes group_concat_max_len for one statement, as SET_VAR does on MySQL.
     https://mariadb.com/kb/en/set-statement/
     """
-    words = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
-    start = f"SET STATEMENT group_concat_max_len = {_LONGEST} FOR SELECT"
-    return _queries(words, start, _MARIADB_CHECKS, databases, marks, limited=limited)
+    server_fields = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
+    start = f"SET STATEMENT group_concat_max_len = {_MAX_TEXT_LENGTH} FOR SELECT"
+    return _queries(server_fields, start, _MARIADB_CHECKS, databases, marks, limited=limited)
 
 
 def _queries(
-    words: dict[str, str],
+    server_fields: dict[str, str],
     start: str,
     checks: _Source,
     databases: int,
@@ -200,11 +223,11 @@ def _queries(
     limited: bool,
 ) -> QuerySet:
     only = " AND table_name IN :only" if limited else ""
-    found = {**words, "{unit}": marks.unit, "{line}": marks.line, "{only}": only}
+    values = {**server_fields, "{unit}": marks.unit, "{line}": marks.line, "{only}": only}
 
     def filled(query: str) -> str:
-        for mark, text in found.items():
-            query = query.replace(mark, text)
+        for placeholder, text in values.items():
+            query = query.replace(placeholder, text)
         return "UNION ALL".join(query.replace("{number}", str(n)) for n in range(databases))
 
     def gathered(source: _Source) -> Gathered:

@@ -1,27 +1,12 @@
-"""Reflect a MySQL or MariaDB database in a fixed number of queries.
+"""Read a MySQL or MariaDB database with a fixed number of queries, and build the schema.
 
-Phases:
+`rows` returns the rows by table. This module applies the scope (excluded and selected tables),
+and puts the objects of each table together.
 
-1. `queries` selects everything that a table has many of as text: GROUP_CONCAT returns one line per
-   column, index element and so on, because drivers need time for each row. Marks separate the
-   fields and end the lines.
-2. `rows` runs the queries and groups the lines by table. Lines stay unsplit.
-3. `objects` turns lines into columns, indexes and so on, with caches from the line to the object.
-4. `_SchemaBuilder` puts the parts of each table together.
-
-Invariants:
-
-- No field contains a mark. If one does, the numbers of lines and fields do not match, and `rows`
-  queries again with other marks. Without that check, a comment could move the fields of its line.
-- No text is cut off. group_concat_max_len truncates silently, so each query sets it and returns the
-  number of lines, which is compared.
-- Names of the default database are removed from expressions and never appear in a `Name`, because
-  a scratch has another database name: otherwise everything would differ from its description.
-- A cached object depends on its line, the collation of its table and the database only. Anything
-  else that an object depends on must be an argument of the cached function.
-- Implicit objects are kept: indexes of foreign keys, the checks of JSON columns (which become the
-  type). `align` decides what models may leave out; a reflector that drops them would hide that
-  they exist from statements that need them.
+Constraints are sorted by name and indexes keep the order of their names. Without a fixed order, two
+readings of the same database would differ in their fingerprint. Names in the default database have
+no schema, because models do not name it. If they had one, autogenerate would create each table
+again.
 """
 
 from __future__ import annotations
@@ -66,15 +51,17 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.scope import Scope
 
-__all__ = ["reflect"]
+__all__ = ["reflect_schema"]
 
 _TABLE_TYPES = ("BASE TABLE", "SYSTEM VERSIONED")
+"""The types of information_schema.tables that are tables; the others are views and sequences."""
 _QUALIFIED = re.compile(r"`((?:[^`]|``)+)`\s*\.\s*`((?:[^`]|``)+)`")
+"""A database and a table in the definition of a view, where the server qualifies each name."""
 _BY_NAME = attrgetter("name")
 
 
 @collected_later()
-def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
+def reflect_schema(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """Return the tables, views and sequences of the default database and the namespaces."""
     mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
     schemas = list(dict.fromkeys([default_schema, *scope.namespaces]))
@@ -89,7 +76,7 @@ def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema
 
 
 class _SchemaBuilder:
-    """Puts the parts of each object together."""
+    """Builds the tables, views and sequences from the rows."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope, *, mariadb: bool) -> None:
         self.rows = rows
@@ -99,10 +86,11 @@ class _SchemaBuilder:
         self.names = {row.place: self.name(row.place) for row in rows.tables}
 
     def name(self, place: Place) -> Name:
+        """Return the name, without the database if that is the default one."""
         schema, name = place
         return Name(name, None if schema == self.default_schema else schema)
 
-    def wanted(self, name: Name) -> bool:
+    def in_scope(self, name: Name) -> bool:
         if self.scope.only is not None and name not in self.scope.only:
             return False
         return not is_excluded(name, self.scope.exclude)
@@ -114,7 +102,7 @@ class _SchemaBuilder:
             name: objects.sequence(name, row)
             for row in self.rows.sequences
             for name in [self.names[row.table_schema, row.table_name]]
-            if self.wanted(name)
+            if self.in_scope(name)
         }
 
     def views(self) -> dict[Name, View]:
@@ -122,7 +110,7 @@ class _SchemaBuilder:
             name: self.view(name, row)
             for row in self.rows.views
             for name in [self.name(row.place)]
-            if self.wanted(name)
+            if self.in_scope(name)
         }
 
     def view(self, name: Name, row: ViewRow) -> View:
@@ -132,11 +120,16 @@ class _SchemaBuilder:
         return View(name=name, sql=sql, reads=self.reads(row.definition))
 
     def reads(self, definition: str) -> tuple[Name, ...]:
-        pairs = {
+        """Return the tables and views that the definition of a view reads.
+
+        The pattern also matches columns (`table`.`column`), so a match is only used if there is a
+        table or view of that name.
+        """
+        places = {
             (schema.replace("``", "`"), name.replace("``", "`"))
             for schema, name in _QUALIFIED.findall(definition)
         }
-        return tuple(self.names[pair] for pair in sorted(pairs & self.names.keys()))
+        return tuple(self.names[place] for place in sorted(places & self.names.keys()))
 
     # Tables
 
@@ -151,7 +144,7 @@ class _SchemaBuilder:
             for row in self.rows.tables
             if row.type in _TABLE_TYPES
             for name in [self.names[row.place]]
-            if self.wanted(name)
+            if self.in_scope(name)
         }
 
     def table(self, name: Name, row: TableRow) -> Table:
@@ -161,10 +154,11 @@ class _SchemaBuilder:
         )
         columns, checks = self.columns_and_checks(row)
         constraints = [*primary, *self.foreign_keys(place), *checks]
-        options = objects.table_options(row)
+        options = objects.read_table_options(row)
         if place in self.rows.partitions:
-            found = [PartitionRow(*each) for each in self.fields(self.rows.partitions, place)]
-            options = {**options, **partition_options(found)}
+            partitions = self.fields(self.rows.partitions, place)
+            rows = [PartitionRow(*fields) for fields in partitions]
+            options = {**options, **partition_options(rows)}
         return Table(
             name=name,
             columns=columns,
@@ -175,28 +169,34 @@ class _SchemaBuilder:
         )
 
     def columns_and_checks(self, row: TableRow) -> tuple[tuple[Column, ...], list[Constraint]]:
-        """Return columns and checks; a check that MariaDB added to JSON becomes the type."""
+        """Return the columns, and the checks without those that MariaDB adds to JSON columns.
+
+        A LONGTEXT column with such a check is returned as JSON.
+        https://mariadb.com/kb/en/json-data-type/
+        """
         database, mariadb = self.default_schema, self.mariadb
         lines = self.rows.columns.get(row.place, ())
-        columns = objects.columns(lines, self.rows.unit, row.collation, database, mariadb=mariadb)
+        columns = objects.read_columns(
+            lines, self.rows.unit, row.collation, database, mariadb=mariadb
+        )
         if row.place not in self.rows.checks:
             return columns, []
-        rows = [CheckRow(*each) for each in self.fields(self.rows.checks, row.place)]
-        named = {found for found in map(objects.json_column, rows) if found is not None}
-        columns = objects.as_json(columns, named)
+        rows = [CheckRow(*fields) for fields in self.fields(self.rows.checks, row.place)]
+        json_columns = {name for name in map(objects.json_column, rows) if name is not None}
+        columns = objects.as_json(columns, json_columns)
         json = {column.name for column in columns if column.type.sql == "json"}
         return columns, [
-            objects.check(each, row.place[1], database, mariadb=mariadb)
-            for each in rows
-            if objects.json_column(each) not in json
+            objects.read_check(check_row, row.place[1], database, mariadb=mariadb)
+            for check_row in rows
+            if objects.json_column(check_row) not in json
         ]
 
     def foreign_keys(self, place: Place) -> Iterator[ForeignKey]:
         if place not in self.rows.keys:
             return
-        found = [ActionRow(*each) for each in self.fields(self.rows.actions, place)]
-        actions = {row.name: row for row in found}
-        keys = [KeyRow(*each) for each in self.fields(self.rows.keys, place)]
+        action_rows = [ActionRow(*fields) for fields in self.fields(self.rows.actions, place)]
+        actions = {row.name: row for row in action_rows}
+        keys = [KeyRow(*fields) for fields in self.fields(self.rows.keys, place)]
         for name, group in groupby(keys, _BY_NAME):
             rows, action = list(group), actions[name]
             referred = (rows[0].referred_schema, rows[0].referred_table)
@@ -207,5 +207,5 @@ class _SchemaBuilder:
                 referred_columns=tuple([row.referred_column for row in rows]),
                 on_update=objects.action(action.on_update),
                 on_delete=objects.action(action.on_delete),
-                implicit=objects.is_generated_name(name, place[1], "ibfk"),
+                implicit=objects.is_chosen(name, place[1], "ibfk"),
             )

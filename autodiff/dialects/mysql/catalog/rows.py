@@ -1,4 +1,10 @@
-"""Fetch the rows of information_schema, grouped by table."""
+"""Fetch the rows of information_schema and group them by table.
+
+`fetch` runs the queries of `queries` and splits the texts into lines. The separators are counted,
+because the server truncates a text that is too long and only reports a warning. A truncated answer
+must not look like a database with fewer tables. Lines are not split into fields here: `objects`
+caches by line, because many tables have equal lines (such as `id bigint`).
+"""
 
 from __future__ import annotations
 
@@ -36,11 +42,11 @@ __all__ = [
 ]
 
 _NUMBER_AND_NAME = itemgetter(0, 1)
-_TRIES = 10
-"""The number of pairs of marks to try, until one is found in no text."""
+_ATTEMPTS = 10
+"""Pairs of separators to try. It is very unlikely that a database contains all of them."""
 
 Place: TypeAlias = tuple[str, str]
-"""The names of a database and of a table in it."""
+"""The names of a database and a table in it."""
 
 
 class TableRow(NamedTuple):
@@ -63,7 +69,7 @@ class ViewRow(NamedTuple):
 
 
 class ColumnRow(NamedTuple):
-    """A column; its `default`, if it has one, follows an equals sign."""
+    """A column. `default` starts with an equals sign; it is empty if there is no default."""
 
     name: str
     type: str
@@ -77,7 +83,7 @@ class ColumnRow(NamedTuple):
 
 
 class IndexRow(NamedTuple):
-    """An element of an index: a `column` or an `expression`."""
+    """A part of an index: a `column` or an `expression`. `name` is the name of the index."""
 
     name: str
     non_unique: str
@@ -109,7 +115,7 @@ class ActionRow(NamedTuple):
 
 
 class CheckRow(NamedTuple):
-    """A check; its `level` is Column if it is in the definition of a column."""
+    """A check. `level` is "Column" if the check is in the definition of a column."""
 
     name: str
     sql: str
@@ -118,7 +124,7 @@ class CheckRow(NamedTuple):
 
 
 class PartitionRow(NamedTuple):
-    """A partition or subpartition."""
+    """A partition, or a subpartition with the fields of its partition."""
 
     name: str
     method: str
@@ -134,10 +140,9 @@ Lines: TypeAlias = Mapping[Place, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """All rows; of what a table has many, the lines of the server's answer.
+    """All rows of a database. Kinds of which a table can have several are kept as lines.
 
-    `unit` separates the fields of a line. Lines are split later and cached, because many tables
-    have equal lines. All fields are texts, which are empty for NULL.
+    `unit` separates two fields of a line. All fields are strings, which are empty for NULL.
     """
 
     unit: str
@@ -154,47 +159,51 @@ class Rows:
 
 
 class _MarkInFieldError(Exception):
-    """A field contains a mark."""
+    """Raised if a field contains a separator."""
 
 
 def lines_of(text: str, count: int, fields: int, marks: Marks) -> list[str]:
-    """Split a text into `count` lines, each with the name of a table and `fields` fields.
+    """Return the `count` lines of a text, each with the table's name and `fields` fields.
 
-    Raises DatabaseError if the text is cut off, and _MarkInFieldError if a field contains a mark.
+    Raises DatabaseError if the text is truncated, and _MarkInFieldError if a field contains a
+    separator.
     """
     lines = text.split(marks.line)
-    more = len(lines) - 1 - count, text.count(marks.unit) - count * fields
-    if lines.pop() or min(more) < 0:
+    surplus = len(lines) - 1 - count, text.count(marks.unit) - count * fields
+    if lines.pop() or min(surplus) < 0:
         raise DatabaseError(
-            "the server cut off what it says of its tables",
-            hint="set its max_allowed_packet and group_concat_max_len to larger values",
+            "cannot read the tables: the server truncated the rows of information_schema",
+            hint="increase max_allowed_packet and group_concat_max_len on the server",
         )
-    if max(more) > 0:
+    if max(surplus) > 0:
         raise _MarkInFieldError
     return lines
 
 
 def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, mariadb: bool) -> Rows:
-    """Return the rows of these databases, in a fixed number of queries.
+    """Return the rows of the databases, with a fixed number of queries.
 
-    Views, partitions, actions and sequences are not queried if there are none. If a field
-    contains a mark, everything is queried again with other marks.
+    Views, partitions, actions of foreign keys and sequences are only queried if there are any. If a
+    field contains a separator, everything is queried again with another one.
+
+    Raises DatabaseError if an answer is truncated, or if the database contains each separator.
     """
-    for number in range(_TRIES):
+    for number in range(_ATTEMPTS):
         server = _Server(connection, schemas, scope, Marks.numbered(number))
         try:
             return _fetch(server, mariadb=mariadb)
         except _MarkInFieldError:
             continue
     raise DatabaseError(
-        "names, comments or defaults in the database hold every mark that could stand between them",
-        hint="look for the control characters 30 and 31 in information_schema",
+        "cannot read the tables: names, comments or defaults contain each separator that could be "
+        "put between them",
+        hint="remove the characters CHAR(30) and CHAR(31) from names, comments and defaults",
     )
 
 
 def _fetch(server: _Server, *, mariadb: bool) -> Rows:
-    make = catalog.mariadb_queries if mariadb else catalog.mysql_queries
-    queries = make(len(server.schemas), server.marks, limited=server.scope.only is not None)
+    build = catalog.mariadb_queries if mariadb else catalog.mysql_queries
+    queries = build(len(server.schemas), server.marks, limited=server.scope.only is not None)
     tables = server.tables(queries.tables)
     kinds = {row.type for row in tables}
     partitioned = any("partitioned" in row.options for row in tables)
@@ -216,43 +225,45 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """Runs the queries for some databases and a scope."""
+    """Runs the queries for the databases in a scope, with one pair of separators."""
 
     connection: Connection
     schemas: Sequence[str]
     scope: Scope
     marks: Marks
 
-    def tables(self, gathered: Gathered) -> list[TableRow]:
-        """Return the rows in the order of databases and names."""
+    def tables(self, tables_query: Gathered) -> list[TableRow]:
+        """Return the tables in the order of databases and names."""
         numbers = {schema: number for number, schema in enumerate(self.schemas)}
-        lines = self.lines(gathered)
+        lines = self.lines(tables_query)
         places = sorted(lines, key=lambda place: (numbers[place[0]], place[1]))
         return [TableRow(place, *lines[place][0].split(self.marks.unit)) for place in places]
 
     def views(self, query: str) -> list[ViewRow]:
-        """Return the rows in the order of databases and names."""
-        rows = sorted(self.ask(query), key=_NUMBER_AND_NAME)
+        """Return the views in the order of databases and names."""
+        rows = sorted(self.execute(query), key=_NUMBER_AND_NAME)
         return [ViewRow((self.schemas[number], name), *rest) for number, name, *rest in rows]
 
     def lines(self, gathered: Gathered) -> Lines:
         """Return the lines of each table, without its name."""
-        found: dict[Place, list[str]] = {}
+        lines_by_place: dict[Place, list[str]] = {}
         unit = self.marks.unit
-        for number, count, text in self.ask(gathered.query):
-            of_names: dict[str, list[str]] = {}
+        for number, count, text in self.execute(gathered.query):
+            lines_by_name: dict[str, list[str]] = {}
             for line in lines_of(text, count, gathered.fields, self.marks):
                 name, _, values = line.partition(unit)
-                of_names.setdefault(name, []).append(values)
-            for name, values_of in of_names.items():
-                found[self.schemas[number], name] = values_of
-        return found
+                lines_by_name.setdefault(name, []).append(values)
+            # All lines of a table are in one text, so this never overwrites lines
+            for name, table_lines in lines_by_name.items():
+                lines_by_place[self.schemas[number], name] = table_lines
+        return lines_by_place
 
     def namespaces(self) -> frozenset[str]:
-        """Return the names of all databases."""
+        """Return the names of all databases that the user can see."""
         return frozenset(self.connection.execute(sa.text(catalog.NAMESPACES)).scalars())
 
-    def ask(self, query: str) -> Sequence[Any]:
+    def execute(self, query: str) -> Sequence[Any]:
+        """Run a query with the names of the databases, and of the tables in the scope."""
         text = sa.text(query)
         values: dict[str, Any] = {f"schema{n}": name for n, name in enumerate(self.schemas)}
         if self.scope.only is not None:
@@ -262,9 +273,10 @@ class _Server:
 
 
 def _sequences(connection: Connection, tables: Sequence[TableRow]) -> list[Any]:
-    """Return the options of sequences, in one query.
+    """Return the options of all sequences with one query.
 
-    MariaDB before 12 only has them in the row that each sequence contains.
+    Before version 12, MariaDB has no information_schema.sequences: the options of a sequence are
+    only available as the one row in it. https://mariadb.com/kb/en/create-sequence/
     """
     queries = [
         catalog.SEQUENCE.format(

@@ -1,4 +1,4 @@
-"""Objects of a MySQL or MariaDB database that are not reflected."""
+"""Find objects of a MySQL or MariaDB database that are never reflected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FROM information_schema.events WHERE event_schema = :schema
 def unmanaged_objects(
     connection: Connection, scope: Scope, default_schema: str
 ) -> list[UnmanagedObject]:
-    """Return the triggers and events."""
+    """Return the triggers and events of the default database and the namespaces in the scope."""
     return [
         UnmanagedObject(kind=row.kind, name=row.name, reason=row.reason)
         for schema in (default_schema, *scope.namespaces)

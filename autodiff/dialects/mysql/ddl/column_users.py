@@ -1,4 +1,8 @@
-"""Indexes and constraints that use a column, dropped and added again while the column changes."""
+"""Find indexes and constraints that use a column, to drop them and add them again.
+
+Some changes of a column are refused while an index or check uses it. The changes in this module are
+put into the same ALTER TABLE, so that the table is never without them.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ __all__ = ["User", "changes_to_drop_users", "renamed_users_of", "users_of"]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The changes that drop, and add again, an index or constraint that uses a column."""
+    """An index or constraint that uses a column: the changes that drop it and add it again."""
 
     drop: str
     add: str
@@ -47,7 +51,7 @@ def users_of(ddl: MySQLDDL, column: str, table: Table) -> list[User]:
 
 
 def renamed_users_of(ddl: MySQLDDL, old: str, new: str, table: Table) -> list[User]:
-    """Return the checks and index expressions that name the column, to be added with `new`."""
+    """Return the checks and indexes with expressions on the column; `add` has its new name."""
     users = []
     for constraint in table.constraints:
         if isinstance(constraint, Check) and mentions(constraint.sql, old):
@@ -61,7 +65,7 @@ def renamed_users_of(ddl: MySQLDDL, old: str, new: str, table: Table) -> list[Us
 
 
 def changes_to_drop_users(ddl: MySQLDDL, column: str, table: Table) -> list[str]:
-    """Return the changes that drop all that uses the column, before it is dropped itself."""
+    """Return the changes that drop each constraint and index that uses a column."""
     return [*_drop_constraints(ddl, column, table), *_drop_indexes(ddl, column, table)]
 
 
@@ -85,7 +89,10 @@ def _drop_indexes(ddl: MySQLDDL, column: str, table: Table) -> Iterator[str]:
 
 
 def _without(table: Table, column: str) -> Table:
-    """Return the table without the column, its indexes and foreign keys; the primary key stays."""
+    """Return the table without the column, its indexes and its foreign keys.
+
+    The primary key is kept, because the caller needs it to find replacements.
+    """
     keys = [key for key in table.foreign_keys if column in key.columns]
     return replace(
         table,

@@ -1,4 +1,7 @@
-"""SQL for columns of MySQL and MariaDB, which repeat all of a column's definition to alter it.
+"""Write SQL for columns of MySQL and MariaDB.
+
+MODIFY COLUMN replaces the whole definition, so the statements repeat attributes that do not change.
+An attribute that is left out, such as a comment, would be lost.
 
 https://dev.mysql.com/doc/refman/en/alter-table.html and
 https://mariadb.com/kb/en/alter-table/
@@ -50,13 +53,21 @@ _UNKNOWN = ColumnType(sql="", python="")
 _NONDETERMINISTIC = re.compile(
     r"\b(?:uuid|uuid_short|rand|random_bytes|sysdate|(?:current_|session_|system_)?user)\b", re.I
 )
+"""Functions that MySQL does not accept in the default of a column that is added.
+
+It replicates ALTER TABLE as a statement, so replicas would calculate other values.
+https://dev.mysql.com/doc/refman/en/replication-rbr-safe-unsafe.html
+"""
 _EXPRESSION_DEFAULTS = (
     *("tinytext", "text", "mediumtext", "longtext", "json", "vector"),
     *("tinyblob", "blob", "mediumblob", "longblob"),
     *("geometry", "point", "linestring", "polygon", "geometrycollection"),
     *("multipoint", "multilinestring", "multipolygon"),
 )
-"""Types whose default must be an expression: even a literal is put in parentheses."""
+"""Types whose default must be an expression, so that even a literal needs parentheses.
+
+https://dev.mysql.com/doc/refman/en/data-type-defaults.html
+"""
 
 
 class MySQLColumnDDL(ColumnDDL):
@@ -68,7 +79,7 @@ class MySQLColumnDDL(ColumnDDL):
     # Definitions
 
     def definition(self, column: Column, table: Table | None = None) -> str:
-        """Return a column with its comment and, on MariaDB, the check that `table` has in it."""
+        """Return the definition of a column; on MariaDB with the check that `table` has in it."""
         parts = [self.quote(column.name), column.type.sql, *self._value(column)]
         if column.autoincrement:
             parts.append("AUTO_INCREMENT")
@@ -84,8 +95,11 @@ class MySQLColumnDDL(ColumnDDL):
     def _value(self, column: Column) -> list[str]:
         """Return the generation expression, or NULL or NOT NULL and the default.
 
-        NULL is written for a TIMESTAMP, which would be NOT NULL if explicit_defaults_for_timestamp
-        is off. MariaDB has no NOT NULL on generated columns.
+        NULL is explicit for a TIMESTAMP, which would otherwise be NOT NULL if
+        explicit_defaults_for_timestamp is off. MariaDB does not accept NOT NULL on generated
+        columns.
+        https://dev.mysql.com/doc/refman/en/server-system-variables.html
+        https://mariadb.com/kb/en/generated-columns/
         """
         if column.computed is not None:
             kind = "STORED" if column.computed.persisted else "VIRTUAL"
@@ -102,7 +116,10 @@ class MySQLColumnDDL(ColumnDDL):
     # Adding
 
     def add(self, operation: AddColumn, current: Table | None = None) -> list[str]:
-        """Return ADD COLUMN; with an index for AUTO_INCREMENT, until there is a primary key."""
+        """Return ADD COLUMN, with an index if the column has AUTO_INCREMENT.
+
+        The index is dropped when a primary key is added.
+        """
         column = operation.column
         if not self.dialect.is_mariadb and differs_by_row(column):
             return self._add_and_fill(operation, current)
@@ -113,12 +130,12 @@ class MySQLColumnDDL(ColumnDDL):
         return [self.alter_table(operation.table, *changes)]
 
     def _add_and_fill(self, operation: AddColumn, current: Table | None) -> list[str]:
-        """Return ADD COLUMN without the default, an UPDATE of the rows, and then the default."""
+        """Return ADD COLUMN without the default, UPDATE for the rows, and MODIFY COLUMN."""
         column, table = operation.column, operation.table
-        bare = replace(column, nullable=True, default=None)
+        without_default = replace(column, nullable=True, default=None)
         value, _ = split_on_update(column.default or "")
         return [
-            self.alter_table(table, f"ADD COLUMN {self.definition(bare)}"),
+            self.alter_table(table, f"ADD COLUMN {self.definition(without_default)}"),
             self.ddl.rows.update(table, [(column.name, value or "NULL")], current),
             self.alter_table(table, f"MODIFY COLUMN {self.definition(column)}"),
         ]
@@ -126,7 +143,11 @@ class MySQLColumnDDL(ColumnDDL):
     # Altering
 
     def alter(self, operation: AlterColumn, current: Table | None = None) -> list[str]:
-        """Return MODIFY COLUMN, or replace the column if that cannot change how it is generated."""
+        """Return MODIFY COLUMN, or statements that replace the column if it cannot be modified.
+
+        A generated column can be modified only if it stays VIRTUAL or STORED.
+        https://dev.mysql.com/doc/refman/en/alter-table-generated-columns.html
+        """
         column = _altered(operation, current)
         before = current.column(operation.name) if current else None
         if current is not None and before is not None and not _can_be_modified(before, column):
@@ -136,12 +157,12 @@ class MySQLColumnDDL(ColumnDDL):
             changes += self._auto_increment_index(before, column, current)
         statement = self.alter_table(operation.table, *changes)
         if "autoincrement" in operation.after.fields and not self.dialect.is_mariadb:
-            # MySQL refuses to change AUTO_INCREMENT of a column that foreign keys refer to
+            # MySQL refuses to change AUTO_INCREMENT of a column that foreign keys refer to (1833)
             return ["SET foreign_key_checks = 0", statement, "SET foreign_key_checks = 1"]
         return [statement]
 
     def _auto_increment_index(self, before: Column, column: Column, current: Table) -> list[str]:
-        """Add the index that AUTO_INCREMENT needs, or drop it if it is no longer needed."""
+        """Return the change that adds or drops the index that AUTO_INCREMENT needs."""
         spare = current.index(AUTO_INCREMENT_INDEX)
         if before.autoincrement and not column.autoincrement and spare is not None:
             return [f"DROP INDEX {AUTO_INCREMENT_INDEX}"]
@@ -151,7 +172,11 @@ class MySQLColumnDDL(ColumnDDL):
         return []
 
     def _regenerate(self, before: Column, column: Column, current: Table) -> list[str]:
-        """Replace a column by a new one; the values of a generated column are kept."""
+        """Return statements that replace a column by a new one.
+
+        If a generated column becomes an ordinary one, it becomes STORED first: MODIFY COLUMN then
+        keeps its values.
+        """
         if column.computed is not None or before.computed is None:
             return [self._replace(column, current)]
         stored = replace(before, computed=replace(before.computed, persisted=True))
@@ -159,24 +184,27 @@ class MySQLColumnDDL(ColumnDDL):
         return [self._replace(stored, current), self.alter_table(current.name, modify)]
 
     def _replace(self, column: Column, current: Table) -> str:
+        """Return ALTER TABLE that drops the column and adds it again at the same position."""
         users = users_of(self.ddl, column.name, current)
         names = [other.name for other in current.columns]
-        place = names.index(column.name)
-        where = f"AFTER {self.quote(names[place - 1])}" if place else "FIRST"
+        index = names.index(column.name)
+        position = f"AFTER {self.quote(names[index - 1])}" if index else "FIRST"
         return self.alter_table(
             current.name,
             *(user.drop for user in users),
             f"DROP COLUMN {self.quote(column.name)}",
-            f"ADD COLUMN {self.definition(column, current)} {where}",
+            f"ADD COLUMN {self.definition(column, current)} {position}",
             *(user.add for user in users),
         )
 
     # Dropping
 
     def drop(self, operation: DropColumn, current: Table | None = None) -> list[str]:
-        """Return DROP COLUMN, and DROP for the constraints and indexes with the column.
+        """Return DROP COLUMN, and DROP for each constraint and index that uses the column.
 
-        The server would keep an index over two columns as an index over the other one.
+        The server would only remove the column from an index over several columns. autodiff drops
+        such an index, as other databases do.
+        https://dev.mysql.com/doc/refman/en/alter-table.html
         """
         changes = changes_to_drop_users(self.ddl, operation.name, current) if current else []
         drop = f"DROP COLUMN {self.quote(operation.name)}"
@@ -187,8 +215,9 @@ class MySQLColumnDDL(ColumnDDL):
     def rename(self, operation: RenameColumn, current: Table | None = None) -> list[str]:
         """Return RENAME COLUMN, and RENAME INDEX for an index that is named after the column.
 
-        MariaDB renames the column in checks and generated columns. MySQL refuses, so what uses the
-        column is defined again: in the same statement, unless a foreign key may refer to it.
+        MariaDB also renames the column in checks and generated columns. MySQL refuses to rename a
+        column that they use, so they are dropped and added with the new name. This happens in the
+        same statement, unless a foreign key could use the column (see `_may_be_key`).
         """
         old, new = operation.before, operation.after
         changes = [f"RENAME COLUMN {self.quote(old)} TO {self.quote(new)}"]
@@ -205,8 +234,8 @@ class MySQLColumnDDL(ColumnDDL):
 
     def _rename_index(self, old: str, new: str, current: Table) -> Iterator[str]:
         index = current.index(old)
-        is_named = any(key.name == old for key in current.foreign_keys)
-        if index is not None and not is_named and looks_generated(index, current):
+        has_key_name = any(key.name == old for key in current.foreign_keys)
+        if index is not None and not has_key_name and looks_generated(index, current):
             yield f"RENAME INDEX {self.quote(old)} TO {self.quote(new)}"
 
     def _rename_in_columns(self, old: str, new: str, table: Table) -> Iterator[str]:
@@ -217,7 +246,7 @@ class MySQLColumnDDL(ColumnDDL):
 
 
 def differs_by_row(column: Column) -> bool:
-    """Return whether MySQL refuses to add the column: replicas would fill in other values.
+    """Return whether MySQL refuses to add the column, because its default differs by row.
 
     https://dev.mysql.com/doc/refman/en/data-type-defaults.html
     """
@@ -225,7 +254,7 @@ def differs_by_row(column: Column) -> bool:
 
 
 def _default_clauses(default: str, type_sql: str) -> list[str]:
-    """Return DEFAULT and ON UPDATE."""
+    """Return the DEFAULT and ON UPDATE clauses, if the default has them."""
     value, on_update = split_on_update(default)
     parts = []
     if value is not None:
@@ -236,37 +265,42 @@ def _default_clauses(default: str, type_sql: str) -> list[str]:
 
 
 def _default_value(value: str, type_sql: str) -> str:
-    """Return a default; MySQL requires parentheses around an expression."""
-    inner = strip_parentheses(value)
+    """Return the value of a DEFAULT clause; an expression needs parentheses."""
+    default = strip_parentheses(value)
     base = type_sql.split("(")[0].split(" ")[0]
-    needs_expression = base in _EXPRESSION_DEFAULTS and inner.lower() != "null"
-    if (is_literal(inner) and not needs_expression) or canonical_now(inner, type_sql):
-        return inner
-    return f"({inner})"
+    needs_expression = base in _EXPRESSION_DEFAULTS and default.lower() != "null"
+    if (is_literal(default) and not needs_expression) or canonical_now(default, type_sql):
+        return default
+    return f"({default})"
 
 
 def _altered(operation: AlterColumn, current: Table | None) -> Column:
-    """Return the column after the operation, from the table or, without it, the operation."""
-    place = f"{operation.table}.{operation.name}"
+    """Return the column after the operation.
+
+    If the table is not known, the operation must contain its type and nullability. Raises PlanError
+    if they are missing, or if the table does not have the column.
+    """
+    label = f"{operation.table}.{operation.name}"
     if current is not None:
         before = current.column(operation.name)
         if before is None:
             raise PlanError(
-                f"cannot alter column {place}: the table has no such column",
+                f"cannot alter column {label}: the table has no such column",
                 hint="compare the migration with the database: autodiff check",
             )
         return operation.after.apply(before)
     if not {"type", "nullable"} <= {*operation.before.fields, *operation.after.fields}:
         raise PlanError(
-            f"cannot alter column {place} without knowing its type and whether it is nullable",
-            hint="run it against a database, or say existing_type=... and existing_nullable=...",
+            f"cannot alter column {label} without knowing its type and whether it is nullable",
+            hint="run the migration against a database, "
+            "or pass existing_type=... and existing_nullable=...",
         )
     blank = Column(name=operation.name, type=_UNKNOWN)
     return operation.after.apply(operation.before.apply(blank))
 
 
 def _can_be_modified(before: Column, after: Column) -> bool:
-    """Return whether MODIFY can change how the column is generated."""
+    """Return whether MODIFY COLUMN accepts the change of the generation expression."""
     old, new = before.computed, after.computed
     if old is None or new is None:
         return all(computed is None or computed.persisted for computed in (old, new))
@@ -274,9 +308,10 @@ def _can_be_modified(before: Column, after: Column) -> bool:
 
 
 def _may_be_key(column: str, table: Table) -> bool:
-    """Return whether a foreign key may have the column on either side.
+    """Return whether a foreign key of any table could use the column.
 
-    The server then renames it in place, which allows nothing else in the same ALTER TABLE.
+    The server renames such a column only in place, and accepts no other change in the same ALTER
+    TABLE. A foreign key of another table needs a key or index that has the column.
     """
     keys = [columns_of(constraint) for constraint in table.constraints]
     return any(column in columns for columns in (*keys, *(i.columns for i in table.indexes)))

@@ -1,6 +1,7 @@
-"""SQL for constraints of MySQL and MariaDB.
+"""Write SQL for constraints of MySQL and MariaDB.
 
-Foreign keys need indexes and a unique constraint is an index, so `MySQLIndexDDL` does much of it.
+Foreign keys need indexes, and a unique constraint is an index, so many statements use
+`MySQLIndexDDL`.
 https://dev.mysql.com/doc/refman/en/alter-table.html and
 https://mariadb.com/kb/en/alter-table/
 """
@@ -50,6 +51,7 @@ __all__ = ["MySQLConstraintDDL"]
 C = TypeVar("C", Check, ForeignKey)
 
 _GENERATED_NAME = re.compile(r".+(_(?:ibfk|chk)_\d+)")
+"""The name of a foreign key or check that the server chose, which starts with the table's name."""
 
 
 class MySQLConstraintDDL(ConstraintDDL):
@@ -61,7 +63,7 @@ class MySQLConstraintDDL(ConstraintDDL):
     # Definitions
 
     def name_clause(self, constraint: Constraint) -> str:
-        """Return CONSTRAINT and the name; a primary key has none."""
+        """Return CONSTRAINT and the name; an empty string for a primary key, which has no name."""
         return "" if isinstance(constraint, PrimaryKey) else super().name_clause(constraint)
 
     def body(self, constraint: Constraint) -> str:
@@ -73,13 +75,13 @@ class MySQLConstraintDDL(ConstraintDDL):
         return text
 
     def deferrable(self, constraint: PrimaryKey | ForeignKey | Unique | Exclusion) -> str:
-        """Return nothing: constraints are always checked at once."""
+        """Return an empty string: MySQL and MariaDB cannot defer constraints."""
         return ""
 
     # Adding
 
     def add(self, operation: AddConstraint, current: Table | None = None) -> list[str]:
-        """Return ADD CONSTRAINT, and DROP INDEX for the indexes that it replaces."""
+        """Return ADD CONSTRAINT, and DROP INDEX for the indexes that the constraint replaces."""
         constraint = operation.constraint
         changes = [f"ADD {self.definition(constraint)}"]
         if current is not None:
@@ -93,7 +95,7 @@ class MySQLConstraintDDL(ConstraintDDL):
     # Dropping
 
     def drop(self, operation: DropConstraint, current: Table | None = None) -> list[str]:
-        """Return ALTER TABLE ... DROP, which differs by the kind of the constraint."""
+        """Return ALTER TABLE with the DROP clause for the kind of constraint."""
         kind = operation.kind or _kind_of(operation, operation.name or "", current)
         name = _name_after_rename(operation.name or "", current)
         match kind:
@@ -106,13 +108,13 @@ class MySQLConstraintDDL(ConstraintDDL):
             case "check":
                 changes = self._drop_check(name, current)
             case "exclude":
-                raise PlanError(f"{self.dialect.name} has no exclusion constraints")
+                raise PlanError(f"{self.dialect.name} does not support exclusion constraints")
             case _:
                 assert_never(kind)
         return [self.alter_table(operation.table, *changes)]
 
     def drop_primary_key(self, current: Table | None) -> list[str]:
-        """Return DROP PRIMARY KEY, and add an index for AUTO_INCREMENT and for each foreign key."""
+        """Return DROP PRIMARY KEY, and ADD INDEX for AUTO_INCREMENT and foreign keys."""
         primary = current.primary_key if current else None
         if current is None or primary is None:
             return ["DROP PRIMARY KEY"]
@@ -120,7 +122,7 @@ class MySQLConstraintDDL(ConstraintDDL):
         return ["DROP PRIMARY KEY", *self.ddl.indexes.replacements(current, after)]
 
     def _drop_foreign_key(self, name: str, current: Table | None) -> list[str]:
-        """Return DROP FOREIGN KEY, and DROP INDEX for its index if no other key needs that."""
+        """Return DROP FOREIGN KEY, and DROP INDEX for its index if no other key needs it."""
         changes = [f"DROP FOREIGN KEY {self.quote(name)}"]
         key = current.constraint(name) if current else None
         if current is None or not isinstance(key, ForeignKey):
@@ -136,7 +138,7 @@ class MySQLConstraintDDL(ConstraintDDL):
         return changes
 
     def _drop_check(self, name: str, current: Table | None) -> list[str]:
-        """Return DROP CHECK; MODIFY COLUMN without it for MariaDB's checks in a column."""
+        """Return DROP CHECK; for a check in a column (MariaDB) MODIFY COLUMN without the check."""
         check = column_check(current, name) if current else None
         column = current.column(name) if current else None
         if current is not None and check is not None and column is not None:
@@ -144,16 +146,16 @@ class MySQLConstraintDDL(ConstraintDDL):
         return [self.drop_check_by_name(name)]
 
     def drop_check_by_name(self, name: str | None) -> str:
-        """Return DROP CHECK as ALTER TABLE has it."""
+        """Return the clause of ALTER TABLE that drops a check: MariaDB has no DROP CHECK."""
         word = "CONSTRAINT" if self.dialect.is_mariadb else "CHECK"
         return f"DROP {word} {self.quote(name or '')}"
 
     # Renaming
 
     def rename(self, operation: RenameConstraint, current: Table | None = None) -> list[str]:
-        """Return RENAME INDEX for a unique constraint; add and drop a check or foreign key.
+        """Return RENAME INDEX for a unique constraint; drop and add a check or foreign key.
 
-        A primary key has no name to change.
+        The name of a primary key is always PRIMARY, so nothing is returned for it.
         """
         kind = operation.kind or _kind_of(operation, operation.before, current)
         match kind:
@@ -167,12 +169,12 @@ class MySQLConstraintDDL(ConstraintDDL):
             case "foreignkey":
                 return self._rename_foreign_key(operation, current)
             case "exclude":
-                raise PlanError(f"{self.dialect.name} has no exclusion constraints")
+                raise PlanError(f"{self.dialect.name} does not support exclusion constraints")
             case _:
                 assert_never(kind)
 
     def _rename_check(self, operation: RenameConstraint, current: Table | None) -> list[str]:
-        """Drop and add the check in one statement, so that no invalid row can be inserted."""
+        """Return one statement that drops and adds the check, so that rows are always checked."""
         check, table = _find(operation, current, Check)
         drop = self._drop_check(check.name or "", table)
         options = {name: value for name, value in check.options.items() if name != "mysql_level"}
@@ -180,23 +182,26 @@ class MySQLConstraintDDL(ConstraintDDL):
         return [self.alter_table(table.name, *drop, f"ADD {self.definition(renamed)}")]
 
     def _rename_foreign_key(self, operation: RenameConstraint, current: Table | None) -> list[str]:
-        """Add the key before the old one is dropped, which not every server does in one statement.
+        """Return statements that add the key with its new name, and then drop the old one.
 
-        Names that differ only in case are one name to the server: then the old key is dropped
-        first. https://dev.mysql.com/doc/refman/en/alter-table.html#alter-table-foreign-key
+        Not every server accepts both in one statement. If the names differ only in case, the old
+        key is dropped first, because names of keys are case-insensitive.
+        https://dev.mysql.com/doc/refman/en/alter-table.html#alter-table-foreign-key
         """
         key, table = _find(operation, current, ForeignKey)
         renamed = replace(key, name=operation.after, implicit=False)
         add = f"ADD {self.definition(renamed)}"
         drop = f"DROP FOREIGN KEY {self.quote(key.name or '')}"
-        both = [drop, add] if operation.before.lower() == operation.after.lower() else [add, drop]
-        changes = [*self._rename_index_of(key, renamed, table), *both]
+        same_name = operation.before.lower() == operation.after.lower()
+        add_and_drop = [drop, add] if same_name else [add, drop]
+        changes = [*self._rename_index_of(key, renamed, table), *add_and_drop]
         return [self.alter_table(table.name, change) for change in changes]
 
     def _rename_index_of(self, key: ForeignKey, renamed: ForeignKey, table: Table) -> Iterator[str]:
-        """Rename the index that the server created for the key as it would name it now.
+        """Rename the index of the key to the name that the server would choose for the new key.
 
-        If only migrations describe the table, the index is not part of it: the key implies it.
+        A table that is known only from migrations does not contain the index, because it is implied
+        by the key.
         """
         rename = self.ddl.indexes.rename_change
         if key in keys_without_index(table) and not has_generated_name(key):
@@ -211,9 +216,9 @@ class MySQLConstraintDDL(ConstraintDDL):
 def _kind_of(
     operation: DropConstraint | RenameConstraint, name: str, current: Table | None
 ) -> ConstraintKind:
-    """Return the kind of a constraint that an operation only names.
+    """Return the kind of a constraint of which the operation only has the name.
 
-    Raises PlanError if the table does not have it.
+    Raises PlanError if the table is not known or has no constraint of that name.
     """
     if current is not None:
         constraint = current.constraint(name)
@@ -224,13 +229,17 @@ def _kind_of(
     if name.upper() == "PRIMARY":
         return "primary"
     raise PlanError(
-        f"cannot tell what constraint {name} of table {operation.table} is",
-        hint='say type_="foreignkey", "unique", "check" or "primary"',
+        f"cannot determine the kind of constraint {name} of table {operation.table}",
+        hint='pass type_="foreignkey", "unique", "check" or "primary"',
     )
 
 
 def _name_after_rename(name: str, current: Table | None) -> str:
-    """Return the constraint's name; the server renames generated names along with the table."""
+    """Return the current name of a constraint whose table may have been renamed.
+
+    RENAME TABLE also changes generated names, which start with the name of the table.
+    https://dev.mysql.com/doc/refman/en/rename-table.html
+    """
     generated = _GENERATED_NAME.fullmatch(name)
     if current is None or generated is None or current.constraint(name) is not None:
         return name
@@ -243,12 +252,16 @@ def _shares_columns(key: ForeignKey, table: Table) -> bool:
 
 
 def _find(operation: RenameConstraint, current: Table | None, kind: type[C]) -> tuple[C, Table]:
-    """Return the constraint of an operation, and the table that has it."""
+    """Return the constraint that an operation renames, and its table.
+
+    Raises PlanError if the table is not known or has no constraint of that name and kind.
+    """
     name = _name_after_rename(operation.before, current)
     found = current.constraint(name) if current else None
     if current is None or not isinstance(found, kind):
         raise PlanError(
-            f"cannot rename constraint {name} of table {operation.table} without knowing it",
+            f"cannot rename constraint {name} of table {operation.table} "
+            "without knowing its definition",
             hint="compare the migration with the database: autodiff check",
         )
     return found, current

@@ -1,8 +1,9 @@
-"""SQL for indexes of MySQL and MariaDB, and what must change in the same ALTER TABLE.
+"""Write SQL for indexes of MySQL and MariaDB, with other changes in the same ALTER TABLE.
 
 The server refuses to leave a foreign key or an AUTO_INCREMENT column without an index, even
-between two statements. So an index that is dropped is replaced in the same statement if one of
-them needs it, and a replacement is dropped in the statement that makes it redundant.
+between two statements (errors 1553 and 1075). An index that one of them needs is therefore replaced
+in the statement that drops it. The replacement is dropped in the statement that makes it redundant.
+https://dev.mysql.com/doc/refman/en/create-table-foreign-keys.html
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["MySQLIndexDDL"]
 
 _KINDS = ("fulltext", "spatial", "vector")
-"""The index methods that precede the word INDEX."""
+"""The index methods that are written before the word INDEX."""
 
 
 class MySQLIndexDDL(IndexDDL):
@@ -53,7 +54,7 @@ class MySQLIndexDDL(IndexDDL):
     # Definitions
 
     def definition(self, index: Index) -> str:
-        """Return an index as CREATE TABLE defines it, and ALTER TABLE after the word ADD."""
+        """Return the definition of an index, for CREATE TABLE and ALTER TABLE ... ADD."""
         name = f"{self.quote(index.name)} " if index.name else ""
         return f"{_kind(index)}INDEX {name}({self.elements(index)}){self._options(index)}"
 
@@ -77,7 +78,7 @@ class MySQLIndexDDL(IndexDDL):
     # Creating
 
     def create(self, operation: CreateIndex, current: Table | None = None) -> list[str]:
-        """Return CREATE INDEX, or ALTER TABLE if it makes another index redundant."""
+        """Return CREATE INDEX; ALTER TABLE if the index makes another one redundant."""
         index = operation.index
         changes: list[str] = []
         if current is not None and starts_with(index, index.columns):
@@ -90,10 +91,10 @@ class MySQLIndexDDL(IndexDDL):
         return [f"{head} {on}{self._options(index)}"]
 
     def drop_redundant(self, columns: tuple[str, ...], current: Table) -> Iterator[str]:
-        """Drop the indexes that a new key or index over the columns replaces.
+        """Yield DROP INDEX for each index that a new key or index over the columns replaces.
 
-        The server drops the index that it created for a foreign key when another one can replace
-        it. It does not know about indexes that autodiff created for the same purpose.
+        The server drops an index that it created for a foreign key when another index can replace
+        it, but not the indexes that autodiff created for the same purpose.
         """
         spare = current.index(AUTO_INCREMENT_INDEX)
         if spare is not None and spare.columns[0] == columns[0]:
@@ -103,9 +104,10 @@ class MySQLIndexDDL(IndexDDL):
                 yield self.drop_change(index.name)
 
     def index_for_key(self, key: ForeignKey, current: Table) -> Iterator[str]:
-        """Add the index of a foreign key that is named as the server names keys.
+        """Yield ADD INDEX if the foreign key needs one and has a generated name.
 
-        The server would name the index after the key instead of the column.
+        The server would name the index after the key. For a key without a name, it would name the
+        index after the column, and so does autodiff.
         """
         after = replace(current, constraints=(*current.constraints, key))
         if has_generated_name(key) and key in keys_without_index(after):
@@ -114,11 +116,11 @@ class MySQLIndexDDL(IndexDDL):
     # Dropping
 
     def drop(self, operation: DropIndex, current: Table | None = None) -> list[str]:
-        """Return DROP INDEX, or ALTER TABLE if a foreign key needs another index."""
+        """Return DROP INDEX; ALTER TABLE if a foreign key or AUTO_INCREMENT needs another index."""
         if operation.table is None:
             raise PlanError(
                 f"cannot drop index {operation.name} without its table",
-                hint="say table_name=...: index names are unique in their table only",
+                hint="pass table_name=...: index names are unique only within a table",
             )
         changes = self.drop_changes(operation.name, current)
         if len(changes) > 1:
@@ -128,11 +130,11 @@ class MySQLIndexDDL(IndexDDL):
         return [f"DROP INDEX {exists}{name} ON {self.quote_name(operation.table)}"]
 
     def drop_change(self, name: str | None) -> str:
-        """Return DROP INDEX as ALTER TABLE has it."""
+        """Return the DROP INDEX clause of ALTER TABLE."""
         return f"DROP INDEX {self.quote(name or '')}"
 
     def drop_changes(self, name: str, current: Table | None) -> list[str]:
-        """Return DROP INDEX for an index or unique constraint, with replacements for it."""
+        """Return DROP INDEX for an index or unique constraint, and ADD INDEX for replacements."""
         if current is None:
             return [self.drop_change(name)]
         after = replace(
@@ -143,7 +145,7 @@ class MySQLIndexDDL(IndexDDL):
         return [self.drop_change(name), *self.replacements(current, after)]
 
     def replacements(self, current: Table, after: Table) -> list[str]:
-        """Add an index for what would be without one: AUTO_INCREMENT, and each foreign key."""
+        """Return ADD INDEX for AUTO_INCREMENT and each foreign key that would have no index."""
         changes: list[str] = []
         spare = _auto_increment_replacement(current, after)
         if spare is not None:
@@ -161,23 +163,26 @@ class MySQLIndexDDL(IndexDDL):
         if operation.table is None:
             raise PlanError(
                 f"cannot rename index {operation.before} without its table",
-                hint="say table_name=...: index names are unique in their table only",
+                hint="pass table_name=...: index names are unique only within a table",
             )
         change = self.rename_change(operation.before, operation.after)
         return [self.alter_table(operation.table, change)]
 
     def rename_change(self, before: str, after: str) -> str:
-        """Return RENAME INDEX as ALTER TABLE has it (on MariaDB from 10.5.2)."""
+        """Return the RENAME INDEX clause of ALTER TABLE; MariaDB supports it since 10.5.2."""
         return f"RENAME INDEX {self.quote(before)} TO {self.quote(after)}"
 
     def set_comment(self, operation: SetComment, current: Table | None) -> list[str]:
-        """Drop the index and add it with its comment: no statement only changes the comment."""
+        """Return ALTER TABLE that drops the index and adds it with the comment.
+
+        No statement changes only the comment.
+        """
         table, name = operation.table, operation.name.name
         index = current.index(name) if current else None
         if table is None or index is None:
             raise PlanError(
-                f"cannot set the comment of index {name} without knowing the index",
-                hint="drop the index and create it again",
+                f"cannot set the comment of index {name} without knowing its definition",
+                hint="drop the index and create it again with the comment",
             )
         definition = self.definition(replace(index, comment=operation.after))
         return [self.alter_table(table, self.drop_change(name), f"ADD {definition}")]

@@ -1,4 +1,4 @@
-"""SQL for operations on MySQL and MariaDB."""
+"""Write the SQL of each operation for MySQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -56,11 +56,16 @@ _REQUIRE_EMPTY = (
     "ELSE '~the schema is not empty' END "
     "FROM information_schema.tables WHERE table_schema = {name}))"
 )
-"""A query that fails with "XPATH syntax error: '~the schema is not empty'" if there are tables."""
+"""A query that fails with "XPATH syntax error: '~the schema is not empty'" if there are tables.
+
+SIGNAL cannot be conditional outside of stored programs, and creating one requires a privilege.
+extractvalue() puts an invalid XPath (one that starts with ~) into the message of its error.
+https://dev.mysql.com/doc/refman/en/xml-functions.html
+"""
 
 
 class MySQLDDL(DDL):
-    """SQL for MySQL and MariaDB."""
+    """Writes SQL for MySQL and MariaDB."""
 
     dialect: MySQL
     tables: MySQLTableDDL
@@ -100,15 +105,16 @@ class MySQLDDL(DDL):
     def columns_changed_by_options(
         self, options: Iterable[tuple[str, Option | None, Option | None]], table: Table
     ) -> tuple[str, ...]:
-        """Return the columns that follow a charset or collation of the table, if that changes."""
+        """Return the columns that have the table's charset, if an option changes it."""
         if not any(name in CHARSET_OPTIONS for name, _, _ in options):
             return ()
         return tuple(column.name for column in table.columns if follows_charset(column))
 
     def namespace(self, operation: CreateNamespace | DropNamespace) -> list[str]:
-        """Return CREATE SCHEMA or DROP SCHEMA.
+        """Return CREATE SCHEMA; or DROP SCHEMA after a query that fails if it has any tables.
 
-        DROP SCHEMA would drop the tables in it, so a query before it fails if there are any.
+        DROP SCHEMA would also drop the tables.
+        https://dev.mysql.com/doc/refman/en/drop-database.html
         """
         statements = super().namespace(operation)
         if isinstance(operation, CreateNamespace):
@@ -134,12 +140,16 @@ class MySQLSequenceDDL(SequenceDDL):
     """Creates, drops and alters sequences of MariaDB."""
 
     def create(self, operation: CreateSequence) -> list[str]:
-        """Return CREATE SEQUENCE without a type: MariaDB has them from 11.5 on."""
+        """Return CREATE SEQUENCE without a type, which MariaDB supports only since 11.5."""
         options = self.options(operation.sequence)
         text = f"CREATE SEQUENCE {self.quote_name(operation.sequence.name)}"
         return [f"{text} {options}" if options else text]
 
     def alter(self, operation: AlterSequence) -> list[str]:
+        """Return ALTER SEQUENCE with all options; 1000 is MariaDB's default for CACHE.
+
+        https://mariadb.com/kb/en/create-sequence/
+        """
         after = operation.after
         words = [
             f"INCREMENT BY {after.increment or 1}",
@@ -153,7 +163,7 @@ class MySQLSequenceDDL(SequenceDDL):
 
 
 class MySQLViewDDL(ViewDDL):
-    """Creates and drops views, which have no indexes and no comments."""
+    """Creates and drops views, which cannot have indexes or comments."""
 
     def create(self, operation: CreateView) -> list[str]:
         view = operation.view
@@ -161,7 +171,7 @@ class MySQLViewDDL(ViewDDL):
 
 
 class MySQLRowDDL(RowDDL):
-    """Updates rows without a change of columns that have ON UPDATE."""
+    """Updates rows without changing columns that have ON UPDATE."""
 
     def backfill(self, operation: Backfill, current: Table | None = None) -> list[str]:
         return [self.update(operation.table, operation.values, current, operation.where)]
@@ -173,7 +183,11 @@ class MySQLRowDDL(RowDDL):
         current: Table | None,
         where: str | None = None,
     ) -> str:
-        """Return an UPDATE that leaves the other columns as they are, those with ON UPDATE too."""
+        """Return an UPDATE that does not change other columns, not even those with ON UPDATE.
+
+        An assignment of the column to itself prevents the automatic update.
+        https://dev.mysql.com/doc/refman/en/timestamp-initialization.html
+        """
         pairs = dict(values)
         for column in current.columns if current else ():
             has_on_update = column.default and split_on_update(column.default)[1]
@@ -185,6 +199,10 @@ class MySQLRowDDL(RowDDL):
 
 
 def _first_value(sequence: Sequence) -> int:
+    """Return the start value, with MariaDB's default if none is declared.
+
+    https://mariadb.com/kb/en/create-sequence/
+    """
     if sequence.start is not None:
         return sequence.start
     if (sequence.increment or 1) > 0:

@@ -1,4 +1,4 @@
-"""Table options of MySQL and MariaDB as SQL.
+"""Write table options of MySQL and MariaDB as SQL.
 
 https://dev.mysql.com/doc/refman/en/create-table.html and
 https://mariadb.com/kb/en/create-table/
@@ -19,7 +19,7 @@ CHARSET_OPTIONS = (
     *("mysql_charset", "mysql_collate", "mysql_default_charset", "mysql_default_collate"),
     *("mysql_character_set", "mysql_default_character_set"),
 )
-"""The options that set the default charset and collation of the columns."""
+"""The options that set the default charset and collation for columns, with all their synonyms."""
 DEFAULTS: dict[str, Option] = {
     "mysql_row_format": "DEFAULT",
     "mysql_key_block_size": 0,
@@ -33,12 +33,13 @@ DEFAULTS: dict[str, Option] = {
     "mysql_checksum": 0,
     "mysql_delay_key_write": 0,
 }
-"""The value of an option that resets it."""
+"""The value that resets an option to its default, if it has one."""
 
 _QUOTED_OPTIONS = (
     *("comment", "connection", "password", "data_directory", "index_directory"),
     *("compression", "encryption", "engine_attribute", "secondary_engine_attribute"),
 )
+"""The options whose value is a string literal."""
 _OPTION_WORDS = {
     "charset": "DEFAULT CHARSET",
     "character_set": "DEFAULT CHARSET",
@@ -57,20 +58,21 @@ _FIRST_OPTIONS = (
     "collate",
     "default_collate",
 )
-
+"""The options that are written first; the charset is before the collation, as in SQLAlchemy."""
 
 _OTHER_CLAUSES = ("mysql_with_system_versioning", *PARTITION_OPTIONS)
+"""Options that are not written as NAME=VALUE."""
 
 
 def follows_charset(column: Column) -> bool:
-    """Return whether a column has the charset and collation of its table."""
+    """Return whether a column has the default charset and collation of its table."""
     return is_text(column.type.sql) and split_collation(column.type.sql)[1] is None
 
 
 def option_clauses(options: Mapping[str, Option]) -> str:
     """Return table options as SQL, each after a space, in an order that the server accepts.
 
-    Partitions are not included: see `partition_clause`.
+    Partitions are not included: `partition_clause` writes them.
     """
     named = {
         key.removeprefix("mysql_"): value

@@ -1,4 +1,4 @@
-"""SQL for tables of MySQL and MariaDB.
+"""Write SQL for tables of MySQL and MariaDB.
 
 https://dev.mysql.com/doc/refman/en/alter-table.html and
 https://mariadb.com/kb/en/alter-table/
@@ -34,12 +34,12 @@ __all__ = ["MySQLTableDDL"]
 
 
 class MySQLTableDDL(TableDDL):
-    """Creates and renames tables, and changes their options."""
+    """Creates and renames tables, and sets their options."""
 
     ddl: MySQLDDL
 
     def create(self, table: Table) -> list[str]:
-        """Return one statement with all indexes in it: AUTO_INCREMENT needs its index at once."""
+        """Return CREATE TABLE with all indexes: an AUTO_INCREMENT column is refused without one."""
         parts = [self.ddl.columns.definition(column, table) for column in table.columns]
         parts += map(self.ddl.constraints.definition, self.inline_constraints(table))
         parts += map(self.ddl.indexes.definition, (*table.indexes, *_indexes_of_keys(table)))
@@ -64,7 +64,7 @@ class MySQLTableDDL(TableDDL):
         return [f"RENAME TABLE {before} TO {after}"]
 
     def set_options(self, operation: SetTableOptions, current: Table | None = None) -> list[str]:
-        """Return one ALTER TABLE for all options, and one for the partitions."""
+        """Return ALTER TABLE for all options, and another one for the partitions."""
         options: dict[str, Option] = {}
         for name, _, after in operation.options:
             if name in PARTITION_OPTIONS:
@@ -84,15 +84,18 @@ class MySQLTableDDL(TableDDL):
         return statements
 
     def _set_partitions(self, operation: SetTableOptions, current: Table | None) -> list[str]:
-        """Return ALTER TABLE with all partitions, which moves the rows.
+        """Return ALTER TABLE with all partitions, which copies all rows.
 
-        Options that the operation does not name stay as they are.
+        Partition options that the operation does not name keep their current values.
+        https://dev.mysql.com/doc/refman/en/partitioning-management.html
         """
         changed = {name: after for name, _, after in operation.options if name in PARTITION_OPTIONS}
         if not changed:
             return []
-        known = current.options if current is not None else {}
-        before = {name: value for name, value in known.items() if name in PARTITION_OPTIONS}
+        current_options = current.options if current is not None else {}
+        before = {
+            name: value for name, value in current_options.items() if name in PARTITION_OPTIONS
+        }
         after = {name: value for name, value in (before | changed).items() if value is not None}
         clause = partition_clause(after) or "REMOVE PARTITIONING"
         return [self.alter_table(operation.table, clause)]
@@ -100,8 +103,9 @@ class MySQLTableDDL(TableDDL):
     def _set_charset(self, options: dict[str, Option], current: Table | None) -> list[str]:
         """Return the new default charset, and MODIFY COLUMN for the columns that follow it.
 
-        CONVERT TO is only for an unknown table: it turns TEXT into MEDIUMTEXT, and converts
-        columns that have a collation of their own.
+        CONVERT TO is used only if the table is not known: it can change TEXT into MEDIUMTEXT, and
+        converts even columns with another collation.
+        https://dev.mysql.com/doc/refman/en/alter-table.html#alter-table-character-set
         """
         if current is None:
             others = {k: v for k, v in options.items() if k not in CHARSET_OPTIONS}
@@ -116,22 +120,24 @@ class MySQLTableDDL(TableDDL):
 
 
 def _indexes_of_keys(table: Table) -> list[Index]:
-    """Return indexes for the foreign keys that have a generated name.
+    """Return indexes for the foreign keys that need one and have a generated name.
 
-    The server would name these indexes after the key instead of the column.
+    The server would name such an index after the key. For a key without a name, it would name the
+    index after the column, and so does autodiff.
     """
     indexes: list[Index] = []
     for key in keys_without_index(table):
-        known = replace(table, indexes=(*table.indexes, *indexes))
-        if has_generated_name(key) and key in keys_without_index(known):
+        with_indexes = replace(table, indexes=(*table.indexes, *indexes))
+        if has_generated_name(key) and key in keys_without_index(with_indexes):
             elements = tuple(IndexElement(text=name) for name in key.columns)
-            indexes.append(Index(name=index_name(key, known), elements=elements))
+            indexes.append(Index(name=index_name(key, with_indexes), elements=elements))
     return indexes
 
 
 def _convert_to(options: dict[str, Option]) -> str:
-    found = {name: value for name, value in options.items() if name in CHARSET_OPTIONS}
-    collation = next((value for name, value in found.items() if name.endswith("collate")), None)
-    charset = next((value for name, value in found.items() if not name.endswith("collate")), None)
+    """Return CONVERT TO; the name of a collation starts with the name of its charset."""
+    charset_options = [(name, value) for name, value in options.items() if name in CHARSET_OPTIONS]
+    collation = next((value for name, value in charset_options if name.endswith("collate")), None)
+    charset = next((value for name, value in charset_options if not name.endswith("collate")), None)
     text = f"CONVERT TO CHARACTER SET {charset or str(collation).split('_')[0]}"
     return text + (f" COLLATE {collation}" if collation else "")

@@ -1,4 +1,4 @@
-"""The migration lock of MySQL and MariaDB: a named lock of the session."""
+"""Take the migration lock on MySQL and MariaDB, which is a named lock of the session."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ __all__ = ["NamedLock"]
 
 
 class NamedLock(Lock):
-    """GET_LOCK, held by the session; names are the server's, so this one includes the database.
+    """A lock taken with GET_LOCK, which the session holds until it releases the lock or ends.
 
+    All databases of a server share the names of locks, so the name depends on the database. It is a
+    hash, because MySQL limits names to 64 characters.
     https://dev.mysql.com/doc/refman/en/locking-functions.html
     """
 
@@ -27,16 +29,16 @@ class NamedLock(Lock):
         self._name = f"autodiff_{lock_key(schema or database).hex()[:32]}"
 
     def take(self, who: str) -> bool:
-        """Try once."""
-        return bool(self._ask("SELECT GET_LOCK(:name, 0)") == 1)
+        """Try to take the lock without waiting. Return whether the session holds it now."""
+        return bool(self._query("SELECT GET_LOCK(:name, 0)") == 1)
 
     def release(self) -> None:
         """Release the lock."""
-        self._ask("SELECT RELEASE_LOCK(:name)")
+        self._query("SELECT RELEASE_LOCK(:name)")
 
     def holder(self) -> Holder | None:
-        """Return the session that holds the lock."""
-        session = self._ask("SELECT IS_USED_LOCK(:name)")
+        """Return the session that holds the lock, None if no session does."""
+        session = self._query("SELECT IS_USED_LOCK(:name)")
         if session is None:
             return None
         row = self._connection.execute(_SESSION, {"id": session}).first()
@@ -44,10 +46,11 @@ class NamedLock(Lock):
         who = f"{row.user}@{row.host}, session {session}" if row else f"session {session}"
         return Holder(who=who, doing=row.info if row else None, end=f"KILL {session}")
 
-    def _ask(self, sql: str) -> Any:
-        answer = self._connection.execute(sa.text(sql), {"name": self._name}).scalar_one()
+    def _query(self, sql: str) -> Any:
+        """Run a query, and end the transaction that it began; the lock is not affected."""
+        value = self._connection.execute(sa.text(sql), {"name": self._name}).scalar_one()
         self._connection.rollback()
-        return answer
+        return value
 
 
 _SESSION = sa.text("""

@@ -1,4 +1,4 @@
-"""Scripts for mariadb and mysql."""
+"""Write SQL scripts for the command-line clients `mariadb` and `mysql`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.migration_lock import lock_key
+from autodiff.dialects.mysql.session.sql_mode import NO_BACKSLASH_ESCAPES
 from autodiff.dialects.script import Actor, Guard, ScriptWriter, ends_in_comment
 from autodiff.schema.sqltext import tokens
 
@@ -14,15 +15,21 @@ if TYPE_CHECKING:
 
 __all__ = ["MariadbWriter"]
 
-_MODE = "NO_BACKSLASH_ESCAPES"
 _DELIMITERS = ("//", "$$", "@@", "~~", "^^")
+"""Delimiters for statements with semicolons. The first one that does not occur in it is used."""
 _MESSAGE_LENGTH = 190
+"""Characters of a guard's message, which is a key: 190 characters of 4 bytes fit into 767 bytes.
+
+That is the limit for the row formats REDUNDANT and COMPACT.
+https://dev.mysql.com/doc/refman/en/innodb-limits.html
+"""
 
 
 class MariadbWriter(ScriptWriter):
-    """Writes scripts for the mariadb and mysql clients.
+    """Writes scripts with the migration lock, guards and DELIMITER commands.
 
-    DDL commits, so the lock is held from the first line to the end of the session.
+    Each DDL statement commits, so the lock cannot belong to a transaction: the session holds it
+    from the first line to the end of the script.
     https://mariadb.com/kb/en/mariadb-command-line-client/
     """
 
@@ -44,7 +51,7 @@ class MariadbWriter(ScriptWriter):
         )
         return [
             "SET NAMES utf8mb4;",
-            f"SET SESSION sql_mode = replace(@@sql_mode, '{_MODE}', '');",
+            f"SET SESSION sql_mode = replace(@@sql_mode, '{NO_BACKSLASH_ESCAPES}', '');",
             *self.guard(lock),
         ]
 
@@ -65,24 +72,29 @@ class MariadbWriter(ScriptWriter):
         return ["START TRANSACTION;", *super().record(statements), "COMMIT;"]
 
     def guard(self, guard: Guard) -> list[str]:
-        """Return lines that cause a duplicate key error, which contains the message.
+        """Return statements that stop the script with the message if the condition is true.
 
-        Without a procedure, only an error can stop a script.
+        SIGNAL cannot be conditional outside of stored programs. Instead, the guard inserts the
+        message twice into a table with a primary key: the error for the duplicate key contains it.
         """
         message = self.dialect.literal(" ".join(guard.message.split())[:_MESSAGE_LENGTH])
-        twice = "(SELECT 1 AS place UNION ALL SELECT 2)"
+        two_rows = "(SELECT 1 AS place UNION ALL SELECT 2)"
         return [
             "CREATE TEMPORARY TABLE autodiff_guard "
             f"(message VARCHAR({_MESSAGE_LENGTH}) CHARACTER SET utf8mb4 PRIMARY KEY);",
             self.statement(
-                f"INSERT INTO autodiff_guard SELECT {message} FROM {twice} AS twice\n"
+                f"INSERT INTO autodiff_guard SELECT {message} FROM {two_rows} AS twice\n"
                 f"WHERE {guard.condition}"
             ),
             "DROP TEMPORARY TABLE autodiff_guard;",
         ]
 
     def statement(self, sql: str) -> str:
-        """Change the delimiter around a body: the client ends a statement at each semicolon."""
+        """Return the statement with its delimiter.
+
+        The client ends a statement at each semicolon, even in the body of a trigger. A statement
+        that contains semicolons gets another delimiter.
+        """
         parts = [
             (kind, _escaped(token) if kind == "string" else token)
             for kind, token in tokens(sql.strip(), backslashes=True)
@@ -91,17 +103,17 @@ class MariadbWriter(ScriptWriter):
         end = "\n" if ends_in_comment(text, backslashes=True) else ""
         if not any(token == ";" for _, token in parts):
             return f"{text}{end};"
-        delimiter = next(mark for mark in _DELIMITERS if mark not in text)
+        delimiter = next(candidate for candidate in _DELIMITERS if candidate not in text)
         return f"DELIMITER {delimiter}\n{text}{end}{delimiter}\nDELIMITER ;"
 
 
 def _escaped(literal: str) -> str:
-    """Escape \\r, because the client reads \\r\\n as \\n, in strings too."""
+    """Escape carriage returns in a string, because the client reads \\r\\n as \\n."""
     return literal.replace("\r", "\\r")
 
 
 def _lock_name(schema: str | None) -> str:
-    """Return SQL for the name of the runner's lock, which contains that of the database."""
+    """Return SQL for the name of the migration lock, which is the same as in NamedLock."""
     if schema:
         return f"'autodiff_{lock_key(schema).hex()[:32]}'"
     return "concat('autodiff_', left(sha2(concat('autodiff', char(0), database()), 256), 32))"

@@ -1,4 +1,4 @@
-"""Sessions of MySQL and MariaDB, where each DDL statement commits."""
+"""Control transactions and timeouts of MySQL and MariaDB, where each DDL statement commits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MySQLSession"]
 
-_LONGEST = 31536000
+_MAX_LOCK_SECONDS = 31536000
 """The largest value of lock_wait_timeout: a year."""
 _BLOCKERS = sa.text("""
 SELECT p.id AS id, p.user AS user, p.host AS host, p.command AS command, p.info AS info,
@@ -33,6 +33,11 @@ FROM information_schema.innodb_trx t
 JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
 WHERE p.id <> CONNECTION_ID() ORDER BY t.trx_started, p.id LIMIT 3
 """)
+"""The three oldest open transactions: a message should stay short.
+
+Only the performance schema (MySQL) or a plugin (MariaDB) reports which session holds a metadata
+lock, so these are the sessions that could hold it.
+"""
 
 
 class MySQLSession(Session):
@@ -42,10 +47,11 @@ class MySQLSession(Session):
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        """Run BEGIN and COMMIT around data statements, or ROLLBACK on any error.
+        """Run BEGIN and COMMIT around data statements, or ROLLBACK after any error.
 
-        Each DDL statement commits what came before it, and itself. A rollback only undoes the data
-        statements after the last one. `foreign_key_checks` and `sql_mode` are restored.
+        Each DDL statement commits the statements before it, and itself. A rollback only reverts the
+        data statements after the last DDL statement. `foreign_key_checks` and `sql_mode` are
+        restored.
         https://dev.mysql.com/doc/refman/en/implicit-commit.html
         """
         query = "SELECT @@foreign_key_checks, @@sql_mode"
@@ -59,12 +65,15 @@ class MySQLSession(Session):
                 if NO_BACKSLASH_ESCAPES in mode:
                     connection.exec_driver_sql(f"SET sql_mode = '{mode}'")
 
-            with _afterwards(restore), _session_variables(connection, self._limits(limits)):
+            with _restoring(restore), _session_variables(connection, self._limits(limits)):
                 yield
 
     @contextmanager
     def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
-        """Read one snapshot, and roll back."""
+        """Run queries on one consistent snapshot, and roll back at the end.
+
+        https://dev.mysql.com/doc/refman/en/commit.html
+        """
         connection.rollback()
         try:
             with self._statement_limit(connection, seconds):
@@ -75,15 +84,18 @@ class MySQLSession(Session):
 
     @contextmanager
     def read_only(self, connection: Connection, seconds: float) -> Iterator[None]:
-        """Read within the open transaction as it is: only a new one can be read-only."""
-        begun = connection.in_transaction()
+        """Run queries in a read-only transaction, or in the transaction that is open.
+
+        An open transaction cannot become read-only. https://dev.mysql.com/doc/refman/en/commit.html
+        """
+        is_open = connection.in_transaction()
         try:
             with self._statement_limit(connection, seconds):
-                if not begun:
+                if not is_open:
                     connection.exec_driver_sql("START TRANSACTION READ ONLY")
                 yield
         finally:
-            if not begun:
+            if not is_open:
                 connection.rollback()
 
     def migration_lock(self, connection: Connection, schema: str | None) -> Lock:
@@ -92,14 +104,17 @@ class MySQLSession(Session):
         return NamedLock(connection, schema)
 
     def is_lock_conflict(self, error: BaseException) -> bool:
-        """Return whether the error is ER_LOCK_WAIT_TIMEOUT or ER_LOCK_DEADLOCK."""
+        """Return whether the error is ER_LOCK_WAIT_TIMEOUT (1205) or ER_LOCK_DEADLOCK (1213).
+
+        https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html
+        """
         return bool(error.args) and error.args[0] in (1205, 1213)
 
     def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
-        """Return sessions with an open transaction; none if the user may not see them."""
+        """Return the oldest open transactions; none if the user does not have PROCESS."""
         try:
             rows = connection.execute(_BLOCKERS).all()
-        except SQLAlchemyError:  # needs the PROCESS privilege
+        except SQLAlchemyError:  # innodb_trx requires the PROCESS privilege
             return []
         return [
             Blocker(
@@ -118,12 +133,12 @@ class MySQLSession(Session):
         return MariadbWriter(self.dialect)
 
     def _limits(self, limits: Limits) -> dict[str, str]:
-        """Return the variables for limits on locks of rows and tables, and on statements.
+        """Return the session variables that limit waiting for locks, and the time of statements.
 
-        Limits on locks are whole seconds, and the variables have no value for "no limit".
+        Limits on locks are whole seconds, at least 1. The variables have no value for "no limit".
         https://mariadb.com/kb/en/server-system-variables/#lock_wait_timeout
         """
-        lock = str(max(round(limits.lock), 1)) if limits.lock else str(_LONGEST)
+        lock = str(max(round(limits.lock), 1)) if limits.lock else str(_MAX_LOCK_SECONDS)
         return {
             "lock_wait_timeout": lock,
             "innodb_lock_wait_timeout": lock,
@@ -132,12 +147,17 @@ class MySQLSession(Session):
 
     @contextmanager
     def _statement_limit(self, connection: Connection, seconds: float) -> Iterator[None]:
-        """Limit the time of each statement (on MySQL of each SELECT), and restore the limit."""
+        """Limit the time of each statement (on MySQL of each SELECT), and restore the old limit.
+
+        The limit is at least a millisecond, because 0 means no limit.
+        """
         with _session_variables(connection, self._statement_variables(max(seconds, 0.001))):
             yield
 
     def _statement_variables(self, seconds: float) -> dict[str, str]:
-        """Return the variable for a limit on statements; 0 is no limit. MySQL only limits SELECT.
+        """Return the session variable that limits the time of a statement; 0 is no limit.
+
+        MySQL only limits SELECT.
 
         https://mariadb.com/kb/en/aborting-statements/
         https://dev.mysql.com/doc/refman/en/server-system-variables.html#sysvar_max_execution_time
@@ -148,8 +168,8 @@ class MySQLSession(Session):
 
 
 @contextmanager
-def _afterwards(restore: Callable[[], None]) -> Iterator[None]:
-    """Call `restore` at the end; after an error too, which is raised in any case."""
+def _restoring(restore: Callable[[], None]) -> Iterator[None]:
+    """Call `restore` at the end. After an error, raise that error even if `restore` fails."""
     try:
         yield
     except BaseException:
@@ -161,12 +181,12 @@ def _afterwards(restore: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def _session_variables(connection: Connection, values: dict[str, str]) -> Iterator[None]:
-    """Set variables of the session, and restore them."""
+    """Set session variables, and restore their values at the end."""
     named = ", ".join(f"@@SESSION.{name}" for name in values)
     before = connection.exec_driver_sql(f"SELECT {named}").one()
     _set(connection, values)
-    own = dict(zip(values, map(str, before), strict=True))
-    with _afterwards(lambda: _set(connection, own)):
+    old_values = dict(zip(values, map(str, before), strict=True))
+    with _restoring(lambda: _set(connection, old_values)):
         yield
 
 

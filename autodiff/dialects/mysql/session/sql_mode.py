@@ -1,4 +1,4 @@
-"""The sql_mode that autodiff's statements are written for."""
+"""Set the sql_mode that autodiff's statements require."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ NO_BACKSLASH_ESCAPES = "NO_BACKSLASH_ESCAPES"
 
 
 def with_backslash_escapes(sql_mode: str) -> str:
-    """Return the sql_mode in which a backslash in a string is an escape, as autodiff writes it.
+    """Return a sql_mode without NO_BACKSLASH_ESCAPES, because autodiff escapes backslashes.
 
     https://dev.mysql.com/doc/refman/en/sql-mode.html#sqlmode_no_backslash_escapes
     """
