@@ -1,4 +1,7 @@
-"""The constraints of PostgreSQL's tables, from the catalogue's rows."""
+"""Build the constraints of tables from rows of pg_constraint.
+
+https://www.postgresql.org/docs/current/catalog-pg-constraint.html
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,12 @@ _MATCHES = {"f": "FULL", "p": "PARTIAL"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Makes constraints of rows. `names` are the tables by number, `indexes` those by number that
-    stand behind constraints, `referred` the tables that keys refer to beside `names`."""
+    """Builds constraints from rows.
+
+    columns: by the oid of the table and the number of the column. names, indexes: the tables and
+    indexes that were read, by oid. referred: the tables that foreign keys refer to and that were
+    not read. make_name: makes a name of a schema and a name.
+    """
 
     columns: Mapping[int, Mapping[int, Column]]
     texts: Texts
@@ -39,38 +46,38 @@ class Keys:
     names: Mapping[int, Name]
     indexes: Mapping[int, IndexRow]
     referred: Mapping[int, Referred]
-    place: Callable[[str, str], Name]
+    make_name: Callable[[str, str], Name]
 
     def constraint(self, row: ConstraintRow) -> Constraint:
-        """The constraint of a row."""
+        """Return the constraint of a row."""
         return _KINDS[row.kind](self, row)
 
     def columns_of(self, row: ConstraintRow) -> tuple[str, ...]:
-        """The names of its columns."""
+        """Return the names of the constraint's columns."""
         columns = self.columns[row.table]
         return tuple(columns[number].name for number in row.numbers or ())
 
     def comment(self, row: ConstraintRow) -> str | None:
-        """Its comment."""
+        """Return the comment of the constraint, None if it has none."""
         return self.comments.get((row.oid, 0))
 
     def include_option(self, row: ConstraintRow) -> dict[str, Option]:
-        """The columns that the index of a key holds besides."""
-        index = self.indexes.get(row.behind)
+        """Return the option for the INCLUDE columns of a key's index, no option if it has none."""
+        index = self.indexes.get(row.index_oid)
         if index is None or index.width == index.keys:
             return {}
         names = included(index, self.columns[index.table])
         return {"postgresql_include": ", ".join(names)}
 
     def referred_by(self, row: ConstraintRow) -> tuple[Name, tuple[str, ...]]:
-        """The table that a foreign key refers to, and the columns."""
+        """Return the table and the columns that a foreign key refers to."""
         name = self.names.get(row.referred)
         if name is not None:
             columns = self.columns[row.referred]
             return name, tuple(columns[number].name for number in row.referred_numbers or ())
         table = self.referred[row.referred]
         names = tuple(table.columns[number] for number in row.referred_numbers or ())
-        return self.place(table.schema, table.name), names
+        return self.make_name(table.schema, table.name), names
 
 
 def _primary_key(keys: Keys, row: ConstraintRow) -> PrimaryKey:
@@ -85,7 +92,7 @@ def _primary_key(keys: Keys, row: ConstraintRow) -> PrimaryKey:
 
 
 def _unique(keys: Keys, row: ConstraintRow) -> Unique:
-    index = keys.indexes.get(row.behind)
+    index = keys.indexes.get(row.index_oid)
     return Unique(
         name=row.name,
         columns=keys.columns_of(row),
@@ -128,7 +135,10 @@ def _foreign_key(keys: Keys, row: ConstraintRow) -> ForeignKey:
 
 
 def _exclusion(keys: Keys, row: ConstraintRow) -> Exclusion:
-    """From its definition: EXCLUDE USING gist (a WITH =, b WITH &&) WHERE (...)."""
+    """Parse the definition: EXCLUDE USING gist (a WITH =, b WITH &&) WHERE (...).
+
+    pg_constraint stores the operators as oids only.
+    """
     definition = row.definition or ""
     head = re.match(r"EXCLUDE USING (\w+) ", definition)
     body, where = bracketed(definition[head.end() if head else 0 :])
@@ -155,4 +165,4 @@ _KINDS: dict[str, Callable[[Keys, ConstraintRow], Constraint]] = {
     "f": _foreign_key,
     "x": _exclusion,
 }
-"""By pg_constraint.contype."""
+"""The builders, by pg_constraint.contype."""

@@ -1,4 +1,4 @@
-"""Scripts for psql."""
+"""Write scripts for psql, the command-line client of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOCKED = "another run holds the lock of this database's migrations"
 
 
 class PsqlWriter(ScriptWriter):
-    """https://www.postgresql.org/docs/current/app-psql.html"""
+    """Writes scripts for psql. https://www.postgresql.org/docs/current/app-psql.html"""
 
     call = "psql --no-psqlrc --file FILE"
     now = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"')"""
@@ -32,7 +32,10 @@ class PsqlWriter(ScriptWriter):
         return [r"\set ON_ERROR_STOP on", r"\encoding UTF8"]
 
     def begin(self, schema: str | None, limits: Limits) -> list[str]:
-        """The lock is the transaction's, so that a pooler is no obstacle to it."""
+        """Return the commands that begin a transaction, set its limits and take the migration lock.
+
+        Settings and lock belong to the transaction, so they also work behind a transaction pooler.
+        """
         key = int.from_bytes(lock_key(schema)[:8], signed=True)
         lock = Guard(condition=f"NOT pg_try_advisory_xact_lock({key})", message=_LOCKED)
         return [
@@ -50,7 +53,10 @@ class PsqlWriter(ScriptWriter):
         return ["COMMIT;"]
 
     def guard(self, guard: Guard) -> list[str]:
-        """https://www.postgresql.org/docs/current/plpgsql-errors-and-messages.html"""
+        """Return a DO block that raises the message if the condition is true.
+
+        https://www.postgresql.org/docs/current/plpgsql-errors-and-messages.html
+        """
         tag = "$guard$"
         while tag in guard.condition or tag in guard.message:
             tag = f"{tag[:-1]}_$"
@@ -64,6 +70,10 @@ class PsqlWriter(ScriptWriter):
         ]
 
     def statement(self, sql: str) -> str:
-        """A colon before a word would be a variable of psql's; a backslash keeps it a colon."""
+        """Return the statement with a backslash before each colon.
+
+        psql would otherwise replace a colon and a name by the value of a variable.
+        https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-INTERPOLATION
+        """
         parts = ["\\:" if token == ":" else token for _, token in tokens(sql)]
         return super().statement("".join(parts))
