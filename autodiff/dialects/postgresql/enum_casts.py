@@ -1,7 +1,7 @@
 """Replace the names and values of enum types in SQL expressions of PostgreSQL.
 
-PostgreSQL stores expressions with enum values as literals with a cast, `'sad'::mood`. Renaming the
-type or a value changes how the server prints them, so the model's side has to change too.
+PostgreSQL prints an enum value as a literal with a cast, `'sad'::mood`. Renaming the type or value
+changes the expressions that the server prints, so the ones that autodiff has read must change too.
 """
 
 from __future__ import annotations

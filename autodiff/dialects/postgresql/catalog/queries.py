@@ -3,7 +3,7 @@
 The columns of each query have the order of the tuple's fields in `rows`. The query for relations
 comes first; the others select by the oids that it returned, so that reading a few of many tables
 is fast. Properties of few objects, such as comments, have separate queries instead of joins, and
-names that many rows share are returned as oids: both make the results smaller.
+names that many rows share are returned as oids. Both make the results smaller.
 
 https://www.postgresql.org/docs/current/catalogs.html
 """
