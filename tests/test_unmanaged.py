@@ -75,7 +75,7 @@ def test_unmanaged_objects_on_postgresql(database: Callable[[str], sa.URL], tmp_
         "domain d (domains are not compared)",
         "enum mood (no table uses it)",
         "exclusion constraint alone on users (the models have none)",
-        "schema other (no model is in it)",
+        "schema other (no model uses this schema)",
         "table autodiff_history (autodiff's own)",
         "table autodiff_journal (autodiff's own)",
         "table p1 (a partition of p)",

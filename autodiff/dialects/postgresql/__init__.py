@@ -1,4 +1,4 @@
-"""PostgreSQL."""
+"""The PostgreSQL dialect."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["PostgreSQL"]
 
 _DEFAULT_OPTIONS = {"postgresql_using": "heap", "postgresql_tablespace": "pg_default"}
+"""The values that options have by default, so that a model can omit them."""
 _PARTITION_KEY = "postgresql_partition_by"
 
 
 class PostgreSQL(Dialect):
-    """PostgreSQL 12 and later."""
+    """PostgreSQL 12 and later. Version 12 is the first one with generated columns.
+
+    https://www.postgresql.org/docs/release/12.0/
+    """
 
     name = "postgresql"
     features = FEATURES
@@ -76,7 +80,7 @@ class PostgreSQL(Dialect):
         return types.type_python(sql)
 
     def neutral_value(self, type_: ColumnType, enum: EnumType | None) -> str | None:
-        """Return the neutral value; an empty array, or the first value of an enum type."""
+        """Return an empty array, an enum type's first value, or the neutral value of the type."""
         if type_.sql.endswith("]"):
             return "'{}'"
         if enum is not None:
@@ -87,7 +91,7 @@ class PostgreSQL(Dialect):
         return types.is_serial_default(default, column.table.name, column.name)
 
     def adapt_table(self, table: Table) -> Table:
-        """Return the table without the default schema in the names of its parents."""
+        """Return the table, with no default schema in the names of its parents."""
         parents = table.options.get(INHERITS)
         if not parents:
             return table
@@ -96,7 +100,7 @@ class PostgreSQL(Dialect):
         return replace(table, options={**table.options, INHERITS: names})
 
     def normalize(self, table: Table) -> Table:
-        """Drop options that have their default value; a partition key is an expression."""
+        """Return the table without default options, and with a normalized partition key."""
         normal = super().normalize(table)
         if not normal.options:
             return normal

@@ -1,4 +1,8 @@
-"""Replace names of enum types and their values in SQL texts of PostgreSQL."""
+"""Replace the names and values of enum types in SQL expressions of PostgreSQL.
+
+PostgreSQL prints an enum value as a literal with a cast, `'sad'::mood`. Renaming the type or value
+changes the expressions that the server prints, so the ones that autodiff has read must change too.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ Tokens = list[tuple[str, str]]
 
 
 def rename_casts(text: str, before: Name, spelled: str) -> str:
-    """Replace casts to the enum type `before` by casts to `spelled`, which is quoted already."""
+    """Return the text with casts to `spelled`, a quoted name, instead of the enum type `before`."""
     found = list(tokens(text))
     parts: list[str] = []
     place = 0
@@ -25,7 +29,10 @@ def rename_casts(text: str, before: Name, spelled: str) -> str:
 
 
 def rename_literals(text: str, enum: Name | None, renamed: Mapping[str, str]) -> str:
-    """Replace values in the literals of an enum type; in all literals if `enum` is None."""
+    """Return the text with renamed values in the literals of an enum type.
+
+    `enum` is the type; None replaces values in all literals.
+    """
     found = list(tokens(text))
     parts = [token for _, token in found]
     for place, (kind, token) in enumerate(found):
@@ -39,7 +46,7 @@ def rename_literals(text: str, enum: Name | None, renamed: Mapping[str, str]) ->
 
 
 def _cast_width(found: Tokens, place: int, name: Name) -> int:
-    """Return how many tokens from `place` on are a cast to the type, 0 if they are none."""
+    """Return how many tokens the cast to the type at `place` has; 0 if there is no such cast."""
     wanted = [name.schema, ".", name.name] if name.schema else [name.name]
     texts = [_plain(*token) for token in found[place : place + 1 + len(wanted)]]
     if texts != ["::", *wanted]:
@@ -58,7 +65,10 @@ def _literal(token: str, renamed: Mapping[str, str]) -> str:
 
 
 def _array(token: str, renamed: Mapping[str, str]) -> str:
-    """Return an array literal such as '{sad,"very sad"}' with renamed values."""
+    """Return an array literal such as '{sad,"very sad"}' with renamed values.
+
+    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    """
     items = token[2:-2].replace("''", "'").split(",")
     values = (item.strip().removeprefix('"').removesuffix('"') for item in items)
     spelled = (_item(renamed[v]) if v in renamed else i for v, i in zip(values, items, strict=True))

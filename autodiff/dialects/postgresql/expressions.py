@@ -1,7 +1,9 @@
-"""Simplify the expressions that PostgreSQL returns with casts and arrays.
+"""Simplify expressions that PostgreSQL prints, to the form that people write.
 
-PostgreSQL stores `kind IN ('a')` as `kind::text = ANY (ARRAY['a'::character varying]::text[])`, and
-stores that text differently again. The simplified expression stays the same.
+PostgreSQL prints `kind IN ('a', 'b')` with casts and an array:
+`kind::text = ANY (ARRAY['a'::character varying, 'b'::character varying]::text[])`. If that text is
+executed, the server prints a third form. The simple form gives the same result each time, so that
+migrations can contain it.
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ _PLAIN = re.compile(r"'(?:[^']|'')*'|-?\d+(?:\.\d+)?")
 
 
 def plain_text(sql: str, varchars: Collection[str]) -> str:
-    """Return an expression without the casts that PostgreSQL adds, and with IN and LIKE.
+    """Return the expression without implicit casts, and with IN and LIKE instead of operators.
 
-    PostgreSQL adds casts to literals and to the VARCHAR columns, which `varchars` names.
+    Casts to text are removed from literals and from the columns in `varchars`, those of the type
+    character varying.
     """
     return _with_lists(_with_matches(_without_casts(sql, varchars)))
 
@@ -42,7 +45,7 @@ def _without_casts(sql: str, varchars: Collection[str]) -> str:
             if parts[-1].startswith("'"):
                 place += width
                 continue
-            if is_text and (column := _column_behind(parts, varchars)):
+            if is_text and (column := _column_width(parts, varchars)):
                 place += width
                 parts[-column:] = [part for part in parts[-column:] if part not in "()"]
                 continue
@@ -51,7 +54,7 @@ def _without_casts(sql: str, varchars: Collection[str]) -> str:
 
 
 def _cast_width(rest: list[tuple[str, str]]) -> int:
-    """Return the number of tokens of a cast to a text without a length; 0 for another cast."""
+    """Return how many tokens a cast to a text type without a length has; 0 for other casts."""
     for words in _CASTS:
         after = [token for _, token in rest[: len(words) + 1]]
         if after[: len(words)] == words:
@@ -59,13 +62,13 @@ def _cast_width(rest: list[tuple[str, str]]) -> int:
     return 0
 
 
-def _column_behind(parts: list[str], varchars: Collection[str]) -> int:
-    """Return how many parts at the end are a column of `varchars`, maybe in parentheses; or 0."""
+def _column_width(parts: list[str], varchars: Collection[str]) -> int:
+    """Return how many parts at the end are a column of `varchars`: 1, 3 with brackets, or 0."""
     if _name(parts[-1]) in varchars:
         return 1
     enclosed = len(parts) > 2 and (parts[-3], parts[-1]) == ("(", ")")
     if enclosed and re.search(r"[\w\"]\Z", "".join(parts[-4:-3])):
-        return 0  # the parentheses of a function
+        return 0  # the brackets belong to a function call
     return 3 if enclosed and _name(parts[-2]) in varchars else 0
 
 
@@ -74,7 +77,10 @@ def _name(token: str) -> str:
 
 
 def _with_matches(sql: str) -> str:
-    """Replace ~~ by LIKE; the operator is one or two tokens."""
+    """Return the expression with LIKE instead of ~~, which is one token or two.
+
+    https://www.postgresql.org/docs/current/functions-matching.html#FUNCTIONS-LIKE
+    """
     parts: list[str] = []
     operator = ""
     for kind, token in [*tokens(sql), ("space", "")]:
@@ -88,7 +94,7 @@ def _with_matches(sql: str) -> str:
 
 
 def _with_lists(sql: str) -> str:
-    """Replace = ANY with an array of literals by IN."""
+    """Return the expression with IN instead of = ANY over an array of literals."""
     found = [token for _, token in tokens(sql)]
     for place in range(len(found)):
         word = _LISTS.get("".join(found[place : place + 3]))
@@ -98,7 +104,7 @@ def _with_lists(sql: str) -> str:
         end = _closing(found, start)
         inside = strip_parentheses("".join(found[start : end + 1]))
         items = _literals(inside)
-        if items is not None and len(items) > 1:  # PostgreSQL stores IN with one literal as =
+        if items is not None and len(items) > 1:  # the server prints IN with one value as =
             head, tail = "".join(found[:place]), "".join(found[end + 1 :])
             return f"{head}{word} ({', '.join(items)}){_with_lists(tail)}"
     return sql

@@ -1,4 +1,4 @@
-"""The features of PostgreSQL."""
+"""The features of PostgreSQL. The fields are described in `autodiff.dialects.features`."""
 
 from autodiff.dialects.features import Features
 
@@ -21,5 +21,5 @@ FEATURES = Features(
     scratch_privilege="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
     insert_identity=" OVERRIDING SYSTEM VALUE",
     insert_in_cte=True,
-    max_name_length=63,
+    max_name_length=63,  # NAMEDATALEN - 1
 )

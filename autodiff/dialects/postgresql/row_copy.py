@@ -1,4 +1,4 @@
-"""Copying rows between PostgreSQL databases."""
+"""Copy rows between PostgreSQL databases."""
 
 from __future__ import annotations
 
@@ -18,13 +18,21 @@ __all__ = ["PostgreSQLRowCopy"]
 
 
 class PostgreSQLRowCopy(RowCopy):
-    """Copies values as text: PostgreSQL parses each type as it prints it, and drivers differ."""
+    """Copies values as text.
+
+    PostgreSQL can parse the text form of each type that it prints, but drivers do not support all
+    types.
+    """
 
     def select_expression(self, column: Column) -> str:
         return f"CAST({self.dialect.quote(column.name)} AS text)"
 
     def insert_expression(self, column: Column, placeholder: str) -> str:
-        """Return a cast to the type; not to one with a length, which would cut texts silently."""
+        """Return a cast to the type of the column.
+
+        There is no cast to a character type with a length: an explicit cast truncates silently.
+        https://www.postgresql.org/docs/current/datatype-character.html
+        """
         text, type_ = f"CAST({placeholder} AS text)", column.type.sql.partition(" COLLATE ")[0]
         is_text = type_.startswith("character") and not type_.endswith("]")
         return text if is_text else f"CAST({text} AS {type_})"
@@ -33,7 +41,11 @@ class PostgreSQLRowCopy(RowCopy):
     def disable_foreign_keys(
         self, connection: Connection, tables: Sequence[Table]
     ) -> Iterator[None]:
-        """Drop the foreign keys and add them again: only a superuser may disable them."""
+        """Drop the foreign keys, and add them again at the end.
+
+        Disabling their triggers instead needs a superuser.
+        https://www.postgresql.org/docs/current/sql-altertable.html
+        """
         pairs = [(table.name, key) for table in tables for key in table.foreign_keys if key.name]
         for name, key in pairs:
             drop = DropConstraint(table=name, name=key.name or "", kind="foreignkey")

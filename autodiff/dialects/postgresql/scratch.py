@@ -1,7 +1,7 @@
 """Scratch databases on a PostgreSQL server.
 
-Schemas are described in new schemas, inside a transaction that is rolled back. Migrations name
-their schemas themselves, so they are run in a database of their own.
+Models are described in new schemas, inside a transaction that is rolled back: that needs no
+privilege to create databases. Migrations contain schema names, so they run in a separate database.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ __all__ = ["PREFIX", "PostgreSQLScratch"]
 PREFIX = "autodiff_scratch"
 """The start of the name of each scratch schema and scratch database."""
 
-_OWN = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})[0-9a-f]{{6}}")
-_OLD = 3600
-_KIND = """
+_SCRATCH_NAME = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})[0-9a-f]{{6}}")
+_MAX_AGE = 3600
+"""Seconds after which a scratch database counts as left over: no run needs one for that long."""
+_LOCALE = """
 SELECT pg_encoding_to_char(encoding) AS encoding, datcollate, datctype
 FROM pg_database WHERE datname = current_database()
 """
@@ -39,8 +40,9 @@ SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e
 WHERE e.extname <> 'plpgsql' ORDER BY e.oid
 """
 _LOCK = 4_722_819_305_117_884
-"""Any number that no other program locks; advisory locks are those of one database."""
+"""A random number that no other program locks; an advisory lock belongs to one database."""
 _SECONDS = 20.0
+"""How long to wait for another run: most use a scratch database for a few seconds."""
 _IDENTITY = """
 SELECT concat_ws(' ', pg_postmaster_start_time(), oid) FROM pg_database
 WHERE datname = current_database()
@@ -122,8 +124,8 @@ class PostgreSQLScratch(Scratch):
     ) -> Iterator[Connection | None]:
         """Open a new database with the encoding, collation and extensions of the live one.
 
-        None if the user may not create one. It is dropped at the end. Databases that killed runs
-        left more than an hour ago are dropped first.
+        None if the user may not create one. The database is dropped at the end. Databases that
+        killed runs left behind more than an hour ago are dropped first.
         """
         assert connection is not None
         live = connection.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -157,7 +159,10 @@ class PostgreSQLScratch(Scratch):
         return str(connection.exec_driver_sql(_IDENTITY).scalar_one())
 
     def claim(self, connection: Connection) -> bool:
-        """Take an advisory lock of the connection; wait a little for another run."""
+        """Take an advisory lock on the session; return False if another run keeps it for too long.
+
+        https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+        """
         query = f"SELECT pg_try_advisory_lock({_LOCK})"
         until = time.monotonic() + _SECONDS
         while True:
@@ -172,7 +177,7 @@ class PostgreSQLScratch(Scratch):
             _copy_extensions(live, scratch)
 
     def contents(self, connection: Connection) -> list[str]:
-        """List relations, routines and types of all schemas, and schemas; not of extensions."""
+        """List the relations, routines, types and schemas that belong to no extension."""
         public = connection.dialect.default_schema_name
         found = [
             f"{row.kind} {row.target.removeprefix(f'{public}.')}"
@@ -183,11 +188,11 @@ class PostgreSQLScratch(Scratch):
         return found
 
     def clear(self, connection: Connection) -> None:
-        """Drop all objects that `contents` lists; extensions stay."""
+        """Drop all objects that `contents` lists. Extensions remain."""
         quote = connection.dialect.identifier_preparer.quote
         for row in connection.execute(sa.text(_CONTENTS)).all():
             word = row.kind.upper()
-            # IF EXISTS: CASCADE on another object may have dropped it
+            # IF EXISTS: CASCADE on a previous object may have dropped this one
             sql = f"DROP {word} IF EXISTS {row.target} CASCADE"
             connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
         for name in connection.execute(sa.text(_NAMESPACES)).scalars().all():
@@ -196,32 +201,38 @@ class PostgreSQLScratch(Scratch):
 
 
 def _create(maker: Connection) -> str | None:
-    """Create a database and return its name, which holds the time; None without the right to."""
-    _sweep(maker)
+    """Create a database and return its name; None if the user lacks the privilege.
+
+    The name contains the server's time, so that `_drop_leftovers` finds old databases. Only the
+    template template0 allows another encoding and locale.
+    https://www.postgresql.org/docs/current/manage-ag-templatedbs.html
+    """
+    _drop_leftovers(maker)
     made = int(maker.exec_driver_sql("SELECT extract(epoch FROM now())::bigint").scalar_one())
     name = f"{PREFIX}_{made:08x}{secrets.token_hex(3)}"
-    kind = maker.exec_driver_sql(_KIND).one()
+    locale = maker.exec_driver_sql(_LOCALE).one()
     try:
         maker.exec_driver_sql(
-            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{kind.encoding}' "
-            f"LC_COLLATE '{kind.datcollate}' LC_CTYPE '{kind.datctype}'"
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{locale.encoding}' "
+            f"LC_COLLATE '{locale.datcollate}' LC_CTYPE '{locale.datctype}'"
         )
     except SQLAlchemyError:
         return None
     return name
 
 
-def _sweep(maker: Connection) -> None:
+def _drop_leftovers(maker: Connection) -> None:
+    """Drop scratch databases that killed runs left behind, as far as the user may."""
     now = maker.exec_driver_sql("SELECT extract(epoch FROM now())").scalar_one()
     for name in maker.exec_driver_sql("SELECT datname FROM pg_database").scalars().all():
-        match = _OWN.fullmatch(name)
-        if match is not None and int(match[1], 16) < now - _OLD:
+        match = _SCRATCH_NAME.fullmatch(name)
+        if match is not None and int(match[1], 16) < now - _MAX_AGE:
             with suppress(SQLAlchemyError):
                 maker.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
 
 
 def _copy_extensions(live: Connection, scratch: Connection) -> None:
-    """Create the extensions of the live database, as far as the user may."""
+    """Create the extensions of the live database that the user is allowed to create."""
     quote = live.dialect.identifier_preparer.quote
     for extension, schema in live.exec_driver_sql(_EXTENSIONS).all():
         with suppress(SQLAlchemyError), scratch.begin_nested():

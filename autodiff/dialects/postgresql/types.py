@@ -1,4 +1,4 @@
-"""Types of PostgreSQL, as format_type() spells them.
+"""Types of PostgreSQL, in the spelling of format_type().
 
 https://www.postgresql.org/docs/current/datatype.html
 """
@@ -48,10 +48,11 @@ _KNOWN = frozenset(
     "int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange "
     "regclass regconfig jsonpath".split()
 ) | {"double precision", "character varying", "bit varying"}
-_ONE_BY_DEFAULT = ("character", "bit")
+_LENGTH_ONE_BY_DEFAULT = ("character", "bit")
+"""Types that mean length 1 without a length: https://www.postgresql.org/docs/current/datatype.html"""
 _COLLATE = re.compile(r'\s+COLLATE\s+((?:"(?:[^"]|"")+"|\w+)(?:\."(?:[^"]|"")+")?)\Z', re.I)
 _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'(?:::regclass|::text)?\)", re.IGNORECASE)
-_UNAMBIGUOUS = re.compile(
+_CANONICAL_TYPE = re.compile(
     r"smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|json|jsonb|inet"
     r"|numeric(\(\d+,\d+\))?|character varying(\(\d+\))?|character\(\d+\)"
     r"|(time|timestamp)(\([0-6]\))? (with|without) time zone"
@@ -115,14 +116,14 @@ _FAMILIES = {
 
 
 def split_collation(sql: str) -> tuple[str, str | None]:
-    """Split a type into the type without a collation, and the quoted collation or None."""
+    """Return a type without its collation, and the quoted collation, None if it has none."""
     match = _COLLATE.search(sql)
     return (sql[: match.start()], match[1]) if match else (sql, None)
 
 
 @lru_cache(4096)
 def canonical_type(sql: str) -> str:
-    """Return the type as format_type() would spell it; an unknown type is kept."""
+    """Return the type in the spelling of format_type(); an unknown type is unchanged."""
     bare, collation = split_collation(sql)
     text = _canonical(bare)
     return f"{text} COLLATE {collation}" if collation else text
@@ -144,6 +145,7 @@ def _canonical(sql: str) -> str:
     if base in ("timestamp", "time") and rest:
         return _with_arguments(base, arguments, rest)
     if base == "float":
+        # https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-FLOAT
         return "real" if arguments and int(arguments[0]) <= 24 else "double precision"
     name = _ALIASES.get(base, base)
     if name not in _KNOWN:
@@ -156,13 +158,13 @@ def _canonical(sql: str) -> str:
         return sql
     if name == "numeric" and len(arguments) == 1:
         arguments = (*arguments, "0")
-    if name in _ONE_BY_DEFAULT and not arguments:
+    if name in _LENGTH_ONE_BY_DEFAULT and not arguments:
         arguments = ("1",)
     return _with_arguments(name, arguments, rest)
 
 
 def _interval(fields: str, arguments: tuple[str, ...]) -> str:
-    """Return an interval; the precision follows the seconds: `interval day to second(3)`."""
+    """Return an interval; its precision follows the fields: `interval day to second(3)`."""
     return _with_arguments(f"interval {fields}", arguments, "")
 
 
@@ -172,7 +174,11 @@ def _with_arguments(name: str, arguments: tuple[str, ...], rest: str) -> str:
 
 
 def type_family(sql: str) -> str | None:
-    """Return the family of a type (text, number, time), in which casts are implicit, or None."""
+    """Return the family of a type: text, number, time, or None.
+
+    PostgreSQL has implicit or assignment casts between the types of a family, so changing a column
+    within it needs no USING. https://www.postgresql.org/docs/current/typeconv.html
+    """
     bare, _ = split_collation(sql)
     base, _, rest = split_type(bare)
     return _FAMILIES.get(f"{base} {rest}".strip())
@@ -180,7 +186,7 @@ def type_family(sql: str) -> str | None:
 
 @lru_cache(4096)
 def type_python(sql: str) -> str:
-    """Return the Python call for a type; `op.sql_type(...)` if SQLAlchemy has no class for it."""
+    """Return Python for a type: `op.sql_type(...)` if SQLAlchemy has no class for it."""
     bare, collation = split_collation(sql)
     if bare.endswith("[]"):
         return f"postgresql.ARRAY({type_python(bare[:-2])})"
@@ -220,10 +226,10 @@ def _time_python(sql: str) -> str | None:
 
 @lru_cache(4096)
 def plain_default(default: str, type_sql: str) -> str:
-    """Return the default without a cast to the type of its column: `'x'` for `'x'::text`.
+    """Return the default without a cast to the column's own type: `'x'` for `'x'::text`.
 
-    A cast to another text or number type is removed too: PostgreSQL keeps the cast to the type that
-    the column had before.
+    A cast to another text or number type is removed too: it remains from a previous type of the
+    column.
     """
     found = [token for token in tokens(default) if token[0] != "space"]
     if len(found) < 3 or found[0][0] not in ("string", "number") or found[1][1] != "::":
@@ -233,13 +239,13 @@ def plain_default(default: str, type_sql: str) -> str:
     cast = normalize(" ".join(token for _, token in found[2:]))
     own = {normalize(f"{base} {rest}"), normalize(bare)}
     family = type_family(bare)
-    once = family in ("text", "number") and family == type_family(cast) and "(" not in cast
-    return found[0][1] if cast in own or once else default
+    previous = family in ("text", "number") and family == type_family(cast) and "(" not in cast
+    return found[0][1] if cast in own or previous else default
 
 
 @lru_cache(4096)
 def normal_default(default: str, type_sql: str) -> str:
-    """Return the default in a normal form, without a cast to the type of its column."""
+    """Return the default in a normal form, without a cast to the column's own type."""
     bare, _ = split_collation(type_sql)
     text = plain_default(normalize(default), type_sql)
     if type_family(bare) == "number" and re.fullmatch(r"'-?\d+(\.\d+)?'", text):
@@ -248,7 +254,10 @@ def normal_default(default: str, type_sql: str) -> str:
 
 
 def is_serial_default(default: str, table: str, column: str) -> bool:
-    """Return whether a default is nextval() of the sequence of SERIAL: table_column_seq."""
+    """Return whether a default takes from the sequence that SERIAL creates: table_column_seq.
+
+    https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-SERIAL
+    """
     match = _NEXTVAL.fullmatch(default.strip())
     if match is None:
         return False
@@ -257,5 +266,5 @@ def is_serial_default(default: str, table: str, column: str) -> bool:
 
 
 def is_canonical_type(sql: str) -> bool:
-    """Return whether format_type() spells a type this way; False for types that are not common."""
-    return _UNAMBIGUOUS.fullmatch(sql) is not None
+    """Return whether format_type() is known to spell the type this way: common types only."""
+    return _CANONICAL_TYPE.fullmatch(sql) is not None

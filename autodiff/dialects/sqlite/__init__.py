@@ -23,7 +23,7 @@ __all__ = ["SQLite"]
 
 
 class SQLite(Dialect):
-    """SQLite 3.35 and later: the first version with ALTER TABLE DROP COLUMN.
+    """SQLite 3.35 and later. Version 3.35 is the first one with ALTER TABLE DROP COLUMN.
 
     https://www.sqlite.org/releaselog/3_35_0.html
     """

@@ -19,12 +19,15 @@ __all__ = ["PostgreSQLCatalog"]
 
 
 class PostgreSQLCatalog(Catalog):
-    """Reads pg_catalog."""
+    """Reads the system catalogs.
+
+    `queries` has the queries, `rows` runs them, and `reflect` builds a schema from the rows.
+    """
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
-        from autodiff.dialects.postgresql.catalog.reflect import reflect
+        from autodiff.dialects.postgresql.catalog.reflect import reflect_schema
 
-        return reflect(connection, scope, self.dialect.default_schema or "public")
+        return reflect_schema(connection, scope, self.dialect.default_schema or "public")
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.postgresql.catalog.unmanaged import unmanaged_objects
@@ -32,19 +35,22 @@ class PostgreSQLCatalog(Catalog):
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "public")
 
     def dependent_views(self, connection: Connection) -> list[DependentView]:
-        from autodiff.dialects.postgresql.catalog.unmanaged import dependent_views
+        from autodiff.dialects.postgresql.catalog.unmanaged import find_dependent_views
 
-        return dependent_views(connection, self.dialect.default_schema or "public")
+        return find_dependent_views(connection, self.dialect.default_schema or "public")
 
     def align(self, current: Table, desired: Table) -> Table:
-        """Drop NO INHERIT if the desired check has none: SQLAlchemy cannot declare it."""
+        """Return the current table without differences that the desired table does not declare.
+
+        These include NO INHERIT of a check, which SQLAlchemy cannot declare.
+        """
         aligned = super().align(current, desired)
         constraints = mapped(aligned.constraints, lambda c: _drop_no_inherit(c, desired))
         return altered(aligned, constraints=constraints)
 
 
 def _drop_no_inherit(constraint: Constraint, desired: Table) -> Constraint:
-    """Return a check without NO INHERIT if the desired table has it without that option."""
+    """Return the constraint without NO INHERIT if the desired check does not declare it."""
     if not isinstance(constraint, Check) or not constraint.options:
         return constraint
     other = desired.constraint(constraint.name or "")

@@ -1,4 +1,7 @@
-"""Turn rows of pg_catalog into columns."""
+"""Build the columns of tables from rows of pg_attribute.
+
+https://www.postgresql.org/docs/current/catalog-pg-attribute.html
+"""
 
 from __future__ import annotations
 
@@ -13,25 +16,31 @@ from autodiff.dialects.postgresql.types import plain_default, type_python
 from autodiff.dialects.type_names import python_string
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
 
-__all__ = ["DEFAULT_COLLATION", "NO_COLLATION", "Columns", "enum_python", "numbers"]
+__all__ = ["NO_COLLATION", "USUAL_COLLATION", "Columns", "enum_python", "numbers"]
 
-NO_COLLATION, DEFAULT_COLLATION = 0, 100
-"""pg_attribute.attcollation of types without collations, and of the database's default."""
+NO_COLLATION, USUAL_COLLATION = 0, 100
+"""Values of pg_attribute.attcollation for no collation and for the default collation.
 
-_LIMITS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
+100 is a fixed oid (DEFAULT_COLLATION_OID in the server's source).
+"""
+
+_MAX_VALUES = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
 class Columns:
-    """Builds the columns: `tables` has them by table and number.
+    """The columns of all tables.
 
-    `collations` has the collations that are not the database's default. Equal columns of many
-    tables are one object.
+    tables: the columns by the oid of the table and the number of the column. collations: the oid of
+    the collation of each column that does not have the default collation. make_name: makes a name
+    of a schema and a name.
+
+    Columns with equal definitions share one object.
     """
 
-    def __init__(self, rows: Rows, texts: Texts, place: Callable[[str, str], Name]) -> None:
+    def __init__(self, rows: Rows, texts: Texts, make_name: Callable[[str, str], Name]) -> None:
         self._names: Names = rows.names
         self._texts = texts
-        self._place = place
+        self._make_name = make_name
         self._comments: Comments = rows.comments["class"]
         self._enums = {oid: enum for enum in rows.enums for oid in (enum.oid, enum.array)}
         self._owned = {
@@ -46,9 +55,9 @@ class Columns:
         special = {*self._enums, *self._names["typcollation"]}
         for table, number, name, sql, oid, required, collation, expression, kind in rows.columns:
             key = table, number
-            if collation not in (NO_COLLATION, DEFAULT_COLLATION):
+            if collation not in (NO_COLLATION, USUAL_COLLATION):
                 self.collations[key] = collation
-            elif kind is None and oid not in special:
+            elif kind is None and oid not in special:  # most columns: built by a cached function
                 sequence = owned.get(key) if expression is not None else None
                 serial = _is_serial(sequence, expression)
                 found[table][number] = _column(
@@ -68,7 +77,7 @@ class Columns:
         expression: str | None,
         kind: str | None,
     ) -> Column:
-        """Return a column that is generated, or has an enum type or a type with a collation."""
+        """Return a column that has an enum type or another collation, or that is generated."""
         sequence = self._owned.get(key)
         serial = _is_serial(sequence, expression)
         computed = identity = None
@@ -77,12 +86,12 @@ class Columns:
             computed = Computed(sql=sql, persisted=kind == "s")
         elif kind is not None:
             identity = _identity(kind, sequence, type_.sql)
-        usual = serial or computed is not None
+        has_no_default = serial or computed is not None
         return Column(
             name=name,
             type=type_,
             nullable=not required,
-            default=None if usual else _default(expression, type_.sql),
+            default=None if has_no_default else _default(expression, type_.sql),
             computed=computed,
             identity=identity,
             autoincrement=serial,
@@ -90,14 +99,14 @@ class Columns:
         )
 
     def _type(self, sql: str, oid: int, collation: int) -> ColumnType:
-        own = int(self._names["typcollation"].get(oid, DEFAULT_COLLATION))
-        if collation not in (NO_COLLATION, own):
+        type_collation = int(self._names["typcollation"].get(oid, USUAL_COLLATION))
+        if collation not in (NO_COLLATION, type_collation):
             sql = f'{sql} COLLATE "{self._names["collation"][collation]}"'
         enum = self._enums.get(oid)
         return _plain_type(sql) if enum is None else self._enum_type(sql, enum)
 
     def _enum_type(self, sql: str, enum: EnumRow) -> ColumnType:
-        name = self._place(enum.schema, enum.name)
+        name = self._make_name(enum.schema, enum.name)
         python = enum_python(enum.labels, name)
         if sql.endswith("[]"):
             python = f"postgresql.ARRAY({python})"
@@ -124,7 +133,7 @@ def _plain_type(sql: str) -> ColumnType:
 
 
 def enum_python(labels: list[str], name: Name) -> str:
-    """Return the Python call for an enum type."""
+    """Return the Python expression for an enum type."""
     values = ", ".join(python_string(label) for label in labels)
     schema = f", schema={python_string(name.schema)}" if name.schema else ""
     return f"sa.Enum({values}, name={python_string(name.name)}{schema})"
@@ -147,10 +156,13 @@ def _identity(kind: str, sequence: SequenceRow | None, type_sql: str) -> Identit
 
 
 def numbers(row: SequenceRow, type_sql: str) -> dict[str, Any]:
-    """Return the options of a sequence without those that have their default value."""
+    """Return the options of a sequence; None for each one that has its default value.
+
+    https://www.postgresql.org/docs/current/sql-createsequence.html
+    """
     up = row.increment > 0
-    limit = _LIMITS.get(type_sql, _LIMITS["bigint"])
-    low, high = (1, limit) if up else (-limit - 1, -1)
+    highest = _MAX_VALUES.get(type_sql, _MAX_VALUES["bigint"])
+    low, high = (1, highest) if up else (-highest - 1, -1)
     start = row.minvalue if up else row.maxvalue
     return {
         "start": None if row.start == start else row.start,

@@ -1,4 +1,7 @@
-"""Turn rows of pg_catalog into constraints."""
+"""Build the constraints of tables from rows of pg_constraint.
+
+https://www.postgresql.org/docs/current/catalog-pg-constraint.html
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,11 @@ _MATCHES = {"f": "FULL", "p": "PARTIAL"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Builds constraints.
+    """Builds constraints from rows.
 
-    `names` has the tables by number, and `referred` the tables that only foreign keys refer to.
-    `indexes` has the indexes of keys by number.
+    columns: by the oid of the table and the number of the column. names, indexes: the tables and
+    indexes that were read, by oid. referred: the tables that foreign keys refer to and that were
+    not read. make_name: makes a name of a schema and a name.
     """
 
     columns: Mapping[int, Mapping[int, Column]]
@@ -42,24 +46,24 @@ class Keys:
     names: Mapping[int, Name]
     indexes: Mapping[int, IndexRow]
     referred: Mapping[int, Referred]
-    place: Callable[[str, str], Name]
+    make_name: Callable[[str, str], Name]
 
     def constraint(self, row: ConstraintRow) -> Constraint:
         """Return the constraint of a row."""
         return _KINDS[row.kind](self, row)
 
     def columns_of(self, row: ConstraintRow) -> tuple[str, ...]:
-        """Return the names of its columns."""
+        """Return the names of the constraint's columns."""
         columns = self.columns[row.table]
         return tuple(columns[number].name for number in row.numbers or ())
 
     def comment(self, row: ConstraintRow) -> str | None:
-        """Return its comment."""
+        """Return the comment of the constraint, None if it has none."""
         return self.comments.get((row.oid, 0))
 
     def include_option(self, row: ConstraintRow) -> dict[str, Option]:
-        """Return the included columns of the index of a key."""
-        index = self.indexes.get(row.behind)
+        """Return the option for the INCLUDE columns of a key's index, no option if it has none."""
+        index = self.indexes.get(row.index_oid)
         if index is None or index.width == index.keys:
             return {}
         names = included(index, self.columns[index.table])
@@ -73,7 +77,7 @@ class Keys:
             return name, tuple(columns[number].name for number in row.referred_numbers or ())
         table = self.referred[row.referred]
         names = tuple(table.columns[number] for number in row.referred_numbers or ())
-        return self.place(table.schema, table.name), names
+        return self.make_name(table.schema, table.name), names
 
 
 def _primary_key(keys: Keys, row: ConstraintRow) -> PrimaryKey:
@@ -88,7 +92,7 @@ def _primary_key(keys: Keys, row: ConstraintRow) -> PrimaryKey:
 
 
 def _unique(keys: Keys, row: ConstraintRow) -> Unique:
-    index = keys.indexes.get(row.behind)
+    index = keys.indexes.get(row.index_oid)
     return Unique(
         name=row.name,
         columns=keys.columns_of(row),
@@ -131,7 +135,10 @@ def _foreign_key(keys: Keys, row: ConstraintRow) -> ForeignKey:
 
 
 def _exclusion(keys: Keys, row: ConstraintRow) -> Exclusion:
-    """Parse its definition: EXCLUDE USING gist (a WITH =, b WITH &&) WHERE (...)."""
+    """Parse the definition: EXCLUDE USING gist (a WITH =, b WITH &&) WHERE (...).
+
+    pg_constraint stores the operators as oids only.
+    """
     definition = row.definition or ""
     head = re.match(r"EXCLUDE USING (\w+) ", definition)
     body, where = bracketed(definition[head.end() if head else 0 :])
@@ -158,4 +165,4 @@ _KINDS: dict[str, Callable[[Keys, ConstraintRow], Constraint]] = {
     "f": _foreign_key,
     "x": _exclusion,
 }
-"""The builders by pg_constraint.contype."""
+"""The builders, by pg_constraint.contype."""

@@ -1,4 +1,4 @@
-"""Simplify the expressions of tables, whose columns decide which casts are redundant."""
+"""Simplify the expressions of checks, indexes and generated columns with the types of columns."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ _VARCHAR = "character varying"
 
 
 class Texts:
-    """Simplifies expressions; collects the VARCHAR columns when an expression has a cast."""
+    """Simplifies expressions; see `autodiff.dialects.postgresql.expressions`.
+
+    The VARCHAR columns are only collected when the first expression needs them.
+    """
 
     def __init__(self, columns: list[ColumnRow]) -> None:
         self._columns = columns
 
     def plain(self, table: int, sql: str) -> str:
-        """Return an expression of a table, simplified."""
+        """Return an expression over the columns of a table in its simple form."""
         if "::" not in sql and "~" not in sql and "ARRAY" not in sql:
             return strip_parentheses(sql)
         named = (name for name in self._varchars[table] if name.replace('"', '""') in sql)
@@ -42,7 +45,7 @@ def _plain(sql: str, varchars: frozenset[str]) -> str:
 
 
 def bracketed(text: str) -> tuple[str, str | None]:
-    """Return the content of the first parentheses, and the condition of a WHERE after them."""
+    """Return the contents of the first brackets, and the condition of the WHERE after them."""
     depth = position = 0
     for _, token in tokens(text):
         depth += (token == "(") - (token == ")")

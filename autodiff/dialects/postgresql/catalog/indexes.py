@@ -1,4 +1,7 @@
-"""Turn rows of pg_catalog into indexes."""
+"""Build the indexes of tables from rows of pg_index.
+
+https://www.postgresql.org/docs/current/catalog-pg-index.html
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from autodiff.dialects.postgresql.catalog.columns import DEFAULT_COLLATION, NO_COLLATION, Columns
+from autodiff.dialects.postgresql.catalog.columns import NO_COLLATION, USUAL_COLLATION, Columns
 from autodiff.dialects.postgresql.catalog.expressions import Texts, bracketed
 from autodiff.dialects.postgresql.catalog.rows import IndexRow, Names, RelationRow, Rows
 from autodiff.schema.objects import Column, Index, IndexElement, Option
@@ -16,7 +19,7 @@ __all__ = ["Indexes", "included", "storage"]
 
 
 class Indexes:
-    """Builds indexes; equal elements are one object."""
+    """Builds indexes from rows. Equal elements share one object."""
 
     def __init__(self, rows: Rows, columns: Columns, texts: Texts) -> None:
         self._names = rows.names
@@ -46,33 +49,33 @@ class Indexes:
         parts = _parts(row.numbers, row.orders, row.classes, row.collations)
         for place, (number, order, opclass, collation) in enumerate(parts):
             if number:
-                text, name = columns[number].name, self._collation(row.table, number, collation)
-            else:
+                text, own = columns[number].name, self._collation(row.table, number, collation)
+            else:  # the number of an expression is 0
                 text = self._texts.plain(row.table, (row.definitions or ())[place])
-                name = _expression_collation(row, place, method)
-            elements.append(_element(text, not number, order, opclasses.get(opclass), name))
+                own = _expression_collation(row, place, method)
+            elements.append(_element(text, not number, order, opclasses.get(opclass), own))
         return tuple(elements)
 
     def _collation(self, table: int, number: int, collation: int) -> str | None:
-        """Return the collation of an element if it is not that of its column."""
-        own = self._collations.get((table, number), DEFAULT_COLLATION)
-        return None if collation in (NO_COLLATION, own) else self._names["collation"][collation]
+        """Return the collation of an element if it differs from that of its column, else None."""
+        default = self._collations.get((table, number), USUAL_COLLATION)
+        return None if collation in (NO_COLLATION, default) else self._names["collation"][collation]
 
 
 @lru_cache(4096)
-def _parts(*fields: str) -> tuple[tuple[int, ...], ...]:
-    """Turn one text per property into one tuple per element; included columns are cut off.
+def _parts(*vectors: str) -> tuple[tuple[int, ...], ...]:
+    """Return the values of each element from vectors with one value for each element.
 
-    https://www.postgresql.org/docs/current/catalog-pg-index.html
+    Only indkey has values for INCLUDE columns too, so the longer vector is cut.
     """
-    return tuple(zip(*(map(int, text.split()) for text in fields), strict=False))
+    return tuple(zip(*(map(int, vector.split()) for vector in vectors), strict=False))
 
 
 @lru_cache(4096)
 def _element(
     text: str, is_expression: bool, order: int, opclass: str | None, collation: str | None
 ) -> IndexElement:
-    descending, nulls_first = bool(order & 1), bool(order & 2)
+    descending, nulls_first = bool(order & 1), bool(order & 2)  # INDOPTION_DESC, _NULLS_FIRST
     return IndexElement(
         text=text,
         is_expression=is_expression,
@@ -84,21 +87,24 @@ def _element(
 
 
 def _expression_collation(row: IndexRow, place: int, method: str) -> str | None:
-    """Return the collation of an expression, which only the definition of the index has."""
+    """Return the collation of an expression, None if it is the default of the expression.
+
+    Only the definition of the whole index contains it: pg_get_indexdef() omits it for one element.
+    """
     _, _, rest = (row.definition or "").partition(f" USING {method} ")
     body, _ = bracketed(rest)
-    rest = split_top_level(body)[place].removeprefix((row.definitions or ())[place])
-    match = re.match(r'\s*COLLATE (?:\w+\.)?(?:"([^"]+)"|(\w+))', rest)
+    suffix = split_top_level(body)[place].removeprefix((row.definitions or ())[place])
+    match = re.match(r'\s*COLLATE (?:\w+\.)?(?:"([^"]+)"|(\w+))', suffix)
     return None if match is None else match[1] or match[2]
 
 
 def included(row: IndexRow, columns: Mapping[int, Column]) -> tuple[str, ...]:
-    """Return the columns of INCLUDE."""
+    """Return the INCLUDE columns of an index."""
     return tuple(columns[int(number)].name for number in row.numbers.split()[row.keys :])
 
 
 def storage(row: IndexRow | RelationRow, names: Names) -> dict[str, Option]:
-    """Return storage parameters, and the tablespace if it is not the database's default."""
+    """Return the storage parameters as options, and the tablespace if it is not the default."""
     options: dict[str, Option] = {}
     if row.options:
         options["postgresql_with"] = ", ".join(sorted(row.options))

@@ -1,9 +1,9 @@
-"""The queries of pg_catalog: a fixed number, for any number of tables.
+"""The queries over PostgreSQL's system catalogs, a fixed number for any number of tables.
 
-Their fields are in the order of the tuples in `rows.py`. The relations are queried first, and their
-parts by their numbers, so that a few tables among many cost little. Properties that few objects
-have, such as comments, are queried separately instead of joined. Names that many rows share are
-returned as numbers.
+The columns of each query have the order of the tuple's fields in `rows`. The query for relations
+comes first; the others select by the oids that it returned, so that reading a few of many tables
+is fast. Properties of few objects, such as comments, have separate queries instead of joins, and
+names that many rows share are returned as oids. Both make the results smaller.
 
 https://www.postgresql.org/docs/current/catalogs.html
 """
@@ -20,11 +20,12 @@ __all__ = [
     "RELATED",
     "RELATIONS",
     "SEQUENCES",
-    "constraints",
-    "indexes",
+    "constraints_query",
+    "indexes_query",
 ]
 
 ONLY = " AND c.relname = ANY(:only)"
+"""A condition for RELATIONS. It may match a table in another schema: the caller filters names."""
 
 NAMES = """
 SELECT 'schema' AS kind, oid, nspname AS name FROM pg_namespace
@@ -182,12 +183,21 @@ ORDER BY n.nspname, c.relname
 """
 
 
-def constraints(since_15: bool) -> str:
-    """Return the query for constraints; SET NULL (columns) exists from PostgreSQL 15 on."""
+def constraints_query(since_15: bool) -> str:
+    """Return the query for constraints.
+
+    Before PostgreSQL 15, ON DELETE SET NULL has no list of columns: it sets all of them.
+    https://www.postgresql.org/docs/release/15.0/
+    """
     return _CONSTRAINTS.format(delete_columns=_DELETE_COLUMNS if since_15 else "NULL")
 
 
-def indexes(since_15: bool) -> str:
-    """Return the query for indexes; NULLS NOT DISTINCT exists from PostgreSQL 15 on."""
+def indexes_query(since_15: bool) -> str:
+    """Return the query for indexes. Before PostgreSQL 15, NULLs are always distinct.
+
+    An index that a failed CREATE INDEX CONCURRENTLY left behind is omitted: it is not valid. An
+    index of a partitioned table is not valid either until all partitions have it, but is read.
+    https://www.postgresql.org/docs/release/15.0/
+    """
     nulls_not_distinct = "i.indnullsnotdistinct" if since_15 else "false"
     return _INDEXES.format(nulls_not_distinct=nulls_not_distinct)

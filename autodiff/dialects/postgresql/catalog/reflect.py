@@ -1,4 +1,4 @@
-"""Reflect a PostgreSQL database in a fixed number of queries."""
+"""Read the schema of a PostgreSQL database: run a fixed number of queries and join their rows."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ from autodiff.utils.sharing import collected_later
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["reflect"]
+__all__ = ["reflect_schema"]
 
 _TABLES, _VIEWS = ("r", "p"), ("v", "m")
+"""Values of pg_class.relkind: https://www.postgresql.org/docs/current/catalog-pg-class.html"""
 
 
 @collected_later()
-def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema:
-    """Return the objects of the default schema and the namespaces."""
+def reflect_schema(connection: Connection, scope: Scope, default_schema: str) -> Schema:
+    """Return the tables, views, enum types and sequences of the default schema and the scope."""
     rows = fetch(connection, [default_schema, *scope.namespaces], scope.only)
     builder = _SchemaBuilder(rows, default_schema, scope)
     return Schema(
@@ -47,7 +48,7 @@ def reflect(connection: Connection, scope: Scope, default_schema: str) -> Schema
 
 
 class _SchemaBuilder:
-    """Puts the parts of each object together."""
+    """Builds the objects of a schema from rows."""
 
     def __init__(self, rows: Rows, default_schema: str, scope: Scope) -> None:
         self.rows = rows
@@ -55,7 +56,9 @@ class _SchemaBuilder:
         self.scope = scope
         self.comments = rows.comments["class"]
         self.names = {row.oid: self.name(row.schema, row.name) for row in rows.relations}
-        self.wanted_relations = [row for row in rows.relations if self.wanted(self.names[row.oid])]
+        self.wanted_relations = [
+            row for row in rows.relations if self.is_wanted(self.names[row.oid])
+        ]
         texts = Texts(rows.columns)
         columns = Columns(rows, texts, self.name)
         self.columns = columns.tables
@@ -67,28 +70,28 @@ class _SchemaBuilder:
             names=self.names,
             indexes={row.oid: row for found in rows.indexes.values() for row in found},
             referred=rows.referred,
-            place=self.name,
+            make_name=self.name,
         )
 
     def name(self, schema: str, name: str) -> Name:
         return Name(name, None if schema == self.default_schema else schema)
 
-    def wanted(self, name: Name) -> bool:
+    def is_wanted(self, name: Name) -> bool:
         if self.scope.only is not None and name not in self.scope.only:
             return False
         return not is_excluded(name, self.scope.exclude)
 
-    # Other objects than tables
+    # Enum types, sequences and views
 
     def enums(self) -> dict[Name, EnumType]:
         schemas = {self.default_schema, *self.scope.namespaces}
-        read = {row.oid for row in self.wanted_relations if row.kind in _TABLES}
+        tables = {row.oid for row in self.wanted_relations if row.kind in _TABLES}
         return {
             name: EnumType(
                 name=name,
                 values=tuple(row.labels),
                 comment=row.comment,
-                elsewhere=not read.issuperset(row.used_in),
+                elsewhere=not tables.issuperset(row.used_in),
             )
             for row in self.rows.enums
             if row.schema in schemas and not row.in_extension
@@ -101,7 +104,7 @@ class _SchemaBuilder:
             for row in self.rows.sequences
             if row.table is None and not row.in_extension
             for name in [self.name(row.schema, row.name)]
-            if self.wanted(name)
+            if self.is_wanted(name)
         }
 
     def sequence(self, name: Name, row: SequenceRow) -> Sequence:
@@ -137,12 +140,12 @@ class _SchemaBuilder:
 
     def table(self, row: RelationRow) -> Table:
         constraints = self.rows.constraints.get(row.oid, ())
-        behind = {found.behind for found in constraints if found.kind in ("p", "u", "x")}
+        constraint_indexes = {c.index_oid for c in constraints if c.kind in ("p", "u", "x")}
         return Table(
             name=self.names[row.oid],
             columns=tuple(self.columns.get(row.oid, {}).values()),
             constraints=tuple(map(self.keys.constraint, constraints)),
-            indexes=self.indexes(row.oid, behind),
+            indexes=self.indexes(row.oid, constraint_indexes),
             comment=self.comments.get((row.oid, 0)),
             options=self.table_options(row),
             partitions=self.related("partition", row),
@@ -164,7 +167,7 @@ class _SchemaBuilder:
     def related(self, kind: str, row: RelationRow) -> tuple[Name, ...]:
         return tuple(self.name(*found) for found in self.rows.related.get((kind, row.oid), ()))
 
-    def indexes(self, oid: int, behind: Collection[int] = ()) -> tuple[Index, ...]:
-        """Return the indexes of a relation, without those of its constraints (`behind`)."""
+    def indexes(self, oid: int, excluded: Collection[int] = ()) -> tuple[Index, ...]:
+        """Return the indexes of a relation, without the excluded oids (those of constraints)."""
         rows = self.rows.indexes.get(oid, ())
-        return tuple(self.indexes_of.index(row) for row in rows if row.oid not in behind)
+        return tuple(self.indexes_of.index(row) for row in rows if row.oid not in excluded)

@@ -1,4 +1,4 @@
-"""Fetch the rows of pg_catalog."""
+"""Run the queries over the system catalogs and return their rows as named tuples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
-from autodiff.dialects.postgresql.catalog import queries as catalog
+from autodiff.dialects.postgresql.catalog import queries
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
@@ -30,19 +30,20 @@ __all__ = [
 ]
 
 ColumnRow: TypeAlias = tuple[int, int, str, str, int, bool, int, str | None, str | None]
-"""Table, number, name, type, number of the type, NOT NULL, collation, expression, and how it is
-generated: `a` or `d` for an identity, `s` or `v` for a computed column.
+"""Oid of the table, number, name, type, oid of the type, NOT NULL, oid of the collation, default or
+generation expression, and the kind: `a` or `d` for an identity (ALWAYS or BY DEFAULT), `s` or `v`
+for a generated column (stored or virtual), else None.
 
-A plain tuple, which is faster to create than a named one: a database has more columns than anything
-else.
+This is a plain tuple because there are more columns than other rows: creating it is faster.
 """
 
 Comments: TypeAlias = Mapping[tuple[int, int], str]
-"""Comments by the number of the object, and of its column or 0."""
+"""Comments by the oid of the object and the number of its column, 0 for the object itself."""
 
 Names: TypeAlias = Mapping[str, Mapping[int, str]]
-"""Names by kind and number: schemas, access methods, tablespaces, collations, operator classes
-that are not the default of their type, and the collations of types that have one."""
+"""Names by kind and oid, for schemas, access methods, tablespaces, collations and those operator
+classes that are not the default of their type. The kind "typcollation" has the oid of the collation
+for types that do not have the default collation."""
 
 
 class RelationRow(NamedTuple):
@@ -63,7 +64,9 @@ class RelationRow(NamedTuple):
 class ConstraintRow(NamedTuple):
     """A constraint.
 
-    `definition` is the condition of a check, an exclusion, or the columns that a foreign key sets.
+    numbers: the numbers of its columns. index_oid: the oid of the index that implements it.
+    definition: the condition of a check, the definition of an exclusion constraint, or the columns
+    that ON DELETE of a foreign key sets.
     """
 
     oid: int
@@ -71,7 +74,7 @@ class ConstraintRow(NamedTuple):
     name: str
     kind: str
     numbers: list[int] | None
-    behind: int
+    index_oid: int
     deferrable: bool
     deferred: bool
     no_inherit: bool
@@ -85,7 +88,11 @@ class ConstraintRow(NamedTuple):
 
 
 class IndexRow(NamedTuple):
-    """An index; fields with one number per column have spaces between them."""
+    """An index.
+
+    keys: the number of key columns. width: the number of all columns, with INCLUDE columns.
+    numbers, orders, classes, collations: a vector with one number for each column, as text.
+    """
 
     oid: int
     table: int
@@ -107,7 +114,7 @@ class IndexRow(NamedTuple):
 
 
 class EnumRow(NamedTuple):
-    """An enum type; `used_in` has the relations with columns of that type."""
+    """An enum type; `array` is the oid of its array type, `used_in` the oids of relations."""
 
     oid: int
     schema: str
@@ -120,7 +127,11 @@ class EnumRow(NamedTuple):
 
 
 class SequenceRow(NamedTuple):
-    """A sequence, and the column that owns it if one does (`a`: serial, `i`: identity)."""
+    """A sequence.
+
+    table, number: the column that owns it, None if there is none. ownership: pg_depend.deptype, `a`
+    for a serial and `i` for an identity column.
+    """
 
     oid: int
     schema: str
@@ -139,7 +150,7 @@ class SequenceRow(NamedTuple):
 
 
 class Referred(NamedTuple):
-    """A table that foreign keys refer to; the names of its columns by their numbers."""
+    """A table that foreign keys refer to, with the names of its columns by number."""
 
     schema: str
     name: str
@@ -148,10 +159,10 @@ class Referred(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """All rows.
+    """The rows of all queries.
 
-    `related` has (schema, name) pairs by kind and relation: the parents and partitions of a table,
-    and the relations that a view reads.
+    related: (schema, name) pairs by kind ("parent", "partition", "read") and oid of the relation:
+    the parents and partitions of a table, and the tables that a view reads.
     """
 
     names: Names
@@ -167,42 +178,42 @@ class Rows:
 
 
 def fetch(connection: Connection, schemas: list[str], only: tuple[Name, ...] | None) -> Rows:
-    """Return the rows of the schemas; with `only`, only of those tables.
+    """Read the catalog rows of the schemas, of the tables in `only` unless that is None.
 
-    One more query is needed if foreign keys refer to other tables.
+    This runs one more query if foreign keys refer to tables that were not read.
     """
     since_15 = (connection.dialect.server_version_info or (0,)) >= (15,)
-    asked: dict[str, Any] = {"schemas": schemas}
+    parameters: dict[str, Any] = {"schemas": schemas}
     if only is not None:
-        asked["only"] = [name.name for name in only]
+        parameters["only"] = [name.name for name in only]
 
     def rows(query: str) -> Any:
-        named = {key: value for key, value in asked.items() if f":{key}" in query}
-        return connection.execute(sa.text(query), named).all()
+        used = {key: value for key, value in parameters.items() if f":{key}" in query}
+        return connection.execute(sa.text(query), used).all()
 
-    limit = "" if only is None else catalog.ONLY
-    relations = [RelationRow._make(row) for row in rows(catalog.RELATIONS.format(only=limit))]
-    asked["relations"] = [row.oid for row in relations]
-    constraints = [ConstraintRow._make(row) for row in rows(catalog.constraints(since_15))]
-    asked["tables"] = _outside(relations, constraints)
+    limit = "" if only is None else queries.ONLY
+    relations = [RelationRow._make(row) for row in rows(queries.RELATIONS.format(only=limit))]
+    parameters["relations"] = [row.oid for row in relations]
+    constraints = [ConstraintRow._make(row) for row in rows(queries.constraints_query(since_15))]
+    parameters["tables"] = _outside(relations, constraints)
     return Rows(
-        names=_by_kind((kind, oid, name) for kind, oid, name in rows(catalog.NAMES)),
+        names=_by_kind((kind, oid, name) for kind, oid, name in rows(queries.NAMES)),
         relations=relations,
-        related=_related(rows(catalog.RELATED)),
-        columns=rows(catalog.COLUMNS),
+        related=_related(rows(queries.RELATED)),
+        columns=rows(queries.COLUMNS),
         constraints=_by_table(constraints),
-        indexes=_by_table(IndexRow._make(row) for row in rows(catalog.indexes(since_15))),
-        enums=[EnumRow._make(row) for row in rows(catalog.ENUMS)],
-        sequences=[SequenceRow._make(row) for row in rows(catalog.SEQUENCES)],
+        indexes=_by_table(IndexRow._make(row) for row in rows(queries.indexes_query(since_15))),
+        enums=[EnumRow._make(row) for row in rows(queries.ENUMS)],
+        sequences=[SequenceRow._make(row) for row in rows(queries.SEQUENCES)],
         comments=_by_kind(
-            (kind, (oid, number), text) for kind, oid, number, text in rows(catalog.COMMENTS)
+            (kind, (oid, number), text) for kind, oid, number, text in rows(queries.COMMENTS)
         ),
-        referred=_referred(rows(catalog.REFERRED)) if asked["tables"] else {},
+        referred=_referred(rows(queries.REFERRED)) if parameters["tables"] else {},
     )
 
 
 def _outside(relations: list[RelationRow], constraints: list[ConstraintRow]) -> list[int]:
-    """Return the tables that foreign keys refer to and that are not among the relations."""
+    """Return the oids of the tables that foreign keys refer to and that are not in `relations`."""
     found = {row.referred for row in constraints if row.kind == "f"}
     return sorted(found.difference(row.oid for row in relations))
 

@@ -1,4 +1,4 @@
-"""Objects of a PostgreSQL database that are not reflected, and the tables that views read."""
+"""Find the objects of a PostgreSQL database that are not reflected, and what its views read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autodiff.schema.objects import Name
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["dependent_views", "unmanaged_objects"]
+__all__ = ["find_dependent_views", "unmanaged_objects"]
 
 _UNMANAGED = """
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
@@ -47,7 +47,7 @@ SELECT 'domain', n.nspname, t.typname, 'domains are not compared'
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE n.nspname = ANY(:schemas) AND t.typtype = 'd'
 UNION ALL
-SELECT 'schema', NULL, n.nspname, 'no model is in it'
+SELECT 'schema', NULL, n.nspname, 'no model uses this schema'
 FROM pg_namespace n
 WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
   AND NOT n.nspname = ANY(:schemas)
@@ -88,8 +88,12 @@ def unmanaged_objects(
     ]
 
 
-def dependent_views(connection: Connection, default_schema: str) -> list[DependentView]:
-    """Return the columns that each view of the database reads."""
+def find_dependent_views(connection: Connection, default_schema: str) -> list[DependentView]:
+    """Return the columns that each view of the database reads.
+
+    PostgreSQL refuses to alter or drop them while the view exists.
+    https://www.postgresql.org/docs/current/ddl-depend.html
+    """
 
     def name(schema: str, plain: str) -> Name:
         return Name(plain, None if schema == default_schema else schema)

@@ -1,4 +1,4 @@
-"""Casts of a column's values to another type, if PostgreSQL has no implicit cast.
+"""Write casts of a column's values to another type, for pairs of types without an implicit cast.
 
 https://www.postgresql.org/docs/current/sql-createcast.html, and pg_cast of a new database.
 """
@@ -21,7 +21,7 @@ _PLAIN = (
     | {"uuid", "bytea", "hstore", "inet", "cidr", "macaddr", "macaddr8"}
     | {"int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"}
 )
-"""Types with all of their casts listed below: other pairs of them have no cast."""
+"""Types whose casts are all listed in `_CASTS`: no other pair of them has a cast."""
 
 _CASTS = {
     "integer": {"boolean", "money", "bit"},
@@ -43,14 +43,14 @@ _CASTS = {
     "macaddr8": {"macaddr"},
 }
 _BETWEEN = {"boolean": "integer", "money": "numeric"}
-"""The only number type that a type has casts for; other numbers are cast through it."""
+"""The number type that a type has casts for; casts to other number types go through it."""
 
 
 def cast(column: str, before: str | None, after: str) -> str:
     """Return an expression for the column's values in the type `after`.
 
-    Types without a cast are cast through text: the server refuses values that do not fit, and
-    an empty table causes no error. `before` is None if the type is unknown.
+    Types without a cast are cast through text: the statement fails if a value does not fit, and
+    succeeds on an empty table. `before` is None if the type is unknown.
     """
     new = split_collation(after)[0]
     if before is None:
@@ -76,7 +76,7 @@ def cast(column: str, before: str | None, after: str) -> str:
 
 
 def _is_direct(source: str, target: str) -> bool:
-    """Return whether there is a cast, or it is unknown that there is none."""
+    """Return whether `source::target` is valid, or may be valid for types that are not listed."""
     if source.endswith("]") or target.endswith("]"):
         both = source.endswith("]") and target.endswith("]")
         return both and _is_direct(source[:-2], target[:-2])

@@ -1,8 +1,8 @@
 """SQL for columns of PostgreSQL: ALTER COLUMN in an order that the server accepts.
 
-A default, a serial, an identity and a generation expression exclude each other, so the old one is
-removed first and the new one is added last. A default is dropped before the type changes and set
-after it: PostgreSQL may not be able to cast it.
+A column can have only one of a default, a serial, an identity and a generation expression, so the
+old one is removed first and the new one is added last. A default is dropped before the type changes
+and set after it, because PostgreSQL may not be able to cast it.
 https://www.postgresql.org/docs/current/sql-altertable.html
 """
 
@@ -34,9 +34,9 @@ class PostgreSQLColumnDDL(ColumnDDL):
         return super().definition(column, table)
 
     def alter(self, operation: AlterColumn, current: Table | None = None) -> list[str]:
-        """Return the statements that change what the operation names, and nothing else."""
+        """Return the statements that change the fields that the operation sets, and no others."""
         patch = operation.after
-        statements = self._alter(operation, _no_longer_generated(operation))
+        statements = self._alter(operation, _drop_generation(operation))
         if patch.autoincrement is False:
             statements += self._drop_serial(operation)
         changes = self._type_and_default(operation)
@@ -75,10 +75,11 @@ class PostgreSQLColumnDDL(ColumnDDL):
         return changes
 
     def _using(self, operation: AlterColumn, new: ColumnType) -> str | None:
-        """Return a cast if PostgreSQL has no implicit one, else None.
+        """Return the expression for USING if PostgreSQL has no implicit cast, else None.
 
-        None within a family too: an explicit cast cuts texts that are too long, which the implicit
-        cast refuses.
+        It is None for types of one family, even if a value may not fit: an explicit cast truncates
+        texts that are too long, but the implicit cast fails.
+        https://www.postgresql.org/docs/current/datatype-character.html
         """
         before = operation.before.type
         family = type_family(new.sql)
@@ -115,7 +116,7 @@ class PostgreSQLColumnDDL(ColumnDDL):
         return statements
 
     def _advance(self, operation: AlterColumn, source: Identity) -> str:
-        """Return a SELECT that moves the sequence after the values of the column, if any."""
+        """Return a SELECT that sets the sequence to the last value in the column, if any."""
         down = (source.increment or 1) < 0
         last = f"{'min' if down else 'max'}({self.quote(operation.name)})"
         condition = f"{last} {'<=' if down else '>='} {first_value(source)}"
@@ -125,12 +126,18 @@ class PostgreSQLColumnDDL(ColumnDDL):
         )
 
     def _sequence_of(self, operation: AlterColumn) -> str:
-        """Return an expression for the sequence that the column owns, whatever its name is."""
+        """Return an expression for the name of the sequence that the column owns.
+
+        The name is not fixed: renaming a table or column does not rename its sequence.
+        """
         table = quote_literal(self.quote_name(operation.table))
         return f"pg_get_serial_sequence({table}, {quote_literal(operation.name)})"
 
     def _serial(self, operation: AlterColumn) -> list[str]:
-        """Create a sequence that the column owns; give an existing one the column's type."""
+        """Return the statements that create a sequence that the column owns.
+
+        If the column has one, return the statement that gives it the column's new type.
+        """
         if operation.before.autoincrement is True:
             new = operation.after.type
             kind = new.sql if isinstance(new, ColumnType) else None
@@ -155,11 +162,12 @@ class PostgreSQLColumnDDL(ColumnDDL):
         return f"DO $$ BEGIN EXECUTE {command}; END $$"
 
 
-def _no_longer_generated(operation: AlterColumn) -> list[str]:
+def _drop_generation(operation: AlterColumn) -> list[str]:
     patch = operation.after
     if isinstance(patch.computed, Computed):
         raise PlanError(
-            f"cannot change how column {operation.table}.{operation.name} is generated in place",
+            "cannot add or change the generation expression of column "
+            f"{operation.table}.{operation.name} in place",
             hint="drop the column and add it again",
         )
     changes = ["DROP EXPRESSION"] if patch.computed is None else []

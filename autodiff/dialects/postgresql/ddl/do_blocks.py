@@ -1,4 +1,4 @@
-"""DO blocks, which run many statements in one round trip."""
+"""Write DO blocks, which run many statements in one round trip."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ __all__ = ["combine"]
 
 
 def combine(groups: Collection[Collection[str]]) -> str:
-    """Return one statement that runs groups of statements, of each group all or none.
+    """Return one statement that runs each group of statements completely or not at all.
+
+    A group with an error is rolled back and skipped; the others are not affected.
 
     https://www.postgresql.org/docs/current/plpgsql-control-structures.html#PLPGSQL-ERROR-TRAPPING
     """

@@ -55,9 +55,9 @@ class PostgreSQLEnumDDL(EnumDDL):
         return [create, f"COMMENT ON TYPE {self.quote_name(enum.name)} IS {comment}"]
 
     def _alter(self, operation: AlterEnum) -> list[str]:
-        """Return ADD VALUE for each new value, or replace the type if values are gone or moved.
+        """Return ADD VALUE for each new value; replace the type if values are removed or reordered.
 
-        A new value cannot be used before its transaction ends.
+        PostgreSQL cannot remove values, and a new value cannot be used before its transaction ends.
         """
         if operation.only_adds:
             return self._add_values(operation.before, operation.after)
@@ -79,10 +79,10 @@ class PostgreSQLEnumDDL(EnumDDL):
         for place, value in enumerate(after.values):
             if value in present:
                 continue
-            where = ""
+            position = ""
             if place < len(present):
-                where = f" BEFORE {quote_literal(present[place])}"
-            statements.append(f"ALTER TYPE {name} ADD VALUE {quote_literal(value)}{where}")
+                position = f" BEFORE {quote_literal(present[place])}"
+            statements.append(f"ALTER TYPE {name} ADD VALUE {quote_literal(value)}{position}")
             present.insert(place, value)
         return statements
 
@@ -99,7 +99,10 @@ class PostgreSQLEnumDDL(EnumDDL):
         return [*statements, f"DROP TYPE {self.quote_name(old)}"]
 
     def _convert_column(self, user: EnumUser, name: str, operation: AlterEnum) -> list[str]:
-        """Convert a column to the new type, without its default, which depends on the old type."""
+        """Return the statements that convert a column to the new type.
+
+        Its default is dropped first because it has the old type, and set again if it is valid.
+        """
         column, array = self.quote(user.column), "[]" if user.is_array else ""
         changes = [f"TYPE {name}{array} USING {column}::text{array}::{name}{array}"]
         if user.default is not None:
@@ -112,7 +115,7 @@ class PostgreSQLEnumDDL(EnumDDL):
 
 
 def _is_default_valid(user: EnumUser, operation: AlterEnum) -> bool:
-    """Return whether the default of a column contains no value that is gone."""
-    gone = set(operation.before.values) - set(operation.after.values)
+    """Return whether the default of a column contains no value that is removed."""
+    removed = set(operation.before.values) - set(operation.after.values)
     default = user.default or ""
-    return not any((v if user.is_array else quote_literal(v)) in default for v in gone)
+    return not any((v if user.is_array else quote_literal(v)) in default for v in removed)

@@ -1,4 +1,7 @@
-"""SQL for indexes of PostgreSQL. https://www.postgresql.org/docs/current/sql-createindex.html"""
+"""SQL for indexes of PostgreSQL, with clauses in the order of the grammar.
+
+https://www.postgresql.org/docs/current/sql-createindex.html
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQL for sequences of PostgreSQL, and their options, which identity columns have too.
+"""SQL for sequences of PostgreSQL, and for the options that identity columns have too.
 
 https://www.postgresql.org/docs/current/sql-altersequence.html
 """
@@ -38,16 +38,20 @@ class PostgreSQLSequenceDDL(SequenceDDL):
 
 
 def first_value(source: Identity | Sequence) -> int:
-    """Return the first value of a sequence."""
+    """Return the first value of a sequence.
+
+    Without START, it is the lowest value, or the highest if the sequence descends.
+    https://www.postgresql.org/docs/current/sql-createsequence.html
+    """
     if source.start is not None:
         return source.start
     down = (source.increment or 1) < 0
-    limit, usual = (source.maxvalue, -1) if down else (source.minvalue, 1)
-    return usual if limit is None else limit
+    limit, default = (source.maxvalue, -1) if down else (source.minvalue, 1)
+    return default if limit is None else limit
 
 
 def reset_options(source: Identity | Sequence) -> list[str]:
-    """Return every option of a sequence, so that ALTER SEQUENCE resets those that are not set."""
+    """Return all options of a sequence: ALTER SEQUENCE keeps the old value of an omitted option."""
     return [
         f"INCREMENT BY {source.increment or 1}",
         "NO MINVALUE" if source.minvalue is None else f"MINVALUE {source.minvalue}",
@@ -61,9 +65,10 @@ def reset_options(source: Identity | Sequence) -> list[str]:
 def alter_in_range(
     statement: str, before: Identity | Sequence, after: Identity | Sequence, sequence: str
 ) -> str:
-    """Return a statement that alters a sequence, and restarts it if that is necessary.
+    """Return a statement that alters a sequence, and restarts it if its limits become narrower.
 
-    PostgreSQL refuses limits that exclude the next value. `sequence` is an expression of type
+    PostgreSQL refuses limits that exclude the next value. The sequence restarts at its next value
+    if that is within the new limits, else at its first value. `sequence` is an expression of type
     regclass.
     """
     (old_low, old_high), (low, high) = _limits(before), _limits(after)
@@ -79,7 +84,7 @@ def alter_in_range(
 
 
 def _limits(source: Identity | Sequence) -> tuple[int, int]:
-    """Return the least and the greatest value; without a limit those of a bigint."""
+    """Return the lowest and the highest value; the defaults are those of a bigint."""
     down = (source.increment or 1) < 0
     low, high = (-(2**63), -1) if down else (1, 2**63 - 1)
     return (

@@ -36,7 +36,7 @@ class PostgreSQLDDL(DDL):
         self.sequences = PostgreSQLSequenceDDL(self)
 
     def required_table(self, operation: Operation) -> Name | None:
-        """Return the table of SetTableOptions, which resets options that only the table shows."""
+        """Return the table for SetTableOptions, which resets options that the table has."""
         return operation.table if isinstance(operation, SetTableOptions) else None
 
     def keeps_default(self, before: str, after: str) -> bool:
@@ -47,7 +47,10 @@ class PostgreSQLDDL(DDL):
         return self.keeps_default(before, after)
 
     def builds_concurrently(self, index: Index, table: Table) -> bool:
-        """Return False for a partitioned table, for which PostgreSQL refuses it."""
+        """Return whether the index can be built concurrently: not on a partitioned table.
+
+        https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+        """
         partitioned = "postgresql_partition_by" in table.options
         return super().builds_concurrently(index, table) and not partitioned
 

@@ -13,7 +13,7 @@ __all__ = ["PostgreSQLTableDDL"]
 
 
 class PostgreSQLTableDDL(TableDDL):
-    """Creates tables with parents, partitions and storage parameters, and changes these."""
+    """Creates tables with parents, partitions and storage parameters, and changes these options."""
 
     def suffix(self, table: Table) -> str:
         text = ""
@@ -30,9 +30,10 @@ class PostgreSQLTableDDL(TableDDL):
         return text
 
     def set_options(self, operation: SetTableOptions, current: Table | None = None) -> list[str]:
-        """Return the statements for each option; its value before is that of `current` if known.
+        """Return the statements for each option.
 
-        Raises PlanError for an option that stays for a table's life, such as its partition key.
+        The old value is that of `current`, or that of the operation if the table is unknown. Raises
+        PlanError for an option that cannot change, such as a partition key.
         """
         return [
             self.alter_table(operation.table, change)
@@ -63,15 +64,17 @@ class PostgreSQLTableDDL(TableDDL):
         old, new = (
             Table(name=name, options={INHERITS: text or ""}).inherits for text in (before, after)
         )
-        gone = [f"NO INHERIT {self.quote_name(parent)}" for parent in old if parent not in new]
-        return gone + [f"INHERIT {self.quote_name(parent)}" for parent in new if parent not in old]
+        removed = [f"NO INHERIT {self.quote_name(parent)}" for parent in old if parent not in new]
+        return removed + [
+            f"INHERIT {self.quote_name(parent)}" for parent in new if parent not in old
+        ]
 
 
 def _storage_parameters(before: str, after: str) -> list[str]:
-    """Return SET for the storage parameters that are set, RESET for those that no longer are."""
+    """Return RESET for the storage parameters that are removed, and SET for the new ones."""
     old, new = (
         {part.split("=")[0].strip() for part in text.split(",")} for text in (before, after)
     )
-    gone = sorted(old - new - {""})
-    reset = [f"RESET ({', '.join(gone)})"] if gone else []
+    removed = sorted(old - new - {""})
+    reset = [f"RESET ({', '.join(removed)})"] if removed else []
     return [*reset, f"SET ({after})"] if after else reset

@@ -1,4 +1,7 @@
-"""The migration lock of PostgreSQL: an advisory lock."""
+"""The migration lock of PostgreSQL: an advisory lock.
+
+The server releases it when the session ends, even after a crash.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,11 @@ __all__ = ["AdvisoryLock", "is_pooled", "reported_pid"]
 
 
 class AdvisoryLock(Lock):
-    """pg_advisory_lock, held by the session, or by the transaction behind a pooler.
+    """An advisory lock of the session, or of the transaction if the connection is pooled.
 
-    `take` never waits: CREATE INDEX CONCURRENTLY would wait for the transaction of a waiting run.
+    A transaction pooler may give each transaction another session, so a session lock would stay
+    with a session that other clients use. `take` never waits inside the server: CREATE INDEX
+    CONCURRENTLY of the run that holds the lock would wait for the transaction of the waiting run.
     https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
     """
 
@@ -26,12 +31,16 @@ class AdvisoryLock(Lock):
         self._name = ""
 
     def take(self, who: str) -> bool:
-        """Try once; name the session after `who`, so that lists of sessions show it."""
+        """Try once to take the lock.
+
+        A session gets `who` in its application_name, which pg_stat_activity shows.
+        """
         if self.in_transaction:
             return self._ask(f"SELECT pg_try_advisory_xact_lock({self._key})")
         taken = self._ask(f"SELECT pg_try_advisory_lock({self._key})")
         if taken:
             self._name = self._connection.exec_driver_sql("SHOW application_name").scalar_one()
+            # the server truncates longer names with a notice: NAMEDATALEN - 1
             self._connection.execute(_NAME_SESSION, {"name": f"autodiff {who}"[:63]})
             self._connection.commit()
         else:
@@ -46,7 +55,11 @@ class AdvisoryLock(Lock):
             self._connection.commit()
 
     def holder(self) -> Holder | None:
-        """Return the session that holds the lock."""
+        """Return the session that holds the lock, None if it is free.
+
+        pg_locks shows a bigint key as two numbers, classid and objid, and objsubid 1.
+        https://www.postgresql.org/docs/current/view-pg-locks.html
+        """
         high, low = divmod(self._key % (1 << 64), 1 << 32)
         row = self._connection.execute(_HOLDER, {"high": high, "low": low}).first()
         if not self.in_transaction:
@@ -80,7 +93,7 @@ def _holder(row: Any) -> Holder:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Return whether a pooler gave the connection another session than it reported."""
+    """Return whether a pooler gave the connection a different session than it reported."""
     reported = reported_pid(connection.connection.driver_connection)
     real = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     connection.rollback()
@@ -88,7 +101,7 @@ def is_pooled(connection: Connection) -> bool:
 
 
 def reported_pid(driver: Any) -> int | None:
-    """Return the process id of the session that the server reported when the driver connected."""
+    """Return the process id that the server reported when the driver connected, None if unknown."""
     info = getattr(driver, "info", None)
     pid = getattr(info, "backend_pid", None)
     return pid if isinstance(pid, int) else None

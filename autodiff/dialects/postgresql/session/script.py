@@ -1,4 +1,4 @@
-"""Scripts for psql."""
+"""Write scripts for psql, the command-line client of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class PsqlWriter(ScriptWriter):
         return [r"\set ON_ERROR_STOP on", r"\encoding UTF8"]
 
     def begin(self, schema: str | None, limits: Limits) -> list[str]:
-        """Begin a transaction that takes the lock, so that the script works behind a pooler."""
+        """Return the commands that begin a transaction, set its limits and take the migration lock.
+
+        Settings and lock belong to the transaction, so they also work behind a transaction pooler.
+        """
         key = int.from_bytes(lock_key(schema)[:8], signed=True)
         lock = Guard(condition=f"NOT pg_try_advisory_xact_lock({key})", message=_LOCKED)
         return [
@@ -50,7 +53,7 @@ class PsqlWriter(ScriptWriter):
         return ["COMMIT;"]
 
     def guard(self, guard: Guard) -> list[str]:
-        """Return a DO block that raises the message.
+        """Return a DO block that raises the message if the condition is true.
 
         https://www.postgresql.org/docs/current/plpgsql-errors-and-messages.html
         """
@@ -67,6 +70,10 @@ class PsqlWriter(ScriptWriter):
         ]
 
     def statement(self, sql: str) -> str:
-        """Escape colons: psql replaces a colon and a word by a variable."""
+        """Return the statement with a backslash before each colon.
+
+        psql would otherwise replace a colon and a name by the value of a variable.
+        https://www.postgresql.org/docs/current/app-psql.html#APP-PSQL-INTERPOLATION
+        """
         parts = ["\\:" if token == ":" else token for _, token in tokens(sql)]
         return super().statement("".join(parts))

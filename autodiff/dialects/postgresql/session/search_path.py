@@ -1,4 +1,4 @@
-"""The search_path of a connection, which decides where names without a schema are found."""
+"""Set the search_path of connections: the schemas of names without a schema."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["set_search_path"]
 
 
 def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
-    """Set the search_path of each connection that the engine opens, to names that are quoted.
+    """Set the search_path of each connection that the engine opens to quoted names of schemas.
 
-    It is set before SQLAlchemy reads the default schema, and outside of a transaction, so that no
-    rollback undoes it. https://www.postgresql.org/docs/current/ddl-schemas.html
+    It is set before SQLAlchemy reads the default schema, and outside of a transaction, because a
+    rollback would undo it. https://www.postgresql.org/docs/current/ddl-schemas.html
 
-    Connecting raises DatabaseError behind a pooler: the setting would stay with a session that
-    other clients get.
+    Connecting through a transaction pooler raises DatabaseError: the setting would remain in a
+    session that other clients use.
     """
     from sqlalchemy import event
 
@@ -36,9 +36,9 @@ def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
             pid = cursor.fetchone()[0]
             if reported_pid(driver) not in (None, pid):
                 raise DatabaseError(
-                    "a schema can't be migrated through a transaction pooler: its search_path "
-                    "would stay with the pooler's sessions",
-                    hint="connect to the server itself",
+                    "cannot migrate schemas through a transaction pooler: the search_path would "
+                    "remain set in sessions that other clients use",
+                    hint="connect to the server directly, not through the pooler",
                 )
             cursor.execute(f"SET search_path TO {path}")
         finally:

@@ -1,4 +1,4 @@
-"""Sessions of PostgreSQL, whose DDL is transactional."""
+"""Sessions of PostgreSQL. DDL is transactional, except for statements such as VACUUM."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["PostgreSQLSession"]
 
 _KEPT_LIMITS = "autodiff_limits"
-"""The key of `connection.info` for limits that `keep_limits` has set. SQLAlchemy empties `info`
-when it reconnects, so a new session is not taken for one that has them."""
+"""The key in `connection.info` of the limits that `keep_limits` has set.
+
+SQLAlchemy empties `info` when it reconnects. The new session does not have the limits, and
+`transaction` sets them again.
+"""
 _PREPARE_AFTER = 5
-"""How often psycopg sends a statement before it prepares it, as is its own default."""
+"""How often psycopg sends a statement before it prepares it: psycopg's default."""
 _SET_LIMITS = sa.text("""
 SELECT set_config('lock_timeout', :lock, :local),
        set_config('statement_timeout', :statement, :local)
@@ -35,6 +38,7 @@ SELECT set_config('lock_timeout', :lock, :local),
 _GET_LIMITS = sa.text("""
 SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement
 """)
+# Three blockers are enough for a message; the oldest transaction is the most likely cause.
 _BLOCKERS = sa.text("""
 SELECT a.pid, a.usename, host(a.client_addr) AS client, a.application_name, a.xact_start,
        a.state, a.query
@@ -58,7 +62,10 @@ class PostgreSQLSession(Session):
     """Transactions and limits of a PostgreSQL connection."""
 
     def prepare(self, connection: Connection) -> None:
-        """Let psycopg prepare no statements: a pooler's next session does not have them."""
+        """Disable prepared statements of psycopg.
+
+        Behind a transaction pooler, the next transaction may run in a session without them.
+        """
         _prepare_after(connection.connection.driver_connection, None)
 
     def set_search_path(self, engine: Engine, schemas: Sequence[str]) -> None:
@@ -68,7 +75,7 @@ class PostgreSQLSession(Session):
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        """Run BEGIN and COMMIT, or ROLLBACK on any error; limits are local to the transaction."""
+        """Run a transaction, which is rolled back on any error. The limits apply to it only."""
         settings = _settings(limits)
         with connection.begin():
             if connection.info.get(_KEPT_LIMITS) != settings:
@@ -77,7 +84,7 @@ class PostgreSQLSession(Session):
 
     @contextmanager
     def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:
-        """Run statements outside of transactions, as CREATE INDEX CONCURRENTLY and VACUUM need."""
+        """Run statements outside of transactions, for CREATE INDEX CONCURRENTLY and VACUUM."""
         before = connection.get_isolation_level()
         connection.rollback()
         connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -91,9 +98,9 @@ class PostgreSQLSession(Session):
 
     @contextmanager
     def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
-        """Set limits on the session, for `transaction` to find.
+        """Set limits on the session, so that `transaction` does not have to set them.
 
-        The session is not behind a pooler, so psycopg may prepare repeated statements.
+        The caller ensures that there is no pooler, so psycopg may prepare repeated statements.
         """
         with _session_limits(connection, limits):
             connection.commit()
@@ -109,7 +116,7 @@ class PostgreSQLSession(Session):
 
     @contextmanager
     def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
-        """Read one snapshot, and roll back."""
+        """Read from one snapshot, and roll back. `seconds` limits each statement."""
         connection.rollback()
         milliseconds = max(int(seconds * 1000), 1)
         with connection.begin() as transaction:
@@ -120,7 +127,7 @@ class PostgreSQLSession(Session):
 
     @contextmanager
     def read_only(self, connection: Connection, seconds: float) -> Iterator[None]:
-        """Read within a savepoint: rolling it back undoes the SET LOCAL statements."""
+        """Read within a savepoint. Rolling it back also restores the settings of SET LOCAL."""
         begun = connection.in_transaction()
         savepoint = connection.begin_nested()
         try:
@@ -138,15 +145,16 @@ class PostgreSQLSession(Session):
         return AdvisoryLock(connection, schema)
 
     def is_lock_conflict(self, error: BaseException) -> bool:
-        """Return whether it is lock_not_available, deadlock_detected or serialization_failure.
+        """Return whether the error is a lock timeout, a deadlock or a serialization failure.
 
         https://www.postgresql.org/docs/current/errcodes-appendix.html
         """
         code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        # lock_not_available, deadlock_detected, serialization_failure
         return code in ("55P03", "40P01", "40001")
 
     def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
-        """Return the sessions whose transaction holds a lock on one of the tables."""
+        """Return up to three sessions with a lock on one of the tables, on any if none is named."""
         names = [f"{name.schema or self.dialect.default_schema}.{name.name}" for name in tables]
         rows = connection.execute(_BLOCKERS, {"names": names, "any": not names}).all()
         return [
@@ -164,7 +172,7 @@ class PostgreSQLSession(Session):
     def cleanup_statements(
         self, connection: Connection, operations: Sequence[Operation]
     ) -> list[str]:
-        """Return DROP INDEX for the invalid indexes that failed builds have left.
+        """Return DROP INDEX for the invalid indexes that failed concurrent builds left behind.
 
         https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
         """
@@ -185,7 +193,9 @@ class PostgreSQLSession(Session):
 
 
 def _prepare_after(driver: Any, times: int | None) -> None:
-    """Set how often psycopg sends a statement before it prepares it; other drivers have no limit.
+    """Set how often psycopg sends a statement before it prepares it; None disables preparing.
+
+    Other drivers do not have the setting.
 
     https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
     """
@@ -195,19 +205,19 @@ def _prepare_after(driver: Any, times: int | None) -> None:
 
 @contextmanager
 def _session_limits(connection: Connection, limits: Limits) -> Iterator[None]:
-    """Set limits on the session, and restore its own."""
+    """Set limits on the session, and restore the previous ones at the end."""
     before = connection.execute(_GET_LIMITS).one()._mapping
     connection.execute(_SET_LIMITS, {**_settings(limits), "local": False})
     try:
         yield
     finally:
         with suppress(SQLAlchemyError):
-            connection.rollback()  # of a BEGIN that a migration sent, in which a statement failed
+            connection.rollback()  # in case a migration sent BEGIN and a statement failed
             connection.execute(_SET_LIMITS, {**before, "local": False})
 
 
 def _settings(limits: Limits) -> dict[str, str]:
-    """Return the settings for limits, in milliseconds; 0 is no limit.
+    """Return the settings for limits, in milliseconds. 0 means no limit.
 
     https://www.postgresql.org/docs/current/runtime-config-client.html
     """

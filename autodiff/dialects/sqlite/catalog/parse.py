@@ -12,7 +12,7 @@ The phases of a table:
 The invariants:
 
 - Steps 1 and 2 have a fast path with regular expressions and a slow one with `tokens`. Both give
-  the same words. The fast path does not know comments, dollar signs and backslashes, nor deeply
+  the same words. The fast path does not support comments, dollar signs and backslashes, nor deeply
   nested brackets, so a text that has any of them takes the slow one.
 - Results are cached by text, because large schemas repeat the same columns. A `ParsedColumn` must
   not be changed after `_part` returned it: other tables share it.
