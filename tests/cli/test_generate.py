@@ -133,7 +133,10 @@ def test_a_value_is_renamed_and_another_is_mapped(blog: Folder) -> None:
     blog.sql("UPDATE posts SET kind = 'long'")
     blog.write(models=kinds("essay", "short"))
     result = blog.fails("generate", "-m", "x")
-    assert "posts.kind.long:essay  (one value is removed and one is added at its position)" in result.err
+    assert (
+        "posts.kind.long:essay  (one value is removed and one is added at its position)"
+        in result.err
+    )
     options = ("--rename", "posts.kind.long:essay", "--map", "posts.kind.note=short")
     output = blog.ok("generate", "-m", "essays", *options).out
     assert "  ~ values of posts.kind: long -> essay\n" in output
