@@ -69,9 +69,6 @@ def test_the_runner_imports_nothing_that_plans() -> None:
     assert "dialects" in found
 
 
-NAMES_TO_SPLIT = {"cli", "runner", "dialects", "op"}
-"""Where functions may still have the name of a module. The names in `op` are Alembic's."""
-
 MODULE_NAMES = {
     part.removesuffix(".py")
     for path in MODULES
@@ -100,8 +97,7 @@ def public_functions(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_public_function_has_the_name_of_a_module(path: Path) -> None:
     """`from package import name` gives a module or a function, never one in place of the other."""
-    if top_level(path) not in NAMES_TO_SPLIT:
-        assert [name for name in public_functions(path) if name in MODULE_NAMES] == []
+    assert [name for name in public_functions(path) if name in MODULE_NAMES] == []
 
 
 def test_only_compare_imports_deepdiff() -> None:

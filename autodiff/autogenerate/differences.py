@@ -24,7 +24,7 @@ from autodiff.compare import (
 from autodiff.dialects import Dialect
 from autodiff.schema.changes import Change
 from autodiff.schema.objects import Schema
-from autodiff.utils.sharing import collected_later
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -51,7 +51,7 @@ class Difference:
     maps: Mapping[Value, str] = field(default_factory=dict)
 
 
-@collected_later()
+@pause_garbage_collection()
 def find_difference(
     connection: sa.Connection | None,
     dialect: Dialect,

@@ -25,7 +25,7 @@ from autodiff.plan import (
     split_replaced_columns,
 )
 from autodiff.schema.objects import Schema
-from autodiff.utils.sharing import collected_later
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["all_renames", "diff", "parse_fills", "parse_maps", "plan_difference"]
 
 
-@collected_later()
+@pause_garbage_collection()
 def diff(
     connection: sa.Connection,
     metadata: sa.MetaData | Sequence[sa.MetaData],

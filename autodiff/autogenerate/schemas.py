@@ -12,7 +12,7 @@ from autodiff.dialects import Dialect, Scope
 from autodiff.dialects.scope import is_excluded
 from autodiff.models import declare
 from autodiff.schema.objects import Schema
-from autodiff.utils.sharing import collected_later
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -70,7 +70,7 @@ _SHORT_SWITCH_INTERVAL = _ShortSwitchInterval(0.0005)
 """Seconds: a tenth of the default, and short compared with a round trip to a server."""
 
 
-@collected_later()
+@pause_garbage_collection()
 def read_schemas(
     connection: sa.Connection,
     dialect: Dialect,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.commands.drift import Drift
 from autodiff.migrations import Graph, LockFile
-from autodiff.utils.sharing import collected_later
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["check_drift", "check_drift_offline"]
 
 
-@collected_later()
+@pause_garbage_collection()
 def check_drift_offline(project: Workspace) -> Drift:
     """Compare the models with the lock file. Nothing connects to a database."""
     from autodiff.dialects import dialect_for
@@ -123,7 +123,7 @@ class _Comparer:
         return tuple(describe_change(change) for change in shown)
 
 
-@collected_later()
+@pause_garbage_collection()
 def check_drift(project: Workspace) -> Drift:
     """Report all three kinds of drift.
 

@@ -14,7 +14,7 @@ from autodiff.compare.constraint_names import same_contents
 from autodiff.dialects.base import Dialect
 from autodiff.schema.naming import default_name
 from autodiff.schema.objects import Column, Constraint, Index, Name, Schema, Table, in_order
-from autodiff.utils.sharing import altered
+from autodiff.utils.sharing import replace_changed
 
 __all__ = ["equal_tables", "with_tables", "without_tables"]
 
@@ -92,7 +92,7 @@ def _named_if_equal(current: Table, desired: Table, limit: int) -> Table | None:
     if not _same_indexes(current.indexes, desired.indexes):
         return None
     constraints = _named_constraints(current.constraints, desired, limit)
-    return None if constraints is None else altered(desired, constraints=constraints)
+    return None if constraints is None else replace_changed(desired, constraints=constraints)
 
 
 def _same_indexes(current: tuple[Index, ...], desired: tuple[Index, ...]) -> bool:
@@ -127,7 +127,7 @@ def _named_constraints(
             same.name or constraint.name or default_name(desired, constraint, declared_names, limit)
         )
         is_whole = (same.name, same.comment) == (name, constraint.comment)
-        found.append(same if is_whole else altered(constraint, name=name))
+        found.append(same if is_whole else replace_changed(constraint, name=name))
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from autodiff.compare.renames import Rename, rename_in
 from autodiff.dialects.base import Dialect
 from autodiff.schema.objects import Name, Schema, Table
-from autodiff.utils.sharing import altered, kept, mapped
+from autodiff.utils.sharing import keep_equal, map_shared, replace_changed
 
 __all__ = ["adopt_case"]
 
@@ -59,10 +59,14 @@ def _parts(table: Table, desired: Table | None) -> Table:
     wanted = {part.name.lower(): part.name for part in named if part.name}
 
     def spelled(name: str | None) -> str | None:
-        return kept(name, wanted.get(name.lower(), name)) if name else name
+        return keep_equal(name, wanted.get(name.lower(), name)) if name else name
 
-    return altered(
+    return replace_changed(
         table,
-        indexes=mapped(table.indexes, lambda index: altered(index, name=spelled(index.name))),
-        constraints=mapped(table.constraints, lambda item: altered(item, name=spelled(item.name))),
+        indexes=map_shared(
+            table.indexes, lambda index: replace_changed(index, name=spelled(index.name))
+        ),
+        constraints=map_shared(
+            table.constraints, lambda item: replace_changed(item, name=spelled(item.name))
+        ),
     )

@@ -35,7 +35,7 @@ from autodiff.schema.objects import (
     Table,
 )
 from autodiff.schema.sqltext import normalize, quote_literal, unquote_literal
-from autodiff.utils.sharing import altered, mapped
+from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -222,7 +222,7 @@ class Dialect(ABC):
         same_type = column.type if normal == sql else replace(column.type, sql=normal)
         comment = column.comment or None
         if (default, computed, comment) == (column.default, column.computed, column.comment):
-            return altered(column, type=same_type)
+            return replace_changed(column, type=same_type)
         return replace(column, type=same_type, default=default, computed=computed, comment=comment)
 
     # Enum types in expressions
@@ -240,23 +240,23 @@ class Dialect(ABC):
 
     def _normalize_constraint(self, constraint: Constraint) -> Constraint:
         if isinstance(constraint, PrimaryKey) and not self.features.named_primary_keys:
-            constraint = altered(constraint, name=None)
+            constraint = replace_changed(constraint, name=None)
         if isinstance(constraint, Check):
-            return altered(constraint, sql=self.normalize_expression(constraint.sql))
+            return replace_changed(constraint, sql=self.normalize_expression(constraint.sql))
         if isinstance(constraint, Exclusion):
             where = constraint.where
-            return altered(constraint, where=where and self.normalize_expression(where))
+            return replace_changed(constraint, where=where and self.normalize_expression(where))
         return constraint
 
     def _normalize_index(self, index: Index) -> Index:
         where = index.where and self.normalize_expression(index.where)
-        elements = mapped(index.elements, self._normalize_element)
-        return altered(index, elements=elements, where=where, concurrently=False)
+        elements = map_shared(index.elements, self._normalize_element)
+        return replace_changed(index, elements=elements, where=where, concurrently=False)
 
     def _normalize_element(self, element: IndexElement) -> IndexElement:
         if not element.is_expression:
             return element
-        return altered(element, text=self.normalize_expression(element.text))
+        return replace_changed(element, text=self.normalize_expression(element.text))
 
 
 _by_name = attrgetter("name")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.scope import Scope
 from autodiff.schema.objects import Constraint, Exclusion, ForeignKey, Index, Name, Schema, Table
-from autodiff.utils.sharing import altered, mapped
+from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -62,11 +62,11 @@ class Catalog(ABC):
         options = current.options
         if not options.keys() <= desired.options.keys():
             options = {key: value for key, value in options.items() if key in desired.options}
-        indexes = mapped(
+        indexes = map_shared(
             current.indexes,
             lambda index: drop_undeclared_comment(index, desired.index(index.name or "")),
         )
-        return altered(current, options=options, indexes=indexes)
+        return replace_changed(current, options=options, indexes=indexes)
 
     def without_implied(self, table: Table) -> Table:
         """Return the table without what the database adds by itself, which no script needs."""

@@ -15,7 +15,7 @@ from autodiff.models.expressions import Compiler
 from autodiff.models.tables import declare_table, name_of
 from autodiff.schema.objects import Constraint, EnumType, ForeignKey, Name, Schema, Table, View
 from autodiff.schema.objects import Sequence as SequenceNoun
-from autodiff.utils.sharing import altered, collected_later, kept, mapped
+from autodiff.utils.sharing import keep_equal, map_shared, pause_garbage_collection, replace_changed
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["declare_metadata"]
 
 
-@collected_later()
+@pause_garbage_collection()
 def declare_metadata(
     metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str] = ()
 ) -> Schema:
@@ -85,17 +85,17 @@ def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:
         return tables
 
     def spelled(name: Name) -> Name:
-        return kept(name, first.get((name.schema, name.name.lower()), name))
+        return keep_equal(name, first.get((name.schema, name.name.lower()), name))
 
     def constraint(item: Constraint) -> Constraint:
         if isinstance(item, ForeignKey):
-            return altered(item, referred=spelled(item.referred))
+            return replace_changed(item, referred=spelled(item.referred))
         return item
 
     found: dict[Name, Table] = {}
     for name, table in tables.items():
-        one = altered(
-            table, name=spelled(table.name), constraints=mapped(table.constraints, constraint)
+        one = replace_changed(
+            table, name=spelled(table.name), constraints=map_shared(table.constraints, constraint)
         )
         if found.setdefault(one.name, one) != one:
             raise ModelsError(

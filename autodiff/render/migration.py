@@ -17,7 +17,7 @@ from autodiff.errors import ConfigError
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource
 from autodiff.schema.operations import Operation, is_concurrent
-from autodiff.utils.sharing import collected_later
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     import jinja2
@@ -86,7 +86,7 @@ class Bodies:
     imports: tuple[str, ...]
 
 
-@collected_later()
+@pause_garbage_collection()
 def render_bodies(plan: MigrationPlan, templates: Path | None = None) -> Bodies:
     """Render the bodies of a plan's migration file, which takes most of the time.
 

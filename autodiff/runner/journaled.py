@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError
-from autodiff.runner.backfill import BatchRecorder
 from autodiff.runner.backfill_position import Position
+from autodiff.runner.batched_backfill import BatchRecorder
 from autodiff.runner.journal import Entry, Journal, Progress
 from autodiff.runner.journal_writer import JournalWriter
 from autodiff.runner.sinks import LiveSink, Sink

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError, MigrationFailedError, database_words
-from autodiff.runner.backfill import BatchRecorder, fill_in_batches
+from autodiff.runner.batched_backfill import BatchRecorder, fill_in_batches
 from autodiff.runner.events import BackfillProgress
 from autodiff.runner.row_checks import refuse_rows
 from autodiff.schema.apply import evolve, rename_references, rename_referred_column

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-__all__ = ["altered", "collected_later", "kept", "mapped"]
+__all__ = ["keep_equal", "map_shared", "pause_garbage_collection", "replace_changed"]
 
 T = TypeVar("T")
 
 
-def altered(item: T, **fields: Any) -> T:
+def replace_changed(item: T, **fields: Any) -> T:
     """Return the object with other values, or the object itself if it has these values already."""
     for name, value in fields.items():
         if getattr(item, name) is not value:
@@ -21,12 +21,12 @@ def altered(item: T, **fields: Any) -> T:
     return item
 
 
-def kept(old: T, new: T) -> T:
+def keep_equal(old: T, new: T) -> T:
     """Return the old value if the two are equal, otherwise the new one."""
     return old if new == old else new
 
 
-def mapped(items: tuple[T, ...], function: Callable[[T], T]) -> tuple[T, ...]:
+def map_shared(items: tuple[T, ...], function: Callable[[T], T]) -> tuple[T, ...]:
     """Apply a function to each item; return the same tuple if it returned each item itself."""
     found = tuple(map(function, items))
     for before, after in zip(items, found, strict=True):
@@ -36,7 +36,7 @@ def mapped(items: tuple[T, ...], function: Callable[[T], T]) -> tuple[T, ...]:
 
 
 @contextmanager
-def collected_later() -> Iterator[None]:
+def pause_garbage_collection() -> Iterator[None]:
     """Pause garbage collection: building a schema allocates many objects and no cycles.
 
     Collection takes half of the time otherwise, because it scans all new objects again and again.

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
-from autodiff.runner.backfill import BATCH_SIZE
+from autodiff.runner.batched_backfill import BATCH_SIZE
 from autodiff.runner.events import BackfillProgress, Event, StatementRun
 from tests.support import Database, Folder, opened
 

@@ -11,7 +11,7 @@ from autodiff.dialects.sqlite import types
 from autodiff.dialects.sqlite.expressions import normal_default, standard_quotes
 from autodiff.dialects.sqlite.features import FEATURES
 from autodiff.schema.objects import Column, ColumnType, Constraint, ForeignKey, PrimaryKey, Table
-from autodiff.utils.sharing import altered
+from autodiff.utils.sharing import replace_changed
 
 if TYPE_CHECKING:
     from autodiff.dialects.sqlite.catalog.catalog import SQLiteCatalog
@@ -87,7 +87,7 @@ class SQLite(Dialect):
             constraints = tuple(
                 replace(c, name=None) if isinstance(c, PrimaryKey) else c for c in constraints
             )
-        return altered(normal, columns=columns, constraints=constraints)
+        return replace_changed(normal, columns=columns, constraints=constraints)
 
     def normalize_default(self, default: str, type_sql: str) -> str:
         return normal_default(default, type_sql)
@@ -101,4 +101,4 @@ class SQLite(Dialect):
         https://www.sqlite.org/foreignkeys.html#fk_unsupported
         """
         normal = super()._normalize_constraint(constraint)
-        return altered(normal, match=None) if isinstance(normal, ForeignKey) else normal
+        return replace_changed(normal, match=None) if isinstance(normal, ForeignKey) else normal

@@ -10,7 +10,7 @@ from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import fills_needed
-from autodiff.plan.row_checks.columns import column_checks, enum_checks, no_value_checks
+from autodiff.plan.row_checks.columns import checks_of_columns, enum_checks, no_value_checks
 from autodiff.plan.row_checks.constraints import part_checks
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.schema.changes import (
@@ -88,7 +88,7 @@ def build_downgrade_checks(
 def _checks(change: Change, context: CheckContext) -> Iterator[RowCheck]:
     match change:
         case ColumnAltered():
-            yield from column_checks(change, context)
+            yield from checks_of_columns(change, context)
         case EnumAltered():
             yield from enum_checks(change, context)
         case ConstraintAdded(table=table, constraint=constraint):

@@ -12,10 +12,10 @@ from autodiff.plan.row_checks.value_lists import parse_value_list
 from autodiff.schema.changes import ColumnAltered, EnumAltered
 from autodiff.schema.objects import Check, Column, Schema, Table
 
-__all__ = ["column_checks", "enum_checks", "no_value_checks"]
+__all__ = ["checks_of_columns", "enum_checks", "no_value_checks"]
 
 
-def column_checks(change: ColumnAltered, context: CheckContext) -> Iterator[RowCheck]:
+def checks_of_columns(change: ColumnAltered, context: CheckContext) -> Iterator[RowCheck]:
     """Yield checks for NULLs in a new NOT NULL column, and for values the new type refuses."""
     table = context.table(change.table)
     column = context.column(change.table, change.after.name)

@@ -34,7 +34,7 @@ from autodiff.schema.objects import (
     Table,
     Unique,
 )
-from autodiff.utils.sharing import altered, mapped
+from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -79,7 +79,7 @@ def align_table(current: Table, desired: Table, *, json_is_text: bool = False) -
     Set `json_is_text` if JSON is an alias for LONGTEXT with a check, as on MariaDB.
     """
     uniques = dict(_uniques(current, desired))
-    constraints = mapped(current.constraints, lambda item: _constraint(item, desired))
+    constraints = map_shared(current.constraints, lambda item: _constraint(item, desired))
     if uniques:
         constraints = tuple(sorted((*constraints, *uniques.values()), key=lambda c: c.name or ""))
     return replace(
@@ -166,7 +166,7 @@ def _index(index: Index, declared: Index | None, desired: Table) -> Index:
     options = _only_declared(index.options, declared_options)
     if _PARSER in declared_options:
         options = {**options, _PARSER: declared_options[_PARSER]}
-    return altered(index, options=options)
+    return replace_changed(index, options=options)
 
 
 def _only_declared(
@@ -190,7 +190,7 @@ def _columns(current: Table, desired: Table, json_is_text: bool) -> tuple[Column
     else:
         return current.columns
     declared = {column.name: column for column in desired.columns}
-    return mapped(
+    return map_shared(
         current.columns, lambda item: _column(item, declared.get(item.name), json_is_text)
     )
 
@@ -208,7 +208,7 @@ def _column(column: Column, desired: Column | None, json_is_text: bool) -> Colum
     generated = column.computed is not None and desired.computed is not None
     nullable = desired.nullable if generated and column.nullable else column.nullable
     options = _only_declared(column.options, desired.options)
-    return altered(column, nullable=nullable, options=options)
+    return replace_changed(column, nullable=nullable, options=options)
 
 
 def _constraint(constraint: Constraint, desired: Table) -> Constraint:
@@ -218,7 +218,7 @@ def _constraint(constraint: Constraint, desired: Table) -> Constraint:
     """
     match constraint:
         case PrimaryKey():
-            return altered(constraint, name=None)
+            return replace_changed(constraint, name=None)
         case Check(options=options):
             if "mysql_level" not in options:
                 return constraint
@@ -235,7 +235,7 @@ def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
     same_name = [other for other in desired.foreign_keys if other.name == key.name]
     same_columns = [other for other in desired.foreign_keys if other.columns == key.columns]
     for other in (same_name or same_columns)[:1]:
-        return altered(
+        return replace_changed(
             key,
             on_update=_action(key.on_update, other.on_update),
             on_delete=_action(key.on_delete, other.on_delete),

@@ -39,7 +39,7 @@ from autodiff.schema.objects import (
 )
 from autodiff.schema.objects import Sequence as SchemaSequence
 from autodiff.schema.sqltext import strip_parentheses
-from autodiff.utils.sharing import altered
+from autodiff.utils.sharing import replace_changed
 
 __all__ = [
     "action",
@@ -122,7 +122,7 @@ def _column(line: str, unit: str, table_collation: str, database: str, mariadb: 
 def as_json(columns: tuple[Column, ...], names: set[str]) -> tuple[Column, ...]:
     """Return the columns with the type JSON for LONGTEXT columns with one of the names."""
     return tuple(
-        altered(column, type=_column_type("json"))
+        replace_changed(column, type=_column_type("json"))
         if column.name in names and split_collation(column.type.sql)[0] == "longtext"
         else column
         for column in columns

@@ -42,7 +42,7 @@ from autodiff.schema.objects import (
     Table,
     View,
 )
-from autodiff.utils.sharing import collected_later
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ _QUALIFIED = re.compile(r"`((?:[^`]|``)+)`\s*\.\s*`((?:[^`]|``)+)`")
 _BY_NAME = attrgetter("name")
 
 
-@collected_later()
+@pause_garbage_collection()
 def reflect_schema(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """Return the tables, views and sequences of the default database and the namespaces."""
     mariadb = bool(getattr(connection.dialect, "is_mariadb", False))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.catalog import Catalog
 from autodiff.schema.objects import Check, Constraint, Schema, Table
-from autodiff.utils.sharing import altered, mapped
+from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -45,8 +45,8 @@ class PostgreSQLCatalog(Catalog):
         These include NO INHERIT of a check, which SQLAlchemy cannot declare.
         """
         aligned = super().align(current, desired)
-        constraints = mapped(aligned.constraints, lambda c: _drop_no_inherit(c, desired))
-        return altered(aligned, constraints=constraints)
+        constraints = map_shared(aligned.constraints, lambda c: _drop_no_inherit(c, desired))
+        return replace_changed(aligned, constraints=constraints)
 
 
 def _drop_no_inherit(constraint: Constraint, desired: Table) -> Constraint:

@@ -22,7 +22,7 @@ from autodiff.schema.objects import (
     Table,
     View,
 )
-from autodiff.utils.sharing import collected_later
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -33,7 +33,7 @@ _TABLES, _VIEWS = ("r", "p"), ("v", "m")
 """Values of pg_class.relkind: https://www.postgresql.org/docs/current/catalog-pg-class.html"""
 
 
-@collected_later()
+@pause_garbage_collection()
 def reflect_schema(connection: Connection, scope: Scope, default_schema: str) -> Schema:
     """Return the tables, views, enum types and sequences of the default schema and the scope."""
     rows = fetch(connection, [default_schema, *scope.namespaces], scope.only)

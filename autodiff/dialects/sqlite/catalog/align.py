@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from autodiff.dialects.sqlite.types import affinity_type, has_name
 from autodiff.schema.objects import Column, Computed, Constraint, Option, PrimaryKey, Table, Unique
-from autodiff.utils.sharing import altered, mapped
+from autodiff.utils.sharing import map_shared, replace_changed
 
 __all__ = ["align_parts"]
 
@@ -37,10 +37,10 @@ def align_parts(current: Table, desired: Table) -> Table:
             return item
         return _column(item, other, desired)
 
-    return altered(
+    return replace_changed(
         current,
-        columns=mapped(current.columns, column),
-        constraints=mapped(current.constraints, lambda item: _constraint(item, desired)),
+        columns=map_shared(current.columns, column),
+        constraints=map_shared(current.constraints, lambda item: _constraint(item, desired)),
     )
 
 
@@ -53,7 +53,7 @@ def _column(column: Column, wanted: Column, desired: Table) -> Column:
     if computed is not None and wanted.computed is not None and not wanted.computed.sql:
         # SQLAlchemy reflects no expression if GENERATED ALWAYS is omitted
         computed = Computed(sql="", persisted=computed.persisted)
-    return altered(
+    return replace_changed(
         column,
         type=wanted.type if _is_same_type(column, wanted, desired) else column.type,
         computed=computed,
@@ -100,7 +100,7 @@ def _constraint(constraint: Constraint, desired: Table) -> Constraint:
 
 def _without_undeclared(constraint: C, wanted: PrimaryKey | Unique | None) -> C:
     declared = wanted.options if wanted is not None else {}
-    return altered(constraint, options=_declared(constraint.options, declared))
+    return replace_changed(constraint, options=_declared(constraint.options, declared))
 
 
 def _declared(

@@ -23,7 +23,7 @@ from autodiff.schema.objects import (
     Name,
     Table,
 )
-from autodiff.utils.sharing import altered, kept, mapped
+from autodiff.utils.sharing import keep_equal, map_shared, replace_changed
 
 __all__ = ["spell_columns", "spell_targets"]
 
@@ -37,20 +37,20 @@ def spell_columns(table: Table) -> Table:
     def constraint(item: Constraint) -> Constraint:
         if isinstance(item, Check | Exclusion):
             return item
-        return altered(item, columns=spelling.spelled(item.columns))
+        return replace_changed(item, columns=spelling.spelled(item.columns))
 
     def element(part: IndexElement) -> IndexElement:
         if part.is_expression:
             return part
-        return altered(part, text=spelling.spelled((part.text,))[0])
+        return replace_changed(part, text=spelling.spelled((part.text,))[0])
 
     def index(item: Index) -> Index:
-        return altered(item, elements=mapped(item.elements, element))
+        return replace_changed(item, elements=map_shared(item.elements, element))
 
-    return altered(
+    return replace_changed(
         table,
-        constraints=mapped(table.constraints, constraint),
-        indexes=mapped(table.indexes, index),
+        constraints=map_shared(table.constraints, constraint),
+        indexes=map_shared(table.indexes, index),
     )
 
 
@@ -84,17 +84,17 @@ def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
         columns = spellings[name].spelled(key.referred_columns)
         if not columns and parent.primary_key is not None:
             columns = parent.primary_key.columns
-        return altered(
+        return replace_changed(
             key,
-            referred=kept(key.referred, name),
-            referred_columns=kept(key.referred_columns, columns),
+            referred=keep_equal(key.referred, name),
+            referred_columns=keep_equal(key.referred_columns, columns),
         )
 
     def constraint(item: Constraint) -> Constraint:
         return target(item) if isinstance(item, ForeignKey) else item
 
     return {
-        name: altered(table, constraints=mapped(table.constraints, constraint))
+        name: replace_changed(table, constraints=map_shared(table.constraints, constraint))
         for name, table in tables.items()
     }
 

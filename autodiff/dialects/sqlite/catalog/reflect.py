@@ -58,7 +58,7 @@ from autodiff.schema.objects import (
     View,
     plain_element,
 )
-from autodiff.utils.sharing import altered, collected_later
+from autodiff.utils.sharing import pause_garbage_collection, replace_changed
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -70,7 +70,7 @@ _ONLY = " WHERE tbl_name COLLATE NOCASE IN ({places})"
 _VIRTUAL_TABLES = "SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')"
 
 
-@collected_later()
+@pause_garbage_collection()
 def reflect_schema(connection: Connection, scope: Scope) -> Schema:
     """Return the tables and views of the main database and of the namespaces in the scope."""
     tables: dict[Name, Table] = {}
@@ -176,7 +176,7 @@ def _table(name: Name, sql: str, indexes: tuple[Index, ...], triggers: tuple[str
         options=_options(parsed),
         triggers=triggers,
     )
-    return altered(table, columns=normal_columns(table))
+    return replace_changed(table, columns=normal_columns(table))
 
 
 def _options(parsed: ParsedTable) -> dict[str, Option]:
