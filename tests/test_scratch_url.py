@@ -98,7 +98,7 @@ def test_the_live_database_is_refused(database: CreateDatabase, kind: str, tmp_p
     other = live.set(host="localhost" if live.host == "127.0.0.1" else "127.0.0.1")
     for scratch in (live, other):
         project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
-        with pytest.raises(ConfigError, match="the live database itself"):
+        with pytest.raises(ConfigError, match="scratch_url names the live database"):
             project.draft("users")
 
 
