@@ -74,7 +74,7 @@ def test_unmanaged_objects_on_postgresql(database: Callable[[str], sa.URL], tmp_
     assert [str(item) for item in project.left_alone()] == [
         "domain d (domains are not compared)",
         "enum mood (no table uses it)",
-        "exclusion constraint alone on users (the models have none)",
+        "exclusion constraint alone on users (the models declare none)",
         "schema other (no model uses this schema)",
         "table autodiff_history (autodiff's own)",
         "table autodiff_journal (autodiff's own)",

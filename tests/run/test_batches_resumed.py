@@ -99,7 +99,7 @@ def test_a_failure_reports_how_many_rows_are_done(
     folder = make_folder(tmp_path, FILL_BY_KIND[kind])
     with opened(database(kind)) as db:
         error = fail_after_two_batches(db, folder)
-        assert "\nof the one under way 10 rows are done, and stay" in error.message
+        assert "\nrows that the current step has filled, which stay: 10" in error.message
         assert "autodiff upgrade to resume" in str(error.hint)
         entry = db.runner(folder).unfinished()
         assert entry is not None
@@ -173,7 +173,8 @@ def test_a_stop_between_batches_reports_the_filled_rows(
         with pytest.raises(KeyboardInterrupt) as caught:
             db.runner(folder, on_event=stop).upgrade()
         [note] = caught.value.__notes__
-        assert "finished steps, which stay: none\nof the one under way 10 rows" in note
-        assert "nothing is left of it" not in note
+        assert "finished steps, which stay: none\n" in note
+        assert "rows that the current step has filled, which stay: 10" in note
+        assert "left nothing behind" not in note
         db.runner(folder).upgrade()
         assert count_by_value(db) == [(1, ROWS)]

@@ -206,7 +206,7 @@ def test_op_outside_a_migration_is_refused(name: str) -> None:
         function(*arguments)
     assert caught.value.message == "a function of op was called outside a migration"
     assert caught.value.hint == (
-        "call op functions inside upgrade() or downgrade(), run by: autodiff upgrade"
+        "call op functions inside upgrade() or downgrade(), and run: autodiff upgrade"
     )
 
 

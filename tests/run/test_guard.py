@@ -117,8 +117,8 @@ def test_a_commit_is_refused(db: Database, folder: Folder, access: str) -> None:
         "only the runner ends its transaction\n"
     )
     assert error.hint == (
-        "leave it out: what the migration did is committed with its record, or rolled back as a "
-        "whole; for a part of it there is connection.begin_nested()"
+        "remove the call: the runner commits the migration together with its record, or rolls all "
+        "of it back; for a part of it, use connection.begin_nested()"
     )
     assert names(db) == []
     assert db.history() == ["aaaa"]

@@ -128,7 +128,7 @@ def test_a_failed_after_upgrade_hook_reports_applied_migrations(
         db.runner(folder, hooks=recorder.hooks()).upgrade()
     assert caught.value.message.endswith(
         "failed: ValueError: not today\n"
-        "applied before it, all of them: 0001_step_aaaa.py, 0002_step_bbbb.py"
+        "all migrations were applied before it: 0001_step_aaaa.py, 0002_step_bbbb.py"
     )
     assert db.history() == ["aaaa", "bbbb"]
     assert db.runner(folder, hooks=recorder.hooks()).upgrade() == []
@@ -175,7 +175,7 @@ def test_a_migration_hook_cannot_end_the_transaction(db: Database, folder: Folde
     hooks = Hooks(before_migration=lambda context: context.connection.commit())
     with pytest.raises(MigrationFailedError, match=r"commit\(\) was called") as caught:
         db.runner(folder, hooks=hooks).upgrade()
-    assert "leave it out" in str(caught.value.hint)
+    assert "remove the call" in str(caught.value.hint)
     assert db.tables() == ["notes"]
 
 

@@ -51,9 +51,9 @@ def test_an_inserted_migration_is_refused(db: Database, folder: Folder) -> None:
         "pending migrations come before applied ones: 0004_step_dddd.py, before 0003_step_cccc.py"
     )
     assert caught.value.hint == (
-        "take the others back and upgrade again: autodiff downgrade -1, then: autodiff upgrade; "
+        "revert the others and upgrade again: autodiff downgrade -1, then autodiff upgrade; "
         "or change their parents, so that they come last; "
-        "or if their effect is there already, let them count as applied: "
+        "or record them as applied, if the schema already has their changes: "
         "autodiff repair --reordered"
     )
     assert caught.value.revisions == ("dddd",)

@@ -202,7 +202,7 @@ def test_an_edited_file_is_not_resumed(mariadb: Database, folder: Folder) -> Non
     before = mariadb.state()
     for run in (mariadb.runner(folder).upgrade, mariadb.runner(folder).downgrade):
         with pytest.raises(
-            EditedMigrationError, match="edited since its upgrade stopped"
+            EditedMigrationError, match="edited after its upgrade stopped"
         ) as caught:
             run()
         assert "autodiff repair --half-way applied" in str(caught.value.hint)
@@ -373,7 +373,7 @@ def test_manual_code_that_cannot_run_again_is_refused(mariadb: Database, folder:
     before = mariadb.state()
     with pytest.raises(MigrationFailedError, match="Unknown column 'name'") as caught:
         mariadb.runner(folder).upgrade()
-    assert "that was in a hand-written part" in caught.value.message
+    assert "it failed in a hand-written part" in caught.value.message
     assert (
         "autodiff repair --half-way applied. What is called with op.run(function) is not run again"
     ) in str(caught.value.hint)
