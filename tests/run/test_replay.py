@@ -169,9 +169,9 @@ def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", 'op.alter_column("users", "name", nullable=False)')
     project = Project("sqlite://", directory=folder.path)
-    with pytest.raises(Exception, match="table users is not known here") as caught:
+    with pytest.raises(Exception, match="table users is unknown here") as caught:
         project.sql(project.graph()["aaaa"])
-    assert getattr(caught.value, "hint", None) == "run it on a database"
+    assert getattr(caught.value, "hint", None) == "apply the migration to a database"
 
 
 def test_the_kind_of_database_must_be_known(folder: Folder) -> None:

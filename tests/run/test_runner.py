@@ -263,8 +263,8 @@ def test_an_edited_file_is_refused(db: Database, folder: Folder) -> None:
             "migrations were edited after they were applied: 0002_step_bbbb.py"
         )
         assert caught.value.hint == (
-            "restore them from version control and write the change as a new migration; or make "
-            "sure that the database is as they say now, and: autodiff repair --edited"
+            "restore them from version control and write the change as a new migration; or accept "
+            "them, if the database already matches them: autodiff repair --edited"
         )
         assert caught.value.revisions == ("bbbb",)
     assert db.state() == before
@@ -299,8 +299,8 @@ def test_a_missing_file_is_refused(db: Database, folder: Folder) -> None:
             "the database has migrations whose files are missing: cccc (0003_step_cccc)"
         )
         assert caught.value.hint == (
-            "restore the files, or check out the branch that has them; or let the database forget "
-            "them, if nothing of them is there any more: autodiff repair --missing"
+            "restore the files, or check out the branch that has them; or remove their records, if "
+            "the schema has nothing of them any more: autodiff repair --missing"
         )
         assert caught.value.revisions == ("cccc",)
     assert db.state() == before

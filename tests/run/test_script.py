@@ -461,8 +461,9 @@ def test_a_range_selects_migrations(
         (
             "base",
             "downgrade",
-            "a script that downgrades to base must say from where",
-            "autodiff downgrade head:base --sql, or current:base from where the database stands",
+            "a script that downgrades to base needs the revision to start from",
+            "autodiff downgrade head:base --sql, or current:base to start from the database's "
+            "current revision",
         ),
         (
             "3:1",

@@ -82,8 +82,8 @@ def test_a_squash_is_refused_if_some_parts_are_applied(db: Database, folder: Fol
             "bbbb (0002_step_bbbb)"
         )
         assert caught.value.hint == (
-            "check out the files as they were before, autodiff upgrade cccc, then come back: "
-            "they count as the one from then on"
+            "check out the files as they were before the squash, run autodiff upgrade cccc, and "
+            "return to this version"
         )
     assert db.state() == before
 

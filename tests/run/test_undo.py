@@ -216,6 +216,6 @@ def test_a_kill_while_reverting_is_recovered(
 def test_reverse_is_only_for_sql_text(mariadb: Database, tmp_path: Path) -> None:
     """A SQLAlchemy statement has none; the hint names an alternative."""
     folder = make_folder(tmp_path, 'op.execute(sa.select(1), reverse="SELECT 1")', "pass")
-    with pytest.raises(MigrationFailedError, match="reverse for SQL text alone") as caught:
+    with pytest.raises(MigrationFailedError, match="accepts reverse only for SQL text") as caught:
         mariadb.runner(folder).upgrade()
     assert "op.run(function, reverse=...)" in str(caught.value.hint)
