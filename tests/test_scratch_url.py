@@ -128,7 +128,7 @@ def test_only_one_run_uses_the_scratch_database(
 ) -> None:
     """A second run waits for a short time and then fails."""
     folder = {"postgresql": "postgresql", "mariadb": "mysql"}[kind]
-    monkeypatch.setattr(f"autodiff.dialects.{folder}.scratch._SECONDS", 0)
+    monkeypatch.setattr(f"autodiff.dialects.{folder}.scratch._CLAIM_SECONDS", 0)
     live, scratch = database(kind), database(kind)
     project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     with opened(scratch) as db:

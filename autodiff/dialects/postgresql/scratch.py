@@ -41,7 +41,7 @@ WHERE e.extname <> 'plpgsql' ORDER BY e.oid
 """
 _LOCK = 4_722_819_305_117_884
 """A random number that no other program locks; an advisory lock belongs to one database."""
-_SECONDS = 20.0
+_CLAIM_SECONDS = 20.0
 """How long to wait for another run: most use a scratch database for a few seconds."""
 _IDENTITY = """
 SELECT concat_ws(' ', pg_postmaster_start_time(), oid) FROM pg_database
@@ -164,7 +164,7 @@ class PostgreSQLScratch(Scratch):
         https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
         """
         query = f"SELECT pg_try_advisory_lock({_LOCK})"
-        until = time.monotonic() + _SECONDS
+        until = time.monotonic() + _CLAIM_SECONDS
         while True:
             taken = bool(connection.exec_driver_sql(query).scalar())
             connection.commit()
