@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from autodiff.commands.squash.name_tracker import NameTracker
-
 from autodiff.schema.objects import EnumType, Name, Schema
 from autodiff.schema.operations import (
     AddColumn,
