@@ -75,8 +75,6 @@ def is_documented(name: str) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_public_names_are_documented(name: str) -> None:
     """The reference has each name of `autodiff` and `autodiff.op`."""
-    if not DOCUMENTED and not is_documented(name):
-        pytest.skip("the documentation has no API pages")
     assert is_documented(name)
 
 

@@ -23,11 +23,9 @@ from autodiff.compare import Candidate, rename_candidates, schema_as_desired
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError
 from autodiff.migrations import LockFile
-from autodiff.models import declare
 from autodiff.plan import Finding, fills_needed
 from autodiff.rehearse.context import RehearsalContext, lock_mismatch, open_rehearsal_context
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase
-from autodiff.runner.runner import Runner
 from autodiff.schema.changes import NamespaceAdded, reverse_change
 from autodiff.schema.objects import Constraint, Schema, Table
 from autodiff.schema.operations import Backfill, DropNamespace, Operation
@@ -147,8 +145,7 @@ class _Sides:
 
     def _schema(self, side: str) -> Schema:
         if side == "models":
-            exclude = self.project.config.exclude_tables
-            return declare(self.project.metadata(), self._dialect, exclude=exclude)
+            return self.project.declare(self._dialect)
         connection = self.connections.get(side)
         if connection is None:
             return self._schema_at(side)
@@ -186,9 +183,8 @@ class _Sides:
         return self.context.graph.reach(target, self._applied() if is_relative else ())
 
     def _applied(self) -> set[str]:
-        schema = self.project.config.history_schema
         with self.project.connect() as connection:
-            return set(Runner(connection, self.context.graph, schema=schema).verify())
+            return set(self.project.runner(connection, self.context.graph).verify())
 
     def _plan_difference(self, difference: Difference, connection: sa.Connection | None) -> Plan:
         """Return the plan of a difference, with a finding for each open question."""
