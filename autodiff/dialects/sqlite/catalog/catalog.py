@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteCatalog"]
 
+_OPTIONS_OF_THE_KEY = frozenset({"sqlite_autoincrement", "sqlite_with_rowid"})
+"""Options that say how a primary key numbers or stores the rows."""
+
 
 class SQLiteCatalog(Catalog):
     """Reads sqlite_master and parses its CREATE statements.
@@ -38,9 +41,10 @@ class SQLiteCatalog(Catalog):
         return unmanaged_objects(connection, scope)
 
     def align(self, current: Table, desired: Table) -> Table:
-        """Keep AUTOINCREMENT and WITHOUT ROWID if the change removes the primary key they need.
+        """Keep AUTOINCREMENT and WITHOUT ROWID if the change replaces the primary key they need.
 
-        They cannot exist without that key, so they differ even if the model does not declare them.
+        They belong to that key: it says what a row is found by, and whether SQLite numbers it. So
+        they differ even if the model does not declare them.
         """
         aligned = super().align(current, desired)
         lost = {
@@ -55,6 +59,4 @@ class SQLiteCatalog(Catalog):
 def _can_stay(option: str, current: Table, desired: Table) -> bool:
     """Return whether an option is still valid after the current table becomes the desired one."""
     before, after = (t.primary_key.columns if t.primary_key else () for t in (current, desired))
-    if option == "sqlite_autoincrement":
-        return before == after
-    return option != "sqlite_with_rowid" or bool(after)
+    return option not in _OPTIONS_OF_THE_KEY or before == after

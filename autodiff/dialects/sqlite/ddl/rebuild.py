@@ -45,7 +45,7 @@ class RebuildDDL(Part):
             for column in desired.columns
             if column.computed is None and column.name in sources
         ]
-        body = replace(_with_stable_names(desired), name=spare, indexes=())
+        body = replace(_creatable(_with_stable_names(desired)), name=spare, indexes=())
         return [
             *self.ddl.tables.create(body),
             *(
@@ -140,6 +140,18 @@ def _with_stable_names(table: Table) -> Table:
         for c, other in zip(table.constraints, renamed, strict=True)
     )
     return replace(table, constraints=tuple(stable))
+
+
+def _creatable(table: Table) -> Table:
+    """Return the table without WITHOUT ROWID if it has no primary key.
+
+    SQLite refuses such a table (https://www.sqlite.org/withoutrowid.html). It only exists between
+    two rebuilds of one migration, after the old key is dropped and before the new one is added.
+    """
+    if table.primary_key is not None or "sqlite_with_rowid" not in table.options:
+        return table
+    options = {k: value for k, value in table.options.items() if k != "sqlite_with_rowid"}
+    return replace(table, options=options)
 
 
 def _follow(sources: dict[str, str], operation: Operation) -> dict[str, str]:
