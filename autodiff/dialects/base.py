@@ -225,6 +225,10 @@ class Dialect(ABC):
             return replace_changed(column, type=same_type)
         return replace(column, type=same_type, default=default, computed=computed, comment=comment)
 
+    def casts_old_type(self, before: str, after: str) -> bool:
+        """Return whether expressions over a column keep its old type if the type is altered."""
+        return False
+
     # Enum types in expressions
 
     def rename_enum_casts(self, sql: str, before: Name, after: Name) -> str:

@@ -53,6 +53,7 @@ def with_dependents(
     all_changes = list(changes)
     renamed = schema_after_renames(current, changes)
     if dialect.features.dependents_block_columns:
+        retyped = _with_new_text_types(retyped, changes, dialect)
         all_changes = [_with_recreated_expression(change, changes) for change in changes]
         all_changes = [_recreate_over_retyped(change, retyped) for change in all_changes]
         all_changes += _dependent_views(changes, current, desired, retyped)
@@ -75,6 +76,22 @@ def with_dependents(
     all_changes = [_recreate_over_replaced(change, replaced) for change in all_changes]
     parts_of_replaced = _parts_of_replaced(all_changes, replaced, renamed, desired, dialect)
     return [*all_changes, *parts_of_replaced]
+
+
+def _with_new_text_types(
+    retyped: Mapping[Name, Sequence[str]], changes: Iterable[Change], dialect: Dialect
+) -> Mapping[Name, Sequence[str]]:
+    """Return `retyped` with the columns whose new type changes what an expression over them means.
+
+    The database would keep the expression with a cast to the old type.
+    """
+    found = {table: [*columns] for table, columns in retyped.items()}
+    for change in changes:
+        if isinstance(change, ColumnAltered) and "type" in change.fields:
+            before, after = change.before.type.sql, change.after.type.sql
+            if dialect.casts_old_type(before, after):
+                found.setdefault(change.table, []).append(change.after.name)
+    return found
 
 
 def _recreate_over_replaced(change: Change, replaced: Iterable[ColumnAltered]) -> Change:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -25,6 +26,7 @@ __all__ = ["PostgreSQL"]
 _DEFAULT_OPTIONS = {"postgresql_using": "heap", "postgresql_tablespace": "pg_default"}
 """The values that options have by default, so that a model can omit them."""
 _PARTITION_KEY = "postgresql_partition_by"
+_BLANK_PADDED = re.compile(r"character(\(|\Z)")
 
 
 class PostgreSQL(Dialect):
@@ -108,6 +110,14 @@ class PostgreSQL(Dialect):
         if key := options.get(_PARTITION_KEY):
             options[_PARTITION_KEY] = self.normalize_expression(str(key))
         return replace(normal, options=options)
+
+    def casts_old_type(self, before: str, after: str) -> bool:
+        """Return whether one of the types is CHAR, which ignores trailing spaces, and one is not.
+
+        ALTER COLUMN TYPE parses the old text of an expression again, and that text has a cast.
+        https://www.postgresql.org/docs/current/datatype-character.html
+        """
+        return bool(_BLANK_PADDED.match(before)) != bool(_BLANK_PADDED.match(after))
 
     def rename_enum_casts(self, sql: str, before: Name, after: Name) -> str:
         return rename_casts(sql, before, self.quote_name(after))
