@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autodiff.commands.squash.name_tracker import NameTracker, TrackedName
-from autodiff.errors import AutodiffError
 from autodiff.migrations import Migration
-from autodiff.runner.context import executing
-from autodiff.runner.events import Direction
-from autodiff.runner.executor import Executor
-from autodiff.runner.loader import call_name, load_step
-from autodiff.runner.sinks import RecordingSink
+from autodiff.runner.operation_reader import read_operations
 from autodiff.schema.objects import Name, Schema, Table
 from autodiff.schema.operations import Backfill, Execute, Operation, Require
 from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from sqlalchemy.engine import Connection
-    from sqlalchemy.sql.elements import ClauseElement
 
     from autodiff.dialects import Dialect
 
@@ -47,10 +39,6 @@ class HandWritten:
         return f"{self.name}{f':{self.line}' if self.line else ''}: {self.what}"
 
 
-class _StopError(Exception):
-    """A migration cannot be read beyond this point."""
-
-
 class HandWrittenReader:
     """Reads migrations one after the other, and collects what it finds.
 
@@ -69,29 +57,16 @@ class HandWrittenReader:
 
     def read(self, migration: Migration, tables: Mapping[Name, Table]) -> None:
         """Read the upgrade of a migration, with the tables before it."""
-        watcher = _Watcher(self._dialect, tables, lambda o: self._take(migration, o))
-        if not self._read(migration, "upgrade", watcher):
+        if not read_operations(
+            migration, "upgrade", self._dialect, tables, lambda o: self._take(migration, o)
+        ):
             self.lost = True
 
     def read_back(self, migration: Migration, tables: Mapping[Name, Table]) -> None:
         """Read the downgrade, with the tables after the migration; names are not tracked."""
-        watcher = _Watcher(self._dialect, tables, lambda o: self._take_back(migration, o))
-        self._read(migration, "downgrade", watcher)
-
-    def _read(self, migration: Migration, direction: Direction, watcher: _Watcher) -> bool:
-        """Read a function of a migration and return whether that worked to its end."""
-        try:
-            step = load_step(migration, direction)
-            with executing(watcher):
-                step()
-                watcher.flush()
-        except _StopError as stop:
-            self._by_hand(migration, str(stop))
-        except AutodiffError as error:
-            self._by_hand(migration, f"cannot be read: {error.message}")
-        else:
-            return True
-        return False
+        read_operations(
+            migration, "downgrade", self._dialect, tables, lambda o: self._take_back(migration, o)
+        )
 
     def fills(self) -> dict[str, tuple[str, HandWritten]]:
         """Return the values that new columns got for existing rows, by their current names."""
@@ -162,34 +137,3 @@ def _line(path: str) -> int | None:
         found = trace.tb_lineno if trace.tb_frame.f_code.co_filename == path else found
         trace = trace.tb_next
     return found
-
-
-class _Watcher(Executor):
-    """Passes on operations and descriptions; nothing is run."""
-
-    def __init__(
-        self,
-        dialect: Dialect,
-        tables: Mapping[Name, Table],
-        take: Callable[[Operation | str], None],
-    ) -> None:
-        super().__init__(dialect, RecordingSink(dialect, tables))
-        self._take = take
-
-    def submit(self, operation: Operation) -> None:
-        self._take(operation)
-        if not isinstance(operation, Execute | Require | Backfill):
-            super().submit(operation)
-
-    def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
-        self._take(f"~ execute {' '.join(str(clause).split())[:60]}")
-
-    def call(
-        self,
-        function: Callable[[Connection], object],
-        reverse: Callable[[Connection], object] | None = None,
-    ) -> None:
-        self._take(f"~ run {call_name(function).rpartition('.')[2]}")
-
-    def connection(self) -> Connection:
-        raise _StopError("~ get_bind: statements on the connection")

@@ -1,0 +1,92 @@
+"""Read the operations of a migration without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from autodiff.errors import AutodiffError
+from autodiff.migrations.files import Migration
+from autodiff.runner.context import executing
+from autodiff.runner.events import Direction
+from autodiff.runner.executor import Executor
+from autodiff.runner.loader import call_name, load_step
+from autodiff.runner.sinks import RecordingSink
+from autodiff.schema.objects import Name, Table
+from autodiff.schema.operations import Backfill, Execute, Operation, Require
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.sql.elements import ClauseElement
+
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["Take", "read_operations"]
+
+Take: TypeAlias = "Callable[[Operation | str], None]"
+"""Receives each operation; or the description of a step that is not an operation."""
+
+
+class _StopError(Exception):
+    """A migration cannot be read beyond this point."""
+
+
+def read_operations(
+    migration: Migration,
+    direction: Direction,
+    dialect: Dialect,
+    tables: Mapping[Name, Table],
+    take: Take,
+) -> bool:
+    """Run a migration's function so that each operation is passed to `take`, and nothing is run.
+
+    Args:
+        migration: The migration to read.
+        direction: Which of its functions to read.
+        dialect: The database for which it is read.
+        tables: The tables before it.
+        take: Receives the operations.
+
+    Returns:
+        Whether the function was read to its end. If it was not, the last thing that `take` received
+        is the reason.
+    """
+    reader = _OperationReader(dialect, tables, take)
+    try:
+        step = load_step(migration, direction)
+        with executing(reader):
+            step()
+            reader.flush()
+    except _StopError as stop:
+        take(str(stop))
+    except AutodiffError as error:
+        take(f"cannot be read: {error.message}")
+    else:
+        return True
+    return False
+
+
+class _OperationReader(Executor):
+    """Passes on operations and descriptions; nothing is run."""
+
+    def __init__(self, dialect: Dialect, tables: Mapping[Name, Table], take: Take) -> None:
+        super().__init__(dialect, RecordingSink(dialect, tables))
+        self._take = take
+
+    def submit(self, operation: Operation) -> None:
+        self._take(operation)
+        if not isinstance(operation, Execute | Require | Backfill):
+            super().submit(operation)
+
+    def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._take(f"~ execute {' '.join(str(clause).split())[:60]}")
+
+    def call(
+        self,
+        function: Callable[[Connection], object],
+        reverse: Callable[[Connection], object] | None = None,
+    ) -> None:
+        self._take(f"~ run {call_name(function).rpartition('.')[2]}")
+
+    def connection(self) -> Connection:
+        raise _StopError("~ get_bind: statements on the connection")
