@@ -113,6 +113,14 @@ class Config:
     """The name of the chosen environment. None if no environment was chosen."""
     unset: tuple[str, ...] = ()
     """The environment variables that the URL needs and that are not set. `url` is None then."""
+    protected: bool = False
+    """Whether destructive commands ask for the name of the environment.
+
+    This setting belongs to an environment. `downgrade`, `stamp`, `repair` and `adopt` ask, and
+    `upgrade` asks if it loses data. Without a terminal, they need `--confirm NAME`.
+    """
+    override: str | None = None
+    """Why the URL is not that of the configuration, if an environment variable overrides it."""
     variables: Mapping[str, str] = field(
         default_factory=lambda: os.environ, repr=False, compare=False
     )
@@ -193,12 +201,14 @@ def _items(value: str | Path | Sequence[Any]) -> tuple[Any, ...]:
 _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir", "env_file")
 _PATH_LISTS = ("path",)
-_FLAGS = ("allow_empty_models",)
+_FLAGS = ("allow_empty_models", "protected")
 _LISTS = ("models", "exclude_tables")
 _TABLES = ("targets",)
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
 _HOOKS = "hooks"
 _SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_PATH_LISTS, *_FLAGS, *_NUMBERS, *_TABLES, _HOOKS)
+_ENVIRONMENT_ONLY = ("protected",)
+"""Settings that need the name of an environment."""
 _ENVIRONMENTS = "environments"
 
 
@@ -258,9 +268,11 @@ def load_config(
     config = Config(root=file.parent, env=selected, variables=variables, **values)
     config = _with_urls_filled(config, variables)
     database_url = variables.get("DATABASE_URL")
-    if database_url and "url" not in own:
-        return replace(config, url=database_url, unset=())
-    return config
+    if not database_url or "url" in own:
+        return config
+    is_other = config.url is not None and config.url != database_url
+    override = f"DATABASE_URL overrides url in {file.name}" if is_other else None
+    return replace(config, url=database_url, unset=(), override=override)
 
 
 def _with_env_file(outer: Mapping[str, str], named: Path | None, folder: Path) -> Mapping[str, str]:
@@ -314,7 +326,7 @@ def _parts(data: Mapping[str, Any], file: Path) -> tuple[dict[str, Any], dict[st
         name: _checked(own, file.parent, f"{file}: {_ENVIRONMENTS}.{name}", _SETTINGS)
         for name, own in tables.items()
     }
-    known = (*_SETTINGS, _ENVIRONMENTS)
+    known = (*(name for name in _SETTINGS if name not in _ENVIRONMENT_ONLY), _ENVIRONMENTS)
     return _checked(common, file.parent, f"{file}", known), environments
 
 

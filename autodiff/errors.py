@@ -17,6 +17,7 @@ The classes and their causes:
     |  +- FillNeededError         a NOT NULL column needs a value for existing rows
     |  +- RehearsalFailedError    a migration failed its rehearsal in a scratch database
     |  +- RenameUndecidedError    a change could be a rename
+    |  +- DropRefusedError        a table with rows, or most tables, would be dropped
     +- MigrationFailedError       a migration failed while it ran
     |  +- RowsInTheWayError       rows block a migration, which was refused
     |  +- HookFailedError         a hook of the application failed
@@ -32,6 +33,7 @@ __all__ = [
     "AutodiffError",
     "ConfigError",
     "DatabaseError",
+    "DropRefusedError",
     "EditedMigrationError",
     "FillNeededError",
     "HandWrittenError",
@@ -216,6 +218,23 @@ class RenameUndecidedError(PlanError):
             hint=f"pass --rename {candidates[0]} for each rename, or --assume drop-and-add",
         )
         self.candidates = tuple(candidates)
+
+
+class DropRefusedError(PlanError):
+    """A migration would drop a table with rows, or more than half of the tables.
+
+    tables: their names. losses: each with what it holds, such as "drop table posts (3 rows)".
+    """
+
+    def __init__(self, tables: Sequence[str], losses: Sequence[str], total: int) -> None:
+        listed = "\n".join(f"  {loss}" for loss in losses)
+        options = " ".join(f"--allow-drop={table}" for table in tables)
+        super().__init__(
+            f"the migration would drop {len(tables)} of {total} tables:\n{listed}",
+            hint=f"if these tables should go, pass {options}; if not, check that the models "
+            "include them, and that every module that defines models is imported",
+        )
+        self.tables = tuple(tables)
 
 
 class MigrationFailedError(AutodiffError):

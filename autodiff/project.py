@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
     from autodiff.commands.merge import Merge
     from autodiff.commands.rebase import Rebase
+    from autodiff.commands.run_preview import RunPreview
     from autodiff.commands.squash import Squash
     from autodiff.dialects.unmanaged import UnmanagedObject
     from autodiff.fleet import FleetListener, FleetOptions, Outcomes, Target, TargetStatus
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from autodiff.runner.journal import Entry
     from autodiff.runner.offline import Script
     from autodiff.runner.repair import HalfWay, Repaired
+    from autodiff.runner.runner import StampPreview
     from autodiff.runner.verify import Problem
 
 __all__ = ["DraftOptions", "Project", "Status"]
@@ -73,6 +75,7 @@ class DraftOptions(TypedDict, total=False):
     format: Literal["python", "sql"]
     empty: bool
     assume: Assume
+    allow_drop: bool | Iterable[str]
     questioner: Questioner | None
     rehearse: bool
     data_checks: bool
@@ -101,6 +104,7 @@ class Project(Workspace):
         format: Literal["python", "sql"] = "python",
         empty: bool = False,
         assume: Assume = None,
+        allow_drop: bool | Iterable[str] = False,
         questioner: Questioner | None = None,
         rehearse: bool = True,
         data_checks: bool = True,
@@ -121,7 +125,10 @@ class Project(Workspace):
             format: `python` for a Python file, `sql` for a pair of SQL files.
             empty: Whether to return an empty migration without comparing anything.
             assume: `drop-and-add` to treat possible renames as a drop and an add.
-            questioner: Answers the questions about renames and values; without one they are errors.
+            allow_drop: The tables that may be dropped although they have rows, or although more
+                than half of the tables are dropped; True for every table.
+            questioner: Answers the questions about renames, values and drops; without one they are
+                errors.
             rehearse: Whether to run the migration up and down in a scratch database with sample
                 rows; `Draft.proof` has the result.
             data_checks: Whether to look for live rows that block the migration; the findings of the
@@ -134,6 +141,7 @@ class Project(Workspace):
         Raises:
             RenameUndecidedError: A change could be a rename.
             FillNeededError: Existing rows need a value.
+            DropRefusedError: A table with rows, or more than half of the tables, would be dropped.
             RehearsalFailedError: The migration failed its rehearsal.
             SeveralHeadsError: There are several heads, and `parent` names none of them.
             HistoryError: The database lacks migrations of the folder, or the folder is invalid.
@@ -154,6 +162,7 @@ class Project(Workspace):
             format=format,
             empty=empty,
             assume=assume,
+            allow_drop=_table_names(allow_drop),
             questioner=questioner,
             rehearse=rehearse,
             data_checks=data_checks,
@@ -387,6 +396,7 @@ class Project(Workspace):
         *,
         on_event: Listener | None = None,
         lock_wait: float | None = None,
+        drop_baseline: bool = False,
     ) -> list[Migration]:
         """Revert migrations down to the target, which stays applied.
 
@@ -395,20 +405,32 @@ class Project(Workspace):
                 to revert all.
             on_event: Called for each event of the run.
             lock_wait: Seconds to wait for another run; by default the setting `lock_wait`.
+            drop_baseline: Whether to revert a first migration that was recorded without being run,
+                which drops tables that it did not create.
 
         Returns:
             The migrations that were reverted, in order.
 
         Raises:
+            HistoryError: A baseline that was only recorded would drop tables.
             AutodiffError: The errors of `upgrade`.
         """
         with self.open_runner(on_event, lock_wait=lock_wait, hooks=self.hooks()) as runner:
-            return runner.downgrade(target)
+            return runner.downgrade(target, drop_baseline=drop_baseline)
 
     def log(self) -> list[Entry]:
         """Return every run of a migration that the database has recorded, oldest first."""
         with self.open_runner() as runner:
             return runner.log()
+
+    def preview_stamp(self, target: str = "head") -> StampPreview:
+        """Return the records that `stamp` would change, without changing them.
+
+        Args:
+            target: The target of `stamp`.
+        """
+        with self.open_runner() as runner:
+            return runner.preview_stamp(target)
 
     def stamp(self, target: str = "head") -> list[Migration]:
         """Record the migrations up to the target as applied, and no others, without running them.
@@ -480,16 +502,20 @@ class Project(Workspace):
                 ),
             )
 
-    def plan_run(self, target: str, direction: Direction) -> list[Migration]:
-        """Return the migrations that `upgrade` or `downgrade` would run, in order; run none.
+    def preview_run(self, target: str, direction: Direction) -> RunPreview:
+        """Return what `upgrade` or `downgrade` would do, without running anything.
 
         Args:
             target: The target of `upgrade` or `downgrade`.
             direction: `upgrade` or `downgrade`.
+
+        Returns:
+            The migrations in order, and the data that they lose, with the number of rows or values
+            in the database.
         """
-        with self.open_runner() as runner:
-            planned = runner.upgrades if direction == "upgrade" else runner.downgrades
-            return planned(target)
+        from autodiff.commands.run_preview import preview_run
+
+        return preview_run(self, target, direction)
 
     def sql(self, migration: Migration, direction: Direction = "upgrade") -> list[str]:
         """Return the SQL statements of one migration, without connecting to a database.
@@ -702,3 +728,12 @@ class Project(Workspace):
         from autodiff.commands.lock import relock
 
         return relock(self)
+
+
+def _table_names(allowed: bool | Iterable[str]) -> tuple[str, ...]:
+    """Return the tables that may be dropped, or the name for every table."""
+    if isinstance(allowed, bool):
+        from autodiff.commands.drop_guard import ALL_TABLES
+
+        return (ALL_TABLES,) if allowed else ()
+    return tuple(allowed)

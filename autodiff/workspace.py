@@ -13,6 +13,7 @@ from autodiff.config import ProjectSettings, config_from_settings, load_config
 from autodiff.errors import ConfigError, HistoryError, ModelsError
 from autodiff.migrations import Graph, LockFile, load_graph, read_lock
 from autodiff.utils.connections import (
+    describe_url,
     engine_or_connection,
     open_connection,
     parse_url,
@@ -74,6 +75,7 @@ class Workspace:
         self.config = config_from_settings(text, directory, settings)
         self._metadata = metadata
         self._hooks = hooks
+        self._on_connect: Callable[[str], None] | None = None
 
     @classmethod
     def load(
@@ -104,11 +106,30 @@ class Workspace:
             url = by.engine.url.render_as_string(hide_password=False)
         config = load_config(path, environment, env=env)
         project = cls.__new__(cls)
-        project.config = replace(config, url=url or config.url)
+        project.config = replace(
+            config, url=url or config.url, override=None if url else config.override
+        )
         project._metadata = None
         project._hooks = None
         project._by = by
+        project._on_connect = None
         return project
+
+    def on_connect(self, listener: Callable[[str], None]) -> None:
+        """Call a function with the name of the database before the first connection to it.
+
+        Args:
+            listener: Receives a text such as `postgresql://app@localhost/shop`, which has no
+                password.
+        """
+        self._on_connect = listener
+
+    def announce(self) -> None:
+        """Call the function of `on_connect`, once."""
+        listener, self._on_connect = self._on_connect, None
+        if listener is not None:
+            note = f" ({self.config.override})" if self.config.override else ""
+            listener(f"{describe_url(self.url if self._by is None else self._by.engine.url)}{note}")
 
     @property
     def directory(self) -> Path:
@@ -227,6 +248,7 @@ class Workspace:
             ConfigError: No URL is set.
             DatabaseError: The database cannot be reached.
         """
+        self.announce()
         if self._by is None:
             with open_connection(self.url, create=create) as connection:
                 yield connection

@@ -194,7 +194,7 @@ def reading_calls(project: Project) -> dict[str, Callable[[], object]]:
         "check": project.check,
         "offline": lambda: project.check(offline=True),
         "status": project.status,
-        "plan": lambda: project.plan_run("head", "upgrade"),
+        "plan": lambda: project.preview_run("head", "upgrade"),
         "downgrade": project.downgrade,
         "draft": lambda: project.draft("x"),
         "generate": lambda: project.generate("x"),

@@ -593,12 +593,16 @@ def test_stamp_records_existing_tables(place: Place) -> None:
     assert project.check().database == ()
 
 
-def test_plan_run_applies_nothing(sqlite: Place) -> None:
+def test_preview_run_applies_nothing(sqlite: Place) -> None:
     """It lists the migrations of an upgrade or a downgrade."""
     project = sqlite.start()
     sqlite.project(blog(comments=True)).generate("create comments")
-    assert [m.message for m in project.plan_run("head", "upgrade")] == ["create comments"]
-    assert [m.message for m in project.plan_run("base", "downgrade")] == ["create posts"]
+    assert [m.message for m in project.preview_run("head", "upgrade").migrations] == [
+        "create comments"
+    ]
+    assert [m.message for m in project.preview_run("base", "downgrade").migrations] == [
+        "create posts"
+    ]
     assert [m.message for m in project.status().pending] == ["create comments"]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import Difference
+from autodiff.autogenerate.live_losses import count_losses
 from autodiff.autogenerate.live_rows import row_findings, run_row_checks
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
@@ -18,6 +19,7 @@ from autodiff.models.renamed_from import declared_renames
 from autodiff.plan import (
     FillNeeded,
     fills_needed,
+    find_data_loss,
     maps_possible,
     parse_fill,
     parse_map,
@@ -92,7 +94,8 @@ def plan_difference(
 ) -> Plan:
     """Return the plan for a difference; the questioner is asked for missing values.
 
-    With a `live` connection, the plan has findings about the live rows that prevent its changes.
+    With a `live` connection, the plan has findings about the live rows that prevent its changes,
+    and the data that it loses is counted.
 
     Raises FillNeededError if a value is needed and the questioner has none.
     """
@@ -101,8 +104,10 @@ def plan_difference(
     fills = {**fills, **_ask_for_fills(missing, questioner)}
     maps = {**difference.maps, **_ask_for_maps(difference, questioner)}
     plan = _plan(difference, fills, maps)
-    if live is None or not plan.checks:
-        return plan
+    if live is None:
+        return _with_data_loss(plan)
+    if not plan.checks:
+        return _with_data_loss(plan, live)
     results = run_row_checks(live, difference.dialect, plan.checks)
     empty = [
         replace(result.check.fill, found=str(result.found))
@@ -112,7 +117,16 @@ def plan_difference(
     if more_fills := _ask_for_fills(empty, questioner):
         plan = _plan(difference, {**fills, **more_fills}, maps)
         results = [result for result in results if result.check in plan.checks]
-    return replace(plan, findings=(*plan.findings, *row_findings(results)))
+    plan = replace(plan, findings=(*plan.findings, *row_findings(results)))
+    return _with_data_loss(plan, live)
+
+
+def _with_data_loss(plan: Plan, live: sa.Connection | None = None) -> Plan:
+    """Return the plan with the data that it loses, counted if there is a live connection."""
+    losses = find_data_loss(plan.operations, plan.current.tables, plan.dialect)
+    if live is not None:
+        losses = count_losses(live, plan.dialect, losses)
+    return replace(plan, data_loss=losses)
 
 
 def _ask_for_fills(needed: Iterable[FillNeeded], questioner: Questioner) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from autodiff.compare import Candidate
-from autodiff.plan import FillNeeded, MapPossible
+from autodiff.plan import DataLoss, FillNeeded, MapPossible
 
 __all__ = ["Assume", "NoAnswers", "Questioner"]
 
@@ -25,6 +26,9 @@ class Questioner(Protocol):
     def map_value(self, possible: MapPossible) -> str | None:
         """Return the new value of the rows whose enum value is removed."""
 
+    def may_drop(self, tables: Sequence[DataLoss]) -> bool:
+        """Return whether a migration that drops these tables may be written."""
+
 
 class NoAnswers:
     """A questioner without answers, so that an open question ends in an error."""
@@ -40,3 +44,7 @@ class NoAnswers:
     def map_value(self, possible: MapPossible) -> str | None:
         """Return None."""
         return None
+
+    def may_drop(self, tables: Sequence[DataLoss]) -> bool:
+        """Return False."""
+        return False

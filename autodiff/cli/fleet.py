@@ -13,6 +13,7 @@ from autodiff.cli.fleet_format import (
     target_statuses_data,
 )
 from autodiff.cli.fleet_progress import show_fleet_progress
+from autodiff.cli.guards import confirm_environment
 from autodiff.cli.running import run_migrations
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
@@ -64,7 +65,7 @@ def refuse_without_all(options: Mapping[str, object]) -> None:
 
 def run_one_or_all(
     shell: Shell,
-    target: str,
+    target: str | None,
     direction: Direction,
     *,
     all: bool,
@@ -76,6 +77,9 @@ def run_one_or_all(
     parallel: int | None,
     canary: Sequence[str] | None,
     stop_after: int | None,
+    yes: bool = False,
+    confirm: str | None = None,
+    drop_baseline: bool = False,
 ) -> int | None:
     """Run migrations on the project's database, or with `all` on its targets.
 
@@ -92,7 +96,20 @@ def run_one_or_all(
             stop_after=stop_after,
             lock_wait=lock_wait,
         )
-        return _run_fleet(shell, target, direction, options, sql=sql, dry_run=dry_run)
+        if drop_baseline:
+            raise ConfigError(
+                "--drop-baseline is not valid with --all",
+                hint="revert the baseline of one database at a time: pass --url",
+            )
+        if target is None and direction == "downgrade":
+            raise ConfigError(
+                "downgrade --all needs a target",
+                hint="name the migration to go back to, such as 0003 or base",
+            )
+        reached = target or "head"
+        return _run_fleet(
+            shell, reached, direction, options, sql=sql, dry_run=dry_run, confirm=confirm
+        )
     refuse_without_all(
         {
             "--only": only,
@@ -102,7 +119,17 @@ def run_one_or_all(
             "--stop-after": stop_after,
         }
     )
-    run_migrations(shell, target, direction, sql=sql, dry_run=dry_run, lock_wait=lock_wait)
+    run_migrations(
+        shell,
+        target,
+        direction,
+        sql=sql,
+        dry_run=dry_run,
+        lock_wait=lock_wait,
+        yes=yes,
+        confirm=confirm,
+        drop_baseline=drop_baseline,
+    )
     return None
 
 
@@ -114,6 +141,7 @@ def _run_fleet(
     *,
     sql: bool,
     dry_run: bool,
+    confirm: str | None,
 ) -> int:
     """Run migrations on all targets, print the outcome of each, and return the exit code.
 
@@ -126,6 +154,8 @@ def _run_fleet(
             "--url to select one database",
         )
     project = shell.project()
+    if direction == "downgrade":
+        confirm_environment(shell, project, confirm, f"revert all targets to {target}")
     with show_fleet_progress() as listener:
         run_all = project.upgrade_all if direction == "upgrade" else project.downgrade_all
         outcomes = run_all(target, on_event=listener, **options)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
     from autodiff.commands.rebase import Rebase
     from autodiff.migrations import Graph, Migration
-    from autodiff.plan import Finding
+    from autodiff.plan import DataLoss, Finding
     from autodiff.project import Status
     from autodiff.runner.history_table import Applied
     from autodiff.runner.journal import Entry
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "UNCOVERED_CHANGES",
     "align_columns",
+    "data_loss_data",
+    "data_loss_lines",
     "draft_data",
     "draft_text",
     "drift_lines",
@@ -74,7 +76,13 @@ def migration_data(migration: Migration) -> dict[str, Any]:
 def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
     """Return the result of generate for --json; `migration` is null if there is nothing to do."""
     if draft is None:
-        return {"written": False, "migration": None, "summary": [], "findings": []}
+        return {
+            "written": False,
+            "migration": None,
+            "summary": [],
+            "findings": [],
+            "data_loss": [],
+        }
     return {
         "written": written,
         "migration": {
@@ -85,6 +93,7 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
         },
         "summary": list(draft.summary),
         "findings": [asdict(finding) for finding in draft.plan.findings] if draft.plan else [],
+        "data_loss": data_loss_data(draft.plan.data_loss) if draft.plan else [],
         "settled": draft.settled,
     }
 
@@ -102,6 +111,26 @@ def finding_line(finding: Finding) -> str:
     place = "" if has_place else f"{finding.place}: "
     hint = f" ({finding.hint})" if finding.hint else ""
     return f"{finding.severity} {finding.code}: {place}{finding.message}{hint}"
+
+
+def data_loss_lines(losses: Sequence[DataLoss]) -> list[str]:
+    """Return the section "Data loss" with a line for each loss; nothing if there is none."""
+    return ["Data loss:", *(f"  {loss}" for loss in losses)] if losses else []
+
+
+def data_loss_data(losses: Sequence[DataLoss]) -> list[dict[str, Any]]:
+    """Return the data that is lost for --json; `count` is null if it was not counted."""
+    return [
+        {
+            "kind": loss.kind,
+            "place": loss.place,
+            "message": loss.message,
+            "count": loss.count,
+            "unit": loss.unit,
+            "problem": loss.problem,
+        }
+        for loss in losses
+    ]
 
 
 def drift_lines(drift: Drift) -> list[str]:

@@ -61,7 +61,25 @@ class _PlainHelp:
 
 
 class PlainHelpCommand(_PlainHelp, TyperCommand):
-    """A command with plain-text help."""
+    """A command with plain-text help, and with options whose value can be omitted."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_omitted_values(args))
+
+
+_OMITTED_VALUES = {"--allow-drop": "*"}
+"""The value of an option if none follows it. typer has no such options."""
+
+
+def _with_omitted_values(args: list[str]) -> list[str]:
+    """Return the arguments with a value after each option that can omit it."""
+    following = [*args, "-"][1:]
+    return [
+        f"{argument}={_OMITTED_VALUES[argument]}"
+        if argument in _OMITTED_VALUES and after.startswith("-")
+        else argument
+        for argument, after in zip(args, following, strict=True)
+    ]
 
 
 class PlainHelpGroup(_PlainHelp, TyperGroup):

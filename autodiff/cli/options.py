@@ -21,12 +21,14 @@ __all__ = [
     "All",
     "Canary",
     "ConfigPath",
+    "Confirm",
     "Debug",
     "DryRun",
     "Env",
     "Json",
     "LockWait",
     "Only",
+    "OptionalTargetArgument",
     "Parallel",
     "ShardOf",
     "Sql",
@@ -34,6 +36,7 @@ __all__ = [
     "TargetArgument",
     "Url",
     "Verbose",
+    "Yes",
     "as_command",
     "as_project_command",
     "flag",
@@ -116,6 +119,17 @@ LockWait = Annotated[
 ]
 
 
+Yes = Annotated[bool, flag("--yes", "Do not ask for confirmation.")]
+Confirm = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm",
+        metavar="NAME",
+        help="The name of the protected environment, instead of typing it.",
+        show_default=False,
+    ),
+]
+
 All = Annotated[bool, flag("--all", "Use every database of the configured targets.")]
 Only = Annotated[
     list[str] | None,
@@ -184,26 +198,28 @@ def _complete_target(incomplete: str) -> list[str]:
     return [name for name in known if name.startswith(incomplete)]
 
 
-def _checked_target(target: str) -> str:
+def _checked_target(target: str | None) -> str | None:
     """Refuse unknown options, which click passes on as targets so that -1 can be one."""
+    if target is None:
+        return None
     if target.startswith("-") and not re.fullmatch(r"-\d+", target):
         raise typer.BadParameter(f"no such option: {target}")
     return target
 
 
-TargetArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="TARGET",
-        help="A migration: head, heads, base, +1, -1, a number, a name, a revision or its start, "
-        "or relative as in 0003-1 and billing@head.",
-        autocompletion=_complete_target,
-        callback=_checked_target,
-    ),
-]
+_TARGET: Any = typer.Argument(
+    metavar="TARGET",
+    help="A migration: head, heads, base, +1, -1, a number, a name, a revision or its start, "
+    "or relative as in 0003-1 and billing@head.",
+    autocompletion=_complete_target,
+    callback=_checked_target,
+    show_default=False,
+)
+TargetArgument = Annotated[str, _TARGET]
+OptionalTargetArgument = Annotated[str | None, _TARGET]
 
 
-def _checked_side(side: str) -> str:
+def _checked_side(side: str) -> str | None:
     return side if side in _SIDES else _checked_target(side)
 
 

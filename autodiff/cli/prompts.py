@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from autodiff.compare import Candidate
-    from autodiff.plan import FillNeeded, MapPossible
+    from autodiff.plan import DataLoss, FillNeeded, MapPossible
 
 __all__ = ["TerminalQuestioner", "is_interactive"]
 
@@ -46,6 +48,14 @@ class TerminalQuestioner:
         while not (value := str(typer.prompt(question, err=True)).strip()):
             pass
         return value
+
+    def may_drop(self, tables: Sequence[DataLoss]) -> bool:
+        """Ask whether tables may be dropped; Enter alone means no."""
+        typer.echo("Data loss:", err=True)
+        for loss in tables:
+            typer.echo(f"  {loss}", err=True)
+        count = "this table" if len(tables) == 1 else f"these {len(tables)} tables"
+        return typer.confirm(f"Write a migration that drops {count}?", err=True)
 
     def map_value(self, possible: MapPossible) -> str | None:
         """Ask which value replaces a removed one; Enter alone means none."""

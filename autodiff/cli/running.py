@@ -5,42 +5,112 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from autodiff.cli.format import migration_data, migration_title
+import typer
+
+from autodiff.cli.format import (
+    data_loss_data,
+    data_loss_lines,
+    migration_data,
+    migration_title,
+)
+from autodiff.cli.guards import confirm_environment
 from autodiff.cli.progress import show_progress
+from autodiff.cli.prompts import is_interactive
 from autodiff.cli.shell import Shell
+from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
+    from autodiff.commands.run_preview import RunPreview
     from autodiff.migrations import Migration
+    from autodiff.project import Project
     from autodiff.runner.events import Direction
 
 __all__ = ["run_migrations"]
 
 _DONE = {"upgrade": "applied", "downgrade": "reverted"}
+_DEFAULT_TARGETS = {"upgrade": "head", "downgrade": "-1"}
 
 
 def run_migrations(
     shell: Shell,
-    target: str,
+    target: str | None,
     direction: Direction,
     *,
     sql: bool,
     dry_run: bool,
     lock_wait: float | None = None,
+    yes: bool = False,
+    confirm: str | None = None,
+    drop_baseline: bool = False,
 ) -> None:
-    """Run migrations; or with `sql` or `dry_run` only print their SQL or their names."""
+    """Run migrations; or with `sql` or `dry_run` only print their SQL or their names.
+
+    Without a target, a downgrade asks; `yes` is the answer. `confirm` is the name of a protected
+    environment.
+    """
+    reached = target or _DEFAULT_TARGETS[direction]
     if sql:
-        _print_script(shell, target, direction)
+        _print_script(shell, reached, direction)
         return
     project = shell.project()
     if dry_run:
-        planned = project.plan_run(target, direction)
-        titles = [migration_title(migration) for migration in planned]
-        shell.answer(titles or ["nothing to do"], _data(planned, direction))
-    else:
-        with show_progress() as listener:
-            run = project.upgrade if direction == "upgrade" else project.downgrade
-            done = run(target, on_event=listener, lock_wait=lock_wait)
-        shell.answer([_summary(done, direction)], _data(done, direction, run=True))
+        _print_preview(shell, project.preview_run(reached, direction), direction)
+        return
+    if direction == "downgrade":
+        preview = project.preview_run(reached, direction)
+        _confirm_downgrade(shell, project, preview, yes=yes or target is not None, confirm=confirm)
+    elif project.config.protected:
+        _confirm_upgrade(shell, project, project.preview_run(reached, direction), confirm)
+    with show_progress() as listener:
+        if direction == "upgrade":
+            done = project.upgrade(reached, on_event=listener, lock_wait=lock_wait)
+        else:
+            done = project.downgrade(
+                reached, on_event=listener, lock_wait=lock_wait, drop_baseline=drop_baseline
+            )
+    shell.answer([_summary(done, direction)], _data(done, direction, run=True))
+
+
+def _print_preview(shell: Shell, preview: RunPreview, direction: Direction) -> None:
+    titles = [migration_title(migration) for migration in preview.migrations]
+    lines = [*(titles or ["nothing to do"]), *data_loss_lines(preview.data_loss)]
+    data = _data(preview.migrations, direction)
+    shell.answer(lines, {**data, "data_loss": data_loss_data(preview.data_loss)})
+
+
+def _confirm_downgrade(
+    shell: Shell, project: Project, preview: RunPreview, *, yes: bool, confirm: str | None
+) -> None:
+    """Show what a downgrade loses, and ask if no target was named.
+
+    Raises ConfigError if there is nobody to ask.
+    """
+    if not preview.migrations:
+        return
+    for line in data_loss_lines(preview.data_loss):
+        shell.note(line)
+    names = ", ".join(migration.name for migration in preview.migrations)
+    confirm_environment(shell, project, confirm, f"revert {names}")
+    if yes:
+        return
+    if shell.json or not is_interactive():
+        raise ConfigError(
+            f"downgrade would revert {names}, and no target was named",
+            hint="name the migration to go back to, such as -1 or base, or pass --yes",
+        )
+    typer.confirm(f"Revert {names}?", abort=True, err=True)
+
+
+def _confirm_upgrade(
+    shell: Shell, project: Project, preview: RunPreview, confirm: str | None
+) -> None:
+    """Require the name of a protected environment if the upgrade loses data."""
+    if not preview.data_loss:
+        return
+    for line in data_loss_lines(preview.data_loss):
+        shell.note(line)
+    names = ", ".join(migration.name for migration in preview.migrations)
+    confirm_environment(shell, project, confirm, f"apply {names}")
 
 
 def _print_script(shell: Shell, target: str, direction: Direction) -> None:

@@ -51,6 +51,7 @@ class Shell:
         # Models may read environment variables too, so they must see those of a .env file:
         for name, value in project.config.variables.items():
             os.environ.setdefault(name, value)
+        project.on_connect(lambda database: self.note(f"database: {database}"))
         return project
 
     def answer(self, lines: Iterable[str], data: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.dependent_views import find_broken_views
 from autodiff.autogenerate.differences import Difference
+from autodiff.autogenerate.live_losses import count_losses
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.planning import all_renames, parse_fills, plan_difference
 from autodiff.autogenerate.questions import Assume, NoAnswers
@@ -23,7 +24,7 @@ from autodiff.compare import Candidate, rename_candidates, schema_as_desired
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError
 from autodiff.migrations import LockFile
-from autodiff.plan import Finding, fills_needed
+from autodiff.plan import Finding, fills_needed, find_data_loss
 from autodiff.rehearse.context import RehearsalContext, lock_mismatch, open_rehearsal_context
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase
 from autodiff.schema.changes import NamespaceAdded, reverse_change
@@ -193,14 +194,19 @@ class _Sides:
         fills |= dict.fromkeys(unfilled, _NO_VALUE)
         plan = plan_difference(difference, fills, NoAnswers())
         findings = [*plan.findings, *map(_missing_fill, unfilled)]
+        losses = plan.data_loss
         if connection is not None:
             findings += find_broken_views(connection, plan)
+            connection.rollback()
+            losses = count_losses(connection, plan.dialect, losses)
         if self.request.assume is None:
             findings += map(_possible_rename, rename_candidates(difference.changes))
         if not difference.settled:
             findings.append(_NOT_SETTLED)
         operations = [item for item in plan.operations if not _fills_nothing(item)]
-        return replace(plan, operations=tuple(operations), findings=tuple(findings))
+        return replace(
+            plan, operations=tuple(operations), findings=tuple(findings), data_loss=losses
+        )
 
 
 _NOT_SETTLED = Finding(
@@ -235,7 +241,10 @@ def _fills_nothing(operation: Operation) -> bool:
 
 
 def _url(project: Workspace, side: str) -> sa.URL:
-    return project.url if side == "database" else parse_url(side, project.config.root)
+    if side != "database":
+        return parse_url(side, project.config.root)
+    project.announce()
+    return project.url
 
 
 def _context_at(project: Workspace, connection: sa.Connection) -> RehearsalContext:
@@ -303,6 +312,7 @@ def _without_name(constraint: Constraint) -> Constraint:
 
 def _reversed_plan(plan: Plan) -> Plan:
     """Return the plan in the other direction; namespaces are kept."""
+    operations = tuple(o for o in plan.reverse() if not isinstance(o, DropNamespace))
     return Plan(
         dialect=plan.dialect,
         current=plan.desired,
@@ -312,8 +322,9 @@ def _reversed_plan(plan: Plan) -> Plan:
             for change in plan.changes
             if not isinstance(change, NamespaceAdded)
         ),
-        operations=tuple(o for o in plan.reverse() if not isinstance(o, DropNamespace)),
+        operations=operations,
         findings=tuple(f for f in plan.findings if f.code != "view-reads"),
+        data_loss=find_data_loss(operations, plan.desired.tables, plan.dialect),
     )
 
 

@@ -15,6 +15,7 @@ from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps,
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.autogenerate.schemas import read_schemas
+from autodiff.commands.drop_guard import refuse_drops
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
 from autodiff.dialects import Dialect, dialect_for, dialect_of
@@ -50,6 +51,7 @@ class GenerateRequest:
     labels: names of the branch that starts with the migration.
     depends_on: migrations that must be applied before it, without being its parents.
     source: compare the models with the database, or with the history in the lock file.
+    allow_drop: the tables that may be dropped with their rows; `*` stands for every table.
     """
 
     message: str
@@ -63,6 +65,7 @@ class GenerateRequest:
     format: Literal["python", "sql"] = "python"
     empty: bool = False
     assume: Assume = None
+    allow_drop: tuple[str, ...] = ()
     questioner: Questioner | None = None
     rehearse: bool = True
     data_checks: bool = True
@@ -231,6 +234,7 @@ def _plan(sides: _Sides, difference: Difference, request: GenerateRequest) -> Pl
     if sides.connection is not None:
         broken_views = find_broken_views(sides.connection, plan)
         plan = replace(plan, findings=(*plan.findings, *broken_views))
+    refuse_drops(plan, request.allow_drop, questioner)
     return plan
 
 

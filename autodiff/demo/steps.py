@@ -82,7 +82,7 @@ STEPS = (
                 text=f'sqlite3 {DATABASE} "SELECT content, timestamp IS NOT NULL FROM comments"',
                 prints="first!|1",
             ),
-            Line(text="autodiff downgrade"),
+            Line(text="autodiff downgrade -1"),
             Line(text=f'sqlite3 {DATABASE} "SELECT * FROM comments"', prints="1|first!|1"),
             Line(text="autodiff status"),
         ),

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.conversions import conversion_loss
 from autodiff.schema.apply import evolve
-from autodiff.schema.objects import Column, ColumnType, Name, Table
+from autodiff.schema.objects import Column, ColumnType, Computed, Name, Table
 from autodiff.schema.operations import (
     AddColumn,
     AlterColumn,
@@ -30,6 +30,7 @@ from autodiff.schema.operations import (
     RenameColumn,
     RenameTable,
 )
+from autodiff.schema.sqltext import tokens
 
 __all__ = ["DataLoss", "DataLossFinder", "LossKind", "find_data_loss"]
 
@@ -67,11 +68,14 @@ class DataLoss:
 
     def __str__(self) -> str:
         if self.count is not None:
-            unit = self.unit if self.count != 1 else self.unit.removesuffix("s")
-            return f"{self.message} ({self.count:,} {unit})"
+            return f"{self.message} ({self._amount(self.count)})"
         if self.problem is not None:
             return f"{self.message} ({self.unit} not counted: {self.problem})"
         return self.message
+
+    def _amount(self, count: int) -> str:
+        unit = self.unit if count != 1 else self.unit.removesuffix("s")
+        return f"{count:,} {unit}" if count else f"no {unit}"
 
 
 def find_data_loss(
@@ -121,8 +125,9 @@ class DataLossFinder:
             case str():
                 yield _by_hand(operation)
             case Execute(sql=sql):
-                if not _HARMLESS.match(sql):
-                    yield _by_hand(operation.describe().removeprefix("~ execute "))
+                statement = _without_comments(sql)
+                if statement and not _HARMLESS.match(statement):
+                    yield _by_hand(statement)
             case DropTable(name=name):
                 yield from self._table(name)
             case DropColumn():
@@ -208,7 +213,7 @@ class DataLossFinder:
         column = self._known_column(operation.table, operation.name)
         before = operation.before.type if column is None else column.type
         place = f"{operation.table}.{operation.name}"
-        if operation.after.computed and (column is None or column.computed is None):
+        if isinstance(operation.after.computed, Computed) and not (column and column.computed):
             message = f"replace the values of {place} by computed ones"
             yield DataLoss(
                 kind="conversion", place=place, message=message, query=query, unit="values"
@@ -299,9 +304,12 @@ class DataLossFinder:
         )
 
 
+def _without_comments(sql: str) -> str:
+    """Return a statement on one line, without its comments."""
+    return "".join(" " if kind == "space" else token for kind, token in tokens(sql)).strip()
+
+
 def _by_hand(what: str) -> DataLoss:
     text = " ".join(what.split()).removeprefix("~ ")
     shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-    return DataLoss(
-        kind="unknown", place="", message=f"unknown: a hand-written step is not analyzed: {shown}"
-    )
+    return DataLoss(kind="unknown", place="", message=f"run a step that is not analyzed: {shown}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import add_and_fill
+from autodiff.plan.data_loss import DataLoss
 from autodiff.plan.row_checks.context import RowCheck
 from autodiff.schema.changes import Change
 from autodiff.schema.describe import describe_change
@@ -48,6 +49,7 @@ class MigrationPlan:
         `operations`. An index or a view can stay while an enum type gets a value, but must be
         dropped while the type loses it again.
     maps: the new value of rows whose enum value is removed.
+    data_loss: the data that the operations lose. It is counted if a database was connected.
     """
 
     dialect: Dialect
@@ -61,6 +63,7 @@ class MigrationPlan:
     maps: Mapping[Value, str] = field(default_factory=dict)
     checks: tuple[RowCheck, ...] = ()
     downgrade_checks: tuple[RowCheck, ...] = ()
+    data_loss: tuple[DataLoss, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.operations)

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import dialect_of
@@ -16,6 +16,7 @@ from autodiff.errors import HistoryError, HookFailedError
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
 from autodiff.runner.apply import run_migrations
+from autodiff.runner.baselines import refuse_recorded_baselines
 from autodiff.runner.events import Direction, Listener, ignore
 from autodiff.runner.history_table import Applied
 from autodiff.runner.hooks import HookedRun, HookName, Hooks, call_hook
@@ -30,7 +31,7 @@ from autodiff.runner.verify import Problem, half_way_problem, verified
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["LIMITS", "LOCK_WAIT", "Runner"]
+__all__ = ["LIMITS", "LOCK_WAIT", "Runner", "StampPreview"]
 
 LOCK_WAIT = 600.0
 """Seconds to wait for another run by default: longer than most deployments take."""
@@ -40,6 +41,14 @@ LIMITS = Limits(lock=5.0, statement=1800.0, retries=5)
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampPreview:
+    """The names of migrations whose records a stamp adds or removes."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class Runner:
@@ -145,13 +154,24 @@ class Runner:
             steps = self.upgrades(target)
             return [*done, *run_migrations(self._session, steps, "upgrade")]
 
-    def downgrade(self, target: str = "-1") -> list[Migration]:
+    def downgrade(self, target: str = "-1", *, drop_baseline: bool = False) -> list[Migration]:
         """Revert the migrations that were applied after the target, and return them.
 
         The finished steps of an upgrade that stopped half-way are undone; a downgrade that did is
         resumed.
+
+        Raises HistoryError if a baseline that was only recorded would drop tables, unless
+        `drop_baseline` allows it. Nothing is reverted then.
         """
-        with self._session.locked(), self._hooked("downgrade", target):
+        with self._session.locked():
+            if not drop_baseline:
+                entries = self._session.journal.read(self.connection)
+                ahead = self.ahead("downgrade", target)
+                refuse_recorded_baselines(ahead, entries, self.dialect)
+            return self._downgrade(target)
+
+    def _downgrade(self, target: str) -> list[Migration]:
+        with self._hooked("downgrade", target):
             done = settle(self._session, self.graph, "downgrade", target)
             target = _without(target, len(done))
             fold(self._session, self.graph)
@@ -165,7 +185,7 @@ class Runner:
         after: HookName = "after_upgrade" if direction == "upgrade" else "after_downgrade"
         hooks = self._session.hooks
         wanted = hooks.named(before) or hooks.named(after)
-        ahead = self._ahead(direction, target) if wanted else ()
+        ahead = self.ahead(direction, target) if wanted else ()
         if not ahead:
             yield
             return
@@ -183,8 +203,11 @@ class Runner:
             "the hook will not be called again automatically; call it manually if needed",
         )
 
-    def _ahead(self, direction: Direction, target: str) -> list[Migration]:
-        """Return the migrations of a run: first what stopped half-way, then the others."""
+    def ahead(self, direction: Direction, target: str) -> list[Migration]:
+        """Return the migrations of a run: first what stopped half-way, then the others.
+
+        Raises what `verify` raises, if no run stopped half-way.
+        """
         entry = self.unfinished()
         stopped = [self.graph[entry.revision]] if entry and entry.revision in self.graph else []
         applied = folded(self.graph, self.applied())
@@ -208,6 +231,17 @@ class Runner:
             raise HookFailedError(
                 error.hook, error.place, error.reason, done=done, hint=error.hint or hint
             ) from error
+
+    def preview_stamp(self, target: str = "head") -> StampPreview:
+        """Return the records that `stamp` would change; change none."""
+        rows = self.applied()
+        known = set(rows) & set(self.graph.migrations)
+        wanted = self.graph.in_order(set(self.graph.reach(target, known)))
+        kept = {migration.revision for migration in wanted}
+        return StampPreview(
+            added=tuple(m.name for m in wanted if m.revision not in rows),
+            removed=tuple(row.name for revision, row in rows.items() if revision not in kept),
+        )
 
     def stamp(self, target: str = "head", *more: str) -> list[Migration]:
         """Record the migrations up to the target as applied, and no others; run none.

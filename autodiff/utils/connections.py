@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PASSWORDS",
+    "describe_url",
     "engine_or_connection",
     "mask_passwords",
     "open_connection",
@@ -105,6 +106,16 @@ def mask_passwords(url: URL) -> str:
     """Return the text of a URL with every password replaced by ***."""
     hidden = {key: "***" for key in url.query if key.lower() in PASSWORDS}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def describe_url(url: URL) -> str:
+    """Return what identifies the database of a URL: no driver, no password, no parameters."""
+    if url.get_backend_name() == "sqlite":
+        file = url.database or ":memory:"
+        missing = " (the file does not exist yet)" if _is_missing_file(url) else ""
+        return f"sqlite:///{file}{missing}"
+    shown = url.set(drivername=url.get_backend_name(), query={}, password=None)
+    return shown.render_as_string(hide_password=True)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'models = "models:Base"\nurl = "sqlite:///blog.db"\n'
 POSTS, COMMENTS, TIMESTAMP = (step.models_text() for step in STEPS)
 """The models of the blog at each of its three steps."""
+DATABASE = "database: "
+"""The start of a line that names a database."""
 
 
 def kinds(*values: str) -> str:
@@ -37,11 +39,27 @@ def kinds(*values: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The exit code and the output of a run."""
+    """The exit code and the output of a run.
+
+    err: stderr without the lines that name the databases; `databases` has those.
+    """
 
     code: int
     out: str
     err: str
+    databases: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, code: int, out: str, err: str) -> Result:
+        """Return the result of a run, with the databases taken out of stderr."""
+        lines = err.splitlines(keepends=True)
+        named = [line for line in lines if line.startswith(DATABASE)]
+        return cls(
+            code=code,
+            out=out,
+            err="".join(line for line in lines if not line.startswith(DATABASE)),
+            databases=tuple(line.removeprefix(DATABASE).strip() for line in named),
+        )
 
     @property
     def data(self) -> Any:
@@ -84,7 +102,7 @@ class Folder:
                 if not name.startswith(("autodiff", "sqlalchemy", "rich", "typer")):
                     self._forget(name)
         captured = self._capsys.readouterr()
-        return Result(code=code, out=captured.out, err=captured.err)
+        return Result.of(code, captured.out, captured.err)
 
     def ok(self, *arguments: str) -> Result:
         """Run a command line that must end with exit code 0."""
@@ -103,7 +121,7 @@ class Folder:
             check=False,
             timeout=60,
         )
-        return Result(code=process.returncode, out=process.stdout, err=process.stderr)
+        return Result.of(process.returncode, process.stdout, process.stderr)
 
     def environment(self, **extra: str) -> dict[str, str]:
         """Return the environment variables of a process that runs in the folder."""

@@ -18,7 +18,7 @@ DATABASE_COMMANDS = (
     ["check"],
     ["generate", "-m", "x"],
     ["upgrade"],
-    ["downgrade"],
+    ["downgrade", "-1"],
     ["status"],
     ["lock"],
 )
@@ -239,7 +239,7 @@ def test_formatting_an_applied_file_is_allowed(blog: Folder) -> None:
     """Comments, blank lines and quotes are ignored."""
     path = blog.migrations / "0001_add_posts.py"
     path.write_text("# by hand\n" + path.read_text().replace('"posts"', "'posts'") + "\n\n")
-    blog.ok("downgrade")
+    blog.ok("downgrade", "-1")
     blog.ok("upgrade")
 
 

@@ -90,7 +90,11 @@ def test_outcomes_as_json(tenants: Folder) -> None:
         (("status", "--only", "x"), "error: --only is only valid with --all"),
         (("upgrade", "--all", "--sql"), "error: --sql is not valid with --all"),
         (("downgrade", "base", "--all", "--dry-run"), "error: --dry-run is not valid with --all"),
-        (("downgrade", "--all"), "error: the relative target -1 is not valid for many databases"),
+        (("downgrade", "--all"), "error: downgrade --all needs a target"),
+        (
+            ("downgrade", "-1", "--all"),
+            "error: the relative target -1 is not valid for many databases",
+        ),
         (("upgrade", "--all", "--shard", "3/2"), "error: invalid shard '3/2'"),
         (("upgrade", "--all", "--only", "nobody"), "error: unknown target 'nobody'"),
         (("upgrade", "--all", "--canary", "nobody"), "error: unknown target 'nobody'"),

@@ -45,7 +45,14 @@ def test_nothing_to_do(blog: Folder) -> None:
     with blog.untouched():
         assert blog.ok("generate", "-m", "x").out == "nothing to do\n"
         data = blog.ok("generate", "-m", "x", "--json").data
-    assert data == {"written": False, "migration": None, "summary": [], "findings": []}
+    empty: list[str] = []
+    assert data == {
+        "written": False,
+        "migration": None,
+        "summary": empty,
+        "findings": empty,
+        "data_loss": empty,
+    }
 
 
 def test_dry_run_prints_the_file(blog: Folder) -> None:
@@ -86,7 +93,7 @@ def test_sql_files(blog: Folder) -> None:
     assert blog.ok("check").out == "no drift\n"
     assert "CREATE TABLE comments" in blog.ok("show", "2").out
     assert blog.ok("show", "2", "--downgrade").out.endswith("DROP TABLE comments;\n")
-    blog.ok("downgrade")
+    blog.ok("downgrade", "-1")
     assert blog.sql("SELECT name FROM sqlite_master WHERE name = 'comments'") == []
 
 
@@ -143,7 +150,7 @@ def test_a_value_is_renamed_and_another_is_mapped(blog: Folder) -> None:
     blog.ok("upgrade")
     assert blog.sql("SELECT kind FROM posts") == [("essay",)]
     assert blog.ok("check").out == "no drift\n"
-    blog.ok("downgrade")
+    blog.ok("downgrade", "-1")
     assert blog.sql("SELECT kind FROM posts") == [("long",)]
 
 
@@ -182,7 +189,7 @@ def test_a_not_null_column_needs_a_value(blog: Folder) -> None:
 
 
 def test_a_database_that_is_behind_is_refused(blog: Folder) -> None:
-    blog.ok("downgrade")
+    blog.ok("downgrade", "-1")
     result = blog.fails("generate", "-m", "x")
     assert "0001_add_posts.py not applied" in result.err
     assert "autodiff upgrade first" in result.err
@@ -195,7 +202,7 @@ def test_a_message_is_escaped(blog: Folder) -> None:
     blog.ok("generate", "-m", message, "--format", "sql")
     blog.ok("upgrade")
     assert blog.sql("SELECT title FROM posts") == [("Hello",)]
-    blog.ok("downgrade")
+    blog.ok("downgrade", "-1")
     for path in blog.migrations.glob("0002*"):
         path.unlink()
     blog.ok("lock")

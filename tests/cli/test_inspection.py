@@ -42,7 +42,7 @@ def test_drift_as_json(blog: Folder) -> None:
 
 
 def test_pending_migrations_are_drift(blog: Folder) -> None:
-    blog.ok("downgrade")
+    blog.ok("downgrade", "-1")
     result = blog.run("check")
     assert result.code == 1
     assert "migrations are not applied to the database:\n  0001_add_posts.py\n" in result.out
@@ -69,7 +69,7 @@ def test_a_table_without_a_model_is_drift(blog: Folder) -> None:
 
 def test_status(blog_3: Folder) -> None:
     """It lists applied migrations with their time, and pending ones."""
-    blog_3.ok("downgrade")
+    blog_3.ok("downgrade", "-1")
     lines = blog_3.ok("status").out.splitlines()
     assert lines[0] == "applied:"
     timestamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"

@@ -51,7 +51,7 @@ def test_an_edited_file_is_accepted(blog: Folder) -> None:
     assert result.out.startswith("0001_add_posts (")
     assert result.out.endswith(") is recorded as applied with its current file\n")
     assert "  repair   0001_add_posts" in blog.ok("history", "--log").out.splitlines()[0]
-    blog.ok("downgrade")
+    blog.ok("downgrade", "-1")
 
 
 def test_remaining_problems_are_listed(blog_3: Folder) -> None:

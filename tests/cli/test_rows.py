@@ -150,6 +150,6 @@ def test_a_refused_upgrade_changes_nothing(
         folder.ok("upgrade")
         db.execute(f"UPDATE users SET email = '{'x' * 100}' WHERE id = 4")
         before = db.state()
-        refused = folder.run("downgrade")
+        refused = folder.run("downgrade", "-1")
         assert "users.email is longer than 80 in some rows (1 found: id 4)" in refused.err
         assert db.state() == before

@@ -171,7 +171,7 @@ def test_several_migrations_show_a_progress_bar(blog_3: Folder) -> None:
 
 
 def test_one_migration_shows_no_progress_bar(blog_3: Folder) -> None:
-    terminal = Terminal(blog_3, "downgrade")
+    terminal = Terminal(blog_3, "downgrade", "-1")
     terminal.ends_with(0)
     assert "━" not in terminal.raw
     assert "0003_add_timestamp ... " in terminal.text

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autodiff.cli.format import draft_data, draft_text, migration_data, short_path
-from autodiff.cli.options import flag
+from autodiff.cli.guards import ask_at_terminal, confirm_environment
+from autodiff.cli.options import Confirm, Yes, flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
 
@@ -43,13 +44,16 @@ def run_adopt(
     no_rehearse: Annotated[
         bool, flag("--no-rehearse", "Do not run the baseline in a scratch database first.")
     ] = False,
+    yes: Yes = False,
+    confirm: Confirm = None,
 ) -> None:
     """Start managing an existing database.
 
     With --baseline, for a database without migrations: write a first migration
     that creates everything the database has, and record it as applied. With
     FOLDER, for a database that Alembic has migrated: copy Alembic's scripts, and
-    record those that the table alembic_version names as applied.
+    record those that the table alembic_version names as applied. At a terminal,
+    adopt shows what it will write and record, and asks first.
 
     Examples:
         autodiff adopt --baseline
@@ -62,14 +66,16 @@ def run_adopt(
             hint="run autodiff adopt --baseline, or autodiff adopt FOLDER",
         )
     project = shell.project()
+    if not dry_run:
+        confirm_environment(shell, project, confirm, "record migrations as applied")
     if folder is None:
-        _baseline(shell, project, message, dry_run=dry_run, rehearse=not no_rehearse)
+        _baseline(shell, project, message, dry_run=dry_run, rehearse=not no_rehearse, yes=yes)
     else:
-        _convert(shell, project, folder, dry_run=dry_run)
+        _convert(shell, project, folder, dry_run=dry_run, yes=yes)
 
 
 def _baseline(
-    shell: Shell, project: Project, message: str, *, dry_run: bool, rehearse: bool
+    shell: Shell, project: Project, message: str, *, dry_run: bool, rehearse: bool, yes: bool
 ) -> None:
     baseline = project.baseline(message, rehearse=rehearse)
     draft = baseline.draft
@@ -82,14 +88,17 @@ def _baseline(
     if dry_run:
         shell.answer_code(draft_text(draft), "python", data)
         return
-    baseline.write()
     lines = [short_path(draft.path), *(f"  {line}" for line in draft.summary)]
+    if not yes:
+        shown = ["this file is written and recorded as applied; nothing is run:", *lines]
+        ask_at_terminal(shell, shown, "Adopt the database?")
+    baseline.write()
     shell.answer(
         [*lines, "recorded as applied; compare the database with the models: autodiff check"], data
     )
 
 
-def _convert(shell: Shell, project: Project, folder: Path, *, dry_run: bool) -> None:
+def _convert(shell: Shell, project: Project, folder: Path, *, dry_run: bool, yes: bool) -> None:
     converted = project.convert(folder)
     for note in converted.notes:
         shell.note(f"note: {note}")
@@ -102,6 +111,14 @@ def _convert(shell: Shell, project: Project, folder: Path, *, dry_run: bool) -> 
         "notes": list(converted.notes),
     }
     if not dry_run:
+        if not yes:
+            recorded = {migration.path.name for migration in applied}
+            marks = (
+                f"  {name} (recorded as applied)" if Path(name).name in recorded else f"  {name}"
+                for name in files
+            )
+            shown = ["these files are written, and nothing is run:", *marks]
+            ask_at_terminal(shell, shown, "Adopt the database?")
         converted.write()
     summary = f"{len(applied)} of {len(files)} migrations are applied, according to alembic_version"
     if converted.applied is None:

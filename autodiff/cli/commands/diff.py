@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import finding_line
+from autodiff.cli.format import data_loss_data, data_loss_lines, finding_line
 from autodiff.cli.options import Verbose, flag, side
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
+from autodiff.utils.connections import describe_url, parse_url
 
 if TYPE_CHECKING:
     from autodiff.autogenerate.plan import Plan
@@ -62,9 +63,14 @@ def run_diff(
     if changes and sql:
         raise ConfigError("--changes and --sql exclude each other", hint="pass only one of them")
     project = shell.project()
+    for name in (current, desired):
+        if "://" in name:
+            shell.note(f"database: {describe_url(parse_url(name, project.config.root))}")
     plan = project.diff(current, desired, renames=rename or (), fills=fill or (), assume=assume)
     for finding in plan.findings:
         shell.note(finding_line(finding))
+    for line in data_loss_lines(plan.data_loss):
+        shell.note(line)
     data = _data(plan)
     databases = [name for name in (current, desired) if name == "database" or "://" in name]
     if verbose and databases:
@@ -82,6 +88,7 @@ def _data(plan: Plan) -> dict[str, Any]:
         "different": bool(plan.changes),
         "changes": plan.summary(),
         "sql": plan.sql(),
+        "data_loss": data_loss_data(plan.data_loss),
         "findings": [
             {"code": f.code, "severity": f.severity, "message": f.message, "hint": f.hint}
             for f in plan.findings

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from autodiff.cli.fleet import run_one_or_all
 from autodiff.cli.options import (
     All,
     Canary,
+    Confirm,
     DryRun,
     LockWait,
     Only,
+    OptionalTargetArgument,
     Parallel,
     ShardOf,
     Sql,
     StopAfter,
-    TargetArgument,
+    Yes,
+    flag,
 )
 from autodiff.cli.shell import Shell
 
@@ -22,7 +27,7 @@ __all__ = ["run_downgrade"]
 
 def run_downgrade(
     shell: Shell,
-    target: TargetArgument = "-1",
+    target: OptionalTargetArgument = None,
     sql: Sql = False,
     dry_run: DryRun = False,
     lock_wait: LockWait = None,
@@ -32,17 +37,29 @@ def run_downgrade(
     parallel: Parallel = None,
     canary: Canary = None,
     stop_after: StopAfter = None,
+    yes: Yes = False,
+    confirm: Confirm = None,
+    drop_baseline: Annotated[
+        bool,
+        flag(
+            "--drop-baseline",
+            "Also revert a first migration that was recorded without being run, which drops "
+            "tables that it did not create.",
+        ),
+    ] = False,
 ) -> int | None:
     """Revert migrations down to TARGET, which stays applied.
 
-    -1 reverts the last migration, base reverts all of them. If an upgrade
-    stopped half-way, downgrade first undoes its finished steps.
+    -1 reverts the last migration, base reverts all of them. Without TARGET, the
+    last migration is reverted after a question. What is lost is shown first. If
+    an upgrade stopped half-way, downgrade first undoes its finished steps.
 
     With --sql it prints a script, as upgrade does. FROM:TARGET sets the
     migration at which the script starts.
 
     Examples:
         autodiff downgrade
+        autodiff downgrade -1
         autodiff downgrade -2 --dry-run
         autodiff downgrade 0001_first
         autodiff downgrade head:0003 --sql > downgrade.sql
@@ -61,4 +78,7 @@ def run_downgrade(
         parallel=parallel,
         canary=canary,
         stop_after=stop_after,
+        yes=yes,
+        confirm=confirm,
+        drop_baseline=drop_baseline,
     )

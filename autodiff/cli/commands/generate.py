@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import draft_data, draft_text, finding_line, short_path
+from autodiff.cli.format import data_loss_lines, draft_data, draft_text, finding_line, short_path
 from autodiff.cli.options import Verbose, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Language, Shell
@@ -90,6 +91,18 @@ def run_generate(
         Literal["drop-and-add"] | None,
         typer.Option("--assume", help="The answer if a change could be a rename."),
     ] = None,
+    allow_drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-drop",
+            metavar="[TABLE]",
+            help="Allow the drop of a table with rows, or of most tables; without TABLE, of every "
+            "table. Repeatable.",
+        ),
+    ] = None,
+    allow_empty_models: Annotated[
+        bool, flag("--allow-empty-models", "Accept models without tables: drop every table.")
+    ] = False,
     no_rehearse: Annotated[
         bool,
         flag("--no-rehearse", "Do not run the migration up and down in a scratch database first."),
@@ -103,7 +116,8 @@ def run_generate(
     """Compare the database with the models and write the next migration.
 
     If a change could be a rename, or existing rows need a value, generate asks.
-    Without a terminal it stops and lists the options that answer the question.
+    Without a terminal it stops and lists the options that answer the question. It also
+    asks before it drops a table that has rows, or more than half of the tables.
 
     Examples:
         autodiff generate -m "add comments"
@@ -111,9 +125,12 @@ def run_generate(
         autodiff generate -m "nickname" --rename users.nick:nickname --dry-run
         autodiff generate -m "moods" --rename mood.sad:unhappy --map mood.angry=unhappy
         autodiff generate -m "invoices" --parent base --label billing
+        autodiff generate -m "no drafts" --allow-drop=drafts
     """
     asks = is_interactive() and not (no_input or shell.json)
     project = shell.project()
+    if allow_empty_models:
+        project.config = replace(project.config, allow_empty_models=True)
     draft = project.draft(
         message,
         parent=parent,
@@ -126,6 +143,7 @@ def run_generate(
         format=format,
         empty=empty,
         assume=assume,
+        allow_drop=allow_drop or (),
         questioner=TerminalQuestioner() if asks else None,
         rehearse=not no_rehearse,
         data_checks=not no_data_checks,
@@ -145,8 +163,10 @@ def _answer(shell: Shell, draft: Draft | None, more: dict[str, Any], *, dry_run:
             "note: some SQL expressions were compared literally, because no scratch database is "
             "available"
         )
+    for line in data_loss_lines(draft.plan.data_loss) if draft.plan else ():
+        shell.note(line)
     for line in draft.proof.lost if draft.proof else ():
-        shell.note(f"lost in the rehearsal: {line}")
+        shell.note(f"lost from sample rows in the rehearsal: {line}")
     for line in draft.proof.notes if draft.proof else ():
         shell.note(f"note: {line}")
     data = {**draft_data(draft, written=not dry_run), **more}

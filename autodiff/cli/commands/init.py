@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -60,6 +61,12 @@ def run_init(
     migrations.mkdir(exist_ok=True)
     written = [*map(short_path, files), f"{short_path(migrations)}/"]
     shell.answer(written, {"written": written})
+    variable = os.environ.get("DATABASE_URL")
+    if shell.fixed_project is None and url and variable and variable != url:
+        shell.note(
+            "warning: the environment variable DATABASE_URL names another database, and it "
+            "overrides the url in the configuration: unset it, or pass --url to each command"
+        )
     if urlsplit(url or "").password:
         shell.note(
             "note: the url contains a password; to keep it out of the file, use "

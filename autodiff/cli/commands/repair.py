@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from autodiff.cli.format import repair_data, repair_lines
-from autodiff.cli.options import flag
+from autodiff.cli.format import problem_lines, repair_data, repair_lines
+from autodiff.cli.guards import ask_at_terminal, confirm_environment
+from autodiff.cli.options import Confirm, Yes, flag
 from autodiff.cli.shell import Shell
 
 __all__ = ["run_repair"]
@@ -34,12 +35,15 @@ def run_repair(
             show_default=False,
         ),
     ] = None,
+    yes: Yes = False,
+    confirm: Confirm = None,
 ) -> int:
     """List problems in the migration history and how to fix them, or repair the records.
 
     Without an option, nothing is changed. With an option, the records are
-    corrected; no migration runs and the schema does not change. Each repair is
-    listed by autodiff history --log. Exit code 1: there are problems.
+    corrected; no migration runs and the schema does not change. At a terminal,
+    repair lists the problems and asks first. Each repair is listed by autodiff
+    history --log. Exit code 1: there are problems.
 
     Examples:
         autodiff repair
@@ -49,6 +53,9 @@ def run_repair(
     project = shell.project()
     repaired = []
     if edited or missing or reordered or half_way:
+        confirm_environment(shell, project, confirm, "change the records of its history")
+        if not yes and (found := project.problems()):
+            ask_at_terminal(shell, ["problems:", *problem_lines(found)], "Change the records?")
         repaired = project.repair(
             edited=edited, missing=missing, reordered=reordered, half_way=half_way
         )

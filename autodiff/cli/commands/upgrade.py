@@ -6,6 +6,7 @@ from autodiff.cli.fleet import run_one_or_all
 from autodiff.cli.options import (
     All,
     Canary,
+    Confirm,
     DryRun,
     LockWait,
     Only,
@@ -32,6 +33,7 @@ def run_upgrade(
     parallel: Parallel = None,
     canary: Canary = None,
     stop_after: StopAfter = None,
+    confirm: Confirm = None,
 ) -> int | None:
     """Apply migrations up to TARGET.
 
@@ -64,4 +66,5 @@ def run_upgrade(
         parallel=parallel,
         canary=canary,
         stop_after=stop_after,
+        confirm=confirm,
     )
