@@ -104,6 +104,8 @@ class Config:
     an environment variable; if the variable is not set, the setting is ignored. SQLite does not
     need it.
     """
+    require_rehearsal: bool = False
+    """Whether `generate` refuses to write a migration that was not rehearsed."""
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Functions to call around runs and migrations: a table from the name of the hook to
     `"package.module:function"`."""
@@ -172,6 +174,7 @@ class ProjectSettings(TypedDict, total=False):
     statement_timeout: float
     lock_retries: float
     scratch_url: str | None
+    require_rehearsal: bool
     targets: Mapping[str, Any] | None
 
 
@@ -201,7 +204,7 @@ def _items(value: str | Path | Sequence[Any]) -> tuple[Any, ...]:
 _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir", "env_file")
 _PATH_LISTS = ("path",)
-_FLAGS = ("allow_empty_models", "protected")
+_FLAGS = ("allow_empty_models", "protected", "require_rehearsal")
 _LISTS = ("models", "exclude_tables")
 _TABLES = ("targets",)
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")

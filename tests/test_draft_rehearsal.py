@@ -155,7 +155,7 @@ def test_a_failing_migration_is_not_written(any_database: sa.URL, tmp_path: Path
 
     migration = project.generate("add age", rehearse=False)
     assert migration is not None
-    assert "Not rehearsed." in migration.path.read_text()
+    assert "Not rehearsed, because --no-rehearse was passed." in migration.path.read_text()
     engine.dispose()
 
 

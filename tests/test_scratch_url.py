@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.dialects import dialect_of
-from autodiff.errors import ConfigError, DatabaseError
+from autodiff.dialects.postgresql import scratch as postgresql_scratch
+from autodiff.errors import ConfigError, DatabaseError, PlanError
 from tests.support import opened
 
 CreateDatabase = Callable[[str], sa.URL]
@@ -154,19 +156,49 @@ def test_sql_is_normalized_without_the_live_database(
     assert contents(scratch) == []
 
 
-def test_a_role_that_may_not_create_databases(
+SKIPPED = "the user of the database may not create a scratch database"
+
+
+def test_a_role_that_may_not_create_databases_rehearses_on_an_embedded_server(
     database: CreateDatabase, without_createdb: Callable[[sa.URL], sa.URL], tmp_path: Path
 ) -> None:
-    """The error names the privilege and the setting; with scratch_url the rehearsal runs."""
+    """The server is stopped, and nothing of it is left."""
+    project = Project(without_createdb(database("postgresql")), models(), tmp_path / "m")
+    draft = project.draft("users")
+    assert draft is not None and draft.proof is not None
+    assert draft.proof.skipped is None
+    assert draft.proof.described is not None
+    draft.write()
+    assert project.rehearse().passed
+    assert not list(Path(tempfile.gettempdir()).glob("autodiff-postgresql-*/data"))
+
+
+def test_a_role_that_may_not_create_databases(
+    database: CreateDatabase,
+    without_createdb: Callable[[sa.URL], sa.URL],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The reason is in the file, the result and the lock file, and it can be an error."""
+    monkeypatch.setattr(postgresql_scratch, "is_installed", lambda: False)
     live, scratch = (
         without_createdb(database("postgresql")),
         without_createdb(database("postgresql")),
     )
     project = Project(live, models(), tmp_path / "m")
     draft = project.draft("users")
-    assert draft is not None and draft.proof is None
-    assert "Not rehearsed." in draft.texts[draft.path]
-    draft.write()
+    assert draft is not None and draft.proof is not None
+    assert draft.proof.skipped == SKIPPED
+    for word in ("CREATEDB", "scratch_url", "sqlalchemy-autodiff[embedded]"):
+        assert word in (draft.proof.cure or "")
+    assert f"Not rehearsed, because {SKIPPED}." in draft.texts[draft.path]
+    strict = Project(live, models(), tmp_path / "m", require_rehearsal=True)
+    with pytest.raises(PlanError, match="require_rehearsal") as refused:
+        strict.draft("users")
+    assert "CREATEDB" in (refused.value.hint or "")
+    written = draft.write()
+    lock = project.lock()
+    assert lock is not None and dict(lock.unrehearsed) == {written.revision: SKIPPED}
     with pytest.raises(DatabaseError, match="cannot create a scratch database") as caught:
         project.rehearse()
     assert "CREATEDB" in (caught.value.hint or "")

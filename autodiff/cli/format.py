@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autodiff.migrations import Graph, Migration
     from autodiff.plan import DataLoss, Finding
     from autodiff.project import Status
+    from autodiff.rehearse.proof import Proof
     from autodiff.runner.history_table import Applied
     from autodiff.runner.journal import Entry
     from autodiff.runner.repair import Repaired
@@ -39,6 +40,7 @@ __all__ = [
     "rebase_data",
     "rebase_lines",
     "rebase_notes",
+    "rehearsal_lines",
     "repair_data",
     "repair_lines",
     "short_path",
@@ -95,6 +97,7 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
         "findings": [asdict(finding) for finding in draft.plan.findings] if draft.plan else [],
         "data_loss": data_loss_data(draft.plan.data_loss) if draft.plan else [],
         "settled": draft.settled,
+        "rehearsal": _rehearsal_data(draft.proof),
     }
 
 
@@ -131,6 +134,27 @@ def data_loss_data(losses: Sequence[DataLoss]) -> list[dict[str, Any]]:
         }
         for loss in losses
     ]
+
+
+def rehearsal_lines(proof: Proof | None) -> list[str]:
+    """Return why a migration was not rehearsed and what to do; nothing if it was."""
+    if proof is None or proof.skipped is None:
+        return []
+    hint = [f"hint: {proof.cure}"] if proof.cure else []
+    return [f"warning: not rehearsed, because {proof.skipped}", *hint]
+
+
+def _rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
+    """Return the result of a rehearsal for --json; null for an empty migration."""
+    if proof is None:
+        return None
+    return {
+        "rehearsed": proof.skipped is None,
+        "skipped": proof.skipped,
+        "hint": proof.cure,
+        "lost": list(proof.lost),
+        "notes": list(proof.notes),
+    }
 
 
 def drift_lines(drift: Drift) -> list[str]:

@@ -19,7 +19,7 @@ from autodiff.commands.drop_guard import refuse_drops
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
 from autodiff.dialects import Dialect, dialect_for, dialect_of
-from autodiff.errors import HistoryError, RehearsalFailedError
+from autodiff.errors import HistoryError, PlanError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
 from autodiff.migrations.files import parse_migration
 from autodiff.models import declare
@@ -78,7 +78,7 @@ class Draft:
     texts: the contents of its files, by path.
     lock: the lock file to write with it.
     settled: False if SQL texts were compared literally, because there was no scratch database.
-    proof: the result of the rehearsal, None if there was none.
+    proof: the result of the rehearsal, or why there was none; None for an empty migration.
     """
 
     revision: str
@@ -100,7 +100,12 @@ class Draft:
         """Write the migration and the lock file, both or neither."""
         migration = parse_migration(self.path, *self.texts.values())
         graph = Graph.of([*self.graph.migrations.values(), migration])
-        lock = replace(self.lock, heads=graph.heads, checksums=checksums(graph))
+        unrehearsed = dict(self.lock.unrehearsed)
+        if self.proof is not None and self.proof.skipped is not None:
+            unrehearsed[self.revision] = self.proof.skipped
+        lock = replace(
+            self.lock, heads=graph.heads, checksums=checksums(graph), unrehearsed=unrehearsed
+        )
         write_all({**self.texts, self.path.parent / LOCK_NAME: lock_text(lock)})
         return migration
 
@@ -246,23 +251,34 @@ def draft_plan(
     plan: Plan,
     connection: sa.Connection | None,
 ) -> Draft:
-    """Return the rehearsed draft of a plan; a draft that is not rehearsed says so in its file.
+    """Return the rehearsed draft of a plan; a draft that is not rehearsed says why in its file.
 
-    Raises RehearsalFailedError if the rehearsal did not pass.
+    Raises RehearsalFailedError if the rehearsal did not pass, PlanError if there was none although
+    the configuration requires one.
     """
     draft = _render(project, graph, position, request, plan)
-    proof = _rehearse(connection, draft, plan) if request.rehearse else None
-    if proof is None:
-        return _render(project, graph, position, request, plan, "Not rehearsed.")
-    return replace(draft, proof=proof)
+    proof = _rehearse(connection, draft, plan) if request.rehearse else _UNWANTED
+    if proof.skipped is None:
+        return replace(draft, proof=proof)
+    if project.config.require_rehearsal:
+        raise PlanError(
+            f"the migration was not rehearsed, because {proof.skipped}; require_rehearsal does not "
+            "allow that, so it was not written",
+            hint=proof.cure,
+        )
+    note = f"Not rehearsed, because {proof.skipped}."
+    return replace(_render(project, graph, position, request, plan, note), proof=proof)
 
 
-def _rehearse(connection: sa.Connection | None, draft: Draft, plan: Plan) -> Proof | None:
-    """Return the result of the rehearsal, None if there is no scratch database."""
+_UNWANTED = Proof(skipped="--no-rehearse was passed", cure="remove --no-rehearse")
+
+
+def _rehearse(connection: sa.Connection | None, draft: Draft, plan: Plan) -> Proof:
+    """Return the result of the rehearsal, or why there was none."""
     from autodiff.rehearse.draft import prove
 
     proof = prove(connection, plan, draft.texts)
-    if proof is not None and not proof.passed:
+    if not proof.passed:
         errors = [finding.message for finding in plan.findings if finding.severity == "error"]
         raise RehearsalFailedError((*errors, *proof.problems))
     return proof
@@ -355,6 +371,7 @@ def _next_lock(sides: _Sides, difference: Difference, proof: Proof | None) -> Lo
         settled, database = settled and sides.lock.settled, sides.lock.database
     return LockFile(
         database=database,
+        unrehearsed=sides.lock.unrehearsed if sides.lock is not None else {},
         declared=sides.desired,
         described=described.schema,
         settled=settled,

@@ -55,6 +55,19 @@ class Scratch(ABC):
         with self.open(connection, namespaces=namespaces, create=True) as opened:
             yield opened
 
+    @property
+    def embedded_extra(self) -> str | None:
+        """The extra of the distribution that has an embedded server; None if there is none."""
+        return None
+
+    @contextmanager
+    def open_embedded(self, connection: Connection | None) -> Iterator[Connection | None]:
+        """Open a database of an embedded server to run a migration on; None if there is none.
+
+        `connection` is that to the live database, if there is one: the scratch gets its extensions.
+        """
+        yield None
+
     def reaches_other_databases(self, namespaces: Sequence[str]) -> bool:
         """Return whether a migration that names these namespaces would change other databases."""
         return False

@@ -33,7 +33,8 @@ class LockFile:
 
     `declared` is the schema as the models declare it; `described` is the same schema as the catalog
     of `database` ("postgresql 16") describes it. If it is not `settled`, no server was asked, and
-    the SQL expressions in `described` are those of the models.
+    the SQL expressions in `described` are those of the models. `unrehearsed` has the reason for
+    each migration that was written without a rehearsal.
     """
 
     heads: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class LockFile:
     declared: Schema = field(default_factory=Schema)
     described: Schema = field(default_factory=Schema)
     settled: bool = True
+    unrehearsed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def backend(self) -> str:
@@ -94,6 +96,7 @@ def read_lock(folder: Path) -> LockFile | None:
                 data["described"], later=lambda error: _unreadable(path, error)
             ),
             settled=bool(data.get("settled", True)),
+            unrehearsed={str(k): str(v) for k, v in data.get("unrehearsed", {}).items()},
         )
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise _unreadable(path, error) from error
@@ -132,6 +135,9 @@ def lock_text(lock: LockFile) -> str:
         f'"declared": {_schema(lock.declared)}',
         f'"described": {_schema(lock.described)}',
     ]
+    unrehearsed = {k: v for k, v in sorted(lock.unrehearsed.items()) if k in lock.checksums}
+    if unrehearsed:
+        parts.insert(4, f'"unrehearsed": {_block({k: _json(v) for k, v in unrehearsed.items()})}')
     if not lock.settled:
         parts.insert(2, '"settled": false')
     return "{\n" + ",\n".join(parts) + "\n}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.schemas import scope_for
 from autodiff.autogenerate.scratch_inspector import ScratchInspector
-from autodiff.autogenerate.scratch_sources import scratch_to_run
+from autodiff.autogenerate.scratch_sources import find_missing_scratch, scratch_to_run
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.timeouts import NO_LIMITS
 from autodiff.errors import AutodiffError
@@ -50,23 +51,24 @@ if TYPE_CHECKING:
 __all__ = ["prove"]
 
 
-def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) -> Proof | None:
-    """Return what a scratch database shows about a migration, None if there is no scratch database.
+def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) -> Proof:
+    """Return what a scratch database shows about a migration, or why there is none.
 
     If the migration fails with sample rows and passes without, the failure is a note: whether such
     rows exist in the live database is not known.
     """
     if missing := _unmanaged_tables(plan):
         return Proof(
-            notes=(f"not rehearsed: it needs {', '.join(missing)}, which autodiff does not manage",)
+            skipped=f"it refers to {', '.join(missing)}, which autodiff does not manage",
+            cure="apply it to a copy of the database first",
         )
     with TemporaryDirectory() as folder:
         migration = _write_files(Path(folder), texts)
         with_rows = _rehearse(connection, plan, migration, with_rows=True)
-        if with_rows is None or with_rows.passed:
+        if with_rows.passed:
             return with_rows
         without_rows = _rehearse(connection, plan, migration, with_rows=False)
-    if without_rows is None or not without_rows.passed:
+    if not without_rows.passed:
         return with_rows
     notes = tuple(f"with sample rows: {problem}" for problem in with_rows.problems)
     return Proof(
@@ -90,24 +92,36 @@ def _write_files(folder: Path, texts: Mapping[Path, str]) -> Migration:
 
 def _rehearse(
     connection: Connection | None, plan: Plan, migration: Migration, *, with_rows: bool
-) -> Proof | None:
+) -> Proof:
     with _scratch(connection, plan) as opened:
         if opened is None:
-            return None
+            missing = find_missing_scratch(plan.dialect, connection, _namespaces(plan))
+            return Proof(skipped=missing.reason, cure=missing.cure)
         dialect = dialect_of(opened)
         dialect.session.prepare(opened)
         proof_run = _proof_run(plan, migration, dialect)
         try:
-            return proof_run.run(opened, with_rows=with_rows)
+            proof = proof_run.run(opened, with_rows=with_rows)
         except AutodiffError as error:
-            return Proof(notes=(f"not rehearsed: {error.message}",))
+            return Proof(skipped=error.message, cure=error.hint)
+        return replace(proof, notes=(*proof.notes, *_version_note(plan.dialect, dialect)))
+
+
+def _version_note(live: Dialect, scratch: Dialect) -> tuple[str, ...]:
+    """Return a note if the scratch database is of another major version than the live one."""
+    if live.version is None or live.version.split(".")[0] == (scratch.version or "").split(".")[0]:
+        return ()
+    return (f"it was rehearsed on {scratch}, and the database is {live}",)
 
 
 @contextmanager
 def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection | None]:
-    namespaces = tuple(sorted({*plan.current.namespaces, *plan.desired.namespaces}))
-    with scratch_to_run(plan.dialect, connection, namespaces=namespaces) as opened:
+    with scratch_to_run(plan.dialect, connection, namespaces=_namespaces(plan)) as opened:
         yield opened
+
+
+def _namespaces(plan: Plan) -> tuple[str, ...]:
+    return tuple(sorted({*plan.current.namespaces, *plan.desired.namespaces}))
 
 
 def _proof_run(plan: Plan, migration: Migration, dialect: Dialect) -> ProofRun:

@@ -30,6 +30,8 @@ class Proof:
     problems: why the migration must not be written; empty if it passed.
     lost: rows and values that did not survive the upgrade or the downgrade.
     notes: what could not be tried.
+    skipped: why the migration was not rehearsed; None if it was.
+    cure: what makes a rehearsal possible; None if it is not known.
     described: the tables and views of the scratch after the upgrade, as the database describes
         them.
     """
@@ -37,6 +39,8 @@ class Proof:
     problems: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    skipped: str | None = None
+    cure: str | None = None
     described: Schema | None = None
 
     @property

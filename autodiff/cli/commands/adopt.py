@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autodiff.cli.format import draft_data, draft_text, migration_data, short_path
+from autodiff.cli.format import draft_data, draft_text, migration_data, rehearsal_lines, short_path
 from autodiff.cli.guards import ask_at_terminal, confirm_environment
 from autodiff.cli.options import Confirm, Yes, flag
 from autodiff.cli.shell import Shell
@@ -81,6 +81,8 @@ def _baseline(
     draft = baseline.draft
     for line in draft.proof.notes if draft.proof else ():
         shell.note(f"note: {line}")
+    for line in rehearsal_lines(draft.proof):
+        shell.note(line)
     for item in baseline.left_out:
         shell.note(f"left out of the baseline: {item}")
     left_out = [asdict(item) for item in baseline.left_out]

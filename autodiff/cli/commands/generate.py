@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import data_loss_lines, draft_data, draft_text, finding_line, short_path
+from autodiff.cli.format import (
+    data_loss_lines,
+    draft_data,
+    draft_text,
+    finding_line,
+    rehearsal_lines,
+    short_path,
+)
 from autodiff.cli.options import Verbose, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Language, Shell
@@ -169,6 +176,8 @@ def _answer(shell: Shell, draft: Draft | None, more: dict[str, Any], *, dry_run:
         shell.note(f"lost from sample rows in the rehearsal: {line}")
     for line in draft.proof.notes if draft.proof else ():
         shell.note(f"note: {line}")
+    for line in rehearsal_lines(draft.proof):
+        shell.note(line)
     data = {**draft_data(draft, written=not dry_run), **more}
     if dry_run:
         shell.answer_code(draft_text(draft), _language(draft), data)

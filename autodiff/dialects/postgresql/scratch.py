@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from autodiff.dialects.postgresql.embedded import EXTRA, is_installed, open_server
 from autodiff.dialects.scratch import Scratch
 from autodiff.schema.objects import Name
 
@@ -145,6 +146,26 @@ class PostgreSQLScratch(Scratch):
         finally:
             with live.connect() as maker:
                 maker.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    @property
+    def embedded_extra(self) -> str | None:
+        return EXTRA
+
+    @contextmanager
+    def open_embedded(self, connection: Connection | None) -> Iterator[Connection | None]:
+        """Start a private server, if the extra `embedded` is installed."""
+        if not is_installed():
+            yield None
+            return
+        with open_server() as url:
+            engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+            try:
+                with engine.connect() as opened:
+                    if connection is not None:
+                        _copy_extensions(connection, opened)
+                    yield opened
+            finally:
+                engine.dispose()
 
     def make_dialect(self, connection: Connection) -> Dialect:
         return type(self.dialect)(
