@@ -715,7 +715,11 @@ class Project(Workspace):
         return left_alone(self, url)
 
     def relock(self) -> Path:
-        """Rewrite the lock file from the models, the migrations and the database.
+        """Rewrite the lock file for the schema that the migrations make.
+
+        The migrations are run on a scratch database or, if there is none, the schema is read from
+        the database, which must be at the head. A change of the models that no migration makes is
+        not written, so that `check` reports it.
 
         Returns:
             The path of the lock file.

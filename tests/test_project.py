@@ -379,6 +379,46 @@ def test_relock_at_the_head_writes_the_same_lock_file(place: Place) -> None:
     assert (place.folder / LOCK_NAME).read_text() == lock
 
 
+def test_relock_keeps_a_change_without_a_migration_visible(place: Place) -> None:
+    """The lock file describes what the migrations make, not what the models want."""
+    place.start()
+    changed = blog()
+    changed.tables["posts"].append_column(sa.Column("extra", sa.Integer))
+    sa.Table("tags", changed, sa.Column("id", sa.Integer, primary_key=True))
+    project = place.project(changed)
+    missing = ("+ table tags", "+ column posts.extra")
+    for _ in range(2):
+        assert sorted(project.check(offline=True).models) == sorted(missing)
+        found = project.check()
+        assert sorted(found.models) == sorted(missing)
+        assert found.by_hand == ()
+        project.relock()
+    assert not place.project().check(offline=True)
+
+
+def test_a_change_that_the_models_have_too_was_not_made_by_hand(place: Place) -> None:
+    """The database has it already, and a migration for it is missing."""
+    place.start()
+    changed = blog()
+    changed.tables["posts"].append_column(sa.Column("extra", sa.Integer))
+    place.execute("ALTER TABLE posts ADD COLUMN extra INTEGER")
+    found = place.project(changed).check()
+    assert (found.models, found.by_hand) == (("+ column posts.extra",), ())
+    assert place.project().check().by_hand == ("+ column posts.extra",)
+
+
+def test_a_removed_file_is_not_a_change_by_hand(place: Place) -> None:
+    """The lock file still describes the migration that was deleted before it was applied."""
+    place.start()
+    project = place.project(blog(comments=True))
+    migration = project.generate("create comments")
+    assert migration is not None
+    migration.path.unlink()
+    found = place.project().check()
+    assert found.by_hand == ()
+    assert found.edited == (f"{migration.revision} is in the lock file only",)
+
+
 def test_the_offline_check_does_not_connect(tmp_path: Path, sqlite: Place) -> None:
     """It works with the URL of a stopped server and without a URL."""
     sqlite.start()
@@ -413,7 +453,10 @@ def test_pending_migrations_are_refused(place: Place) -> None:
     assert caught.value.message == (
         "the database is behind the migrations: 0001_create_posts.py not applied"
     )
-    assert caught.value.hint == ("run autodiff upgrade first, or pass --from history")
+    assert caught.value.hint == (
+        "run autodiff upgrade first, delete the files if they are not needed, or pass "
+        "--from history"
+    )
     assert place.files() == before
 
 

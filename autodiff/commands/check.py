@@ -141,14 +141,19 @@ def check_drift(project: Workspace) -> Drift:
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = read_schemas(connection, dialect, metadata, exclude)
         comparer = _Comparer(connection, dialect, lock)
-        found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
+        found = _three_ways(comparer, current, desired, _usable(lock, dialect))
+    edited = _edited_since_lock(graph, lock) if lock is not None else ()
+    if pending or history or edited:
+        # The lock file describes another history than the one that the database has, so that a
+        # difference between them can be the work of a migration.
+        found = replace(found, by_hand=())
     if lock is None and not len(graph):
         found = replace(found, models=found.database)
     return replace(
         found,
         pending=pending,
         history=history,
-        edited=_edited_since_lock(graph, lock) if lock is not None else (),
+        edited=edited,
         notes=_notes(graph, lock, dialect, comparer),
     )
 
@@ -159,15 +164,21 @@ def _usable(lock: LockFile | None, dialect: Dialect) -> LockFile | None:
 
 
 def _three_ways(
-    comparer: _Comparer, current: Schema, desired: Schema, lock: LockFile | None, pending: bool
+    comparer: _Comparer, current: Schema, desired: Schema, lock: LockFile | None
 ) -> Drift:
-    """Compare models, lock file and database with each other."""
+    """Compare models, lock file and database with each other.
+
+    A change that the database and the models have in common was not made by hand: a migration for
+    it is missing.
+    """
     if lock is None:
         return Drift(database=comparer.lines(current, desired))
     same = desired == lock.declared
+    models = () if same else comparer.lines(lock.described, desired)
+    by_hand = comparer.lines(current, lock.described, reverse=True)
     return Drift(
-        models=() if same else comparer.lines(lock.described, desired),
-        by_hand=() if pending else comparer.lines(current, lock.described, reverse=True),
+        models=models,
+        by_hand=tuple(line for line in by_hand if line not in models),
         database=comparer.lines(current, lock.described if same else desired),
     )
 

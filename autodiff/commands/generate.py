@@ -206,7 +206,8 @@ def _refuse_pending(project: Workspace, graph: Graph, connection: sa.Connection)
         names = ", ".join(migration.path.name for migration in pending)
         raise HistoryError(
             f"the database is behind the migrations: {names} not applied",
-            hint="run autodiff upgrade first, or pass --from history",
+            hint="run autodiff upgrade first, delete the files if they are not needed, or pass "
+            "--from history",
         )
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.differences import find_difference
+from autodiff.autogenerate.differences import Difference, find_difference
 from autodiff.commands.generate import checksums
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.dialects import Dialect
-from autodiff.errors import HistoryError
+from autodiff.errors import (
+    AutodiffError,
+    DatabaseError,
+    HistoryError,
+    MigrationFailedError,
+    MigrationFileError,
+)
 from autodiff.migrations import Graph, LockFile, write_lock
+from autodiff.schema.changes import Change, TableAdded, TableRemoved, TableRenamed
+from autodiff.schema.objects import Name, Schema
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from autodiff.rehearse.rehearsal_database import RehearsalDatabase
-    from autodiff.schema.objects import Schema
     from autodiff.workspace import Workspace
 
 __all__ = ["LockResult", "read_lock_if_valid", "relock", "replayed_lock", "unrehearsed_lock"]
@@ -45,19 +54,58 @@ def replayed_lock(project: Workspace, graph: Graph, database: RehearsalDatabase)
     """
     inspector = database.inspector
     desired = project.declare(inspector.dialect)
-    difference = find_difference(
-        inspector.connection, inspector.dialect, inspector.read(), desired, create_scratch=True
-    )
-    inspector.connection.rollback()
+    return _lock_of(graph, inspector.connection, inspector.dialect, inspector.read(), desired)
+
+
+def _lock_of(
+    graph: Graph, connection: sa.Connection, dialect: Dialect, current: Schema, desired: Schema
+) -> LockResult:
+    """Return the lock file for the current schema of a database that is at the head."""
+    difference = find_difference(connection, dialect, current, desired, create_scratch=True)
+    connection.rollback()
     if difference.changes:
-        kept = _lock(
-            graph, inspector.dialect, difference.current, difference.current, difference.settled
-        )
+        kept = _lock(graph, dialect, _covered(difference), difference.current, difference.settled)
         return LockResult(lock=kept, missing=True)
-    described = describe_desired(inspector.connection, inspector.dialect, difference)
-    return LockResult(
-        lock=_lock(graph, inspector.dialect, desired, described.schema, described.settled)
-    )
+    described = describe_desired(connection, dialect, difference)
+    return LockResult(lock=_lock(graph, dialect, desired, described.schema, described.settled))
+
+
+def _covered(difference: Difference) -> Schema:
+    """Return the desired schema without the changes: each changed object as it is now."""
+    current, desired = difference.current, difference.desired
+    changed = {name for change in difference.changes for name in _tables_of(change)}
+    tables = {
+        name: current.tables[name] if name in changed else desired.tables.get(name, table)
+        for name, table in current.tables.items()
+    }
+    kinds = [type(change).__name__ for change in difference.changes]
+    others = {
+        kind: getattr(current, kind)
+        for kind, word in _OTHER_KINDS.items()
+        if any(word in name for name in kinds)
+    }
+    return replace(desired, tables=tables, **others)
+
+
+_OTHER_KINDS = {
+    "enums": "Enum",
+    "sequences": "Sequence",
+    "views": "View",
+    "namespaces": "Namespace",
+}
+"""The attributes of a schema besides its tables, with the word in the names of their changes."""
+
+
+def _tables_of(change: Change) -> tuple[Name, ...]:
+    """Return the tables that a change concerns."""
+    match change:
+        case TableAdded(table=table) | TableRemoved(table=table):
+            return (table.name,)
+        case TableRenamed(before=before, after=after):
+            return (before, after)
+        case _:
+            name = getattr(change, "table", None)
+            return (name,) if isinstance(name, Name) else ()
 
 
 def unrehearsed_lock(
@@ -84,28 +132,67 @@ def _lock(
 
 
 def relock(project: Workspace) -> Path:
-    """Write the lock file and return its path.
+    """Write the lock file for the schema that the migrations make, and return its path.
 
-    The models are described as the database describes them, if it is at the head; else as a scratch
-    database does.
+    The migrations are run on a scratch database. If that is not possible, the schema is that of the
+    project's database, if it is at the head, or that of the lock file, if it is for the same
+    migrations before they were edited.
+
+    Raises DatabaseError if nothing shows the schema.
     """
+    graph = project.graph()
+    graph.check_heads()
+    known = read_lock_if_valid(project)
+    try:
+        lock = _replay(project, graph, known)
+    except (DatabaseError, MigrationFailedError, MigrationFileError) as error:
+        found = _lock_at_head(project, graph) or _with_new_checksums(known, graph)
+        if found is None:
+            raise _no_schema(error) from error
+        lock = found
+    unrehearsed = known.unrehearsed if known is not None else {}
+    return write_lock(project.directory, replace(lock, unrehearsed=unrehearsed))
+
+
+def _with_new_checksums(known: LockFile | None, graph: Graph) -> LockFile | None:
+    """Return the lock file with the checksums of edited files, None if it lacks some of them."""
+    if known is None or set(known.checksums) != set(graph.migrations):
+        return None
+    return replace(known, heads=graph.heads, checksums=checksums(graph))
+
+
+def _replay(project: Workspace, graph: Graph, known: LockFile | None) -> LockFile:
+    """Return the lock file after running the migrations on a scratch database."""
+    from autodiff.rehearse.context import open_rehearsal_context
+    from autodiff.rehearse.rehearsal_database import RehearsalDatabase
+
+    with (
+        open_rehearsal_context(project, graph, known) as context,
+        RehearsalDatabase(context) as database,
+    ):
+        for migration in graph.migrations.values():
+            database.upgrade(migration)
+        return replayed_lock(project, graph, database).lock
+
+
+def _lock_at_head(project: Workspace, graph: Graph) -> LockFile | None:
+    """Return the lock file for the project's database, None if it is not at the head."""
     from autodiff.autogenerate.schemas import read_schemas
     from autodiff.dialects import dialect_of
 
-    graph = project.graph()
-    graph.check_heads()
     metadata, exclude = project.metadata(), project.config.exclude_tables
     with project.connect() as connection:
+        runner = project.runner(connection, graph)
+        if set(runner.applied()) != set(graph.migrations) or runner.problems():
+            return None
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = read_schemas(connection, dialect, metadata, exclude)
-        difference = find_difference(connection, dialect, current, desired, create_scratch=True)
-        description = describe_desired(connection, dialect, difference)
-        lock = LockFile(
-            heads=graph.heads,
-            checksums=checksums(graph),
-            database=str(dialect),
-            declared=desired,
-            described=description.schema,
-            settled=description.settled,
-        )
-    return write_lock(project.directory, lock)
+        return _lock_of(graph, connection, dialect, current, desired).lock
+
+
+def _no_schema(error: AutodiffError) -> DatabaseError:
+    return DatabaseError(
+        "cannot determine the schema that the migrations make: they cannot be run on a scratch "
+        f"database ({error.message}), and the database is not at the head",
+        hint=f"run autodiff upgrade; or: {error.hint}" if error.hint else "run autodiff upgrade",
+    )

@@ -13,22 +13,17 @@ import sqlalchemy as sa
 
 from autodiff.commands.adopt.baseline import refuse_history
 from autodiff.commands.generate import checksums
-from autodiff.commands.lock import relock, replayed_lock
+from autodiff.commands.lock import relock
 from autodiff.errors import (
     ConfigError,
-    DatabaseError,
     HistoryError,
-    MigrationFailedError,
-    MigrationFileError,
 )
 from autodiff.migrations import (
     LOCK_NAME,
     Graph,
-    LockFile,
     Migration,
     file_name,
     load_graph,
-    lock_text,
 )
 from autodiff.migrations.files import parse_python
 from autodiff.utils.files import restore_on_error, write_all
@@ -75,11 +70,7 @@ class Converted:
         graph, lock = self.project.graph(), self.project.lock()
         known = lock is not None and dict(lock.checksums) == checksums(graph)
         if self.project.has_models and len(graph.heads) == 1 and not known:
-            lock = _replayed(self.project, graph)
-            if lock is None:
-                relock(self.project)
-            else:
-                write_all({self.project.directory / LOCK_NAME: lock_text(lock)})
+            relock(self.project)
 
     def _record(self) -> None:
         if not self.applied:
@@ -88,26 +79,6 @@ class Converted:
         with self.project.connect() as connection:
             runner = self.project.runner(connection, graph)
             runner.stamp(*(migration.revision for migration in self.applied))
-
-
-def _replayed(project: Workspace, graph: Graph) -> LockFile | None:
-    """Return the lock file after running the scripts on a scratch, None if that is impossible.
-
-    The models can have more changes, which `check` reports.
-    """
-    from autodiff.rehearse.context import open_rehearsal_context
-    from autodiff.rehearse.rehearsal_database import RehearsalDatabase
-
-    try:
-        with (
-            open_rehearsal_context(project, graph, None) as context,
-            RehearsalDatabase(context) as database,
-        ):
-            for migration in graph.migrations.values():
-                database.upgrade(migration)
-            return replayed_lock(project, graph, database).lock
-    except (DatabaseError, MigrationFailedError, MigrationFileError):
-        return None
 
 
 def convert_alembic(project: Workspace, folder: Path) -> Converted:
