@@ -8,6 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autodiff.schema.sqltext import terminate_statement
+from autodiff.utils.quoting import sql_comment
+
 if TYPE_CHECKING:
     from autodiff.commands.drift import Drift
     from autodiff.commands.generate import Draft
@@ -93,7 +96,9 @@ def draft_text(draft: Draft) -> str:
     """Return the text of a migration file, or of both SQL files, each after its name."""
     if len(draft.texts) == 1:
         return next(iter(draft.texts.values()))
-    return "\n".join(f"-- {short_path(path)}\n{text}" for path, text in draft.texts.items())
+    return "\n".join(
+        f"{sql_comment(short_path(path))}\n{text}" for path, text in draft.texts.items()
+    )
 
 
 def finding_line(finding: Finding) -> str:
@@ -344,14 +349,9 @@ def rebase_data(rebase: Rebase, *, written: bool) -> dict[str, Any]:
 def sql_script(statements: Mapping[str, Sequence[str]]) -> str:
     """Return a SQL script: the statements of each migration, after a comment with its name."""
     return "\n".join(
-        "\n".join([f"-- {name}", *map(_with_semicolon, of_migration)]) + "\n"
+        "\n".join([sql_comment(name), *map(terminate_statement, of_migration)]) + "\n"
         for name, of_migration in statements.items()
     )
-
-
-def _with_semicolon(statement: str) -> str:
-    """Return a statement with a semicolon, or a comment unchanged."""
-    return statement if statement.splitlines()[-1].startswith("--") else f"{statement};"
 
 
 def align_columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:

@@ -15,6 +15,7 @@ from autodiff.dialects import NAMES
 from autodiff.errors import MigrationFileError
 from autodiff.migrations.checksum import GRAPH_FIELDS, python_checksum, sql_checksum, text_digest
 from autodiff.migrations.header import read_header
+from autodiff.utils.quoting import sql_comment
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -397,7 +398,7 @@ def sql_header(
     lines += [f"depends_on: {' '.join(depends_on)}"] if depends_on else []
     lines += [f"labels: {' '.join(labels)}"] if labels else []
     lines += [f"message: {words}"]
-    return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
+    return "".join(f"{sql_comment(line)}\n" for line in lines)
 
 
 def _slug(path: Path) -> str:

@@ -29,10 +29,10 @@ class ColumnSource(Part):
         key = table.primary_key if table is not None else None
         in_key = key is not None and column.name in key.columns
         if not column.nullable or in_key:
-            parts.append(f"nullable={column.nullable}")
+            parts.append(self.py.argument("nullable", column.nullable))
         if column.comment is not None:
             parts.append(f"comment={self.py.string(column.comment)}")
-        parts += [f"{name}={value!r}" for name, value in sorted(column.options.items())]
+        parts += [self.py.argument(*option) for option in sorted(column.options.items())]
         return f"sa.Column({', '.join(parts)})"
 
     def default(self, default: str | None) -> str:
@@ -45,7 +45,7 @@ class ColumnSource(Part):
     def computed(self, computed: Computed) -> str:
         """Return sa.Computed(...)."""
         sql = self.py.sql_string(computed.sql)
-        return f"sa.Computed({sql}, persisted={computed.persisted})"
+        return f"sa.Computed({sql}, {self.py.argument('persisted', computed.persisted)})"
 
     def _autoincrement(self, column: Column, table: Table | None) -> list[str]:
         """Return the argument if SQLAlchemy would not infer it."""
@@ -54,7 +54,7 @@ class ColumnSource(Part):
         inferred = table is not None and _inferred_autoincrement(table, column)
         if column.autoincrement == inferred:
             return []
-        return [f"autoincrement={column.autoincrement}"]
+        return [self.py.argument("autoincrement", column.autoincrement)]
 
     def alter_arguments(self, operation: AlterColumn) -> str:
         """Return the keyword arguments of op.alter_column with a comma before each."""
@@ -82,11 +82,11 @@ class ColumnSource(Part):
                 return [f"server_default={'None' if new is None else spell(new)}", *existing]
             case "autoincrement":
                 word = "existing_autoincrement" if old == new else "autoincrement"
-                return [f"{word}={new}"]
+                return [self.py.argument(word, new)]
             case "comment":
                 return [f"comment={self.py.string(new)}"]
             case _:
-                return [f"{name}={new}"]
+                return [self.py.argument(name, new)]
 
 
 def _inferred_autoincrement(table: Table, column: Column) -> bool:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.type_names import python_string
 from autodiff.schema.objects import Name
 from autodiff.schema.sqltext import tokens
+from autodiff.utils.quoting import python_block, python_keyword, python_string
 
 __all__ = ["Literals"]
 
@@ -39,6 +39,14 @@ class Literals:
     def option(self, value: object) -> str:
         """Return a literal for the value of an option."""
         return self.string(value) if isinstance(value, str) else repr(value)
+
+    def argument(self, name: str, value: object) -> str:
+        """Return a keyword argument with a literal: `nullable=False`."""
+        return f"{python_keyword(name)}={self.option(value)}"
+
+    def block(self, text: str) -> str:
+        """Return the inside of a string in three double quotes."""
+        return python_block(text)
 
     def mapping(self, items: Mapping[str, object]) -> str:
         """Return a dict literal."""

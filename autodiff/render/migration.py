@@ -17,6 +17,7 @@ from autodiff.errors import ConfigError
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource
 from autodiff.schema.operations import Operation, is_concurrent
+from autodiff.utils.quoting import docstring_text, one_line, python_string
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -177,9 +178,9 @@ def _render(
             _environment(templates)
             .get_template("migration.py.j2")
             .render(
-                message=_message(message),
-                summary=[_docstring(line) for line in summary],
-                notes=[_docstring(note) for note in notes],
+                message=docstring_text(message) or "migration",
+                summary=[docstring_text(one_line(line)) for line in summary],
+                notes=[docstring_text(one_line(note)) for note in notes],
                 imports=bodies.imports,
                 revision=revision,
                 parents=tuple(parents),
@@ -259,20 +260,7 @@ def _invalid_python(templates: Path, error: SyntaxError) -> ConfigError:
 def _listed(name: str, revisions: Sequence[str]) -> str:
     """Return `name = ("...", "...")`, on several lines if it is long."""
     comma = "," if len(revisions) == 1 else ""
-    return lay_out(f"{name} = ({', '.join(f'{r!r}' for r in revisions)}{comma})".replace("'", '"'))
-
-
-def _docstring(text: str) -> str:
-    lines = text.replace("\\", "\\\\").replace('"""', "'''").splitlines()
-    return "\n".join(line.strip() for line in lines).strip()
-
-
-def _message(text: str) -> str:
-    """Return the first lines of the docstring, without a quote that would join its quotes."""
-    message = _docstring(text) or "migration"
-    if message.endswith('"') and len(message) > 1:
-        message = message[:-1] + '\\"'
-    return "\\" + message if message.startswith('"') else message
+    return lay_out(f"{name} = ({', '.join(map(python_string, revisions))}{comma})")
 
 
 def _imports(body: str) -> tuple[str, ...]:

@@ -134,13 +134,13 @@ MESSAGES = [
 
 @pytest.mark.parametrize("message", MESSAGES)
 def test_message_is_escaped(plan: Plan, message: str) -> None:
-    """Quotes and backslashes are preserved; three double quotes become three single quotes."""
+    """Quotes and backslashes are preserved."""
     for text in (
         render(plan, message=message),
         render_empty(dialect_for("sqlite"), message=message, revision="a", parents=("b", "c")),
     ):
         docstring = ast.get_docstring(ast.parse(text), clean=True) or ""
-        expected = message.replace('"""', "'''").strip() or "migration"
+        expected = message.strip() or "migration"
         assert docstring.split("\n\n")[0].strip() == expected
         assert ruff_format(text) == text
 

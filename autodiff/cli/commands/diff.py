@@ -10,6 +10,7 @@ from autodiff.cli.format import finding_line
 from autodiff.cli.options import Verbose, flag, side
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
+from autodiff.schema.sqltext import terminate_statement
 
 if TYPE_CHECKING:
     from autodiff.autogenerate.plan import Plan
@@ -71,7 +72,9 @@ def run_diff(
         url = None if "database" in databases else databases[0]
         data |= shell.note_unmanaged(project, url)
     if sql:
-        shell.answer_code("".join(f"{line};\n" for line in data["sql"]), "sql", data)
+        shell.answer_code(
+            "".join(f"{terminate_statement(sql)}\n" for sql in data["sql"]), "sql", data
+        )
     else:
         shell.answer(_lines(data, changes=changes), data)
     return int(bool(plan.changes))
@@ -92,5 +95,5 @@ def _data(plan: Plan) -> dict[str, Any]:
 def _lines(data: dict[str, Any], *, changes: bool) -> list[str]:
     if not data["different"]:
         return ["no difference"]
-    script = [f"{statement};" for statement in data["sql"]]
+    script = list(map(terminate_statement, data["sql"]))
     return data["changes"] if changes else [*data["changes"], "", *script]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from autodiff.dialects.type_names import python_string, python_type, split_type
+from autodiff.dialects.type_names import python_type, split_type
 from autodiff.schema.sqltext import normalize, tokens
+from autodiff.utils.quoting import python_string
 
 __all__ = [
     "canonical_type",

@@ -13,8 +13,8 @@ from typing import Any
 from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.rows import Comments, EnumRow, Names, Rows, SequenceRow
 from autodiff.dialects.postgresql.types import plain_default, type_python
-from autodiff.dialects.type_names import python_string
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
+from autodiff.utils.quoting import python_string
 
 __all__ = ["NO_COLLATION", "USUAL_COLLATION", "Columns", "enum_python", "numbers"]
 
