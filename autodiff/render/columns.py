@@ -18,7 +18,7 @@ class ColumnSource(Part):
 
     def definition(self, column: Column, table: Table | None = None) -> str:
         """Return sa.Column(...)."""
-        parts = [self.py.string(column.name), column.type.python]
+        parts = [self.py.string(column.name), self.py.type(column.type)]
         if column.computed is not None:
             parts.append(self.computed(column.computed))
         if column.identity is not None:
@@ -51,10 +51,20 @@ class ColumnSource(Part):
         """Return the argument if SQLAlchemy would not infer it."""
         if not self.dialect.features.autoincrement or column.identity is not None:
             return []
-        inferred = table is not None and _inferred_autoincrement(table, column)
+        inferred = table is not None and self._inferred_autoincrement(table, column)
         if column.autoincrement == inferred:
             return []
         return [self.py.argument("autoincrement", column.autoincrement)]
+
+    def _inferred_autoincrement(self, table: Table, column: Column) -> bool:
+        key = table.primary_key
+        return (
+            key is not None
+            and key.columns == (column.name,)
+            and column.default is None
+            and _INTEGER.search(self.py.type(column.type)) is not None
+            and not any(column.name in fk.columns for fk in table.foreign_keys)
+        )
 
     def alter_arguments(self, operation: AlterColumn) -> str:
         """Return the keyword arguments of op.alter_column with a comma before each."""
@@ -68,8 +78,10 @@ class ColumnSource(Part):
         old, new = getattr(before, name), getattr(after, name)
         match name:
             case "type":
-                existing = [f"existing_type={old.python}"] if isinstance(old, ColumnType) else []
-                return [f"type_={new.python}", *existing]
+                existing = (
+                    [f"existing_type={self.py.type(old)}"] if isinstance(old, ColumnType) else []
+                )
+                return [f"type_={self.py.type(new)}", *existing]
             case "default" if new is None and _is_generated(after):
                 return []
             case "default":
@@ -87,17 +99,6 @@ class ColumnSource(Part):
                 return [f"comment={self.py.string(new)}"]
             case _:
                 return [self.py.argument(name, new)]
-
-
-def _inferred_autoincrement(table: Table, column: Column) -> bool:
-    key = table.primary_key
-    return (
-        key is not None
-        and key.columns == (column.name,)
-        and column.default is None
-        and _INTEGER.search(column.type.python) is not None
-        and not any(column.name in fk.columns for fk in table.foreign_keys)
-    )
 
 
 def _is_generated(patch: ColumnPatch) -> bool:

@@ -13,6 +13,7 @@ from autodiff.utils.quoting import python_block, python_keyword, python_string
 __all__ = ["Literals"]
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
 _VALUES = {
     "CURRENT_TIMESTAMP": "sa.func.now()",
@@ -56,7 +57,7 @@ class Literals:
     def storage_parameters(self, text: str) -> str:
         """Return a dict literal for PostgreSQL's storage parameters (`fillfactor=70`)."""
         items = (part.split("=", 1) for part in text.split(", "))
-        return self.mapping({name: int(v) if v.isdigit() else v for name, v in items})
+        return self.mapping({name: int(v) if _DIGITS.fullmatch(v) else v for name, v in items})
 
     # SQL
 

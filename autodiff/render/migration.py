@@ -93,7 +93,8 @@ def render_bodies(plan: MigrationPlan, templates: Path | None = None) -> Bodies:
 
     Raises ConfigError if a template in `templates` is broken.
     """
-    return _bodies(plan.operations, plan.reverse(), plan.dialect, templates)
+    enums = {**plan.desired.enums, **plan.current.enums}
+    return _bodies(plan.operations, plan.reverse(), PythonSource(plan.dialect, enums), templates)
 
 
 def render_migration(
@@ -146,7 +147,7 @@ def render_empty(
     """Return the text of a migration file whose bodies are written by hand."""
     return _render(
         dialect=dialect,
-        bodies=_bodies((), (), dialect, templates),
+        bodies=_bodies((), (), PythonSource(dialect), templates),
         summary=(),
         message=message,
         revision=revision,
@@ -202,7 +203,7 @@ def _render(
 def _bodies(
     upgrade: Sequence[Operation],
     downgrade: Sequence[Operation],
-    dialect: Dialect,
+    py: PythonSource,
     templates: Path | None,
 ) -> Bodies:
     if templates is not None and not templates.is_dir():
@@ -211,7 +212,7 @@ def _bodies(
         )
     with _template_errors(templates):
         up, down = (
-            lay_out(_body(operations, dialect, templates), indent=4)
+            lay_out(_body(operations, py, templates), indent=4)
             for operations in (upgrade, downgrade)
         )
         return Bodies(upgrade=up, downgrade=down, imports=_imports(f"{up}\n{down}"))
@@ -236,10 +237,9 @@ def _template_errors(templates: Path | None) -> Iterator[None]:
         raise _invalid_python(templates, error) from error
 
 
-def _body(operations: Sequence[Operation], dialect: Dialect, templates: Path | None) -> str:
+def _body(operations: Sequence[Operation], py: PythonSource, templates: Path | None) -> str:
     """Return the calls in order; those that no transaction allows in autocommit blocks."""
     parts: list[str] = []
-    py = PythonSource(dialect)
     for concurrently, group in groupby(operations, is_concurrent):
         text = "\n".join(_call(step, py, templates) for step in group)
         if concurrently:

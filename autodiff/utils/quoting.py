@@ -63,9 +63,9 @@ def terminal_text(text: str) -> str:
     return "".join(c if c in "\n\t" else _visible(c) for c in text)
 
 
-def json_text(data: Any, *, ascii_only: bool = False) -> str:
+def json_text(data: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str:
     """Return data as JSON, with an escape for each character that is not printable."""
-    text = json.dumps(data, ensure_ascii=ascii_only, indent=2)
+    text = json.dumps(data, ensure_ascii=ascii_only, indent=indent)
     if text.isprintable():
         return text
     return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
