@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -14,8 +13,8 @@ from typing import Any
 
 import typer
 
-from autodiff.cli.colors import color_text
 from autodiff.cli.shell import Shell
+from autodiff.cli.terminal import print_json, print_labelled, print_lines
 from autodiff.errors import AutodiffError
 
 __all__ = ["INTERRUPTED", "USAGE", "report_error", "run_command"]
@@ -87,7 +86,7 @@ def _stopped(shell: Shell, error: KeyboardInterrupt) -> int:
         report_error(shell, message or reason, hint if message else None, kind=kind)
     else:
         # On a new line: the terminal shows ^C at the end of the current one.
-        typer.echo(f"\n{reason}", err=True)
+        print_lines(["", reason], sys.stderr)
     return _TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
 
 
@@ -116,11 +115,11 @@ def report_error(shell: Shell, message: str, hint: str | None, *, kind: str) -> 
     """Print an error: as JSON on stdout with --json, otherwise as text on stderr."""
     if shell.json:
         data: dict[str, Any] = {"error": message, "hint": hint, "kind": kind}
-        typer.echo(json.dumps(data, ensure_ascii=False, indent=2), file=shell.out)
+        print_json(data, shell.out)
         return
-    typer.echo(f"{color_text('error:', 'red', sys.stderr)} {message}", err=True)
+    print_labelled("error:", "red", message, sys.stderr)
     if hint:
-        typer.echo(f"{color_text('hint:', 'cyan', sys.stderr)} {hint}", err=True)
+        print_labelled("hint:", "cyan", hint, sys.stderr)
 
 
 def _leave_pipe() -> None:

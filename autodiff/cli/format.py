@@ -8,8 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodiff.schema.sqltext import terminate_statement
-from autodiff.utils.quoting import sql_comment
+from autodiff.utils.quoting import one_line, sql_comment
 
 if TYPE_CHECKING:
     from autodiff.commands.drift import Drift
@@ -106,7 +105,7 @@ def finding_line(finding: Finding) -> str:
     has_place = finding.place is None or finding.place in finding.message
     place = "" if has_place else f"{finding.place}: "
     hint = f" ({finding.hint})" if finding.hint else ""
-    return f"{finding.severity} {finding.code}: {place}{finding.message}{hint}"
+    return one_line(f"{finding.severity} {finding.code}: {place}{finding.message}{hint}")
 
 
 def drift_lines(drift: Drift) -> list[str]:
@@ -348,6 +347,8 @@ def rebase_data(rebase: Rebase, *, written: bool) -> dict[str, Any]:
 
 def sql_script(statements: Mapping[str, Sequence[str]]) -> str:
     """Return a SQL script: the statements of each migration, after a comment with its name."""
+    from autodiff.schema.sqltext import terminate_statement
+
     return "\n".join(
         "\n".join([sql_comment(name), *map(terminate_statement, of_migration)]) + "\n"
         for name, of_migration in statements.items()
@@ -356,7 +357,7 @@ def sql_script(statements: Mapping[str, Sequence[str]]) -> str:
 
 def align_columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
     """Return a line for each row, padded so that the cells of each column are aligned."""
-    rows = list(rows)
+    rows = [[one_line(cell) for cell in row] for row in rows]
     count = max((len(row) for row in rows), default=0)
     widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(count)]
     return [

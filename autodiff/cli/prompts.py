@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import typer
+from autodiff.cli.terminal import ask_text, ask_yes_no
 
 if TYPE_CHECKING:
     from autodiff.compare import Candidate
@@ -27,7 +27,7 @@ class TerminalQuestioner:
         """Ask whether a candidate is a rename; Enter alone means no."""
         rename = candidate.rename
         question = f"Was {rename.what} renamed to {rename.becomes}? ({candidate.reason})"
-        return typer.confirm(question, err=True)
+        return ask_yes_no(question)
 
     def fill(self, needed: FillNeeded) -> str | None:
         """Ask for a value for existing rows, repeatedly if the value is required."""
@@ -37,13 +37,12 @@ class TerminalQuestioner:
                 "value for these rows (now, a number, a string, sql:...), or Enter to fix them "
                 "manually"
             )
-            answer = typer.prompt(question, default="", show_default=False, err=True)
-            return str(answer).strip() or None
+            return ask_text(question) or None
         question = (
             f"{needed.key} is NOT NULL and {needed.table} may have rows; "
             "value for existing rows (now, a number, a string, sql:...)"
         )
-        while not (value := str(typer.prompt(question, err=True)).strip()):
+        while not (value := ask_text(question, required=True)):
             pass
         return value
 
@@ -54,6 +53,6 @@ class TerminalQuestioner:
             f"{possible.key} is removed; value for rows that have it ({choices}, or Enter for none)"
         )
         while True:
-            value = str(typer.prompt(question, default="", show_default=False, err=True)).strip()
+            value = ask_text(question)
             if not value or value in possible.choices:
                 return value or None

@@ -10,7 +10,6 @@ rules depend on the database.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from typing import Any
@@ -134,6 +133,8 @@ def markdown_text(text: str) -> str:
 
 def html_text(text: str) -> str:
     """Return a text for the content of an HTML element or for an attribute in quotes."""
+    import html  # the command line starts without it
+
     return html.escape(one_line(text), quote=True)
 
 

@@ -9,7 +9,8 @@ import typer
 from autodiff.cli.format import draft_data, draft_text, finding_line, short_path
 from autodiff.cli.options import Verbose, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
-from autodiff.cli.shell import Language, Shell
+from autodiff.cli.shell import Shell
+from autodiff.cli.terminal import Language
 
 if TYPE_CHECKING:
     from autodiff.commands.generate import Draft

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from autodiff.cli.format import migration_data, sql_script
 from autodiff.cli.options import TargetArgument, flag
-from autodiff.cli.shell import Language, Shell
+from autodiff.cli.shell import Shell
+from autodiff.cli.terminal import Language
 
 __all__ = ["run_show"]
 
