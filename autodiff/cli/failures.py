@@ -44,7 +44,7 @@ def run_command(shell: Shell, command: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         _leave_pipe()
         return _BROKEN_PIPE
-    except Exception as error:
+    except BaseException as error:  # SystemExit of a migration or of the models, and others
         return _failed(shell, error)
 
 
@@ -90,7 +90,7 @@ def _stopped(shell: Shell, error: KeyboardInterrupt) -> int:
     return _TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
 
 
-def _failed(shell: Shell, error: Exception) -> int:
+def _failed(shell: Shell, error: BaseException) -> int:
     if shell.debug:
         traceback.print_exception(error, file=sys.stderr)
     message, hint = _message_and_hint(error)
@@ -98,12 +98,17 @@ def _failed(shell: Shell, error: Exception) -> int:
     return error.exit_code if isinstance(error, AutodiffError) else USAGE
 
 
-def _message_and_hint(error: Exception) -> tuple[str, str | None]:
+def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
     if isinstance(error, AutodiffError):
         return error.message, error.hint
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}", None
+        return f"{place}{error.strerror}", "check that the path exists, and its permissions"
+    if not isinstance(error, Exception):
+        return (
+            f"the code of the project ended the command: {type(error).__name__}: {error}",
+            "pass --debug to see where, and remove the call, such as sys.exit()",
+        )
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return (
         f"this is a bug in autodiff: {reason}",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import ConfigError
+from autodiff.errors import AutodiffError, ConfigError
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource
 from autodiff.schema.operations import Operation, is_concurrent
@@ -235,6 +235,15 @@ def _template_errors(templates: Path | None) -> Iterator[None]:
         if templates is None:
             raise
         raise _invalid_python(templates, error) from error
+    except AutodiffError:
+        raise
+    except Exception as error:  # what a template calls can raise anything
+        if templates is None:
+            raise
+        raise ConfigError(
+            f"a template in {templates} cannot be rendered: {type(error).__name__}: {error}",
+            hint="compare it with the template of the same name that is part of autodiff",
+        ) from error
 
 
 def _body(operations: Sequence[Operation], py: PythonSource, templates: Path | None) -> str:
