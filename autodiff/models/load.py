@@ -137,11 +137,11 @@ def _called(function: Any, target: str) -> Any:
 
 
 def _metadata(thing: Any) -> sa.MetaData | None:
-    if isinstance(thing, sa.MetaData):
-        return thing
-    if callable(thing) and not isinstance(thing, type):
-        return None
     try:
+        if isinstance(thing, sa.MetaData):
+            return thing
+        if callable(thing) and not isinstance(thing, type):
+            return None
         metadata = getattr(thing, "metadata", None)
     except Exception:  # a proxy that works only in a running application
         return None

@@ -36,7 +36,8 @@ _PUBLIC_OPTIONS = frozenset(
     "collation connect_timeout gssencmode host hostaddr keepalives keepalives_count "
     "keepalives_idle keepalives_interval local_infile mode port prepare_threshold read_timeout "
     "ssl ssl_disabled ssl_verify_cert ssl_verify_identity sslcert sslkey sslmode sslrootcert "
-    "target_session_attrs tcp_user_timeout timeout unix_socket uri use_unicode write_timeout".split()
+    "target_session_attrs tcp_user_timeout timeout unix_socket uri use_unicode "
+    "write_timeout".split()
 )
 """Keys in the query of a URL whose values may be shown. Any other value may be a secret."""
 _CREDENTIALS = re.compile(r"[^:/]*://[^:/]*:[^@]*@(?P<rest>.*)", re.DOTALL)
@@ -64,6 +65,7 @@ def parse_url(text: str, root: Path | None = None) -> URL:
     from sqlalchemy.exc import ArgumentError
 
     try:
+        text.encode()  # bytes of the command line that are not UTF-8 become surrogates
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
