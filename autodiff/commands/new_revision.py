@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from autodiff.autogenerate.plan import Plan
-from autodiff.errors import ConfigError
+from autodiff.errors import ConfigError, PlanError
 from autodiff.migrations import Graph
 from autodiff.migrations.files import LABEL_HINT, is_label, sql_header
 from autodiff.schema.operations import in_one_transaction
@@ -79,6 +79,12 @@ def file_texts(
         revision = revision_of(position.parents, name, python(""))
         return revision, {folder / f"{name}.py": python(revision)}
     up, down, summary = _sql_of(plan) if plan else ([], [], [])
+    if any("\r" in sql for sql in (*up, *down)):
+        raise PlanError(
+            "cannot write SQL files: a name or a text contains a carriage return, which reading a "
+            "file as text changes",
+            hint="write a Python file instead: --format python",
+        )
     revision = revision_of(position.parents, name, "\n".join([*up, *down]))
     header = sql_header(
         revision, position.parents, message, labels=position.labels, depends_on=position.depends_on

@@ -128,7 +128,12 @@ def python_keyword(name: str) -> str:
 
 def markdown_text(text: str) -> str:
     """Return a text for one line or one cell of a table in Markdown, where nothing is markup."""
-    return _MARKDOWN.sub(r"\\\g<0>", one_line(text)).replace("\\<", "&lt;").replace("\\&", "&amp;")
+    return _MARKDOWN.sub(_markdown_character, one_line(text))
+
+
+def _markdown_character(match: re.Match[str]) -> str:
+    # not every renderer takes a backslash before these
+    return {"<": "&lt;", "&": "&amp;"}.get(match[0], f"\\{match[0]}")
 
 
 def html_text(text: str) -> str:
