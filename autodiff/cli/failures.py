@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -23,6 +24,10 @@ USAGE = 2
 # 128 plus the number of the signal, as shells report it (SIGINT 2, SIGPIPE 13, SIGTERM 15):
 INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_PATH_ERRORS = {
+    *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS),
+}
 _TERMINATED = 143
 
 
@@ -103,7 +108,8 @@ def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
         return error.message, error.hint
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}", "check that the path exists, and its permissions"
+        hint = "check that the path exists, and its permissions"
+        return f"{place}{error.strerror}", hint if error.errno in _PATH_ERRORS else None
     if not isinstance(error, Exception):
         return (
             f"the code of the project ended the command: {type(error).__name__}: {error}",
