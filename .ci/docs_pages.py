@@ -14,7 +14,7 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "RELEASING.md": "releasing.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "security-policy.md",
 }
 """The file in the repository, and its page on the site."""
 LINK = re.compile(r"\]\((?:docs/|\.\./)?([\w-]+\.(?:md|svg))(?=[)#])")

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 from autodiff.errors import ConfigError
 from autodiff.utils.dotenv import is_dotenv_installed, read_env_file
+from autodiff.utils.values import MAX_SECONDS, limit_of, value_kind
 
 __all__ = [
     "CONFIG_NAME",
@@ -21,7 +22,9 @@ __all__ = [
     "config_from_settings",
     "environment_names",
     "find_config",
+    "limit_of",
     "load_config",
+    "value_kind",
 ]
 
 CONFIG_NAME = "autodiff.toml"
@@ -71,7 +74,7 @@ class Config:
 
     By default they are an error, because it usually means that no model module was imported.
     """
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
     """The URL of the database. `${NAME}` is replaced with an environment variable.
 
     The variable `DATABASE_URL` overrides this setting, unless the chosen environment has its own
@@ -96,7 +99,7 @@ class Config:
     """The number of seconds that a statement may run. 0 is no limit."""
     lock_retries: float = 5
     """How often a migration that could not get a lock is tried again."""
-    scratch_url: str | None = None
+    scratch_url: str | None = field(default=None, repr=False)
     """An empty database of the same kind and version, which autodiff may use and empty.
 
     It is used instead of creating a database on the live server. It is refused if it is the live
@@ -109,7 +112,7 @@ class Config:
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Functions to call around runs and migrations: a table from the name of the hook to
     `"package.module:function"`."""
-    targets: Mapping[str, Any] | None = None
+    targets: Mapping[str, Any] | None = field(default=None, repr=False)
     """The databases of `--all`: a table with `urls`, `file` or `query`."""
     env: str | None = None
     """The name of the chosen environment. None if no environment was chosen."""
@@ -194,6 +197,9 @@ def config_from_settings(
     for name in ("root", "templates_dir"):
         if values.get(name) is not None:
             values[name] = Path(values[name]).resolve()
+    for name in _NUMBERS:
+        if name in values:
+            values[name] = _number(values[name], name, "Project")
     return Config(url=url, migrations=Path(migrations).resolve(), **values)
 
 
@@ -208,6 +214,7 @@ _FLAGS = ("allow_empty_models", "protected", "require_rehearsal")
 _LISTS = ("models", "exclude_tables")
 _TABLES = ("targets",)
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
+_COUNTS = ("lock_retries",)
 _HOOKS = "hooks"
 _SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_PATH_LISTS, *_FLAGS, *_NUMBERS, *_TABLES, _HOOKS)
 _ENVIRONMENT_ONLY = ("protected",)
@@ -227,7 +234,11 @@ def find_config(start: Path) -> Path | None:
 
 
 def _has_section(pyproject: Path) -> bool:
-    return _SECTION.search(pyproject.read_text(encoding="utf-8", errors="replace")) is not None
+    try:
+        text = pyproject.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return _SECTION.search(text) is not None
 
 
 def load_config(
@@ -249,7 +260,7 @@ def load_config(
     Raises:
         ConfigError: No configuration is found, or it is invalid.
     """
-    start = Path(path).resolve()
+    start = _resolved(path)
     if not start.exists():
         raise ConfigError(f"{start} does not exist", hint="name a folder or a configuration file")
     file = start if start.is_file() else find_config(start)
@@ -278,6 +289,19 @@ def load_config(
     return replace(config, url=database_url, unset=(), override=override)
 
 
+def _resolved(path: str | Path) -> Path:
+    """Return an absolute path without links.
+
+    Raises ConfigError if that is not possible.
+    """
+    try:
+        return Path(path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"cannot find {path}: {error}", hint="name a folder or a configuration file"
+        ) from error
+
+
 def _with_env_file(outer: Mapping[str, str], named: Path | None, folder: Path) -> Mapping[str, str]:
     """Return the variables of the .env file, overridden by those of the process.
 
@@ -303,11 +327,21 @@ def environment_names(path: str | Path = ".") -> list[str]:
 def _read(file: Path) -> dict[str, Any]:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {file}: {error.strerror}", hint="check the permissions of the file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"cannot read {file}: it is not UTF-8 text (byte {error.start + 1})",
+            hint="save it as UTF-8",
+        ) from error
+    except (ValueError, RecursionError) as error:  # tomllib raises both for what it cannot parse
         raise ConfigError(f"cannot read {file}: {error}", hint="correct the TOML syntax") from error
     if file.name != _PYPROJECT:
         return data
-    section = data.get("tool", {}).get("autodiff", {})
+    tool = data.get("tool", {})
+    section = tool.get("autodiff", {}) if isinstance(tool, dict) else {}
     if not isinstance(section, dict):
         raise ConfigError(f"{file}: tool.autodiff must be a table", hint="write [tool.autodiff]")
     return section
@@ -383,11 +417,14 @@ def _checked(
             values[key] = value
         elif key in _TABLES:
             raise ConfigError(
-                f"{place}: {key} must be a table, not {value!r}",
+                f"{place}: {key} must be a table, not {value_kind(value)}",
                 hint='write it like targets.urls = ["..."]',
             )
         elif not isinstance(value, str):
-            raise ConfigError(f"{place}: {key} must be a string, not {value!r}")
+            raise ConfigError(
+                f"{place}: {key} must be a string, not {value_kind(value)}",
+                hint=f'write it like {key} = "..."',
+            )
         else:
             values[key] = root / value if key in _PATHS else value
     return values
@@ -400,7 +437,7 @@ def _hooks(value: Any, place: str) -> dict[str, str]:
     """
     if not isinstance(value, dict):
         raise ConfigError(
-            f"{place}: hooks must be a table, not {value!r}",
+            f"{place}: hooks must be a table, not {value_kind(value)}",
             hint='write it like hooks = {before_upgrade = "app.hooks:announce"}',
         )
     for name, target in value.items():
@@ -410,7 +447,7 @@ def _hooks(value: Any, place: str) -> dict[str, str]:
             )
         if not isinstance(target, str) or not _FUNCTION.fullmatch(target):
             raise ConfigError(
-                f"{place}: the hook {name} must name a function, not {target!r}",
+                f"{place}: the hook {name} must name a function, not {value_kind(target)}",
                 hint=f'write it like {name} = "app.hooks:announce"',
             )
     return value
@@ -427,20 +464,35 @@ def _folder(path: Path, key: str, place: str) -> Path:
 
 def _flag(value: Any, key: str, place: str) -> bool:
     if not isinstance(value, bool):
-        raise ConfigError(f"{place}: {key} must be true or false, not {value!r}")
+        raise ConfigError(
+            f"{place}: {key} must be true or false, not {value_kind(value)}",
+            hint=f"write it like {key} = true",
+        )
     return value
 
 
 def _number(value: Any, key: str, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise ConfigError(f"{place}: {key} must be a number of 0 or more, not {value!r}")
-    return float(value)
+    number = limit_of(value)
+    if number is None:
+        raise ConfigError(
+            f"{place}: {key} must be a number from 0 to {MAX_SECONDS}, not {value_kind(value)}",
+            hint=f"write it like {key} = 10",
+        )
+    if key in _COUNTS and not number.is_integer():
+        raise ConfigError(
+            f"{place}: {key} must be an integer, not {value_kind(value)}",
+            hint=f"write it like {key} = 3",
+        )
+    return number
 
 
 def _texts(value: Any, key: str, place: str) -> tuple[str, ...]:
     items = (value,) if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise ConfigError(f"{place}: {key} must be a string or a list of strings, not {value!r}")
+        raise ConfigError(
+            f"{place}: {key} must be a string or a list of strings, not {value_kind(value)}",
+            hint=f'write it like {key} = "..."',
+        )
     return tuple(items)
 
 

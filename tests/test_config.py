@@ -133,9 +133,9 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("url = 5", "url must be a string, not 5"),
-        ("migrations = []", "migrations must be a string, not []"),
+        ("migrations = []", "migrations must be a string, not a list"),
         ("models = 5", "models must be a string or a list of strings, not 5"),
-        ('models = ["a", 5]', "models must be a string or a list of strings, not ['a', 5]"),
+        ('models = ["a", 5]', "models must be a string or a list of strings, not a list with 5"),
         ("exclude_tables = {a = 1}", "exclude_tables must be a string or a list of strings"),
     ],
 )
@@ -356,11 +356,11 @@ def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
         ("[environments.a]\nuri = 'x'", "environments.a: unknown setting 'uri'"),
         ("[environments.a]\nurl = 5", "environments.a: url must be a string, not 5"),
         ("[environments.a.environments.b]", "environments.a: unknown setting 'environments'"),
-        ("hooks = 'app:go'", "hooks must be a table, not 'app:go'"),
+        ("hooks = 'app:go'", "hooks must be a table, not a string"),
         ("hooks.before = 'app:go'", "unknown hook 'before'"),
         (
             "hooks.before_upgrade = 'app'",
-            "the hook before_upgrade must name a function, not 'app'",
+            "the hook before_upgrade must name a function, not a string",
         ),
         ("[environments.a.hooks]\nbefore = 'x:y'", "environments.a: unknown hook 'before'"),
     ],

@@ -167,7 +167,9 @@ def test_a_database_that_does_not_exist(database: Callable[[str], sa.URL], kind:
     [
         ("postgresql://u:s3cret@h/db", "postgresql://u:***@h/db"),
         ("postgresql://u@h/db?password=s3cret", "postgresql://u@h/db?password=%2A%2A%2A"),
-        ("mysql://u@h/db?passwd=s3cret&a=b", "mysql://u@h/db?a=b&passwd=%2A%2A%2A"),
+        ("mysql://u@h/db?passwd=s3cret&charset=b", "mysql://u@h/db?charset=b&passwd=%2A%2A%2A"),
+        ("postgresql://u@h/db?options=s3cret", "postgresql://u@h/db?options=%2A%2A%2A"),
+        ("postgresql://u@h/db?s3cret%40x=1", "postgresql://u@h/db?%2A%2A%2A=%2A%2A%2A"),
         ("postgresql://u@h/db", "postgresql://u@h/db"),
         ("sqlite:///a.db", "sqlite:///a.db"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,13 +117,57 @@ def test_another_kind_of_database_is_refused(database: CreateDatabase, tmp_path:
 def test_leftovers_of_a_killed_run_are_removed(
     database: CreateDatabase, kind: str, tmp_path: Path
 ) -> None:
-    """The table autodiff_scratch marks all other objects as autodiff's."""
+    """The table autodiff_scratch lists what a run created, also in a transaction."""
     live, scratch = database(kind), database(kind)
-    with opened(scratch) as db:
-        db.execute("CREATE TABLE autodiff_scratch (id integer)", "CREATE TABLE users (id integer)")
+    leave_objects(live, scratch)
+    left = contents(scratch)
+    assert "table autodiff_scratch" in left and "table t" in left and "view v" in left
     project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
     assert project.draft("users") is not None
     assert contents(scratch) == []
+
+
+_KILLED_RUN = """
+import os, sys
+from autodiff.autogenerate.scratch_sources import open_scratch_url
+from autodiff.dialects import dialect_of
+from autodiff.utils.connections import open_connection, parse_url
+
+live, scratch = map(parse_url, sys.argv[1:])
+with open_connection(live) as connection:
+    with open_scratch_url(scratch, dialect_of(connection), connection) as opened:
+        opened.exec_driver_sql("CREATE TABLE t (id integer)")
+        opened.exec_driver_sql("CREATE VIEW v AS SELECT id FROM t")
+        opened.commit()
+        os._exit(0)
+"""
+
+
+def leave_objects(live: sa.URL, scratch: sa.URL) -> None:
+    """Leave objects in a scratch database, by a run that ends without cleaning up."""
+    arguments = [sys.executable, "-c", _KILLED_RUN, url_text(live), url_text(scratch)]
+    subprocess.run(arguments, check=True)
+
+
+@SERVERS
+@pytest.mark.parametrize("marker", ["id integer", "object text"])
+def test_a_table_beside_the_marker_is_kept(
+    database: CreateDatabase, kind: str, tmp_path: Path, marker: str
+) -> None:
+    """What the marker table does not list was not created by autodiff."""
+    live, scratch = database(kind), database(kind)
+    leave_objects(live, scratch)
+    with opened(scratch) as db:
+        db.execute(
+            "DROP TABLE autodiff_scratch",
+            f"CREATE TABLE autodiff_scratch ({marker})",
+            "CREATE TABLE precious (id integer)",
+            "INSERT INTO precious VALUES (1)",
+        )
+        project = Project(live, models(), tmp_path / "m", scratch_url=url_text(scratch))
+        with pytest.raises(ConfigError, match="which autodiff did not create"):
+            project.draft("users")
+        assert db.rows("SELECT * FROM precious") == [(1,)]
 
 
 @SERVERS

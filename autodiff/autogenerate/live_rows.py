@@ -66,7 +66,7 @@ def _run_row_check(
         with dialect.session.read_only(connection, seconds):
             return RowCheckResult(check=check, found=find_rows(connection, check.query))
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         return RowCheckResult(check=check, found=None, problem=reason)
 
 

@@ -1,15 +1,19 @@
 """Choose the scratch database: one on the live server, or the one that `scratch_url` names.
 
-The database of `scratch_url` must be empty, or contain what a killed run of autodiff left there,
-which a marker table shows. It is emptied after use.
+The database of `scratch_url` must be empty, or contain what a killed run of autodiff left there: a
+marker table lists what that run created. It is emptied after use.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import ConfigError, DatabaseError
@@ -29,7 +33,8 @@ __all__ = [
 ]
 
 MARKER_TABLE = "autodiff_scratch"
-"""The table that marks a database whose contents belong to autodiff."""
+"""The table that lists what a run of autodiff created in the database."""
+_DDL = re.compile(r"\s*(?:CREATE|ALTER|RENAME|DO)\b.*", re.IGNORECASE | re.DOTALL)
 
 
 @contextmanager
@@ -74,17 +79,68 @@ def _refuse_other_kind(url: URL, dialect: Dialect, connection: Connection) -> No
 def _claim_contents(url: URL, dialect: Dialect, connection: Connection) -> None:
     """Empty the database if autodiff left something there, refuse other contents, and mark it."""
     found = dialect.scratch.contents(connection)
-    if f"table {MARKER_TABLE}" in found:
+    if f"table {MARKER_TABLE}" in found and not _unknown_objects(dialect, connection):
         dialect.scratch.clear(connection)
     elif found:
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        others = [item for item in found if item != f"table {MARKER_TABLE}"]
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise ConfigError(
             f"scratch_url names a database that is not empty: {mask_passwords(url)} has "
-            f"{found[0]}{more}, which autodiff did not create",
-            hint="set scratch_url to an empty database: it is emptied after use",
+            f"{others[0]}{more}, which autodiff did not create",
+            hint="set scratch_url to an empty database: it is emptied after use; if a run of "
+            "autodiff was killed there, drop what it left",
         )
-    connection.exec_driver_sql(f"CREATE TABLE {MARKER_TABLE} (id integer)")
+    connection.exec_driver_sql(f"CREATE TABLE {MARKER_TABLE} (object text)")
     connection.commit()
+    _list_objects(dialect, connection)
+
+
+def _unknown_objects(dialect: Dialect, connection: Connection) -> list[str]:
+    """Return the objects that the marker table does not list; all, if it has another form."""
+    options = {"no_parameters": True}
+    query = connection.exec_driver_sql(dialect.scratch.inventory, execution_options=options)
+    present = {text for text in query.scalars() if not text.endswith(MARKER_TABLE)}
+    try:
+        listed = connection.exec_driver_sql(f"SELECT object FROM {MARKER_TABLE}").scalars()
+        unknown = present.difference(listed)
+    except SQLAlchemyError:
+        unknown = present
+    connection.rollback()
+    return sorted(unknown)
+
+
+def _list_objects(dialect: Dialect, connection: Connection) -> None:
+    """After each statement that may create an object, list all objects in the marker table.
+
+    A statement without a savepoint fails if it is sent outside of a transaction. The list then
+    stays as it is, and objects that it does not contain are never dropped by a later run.
+    """
+    schema = connection.dialect.default_schema_name
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    marker = f"{quote(schema)}.{MARKER_TABLE}" if schema else MARKER_TABLE
+    statements = (
+        "SAVEPOINT autodiff_inventory",
+        f"DELETE FROM {marker}",
+        f"INSERT INTO {marker} {dialect.scratch.inventory}",
+        "RELEASE SAVEPOINT autodiff_inventory",
+    )
+
+    def record(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if not _DDL.match(statement):
+            return
+        raw = connection.connection.cursor()
+        try:
+            for sql in statements:
+                raw.execute(sql)
+        except Exception:
+            with suppress(Exception):
+                raw.execute("ROLLBACK TO SAVEPOINT autodiff_inventory")
+        finally:
+            raw.close()
+        if not dialect.features.transactional_ddl:
+            connection.connection.commit()
+
+    sa.event.listen(connection, "after_cursor_execute", record)
 
 
 @contextmanager

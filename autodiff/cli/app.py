@@ -23,6 +23,7 @@ from autodiff.cli.options import (
     with_options,
 )
 from autodiff.cli.shell import Shell
+from autodiff.cli.terminal import print_help
 
 __all__ = ["app", "main"]
 
@@ -151,7 +152,7 @@ def _print_version(wanted: bool) -> None:
         return
     from autodiff import __version__
 
-    typer.echo(f"autodiff {__version__}")
+    print_help(f"autodiff {__version__}")
     raise typer.Exit
 
 
@@ -182,5 +183,5 @@ def root_command(
     options = {"config": config, "env": env, "url": url, "json": json, "debug": debug}
     context.obj = with_options(context.obj, options)
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        print_help(context.get_help())
         raise typer.Exit(USAGE)

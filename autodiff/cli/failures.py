@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import signal
 import sys
@@ -14,8 +14,8 @@ from typing import Any
 
 import typer
 
-from autodiff.cli.colors import color_text
 from autodiff.cli.shell import Shell
+from autodiff.cli.terminal import print_json, print_labelled, print_lines
 from autodiff.errors import AutodiffError
 
 __all__ = ["INTERRUPTED", "USAGE", "report_error", "run_command"]
@@ -24,6 +24,10 @@ USAGE = 2
 # 128 plus the number of the signal, as shells report it (SIGINT 2, SIGPIPE 13, SIGTERM 15):
 INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_PATH_ERRORS = {
+    *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS),
+}
 _TERMINATED = 143
 
 
@@ -45,7 +49,7 @@ def run_command(shell: Shell, command: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         _leave_pipe()
         return _BROKEN_PIPE
-    except Exception as error:
+    except BaseException as error:  # SystemExit of a migration or of the models, and others
         return _failed(shell, error)
 
 
@@ -87,11 +91,11 @@ def _stopped(shell: Shell, error: KeyboardInterrupt) -> int:
         report_error(shell, message or reason, hint if message else None, kind=kind)
     else:
         # On a new line: the terminal shows ^C at the end of the current one.
-        typer.echo(f"\n{reason}", err=True)
+        print_lines(["", reason], sys.stderr)
     return _TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
 
 
-def _failed(shell: Shell, error: Exception) -> int:
+def _failed(shell: Shell, error: BaseException) -> int:
     if shell.debug:
         traceback.print_exception(error, file=sys.stderr)
     message, hint = _message_and_hint(error)
@@ -99,12 +103,18 @@ def _failed(shell: Shell, error: Exception) -> int:
     return error.exit_code if isinstance(error, AutodiffError) else USAGE
 
 
-def _message_and_hint(error: Exception) -> tuple[str, str | None]:
+def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
     if isinstance(error, AutodiffError):
         return error.message, error.hint
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}", None
+        hint = "check that the path exists, and its permissions"
+        return f"{place}{error.strerror}", hint if error.errno in _PATH_ERRORS else None
+    if not isinstance(error, Exception):
+        return (
+            f"the code of the project ended the command: {type(error).__name__}: {error}",
+            "pass --debug to see where, and remove the call, such as sys.exit()",
+        )
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return (
         f"this is a bug in autodiff: {reason}",
@@ -116,11 +126,11 @@ def report_error(shell: Shell, message: str, hint: str | None, *, kind: str) -> 
     """Print an error: as JSON on stdout with --json, otherwise as text on stderr."""
     if shell.json:
         data: dict[str, Any] = {"error": message, "hint": hint, "kind": kind}
-        typer.echo(json.dumps(data, ensure_ascii=False, indent=2), file=shell.out)
+        print_json(data, shell.out)
         return
-    typer.echo(f"{color_text('error:', 'red', sys.stderr)} {message}", err=True)
+    print_labelled("error:", "red", message, sys.stderr)
     if hint:
-        typer.echo(f"{color_text('hint:', 'cyan', sys.stderr)} {hint}", err=True)
+        print_labelled("hint:", "cyan", hint, sys.stderr)
 
 
 def _leave_pipe() -> None:

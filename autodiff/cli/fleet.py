@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from autodiff.cli.fleet_format import (
@@ -44,7 +45,7 @@ def fleet_options(
     """
     from autodiff.fleet import parse_shard
 
-    is_count = canary is not None and len(canary) == 1 and canary[0].isdecimal()
+    is_count = canary is not None and len(canary) == 1 and re.fullmatch(r"\d{1,9}", canary[0])
     return {
         "only": tuple(only or ()),
         "shard": parse_shard(shard) if shard else None,

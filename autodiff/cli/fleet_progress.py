@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from autodiff.cli.fleet_format import outcome_text
 from autodiff.cli.progress import (
     format_duration,
@@ -17,6 +15,8 @@ from autodiff.cli.progress import (
     start_bar,
     waiting_line,
 )
+from autodiff.cli.terminal import print_above, print_lines, set_description
+from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -84,11 +84,11 @@ class _Display:
 
     def _print(self, line: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(line, highlight=False, markup=False)
+            print_above(self._bar, line)
         else:
-            typer.echo(line, err=True)
+            print_lines([one_line(line)], sys.stderr)
 
     def _update(self) -> None:
         if self._bar is not None:
             names = ", ".join(self._running)
-            self._bar.update(self._bar.task_ids[0], description=names)
+            set_description(self._bar, self._bar.task_ids[0], names)

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autodiff.utils.quoting import one_line, sql_comment
+
 if TYPE_CHECKING:
     from autodiff.commands.drift import Drift
     from autodiff.commands.generate import Draft
@@ -105,7 +107,9 @@ def draft_text(draft: Draft) -> str:
     """Return the text of a migration file, or of both SQL files, each after its name."""
     if len(draft.texts) == 1:
         return next(iter(draft.texts.values()))
-    return "\n".join(f"-- {short_path(path)}\n{text}" for path, text in draft.texts.items())
+    return "\n".join(
+        f"{sql_comment(short_path(path))}\n{text}" for path, text in draft.texts.items()
+    )
 
 
 def finding_line(finding: Finding) -> str:
@@ -113,12 +117,12 @@ def finding_line(finding: Finding) -> str:
     has_place = finding.place is None or finding.place in finding.message
     place = "" if has_place else f"{finding.place}: "
     hint = f" ({finding.hint})" if finding.hint else ""
-    return f"{finding.severity} {finding.code}: {place}{finding.message}{hint}"
+    return one_line(f"{finding.severity} {finding.code}: {place}{finding.message}{hint}")
 
 
 def data_loss_lines(losses: Sequence[DataLoss]) -> list[str]:
     """Return the section "Data loss" with a line for each loss; nothing if there is none."""
-    return ["Data loss:", *(f"  {loss}" for loss in losses)] if losses else []
+    return ["Data loss:", *(f"  {one_line(str(loss))}" for loss in losses)] if losses else []
 
 
 def data_loss_data(losses: Sequence[DataLoss]) -> list[dict[str, Any]]:
@@ -396,20 +400,17 @@ def rebase_data(rebase: Rebase, *, written: bool) -> dict[str, Any]:
 
 def sql_script(statements: Mapping[str, Sequence[str]]) -> str:
     """Return a SQL script: the statements of each migration, after a comment with its name."""
+    from autodiff.schema.sqltext import terminate_statement
+
     return "\n".join(
-        "\n".join([f"-- {name}", *map(_with_semicolon, of_migration)]) + "\n"
+        "\n".join([sql_comment(name), *map(terminate_statement, of_migration)]) + "\n"
         for name, of_migration in statements.items()
     )
 
 
-def _with_semicolon(statement: str) -> str:
-    """Return a statement with a semicolon, or a comment unchanged."""
-    return statement if statement.splitlines()[-1].startswith("--") else f"{statement};"
-
-
 def align_columns(rows: Iterable[Sequence[str]], indent: str = "  ") -> list[str]:
     """Return a line for each row, padded so that the cells of each column are aligned."""
-    rows = list(rows)
+    rows = [[one_line(cell) for cell in row] for row in rows]
     count = max((len(row) for row in rows), default=0)
     widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(count)]
     return [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from autodiff.cli.prompts import is_interactive
+from autodiff.cli.terminal import ask_text, ask_yes_no
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def ask_at_terminal(shell: Shell, lines: Iterable[str], question: str) -> None:
         return
     for line in lines:
         shell.note(line)
-    typer.confirm(question, abort=True, err=True)
+    if not ask_yes_no(question):
+        raise typer.Abort
 
 
 def confirm_environment(
@@ -49,7 +51,7 @@ def confirm_environment(
         return
     if confirmed is None and is_interactive() and not shell.json:
         question = f"The environment {name} is protected. Type its name to {action}"
-        confirmed = str(typer.prompt(question, err=True)).strip()
+        confirmed = ask_text(question, required=True)
     if confirmed == name:
         return
     problem = (

@@ -10,8 +10,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from autodiff.cli.colors import color_text
 from autodiff.cli.fast_options import without_default_validation
+from autodiff.cli.terminal import color_text
 
 __all__ = ["PlainHelpCommand", "PlainHelpGroup"]
 

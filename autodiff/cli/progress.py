@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
+from autodiff.cli.terminal import clear_line, print_above, print_lines, set_description
+from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -103,37 +104,41 @@ class _Display:
         if self._bar is not None:
             self._bar.stop()
         if self._line_is_open:
-            typer.echo("stopped", err=True)
+            self._write("stopped")
 
     def _print(self, line: str) -> None:
         if self._line_is_open:
-            typer.echo("", err=True)
+            self._write("")
             self._line_is_open = False
         if self._bar is not None:
-            self._bar.console.print(line, highlight=False, markup=False)
+            print_above(self._bar, line)
             return
-        typer.echo(line, err=True)
+        self._write(one_line(line))
+
+    def _write(self, text: str, end: str = "\n") -> None:
+        print_lines([text], sys.stderr, end=end)
 
     def _start(self, name: str, position: int, total: int) -> None:
         self._name = name
         if self._bar is None and total > 1 and sys.stderr.isatty():
             self._bar = start_bar(total)
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=name, completed=position - 1)
+            set_description(self._bar, self._bar.task_ids[0], name)
+            self._bar.update(self._bar.task_ids[0], completed=position - 1)
             return
-        typer.echo(f"{name} ... ", err=True, nl=False)
+        self._write(f"{one_line(name)} ... ", end="")
         self._line_is_open = True
 
     def _show_rows(self, event: BackfillProgress) -> None:
         """Show how many rows of a table are filled, in a bar that replaces an open line."""
         if self._bar is None:
-            # Return to the start of the line and erase it:
-            typer.echo("\r\x1b[2K", err=True, nl=False)
+            clear_line()
             self._line_is_open = False
             self._bar = start_bar(1)
-            self._bar.update(self._bar.task_ids[0], description=self._name)
+            set_description(self._bar, self._bar.task_ids[0], self._name)
         if self._rows_task is None:
-            self._rows_task = self._bar.add_task(f"rows of {event.table}", total=event.total)
+            self._rows_task = self._bar.add_task("", total=event.total)
+            set_description(self._bar, self._rows_task, f"rows of {event.table}")
         self._bar.update(self._rows_task, completed=event.done)
         if event.done >= event.total:
             self._end_rows(self._bar)
@@ -146,10 +151,10 @@ class _Display:
     def _finish(self, name: str, seconds: float) -> None:
         if self._bar is not None:
             self._end_rows(self._bar)
-            self._bar.console.print(f"{name} ... {format_duration(seconds)}", highlight=False)
+            print_above(self._bar, f"{name} ... {format_duration(seconds)}")
             self._bar.advance(self._bar.task_ids[0])
             return
-        typer.echo(format_duration(seconds), err=True)
+        self._write(format_duration(seconds))
         self._line_is_open = False
 
 

@@ -6,7 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import typer
+from autodiff.cli.terminal import ask_text, ask_yes_no, print_lines
+from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ class TerminalQuestioner:
         """Ask whether a candidate is a rename; Enter alone means no."""
         rename = candidate.rename
         question = f"Was {rename.what} renamed to {rename.becomes}? ({candidate.reason})"
-        return typer.confirm(question, err=True)
+        return ask_yes_no(question)
 
     def fill(self, needed: FillNeeded) -> str | None:
         """Ask for a value for existing rows, repeatedly if the value is required."""
@@ -39,23 +40,20 @@ class TerminalQuestioner:
                 "value for these rows (now, a number, a string, sql:...), or Enter to fix them "
                 "manually"
             )
-            answer = typer.prompt(question, default="", show_default=False, err=True)
-            return str(answer).strip() or None
+            return ask_text(question) or None
         question = (
             f"{needed.key} is NOT NULL and {needed.table} may have rows; "
             "value for existing rows (now, a number, a string, sql:...)"
         )
-        while not (value := str(typer.prompt(question, err=True)).strip()):
+        while not (value := ask_text(question, required=True)):
             pass
         return value
 
     def may_drop(self, tables: Sequence[DataLoss]) -> bool:
         """Ask whether tables may be dropped; Enter alone means no."""
-        typer.echo("Data loss:", err=True)
-        for loss in tables:
-            typer.echo(f"  {loss}", err=True)
+        print_lines(["Data loss:", *(f"  {one_line(str(loss))}" for loss in tables)], sys.stderr)
         count = "this table" if len(tables) == 1 else f"these {len(tables)} tables"
-        return typer.confirm(f"Write a migration that drops {count}?", err=True)
+        return ask_yes_no(f"Write a migration that drops {count}?")
 
     def map_value(self, possible: MapPossible) -> str | None:
         """Ask which value replaces a removed one; Enter alone means none."""
@@ -64,6 +62,6 @@ class TerminalQuestioner:
             f"{possible.key} is removed; value for rows that have it ({choices}, or Enter for none)"
         )
         while True:
-            value = str(typer.prompt(question, default="", show_default=False, err=True)).strip()
+            value = ask_text(question)
             if not value or value in possible.choices:
                 return value or None

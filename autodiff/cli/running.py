@@ -17,6 +17,7 @@ from autodiff.cli.guards import confirm_environment
 from autodiff.cli.progress import show_progress
 from autodiff.cli.prompts import is_interactive
 from autodiff.cli.shell import Shell
+from autodiff.cli.terminal import ask_yes_no
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def _confirm_downgrade(
             f"downgrade would revert {names}, and no target was named",
             hint="name the migration to go back to, such as -1 or base, or pass --yes",
         )
-    typer.confirm(f"Revert {names}?", abort=True, err=True)
+    if not ask_yes_no(f"Revert {names}?"):
+        raise typer.Abort
 
 
 def _confirm_upgrade(

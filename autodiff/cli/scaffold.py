@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
 from autodiff.config import CONFIG_NAME
 from autodiff.errors import ConfigError
+from autodiff.utils.quoting import toml_string
 
 __all__ = ["EXAMPLE_MODELS", "EXAMPLE_URL", "config_file", "example_file"]
 
@@ -54,20 +54,21 @@ def example_file(folder: Path) -> Mapping[Path, str]:
 
 def _settings(models: str | None, url: str | None) -> str:
     """Return the settings as TOML, those without a value as comments."""
-    models_line = f"models = {_quoted(models)}" if models else '# models = "app.models:Base"'
-    url_line = f"url = {_quoted(url)}" if url else '# url = "${DATABASE_URL}"'
+    models_line = f"models = {toml_string(models)}" if models else '# models = "app.models:Base"'
+    url_line = f"url = {toml_string(url)}" if url else '# url = "${DATABASE_URL}"'
     return f'{models_line}\nmigrations = "migrations"\n{url_line}\n'
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML string: every JSON string is one."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _read(path: Path) -> str:
     """Return the text of a file with its line endings."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return file.read()
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}",
+            hint="save it as UTF-8, and run autodiff init again",
+        ) from error
 
 
 def _appended(text: str, section: str) -> str:

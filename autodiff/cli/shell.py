@@ -1,26 +1,29 @@
-"""Shell: the common options of a command, and the only code that prints results."""
+"""Shell: the common options of a command, and the output of results."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import typer
-
-from autodiff.cli.colors import color_by_sign, has_colors
 from autodiff.cli.format import align_columns
+from autodiff.cli.terminal import (
+    Language,
+    has_colors,
+    print_code,
+    print_json,
+    print_lines,
+    print_table,
+)
+from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
     from autodiff.project import Project
 
-__all__ = ["Language", "Shell"]
-
-Language = Literal["python", "sql"]
+__all__ = ["Shell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +60,9 @@ class Shell:
     def answer(self, lines: Iterable[str], data: Mapping[str, Any]) -> None:
         """Print a result: `data` with --json, otherwise the lines, colored on a terminal."""
         if self.json:
-            self._print(json.dumps(data, ensure_ascii=False, indent=2))
-            return
-        for line in lines:
-            self._print(color_by_sign(line) if has_colors(self.out) else line)
+            print_json(data, self.out)
+        else:
+            print_lines(list(lines), self.out)
 
     def answer_table(
         self,
@@ -71,24 +73,21 @@ class Shell:
     ) -> None:
         """Print a result as `answer` does, with a table before the lines."""
         if not self.json and rows and has_colors(self.out):
-            self._print_table(headings, rows)
+            print_table(headings, rows, self.out)
         elif not self.json and rows:
-            for line in align_columns([headings, *rows], indent=""):
-                self._print(line)
+            print_lines(align_columns([headings, *rows], indent=""), self.out)
         self.answer(["", *lines] if rows else lines, data)
 
     def answer_code(self, text: str, language: Language, data: Mapping[str, Any]) -> None:
         """Print code as `answer` does: unchanged, or highlighted on a terminal."""
         if self.json:
             self.answer((), data)
-        elif has_colors(self.out):
-            self._print_highlighted(text, language)
         else:
-            typer.echo(text, file=self.out, nl=False)
+            print_code(text, language, self.out)
 
     def note(self, line: str) -> None:
         """Print a line that is not a part of the result on stderr."""
-        typer.echo(line, err=True)
+        print_lines([one_line(line)], sys.stderr)
 
     def note_unmanaged(self, project: Project, url: str | None = None) -> dict[str, Any]:
         """Print the objects that autodiff does not compare as notes, and return them as data."""
@@ -97,26 +96,3 @@ class Shell:
             for item in unmanaged:
                 self.note(f"not compared: {item}")
         return {"left_alone": [asdict(item) for item in unmanaged]}
-
-    def _print(self, line: str) -> None:
-        typer.echo(line, file=self.out)
-
-    def _print_table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
-        for row in rows:
-            style = "red" if any(cell.startswith("failed") for cell in row) else ""
-            table.add_row(*map(Text, row), style=style)
-        Console(file=self.out).print(table)
-
-    def _print_highlighted(self, text: str, language: Language) -> None:
-        from rich.console import Console
-        from rich.syntax import Syntax
-
-        syntax = Syntax("", language, theme="ansi_dark", background_color="default")
-        # Printed as text with soft wrapping, because Syntax cuts lines at the terminal's width:
-        Console(file=self.out).print(syntax.highlight(text), soft_wrap=True, end="")

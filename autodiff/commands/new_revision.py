@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from autodiff.autogenerate.plan import Plan
-from autodiff.errors import ConfigError
+from autodiff.errors import ConfigError, PlanError
 from autodiff.migrations import Graph
 from autodiff.migrations.files import LABEL_HINT, is_label, sql_header
 from autodiff.schema.operations import in_one_transaction
+from autodiff.schema.sqltext import terminate_statement
+from autodiff.utils.quoting import sql_comment
 
 __all__ = ["GraphPosition", "file_texts", "position_for", "revision_of"]
 
@@ -77,11 +79,17 @@ def file_texts(
         revision = revision_of(position.parents, name, python(""))
         return revision, {folder / f"{name}.py": python(revision)}
     up, down, summary = _sql_of(plan) if plan else ([], [], [])
+    if any("\r" in sql for sql in (*up, *down)):
+        raise PlanError(
+            "cannot write SQL files: a name or a text contains a carriage return, which reading a "
+            "file as text changes",
+            hint="write a Python file instead: --format python",
+        )
     revision = revision_of(position.parents, name, "\n".join([*up, *down]))
     header = sql_header(
         revision, position.parents, message, labels=position.labels, depends_on=position.depends_on
     )
-    lines = "".join(f"-- {line}\n" for line in (*summary, *notes))
+    lines = "".join(f"{sql_comment(line)}\n" for line in (*summary, *notes))
     return revision, {
         folder / f"{name}.up.sql": header + lines + _joined(up),
         folder / f"{name}.down.sql": header + _joined(down),
@@ -107,4 +115,4 @@ def revision_of(parents: Sequence[str], name: str, contents: str) -> str:
 
 
 def _joined(statements: Sequence[str]) -> str:
-    return "".join(f"\n{statement};\n" for statement in statements)
+    return "".join(f"\n{terminate_statement(statement)}\n" for statement in statements)

@@ -166,6 +166,13 @@ class Dialect(ABC):
     def type_python(self, sql: str) -> str:
         """Return the Python expression for a type that the catalog spells `sql`."""
 
+    def enum_python(self, sql: str, enum: EnumType) -> str:
+        """Return the Python expression for a type that the catalog spells `sql` and uses an enum.
+
+        That is the enum type itself, or an array of it.
+        """
+        return self.type_python(sql)
+
     def is_serial_default(self, default: str, column: Any) -> bool:
         """Return whether a default takes from the sequence that the column would have as SERIAL.
 

@@ -112,6 +112,11 @@ class Scratch(ABC):
     def contents(self, connection: Connection) -> list[str]:
         """List all objects in a database that are not the server's own ("table users")."""
 
+    @property
+    def inventory(self) -> str:
+        """A query for one text for each object of the database that is not the server's own."""
+        raise NotImplementedError
+
     def clear(self, connection: Connection) -> None:
         """Drop all objects that `contents` lists."""
         raise NotImplementedError

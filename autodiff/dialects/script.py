@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.sqltext import terminate_statement
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.dialects.timeouts import Limits
 
-__all__ = ["Actor", "Guard", "ScriptWriter", "ends_in_comment"]
+__all__ = ["Actor", "Guard", "ScriptWriter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +76,4 @@ class ScriptWriter(ABC):
 
     def statement(self, sql: str) -> str:
         """Return one statement with its terminator, escaped for the client."""
-        text = sql.strip()
-        return f"{text}\n;" if ends_in_comment(text) else f"{text};"
-
-
-def ends_in_comment(sql: str, *, backslashes: bool = False) -> bool:
-    """Return whether text after `sql` on the same line would be part of a comment."""
-    last = ""
-    for kind, token in tokens(sql, backslashes=backslashes):
-        last = token if kind == "space" else ""
-    return last.startswith(("--", "#")) and not last.endswith("\n")
+        return terminate_statement(sql.strip())

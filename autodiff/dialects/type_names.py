@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 
 from autodiff.schema.sqltext import split_top_level
+from autodiff.utils.quoting import python_string
 
-__all__ = ["is_rowid_type", "python_string", "python_type", "split_type"]
+__all__ = ["is_rowid_type", "python_type", "split_type"]
 
 _TYPE = re.compile(r"\s*([^(]*?)\s*(?:\((.*?)\)\s*(.*))?\Z", re.DOTALL)
 
@@ -32,17 +32,6 @@ def split_type(sql: str) -> tuple[str, tuple[str, ...], str]:
     base, arguments, rest = match.groups()
     parts = tuple(split_top_level(arguments)) if arguments else ()
     return " ".join(base.split()), parts, " ".join((rest or "").split())
-
-
-def python_string(value: str) -> str:
-    """Return a string literal, in double quotes unless single quotes need fewer escapes."""
-    if value.count('"') > value.count("'") and value.isprintable():
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return json.dumps(value, ensure_ascii=False) if value.isprintable() else _escaped(value)
-
-
-def _escaped(value: str) -> str:
-    return '"' + repr('"' + value)[2:-1].replace("\\'", "'").replace('"', '\\"') + '"'
 
 
 def python_type(sql: str, names: Mapping[str, str], *, collation: str | None = None) -> str:

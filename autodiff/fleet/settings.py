@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from autodiff.errors import ConfigError
+from autodiff.utils.values import value_kind
 
 __all__ = ["PARALLEL", "Canary", "FleetSettings", "Within", "parse_canary", "parse_settings"]
 
@@ -95,7 +96,7 @@ def parse_canary(value: object) -> Canary:
     if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
         return tuple(names)
     raise ConfigError(
-        f"targets: canary must be a number, a name or a list of names, not {value!r}",
+        f"targets: canary must be a number, a name or a list of names, not {value_kind(value)}",
         hint='set canary = 1 to start with one target, or canary = ["acme"] to start with acme',
     )
 
@@ -130,7 +131,10 @@ def _check_together(data: Mapping[str, Any], source: str, within: Within | None)
 def _text(data: Mapping[str, Any], key: str) -> str:
     value = data[key]
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"targets: {key} must be a string, not {value!r}")
+        raise ConfigError(
+            f"targets: {key} must be a string, not {value_kind(value)}",
+            hint=f'write it like {key} = "..."',
+        )
     return value
 
 
@@ -138,7 +142,10 @@ def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = data.get(key, ())
     items = (value,) if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise ConfigError(f"targets: {key} must be a list of strings, not {value!r}")
+        raise ConfigError(
+            f"targets: {key} must be a list of strings, not {value_kind(value)}",
+            hint=f'write it like {key} = ["..."]',
+        )
     return tuple(items)
 
 
@@ -147,5 +154,8 @@ def _count(data: Mapping[str, Any], key: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"targets: {key} must be an integer of 1 or more, not {value!r}")
+        raise ConfigError(
+            f"targets: {key} must be an integer of 1 or more, not {value_kind(value)}",
+            hint=f"write it like {key} = 4",
+        )
     return value

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from autodiff.errors import ConfigError, DatabaseError, database_words
 from autodiff.fleet.settings import FleetSettings, parse_settings
 from autodiff.fleet.targets import Row, Target, fill_template, parse_line, refuse_duplicates
-from autodiff.utils.connections import PASSWORDS, mask_passwords, open_connection, parse_url
+from autodiff.utils.connections import (
+    mask_passwords,
+    only_public_options,
+    open_connection,
+    parse_url,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -166,8 +171,7 @@ def _name_from_url(text: str, config: Config) -> str:
     from sqlalchemy.engine import make_url
 
     written = make_url(config.with_variables(text))
-    secret_keys = [key for key in written.query if key.lower() in PASSWORDS]
-    public_url = written.difference_update_query(secret_keys)
+    public_url = only_public_options(written)
     if public_url.password is not None:
         public_url = public_url._replace(password=None)
     return public_url.render_as_string(hide_password=False)

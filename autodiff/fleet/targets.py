@@ -32,7 +32,7 @@ Row = Mapping[str, str]
 """The values of a target by column: its name, its URL, and other columns of the query."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MAX_NAMES = 5
-_SHARD = re.compile(r"(\d+)/(\d+)")
+_SHARD = re.compile(r"(\d{1,9})/(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects import NAMES
-from autodiff.errors import MigrationFileError
+from autodiff.errors import HistoryError, MigrationFileError
 from autodiff.migrations.checksum import GRAPH_FIELDS, python_checksum, sql_checksum, text_digest
 from autodiff.migrations.header import read_header
+from autodiff.utils.quoting import one_line, sql_comment
+from autodiff.utils.values import limit_of
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -129,12 +132,28 @@ def file_name(number: int, message: str) -> str:
 def read_folder(folder: Path) -> list[Migration]:
     """Return the migrations of a folder, in the order of their file names.
 
-    Raises MigrationFileError if a file can't be read.
+    Raises MigrationFileError if a file can't be read, and HistoryError if the folder is a file.
     """
     if not folder.is_dir():
+        _refuse_other_file(folder)
         return []
-    names = sorted(path.name for path in folder.iterdir())
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise MigrationFileError(
+            str(folder), error.strerror or str(error), hint="check the permissions of the folder"
+        ) from error
     return [read_migration(folder / name) for name in names if _is_one(name)]
+
+
+def _refuse_other_file(folder: Path) -> None:
+    """Raise HistoryError if a file, or a link that leads nowhere, has the name of the folder."""
+    if folder.is_symlink() or os.path.lexists(folder):
+        kind = "a link to a folder that does not exist" if folder.is_symlink() else "a file"
+        raise HistoryError(
+            f"the migrations folder {folder} is {kind}",
+            hint="correct the setting migrations, or move the file away",
+        )
 
 
 def _is_one(name: str) -> bool:
@@ -188,7 +207,7 @@ def parse_python(path: Path, text: str) -> ast.Module:
     """
     try:
         return ast.parse(text, filename=str(path))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         raise MigrationFileError(
             f"{path}:{line}" if line else str(path),
@@ -260,15 +279,23 @@ def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     for name in _TIMEOUTS:
         if name not in values:
             continue
-        try:
-            found[name] = float(values[name])
-        except (TypeError, ValueError):
+        seconds = _seconds(values[name])
+        if seconds is None:
             raise MigrationFileError(
                 str(path),
-                f"{name} = {values[name]!r} is not a number of seconds",
+                f"{name} = {str(values[name])[:80]!r} is not a number of seconds",
                 hint=f"write it like {name} = 10; 0 means no limit",
-            ) from None
+            )
+        found[name] = seconds
     return found
+
+
+def _seconds(value: Any) -> float | None:
+    """Return a number of seconds that every database accepts, None for anything else."""
+    try:
+        return limit_of(float(value) if isinstance(value, str) else value)
+    except ValueError:
+        return None
 
 
 def _graph_fields(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
@@ -278,12 +305,19 @@ def _graph_fields(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
             continue
         try:
             yield name, ast.literal_eval(value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
             raise MigrationFileError(
                 f"{path}:{value.lineno}",
-                f"{name} = {ast.unparse(value)} is not a literal",
+                f"{name} = {_source(value)} is not a literal",
                 hint='files are read without running them: write it like revision = "7d1c09be"',
             ) from error
+
+
+def _source(value: ast.expr) -> str:
+    try:
+        return one_line(ast.unparse(value)[:200])
+    except RecursionError:
+        return "..."
 
 
 def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
@@ -397,7 +431,7 @@ def sql_header(
     lines += [f"depends_on: {' '.join(depends_on)}"] if depends_on else []
     lines += [f"labels: {' '.join(labels)}"] if labels else []
     lines += [f"message: {words}"]
-    return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
+    return "".join(f"{sql_comment(line)}\n" for line in lines)
 
 
 def _slug(path: Path) -> str:

@@ -66,7 +66,7 @@ def read_header(text: str, names: Collection[str]) -> Header | None:
         if line["name"] in names:
             try:
                 values[line["name"]] = _literal(line["value"])
-            except (ValueError, SyntaxError, TypeError):
+            except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
                 return None
         elif line["value"] and line["value"][0] in "([":
             return None

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autodiff.dialects import NAMES
 from autodiff.errors import HistoryError
 from autodiff.schema.json import schema_from_data, schema_to_data
 from autodiff.schema.objects import Schema
 from autodiff.utils.files import write_text
+from autodiff.utils.quoting import json_text
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -24,6 +26,18 @@ __all__ = ["LOCK_NAME", "LockFile", "read_lock", "write_lock"]
 
 LOCK_NAME = "autodiff.lock"
 _VERSION = 1
+_FIELDS: Mapping[str, tuple[type, str]] = {
+    "version": (int, "an integer"),
+    "database": (str, "a string"),
+    "settled": (bool, "true or false"),
+    "heads": (list, "a list"),
+    "migrations": (dict, "an object"),
+    "declared": (dict, "an object"),
+    "described": (dict, "an object"),
+    "unrehearsed": (dict, "an object"),
+}
+_OPTIONAL_FIELDS = {"settled": True, "unrehearsed": {}}
+"""Fields that are only written if they differ from these values."""
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
 
 
@@ -77,7 +91,7 @@ def read_lock(folder: Path) -> LockFile | None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
-    if any(line.startswith(_CONFLICT) for line in text.splitlines()):
+    if any(line.startswith(_CONFLICT) for line in text.split("\n")):
         raise HistoryError(
             f"{path} has merge conflicts: two branches changed the schema",
             hint="run autodiff rebase to move one branch's migrations after the other's, or "
@@ -85,31 +99,77 @@ def read_lock(folder: Path) -> LockFile | None:
             "line already, run autodiff lock",
         )
     try:
-        data = json.loads(text)
+        data = _parsed(text)
         _refuse_newer(path, data["version"])
+        _check(data)
         return LockFile(
             heads=tuple(data["heads"]),
-            checksums=dict(data["migrations"]),
+            checksums=data["migrations"],
             database=data["database"],
             declared=schema_from_data(data["declared"]),
             described=schema_from_data(
                 data["described"], later=lambda error: _unreadable(path, error)
             ),
-            settled=bool(data.get("settled", True)),
-            unrehearsed={str(k): str(v) for k, v in data.get("unrehearsed", {}).items()},
+            settled=data.get("settled", True),
+            unrehearsed=data.get("unrehearsed", {}),
         )
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except ValueError as error:
         raise _unreadable(path, error) from error
 
 
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the JSON object in a text.
+
+    Raises ValueError if there is none.
+    """
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+    if not isinstance(data, dict) or "version" not in data:
+        raise ValueError("it is not a JSON object with a version")
+    if "\\u" in text and not _is_unicode(data):
+        raise ValueError("it contains half of a surrogate pair")
+    return data
+
+
+def _is_unicode(data: Any) -> bool:
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check(data: dict[str, Any]) -> None:
+    """Raise ValueError for a field that is unknown, missing or of another type."""
+    if unknown := sorted(data.keys() - _FIELDS.keys()):
+        raise ValueError(f"unknown field {unknown[0]!r}")
+    for name, (cls, words) in _FIELDS.items():
+        if name not in data and name not in _OPTIONAL_FIELDS:
+            raise ValueError(f"{name} is missing")
+        if not isinstance(data.get(name, _OPTIONAL_FIELDS.get(name)), cls):
+            raise ValueError(f"{name} must be {words}")
+    if not all(isinstance(head, str) for head in data["heads"]):
+        raise ValueError("heads must be a list of strings")
+    if not all(isinstance(checksum, str) for checksum in data["migrations"].values()):
+        raise ValueError("migrations must be an object of strings")
+    if not all(isinstance(reason, str) for reason in data.get("unrehearsed", {}).values()):
+        raise ValueError("unrehearsed must be an object of strings")
+    backend = data["database"].partition(" ")[0]
+    if backend and backend not in NAMES:
+        raise ValueError(f"unknown kind of database {backend!r}")
+
+
 def _unreadable(path: Path, error: Exception) -> HistoryError:
+    kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
     return HistoryError(
-        f"cannot read {path}: {type(error).__name__}: {error}",
+        f"cannot read {path}: {kind}{error}",
         hint="restore it from version control, or rewrite it: autodiff lock",
     )
 
 
-def _refuse_newer(path: Path, version: int) -> None:
+def _refuse_newer(path: Path, version: object) -> None:
     if version != _VERSION:
         raise HistoryError(
             f"{path} was written by another version of autodiff: its format is {version}, "
@@ -162,4 +222,4 @@ def _block(items: Mapping[str, str]) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value, indent=None)

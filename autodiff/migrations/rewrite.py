@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autodiff.errors import MigrationFileError
 from autodiff.migrations.files import Migration, assignments, parse_migration, parse_python
+from autodiff.utils.quoting import python_string, sql_comment
 
 __all__ = ["MovedMigration", "move_migration"]
 
@@ -17,6 +18,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _SQL_PARENTS = re.compile(rb"^--[ \t]*parents:[^\r\n]*", re.MULTILINE)
 _SQL_REVISION = re.compile(rb"^--[ \t]*revision:[^\r\n]*(\r\n|\r|\n|\Z)", re.MULTILINE)
+_PLAIN = re.compile(r"[\w.-]+")
 _NUMBER = re.compile(r"\d+(?=_)")
 
 
@@ -94,7 +96,10 @@ def _python(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
 def _formatted(parents: Sequence[str], value: ast.expr | None = None, before: bytes = b"") -> bytes:
     """Return the parents in the form that the file has: a string, list or tuple, and its quotes."""
     quote = "'" if b"'" in before and b'"' not in before else '"'
-    quoted = [f"{quote}{parent}{quote}" for parent in parents]
+    quoted = [
+        f"'{parent}'" if quote == "'" and _PLAIN.fullmatch(parent) else python_string(parent)
+        for parent in parents
+    ]
     if isinstance(value, ast.Constant) and len(parents) == 1:
         return quoted[0].encode()
     if isinstance(value, ast.List):
@@ -105,7 +110,7 @@ def _formatted(parents: Sequence[str], value: ast.expr | None = None, before: by
 
 def _sql(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:
     """Rewrite the comment in a SQL file, if it has a header: a down file needs none."""
-    line = f"-- parents: {' '.join(parents)}".encode()
+    line = sql_comment(f"parents: {' '.join(parents)}").encode()
     if _SQL_PARENTS.search(data):
         return _SQL_PARENTS.sub(lambda _: line, data, count=1)
     return _SQL_REVISION.sub(lambda m: m[0] + line + (m[1] or b"\n"), data, count=1)

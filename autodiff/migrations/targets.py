@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from autodiff.errors import AmbiguousRevisionError, HistoryError, RevisionNotFoundError
+from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
     from autodiff.migrations.files import Migration
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["downgrades", "find", "reach", "upgrades"]
 
+_MOST_DIGITS = 9
+"""Digits of a number of steps. Python refuses to convert more than 4,300."""
 _STEPS = re.compile(r"(?P<start>.*)(?P<steps>[+-]\d+)")
 
 
@@ -121,7 +124,13 @@ def _parse(graph: Graph, text: str) -> _Target:
     if match is None or _named(graph, rest, label):
         start = "head" if not rest and at else rest
         return _Target(text=text, start=start, label=label)
-    return _Target(text=text, start=match["start"], label=label, steps=int(match["steps"]))
+    steps = _shortened(match["steps"][1:])
+    if len(steps) > _MOST_DIGITS:
+        raise RevisionNotFoundError(
+            one_line(text[:_MOST_DIGITS]) + "...", hint="there are not that many migrations"
+        )
+    count = int(match["steps"][0] + steps)
+    return _Target(text=text, start=match["start"], label=label, steps=count)
 
 
 def _of_branch(graph: Graph, target: _Target) -> list[Migration]:
@@ -210,12 +219,22 @@ def _named(graph: Graph, name: str, label: str | None) -> list[Migration]:
 
 
 def _answers_to(migration: Migration, target: str) -> bool:
-    if target.isdecimal() and migration.number == int(target):
+    if _is_number(target, migration.number):
         return True
     slug = migration.name.partition("_")[2]
     return target in (migration.name, slug) or (
         len(target) >= 4 and migration.revision.startswith(target)
     )
+
+
+def _is_number(target: str, number: int | None) -> bool:
+    """Return whether a target is that number, with any number of zeros before it."""
+    return number is not None and target.isdecimal() and _shortened(target) == str(number)
+
+
+def _shortened(digits: str) -> str:
+    """Return decimal digits of any script as ASCII digits, without zeros at the start."""
+    return "".join(str(int(digit)) for digit in digits).lstrip("0") or "0"
 
 
 def _require_applied(graph: Graph, ends: Collection[str], applied: Collection[str]) -> None:

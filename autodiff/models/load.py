@@ -53,13 +53,20 @@ def _metadata_of(target: str, folders: Sequence[Path]) -> list[sa.MetaData]:
         )
     thing: Any = module
     for part in path.split("."):
-        if not hasattr(thing, part):
+        if not _has(thing, part):
             raise ModelsError(
                 f"models {target!r}: {module_name} has no {path}",
                 hint=_suggestion(module, module_name),
             )
         thing = getattr(thing, part)
     return _in_object(thing, target)
+
+
+def _has(thing: Any, name: str) -> bool:
+    try:
+        return hasattr(thing, name)
+    except Exception:  # a proxy that works only in a running application
+        return False
 
 
 def _suggestion(module: ModuleType, name: str) -> str:
@@ -120,7 +127,9 @@ def _flask_metadata(application: Any, target: str) -> sa.MetaData:
 def _called(function: Any, target: str) -> Any:
     try:
         return function()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and whatever derives from BaseException
         raise ModelsError(
             f"models {target!r} is a function that failed: {type(error).__name__}: {error}",
             hint="the function must work without arguments and without a running application",
@@ -128,9 +137,12 @@ def _called(function: Any, target: str) -> Any:
 
 
 def _metadata(thing: Any) -> sa.MetaData | None:
-    if isinstance(thing, sa.MetaData):
-        return thing
-    metadata = (
-        getattr(thing, "metadata", None) if not callable(thing) or isinstance(thing, type) else None
-    )
+    try:
+        if isinstance(thing, sa.MetaData):
+            return thing
+        if callable(thing) and not isinstance(thing, type):
+            return None
+        metadata = getattr(thing, "metadata", None)
+    except Exception:  # a proxy that works only in a running application
+        return None
     return metadata if isinstance(metadata, sa.MetaData) else None

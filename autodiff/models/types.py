@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from autodiff.dialects.type_names import python_string
 from autodiff.schema.sqltype import SQLType
+from autodiff.utils.quoting import python_string
 
 __all__ = ["spell_type", "stored_type", "type_key"]
 

@@ -240,7 +240,10 @@ def insert_sample(
                 connection, dialect, tables, _drop_orphans(rows, schema, notes), notes
             ):
                 for table in tables:
-                    connection.exec_driver_sql(f"DELETE FROM {dialect.quote_name(table.name)}")
+                    connection.exec_driver_sql(
+                        f"DELETE FROM {dialect.quote_name(table.name)}",
+                        execution_options={"no_parameters": True},
+                    )
         for table in tables:
             dialect.row_copy.advance_sequences(connection, table)
     except SQLAlchemyError as error:

@@ -114,7 +114,7 @@ class RehearsalDatabase:
             if not any(_creates(text, name) for text in texts):
                 self._existing_namespaces.add(f"schema {name}")
                 for sql in dialect.ddl.statements(CreateNamespace(name=name)):
-                    connection.exec_driver_sql(sql)
+                    connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
         connection.commit()
 
     @property

@@ -96,7 +96,8 @@ def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) 
     """Return all rows of the tables."""
     found: Rows = {}
     for name in tables:
-        result = connection.exec_driver_sql(f"SELECT * FROM {dialect.quote_name(name)}")
+        query = f"SELECT * FROM {dialect.quote_name(name)}"
+        result = connection.exec_driver_sql(query, execution_options={"no_parameters": True})
         found[name] = [dict(row._mapping) for row in result]
     return found
 
@@ -271,7 +272,9 @@ def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> di
         columns = ", ".join(dialect.quote(column) for column in key.referred_columns)
         query = f"SELECT {columns} FROM {dialect.quote_name(key.referred)} ORDER BY {columns}"
         try:
-            rows = connection.exec_driver_sql(query).all()
+            rows = connection.exec_driver_sql(
+                query, execution_options={"no_parameters": True}
+            ).all()
         except SQLAlchemyError:
             rows = []
         for place, column in enumerate(key.columns):
@@ -302,7 +305,7 @@ def _attempt(connection: Connection, sql: str, queries: Sequence[str] = ()) -> s
                 savepoint.rollback()
                 return "the sample rows would prevent the migration"
     except SQLAlchemyError as error:
-        return str(getattr(error, "orig", error)).splitlines()[0]
+        return str(getattr(error, "orig", error)).partition("\n")[0]
     return None
 
 

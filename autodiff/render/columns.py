@@ -18,7 +18,7 @@ class ColumnSource(Part):
 
     def definition(self, column: Column, table: Table | None = None) -> str:
         """Return sa.Column(...)."""
-        parts = [self.py.string(column.name), column.type.python]
+        parts = [self.py.string(column.name), self.py.type(column.type)]
         if column.computed is not None:
             parts.append(self.computed(column.computed))
         if column.identity is not None:
@@ -29,10 +29,10 @@ class ColumnSource(Part):
         key = table.primary_key if table is not None else None
         in_key = key is not None and column.name in key.columns
         if not column.nullable or in_key:
-            parts.append(f"nullable={column.nullable}")
+            parts.append(self.py.argument("nullable", column.nullable))
         if column.comment is not None:
             parts.append(f"comment={self.py.string(column.comment)}")
-        parts += [f"{name}={value!r}" for name, value in sorted(column.options.items())]
+        parts += [self.py.argument(*option) for option in sorted(column.options.items())]
         return f"sa.Column({', '.join(parts)})"
 
     def default(self, default: str | None) -> str:
@@ -45,16 +45,26 @@ class ColumnSource(Part):
     def computed(self, computed: Computed) -> str:
         """Return sa.Computed(...)."""
         sql = self.py.sql_string(computed.sql)
-        return f"sa.Computed({sql}, persisted={computed.persisted})"
+        return f"sa.Computed({sql}, {self.py.argument('persisted', computed.persisted)})"
 
     def _autoincrement(self, column: Column, table: Table | None) -> list[str]:
         """Return the argument if SQLAlchemy would not infer it."""
         if not self.dialect.features.autoincrement or column.identity is not None:
             return []
-        inferred = table is not None and _inferred_autoincrement(table, column)
+        inferred = table is not None and self._inferred_autoincrement(table, column)
         if column.autoincrement == inferred:
             return []
-        return [f"autoincrement={column.autoincrement}"]
+        return [self.py.argument("autoincrement", column.autoincrement)]
+
+    def _inferred_autoincrement(self, table: Table, column: Column) -> bool:
+        key = table.primary_key
+        return (
+            key is not None
+            and key.columns == (column.name,)
+            and column.default is None
+            and _INTEGER.search(self.py.type(column.type)) is not None
+            and not any(column.name in fk.columns for fk in table.foreign_keys)
+        )
 
     def alter_arguments(self, operation: AlterColumn) -> str:
         """Return the keyword arguments of op.alter_column with a comma before each."""
@@ -68,8 +78,10 @@ class ColumnSource(Part):
         old, new = getattr(before, name), getattr(after, name)
         match name:
             case "type":
-                existing = [f"existing_type={old.python}"] if isinstance(old, ColumnType) else []
-                return [f"type_={new.python}", *existing]
+                existing = (
+                    [f"existing_type={self.py.type(old)}"] if isinstance(old, ColumnType) else []
+                )
+                return [f"type_={self.py.type(new)}", *existing]
             case "default" if new is None and _is_generated(after):
                 return []
             case "default":
@@ -82,22 +94,11 @@ class ColumnSource(Part):
                 return [f"server_default={'None' if new is None else spell(new)}", *existing]
             case "autoincrement":
                 word = "existing_autoincrement" if old == new else "autoincrement"
-                return [f"{word}={new}"]
+                return [self.py.argument(word, new)]
             case "comment":
                 return [f"comment={self.py.string(new)}"]
             case _:
-                return [f"{name}={new}"]
-
-
-def _inferred_autoincrement(table: Table, column: Column) -> bool:
-    key = table.primary_key
-    return (
-        key is not None
-        and key.columns == (column.name,)
-        and column.default is None
-        and _INTEGER.search(column.type.python) is not None
-        and not any(column.name in fk.columns for fk in table.foreign_keys)
-    )
+                return [self.py.argument(name, new)]
 
 
 def _is_generated(patch: ColumnPatch) -> bool:

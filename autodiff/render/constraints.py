@@ -67,9 +67,10 @@ class ConstraintSource(Part):
             parts += [f"where={self.py.text(constraint.where)}"] if constraint.where else []
             return parts
         for name, value in sorted(constraint.options.items()):
-            is_list = name == "postgresql_include"
-            shown = self.py.strings(str(value).split(", ")) if is_list else self.py.option(value)
-            parts.append(f"{name}={shown}")
+            if name == "postgresql_include":
+                parts.append(f"{name}={self.py.strings(str(value).split(', '))}")
+            else:
+                parts.append(self.py.argument(name, value))
         return parts
 
     def exclusion_elements(self, constraint: Exclusion) -> list[str]:

@@ -22,7 +22,7 @@ class IndexSource(Part):
         text = element.text if element.is_expression else self._quoted(element.text)
         if element.is_expression and (element.collation or element.opclass):
             text = f"({text})"
-        text += f' COLLATE "{element.collation}"' if element.collation else ""
+        text += f" COLLATE {quote_identifier(element.collation)}" if element.collation else ""
         text += f" {element.opclass}" if element.opclass else ""
         text += " DESC" if element.descending else ""
         if element.nulls_first is not None:
@@ -47,9 +47,10 @@ class IndexSource(Part):
         parts += [f"{prefix}_where={py.text(index.where)}"] if index.where else []
         parts += [f"{prefix}_nulls_not_distinct=True"] if index.nulls_not_distinct else []
         for name, value in sorted(index.options.items()):
-            pairs = name == "postgresql_with"
-            shown = py.storage_parameters(str(value)) if pairs else py.option(value)
-            parts.append(f"{name}={shown}")
+            if name == "postgresql_with":
+                parts.append(f"{name}={py.storage_parameters(str(value))}")
+            else:
+                parts.append(py.argument(name, value))
         parts += [f"comment={py.string(index.comment)}"] if index.comment is not None else []
         return py.keywords(parts)
 

@@ -14,16 +14,16 @@ _OPENING = {"(": ")", "[": "]", "{": "}"}
 def lay_out(code: str, *, indent: int = 0) -> str:
     """Return the code with long lines broken at their brackets; strings are not changed."""
     lines: list[str] = []
-    in_block = False
-    for line in code.splitlines():
+    in_block = False  # each line with an odd number of """ begins or ends a block
+    for line in code.split("\n"):
         prefix = "" if in_block else " " * indent
         odd = line.count('"""') % 2 == 1
-        if in_block or odd or '"""' in line:
+        if in_block or '"""' in line:
             lines.append(prefix + line if line else line)
         else:
-            lines += _broken(prefix + line)
+            lines += [part.rstrip() for part in _broken(prefix + line)]
         in_block ^= odd
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(lines)
 
 
 def _broken(line: str) -> list[str]:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.type_names import python_string
 from autodiff.schema.objects import Name
 from autodiff.schema.sqltext import tokens
+from autodiff.utils.quoting import python_block, python_keyword, python_string
 
 __all__ = ["Literals"]
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
 _VALUES = {
     "CURRENT_TIMESTAMP": "sa.func.now()",
@@ -40,6 +41,14 @@ class Literals:
         """Return a literal for the value of an option."""
         return self.string(value) if isinstance(value, str) else repr(value)
 
+    def argument(self, name: str, value: object) -> str:
+        """Return a keyword argument with a literal: `nullable=False`."""
+        return f"{python_keyword(name)}={self.option(value)}"
+
+    def block(self, text: str) -> str:
+        """Return the inside of a string in three double quotes."""
+        return python_block(text)
+
     def mapping(self, items: Mapping[str, object]) -> str:
         """Return a dict literal."""
         pairs = (f"{self.string(key)}: {self.option(value)}" for key, value in items.items())
@@ -48,7 +57,7 @@ class Literals:
     def storage_parameters(self, text: str) -> str:
         """Return a dict literal for PostgreSQL's storage parameters (`fillfactor=70`)."""
         items = (part.split("=", 1) for part in text.split(", "))
-        return self.mapping({name: int(v) if v.isdigit() else v for name, v in items})
+        return self.mapping({name: int(v) if _DIGITS.fullmatch(v) else v for name, v in items})
 
     # SQL
 

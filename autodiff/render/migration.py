@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import ConfigError
+from autodiff.errors import AutodiffError, ConfigError
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource
 from autodiff.schema.operations import Operation, is_concurrent
+from autodiff.utils.quoting import docstring_text, one_line, python_string
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def render_bodies(plan: MigrationPlan, templates: Path | None = None) -> Bodies:
 
     Raises ConfigError if a template in `templates` is broken.
     """
-    return _bodies(plan.operations, plan.reverse(), plan.dialect, templates)
+    enums = {**plan.desired.enums, **plan.current.enums}
+    return _bodies(plan.operations, plan.reverse(), PythonSource(plan.dialect, enums), templates)
 
 
 def render_migration(
@@ -145,7 +147,7 @@ def render_empty(
     """Return the text of a migration file whose bodies are written by hand."""
     return _render(
         dialect=dialect,
-        bodies=_bodies((), (), dialect, templates),
+        bodies=_bodies((), (), PythonSource(dialect), templates),
         summary=(),
         message=message,
         revision=revision,
@@ -177,9 +179,9 @@ def _render(
             _environment(templates)
             .get_template("migration.py.j2")
             .render(
-                message=_message(message),
-                summary=[_docstring(line) for line in summary],
-                notes=[_docstring(note) for note in notes],
+                message=docstring_text(message) or "migration",
+                summary=[docstring_text(one_line(line)) for line in summary],
+                notes=[docstring_text(one_line(note)) for note in notes],
                 imports=bodies.imports,
                 revision=revision,
                 parents=tuple(parents),
@@ -201,7 +203,7 @@ def _render(
 def _bodies(
     upgrade: Sequence[Operation],
     downgrade: Sequence[Operation],
-    dialect: Dialect,
+    py: PythonSource,
     templates: Path | None,
 ) -> Bodies:
     if templates is not None and not templates.is_dir():
@@ -210,7 +212,7 @@ def _bodies(
         )
     with _template_errors(templates):
         up, down = (
-            lay_out(_body(operations, dialect, templates), indent=4)
+            lay_out(_body(operations, py, templates), indent=4)
             for operations in (upgrade, downgrade)
         )
         return Bodies(upgrade=up, downgrade=down, imports=_imports(f"{up}\n{down}"))
@@ -233,12 +235,20 @@ def _template_errors(templates: Path | None) -> Iterator[None]:
         if templates is None:
             raise
         raise _invalid_python(templates, error) from error
+    except AutodiffError:
+        raise
+    except Exception as error:  # what a template calls can raise anything
+        if templates is None:
+            raise
+        raise ConfigError(
+            f"a template in {templates} cannot be rendered: {type(error).__name__}: {error}",
+            hint="compare it with the template of the same name that is part of autodiff",
+        ) from error
 
 
-def _body(operations: Sequence[Operation], dialect: Dialect, templates: Path | None) -> str:
+def _body(operations: Sequence[Operation], py: PythonSource, templates: Path | None) -> str:
     """Return the calls in order; those that no transaction allows in autocommit blocks."""
     parts: list[str] = []
-    py = PythonSource(dialect)
     for concurrently, group in groupby(operations, is_concurrent):
         text = "\n".join(_call(step, py, templates) for step in group)
         if concurrently:
@@ -259,20 +269,7 @@ def _invalid_python(templates: Path, error: SyntaxError) -> ConfigError:
 def _listed(name: str, revisions: Sequence[str]) -> str:
     """Return `name = ("...", "...")`, on several lines if it is long."""
     comma = "," if len(revisions) == 1 else ""
-    return lay_out(f"{name} = ({', '.join(f'{r!r}' for r in revisions)}{comma})".replace("'", '"'))
-
-
-def _docstring(text: str) -> str:
-    lines = text.replace("\\", "\\\\").replace('"""', "'''").splitlines()
-    return "\n".join(line.strip() for line in lines).strip()
-
-
-def _message(text: str) -> str:
-    """Return the first lines of the docstring, without a quote that would join its quotes."""
-    message = _docstring(text) or "migration"
-    if message.endswith('"') and len(message) > 1:
-        message = message[:-1] + '\\"'
-    return "\\" + message if message.startswith('"') else message
+    return lay_out(f"{name} = ({', '.join(map(python_string, revisions))}{comma})")
 
 
 def _imports(body: str) -> tuple[str, ...]:

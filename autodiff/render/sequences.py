@@ -31,7 +31,7 @@ def _options(source: Identity | Sequence) -> list[str]:
     options = []
     for name in ("start", "increment", "minvalue", "maxvalue"):
         value = getattr(source, name)
-        options += [f"{name}={value}"] if value is not None else []
+        options += [f"{name}={value:d}"] if value is not None else []
     options += ["cycle=True"] if source.cycle else []
-    options += [f"cache={source.cache}"] if source.cache is not None else []
+    options += [f"cache={source.cache:d}"] if source.cache is not None else []
     return options

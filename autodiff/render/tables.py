@@ -49,4 +49,4 @@ class TableSource(Part):
         """Return an option of a table as a keyword argument."""
         if name == "postgresql_with" and value is not None:
             return f"{name}={self.py.storage_parameters(str(value))}"
-        return f"{name}={self.py.option(value)}"
+        return self.py.argument(name, value)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -60,6 +61,7 @@ class HistoryTable:
             return {}
         rows = connection.execute(sa.select(self.table)).all()
         try:
+            _require_texts(rows)
             return {
                 row.revision: Applied(
                     revision=row.revision,
@@ -70,7 +72,7 @@ class HistoryTable:
                 )
                 for row in rows
             }
-        except (AttributeError, ValueError) as error:
+        except (AttributeError, ValueError, TypeError) as error:
             raise HistoryError(
                 f"cannot read the table {self.table.fullname}: {error}",
                 hint="another program or another version of autodiff may have written it",
@@ -83,6 +85,14 @@ class HistoryTable:
     def remove(self, connection: Connection, revision: str) -> None:
         """Remove the record of a migration."""
         connection.execute(sa.delete(self.table).where(self.table.c.revision == revision))
+
+
+def _require_texts(rows: Iterable[Any]) -> None:
+    """Raise TypeError for a column with a value of another type, which SQLite allows."""
+    for row in rows:
+        for name in ("revision", "name", "checksum"):
+            if not isinstance(row._mapping[name], str):
+                raise TypeError(f"{name} is not a text")
 
 
 def applied_row(applied: Applied) -> dict[str, str | None]:

@@ -11,8 +11,8 @@ import getpass
 import json
 import os
 import socket
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import sqlalchemy as sa
 
@@ -242,6 +242,8 @@ class Journal:
 
     def _entry(self, row: Any) -> Entry:
         try:
+            progress = Progress.decoded(row.progress)
+            _require_valid(row, progress)
             return Entry(
                 id=row.id,
                 revision=row.revision,
@@ -253,13 +255,43 @@ class Journal:
                 seconds=None if row.seconds is None else float(row.seconds),
                 outcome=row.outcome,
                 error=row.error,
-                progress=Progress.decoded(row.progress),
+                progress=progress,
             )
-        except (AttributeError, ValueError, TypeError) as error:
+        except (
+            *(AttributeError, ValueError, TypeError, KeyError, IndexError),
+            *(ArithmeticError, RecursionError),
+        ) as error:
             raise HistoryError(
                 f"cannot read the table {self.table.fullname}: {error}",
                 hint="another program or another version of autodiff may have written it",
             ) from error
+
+
+def _require_valid(row: Any, progress: Progress) -> None:
+    """Raise TypeError or ValueError for a value that no run writes."""
+    for name in ("revision", "name", "checksum", "actor", "host", "tool"):
+        if not isinstance(row._mapping[name], str):
+            raise TypeError(f"{name} is not a text")
+    if not isinstance(row.error, str | None):
+        raise TypeError("error is not a text")
+    if row.kind not in _KINDS or row.outcome not in _OUTCOMES:
+        raise ValueError(f"unknown kind or outcome: {row.kind!r}, {row.outcome!r}")
+    for spec in fields(Progress):
+        value, default = getattr(progress, spec.name), spec.default
+        expected = (str, Progress, type(None)) if default is None else (type(default),)
+        if type(value) not in expected:
+            raise TypeError(f"{spec.name} of the progress has another type")
+        if isinstance(value, tuple) and not all(type(item) in (str, bool) for item in value):
+            raise TypeError(f"{spec.name} of the progress has another type")
+    if type(progress.rows) is not int:
+        raise TypeError("the position of the progress has another type")
+
+
+def _literals(alias: Any) -> frozenset[str]:
+    return frozenset(value for literal in get_args(alias) for value in get_args(literal))
+
+
+_KINDS, _OUTCOMES = _literals(Kind), _literals(Outcome)
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:

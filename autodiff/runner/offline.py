@@ -25,6 +25,8 @@ from autodiff.runner.ranges import Range
 from autodiff.runner.replay import plain_statements
 from autodiff.runner.script_sink import Line, TransactionBoundary, open_script_sink
 from autodiff.schema.operations import Require
+from autodiff.schema.sqltext import tokens
+from autodiff.utils.quoting import sql_comment
 
 __all__ = ["Script", "write_script"]
 
@@ -97,12 +99,14 @@ class _Author:
         if not written:
             return ""
         lines = [
-            f"-- autodiff {self.script_range.direction} {self.script_range.start}:{self._end}",
-            f"-- run it with: {self.writer.call}",
+            sql_comment(
+                f"autodiff {self.script_range.direction} {self.script_range.start}:{self._end}"
+            ),
+            sql_comment(f"run it with: {self.writer.call}"),
             *self.writer.opening(self.schema),
         ]
         for place, migration in enumerate(self.script_range.migrations):
-            lines += ["", f"-- {migration.name}{self._note_on_kind(migration)}"]
+            lines += ["", sql_comment(f"{migration.name}{self._note_on_kind(migration)}")]
             lines += self._migration(migration, written[migration.name], is_first=place == 0)
         return "\n".join(lines) + "\n"
 
@@ -193,8 +197,10 @@ class _Author:
         )
 
     def _sql(self, clause: sa.sql.ClauseElement) -> str:
-        """Return SQL on one line: SQLAlchemy breaks it, and no value here contains a newline."""
-        return " ".join(line.strip() for line in clause_text(clause, self.dialect).splitlines())
+        """Return SQL on one line; newlines in values are kept."""
+        backslashes = self.dialect.features.backslash_escapes
+        found = tokens(clause_text(clause, self.dialect), backslashes=backslashes)
+        return "".join(" " if kind == "space" else token for kind, token in found).strip()
 
     # Guards that run before anything is changed
 

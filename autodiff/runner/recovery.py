@@ -113,7 +113,7 @@ def _clean_up(session: Session, steps: Sequence[Step]) -> None:
     session.connection.rollback()
     with session.dialect.session.autocommit(session.connection):
         for sql in statements:
-            session.connection.exec_driver_sql(sql)
+            session.connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
 
 
 def _confirmed(session: Session, progress: Progress, steps: Sequence[Step]) -> Progress:

@@ -8,6 +8,7 @@ from autodiff.migrations.graph import Graph
 from autodiff.runner.events import Direction
 from autodiff.runner.script_sink import Line, TransactionBoundary, open_script_sink
 from autodiff.schema.operations import Require
+from autodiff.utils.quoting import sql_comment
 
 __all__ = ["migration_sql", "plain_statements"]
 
@@ -22,7 +23,7 @@ def migration_sql(
     Raises MigrationFailedError, with file and line, for a step that has no SQL.
     """
     if not migration.is_for(dialect):
-        return [f"-- not for {dialect.backend}"]
+        return [sql_comment(f"not for {dialect.backend}")]
     before = graph.in_order(graph.lineage(graph.before(migration.revision)))
     with open_script_sink(dialect) as sink:
         sink.follow([*before, migration] if direction == "downgrade" else before)

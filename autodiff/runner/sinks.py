@@ -24,6 +24,7 @@ from autodiff.schema.operations import (
     RenameTable,
     Require,
 )
+from autodiff.utils.quoting import sql_comment
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -203,7 +204,7 @@ class LiveSink(Sink):
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Call a function of the migration with the connection."""
-        self._on_statement(f"-- {name}")
+        self._on_statement(sql_comment(name))
         function(self._connection)
 
     def autocommit(self) -> AbstractContextManager[None]:

@@ -39,6 +39,7 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.objects import Column, Constraint, Name
 from autodiff.schema.operations import KIND_WORDS, AlterEnum, constraint_kind
+from autodiff.utils.quoting import one_line
 
 __all__ = ["describe_change"]
 
@@ -50,6 +51,10 @@ _UNTYPED = "no type"
 
 def describe_change(change: Change) -> str:
     """Return one line: + for what is added, - for what is removed, ~ for what changes."""
+    return one_line(_described(change))
+
+
+def _described(change: Change) -> str:
     match change:
         case NamespaceAdded(name=name):
             return f"+ schema {name}"

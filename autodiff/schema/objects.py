@@ -76,11 +76,12 @@ def in_order(names: Iterable[Name]) -> list[Name]:
 class ColumnType:
     """A type as the database spells it (compared) and as a script spells it (not compared).
 
+    python: empty if a script spells the type by its SQL.
     enum: the native enum type that the column uses.
     """
 
     sql: str
-    python: str = field(compare=False)
+    python: str = field(default="", compare=False)
     enum: Name | None = None
 
 

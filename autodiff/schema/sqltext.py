@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 
 __all__ = [
+    "ends_in_comment",
     "mentions",
     "normalize",
     "normalize_default",
@@ -20,6 +21,7 @@ __all__ = [
     "rename_identifiers",
     "split_top_level",
     "strip_parentheses",
+    "terminate_statement",
     "tokens",
     "unquote_identifier",
     "unquote_literal",
@@ -183,6 +185,24 @@ def _spelled_like(kind: str, token: str, name: str) -> str:
         return name
     quote = token[0] if kind == "quoted" else '"'
     return quote + name.replace(quote, quote * 2) + quote
+
+
+def ends_in_comment(sql: str, *, backslashes: bool = False) -> bool:
+    """Return whether text after `sql` on the same line would be part of a comment."""
+    last = ""
+    for kind, token in tokens(sql, backslashes=backslashes):
+        last = token if kind == "space" else ""
+    return last.startswith(("--", "#")) and not last.endswith("\n")
+
+
+def terminate_statement(sql: str) -> str:
+    """Return a statement with a semicolon after it, or comments unchanged."""
+    kinds = {kind for kind, _ in tokens(sql)}
+    if kinds <= {"space"}:
+        return sql
+    # a newline is harmless, so both kinds of comments are assumed
+    in_comment = ends_in_comment(sql) or ends_in_comment(sql, backslashes=True)
+    return f"{sql}\n;" if in_comment else f"{sql};"
 
 
 def quote_literal(value: str) -> str:

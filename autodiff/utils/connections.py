@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
-from autodiff.errors import ConfigError, DatabaseError, database_words
+from autodiff.errors import AutodiffError, ConfigError, DatabaseError, database_words
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
 __all__ = [
-    "PASSWORDS",
     "describe_url",
     "engine_or_connection",
     "mask_passwords",
+    "only_public_options",
     "open_connection",
     "parse_url",
     "use_connection",
@@ -30,8 +32,17 @@ _DRIVERS = {
 }
 _ASYNC = frozenset(("asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"))
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
-PASSWORDS = frozenset(("password", "passwd", "sslpassword", "ssl_key_password"))
-"""Keys in the query of a URL whose values are secret."""
+_PUBLIC_OPTIONS = frozenset(
+    "application_name autocommit cache channel_binding charset client_encoding client_flag "
+    "collation connect_timeout gssencmode host hostaddr keepalives keepalives_count "
+    "keepalives_idle keepalives_interval local_infile mode port prepare_threshold read_timeout "
+    "ssl ssl_disabled ssl_verify_cert ssl_verify_identity sslcert sslkey sslmode sslrootcert "
+    "target_session_attrs tcp_user_timeout timeout unix_socket uri use_unicode "
+    "write_timeout".split()
+)
+"""Keys in the query of a URL whose values may be shown. Any other value may be a secret."""
+_CREDENTIALS = re.compile(r"[^:/]*://[^:/]*:[^@]*@(?P<rest>.*)", re.DOTALL)
+_OPTION_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")
 _ASYNCPG_ONLY = (
     "async_fallback",
     "command_timeout",
@@ -55,6 +66,7 @@ def parse_url(text: str, root: Path | None = None) -> URL:
     from sqlalchemy.exc import ArgumentError
 
     try:
+        text.encode()  # bytes of the command line that are not UTF-8 become surrogates
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
@@ -63,9 +75,20 @@ def parse_url(text: str, root: Path | None = None) -> URL:
     backend = url.get_backend_name()
     if backend == "sqlite":
         return _sqlite(url, root)
+    _refuse_unescaped_at(text)
     if backend not in _DRIVERS:
         return url
     return _with_driver(url, backend)
+
+
+def _refuse_unescaped_at(text: str) -> None:
+    """Refuse a second @ after a password: the password would be cut off, and its rest be shown."""
+    match = _CREDENTIALS.match(text)
+    if match is not None and "@" in match["rest"]:
+        raise ConfigError(
+            "cannot parse the database URL: it has more than one @",
+            hint="write each @ in the password as %40, each / as %2F and each : as %3A",
+        )
 
 
 def _sqlite(url: URL, root: Path | None) -> URL:
@@ -103,9 +126,20 @@ def _synchronous_query(url: URL) -> URL:
 
 
 def mask_passwords(url: URL) -> str:
-    """Return the text of a URL with every password replaced by ***."""
-    hidden = {key: "***" for key in url.query if key.lower() in PASSWORDS}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+    """Return the text of a URL with *** for the password and for options that may be secret."""
+    hidden = [key for key in url.query if not _is_public(key)]
+    shown = url.difference_update_query(hidden)
+    names = (key if _OPTION_NAME.fullmatch(key) else "***" for key in hidden)
+    return shown.update_query_pairs([(name, "***") for name in names]).render_as_string()
+
+
+def only_public_options(url: URL) -> URL:
+    """Return a URL without the options whose values may be secret."""
+    return url.difference_update_query([key for key in url.query if not _is_public(key)])
+
+
+def _is_public(key: str) -> bool:
+    return key.lower() in _PUBLIC_OPTIONS
 
 
 def describe_url(url: URL) -> str:
@@ -131,7 +165,7 @@ def open_connection(
     database refuses a request while the connection is open.
     """
     import sqlalchemy as sa
-    from sqlalchemy.exc import NoSuchModuleError
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     if _is_missing_file(url) and not create:
         url = url.set(database=":memory:")
@@ -146,6 +180,8 @@ def open_connection(
             f"the driver of {url.drivername!r} is not installed: {error}",
             hint=_install_hint(url),
         ) from error
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise _refused(url, error) from error
     if prepare is not None:
         prepare(engine)
     try:
@@ -161,11 +197,11 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
     Raises DatabaseError as `open_connection` does.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         connection = engine.connect()
-    except (SQLAlchemyError, OSError) as error:
+    except AutodiffError:
+        raise
+    except Exception as error:  # drivers raise TypeError for an unknown option, and others
         raise _refused(engine.url, error) from error
     with connection, _database_errors(engine.url):
         yield connection
@@ -298,9 +334,12 @@ def _reason(url: URL, error: Exception) -> str:
 
 
 def _secrets(url: URL) -> list[str]:
-    found = [value for key, value in url.query.items() if key.lower() in PASSWORDS]
-    texts = [str(url.password or ""), *(value for value in found if isinstance(value, str))]
-    return [text for text in texts if text]
+    """Return the texts to hide, the longest first, also as they are written in a URL."""
+    found = [str(url.password or "")]
+    for key, value in url.query.items():
+        if not _is_public(key):
+            found += [value] if isinstance(value, str) else value
+    return sorted({*found, *map(quote, found), *map(quote_plus, found)} - {""}, key=len)[::-1]
 
 
 def _hint(reason: str) -> str:
@@ -312,4 +351,6 @@ def _hint(reason: str) -> str:
         return "check that the folder exists and is writable"
     if "refused" in reason or "timeout" in reason or "resolve" in reason or "connect" in reason:
         return "check that the server is running, and the host and port in the URL"
+    if "argument" in reason or "option" in reason or "invalid" in reason:
+        return "check the options after ? in the URL"
     return "check the URL (--url, DATABASE_URL, or url in the configuration)"

@@ -37,5 +37,10 @@ def read_env_file(path: Path) -> dict[str, str]:
             f"cannot read {path}: {reason}",
             hint="correct the setting env_file, or the file that it names",
         ) from error
+    if "\0" in text:
+        raise ConfigError(
+            f"cannot read {path}: it contains a NUL character",
+            hint="remove it: no environment variable can contain one",
+        )
     values = dotenv_values(stream=StringIO(text))
     return {name: value for name, value in values.items() if value is not None}

@@ -35,7 +35,9 @@ def import_application_module(
             sys.path.insert(0, str(folder))
     try:
         return import_module(name)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and whatever a module derives from BaseException
         reason, hint = _explained(error, name, folders, setting)
         raise error_class(f"cannot import {subject}: {reason}", hint=hint) from error
 

@@ -195,4 +195,4 @@ def test_models_without_a_table_on_purpose(folder: Folder) -> None:
     )
     assert folder.ok("generate", "-m", "x").out == "nothing to do\n"
     folder.write(autodiff=f'allow_empty_models = "yes"\nmodels = "models:metadata"\n{URL}')
-    assert "allow_empty_models must be true or false, not 'yes'" in folder.run("check").err
+    assert "allow_empty_models must be true or false, not a string" in folder.run("check").err

@@ -53,7 +53,7 @@ def test_every_setting_is_read() -> None:
         ({"urls": "x", "parallel": 0}, "parallel must be an integer of 1 or more, not 0", None),
         ({"urls": "x", "stop_after": True}, "stop_after must be an integer", None),
         ({"urls": "x", "canary": -1}, "canary must be a number, a name or a list", "canary = 1"),
-        ({"urls": [1]}, "urls must be a list of strings, not [1]", None),
+        ({"urls": [1]}, "urls must be a list of strings, not a list with 1", None),
         ({"query": " "}, "query must be a string", None),
     ],
 )

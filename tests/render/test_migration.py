@@ -18,7 +18,8 @@ from autodiff.dialects import dialect_for
 from autodiff.errors import ConfigError
 from autodiff.models import declare
 from autodiff.render import render_empty, render_migration, template_name, templates_folder
-from autodiff.schema.objects import Name, Schema
+from autodiff.render.python import PythonSource
+from autodiff.schema.objects import ColumnType, EnumType, Name, Schema
 from autodiff.schema.operations import OPERATION_CLASSES, CreateTable
 
 METADATA = sa.MetaData()
@@ -134,13 +135,13 @@ MESSAGES = [
 
 @pytest.mark.parametrize("message", MESSAGES)
 def test_message_is_escaped(plan: Plan, message: str) -> None:
-    """Quotes and backslashes are preserved; three double quotes become three single quotes."""
+    """Quotes and backslashes are preserved."""
     for text in (
         render(plan, message=message),
         render_empty(dialect_for("sqlite"), message=message, revision="a", parents=("b", "c")),
     ):
         docstring = ast.get_docstring(ast.parse(text), clean=True) or ""
-        expected = message.replace('"""', "'''").strip() or "migration"
+        expected = message.strip() or "migration"
         assert docstring.split("\n\n")[0].strip() == expected
         assert ruff_format(text) == text
 
@@ -327,3 +328,29 @@ def test_output_is_deterministic(tmp_path: Path) -> None:
     assert [error for _, error in outputs] == [""] * 5
     assert len({text for text, _ in outputs}) == 1
     assert "op.create_table(" in outputs[0][0]
+
+
+def test_types_of_the_lock_file_are_spelled_by_their_sql() -> None:
+    """The lock file has no Python: a type, an enum and an array of it are derived."""
+    mood = EnumType(name=Name("mood", "app"), values=("ok", 'a"b'))
+    py = PythonSource(dialect_for("postgresql"), {mood.name: mood})
+    spelled = {
+        sql: py.type(ColumnType(sql=sql, enum=enum))
+        for sql, enum in {
+            "character varying(40)": None,
+            "geometry(Point,4326)": None,
+            "app.mood": mood.name,
+            "app.mood[]": mood.name,
+            "app.other": Name("other", "app"),
+            "": None,
+        }.items()
+    }
+    enum = """sa.Enum("ok", 'a"b', name="mood", schema="app")"""
+    assert spelled == {
+        "character varying(40)": "sa.String(40)",
+        "geometry(Point,4326)": 'op.sql_type("geometry(Point,4326)")',
+        "app.mood": enum,
+        "app.mood[]": f"postgresql.ARRAY({enum})",
+        "app.other": 'op.sql_type("app.other")',
+        "": "sa.types.NullType()",
+    }

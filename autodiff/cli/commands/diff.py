@@ -10,6 +10,7 @@ from autodiff.cli.format import data_loss_data, data_loss_lines, finding_line
 from autodiff.cli.options import Verbose, flag, side
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
+from autodiff.schema.sqltext import terminate_statement
 from autodiff.utils.connections import describe_url, parse_url
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def run_diff(
         url = None if "database" in databases else databases[0]
         data |= shell.note_unmanaged(project, url)
     if sql:
-        shell.answer_code("".join(f"{line};\n" for line in data["sql"]), "sql", data)
+        shell.answer_code(
+            "".join(f"{terminate_statement(sql)}\n" for sql in data["sql"]), "sql", data
+        )
     else:
         shell.answer(_lines(data, changes=changes), data)
     return int(bool(plan.changes))
@@ -99,5 +102,5 @@ def _data(plan: Plan) -> dict[str, Any]:
 def _lines(data: dict[str, Any], *, changes: bool) -> list[str]:
     if not data["different"]:
         return ["no difference"]
-    script = [f"{statement};" for statement in data["sql"]]
+    script = list(map(terminate_statement, data["sql"]))
     return data["changes"] if changes else [*data["changes"], "", *script]

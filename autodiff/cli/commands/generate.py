@@ -17,7 +17,8 @@ from autodiff.cli.format import (
 )
 from autodiff.cli.options import Verbose, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
-from autodiff.cli.shell import Language, Shell
+from autodiff.cli.shell import Shell
+from autodiff.cli.terminal import Language
 
 if TYPE_CHECKING:
     from autodiff.commands.generate import Draft

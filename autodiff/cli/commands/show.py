@@ -6,7 +6,9 @@ from typing import Annotated
 
 from autodiff.cli.format import migration_data, sql_script
 from autodiff.cli.options import TargetArgument, flag
-from autodiff.cli.shell import Language, Shell
+from autodiff.cli.shell import Shell
+from autodiff.cli.terminal import Language
+from autodiff.migrations.files import read_text
 
 __all__ = ["run_show"]
 
@@ -31,7 +33,7 @@ def run_show(
     migration = project.graph().find(target)
     data = migration_data(migration)
     if not (sql or downgrade):
-        text = migration.path.read_text(encoding="utf-8")
+        text = read_text(migration.path)
         language: Language = "sql" if migration.is_sql else "python"
         shell.answer_code(text, language, {**data, "text": text})
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autodiff.dialects.ddl.part import Part
 from autodiff.schema.objects import Table
 from autodiff.schema.operations import Backfill, Require
+from autodiff.utils.quoting import sql_comment
 
 __all__ = ["RowDDL"]
 
@@ -20,4 +21,4 @@ class RowDDL(Part):
     def require(self, operation: Require) -> list[str]:
         """Return a comment for those who run the SQL themselves: no statement refuses by itself."""
         lines = [f"no row may come of this: {operation.message}", *operation.query.splitlines()]
-        return ["\n".join(f"-- {line}" for line in lines)]
+        return ["\n".join(map(sql_comment, lines))]

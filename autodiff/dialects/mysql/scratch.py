@@ -25,15 +25,15 @@ __all__ = ["PREFIX", "MySQLScratch", "sweep"]
 PREFIX = "autodiff_scratch"
 """The start of the name of each scratch database."""
 
-_SCRATCH_NAME = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})[0-9a-f]{{4}}(?:_.*)?")
+_SCRATCH_NAME = re.compile(rf"(?P<base>{PREFIX}_(?P<time>[0-9a-f]{{8}})[0-9a-f]{{4}})(?:_.*)?")
 """The name of a scratch database: the server's time in seconds, a random number, a namespace.
 
 The time shows how old a database is. The random number separates runs that start in one second.
 """
 _MAX_LENGTH = 64
 """The longest name of a database. https://dev.mysql.com/doc/refman/en/identifier-length.html"""
-_OLD = timedelta(hours=1)
-"""Runs rarely take an hour, so an older scratch database was most likely left by a killed run."""
+_OLD = timedelta(minutes=1)
+"""The longest time between creating a scratch database and taking the lock that marks its owner."""
 _CREATE = "CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}"
 _DATABASE_DEFAULTS = """
 SELECT default_character_set_name AS charset, default_collation_name AS collation
@@ -53,6 +53,7 @@ UNION ALL
 SELECT 'event', event_name FROM information_schema.events WHERE event_schema = DATABASE()
 ORDER BY 1, 2
 """
+_INVENTORY = f"SELECT CONCAT(kind, ' ', name) FROM ({_CONTENTS}) AS contents"
 _CHARSET = "SELECT @@character_set_database AS charset, @@collation_database AS collation"
 
 
@@ -81,6 +82,7 @@ class MySQLScratch(Scratch):
             engine = _engine(live, databases[0])
             try:
                 with engine.connect() as opened:
+                    _mark_owner(opened, databases[0])
                     yield opened
             finally:
                 engine.dispose()
@@ -141,6 +143,10 @@ class MySQLScratch(Scratch):
         connection.rollback()
         return [f"{row.kind} {row.name}" for row in rows]
 
+    @property
+    def inventory(self) -> str:
+        return _INVENTORY
+
     def clear(self, connection: Connection) -> None:
         quote = connection.dialect.identifier_preparer.quote_identifier
         connection.exec_driver_sql("SET foreign_key_checks = 0")
@@ -165,16 +171,31 @@ def _namespace_name(database: str | None, namespace: str) -> str:
 def sweep(connection: Connection, *, older_than: timedelta = _OLD) -> list[str]:
     """Drop the scratch databases that killed runs left, and return their names.
 
-    The age of a database is read from its name.
+    The age of a database is read from its name. Its owner holds a lock as long as it is connected.
     """
     now = _server_time(connection)
     names = connection.exec_driver_sql("SHOW DATABASES").scalars().all()
     found = ((name, _SCRATCH_NAME.fullmatch(name)) for name in names)
     limit = now - older_than.total_seconds()
-    old = [name for name, match in found if match and int(match[1], 16) < limit]
+    old = [
+        name
+        for name, match in found
+        if match and int(match["time"], 16) < limit and _is_abandoned(connection, match["base"])
+    ]
     for name in old:
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quote(connection, name)}")
     return old
+
+
+def _mark_owner(connection: Connection, database: str) -> None:
+    """Take a lock that the server releases when the connection ends, also if the run is killed."""
+    connection.execute(sa.text("SELECT GET_LOCK(:name, 0)"), {"name": database})
+    connection.rollback()
+
+
+def _is_abandoned(connection: Connection, database: str) -> bool:
+    query = sa.text("SELECT IS_FREE_LOCK(:name)")
+    return bool(connection.execute(query, {"name": database}).scalar())
 
 
 def _create(live: Engine, namespaces: Sequence[str]) -> list[str]:

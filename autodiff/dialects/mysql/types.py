@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from autodiff.dialects.mysql.expressions import quote_string, string_value
-from autodiff.dialects.type_names import python_string
+from autodiff.utils.quoting import python_string
 
 __all__ = ["canonical_type", "is_canonical_type", "is_text", "split_collation", "type_python"]
 

@@ -81,6 +81,9 @@ class PostgreSQL(Dialect):
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
 
+    def enum_python(self, sql: str, enum: EnumType) -> str:
+        return types.enum_python(sql, enum.values, enum.name)
+
     def neutral_value(self, type_: ColumnType, enum: EnumType | None) -> str | None:
         """Return an empty array, an enum type's first value, or the neutral value of the type."""
         if type_.sql.endswith("]"):

@@ -30,8 +30,14 @@ PREFIX = "autodiff_scratch"
 """The start of the name of each scratch schema and scratch database."""
 
 _SCRATCH_NAME = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})[0-9a-f]{{6}}")
-_MAX_AGE = 3600
-"""Seconds after which a scratch database counts as left over: no run needs one for that long."""
+_MIN_AGE = 60
+"""Seconds: the longest time between creating a scratch database and connecting to it."""
+_MARK = "a scratch database of autodiff: it is dropped when no run is connected to it"
+_LEFTOVERS = f"""
+SELECT d.datname FROM pg_database d
+WHERE d.datname LIKE '{PREFIX}%' AND shobj_description(d.oid, 'pg_database') = '{_MARK}'
+  AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datid = d.oid)
+"""
 _LOCALE = """
 SELECT pg_encoding_to_char(encoding) AS encoding, datcollate, datctype
 FROM pg_database WHERE datname = current_database()
@@ -86,6 +92,10 @@ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
   AND NOT EXISTS (SELECT 1 FROM pg_extension e WHERE e.extnamespace = n.oid)
 ORDER BY n.nspname
 """
+_INVENTORY = f"""
+SELECT kind || ' ' || target FROM ({_CONTENTS}) contents
+UNION ALL SELECT 'schema ' || nspname FROM ({_NAMESPACES}) namespaces
+"""
 
 
 class PostgreSQLScratch(Scratch):
@@ -126,7 +136,7 @@ class PostgreSQLScratch(Scratch):
         """Open a new database with the encoding, collation and extensions of the live one.
 
         None if the user may not create one. The database is dropped at the end. Databases that
-        killed runs left behind more than an hour ago are dropped first.
+        killed runs left behind are dropped first: no run is connected to them.
         """
         assert connection is not None
         live = connection.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -208,6 +218,10 @@ class PostgreSQLScratch(Scratch):
         connection.rollback()
         return found
 
+    @property
+    def inventory(self) -> str:
+        return _INVENTORY
+
     def clear(self, connection: Connection) -> None:
         """Drop all objects that `contents` lists. Extensions remain."""
         quote = connection.dialect.identifier_preparer.quote
@@ -237,6 +251,7 @@ def _create(maker: Connection) -> str | None:
             f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{locale.encoding}' "
             f"LC_COLLATE '{locale.datcollate}' LC_CTYPE '{locale.datctype}'"
         )
+        maker.exec_driver_sql(f"COMMENT ON DATABASE {name} IS '{_MARK}'")
     except SQLAlchemyError:
         return None
     return name
@@ -245,10 +260,11 @@ def _create(maker: Connection) -> str | None:
 def _drop_leftovers(maker: Connection) -> None:
     """Drop scratch databases that killed runs left behind, as far as the user may."""
     now = maker.exec_driver_sql("SELECT extract(epoch FROM now())").scalar_one()
-    for name in maker.exec_driver_sql("SELECT datname FROM pg_database").scalars().all():
+    options = {"no_parameters": True}
+    for name in maker.exec_driver_sql(_LEFTOVERS, execution_options=options).scalars().all():
         match = _SCRATCH_NAME.fullmatch(name)
-        if match is not None and int(match[1], 16) < now - _MAX_AGE:
-            with suppress(SQLAlchemyError):
+        if match is not None and int(match[1], 16) < now - _MIN_AGE:
+            with suppress(SQLAlchemyError):  # also if a run has connected meanwhile
                 maker.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
 
 

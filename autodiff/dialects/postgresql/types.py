@@ -6,13 +6,17 @@ https://www.postgresql.org/docs/current/datatype.html
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
-from autodiff.dialects.type_names import python_string, python_type, split_type
+from autodiff.dialects.type_names import python_type, split_type
+from autodiff.schema.objects import Name
 from autodiff.schema.sqltext import normalize, tokens
+from autodiff.utils.quoting import python_string
 
 __all__ = [
     "canonical_type",
+    "enum_python",
     "is_canonical_type",
     "is_serial_default",
     "normal_default",
@@ -182,6 +186,14 @@ def type_family(sql: str) -> str | None:
     bare, _ = split_collation(sql)
     base, _, rest = split_type(bare)
     return _FAMILIES.get(f"{base} {rest}".strip())
+
+
+def enum_python(sql: str, values: Sequence[str], name: Name) -> str:
+    """Return the Python expression for an enum type, or for an array of it."""
+    labels = ", ".join(map(python_string, values))
+    schema = f", schema={python_string(name.schema)}" if name.schema else ""
+    python = f"sa.Enum({labels}, name={python_string(name.name)}{schema})"
+    return f"postgresql.ARRAY({python})" if sql.endswith("[]") else python
 
 
 @lru_cache(4096)

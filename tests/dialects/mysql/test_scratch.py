@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -124,18 +125,32 @@ def test_user_without_create_privilege_gets_no_scratch(mysql: Database) -> None:
 def test_scratches_of_killed_runs_are_dropped(db: Database) -> None:
     (current_time,) = db.rows("SELECT unix_timestamp()")[0]
     old = f"{PREFIX}_{current_time - 7200:08x}abcd"
-    recent = f"{PREFIX}_{current_time - 1800:08x}abcd"
+    recent = f"{PREFIX}_{current_time - 30:08x}abcd"
+    used = f"{PREFIX}_{current_time - 7200:08x}abce"
     unrelated = f"{PREFIX}_other_{current_time}"
-    names = (old, f"{old}_space", recent, unrelated)
+    names = (old, f"{old}_space", recent, used, f"{used}_space", unrelated)
     db.execute(*(f"CREATE DATABASE {name}" for name in names))
     try:
-        sweep(db.connection)
-        assert not {old, f"{old}_space"} & scratch_databases(db)
-        assert {recent, unrelated} <= scratch_databases(db)
-        assert recent in sweep(db.connection, older_than=timedelta(minutes=20))
+        with db.connection.engine.connect() as owner:
+            owner.exec_driver_sql(f"SELECT GET_LOCK('{used}', 0)")
+            sweep(db.connection)
+            assert not {old, f"{old}_space"} & scratch_databases(db)
+            assert {recent, used, f"{used}_space", unrelated} <= scratch_databases(db)
+        db.connection.rollback()
+        assert {recent, used} <= set(sweep(db.connection, older_than=timedelta(seconds=1)))
         assert unrelated in scratch_databases(db)
     finally:
         db.execute(*(f"DROP DATABASE IF EXISTS {name}" for name in names))
+
+
+def test_a_scratch_in_use_is_never_dropped(db: Database) -> None:
+    """Its owner may need it for hours: the age does not decide."""
+    with db.dialect.scratch.open(db.connection, namespaces=["x"], create=True) as scratch:
+        assert scratch is not None
+        name = scratch.exec_driver_sql("SELECT DATABASE()").scalar_one()
+        time.sleep(1.1)  # names have seconds
+        assert not {name, f"{name}_x"} & set(sweep(db.connection, older_than=timedelta()))
+        assert scratch.exec_driver_sql("SELECT 1").scalar_one() == 1
 
 
 def test_new_scratch_drops_old_ones(db: Database) -> None:

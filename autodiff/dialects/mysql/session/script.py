@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.migration_lock import lock_key
 from autodiff.dialects.mysql.session.sql_mode import NO_BACKSLASH_ESCAPES
-from autodiff.dialects.script import Actor, Guard, ScriptWriter, ends_in_comment
-from autodiff.schema.sqltext import tokens
+from autodiff.dialects.script import Actor, Guard, ScriptWriter
+from autodiff.schema.sqltext import ends_in_comment, tokens
 
 if TYPE_CHECKING:
     from autodiff.dialects.timeouts import Limits
@@ -108,8 +108,8 @@ class MariadbWriter(ScriptWriter):
 
 
 def _escaped(literal: str) -> str:
-    """Escape carriage returns in a string, because the client reads \\r\\n as \\n."""
-    return literal.replace("\r", "\\r")
+    """Escape what the client does not read: it takes \\r\\n as \\n, and refuses NUL."""
+    return literal.replace("\r", "\\r").replace("\0", "\\0")
 
 
 def _lock_name(schema: str | None) -> str:

@@ -12,11 +12,10 @@ from typing import Any
 
 from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.rows import Comments, EnumRow, Names, Rows, SequenceRow
-from autodiff.dialects.postgresql.types import plain_default, type_python
-from autodiff.dialects.type_names import python_string
+from autodiff.dialects.postgresql.types import enum_python, plain_default, type_python
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
 
-__all__ = ["NO_COLLATION", "USUAL_COLLATION", "Columns", "enum_python", "numbers"]
+__all__ = ["NO_COLLATION", "USUAL_COLLATION", "Columns", "numbers"]
 
 NO_COLLATION, USUAL_COLLATION = 0, 100
 """Values of pg_attribute.attcollation for no collation and for the default collation.
@@ -107,10 +106,7 @@ class Columns:
 
     def _enum_type(self, sql: str, enum: EnumRow) -> ColumnType:
         name = self._make_name(enum.schema, enum.name)
-        python = enum_python(enum.labels, name)
-        if sql.endswith("[]"):
-            python = f"postgresql.ARRAY({python})"
-        return ColumnType(sql=sql, python=python, enum=name)
+        return ColumnType(sql=sql, python=enum_python(sql, enum.labels, name), enum=name)
 
 
 @lru_cache(4096)
@@ -130,13 +126,6 @@ def _column(
 @lru_cache(4096)
 def _plain_type(sql: str) -> ColumnType:
     return ColumnType(sql=sql, python=type_python(sql))
-
-
-def enum_python(labels: list[str], name: Name) -> str:
-    """Return the Python expression for an enum type."""
-    values = ", ".join(python_string(label) for label in labels)
-    schema = f", schema={python_string(name.schema)}" if name.schema else ""
-    return f"sa.Enum({values}, name={python_string(name.name)}{schema})"
 
 
 def _is_serial(sequence: SequenceRow | None, expression: str | None) -> bool:

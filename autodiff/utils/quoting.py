@@ -1,0 +1,154 @@
+"""Put a name or a text into another language: one function for each target.
+
+Names, comments, defaults and error messages come from a database, a file or a person, so they can
+contain any character. Each function returns text that its target reads as data and nothing else.
+No other code may insert such a text into one of these targets.
+
+SQL has two more: `Dialect.quote` for identifiers and `Dialect.literal` for strings, because their
+rules depend on the database.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+__all__ = [
+    "docstring_text",
+    "html_text",
+    "json_text",
+    "markdown_text",
+    "one_line",
+    "python_block",
+    "python_keyword",
+    "python_string",
+    "sql_comment",
+    "terminal_text",
+    "toml_string",
+]
+
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&$@:]")
+"""Characters that can begin markup: a backslash before each makes it a letter.
+
+https://spec.commonmark.org/current/#backslash-escapes
+"""
+
+_THREE_QUOTES = re.compile(r'"(?="")')
+_DOCSTRING_QUOTE = re.compile(r'\A"|"(?=""|\Z)')
+"""Quotes that would begin or end a string in three quotes, or join the quotes around it."""
+
+
+def one_line(text: str) -> str:
+    r"""Return a text on one line, with a visible escape for each character that is not printable.
+
+    These are line ends of all kinds, control characters such as ESC, marks that change the
+    direction of the text, and bytes that were not UTF-8. A newline becomes `\n`.
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
+# The terminal
+
+
+def terminal_text(text: str) -> str:
+    """Return a text of several lines for a terminal: only its line ends and tabs have an effect."""
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" else _visible(c) for c in text)
+
+
+def json_text(data: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str:
+    """Return data as JSON, with an escape for each character that is not printable."""
+    text = json.dumps(data, ensure_ascii=ascii_only, indent=indent)
+    if text.isprintable():
+        return text
+    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+# SQL
+
+
+def sql_comment(text: str) -> str:
+    """Return a line with an SQL comment: nothing in the text ends it."""
+    return f"-- {one_line(text)}".rstrip()
+
+
+# Python
+
+
+def python_string(value: str) -> str:
+    '''Return a string literal, in double quotes unless single quotes need fewer escapes.
+
+    It contains no line end and no `"""`.
+    '''
+    if value.count('"') > value.count("'") and value.isprintable() and '"""' not in value:
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{one_line(quoted)}"'
+
+
+def python_block(text: str) -> str:
+    """Return the inside of a string in three double quotes, with the lines of the text."""
+    return "\n".join(map(_block_line, text.split("\n")))
+
+
+def _block_line(line: str) -> str:
+    quoted = _THREE_QUOTES.sub(r'\\"', line.replace("\\", "\\\\"))
+    # editors remove spaces at the end of a line
+    return one_line(f"{quoted[:-1]}\\x20" if quoted.endswith(" ") else quoted)
+
+
+def docstring_text(text: str) -> str:
+    """Return the inside of a docstring: the lines of the text, without spaces around them.
+
+    The text is for people, so a character that is not printable is shown as an escape.
+    """
+    lines = (one_line(line.strip(" \t\r")) for line in text.split("\n"))
+    inner = "\n".join(lines).strip("\n").replace("\\", "\\\\")
+    return _DOCSTRING_QUOTE.sub(r'\\"', inner)
+
+
+def python_keyword(name: str) -> str:
+    """Return the name of an argument in Python.
+
+    Raises ValueError if the text is not such a name.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} cannot be the name of an argument")
+    return name
+
+
+# Other files
+
+
+def markdown_text(text: str) -> str:
+    """Return a text for one line or one cell of a table in Markdown, where nothing is markup."""
+    return _MARKDOWN.sub(_markdown_character, one_line(text))
+
+
+def _markdown_character(match: re.Match[str]) -> str:
+    # not every renderer takes a backslash before these
+    return {"<": "&lt;", "&": "&amp;"}.get(match[0], f"\\{match[0]}")
+
+
+def html_text(text: str) -> str:
+    """Return a text for the content of an HTML element or for an attribute in quotes."""
+    import html  # the command line starts without it
+
+    return html.escape(one_line(text), quote=True)
+
+
+def toml_string(text: str) -> str:
+    """Return a TOML string in double quotes."""
+    return f'"{"".join(map(_toml_character, text))}"'
+
+
+def _toml_character(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -1,0 +1,1 @@
+"""Tests with input that is meant to break something: texts, files, settings and rows."""
