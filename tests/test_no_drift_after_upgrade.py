@@ -1,0 +1,80 @@
+"""Test that a generated migration leaves no drift: neither to the models nor to the lock file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from autodiff import Project
+
+
+def assert_no_drift(
+    url: sa.URL, folder: Path, before: sa.MetaData, after: sa.MetaData, **options: Any
+) -> Project:
+    """Migrate from one state of the models to another, up, down and up, and check each time."""
+    first = Project(url, before, folder)
+    first.generate("first")
+    first.upgrade()
+    second = Project(url, after, folder)
+    assert second.generate("second", **options) is not None
+    for _ in range(2):
+        second.upgrade()
+        drift = Project(url, after, folder).check()
+        assert not drift, drift
+        assert not Project(url, after, folder).check(offline=True)
+        assert Project(url, after, folder).generate("third") is None
+        second.downgrade("-1")
+    return second
+
+
+def enum_models(name: str, *values: str) -> sa.MetaData:
+    """Return models that use an enum type in each kind of SQL text."""
+    metadata = sa.MetaData()
+    mood = sa.Enum(*values, name=name)
+    value = values[0]
+    table = sa.Table(
+        "items",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("mood", mood, nullable=False, server_default=value),
+        sa.Column("moods", postgresql.ARRAY(mood), server_default=f"{{{value}}}"),
+        sa.Column("glad", sa.Boolean, sa.Computed(f"mood = '{value}'", persisted=True)),
+        sa.CheckConstraint(f"mood <> '{value}' OR id > 0", name="positive"),
+        sa.CheckConstraint(f"'{value}' = ANY (moods)", name="among"),
+    )
+    sa.Index("ix_some", table.c.id, postgresql_where=sa.text(f"mood = '{value}'"))
+    sa.Index("ix_text", sa.text(f"(mood = '{value}')"), _table=table)
+    sa.Table("others", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "renames"),
+    [
+        (("mood", "a", "b"), ("feeling", "a", "b"), ()),
+        (("mood", "a", "b"), ("mood", "good", "b"), ("mood.a:good",)),
+        (("mood", "a", "b"), ("feeling", "good", "b"), ("mood:feeling", "mood.a:good")),
+        (("mood", "a", "b"), ("mood", "a", "b", "c"), ()),
+    ],
+    ids=["type", "value", "type and value", "value added"],
+)
+def test_renamed_enum(
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    renames: tuple[str, ...],
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+) -> None:
+    """Defaults, checks, computed columns and indexes have the new names in the lock file too."""
+    assert_no_drift(
+        database("postgresql"),
+        tmp_path,
+        enum_models(*before),
+        enum_models(*after),
+        renames=renames,
+    )
