@@ -408,7 +408,7 @@ def _plan_change(change: Change, fills: Fills, operations: PhasedOperations) -> 
         case ConstraintRemoved(table=table, constraint=constraint):
             drop_constraint(table, constraint, operations)
         case ConstraintAltered():
-            alter_constraint(change, operations)
+            alter_constraint(change, fills.dialect, operations)
         case IndexAdded(table=table, index=index):
             operations.add(Phase.ADD_CONSTRAINTS, CreateIndex(table=table, index=index))
         case IndexRemoved(table=table, index=index):

@@ -137,6 +137,8 @@ def tables_of(operation: Operation) -> tuple[Name, ...]:
             return (name,)
         case RenameTable(before=before, after=after):
             return (before, after)
+        case Execute(tables=tables):
+            return tables
         case AlterEnum(users=users):
             return tuple(sorted({user.table for user in users}))
         case _:
@@ -695,13 +697,21 @@ class Require:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execute:
-    """A hand-written SQL statement."""
+    """An SQL statement that no other operation stands for.
+
+    reverse_sql: the statement that reverses it; None if it is not known, "" if none is needed.
+    tables: the tables that it alters, as far as known.
+    """
 
     sql: str
     reverse_sql: str | None = None
+    tables: tuple[Name, ...] = ()
 
-    def reverse(self) -> Execute:
-        return Execute(sql=_known(self.reverse_sql, "a statement"), reverse_sql=self.sql)
+    def reverse(self) -> Execute | None:
+        if self.reverse_sql == "":
+            return None
+        sql = _known(self.reverse_sql, "a statement")
+        return Execute(sql=sql, reverse_sql=self.sql, tables=self.tables)
 
     def describe(self) -> str:
         return f"~ execute {' '.join(self.sql.split())[:60]}"

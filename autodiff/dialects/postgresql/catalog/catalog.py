@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.catalog import Catalog
-from autodiff.schema.objects import Check, Constraint, Schema, Table
+from autodiff.dialects.postgresql.catalog.columns import SEQUENCE_TYPE
+from autodiff.schema.objects import Check, Column, Constraint, ForeignKey, Schema, Table
 from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from autodiff.dialects.unmanaged import DependentView, UnmanagedObject
 
 __all__ = ["PostgreSQLCatalog"]
+
+_NOT_VALID = "postgresql_not_valid"
 
 
 class PostgreSQLCatalog(Catalog):
@@ -42,11 +45,35 @@ class PostgreSQLCatalog(Catalog):
     def align(self, current: Table, desired: Table) -> Table:
         """Return the current table without differences that the desired table does not declare.
 
-        These include NO INHERIT of a check, which SQLAlchemy cannot declare.
+        These include NO INHERIT of a check, which SQLAlchemy cannot declare, and the validation of
+        a constraint that the desired table has as NOT VALID.
         """
         aligned = super().align(current, desired)
         constraints = map_shared(aligned.constraints, lambda c: _drop_no_inherit(c, desired))
+        if any(_NOT_VALID in getattr(c, "options", ()) for c in desired.constraints):
+            constraints = map_shared(constraints, lambda c: _validated_as_declared(c, desired))
         return replace_changed(aligned, constraints=constraints)
+
+    def without_implied(self, table: Table) -> Table:
+        """Return the table without the types of sequences, which no script can set."""
+        return replace_changed(table, columns=map_shared(table.columns, _without_sequence_type))
+
+
+def _without_sequence_type(column: Column) -> Column:
+    if SEQUENCE_TYPE not in column.options:
+        return column
+    kept = {key: value for key, value in column.options.items() if key != SEQUENCE_TYPE}
+    return replace(column, options=kept)
+
+
+def _validated_as_declared(constraint: Constraint, desired: Table) -> Constraint:
+    """Return a valid constraint as NOT VALID if the desired one is: valid is more than it asks."""
+    other = desired.constraint(constraint.name or "")
+    if not isinstance(constraint, Check | ForeignKey) or not isinstance(other, type(constraint)):
+        return constraint
+    if not other.options.get(_NOT_VALID) or constraint.options.get(_NOT_VALID):
+        return constraint
+    return replace(constraint, options={**constraint.options, _NOT_VALID: True})
 
 
 def _drop_no_inherit(constraint: Constraint, desired: Table) -> Constraint:
