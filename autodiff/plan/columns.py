@@ -115,7 +115,7 @@ def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
 
     The default is set with a new type if the database cannot convert the old default to it. The
     auto-increment of a serial column is set with a new type, because its sequence in PostgreSQL has
-    a type too.
+    a type too; and if only the type of the sequence differs, which is an option of the column.
     """
     known = ("type", "nullable", "default", "computed", "identity", "autoincrement", "comment")
     fields = [name for name in known if name in change.fields]
@@ -126,4 +126,5 @@ def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
     serial = (
         old.autoincrement and new.autoincrement and not dialect.features.alter_repeats_definition
     )
-    return tuple([*fields, "autoincrement"] if serial and "type" in fields else fields)
+    retyped = "type" in fields or (dialect.features.sequences and "options" in change.fields)
+    return tuple([*fields, "autoincrement"] if serial and retyped else fields)

@@ -80,6 +80,8 @@ class ColumnSource(Part):
                 if new is None and isinstance(after.default, str):
                     return existing
                 return [f"server_default={'None' if new is None else spell(new)}", *existing]
+            case "autoincrement" if old == new and "type" not in after.fields:
+                return [f"autoincrement={new}", f"existing_autoincrement={new}"]
             case "autoincrement":
                 word = "existing_autoincrement" if old == new else "autoincrement"
                 return [f"{word}={new}"]
