@@ -68,7 +68,7 @@ def diff(
         dialect,
         current,
         desired,
-        all_renames(renames, desired, current),
+        all_renames(renames, desired, current, dialect.default_schema),
         questioner,
         assume,
         create_scratch=True,
@@ -156,9 +156,11 @@ def parse_maps(maps: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
     return dict(parse_map(text) for text in maps)
 
 
-def all_renames(texts: Iterable[str], desired: Schema, current: Schema) -> list[AnyRename]:
+def all_renames(
+    texts: Iterable[str], desired: Schema, current: Schema, default_schema: str | None = None
+) -> list[AnyRename]:
     """Return the renames in `texts`, and those in `info` of the models; `texts` take precedence."""
-    renames = [parse_rename(text, current) for text in texts]
+    renames = [parse_rename(text, current, default_schema) for text in texts]
     known = {(item.table, item.column) for item in renames if isinstance(item, Rename)}
     for text in declared_renames(desired, current):
         rename = parse_rename(text, current)

@@ -23,14 +23,12 @@ __all__ = ["check_drift", "check_drift_offline"]
 @pause_garbage_collection()
 def check_drift_offline(project: Workspace) -> Drift:
     """Compare the models with the lock file. Nothing connects to a database."""
-    from autodiff.dialects import dialect_for
-
     graph = project.graph()
     graph.check_heads()
     lock = project.lock()
     if lock is None:
         return _without_lock(project, graph)
-    dialect = dialect_for(lock.backend)
+    dialect = project.dialect_of_lock(lock)
     return Drift(
         models=_missing_migration(project, lock, dialect),
         edited=_edited_since_lock(graph, lock),

@@ -179,7 +179,7 @@ def _sides_from_lock(
             f"cannot compare with the history: there is no lock file in {project.directory}",
             hint="run autodiff lock, or generate from the database once",
         )
-    dialect = dialect_for(lock.backend, scratch_url=project.scratch_url)
+    dialect = project.dialect_of_lock(lock, scratch_url=project.scratch_url)
     return _Sides(
         connection=None,
         dialect=dialect,
@@ -208,7 +208,7 @@ def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
         sides.dialect,
         sides.current,
         sides.desired,
-        all_renames(request.renames, sides.desired, sides.current),
+        all_renames(request.renames, sides.desired, sides.current, sides.dialect.default_schema),
         request.questioner or NoAnswers(),
         request.assume,
         create_scratch=True,

@@ -96,7 +96,7 @@ class Candidate:
         return str(self.rename)
 
 
-def parse_rename(text: str, current: Schema) -> AnyRename:
+def parse_rename(text: str, current: Schema, default_schema: str | None = None) -> AnyRename:
     """Return the rename that "users.nick:nickname", "users:people" or "mood.sad:unhappy" means.
 
     Raises PlanError for a text of another form, or if the current schema lacks the old name.
@@ -113,7 +113,7 @@ def parse_rename(text: str, current: Schema) -> AnyRename:
         hint="write --rename OLD:NEW, with the old name from the database",
     )
     for old, new in splits:
-        found = _named(old, current)
+        found = _named(old, current, default_schema)
         if found is not None and new:
             table, column = found
             return Rename(table=table, column=column, to=new.rsplit(".", 1)[-1])
@@ -127,8 +127,17 @@ def parse_rename(text: str, current: Schema) -> AnyRename:
     raise unknown
 
 
-def _named(text: str, current: Schema) -> tuple[Name, str | None] | None:
-    """Return the current table, or table and column, that a text such as users.nick names."""
+def _named(
+    text: str, current: Schema, default_schema: str | None
+) -> tuple[Name, str | None] | None:
+    """Return the current table, or table and column, that a text such as users.nick names.
+
+    The text may name the default schema, which the names of tables lack.
+    """
+    if default_schema is not None and text.startswith(f"{default_schema}."):
+        plain = _named(text.removeprefix(f"{default_schema}."), current, None)
+        if plain is not None and plain[0].schema is None:
+            return plain
     for name, table in current.tables.items():
         if text == str(name):
             return name, None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
+from autodiff.dialects.type_names import python_string
 from autodiff.errors import ModelsError
 from autodiff.models.options import has_options
 from autodiff.models.types import spell_type, stored_type, type_key
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
-__all__ = ["declare_column", "declare_type", "enum_of"]
+__all__ = ["declare_column", "declare_type", "enum_of", "first_of_sequence"]
 
 _AUTOINCREMENT = frozenset(("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMENT"))
 
@@ -126,6 +127,8 @@ def _declare_type(
     enum = enum_of(type_, dialect, compiler)
     sql = dialect.canonical_type(compiler.type(type_, column))
     python = spell_type(type_, dialect.sqlalchemy, sql)
+    if dialect.default_schema is not None:
+        python = python.replace(f", schema={python_string(dialect.default_schema)}", "")
     return ColumnType(
         sql=sql,
         python=dialect.type_python(sql) if python.startswith("op.sql_type(") else python,
@@ -171,17 +174,25 @@ def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None
         return None
     increment = None if identity.increment == 1 else identity.increment
     low, high = identity.minvalue, identity.maxvalue
-    start = identity.start
-    usual = (high if (increment or 1) < 0 else low) or (-1 if (increment or 1) < 0 else 1)
+    first = first_of_sequence(increment, low, high)
     return Identity(
         always=bool(identity.always),
-        start=None if start == usual else start,
+        start=None if identity.start == first else identity.start,
         increment=increment,
         minvalue=None if low == 1 and (increment or 1) > 0 else low,
         maxvalue=None if high == -1 and (increment or 1) < 0 else high,
         cache=None if identity.cache == 1 else identity.cache,
         cycle=bool(identity.cycle),
     )
+
+
+def first_of_sequence(increment: int | None, low: int | None, high: int | None) -> int:
+    """Return the value that a sequence without START begins with: its first limit.
+
+    https://www.postgresql.org/docs/current/sql-createsequence.html
+    """
+    limit, default = (high, -1) if (increment or 1) < 0 else (low, 1)
+    return default if limit is None else limit
 
 
 def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.sql import visitors
 
 from autodiff.dialects.scope import is_excluded
 from autodiff.errors import ModelsError
-from autodiff.models.columns import enum_of
+from autodiff.models.columns import enum_of, first_of_sequence
 from autodiff.models.expressions import Compiler
 from autodiff.models.tables import declare_table, name_of
 from autodiff.schema.objects import Constraint, EnumType, ForeignKey, Name, Schema, Table, View
@@ -34,7 +34,7 @@ def declare_metadata(
     Raises ModelsError for what cannot be converted, and if two of them declare one table.
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
-    compiler = Compiler(dialect.sqlalchemy)
+    compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     enums: dict[Name, EnumType] = {}
@@ -164,7 +164,7 @@ def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
         if sequence.data_type is not None
         else None
     )
-    first = (sequence.minvalue or 1) if up else (sequence.maxvalue or -1)
+    first = first_of_sequence(sequence.increment, sequence.minvalue, sequence.maxvalue)
     return SequenceNoun(
         name=Name(str(sequence.name), schema),
         type=None if kind == "bigint" else kind,
