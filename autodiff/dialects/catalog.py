@@ -76,6 +76,10 @@ class Catalog(ABC):
         """Return whether SQLAlchemy does not reflect the constraint, so that models lack it."""
         return isinstance(constraint, Exclusion)
 
+    def has_schema_wide_name(self, part: Constraint | Index) -> bool:
+        """Return whether no other table of the schema can have a part of the same name."""
+        return isinstance(part, Index) and not self.dialect.features.index_names_per_table
+
     def is_implicit_index(self, index: Index, key: ForeignKey) -> bool:
         """Return whether the database creates and drops the index along with the foreign key."""
         return False

@@ -50,6 +50,7 @@ from autodiff.plan.constraints import (
     dropping_index,
 )
 from autodiff.plan.dependents import split_replaced_columns, with_dependents
+from autodiff.plan.dropped_names import free_names
 from autodiff.plan.enum_values import (
     check_maps,
     column_value_updates,
@@ -303,7 +304,7 @@ class _Planner:
         changed_parts = changed_key_parts(self.prepared, self.desired, self.dialect)
         plan_renames(self.prepared, self.dropped_first, operations)
         plan_enum_renames(self.prepared, operations)
-        _plan_tables(self.prepared, changed_parts, operations)
+        _plan_tables(self.prepared, changed_parts, self.dialect, operations)
         remaining = plan_rowid_keys(self.prepared, self.dialect, operations)
         remaining = [
             *with_dependents(remaining, self.renamed, self.desired, self.dialect, retyped),
@@ -353,12 +354,16 @@ def _prepare(
 
 
 def _plan_tables(
-    changes: Sequence[Change], changed_parts: ChangedKeyParts, operations: PhasedOperations
+    changes: Sequence[Change],
+    changed_parts: ChangedKeyParts,
+    dialect: Dialect,
+    operations: PhasedOperations,
 ) -> None:
     """Plan added and removed tables.
 
     Parents are created before their children and dropped after them. The foreign keys of a cycle,
-    and those whose columns change, are added and dropped by operations of their own.
+    and those whose columns change, are added and dropped by operations of their own. Tables are
+    dropped late, so their parts give up names that new parts take.
     """
     added = {
         change.table.name: change.table for change in changes if isinstance(change, TableAdded)
@@ -372,7 +377,10 @@ def _plan_tables(
     removed = {
         change.table.name: change.table for change in changes if isinstance(change, TableRemoved)
     }
-    dropped, early_keys = order_tables(removed, changed_parts.affected_keys(removed.values()))
+    freed = free_names(removed.values(), changes, dialect)
+    operations.add(Phase.RENAME_CONSTRAINTS, *freed.renames)
+    early = [*changed_parts.affected_keys(removed.values()), *freed.foreign_keys]
+    dropped, early_keys = order_tables({table.name: table for table in freed.tables}, early)
     operations.add(
         Phase.DROP_FOREIGN_KEYS, *(dropping_constraint(name, key) for name, key in early_keys)
     )

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.catalog import Catalog
 from autodiff.dialects.postgresql.catalog.columns import SEQUENCE_TYPE
-from autodiff.schema.objects import Check, Column, Constraint, ForeignKey, Schema, Table
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    Index,
+    PrimaryKey,
+    Schema,
+    Table,
+    Unique,
+)
 from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
@@ -53,6 +64,10 @@ class PostgreSQLCatalog(Catalog):
         if any(_NOT_VALID in getattr(c, "options", ()) for c in desired.constraints):
             constraints = map_shared(constraints, lambda c: _validated_as_declared(c, desired))
         return replace_changed(aligned, constraints=constraints)
+
+    def has_schema_wide_name(self, part: Constraint | Index) -> bool:
+        """Return whether the part is an index, or a constraint that has one of the same name."""
+        return isinstance(part, Index | PrimaryKey | Unique | Exclusion)
 
     def without_implied(self, table: Table) -> Table:
         """Return the table without the types of sequences, which no script can set."""
