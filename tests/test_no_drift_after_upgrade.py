@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from autodiff import Project
+from tests.support import opened
 
 
 def assert_no_drift(
@@ -78,3 +79,31 @@ def test_renamed_enum(
         enum_models(*after),
         renames=renames,
     )
+
+
+def sequence_models(*names: str) -> sa.MetaData:
+    """Return models with sequences that no column uses."""
+    metadata = sa.MetaData()
+    for name in names:
+        sa.Sequence(name, metadata=metadata)
+    sa.Table("items", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    return metadata
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_sequence_of_the_models_is_dropped(
+    kind: str, database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A sequence that the models declared before is dropped; one made by hand is left alone."""
+    url = database(kind)
+    with opened(url) as db:
+        db.execute("CREATE SEQUENCE by_hand")
+    project = assert_no_drift(
+        url, tmp_path, sequence_models("numbers"), sequence_models(), assume="drop-and-add"
+    )
+    assert "drop_sequence" in (tmp_path / "0002_second.py").read_text()
+    assert "by_hand" not in (tmp_path / "0002_second.py").read_text()
+    assert [item.name for item in project.left_alone() if item.kind == "sequence"] == [
+        "by_hand",
+        "numbers",
+    ]

@@ -22,6 +22,7 @@ from autodiff.compare import (
     temporary_renames,
     unambiguous_enum_renames,
     value_after,
+    with_serials_as_declared,
     without_temporary_names,
 )
 from autodiff.dialects import Dialect
@@ -58,6 +59,7 @@ def find_renamed_difference(
 
     Raises RenameUndecidedError if the questioner has no answer.
     """
+    current = with_serials_as_declared(current, desired, dialect)
     mapped, value_renames = resolve_maps(maps or {}, current, desired, renames)
     search = _RenameSearch(
         connection=connection,

@@ -36,6 +36,8 @@ from autodiff.compare.schemas import (
     schema_as_desired,
     without_unreflected_constraints,
 )
+from autodiff.compare.serials import with_serials_as_declared
+from autodiff.compare.shared_names import with_names_for_new_tables
 
 __all__ = [
     "AnyRename",
@@ -63,6 +65,8 @@ __all__ = [
     "temporary_renames",
     "unambiguous_enum_renames",
     "value_after",
+    "with_names_for_new_tables",
+    "with_serials_as_declared",
     "with_tables",
     "without_partitions",
     "without_tables",

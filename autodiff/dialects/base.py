@@ -173,6 +173,10 @@ class Dialect(ABC):
         """
         return False
 
+    def is_next_value(self, default: str) -> bool:
+        """Return whether a default is the next value of a sequence."""
+        return False
+
     def adapt_table(self, table: Table) -> Table:
         """Return a declared table with what this database would store instead of it."""
         return table

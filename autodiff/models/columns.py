@@ -61,7 +61,7 @@ def _share_key(
         if counts or column.computed is not None or column.identity is not None:
             return None
         default = _default(column, compiler)
-        serial = default is not None and dialect.is_serial_default(default, column)
+        serial = _is_serial(default, column, dialect, compiler)
     key = type_key(column.type)
     if key is None:
         return None
@@ -89,7 +89,7 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
         column.primary_key and dialect.features.primary_keys_not_null
     )
     default = None if column.computed is not None else _default(column, compiler)
-    serial = default is not None and dialect.is_serial_default(default, column)
+    serial = _is_serial(default, column, dialect, compiler)
     return Column(
         name=str(column.name),
         type=declare_type(column.type, dialect, compiler, column),
@@ -159,6 +159,17 @@ def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None
 def _default(column: sa.Column[Any], compiler: Compiler) -> str | None:
     text = compiler.default(column)
     return None if text is None or text.strip("() ").upper() == "NULL" else text
+
+
+def _is_serial(
+    default: str | None, column: sa.Column[Any], dialect: Dialect, compiler: Compiler
+) -> bool:
+    """Return whether a default is that of a SERIAL, and of no sequence that the models declare."""
+    if default is None or column.autoincrement is False:
+        return False
+    if not dialect.is_serial_default(default, column):
+        return False
+    return not any(sequence in default for sequence in compiler.sequences)
 
 
 def _computed(column: sa.Column[Any], compiler: Compiler) -> Computed | None:

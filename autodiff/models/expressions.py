@@ -47,6 +47,7 @@ def _schema_unless(default_schema: str) -> Callable[[Any], str | None]:
 class Compiler:
     """Compiles defaults, checks, types and names for one dialect.
 
+    sequences: the names of the sequences that the models declare.
     default_schema: the schema that SQL does not name, whether the models do or not.
     columns, types, counting: results for earlier columns, to reuse for equal ones.
     renamed: the old names that tables declare.
@@ -60,6 +61,7 @@ class Compiler:
             preparer = self.dialect.identifier_preparer
             preparer.schema_for_object = _schema_unless(default_schema)  # type: ignore[assignment]
         self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+        self.sequences: frozenset[str] = frozenset()
         self.renamed: list[Renamed] = []
         self.columns: dict[Any, Column] = {}
         self.types: dict[Any, ColumnType] = {}
@@ -76,7 +78,8 @@ class Compiler:
     def select(self, clause: ClauseElement) -> str:
         """Return the SQL of a SELECT, with its values.
 
-        The default schema is taken out of the text: without it, SQLAlchemy gives the tables aliases.
+        The default schema is removed from the text, because SQLAlchemy gives tables without a
+        schema aliases here.
         """
         text = clause.compile(dialect=self._with_schemas, compile_kwargs={"literal_binds": True})
         if self._default_schema is None:

@@ -35,6 +35,8 @@ def declare_metadata(
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
     compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
+    declared_sequences = _sequences(all_metadata, dialect)
+    compiler.sequences = frozenset(name.name for name in declared_sequences)
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     enums: dict[Name, EnumType] = {}
@@ -57,7 +59,7 @@ def declare_metadata(
         tables = _one_spelling(tables)
     sequences = {
         name: sequence
-        for name, sequence in _sequences(all_metadata, dialect).items()
+        for name, sequence in declared_sequences.items()
         if not is_excluded(name, exclude)
     }
     return Schema(

@@ -51,10 +51,16 @@ class ColumnSource(Part):
         """Return the argument if SQLAlchemy would not infer it."""
         if not self.dialect.features.autoincrement or column.identity is not None:
             return []
+        if column.default is not None and self._looks_serial(column.default, column.name):
+            return ["autoincrement=False"]
         inferred = table is not None and _inferred_autoincrement(table, column)
         if column.autoincrement == inferred:
             return []
         return [f"autoincrement={column.autoincrement}"]
+
+    def _looks_serial(self, default: str, name: str) -> bool:
+        """Return whether a script would read a default as that of a SERIAL."""
+        return f"_{name}_seq" in default and self.dialect.is_next_value(default)
 
     def alter_arguments(self, operation: AlterColumn) -> str:
         """Return the keyword arguments of op.alter_column with a comma before each."""

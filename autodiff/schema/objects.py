@@ -28,6 +28,7 @@ __all__ = [
     "IndexElement",
     "Name",
     "Option",
+    "OwnedSequence",
     "PrimaryKey",
     "Renamed",
     "Schema",
@@ -316,6 +317,17 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedSequence:
+    """A sequence that a column owns, and the default that takes numbers from it, None if none does.
+
+    https://www.postgresql.org/docs/current/sql-createsequence.html
+    """
+
+    sequence: Sequence
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """A view, or a materialized view if `materialized`; `sql` is its SELECT."""
 
@@ -342,6 +354,7 @@ class Schema:
 
     namespaces: the schemas (namespaces) besides the default one.
     renamed: the old names that models declare; never compared.
+    owned_sequences: the sequences that columns own, by table and column; never compared.
     """
 
     tables: Mapping[Name, Table] = field(default_factory=dict)
@@ -350,6 +363,9 @@ class Schema:
     views: Mapping[Name, View] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
     renamed: tuple[Renamed, ...] = field(default=(), compare=False)
+    owned_sequences: Mapping[tuple[Name, str], OwnedSequence] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def without_columns(self, columns: Collection[tuple[Name, str]]) -> Schema:
         """Return the schema without these columns; an unchanged table is the same object."""

@@ -90,6 +90,9 @@ class PostgreSQL(Dialect):
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)
 
+    def is_next_value(self, default: str) -> bool:
+        return types.is_next_value(default)
+
     def adapt_table(self, table: Table) -> Table:
         """Return the table, with no default schema in the names of its parents."""
         parents = table.options.get(INHERITS)

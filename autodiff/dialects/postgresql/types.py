@@ -14,6 +14,7 @@ from autodiff.schema.sqltext import normalize, tokens
 __all__ = [
     "canonical_type",
     "is_canonical_type",
+    "is_next_value",
     "is_serial_default",
     "normal_default",
     "plain_default",
@@ -263,6 +264,11 @@ def is_serial_default(default: str, table: str, column: str) -> bool:
         return False
     sequence = match[1].rpartition(".")[2].strip('"')
     return sequence == f"{table}_{column}_seq"
+
+
+def is_next_value(default: str) -> bool:
+    """Return whether a default is nextval() of a sequence, and nothing else."""
+    return _NEXTVAL.fullmatch(default.strip()) is not None
 
 
 def is_canonical_type(sql: str) -> bool:

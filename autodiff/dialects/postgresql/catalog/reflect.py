@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,13 @@ from autodiff.schema.objects import (
     Index,
     Name,
     Option,
+    OwnedSequence,
     Schema,
     Sequence,
     Table,
     View,
 )
+from autodiff.schema.sqltext import quote_identifier, quote_literal
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["reflect_schema"]
 
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*")
 _TABLES, _VIEWS = ("r", "p"), ("v", "m")
 """Values of pg_class.relkind: https://www.postgresql.org/docs/current/catalog-pg-class.html"""
 
@@ -44,6 +48,7 @@ def reflect_schema(connection: Connection, scope: Scope, default_schema: str) ->
         sequences=builder.sequences(),
         views=builder.views(),
         namespaces=frozenset(scope.namespaces).intersection(rows.names["schema"].values()),
+        owned_sequences=builder.owned_sequences(),
     )
 
 
@@ -106,6 +111,27 @@ class _SchemaBuilder:
             for name in [self.name(row.schema, row.name)]
             if self.is_wanted(name)
         }
+
+    def owned_sequences(self) -> dict[tuple[Name, str], OwnedSequence]:
+        """Return the sequences that columns own, without those of identity columns."""
+        found: dict[tuple[Name, str], OwnedSequence] = {}
+        for row in self.rows.sequences:
+            if row.table is not None and row.number is not None and row.ownership == "a":
+                column = self.columns.get(row.table, {}).get(row.number)
+                if column is not None:
+                    name = self.name(row.schema, row.name)
+                    default = f"nextval({quote_literal(self.quoted(name))}::regclass)"
+                    found[self.names[row.table], column.name] = OwnedSequence(
+                        sequence=self.sequence(name, row),
+                        default=default if column.autoincrement else None,
+                    )
+        return found
+
+    def quoted(self, name: Name) -> str:
+        parts = [part for part in (name.schema, name.name) if part is not None]
+        return ".".join(
+            part if _PLAIN_NAME.fullmatch(part) else quote_identifier(part) for part in parts
+        )
 
     def sequence(self, name: Name, row: SequenceRow) -> Sequence:
         kind = None if row.type == "bigint" else row.type

@@ -180,8 +180,11 @@ class PostgreSQLColumnDDL(ColumnDDL):
 
 
 def _execute(*parts: str) -> str:
-    """Return a block that runs the statement that the SQL expressions give together."""
-    return f"DO $$ BEGIN EXECUTE {' || '.join(parts)}; END $$"
+    """Return a block that runs the statement that the SQL expressions give together.
+
+    If one of them is NULL, as the sequence of a column that owns none, nothing is run.
+    """
+    return f"DO $$ BEGIN EXECUTE coalesce({' || '.join(parts)}, 'SELECT'); END $$"
 
 
 def _retypes_serial(operation: AlterColumn) -> bool:
