@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from autodiff import Project
+from autodiff.errors import RenameUndecidedError
 from tests.support import opened
 
 
@@ -107,3 +108,63 @@ def test_sequence_of_the_models_is_dropped(
         "by_hand",
         "numbers",
     ]
+
+
+def invoice_models(schema: str | None) -> sa.MetaData:
+    """Return models of invoices in a schema."""
+    metadata = sa.MetaData()
+    sa.Table(
+        "invoices",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("state", sa.Enum("open", "paid", name="state", schema=schema)),
+        schema=schema,
+    )
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rename"),
+    [
+        ("sales", "archive", "sales.invoices:archive.invoices"),
+        ("sales", None, "sales.invoices:public.invoices"),
+        (None, "archive", "invoices:archive.invoices"),
+    ],
+)
+def test_table_in_another_schema(
+    before: str | None,
+    after: str | None,
+    rename: str,
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+) -> None:
+    """A table that the models have in another schema is a candidate for a rename."""
+    url = database("postgresql")
+    with opened(url) as db:
+        db.execute("CREATE SCHEMA tenant", "CREATE TABLE tenant.invoices (id integer)")
+    first = Project(url, invoice_models(before), tmp_path)
+    first.generate("first")
+    first.upgrade()
+    with pytest.raises(RenameUndecidedError) as caught:
+        Project(url, invoice_models(after), tmp_path).generate("second")
+    assert caught.value.candidates == (rename,)
+    other = tmp_path / "other"
+    url = database("postgresql")
+    assert_no_drift(url, other, invoice_models(before), invoice_models(after), renames=[rename])
+
+
+def test_table_of_another_schema_is_left_alone(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A table that autodiff did not create is no candidate if there is a history."""
+    url = database("postgresql")
+    first = Project(url, sequence_models(), tmp_path)
+    first.generate("first")
+    first.upgrade()
+    with opened(url) as db:
+        db.execute("CREATE SCHEMA tenant", "CREATE TABLE tenant.invoices (id serial PRIMARY KEY)")
+    metadata = sequence_models()
+    sa.Table("invoices", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    project = Project(url, metadata, tmp_path)
+    assert project.generate("second") is not None
+    assert "tenant" not in (tmp_path / "0002_second.py").read_text()

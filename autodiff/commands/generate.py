@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from autodiff.autogenerate.dependent_views import find_broken_views
 from autodiff.autogenerate.differences import Difference
+from autodiff.autogenerate.moved_tables import read_outside_tables
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps, plan_difference
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
@@ -144,6 +145,7 @@ class _Sides:
 
     connection: None if the current schema comes from the lock file.
     lock: the lock file as it is now.
+    outside: tables of schemas that no model uses, from which a table could have moved.
     """
 
     connection: sa.Connection | None
@@ -151,6 +153,7 @@ class _Sides:
     current: Schema
     desired: Schema
     lock: LockFile | None
+    outside: Schema = field(default_factory=Schema)
 
 
 @contextmanager
@@ -166,8 +169,22 @@ def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> I
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         exclude = project.config.exclude_tables
         current, desired = read_schemas(connection, dialect, metadata, exclude)
+        outside = read_outside_tables(
+            connection,
+            dialect,
+            current,
+            desired,
+            renames=request.renames,
+            exclude=exclude,
+            declared_before=lock.declared if lock else None,
+        )
         yield _Sides(
-            connection=connection, dialect=dialect, current=current, desired=desired, lock=lock
+            connection=connection,
+            dialect=dialect,
+            current=current,
+            desired=desired,
+            lock=lock,
+            outside=outside,
         )
 
 
@@ -208,12 +225,19 @@ def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
         sides.dialect,
         sides.current,
         sides.desired,
-        all_renames(request.renames, sides.desired, sides.current, sides.dialect.default_schema),
+        all_renames(
+            request.renames,
+            sides.desired,
+            sides.current,
+            sides.dialect.default_schema,
+            sides.outside,
+        ),
         request.questioner or NoAnswers(),
         request.assume,
         create_scratch=True,
         maps=parse_maps(request.maps),
         declared_before=sides.lock.declared if sides.lock else None,
+        outside=sides.outside,
     )
 
 

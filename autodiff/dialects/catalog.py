@@ -37,6 +37,10 @@ class Catalog(ABC):
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         """Return what the schemas of a scope have that is never reflected, such as triggers."""
 
+    def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
+        """Return the tables of all schemas that have one of the names."""
+        return []
+
     def dependent_views(self, connection: Connection) -> list[DependentView] | None:
         """Return the tables and columns that each view reads; None if the catalog lacks them."""
         return None

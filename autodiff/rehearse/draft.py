@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -113,7 +114,8 @@ def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection |
 def _proof_run(plan: Plan, migration: Migration, dialect: Dialect) -> ProofRun:
     before, after = _affected_tables(plan)
     start, goal = select_tables(plan.current, before), select_tables(plan.desired, after)
-    scope = scope_for(plan.desired)
+    namespaces = plan.current.namespaces | plan.desired.namespaces
+    scope = scope_for(replace(plan.desired, namespaces=namespaces))
 
     def build(connection: Connection) -> None:
         _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from autodiff.schema.objects import (
     Exclusion,
     ForeignKey,
     Index,
+    Name,
     PrimaryKey,
     Schema,
     Table,
@@ -47,6 +49,11 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.unmanaged import unmanaged_objects
 
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "public")
+
+    def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
+        from autodiff.dialects.postgresql.catalog.unmanaged import find_tables_named
+
+        return find_tables_named(connection, names, self.dialect.default_schema or "public")
 
     def dependent_views(self, connection: Connection) -> list[DependentView]:
         from autodiff.dialects.postgresql.catalog.unmanaged import find_dependent_views
