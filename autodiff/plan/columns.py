@@ -102,11 +102,15 @@ def _counts(table: Name, changes: Sequence[Change]) -> bool:
 def _altered(change: ColumnAltered, dialect: Dialect) -> AlterColumn:
     """Return the operation for a changed column."""
     fields = _patched(change, dialect)
+    name, old, new = change.after.name, change.before.type.sql, change.after.type.sql
+    retyped = "type" in fields
     return AlterColumn(
         table=change.table,
-        name=change.after.name,
+        name=name,
         before=ColumnPatch.of(change.before, fields),
         after=ColumnPatch.of(change.after, fields),
+        using=dialect.ddl.columns.conversion(name, old, new) if retyped else None,
+        reverse_using=dialect.ddl.columns.conversion(name, new, old) if retyped else None,
     )
 
 

@@ -77,6 +77,7 @@ from autodiff.plan.renames import (
 )
 from autodiff.plan.row_checks import build_downgrade_checks, build_row_checks
 from autodiff.plan.rowid_keys import plan_rowid_keys
+from autodiff.plan.time_zones import time_zone_findings
 from autodiff.plan.views import plan_view, sort_views
 from autodiff.schema.changes import (
     Change,
@@ -275,6 +276,7 @@ class _Planner:
             downgrade_checks=downgrade_checks,
             maps=self.maps,
             reversible_operations=self._reversible_operations(),
+            findings=tuple(time_zone_findings(self.changes, self.dialect)),
         )
 
     def _filled_columns(self, backfills: Iterable[Backfill]) -> set[str]:
@@ -313,7 +315,7 @@ class _Planner:
         ]
         plan_renamed_parts(remaining, operations)
         self._plan_each(remaining, operations)
-        sort_views(operations)
+        sort_views(operations, self.dialect)
         ordered = without_implied_index_drops(operations.ordered(), self.dialect)
         ordered = options_first(ordered, self.desired, self.dialect)
         return concurrent_indexes_last(ordered, self.desired, self.dialect)

@@ -342,6 +342,7 @@ class AlterColumn:
     """Change attributes of a column; `before` has the old ones, if they are known.
 
     using: the expression that converts values to the new type (PostgreSQL).
+    reverse_using: the expression that converts them back; None for the database's own conversion.
     """
 
     table: Name
@@ -349,11 +350,19 @@ class AlterColumn:
     before: ColumnPatch = _NOTHING
     after: ColumnPatch
     using: str | None = field(default=None)
+    reverse_using: str | None = field(default=None)
 
     def reverse(self) -> AlterColumn:
         if self.before.fields != self.after.fields:
             raise _unknown(f"the state before of column {self.table}.{self.name}")
-        return AlterColumn(table=self.table, name=self.name, before=self.after, after=self.before)
+        return AlterColumn(
+            table=self.table,
+            name=self.name,
+            before=self.after,
+            after=self.before,
+            using=self.reverse_using,
+            reverse_using=self.using,
+        )
 
     def describe(self) -> str:
         parts = [self._describe_field(name) for name in self.after.fields]
@@ -631,12 +640,21 @@ class AlterSequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateView:
-    """CREATE VIEW, or a materialized view with its indexes."""
+    """CREATE VIEW, or a materialized view with its indexes.
+
+    restores_settings: give it the settings that a `DropView` before it kept.
+    """
 
     view: View
+    restores_settings: bool = False
 
     def reverse(self) -> DropView:
-        return DropView(name=self.view.name, materialized=self.view.materialized, view=self.view)
+        return DropView(
+            name=self.view.name,
+            materialized=self.view.materialized,
+            view=self.view,
+            keeps_settings=self.restores_settings,
+        )
 
     def describe(self) -> str:
         return f"+ view {self.view.name}"
@@ -644,14 +662,19 @@ class CreateView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropView:
-    """DROP VIEW."""
+    """DROP VIEW.
+
+    keeps_settings: remember its grants, owner and options, because it is created again.
+    """
 
     name: Name
     materialized: bool = False
     view: View | None = None
+    keeps_settings: bool = False
 
     def reverse(self) -> CreateView:
-        return CreateView(view=_known(self.view, f"view {self.name}"))
+        view = _known(self.view, f"view {self.name}")
+        return CreateView(view=view, restores_settings=self.keeps_settings)
 
     def describe(self) -> str:
         return f"- view {self.name}"

@@ -13,6 +13,7 @@ from dataclasses import replace
 from autodiff.dialects.ddl.columns import ColumnDDL
 from autodiff.dialects.postgresql.ddl.casts import cast
 from autodiff.dialects.postgresql.ddl.sequences import alter_in_range, first_value, reset_options
+from autodiff.dialects.postgresql.ddl.time_zones import utc_conversion
 from autodiff.dialects.postgresql.types import split_collation, type_family
 from autodiff.errors import PlanError
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name, Table
@@ -60,6 +61,9 @@ class PostgreSQLColumnDDL(ColumnDDL):
         ]
 
     # Types and defaults
+
+    def conversion(self, name: str, before: str, after: str) -> str | None:
+        return utc_conversion(self.quote(name), before, after)
 
     def _type_and_default(self, operation: AlterColumn) -> list[str]:
         patch = operation.after
