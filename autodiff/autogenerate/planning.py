@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import Difference
+from autodiff.autogenerate.domains import domain_findings
 from autodiff.autogenerate.live_rows import row_findings, run_row_checks
 from autodiff.autogenerate.moved_tables import read_outside_tables, with_outside_tables
 from autodiff.autogenerate.plan import Plan
@@ -81,7 +82,9 @@ def diff(
         outside=outside,
     )
     live = connection if data_checks else None
-    return plan_difference(difference, parse_fills(fills), questioner, live)
+    plan = plan_difference(difference, parse_fills(fills), questioner, live)
+    unmanaged = domain_findings(connection, dialect, desired)
+    return replace(plan, findings=(*plan.findings, *unmanaged)) if unmanaged else plan
 
 
 def _as_list(metadata: sa.MetaData | Sequence[sa.MetaData]) -> list[sa.MetaData]:

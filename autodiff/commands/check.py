@@ -127,6 +127,7 @@ def check_drift(project: Workspace) -> Drift:
 
     Raises the errors of `Workspace.connect` and `Workspace.metadata`.
     """
+    from autodiff.autogenerate.domains import domain_findings
     from autodiff.autogenerate.schemas import read_schemas
     from autodiff.dialects import dialect_of
 
@@ -140,10 +141,12 @@ def check_drift(project: Workspace) -> Drift:
         current, desired = read_schemas(connection, dialect, metadata, exclude)
         comparer = _Comparer(connection, dialect, lock)
         found = _three_ways(comparer, current, desired, _usable(lock, dialect), bool(pending))
+        domains = tuple(item.message for item in domain_findings(connection, dialect, desired))
     if lock is None and not len(graph):
         found = replace(found, models=found.database)
     return replace(
         found,
+        database=(*found.database, *domains),
         pending=pending,
         history=history,
         edited=_edited_since_lock(graph, lock) if lock is not None else (),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from autodiff.autogenerate.dependent_views import find_broken_views
 from autodiff.autogenerate.differences import Difference
+from autodiff.autogenerate.domains import DOMAIN_HINT, domain_findings
 from autodiff.autogenerate.moved_tables import read_outside_tables
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps, plan_difference
@@ -19,7 +20,7 @@ from autodiff.autogenerate.schemas import read_schemas
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
 from autodiff.dialects import Dialect, dialect_for, dialect_of
-from autodiff.errors import HistoryError, RehearsalFailedError
+from autodiff.errors import HistoryError, PlanError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
 from autodiff.migrations.files import parse_migration
 from autodiff.models import declare
@@ -121,6 +122,7 @@ def draft_migration(project: Workspace, request: GenerateRequest) -> Draft | Non
         dialect = dialect_for(lock.backend)
         return draft_empty(project, graph, position, dialect, request.message, lock, request.format)
     with _open_sides(project, graph, request) as sides:
+        _refuse_domains(sides)
         difference = _find_difference(sides, request)
         if not difference.changes:
             return None
@@ -217,6 +219,15 @@ def _refuse_pending(project: Workspace, graph: Graph, connection: sa.Connection)
             f"the database is behind the migrations: {names} not applied",
             hint="run autodiff upgrade first, or pass --from history",
         )
+
+
+def _refuse_domains(sides: _Sides) -> None:
+    """Raise PlanError if the database lacks a domain of the models, or has another one."""
+    if sides.connection is None:
+        return
+    problems = domain_findings(sides.connection, sides.dialect, sides.desired)
+    if problems:
+        raise PlanError("; ".join(item.message for item in problems), hint=DOMAIN_HINT)
 
 
 def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:

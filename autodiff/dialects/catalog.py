@@ -9,7 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.scope import Scope
-from autodiff.schema.objects import Constraint, Exclusion, ForeignKey, Index, Name, Schema, Table
+from autodiff.schema.objects import (
+    Constraint,
+    Domain,
+    Exclusion,
+    ForeignKey,
+    Index,
+    Name,
+    Schema,
+    Table,
+)
 from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
@@ -36,6 +45,10 @@ class Catalog(ABC):
     @abstractmethod
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         """Return what the schemas of a scope have that is never reflected, such as triggers."""
+
+    def domain_problems(self, connection: Connection, domains: Sequence[Domain]) -> list[str]:
+        """Return a sentence for each domain that the database lacks or defines in another way."""
+        return []
 
     def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
         """Return the tables of all schemas that have one of the names."""

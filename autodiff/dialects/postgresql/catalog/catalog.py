@@ -12,6 +12,7 @@ from autodiff.schema.objects import (
     Check,
     Column,
     Constraint,
+    Domain,
     Exclusion,
     ForeignKey,
     Index,
@@ -49,6 +50,11 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.unmanaged import unmanaged_objects
 
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "public")
+
+    def domain_problems(self, connection: Connection, domains: Sequence[Domain]) -> list[str]:
+        from autodiff.dialects.postgresql.domains import find_domain_problems
+
+        return find_domain_problems(connection, self.dialect, domains)
 
     def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
         from autodiff.dialects.postgresql.catalog.unmanaged import find_tables_named
