@@ -14,6 +14,7 @@ from autodiff.autogenerate.domains import DOMAIN_HINT, domain_findings
 from autodiff.autogenerate.moved_tables import read_outside_tables
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps, plan_difference
+from autodiff.autogenerate.prerequisites import find_prerequisites
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.autogenerate.schemas import read_schemas
@@ -126,7 +127,7 @@ def draft_migration(project: Workspace, request: GenerateRequest) -> Draft | Non
         difference = _find_difference(sides, request)
         if not difference.changes:
             return None
-        plan = _plan(sides, difference, request)
+        plan = _plan(sides, difference, request, graph)
         draft = draft_plan(project, graph, position, request, plan, sides.connection)
         lock = _next_lock(sides, difference, draft.proof)
         return replace(draft, settled=difference.settled, lock=lock)
@@ -255,8 +256,8 @@ def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
 # Plan and render
 
 
-def _plan(sides: _Sides, difference: Difference, request: GenerateRequest) -> Plan:
-    """Return the plan, with findings about live rows and views if there is a connection."""
+def _plan(sides: _Sides, difference: Difference, request: GenerateRequest, graph: Graph) -> Plan:
+    """Return the plan, with findings about the live database if there is a connection."""
     live = sides.connection if request.data_checks else None
     if live is not None:
         # The queries run in a read-only transaction of their own.
@@ -265,7 +266,9 @@ def _plan(sides: _Sides, difference: Difference, request: GenerateRequest) -> Pl
     plan = plan_difference(difference, parse_fills(request.fills), questioner, live)
     if sides.connection is not None:
         broken_views = find_broken_views(sides.connection, plan)
-        plan = replace(plan, findings=(*plan.findings, *broken_views))
+        texts = [migration.text for migration in graph.migrations.values()]
+        by_hand = find_prerequisites(sides.connection, plan, texts)
+        plan = replace(plan, findings=(*plan.findings, *broken_views, *by_hand))
     return plan
 
 

@@ -50,6 +50,10 @@ class Catalog(ABC):
         """Return a sentence for each domain that the database lacks or defines in another way."""
         return []
 
+    def extension_names(self, connection: Connection) -> dict[str, frozenset[str]]:
+        """Return the names of types and operator classes by extension; functions as `name()`."""
+        return {}
+
     def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
         """Return the tables of all schemas that have one of the names."""
         return []

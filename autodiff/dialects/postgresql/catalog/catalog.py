@@ -56,6 +56,11 @@ class PostgreSQLCatalog(Catalog):
 
         return find_domain_problems(connection, self.dialect, domains)
 
+    def extension_names(self, connection: Connection) -> dict[str, frozenset[str]]:
+        from autodiff.dialects.postgresql.catalog.unmanaged import find_extension_names
+
+        return find_extension_names(connection)
+
     def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
         from autodiff.dialects.postgresql.catalog.unmanaged import find_tables_named
 

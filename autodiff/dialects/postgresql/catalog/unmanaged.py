@@ -14,7 +14,12 @@ from autodiff.schema.objects import Name
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["find_dependent_views", "find_tables_named", "unmanaged_objects"]
+__all__ = [
+    "find_dependent_views",
+    "find_extension_names",
+    "find_tables_named",
+    "unmanaged_objects",
+]
 
 _UNMANAGED = """
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
@@ -64,6 +69,18 @@ WHERE c.relname = ANY(:names) AND c.relkind IN ('r', 'p') AND NOT c.relispartiti
 ORDER BY 1, 2
 """
 
+_EXTENSION_NAMES = """
+SELECT x.extname, array_agg(DISTINCT coalesce(t.typname, o.opcname, p.proname || '()')) AS names
+FROM pg_extension x
+JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = x.oid
+     AND d.deptype = 'e'
+LEFT JOIN pg_type t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+LEFT JOIN pg_opclass o ON d.classid = 'pg_opclass'::regclass AND o.oid = d.objid
+LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+WHERE x.extname <> 'plpgsql' AND coalesce(t.oid, o.oid, p.oid) IS NOT NULL
+GROUP BY x.extname
+"""
+
 _DEPENDENT_VIEWS = """
 SELECT DISTINCT vn.nspname AS view_schema, v.relname AS view, n.nspname AS table_schema,
        c.relname AS table, a.attname AS column
@@ -78,6 +95,12 @@ LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid AND 
 WHERE vn.nspname !~ '^pg_' AND vn.nspname <> 'information_schema'
 ORDER BY 1, 2, 3, 4, 5
 """
+
+
+def find_extension_names(connection: Connection) -> dict[str, frozenset[str]]:
+    """Return the names of types and operator classes by extension; functions as `name()`."""
+    rows = connection.execute(sa.text(_EXTENSION_NAMES))
+    return {row.extname: frozenset(row.names) for row in rows}
 
 
 def find_tables_named(
