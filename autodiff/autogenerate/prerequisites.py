@@ -81,10 +81,7 @@ def _extensions(
     for extension, names in sorted(extensions.items()):
         created = any(_creates(text, "extension", extension) for text in texts)
         if used & names and not created:
-            yield _finding(
-                f"extension {extension}",
-                f"op.execute('CREATE EXTENSION IF NOT EXISTS \"{extension}\"')",
-            )
+            yield _finding("extension", extension, plan.dialect)
 
 
 def _names_in(sql: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from autodiff.compare.enums import (
     unambiguous_enum_renames,
 )
 from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
+from autodiff.compare.inheritance import without_inherited_columns
 from autodiff.compare.name_case import adopt_case
 from autodiff.compare.null_types import adopt_types
 from autodiff.compare.partitions import without_partitions
@@ -68,6 +69,7 @@ __all__ = [
     "with_names_for_new_tables",
     "with_serials_as_declared",
     "with_tables",
+    "without_inherited_columns",
     "without_partitions",
     "without_tables",
     "without_temporary_names",

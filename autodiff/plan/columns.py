@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autodiff.compare.inheritance import keeps_in_children
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import Fills, add_and_fill
 from autodiff.plan.dependents import must_be_replaced
@@ -11,7 +12,7 @@ from autodiff.plan.enum_values import ValueUpdates, with_value_updates
 from autodiff.plan.enums import default_first
 from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
-from autodiff.schema.objects import Column, Name
+from autodiff.schema.objects import Column, Name, Schema
 from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
 
 __all__ = ["add_column", "alter_column", "drop_column"]
@@ -70,7 +71,11 @@ def _phase(change: ColumnAltered, dialect: Dialect) -> Phase:
 
 
 def drop_column(
-    change: ColumnRemoved, changes: Sequence[Change], dialect: Dialect, operations: PhasedOperations
+    change: ColumnRemoved,
+    changes: Sequence[Change],
+    desired: Schema,
+    dialect: Dialect,
+    operations: PhasedOperations,
 ) -> None:
     """Plan a removed column.
 
@@ -87,7 +92,12 @@ def drop_column(
         and _counts(change.table, changes)
     ):
         phase = Phase.DROP_AUTOINCREMENT
-    operations.add(phase, DropColumn(table=change.table, name=column.name, column=column))
+    only = keeps_in_children(desired.tables, change.table, column.name)
+    drop = DropColumn(table=change.table, name=column.name, column=column, only=only)
+    if only:  # before the tables that inherit the column, which may drop it then
+        operations.by_phase.setdefault(phase, []).insert(0, drop)
+    else:
+        operations.add(phase, drop)
 
 
 def _counts(table: Name, changes: Sequence[Change]) -> bool:

@@ -334,7 +334,7 @@ class _Planner:
                     update = updates.pop((change.table, change.after.name), None)
                     alter_column(change, self.prepared, self.fills, update, operations)
                 case ColumnRemoved():
-                    drop_column(change, self.prepared, self.dialect, operations)
+                    drop_column(change, self.prepared, self.desired, self.dialect, operations)
                 case _:
                     _plan_change(change, self.fills, operations)
         for update in updates.values():

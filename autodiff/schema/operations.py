@@ -278,11 +278,15 @@ class AddColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropColumn:
-    """ALTER TABLE ... DROP COLUMN."""
+    """ALTER TABLE ... DROP COLUMN.
+
+    only: tables that inherit the column keep it, as a column of their own (PostgreSQL).
+    """
 
     table: Name
     name: str
     column: Column | None = None
+    only: bool = False
 
     def reverse(self) -> AddColumn:
         column = _known(self.column, f"column {self.table}.{self.name}")

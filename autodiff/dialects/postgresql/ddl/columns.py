@@ -17,7 +17,7 @@ from autodiff.dialects.postgresql.ddl.time_zones import utc_conversion
 from autodiff.dialects.postgresql.types import split_collation, type_family
 from autodiff.errors import PlanError
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name, Table
-from autodiff.schema.operations import AlterColumn
+from autodiff.schema.operations import AlterColumn, DropColumn
 from autodiff.schema.sqltext import quote_literal
 
 __all__ = ["PostgreSQLColumnDDL"]
@@ -52,6 +52,16 @@ class PostgreSQLColumnDDL(ColumnDDL):
             comment = patch.comment if isinstance(patch.comment, str) else None
             statements += self.ddl.comments.set_on_column(operation.table, operation.name, comment)
         return statements
+
+    def drop(self, operation: DropColumn, current: Table | None = None) -> list[str]:
+        """Return DROP COLUMN, with ONLY if tables that inherit the column keep it.
+
+        https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
+        """
+        statements = super().drop(operation)
+        if not operation.only:
+            return statements
+        return [sql.replace("ALTER TABLE", "ALTER TABLE ONLY", 1) for sql in statements]
 
     def _alter(self, operation: AlterColumn, changes: list[str]) -> list[str]:
         column = self.quote(operation.name)
