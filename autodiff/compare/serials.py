@@ -22,9 +22,10 @@ def with_serials_as_declared(current: Schema, desired: Schema, dialect: Dialect)
     """
     if not dialect.features.sequences:
         return current
+    owned_sequences = current.owned_sequences if desired.sequences else {}
     declared = {
         (table, column): owned
-        for (table, column), owned in current.owned_sequences.items()
+        for (table, column), owned in owned_sequences.items()
         if owned.sequence.name in desired.sequences
         and not _is_serial(desired.tables.get(table), column)
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.postgresql.catalog.columns import Columns, numbers
@@ -50,6 +50,27 @@ def reflect_schema(connection: Connection, scope: Scope, default_schema: str) ->
         namespaces=frozenset(scope.namespaces).intersection(rows.names["schema"].values()),
         owned_sequences=builder.owned_sequences(),
     )
+
+
+class _OwnedSequences(Mapping[tuple[Name, str], OwnedSequence]):
+    """The sequences that columns own, each built on access: most are never looked at."""
+
+    def __init__(
+        self,
+        owners: Mapping[tuple[Name, str], tuple[SequenceRow, bool]],
+        build: Callable[[SequenceRow, bool], OwnedSequence],
+    ) -> None:
+        self._owners = owners
+        self._build = build
+
+    def __getitem__(self, key: tuple[Name, str]) -> OwnedSequence:
+        return self._build(*self._owners[key])
+
+    def __iter__(self) -> Iterator[tuple[Name, str]]:
+        return iter(self._owners)
+
+    def __len__(self) -> int:
+        return len(self._owners)
 
 
 class _SchemaBuilder:
@@ -112,20 +133,20 @@ class _SchemaBuilder:
             if self.is_wanted(name)
         }
 
-    def owned_sequences(self) -> dict[tuple[Name, str], OwnedSequence]:
+    def owned_sequences(self) -> Mapping[tuple[Name, str], OwnedSequence]:
         """Return the sequences that columns own, without those of identity columns."""
-        found: dict[tuple[Name, str], OwnedSequence] = {}
+        owners: dict[tuple[Name, str], tuple[SequenceRow, bool]] = {}
         for row in self.rows.sequences:
-            if row.table is not None and row.number is not None and row.ownership == "a":
+            if row.ownership == "a" and row.table is not None and row.number is not None:
                 column = self.columns.get(row.table, {}).get(row.number)
                 if column is not None:
-                    name = self.name(row.schema, row.name)
-                    default = f"nextval({quote_literal(self.quoted(name))}::regclass)"
-                    found[self.names[row.table], column.name] = OwnedSequence(
-                        sequence=self.sequence(name, row),
-                        default=default if column.autoincrement else None,
-                    )
-        return found
+                    owners[self.names[row.table], column.name] = row, column.autoincrement
+        return _OwnedSequences(owners, self.owned_sequence)
+
+    def owned_sequence(self, row: SequenceRow, serial: bool) -> OwnedSequence:
+        name = self.name(row.schema, row.name)
+        default = f"nextval({quote_literal(self.quoted(name))}::regclass)"
+        return OwnedSequence(sequence=self.sequence(name, row), default=default if serial else None)
 
     def quoted(self, name: Name) -> str:
         parts = [part for part in (name.schema, name.name) if part is not None]
