@@ -360,3 +360,18 @@ class Workspace:
                 hint="pass --url, or set DATABASE_URL",
             )
         return dialect_for(lock.backend)
+
+    def dialect_of_lock(self, lock: LockFile, *, scratch_url: sa.URL | None = None) -> Dialect:
+        """Return the dialect of the lock file, without connecting.
+
+        On MySQL the URL has the name of the default schema, which is the database itself.
+        """
+        from autodiff.dialects import dialect_for
+
+        dialect = dialect_for(lock.backend, scratch_url=scratch_url)
+        if dialect.default_schema or not self.config.url:
+            return dialect
+        url = self.url
+        if not dialect.matches(url.get_backend_name()):
+            return dialect
+        return dialect_for(lock.backend, default_schema=url.database, scratch_url=scratch_url)

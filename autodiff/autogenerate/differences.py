@@ -16,7 +16,10 @@ from autodiff.compare import (
     compare_schemas,
     equal_tables,
     find_possible_differences,
+    with_names_for_new_tables,
+    with_serials_as_declared,
     with_tables,
+    without_inherited_columns,
     without_partitions,
     without_tables,
     without_unreflected_constraints,
@@ -71,6 +74,9 @@ def find_difference(
         exclusion constraints) are compared only if the models declare some, or did before.
     """
     desired = without_partitions(current, desired)
+    current = without_inherited_columns(current, desired)
+    current = with_serials_as_declared(current, desired, dialect)
+    desired = with_names_for_new_tables(current, desired, dialect)
     current = without_unreflected_constraints(current, desired, declared_before, dialect)
     equal = equal_tables(current, desired, dialect)
     other_desired = without_tables(desired, equal)

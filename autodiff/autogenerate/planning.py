@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import Difference
+from autodiff.autogenerate.domains import domain_findings
 from autodiff.autogenerate.live_losses import count_losses
 from autodiff.autogenerate.live_rows import row_findings, run_row_checks
+from autodiff.autogenerate.moved_tables import read_outside_tables, with_outside_tables
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
@@ -63,21 +65,28 @@ def diff(
     Raises ModelsError, RenameUndecidedError, FillNeededError, PlanError.
     """
     dialect = dialect_of(connection)
+    renames = list(renames)
     current, desired = read_schemas(connection, dialect, _as_list(metadata), exclude)
+    outside = read_outside_tables(
+        connection, dialect, current, desired, renames=renames, exclude=exclude
+    )
     questioner = questioner or NoAnswers()
     difference = find_renamed_difference(
         connection,
         dialect,
         current,
         desired,
-        all_renames(renames, desired, current),
+        all_renames(renames, desired, current, dialect.default_schema, outside),
         questioner,
         assume,
         create_scratch=True,
         maps=parse_maps(maps),
+        outside=outside,
     )
     live = connection if data_checks else None
-    return plan_difference(difference, parse_fills(fills), questioner, live)
+    plan = plan_difference(difference, parse_fills(fills), questioner, live)
+    unmanaged = domain_findings(connection, dialect, desired)
+    return replace(plan, findings=(*plan.findings, *unmanaged)) if unmanaged else plan
 
 
 def _as_list(metadata: sa.MetaData | Sequence[sa.MetaData]) -> list[sa.MetaData]:
@@ -170,12 +179,23 @@ def parse_maps(maps: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
     return dict(parse_map(text) for text in maps)
 
 
-def all_renames(texts: Iterable[str], desired: Schema, current: Schema) -> list[AnyRename]:
-    """Return the renames in `texts`, and those in `info` of the models; `texts` take precedence."""
-    renames = [parse_rename(text, current) for text in texts]
+def all_renames(
+    texts: Iterable[str],
+    desired: Schema,
+    current: Schema,
+    default_schema: str | None = None,
+    outside: Schema | None = None,
+) -> list[AnyRename]:
+    """Return the renames in `texts`, and those in `info` of the models; `texts` take precedence.
+
+    outside: tables of schemas that no model uses, which can be renamed too.
+    """
+    if outside is not None:
+        current = with_outside_tables(current, outside, outside.tables)
+    renames = [parse_rename(text, current, default_schema) for text in texts]
     known = {(item.table, item.column) for item in renames if isinstance(item, Rename)}
-    for text in declared_renames(desired, current):
-        rename = parse_rename(text, current)
+    for text in declared_renames(desired, current, default_schema):
+        rename = parse_rename(text, current, default_schema)
         if isinstance(rename, Rename) and (rename.table, rename.column) not in known:
             renames.append(rename)
     return renames

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import Difference, find_difference
+from autodiff.autogenerate.moved_tables import with_outside_tables
 from autodiff.autogenerate.questions import Assume, Questioner
 from autodiff.compare import (
     AnyRename,
@@ -22,11 +23,12 @@ from autodiff.compare import (
     temporary_renames,
     unambiguous_enum_renames,
     value_after,
+    with_serials_as_declared,
     without_temporary_names,
 )
 from autodiff.dialects import Dialect
 from autodiff.errors import RenameUndecidedError
-from autodiff.schema.changes import Change
+from autodiff.schema.changes import Change, TableRemoved
 from autodiff.schema.objects import Schema
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def find_renamed_difference(
     create_scratch: bool,
     maps: Mapping[str, str] | None = None,
     declared_before: Schema | None = None,
+    outside: Schema | None = None,
 ) -> Difference:
     """Return the difference between two schemas, with the renames among its changes.
 
@@ -55,14 +58,17 @@ def find_renamed_difference(
     assume: "drop-and-add" treats such a rename as a drop and an add, and asks nobody.
     maps: the new value of rows whose enum value is removed, by the names in the current schema.
     create_scratch, declared_before: see `find_difference`.
+    outside: tables of schemas that no model uses; they are left alone unless they are renamed.
 
     Raises RenameUndecidedError if the questioner has no answer.
     """
+    current = with_serials_as_declared(current, desired, dialect)
     mapped, value_renames = resolve_maps(maps or {}, current, desired, renames)
     search = _RenameSearch(
         connection=connection,
         dialect=dialect,
         current=current,
+        outside=outside or Schema(),
         desired=desired,
         create_scratch=create_scratch,
         declared_before=declared_before,
@@ -110,6 +116,7 @@ class _RenameSearch:
     connection: sa.Connection | None
     dialect: Dialect
     current: Schema
+    outside: Schema
     desired: Schema
     create_scratch: bool
     declared_before: Schema | None
@@ -117,10 +124,16 @@ class _RenameSearch:
     renames: list[AnyRename]
     rejected: set[AnyRename] = field(default_factory=set)
 
+    @property
+    def managed(self) -> Schema:
+        """The current schema, with the tables outside that are renamed."""
+        renamed = {item.table for item in self.renames if isinstance(item, Rename)}
+        return with_outside_tables(self.current, self.outside, renamed)
+
     def compare(self) -> _Comparison:
         """Compare the schemas after the renames."""
         renamed, rename_changes = apply_all_renames(
-            self.current, self.desired, self.renames, self.dialect
+            self.managed, self.desired, self.renames, self.dialect
         )
         difference = find_difference(
             self.connection,
@@ -131,7 +144,7 @@ class _RenameSearch:
             declared_before=self.declared_before,
         )
         plain = [rename for rename in self.renames if isinstance(rename, Rename)]
-        temporary = temporary_renames(self.current, self.desired, plain)
+        temporary = temporary_renames(self.managed, self.desired, plain)
         return _Comparison(
             difference=difference,
             renames=rename_changes,
@@ -148,9 +161,14 @@ class _RenameSearch:
     def undecided(self, comparison: _Comparison) -> list[Candidate]:
         """Return the possible renames that nobody decided yet, the most likely first."""
         names = name_map_of(self.renames)
+        managed = self.managed.tables
+        changes = [
+            *comparison.changes,
+            *(TableRemoved(table=t) for n, t in self.outside.tables.items() if n not in managed),
+        ]
         return [
             candidate
-            for candidate in rename_candidates(comparison.changes)
+            for candidate in rename_candidates(changes, self.dialect.default_schema)
             if not self._is_decided(rename_before(candidate.rename, names))
         ]
 
@@ -182,7 +200,7 @@ class _RenameSearch:
         names = name_map_of(self.renames)
         return replace(
             comparison.difference,
-            current=self.current,
+            current=self.managed,
             changes=comparison.changes,
             maps={value_after(value, names): new for value, new in self.maps.items()},
         )

@@ -23,14 +23,12 @@ __all__ = ["check_drift", "check_drift_offline"]
 @pause_garbage_collection()
 def check_drift_offline(project: Workspace) -> Drift:
     """Compare the models with the lock file. Nothing connects to a database."""
-    from autodiff.dialects import dialect_for
-
     graph = project.graph()
     graph.check_heads()
     lock = project.lock()
     if lock is None:
         return _without_lock(project, graph)
-    dialect = dialect_for(lock.backend)
+    dialect = project.dialect_of_lock(lock)
     return Drift(
         models=_missing_migration(project, lock, dialect),
         edited=_edited_since_lock(graph, lock),
@@ -129,6 +127,7 @@ def check_drift(project: Workspace) -> Drift:
 
     Raises the errors of `Workspace.connect` and `Workspace.metadata`.
     """
+    from autodiff.autogenerate.domains import domain_findings
     from autodiff.autogenerate.schemas import read_schemas
     from autodiff.dialects import dialect_of
 
@@ -142,6 +141,7 @@ def check_drift(project: Workspace) -> Drift:
         current, desired = read_schemas(connection, dialect, metadata, exclude)
         comparer = _Comparer(connection, dialect, lock)
         found = _three_ways(comparer, current, desired, _usable(lock, dialect))
+        domains = tuple(item.message for item in domain_findings(connection, dialect, desired))
     edited = _edited_since_lock(graph, lock) if lock is not None else ()
     if pending or history or edited:
         # The lock file describes another history than the one that the database has, so that a
@@ -151,6 +151,7 @@ def check_drift(project: Workspace) -> Drift:
         found = replace(found, models=found.database)
     return replace(
         found,
+        database=(*found.database, *domains),
         pending=pending,
         history=history,
         edited=edited,

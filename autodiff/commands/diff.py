@@ -132,7 +132,7 @@ class _Sides:
             self._dialect,
             old,
             new,
-            all_renames(renames, new, old),
+            all_renames(renames, new, old, self._dialect.default_schema),
             NoAnswers(),
             "drop-and-add",
             create_scratch=True,

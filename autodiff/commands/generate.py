@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from autodiff.autogenerate.dependent_views import find_broken_views
 from autodiff.autogenerate.differences import Difference
+from autodiff.autogenerate.domains import DOMAIN_HINT, domain_findings
+from autodiff.autogenerate.moved_tables import read_outside_tables
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps, plan_difference
+from autodiff.autogenerate.prerequisites import find_prerequisites
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.autogenerate.schemas import read_schemas
@@ -128,10 +131,11 @@ def draft_migration(project: Workspace, request: GenerateRequest) -> Draft | Non
         dialect = dialect_for(lock.backend)
         return draft_empty(project, graph, position, dialect, request.message, lock, request.format)
     with _open_sides(project, graph, request) as sides:
+        _refuse_domains(sides)
         difference = _find_difference(sides, request)
         if not difference.changes:
             return None
-        plan = _plan(sides, difference, request)
+        plan = _plan(sides, difference, request, graph)
         draft = draft_plan(project, graph, position, request, plan, sides.connection)
         lock = _next_lock(sides, difference, draft.proof)
         return replace(draft, settled=difference.settled, lock=lock)
@@ -152,6 +156,7 @@ class _Sides:
 
     connection: None if the current schema comes from the lock file.
     lock: the lock file as it is now.
+    outside: tables of schemas that no model uses, from which a table could have moved.
     """
 
     connection: sa.Connection | None
@@ -159,6 +164,7 @@ class _Sides:
     current: Schema
     desired: Schema
     lock: LockFile | None
+    outside: Schema = field(default_factory=Schema)
 
 
 @contextmanager
@@ -174,8 +180,22 @@ def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> I
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         exclude = project.config.exclude_tables
         current, desired = read_schemas(connection, dialect, metadata, exclude)
+        outside = read_outside_tables(
+            connection,
+            dialect,
+            current,
+            desired,
+            renames=request.renames,
+            exclude=exclude,
+            declared_before=lock.declared if lock else None,
+        )
         yield _Sides(
-            connection=connection, dialect=dialect, current=current, desired=desired, lock=lock
+            connection=connection,
+            dialect=dialect,
+            current=current,
+            desired=desired,
+            lock=lock,
+            outside=outside,
         )
 
 
@@ -187,7 +207,7 @@ def _sides_from_lock(
             f"cannot compare with the history: there is no lock file in {project.directory}",
             hint="run autodiff lock, or generate from the database once",
         )
-    dialect = dialect_for(lock.backend, scratch_url=project.scratch_url)
+    dialect = project.dialect_of_lock(lock, scratch_url=project.scratch_url)
     return _Sides(
         connection=None,
         dialect=dialect,
@@ -211,26 +231,42 @@ def _refuse_pending(project: Workspace, graph: Graph, connection: sa.Connection)
         )
 
 
+def _refuse_domains(sides: _Sides) -> None:
+    """Raise PlanError if the database lacks a domain of the models, or has another one."""
+    if sides.connection is None:
+        return
+    problems = domain_findings(sides.connection, sides.dialect, sides.desired)
+    if problems:
+        raise PlanError("; ".join(item.message for item in problems), hint=DOMAIN_HINT)
+
+
 def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
     return find_renamed_difference(
         sides.connection,
         sides.dialect,
         sides.current,
         sides.desired,
-        all_renames(request.renames, sides.desired, sides.current),
+        all_renames(
+            request.renames,
+            sides.desired,
+            sides.current,
+            sides.dialect.default_schema,
+            sides.outside,
+        ),
         request.questioner or NoAnswers(),
         request.assume,
         create_scratch=True,
         maps=parse_maps(request.maps),
         declared_before=sides.lock.declared if sides.lock else None,
+        outside=sides.outside,
     )
 
 
 # Plan and render
 
 
-def _plan(sides: _Sides, difference: Difference, request: GenerateRequest) -> Plan:
-    """Return the plan, with findings about live rows and views if there is a connection."""
+def _plan(sides: _Sides, difference: Difference, request: GenerateRequest, graph: Graph) -> Plan:
+    """Return the plan, with findings about the live database if there is a connection."""
     live = sides.connection if request.data_checks else None
     if live is not None:
         # The queries run in a read-only transaction of their own.
@@ -239,7 +275,9 @@ def _plan(sides: _Sides, difference: Difference, request: GenerateRequest) -> Pl
     plan = plan_difference(difference, parse_fills(request.fills), questioner, live)
     if sides.connection is not None:
         broken_views = find_broken_views(sides.connection, plan)
-        plan = replace(plan, findings=(*plan.findings, *broken_views))
+        texts = [migration.text for migration in graph.migrations.values()]
+        by_hand = find_prerequisites(sides.connection, plan, texts)
+        plan = replace(plan, findings=(*plan.findings, *broken_views, *by_hand))
     refuse_drops(plan, request.allow_drop, questioner)
     return plan
 

@@ -9,13 +9,21 @@ from autodiff.autogenerate.canonical import describe_on_scratch
 from autodiff.autogenerate.differences import Difference
 from autodiff.compare import DescribedObjects, PossibleDifferences
 from autodiff.dialects import Dialect
-from autodiff.schema.changes import ColumnRenamed, EnumAltered, TableRenamed
+from autodiff.schema.changes import (
+    ColumnRenamed,
+    EnumAltered,
+    EnumRenamed,
+    EnumValueRenamed,
+    TableRenamed,
+)
 from autodiff.schema.objects import Name, Schema, Table, View
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
 __all__ = ["DescribedSchema", "describe_desired"]
+
+_ENUM_RENAMES = EnumRenamed | EnumValueRenamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +120,7 @@ def _not_described(
     A change of a name or an enum type can alter the description of any table.
     """
     affects_all = any(
-        isinstance(change, TableRenamed | ColumnRenamed | EnumAltered)
+        isinstance(change, TableRenamed | ColumnRenamed | EnumAltered | _ENUM_RENAMES)
         for change in difference.changes
     )
     altered = (getattr(change, "table", None) for change in difference.changes)

@@ -77,6 +77,9 @@ def _undeclared(
             name=f"{constraint.name} on {table}",
             reason="the models declare none",
         )
+    for name in current.sequences:
+        if name not in desired.sequences and name not in declared_before.sequences:
+            yield UnmanagedObject(kind="sequence", name=str(name), reason="no model names it")
     used = {column.type.enum for table in current.tables.values() for column in table.columns}
     for name in current.enums:
         if name not in used and name not in desired.enums:

@@ -13,6 +13,7 @@ from autodiff.compare.enums import (
     unambiguous_enum_renames,
 )
 from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
+from autodiff.compare.inheritance import without_inherited_columns
 from autodiff.compare.name_case import adopt_case
 from autodiff.compare.null_types import adopt_types
 from autodiff.compare.partitions import without_partitions
@@ -36,6 +37,8 @@ from autodiff.compare.schemas import (
     schema_as_desired,
     without_unreflected_constraints,
 )
+from autodiff.compare.serials import with_serials_as_declared
+from autodiff.compare.shared_names import with_names_for_new_tables
 
 __all__ = [
     "AnyRename",
@@ -63,7 +66,10 @@ __all__ = [
     "temporary_renames",
     "unambiguous_enum_renames",
     "value_after",
+    "with_names_for_new_tables",
+    "with_serials_as_declared",
     "with_tables",
+    "without_inherited_columns",
     "without_partitions",
     "without_tables",
     "without_temporary_names",

@@ -59,7 +59,7 @@ def schema_after_renames(schema: Schema, changes: Iterable[Change]) -> Schema:
     the plan drops it before the rename.
     """
     names = NameMap.of_changes(changes)
-    tables = [Rename(table=old, to=new.name) for old, new in names.tables.items()]
+    tables = [Rename(table=old, to=new.name, moved_to=new) for old, new in names.tables.items()]
     columns = [
         Rename(table=table, column=old, to=new) for (table, old), new in names.columns.items()
     ]

@@ -5,7 +5,8 @@ https://www.postgresql.org/docs/current/ddl-inherit.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeGuard
 
 from autodiff.schema.changes import (
@@ -17,14 +18,56 @@ from autodiff.schema.changes import (
     ConstraintAltered,
     ConstraintRemoved,
 )
-from autodiff.schema.objects import Check, Name, Table
+from autodiff.schema.objects import Check, Name, Schema, Table
 
-__all__ = ["without_inherited"]
+__all__ = ["keeps_in_children", "without_inherited", "without_inherited_columns"]
+
+
+def without_inherited_columns(current: Schema, desired: Schema) -> Schema:
+    """Return the current schema without columns that a desired table only inherits.
+
+    Models need not repeat the columns of a table's parents.
+    """
+    tables: dict[Name, Table] = {}
+    for name, table in current.tables.items():
+        wanted = desired.tables.get(name)
+        if wanted is None or not table.inherits or not wanted.inherits:
+            continue
+        inherited = _columns_of(wanted.inherits, desired.tables)
+        own = {column.name for column in wanted.columns}
+        kept = tuple(c for c in table.columns if c.name in own or c.name not in inherited)
+        if len(kept) < len(table.columns):
+            tables[name] = replace(table, columns=kept)
+    return replace(current, tables={**current.tables, **tables}) if tables else current
+
+
+def _columns_of(names: Iterable[Name], tables: Mapping[Name, Table]) -> set[str]:
+    """Return the columns of tables and of those that they inherit from."""
+    found: set[str] = set()
+    for name in names:
+        table = tables.get(name)
+        if table is not None:
+            found |= {column.name for column in table.columns}
+            found |= _columns_of(table.inherits, tables)
+    return found
+
+
+def keeps_in_children(tables: Mapping[Name, Table], parent: Name, column: str) -> bool:
+    """Return whether a table that inherits from `parent` has the column itself."""
+    return any(
+        parent in table.inherits
+        and (table.column(column) is not None or keeps_in_children(tables, name, column))
+        for name, table in tables.items()
+    )
 
 
 def without_inherited(changes: Sequence[Change], tables: Mapping[Name, Table]) -> list[Change]:
     """Return the changes without those of columns and checks that a parent of the table has too."""
-    inherited = {_key(change, change.table) for change in changes if _is_inherited(change)}
+    inherited = {
+        _key(change, change.table)
+        for change in changes
+        if _is_inherited(change) and not _stays_in_children(change, tables)
+    }
     return [
         change
         for change in changes
@@ -55,6 +98,13 @@ def _is_inherited(change: Change) -> TypeGuard[_Inherited]:
             return True
         case _:
             return False
+
+
+def _stays_in_children(change: Change, tables: Mapping[Name, Table]) -> bool:
+    """Return whether a column leaves a table and stays in one that inherits from it."""
+    return isinstance(change, ColumnRemoved) and keeps_in_children(
+        tables, change.table, change.column.name
+    )
 
 
 def _key(change: _Inherited, table: Name) -> tuple[object, ...]:

@@ -46,11 +46,15 @@ A table with a few new columns passes; two unrelated tables that share id and ti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rename:
-    """A table (`column` is None) or a column of the current table `table`, and its new name."""
+    """A table (`column` is None) or a column of the current table `table`, and its new name.
+
+    moved_to: the new name of a table that gets another schema; `to` has that schema too.
+    """
 
     table: Name
     column: str | None = None
     to: str
+    moved_to: Name | None = None
 
     def __str__(self) -> str:
         column = f".{self.column}" if self.column else ""
@@ -66,6 +70,11 @@ class Rename:
         """The new name."""
         return f"{self.table}.{self.to}" if self.column else self.to
 
+    @property
+    def new_table(self) -> Name:
+        """The name of the table after the rename of a table."""
+        return self.moved_to or Name(self.to, self.table.schema)
+
 
 AnyRename: TypeAlias = Rename | EnumRename | ValueRename
 """A rename of any kind of thing."""
@@ -76,9 +85,7 @@ def name_map_of(renames: Iterable[AnyRename]) -> NameMap:
     renames = list(renames)
     plain = [item for item in renames if isinstance(item, Rename)]
     return NameMap(
-        tables={
-            item.table: Name(item.to, item.table.schema) for item in plain if item.column is None
-        },
+        tables={item.table: item.new_table for item in plain if item.column is None},
         columns={(item.table, item.column): item.to for item in plain if item.column is not None},
         enums={item.before: item.after for item in renames if isinstance(item, EnumRename)},
     )
@@ -96,7 +103,7 @@ class Candidate:
         return str(self.rename)
 
 
-def parse_rename(text: str, current: Schema) -> AnyRename:
+def parse_rename(text: str, current: Schema, default_schema: str | None = None) -> AnyRename:
     """Return the rename that "users.nick:nickname", "users:people" or "mood.sad:unhappy" means.
 
     Raises PlanError for a text of another form, or if the current schema lacks the old name.
@@ -113,9 +120,11 @@ def parse_rename(text: str, current: Schema) -> AnyRename:
         hint="write --rename OLD:NEW, with the old name from the database",
     )
     for old, new in splits:
-        found = _named(old, current)
+        found = _named(old, current, default_schema)
         if found is not None and new:
             table, column = found
+            if column is None:
+                return _table_rename(table, new, default_schema)
             return Rename(table=table, column=column, to=new.rsplit(".", 1)[-1])
         try:
             other = parse_enum_rename(old, new, current) if new else None
@@ -127,8 +136,26 @@ def parse_rename(text: str, current: Schema) -> AnyRename:
     raise unknown
 
 
-def _named(text: str, current: Schema) -> tuple[Name, str | None] | None:
-    """Return the current table, or table and column, that a text such as users.nick names."""
+def _table_rename(table: Name, new: str, default_schema: str | None) -> Rename:
+    """Return the rename of a table; a new name without a schema leaves it in its own."""
+    schema, _, plain = new.rpartition(".")
+    after = Name(plain, None if schema == default_schema else schema)
+    if not schema or after.schema == table.schema:
+        return Rename(table=table, to=plain)
+    return Rename(table=table, to=new, moved_to=after)
+
+
+def _named(
+    text: str, current: Schema, default_schema: str | None
+) -> tuple[Name, str | None] | None:
+    """Return the current table, or table and column, that a text such as users.nick names.
+
+    The text may name the default schema, which the names of tables lack.
+    """
+    if default_schema is not None and text.startswith(f"{default_schema}."):
+        plain = _named(text.removeprefix(f"{default_schema}."), current, None)
+        if plain is not None and plain[0].schema is None:
+            return plain
     for name, table in current.tables.items():
         if text == str(name):
             return name, None
@@ -286,25 +313,31 @@ def _rename_column(
     }
 
 
-def rename_candidates(changes: Iterable[Change]) -> list[Candidate]:
+def rename_candidates(
+    changes: Iterable[Change], default_schema: str | None = None
+) -> list[Candidate]:
     """Return the renames that are as likely as a drop and an add, the most likely first."""
     changes = list(changes)
-    found = [*_table_candidates(changes), *_column_candidates(changes)]
+    found = [*_table_candidates(changes, default_schema), *_column_candidates(changes)]
     found += _value_candidates(changes)
     return sorted(found, key=lambda item: (-item.score, str(item)))
 
 
-def _table_candidates(changes: list[Change]) -> list[Candidate]:
+def _table_candidates(changes: list[Change], default_schema: str | None) -> list[Candidate]:
     removed = [change.table for change in changes if isinstance(change, TableRemoved)]
     added = [change.table for change in changes if isinstance(change, TableAdded)]
     found = []
     for old in removed:
         for new in added:
             score = _table_score(old, new)
-            if score >= _MIN_TABLE_SCORE and old.name.schema == new.name.schema:
+            moved = old.name.schema != new.name.schema
+            if score >= _MIN_TABLE_SCORE and (not moved or old.name.name == new.name.name):
+                to = f"{new.name.schema or default_schema}.{new.name.name}"
                 found.append(
                     Candidate(
-                        rename=Rename(table=old.name, to=new.name.name),
+                        rename=Rename(table=old.name, to=to, moved_to=new.name)
+                        if moved
+                        else Rename(table=old.name, to=new.name.name),
                         score=score,
                         reason=f"{score:.0%} of their columns are the same",
                     )
@@ -313,9 +346,15 @@ def _table_candidates(changes: list[Change]) -> list[Candidate]:
 
 
 def _table_score(old: Table, new: Table) -> float:
-    before = {(column.name, column.type.sql) for column in old.columns}
-    after = {(column.name, column.type.sql) for column in new.columns}
+    before = {(column.name, _type_without_schema(column)) for column in old.columns}
+    after = {(column.name, _type_without_schema(column)) for column in new.columns}
     return len(before & after) / max(len(before | after), 1)
+
+
+def _type_without_schema(column: Column) -> str:
+    """Return the type; an enum type without its schema, which often moves with the table."""
+    enum = column.type.enum
+    return column.type.sql if enum is None else column.type.sql.rpartition(".")[2]
 
 
 def _column_candidates(changes: list[Change]) -> list[Candidate]:

@@ -243,7 +243,7 @@ def compare_schemas(
 
     declared_before: what the models declared before. A view that the models do not declare is
         removed only if they declare other views, or declared it before. An enum type that no table
-        uses is removed only if they declared it before.
+        uses, or a sequence, is removed only if they declared it before.
     possible: the possible differences between the two schemas. Any other table on both sides is
         equal.
     """
@@ -251,7 +251,7 @@ def compare_schemas(
     return [
         *_namespaces(current, desired),
         *_enums(current, desired, before),
-        *_sequences(current, desired),
+        *_sequences(current, desired, before),
         *_tables(current, desired, dialect, described, possible),
         *_views(current, desired, dialect, described, frozenset(before.views)),
     ]
@@ -281,10 +281,10 @@ def _enums(current: Schema, desired: Schema, before: Schema) -> list[Change]:
     return changes
 
 
-def _sequences(current: Schema, desired: Schema) -> list[Change]:
+def _sequences(current: Schema, desired: Schema, before: Schema) -> list[Change]:
     """Return the changes of sequences.
 
-    A sequence that a default of the models uses is kept, although the models do not declare it.
+    A sequence is removed only if the models declared it before and no default of theirs uses it.
     """
     defaults = [c.default for t in desired.tables.values() for c in t.columns if c.default]
     changes: list[Change] = []
@@ -293,7 +293,8 @@ def _sequences(current: Schema, desired: Schema) -> list[Change]:
         if old is None and new is not None:
             changes.append(SequenceAdded(sequence=new))
         elif old is not None and new is None:
-            if not any(name.name in default for default in defaults):
+            is_used = any(name.name in default for default in defaults)
+            if name in before.sequences and not is_used:
                 changes.append(SequenceRemoved(sequence=old))
         elif old is not None and new is not None and old != replace(new, comment=old.comment):
             changes.append(SequenceAltered(before=old, after=replace(new, comment=old.comment)))

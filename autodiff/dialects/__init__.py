@@ -46,10 +46,13 @@ def dialect_of(connection: Connection, *, scratch_url: URL | None = None) -> Dia
     )
 
 
-def dialect_for(name: str, *, scratch_url: URL | None = None) -> Dialect:
+def dialect_for(
+    name: str, *, default_schema: str | None = None, scratch_url: URL | None = None
+) -> Dialect:
     """Return the dialect of that name, for use without a server.
 
-    `scratch_url` names a database that may be emptied and used as a scratch.
+    `default_schema` is the schema of tables that name none, if it is known. `scratch_url` names a
+    database that may be emptied and used as a scratch.
 
     Raises DatabaseError for a kind of database that autodiff does not support.
     """
@@ -66,7 +69,7 @@ def dialect_for(name: str, *, scratch_url: URL | None = None) -> Dialect:
     made = found() if isinstance(found, type) else found
     if made.name == "postgresql":  # standard_conforming_strings, on since 9.1
         made._backslash_escapes = False
-    return _make(made, scratch_url=scratch_url)
+    return _make(made, default_schema=default_schema, scratch_url=scratch_url)
 
 
 def _make(

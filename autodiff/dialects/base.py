@@ -26,6 +26,7 @@ from autodiff.schema.objects import (
     Column,
     ColumnType,
     Constraint,
+    Domain,
     EnumType,
     Exclusion,
     Index,
@@ -179,6 +180,14 @@ class Dialect(ABC):
         `column` is SQLAlchemy's. Models that were generated from a database spell SERIAL this way.
         """
         return False
+
+    def is_next_value(self, default: str) -> bool:
+        """Return whether a default is the next value of a sequence."""
+        return False
+
+    def domain_of(self, type_: Any, column: str) -> Domain | None:
+        """Return the domain that SQLAlchemy's type of a column is, None if it is another type."""
+        return None
 
     def adapt_table(self, table: Table) -> Table:
         """Return a declared table with what this database would store instead of it."""

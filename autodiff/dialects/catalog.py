@@ -9,7 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.scope import Scope
-from autodiff.schema.objects import Constraint, Exclusion, ForeignKey, Index, Name, Schema, Table
+from autodiff.schema.objects import (
+    Constraint,
+    Domain,
+    Exclusion,
+    ForeignKey,
+    Index,
+    Name,
+    Schema,
+    Table,
+)
 from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
@@ -36,6 +45,18 @@ class Catalog(ABC):
     @abstractmethod
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         """Return what the schemas of a scope have that is never reflected, such as triggers."""
+
+    def domain_problems(self, connection: Connection, domains: Sequence[Domain]) -> list[str]:
+        """Return a sentence for each domain that the database lacks or defines in another way."""
+        return []
+
+    def extension_names(self, connection: Connection) -> dict[str, frozenset[str]]:
+        """Return the names of types and operator classes by extension; functions as `name()`."""
+        return {}
+
+    def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
+        """Return the tables of all schemas that have one of the names."""
+        return []
 
     def dependent_views(self, connection: Connection) -> list[DependentView] | None:
         """Return the tables and columns that each view reads; None if the catalog lacks them."""
@@ -75,6 +96,10 @@ class Catalog(ABC):
     def omitted_by_sqlalchemy(self, constraint: Constraint) -> bool:
         """Return whether SQLAlchemy does not reflect the constraint, so that models lack it."""
         return isinstance(constraint, Exclusion)
+
+    def has_schema_wide_name(self, part: Constraint | Index) -> bool:
+        """Return whether no other table of the schema can have a part of the same name."""
+        return isinstance(part, Index) and not self.dialect.features.index_names_per_table
 
     def is_implicit_index(self, index: Index, key: ForeignKey) -> bool:
         """Return whether the database creates and drops the index along with the foreign key."""

@@ -44,6 +44,7 @@ class Features:
         while the key exists.
     dependents_block_columns: a column cannot be altered or dropped while a view or a generated
         column reads it.
+    view_settings: a view has an owner, grants and options that are dropped with it.
 
     Rows:
     backslash_escapes: strings may hold \\', and # begins a comment.
@@ -86,6 +87,7 @@ class Features:
     autoincrement_outside_key: bool = False
     keys_block_columns: bool = False
     dependents_block_columns: bool = False
+    view_settings: bool = False
 
     backslash_escapes: bool = False
     insert_defaults: str = "DEFAULT VALUES"

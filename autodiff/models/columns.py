@@ -12,12 +12,13 @@ from autodiff.models.options import has_options
 from autodiff.models.types import spell_type, stored_type, type_key
 from autodiff.schema.objects import Column, ColumnType, Computed, EnumType, Identity, Name, Option
 from autodiff.schema.sqltext import strip_parentheses, tokens
+from autodiff.utils.quoting import python_string
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
-__all__ = ["declare_column", "declare_type", "enum_of"]
+__all__ = ["declare_column", "declare_type", "enum_of", "first_of_sequence"]
 
 _AUTOINCREMENT = frozenset(("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMENT"))
 
@@ -60,7 +61,7 @@ def _share_key(
         if counts or column.computed is not None or column.identity is not None:
             return None
         default = _default(column, compiler)
-        serial = default is not None and dialect.is_serial_default(default, column)
+        serial = _is_serial(default, column, dialect, compiler)
     key = type_key(column.type)
     if key is None:
         return None
@@ -88,7 +89,7 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
         column.primary_key and dialect.features.primary_keys_not_null
     )
     default = None if column.computed is not None else _default(column, compiler)
-    serial = default is not None and dialect.is_serial_default(default, column)
+    serial = _is_serial(default, column, dialect, compiler)
     return Column(
         name=str(column.name),
         type=declare_type(column.type, dialect, compiler, column),
@@ -126,6 +127,8 @@ def _declare_type(
     enum = enum_of(type_, dialect, compiler)
     sql = dialect.canonical_type(compiler.type(type_, column))
     python = spell_type(type_, dialect.sqlalchemy, sql)
+    if dialect.default_schema is not None:
+        python = python.replace(f", schema={python_string(dialect.default_schema)}", "")
     return ColumnType(
         sql=sql,
         python=dialect.type_python(sql) if python.startswith("op.sql_type(") else python,
@@ -158,6 +161,17 @@ def _default(column: sa.Column[Any], compiler: Compiler) -> str | None:
     return None if text is None or text.strip("() ").upper() == "NULL" else text
 
 
+def _is_serial(
+    default: str | None, column: sa.Column[Any], dialect: Dialect, compiler: Compiler
+) -> bool:
+    """Return whether a default is that of a SERIAL, and of no sequence that the models declare."""
+    if default is None or column.autoincrement is False:
+        return False
+    if not dialect.is_serial_default(default, column):
+        return False
+    return not any(sequence in default for sequence in compiler.sequences)
+
+
 def _computed(column: sa.Column[Any], compiler: Compiler) -> Computed | None:
     if column.computed is None:
         return None
@@ -171,17 +185,25 @@ def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None
         return None
     increment = None if identity.increment == 1 else identity.increment
     low, high = identity.minvalue, identity.maxvalue
-    start = identity.start
-    usual = (high if (increment or 1) < 0 else low) or (-1 if (increment or 1) < 0 else 1)
+    first = first_of_sequence(increment, low, high)
     return Identity(
         always=bool(identity.always),
-        start=None if start == usual else start,
+        start=None if identity.start == first else identity.start,
         increment=increment,
         minvalue=None if low == 1 and (increment or 1) > 0 else low,
         maxvalue=None if high == -1 and (increment or 1) < 0 else high,
         cache=None if identity.cache == 1 else identity.cache,
         cycle=bool(identity.cycle),
     )
+
+
+def first_of_sequence(increment: int | None, low: int | None, high: int | None) -> int:
+    """Return the value that a sequence without START begins with: its first limit.
+
+    https://www.postgresql.org/docs/current/sql-createsequence.html
+    """
+    limit, default = (high, -1) if (increment or 1) < 0 else (low, 1)
+    return default if limit is None else limit
 
 
 def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> bool:

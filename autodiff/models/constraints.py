@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import InvalidRequestError, NoReferencedColumnError, NoReferencedTableError
-from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import (
-    BinaryExpression,
-    CollationClause,
-    ColumnClause,
-    TextClause,
-    UnaryExpression,
-)
+from sqlalchemy.sql.ddl import CreateConstraint, CreateIndex
 
 from autodiff.errors import ModelsError
+from autodiff.models.index_elements import declare_element
 from autodiff.models.options import dialect_options
 from autodiff.schema.objects import (
     Check,
@@ -26,35 +19,18 @@ from autodiff.schema.objects import (
     Exclusion,
     ForeignKey,
     Index,
-    IndexElement,
     Name,
     Option,
     PrimaryKey,
     Unique,
-    plain_element,
 )
-from autodiff.schema.sqltext import strip_parentheses, unquote_identifier
+from autodiff.schema.sqltext import strip_parentheses
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
 __all__ = ["declare_constraint", "declare_index"]
-
-_ORDER = re.compile(
-    r"(?P<rest>.*?)(?:\s+(?P<order>ASC|DESC))?(?:\s+NULLS\s+(?P<nulls>FIRST|LAST))?\s*\Z",
-    re.IGNORECASE | re.DOTALL,
-)
-_COLUMN = re.compile(r"[A-Za-z_]\w*|\"(?:[^\"]|\"\")+\"")
-_COLLATED = re.compile(
-    rf"(?P<rest>{_COLUMN.pattern}|.*\))\s+COLLATE\s+(?P<collation>\w+|\"[^\"]+\")",
-    re.IGNORECASE | re.DOTALL,
-)
-_OPCLASS = re.compile(
-    rf"(?P<rest>(?:{_COLUMN.pattern}|.*\))(?:\s+COLLATE\s+(?:\w+|\"[^\"]+\"))?)"
-    r"\s+(?P<opclass>\w+_ops)",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 def declare_constraint(
@@ -64,7 +40,7 @@ def declare_constraint(
 
     That is the case for `ddl_if`, and for the check of a type that the database has natively.
     """
-    if not constraint._should_create_for_compiler(compiler.ddl):
+    if not _is_created(constraint, compiler):
         return None
     named: dict[str, Any] = {"name": compiler.name(constraint)}
     if dialect.features.comments:
@@ -85,6 +61,26 @@ def declare_constraint(
                 f"cannot declare {type(constraint).__name__} of table {constraint.table.fullname}",
                 hint="supported constraints: primary and foreign keys, unique, check, exclusion",
             )
+
+
+def _is_created(constraint: sa.Constraint, compiler: Compiler) -> bool:
+    """Return whether the database has the constraint after CREATE TABLE and what follows it.
+
+    A constraint that was once part of AddConstraint, as create_all() does for the foreign keys of a
+    cycle, tells SQLAlchemy to leave it out of CREATE TABLE from then on. It is created all the
+    same, so only the rule of a type's own check counts here.
+    """
+    if getattr(constraint, "_type_bound", False):
+        return bool(constraint._should_create_for_compiler(compiler.ddl))
+    return _is_executed(constraint, CreateConstraint, compiler)
+
+
+def _is_executed(item: Any, statement: type[Any], compiler: Compiler) -> bool:
+    """Return whether `ddl_if` of a constraint or index allows its statement."""
+    ddl_if = getattr(item, "_ddl_if", None)
+    if ddl_if is None:
+        return True
+    return bool(ddl_if._should_execute(statement(item), item, None, compiler=compiler.ddl))
 
 
 def _timing(constraint: Any) -> dict[str, Any]:
@@ -203,11 +199,8 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
 
     Raises ModelsError for an index without columns or without a name.
     """
-    ddl_if = getattr(index, "_ddl_if", None)
-    if ddl_if is not None:
-        create = sa.schema.CreateIndex(index)
-        if not ddl_if._should_execute(create, index, None, compiler=compiler.ddl):
-            return None
+    if not _is_executed(index, CreateIndex, compiler):
+        return None
     if not index.expressions:
         raise ModelsError(
             f"cannot declare index {index.name}: it has no columns",
@@ -220,7 +213,7 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
             f"cannot declare an index of table {index.table}: it has no name",
             hint='name the index, or add "ix" to the naming convention of the MetaData',
         )
-    elements = tuple([_element(part, options, compiler) for part in index.expressions])
+    elements = tuple([declare_element(part, options, compiler) for part in index.expressions])
     if not options:
         return Index(name=name, elements=elements, unique=bool(index.unique))
     where = options.get("where")
@@ -256,56 +249,3 @@ def _storage(options: dict[str, Any]) -> dict[str, Option]:
     if parser := options.get("with_parser"):
         storage["mysql_with_parser"] = str(parser)
     return storage
-
-
-def _element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexElement:
-    """Return a part of an index, taken out of desc(), nulls_last() and collate()."""
-    if type(part) is sa.Column and not options:
-        return plain_element(str(part.name))
-    descending, nulls_first, collation = False, None, None
-    while isinstance(part, UnaryExpression) and part.modifier is not None:
-        descending = descending or part.modifier is operators.desc_op
-        if part.modifier in (operators.nulls_first_op, operators.nulls_last_op):
-            nulls_first = part.modifier is operators.nulls_first_op
-        part = part.element
-    if isinstance(part, TextClause):
-        return _text_element(part.text, options)
-    if isinstance(label := getattr(part, "element", None), str):  # desc("name")
-        return replace(_text_element(label, options), descending=descending)
-    if isinstance(part, BinaryExpression) and isinstance(part.right, CollationClause):
-        part, collation = part.left, str(part.right.collation).strip('"')
-    is_column = isinstance(part, ColumnClause) and not part.is_literal
-    text = str(part.name) if is_column else strip_parentheses(compiler.expression(part))
-    key = getattr(part, "key", None)
-    length = options.get("length")
-    return IndexElement(
-        text=text,
-        is_expression=not is_column,
-        descending=descending,
-        nulls_first=None if nulls_first == descending else nulls_first,
-        opclass=(options.get("ops") or {}).get(key),
-        collation=collation,
-        length=length.get(text) if isinstance(length, dict) else length,
-    )
-
-
-def _text_element(text: str, options: dict[str, Any]) -> IndexElement:
-    """Return a part of an index that was written as text, such as "name DESC"."""
-    match = _ORDER.match(text.strip())
-    assert match is not None  # each part of the pattern is optional
-    descending = (match["order"] or "").upper() == "DESC"
-    nulls = None if match["nulls"] is None else match["nulls"].upper() == "FIRST"
-    rest = match["rest"].strip()
-    if operators_ := _OPCLASS.fullmatch(rest):
-        rest = operators_["rest"]
-    if collated := _COLLATED.fullmatch(rest):
-        rest = collated["rest"]
-    plain = _COLUMN.fullmatch(rest) is not None
-    return IndexElement(
-        text=unquote_identifier(rest) if plain else strip_parentheses(rest),
-        is_expression=not plain,
-        descending=descending,
-        nulls_first=None if nulls == descending else nulls,
-        opclass=operators_["opclass"] if operators_ else None,
-        collation=collated["collation"].strip('"') if collated else None,
-    )

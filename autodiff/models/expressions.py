@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ClauseElement, TextClause
 from sqlalchemy.sql.functions import AnsiFunction, now
 
 from autodiff.dialects.literals import plain_dialect
+from autodiff.schema.sqltext import without_schema
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
@@ -33,16 +34,34 @@ def _default_key(default: Any) -> Any:
     return None
 
 
+def _schema_unless(default_schema: str) -> Callable[[Any], str | None]:
+    """Return a function for the schema to name of a table, type or sequence, None for none."""
+
+    def schema_of(item: Any) -> str | None:
+        schema: str | None = item.schema
+        return None if schema == default_schema else schema
+
+    return schema_of
+
+
 class Compiler:
     """Compiles defaults, checks, types and names for one dialect.
 
+    sequences: the names of the sequences that the models declare.
+    default_schema: the schema that SQL does not name, whether the models do or not.
     columns, types, counting: results for earlier columns, to reuse for equal ones.
     renamed: the old names that tables declare.
     """
 
-    def __init__(self, dialect: SQLAlchemyDialect) -> None:
+    def __init__(self, dialect: SQLAlchemyDialect, default_schema: str | None = None) -> None:
         self.dialect = plain_dialect(dialect)
+        self._default_schema = default_schema
+        self._with_schemas = plain_dialect(dialect)
+        if default_schema is not None:
+            preparer = self.dialect.identifier_preparer
+            preparer.schema_for_object = _schema_unless(default_schema)  # type: ignore[assignment]
         self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+        self.sequences: frozenset[str] = frozenset()
         self.renamed: list[Renamed] = []
         self.columns: dict[Any, Column] = {}
         self.types: dict[Any, ColumnType] = {}
@@ -57,8 +76,15 @@ class Compiler:
         return text
 
     def select(self, clause: ClauseElement) -> str:
-        """Return the SQL of a SELECT, with its values."""
-        return str(clause.compile(dialect=self.dialect, compile_kwargs={"literal_binds": True}))
+        """Return the SQL of a SELECT, with its values.
+
+        The default schema is removed from the text, because SQLAlchemy gives tables without a
+        schema aliases here.
+        """
+        text = clause.compile(dialect=self._with_schemas, compile_kwargs={"literal_binds": True})
+        if self._default_schema is None:
+            return str(text)
+        return without_schema(str(text), self._default_schema)
 
     def type(self, type_: Any, column: Any = None) -> str:
         """Return the SQL of a type."""

@@ -10,10 +10,19 @@ from sqlalchemy.sql import visitors
 
 from autodiff.dialects.scope import is_excluded
 from autodiff.errors import ModelsError
-from autodiff.models.columns import enum_of
+from autodiff.models.columns import enum_of, first_of_sequence
 from autodiff.models.expressions import Compiler
 from autodiff.models.tables import declare_table, name_of
-from autodiff.schema.objects import Constraint, EnumType, ForeignKey, Name, Schema, Table, View
+from autodiff.schema.objects import (
+    Constraint,
+    Domain,
+    EnumType,
+    ForeignKey,
+    Name,
+    Schema,
+    Table,
+    View,
+)
 from autodiff.schema.objects import Sequence as SequenceNoun
 from autodiff.utils.sharing import keep_equal, map_shared, pause_garbage_collection, replace_changed
 
@@ -34,10 +43,13 @@ def declare_metadata(
     Raises ModelsError for what cannot be converted, and if two of them declare one table.
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
-    compiler = Compiler(dialect.sqlalchemy)
+    compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
+    declared_sequences = _sequences(all_metadata, dialect)
+    compiler.sequences = frozenset(name.name for name in declared_sequences)
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     enums: dict[Name, EnumType] = {}
+    domains: dict[Name, Domain] = {}
     for table in _all_tables(all_metadata):
         name = name_of(table, dialect)
         if is_excluded(name, exclude):
@@ -51,13 +63,16 @@ def declare_metadata(
             views[name] = _view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
+        _collect_domains(table, dialect, domains)
         if dialect.features.enum_types and any(c.type.enum for c in tables[name].columns):
             _collect_enums(table, dialect, compiler, enums)
+    for enum_type in _enum_types(all_metadata, dialect):
+        _add_enum(enum_type, "its MetaData", dialect, compiler, enums)
     if dialect.features.case_insensitive_tables:
         tables = _one_spelling(tables)
     sequences = {
         name: sequence
-        for name, sequence in _sequences(all_metadata, dialect).items()
+        for name, sequence in declared_sequences.items()
         if not is_excluded(name, exclude)
     }
     return Schema(
@@ -67,6 +82,7 @@ def declare_metadata(
         views=views,
         namespaces=_namespaces(tables, views, enums, sequences),
         renamed=tuple(compiler.renamed),
+        domains=tuple(domains.values()),
     )
 
 
@@ -129,16 +145,39 @@ def _collect_enums(
     table: sa.Table, dialect: Dialect, compiler: Compiler, enums: dict[Name, EnumType]
 ) -> None:
     for column in table.columns:
-        enum = enum_of(column.type, dialect, compiler)
-        if enum is None:
-            continue
-        known = enums.setdefault(enum.name, enum)
-        if known != enum:
-            raise ModelsError(
-                f"enum {enum.name} is declared with different values, "
-                f"last in column {table.fullname}.{column.name}",
-                hint="share one sa.Enum between the columns, or give the types different names",
-            )
+        place = f"column {table.fullname}.{column.name}"
+        _add_enum(column.type, place, dialect, compiler, enums)
+
+
+def _add_enum(
+    type_: Any, place: str, dialect: Dialect, compiler: Compiler, enums: dict[Name, EnumType]
+) -> None:
+    enum = enum_of(type_, dialect, compiler)
+    if enum is None:
+        return
+    if enums.setdefault(enum.name, enum) != enum:
+        raise ModelsError(
+            f"enum {enum.name} is declared with different values, last in {place}",
+            hint="share one sa.Enum between the columns, or give the types different names",
+        )
+
+
+def _enum_types(metadata: Iterable[sa.MetaData], dialect: Dialect) -> list[sa.Enum]:
+    """Return the enum types of the MetaData itself, which no table needs to use.
+
+    SQLAlchemy 2.0 keeps no list of them.
+    """
+    if not dialect.features.enum_types:
+        return []
+    found = [item for part in metadata for item in getattr(part, "_objects", ())]
+    return [item for item in found if isinstance(item, sa.Enum) and item.name]
+
+
+def _collect_domains(table: sa.Table, dialect: Dialect, domains: dict[Name, Domain]) -> None:
+    for column in table.columns:
+        domain = dialect.domain_of(column.type, f"{table.fullname}.{column.name}")
+        if domain is not None:
+            domains.setdefault(domain.name, domain)
 
 
 def _sequences(metadata: Iterable[sa.MetaData], dialect: Dialect) -> dict[Name, SequenceNoun]:
@@ -164,7 +203,7 @@ def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
         if sequence.data_type is not None
         else None
     )
-    first = (sequence.minvalue or 1) if up else (sequence.maxvalue or -1)
+    first = first_of_sequence(sequence.increment, sequence.minvalue, sequence.maxvalue)
     return SequenceNoun(
         name=Name(str(sequence.name), schema),
         type=None if kind == "bigint" else kind,

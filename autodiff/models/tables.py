@@ -32,7 +32,7 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
     Raises ModelsError, naming the table, for what cannot be converted.
     """
     columns, name = list(table.columns), name_of(table, dialect)
-    if old_names := renamed(name, table, columns):
+    if old_names := renamed(name, table, columns, dialect.default_schema):
         compiler.renamed.append(old_names)
     items = table.constraints.union(*(column.constraints for column in columns))
     found = [

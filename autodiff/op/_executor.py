@@ -29,13 +29,14 @@ def submit(operation: Operation) -> None:
 
 def compiler_for(executor: Executor) -> Compiler:
     """Return the compiler of SQLAlchemy expressions for an executor's dialect."""
-    return _compiler(threading.get_ident(), executor.dialect.sqlalchemy)
+    dialect = executor.dialect
+    return _compiler(threading.get_ident(), dialect.sqlalchemy, dialect.default_schema)
 
 
 @lru_cache(maxsize=16)
-def _compiler(thread: int, dialect: SQLAlchemyDialect) -> Compiler:
+def _compiler(thread: int, dialect: SQLAlchemyDialect, default_schema: str | None) -> Compiler:
     """Return one compiler for each thread: SQLAlchemy's compilers are not thread-safe."""
-    return Compiler(dialect)
+    return Compiler(dialect, default_schema)
 
 
 def qualified_name(name: str, schema: str | None = None) -> Name:

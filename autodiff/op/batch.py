@@ -67,11 +67,21 @@ class BatchOperations:
         )
 
     def drop_column(
-        self, column_name: str, *, if_exists: bool | None = None, **kw: Unpack[DropColumnOptions]
+        self,
+        column_name: str,
+        *,
+        if_exists: bool | None = None,
+        postgresql_only: bool = False,
+        **kw: Unpack[DropColumnOptions],
     ) -> None:
         """Drop a column with its values; see `op.drop_column()`."""
         column_operations.drop_column(
-            self._table, column_name, schema=self._schema, if_exists=if_exists, **kw
+            self._table,
+            column_name,
+            schema=self._schema,
+            if_exists=if_exists,
+            postgresql_only=postgresql_only,
+            **kw,
         )
 
     def alter_column(

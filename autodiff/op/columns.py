@@ -76,6 +76,7 @@ def drop_column(
     *,
     schema: str | None = None,
     if_exists: bool | None = None,
+    postgresql_only: bool = False,
     **kw: Unpack[DropColumnOptions],
 ) -> None:
     """Drop a column with its values.
@@ -85,6 +86,7 @@ def drop_column(
         column_name: The name of the column.
         schema: The schema of the table.
         if_exists: Do nothing if the table has no such column.
+        postgresql_only: Keep the column, with its values, in tables that inherit it.
         **kw: Keywords that scripts written for Alembic pass; they have no effect.
 
     Raises:
@@ -92,7 +94,7 @@ def drop_column(
     """
     table = qualified_name(table_name, schema)
     if not if_exists or _has_column(table, column_name):
-        submit(DropColumn(table=table, name=column_name))
+        submit(DropColumn(table=table, name=column_name, only=postgresql_only))
 
 
 def _has_column(table_name: Name, column: str) -> bool:

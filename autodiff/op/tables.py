@@ -90,18 +90,27 @@ def drop_table(
         submit(DropTable(name=name))
 
 
-def rename_table(old_table_name: str, new_table_name: str, *, schema: str | None = None) -> None:
-    """Rename a table; its rows, keys and indexes are kept.
+def rename_table(
+    old_table_name: str,
+    new_table_name: str,
+    *,
+    schema: str | None = None,
+    new_schema: str | None = None,
+) -> None:
+    """Rename a table, or move it to another schema; its rows, keys and indexes are kept.
 
     Args:
         old_table_name: The present name of the table.
         new_table_name: The new name, without a schema.
-        schema: The schema of the table; the table stays in it.
+        schema: The schema of the table.
+        new_schema: The schema to move the table to; by default it stays in its own.
 
     Raises:
         MigrationFailedError: The table does not exist, or the new name is already used.
+        PlanError: The database cannot move a table to another schema.
     """
-    before, after = qualified_name(old_table_name, schema), qualified_name(new_table_name, schema)
+    before = qualified_name(old_table_name, schema)
+    after = qualified_name(new_table_name, schema if new_schema is None else new_schema)
     submit(RenameTable(before=before, after=after))
 
 

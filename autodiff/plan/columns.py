@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autodiff.compare.inheritance import keeps_in_children
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import Fills, add_and_fill
 from autodiff.plan.dependents import must_be_replaced
@@ -11,7 +12,7 @@ from autodiff.plan.enum_values import ValueUpdates, with_value_updates
 from autodiff.plan.enums import default_first
 from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
-from autodiff.schema.objects import Column, Name
+from autodiff.schema.objects import Column, Name, Schema
 from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
 
 __all__ = ["add_column", "alter_column", "drop_column"]
@@ -70,7 +71,11 @@ def _phase(change: ColumnAltered, dialect: Dialect) -> Phase:
 
 
 def drop_column(
-    change: ColumnRemoved, changes: Sequence[Change], dialect: Dialect, operations: PhasedOperations
+    change: ColumnRemoved,
+    changes: Sequence[Change],
+    desired: Schema,
+    dialect: Dialect,
+    operations: PhasedOperations,
 ) -> None:
     """Plan a removed column.
 
@@ -87,7 +92,12 @@ def drop_column(
         and _counts(change.table, changes)
     ):
         phase = Phase.DROP_AUTOINCREMENT
-    operations.add(phase, DropColumn(table=change.table, name=column.name, column=column))
+    only = keeps_in_children(desired.tables, change.table, column.name)
+    drop = DropColumn(table=change.table, name=column.name, column=column, only=only)
+    if only:  # before the tables that inherit the column, which may drop it then
+        operations.by_phase.setdefault(phase, []).insert(0, drop)
+    else:
+        operations.add(phase, drop)
 
 
 def _counts(table: Name, changes: Sequence[Change]) -> bool:
@@ -102,11 +112,15 @@ def _counts(table: Name, changes: Sequence[Change]) -> bool:
 def _altered(change: ColumnAltered, dialect: Dialect) -> AlterColumn:
     """Return the operation for a changed column."""
     fields = _patched(change, dialect)
+    name, old, new = change.after.name, change.before.type.sql, change.after.type.sql
+    retyped = "type" in fields
     return AlterColumn(
         table=change.table,
-        name=change.after.name,
+        name=name,
         before=ColumnPatch.of(change.before, fields),
         after=ColumnPatch.of(change.after, fields),
+        using=dialect.ddl.columns.conversion(name, old, new) if retyped else None,
+        reverse_using=dialect.ddl.columns.conversion(name, new, old) if retyped else None,
     )
 
 
@@ -115,7 +129,7 @@ def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
 
     The default is set with a new type if the database cannot convert the old default to it. The
     auto-increment of a serial column is set with a new type, because its sequence in PostgreSQL has
-    a type too.
+    a type too; and if only the type of the sequence differs, which is an option of the column.
     """
     known = ("type", "nullable", "default", "computed", "identity", "autoincrement", "comment")
     fields = [name for name in known if name in change.fields]
@@ -126,4 +140,5 @@ def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
     serial = (
         old.autoincrement and new.autoincrement and not dialect.features.alter_repeats_definition
     )
-    return tuple([*fields, "autoincrement"] if serial and "type" in fields else fields)
+    retyped = "type" in fields or (dialect.features.sequences and "options" in change.fields)
+    return tuple([*fields, "autoincrement"] if serial and retyped else fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autodiff.dialects.base import Dialect
 from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import ConstraintAltered, IndexAltered
 from autodiff.schema.objects import Constraint, ForeignKey, Index, Name
@@ -10,6 +11,7 @@ from autodiff.schema.operations import (
     CreateIndex,
     DropConstraint,
     DropIndex,
+    Execute,
     SetComment,
     constraint_kind,
 )
@@ -31,11 +33,20 @@ def drop_constraint(table: Name, constraint: Constraint, operations: PhasedOpera
     operations.add(phase, dropping_constraint(table, constraint))
 
 
-def alter_constraint(change: ConstraintAltered, operations: PhasedOperations) -> None:
-    """Plan an altered constraint: set its comment, or drop it and add it again."""
+def alter_constraint(
+    change: ConstraintAltered, dialect: Dialect, operations: PhasedOperations
+) -> None:
+    """Plan an altered constraint: set its comment, validate it, or drop it and add it again."""
     if change.fields == ("comment",):
         operations.add(Phase.ADD_CONSTRAINTS, _comment(change))
         return
+    if change.fields == ("options",):
+        validation = dialect.ddl.constraints.validation(change.table, change.before, change.after)
+        if validation is not None:
+            # Nothing to reverse: a constraint that holds for more rows prevents nothing.
+            operation = Execute(sql=validation, reverse_sql="", tables=(change.table,))
+            operations.add(Phase.ADD_FOREIGN_KEYS, operation)
+            return
     drop_constraint(change.table, change.before, operations)
     add_constraint(change.table, change.after, operations)
 

@@ -10,16 +10,18 @@ from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import add_and_fill
 from autodiff.plan.data_loss import DataLoss
 from autodiff.plan.row_checks.context import RowCheck
-from autodiff.schema.changes import Change
+from autodiff.schema.changes import Change, ViewAltered
 from autodiff.schema.describe import describe_change
 from autodiff.schema.objects import Computed, ForeignKey, Name, Schema
 from autodiff.schema.operations import (
     AddColumn,
     AlterColumn,
     Backfill,
+    CreateView,
     DropColumn,
     DropConstraint,
     DropIndex,
+    DropView,
     Operation,
     SetTableOptions,
 )
@@ -113,8 +115,16 @@ class MigrationPlan:
         return [drop, AddColumn(table=operation.table, column=operation.after.apply(column))]
 
     def summary(self) -> list[str]:
-        """Return a line for each change: `+ column comments.timestamp`."""
-        return [describe_change(change) for change in self.changes]
+        """Return a line for each change: `+ column comments.timestamp`.
+
+        Views that the plan drops and creates again, because of another change, come last.
+        """
+        lines = [describe_change(change) for change in self.changes]
+        named = {change.after.name for change in self.changes if isinstance(change, ViewAltered)}
+        dropped = {item.name for item in self.operations if isinstance(item, DropView)}
+        created = [item.view.name for item in self.operations if isinstance(item, CreateView)]
+        recreated = [name for name in created if name in dropped and name not in named]
+        return [*lines, *(f"~ view {name}: dropped and created again" for name in recreated)]
 
 
 def options_first(

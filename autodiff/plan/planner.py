@@ -50,6 +50,7 @@ from autodiff.plan.constraints import (
     dropping_index,
 )
 from autodiff.plan.dependents import split_replaced_columns, with_dependents
+from autodiff.plan.dropped_names import free_names
 from autodiff.plan.enum_values import (
     check_maps,
     column_value_updates,
@@ -76,6 +77,7 @@ from autodiff.plan.renames import (
 )
 from autodiff.plan.row_checks import build_downgrade_checks, build_row_checks
 from autodiff.plan.rowid_keys import plan_rowid_keys
+from autodiff.plan.time_zones import time_zone_findings
 from autodiff.plan.views import plan_view, sort_views
 from autodiff.schema.changes import (
     Change,
@@ -274,6 +276,7 @@ class _Planner:
             downgrade_checks=downgrade_checks,
             maps=self.maps,
             reversible_operations=self._reversible_operations(),
+            findings=tuple(time_zone_findings(self.changes, self.dialect)),
         )
 
     def _filled_columns(self, backfills: Iterable[Backfill]) -> set[str]:
@@ -303,7 +306,7 @@ class _Planner:
         changed_parts = changed_key_parts(self.prepared, self.desired, self.dialect)
         plan_renames(self.prepared, self.dropped_first, operations)
         plan_enum_renames(self.prepared, operations)
-        _plan_tables(self.prepared, changed_parts, operations)
+        _plan_tables(self.prepared, changed_parts, self.dialect, operations)
         remaining = plan_rowid_keys(self.prepared, self.dialect, operations)
         remaining = [
             *with_dependents(remaining, self.renamed, self.desired, self.dialect, retyped),
@@ -312,7 +315,7 @@ class _Planner:
         ]
         plan_renamed_parts(remaining, operations)
         self._plan_each(remaining, operations)
-        sort_views(operations)
+        sort_views(operations, self.dialect)
         ordered = without_implied_index_drops(operations.ordered(), self.dialect)
         ordered = options_first(ordered, self.desired, self.dialect)
         return concurrent_indexes_last(ordered, self.desired, self.dialect)
@@ -331,7 +334,7 @@ class _Planner:
                     update = updates.pop((change.table, change.after.name), None)
                     alter_column(change, self.prepared, self.fills, update, operations)
                 case ColumnRemoved():
-                    drop_column(change, self.prepared, self.dialect, operations)
+                    drop_column(change, self.prepared, self.desired, self.dialect, operations)
                 case _:
                     _plan_change(change, self.fills, operations)
         for update in updates.values():
@@ -353,12 +356,16 @@ def _prepare(
 
 
 def _plan_tables(
-    changes: Sequence[Change], changed_parts: ChangedKeyParts, operations: PhasedOperations
+    changes: Sequence[Change],
+    changed_parts: ChangedKeyParts,
+    dialect: Dialect,
+    operations: PhasedOperations,
 ) -> None:
     """Plan added and removed tables.
 
     Parents are created before their children and dropped after them. The foreign keys of a cycle,
-    and those whose columns change, are added and dropped by operations of their own.
+    and those whose columns change, are added and dropped by operations of their own. Tables are
+    dropped late, so their parts give up names that new parts take.
     """
     added = {
         change.table.name: change.table for change in changes if isinstance(change, TableAdded)
@@ -372,7 +379,10 @@ def _plan_tables(
     removed = {
         change.table.name: change.table for change in changes if isinstance(change, TableRemoved)
     }
-    dropped, early_keys = order_tables(removed, changed_parts.affected_keys(removed.values()))
+    freed = free_names(removed.values(), changes, dialect)
+    operations.add(Phase.RENAME_CONSTRAINTS, *freed.renames)
+    early = [*changed_parts.affected_keys(removed.values()), *freed.foreign_keys]
+    dropped, early_keys = order_tables({table.name: table for table in freed.tables}, early)
     operations.add(
         Phase.DROP_FOREIGN_KEYS, *(dropping_constraint(name, key) for name, key in early_keys)
     )
@@ -408,7 +418,7 @@ def _plan_change(change: Change, fills: Fills, operations: PhasedOperations) -> 
         case ConstraintRemoved(table=table, constraint=constraint):
             drop_constraint(table, constraint, operations)
         case ConstraintAltered():
-            alter_constraint(change, operations)
+            alter_constraint(change, fills.dialect, operations)
         case IndexAdded(table=table, index=index):
             operations.add(Phase.ADD_CONSTRAINTS, CreateIndex(table=table, index=index))
         case IndexRemoved(table=table, index=index):

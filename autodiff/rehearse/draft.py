@@ -41,6 +41,7 @@ from autodiff.schema.operations import (
     CreateSequence,
     CreateTable,
     CreateView,
+    Execute,
     Operation,
     tables_of,
 )
@@ -127,14 +128,14 @@ def _namespaces(plan: Plan) -> tuple[str, ...]:
 def _proof_run(plan: Plan, migration: Migration, dialect: Dialect) -> ProofRun:
     before, after = _affected_tables(plan)
     start, goal = select_tables(plan.current, before), select_tables(plan.desired, after)
-    scope = scope_for(plan.desired)
+    namespaces = plan.current.namespaces | plan.desired.namespaces
+    scope = scope_for(replace(plan.desired, namespaces=namespaces))
 
     def build(connection: Connection) -> None:
-        _run(
-            connection,
-            dialect,
-            lambda executor: run_operations(executor, _creating_operations(start)),
-        )
+        operations = _creating_operations(start)
+        after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
+        operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
+        _run(connection, dialect, lambda executor: run_operations(executor, operations))
 
     def step(direction: Direction) -> Callable[[Connection], None]:
         function = load_step(migration, direction)
@@ -179,6 +180,15 @@ def _creating_operations(schema: Schema) -> list[Operation]:
         *(CreateTable(table=table) for table in tables),
         *(AddConstraint(table=name, constraint=key) for name, key in late_keys),
         *(CreateView(view=view) for view in order_views(schema.views)),
+    ]
+
+
+def _creating_domains(plan: Plan, dialect: Dialect) -> list[Operation]:
+    """Return the statements for the domains of the models, which no migration creates."""
+    return [
+        Execute(sql=f"CREATE DOMAIN {dialect.quote_name(item.name)} AS {item.definition}")
+        for item in plan.desired.domains
+        if item.name.schema is None or item.name.schema in plan.current.namespaces
     ]
 
 

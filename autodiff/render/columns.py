@@ -51,6 +51,8 @@ class ColumnSource(Part):
         """Return the argument if SQLAlchemy would not infer it."""
         if not self.dialect.features.autoincrement or column.identity is not None:
             return []
+        if column.default is not None and self._looks_serial(column.default, column.name):
+            return ["autoincrement=False"]
         inferred = table is not None and self._inferred_autoincrement(table, column)
         if column.autoincrement == inferred:
             return []
@@ -65,6 +67,10 @@ class ColumnSource(Part):
             and _INTEGER.search(self.py.type(column.type)) is not None
             and not any(column.name in fk.columns for fk in table.foreign_keys)
         )
+
+    def _looks_serial(self, default: str, name: str) -> bool:
+        """Return whether a script would read a default as that of a SERIAL."""
+        return f"_{name}_seq" in default and self.dialect.is_next_value(default)
 
     def alter_arguments(self, operation: AlterColumn) -> str:
         """Return the keyword arguments of op.alter_column with a comma before each."""
@@ -92,6 +98,8 @@ class ColumnSource(Part):
                 if new is None and isinstance(after.default, str):
                     return existing
                 return [f"server_default={'None' if new is None else spell(new)}", *existing]
+            case "autoincrement" if old == new and "type" not in after.fields:
+                return [f"autoincrement={new}", f"existing_autoincrement={new}"]
             case "autoincrement":
                 word = "existing_autoincrement" if old == new else "autoincrement"
                 return [self.py.argument(word, new)]

@@ -150,8 +150,19 @@ def _field(name: str, before: Column, after: Column) -> str:
         case "default" | "comment":
             old, new = getattr(before, name), getattr(after, name)
             return f"{name} {_shown(old)} -> {_shown(new)}"
+        case "options":
+            names = sorted({*before.options, *after.options})
+            return ", ".join(
+                f"{key} {_shown_option(before, key)} -> {_shown_option(after, key)}"
+                for key in names
+                if before.options.get(key) != after.options.get(key)
+            )
         case _:
             return name
+
+
+def _shown_option(column: Column, key: str) -> str:
+    return str(column.options.get(key, "default"))
 
 
 def _shown(value: str | None) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "ColumnType",
     "Computed",
     "Constraint",
+    "Domain",
     "EnumType",
     "Exclusion",
     "ForeignKey",
@@ -28,6 +29,7 @@ __all__ = [
     "IndexElement",
     "Name",
     "Option",
+    "OwnedSequence",
     "PrimaryKey",
     "Renamed",
     "Schema",
@@ -317,6 +319,29 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """A domain that the models use; autodiff does not create or change it.
+
+    definition: what follows CREATE DOMAIN ... AS. column: a column that has it.
+    """
+
+    name: Name
+    definition: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedSequence:
+    """A sequence that a column owns, and the default that takes numbers from it, None if none does.
+
+    https://www.postgresql.org/docs/current/sql-createsequence.html
+    """
+
+    sequence: Sequence
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """A view, or a materialized view if `materialized`; `sql` is its SELECT."""
 
@@ -343,6 +368,8 @@ class Schema:
 
     namespaces: the schemas (namespaces) besides the default one.
     renamed: the old names that models declare; never compared.
+    domains: the domains that models use; never compared with the other objects.
+    owned_sequences: the sequences that columns own, by table and column; never compared.
     """
 
     tables: Mapping[Name, Table] = field(default_factory=dict)
@@ -351,6 +378,10 @@ class Schema:
     views: Mapping[Name, View] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
     renamed: tuple[Renamed, ...] = field(default=(), compare=False)
+    domains: tuple[Domain, ...] = field(default=(), compare=False)
+    owned_sequences: Mapping[tuple[Name, str], OwnedSequence] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def without_columns(self, columns: Collection[tuple[Name, str]]) -> Schema:
         """Return the schema without these columns; an unchanged table is the same object."""

@@ -137,6 +137,8 @@ def tables_of(operation: Operation) -> tuple[Name, ...]:
             return (name,)
         case RenameTable(before=before, after=after):
             return (before, after)
+        case Execute(tables=tables):
+            return tables
         case AlterEnum(users=users):
             return tuple(sorted({user.table for user in users}))
         case _:
@@ -276,11 +278,15 @@ class AddColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropColumn:
-    """ALTER TABLE ... DROP COLUMN."""
+    """ALTER TABLE ... DROP COLUMN.
+
+    only: tables that inherit the column keep it, as a column of their own (PostgreSQL).
+    """
 
     table: Name
     name: str
     column: Column | None = None
+    only: bool = False
 
     def reverse(self) -> AddColumn:
         column = _known(self.column, f"column {self.table}.{self.name}")
@@ -340,6 +346,7 @@ class AlterColumn:
     """Change attributes of a column; `before` has the old ones, if they are known.
 
     using: the expression that converts values to the new type (PostgreSQL).
+    reverse_using: the expression that converts them back; None for the database's own conversion.
     """
 
     table: Name
@@ -347,11 +354,19 @@ class AlterColumn:
     before: ColumnPatch = _NOTHING
     after: ColumnPatch
     using: str | None = field(default=None)
+    reverse_using: str | None = field(default=None)
 
     def reverse(self) -> AlterColumn:
         if self.before.fields != self.after.fields:
             raise _unknown(f"the state before of column {self.table}.{self.name}")
-        return AlterColumn(table=self.table, name=self.name, before=self.after, after=self.before)
+        return AlterColumn(
+            table=self.table,
+            name=self.name,
+            before=self.after,
+            after=self.before,
+            using=self.reverse_using,
+            reverse_using=self.using,
+        )
 
     def describe(self) -> str:
         parts = [self._describe_field(name) for name in self.after.fields]
@@ -629,12 +644,21 @@ class AlterSequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateView:
-    """CREATE VIEW, or a materialized view with its indexes."""
+    """CREATE VIEW, or a materialized view with its indexes.
+
+    restores_settings: give it the settings that a `DropView` before it kept.
+    """
 
     view: View
+    restores_settings: bool = False
 
     def reverse(self) -> DropView:
-        return DropView(name=self.view.name, materialized=self.view.materialized, view=self.view)
+        return DropView(
+            name=self.view.name,
+            materialized=self.view.materialized,
+            view=self.view,
+            keeps_settings=self.restores_settings,
+        )
 
     def describe(self) -> str:
         return f"+ view {self.view.name}"
@@ -642,14 +666,19 @@ class CreateView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropView:
-    """DROP VIEW."""
+    """DROP VIEW.
+
+    keeps_settings: remember its grants, owner and options, because it is created again.
+    """
 
     name: Name
     materialized: bool = False
     view: View | None = None
+    keeps_settings: bool = False
 
     def reverse(self) -> CreateView:
-        return CreateView(view=_known(self.view, f"view {self.name}"))
+        view = _known(self.view, f"view {self.name}")
+        return CreateView(view=view, restores_settings=self.keeps_settings)
 
     def describe(self) -> str:
         return f"- view {self.name}"
@@ -695,13 +724,21 @@ class Require:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execute:
-    """A hand-written SQL statement."""
+    """An SQL statement that no other operation stands for.
+
+    reverse_sql: the statement that reverses it; None if it is not known, "" if none is needed.
+    tables: the tables that it alters, as far as known.
+    """
 
     sql: str
     reverse_sql: str | None = None
+    tables: tuple[Name, ...] = ()
 
-    def reverse(self) -> Execute:
-        return Execute(sql=_known(self.reverse_sql, "a statement"), reverse_sql=self.sql)
+    def reverse(self) -> Execute | None:
+        if self.reverse_sql == "":
+            return None
+        sql = _known(self.reverse_sql, "a statement")
+        return Execute(sql=sql, reverse_sql=self.sql, tables=self.tables)
 
     def describe(self) -> str:
         return f"~ execute {' '.join(self.sql.split())[:60]}"

@@ -25,6 +25,7 @@ __all__ = [
     "tokens",
     "unquote_identifier",
     "unquote_literal",
+    "without_schema",
 ]
 
 _PATTERN = r"""
@@ -242,3 +243,24 @@ def _reserved() -> frozenset[str]:
 
     more = "add alter commit delete drop escape exists index insert update values".split()
     return _KEYWORDS | RESERVED_WORDS | frozenset(more)
+
+
+def without_schema(text: str, schema: str) -> str:
+    """Return an SQL text without the names of a schema before the names of other objects."""
+    found = list(tokens(text))
+    parts: list[str] = []
+    place = 0
+    while place < len(found):
+        kind, token = found[place]
+        after_name = place > 0 and found[place - 1][1] == "."
+        if (
+            kind in ("word", "quoted")
+            and not after_name
+            and [part for _, part in found[place + 1 : place + 2]] == ["."]
+            and unquote_identifier(token) == schema
+        ):
+            place += 2
+            continue
+        parts.append(token)
+        place += 1
+    return "".join(parts)

@@ -53,6 +53,19 @@ def _elements(*parts: Any, **options: Any) -> tuple[IndexElement, ...]:
         ),
         ("lower(name)", IndexElement(text="lower(name)", is_expression=True)),
         ("name || 'desc'", IndexElement(text="name || 'desc'", is_expression=True)),
+        ("name || 'x' DESC", IndexElement(text="name || 'x'", is_expression=True, descending=True)),
+        ("(name)::text", IndexElement(text="(name)::text", is_expression=True)),
+        ("public.small(name)", IndexElement(text="public.small(name)", is_expression=True)),
+        ("name public.my_class", IndexElement(text="name", opclass="public.my_class")),
+        (
+            "(lower(name))gist_trgm_ops(siglen = '32')DESC",
+            IndexElement(
+                text="lower(name)",
+                is_expression=True,
+                opclass="gist_trgm_ops(siglen=32)",
+                descending=True,
+            ),
+        ),
     ],
 )
 def test_text_element_is_parsed(text: str, element: IndexElement) -> None:
@@ -61,7 +74,10 @@ def test_text_element_is_parsed(text: str, element: IndexElement) -> None:
 
 
 def test_expression_element_is_parsed() -> None:
-    """A plain column is not an expression; a label identifies an expression in postgresql_ops."""
+    """A plain column is not an expression; a label identifies an expression in postgresql_ops.
+
+    SQLAlchemy ignores postgresql_ops for a column inside of desc().
+    """
     label = sa.func.lower(sa.column("name")).label("small")
     elements = _elements(
         "age",
@@ -73,6 +89,6 @@ def test_expression_element_is_parsed() -> None:
     assert elements == (
         IndexElement(text="age", opclass="int4_ops"),
         IndexElement(text="name", collation="C"),
-        IndexElement(text="age", descending=True, nulls_first=False, opclass="int4_ops"),
+        IndexElement(text="age", descending=True, nulls_first=False),
         IndexElement(text="lower(name)", is_expression=True, opclass="text_pattern_ops"),
     )

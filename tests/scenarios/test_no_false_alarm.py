@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -464,6 +465,42 @@ def postgresql_indexes(metadata: sa.MetaData) -> None:
     sa.Index("ix_cast", sa.cast(table.c.s, sa.Text))
 
 
+@case("postgresql")
+def postgresql_index_elements_as_text(metadata: sa.MetaData) -> None:
+    """Elements that name their column as text, and PostgreSQL's suffixes in any spacing."""
+    table = sa.Table(
+        "things",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("s", sa.String(20)),
+        sa.Column("data", postgresql.JSONB),
+        sa.Column("address", postgresql.INET),
+        sa.Column("words", postgresql.TSVECTOR),
+    )
+    elements: list[Any] = [
+        sa.nulls_first("s"),
+        sa.desc("s").nulls_last(),
+        sa.asc("s").nulls_first(),
+        sa.literal_column("s").desc(),
+        sa.literal_column("s DESC NULLS LAST"),
+        sa.literal_column("lower(s)"),
+        sa.literal_column("s").collate("C"),
+        sa.func.lower(table.c.s).collate("C").desc(),
+        sa.text('(lower(s))COLLATE pg_catalog."C"text_pattern_ops DESC'),
+        sa.text("(s || 'x')DESC"),
+        sa.text("s pg_catalog.text_pattern_ops"),
+        sa.text("s text_ops ASC"),
+    ]
+    for number, element in enumerate(elements):
+        sa.Index(f"ix_{number}", element, _table=table)
+    sa.Index("ix_desc", table.c.s.desc(), postgresql_ops={"s": "text_pattern_ops"})
+    sa.Index("ix_path", sa.text("(data->'x')jsonb_path_ops"), postgresql_using="gin", _table=table)
+    inet = sa.literal_column("address inet_ops")
+    sa.Index("ix_inet", inet, postgresql_using="gist", _table=table)
+    words = sa.text("words tsvector_ops (siglen = '100')")
+    sa.Index("ix_words", words, postgresql_using="gist", _table=table)
+
+
 @case("mariadb")
 def mysql_indexes(metadata: sa.MetaData) -> None:
     table = sa.Table(
@@ -560,6 +597,10 @@ def postgresql_identities(metadata: sa.MetaData) -> None:
         {"cache": 20},
         {"start": 42, "minvalue": 40},
         {"nominvalue": True, "nomaxvalue": True},
+        {"start": 1, "minvalue": 0},
+        {"minvalue": 0},
+        {"increment": -1, "start": -1, "maxvalue": 0},
+        {"increment": -1, "start": 0, "maxvalue": 0},
     ]
     for number, option in enumerate(options):
         identity = sa.Identity(always=bool(number % 2), **option)
@@ -569,6 +610,7 @@ def postgresql_identities(metadata: sa.MetaData) -> None:
         sa.Table(f"serial_{kind.__name__}", metadata, sa.Column("id", kind, primary_key=True))
     sa.Sequence("loose", start=5, increment=5, metadata=metadata)
     sa.Sequence("down", increment=-1, metadata=metadata)
+    sa.Sequence("from_one", start=1, minvalue=0, metadata=metadata)
     sa.Sequence("small", data_type=sa.SmallInteger, metadata=metadata)
     number = sa.Sequence("numbers", metadata=metadata)
     sa.Table(
@@ -654,6 +696,25 @@ def comments(metadata: sa.MetaData) -> None:
     )
 
 
+@case()
+def tables_in_a_cycle(metadata: sa.MetaData) -> None:
+    """create_all() adds the foreign keys of a cycle after the tables, if the database can."""
+    sa.Table(
+        "departments",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("head_id", sa.ForeignKey("staff.id", name="department_head")),
+    )
+    sa.Table(
+        "staff",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("department_id", sa.ForeignKey("departments.id", name="staff_department")),
+        sa.Column("desk_id", sa.ForeignKey("desks.id", use_alter=True, name="staff_desk")),
+    )
+    sa.Table("desks", metadata, sa.Column("id", sa.Integer, primary_key=True))
+
+
 @case("postgresql")
 def schemas(metadata: sa.MetaData) -> None:
     sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
@@ -671,6 +732,37 @@ def schemas(metadata: sa.MetaData) -> None:
             schema=schema,
         )
         sa.Sequence("numbers", schema=schema, metadata=metadata)
+
+
+@case("sqlite", "postgresql")
+def default_schema_named(metadata: sa.MetaData) -> None:
+    """Models may name the schema that is the default one."""
+    schema = "main" if CURRENT_DATABASE.get() == "sqlite" else "public"
+    metadata.schema = schema
+    mood = sa.Enum("a", "b", name="mood", schema=schema)
+    kinds = sa.Table(
+        "kinds",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("mood", mood, server_default="a"),
+        sa.Column("number", sa.Integer),
+        sa.CheckConstraint("mood <> 'b'", name="good"),
+    )
+    things = sa.Table(
+        "things",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("kind_id", sa.ForeignKey(f"{schema}.kinds.id"), index=True),
+        sa.Column("parent_id", sa.ForeignKey(f"{schema}.things.id")),
+        sa.Column("name", sa.String(20), unique=True),
+    )
+    if schema == "public":
+        kinds.append_column(sa.Column("moods", postgresql.ARRAY(mood)))
+        numbers = sa.Sequence("numbers", metadata=metadata)
+        kinds.append_column(sa.Column("n", sa.Integer, server_default=numbers.next_value()))
+    if SQLALCHEMY_2_1:
+        select = sa.select(kinds.c.mood, things.c.name).join(things)
+        sa.schema.CreateView(select, "named", metadata=metadata)
 
 
 @case()
@@ -699,6 +791,8 @@ def table_options(metadata: sa.MetaData) -> None:
 # Tests
 
 
+CURRENT_DATABASE: ContextVar[str] = ContextVar("CURRENT_DATABASE")
+"""The database that a case is built for."""
 COMPARED_ONLY = {"postgresql_domain"}
 """Cases that autodiff compares but cannot create."""
 
@@ -726,14 +820,19 @@ def _differences(connection: sa.Connection, name: str) -> list[str]:
 def test_no_difference_after_create_all(
     name: str, kind: str, database: Callable[[str], sa.URL]
 ) -> None:
+    CURRENT_DATABASE.set(kind)
     engine = sa.create_engine(database(kind), poolclass=sa.NullPool)
     with engine.connect() as connection:
         metadata = _models(name)
+        default = connection.dialect.default_schema_name
         for schema in sorted({t.schema for t in metadata.tables.values() if t.schema}):
-            connection.execute(sa.schema.CreateSchema(schema))
+            if schema != default:
+                connection.execute(sa.schema.CreateSchema(schema))
         metadata.create_all(connection)
         connection.commit()
         assert _differences(connection, name) == []
+        # create_all() changes some of the models' own attributes
+        assert diff(connection, metadata).summary() == []
     engine.dispose()
 
 
@@ -743,6 +842,7 @@ def test_no_difference_after_generated_migration(
     name: str, kind: str, database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
     """A file written for an empty database leaves nothing to compare, and can be undone."""
+    CURRENT_DATABASE.set(kind)
     engine = sa.create_engine(database(kind), poolclass=sa.NullPool)
     folder = tmp_path / "migrations"
     folder.mkdir()

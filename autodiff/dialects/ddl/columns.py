@@ -53,5 +53,12 @@ class ColumnDDL(Part):
         before, after = self.quote(operation.before), self.quote(operation.after)
         return [self.alter_table(operation.table, f"RENAME COLUMN {before} TO {after}")]
 
+    def conversion(self, name: str, before: str, after: str) -> str | None:
+        """Return the expression that converts a column to a type in the same way for each session.
+
+        None if the database's own conversion does not depend on the session.
+        """
+        return None
+
     def alter(self, operation: AlterColumn, current: Table | None = None) -> list[str]:
         raise NotImplementedError

@@ -11,6 +11,7 @@ from autodiff.schema.objects import (
     Constraint,
     Exclusion,
     ForeignKey,
+    Name,
     PrimaryKey,
     Table,
     Unique,
@@ -66,6 +67,13 @@ class ConstraintDDL(Part):
             ("ON DELETE", key.on_delete),
         )
         return text + "".join(f" {word} {action}" for word, action in actions if action)
+
+    def validation(self, table: Name, before: Constraint, after: Constraint) -> str | None:
+        """Return the statement that makes a constraint hold for all rows, if that is all it needs.
+
+        None if the constraint must be dropped and added again.
+        """
+        return None
 
     def exclusion(self, constraint: Exclusion) -> str:
         """Return EXCLUDE USING ...; only PostgreSQL has it."""

@@ -59,6 +59,16 @@ class TableDDL(Part):
         return [f"DROP TABLE {self.quote_name(operation.name)}"]
 
     def rename(self, operation: RenameTable) -> list[str]:
+        """Return RENAME TO.
+
+        Raises PlanError if the table gets another schema, which the database cannot do.
+        """
+        if operation.before.schema != operation.after.schema:
+            raise PlanError(
+                f"cannot move table {operation.before} to {operation.after}: {self.dialect.name} "
+                "cannot change the schema of a table",
+                hint="create the new table, copy the rows, and drop the old table",
+            )
         return [self.alter_table(operation.before, f"RENAME TO {self.quote(operation.after.name)}")]
 
     def set_options(self, operation: SetTableOptions, current: Table | None = None) -> list[str]:

@@ -12,7 +12,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.postgresql import types
 from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.dialects.postgresql.features import FEATURES
-from autodiff.schema.objects import INHERITS, ColumnType, EnumType, Name, Table
+from autodiff.schema.objects import INHERITS, ColumnType, Domain, EnumType, Name, Table
 
 if TYPE_CHECKING:
     from autodiff.dialects.postgresql.catalog.catalog import PostgreSQLCatalog
@@ -94,6 +94,16 @@ class PostgreSQL(Dialect):
 
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)
+
+    def is_next_value(self, default: str) -> bool:
+        return types.is_next_value(default)
+
+    def domain_of(self, type_: Any, column: str) -> Domain | None:
+        if type_.__visit_name__ not in ("DOMAIN", "ARRAY", "type_decorator"):
+            return None
+        from autodiff.dialects.postgresql.domains import declared_domain
+
+        return declared_domain(type_, column, self)
 
     def adapt_table(self, table: Table) -> Table:
         """Return the table, with no default schema in the names of its parents."""

@@ -17,6 +17,7 @@ FEATURES = Features(
     materialized_views=True,
     exclusion_constraints=True,
     dependents_block_columns=True,
+    view_settings=True,
     concurrent_indexes=True,
     scratch_privilege="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
     insert_identity=" OVERRIDING SYSTEM VALUE",

@@ -18,6 +18,7 @@ __all__ = [
     "canonical_type",
     "enum_python",
     "is_canonical_type",
+    "is_next_value",
     "is_serial_default",
     "normal_default",
     "plain_default",
@@ -275,6 +276,11 @@ def is_serial_default(default: str, table: str, column: str) -> bool:
         return False
     sequence = match[1].rpartition(".")[2].strip('"')
     return sequence == f"{table}_{column}_seq"
+
+
+def is_next_value(default: str) -> bool:
+    """Return whether a default is nextval() of a sequence, and nothing else."""
+    return _NEXTVAL.fullmatch(default.strip()) is not None
 
 
 def is_canonical_type(sql: str) -> bool:

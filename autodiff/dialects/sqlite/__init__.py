@@ -30,6 +30,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     features = FEATURES
+    standard_schema = "main"
 
     @cached_property
     def catalog(self) -> SQLiteCatalog:

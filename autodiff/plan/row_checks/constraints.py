@@ -233,7 +233,11 @@ def _matching(
 
 def _broken(name: Name, table: Table, check: Check, context: CheckContext) -> Iterator[RowCheck]:
     sql = context.text(name, check.sql)
-    held = [part.sql for part in table.constraints if isinstance(part, Check)]
+    held = [
+        part.sql
+        for part in table.constraints
+        if isinstance(part, Check) and not any(part.options.get(o) for o in _UNCHECKED)
+    ]
     if sql is None or any(_implies(other, sql, context) for other in held):
         return
     yield RowCheck(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from autodiff import diff, run
+from autodiff.migrations import load_graph
+from autodiff.runner.runner import Runner
 
 KEY_OPTIONS = {
     "serial": (),
@@ -98,4 +101,73 @@ def test_identity_start_is_used_if_no_key_is_larger(
         connection.commit()
         migrate(connection, models(sa.Identity(start=1000, increment=10)))
         assert [insert(connection, name) for name in "ab"] == [1000, 1010]
+    engine.dispose()
+
+
+def sequence_type(connection: sa.Connection) -> str:
+    """Return the type of the sequence that the key owns."""
+    query = (
+        "SELECT seqtypid::regtype::text FROM pg_sequence "
+        "WHERE seqrelid = pg_get_serial_sequence('items', 'id')::regclass"
+    )
+    found: str = connection.exec_driver_sql(query).scalar_one()
+    connection.rollback()
+    return found
+
+
+@pytest.mark.parametrize("kind", [sa.SmallInteger, sa.Integer, sa.BigInteger])
+@pytest.mark.parametrize("start", ["smaller serial", "identity", "uuid"])
+def test_sequence_has_the_type_of_its_column(
+    start: str, kind: type, database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A key that becomes a serial, or a serial of another type, has a sequence of that type."""
+    before = {
+        "smaller serial": models(kind=sa.SmallInteger),
+        "identity": models(sa.Identity(), kind=kind),
+        "uuid": models(kind=sa.Uuid, autoincrement=False),
+    }
+    engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        before[start].create_all(connection)
+        connection.commit()
+        plan = diff(connection, models(kind=kind))
+        connection.rollback()
+        if plan:
+            (tmp_path / "0001_serial.py").write_text(plan.source("serial", revision="serial"))
+            Runner(connection, load_graph(tmp_path)).upgrade()
+        assert sequence_type(connection) == kind().compile(connection.dialect).lower()
+    engine.dispose()
+
+
+def test_sequence_that_is_smaller_than_its_column(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """The sequence of a key that was made larger by hand gets the type of the key."""
+    engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        models().create_all(connection)
+        connection.exec_driver_sql("ALTER TABLE items ALTER COLUMN id TYPE bigint")
+        connection.commit()
+        plan = diff(connection, models(kind=sa.BigInteger))
+        connection.rollback()
+        assert plan.summary() == ["~ column items.id: postgresql_sequence_type integer -> default"]
+        (tmp_path / "0001_serial.py").write_text(plan.source("serial", revision="serial"))
+        runner = Runner(connection, load_graph(tmp_path))
+        runner.upgrade()
+        assert sequence_type(connection) == "bigint"
+        assert diff(connection, models(kind=sa.BigInteger)).summary() == []
+        connection.rollback()
+        runner.downgrade()
+        assert sequence_type(connection) == "bigint"  # the smaller type was an error
+    engine.dispose()
+
+
+def test_sequence_that_is_larger_than_its_column(database: Callable[[str], sa.URL]) -> None:
+    """It is no difference: the column is full before the sequence ends."""
+    engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        models().create_all(connection)
+        connection.exec_driver_sql("ALTER SEQUENCE items_id_seq AS bigint")
+        connection.commit()
+        assert diff(connection, models()).summary() == []
     engine.dispose()

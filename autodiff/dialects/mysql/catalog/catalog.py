@@ -51,5 +51,14 @@ class MySQLCatalog(Catalog):
         """
         return isinstance(constraint, Check) and is_in_column(constraint)
 
+    def has_schema_wide_name(self, part: Constraint | Index) -> bool:
+        """Return whether the part is a foreign key or, on MySQL, a check.
+
+        https://dev.mysql.com/doc/refman/8.4/en/create-table-check-constraints.html
+        """
+        if isinstance(part, Check):
+            return self.dialect.backend == "mysql"
+        return isinstance(part, ForeignKey)
+
     def is_implicit_index(self, index: Index, key: ForeignKey) -> bool:
         return implicit_indexes.is_generated_for(index, key)

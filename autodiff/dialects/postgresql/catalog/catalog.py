@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.catalog import Catalog
-from autodiff.schema.objects import Check, Constraint, Schema, Table
+from autodiff.dialects.postgresql.catalog.columns import SEQUENCE_TYPE
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    Constraint,
+    Domain,
+    Exclusion,
+    ForeignKey,
+    Index,
+    Name,
+    PrimaryKey,
+    Schema,
+    Table,
+    Unique,
+)
 from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
@@ -16,6 +31,8 @@ if TYPE_CHECKING:
     from autodiff.dialects.unmanaged import DependentView, UnmanagedObject
 
 __all__ = ["PostgreSQLCatalog"]
+
+_NOT_VALID = "postgresql_not_valid"
 
 
 class PostgreSQLCatalog(Catalog):
@@ -34,6 +51,21 @@ class PostgreSQLCatalog(Catalog):
 
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "public")
 
+    def domain_problems(self, connection: Connection, domains: Sequence[Domain]) -> list[str]:
+        from autodiff.dialects.postgresql.domains import find_domain_problems
+
+        return find_domain_problems(connection, self.dialect, domains)
+
+    def extension_names(self, connection: Connection) -> dict[str, frozenset[str]]:
+        from autodiff.dialects.postgresql.catalog.unmanaged import find_extension_names
+
+        return find_extension_names(connection)
+
+    def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
+        from autodiff.dialects.postgresql.catalog.unmanaged import find_tables_named
+
+        return find_tables_named(connection, names, self.dialect.default_schema or "public")
+
     def dependent_views(self, connection: Connection) -> list[DependentView]:
         from autodiff.dialects.postgresql.catalog.unmanaged import find_dependent_views
 
@@ -42,11 +74,39 @@ class PostgreSQLCatalog(Catalog):
     def align(self, current: Table, desired: Table) -> Table:
         """Return the current table without differences that the desired table does not declare.
 
-        These include NO INHERIT of a check, which SQLAlchemy cannot declare.
+        These include NO INHERIT of a check, which SQLAlchemy cannot declare, and the validation of
+        a constraint that the desired table has as NOT VALID.
         """
         aligned = super().align(current, desired)
         constraints = map_shared(aligned.constraints, lambda c: _drop_no_inherit(c, desired))
+        if any(_NOT_VALID in getattr(c, "options", ()) for c in desired.constraints):
+            constraints = map_shared(constraints, lambda c: _validated_as_declared(c, desired))
         return replace_changed(aligned, constraints=constraints)
+
+    def has_schema_wide_name(self, part: Constraint | Index) -> bool:
+        """Return whether the part is an index, or a constraint that has one of the same name."""
+        return isinstance(part, Index | PrimaryKey | Unique | Exclusion)
+
+    def without_implied(self, table: Table) -> Table:
+        """Return the table without the types of sequences, which no script can set."""
+        return replace_changed(table, columns=map_shared(table.columns, _without_sequence_type))
+
+
+def _without_sequence_type(column: Column) -> Column:
+    if SEQUENCE_TYPE not in column.options:
+        return column
+    kept = {key: value for key, value in column.options.items() if key != SEQUENCE_TYPE}
+    return replace(column, options=kept)
+
+
+def _validated_as_declared(constraint: Constraint, desired: Table) -> Constraint:
+    """Return a valid constraint as NOT VALID if the desired one is: valid is more than it asks."""
+    other = desired.constraint(constraint.name or "")
+    if not isinstance(constraint, Check | ForeignKey) or not isinstance(other, type(constraint)):
+        return constraint
+    if not other.options.get(_NOT_VALID) or constraint.options.get(_NOT_VALID):
+        return constraint
+    return replace(constraint, options={**constraint.options, _NOT_VALID: True})
 
 
 def _drop_no_inherit(constraint: Constraint, desired: Table) -> Constraint:

@@ -15,13 +15,17 @@ from autodiff.dialects.postgresql.catalog.rows import Comments, EnumRow, Names, 
 from autodiff.dialects.postgresql.types import enum_python, plain_default, type_python
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
 
-__all__ = ["NO_COLLATION", "USUAL_COLLATION", "Columns", "numbers"]
+__all__ = ["NO_COLLATION", "SEQUENCE_TYPE", "USUAL_COLLATION", "Columns", "numbers"]
 
 NO_COLLATION, USUAL_COLLATION = 0, 100
 """Values of pg_attribute.attcollation for no collation and for the default collation.
 
 100 is a fixed oid (DEFAULT_COLLATION_OID in the server's source).
 """
+
+SEQUENCE_TYPE = "postgresql_sequence_type"
+"""The option of a serial column whose sequence has a smaller type than the column, and so ends
+before the column does. No model declares it."""
 
 _MAX_VALUES = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
@@ -59,8 +63,10 @@ class Columns:
             elif kind is None and oid not in special:  # most columns: built by a cached function
                 sequence = owned.get(key) if expression is not None else None
                 serial = _is_serial(sequence, expression)
+                narrow = serial and _narrow_type(sequence, sql)
+                default = None if serial else expression
                 found[table][number] = _column(
-                    name, sql, required, None if serial else expression, serial, comments.get(key)
+                    name, sql, required, default, serial, comments.get(key), narrow or None
                 )
                 continue
             type_ = self._type(sql, oid, collation)
@@ -111,7 +117,13 @@ class Columns:
 
 @lru_cache(4096)
 def _column(
-    name: str, sql: str, required: bool, default: str | None, serial: bool, comment: str | None
+    name: str,
+    sql: str,
+    required: bool,
+    default: str | None,
+    serial: bool,
+    comment: str | None,
+    narrow: str | None,
 ) -> Column:
     return Column(
         name=name,
@@ -120,6 +132,7 @@ def _column(
         default=_default(default, sql),
         autoincrement=serial,
         comment=comment,
+        options={} if narrow is None else {SEQUENCE_TYPE: narrow},
     )
 
 
@@ -132,6 +145,18 @@ def _is_serial(sequence: SequenceRow | None, expression: str | None) -> bool:
     if sequence is None or sequence.ownership != "a":
         return False
     return (expression or "").startswith("nextval(")
+
+
+def _narrow_type(sequence: SequenceRow | None, type_sql: str) -> str | None:
+    """Return the type of a column's sequence if it is smaller than that of the column, else None.
+
+    A larger one is harmless: the column is full first. pg_restore creates such sequences from the
+    dump of a server before version 10.
+    """
+    largest = _MAX_VALUES.get(type_sql)
+    if sequence is None or largest is None or _MAX_VALUES[sequence.type] >= largest:
+        return None
+    return sequence.type
 
 
 def _default(expression: str | None, type_sql: str) -> str | None:

@@ -24,6 +24,7 @@ class Indexes:
     def __init__(self, rows: Rows, columns: Columns, texts: Texts) -> None:
         self._names = rows.names
         self._comments = rows.comments["class"]
+        self._parameterized = rows.comments["opclass"]
         self._columns = columns.tables
         self._collations = columns.collations
         self._texts = texts
@@ -53,7 +54,8 @@ class Indexes:
             else:  # the number of an expression is 0
                 text = self._texts.plain(row.table, (row.definitions or ())[place])
                 own = _expression_collation(row, place, method)
-            elements.append(_element(text, not number, order, opclasses.get(opclass), own))
+            named = self._parameterized.get((row.oid, place + 1)) or opclasses.get(opclass)
+            elements.append(_element(text, not number, order, named, own))
         return tuple(elements)
 
     def _collation(self, table: int, number: int, collation: int) -> str | None:

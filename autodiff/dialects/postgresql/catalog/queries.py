@@ -147,6 +147,14 @@ FROM pg_description d
 JOIN pg_constraint con ON con.oid = d.objoid
 JOIN pg_namespace n ON n.oid = con.connamespace
 WHERE d.classoid = 'pg_constraint'::regclass AND n.nspname = ANY(:schemas)
+UNION ALL
+SELECT 'opclass', a.attrelid, a.attnum,
+       o.opcname || '(' || array_to_string(ARRAY(SELECT unnest(a.attoptions) ORDER BY 1), ', ')
+       || ')'
+FROM pg_attribute a
+JOIN pg_index i ON i.indexrelid = a.attrelid
+JOIN pg_opclass o ON o.oid = i.indclass[a.attnum - 1]
+WHERE a.attoptions IS NOT NULL
 """
 
 ENUMS = """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.postgresql.catalog.columns import Columns, numbers
@@ -17,11 +18,13 @@ from autodiff.schema.objects import (
     Index,
     Name,
     Option,
+    OwnedSequence,
     Schema,
     Sequence,
     Table,
     View,
 )
+from autodiff.schema.sqltext import quote_identifier, quote_literal
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["reflect_schema"]
 
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*")
 _TABLES, _VIEWS = ("r", "p"), ("v", "m")
 """Values of pg_class.relkind: https://www.postgresql.org/docs/current/catalog-pg-class.html"""
 
@@ -44,7 +48,29 @@ def reflect_schema(connection: Connection, scope: Scope, default_schema: str) ->
         sequences=builder.sequences(),
         views=builder.views(),
         namespaces=frozenset(scope.namespaces).intersection(rows.names["schema"].values()),
+        owned_sequences=builder.owned_sequences(),
     )
+
+
+class _OwnedSequences(Mapping[tuple[Name, str], OwnedSequence]):
+    """The sequences that columns own, each built on access: most are never looked at."""
+
+    def __init__(
+        self,
+        owners: Mapping[tuple[Name, str], tuple[SequenceRow, bool]],
+        build: Callable[[SequenceRow, bool], OwnedSequence],
+    ) -> None:
+        self._owners = owners
+        self._build = build
+
+    def __getitem__(self, key: tuple[Name, str]) -> OwnedSequence:
+        return self._build(*self._owners[key])
+
+    def __iter__(self) -> Iterator[tuple[Name, str]]:
+        return iter(self._owners)
+
+    def __len__(self) -> int:
+        return len(self._owners)
 
 
 class _SchemaBuilder:
@@ -106,6 +132,27 @@ class _SchemaBuilder:
             for name in [self.name(row.schema, row.name)]
             if self.is_wanted(name)
         }
+
+    def owned_sequences(self) -> Mapping[tuple[Name, str], OwnedSequence]:
+        """Return the sequences that columns own, without those of identity columns."""
+        owners: dict[tuple[Name, str], tuple[SequenceRow, bool]] = {}
+        for row in self.rows.sequences:
+            if row.ownership == "a" and row.table is not None and row.number is not None:
+                column = self.columns.get(row.table, {}).get(row.number)
+                if column is not None:
+                    owners[self.names[row.table], column.name] = row, column.autoincrement
+        return _OwnedSequences(owners, self.owned_sequence)
+
+    def owned_sequence(self, row: SequenceRow, serial: bool) -> OwnedSequence:
+        name = self.name(row.schema, row.name)
+        default = f"nextval({quote_literal(self.quoted(name))}::regclass)"
+        return OwnedSequence(sequence=self.sequence(name, row), default=default if serial else None)
+
+    def quoted(self, name: Name) -> str:
+        parts = [part for part in (name.schema, name.name) if part is not None]
+        return ".".join(
+            part if _PLAIN_NAME.fullmatch(part) else quote_identifier(part) for part in parts
+        )
 
     def sequence(self, name: Name, row: SequenceRow) -> Sequence:
         kind = None if row.type == "bigint" else row.type

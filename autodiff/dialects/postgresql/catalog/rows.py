@@ -38,7 +38,10 @@ This is a plain tuple because there are more columns than other rows: creating i
 """
 
 Comments: TypeAlias = Mapping[tuple[int, int], str]
-"""Comments by the oid of the object and the number of its column, 0 for the object itself."""
+"""Comments by the oid of the object and the number of its column, 0 for the object itself.
+
+The kind "opclass" has the operator classes with parameters: `gist_trgm_ops(siglen=32)`.
+"""
 
 Names: TypeAlias = Mapping[str, Mapping[int, str]]
 """Names by kind and oid, for schemas, access methods, tablespaces, collations and those operator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -13,7 +14,12 @@ from autodiff.schema.objects import Name
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["find_dependent_views", "unmanaged_objects"]
+__all__ = [
+    "find_dependent_views",
+    "find_extension_names",
+    "find_tables_named",
+    "unmanaged_objects",
+]
 
 _UNMANAGED = """
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
@@ -53,6 +59,28 @@ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
   AND NOT n.nspname = ANY(:schemas)
 """
 
+_TABLES_NAMED = """
+SELECT n.nspname AS schema, c.relname AS name
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = ANY(:names) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass
+                  AND e.objid = c.oid AND e.deptype = 'e')
+ORDER BY 1, 2
+"""
+
+_EXTENSION_NAMES = """
+SELECT x.extname, array_agg(DISTINCT coalesce(t.typname, o.opcname, p.proname || '()')) AS names
+FROM pg_extension x
+JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = x.oid
+     AND d.deptype = 'e'
+LEFT JOIN pg_type t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+LEFT JOIN pg_opclass o ON d.classid = 'pg_opclass'::regclass AND o.oid = d.objid
+LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+WHERE x.extname <> 'plpgsql' AND coalesce(t.oid, o.oid, p.oid) IS NOT NULL
+GROUP BY x.extname
+"""
+
 _DEPENDENT_VIEWS = """
 SELECT DISTINCT vn.nspname AS view_schema, v.relname AS view, n.nspname AS table_schema,
        c.relname AS table, a.attname AS column
@@ -67,6 +95,20 @@ LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid AND 
 WHERE vn.nspname !~ '^pg_' AND vn.nspname <> 'information_schema'
 ORDER BY 1, 2, 3, 4, 5
 """
+
+
+def find_extension_names(connection: Connection) -> dict[str, frozenset[str]]:
+    """Return the names of types and operator classes by extension; functions as `name()`."""
+    rows = connection.execute(sa.text(_EXTENSION_NAMES))
+    return {row.extname: frozenset(row.names) for row in rows}
+
+
+def find_tables_named(
+    connection: Connection, names: Sequence[str], default_schema: str
+) -> list[Name]:
+    """Return the tables of all schemas that have one of the names."""
+    rows = connection.execute(sa.text(_TABLES_NAMED), {"names": list(names)})
+    return [Name(row.name, None if row.schema == default_schema else row.schema) for row in rows]
 
 
 def unmanaged_objects(

@@ -13,10 +13,11 @@ from dataclasses import replace
 from autodiff.dialects.ddl.columns import ColumnDDL
 from autodiff.dialects.postgresql.ddl.casts import cast
 from autodiff.dialects.postgresql.ddl.sequences import alter_in_range, first_value, reset_options
+from autodiff.dialects.postgresql.ddl.time_zones import utc_conversion
 from autodiff.dialects.postgresql.types import split_collation, type_family
 from autodiff.errors import PlanError
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name, Table
-from autodiff.schema.operations import AlterColumn
+from autodiff.schema.operations import AlterColumn, DropColumn
 from autodiff.schema.sqltext import quote_literal
 
 __all__ = ["PostgreSQLColumnDDL"]
@@ -45,12 +46,22 @@ class PostgreSQLColumnDDL(ColumnDDL):
         statements += self._alter(operation, changes)
         if isinstance(patch.identity, Identity):
             statements += self._identity(operation, patch.identity)
-        if patch.autoincrement is True:
+        if patch.autoincrement is True or _retypes_serial(operation):
             statements += self._serial(operation)
         if "comment" in patch.fields:
             comment = patch.comment if isinstance(patch.comment, str) else None
             statements += self.ddl.comments.set_on_column(operation.table, operation.name, comment)
         return statements
+
+    def drop(self, operation: DropColumn, current: Table | None = None) -> list[str]:
+        """Return DROP COLUMN, with ONLY if tables that inherit the column keep it.
+
+        https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
+        """
+        statements = super().drop(operation)
+        if not operation.only:
+            return statements
+        return [sql.replace("ALTER TABLE", "ALTER TABLE ONLY", 1) for sql in statements]
 
     def _alter(self, operation: AlterColumn, changes: list[str]) -> list[str]:
         column = self.quote(operation.name)
@@ -60,6 +71,9 @@ class PostgreSQLColumnDDL(ColumnDDL):
         ]
 
     # Types and defaults
+
+    def conversion(self, name: str, before: str, after: str) -> str | None:
+        return utc_conversion(self.quote(name), before, after)
 
     def _type_and_default(self, operation: AlterColumn) -> list[str]:
         patch = operation.after
@@ -136,30 +150,62 @@ class PostgreSQLColumnDDL(ColumnDDL):
     def _serial(self, operation: AlterColumn) -> list[str]:
         """Return the statements that create a sequence that the column owns.
 
-        If the column has one, return the statement that gives it the column's new type.
+        If the column has one, return the statement that gives it the type of the column. ALTER
+        COLUMN ... TYPE does that for an identity column, but not for a serial.
         """
         if operation.before.autoincrement is True:
-            new = operation.after.type
-            kind = new.sql if isinstance(new, ColumnType) else None
-            return [self._on_sequence(operation, "ALTER", f" AS {kind}")] if kind else []
+            return [self._on_sequence(operation, "ALTER", self._sequence_type(operation))]
         sequence = Name(f"{operation.table.name}_{operation.name}_seq", operation.table.schema)
         quoted, column = self.quote_name(sequence), self.quote(operation.name)
-        owner = f"{self.quote_name(operation.table)}.{column}"
+        owner = f" OWNED BY {self.quote_name(operation.table)}.{column}"
         default = f"SET DEFAULT nextval({quote_literal(quoted)})"
         return [
-            f"CREATE SEQUENCE {quoted} OWNED BY {owner}",
+            _execute(
+                quote_literal(f"CREATE SEQUENCE {quoted}"),
+                self._sequence_type(operation),
+                quote_literal(owner),
+            ),
             self._advance(operation, Identity()),
             *self._alter(operation, [default]),
         ]
 
+    def _sequence_type(self, operation: AlterColumn) -> str:
+        """Return an expression for the AS clause of the sequence of a serial.
+
+        That is the type of the column, which is read from the catalog if the operation lacks it.
+        A sequence has one of three types: https://www.postgresql.org/docs/current/sql-createsequence.html
+        """
+        for type_ in (operation.after.type, operation.before.type):
+            if isinstance(type_, ColumnType):
+                return quote_literal(f" AS {type_.sql if type_.sql in _SERIALS else 'bigint'}")
+        table = quote_literal(self.quote_name(operation.table))
+        return (
+            "(SELECT ' AS ' || CASE WHEN atttypid IN ('smallint'::regtype, 'integer'::regtype) "
+            "THEN format_type(atttypid, NULL) ELSE 'bigint' END FROM pg_attribute "
+            f"WHERE attrelid = {table}::regclass AND attname = {quote_literal(operation.name)})"
+        )
+
     def _drop_serial(self, operation: AlterColumn) -> list[str]:
         drop = self._alter(operation, ["DROP DEFAULT"])
-        return [*drop, self._on_sequence(operation, "DROP", "")]
+        return [*drop, self._on_sequence(operation, "DROP")]
 
-    def _on_sequence(self, operation: AlterColumn, verb: str, rest: str) -> str:
-        command = f"'{verb} SEQUENCE ' || {self._sequence_of(operation)}"
-        command += f" || {quote_literal(rest)}" if rest else ""
-        return f"DO $$ BEGIN EXECUTE {command}; END $$"
+    def _on_sequence(self, operation: AlterColumn, verb: str, *rest: str) -> str:
+        return _execute(quote_literal(f"{verb} SEQUENCE "), self._sequence_of(operation), *rest)
+
+
+def _execute(*parts: str) -> str:
+    """Return a block that runs the statement that the SQL expressions give together.
+
+    If one of them is NULL, as the sequence of a column that owns none, nothing is run.
+    """
+    return f"DO $$ BEGIN EXECUTE coalesce({' || '.join(parts)}, 'SELECT'); END $$"
+
+
+def _retypes_serial(operation: AlterColumn) -> bool:
+    """Return whether a serial column gets another type and remains a serial."""
+    patch = operation.after
+    keeps = operation.before.autoincrement is True and patch.autoincrement is not False
+    return keeps and isinstance(patch.type, ColumnType) and not isinstance(patch.identity, Identity)
 
 
 def _drop_generation(operation: AlterColumn) -> list[str]:

@@ -6,9 +6,19 @@ https://www.postgresql.org/docs/current/sql-altertable.html
 from __future__ import annotations
 
 from autodiff.dialects.ddl.constraints import ConstraintDDL
-from autodiff.schema.objects import Check, Constraint, Exclusion, PrimaryKey, Unique
+from autodiff.schema.objects import (
+    Check,
+    Constraint,
+    Exclusion,
+    ForeignKey,
+    Name,
+    PrimaryKey,
+    Unique,
+)
 
 __all__ = ["PostgreSQLConstraintDDL"]
+
+NOT_VALID = "postgresql_not_valid"
 
 
 class PostgreSQLConstraintDDL(ConstraintDDL):
@@ -26,13 +36,28 @@ class PostgreSQLConstraintDDL(ConstraintDDL):
             case Check(options=options):
                 text = super().body(constraint)
                 text += " NO INHERIT" if options.get("postgresql_no_inherit") else ""
-                return text + (" NOT VALID" if options.get("postgresql_not_valid") else "")
+                return text + (" NOT VALID" if options.get(NOT_VALID) else "")
             case Exclusion():
                 return super().body(constraint)
             case _:
                 text = super().body(constraint)
-                invalid = constraint.options.get("postgresql_not_valid")
+                invalid = constraint.options.get(NOT_VALID)
                 return text + (" NOT VALID" if invalid else "")
+
+    def validation(self, table: Name, before: Constraint, after: Constraint) -> str | None:
+        """Return VALIDATE CONSTRAINT if `before` is NOT VALID and that is the only difference.
+
+        It takes a weaker lock than adding the constraint again, and blocks no writes.
+        https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-VALIDATE-CONSTRAINT
+        """
+        if not isinstance(before, Check | ForeignKey) or not isinstance(after, type(before)):
+            return None
+        if (
+            not before.options.get(NOT_VALID)
+            or {**after.options, NOT_VALID: True} != before.options
+        ):
+            return None
+        return self.alter_table(table, f"VALIDATE CONSTRAINT {self.quote(before.name or '')}")
 
     def exclusion(self, constraint: Exclusion) -> str:
         elements = ", ".join(f"{text} WITH {operator}" for text, operator in constraint.elements)

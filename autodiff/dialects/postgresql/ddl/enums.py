@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from autodiff.dialects.ddl.enums import EnumDDL, EnumOperation
+from autodiff.dialects.postgresql.ddl.privileges import copy_type_privileges
 from autodiff.schema.objects import EnumType, Name
 from autodiff.schema.operations import (
     AlterEnum,
@@ -96,6 +97,7 @@ class PostgreSQLEnumDDL(EnumDDL):
         ]
         for user in operation.users:
             statements += self._convert_column(user, name, operation)
+        statements.append(copy_type_privileges(self.quote_name(old), name))
         return [*statements, f"DROP TYPE {self.quote_name(old)}"]
 
     def _convert_column(self, user: EnumUser, name: str, operation: AlterEnum) -> list[str]:

@@ -13,6 +13,7 @@ from autodiff.dialects.postgresql.ddl.enums import PostgreSQLEnumDDL
 from autodiff.dialects.postgresql.ddl.indexes import PostgreSQLIndexDDL
 from autodiff.dialects.postgresql.ddl.sequences import PostgreSQLSequenceDDL
 from autodiff.dialects.postgresql.ddl.tables import PostgreSQLTableDDL
+from autodiff.dialects.postgresql.ddl.views import PostgreSQLViewDDL
 from autodiff.dialects.postgresql.types import type_family
 from autodiff.schema.objects import Index, Name, Table
 from autodiff.schema.operations import Operation, SetTableOptions
@@ -34,6 +35,7 @@ class PostgreSQLDDL(DDL):
         self.indexes = PostgreSQLIndexDDL(self)
         self.enums = PostgreSQLEnumDDL(self)
         self.sequences = PostgreSQLSequenceDDL(self)
+        self.views = PostgreSQLViewDDL(self)
 
     def required_table(self, operation: Operation) -> Name | None:
         """Return the table for SetTableOptions, which resets options that the table has."""

@@ -5,9 +5,11 @@ https://www.postgresql.org/docs/current/sql-altertable.html
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autodiff.dialects.ddl.tables import TableDDL
 from autodiff.schema.objects import INHERITS, Name, Option, Table
-from autodiff.schema.operations import SetTableOptions
+from autodiff.schema.operations import RenameTable, SetTableOptions
 
 __all__ = ["PostgreSQLTableDDL"]
 
@@ -28,6 +30,18 @@ class PostgreSQLTableDDL(TableDDL):
         if tablespace := table.options.get("postgresql_tablespace"):
             text += f" TABLESPACE {self.quote(str(tablespace))}"
         return text
+
+    def rename(self, operation: RenameTable) -> list[str]:
+        """Return SET SCHEMA, RENAME TO, or both; indexes and owned sequences move along."""
+        before, after = operation.before, operation.after
+        statements = []
+        if before.schema != after.schema:
+            schema = self.quote(after.schema or self.dialect.default_schema or "public")
+            statements.append(self.alter_table(before, f"SET SCHEMA {schema}"))
+        if before.name != after.name:
+            moved = replace(before, schema=after.schema)
+            statements.append(self.alter_table(moved, f"RENAME TO {self.quote(after.name)}"))
+        return statements
 
     def set_options(self, operation: SetTableOptions, current: Table | None = None) -> list[str]:
         """Return the statements for each option.

@@ -153,8 +153,8 @@ def _is_out_of_scope(name: Name, scope: Scope) -> bool:
 
 
 def _view_select(sql: str) -> str:
-    """Return the SELECT of a CREATE VIEW statement."""
-    from autodiff.schema.sqltext import tokens
+    """Return the SELECT of a CREATE VIEW statement, without the name of the main database."""
+    from autodiff.schema.sqltext import tokens, without_schema
 
     position, depth = 0, 0
     for kind, token in tokens(sql):
@@ -162,7 +162,7 @@ def _view_select(sql: str) -> str:
         position += len(token)
         if kind == "word" and token.upper() == "AS" and depth == 0:
             break
-    return sql[position:].strip().rstrip(";").strip()
+    return without_schema(sql[position:].strip().rstrip(";").strip(), "main")
 
 
 def _table(name: Name, sql: str, indexes: tuple[Index, ...], triggers: tuple[str, ...]) -> Table:

@@ -1,0 +1,71 @@
+"""Tell the sequences of serial columns from those that models declare or that no column owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from autodiff.dialects.base import Dialect
+from autodiff.schema.objects import Column, Name, Schema, Table
+from autodiff.utils.sharing import map_shared, replace_changed
+
+__all__ = ["with_serials_as_declared"]
+
+
+def with_serials_as_declared(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
+    """Return the current schema with the serial columns that the models mean.
+
+    - A column that owns a sequence which the models declare is a column with a default, and the
+      sequence is one of the schema.
+    - A column whose default is the next value of a sequence that no column owns is a serial if the
+      desired one is: rows get the same numbers.
+    """
+    if not dialect.features.sequences:
+        return current
+    owned_sequences = current.owned_sequences if desired.sequences else {}
+    declared = {
+        (table, column): owned
+        for (table, column), owned in owned_sequences.items()
+        if owned.sequence.name in desired.sequences
+        and not _is_serial(desired.tables.get(table), column)
+    }
+    tables = dict(current.tables)
+    for (table, column), owned in declared.items():
+        if table in tables and owned.default is not None:
+            tables[table] = _with_column(
+                tables[table], column, autoincrement=False, default=owned.default
+            )
+    for table, column in _unowned_serials(current, desired, dialect):
+        tables[table] = _with_column(tables[table], column, autoincrement=True, default=None)
+    sequences = {**current.sequences, **{o.sequence.name: o.sequence for o in declared.values()}}
+    return replace_changed(current, tables=tables, sequences=sequences)
+
+
+def _is_serial(table: Table | None, name: str) -> bool:
+    column = table.column(name) if table is not None else None
+    return column is not None and column.autoincrement
+
+
+def _unowned_serials(
+    current: Schema, desired: Schema, dialect: Dialect
+) -> Iterator[tuple[Name, str]]:
+    """Yield the current columns with the default of a serial, for desired columns that are one."""
+    for name, table in desired.tables.items():
+        present = current.tables.get(name)
+        if present is None:
+            continue
+        for column in table.columns:
+            old = present.column(column.name) if column.autoincrement else None
+            if old is None or old.autoincrement or old.default is None:
+                continue
+            if dialect.is_next_value(old.default):
+                yield name, column.name
+
+
+def _with_column(table: Table, name: str, *, autoincrement: bool, default: str | None) -> Table:
+    def changed(column: Column) -> Column:
+        if column.name != name:
+            return column
+        return replace(column, autoincrement=autoincrement, default=default, options={})
+
+    return replace(table, columns=map_shared(table.columns, changed))

@@ -1,0 +1,209 @@
+"""Convert the elements of indexes: columns, expressions, and texts such as "name DESC"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import (
+    BinaryExpression,
+    CollationClause,
+    ColumnClause,
+    TextClause,
+    UnaryExpression,
+)
+
+from autodiff.schema.objects import IndexElement, plain_element
+from autodiff.schema.sqltext import strip_parentheses, tokens, unquote_identifier
+
+if TYPE_CHECKING:
+    from autodiff.models.expressions import Compiler
+
+__all__ = ["declare_element", "parse_element"]
+
+_Token = tuple[str, str]
+
+
+def declare_element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexElement:
+    """Return a part of an index, taken out of desc(), nulls_last() and collate().
+
+    `postgresql_ops` counts for columns and labels only: SQLAlchemy ignores it for desc("name").
+    """
+    if type(part) is sa.Column and not options:
+        return plain_element(str(part.name))
+    key = getattr(part, "key", None)
+    descending, nulls_first = False, None
+    while isinstance(part, UnaryExpression) and part.modifier is not None:
+        descending = descending or part.modifier is operators.desc_op
+        if part.modifier in (operators.nulls_first_op, operators.nulls_last_op):
+            nulls_first = part.modifier is operators.nulls_first_op
+        part = part.element
+    element = _without_order(part, compiler)
+    descending = descending or element.descending
+    nulls_first = element.nulls_first if nulls_first is None else nulls_first
+    length = options.get("length")
+    classes = options.get("ops") or {}
+    return replace(
+        element,
+        descending=descending,
+        nulls_first=None if nulls_first == descending else nulls_first,
+        opclass=element.opclass or classes.get(key),
+        length=length.get(element.text) if isinstance(length, dict) else length,
+    )
+
+
+def _without_order(part: Any, compiler: Compiler) -> IndexElement:
+    """Return a part that is not in desc() or the like; its text can contain an order."""
+    text = _written_text(part)
+    if text is not None:
+        return parse_element(text)
+    collation = None
+    if isinstance(part, BinaryExpression) and isinstance(part.right, CollationClause):
+        part, collation = part.left, str(part.right.collation).strip('"')
+        if (text := _written_text(part)) is not None:
+            return replace(parse_element(text), collation=collation)
+    is_column = isinstance(part, ColumnClause)
+    text = str(part.name) if is_column else strip_parentheses(compiler.expression(part))
+    return IndexElement(text=text, is_expression=not is_column, collation=collation)
+
+
+def _written_text(part: Any) -> str | None:
+    """Return the SQL of a part that was written as text, else None."""
+    if isinstance(part, TextClause):
+        return str(part.text)
+    if isinstance(part, ColumnClause):
+        return str(part.name) if part.is_literal else None
+    label = getattr(part, "element", None)  # nulls_first("name"), desc("name")
+    return label if isinstance(label, str) else None
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads the words after the column or expression of an index element, from left to right."""
+
+    rest: list[_Token]
+
+    def take(self, *words: str) -> bool:
+        """Take these words if they come next, in any case, and return whether they did."""
+        found = [text.upper() for _, text in self.rest[: len(words)]]
+        if found != list(words):
+            return False
+        del self.rest[: len(words)]
+        return True
+
+    def take_name(self) -> list[str] | None:
+        """Take a name, with its schema if it has one, and return its parts."""
+        if not self.rest or self.rest[0][0] not in ("word", "quoted"):
+            return None
+        parts = [self.rest.pop(0)[1]]
+        while len(self.rest) > 1 and self.rest[0][1] == ".":
+            parts.append(self.rest[1][1])
+            del self.rest[:2]
+        return parts
+
+    def take_brackets(self) -> list[str]:
+        """Take a pair of brackets if one comes next, and return the tokens inside."""
+        if not self.rest or self.rest[0][1] != "(":
+            return []
+        depth = end = 0
+        for _, text in self.rest:
+            depth += (text == "(") - (text == ")")
+            end += 1
+            if depth == 0:
+                break
+        inside = [text for _, text in self.rest[1 : end - 1]]
+        del self.rest[:end]
+        return inside
+
+
+def parse_element(text: str) -> IndexElement:
+    """Return a part of an index that was written as text, such as "lower(name) text_ops DESC".
+
+    What comes after the column or expression may be a collation, an operator class and an order:
+    https://www.postgresql.org/docs/current/sql-createindex.html
+    """
+    spelled = list(tokens(text.strip()))
+    for end in _possible_ends(spelled):
+        found = _suffixes([token for token in spelled[end:] if token[0] != "space"])
+        if found is not None:
+            head = "".join(part for _, part in spelled[:end]).strip()
+            is_column = end == 1 and spelled[0][0] in ("word", "quoted")
+            return replace(
+                found,
+                text=unquote_identifier(head) if is_column else strip_parentheses(head),
+                is_expression=not is_column,
+            )
+    return IndexElement(text=strip_parentheses(text), is_expression=True)
+
+
+def _possible_ends(spelled: list[_Token]) -> list[int]:
+    """Return where the column or expression can end: after one operand, or before an order."""
+    first = _operand_end(spelled)
+    return [first, *(end for end in range(first + 1, len(spelled) + 1) if _is_order(spelled[end:]))]
+
+
+def _operand_end(spelled: list[_Token]) -> int:
+    """Return the number of tokens of the name, the function call or the brackets at the start."""
+    depth, place = 0, 0
+    while place < len(spelled):
+        text = spelled[place][1]
+        depth += (text == "(") - (text == ")")
+        place += 1
+        following = spelled[place][1] if place < len(spelled) else ""
+        if depth == 0 and following not in (".", "(") and text != ".":
+            return place
+        if depth == 0 and text == ")":
+            return place
+    return place
+
+
+def _is_order(rest: list[_Token]) -> bool:
+    """Return whether the tokens are an order, or nothing."""
+    reader = _Reader([token for token in rest if token[0] != "space"])
+    _take_order(reader)
+    return not reader.rest
+
+
+def _suffixes(rest: list[_Token]) -> IndexElement | None:
+    """Return the collation, operator class and order that the tokens are, None if they are not."""
+    reader, collation, opclass = _Reader(rest), None, None
+    if reader.take("COLLATE"):
+        if (name := reader.take_name()) is None:
+            return None
+        collation = unquote_identifier(name[-1])
+    if not _begins_order(reader) and (named := reader.take_name()) is not None:
+        opclass = ".".join(named)
+        if parameters := reader.take_brackets():
+            opclass += f"({_parameters(parameters)})"
+    descending, nulls_first = _take_order(reader)
+    if reader.rest:
+        return None
+    return IndexElement(
+        text="",
+        descending=descending,
+        nulls_first=None if nulls_first == descending else nulls_first,
+        opclass=opclass,
+        collation=collation,
+    )
+
+
+def _begins_order(reader: _Reader) -> bool:
+    return bool(reader.rest) and reader.rest[0][1].upper() in ("ASC", "DESC", "NULLS")
+
+
+def _take_order(reader: _Reader) -> tuple[bool, bool | None]:
+    """Take ASC or DESC, and NULLS FIRST or LAST; return (descending, nulls first)."""
+    descending = reader.take("DESC")
+    if not descending:
+        reader.take("ASC")
+    if reader.take("NULLS", "FIRST"):
+        return descending, True
+    return descending, False if reader.take("NULLS", "LAST") else None
+
+
+def _parameters(inside: list[str]) -> str:
+    """Return the parameters of an operator class as the catalog spells them: a=1, b=2."""
+    pairs = "".join(text.strip("'") for text in inside).split(",")
+    return ", ".join(sorted(pair.strip() for pair in pairs))
