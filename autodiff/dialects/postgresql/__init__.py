@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.postgresql import types
+from autodiff.dialects.postgresql import conversions, types
 from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.schema.objects import INHERITS, ColumnType, EnumType, Name, Table
@@ -86,6 +86,9 @@ class PostgreSQL(Dialect):
         if enum is not None:
             return self.literal(enum.values[0])
         return super().neutral_value(type_, enum)
+
+    def unconvertible(self, column: str, before: str, after: str) -> str | None:
+        return conversions.unconvertible(column, before, after, self.version)
 
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)

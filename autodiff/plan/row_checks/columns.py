@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from autodiff.dialects.base import Dialect
 from autodiff.dialects.narrowing import Misfit, Shape, misfit, one_of
 from autodiff.plan.backfills import FillNeeded
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
@@ -106,10 +107,17 @@ def _misfit(change: ColumnAltered, column: Column, context: CheckContext) -> Mis
         return None
     quoted = dialect.quote(column.name)
     found = misfit(quoted, before, after, change.after.type.sql, dialect.literal)
+    found = found or _unconvertible(quoted, column, change.after, dialect)
     if found is None or not replaced_values or after.kind == "enum":
         return found
     others = f"{quoted} NOT IN ({', '.join(map(dialect.literal, replaced_values))})"
     return replace(found, condition=f"{found.condition} AND {others}")
+
+
+def _unconvertible(quoted: str, column: Column, after: Column, dialect: Dialect) -> Misfit | None:
+    condition = dialect.unconvertible(quoted, column.type.sql, after.type.sql)
+    words = f"cannot be converted to {after.type.sql}"
+    return Misfit(condition=condition, words=words) if condition else None
 
 
 def _checked_by_list(change: ColumnAltered, context: CheckContext) -> bool:
