@@ -36,6 +36,7 @@ from autodiff.plan.backfills import (
     check_fills,
     downgrade_backfills,
     downgrade_fills_needed,
+    fill_sql,
     fills_needed,
     nullability_fills,
 )
@@ -250,7 +251,7 @@ class _Planner:
             current=self.current,
             desired=self.desired,
             dialect=self.dialect,
-            fills=self.fills.values,
+            fills={k: fill_sql(value, self.dialect) for k, value in self.fills.values.items()},
             maps=self.maps,
         )
         downgrade_checks = build_downgrade_checks(
@@ -276,13 +277,13 @@ class _Planner:
             reversible_operations=self._reversible_operations(),
         )
 
-    def _filled_columns(self, backfills: Iterable[Backfill]) -> set[str]:
-        """Return the columns that backfills give values, by their names after the downgrade."""
+    def _filled_columns(self, backfills: Iterable[Backfill]) -> dict[str, str]:
+        """Return the SQL of the values in backfills, by the columns' names after the downgrade."""
         names = {(table, new): old for (table, old), new in self.temporary.items()}
         return {
-            f"{backfill.table}.{names.get((backfill.table, column), column)}"
+            f"{backfill.table}.{names.get((backfill.table, column), column)}": value
             for backfill in backfills
-            for column, _ in backfill.values
+            for column, value in backfill.values
         }
 
     def _retyped_columns(self, *, downgrade: bool = False) -> dict[Name, list[str]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 
 __all__ = [
+    "is_constant",
     "mentions",
     "normalize",
     "normalize_default",
@@ -49,6 +50,10 @@ _KEYWORDS = frozenset(
     "current_timestamp current_date current_time current_user localtime localtimestamp user "
     "session_user null true false not and or in is like between case when then else end cast "
     "collate exists select from where".split()
+)
+_CONSTANT_WORDS = frozenset(
+    "null true false now current_timestamp current_date current_time localtime localtimestamp "
+    "date time timestamp interval".split()
 )
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
 _CACHE_SIZE = 2**14
@@ -213,6 +218,22 @@ def unquote_identifier(text: str) -> str:
 def mentions(text: str, name: str) -> bool:
     """Return whether an SQL text contains the name, quoted or not; case is ignored."""
     return any(unquote_identifier(token).lower() == name.lower() for _, token in tokens(text))
+
+
+def is_constant(text: str) -> bool:
+    """Return whether an SQL expression has the same value for all rows of a statement.
+
+    True only for literals, casts of them and the current time.
+    """
+    is_cast = False
+    for kind, token in tokens(text):
+        if kind == "word" and not is_cast and token.lower() not in _CONSTANT_WORDS:
+            return False
+        if kind == "quoted" and not is_cast:
+            return False
+        if kind not in ("word", "space"):
+            is_cast = token == "::"
+    return True
 
 
 @cache

@@ -47,6 +47,8 @@ def build_row_checks(
 ) -> tuple[RowCheck, ...]:
     """Return the queries for rows that prevent the changes.
 
+    fills: the SQL of values for existing rows, by "table.column".
+
     There is none for a change that cannot fail, and none if the rows cannot be queried reliably.
     Rows with a value in `maps` get another value and prevent nothing.
     """
@@ -62,12 +64,12 @@ def build_downgrade_checks(
     current: Schema,
     desired: Schema,
     dialect: Dialect,
-    filled: Iterable[str],
+    filled: Mapping[str, str],
 ) -> tuple[RowCheck, ...]:
     """Return the queries for rows that prevent the downgrade.
 
-    `filled` are the columns, by "table.column", that get values in the downgrade. Renames are not
-    reverted yet when the queries run, so they use the names of the desired schema.
+    `filled` has the SQL of the values that the downgrade gives rows, by "table.column". Renames are
+    not reverted yet when the queries run, so they use the names of the desired schema.
     """
     reversed_changes = [
         reverse_change(change) for change in reversed(changes) if not isinstance(change, _RENAMES)
