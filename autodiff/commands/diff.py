@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.dependent_views import find_broken_views
+from autodiff.autogenerate.dependents import find_broken_dependents
 from autodiff.autogenerate.differences import Difference
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.planning import all_renames, parse_fills, plan_difference
@@ -194,7 +194,7 @@ class _Sides:
         plan = plan_difference(difference, fills, NoAnswers())
         findings = [*plan.findings, *map(_missing_fill, unfilled)]
         if connection is not None:
-            findings += find_broken_views(connection, plan)
+            findings += find_broken_dependents(connection, plan)
         if self.request.assume is None:
             findings += map(_possible_rename, rename_candidates(difference.changes))
         if not difference.settled:

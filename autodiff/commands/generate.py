@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from autodiff.autogenerate.dependent_views import find_broken_views
+from autodiff.autogenerate.dependents import find_broken_dependents
 from autodiff.autogenerate.differences import Difference
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps, plan_difference
@@ -229,8 +229,8 @@ def _plan(sides: _Sides, difference: Difference, request: GenerateRequest) -> Pl
     questioner = request.questioner or NoAnswers()
     plan = plan_difference(difference, parse_fills(request.fills), questioner, live)
     if sides.connection is not None:
-        broken_views = find_broken_views(sides.connection, plan)
-        plan = replace(plan, findings=(*plan.findings, *broken_views))
+        broken_dependents = find_broken_dependents(sides.connection, plan)
+        plan = replace(plan, findings=(*plan.findings, *broken_dependents))
     return plan
 
 
