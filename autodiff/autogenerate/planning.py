@@ -101,9 +101,10 @@ def plan_difference(
     fills = {**fills, **_ask_for_fills(missing, questioner)}
     maps = {**difference.maps, **_ask_for_maps(difference, questioner)}
     plan = _plan(difference, fills, maps)
-    if live is None or not plan.checks:
+    checks = (*plan.checks, *plan.loss_checks)
+    if live is None or not checks:
         return plan
-    results = run_row_checks(live, difference.dialect, plan.checks)
+    results = run_row_checks(live, difference.dialect, checks)
     empty = [
         replace(result.check.fill, found=str(result.found))
         for result in results
@@ -111,7 +112,8 @@ def plan_difference(
     ]
     if more_fills := _ask_for_fills(empty, questioner):
         plan = _plan(difference, {**fills, **more_fills}, maps)
-        results = [result for result in results if result.check in plan.checks]
+        kept = (*plan.checks, *plan.loss_checks)
+        results = [result for result in results if result.check in kept]
     return replace(plan, findings=(*plan.findings, *row_findings(results)))
 
 

@@ -193,6 +193,14 @@ class Dialect(ABC):
         """
         return None
 
+    def changed_texts(self, column: str, before: str, after: str) -> str | None:
+        """Return a condition for texts that are not restored if the conversion is reverted.
+
+        For example '007', which becomes 7. The arguments are those of `unconvertible`. None if the
+        types are not a text and a number.
+        """
+        return None
+
     # Normalization
 
     def normalize(self, table: Table) -> Table:

@@ -75,7 +75,11 @@ from autodiff.plan.renames import (
     with_recreated_keys,
     with_temporary_names,
 )
-from autodiff.plan.row_checks import build_downgrade_checks, build_row_checks
+from autodiff.plan.row_checks import (
+    build_downgrade_checks,
+    build_loss_checks,
+    build_row_checks,
+)
 from autodiff.plan.rowid_keys import plan_rowid_keys
 from autodiff.plan.views import plan_view, sort_views
 from autodiff.schema.changes import (
@@ -273,6 +277,9 @@ class _Planner:
             downgrade_backfills=backfills,
             checks=checks,
             downgrade_checks=downgrade_checks,
+            loss_checks=build_loss_checks(
+                replaced, current=self.current, desired=self.desired, dialect=self.dialect
+            ),
             maps=self.maps,
             reversible_operations=self._reversible_operations(),
         )

@@ -117,6 +117,9 @@ class MySQL(Dialect):
     def unconvertible(self, column: str, before: str, after: str) -> str | None:
         return conversions.unconvertible(column, before, after)
 
+    def changed_texts(self, column: str, before: str, after: str) -> str | None:
+        return conversions.changed_texts(column, before, after)
+
     def normalize_expression(self, sql: str) -> str:
         return expressions.normal_text(sql)
 

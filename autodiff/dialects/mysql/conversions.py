@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["unconvertible"]
+__all__ = ["changed_texts", "unconvertible"]
 
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 _TEXTS = frozenset("char varchar tinytext text mediumtext longtext json".split())
@@ -25,6 +25,7 @@ _INTEGER = f"^{_SPACE}[-+]?[0-9]+{_SPACE}$"
 _DECIMAL = f"^{_SPACE}[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[-+]?[0-9]+)?{_SPACE}$"
 _CLOCK = "[0-9]{1,6}([.][0-9]*)?|[0-9]{1,3}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]*)?)?"
 _TIME = f"^{_SPACE}[-+]?({_CLOCK}){_SPACE}$"
+_PLAIN = "^-?(0|[1-9][0-9]*)([.][0-9]*)?$"
 _UUID = "^[{]?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}[}]?$"
 
 
@@ -42,6 +43,13 @@ def unconvertible(column: str, before: str, after: str) -> str | None:
     if source in _LISTS or (source in _NUMBERS and target not in ("bit", "year")):
         return None
     return _not_a_number(column, source, after)
+
+
+def changed_texts(column: str, before: str, after: str) -> str | None:
+    """Return a condition for numbers with leading zeros, spaces or a plus sign."""
+    if _word(before) not in _TEXTS or _word(after) not in _NUMBERS:
+        return None
+    return f"{column} REGEXP '{_DECIMAL}' AND {column} NOT REGEXP '{_PLAIN}'"
 
 
 def _not_a_time(column: str, source: str, target: str) -> str | None:

@@ -90,6 +90,9 @@ class PostgreSQL(Dialect):
     def unconvertible(self, column: str, before: str, after: str) -> str | None:
         return conversions.unconvertible(column, before, after, self.version)
 
+    def changed_texts(self, column: str, before: str, after: str) -> str | None:
+        return conversions.changed_texts(column, before, after)
+
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)
 

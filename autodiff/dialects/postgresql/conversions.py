@@ -7,12 +7,13 @@ from autodiff.dialects.postgresql.types import split_collation, type_family
 from autodiff.dialects.type_names import split_type
 from autodiff.schema.sqltext import quote_literal
 
-__all__ = ["unconvertible"]
+__all__ = ["changed_texts", "unconvertible"]
 
 _INTEGERS = {"smallint": 16, "integer": 32, "bigint": 64}
 _FLOATS = ("real", "double precision")
 _INTEGER = r"^\s*[-+]?\d+\s*$"
 _DECIMAL = r"^\s*([-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|nan|[-+]?inf(inity)?)\s*$"
+_PLAIN = r"^-?(0|[1-9]\d*)(\.\d*)?$"
 _FIRST_WITH_INPUT_CHECK = 16
 """The first version with pg_input_is_valid(): https://www.postgresql.org/docs/release/16.0/"""
 
@@ -42,6 +43,13 @@ def unconvertible(column: str, before: str, after: str, version: str | None) -> 
     if _major(version) < _FIRST_WITH_INPUT_CHECK:
         return None
     return f"NOT pg_input_is_valid({text}, {quote_literal(target)})"
+
+
+def changed_texts(column: str, before: str, after: str) -> str | None:
+    """Return a condition for numbers with leading zeros, spaces or a plus sign."""
+    if type_family(before) != "text" or type_family(after) != "number":
+        return None
+    return f"{column} ~* '{_DECIMAL}' AND {column} !~ '{_PLAIN}'"
 
 
 def _json_kind(type_sql: str) -> str | None:

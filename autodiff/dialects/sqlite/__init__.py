@@ -92,6 +92,9 @@ class SQLite(Dialect):
     def normalize_default(self, default: str, type_sql: str) -> str:
         return normal_default(default, type_sql)
 
+    def changed_texts(self, column: str, before: str, after: str) -> str | None:
+        return types.changed_texts(column, before, after)
+
     def normalize_expression(self, sql: str) -> str:
         return super().normalize_expression(standard_quotes(sql))
 

@@ -10,7 +10,12 @@ from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import fills_needed
-from autodiff.plan.row_checks.columns import checks_of_columns, enum_checks, no_value_checks
+from autodiff.plan.row_checks.columns import (
+    checks_of_columns,
+    enum_checks,
+    lossy_checks,
+    no_value_checks,
+)
 from autodiff.plan.row_checks.constraints import part_checks
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.schema.changes import (
@@ -30,7 +35,7 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.objects import Schema
 
-__all__ = ["build_downgrade_checks", "build_row_checks"]
+__all__ = ["build_downgrade_checks", "build_loss_checks", "build_row_checks"]
 
 _RENAMES = (ColumnRenamed, EnumRenamed, TableRenamed)
 _NO_MAPS: Mapping[Value, str] = MappingProxyType({})
@@ -56,6 +61,15 @@ def build_row_checks(
         changes, before=current, after=desired, dialect=dialect, filled=fills, mapped=maps
     )
     return _distinct(check for change in changes for check in _checks(change, context))
+
+
+def build_loss_checks(
+    changes: Sequence[Change], *, current: Schema, desired: Schema, dialect: Dialect
+) -> tuple[RowCheck, ...]:
+    """Return the queries for rows whose values the changes do not keep."""
+    context = CheckContext.of(changes, before=current, after=desired, dialect=dialect)
+    altered = (change for change in changes if isinstance(change, ColumnAltered))
+    return _distinct(check for change in altered for check in lossy_checks(change, context))
 
 
 def build_downgrade_checks(

@@ -13,7 +13,7 @@ from autodiff.plan.row_checks.value_lists import parse_value_list
 from autodiff.schema.changes import ColumnAltered, EnumAltered
 from autodiff.schema.objects import Check, Column, Schema, Table
 
-__all__ = ["checks_of_columns", "enum_checks", "no_value_checks"]
+__all__ = ["checks_of_columns", "enum_checks", "lossy_checks", "no_value_checks"]
 
 
 def checks_of_columns(change: ColumnAltered, context: CheckContext) -> Iterator[RowCheck]:
@@ -39,6 +39,25 @@ def checks_of_columns(change: ColumnAltered, context: CheckContext) -> Iterator[
             message=f"{place} {found.words} in some rows",
             place=place,
             hint="fix these values first, or keep the type",
+        )
+
+
+def lossy_checks(change: ColumnAltered, context: CheckContext) -> Iterator[RowCheck]:
+    """Yield a check for texts that the new type of a column accepts and changes."""
+    table = context.table(change.table)
+    column = context.column(change.table, change.after.name)
+    if table is None or column is None or "type" not in change.fields:
+        return
+    quoted, new_type = context.dialect.quote(column.name), change.after.type.sql
+    condition = context.dialect.changed_texts(quoted, column.type.sql, new_type)
+    if condition is not None:
+        place = f"{table.name}.{column.name}"
+        yield RowCheck(
+            query=context.select(table, condition),
+            message=f"{place} loses leading zeros, spaces or signs in the conversion to {new_type}",
+            place=place,
+            hint="keep the type if they matter: a downgrade does not restore them",
+            loses=True,
         )
 
 

@@ -34,6 +34,7 @@ class RowCheck:
     place: the column or table, by its name when the query runs.
     hint: what to do about such rows.
     fill: the column, if a value for it would fix the rows.
+    loses: whether the rows do not prevent the change, but lose values by it.
     """
 
     query: str
@@ -41,6 +42,7 @@ class RowCheck:
     place: str
     hint: str
     fill: FillNeeded | None = None
+    loses: bool = False
 
     @property
     def require(self) -> Require:
