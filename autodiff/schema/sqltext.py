@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from functools import cache, lru_cache
 
 __all__ = [
     "is_constant",
     "mentions",
+    "normal_number",
     "normalize",
-    "normalize_default",
     "quote_identifier",
     "quote_literal",
     "rename_identifier",
@@ -56,6 +57,11 @@ _CONSTANT_WORDS = frozenset(
     "date time timestamp interval".split()
 )
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
+_MAX_DIGITS = 20
+"""Longer numbers are compared as they are written.
+
+Decimal.normalize() rounds to 28 digits, so that two different numbers could look equal.
+"""
 _CACHE_SIZE = 2**14
 """How many normalized texts to keep: most defaults and checks of a schema occur many times."""
 
@@ -80,10 +86,16 @@ def normalize(text: str) -> str:
     return _join(parts)
 
 
-def normalize_default(text: str) -> str:
-    """Normalize a default; `now()` becomes `current_timestamp`."""
-    normal = normalize(text)
-    return normal.replace("now()", "current_timestamp") if normal == "now()" else normal
+def normal_number(text: str) -> str:
+    """Return a normalized SQL number, in quotes or not, in one spelling: 5 for 5.0 and '+5'.
+
+    Any other text is unchanged.
+    """
+    match = re.fullmatch(r"(')?([+-]?) ?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?(?(1)')", text)
+    if match is None or len(match[3]) > _MAX_DIGITS:
+        return text
+    number = Decimal(match[2] + match[3] + (match[4] or "")).normalize()
+    return f"{number + 0:f}" if abs(number.adjusted()) < _MAX_DIGITS else text
 
 
 def _normal_token(kind: str, token: str) -> str:
