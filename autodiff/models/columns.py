@@ -9,6 +9,7 @@ from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
 from autodiff.errors import ModelsError
 from autodiff.models.options import has_options
+from autodiff.models.spelling_check import creates_type
 from autodiff.models.types import spell_type, stored_type, type_key
 from autodiff.schema.objects import Column, ColumnType, Computed, EnumType, Identity, Name, Option
 from autodiff.schema.sqltext import strip_parentheses, tokens
@@ -126,9 +127,12 @@ def _declare_type(
     enum = enum_of(type_, dialect, compiler)
     sql = dialect.canonical_type(compiler.type(type_, column))
     python = spell_type(type_, dialect.sqlalchemy, sql)
+    is_spelled = not python.startswith("op.sql_type(")
     return ColumnType(
         sql=sql,
-        python=dialect.type_python(sql) if python.startswith("op.sql_type(") else python,
+        python=python
+        if is_spelled and (enum is not None or creates_type(python, sql, dialect, compiler))
+        else dialect.type_python(sql),
         enum=enum.name if enum is not None else None,
     )
 
