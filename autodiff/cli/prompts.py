@@ -37,15 +37,19 @@ class TerminalQuestioner:
                 "value for these rows (now, a number, a string, sql:...), or Enter to fix them "
                 "manually"
             )
-            answer = typer.prompt(question, default="", show_default=False, err=True)
-            return str(answer).strip() or None
+            while True:
+                answer = typer.prompt(question, default="", show_default=False, err=True)
+                value = str(answer).strip()
+                if not value or _is_accepted(needed, value):
+                    return value or None
         question = (
             f"{needed.key} is NOT NULL and {needed.table} may have rows; "
             "value for existing rows (now, a number, a string, sql:...)"
         )
-        while not (value := str(typer.prompt(question, err=True)).strip()):
-            pass
-        return value
+        while True:
+            value = str(typer.prompt(question, err=True)).strip()
+            if value and _is_accepted(needed, value):
+                return value
 
     def map_value(self, possible: MapPossible) -> str | None:
         """Ask which value replaces a removed one; Enter alone means none."""
@@ -57,3 +61,13 @@ class TerminalQuestioner:
             value = str(typer.prompt(question, default="", show_default=False, err=True)).strip()
             if not value or value in possible.choices:
                 return value or None
+
+
+def _is_accepted(needed: FillNeeded, value: str) -> bool:
+    """Return whether a value fits the type of its column, and tell the user if it does not."""
+    from autodiff.plan.fill_values import fill_problem
+
+    problem = fill_problem(needed.column, value)
+    if problem is not None:
+        typer.echo(f"{value!r} {problem}: {needed.key} is {needed.column.type.sql}", err=True)
+    return problem is None

@@ -22,6 +22,7 @@ from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
 from autodiff.migrations.files import parse_migration
 from autodiff.models import declare
+from autodiff.models.scalar_defaults import default_fills
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_bodies, render_empty, render_migration
 from autodiff.schema.objects import Schema
@@ -144,6 +145,7 @@ class _Sides:
 
     connection: None if the current schema comes from the lock file.
     lock: the lock file as it is now.
+    defaults: the defaults of the models, as values for existing rows.
     """
 
     connection: sa.Connection | None
@@ -151,6 +153,7 @@ class _Sides:
     current: Schema
     desired: Schema
     lock: LockFile | None
+    defaults: Mapping[str, str]
 
 
 @contextmanager
@@ -167,7 +170,12 @@ def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> I
         exclude = project.config.exclude_tables
         current, desired = read_schemas(connection, dialect, metadata, exclude)
         yield _Sides(
-            connection=connection, dialect=dialect, current=current, desired=desired, lock=lock
+            connection=connection,
+            dialect=dialect,
+            current=current,
+            desired=desired,
+            lock=lock,
+            defaults=default_fills(metadata, dialect),
         )
 
 
@@ -186,6 +194,7 @@ def _sides_from_lock(
         current=lock.described,
         desired=declare(metadata, dialect, exclude=project.config.exclude_tables),
         lock=lock,
+        defaults=default_fills(metadata, dialect),
     )
 
 
@@ -227,7 +236,8 @@ def _plan(sides: _Sides, difference: Difference, request: GenerateRequest) -> Pl
         # The queries run in a read-only transaction of their own.
         live.rollback()
     questioner = request.questioner or NoAnswers()
-    plan = plan_difference(difference, parse_fills(request.fills), questioner, live)
+    fills = parse_fills(request.fills)
+    plan = plan_difference(difference, fills, questioner, live, sides.defaults)
     if sides.connection is not None:
         broken_dependents = find_broken_dependents(sides.connection, plan)
         plan = replace(plan, findings=(*plan.findings, *broken_dependents))

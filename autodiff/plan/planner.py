@@ -22,7 +22,7 @@ Invariants, and what breaks without them:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -33,6 +33,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import FillNeededError
 from autodiff.plan.backfills import (
     Fills,
+    check_fill_values,
     check_fills,
     downgrade_backfills,
     downgrade_fills_needed,
@@ -115,7 +116,7 @@ from autodiff.schema.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.schema.objects import Name, Schema
+from autodiff.schema.objects import EnumType, Name, Schema
 from autodiff.schema.operations import (
     AddConstraint,
     AlterEnum,
@@ -148,17 +149,21 @@ def plan_changes(
     dialect: Dialect,
     fills: Mapping[str, str] | None = None,
     maps: Mapping[Value, str] | None = None,
+    empty: Collection[Name] = (),
 ) -> MigrationPlan:
     """Return the plan for the changes.
 
     fills: values for existing rows, by "table.column".
     maps: the new value of rows whose enum value is removed.
+    empty: the tables without rows, by their names after the plan. They need no values; the plan
+        requires that they are still empty.
 
     Raises FillNeededError if a NOT NULL column without a default has no value, PlanError if a fill
     or a map is not needed.
     """
     fills, maps = dict(fills or {}), dict(maps or {})
-    _check_answers(changes, dialect, fills, maps)
+    enums = {**current.enums, **desired.enums}
+    _check_answers(changes, dialect, fills, maps, empty=empty, enums=enums)
     if not changes:
         return MigrationPlan(dialect=dialect, current=current, desired=desired)
     planner = _Planner.of(
@@ -168,7 +173,13 @@ def plan_changes(
 
 
 def _check_answers(
-    changes: Sequence[Change], dialect: Dialect, fills: Mapping[str, str], maps: Mapping[Value, str]
+    changes: Sequence[Change],
+    dialect: Dialect,
+    fills: Mapping[str, str],
+    maps: Mapping[Value, str],
+    *,
+    empty: Collection[Name],
+    enums: Mapping[Name, EnumType],
 ) -> None:
     """Raise PlanError for an answer that is not needed, FillNeededError for one that is missing."""
     replaced = split_replaced_columns(changes, dialect)
@@ -176,7 +187,8 @@ def _check_answers(
     optional = nullability_fills(changes)
     optional |= {item.key for item in downgrade_fills_needed(replaced)}
     check_fills(fills, needed, optional)
-    missing = [item.key for item in needed if item.key not in fills]
+    check_fill_values(fills, replaced, enums)
+    missing = [item.key for item in needed if item.key not in fills and item.table not in empty]
     if missing:
         raise FillNeededError(missing)
     check_maps(maps, maps_possible(changes))

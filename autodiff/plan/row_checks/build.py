@@ -55,12 +55,16 @@ def build_row_checks(
     fills: the SQL of values for existing rows, by "table.column".
 
     There is none for a change that cannot fail, and none if the rows cannot be queried reliably.
-    Rows with a value in `maps` get another value and prevent nothing.
+    Rows with a value in `maps` get another value and prevent nothing. Any row prevents a NOT NULL
+    column without a value.
     """
     context = CheckContext.of(
         changes, before=current, after=desired, dialect=dialect, filled=fills, mapped=maps
     )
-    return _distinct(check for change in changes for check in _checks(change, context))
+    needed = [item for item in fills_needed(changes) if item.key not in fills]
+    added = (check for item in needed for check in no_value_checks(item, context))
+    changed = (check for change in changes for check in _checks(change, context))
+    return _distinct((*added, *changed))
 
 
 def build_loss_checks(

@@ -69,7 +69,7 @@ def no_value_checks(needed: FillNeeded, context: CheckContext) -> Iterator[RowCh
             query=context.select(table, None),
             message=f"{needed.key} is added as NOT NULL, and existing rows have no value",
             place=str(table.name),
-            hint="add op.backfill to downgrade() in the migration",
+            hint="add op.backfill to the migration, after the column is added as nullable",
         )
 
 
