@@ -167,7 +167,7 @@ StopAfter = Annotated[
 ]
 
 
-def _complete_target(incomplete: str) -> list[str]:
+def complete_target(incomplete: str) -> list[str]:
     """Return the names of migrations for shell completion.
 
     Return none if the project is broken: an error would garble the command line.
@@ -184,6 +184,12 @@ def _complete_target(incomplete: str) -> list[str]:
     return [name for name in known if name.startswith(incomplete)]
 
 
+def complete_range(incomplete: str) -> list[str]:
+    """Return the names of migrations, and the ends of a range such as 0002:."""
+    first, colon, last = incomplete.rpartition(":")
+    return [f"{first}{colon}{name}" for name in complete_target(last)]
+
+
 def _checked_target(target: str) -> str:
     """Refuse unknown options, which click passes on as targets so that -1 can be one."""
     if target.startswith("-") and not re.fullmatch(r"-\d+", target):
@@ -197,7 +203,7 @@ TargetArgument = Annotated[
         metavar="TARGET",
         help="A migration: head, heads, base, +1, -1, a number, a name, a revision or its start, "
         "or relative as in 0003-1 and billing@head.",
-        autocompletion=_complete_target,
+        autocompletion=complete_target,
         callback=_checked_target,
     ),
 ]
@@ -209,7 +215,7 @@ def _checked_side(side: str) -> str:
 
 def _complete_side(incomplete: str) -> list[str]:
     sides = [side for side in _SIDES if side.startswith(incomplete)]
-    return [*sides, *_complete_target(incomplete)]
+    return [*sides, *complete_target(incomplete)]
 
 
 _SIDES = ("models", "database")

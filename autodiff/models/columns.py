@@ -191,10 +191,11 @@ def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None
 def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> bool:
     """Return whether SQLAlchemy would write SERIAL or AUTO_INCREMENT for the column.
 
-    Outside of primary keys, AUTO_INCREMENT is known only from reflection: autoincrement=True.
+    Outside of primary keys, AUTO_INCREMENT is known only from reflection: autoincrement=True. MySQL
+    allows it only for a column that is the first one of a key.
     """
     if dialect.features.autoincrement_outside_key and not column.primary_key:
-        return column.autoincrement is True
+        return column.autoincrement is True and _starts_key(column)
     if column.table is None or column is not column.table.autoincrement_column:
         return False
     defaults = (column.default, column.server_default, column.computed, column.identity)
@@ -205,6 +206,16 @@ def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler
     if key not in compiler.counting:
         compiler.counting[key] = _says_counting(column, compiler)
     return compiler.counting[key]
+
+
+def _starts_key(column: sa.Column[Any]) -> bool:
+    """Return whether a unique constraint or an index of the table starts with the column."""
+    table: Any = column.table
+    if not isinstance(table, sa.Table):
+        return False
+    uniques = (c.columns for c in table.constraints if isinstance(c, sa.UniqueConstraint))
+    indexes = (index.columns for index in table.indexes)
+    return any(next(iter(columns), None) is column for columns in (*uniques, *indexes))
 
 
 def _says_counting(column: sa.Column[Any], compiler: Compiler) -> bool:

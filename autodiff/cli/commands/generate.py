@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from autodiff.cli.format import draft_data, draft_text, finding_line, short_path
-from autodiff.cli.options import Verbose, flag
+from autodiff.cli.options import Verbose, complete_target, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Language, Shell
 
@@ -32,6 +32,7 @@ def run_generate(
             metavar="TARGET",
             help="Put the migration after this one instead of the head: a name, billing@head or "
             "base.",
+            autocompletion=complete_target,
         ),
     ] = None,
     label: Annotated[
@@ -46,6 +47,7 @@ def run_generate(
             "--depends-on",
             metavar="TARGET",
             help="A migration of another branch that must be applied first. Repeatable.",
+            autocompletion=complete_target,
         ),
     ] = None,
     rename: Annotated[

@@ -11,7 +11,7 @@ from autodiff.plan.backfills import FillNeeded
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.plan.row_checks.value_lists import parse_value_list
 from autodiff.schema.changes import ColumnAltered, EnumAltered
-from autodiff.schema.objects import Check, Column, Schema, Table
+from autodiff.schema.objects import Check, Column, Name, Schema, Table
 
 __all__ = ["checks_of_columns", "enum_checks", "lossy_checks", "no_value_checks"]
 
@@ -83,11 +83,11 @@ def enum_checks(change: EnumAltered, context: CheckContext) -> Iterator[RowCheck
     for _, table in sorted(context.before.tables.items()):
         for column in table.columns:
             if column.type.enum == enum:
-                yield _enum_check(table, column, removed, context)
+                yield _enum_check(table, column, change.after.name, removed, context)
 
 
 def _enum_check(
-    table: Table, column: Column, removed: list[str], context: CheckContext
+    table: Table, column: Column, enum: Name, removed: list[str], context: CheckContext
 ) -> RowCheck:
     name, literals = context.dialect.quote(column.name), list(map(context.dialect.literal, removed))
     found, verb = one_of(name, literals), "is"
@@ -100,7 +100,8 @@ def _enum_check(
         query=context.select(table, condition),
         message=f"{place} {verb} {words} in some rows",
         place=place,
-        hint="give these rows another value first",
+        hint=f"pass {' '.join(f'--map {enum}.{value}=VALUE' for value in removed)}, or give these "
+        "rows another value first",
     )
 
 

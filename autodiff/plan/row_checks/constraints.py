@@ -188,6 +188,7 @@ def _orphans(
 ) -> Iterator[RowCheck]:
     parent = context.table(key.referred)
     if parent is None:
+        yield from _references_to_new_table(name, table, key, context)
         return
     referred = key.referred_columns or (parent.primary_key.columns if parent.primary_key else ())
     children = context.columns_of(name, key.columns)
@@ -205,6 +206,30 @@ def _orphans(
         message=f"{place} references missing rows of {parent.name}",
         place=place,
         hint="delete these rows, or let them reference existing rows",
+    )
+
+
+def _references_to_new_table(
+    name: Name, table: Table, key: ForeignKey, context: CheckContext
+) -> Iterator[RowCheck]:
+    """Yield a check for rows with any value: the table that they must reference has no rows yet.
+
+    Only for databases that cannot roll back the new table. Elsewhere a migration may fill it first.
+    """
+    children = context.columns_of(name, key.columns)
+    if key.referred not in context.new_tables or not children:
+        return
+    if context.dialect.features.transactional_ddl:
+        return
+    quote = context.dialect.quote
+    condition = " AND ".join(f"{quote(column.name)} IS NOT NULL" for column in children)
+    names = ", ".join(column.name for column in children)
+    place = f"{table.name}.{names}" if len(children) == 1 else f"{table.name} ({names})"
+    yield RowCheck(
+        query=context.select(table, condition),
+        message=f"{place} references the new table {key.referred}, which has no rows",
+        place=place,
+        hint="add the foreign key in a later migration, after the new table has its rows",
     )
 
 
