@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from autodiff.autogenerate.schemas import OWN_TABLES
 from autodiff.dialects import Scope, dialect_of
+from autodiff.dialects.scope import OWN_TABLES
 from autodiff.migrations import load_graph
 from autodiff.runner.runner import Runner
 from autodiff.schema.objects import Name, Schema, Table

@@ -194,3 +194,76 @@ def test_the_scratch_database_has_only_related_tables(any_database: sa.URL) -> N
     assert proof.passed
     assert {"t0", "t1", "t2"} <= set(created)
     assert "t3" not in created
+
+
+CONVERSIONS = [
+    (sa.String(20), sa.Integer(), "007"),
+    (sa.String(20), sa.Numeric(10, 2), " 7"),
+    (sa.Text(), sa.Float(), "+7"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "value"), CONVERSIONS)
+def test_texts_that_a_conversion_changes_are_reported(
+    any_database: sa.URL,
+    before: sa.types.TypeEngine[str],
+    after: sa.types.TypeEngine[float],
+    value: str,
+) -> None:
+    """By the sample rows of the rehearsal, and by a finding about the live rows."""
+    engine = engine_with_tables(any_database, models(sa.Column("code", before)))
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("INSERT INTO users (id, code) VALUES (1, :value), (2, '8')"), {"value": value}
+        )
+    with engine.connect() as connection:
+        plan = diff(connection, models(sa.Column("code", after)))
+        proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
+    [finding] = plan.findings
+    assert (finding.code, finding.severity) == ("values-lost", "warning")
+    assert "(1 found: id 1)" in finding.message
+    assert proof is not None
+    assert proof.lost == ("downgrade: the values of users.code",)
+    assert (proof.problems, proof.notes) == ((), ())
+
+
+PRECISE = [
+    (sa.DateTime(), sa.Date()),
+    (sa.Double(), sa.Float(24)),
+    (sa.BigInteger(), sa.Float(24)),
+    (sa.Numeric(20, 4), sa.Double()),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), PRECISE)
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_values_with_many_digits_are_among_the_sample_rows(
+    kind: str,
+    before: sa.types.TypeEngine[object],
+    after: sa.types.TypeEngine[object],
+    database: Callable[[str], sa.URL],
+) -> None:
+    engine = engine_with_tables(database(kind), models(sa.Column("at", before)))
+    with engine.connect() as connection:
+        plan = diff(connection, models(sa.Column("at", after)))
+        proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
+    assert proof is not None
+    assert "downgrade: the values of users.at" in proof.lost
+    assert (proof.problems, proof.notes) == ((), ())
+
+
+def test_values_of_computed_columns_are_not_lost(any_database: sa.URL) -> None:
+    """The database computes them again from the values that are kept."""
+    before, after = (
+        models(
+            sa.Column("n", sa.Integer),
+            sa.Column("size", sa.Integer, sa.Computed(f"n + {number}", persisted=True)),
+        )
+        for number in (1, 2)
+    )
+    engine = engine_with_tables(any_database, before)
+    with engine.connect() as connection:
+        plan = diff(connection, after)
+        proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
+    assert proof is not None
+    assert (proof.problems, proof.lost) == ((), ())

@@ -94,6 +94,40 @@ def test_a_view_that_reads_a_dropped_column(any_database: sa.URL, tmp_path: Path
     assert finding.message.startswith("view names reads users.nick, which the migration drops")
 
 
+NAMING = {
+    "sqlite": [
+        "CREATE TRIGGER t AFTER INSERT ON users BEGIN UPDATE users SET nick = 'x' WHERE id = 0; END"
+    ],
+    "mysql": ["CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW SET NEW.nick = 'x'"],
+    "postgresql": [
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER t AFTER UPDATE OF nick ON users EXECUTE FUNCTION f()",
+        "CREATE POLICY p ON users USING (nick = 'x')",
+        "CREATE RULE r AS ON UPDATE TO users WHERE new.nick = 'x' DO NOTHING",
+    ],
+}
+NAMING["mariadb"] = NAMING["mysql"]
+
+
+def test_triggers_policies_and_rules_that_name_a_column(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """Each is reported if the column is dropped; a new type is refused by PostgreSQL only."""
+    start(any_database, tmp_path / "m")
+    kind = any_database.get_backend_name()
+    is_postgresql = kind == "postgresql"
+    names = ["policy p", "rule r", "trigger t"] if is_postgresql else ["trigger t"]
+    effect = "the migration would fail" if is_postgresql else "the trigger would no longer work"
+    with opened(any_database) as db:
+        db.execute(*NAMING[kind])
+    plan = Project(any_database, models(), tmp_path / "m").diff()
+    assert [finding.message for finding in plan.findings] == [
+        f"{name} uses users.nick, which the migration drops: {effect}" for name in names
+    ]
+    plan = Project(any_database, models(nick(20)), tmp_path / "m").diff()
+    assert len(plan.findings) == (len(names) if is_postgresql else 0)
+
+
 def test_a_view_that_the_rehearsal_cannot_see(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:

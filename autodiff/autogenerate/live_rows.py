@@ -87,7 +87,7 @@ def row_findings(results: Iterable[RowCheckResult]) -> list[Finding]:
         elif result.found.count:
             found.append(
                 Finding(
-                    code="rows-in-the-way",
+                    code="values-lost" if check.loses else "rows-in-the-way",
                     severity="warning",
                     message=f"{check.message} ({result.found})",
                     hint=check.hint,

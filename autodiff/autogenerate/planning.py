@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import Difference
@@ -18,8 +19,10 @@ from autodiff.autogenerate.schemas import read_schemas
 from autodiff.compare import AnyRename, Rename, Value, parse_rename
 from autodiff.dialects import dialect_of
 from autodiff.models.renamed_from import declared_renames
+from autodiff.models.scalar_defaults import default_fills
 from autodiff.plan import (
     FillNeeded,
+    RowCheck,
     fills_needed,
     find_data_loss,
     maps_possible,
@@ -28,7 +31,8 @@ from autodiff.plan import (
     plan_changes,
     split_replaced_columns,
 )
-from autodiff.schema.objects import Schema
+from autodiff.schema.name_map import NameMap
+from autodiff.schema.objects import Name, Schema
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -84,7 +88,8 @@ def diff(
         outside=outside,
     )
     live = connection if data_checks else None
-    plan = plan_difference(difference, parse_fills(fills), questioner, live)
+    defaults = default_fills(_as_list(metadata), dialect)
+    plan = plan_difference(difference, parse_fills(fills), questioner, live, defaults)
     unmanaged = domain_findings(connection, dialect, desired)
     return replace(plan, findings=(*plan.findings, *unmanaged)) if unmanaged else plan
 
@@ -100,32 +105,41 @@ def plan_difference(
     fills: Mapping[str, str],
     questioner: Questioner,
     live: sa.Connection | None = None,
+    defaults: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """Return the plan for a difference; the questioner is asked for missing values.
 
+    defaults: the defaults of the models, by "table.column". They are values for existing rows, if
+        `fills` has none.
+
     With a `live` connection, the plan has findings about the live rows that prevent its changes,
-    and the data that it loses is counted.
+    the data that it loses is counted, and a table without rows needs no values.
 
     Raises FillNeededError if a value is needed and the questioner has none.
     """
     needed = fills_needed(split_replaced_columns(difference.changes, difference.dialect))
+    fills = {**_defaults(needed, fills, defaults), **fills}
     missing = [item for item in needed if item.key not in fills]
+    empty = _empty_tables(difference, missing, live)
+    missing = [item for item in missing if item.table not in empty]
     fills = {**fills, **_ask_for_fills(missing, questioner)}
     maps = {**difference.maps, **_ask_for_maps(difference, questioner)}
-    plan = _plan(difference, fills, maps)
+    plan = _plan(difference, fills, maps, empty)
     if live is None:
         return _with_data_loss(plan)
-    if not plan.checks:
+    checks = (*plan.checks, *plan.loss_checks)
+    if not checks:
         return _with_data_loss(plan, live)
-    results = run_row_checks(live, difference.dialect, plan.checks)
-    empty = [
+    results = run_row_checks(live, difference.dialect, checks)
+    nulls = [
         replace(result.check.fill, found=str(result.found))
         for result in results
         if result.check.fill is not None and result.found is not None and result.found.count
     ]
-    if more_fills := _ask_for_fills(empty, questioner):
-        plan = _plan(difference, {**fills, **more_fills}, maps)
-        results = [result for result in results if result.check in plan.checks]
+    if more_fills := _ask_for_fills(nulls, questioner):
+        plan = _plan(difference, {**fills, **more_fills}, maps, empty)
+        kept = (*plan.checks, *plan.loss_checks)
+        results = [result for result in results if result.check in kept]
     plan = replace(plan, findings=(*plan.findings, *row_findings(results)))
     return _with_data_loss(plan, live)
 
@@ -152,7 +166,45 @@ def _ask_for_maps(difference: Difference, questioner: Questioner) -> dict[Value,
     return {value: new for value, new in answers.items() if new is not None}
 
 
-def _plan(difference: Difference, fills: Mapping[str, str], maps: Mapping[Value, str]) -> Plan:
+def _defaults(
+    needed: Iterable[FillNeeded], fills: Mapping[str, str], defaults: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the defaults of the models for columns that need a value and have none."""
+    keys = (item.key for item in needed if item.key not in fills)
+    return {key: defaults[key] for key in keys if key in defaults}
+
+
+def _empty_tables(
+    difference: Difference, needed: Sequence[FillNeeded], live: sa.Connection | None
+) -> frozenset[Name]:
+    """Return the tables that need a value and have no rows, by their names after the plan."""
+    if live is None or not needed:
+        return frozenset()
+    names = NameMap.of_changes(difference.changes)
+    tables = {item.table: names.table_before(item.table) for item in needed}
+    checks = {
+        name: RowCheck(
+            query=f"SELECT 1 FROM {difference.dialect.quote_name(before)} LIMIT 1",
+            message=f"{name} has rows",
+            place=str(name),
+            hint="",
+        )
+        for name, before in tables.items()
+    }
+    results = run_row_checks(live, difference.dialect, checks.values())
+    return frozenset(
+        name
+        for name, result in zip(checks, results, strict=True)
+        if result.found is not None and not result.found.count
+    )
+
+
+def _plan(
+    difference: Difference,
+    fills: Mapping[str, str],
+    maps: Mapping[Value, str],
+    empty: frozenset[Name],
+) -> Plan:
     return Plan.of(
         plan_changes(
             difference.changes,
@@ -161,6 +213,7 @@ def _plan(difference: Difference, fills: Mapping[str, str], maps: Mapping[Value,
             dialect=difference.dialect,
             fills=fills,
             maps=maps,
+            empty=empty,
         )
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import Dialect, Scope
-from autodiff.dialects.scope import is_excluded
+from autodiff.dialects.scope import OWN_TABLES, is_excluded
 from autodiff.models import declare
 from autodiff.schema.objects import Schema
 from autodiff.utils.sharing import pause_garbage_collection
@@ -17,10 +17,7 @@ from autodiff.utils.sharing import pause_garbage_collection
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["OWN_TABLES", "read_schemas", "scope_for"]
-
-OWN_TABLES = ("autodiff_history", "autodiff_journal", "autodiff_scratch", "alembic_version")
-"""Tables that no model declares: those of autodiff and of Alembic."""
+__all__ = ["read_schemas", "scope_for"]
 
 
 def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:

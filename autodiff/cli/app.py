@@ -147,15 +147,6 @@ def _usage_error(error: Exception) -> tuple[str, str]:
     return message.rstrip("."), getattr(error, "hint", None) or f"see {path} --help"
 
 
-def _print_version(wanted: bool) -> None:
-    if not wanted:
-        return
-    from autodiff import __version__
-
-    print_help(f"autodiff {__version__}")
-    raise typer.Exit
-
-
 @app.callback(invoke_without_command=True)
 def root_command(
     context: typer.Context,
@@ -166,12 +157,7 @@ def root_command(
     debug: Debug = False,
     version: Annotated[
         bool,
-        typer.Option(
-            "--version",
-            is_eager=True,
-            callback=_print_version,
-            help="Print the version and exit.",
-        ),
+        typer.Option("--version", help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Compare a database with SQLAlchemy models and write the migration between them.
@@ -182,6 +168,11 @@ def root_command(
     """
     options = {"config": config, "env": env, "url": url, "json": json, "debug": debug}
     context.obj = with_options(context.obj, options)
+    if version:
+        from autodiff import __version__
+
+        context.obj.answer([f"autodiff {__version__}"], {"version": __version__})
+        raise typer.Exit
     if context.invoked_subcommand is None:
         print_help(context.get_help())
         raise typer.Exit(USAGE)

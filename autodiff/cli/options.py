@@ -181,7 +181,7 @@ StopAfter = Annotated[
 ]
 
 
-def _complete_target(incomplete: str) -> list[str]:
+def complete_target(incomplete: str) -> list[str]:
     """Return the names of migrations for shell completion.
 
     Return none if the project is broken: an error would garble the command line.
@@ -198,6 +198,12 @@ def _complete_target(incomplete: str) -> list[str]:
     return [name for name in known if name.startswith(incomplete)]
 
 
+def complete_range(incomplete: str) -> list[str]:
+    """Return the names of migrations, and the ends of a range such as 0002:."""
+    first, colon, last = incomplete.rpartition(":")
+    return [f"{first}{colon}{name}" for name in complete_target(last)]
+
+
 def _checked_target(target: str | None) -> str | None:
     """Refuse unknown options, which click passes on as targets so that -1 can be one."""
     if target is None:
@@ -211,7 +217,7 @@ _TARGET: Any = typer.Argument(
     metavar="TARGET",
     help="A migration: head, heads, base, +1, -1, a number, a name, a revision or its start, "
     "or relative as in 0003-1 and billing@head.",
-    autocompletion=_complete_target,
+    autocompletion=complete_target,
     callback=_checked_target,
     show_default=False,
 )
@@ -225,7 +231,7 @@ def _checked_side(side: str) -> str | None:
 
 def _complete_side(incomplete: str) -> list[str]:
     sides = [side for side in _SIDES if side.startswith(incomplete)]
-    return [*sides, *_complete_target(incomplete)]
+    return [*sides, *complete_target(incomplete)]
 
 
 _SIDES = ("models", "database")

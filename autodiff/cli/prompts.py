@@ -40,14 +40,18 @@ class TerminalQuestioner:
                 "value for these rows (now, a number, a string, sql:...), or Enter to fix them "
                 "manually"
             )
-            return ask_text(question) or None
+            while True:
+                value = ask_text(question)
+                if not value or _is_accepted(needed, value):
+                    return value or None
         question = (
             f"{needed.key} is NOT NULL and {needed.table} may have rows; "
             "value for existing rows (now, a number, a string, sql:...)"
         )
-        while not (value := ask_text(question, required=True)):
-            pass
-        return value
+        while True:
+            value = ask_text(question, required=True)
+            if value and _is_accepted(needed, value):
+                return value
 
     def may_drop(self, tables: Sequence[DataLoss]) -> bool:
         """Ask whether tables may be dropped; Enter alone means no."""
@@ -65,3 +69,14 @@ class TerminalQuestioner:
             value = ask_text(question)
             if not value or value in possible.choices:
                 return value or None
+
+
+def _is_accepted(needed: FillNeeded, value: str) -> bool:
+    """Return whether a value fits the type of its column, and tell the user if it does not."""
+    from autodiff.plan.fill_values import fill_problem
+
+    problem = fill_problem(needed.column, value)
+    if problem is not None:
+        line = f"{value!r} {problem}: {needed.key} is {needed.column.type.sql}"
+        print_lines([one_line(line)], sys.stderr)
+    return problem is None

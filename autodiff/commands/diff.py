@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.dependent_views import find_broken_views
+from autodiff.autogenerate.dependents import find_broken_dependents
 from autodiff.autogenerate.differences import Difference
 from autodiff.autogenerate.live_losses import count_losses
 from autodiff.autogenerate.plan import Plan
@@ -196,7 +196,7 @@ class _Sides:
         findings = [*plan.findings, *map(_missing_fill, unfilled)]
         losses = plan.data_loss
         if connection is not None:
-            findings += find_broken_views(connection, plan)
+            findings += find_broken_dependents(connection, plan)
             connection.rollback()
             losses = count_losses(connection, plan.dialect, losses)
         if self.request.assume is None:

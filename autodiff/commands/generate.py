@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from autodiff.autogenerate.dependent_views import find_broken_views
+from autodiff.autogenerate.dependents import find_broken_dependents
 from autodiff.autogenerate.differences import Difference
 from autodiff.autogenerate.domains import DOMAIN_HINT, domain_findings
 from autodiff.autogenerate.moved_tables import read_outside_tables
@@ -26,6 +26,7 @@ from autodiff.errors import HistoryError, PlanError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
 from autodiff.migrations.files import parse_migration
 from autodiff.models import declare
+from autodiff.models.scalar_defaults import default_fills
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_bodies, render_empty, render_migration
 from autodiff.schema.objects import Schema
@@ -157,6 +158,7 @@ class _Sides:
     connection: None if the current schema comes from the lock file.
     lock: the lock file as it is now.
     outside: tables of schemas that no model uses, from which a table could have moved.
+    defaults: the defaults of the models, as values for existing rows.
     """
 
     connection: sa.Connection | None
@@ -164,6 +166,7 @@ class _Sides:
     current: Schema
     desired: Schema
     lock: LockFile | None
+    defaults: Mapping[str, str]
     outside: Schema = field(default_factory=Schema)
 
 
@@ -196,6 +199,7 @@ def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> I
             desired=desired,
             lock=lock,
             outside=outside,
+            defaults=default_fills(metadata, dialect),
         )
 
 
@@ -214,6 +218,7 @@ def _sides_from_lock(
         current=lock.described,
         desired=declare(metadata, dialect, exclude=project.config.exclude_tables),
         lock=lock,
+        defaults=default_fills(metadata, dialect),
     )
 
 
@@ -272,12 +277,13 @@ def _plan(sides: _Sides, difference: Difference, request: GenerateRequest, graph
         # The queries run in a read-only transaction of their own.
         live.rollback()
     questioner = request.questioner or NoAnswers()
-    plan = plan_difference(difference, parse_fills(request.fills), questioner, live)
+    fills = parse_fills(request.fills)
+    plan = plan_difference(difference, fills, questioner, live, sides.defaults)
     if sides.connection is not None:
-        broken_views = find_broken_views(sides.connection, plan)
+        broken_dependents = find_broken_dependents(sides.connection, plan)
         texts = [migration.text for migration in graph.migrations.values()]
         by_hand = find_prerequisites(sides.connection, plan, texts)
-        plan = replace(plan, findings=(*plan.findings, *broken_views, *by_hand))
+        plan = replace(plan, findings=(*plan.findings, *broken_dependents, *by_hand))
     refuse_drops(plan, request.allow_drop, questioner)
     return plan
 

@@ -73,7 +73,14 @@ def file_texts(
     """Return the revision and the files: one Python file, or a pair of SQL files.
 
     The revision is a hash of the contents, without the notes. `path` has no suffix yet.
+
+    Raises ConfigError if the message has no letter.
     """
+    if not message.strip():
+        raise ConfigError(
+            "the message of the migration is empty",
+            hint='say what the migration does, for example -m "add timestamp"',
+        )
     folder, name = path.parent, path.name
     if format == "python":
         revision = revision_of(position.parents, name, python(""))

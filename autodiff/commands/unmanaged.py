@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.schemas import OWN_TABLES, scope_for
+from autodiff.autogenerate.schemas import scope_for
 from autodiff.dialects import Dialect, Scope, dialect_of
-from autodiff.dialects.scope import is_excluded
+from autodiff.dialects.scope import OWN_TABLES, is_excluded
 from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.schema.objects import Exclusion, Name, Schema
 from autodiff.utils.connections import open_connection, parse_url

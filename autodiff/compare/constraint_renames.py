@@ -126,7 +126,8 @@ def _renamed(pair: _Pair, table: Name, current: Table, desired: Table) -> Iterat
             renamed_index = replace(before, name=after.name)
             yield IndexAltered(table=table, before=renamed_index, after=after, fields=("comment",))
     elif not (isinstance(before, Index) or isinstance(after, Index)):
-        yield ConstraintRenamed(table=table, before=before, after=after)
+        if before.name != after.name:  # one side's name may be unknown to the comparison
+            yield ConstraintRenamed(table=table, before=before, after=after)
         if new.comment != old.comment:
             named = replace(before, name=after.name)
             yield ConstraintAltered(table=table, before=named, after=after, fields=("comment",))

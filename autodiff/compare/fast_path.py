@@ -21,6 +21,10 @@ __all__ = ["equal_tables", "with_tables", "without_tables"]
 _by_name = attrgetter("name")
 
 
+def _by_optional_name(constraint: Constraint) -> str:
+    return constraint.name or ""
+
+
 def equal_tables(current: Schema, desired: Schema, dialect: Dialect) -> dict[Name, Table]:
     """Return the desired tables that equal the current tables of the same name.
 
@@ -113,7 +117,8 @@ def _named_constraints(
     """
     if len(current) != len(desired.constraints):
         return None
-    free = {id(constraint): constraint for constraint in current}
+    # In the order in which `adopt_names` tries them, so that equal constraints get the same names.
+    free = {id(constraint): constraint for constraint in sorted(current, key=_by_optional_name)}
     declared_names = {
         constraint.name for constraint in desired.constraints if constraint.name is not None
     }

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from autodiff.compare.enum_values import replaced_in_place, value_list_changes
 from autodiff.compare.enums import EnumRename, ValueRename, parse_enum_rename
+from autodiff.compare.similar import related_types, similar_names
 from autodiff.errors import PlanError
 from autodiff.schema.apply import evolve, rename_references, rename_referred_column
 from autodiff.schema.changes import (
@@ -346,9 +347,18 @@ def _table_candidates(changes: list[Change], default_schema: str | None) -> list
 
 
 def _table_score(old: Table, new: Table) -> float:
-    before = {(column.name, _type_without_schema(column)) for column in old.columns}
-    after = {(column.name, _type_without_schema(column)) for column in new.columns}
-    return len(before & after) / max(len(before | after), 1)
+    """Return the share of columns in common; one whose type only changed counts half."""
+    before = {column.name: column for column in old.columns}
+    after = {column.name: column for column in new.columns}
+    shared = sum(_same_column(before[name], after[name]) for name in before.keys() & after.keys())
+    return shared / max(len(before.keys() | after.keys()), 1)
+
+
+def _same_column(old: Column, new: Column) -> float:
+    before, after = _type_without_schema(old), _type_without_schema(new)
+    if before == after:
+        return 1
+    return 0.5 if related_types(before, after) else 0
 
 
 def _type_without_schema(column: Column) -> str:
@@ -367,7 +377,7 @@ def _column_candidates(changes: list[Change]) -> list[Candidate]:
         Candidate(
             rename=Rename(table=old.table, column=old.column.name, to=new.column.name),
             score=_column_score(old.column, new.column),
-            reason=f"both are {new.column.type.sql or 'without a type'}",
+            reason=_reason(old.column, new.column),
         )
         for old in removed
         for new in added.get(old.table, ())
@@ -376,12 +386,26 @@ def _column_candidates(changes: list[Change]) -> list[Candidate]:
 
 
 def _could_be_renamed(old: Column, new: Column) -> bool:
-    return old.type == new.type and (old.computed is None) == (new.computed is None)
+    """Return whether a column can have got another name, and another type at the same time."""
+    if (old.computed is None) != (new.computed is None):
+        return False
+    if old.type == new.type or related_types(old.type.sql, new.type.sql):
+        return True
+    return similar_names(old.name, new.name)
 
 
 def _column_score(old: Column, new: Column) -> float:
     same = (old.nullable == new.nullable) + (old.default == new.default)
-    return 0.5 + same / 4
+    if old.type == new.type:
+        return 0.5 + same / 4
+    related = related_types(old.type.sql, new.type.sql) + similar_names(old.name, new.name)
+    return (related + same / 2) / 8
+
+
+def _reason(old: Column, new: Column) -> str:
+    if old.type == new.type:
+        return f"both are {new.type.sql or 'without a type'}"
+    return f"the type changes too: {old.type.sql or 'no type'} -> {new.type.sql or 'no type'}"
 
 
 def _value_candidates(changes: list[Change]) -> list[Candidate]:

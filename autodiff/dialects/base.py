@@ -200,6 +200,23 @@ class Dialect(ABC):
         """
         return neutral_value(type_.sql)
 
+    def unconvertible(self, column: str, before: str, after: str) -> str | None:
+        """Return a condition for values of a column that cannot be converted to another type.
+
+        column: the quoted name of the column.
+        before, after: types as the catalog spells them.
+        None if the conversion always succeeds, or no condition can find the values that fail.
+        """
+        return None
+
+    def changed_texts(self, column: str, before: str, after: str) -> str | None:
+        """Return a condition for texts that are not restored if the conversion is reverted.
+
+        For example '007', which becomes 7. The arguments are those of `unconvertible`. None if the
+        types are not a text and a number.
+        """
+        return None
+
     # Normalization
 
     def normalize(self, table: Table) -> Table:

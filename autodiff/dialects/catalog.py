@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.base import Dialect
-    from autodiff.dialects.unmanaged import DependentView, UnmanagedObject
+    from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 
 __all__ = ["Catalog", "drop_undeclared_comment"]
 
@@ -61,6 +61,10 @@ class Catalog(ABC):
     def dependent_views(self, connection: Connection) -> list[DependentView] | None:
         """Return the tables and columns that each view reads; None if the catalog lacks them."""
         return None
+
+    def dependent_objects(self, connection: Connection) -> list[DependentObject]:
+        """Return the triggers, policies and rules that a change of a column can break."""
+        return []
 
     def fingerprint(self, connection: Connection, tables: Sequence[Name]) -> str:
         """Return a digest of the tables (all tables if none is named), to see if they changed."""

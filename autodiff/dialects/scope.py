@@ -10,7 +10,10 @@ from functools import lru_cache
 
 from autodiff.schema.objects import Name
 
-__all__ = ["Scope", "is_excluded"]
+__all__ = ["OWN_TABLES", "Scope", "is_excluded"]
+
+OWN_TABLES = ("autodiff_history", "autodiff_journal", "autodiff_scratch", "alembic_version")
+"""The tables in which autodiff and Alembic record migrations; they are never compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autodiff.schema.objects import Name
 
-__all__ = ["DependentView", "UnmanagedObject"]
+__all__ = ["DependentObject", "DependentView", "UnmanagedObject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +28,17 @@ class DependentView:
     view: Name
     table: Name
     column: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependentObject:
+    """A trigger, policy or rule of a table, and a column that it names.
+
+    text: the SQL of the object, if the catalog does not list the columns; then `column` is None.
+    """
+
+    kind: str
+    name: str
+    table: Name
+    column: str | None = None
+    text: str = ""

@@ -9,6 +9,7 @@ from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
 from autodiff.errors import ModelsError
 from autodiff.models.options import has_options
+from autodiff.models.spelling_check import creates_type
 from autodiff.models.types import spell_type, stored_type, type_key
 from autodiff.schema.objects import Column, ColumnType, Computed, EnumType, Identity, Name, Option
 from autodiff.schema.sqltext import strip_parentheses, tokens
@@ -129,9 +130,12 @@ def _declare_type(
     python = spell_type(type_, dialect.sqlalchemy, sql)
     if dialect.default_schema is not None:
         python = python.replace(f", schema={python_string(dialect.default_schema)}", "")
+    is_spelled = not python.startswith("op.sql_type(")
     return ColumnType(
         sql=sql,
-        python=dialect.type_python(sql) if python.startswith("op.sql_type(") else python,
+        python=python
+        if is_spelled and (enum is not None or creates_type(python, sql, dialect, compiler))
+        else dialect.type_python(sql),
         enum=enum.name if enum is not None else None,
     )
 
@@ -209,10 +213,11 @@ def first_of_sequence(increment: int | None, low: int | None, high: int | None) 
 def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> bool:
     """Return whether SQLAlchemy would write SERIAL or AUTO_INCREMENT for the column.
 
-    Outside of primary keys, AUTO_INCREMENT is known only from reflection: autoincrement=True.
+    Outside of primary keys, AUTO_INCREMENT is known only from reflection: autoincrement=True. MySQL
+    allows it only for a column that is the first one of a key.
     """
     if dialect.features.autoincrement_outside_key and not column.primary_key:
-        return column.autoincrement is True
+        return column.autoincrement is True and _starts_key(column)
     if column.table is None or column is not column.table.autoincrement_column:
         return False
     defaults = (column.default, column.server_default, column.computed, column.identity)
@@ -223,6 +228,16 @@ def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler
     if key not in compiler.counting:
         compiler.counting[key] = _says_counting(column, compiler)
     return compiler.counting[key]
+
+
+def _starts_key(column: sa.Column[Any]) -> bool:
+    """Return whether a unique constraint or an index of the table starts with the column."""
+    table: Any = column.table
+    if not isinstance(table, sa.Table):
+        return False
+    uniques = (c.columns for c in table.constraints if isinstance(c, sa.UniqueConstraint))
+    indexes = (index.columns for index in table.indexes)
+    return any(next(iter(columns), None) is column for columns in (*uniques, *indexes))
 
 
 def _says_counting(column: sa.Column[Any], compiler: Compiler) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from autodiff.dialects.scope import is_excluded
+from autodiff.dialects.scope import OWN_TABLES, is_excluded
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of, first_of_sequence
 from autodiff.models.expressions import Compiler
@@ -38,7 +38,8 @@ def declare_metadata(
 ) -> Schema:
     """Return the schema that one MetaData, or several together, declare for a dialect.
 
-    exclude: patterns of tables, views and sequences to leave out.
+    exclude: patterns of tables, views and sequences to leave out. The tables in which autodiff and
+        Alembic record migrations are always left out.
 
     Raises ModelsError for what cannot be converted, and if two of them declare one table.
     """
@@ -52,7 +53,7 @@ def declare_metadata(
     domains: dict[Name, Domain] = {}
     for table in _all_tables(all_metadata):
         name = name_of(table, dialect)
-        if is_excluded(name, exclude):
+        if name.name in OWN_TABLES or is_excluded(name, exclude):
             continue
         if name in tables or name in views:
             raise ModelsError(

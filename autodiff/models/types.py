@@ -97,9 +97,17 @@ def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
 
 def _public(cls: type[Any]) -> type[Any]:
     """Return the class that a script can name: type_descriptor() can return a private one."""
-    return next(
-        base for base in cls.__mro__ if not (base.__name__.startswith("_") and _is_sqlalchemy(base))
-    )
+    return next(base for base in cls.__mro__ if not _is_sqlalchemy(base) or _is_exported(base))
+
+
+@cache
+def _is_exported(cls: type[Any]) -> bool:
+    """Return whether the module that a script names has the class of SQLAlchemy."""
+    for name in _DIALECT_MODULES:
+        if cls.__module__.startswith(f"sqlalchemy.dialects.{name}"):
+            module = sys.modules.get(f"sqlalchemy.dialects.{name}")
+            return getattr(module, cls.__name__, None) is cls
+    return cls in (getattr(sa, cls.__name__, None), getattr(sa.types, cls.__name__, None))
 
 
 def _is_named(type_: TypeEngine[Any]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.type_names import is_rowid_type
 from autodiff.errors import PlanError
+from autodiff.plan.fill_values import fill_problem
 from autodiff.schema.apply import columns_of
 from autodiff.schema.changes import (
     Change,
@@ -211,6 +212,32 @@ def check_fills(fills: Mapping[str, str], needed: Iterable[FillNeeded], known: s
                 f"cannot fill {key}: no column of that name is added or becomes NOT NULL",
                 hint=f"columns that accept --fill: {', '.join(sorted(keys)) or 'none'}",
             )
+
+
+def check_fill_values(
+    fills: Mapping[str, str], changes: Iterable[Change], enums: Mapping[Name, EnumType]
+) -> None:
+    """Raise PlanError for a fill that does not fit the type of its column."""
+    for table, column in _filled_columns(changes):
+        key = f"{table}.{column.name}"
+        enum = enums.get(column.type.enum) if column.type.enum else None
+        problem = fill_problem(column, fills[key], enum) if key in fills else None
+        if problem is not None:
+            raise PlanError(
+                f"cannot fill {key} ({column.type.sql}) with {fills[key]!r}: it {problem}",
+                hint=f'pass --fill {key}=VALUE with another value, or "{key}=sql:EXPRESSION"',
+            )
+
+
+def _filled_columns(changes: Iterable[Change]) -> Iterator[tuple[Name, Column]]:
+    for change in changes:
+        match change:
+            case (
+                ColumnAdded(table=table, column=column) | ColumnRemoved(table=table, column=column)
+            ):
+                yield table, column
+            case ColumnAltered(table=table, after=column):
+                yield table, column
 
 
 def nullability_fills(changes: Iterable[Change]) -> set[str]:

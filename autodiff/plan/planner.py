@@ -22,7 +22,7 @@ Invariants, and what breaks without them:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -33,9 +33,11 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import FillNeededError
 from autodiff.plan.backfills import (
     Fills,
+    check_fill_values,
     check_fills,
     downgrade_backfills,
     downgrade_fills_needed,
+    fill_sql,
     fills_needed,
     nullability_fills,
 )
@@ -75,7 +77,11 @@ from autodiff.plan.renames import (
     with_recreated_keys,
     with_temporary_names,
 )
-from autodiff.plan.row_checks import build_downgrade_checks, build_row_checks
+from autodiff.plan.row_checks import (
+    build_downgrade_checks,
+    build_loss_checks,
+    build_row_checks,
+)
 from autodiff.plan.rowid_keys import plan_rowid_keys
 from autodiff.plan.time_zones import time_zone_findings
 from autodiff.plan.views import plan_view, sort_views
@@ -112,7 +118,7 @@ from autodiff.schema.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.schema.objects import Name, Schema
+from autodiff.schema.objects import EnumType, Name, Schema
 from autodiff.schema.operations import (
     AddConstraint,
     AlterEnum,
@@ -145,17 +151,21 @@ def plan_changes(
     dialect: Dialect,
     fills: Mapping[str, str] | None = None,
     maps: Mapping[Value, str] | None = None,
+    empty: Collection[Name] = (),
 ) -> MigrationPlan:
     """Return the plan for the changes.
 
     fills: values for existing rows, by "table.column".
     maps: the new value of rows whose enum value is removed.
+    empty: the tables without rows, by their names after the plan. They need no values; the plan
+        requires that they are still empty.
 
     Raises FillNeededError if a NOT NULL column without a default has no value, PlanError if a fill
     or a map is not needed.
     """
     fills, maps = dict(fills or {}), dict(maps or {})
-    _check_answers(changes, dialect, fills, maps)
+    enums = {**current.enums, **desired.enums}
+    _check_answers(changes, dialect, fills, maps, empty=empty, enums=enums)
     if not changes:
         return MigrationPlan(dialect=dialect, current=current, desired=desired)
     planner = _Planner.of(
@@ -165,7 +175,13 @@ def plan_changes(
 
 
 def _check_answers(
-    changes: Sequence[Change], dialect: Dialect, fills: Mapping[str, str], maps: Mapping[Value, str]
+    changes: Sequence[Change],
+    dialect: Dialect,
+    fills: Mapping[str, str],
+    maps: Mapping[Value, str],
+    *,
+    empty: Collection[Name],
+    enums: Mapping[Name, EnumType],
 ) -> None:
     """Raise PlanError for an answer that is not needed, FillNeededError for one that is missing."""
     replaced = split_replaced_columns(changes, dialect)
@@ -173,7 +189,8 @@ def _check_answers(
     optional = nullability_fills(changes)
     optional |= {item.key for item in downgrade_fills_needed(replaced)}
     check_fills(fills, needed, optional)
-    missing = [item.key for item in needed if item.key not in fills]
+    check_fill_values(fills, replaced, enums)
+    missing = [item.key for item in needed if item.key not in fills and item.table not in empty]
     if missing:
         raise FillNeededError(missing)
     check_maps(maps, maps_possible(changes))
@@ -252,7 +269,7 @@ class _Planner:
             current=self.current,
             desired=self.desired,
             dialect=self.dialect,
-            fills=self.fills.values,
+            fills={k: fill_sql(value, self.dialect) for k, value in self.fills.values.items()},
             maps=self.maps,
         )
         downgrade_checks = build_downgrade_checks(
@@ -274,18 +291,21 @@ class _Planner:
             downgrade_backfills=backfills,
             checks=checks,
             downgrade_checks=downgrade_checks,
+            loss_checks=build_loss_checks(
+                replaced, current=self.current, desired=self.desired, dialect=self.dialect
+            ),
             maps=self.maps,
             reversible_operations=self._reversible_operations(),
             findings=tuple(time_zone_findings(self.changes, self.dialect)),
         )
 
-    def _filled_columns(self, backfills: Iterable[Backfill]) -> set[str]:
-        """Return the columns that backfills give values, by their names after the downgrade."""
+    def _filled_columns(self, backfills: Iterable[Backfill]) -> dict[str, str]:
+        """Return the SQL of the values in backfills, by the columns' names after the downgrade."""
         names = {(table, new): old for (table, old), new in self.temporary.items()}
         return {
-            f"{backfill.table}.{names.get((backfill.table, column), column)}"
+            f"{backfill.table}.{names.get((backfill.table, column), column)}": value
             for backfill in backfills
-            for column, _ in backfill.values
+            for column, value in backfill.values
         }
 
     def _retyped_columns(self, *, downgrade: bool = False) -> dict[Name, list[str]]:

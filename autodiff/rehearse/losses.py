@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,8 @@ TableRows = list[dict[str, Any]]
 RenamedValues = Mapping[tuple[Name, str], Mapping[str, str]]
 """The new names of renamed values, by the old names of their table and column."""
 
+ColumnKeys = Collection[tuple[Name, str]]
+
 _NO_VALUES: RenamedValues = MappingProxyType({})
 
 
@@ -26,17 +28,27 @@ def find_losses(
     direction: str,
     names: NameMap,
     values: RenamedValues = _NO_VALUES,
+    *,
+    converted: ColumnKeys = (),
+    ignored: ColumnKeys = (),
 ) -> list[str]:
     """Return a line for each table that lost rows, and for each column that lost values.
 
-    A table that is not in `after` was dropped.
+    A table that is not in `after` was dropped. Columns are named as in `before`.
+
+    converted: the columns with another type in `after`: only their NULLs can be compared.
+    ignored: the columns to leave out.
     """
     dropped = [name for name in before if names.table_after(name) not in after and before[name]]
     lines = [f"{direction}: the rows of table {name}" for name in dropped]
     for name in before:
         new_rows = after.get(names.table_after(name))
         if new_rows is not None:
-            lines += _table_losses(name, before[name], new_rows, direction, names, values)
+            kept = [
+                {column: value for column, value in row.items() if (name, column) not in ignored}
+                for row in before[name]
+            ]
+            lines += _table_losses(name, kept, new_rows, direction, names, values, converted)
     return lines
 
 
@@ -47,6 +59,7 @@ def _table_losses(
     direction: str,
     names: NameMap,
     values: RenamedValues,
+    converted: ColumnKeys,
 ) -> Iterator[str]:
     if len(new_rows) < len(old_rows):
         yield f"{direction}: {len(old_rows) - len(new_rows)} rows of table {table}"
@@ -55,7 +68,11 @@ def _table_losses(
         renamed = values.get((table, column), {})
         expected = (renamed.get(value, value) for value in _column_values(old_rows, column))
         found = _column_values(new_rows, names.column_after(table, column))
-        if Counter(expected) - Counter(found):
+        if (table, column) in converted:
+            lost = len(found) < len(_column_values(old_rows, column))
+        else:
+            lost = bool(Counter(expected) - Counter(found))
+        if lost:
             yield f"{direction}: the values of {table}.{column}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -14,8 +15,8 @@ from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
 from autodiff.runner.events import Direction
 from autodiff.schema.name_map import NameMap
-from autodiff.schema.objects import Name, Schema
-from autodiff.schema.operations import Operation
+from autodiff.schema.objects import ColumnType, Name, Schema
+from autodiff.schema.operations import AlterColumn, ColumnPatch, Operation
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -86,6 +87,7 @@ class ProofRun:
                 self.goal,
                 choices=self.values.choices,
                 queries=self.queries,
+                names=NameMap.of_operations(self.operations),
             )
             connection.commit()
         before = self._read(connection)
@@ -126,7 +128,41 @@ class ProofRun:
         tables = [name for name in map(names.table_after, before) if name in now.tables]
         after = read_rows(connection, self.dialect, tables)
         connection.rollback()
-        return find_losses(before, after, direction, names, values)
+        return find_losses(
+            before,
+            after,
+            direction,
+            names,
+            values,
+            converted=self._converted() if upgraded else (),
+            ignored=self._computed(),
+        )
+
+    def _converted(self) -> set[tuple[Name, str]]:
+        """Return the columns that get another kind of type, by their names before the migration.
+
+        Whether their values survive is known after the downgrade, when they have their type again.
+        """
+        names = NameMap.of_operations(self.operations)
+        return {
+            (names.table_before(item.table), names.column_before(item.table, item.name))
+            for item in self.operations
+            if isinstance(item, AlterColumn) and _word(item.before) != _word(item.after)
+        }
+
+    def _computed(self) -> set[tuple[Name, str]]:
+        """Return the computed columns before the migration; no value of theirs can be lost."""
+        return {
+            (name, column.name)
+            for name, table in self.start.tables.items()
+            for column in table.columns
+            if column.computed is not None
+        }
+
+
+def _word(patch: ColumnPatch) -> str:
+    """Return the first word of a type: columns of the same word have the same kind of values."""
+    return re.split(r"[ (]", patch.type.sql)[0] if isinstance(patch.type, ColumnType) else ""
 
 
 def _reason(error: Exception) -> str:

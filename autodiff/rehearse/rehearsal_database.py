@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from autodiff.autogenerate.schemas import OWN_TABLES
 from autodiff.autogenerate.scratch_inspector import ScratchInspector
 from autodiff.autogenerate.scratch_sources import scratch_to_run
 from autodiff.dialects import Dialect, dialect_of
+from autodiff.dialects.scope import OWN_TABLES
 from autodiff.errors import DatabaseError
 from autodiff.migrations import Graph, Migration
 from autodiff.rehearse.context import RehearsalContext

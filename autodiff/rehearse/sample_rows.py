@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.base import Dialect
 from autodiff.plan.order import order_tables
+from autodiff.rehearse.edge_values import edge_literal, is_text_type, type_length
+from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table
 from autodiff.schema.sqltext import quote_literal
 
@@ -28,6 +30,7 @@ _ROWS = 3
 _ATTEMPTS = 6
 """How many rows to try until `_ROWS` of them were accepted."""
 _DAY = dt.date(2001, 2, 3)
+_NO_RENAMES = NameMap()
 
 
 def insert_samples(
@@ -37,19 +40,22 @@ def insert_samples(
     goal: Schema,
     choices: Mapping[tuple[Name, str], tuple[str, ...]],
     queries: Sequence[str] = (),
+    names: NameMap = _NO_RENAMES,
 ) -> list[str]:
     """Insert a few rows into each table, parents first; return a note for each table without any.
 
     Values fit the types, keys and unique constraints of the schema, and the types and NOT NULL of
     the goal, because live rows must do so too. A column in `choices` gets one of those values. If
     the values violate a check, rows with fewer columns are tried. A row that one of the `queries`
-    finds is removed, because it would prevent the migration.
+    finds is removed, because it would prevent the migration. Half of the rows have values that a
+    conversion can change, if the database accepts them. `names` are the renames on the way to the
+    goal.
     """
     order, _ = order_tables(schema.tables)
     notes = []
     for table in order:
-        wanted = goal.tables.get(table.name, table)
-        sampler = _Sampler(schema, goal, schema.tables[table.name], wanted, choices)
+        wanted = goal.tables.get(names.table_after(table.name), table)
+        sampler = _Sampler(schema, goal, schema.tables[table.name], wanted, choices, names)
         problem = _fill_table(connection, dialect, sampler, queries)
         if problem is not None:
             notes.append(f"no sample rows in {table.name}: {problem}")
@@ -146,27 +152,50 @@ class _Sampler:
     table: Table
     wanted: Table
     choices: Mapping[tuple[Name, str], tuple[str, ...]]
+    names: NameMap = _NO_RENAMES
 
     def attempts(self, number: int, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
-        """Return the rows to try, one with all columns and one with the required columns only."""
-        every = {
-            column.name: self.value(column, number, parents)
+        """Return the rows to try in this order, until one is accepted.
+
+        Every second row first has values that conversions change: in all columns, then only in
+        those that get another type. Then come usual values, and required columns only.
+        """
+        given = [
+            column
             for column in self.table.columns
             if column.computed is None and column.identity is None and not column.autoincrement
-        }
-        needed = {
-            column.name: every[column.name]
-            for column in self.table.columns
-            if column.name in every and self.must_be_given(column)
-        }
-        return [needed, every] if number == _ROWS - 1 else [every, needed]
+        ]
+        every = {column.name: self.value(column, number, parents) for column in given}
+        needed = {c.name: every[c.name] for c in given if self.must_be_given(c)}
+        if number == _ROWS - 1:
+            return [needed, every]
+        if number % 2 == 0:
+            return [every, needed]
+        edges = {c.name: edge for c in given if (edge := self.edge(c, number, parents))}
+        converted = {c.name for c in given if self.after(c).type != c.type}
+        only_converted = {name: edge for name, edge in edges.items() if name in converted}
+        return [every | edges, every | only_converted, every, needed]
+
+    def after(self, column: Column) -> Column:
+        """Return the column after the migration, the same one if it is dropped."""
+        new_name = self.names.column_after(self.table.name, column.name)
+        return self.wanted.column(new_name) or column
+
+    def edge(self, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str | None:
+        """Return a literal that a conversion can change, None if the column accepts none."""
+        is_listed = (self.table.name, column.name) in self.choices or column.type.enum is not None
+        if column.name in parents or is_listed:
+            return None
+        after = self.after(column)
+        if after.type.enum is not None or (_is_integer(column) and after.type == column.type):
+            return None
+        return edge_literal(column.type.sql, after.type.sql, column.name, number)
 
     def must_be_given(self, column: Column) -> bool:
         """Return whether a row needs a value, before or after the migration."""
         if column.default is not None:
             return False
-        after = self.wanted.column(column.name)
-        return not column.nullable or (after is not None and not after.nullable)
+        return not (column.nullable and self.after(column).nullable)
 
     def value(self, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str:
         """Return a literal for a column; a text can be converted to the type it will get."""
@@ -175,9 +204,9 @@ class _Sampler:
             return _literal(values[number % len(values)]) if values else "NULL"
         if choices := self.choices.get((self.table.name, column.name)):
             return quote_literal(choices[number % len(choices)])
-        after = self.wanted.column(column.name) or column
+        after = self.after(column)
         if _is_text(column) and after.type != column.type and not _is_text(after):
-            return quote_literal(self.plain(self.goal, after, number).strip("'"))
+            return quote_literal(_as_text(self.plain(self.goal, after, number), after.type.sql))
         shorter = after if _is_text(column) and _is_text(after) else column
         return self.plain(self.schema, _shortest(column, shorter), number)
 
@@ -189,20 +218,23 @@ class _Sampler:
         return sample_literal(column.type.sql, column.name, number)
 
 
-_TEXT = re.compile(r"(var|n|nvar)?char|character|.*text|clob|citext|name$", re.IGNORECASE)
-
-
 def _is_text(column: Column) -> bool:
-    return column.type.enum is None and _TEXT.match(column.type.sql) is not None
+    return column.type.enum is None and is_text_type(column.type.sql)
+
+
+def _is_integer(column: Column) -> bool:
+    return re.match(r"(tiny|small|medium|big)?int", column.type.sql, re.IGNORECASE) is not None
 
 
 def _shortest(first: Column, second: Column) -> Column:
-    return min(first, second, key=lambda column: _length(column.type.sql))
+    return min(first, second, key=lambda column: type_length(column.type.sql))
 
 
-def _length(type_sql: str) -> int:
-    found = re.search(r"\((\d+)\)", type_sql)
-    return int(found[1]) if found else 1 << 30
+def _as_text(literal: str, type_sql: str) -> str:
+    """Return the text that becomes the value of a literal; MySQL has numbers for booleans."""
+    if type_sql.startswith("tinyint(1)"):
+        return "1" if literal == "true" else "0"
+    return literal.strip("'")
 
 
 def sample_literal(type_sql: str, name: str, number: int) -> str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from functools import cache, lru_cache
 
 __all__ = [
     "ends_in_comment",
+    "is_constant",
     "mentions",
+    "normal_number",
     "normalize",
-    "normalize_default",
     "quote_identifier",
     "quote_literal",
     "rename_identifier",
@@ -53,7 +55,16 @@ _KEYWORDS = frozenset(
     "session_user null true false not and or in is like between case when then else end cast "
     "collate exists select from where".split()
 )
+_CONSTANT_WORDS = frozenset(
+    "null true false now current_timestamp current_date current_time localtime localtimestamp "
+    "date time timestamp interval".split()
+)
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
+_MAX_DIGITS = 20
+"""Longer numbers are compared as they are written.
+
+Decimal.normalize() rounds to 28 digits, so that two different numbers could look equal.
+"""
 _CACHE_SIZE = 2**14
 """How many normalized texts to keep: most defaults and checks of a schema occur many times."""
 
@@ -78,10 +89,16 @@ def normalize(text: str) -> str:
     return _join(parts)
 
 
-def normalize_default(text: str) -> str:
-    """Normalize a default; `now()` becomes `current_timestamp`."""
-    normal = normalize(text)
-    return normal.replace("now()", "current_timestamp") if normal == "now()" else normal
+def normal_number(text: str) -> str:
+    """Return a normalized SQL number, in quotes or not, in one spelling: 5 for 5.0 and '+5'.
+
+    Any other text is unchanged.
+    """
+    match = re.fullmatch(r"(')?([+-]?) ?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?(?(1)')", text)
+    if match is None or len(match[3]) > _MAX_DIGITS:
+        return text
+    number = Decimal(match[2] + match[3] + (match[4] or "")).normalize()
+    return f"{number + 0:f}" if abs(number.adjusted()) < _MAX_DIGITS else text
 
 
 def _normal_token(kind: str, token: str) -> str:
@@ -234,6 +251,22 @@ def unquote_identifier(text: str) -> str:
 def mentions(text: str, name: str) -> bool:
     """Return whether an SQL text contains the name, quoted or not; case is ignored."""
     return any(unquote_identifier(token).lower() == name.lower() for _, token in tokens(text))
+
+
+def is_constant(text: str) -> bool:
+    """Return whether an SQL expression has the same value for all rows of a statement.
+
+    True only for literals, casts of them and the current time.
+    """
+    is_cast = False
+    for kind, token in tokens(text):
+        if kind == "word" and not is_cast and token.lower() not in _CONSTANT_WORDS:
+            return False
+        if kind == "quoted" and not is_cast:
+            return False
+        if kind not in ("word", "space"):
+            is_cast = token == "::"
+    return True
 
 
 @cache

@@ -233,3 +233,13 @@ def test_findings_and_notes_are_printed_on_stderr(
     assert result.err.splitlines()[1].startswith(
         "note: some SQL expressions were compared literally"
     )
+
+
+@pytest.mark.parametrize("message", ["", "  "])
+def test_an_empty_message_is_refused(blog: Folder, message: str) -> None:
+    blog.write(models=COMMENTS)
+    with blog.untouched():
+        result = blog.run("generate", "-m", message)
+    assert result.code == 2
+    assert "the message of the migration is empty" in result.err
+    assert "add timestamp" in result.err

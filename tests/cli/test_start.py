@@ -9,6 +9,7 @@ import sys
 import pytest
 import typer
 
+from autodiff import __version__
 from autodiff.cli import app as registered
 from tests.cli.project import CONFIG, POSTS, Folder
 
@@ -307,3 +308,28 @@ def test_objects_are_frozen_at_exit(blog_3: Folder) -> None:
         check=True,
     )
     assert process.stdout == "no drift\nTrue\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rehearse 000",
+        "rehearse 0001:000",
+        "squash 0001_:000",
+        "merge 000",
+        "generate --parent 000",
+        "generate --depends-on 000",
+    ],
+)
+def test_completion_of_migrations_in_other_commands(blog_3: Folder, words: str) -> None:
+    """The end of a range is completed too."""
+    completed = blog_3.process(
+        _AUTODIFF_COMPLETE="complete_bash",
+        COMP_WORDS=f"autodiff {words}",
+        COMP_CWORD=str(len(words.split())),
+    )
+    assert "0002_" in completed.out
+
+
+def test_version_as_json(folder: Folder) -> None:
+    assert folder.ok("--json", "--version").data == {"version": __version__}

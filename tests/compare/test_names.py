@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autodiff.compare import adopt_current_names, compare_schemas, schema_as_desired
+from autodiff.compare import (
+    adopt_current_names,
+    compare_schemas,
+    equal_tables,
+    schema_as_desired,
+)
 from autodiff.compare.constraint_names import adopt_names, rename_constraints
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Check, Constraint, Name, PrimaryKey, Table, Unique
@@ -102,3 +107,18 @@ def test_dropped_table_omits_implied_parts() -> None:
     assert change.table.indexes == (index("ix", "id", "author"),)  # type: ignore[union-attr]
     assert change.table.options == {"mysql_collate": "utf8mb4_bin"}  # type: ignore[union-attr]
     assert change.table.name == Name("posts")  # type: ignore[union-attr]
+
+
+def test_equal_unnamed_constraints_get_the_same_names_on_every_path() -> None:
+    """The order in which the database lists them makes no difference."""
+    unnamed = Unique(columns=("nick",))
+    names = ("users_nick_key1", "users_nick_key")
+    present = [replace(unnamed, name=name) for name in names]
+    dialect = dialect_for("postgresql")
+    current = schema(table("users", column("nick"), *present))
+    desired = schema(table("users", column("nick"), unnamed, unnamed))
+    fast = equal_tables(current, desired, dialect)[Name("users")]
+    slow, _ = adopt_current_names(current, desired, dialect)
+    assert [c.name for c in fast.constraints] == [
+        c.name for c in slow.tables[Name("users")].constraints
+    ]

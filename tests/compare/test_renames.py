@@ -215,3 +215,46 @@ def test_options_decide_renames(
 ) -> None:
     with connection:
         assert diff(connection, _models("name"), **options).summary() == lines  # type: ignore[arg-type]
+
+
+RETYPED = [
+    (("w", "integer"), ("weight", "bigint"), True),
+    (("name", "varchar(20)"), ("full_name", "text"), True),
+    (("made", "DATE"), ("created", "DATETIME"), True),
+    (("zip", "varchar(9)"), ("zip_code", "integer"), True),
+    (("data", "json"), ("payload", "jsonb"), True),
+    (("note", "text"), ("size", "integer"), False),
+    (("flag", "boolean"), ("made", "date"), False),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "likely"), RETYPED)
+def test_rename_with_a_new_type_is_a_candidate(
+    old: tuple[str, str], new: tuple[str, str], likely: bool
+) -> None:
+    """If the types hold the same kind of values, or the names are similar."""
+    changes = [
+        ColumnRemoved(table=USERS, column=column(*old)),
+        ColumnAdded(table=USERS, column=column(*new)),
+    ]
+    found = [candidate.rename for candidate in rename_candidates(changes)]
+    wanted = [Rename(table=USERS, column=old[0], to=new[0])] if likely else []
+    assert found == wanted
+
+
+def test_rename_without_a_new_type_is_more_likely() -> None:
+    changes = [
+        ColumnRemoved(table=USERS, column=column("w", "integer")),
+        ColumnAdded(table=USERS, column=column("weight", "bigint")),
+        ColumnAdded(table=USERS, column=column("height", "integer")),
+    ]
+    best, second = rename_candidates(changes)
+    assert (best.rename.to, second.rename.to) == ("height", "weight")
+    assert second.reason == "the type changes too: integer -> bigint"
+
+
+def test_renamed_table_may_have_a_column_of_another_type() -> None:
+    old = table("users", column("nick", "text"), column("age", "integer"))
+    new = table("people", column("nick", "text"), column("age", "bigint"))
+    [candidate] = rename_candidates([TableRemoved(table=old), TableAdded(table=new)])
+    assert candidate.rename == Rename(table=USERS, to="people")

@@ -115,10 +115,7 @@ WIDER = [
     ("postgresql", "numeric(8,2)", "numeric"),
     ("postgresql", "numeric(8,2)", "double precision"),
     ("postgresql", "smallint", "integer"),
-    ("postgresql", "text", "integer"),
-    ("postgresql", "character varying(9)", "numeric(10,2)"),
     ("mysql", "enum('1','2')", "decimal(4,2)"),
-    ("mysql", "varchar(9)", "int"),
     ("postgresql", "timestamp without time zone", "date"),
     ("postgresql", "text[]", "character varying(3)[]"),
     ("mysql", "text", "longtext"),
@@ -308,8 +305,8 @@ def test_new_tables_and_columns_are_not_checked() -> None:
 
 def test_check_over_changed_values_is_skipped() -> None:
     """A query before the change cannot know the values after it."""
-    check = Check(name="c", sql="a > 0")
-    before, after = column("a", "text"), column("a", "integer")
+    check = Check(name="c", sql="a > '2001-02-03'")
+    before, after = column("a", "timestamp without time zone"), column("a", "date")
     change, current, desired = altered(before, after, "type")
     changes = [change, ConstraintAdded(table=T, constraint=check)]
     assert upgrade_queries(planned(changes, current, desired)) == []

@@ -15,7 +15,7 @@ from autodiff.cli.format import (
     rehearsal_lines,
     short_path,
 )
-from autodiff.cli.options import Verbose, flag
+from autodiff.cli.options import Verbose, complete_target, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Shell
 from autodiff.cli.terminal import Language
@@ -41,6 +41,7 @@ def run_generate(
             metavar="TARGET",
             help="Put the migration after this one instead of the head: a name, billing@head or "
             "base.",
+            autocompletion=complete_target,
         ),
     ] = None,
     label: Annotated[
@@ -55,6 +56,7 @@ def run_generate(
             "--depends-on",
             metavar="TARGET",
             help="A migration of another branch that must be applied first. Repeatable.",
+            autocompletion=complete_target,
         ),
     ] = None,
     rename: Annotated[

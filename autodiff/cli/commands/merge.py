@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autodiff.cli.format import UNCOVERED_CHANGES, draft_data, draft_text, short_path
-from autodiff.cli.options import flag
+from autodiff.cli.options import complete_target, flag
 from autodiff.cli.shell import Shell
 
 __all__ = ["run_merge"]
@@ -17,7 +17,12 @@ def run_merge(
     shell: Shell,
     heads: Annotated[
         list[str] | None,
-        typer.Argument(metavar="HEADS", help="The heads to join.", show_default="all heads"),
+        typer.Argument(
+            metavar="HEADS",
+            help="The heads to join.",
+            show_default="all heads",
+            autocompletion=complete_target,
+        ),
     ] = None,
     message: Annotated[
         str | None,

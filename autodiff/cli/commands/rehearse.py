@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from autodiff.cli.options import flag
+from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
 
@@ -21,6 +21,7 @@ def run_rehearse(
             metavar="TARGET",
             help="One migration (0004) or a range (0002:head). Those before it are only applied.",
             show_default="the whole history",
+            autocompletion=complete_range,
         ),
     ] = None,
     from_data: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autodiff.cli.format import migration_data, short_path
-from autodiff.cli.options import flag
+from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 
 __all__ = ["run_squash"]
@@ -21,6 +21,7 @@ def run_squash(
             metavar="FROM:TO",
             help="The first and the last migration: 0002:0007; :0007 starts at the base, 0002: "
             "ends at the head.",
+            autocompletion=complete_range,
         ),
     ],
     message: Annotated[

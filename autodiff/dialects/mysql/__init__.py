@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.mysql import expressions, types
+from autodiff.dialects.mysql import conversions, expressions, types
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
 from autodiff.schema.objects import ColumnType, EnumType
 
@@ -113,6 +113,12 @@ class MySQL(Dialect):
         if enum_type := _ENUM.match(type_.sql):
             return enum_type[1]
         return super().neutral_value(type_, enum)
+
+    def unconvertible(self, column: str, before: str, after: str) -> str | None:
+        return conversions.unconvertible(column, before, after)
+
+    def changed_texts(self, column: str, before: str, after: str) -> str | None:
+        return conversions.changed_texts(column, before, after)
 
     def normalize_expression(self, sql: str) -> str:
         return expressions.normal_text(sql)

@@ -8,11 +8,10 @@ https://dev.mysql.com/doc/refman/en/string-literals.html
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from functools import lru_cache
 
 from autodiff.dialects.type_names import split_type
-from autodiff.schema.sqltext import normalize, strip_parentheses
+from autodiff.schema.sqltext import normal_number, normalize, strip_parentheses
 
 __all__ = [
     "canonical_now",
@@ -50,11 +49,6 @@ _NOW = re.compile(
 )
 _ON_UPDATE = re.compile(r"(.*?)\s*\bon\s+update\s+(\S.*)", re.I | re.S)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
-_MAX_DIGITS = 20
-"""Longer numbers are compared as text.
-
-Decimal.normalize() rounds to 28 digits, so that two different numbers could look equal.
-"""
 _NUMBERS = (
     *("tinyint", "smallint", "mediumint", "int", "bigint"),
     *("decimal", "float", "double", "year"),
@@ -187,16 +181,8 @@ def _normal_value(text: str, type_sql: str) -> str:
     if base == "bit" and (bits := re.fullmatch(r"b'([01]+)'|0b([01]+)", text)):
         return str(int(bits[1] or bits[2], 2))
     if base in _NUMBERS:
-        return _normal_number({"true": "1", "false": "0"}.get(text, text))
+        return normal_number({"true": "1", "false": "0"}.get(text, text))
     return _normal_now(text)
-
-
-def _normal_number(text: str) -> str:
-    match = re.fullmatch(r"(')?([+-]?) ?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?(?(1)')", text)
-    if match is None or len(match[3]) > _MAX_DIGITS:
-        return text
-    number = Decimal(match[2] + match[3] + (match[4] or "")).normalize()
-    return f"{number + 0:f}" if abs(number.adjusted()) < _MAX_DIGITS else text
 
 
 def _normal_now(text: str) -> str:

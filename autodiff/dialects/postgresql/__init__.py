@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.postgresql import types
+from autodiff.dialects.postgresql import conversions, types
 from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.schema.objects import INHERITS, ColumnType, Domain, EnumType, Name, Table
@@ -91,6 +91,12 @@ class PostgreSQL(Dialect):
         if enum is not None:
             return self.literal(enum.values[0])
         return super().neutral_value(type_, enum)
+
+    def unconvertible(self, column: str, before: str, after: str) -> str | None:
+        return conversions.unconvertible(column, before, after, self.version)
+
+    def changed_texts(self, column: str, before: str, after: str) -> str | None:
+        return conversions.changed_texts(column, before, after)
 
     def is_serial_default(self, default: str, column: Any) -> bool:
         return types.is_serial_default(default, column.table.name, column.name)

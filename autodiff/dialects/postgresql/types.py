@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from autodiff.dialects.type_names import python_type, split_type
 from autodiff.schema.objects import Name
-from autodiff.schema.sqltext import normalize, tokens
+from autodiff.schema.sqltext import normal_number, normalize, tokens
 from autodiff.utils.quoting import python_string
 
 __all__ = [
@@ -56,6 +56,8 @@ _KNOWN = frozenset(
 _LENGTH_ONE_BY_DEFAULT = ("character", "bit")
 """Types that mean length 1 without a length: https://www.postgresql.org/docs/current/datatype.html"""
 _COLLATE = re.compile(r'\s+COLLATE\s+((?:"(?:[^"]|"")+"|\w+)(?:\."(?:[^"]|"")+")?)\Z', re.I)
+_NOW = ("now()", "transaction_timestamp()")
+"""Synonyms of CURRENT_TIMESTAMP: https://www.postgresql.org/docs/current/functions-datetime.html"""
 _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'(?:::regclass|::text)?\)", re.IGNORECASE)
 _CANONICAL_TYPE = re.compile(
     r"smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|json|jsonb|inet"
@@ -261,9 +263,9 @@ def normal_default(default: str, type_sql: str) -> str:
     """Return the default in a normal form, without a cast to the column's own type."""
     bare, _ = split_collation(type_sql)
     text = plain_default(normalize(default), type_sql)
-    if type_family(bare) == "number" and re.fullmatch(r"'-?\d+(\.\d+)?'", text):
-        text = text[1:-1]
-    return text.replace("- ", "-") if re.fullmatch(r"- [\d.]+", text) else text
+    if type_family(bare) == "number":
+        return normal_number(text)
+    return "current_timestamp" if text in _NOW else text
 
 
 def is_serial_default(default: str, table: str, column: str) -> bool:

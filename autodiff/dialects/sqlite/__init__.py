@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.sqlite import types
-from autodiff.dialects.sqlite.expressions import normal_default, standard_quotes
+from autodiff.dialects.sqlite.expressions import normal_default, normal_expression
 from autodiff.dialects.sqlite.features import FEATURES
 from autodiff.schema.objects import Column, ColumnType, Constraint, ForeignKey, PrimaryKey, Table
 from autodiff.utils.sharing import replace_changed
@@ -67,7 +67,12 @@ class SQLite(Dialect):
         return types.type_python(sql)
 
     def adapt_table(self, table: Table) -> Table:
-        """Return the table; if it is STRICT, with the types that SQLite allows in STRICT tables."""
+        """Return the table as SQLAlchemy creates it.
+
+        A STRICT table has the types that SQLite allows there. AUTOINCREMENT is ignored unless the
+        primary key is one integer column.
+        """
+        table = _without_ignored_autoincrement(table)
         if not table.options.get("sqlite_strict"):
             return table
         return replace(table, columns=tuple(self._strict(column) for column in table.columns))
@@ -93,8 +98,11 @@ class SQLite(Dialect):
     def normalize_default(self, default: str, type_sql: str) -> str:
         return normal_default(default, type_sql)
 
+    def changed_texts(self, column: str, before: str, after: str) -> str | None:
+        return types.changed_texts(column, before, after)
+
     def normalize_expression(self, sql: str) -> str:
-        return super().normalize_expression(standard_quotes(sql))
+        return normal_expression(sql)
 
     def _normalize_constraint(self, constraint: Constraint) -> Constraint:
         """Drop MATCH, which SQLite parses and ignores.
@@ -103,3 +111,14 @@ class SQLite(Dialect):
         """
         normal = super()._normalize_constraint(constraint)
         return replace_changed(normal, match=None) if isinstance(normal, ForeignKey) else normal
+
+
+def _without_ignored_autoincrement(table: Table) -> Table:
+    key = table.primary_key
+    column = table.column(key.columns[0]) if key is not None and len(key.columns) == 1 else None
+    if "sqlite_autoincrement" not in table.options:
+        return table
+    if column is not None and types.affinity_type(column.type.sql, bare=True) == "INTEGER":
+        return table
+    options = {k: v for k, v in table.options.items() if k != "sqlite_autoincrement"}
+    return replace(table, options=options)

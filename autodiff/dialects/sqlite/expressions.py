@@ -10,9 +10,16 @@ import re
 from functools import lru_cache
 
 from autodiff.dialects.sqlite.types import affinity_type
-from autodiff.schema.sqltext import normalize, quote_literal, tokens
+from autodiff.schema.sqltext import (
+    normal_number,
+    normalize,
+    quote_literal,
+    split_top_level,
+    strip_parentheses,
+    tokens,
+)
 
-__all__ = ["normal_default", "plain_default", "standard_quotes"]
+__all__ = ["normal_default", "normal_expression", "plain_default", "standard_quotes"]
 
 _WORDS = frozenset("null true false current_time current_date current_timestamp".split())
 """Keywords that are values in a DEFAULT clause. SQLite takes any other word for a string."""
@@ -36,18 +43,43 @@ def plain_default(default: str) -> str:
 def normal_default(default: str, type_sql: str) -> str:
     """Return the default of a column of that type in a normal form, for comparing."""
     text = plain_default(default)
-    numeric = affinity_type(type_sql, bare=True) in ("INTEGER", "NUMERIC", "REAL")
-    return normalize(_unquote_number(text) if numeric else text)
+    if affinity_type(type_sql, bare=True) not in ("INTEGER", "NUMERIC", "REAL"):
+        return normalize(text)
+    # A string is converted on insertion (https://www.sqlite.org/datatype3.html#type_affinity).
+    # TRUE and FALSE are 1 and 0 (https://www.sqlite.org/lang_expr.html#boolean_expressions).
+    number = normal_number(normalize(text))
+    return {"true": "1", "false": "0"}.get(number, number)
 
 
-def _unquote_number(default: str) -> str:
-    """Return the default without quotes if it is a number in quotes.
+def normal_expression(sql: str) -> str:
+    """Return an expression in a normal form: one spelling of quotes, of = and of parentheses."""
+    return normalize(_plain_conditions(normalize(_single_equals(standard_quotes(sql)))))
 
-    A column with a numeric affinity converts such a string when a row is inserted.
-    https://www.sqlite.org/datatype3.html#type_affinity
-    """
-    match = re.fullmatch(r"'([+-]?\d+(?:\.\d+)?)'", default)
-    return match[1] if match else default
+
+def _single_equals(text: str) -> str:
+    """Return the expression with = instead of ==."""
+    found: list[str] = []
+    for _, token in tokens(text):
+        if token != "=" or found[-1:] != ["="]:
+            found.append(token)
+    return "".join(found)
+
+
+def _plain_conditions(text: str) -> str:
+    """Return a condition without parentheses around the parts of AND and OR that need none."""
+    words = {token for kind, token in tokens(text) if kind == "word"}
+    if words & {"between", "case"}:  # their AND does not join conditions
+        return text
+    alternatives = split_top_level(text, "or")
+    if len(alternatives) > 1:
+        return " or ".join(_plain_conditions(strip_parentheses(part)) for part in alternatives)
+    parts = [strip_parentheses(part) for part in split_top_level(text, "and")]
+    if len(parts) == 1:
+        return text
+    inner = [_plain_conditions(part) for part in parts]
+    return " and ".join(
+        f"({part})" if len(split_top_level(part, "or")) > 1 else part for part in inner
+    )
 
 
 def standard_quotes(sql: str) -> str:

@@ -12,7 +12,14 @@ from functools import lru_cache
 from autodiff.dialects.type_names import is_rowid_type, python_type, split_type
 from autodiff.schema.objects import Column, Table
 
-__all__ = ["affinity_type", "canonical_type", "has_name", "never_null", "normal_columns"]
+__all__ = [
+    "affinity_type",
+    "canonical_type",
+    "changed_texts",
+    "has_name",
+    "never_null",
+    "normal_columns",
+]
 __all__ += ["strict_type", "type_python"]
 
 _PYTHON = {
@@ -92,6 +99,23 @@ def affinity_type(sql: str, *, bare: bool = False) -> str:
     if bare or not arguments or name not in ("TEXT", "NUMERIC"):
         return canonical_type(name)
     return canonical_type(f"{name}({','.join(arguments)})")
+
+
+def changed_texts(column: str, before: str, after: str) -> str | None:
+    """Return a condition for texts that a column with another affinity stores as another number.
+
+    Those are numbers with leading zeros, spaces or a plus sign. A text that is no number is stored
+    as it is.
+    """
+    if affinity_type(before, bare=True) != "TEXT" or affinity_type(after, bare=True) in (
+        "TEXT",
+        "",
+    ):
+        return None
+    plain = f"trim({column}) = {column} AND {column} NOT GLOB '+*'"
+    zeros = f"{column} GLOB '0[0-9]*' OR {column} GLOB '-0[0-9]*'"
+    number = f"{column} GLOB '*[0-9]*' AND {column} NOT GLOB '*[^-+.0-9eE ]*'"
+    return f"{number} AND (NOT ({plain}) OR {zeros})"
 
 
 def strict_type(sql: str) -> str:

@@ -10,7 +10,12 @@ from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import fills_needed
-from autodiff.plan.row_checks.columns import checks_of_columns, enum_checks, no_value_checks
+from autodiff.plan.row_checks.columns import (
+    checks_of_columns,
+    enum_checks,
+    lossy_checks,
+    no_value_checks,
+)
 from autodiff.plan.row_checks.constraints import part_checks
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.schema.changes import (
@@ -30,7 +35,7 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.objects import Schema
 
-__all__ = ["build_downgrade_checks", "build_row_checks"]
+__all__ = ["build_downgrade_checks", "build_loss_checks", "build_row_checks"]
 
 _RENAMES = (ColumnRenamed, EnumRenamed, TableRenamed)
 _NO_MAPS: Mapping[Value, str] = MappingProxyType({})
@@ -47,13 +52,28 @@ def build_row_checks(
 ) -> tuple[RowCheck, ...]:
     """Return the queries for rows that prevent the changes.
 
+    fills: the SQL of values for existing rows, by "table.column".
+
     There is none for a change that cannot fail, and none if the rows cannot be queried reliably.
-    Rows with a value in `maps` get another value and prevent nothing.
+    Rows with a value in `maps` get another value and prevent nothing. Any row prevents a NOT NULL
+    column without a value.
     """
     context = CheckContext.of(
         changes, before=current, after=desired, dialect=dialect, filled=fills, mapped=maps
     )
-    return _distinct(check for change in changes for check in _checks(change, context))
+    needed = [item for item in fills_needed(changes) if item.key not in fills]
+    added = (check for item in needed for check in no_value_checks(item, context))
+    changed = (check for change in changes for check in _checks(change, context))
+    return _distinct((*added, *changed))
+
+
+def build_loss_checks(
+    changes: Sequence[Change], *, current: Schema, desired: Schema, dialect: Dialect
+) -> tuple[RowCheck, ...]:
+    """Return the queries for rows whose values the changes do not keep."""
+    context = CheckContext.of(changes, before=current, after=desired, dialect=dialect)
+    altered = (change for change in changes if isinstance(change, ColumnAltered))
+    return _distinct(check for change in altered for check in lossy_checks(change, context))
 
 
 def build_downgrade_checks(
@@ -62,12 +82,12 @@ def build_downgrade_checks(
     current: Schema,
     desired: Schema,
     dialect: Dialect,
-    filled: Iterable[str],
+    filled: Mapping[str, str],
 ) -> tuple[RowCheck, ...]:
     """Return the queries for rows that prevent the downgrade.
 
-    `filled` are the columns, by "table.column", that get values in the downgrade. Renames are not
-    reverted yet when the queries run, so they use the names of the desired schema.
+    `filled` has the SQL of the values that the downgrade gives rows, by "table.column". Renames are
+    not reverted yet when the queries run, so they use the names of the desired schema.
     """
     reversed_changes = [
         reverse_change(change) for change in reversed(changes) if not isinstance(change, _RENAMES)

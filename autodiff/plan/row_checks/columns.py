@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from autodiff.dialects.base import Dialect
 from autodiff.dialects.narrowing import Misfit, Shape, misfit, one_of
 from autodiff.plan.backfills import FillNeeded
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.plan.row_checks.value_lists import parse_value_list
 from autodiff.schema.changes import ColumnAltered, EnumAltered
-from autodiff.schema.objects import Check, Column, Schema, Table
+from autodiff.schema.objects import Check, Column, Name, Schema, Table
 
-__all__ = ["checks_of_columns", "enum_checks", "no_value_checks"]
+__all__ = ["checks_of_columns", "enum_checks", "lossy_checks", "no_value_checks"]
 
 
 def checks_of_columns(change: ColumnAltered, context: CheckContext) -> Iterator[RowCheck]:
@@ -41,6 +42,25 @@ def checks_of_columns(change: ColumnAltered, context: CheckContext) -> Iterator[
         )
 
 
+def lossy_checks(change: ColumnAltered, context: CheckContext) -> Iterator[RowCheck]:
+    """Yield a check for texts that the new type of a column accepts and changes."""
+    table = context.table(change.table)
+    column = context.column(change.table, change.after.name)
+    if table is None or column is None or "type" not in change.fields:
+        return
+    quoted, new_type = context.dialect.quote(column.name), change.after.type.sql
+    condition = context.dialect.changed_texts(quoted, column.type.sql, new_type)
+    if condition is not None:
+        place = f"{table.name}.{column.name}"
+        yield RowCheck(
+            query=context.select(table, condition),
+            message=f"{place} loses leading zeros, spaces or signs in the conversion to {new_type}",
+            place=place,
+            hint="keep the type if they matter: a downgrade does not restore them",
+            loses=True,
+        )
+
+
 def no_value_checks(needed: FillNeeded, context: CheckContext) -> Iterator[RowCheck]:
     """Yield a check for any row, if a NOT NULL column without a value is added again."""
     table = context.table(needed.table)
@@ -49,7 +69,7 @@ def no_value_checks(needed: FillNeeded, context: CheckContext) -> Iterator[RowCh
             query=context.select(table, None),
             message=f"{needed.key} is added as NOT NULL, and existing rows have no value",
             place=str(table.name),
-            hint="add op.backfill to downgrade() in the migration",
+            hint="add op.backfill to the migration, after the column is added as nullable",
         )
 
 
@@ -63,11 +83,11 @@ def enum_checks(change: EnumAltered, context: CheckContext) -> Iterator[RowCheck
     for _, table in sorted(context.before.tables.items()):
         for column in table.columns:
             if column.type.enum == enum:
-                yield _enum_check(table, column, removed, context)
+                yield _enum_check(table, column, change.after.name, removed, context)
 
 
 def _enum_check(
-    table: Table, column: Column, removed: list[str], context: CheckContext
+    table: Table, column: Column, enum: Name, removed: list[str], context: CheckContext
 ) -> RowCheck:
     name, literals = context.dialect.quote(column.name), list(map(context.dialect.literal, removed))
     found, verb = one_of(name, literals), "is"
@@ -80,7 +100,8 @@ def _enum_check(
         query=context.select(table, condition),
         message=f"{place} {verb} {words} in some rows",
         place=place,
-        hint="give these rows another value first",
+        hint=f"pass {' '.join(f'--map {enum}.{value}=VALUE' for value in removed)}, or give these "
+        "rows another value first",
     )
 
 
@@ -106,10 +127,17 @@ def _misfit(change: ColumnAltered, column: Column, context: CheckContext) -> Mis
         return None
     quoted = dialect.quote(column.name)
     found = misfit(quoted, before, after, change.after.type.sql, dialect.literal)
+    found = found or _unconvertible(quoted, column, change.after, dialect)
     if found is None or not replaced_values or after.kind == "enum":
         return found
     others = f"{quoted} NOT IN ({', '.join(map(dialect.literal, replaced_values))})"
     return replace(found, condition=f"{found.condition} AND {others}")
+
+
+def _unconvertible(quoted: str, column: Column, after: Column, dialect: Dialect) -> Misfit | None:
+    condition = dialect.unconvertible(quoted, column.type.sql, after.type.sql)
+    words = f"cannot be converted to {after.type.sql}"
+    return Misfit(condition=condition, words=words) if condition else None
 
 
 def _checked_by_list(change: ColumnAltered, context: CheckContext) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autodiff.dialects.narrowing import comparable
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
@@ -26,6 +26,11 @@ __all__ = ["part_checks"]
 
 _UNCHECKED = ("postgresql_not_valid", "postgresql_not_enforced", "mysql_not_enforced")
 """Options of constraints that existing rows do not have to meet."""
+_DUPLICATES = ("has duplicates", "change the values first, or delete all rows but one")
+_ONE_VALUE = (
+    "gets the same value in several rows",
+    "add the column without the constraint first, and give each row a value of its own",
+)
 _CALL = re.compile(r"\w+\([^()]*(?:\([^()]*\)[^()]*)*\)")
 
 
@@ -81,8 +86,10 @@ def _unique(part: PrimaryKey | Unique | Index) -> _UniqueOver:
 def _duplicates(
     name: Name, table: Table, unique: _UniqueOver, context: CheckContext
 ) -> Iterator[RowCheck]:
-    existing = _with_old_names(name, unique, context)
-    if existing is None or _already_unique(table, existing, context):
+    equal = _columns_with_one_value(name, unique, context)
+    varying = tuple(element for element in unique.elements if element.text not in equal)
+    existing = _with_old_names(name, replace(unique, elements=varying), context)
+    if existing is None or (not equal and _already_unique(table, existing, context)):
         return
     shown = [_sql(element, context) for element in existing.elements]
     conditions = [] if existing.nulls_not_distinct else _not_null(table, existing, context)
@@ -90,15 +97,22 @@ def _duplicates(
         conditions.insert(0, f"({existing.where})" if conditions else existing.where)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     listed, source = ", ".join(shown), context.dialect.quote_name(table.name)
-    plain = len(existing.elements) == 1 and not existing.elements[0].is_expression
-    names = ", ".join(element.text for element in existing.elements)
+    plain = len(unique.elements) == 1 and not unique.elements[0].is_expression
+    names = ", ".join(element.text for element in (unique if equal else existing).elements)
     place = f"{table.name}.{names}" if plain else f"{table.name} ({names})"
-    yield RowCheck(
-        query=f"SELECT {listed} FROM {source}{where} GROUP BY {listed} HAVING count(*) > 1",
-        message=f"{place} has duplicates",
-        place=place,
-        hint="change the values first, or delete all rows but one",
-    )
+    if not shown:
+        counted = f"SELECT count(*) AS existing_rows FROM {source}{where}"
+        query = f"SELECT existing_rows FROM ({counted}) AS counted WHERE existing_rows > 1"
+    else:
+        query = f"SELECT {listed} FROM {source}{where} GROUP BY {listed} HAVING count(*) > 1"
+    message, hint = _ONE_VALUE if equal else _DUPLICATES
+    yield RowCheck(query=query, message=f"{place} {message}", place=place, hint=hint)
+
+
+def _columns_with_one_value(name: Name, unique: _UniqueOver, context: CheckContext) -> set[str]:
+    """Return the new columns in which all existing rows get the same value."""
+    texts = [element.text for element in unique.elements if not element.is_expression]
+    return {text for text in texts if context.has_one_value(name, text)}
 
 
 def _with_old_names(name: Name, unique: _UniqueOver, context: CheckContext) -> _UniqueOver | None:
@@ -174,6 +188,7 @@ def _orphans(
 ) -> Iterator[RowCheck]:
     parent = context.table(key.referred)
     if parent is None:
+        yield from _references_to_new_table(name, table, key, context)
         return
     referred = key.referred_columns or (parent.primary_key.columns if parent.primary_key else ())
     children = context.columns_of(name, key.columns)
@@ -191,6 +206,30 @@ def _orphans(
         message=f"{place} references missing rows of {parent.name}",
         place=place,
         hint="delete these rows, or let them reference existing rows",
+    )
+
+
+def _references_to_new_table(
+    name: Name, table: Table, key: ForeignKey, context: CheckContext
+) -> Iterator[RowCheck]:
+    """Yield a check for rows with any value: the table that they must reference has no rows yet.
+
+    Only for databases that cannot roll back the new table. Elsewhere a migration may fill it first.
+    """
+    children = context.columns_of(name, key.columns)
+    if key.referred not in context.new_tables or not children:
+        return
+    if context.dialect.features.transactional_ddl:
+        return
+    quote = context.dialect.quote
+    condition = " AND ".join(f"{quote(column.name)} IS NOT NULL" for column in children)
+    names = ", ".join(column.name for column in children)
+    place = f"{table.name}.{names}" if len(children) == 1 else f"{table.name} ({names})"
+    yield RowCheck(
+        query=context.select(table, condition),
+        message=f"{place} references the new table {key.referred}, which has no rows",
+        place=place,
+        hint="add the foreign key in a later migration, after the new table has its rows",
     )
 
 

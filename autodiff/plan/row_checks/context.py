@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from autodiff.compare.enum_values import Value
 from autodiff.compare.renames import temporary_column_name
@@ -21,7 +22,7 @@ from autodiff.schema.changes import (
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table
 from autodiff.schema.operations import Require
-from autodiff.schema.sqltext import mentions, rename_identifiers
+from autodiff.schema.sqltext import is_constant, mentions, rename_identifiers
 
 __all__ = ["CheckContext", "RowCheck"]
 
@@ -33,6 +34,7 @@ class RowCheck:
     place: the column or table, by its name when the query runs.
     hint: what to do about such rows.
     fill: the column, if a value for it would fix the rows.
+    loses: whether the rows do not prevent the change, but lose values by it.
     """
 
     query: str
@@ -40,6 +42,7 @@ class RowCheck:
     place: str
     hint: str
     fill: FillNeeded | None = None
+    loses: bool = False
 
     @property
     def require(self) -> Require:
@@ -52,7 +55,7 @@ class CheckContext:
     """The schema before a migration, looked up by the names that things have after its renames.
 
     before, after: the schemas before and after the migration.
-    filled: the columns, by "table.column", whose rows the migration gives values.
+    filled: the SQL of the values that the migration gives rows, by "table.column".
     new_tables, new_columns: what the migration itself creates; a check cannot use them.
     altered: the enum types whose values change.
     replaced_values: the values whose rows get another one, by the enum type, or by the table and
@@ -62,7 +65,7 @@ class CheckContext:
     before: Schema
     after: Schema
     dialect: Dialect
-    filled: frozenset[str] = frozenset()
+    filled: Mapping[str, str] = field(default_factory=dict)
     names: NameMap = field(default_factory=NameMap)
     new_tables: frozenset[Name] = frozenset()
     new_columns: frozenset[tuple[Name, str]] = frozenset()
@@ -77,7 +80,7 @@ class CheckContext:
         before: Schema,
         after: Schema,
         dialect: Dialect,
-        filled: Iterable[str] = (),
+        filled: Mapping[str, str] = MappingProxyType({}),
         mapped: Iterable[Value] = (),
     ) -> CheckContext:
         """Return the context of the changes.
@@ -99,7 +102,7 @@ class CheckContext:
             before=before,
             after=after,
             dialect=dialect,
-            filled=frozenset(filled),
+            filled=filled,
             names=NameMap.of_changes(changes),
             new_tables=frozenset(c.table.name for c in changes if isinstance(c, TableAdded)),
             new_columns=frozenset(made),
@@ -129,6 +132,14 @@ class CheckContext:
         found = [self.column(table, name) for name in names]
         known = [column for column in found if column is not None]
         return known if len(known) == len(found) else None
+
+    def has_one_value(self, table: Name, name: str) -> bool:
+        """Return whether a column is new and all existing rows get the same value in it."""
+        wanted = self.after.tables[table].column(name) if table in self.after.tables else None
+        if wanted is None or (table, name) not in self.new_columns:
+            return False
+        value = self.filled.get(f"{table}.{name}", wanted.default)
+        return value is not None and is_constant(value)
 
     def text(self, table: Name, sql: str) -> str | None:
         """Return an SQL text over the table after the migration, with the names before it.

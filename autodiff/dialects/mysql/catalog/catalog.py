@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.mysql import MySQL
     from autodiff.dialects.scope import Scope
-    from autodiff.dialects.unmanaged import UnmanagedObject
+    from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
 
 __all__ = ["MySQLCatalog"]
 
@@ -37,6 +37,11 @@ class MySQLCatalog(Catalog):
         from autodiff.dialects.mysql.catalog.unmanaged import unmanaged_objects
 
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "")
+
+    def dependent_objects(self, connection: Connection) -> list[DependentObject]:
+        from autodiff.dialects.mysql.catalog.unmanaged import find_dependent_objects
+
+        return find_dependent_objects(connection, self.dialect.default_schema or "")
 
     def align(self, current: Table, desired: Table) -> Table:
         return align.align_table(current, desired, json_is_text=self.dialect.is_mariadb)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from autodiff.dialects.scope import Scope
-from autodiff.dialects.unmanaged import UnmanagedObject
+from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
+from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["unmanaged_objects"]
+__all__ = ["find_dependent_objects", "unmanaged_objects"]
 
 _UNMANAGED = """
 SELECT 'trigger' AS kind, CONCAT(trigger_name, ' on ', event_object_table) AS name,
@@ -21,6 +22,12 @@ FROM information_schema.triggers WHERE trigger_schema = :schema
 UNION ALL
 SELECT 'event', event_name, 'events are not compared'
 FROM information_schema.events WHERE event_schema = :schema
+"""
+
+_TRIGGERS = """
+SELECT trigger_name AS name, event_object_table AS table_name, action_statement AS body
+FROM information_schema.triggers WHERE trigger_schema = :schema
+ORDER BY 1
 """
 
 
@@ -32,4 +39,12 @@ def unmanaged_objects(
         UnmanagedObject(kind=row.kind, name=row.name, reason=row.reason)
         for schema in (default_schema, *scope.namespaces)
         for row in connection.execute(sa.text(_UNMANAGED), {"schema": schema})
+    ]
+
+
+def find_dependent_objects(connection: Connection, default_schema: str) -> list[DependentObject]:
+    """Return the triggers of the default database, with their text."""
+    return [
+        DependentObject(kind="trigger", name=row.name, table=Name(row.table_name), text=row.body)
+        for row in connection.execute(sa.text(_TRIGGERS), {"schema": default_schema})
     ]

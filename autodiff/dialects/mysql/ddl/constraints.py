@@ -122,7 +122,10 @@ class MySQLConstraintDDL(ConstraintDDL):
         return ["DROP PRIMARY KEY", *self.ddl.indexes.replacements(current, after)]
 
     def _drop_foreign_key(self, name: str, current: Table | None) -> list[str]:
-        """Return DROP FOREIGN KEY, and DROP INDEX for its index if no other key needs it."""
+        """Return DROP FOREIGN KEY, and DROP INDEX for its index if no other key needs it.
+
+        If another key needs the index, it is renamed after that key.
+        """
         changes = [f"DROP FOREIGN KEY {self.quote(name)}"]
         key = current.constraint(name) if current else None
         if current is None or not isinstance(key, ForeignKey):
@@ -130,12 +133,26 @@ class MySQLConstraintDDL(ConstraintDDL):
         after = replace(current, constraints=tuple(c for c in current.constraints if c != key))
         for index in current.indexes:
             without = replace(after, indexes=tuple(i for i in after.indexes if i != index))
-            if is_generated_for(index, key) and not keys_that_lose_index(after, without):
+            if not is_generated_for(index, key):
+                continue
+            if users := keys_that_lose_index(after, without):
+                changes += self._rename_for(users[0], index.name or "", without)
+            else:
                 changes.append(self.ddl.indexes.drop_change(index.name))
                 after = without
         if key in keys_without_index(current) and not _shares_columns(key, after):
             changes.append(self.ddl.indexes.drop_change(index_name(key)))
         return changes
+
+    def _rename_for(self, key: ForeignKey, name: str, without: Table) -> list[str]:
+        """Return RENAME INDEX, so that an index has the name that the server gives one for the key.
+
+        Otherwise it keeps the name of a foreign key that no longer exists.
+        """
+        new_name = index_name(key, without)
+        if new_name == name:
+            return []
+        return [f"RENAME INDEX {self.quote(name)} TO {self.quote(new_name)}"]
 
     def _drop_check(self, name: str, current: Table | None) -> list[str]:
         """Return DROP CHECK; for a check in a column (MariaDB) MODIFY COLUMN without the check."""

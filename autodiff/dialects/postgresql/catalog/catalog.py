@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.scope import Scope
-    from autodiff.dialects.unmanaged import DependentView, UnmanagedObject
+    from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 
 __all__ = ["PostgreSQLCatalog"]
 
@@ -70,6 +70,11 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.unmanaged import find_dependent_views
 
         return find_dependent_views(connection, self.dialect.default_schema or "public")
+
+    def dependent_objects(self, connection: Connection) -> list[DependentObject]:
+        from autodiff.dialects.postgresql.catalog.unmanaged import find_dependent_objects
+
+        return find_dependent_objects(connection, self.dialect.default_schema or "public")
 
     def align(self, current: Table, desired: Table) -> Table:
         """Return the current table without differences that the desired table does not declare.

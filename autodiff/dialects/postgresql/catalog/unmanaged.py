@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from autodiff.dialects.scope import Scope
-from autodiff.dialects.unmanaged import DependentView, UnmanagedObject
+from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = [
+    "find_dependent_objects",
     "find_dependent_views",
     "find_extension_names",
     "find_tables_named",
@@ -96,6 +97,22 @@ WHERE vn.nspname !~ '^pg_' AND vn.nspname <> 'information_schema'
 ORDER BY 1, 2, 3, 4, 5
 """
 
+_DEPENDENT_OBJECTS = """
+SELECT DISTINCT o.kind, o.name, n.nspname AS table_schema, c.relname AS table, a.attname AS column
+FROM (SELECT 'policy' AS kind, polname AS name, 'pg_policy'::regclass AS class, oid FROM pg_policy
+      UNION ALL
+      SELECT 'trigger', tgname, 'pg_trigger'::regclass, oid FROM pg_trigger WHERE NOT tgisinternal
+      UNION ALL
+      SELECT 'rule', rulename, 'pg_rewrite'::regclass, oid FROM pg_rewrite
+      WHERE rulename <> '_RETURN') AS o
+JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
+     AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+JOIN pg_class c ON c.oid = d.refobjid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+ORDER BY 1, 2, 3, 4, 5
+"""
+
 
 def find_extension_names(connection: Connection) -> dict[str, frozenset[str]]:
     """Return the names of types and operator classes by extension; functions as `name()`."""
@@ -147,4 +164,20 @@ def find_dependent_views(connection: Connection, default_schema: str) -> list[De
             column=row.column,
         )
         for row in connection.execute(sa.text(_DEPENDENT_VIEWS))
+    ]
+
+
+def find_dependent_objects(connection: Connection, default_schema: str) -> list[DependentObject]:
+    """Return the columns that each policy, trigger and rule names.
+
+    PostgreSQL refuses to drop them, or to give them another type, while the object exists.
+    """
+    return [
+        DependentObject(
+            kind=row.kind,
+            name=row.name,
+            table=Name(row.table, None if row.table_schema == default_schema else row.table_schema),
+            column=row.column,
+        )
+        for row in connection.execute(sa.text(_DEPENDENT_OBJECTS))
     ]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.scope import Scope
-    from autodiff.dialects.unmanaged import UnmanagedObject
+    from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
     from autodiff.schema.objects import Schema
 
 __all__ = ["SQLiteCatalog"]
@@ -39,6 +39,11 @@ class SQLiteCatalog(Catalog):
         from autodiff.dialects.sqlite.catalog.reflect import unmanaged_objects
 
         return unmanaged_objects(connection, scope)
+
+    def dependent_objects(self, connection: Connection) -> list[DependentObject]:
+        from autodiff.dialects.sqlite.catalog.reflect import find_dependent_objects
+
+        return find_dependent_objects(connection)
 
     def align(self, current: Table, desired: Table) -> Table:
         """Keep AUTOINCREMENT and WITHOUT ROWID if the change replaces the primary key they need.

@@ -38,7 +38,7 @@ from autodiff.dialects.sqlite.catalog.parse import (
 )
 from autodiff.dialects.sqlite.expressions import plain_default
 from autodiff.dialects.sqlite.types import canonical_type, normal_columns, type_python
-from autodiff.dialects.unmanaged import UnmanagedObject
+from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
 from autodiff.schema.naming import name_constraints
 from autodiff.schema.objects import (
     Check,
@@ -163,6 +163,15 @@ def _view_select(sql: str) -> str:
         if kind == "word" and token.upper() == "AS" and depth == 0:
             break
     return without_schema(sql[position:].strip().rstrip(";").strip(), "main")
+
+
+def find_dependent_objects(connection: Connection) -> list[DependentObject]:
+    """Return the triggers of the main database, with their text."""
+    return [
+        DependentObject(kind="trigger", name=row.name, table=Name(row.tbl_name), text=row.sql)
+        for row in _catalog_rows(connection, None, None)
+        if row.type == "trigger"
+    ]
 
 
 def _table(name: Name, sql: str, indexes: tuple[Index, ...], triggers: tuple[str, ...]) -> Table:

@@ -1,7 +1,7 @@
-"""Find views that a plan would break and does not recreate.
+"""Find views, triggers, policies and rules that a plan would break and does not recreate.
 
-A rehearsal does not notice them if they are not on its scratch: views in schemas that no model
-uses, and views that the configuration excludes.
+A rehearsal does not notice them if they are not on its scratch: triggers, policies and rules, views
+in schemas that no model uses, and views that the configuration excludes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
-from autodiff.dialects.unmanaged import DependentView
+from autodiff.dialects.unmanaged import DependentObject, DependentView
 from autodiff.plan import Finding
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
@@ -22,7 +22,9 @@ from autodiff.schema.sqltext import mentions
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["find_broken_views"]
+__all__ = ["find_broken_dependents"]
+
+_VIEW_HINT = "drop or change the view first: in the migration with op.drop_view, or by hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +39,47 @@ class _ChangedObject:
         return f"{self.table}.{self.column}" if self.column else f"table {self.table}"
 
 
-def find_broken_views(connection: Connection, plan: Plan) -> list[Finding]:
-    """Return a finding for each view that reads what the plan drops or gives another type.
+def find_broken_dependents(connection: Connection, plan: Plan) -> list[Finding]:
+    """Return a finding for each object that uses what the plan drops or gives another type.
 
     On PostgreSQL the migration would fail, because a view keeps what it reads. Elsewhere the view
-    would no longer work.
+    or trigger would no longer work.
     """
     changed_objects = list(_changed_objects(plan))
     if not changed_objects:
         return []
+    views = _broken_views(connection, plan, changed_objects)
+    return [*views, *_broken_objects(connection, plan, changed_objects)]
+
+
+def _broken_objects(
+    connection: Connection, plan: Plan, changed_objects: Sequence[_ChangedObject]
+) -> Iterator[Finding]:
+    """Yield a finding for each trigger, policy or rule that names a changed column."""
+    found = plan.dialect.catalog.dependent_objects(connection)
+    connection.rollback()
+    dropped_tables = {item.table for item in changed_objects if item.column is None}
+    for item in found:
+        for changed in dict.fromkeys(changed_objects):
+            if changed.table in dropped_tables or not _names(item, changed):
+                continue
+            if changed.is_dropped or plan.dialect.features.dependents_block_columns:
+                dependent = f"{item.kind} {item.name} uses"
+                hint = f"drop the {item.kind} in the migration first, with op.execute"
+                yield _finding(dependent, item.kind, changed, plan.dialect, hint)
+
+
+def _names(item: DependentObject, changed: _ChangedObject) -> bool:
+    if item.column is not None:
+        return (item.table, item.column) == (changed.table, changed.column)
+    in_table = item.table == changed.table or mentions(item.text, changed.table.name)
+    return in_table and changed.column is not None and mentions(item.text, changed.column)
+
+
+def _broken_views(
+    connection: Connection, plan: Plan, changed_objects: Sequence[_ChangedObject]
+) -> list[Finding]:
+    """Return a finding for each view that reads a changed object."""
     readers = plan.dialect.catalog.dependent_views(connection)
     connection.rollback()
     if readers is None:
@@ -57,7 +91,8 @@ def find_broken_views(connection: Connection, plan: Plan) -> list[Finding]:
             if not _reads(reader, changed, plan.dialect):
                 continue
             if not _is_handled(reader.view, changed, plan, recreated, dropped):
-                finding = _finding(reader, changed, plan.dialect)
+                dependent = f"view {reader.view} reads"
+                finding = _finding(dependent, "view", changed, plan.dialect, _VIEW_HINT)
                 findings.setdefault(finding.message, finding)
     return [findings[message] for message in sorted(findings)]
 
@@ -133,14 +168,16 @@ def _readers_by_text(
     ]
 
 
-def _finding(reader: DependentView, changed: _ChangedObject, dialect: Dialect) -> Finding:
+def _finding(
+    dependent: str, kind: str, changed: _ChangedObject, dialect: Dialect, hint: str
+) -> Finding:
     fails = dialect.features.dependents_block_columns
     change = "drops" if changed.is_dropped else "gives another type"
-    effect = "the migration would fail" if fails else "the view would no longer work"
+    effect = "the migration would fail" if fails else f"the {kind} would no longer work"
     return Finding(
-        code="view-reads",
+        code="view-reads" if kind == "view" else "column-used",
         severity="error" if fails else "warning",
-        message=f"view {reader.view} reads {changed}, which the migration {change}: {effect}",
-        hint="drop or change the view first: in the migration with op.drop_view, or by hand",
+        message=f"{dependent} {changed}, which the migration {change}: {effect}",
+        hint=hint,
         place=str(changed.table),
     )

@@ -1,0 +1,106 @@
+"""Tests that another spelling of the same default or check is no difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff import diff
+
+FALSE = ("0", sa.text("0"), sa.false(), sa.text("false"), sa.text("(0)"))
+FIVE = (sa.text("5"), sa.text("5.0"), "5", "5.00", sa.text("+5"))
+NOW = (sa.func.now(), sa.text("CURRENT_TIMESTAMP"), sa.text("(CURRENT_TIMESTAMP)"))
+DEFAULTS = [
+    ("sqlite", sa.Boolean, FALSE),
+    ("sqlite", sa.Boolean, ("1", sa.true(), sa.text("TRUE"))),
+    ("mariadb", sa.Boolean, ("0", sa.text("0"), sa.false(), sa.text("false"))),
+    ("postgresql", sa.Boolean, (sa.false(), sa.text("false"), "false", "f", sa.text("FALSE"))),
+    *((kind, sa.Float, FIVE) for kind in ("sqlite", "postgresql", "mariadb")),
+    *((kind, sa.Numeric(10, 2), FIVE) for kind in ("sqlite", "postgresql", "mariadb")),
+    *((kind, sa.DateTime, NOW) for kind in ("sqlite", "postgresql", "mariadb")),
+]
+
+
+@pytest.mark.parametrize(("kind", "type_", "spellings"), DEFAULTS)
+def test_spellings_of_a_default(
+    kind: str,
+    type_: sa.types.TypeEngine[object],
+    spellings: tuple[object, ...],
+    database: Callable[[str], sa.URL],
+) -> None:
+    engine = sa.create_engine(database(kind), poolclass=sa.NullPool)
+    for first in spellings:
+        models(sa.Column("v", type_, server_default=first)).create_all(engine)
+        for second in spellings:
+            found = changes(engine, models(sa.Column("v", type_, server_default=second)))
+            assert found == [], f"{first!r} and {second!r}"
+        models().drop_all(engine)
+
+
+CHECKS = [
+    ("v > 0 AND w > 0", "(v > 0) AND (w > 0)", "((v>0) and (w>0))"),
+    ("v = 0 OR (w > 0 AND v > 1)", "(v = 0) OR w > 0 AND v > 1"),
+    ("(v > 0 OR w > 0) AND v < 9", "((v > 0) OR (w > 0)) AND (v < 9)"),
+    ("v IN (1, 2)", "v in (1,2)", "(v IN (1, 2))"),
+    ("v BETWEEN 1 AND 2", "(v between 1 and 2)"),
+    ("v <> 0", "v != 0"),
+]
+
+
+@pytest.mark.parametrize("spellings", CHECKS)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
+def test_spellings_of_a_check(
+    kind: str, spellings: tuple[str, ...], database: Callable[[str], sa.URL]
+) -> None:
+    engine = sa.create_engine(database(kind), poolclass=sa.NullPool)
+    checked(spellings[0]).create_all(engine)
+    for spelling in spellings:
+        assert changes(engine, checked(spelling)) == [], spelling
+
+
+def test_spellings_of_equality_on_sqlite(database: Callable[[str], sa.URL]) -> None:
+    engine = sa.create_engine(database("sqlite"), poolclass=sa.NullPool)
+    checked("v == 0").create_all(engine)
+    assert changes(engine, checked("v = 0")) == []
+    assert changes(engine, checked("v = '=='")) != []
+
+
+def test_another_check_is_a_difference(any_database: sa.URL) -> None:
+    """Parentheses that change the meaning are kept."""
+    engine = sa.create_engine(any_database, poolclass=sa.NullPool)
+    checked("(v > 0 OR w > 0) AND v < 9").create_all(engine)
+    assert changes(engine, checked("v > 0 OR w > 0 AND v < 9")) != []
+
+
+def test_autoincrement_that_sqlalchemy_ignores(database: Callable[[str], sa.URL]) -> None:
+    """It does so for a primary key of several columns; the name of the key is no difference."""
+    engine = sa.create_engine(database("sqlite"), poolclass=sa.NullPool)
+    key = sa.Column("v", sa.Integer, primary_key=True)
+    metadata = models(key, sqlite_autoincrement=True)
+    metadata.create_all(engine)
+    assert changes(engine, metadata) == []
+
+
+def test_autoincrement_is_added_without_a_rename(database: Callable[[str], sa.URL]) -> None:
+    engine = sa.create_engine(database("sqlite"), poolclass=sa.NullPool)
+    models().create_all(engine)
+    found = changes(engine, models(sqlite_autoincrement=True))
+    assert found == ["~ table t: sqlite_autoincrement None -> True"]
+
+
+def models(*parts: sa.schema.SchemaItem, **options: object) -> sa.MetaData:
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True), *parts, **options)
+    return metadata
+
+
+def checked(sql: str) -> sa.MetaData:
+    columns = (sa.Column("v", sa.Integer), sa.Column("w", sa.Integer))
+    return models(*columns, sa.CheckConstraint(sql, name="ck"))
+
+
+def changes(engine: sa.Engine, metadata: sa.MetaData) -> list[str]:
+    with engine.connect() as connection:
+        return diff(connection, metadata).summary()
