@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.session import Session
+from autodiff.dialects.sqlite.session.foreign_keys import find_violations, refuse_new_violations
 from autodiff.dialects.timeouts import NO_LIMITS, Limits
-from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -75,14 +74,14 @@ class SQLiteSession(Session):
         """
         enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
         _leave_transaction(connection)
-        before = _violations(connection)
+        before = find_violations(connection)
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         busy_timeout = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
         try:
             _set_busy_timeout(connection, limits)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield
-            _refuse_new_violations(connection, before)
+            refuse_new_violations(connection, before, enforced=enforced)
             connection.commit()
         except BaseException:
             connection.rollback()
@@ -160,29 +159,6 @@ def _leave_transaction(connection: Connection) -> None:
     """
     if getattr(connection.connection.driver_connection, "in_transaction", False):
         connection.exec_driver_sql("ROLLBACK")
-
-
-def _violations(connection: Connection) -> Counter[tuple[str, str]]:
-    """Count the rows that violate foreign keys, by child and parent table.
-
-    Rows are counted rather than identified, because a rebuild changes their rowids.
-    """
-    try:
-        rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    except Exception:  # "foreign key mismatch": the referred column is not unique
-        connection.rollback()
-        return Counter()
-    return Counter((row[0], row[2]) for row in rows)
-
-
-def _refuse_new_violations(connection: Connection, before: Counter[tuple[str, str]]) -> None:
-    added = sorted(_violations(connection) - before)
-    if added:
-        pairs = ", ".join(f"{child} -> {parent}" for child, parent in added)
-        raise DatabaseError(
-            f"the migration leaves rows that violate foreign keys: {pairs}",
-            hint="fix the rows at the end of the migration: PRAGMA foreign_key_check lists them",
-        )
 
 
 class _StatementDeadline:
