@@ -115,7 +115,7 @@ def test_a_new_key_that_cannot_be_checked_is_refused_only_if_keys_are_enforced(
         db.runner(folder).upgrade()
         assert db.history() == ["aaaa"]
         return
-    with pytest.raises(AutodiffError, match='columns that are not unique.*"child"') as caught:
+    with pytest.raises(AutodiffError, match="columns that are not unique") as caught:
         db.runner(folder).upgrade()
     assert caught.value.hint == "add a unique constraint on the columns that the key refers to"
     assert db.tables() == ["parent"]
