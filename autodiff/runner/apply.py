@@ -241,6 +241,7 @@ def note_failure(
         sink.entry = _as_committed(session, sink.entry)
         if not sink.entry.has_ended:
             entry = replace(sink.entry, outcome="failed", seconds=seconds, error=text)
+            entry = sink.without_refused_step(entry)
             if sink.left_nothing():
                 entry = replace(entry, progress=Progress())
             sink.entry = session.journal.write(session.connection, entry)

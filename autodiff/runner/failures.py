@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from autodiff.dialects.timeouts import Blocker
 from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError, database_words
 from autodiff.migrations.files import Migration
-from autodiff.runner.journal import Kind
+from autodiff.runner.journal import ANSWER_STEP, Kind
 from autodiff.runner.journaled import JournaledSink
 
 __all__ = ["failure", "reason", "stopped"]
@@ -46,6 +46,9 @@ def failure(
             f"fix the cause and run autodiff {kind} to resume; or run autodiff {other} to undo "
             "those steps, and edit the file then"
         )
+        if progress.in_doubt is not None:
+            message += f"\nsent and not confirmed: {progress.in_doubt.step}"
+            hint = f"{ANSWER_STEP}; then {hint}"
     if sink.is_replaying:
         end = "applied" if kind == "upgrade" else "reverted"
         hint = (
@@ -81,6 +84,9 @@ def stopped(
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += _kept_steps(sink)
         hint = f"run autodiff {kind} to resume, or autodiff {other} to undo those steps"
+        if sink.entry.progress.in_doubt is not None:
+            message += f"\nsent and not confirmed: {sink.entry.progress.in_doubt.step}"
+            hint = f"{ANSWER_STEP}; then {hint}"
     return MigrationFailedError(message, revision=migration.revision, hint=hint)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -56,6 +56,7 @@ class Session:
         self.sleep = sleep
         self.hooks = hooks
         self.loader = loader
+        self.script: Callable[[], Iterable[str]] = tuple
         self._clock = clock
         self._actor = actor()
         self._lock_wait = LockWait(
@@ -127,6 +128,7 @@ class Session:
             entry,
             undoing=undoing,
             pooled=self.lock.in_transaction,
+            script=self.script,
         )
 
     def call_hook(self, name: HookName, migration: Migration, direction: Direction) -> None:

@@ -89,9 +89,9 @@ class Sink(ABC):
         """Return whether an earlier run completed an operation, so that it must not run again."""
         return False
 
-    def unfinished_statements(self, operations: Sequence[Operation]) -> Sequence[str] | None:
-        """Return the statements of operations that an earlier run began, None if it did not."""
-        return None
+    def is_resumed(self, operation: Operation) -> bool:
+        """Return whether an earlier run began an operation and did not complete it."""
+        return False
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run operations with the statements given."""

@@ -14,7 +14,7 @@ from autodiff.errors import MigrationFailedError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["TransactionGuard"]
+__all__ = ["TransactionGuard", "rolled_back_itself"]
 
 
 class TransactionGuard:
@@ -82,6 +82,15 @@ class TransactionGuard:
     def _begin(self, connection: Any) -> None:
         if self._awake and self._ended is not None:
             raise _refused(self._ended)
+
+
+def rolled_back_itself() -> MigrationFailedError:
+    """Return the error for code that has undone its own step, so that it must not be recorded."""
+    return MigrationFailedError(
+        "the migration rolled its transaction back by itself, and with it what it did before",
+        hint="remove ROLLBACK: the runner rolls back a migration that raises an exception; for a "
+        "part of it, use connection.begin_nested()",
+    )
 
 
 def _refused(what: str) -> MigrationFailedError:

@@ -34,6 +34,15 @@ def run_repair(
             show_default=False,
         ),
     ] = None,
+    step: Annotated[
+        Literal["done", "again"] | None,
+        typer.Option(
+            "--step",
+            help="Answer whether the step that was sent last, and never confirmed, took effect: "
+            "done, or again to send it again.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """List problems in the migration history and how to fix them, or repair the records.
 
@@ -45,12 +54,13 @@ def run_repair(
         autodiff repair
         autodiff repair --edited
         autodiff repair --half-way applied
+        autodiff repair --step done
     """
     project = shell.project()
     repaired = []
-    if edited or missing or reordered or half_way:
+    if edited or missing or reordered or half_way or step:
         repaired = project.repair(
-            edited=edited, missing=missing, reordered=reordered, half_way=half_way
+            edited=edited, missing=missing, reordered=reordered, half_way=half_way, step=step
         )
     problems = project.problems()
     shell.answer(repair_lines(repaired, problems), repair_data(repaired, problems))
