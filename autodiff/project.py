@@ -531,7 +531,8 @@ class Project(Workspace):
         from autodiff.runner.ranges import CURRENT, find_range, start_of
 
         graph, applied = self.graph(), None
-        text = target or ("head" if direction == "upgrade" else "-1")
+        default = "head" if direction == "upgrade" else "-1"
+        text = default if target is None else target
         if start_of(text, direction) == CURRENT:
             with self.open_runner() as runner:
                 applied = frozenset(runner.verify(settled=True))

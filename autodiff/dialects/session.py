@@ -64,6 +64,13 @@ class Session(ABC):
         with connection.begin():
             yield
 
+    def transaction_is_open(self, connection: Connection) -> bool:
+        """Return False if the transaction that `transaction` began has ended meanwhile.
+
+        True may mean that it is unknown without asking the server.
+        """
+        return True
+
     @contextmanager
     def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:
         """Run statements that each commit by themselves.

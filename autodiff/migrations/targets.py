@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["downgrades", "find", "reach", "upgrades"]
 
-_STEPS = re.compile(r"(?P<start>.*)(?P<steps>[+-]\d+)")
+_STEPS = re.compile(r"(?P<start>.*)(?P<steps>[+-]\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,11 @@ def find(graph: Graph, target: str) -> Migration:
 
 
 def _parse(graph: Graph, text: str) -> _Target:
+    if not text.strip():
+        raise HistoryError(
+            "the target is empty",
+            hint="name a migration by its revision, number or name, or pass head, base, +1 or -1",
+        )
     # names come first, because one can end like a number of steps: fix-2
     if text in graph or _named(graph, text, None):
         return _Target(text=text, start=text)
@@ -210,7 +215,7 @@ def _named(graph: Graph, name: str, label: str | None) -> list[Migration]:
 
 
 def _answers_to(migration: Migration, target: str) -> bool:
-    if target.isdecimal() and migration.number == int(target):
+    if target.isdecimal() and len(target) < 20 and migration.number == int(target):
         return True
     slug = migration.name.partition("_")[2]
     return target in (migration.name, slug) or (

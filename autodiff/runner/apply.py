@@ -189,7 +189,7 @@ def _attempt(
         with sink.segments.guarded(), executing(executor):
             function()
             executor.flush()
-        sink.finish()
+            sink.finish()
         with sink.atomically():
             if session.hooks.named("after_migration"):
                 with sink.segments.guarded():

@@ -12,9 +12,16 @@ from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayErr
 from autodiff.runner.concurrent_indexes import outside_only
 from autodiff.runner.loader import call_name
 from autodiff.runner.sinks import Sink
+from autodiff.runner.transaction_control import refuse_transaction_control
 from autodiff.schema.apply import spelled_as
 from autodiff.schema.objects import Name, Table
-from autodiff.schema.operations import AddConstraint, CreateEnum, Operation, is_concurrent
+from autodiff.schema.operations import (
+    AddConstraint,
+    CreateEnum,
+    Execute,
+    Operation,
+    is_concurrent,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -52,6 +59,10 @@ class Executor:
         Raises MigrationFailedError that names the operation and its statement.
         """
         self._refuse_in_transaction(operation)
+        if isinstance(operation, Execute):
+            refuse_transaction_control(
+                operation.sql, backslashes=self.dialect.features.backslash_escapes
+            )
         if isinstance(operation, AddConstraint) and operation.constraint.name:
             self._added_constraints.add((operation.table, operation.constraint.name))
         if self._creates_again(operation) or self.sink.is_already_done(operation):

@@ -11,6 +11,7 @@ from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayErr
 from autodiff.migrations.files import Migration
 from autodiff.runner.journal import ANSWER_STEP, Kind
 from autodiff.runner.journaled import JournaledSink
+from autodiff.runner.transaction_guard import ENDED_BY_HAND
 
 __all__ = ["failure", "reason", "stopped"]
 
@@ -39,6 +40,8 @@ def failure(
         )
     message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
     hint = "the failed migration left nothing behind: fix it and run the same command again"
+    if sink.segments.was_ended:
+        hint = f"the migration ended its transaction by itself; {ENDED_BY_HAND}"
     if progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += _kept_steps(sink)
@@ -80,6 +83,8 @@ def stopped(
     message = f"{kind} of {migration.path.name} was stopped: {reason(error)}"
     message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
     hint = f"it left nothing behind; run autodiff {kind} to start it again"
+    if sink.segments.was_ended:
+        hint = f"the migration ended its transaction by itself; {ENDED_BY_HAND}"
     if sink.entry.progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += _kept_steps(sink)

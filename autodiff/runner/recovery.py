@@ -184,7 +184,7 @@ def _undo(
         sink.begin()
         with sink.segments.guarded():
             run_steps(executor, undoing_steps)
-        sink.finish()
+            sink.finish()
         sink.check_start()
         with sink.atomically():
             session.journal.write(

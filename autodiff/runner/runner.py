@@ -248,5 +248,5 @@ class Runner:
 
 def _without(target: str, done: int) -> str:
     """Return the target of a downgrade after so many of its steps are done."""
-    back = re.fullmatch(r"(.*@)?-(\d+)", target)
+    back = re.fullmatch(r"(.*@)?-(\d{1,9})", target)
     return f"{back[1] or ''}-{int(back[2]) - done}" if back else target

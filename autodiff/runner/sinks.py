@@ -11,6 +11,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError, MigrationFailedError, database_words
 from autodiff.runner.batched_backfill import BatchRecorder, fill_in_batches
+from autodiff.runner.calls import call_completely
 from autodiff.runner.events import BackfillProgress
 from autodiff.runner.row_checks import refuse_rows
 from autodiff.schema.apply import evolve, rename_references, rename_referred_column
@@ -204,7 +205,7 @@ class LiveSink(Sink):
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Call a function of the migration with the connection."""
         self._on_statement(f"-- {name}")
-        function(self._connection)
+        call_completely(function, f"op.run({name}): the function", self._connection)
 
     def autocommit(self) -> AbstractContextManager[None]:
         """Leave the transaction.

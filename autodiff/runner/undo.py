@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import AutodiffError, MigrationFailedError
 from autodiff.runner.context import executing
 from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Progress
@@ -102,8 +102,16 @@ def collect(dialect: Dialect, step: Callable[[], None]) -> list[Step]:
     Raises MigrationFailedError if it does more than submit operations and functions.
     """
     collector = _Collector(dialect)
-    with executing(collector):
-        step()
+    try:
+        with executing(collector):
+            step()
+    except AutodiffError:
+        raise
+    except Exception as error:
+        raise MigrationFailedError(
+            f"its steps cannot be listed without a database: {type(error).__name__}: {error}",
+            hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
+        ) from error
     return collector.steps
 
 

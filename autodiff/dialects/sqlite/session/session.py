@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.session import Session
 from autodiff.dialects.sqlite.session.foreign_keys import find_violations, refuse_new_violations
 from autodiff.dialects.timeouts import NO_LIMITS, Limits
+from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -82,6 +83,11 @@ class SQLiteSession(Session):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield
             refuse_new_violations(connection, before, enforced=enforced)
+            if not self.transaction_is_open(connection):
+                raise DatabaseError(
+                    "the transaction was ended before its time, and nothing was recorded",
+                    hint="remove COMMIT and ROLLBACK from what runs in it",
+                )
             connection.commit()
         except BaseException:
             connection.rollback()
@@ -92,6 +98,9 @@ class SQLiteSession(Session):
                 _leave_transaction(connection)
                 connection.exec_driver_sql("PRAGMA foreign_keys = ON")
                 connection.commit()
+
+    def transaction_is_open(self, connection: Connection) -> bool:
+        return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
 
     @contextmanager
     def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
