@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,24 @@ class Session(ABC):
     def set_search_path(self, engine: Engine, schemas: Sequence[str]) -> None:
         """Let each connection of an engine look for names in these schemas, in that order."""
         raise NotImplementedError
+
+    # Settings
+
+    def current_schema(self, connection: Connection) -> str | None:
+        """Return the schema of names without a schema, None if there is none."""
+        return None
+
+    def read_settings(self, connection: Connection) -> Mapping[str, str]:
+        """Return the settings of the session that statements of a migration can change."""
+        return {}
+
+    def restore_settings(  # noqa: B027
+        self, connection: Connection, before: Mapping[str, str]
+    ) -> None:
+        """Restore the settings that `read_settings` returned, and drop new temporary tables.
+
+        This does not end a transaction that is open.
+        """
 
     # Transactions
 

@@ -184,17 +184,22 @@ def _attempt(
         if session.hooks.named("before_migration"):
             with sink.segments.guarded(), sink.atomically():
                 sink.segments.handed_over()
+                sink.note_hand_written()
                 session.call_hook("before_migration", migration, direction)
         sink.begin()
         with sink.segments.guarded(), executing(executor):
             function()
             executor.flush()
             sink.finish()
+        if sink.may_change_settings:
+            session.restore_settings()
         with sink.atomically():
             if session.hooks.named("after_migration"):
                 with sink.segments.guarded():
+                    sink.note_hand_written()
                     sink.segments.handed_over()
                     session.call_hook("after_migration", migration, direction)
+                session.restore_settings()
             seconds = time.monotonic() - started
             entry = replace(sink.entry, outcome="done", seconds=seconds, error=None)
             _finish(session, migration, entry)
@@ -234,6 +239,10 @@ def note_failure(
     message = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{message}\n{statement}" if statement else message
+    with suppress(Exception):  # before the entry is read: it may depend on the settings
+        if sink.may_change_settings:
+            session.restore_settings()
+            session.connection.commit()
     with (
         suppress(Exception),
         session.dialect.session.transaction(session.connection, session.limits),

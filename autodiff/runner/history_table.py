@@ -72,7 +72,7 @@ class HistoryTable:
             }
         except (AttributeError, ValueError) as error:
             raise HistoryError(
-                f"cannot read the table {self.table.fullname}: {error}",
+                f"cannot read the table {self.table.name}: {error}",
                 hint="another program or another version of autodiff may have written it",
             ) from error
 

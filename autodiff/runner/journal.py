@@ -340,7 +340,7 @@ class Journal:
             )
         except _UNREADABLE as error:
             raise HistoryError(
-                f"cannot read row {row.id} of the table {self.table.fullname}: "
+                f"cannot read row {row.id} of the table {self.table.name}: "
                 f"{type(error).__name__}: {error}",
                 hint="another program or another version of autodiff may have written it; compare "
                 "the database with the migrations, and correct or delete the row",

@@ -50,6 +50,7 @@ from autodiff.runner.journal_writer import JournalWriter
 from autodiff.runner.sinks import LiveSink, Sink
 from autodiff.runner.statement_effect import (
     Effect,
+    can_change_settings,
     can_stop_partway,
     effect_of,
     runs_in_transaction,
@@ -103,6 +104,7 @@ class JournaledSink(Sink):
         undoing: bool = False,
         pooled: bool = False,
         script: Callable[[], Iterable[str]] = tuple,
+        before_hand_written: Callable[[], None] = lambda: None,
     ) -> None:
         self.segments = segments
         self.tables: tuple[Name, ...] = ()
@@ -117,6 +119,9 @@ class JournaledSink(Sink):
         self._sent_operations: Sequence[Operation] = ()
         self._namespaces: tuple[str, ...] = ()
         self._script = script
+        self._before_hand_written = before_hand_written
+        self.may_change_settings = False
+        """Whether hand-written code ran that can change the settings of the database session."""
         self._was_refused = False
 
     # For the runner
@@ -161,6 +166,11 @@ class JournaledSink(Sink):
                 hint="compare it with the migrations (autodiff check), correct it by hand, and "
                 f"run: autodiff repair --half-way {end}",
             )
+
+    def note_hand_written(self) -> None:
+        """Note that the next code can change the settings of the database session."""
+        self._before_hand_written()
+        self.may_change_settings = True
 
     def finish(self) -> None:
         """End the run after the migration's code has returned.
@@ -219,6 +229,10 @@ class JournaledSink(Sink):
         self.tables = tuple(name for operation in operations for name in tables_of(operation))
         self._namespaces = namespaces_of(operations)
         first = operations[0]
+        if isinstance(first, Execute) and can_change_settings(
+            first.sql, backslashes=self._backslashes
+        ):
+            self.note_hand_written()
         if not self._is_permanent:
             cleanup = self._dialect.session.cleanup_statements(self._connection, operations)
             self._live.perform(operations, [*cleanup, *statements])
@@ -275,6 +289,8 @@ class JournaledSink(Sink):
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a SQLAlchemy statement as a step."""
         text = str(clause)
+        if can_change_settings(text, backslashes=self._backslashes):
+            self.note_hand_written()
         changes_rows = effect_of((), [text], backslashes=self._backslashes) is Effect.ROWS
         self._run_step(
             text,
@@ -285,6 +301,7 @@ class JournaledSink(Sink):
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Call a function with the connection as a step."""
+        self.note_hand_written()
         self.segments.handed_over()
         self._run_step(
             name, f"op.run({name})", lambda: self._live.call(function, name), announced=True
@@ -308,6 +325,7 @@ class JournaledSink(Sink):
 
     def connection(self) -> Connection:
         """Return the connection and begin a hand-written part, which the next step ends."""
+        self.note_hand_written()
         self.segments.handed_over()
         if not self._in_hand_written_part:
             self._in_hand_written_part = True

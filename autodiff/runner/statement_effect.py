@@ -9,7 +9,14 @@ from enum import Enum
 from autodiff.schema.operations import CreateNamespace, DropNamespace, Execute, Operation
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["Effect", "can_stop_partway", "effect_of", "runs_in_transaction", "statement_digest"]
+__all__ = [
+    "Effect",
+    "can_change_settings",
+    "can_stop_partway",
+    "effect_of",
+    "runs_in_transaction",
+    "statement_digest",
+]
 
 _ROW_STATEMENTS = frozenset(("DELETE", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"))
 """First words of statements that a transaction can undo on every database."""
@@ -32,6 +39,10 @@ _NOT_TRANSACTIONAL = frozenset(
     ("CONCURRENTLY", "DATABASE", "SUBSCRIPTION", "SYSTEM", "TABLESPACE", "VALUE")
 )
 """Words of statements that PostgreSQL refuses in a transaction block, or may refuse."""
+_WITHOUT_SETTINGS = frozenset(
+    ("ALTER", "COMMENT", "CREATE", "DELETE", "DROP", "GRANT", "INSERT", "REPLACE", "REVOKE")
+) | frozenset(("TRUNCATE", "UPDATE"))
+_SETTING = frozenset(("PRAGMA", "RESET", "SET_CONFIG", "TEMP", "TEMPORARY", "USE"))
 
 
 class Effect(Enum):
@@ -99,6 +110,14 @@ def runs_in_transaction(sql: str) -> bool:
 def can_stop_partway(sql: str, *, backslashes: bool) -> bool:
     """Return whether a statement that the server refused may have had a part of its effect."""
     return any(word in _PROGRAMS for word in _words(sql, backslashes)[:1])
+
+
+def can_change_settings(sql: str, *, backslashes: bool) -> bool:
+    """Return whether a statement may change the session, by itself or by a function it calls."""
+    words = _words(sql, backslashes)
+    if not words or ";" in sql.rstrip().rstrip(";"):  # perhaps several statements
+        return True
+    return words[0] not in _WITHOUT_SETTINGS or bool(_SETTING.intersection(words))
 
 
 def statement_digest(sql: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,19 @@ class SQLiteSession(Session):
                 driver.isolation_level = level
                 if control != _LEGACY:
                     driver.autocommit = control
+
+    def current_schema(self, connection: Connection) -> str:
+        return "main"  # a temporary table of the same name would come first
+
+    def read_settings(self, connection: Connection) -> Mapping[str, str]:
+        from autodiff.dialects.sqlite.session.settings import read_settings
+
+        return read_settings(connection)
+
+    def restore_settings(self, connection: Connection, before: Mapping[str, str]) -> None:
+        from autodiff.dialects.sqlite.session.settings import restore_settings
+
+        restore_settings(connection, before)
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
