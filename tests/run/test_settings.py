@@ -92,7 +92,7 @@ def test_settings_of_the_application_are_kept(
 ) -> None:
     """What was set on the connection before the run is restored, not the server's default."""
     folder = Folder(tmp_path / "m")
-    other = SETTING[kind].replace("Asia/Tokyo", "UTC").replace("09", "05").replace("ON", "OFF")
+    other = SETTING[kind].replace("Asia/Tokyo", "UTC").replace("09", "05").replace("= ON", "= OFF")
     folder.write("aaaa", f"op.execute({other!r})")
     folder.write("bbbb", f"op.execute({other!r})\nop.execute('SELECT bogus FROM nowhere')")
     with opened(database(kind)) as db:
