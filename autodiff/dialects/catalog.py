@@ -41,6 +41,12 @@ class Catalog(ABC):
         """Return the tables and columns that each view reads; None if the catalog lacks them."""
         return None
 
+    def has_table(self, connection: Connection, name: str, schema: str | None) -> bool:
+        """Return whether there is a table of that name; `schema` None is the default one."""
+        import sqlalchemy as sa
+
+        return sa.inspect(connection).has_table(name, schema=schema)
+
     def stored_programs(self, connection: Connection, scope: Scope) -> list[tuple[Any, ...]]:
         """Return the definitions of triggers, routines and the like, which are never compared."""
         return []

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import sqlalchemy as sa
 
 from autodiff import __version__
+from autodiff.dialects import dialect_of
 from autodiff.errors import HistoryError
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import Direction
@@ -276,11 +277,13 @@ class Journal:
 
     def exists(self, connection: Connection) -> bool:
         """Return whether the table exists."""
-        return sa.inspect(connection).has_table(self.table.name, schema=self.table.schema)
+        catalog = dialect_of(connection).catalog
+        return catalog.has_table(connection, self.table.name, self.table.schema)
 
     def create(self, connection: Connection) -> None:
         """Create the table if it does not exist."""
-        self.table.create(connection, checkfirst=True)
+        if not self.exists(connection):
+            self.table.create(connection, checkfirst=False)
 
     def write(self, connection: Connection, entry: Entry) -> Entry:
         """Insert an entry, or update one that has an id; return it with its id."""
