@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import dropwhile
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from autodiff.dialects.timeouts import Blocker
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError
 from autodiff.migrations.files import Migration
 from autodiff.runner.concurrent_indexes import refuse_in_transaction
 from autodiff.runner.context import executing
@@ -26,7 +27,10 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.failures import failure, reason, stopped
 from autodiff.runner.journal import Entry, Progress
 from autodiff.runner.journaled import JournaledSink
+from autodiff.runner.row_checks import refuse_rows
 from autodiff.runner.session import Session
+from autodiff.runner.undo import collect
+from autodiff.schema.operations import Require
 
 __all__ = ["note_failure", "run_migrations"]
 
@@ -121,6 +125,9 @@ def _run_one(
         except Exception as error:
             attempt += 1
             blockers = _blockers(session, sink, error)
+            if isinstance(error, RowsInTheWayError) and not sink.entry.progress.steps:
+                refusal = _with_other_refusals(session, function, error)
+                raise failure(migration, sink, done, refusal, blockers) from error
             if blockers is None or attempt > limits.retries:
                 raise failure(migration, sink, done, error, blockers) from error
             _wait(session, migration, attempt, blockers)
@@ -132,6 +139,36 @@ def _run_one(
             direction=_direction(entry),
             seconds=time.monotonic() - started,
         )
+    )
+
+
+def _with_other_refusals(
+    session: Session, function: Callable[[], None], error: RowsInTheWayError
+) -> RowsInTheWayError:
+    """Return the error with the other checks at the start of the migration that find rows.
+
+    A person can then fix all rows at once.
+    """
+    try:
+        steps = collect(session.dialect, function)
+    except AutodiffError:  # it needs a database to get that far
+        return error
+    first_other = next((n for n, s in enumerate(steps) if not isinstance(s, Require)), len(steps))
+    checks = [step for step in steps[:first_other] if isinstance(step, Require)]
+    others = list(dropwhile(lambda check: check.query != error.statement, checks))[1:]
+    found = [error]
+    for check in others:
+        try:
+            refuse_rows(session.connection, check)
+        except RowsInTheWayError as other:
+            found.append(other)
+        except AutodiffError:
+            break
+    session.connection.rollback()
+    *before, last = found
+    lines = [f"{each.message}\nquery: {each.statement}" for each in before]
+    return RowsInTheWayError(
+        "\n".join([*lines, last.message]), statement=last.statement, hint=error.hint
     )
 
 
