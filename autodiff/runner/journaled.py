@@ -54,6 +54,7 @@ from autodiff.runner.statement_effect import (
     can_stop_partway,
     effect_of,
     runs_in_transaction,
+    sets_session,
     statement_digest,
 )
 from autodiff.runner.step_counter import (
@@ -213,10 +214,18 @@ class JournaledSink(Sink):
     # For the executor
 
     def is_already_done(self, operation: Operation) -> bool:
-        """Count a step that an earlier run completed; return whether it did."""
+        """Count a step that an earlier run completed; return whether it did.
+
+        What such a step set in the session is set again: the session is another one now.
+        """
         self._end_hand_written_part()
         if not self.is_replaying:
             return False
+        if isinstance(operation, Execute) and sets_session(
+            operation.sql, backslashes=self._backslashes
+        ):
+            self.note_hand_written()
+            self._live.execute(operation.sql)
         self._counter.complete_operations([operation])
         return True
 

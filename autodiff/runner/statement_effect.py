@@ -15,6 +15,7 @@ __all__ = [
     "can_stop_partway",
     "effect_of",
     "runs_in_transaction",
+    "sets_session",
     "statement_digest",
 ]
 
@@ -42,6 +43,7 @@ _NOT_TRANSACTIONAL = frozenset(
 _WITHOUT_SETTINGS = frozenset(
     ("ALTER", "COMMENT", "CREATE", "DELETE", "DROP", "GRANT", "INSERT", "REPLACE", "REVOKE")
 ) | frozenset(("TRUNCATE", "UPDATE"))
+_SERVER = frozenset(("GLOBAL", "PASSWORD", "PERSIST", "PERSIST_ONLY"))
 _SETTING = frozenset(("PRAGMA", "RESET", "SET_CONFIG", "TEMP", "TEMPORARY", "USE"))
 
 
@@ -118,6 +120,14 @@ def can_change_settings(sql: str, *, backslashes: bool) -> bool:
     if not words or ";" in sql.rstrip().rstrip(";"):  # perhaps several statements
         return True
     return words[0] not in _WITHOUT_SETTINGS or bool(_SETTING.intersection(words))
+
+
+def sets_session(sql: str, *, backslashes: bool) -> bool:
+    """Return whether all that a statement does is to set something in the session."""
+    words = _words(sql, backslashes)
+    if ";" in sql.rstrip().rstrip(";"):
+        return False
+    return words[:1] in (["SET"], ["USE"]) and not _SERVER.intersection(words[1:2])
 
 
 def statement_digest(sql: str) -> str:

@@ -282,3 +282,20 @@ def test_a_changed_row_of_the_journal_is_refused(
         db.execute(f"UPDATE autodiff_journal SET {column} = 'x'")
         with pytest.raises(HistoryError, match="cannot read row 1 of the table autodiff_journal"):
             db.runner(folder).log()
+
+
+def test_settings_of_finished_steps_are_set_again(mariadb: Database, tmp_path: Path) -> None:
+    """A resumed run has another session, in which the variable is unknown."""
+    folder = make_folder(
+        tmp_path,
+        PLAIN,
+        'op.execute("SET @step = 5")',
+        'op.execute("INSERT INTO missing VALUES (1)")',
+        'op.execute("UPDATE counter SET n = n + @step")',
+    )
+    with pytest.raises(MigrationFailedError, match="missing"):
+        mariadb.runner(folder).upgrade()
+    with opened(mariadb.connection.engine.url) as other:
+        other.execute("CREATE TABLE missing (id INT)")
+        other.runner(folder).upgrade()
+        assert count(other) == 5
