@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from autodiff.rehearse import RehearsedHistory
     from autodiff.runner.events import Direction, Listener
     from autodiff.runner.history_table import Applied
-    from autodiff.runner.journal import Entry
+    from autodiff.runner.journal import Entry, StepAnswer
     from autodiff.runner.offline import Script
     from autodiff.runner.repair import HalfWay, Repaired
     from autodiff.runner.runner import StampPreview
@@ -458,6 +458,7 @@ class Project(Workspace):
         missing: bool = False,
         reordered: bool = False,
         half_way: HalfWay | None = None,
+        step: StepAnswer | None = None,
     ) -> list[Repaired]:
         """Repair the records of the history; run no migration and leave the schema unchanged.
 
@@ -468,13 +469,17 @@ class Project(Workspace):
                 applied.
             half_way: `applied` or `reverted`: how to record a migration that stopped half-way,
                 after it was completed or reverted manually.
+            step: `done` if the step that was sent last, and that the database never confirmed, took
+                effect; `again` if it did not and must be sent again.
 
         Returns:
             The records that were repaired.
         """
         from autodiff.runner.repair import Repairs
 
-        wanted = Repairs(edited=edited, missing=missing, reordered=reordered, half_way=half_way)
+        wanted = Repairs(
+            edited=edited, missing=missing, reordered=reordered, half_way=half_way, step=step
+        )
         with self.open_runner() as runner:
             return runner.repair(wanted)
 
@@ -552,7 +557,8 @@ class Project(Workspace):
         from autodiff.runner.ranges import CURRENT, find_range, start_of
 
         graph, applied = self.graph(), None
-        text = target or ("head" if direction == "upgrade" else "-1")
+        default = "head" if direction == "upgrade" else "-1"
+        text = default if target is None else target
         if start_of(text, direction) == CURRENT:
             with self.open_runner() as runner:
                 applied = frozenset(runner.verify(settled=True))

@@ -219,6 +219,8 @@ _REPAIRED = {
     "forgotten": "is no longer recorded as applied",
     "applied": "is recorded as applied",
     "reverted": "is recorded as not applied",
+    "step done": "has its last step recorded as done",
+    "step again": "will send its last step again",
 }
 
 

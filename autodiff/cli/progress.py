@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ __all__ = [
     "start_bar",
     "waiting_line",
 ]
+
+_FIRST_ROWS_PAUSE, _LONGEST_ROWS_PAUSE = 2.0, 60.0
+"""Seconds between two lines about the rows of a backfill; doubled each time: logs stay short."""
 
 
 @contextmanager
@@ -66,6 +70,9 @@ class _Display:
         self._rows_task: TaskID | None = None
         self._line_is_open = False
         self._name = ""
+        self._rows_table: str | None = None
+        self._rows_printed = 0.0
+        self._rows_pause = _FIRST_ROWS_PAUSE
 
     def __call__(self, event: Event) -> None:
         from autodiff.runner.events import (
@@ -96,6 +103,8 @@ class _Display:
                 self._start(name, position, total)
             case BackfillProgress() if sys.stderr.isatty():
                 self._show_rows(event)
+            case BackfillProgress():
+                self._print_rows(event)
             case MigrationFinished(name=name, seconds=seconds):
                 self._finish(name, seconds)
 
@@ -143,6 +152,20 @@ class _Display:
         if event.done >= event.total:
             self._end_rows(self._bar)
 
+    def _print_rows(self, event: BackfillProgress) -> None:
+        """Print a line now and then, so that a log shows that a long backfill goes on."""
+        now = time.monotonic()
+        if self._rows_table != event.table:
+            self._rows_table, self._rows_printed = event.table, now
+            self._rows_pause = _FIRST_ROWS_PAUSE
+            return
+        if now - self._rows_printed < self._rows_pause:
+            return
+        self._rows_printed = now
+        self._rows_pause = min(self._rows_pause * 2, _LONGEST_ROWS_PAUSE)
+        share = event.done * 100 // max(event.total, 1)
+        self._print(f"  {event.table}: {event.done:,} of {event.total:,} rows ({share} %)")
+
     def _end_rows(self, bar: Progress) -> None:
         if self._rows_task is not None:
             bar.remove_task(self._rows_task)
@@ -154,7 +177,8 @@ class _Display:
             print_above(self._bar, f"{name} ... {format_duration(seconds)}")
             self._bar.advance(self._bar.task_ids[0])
             return
-        self._write(format_duration(seconds))
+        start = "" if self._line_is_open else f"{one_line(name)} ... "
+        self._write(f"{start}{format_duration(seconds)}")
         self._line_is_open = False
 
 

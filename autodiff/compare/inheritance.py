@@ -18,9 +18,14 @@ from autodiff.schema.changes import (
     ConstraintAltered,
     ConstraintRemoved,
 )
-from autodiff.schema.objects import Check, Name, Schema, Table
+from autodiff.schema.objects import INHERITS, Check, Name, Schema, Table
 
-__all__ = ["keeps_in_children", "without_inherited", "without_inherited_columns"]
+__all__ = [
+    "inheriting_tables",
+    "keeps_in_children",
+    "without_inherited",
+    "without_inherited_columns",
+]
 
 
 def without_inherited_columns(current: Schema, desired: Schema) -> Schema:
@@ -52,6 +57,11 @@ def _columns_of(names: Iterable[Name], tables: Mapping[Name, Table]) -> set[str]
     return found
 
 
+def inheriting_tables(tables: Mapping[Name, Table]) -> dict[Name, Table]:
+    """Return the tables that inherit from others, which are few: all searches need only them."""
+    return {name: table for name, table in tables.items() if INHERITS in table.options}
+
+
 def keeps_in_children(tables: Mapping[Name, Table], parent: Name, column: str) -> bool:
     """Return whether a table that inherits from `parent` has the column itself."""
     return any(
@@ -63,10 +73,11 @@ def keeps_in_children(tables: Mapping[Name, Table], parent: Name, column: str) -
 
 def without_inherited(changes: Sequence[Change], tables: Mapping[Name, Table]) -> list[Change]:
     """Return the changes without those of columns and checks that a parent of the table has too."""
+    children = inheriting_tables(tables)
     inherited = {
         _key(change, change.table)
         for change in changes
-        if _is_inherited(change) and not _stays_in_children(change, tables)
+        if _is_inherited(change) and not _stays_in_children(change, children)
     }
     return [
         change

@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.scope import Scope
 from autodiff.schema.objects import (
@@ -66,15 +66,35 @@ class Catalog(ABC):
         """Return the triggers, policies and rules that a change of a column can break."""
         return []
 
-    def fingerprint(self, connection: Connection, tables: Sequence[Name]) -> str:
-        """Return a digest of the tables (all tables if none is named), to see if they changed."""
-        scope = Scope(namespaces=tuple(sorted({n.schema for n in tables if n.schema})))
+    def has_table(self, connection: Connection, name: str, schema: str | None) -> bool:
+        """Return whether there is a table of that name; `schema` None is the default one."""
+        import sqlalchemy as sa
+
+        return sa.inspect(connection).has_table(name, schema=schema)
+
+    def stored_programs(self, connection: Connection, scope: Scope) -> list[tuple[Any, ...]]:
+        """Return the definitions of triggers, routines and the like, which are never compared."""
+        return []
+
+    def fingerprint(
+        self, connection: Connection, tables: Sequence[Name], namespaces: Sequence[str] = ()
+    ) -> str:
+        """Return a digest of the tables, to see if they changed.
+
+        If no table is named, it is a digest of everything in the default schema and `namespaces`,
+        including triggers and routines.
+        """
+        schemas = {*namespaces, *(name.schema for name in tables if name.schema)}
+        scope = Scope(namespaces=tuple(sorted(schemas)))
         if tables:
             scope = replace(scope, only=tuple(tables))
         found = self.reflect(connection, scope)
         normalize = self.dialect.normalize
         normal = {name: normalize(found.tables[name]) for name in sorted(found.tables)}
-        return hashlib.sha256(repr(replace(found, tables=normal)).encode()).hexdigest()[:32]
+        text = repr(replace(found, tables=normal))
+        if not tables:
+            text += repr(self.stored_programs(connection, scope))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     # What was read, compared with what models declare
 

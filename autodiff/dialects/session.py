@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,24 @@ class Session(ABC):
         """Let each connection of an engine look for names in these schemas, in that order."""
         raise NotImplementedError
 
+    # Settings
+
+    def current_schema(self, connection: Connection) -> str | None:
+        """Return the schema of names without a schema, None if there is none."""
+        return None
+
+    def read_settings(self, connection: Connection) -> Mapping[str, str]:
+        """Return the settings of the session that statements of a migration can change."""
+        return {}
+
+    def restore_settings(  # noqa: B027
+        self, connection: Connection, before: Mapping[str, str]
+    ) -> None:
+        """Restore the settings that `read_settings` returned, and drop new temporary tables.
+
+        This does not end a transaction that is open.
+        """
+
     # Transactions
 
     @contextmanager
@@ -63,6 +81,13 @@ class Session(ABC):
         """Run one transaction within limits."""
         with connection.begin():
             yield
+
+    def transaction_is_open(self, connection: Connection) -> bool:
+        """Return False if the transaction that `transaction` began has ended meanwhile.
+
+        True may mean that it is unknown without asking the server.
+        """
+        return True
 
     @contextmanager
     def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:

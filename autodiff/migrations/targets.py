@@ -109,6 +109,11 @@ def find(graph: Graph, target: str) -> Migration:
 
 
 def _parse(graph: Graph, text: str) -> _Target:
+    if not text.strip():
+        raise HistoryError(
+            "the target is empty",
+            hint="name a migration by its revision, number or name, or pass head, base, +1 or -1",
+        )
     # names come first, because one can end like a number of steps: fix-2
     if text in graph or _named(graph, text, None):
         return _Target(text=text, start=text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from autodiff.compare.inheritance import keeps_in_children
 from autodiff.dialects.base import Dialect
@@ -12,7 +12,7 @@ from autodiff.plan.enum_values import ValueUpdates, with_value_updates
 from autodiff.plan.enums import default_first
 from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
-from autodiff.schema.objects import Column, Name, Schema
+from autodiff.schema.objects import Column, Name, Table
 from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
 
 __all__ = ["add_column", "alter_column", "drop_column"]
@@ -73,11 +73,11 @@ def _phase(change: ColumnAltered, dialect: Dialect) -> Phase:
 def drop_column(
     change: ColumnRemoved,
     changes: Sequence[Change],
-    desired: Schema,
+    children: Mapping[Name, Table],
     dialect: Dialect,
     operations: PhasedOperations,
 ) -> None:
-    """Plan a removed column.
+    """Plan a removed column; `children` are the tables that inherit from others.
 
     Columns are dropped late, with two exceptions: a computed column before the columns it reads
     change, and an auto-increment column before another column of the table becomes one (MySQL
@@ -92,7 +92,7 @@ def drop_column(
         and _counts(change.table, changes)
     ):
         phase = Phase.DROP_AUTOINCREMENT
-    only = keeps_in_children(desired.tables, change.table, column.name)
+    only = keeps_in_children(children, change.table, column.name)
     drop = DropColumn(table=change.table, name=column.name, column=column, only=only)
     if only:  # before the tables that inherit the column, which may drop it then
         operations.by_phase.setdefault(phase, []).insert(0, drop)

@@ -29,6 +29,7 @@ from typing import assert_never
 from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.enum_values import Value
 from autodiff.compare.enums import with_enum_changes
+from autodiff.compare.inheritance import inheriting_tables
 from autodiff.dialects.base import Dialect
 from autodiff.errors import FillNeededError
 from autodiff.plan.backfills import (
@@ -346,6 +347,7 @@ class _Planner:
             (update.table, update.column): update
             for update in column_value_updates(self.prepared, self.maps)
         }
+        children = inheriting_tables(self.desired.tables)
         for change in changes:
             match change:
                 case EnumAltered():
@@ -354,7 +356,7 @@ class _Planner:
                     update = updates.pop((change.table, change.after.name), None)
                     alter_column(change, self.prepared, self.fills, update, operations)
                 case ColumnRemoved():
-                    drop_column(change, self.prepared, self.desired, self.dialect, operations)
+                    drop_column(change, self.prepared, children, self.dialect, operations)
                 case _:
                     _plan_change(change, self.fills, operations)
         for update in updates.values():

@@ -37,6 +37,11 @@ def select_migrations(
 
     Raises HistoryError if there is no such range, or the rows do not fit its migrations.
     """
+    if target is not None and not target.strip():
+        raise HistoryError(
+            "the target is empty",
+            hint="run autodiff rehearse without a target to rehearse all migrations",
+        )
     start, colon, end = (target or ":").partition(":")
     end = end if colon else start
     lineage = graph.reach(end or "heads")

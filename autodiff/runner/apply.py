@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import dropwhile
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from autodiff.dialects.timeouts import Blocker
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError
 from autodiff.migrations.files import Migration
 from autodiff.runner.concurrent_indexes import refuse_in_transaction
 from autodiff.runner.context import executing
@@ -26,7 +27,10 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.failures import failure, reason, stopped
 from autodiff.runner.journal import Entry, Progress
 from autodiff.runner.journaled import JournaledSink
+from autodiff.runner.row_checks import refuse_rows
 from autodiff.runner.session import Session
+from autodiff.runner.undo import collect
+from autodiff.schema.operations import Require
 
 __all__ = ["note_failure", "run_migrations"]
 
@@ -121,6 +125,9 @@ def _run_one(
         except Exception as error:
             attempt += 1
             blockers = _blockers(session, sink, error)
+            if isinstance(error, RowsInTheWayError) and not sink.entry.progress.steps:
+                refusal = _with_other_refusals(session, function, error)
+                raise failure(migration, sink, done, refusal, blockers) from error
             if blockers is None or attempt > limits.retries:
                 raise failure(migration, sink, done, error, blockers) from error
             _wait(session, migration, attempt, blockers)
@@ -132,6 +139,36 @@ def _run_one(
             direction=_direction(entry),
             seconds=time.monotonic() - started,
         )
+    )
+
+
+def _with_other_refusals(
+    session: Session, function: Callable[[], None], error: RowsInTheWayError
+) -> RowsInTheWayError:
+    """Return the error with the other checks at the start of the migration that find rows.
+
+    A person can then fix all rows at once.
+    """
+    try:
+        steps = collect(session.dialect, function)
+    except AutodiffError:  # it needs a database to get that far
+        return error
+    first_other = next((n for n, s in enumerate(steps) if not isinstance(s, Require)), len(steps))
+    checks = [step for step in steps[:first_other] if isinstance(step, Require)]
+    others = list(dropwhile(lambda check: check.query != error.statement, checks))[1:]
+    found = [error]
+    for check in others:
+        try:
+            refuse_rows(session.connection, check)
+        except RowsInTheWayError as other:
+            found.append(other)
+        except AutodiffError:
+            break
+    session.connection.rollback()
+    *before, last = found
+    lines = [f"{each.message}\nquery: {each.statement}" for each in before]
+    return RowsInTheWayError(
+        "\n".join([*lines, last.message]), statement=last.statement, hint=error.hint
     )
 
 
@@ -184,17 +221,22 @@ def _attempt(
         if session.hooks.named("before_migration"):
             with sink.segments.guarded(), sink.atomically():
                 sink.segments.handed_over()
+                sink.note_hand_written()
                 session.call_hook("before_migration", migration, direction)
         sink.begin()
         with sink.segments.guarded(), executing(executor):
             function()
             executor.flush()
-        sink.finish()
+            sink.finish()
+        if sink.may_change_settings:
+            session.restore_settings()
         with sink.atomically():
             if session.hooks.named("after_migration"):
                 with sink.segments.guarded():
+                    sink.note_hand_written()
                     sink.segments.handed_over()
                     session.call_hook("after_migration", migration, direction)
+                session.restore_settings()
             seconds = time.monotonic() - started
             entry = replace(sink.entry, outcome="done", seconds=seconds, error=None)
             _finish(session, migration, entry)
@@ -234,6 +276,10 @@ def note_failure(
     message = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{message}\n{statement}" if statement else message
+    with suppress(Exception):  # before the entry is read: it may depend on the settings
+        if sink.may_change_settings:
+            session.restore_settings()
+            session.connection.commit()
     with (
         suppress(Exception),
         session.dialect.session.transaction(session.connection, session.limits),
@@ -241,6 +287,7 @@ def note_failure(
         sink.entry = _as_committed(session, sink.entry)
         if not sink.entry.has_ended:
             entry = replace(sink.entry, outcome="failed", seconds=seconds, error=text)
+            entry = sink.without_refused_step(entry)
             if sink.left_nothing():
                 entry = replace(entry, progress=Progress())
             sink.entry = session.journal.write(session.connection, entry)

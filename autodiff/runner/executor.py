@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import MigrationFailedError, RowsInTheWayError
+from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError
 from autodiff.runner.concurrent_indexes import outside_only
 from autodiff.runner.loader import call_name
 from autodiff.runner.sinks import Sink
+from autodiff.runner.transaction_control import refuse_transaction_control
 from autodiff.schema.apply import spelled_as
 from autodiff.schema.objects import Name, Table
-from autodiff.schema.operations import AddConstraint, CreateEnum, Operation, is_concurrent
+from autodiff.schema.operations import (
+    AddConstraint,
+    CreateEnum,
+    Execute,
+    Operation,
+    is_concurrent,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -52,13 +59,16 @@ class Executor:
         Raises MigrationFailedError that names the operation and its statement.
         """
         self._refuse_in_transaction(operation)
+        if isinstance(operation, Execute):
+            refuse_transaction_control(
+                operation.sql, backslashes=self.dialect.features.backslash_escapes
+            )
         if isinstance(operation, AddConstraint) and operation.constraint.name:
             self._added_constraints.add((operation.table, operation.constraint.name))
         if self._creates_again(operation) or self.sink.is_already_done(operation):
             return
-        unfinished = self.sink.unfinished_statements([operation])
-        if unfinished is not None:
-            self._send(unfinished, [operation])
+        if self.sink.is_resumed(operation):
+            self._send(self._statements_of_resumed(operation), [operation])
         elif not self._join_rebuild(operation):
             self._run(operation)
 
@@ -164,6 +174,18 @@ class Executor:
             self._rebuilds[name] = _Rebuild(table=table, operations=(operation,))
         else:
             self._send(self.dialect.ddl.statements(operation, table), [operation])
+
+    def _statements_of_resumed(self, operation: Operation) -> Sequence[str]:
+        """Return the statements of an operation that is partly done; none if it can't be told.
+
+        The table may be as the operation leaves it, or gone.
+        """
+        try:
+            name = self.dialect.ddl.required_table(operation)
+            table = None if name is None else self._spelled(self.sink.table(name), operation)
+            return self.dialect.ddl.statements(operation, table)
+        except AutodiffError:
+            return ()
 
     def _spelled(self, table: Table, operation: Operation) -> Table:
         return (

@@ -9,8 +9,9 @@ from sqlalchemy.exc import DBAPIError
 from autodiff.dialects.timeouts import Blocker
 from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError, database_words
 from autodiff.migrations.files import Migration
-from autodiff.runner.journal import Kind
+from autodiff.runner.journal import ANSWER_STEP, Kind
 from autodiff.runner.journaled import JournaledSink
+from autodiff.runner.transaction_guard import ENDED_BY_HAND
 
 __all__ = ["failure", "reason", "stopped"]
 
@@ -39,6 +40,8 @@ def failure(
         )
     message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
     hint = "the failed migration left nothing behind: fix it and run the same command again"
+    if sink.segments.was_ended:
+        hint = f"the migration ended its transaction by itself; {ENDED_BY_HAND}"
     if progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += _kept_steps(sink)
@@ -46,6 +49,9 @@ def failure(
             f"fix the cause and run autodiff {kind} to resume; or run autodiff {other} to undo "
             "those steps, and edit the file then"
         )
+        if progress.in_doubt is not None:
+            message += f"\nsent and not confirmed: {progress.in_doubt.step}"
+            hint = f"{ANSWER_STEP}; then {hint}"
     if sink.is_replaying:
         end = "applied" if kind == "upgrade" else "reverted"
         hint = (
@@ -77,10 +83,15 @@ def stopped(
     message = f"{kind} of {migration.path.name} was stopped: {reason(error)}"
     message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
     hint = f"it left nothing behind; run autodiff {kind} to start it again"
+    if sink.segments.was_ended:
+        hint = f"the migration ended its transaction by itself; {ENDED_BY_HAND}"
     if sink.entry.progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += _kept_steps(sink)
         hint = f"run autodiff {kind} to resume, or autodiff {other} to undo those steps"
+        if sink.entry.progress.in_doubt is not None:
+            message += f"\nsent and not confirmed: {sink.entry.progress.in_doubt.step}"
+            hint = f"{ANSWER_STEP}; then {hint}"
     return MigrationFailedError(message, revision=migration.revision, hint=hint)
 
 

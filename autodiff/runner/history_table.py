@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from autodiff.dialects import dialect_of
 from autodiff.errors import HistoryError
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ class HistoryTable:
 
     def exists(self, connection: Connection) -> bool:
         """Return whether the table exists."""
-        return sa.inspect(connection).has_table(self.table.name, schema=self.table.schema)
+        catalog = dialect_of(connection).catalog
+        return catalog.has_table(connection, self.table.name, self.table.schema)
 
     def create(self, connection: Connection) -> None:
         """Create the table if it does not exist."""
-        self.table.create(connection, checkfirst=True)
+        if not self.exists(connection):
+            self.table.create(connection, checkfirst=False)
 
     def read(self, connection: Connection) -> dict[str, Applied]:
         """Return what was applied, by revision; nothing if the table does not exist."""
@@ -74,7 +77,7 @@ class HistoryTable:
             }
         except (AttributeError, ValueError, TypeError) as error:
             raise HistoryError(
-                f"cannot read the table {self.table.fullname}: {error}",
+                f"cannot read the table {self.table.name}: {error}",
                 hint="another program or another version of autodiff may have written it",
             ) from error
 

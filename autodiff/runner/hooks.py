@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from autodiff.errors import AutodiffError, HookFailedError
 from autodiff.migrations.files import Migration
+from autodiff.runner.calls import call_completely, exits_as_errors
 from autodiff.runner.events import Direction, HookCalled, Listener
 from autodiff.runner.failures import reason
 
@@ -87,7 +88,8 @@ def call_hook(
         return
     on_event(HookCalled(hook=name, function=_name(function)))
     try:
-        function(argument)
+        with exits_as_errors():
+            call_completely(function, "the hook", argument)
     except Exception as error:
         hint = error.hint if isinstance(error, AutodiffError) else None
         raise HookFailedError(name, _place(function), reason(error), hint=hint) from error

@@ -11,12 +11,14 @@ import getpass
 import json
 import os
 import socket
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import sqlalchemy as sa
 
 from autodiff import __version__
+from autodiff.dialects import dialect_of
 from autodiff.errors import HistoryError
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import Direction
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = [
+    "ANSWER_STEP",
     "SETTLE_BY_HAND",
     "Actor",
     "Entry",
@@ -32,6 +35,7 @@ __all__ = [
     "Kind",
     "Outcome",
     "Progress",
+    "StepAnswer",
     "actor",
     "entry_row",
 ]
@@ -39,11 +43,17 @@ __all__ = [
 Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash"]
 Outcome: TypeAlias = (
     Literal["running", "done", "failed", "undone", "settled", "skipped"]
-    | Literal["accepted", "forgotten", "applied", "reverted"]
+    | Literal["accepted", "forgotten", "applied", "reverted", "step done", "step again"]
 )
 """How a run ended. `undone` and `settled` end a run that stopped half-way: its steps were undone,
-or a person settled it. The last four belong to repairs: of an edited file, of a missing file, and
-of a migration that is recorded as applied or reverted."""
+or a person settled it. The last six belong to repairs: of an edited file, of a missing file, of
+a migration that is recorded as applied or reverted, and of a step that took effect or did not."""
+StepAnswer: TypeAlias = Literal["done", "again"]
+ANSWER_STEP = (
+    "check in the database whether it took effect, and run: autodiff repair --step done (if it "
+    "did), or --step again (if it did not)"
+)
+"""The way on for a step that was sent and never confirmed."""
 SETTLE_BY_HAND = (
     "complete or undo it by hand, and run: autodiff repair --half-way applied (if the schema has "
     "all of it), or --half-way reverted (if it has nothing of it)"
@@ -83,8 +93,11 @@ class Progress:
     digest: a digest of those steps; a file that does something else now has another one.
     answers: what the database answered to questions of the file (if_exists).
     step: a description of the current step; None between two steps.
-    statements: the statements of the current step, of which the first `sent` are done.
+    statements: digests of the statements of the current step, of which the first `sent` are done.
+        The statements themselves are computed again from the file: nothing here is executed.
     mark: a fingerprint of the tables before the statement that is being sent.
+    unclear: whether the current step was sent, and the catalog does not show if it took effect.
+    parts: numbers of finished hand-written parts that a rollback does not undo.
     start: a fingerprint of the schema before the first step.
     position: the `Position` of a step that works through rows, as text.
     undone: the progress of a run that undoes the steps.
@@ -97,6 +110,8 @@ class Progress:
     statements: tuple[str, ...] = ()
     sent: int = 0
     mark: str | None = None
+    unclear: bool = False
+    parts: tuple[int, ...] = ()
     start: str | None = None
     position: str | None = None
     undone: Progress | None = None
@@ -126,19 +141,86 @@ class Progress:
             data["undone"] = self.undone._data()
         return data
 
+    @property
+    def in_doubt(self) -> Progress | None:
+        """The progress whose current step is unclear, None if there is none."""
+        if self.undone is not None:
+            return self.undone.in_doubt
+        return self if self.unclear else None
+
+    def answered(self, answer: StepAnswer) -> Progress:
+        """Return the progress after a person said whether the unclear step took effect."""
+        if self.undone is not None:
+            return replace(self, undone=self.undone.answered(answer))
+        return replace(self, sent=self.sent + (answer == "done"), unclear=False)
+
     @classmethod
     def decoded(cls, text: str | None) -> Progress:
-        """Return the progress of a JSON text."""
+        """Return the progress of a JSON text.
+
+        Raises ValueError for a text that `encoded` does not write.
+        """
         return cls._of(json.loads(text) if text else {})
 
     @classmethod
-    def _of(cls, data: dict[str, Any]) -> Progress:
+    def _of(cls, data: object) -> Progress:
+        if not isinstance(data, dict) or not data.keys() <= set(cls.__slots__):
+            raise ValueError("the progress of a run has unknown fields")
+        values = {name: _READ[name](value) for name, value in data.items() if name != "undone"}
         if "undone" in data:
-            data["undone"] = cls._of(data["undone"])
-        for name in ("answers", "statements"):
-            if name in data:
-                data[name] = tuple(data[name])
-        return cls(**data)
+            values["undone"] = cls._of(data["undone"])
+        progress = cls(**values)
+        if progress.sent > len(progress.statements):
+            raise ValueError("the progress of a run counts more statements than there are")
+        return progress
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a text was expected, not {value!r:.40}")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false was expected, not {value!r:.40}")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"a count was expected, not {value!r:.40}")
+    return value
+
+
+def _position(value: object) -> str:
+    Position.decoded(_text(value))
+    return _text(value)
+
+
+def _each(read: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:
+    def read_all(value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError(f"a list was expected, not {value!r:.40}")
+        return tuple(map(read, value))
+
+    return read_all
+
+
+_READ: dict[str, Callable[[object], Any]] = {
+    "steps": _count,
+    "digest": _text,
+    "answers": _each(_flag),
+    "step": _text,
+    "statements": _each(_text),
+    "sent": _count,
+    "mark": _text,
+    "unclear": _flag,
+    "parts": _each(_count),
+    "start": _text,
+    "position": _position,
+}
+"""How each field of a progress is read: whoever can write to the table may have changed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,11 +277,13 @@ class Journal:
 
     def exists(self, connection: Connection) -> bool:
         """Return whether the table exists."""
-        return sa.inspect(connection).has_table(self.table.name, schema=self.table.schema)
+        catalog = dialect_of(connection).catalog
+        return catalog.has_table(connection, self.table.name, self.table.schema)
 
     def create(self, connection: Connection) -> None:
         """Create the table if it does not exist."""
-        self.table.create(connection, checkfirst=True)
+        if not self.exists(connection):
+            self.table.create(connection, checkfirst=False)
 
     def write(self, connection: Connection, entry: Entry) -> Entry:
         """Insert an entry, or update one that has an id; return it with its id."""
@@ -242,8 +326,7 @@ class Journal:
 
     def _entry(self, row: Any) -> Entry:
         try:
-            progress = Progress.decoded(row.progress)
-            _require_valid(row, progress)
+            _require_valid(row)
             return Entry(
                 id=row.id,
                 revision=row.revision,
@@ -255,19 +338,18 @@ class Journal:
                 seconds=None if row.seconds is None else float(row.seconds),
                 outcome=row.outcome,
                 error=row.error,
-                progress=progress,
+                progress=Progress.decoded(row.progress),
             )
-        except (
-            *(AttributeError, ValueError, TypeError, KeyError, IndexError),
-            *(ArithmeticError, RecursionError),
-        ) as error:
+        except _UNREADABLE as error:
             raise HistoryError(
-                f"cannot read the table {self.table.fullname}: {error}",
-                hint="another program or another version of autodiff may have written it",
+                f"cannot read row {row.id} of the table {self.table.name}: "
+                f"{type(error).__name__}: {error}",
+                hint="another program or another version of autodiff may have written it; compare "
+                "the database with the migrations, and correct or delete the row",
             ) from error
 
 
-def _require_valid(row: Any, progress: Progress) -> None:
+def _require_valid(row: Any) -> None:
     """Raise TypeError or ValueError for a value that no run writes."""
     for name in ("revision", "name", "checksum", "actor", "host", "tool"):
         if not isinstance(row._mapping[name], str):
@@ -275,23 +357,20 @@ def _require_valid(row: Any, progress: Progress) -> None:
     if not isinstance(row.error, str | None):
         raise TypeError("error is not a text")
     if row.kind not in _KINDS or row.outcome not in _OUTCOMES:
-        raise ValueError(f"unknown kind or outcome: {row.kind!r}, {row.outcome!r}")
-    for spec in fields(Progress):
-        value, default = getattr(progress, spec.name), spec.default
-        expected = (str, Progress, type(None)) if default is None else (type(default),)
-        if type(value) not in expected:
-            raise TypeError(f"{spec.name} of the progress has another type")
-        if isinstance(value, tuple) and not all(type(item) in (str, bool) for item in value):
-            raise TypeError(f"{spec.name} of the progress has another type")
-    if type(progress.rows) is not int:
-        raise TypeError("the position of the progress has another type")
+        raise ValueError(f"unknown kind or outcome: {row.kind!r:.40}, {row.outcome!r:.40}")
 
 
-def _literals(alias: Any) -> frozenset[str]:
-    return frozenset(value for literal in get_args(alias) for value in get_args(literal))
-
-
-_KINDS, _OUTCOMES = _literals(Kind), _literals(Outcome)
+_KINDS = frozenset((*get_args(Direction), "stamp", "repair", "squash"))
+_OUTCOMES = frozenset(word for literal in get_args(Outcome) for word in get_args(literal))
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What parsing a row can raise: numbers, dates, JSON and keys of rows."""
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:

@@ -34,6 +34,15 @@ class JournalWriter:
         progress = self.entry.progress
         return (progress.undone or Progress()) if self._undoing else progress
 
+    def read_again(self) -> Progress | None:
+        """Return the progress of this run as the database has it, None if it has none."""
+        if self.entry.id is None:
+            return None
+        found = self._journal.find(self._connection, self.entry.id)
+        if found is None:
+            return None
+        return found.progress.undone if self._undoing else found.progress
+
     def write(self, progress: Progress) -> None:
         """Write the progress in the transaction that is open."""
         if self._undoing:

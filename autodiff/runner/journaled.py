@@ -9,8 +9,15 @@ inside `op.autocommit()`; all other steps share the migration's transaction.
 | DDL | run | announce each statement in the journal, send it; journal the step at the end |
 | only rows, op.require | run | run and journal in one transaction |
 | op.backfill | run | per batch: update the rows and journal the last key in one transaction |
-| hand-written part | run | BEGIN, run, journal, COMMIT |
+| other statements, op.run | run | BEGIN, announce, run, journal, COMMIT |
+| hand-written part | run | BEGIN, announce, run, journal, COMMIT |
 | completed by an earlier run | count | count; a hand-written part is run again and rolled back |
+
+A step of the last kinds may commit by itself (CALL, GRANT, DDL in a function). Its announcement is
+in its own transaction: if the step is rolled back, so is the announcement, and the step is run
+again. If the announcement is in the journal and the step is not, something was committed. The
+catalog does not show what, so the next run asks (`Progress.unclear`). A statement that PostgreSQL
+refuses in a transaction (VACUUM) is announced in a transaction of its own.
 
 Invariants:
 
@@ -18,29 +25,55 @@ Invariants:
 - Rows and the journal entry that counts them are committed together.
 - The journal names each DDL statement before it is sent, with a fingerprint of its tables (`mark`).
   After a kill, another fingerprint means that the statement took effect.
+- A step that was sent and not confirmed, and that the catalog does not show, is never repeated
+  without asking.
+- The journal holds positions and digests. No text from it is executed.
 
 If one of them breaks, a resumed run repeats a step or skips one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import DBAPIError
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.batched_backfill import BatchRecorder
-from autodiff.runner.journal import Entry, Journal, Progress
+from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Journal, Progress
 from autodiff.runner.journal_writer import JournalWriter
 from autodiff.runner.sinks import LiveSink, Sink
-from autodiff.runner.step_counter import StepCounter, describe_operations, step_key
+from autodiff.runner.statement_effect import (
+    Effect,
+    can_change_settings,
+    can_stop_partway,
+    effect_of,
+    runs_in_transaction,
+    sets_session,
+    statement_digest,
+)
+from autodiff.runner.step_counter import (
+    StepCounter,
+    describe_operations,
+    step_key,
+    unclear_step,
+)
+from autodiff.runner.transaction_guard import rolled_back_itself
 from autodiff.runner.transactions import TransactionSegments, atomic
 from autodiff.schema.objects import Name, Table
-from autodiff.schema.operations import Backfill, Operation, Require, tables_of
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.operations import (
+    Backfill,
+    Execute,
+    Operation,
+    Require,
+    namespaces_of,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -48,17 +81,17 @@ if TYPE_CHECKING:
 
 __all__ = ["JournaledSink"]
 
-_ROW_STATEMENTS = frozenset(("DELETE", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"))
-"""First words of statements that a transaction can undo on every database."""
 _HAND_WRITTEN_PART = "a hand-written part"
 _REPLAY_SAVEPOINT = "autodiff_again"
+_PART_SAVEPOINT = "autodiff_part"
 
 
 class JournaledSink(Sink):
     """A live sink that journals the run of a migration, as described above.
 
     `tables` are those of the step that began last. `undoing` marks a run that undoes the finished
-    steps of another one. With `pooled`, each transaction may get another session.
+    steps of another one. With `pooled`, each transaction may get another session. `script` returns
+    the statements of the migration as its file alone gives them.
     """
 
     def __init__(
@@ -71,6 +104,8 @@ class JournaledSink(Sink):
         *,
         undoing: bool = False,
         pooled: bool = False,
+        script: Callable[[], Iterable[str]] = tuple,
+        before_hand_written: Callable[[], None] = lambda: None,
     ) -> None:
         self.segments = segments
         self.tables: tuple[Name, ...] = ()
@@ -81,7 +116,14 @@ class JournaledSink(Sink):
         self._pooled = pooled
         self._is_permanent = not dialect.features.transactional_ddl
         self._in_hand_written_part = False
+        self._part_is_rolled_back = False
         self._sent_operations: Sequence[Operation] = ()
+        self._namespaces: tuple[str, ...] = ()
+        self._script = script
+        self._before_hand_written = before_hand_written
+        self.may_change_settings = False
+        """Whether hand-written code ran that can change the settings of the database session."""
+        self._was_refused = False
 
     # For the runner
 
@@ -109,20 +151,27 @@ class JournaledSink(Sink):
         if not self._is_permanent:
             return
         if self._counter.progress.start is None:
-            self._counter.set_start(self._fingerprint(()))
+            self._counter.set_start(self._dialect.catalog.fingerprint(self._connection, ()))
         is_new = self.entry.id is None
         self._save(self._counter.progress if is_new else self._counter.earlier)
 
     def check_start(self) -> None:
         """Raise MigrationFailedError if the schema is not what it was before the first step."""
         start = self._counter.progress.start
-        if start is not None and self._fingerprint(()) != start:
+        if start is None:
+            return
+        if self._dialect.catalog.fingerprint(self._connection, ()) != start:
             end = "applied" if self.entry.kind == "downgrade" else "reverted"
             raise MigrationFailedError(
                 "its steps were undone, but the schema is not what it was before them",
                 hint="compare it with the migrations (autodiff check), correct it by hand, and "
                 f"run: autodiff repair --half-way {end}",
             )
+
+    def note_hand_written(self) -> None:
+        """Note that the next code can change the settings of the database session."""
+        self._before_hand_written()
+        self.may_change_settings = True
 
     def finish(self) -> None:
         """End the run after the migration's code has returned.
@@ -152,43 +201,87 @@ class JournaledSink(Sink):
             self._connection, self._sent_operations
         )
 
+    def without_refused_step(self, entry: Entry) -> Entry:
+        """Return the entry without its announced step, if the server refused all of that step."""
+        progress = entry.progress
+        current = progress.undone or progress
+        if not (self._was_refused and current.unclear):
+            return entry
+        current = replace(current, step=None, statements=(), sent=0, unclear=False)
+        undone = None if progress.undone is None else current
+        return replace(entry, progress=replace(progress, undone=undone) if undone else current)
+
     # For the executor
 
     def is_already_done(self, operation: Operation) -> bool:
-        """Count a step that an earlier run completed; return whether it did."""
+        """Count a step that an earlier run completed; return whether it did.
+
+        What such a step set in the session is set again: the session is another one now.
+        """
         self._end_hand_written_part()
         if not self.is_replaying:
             return False
+        if isinstance(operation, Execute) and sets_session(
+            operation.sql, backslashes=self._backslashes
+        ):
+            self.note_hand_written()
+            self._live.execute(operation.sql)
         self._counter.complete_operations([operation])
         return True
 
-    def unfinished_statements(self, operations: Sequence[Operation]) -> tuple[str, ...] | None:
-        """Return the statements of a step that an earlier run began, None if it did not."""
-        return self._counter.unfinished_statements(operations)
+    def is_resumed(self, operation: Operation) -> bool:
+        """Return whether an earlier run began a step and did not complete it."""
+        return self._counter.began_earlier(describe_operations([operation]))
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run a step with the statements given, in the way that the table above gives."""
         self.tables = tuple(name for operation in operations for name in tables_of(operation))
-        statements = [
-            *self._dialect.session.cleanup_statements(self._connection, operations),
-            *statements,
-        ]
+        self._namespaces = namespaces_of(operations)
         first = operations[0]
+        if isinstance(first, Execute) and can_change_settings(
+            first.sql, backslashes=self._backslashes
+        ):
+            self.note_hand_written()
         if not self._is_permanent:
-            self._live.perform(operations, statements)
+            cleanup = self._dialect.session.cleanup_statements(self._connection, operations)
+            self._live.perform(operations, [*cleanup, *statements])
             self._counter.complete_operations(operations)
         elif isinstance(first, Backfill):
             self._backfill_in_batches(first)
-        elif isinstance(first, Require) or all(map(_changes_only_rows, statements)):
-            with self._counted_atomically(
-                [step_key(operation) for operation in operations],
-                [operation.describe() for operation in operations],
-            ):
-                self._live.perform(operations, statements)
+        elif isinstance(first, Require):
+            self._count_with_rows(operations, statements)
         else:
-            self._send_one_by_one(operations, statements)
-            self._counter.complete_operations(operations)
-            self._save(self._counter.progress)
+            self._perform_permanently(operations, statements)
+
+    def _perform_permanently(
+        self, operations: Sequence[Operation], statements: Sequence[str]
+    ) -> None:
+        match effect_of(operations, statements, backslashes=self._backslashes):
+            case Effect.ROWS if statements:
+                self._count_with_rows(operations, statements)
+            case Effect.UNKNOWN:
+                self._run_announced(operations, statements)
+            case Effect.CATALOG if self._join_transaction(operations, statements):
+                self._run_announced(operations, statements)
+            case _:
+                self._send_one_by_one(operations, statements)
+                self._counter.complete_operations(operations)
+                self._save(self._counter.progress)
+
+    def _join_transaction(self, operations: Sequence[Operation], statements: Sequence[str]) -> bool:
+        """Return whether hand-written DDL can be in one transaction with its journal entry."""
+        return (
+            self._dialect.features.transactional_ddl
+            and any(isinstance(operation, Execute) for operation in operations)
+            and all(map(runs_in_transaction, statements))
+        )
+
+    def _count_with_rows(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        with self._counted_atomically(
+            [step_key(operation) for operation in operations],
+            [operation.describe() for operation in operations],
+        ):
+            self._live.perform(operations, statements)
 
     def execute(self, sql: str) -> int:
         """Run a statement that is not a step."""
@@ -205,12 +298,23 @@ class JournaledSink(Sink):
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a SQLAlchemy statement as a step."""
         text = str(clause)
-        self._run_step(text, text, lambda: self._live.execute_clause(clause, rows))
+        if can_change_settings(text, backslashes=self._backslashes):
+            self.note_hand_written()
+        changes_rows = effect_of((), [text], backslashes=self._backslashes) is Effect.ROWS
+        self._run_step(
+            text,
+            text,
+            lambda: self._live.execute_clause(clause, rows),
+            announced=not changes_rows,
+        )
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Call a function with the connection as a step."""
+        self.note_hand_written()
         self.segments.handed_over()
-        self._run_step(name, f"op.run({name})", lambda: self._live.call(function, name))
+        self._run_step(
+            name, f"op.run({name})", lambda: self._live.call(function, name), announced=True
+        )
 
     def ask(self, question: Callable[[], bool]) -> bool:
         """Return the answer of the database, or the earlier one when replaying."""
@@ -230,11 +334,13 @@ class JournaledSink(Sink):
 
     def connection(self) -> Connection:
         """Return the connection and begin a hand-written part, which the next step ends."""
+        self.note_hand_written()
         self.segments.handed_over()
         if not self._in_hand_written_part:
             self._in_hand_written_part = True
+            self._part_is_rolled_back = self.is_replaying
             if self._is_permanent:
-                self._connection.exec_driver_sql("BEGIN")
+                self._begin_permanent_part()
             elif self.is_replaying:
                 self._connection.exec_driver_sql(f"SAVEPOINT {_REPLAY_SAVEPOINT}")
         return self._live.connection()
@@ -271,13 +377,23 @@ class JournaledSink(Sink):
     def _connection(self) -> Connection:
         return self._live.connection()
 
-    def _run_step(self, key: str, description: str, run: Callable[[], None]) -> None:
+    @property
+    def _backslashes(self) -> bool:
+        return self._dialect.features.backslash_escapes
+
+    def _run_step(
+        self, key: str, description: str, run: Callable[[], None], *, announced: bool
+    ) -> None:
         self._end_hand_written_part()
         if self.is_replaying:
             self._counter.complete([key], [description])
         elif self._is_permanent:
+            was_done = self._was_done(description)
             with self._counted_atomically([key], [description]):
-                run()
+                if announced and not was_done:
+                    self._writer.write(self._announcement(description))
+                if not was_done:
+                    run()
         else:
             run()
             self._counter.complete([key], [description])
@@ -292,10 +408,66 @@ class JournaledSink(Sink):
             self._counter.complete(keys, descriptions)
             self._writer.write(self._counter.progress)
 
+    def _was_done(self, description: str) -> bool:
+        """Return whether a person said that a step which an earlier run sent took effect.
+
+        Raises MigrationFailedError if that is still to be answered.
+        """
+        earlier = self._counter.take_unfinished(description)
+        if earlier is None:
+            return False
+        if earlier.unclear:
+            raise unclear_step(earlier)
+        return bool(earlier.statements) and earlier.sent == len(earlier.statements)
+
+    def _announcement(self, description: str) -> Progress:
+        """Return the progress that says that a step, which the catalog does not show, was sent."""
+        return replace(
+            self._counter.progress,
+            step=description,
+            statements=(statement_digest(description),),
+            unclear=True,
+        )
+
+    def _run_announced(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Run a step whose effect the catalog does not show."""
+        keys = [step_key(operation) for operation in operations]
+        descriptions = [operation.describe() for operation in operations]
+        description = describe_operations(operations)
+        if self._was_done(description):
+            self._counter.complete(keys, descriptions)
+            self._save(self._counter.progress)
+            return
+        announcement = self._announcement(description)
+        joins = not self._dialect.features.transactional_ddl or all(
+            map(runs_in_transaction, statements)
+        )
+        try:
+            if not joins:
+                self._save(announcement)
+                self._live.perform(operations, statements)
+            with self._counted_atomically(keys, descriptions):
+                if joins:
+                    self._writer.write(announcement)
+                    self._live.perform(operations, statements)
+        except MigrationFailedError as error:
+            self._was_refused = self._server_refused_all(error)
+            raise
+
+    def _server_refused_all(self, error: MigrationFailedError) -> bool:
+        """Return whether the server answered, and the refused statement had no effect at all."""
+        cause = error.__cause__
+        return (
+            isinstance(cause, DBAPIError)
+            and not cause.connection_invalidated
+            and error.statement is not None
+            and not can_stop_partway(error.statement, backslashes=self._backslashes)
+        )
+
     def _backfill_in_batches(self, operation: Backfill) -> None:
         """Update batch after batch, each in a transaction with its position in the journal."""
         description = describe_operations([operation])
-        began = self.unfinished_statements([operation]) is not None
+        began = self._counter.began_earlier(description)
         position = self._counter.earlier.position if began else None
 
         def reached(position: Position | None) -> None:
@@ -317,48 +489,97 @@ class JournaledSink(Sink):
     def _send_one_by_one(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Announce each statement in the journal before it is sent."""
         self._sent_operations = operations
-        step = replace(
-            self._counter.progress,
-            step=describe_operations(operations),
-            statements=tuple(statements),
-        )
-        for place in range(self._already_sent(operations), len(statements)):
+        description = describe_operations(operations)
+        earlier = self._counter.take_unfinished(description)
+        if earlier is not None and earlier.unclear:
+            raise unclear_step(earlier)
+        sent = 0 if earlier is None else earlier.sent + self._took_effect(earlier)
+        digests = tuple(map(statement_digest, statements))
+        if earlier is not None and earlier.statements:
+            remaining = self._find_statements(earlier.statements[sent:], statements)
+            digests = earlier.statements
+        else:
+            remaining = list(statements)
+        for sql in self._dialect.session.cleanup_statements(self._connection, operations):
+            self._live.execute(sql)
+        step = replace(self._counter.progress, step=description, statements=digests)
+        for place, sql in enumerate(remaining, sent):
             self._save(replace(step, sent=place, mark=self._fingerprint(self.tables)))
-            self._live.execute(statements[place])
+            self._live.execute(sql)
 
-    def _already_sent(self, operations: Sequence[Operation]) -> int:
-        """Return how many statements of a step an earlier run has sent.
+    def _took_effect(self, earlier: Progress) -> bool:
+        """Return whether the statement that was on its way has changed the tables."""
+        return earlier.mark is not None and self._fingerprint(self.tables) != earlier.mark
 
-        The statement that was on its way counts if the tables have changed since it was announced.
+    def _find_statements(self, digests: Sequence[str], statements: Sequence[str]) -> list[str]:
+        """Return the statements that an earlier run announced and did not send.
+
+        They are computed again: from the tables as they are now, or from the files alone. The
+        earlier statements of the step have changed the tables, so one way may not be enough.
+
+        Raises MigrationFailedError if one of them cannot be computed.
         """
-        earlier = self._counter.take_unfinished(operations)
-        if earlier is None:
-            return 0
-        took_effect = earlier.mark is not None and self._fingerprint(self.tables) != earlier.mark
-        return earlier.sent + took_effect
+        found = {statement_digest(sql): sql for sql in statements}
+        if not found.keys() >= set(digests):
+            found = {statement_digest(sql): sql for sql in self._script()} | found
+        if not found.keys() >= set(digests):
+            raise MigrationFailedError(
+                "the rest of a step that an earlier run began does not follow from the file: the "
+                "table was changed since, or the journal was",
+                hint=SETTLE_BY_HAND,
+            )
+        return [found[digest] for digest in digests]
 
     def _fingerprint(self, tables: tuple[Name, ...]) -> str:
-        return self._dialect.catalog.fingerprint(self._connection, tables)
+        return self._dialect.catalog.fingerprint(self._connection, tables, self._namespaces)
 
     def _save(self, progress: Progress) -> None:
         """Write the journal permanently; inside a transaction, when that is committed."""
         with self.atomically():
             self._writer.write(progress)
 
+    def _begin_permanent_part(self) -> None:
+        """Begin the transaction of a hand-written part, and announce it."""
+        steps = self._counter.progress.steps
+        is_done = self.is_replaying or self._was_done(_HAND_WRITTEN_PART)
+        if is_done and (not self.is_replaying or steps in self._counter.progress.parts):
+            raise MigrationFailedError(
+                f"step {steps + 1} is a hand-written part that has committed by itself, so it "
+                "cannot be run again to reach the steps after it",
+                hint=f"{SETTLE_BY_HAND}. New migrations can use op.run(function): a function that "
+                "has returned is not called again",
+            )
+        self._connection.exec_driver_sql("BEGIN")
+        if not self.is_replaying:
+            self._writer.write(self._announcement(_HAND_WRITTEN_PART))
+            self._connection.exec_driver_sql(f"SAVEPOINT {_PART_SAVEPOINT}")
+
     def _end_hand_written_part(self) -> None:
         """Count the part that began with `connection`, if one did; roll a replayed one back."""
         if not self._in_hand_written_part:
             return
-        self._in_hand_written_part, replayed = False, self.is_replaying
+        self._in_hand_written_part = False
+        if not self._part_is_rolled_back and self._is_permanent:
+            self._note_own_commit()
         self._counter.complete([_HAND_WRITTEN_PART], [_HAND_WRITTEN_PART])
-        if replayed:
+        if self._part_is_rolled_back:
             target = "" if self._is_permanent else f" TO SAVEPOINT {_REPLAY_SAVEPOINT}"
             self._connection.exec_driver_sql(f"ROLLBACK{target}")
         elif self._is_permanent:
             self._writer.write(self._counter.progress)
             self._connection.exec_driver_sql("COMMIT")
 
+    def _note_own_commit(self) -> None:
+        """Note in the progress if the part has ended the transaction that it began in.
 
-def _changes_only_rows(statement: str) -> bool:
-    words = (token.upper() for kind, token in tokens(statement) if kind == "word")
-    return next(words, "") in _ROW_STATEMENTS
+        DDL does that on MySQL. Raises MigrationFailedError if the part was rolled back.
+        """
+        try:
+            self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {_PART_SAVEPOINT}")
+        except DBAPIError:
+            committed = self._writer.read_again()
+            if committed is None or not committed.unclear:
+                raise rolled_back_itself() from None
+            progress = self._counter.progress
+            parts = (*progress.parts, progress.steps)
+            self._counter.progress = replace(progress, parts=parts)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from autodiff.errors import MigrationFileError
+from autodiff.errors import MigrationFailedError, MigrationFileError
 from autodiff.migrations.files import Migration, parse_python
+from autodiff.runner.calls import call_completely, exits_as_errors, lazy_kind
 from autodiff.runner.context import current_executor
 from autodiff.runner.events import Direction
 from autodiff.schema.operations import Execute
@@ -45,26 +46,47 @@ class Loader:
             text = migration.text if direction == "upgrade" else migration.down_text
             return lambda: _run_sql(text)
         try:
-            with _ONE_AT_A_TIME:
+            with _ONE_AT_A_TIME, exits_as_errors():
                 code = self._code(migration)
                 module = _module(migration)
                 exec(code, module.__dict__)
         except MigrationFileError:
             raise
+        except MigrationFailedError as error:
+            raise MigrationFileError(str(migration.path), error.message, hint=error.hint) from error
         except Exception as error:
             raise MigrationFileError(
                 str(migration.path),
                 f"{type(error).__name__}: {error}",
                 hint="a migration must not import the application, only sqlalchemy and autodiff.op",
             ) from error
-        step: Callable[[], None] = getattr(module, direction)
-        return step
+        return _checked_step(migration, direction, getattr(module, direction, None))
 
     def _code(self, migration: Migration) -> CodeType:
         path = migration.path
         if path not in self._codes:
             self._codes[path] = _compiled(path, migration.text)
         return self._codes[path]
+
+
+def _checked_step(migration: Migration, direction: Direction, step: object) -> Callable[[], None]:
+    """Return a function that runs the step.
+
+    Raises MigrationFileError if calling the step would run nothing.
+    """
+    reason = lazy_kind(step) if callable(step) else "is not a function"
+    if not callable(step) or reason is not None:
+        raise MigrationFileError(
+            str(migration.path),
+            f"{direction}() {reason}, so calling it runs nothing",
+            hint=f"write a plain function: def {direction}(), without async and yield",
+        )
+
+    def run() -> None:
+        with exits_as_errors():
+            call_completely(step, f"{direction}()")
+
+    return run
 
 
 def _compiled(path: Path, text: str) -> CodeType:

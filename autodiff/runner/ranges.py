@@ -55,6 +55,10 @@ def find_range(
     Raises HistoryError if its ends are in the wrong order, RevisionNotFoundError for an unknown
     revision.
     """
+    if not text.strip():
+        raise HistoryError(
+            "the target is empty", hint="leave it out for the default, or name a migration"
+        )
     start = start_of(text, direction)
     default = "head" if direction == "upgrade" else "-1"
     target = text.rpartition(":")[2] or default

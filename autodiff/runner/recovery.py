@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from autodiff.errors import EditedMigrationError, HistoryError, MigrationFailedError
+from autodiff.errors import (
+    AutodiffError,
+    EditedMigrationError,
+    HistoryError,
+    MigrationFailedError,
+)
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
 from autodiff.runner.apply import note_failure, run_migrations
 from autodiff.runner.events import Direction, MigrationResumed
 from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Progress
+from autodiff.runner.script_sink import open_script_sink
 from autodiff.runner.session import Session
 from autodiff.runner.squashes import folded
+from autodiff.runner.step_counter import unclear_step
 from autodiff.runner.undo import Call, Statement, Step, collect, find_undoing_steps, run_steps
 from autodiff.runner.verify import verified
-from autodiff.schema.operations import tables_of
+from autodiff.schema.operations import namespaces_of, tables_of
 
 __all__ = ["settle"]
 
@@ -36,6 +44,14 @@ def settle(session: Session, graph: Graph, direction: Direction, target: str) ->
     if entry is None:
         return []
     migration = _unedited(graph, entry)
+    if entry.progress.in_doubt is not None:
+        error = unclear_step(entry.progress.in_doubt)
+        raise MigrationFailedError(
+            f"the {entry.kind} of {migration.path.name} stopped half-way: {error.message}",
+            revision=migration.revision,
+            hint=error.hint,
+        )
+    session.script = lambda: _script(session, graph, migration, entry)
     forward: Direction = "downgrade" if entry.kind == "downgrade" else "upgrade"
     session.on_event(
         MigrationResumed(
@@ -50,6 +66,25 @@ def settle(session: Session, graph: Graph, direction: Direction, target: str) ->
         return run_migrations(session, [migration], direction, entry)
     _undo_finished(session, migration, forward, entry)
     return [migration] if direction == "downgrade" else []
+
+
+def _script(session: Session, graph: Graph, migration: Migration, entry: Entry) -> list[str]:
+    """Return the statements of a migration as the files alone give them, as far as they do.
+
+    The direction that undoes it is included if the run does that.
+    """
+    found: list[str] = []
+    before = graph.in_order(graph.lineage(graph.before(migration.revision)))
+    directions: tuple[Direction, ...] = ("upgrade", "downgrade")
+    for direction in directions:
+        if direction != entry.kind and entry.progress.undone is None:
+            continue
+        with open_script_sink(session.dialect) as sink:
+            with suppress(AutodiffError):
+                sink.follow([*before, migration] if direction == "downgrade" else before)
+                sink.write(migration, direction)
+            found += [line for line in sink.lines if isinstance(line, str)]
+    return found
 
 
 def _unedited(graph: Graph, entry: Entry) -> Migration:
@@ -118,13 +153,20 @@ def _clean_up(session: Session, steps: Sequence[Step]) -> None:
 
 def _confirmed(session: Session, progress: Progress, steps: Sequence[Step]) -> Progress:
     """Return the progress, with the statement that was on its way counted if it took effect."""
-    if progress.mark is None or progress.undone is not None:
+    if not progress.statements or progress.undone is not None:
         return progress
-    step = steps[progress.steps]
-    tables = () if isinstance(step, Call | Statement) else tables_of(step)
-    sent = progress.sent + (
-        session.dialect.catalog.fingerprint(session.connection, tables) != progress.mark
-    )
+    sent = progress.sent
+    if progress.mark is not None:
+        if progress.steps >= len(steps):
+            raise MigrationFailedError(
+                f"it has {len(steps)} steps, but the journal has more of them: {progress.step}",
+                hint=f"restore the file as it was then, or {SETTLE_BY_HAND}",
+            )
+        step = steps[progress.steps]
+        tables = () if isinstance(step, Call | Statement) else tables_of(step)
+        namespaces = () if isinstance(step, Call | Statement) else namespaces_of([step])
+        now = session.dialect.catalog.fingerprint(session.connection, tables, namespaces)
+        sent += now != progress.mark
     session.connection.rollback()
     if sent < len(progress.statements):
         return replace(progress, sent=sent, mark=None)
@@ -142,7 +184,7 @@ def _undo(
         sink.begin()
         with sink.segments.guarded():
             run_steps(executor, undoing_steps)
-        sink.finish()
+            sink.finish()
         sink.check_start()
         with sink.atomically():
             session.journal.write(

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from autodiff.migrations.graph import Graph
 from autodiff.runner.history_table import Applied
-from autodiff.runner.journal import Entry, Outcome
+from autodiff.runner.journal import Entry, Outcome, StepAnswer
 from autodiff.runner.session import Session
 from autodiff.runner.squashes import folded
 from autodiff.runner.verify import Problem, ProblemKind, half_way_problem, problems
@@ -24,16 +24,19 @@ class Repairs:
 
     edited: accept the edited files. missing: remove the records of migrations without
     a file. reordered: record migrations as applied that come before applied ones. half_way: record
-    what stopped half-way as applied or as reverted.
+    what stopped half-way as applied or as reverted. step: whether the step that was sent last and
+    never confirmed took effect (`done`), or must be sent again (`again`).
     """
 
     edited: bool = False
     missing: bool = False
     reordered: bool = False
     half_way: HalfWay | None = None
+    step: StepAnswer | None = None
 
     def __bool__(self) -> bool:
-        return self.edited or self.missing or self.reordered or self.half_way is not None
+        records = self.edited or self.missing or self.reordered
+        return records or self.half_way is not None or self.step is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,8 @@ class _Repairer:
         entry = self._session.journal.unfinished(self._session.connection)
         if wanted.half_way is not None and entry is not None:
             yield self._settle(entry, wanted.half_way)
+        elif wanted.step is not None and entry is not None and entry.progress.in_doubt is not None:
+            yield self._answer(entry, wanted.step)
         applied = folded(self._graph, self._session.history.read(self._session.connection))
         steps: Mapping[ProblemKind, tuple[bool, Outcome, Callable[[Applied], None]]] = {
             "missing": (wanted.missing, "forgotten", self._forget),
@@ -120,6 +125,16 @@ class _Repairer:
         else:
             self._forget(row)
         return self._note("half-way", row, how)
+
+    def _answer(self, entry: Entry, answer: StepAnswer) -> Repaired:
+        """Record in the journal whether a step took effect; the next run goes on from there.
+
+        This is not an entry of its own: the last entry of a migration must be the run to resume.
+        """
+        answered = replace(entry, progress=entry.progress.answered(answer))
+        self._session.journal.write(self._session.connection, answered)
+        outcome: Outcome = "step done" if answer == "done" else "step again"
+        return Repaired(kind="half-way", revision=entry.revision, name=entry.name, outcome=outcome)
 
     def _note(self, kind: ProblemKind, row: Applied, outcome: Outcome) -> Repaired:
         entry = replace(self._session.entry(row, "repair"), outcome=outcome, seconds=0.0)

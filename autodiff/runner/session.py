@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -49,13 +49,13 @@ class Session:
     ) -> None:
         self.connection = connection
         self.dialect = dialect
-        self.history = HistoryTable(schema)
-        self.journal = Journal(schema)
+        self._schema = schema
         self.limits = limits
         self.on_event = on_event
         self.sleep = sleep
         self.hooks = hooks
         self.loader = loader
+        self.script: Callable[[], Iterable[str]] = tuple
         self._clock = clock
         self._actor = actor()
         self._lock_wait = LockWait(
@@ -67,6 +67,12 @@ class Session:
         )
         connection.rollback()
         dialect.session.prepare(connection)
+        # With their schema, no other table of these names can take the records:
+        own_schema = schema or dialect.session.current_schema(connection)
+        connection.rollback()
+        self.history = HistoryTable(own_schema)
+        self.journal = Journal(own_schema)
+        self._settings: Mapping[str, str] | None = None
 
     def applied(self) -> dict[str, Applied]:
         """Return the applied migrations by revision, as the database has them."""
@@ -83,7 +89,7 @@ class Session:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock; if it belongs to a transaction, `transaction` and `open` take it."""
-        self.lock = self.dialect.session.migration_lock(self.connection, self.history.table.schema)
+        self.lock = self.dialect.session.migration_lock(self.connection, self._schema)
         with locked(self.lock, self._lock_wait):
             if self.lock.in_transaction:
                 yield
@@ -127,7 +133,22 @@ class Session:
             entry,
             undoing=undoing,
             pooled=self.lock.in_transaction,
+            script=self.script,
+            before_hand_written=self.remember_settings,
         )
+
+    def remember_settings(self) -> None:
+        """Read the settings of the database session before hand-written code can change them."""
+        if self._settings is None:
+            self._settings = self.dialect.session.read_settings(self.connection)
+
+    def restore_settings(self) -> None:
+        """Restore the settings, so that the next migration and the records do not depend on them.
+
+        Most migrations have no hand-written code; they cost no statement.
+        """
+        if self._settings is not None:
+            self.dialect.session.restore_settings(self.connection, self._settings)
 
     def call_hook(self, name: HookName, migration: Migration, direction: Direction) -> None:
         """Call a migration's hook, if there is one, in the transaction that is open."""

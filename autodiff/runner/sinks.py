@@ -11,6 +11,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError, MigrationFailedError, database_words
 from autodiff.runner.batched_backfill import BatchRecorder, fill_in_batches
+from autodiff.runner.calls import call_completely
 from autodiff.runner.events import BackfillProgress
 from autodiff.runner.row_checks import refuse_rows
 from autodiff.schema.apply import evolve, rename_references, rename_referred_column
@@ -90,9 +91,9 @@ class Sink(ABC):
         """Return whether an earlier run completed an operation, so that it must not run again."""
         return False
 
-    def unfinished_statements(self, operations: Sequence[Operation]) -> Sequence[str] | None:
-        """Return the statements of operations that an earlier run began, None if it did not."""
-        return None
+    def is_resumed(self, operation: Operation) -> bool:
+        """Return whether an earlier run began an operation and did not complete it."""
+        return False
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run operations with the statements given."""
@@ -205,7 +206,7 @@ class LiveSink(Sink):
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Call a function of the migration with the connection."""
         self._on_statement(sql_comment(name))
-        function(self._connection)
+        call_completely(function, f"op.run({name}): the function", self._connection)
 
     def autocommit(self) -> AbstractContextManager[None]:
         """Leave the transaction.

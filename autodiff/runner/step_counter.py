@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from autodiff.errors import MigrationFailedError
-from autodiff.runner.journal import SETTLE_BY_HAND, Progress
+from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Progress
 from autodiff.schema.operations import Operation
 
-__all__ = ["StepCounter", "describe_operations", "step_key"]
+__all__ = ["StepCounter", "describe_operations", "step_key", "unclear_step"]
 
 
 class StepCounter:
@@ -22,7 +22,7 @@ class StepCounter:
     """
 
     def __init__(self, earlier: Progress, start: str | None) -> None:
-        self.progress = Progress(start=start)
+        self.progress = Progress(start=start, parts=earlier.parts)
         self.descriptions: list[str] = []
         self._earlier = earlier
 
@@ -64,18 +64,16 @@ class StepCounter:
         descriptions = [operation.describe() for operation in operations]
         self.complete([step_key(operation) for operation in operations], descriptions)
 
-    def unfinished_statements(self, operations: Sequence[Operation]) -> tuple[str, ...] | None:
-        """Return the statements of a step that the earlier run began, None if it did not."""
-        is_next = self.progress.steps == self._earlier.steps
-        began = is_next and self._earlier.step == describe_operations(operations)
-        return self._earlier.statements if began else None
+    def began_earlier(self, description: str) -> bool:
+        """Return whether the earlier run began a step and did not complete it."""
+        return self.progress.steps == self._earlier.steps and self._earlier.step == description
 
-    def take_unfinished(self, operations: Sequence[Operation]) -> Progress | None:
+    def take_unfinished(self, description: str) -> Progress | None:
         """Return how far the earlier run came in a step, None if it did not begin it.
 
-        A second call returns None: the same operations may follow once more.
+        A second call returns None: the same step may follow once more.
         """
-        if self.unfinished_statements(operations) is None:
+        if not self.began_earlier(description):
             return None
         earlier, self._earlier = self._earlier, replace(self._earlier, step=None)
         return earlier
@@ -99,6 +97,15 @@ class StepCounter:
             f"its first {self._earlier.steps} steps are not those that an earlier run completed",
             hint=f"restore the file as it was then, or {SETTLE_BY_HAND}",
         )
+
+
+def unclear_step(progress: Progress) -> MigrationFailedError:
+    """Return the error that asks whether a step took effect."""
+    return MigrationFailedError(
+        f"step {progress.steps + 1} was sent, and the run stopped before the database confirmed "
+        f"it: {progress.step}",
+        hint=ANSWER_STEP,
+    )
 
 
 def step_key(operation: Operation) -> str:

@@ -14,7 +14,13 @@ from autodiff.errors import MigrationFailedError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["TransactionGuard"]
+__all__ = ["ENDED_BY_HAND", "TransactionGuard", "ended_itself", "rolled_back_itself"]
+
+ENDED_BY_HAND = (
+    "what it did until then may be in the database: undo that by hand (autodiff check shows the "
+    "difference), remove what ends the transaction from the migration, and run it again"
+)
+"""What to do after a migration has committed by itself."""
 
 
 class TransactionGuard:
@@ -28,6 +34,11 @@ class TransactionGuard:
         self._awake = False
         self._ended: str | None = None
         self._listeners: dict[str, Callable[[Any], None]] = {}
+
+    @property
+    def ended(self) -> str | None:
+        """How SQLAlchemy's transaction was ended inside `on`: "commit", "rollback" or None."""
+        return self._ended
 
     def listen(self) -> None:
         """Listen from here to the end of `on`; called before the connection is handed out."""
@@ -82,6 +93,24 @@ class TransactionGuard:
     def _begin(self, connection: Any) -> None:
         if self._awake and self._ended is not None:
             raise _refused(self._ended)
+
+
+def ended_itself() -> MigrationFailedError:
+    """Return the error for code that has ended its transaction in a way that nothing reports."""
+    return MigrationFailedError(
+        "the migration ended its transaction by itself, for example by COMMIT or ROLLBACK on the "
+        "driver's connection: only the runner ends it",
+        hint=ENDED_BY_HAND,
+    )
+
+
+def rolled_back_itself() -> MigrationFailedError:
+    """Return the error for code that has undone its own step, so that it must not be recorded."""
+    return MigrationFailedError(
+        "the migration rolled its transaction back by itself, and with it what it did before",
+        hint="remove ROLLBACK: the runner rolls back a migration that raises an exception; for a "
+        "part of it, use connection.begin_nested()",
+    )
 
 
 def _refused(what: str) -> MigrationFailedError:

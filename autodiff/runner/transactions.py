@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.timeouts import Limits
-from autodiff.runner.transaction_guard import TransactionGuard
+from autodiff.runner.transaction_guard import TransactionGuard, ended_itself
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = ["TransactionSegments", "atomic"]
+
+
+_SAVEPOINT = "autodiff_guard"
 
 
 class TransactionSegments:
@@ -29,14 +32,55 @@ class TransactionSegments:
         self._limits = limits
         self._current: AbstractContextManager[None] | None = None
         self._guard = TransactionGuard(connection)
+        self._has_savepoint = False
+        self.was_ended = False
+        """Whether hand-written code has ended the transaction, so that a part of it may stay."""
 
-    def guarded(self) -> AbstractContextManager[None]:
-        """Guard hand-written code: it can leave the transaction only by `outside`."""
-        return self._guard.on()
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Guard hand-written code: it can leave the transaction only by `outside`.
+
+        Raises MigrationFailedError if the code has ended the transaction in another way.
+        """
+        with self._guard.on():
+            yield
+            self._verify()
 
     def handed_over(self) -> None:
-        """Note, inside `guarded`, that hand-written code gets the connection."""
+        """Note, inside `guarded`, that hand-written code gets the connection.
+
+        A savepoint shows later if the transaction is still the same: it may end in ways that
+        SQLAlchemy does not see, such as commit() of the driver's connection.
+        """
         self._guard.listen()
+        one_transaction = self._current and self._dialect.features.transactional_ddl
+        if one_transaction and not self._has_savepoint:
+            self._connection.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
+            self._has_savepoint = True
+
+    def _verify(self) -> None:
+        """Raise MigrationFailedError if the transaction is not the one that was opened."""
+        if self._current is None or self._guard.ended is not None:
+            return
+        has_savepoint, self._has_savepoint = self._has_savepoint, False
+        if has_savepoint:
+            self.was_ended = not self._has_run(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        elif not self._dialect.session.transaction_is_open(self._connection):
+            self.was_ended = True
+        if self.was_ended:
+            raise ended_itself()
+
+    def _has_run(self, sql: str) -> bool:
+        """Run a statement on the driver's connection; return whether the server accepted it."""
+        driver: Any = self._connection.connection.dbapi_connection
+        cursor = driver.cursor()
+        try:
+            cursor.execute(sql)
+        except Exception:  # each driver has its own class; a lost connection is noticed later
+            return False
+        finally:
+            cursor.close()
+        return True
 
     def open(self) -> None:
         """Begin a transaction."""
@@ -53,15 +97,22 @@ class TransactionSegments:
     def abort(self, error: BaseException) -> None:
         """Roll the transaction back, if there is one; the server does it for a lost connection."""
         current, self._current = self._current, None
+        if self._has_savepoint and self._is_connected and self._guard.ended is None:
+            self.was_ended = not self._has_run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        self._has_savepoint = False
         if current is not None:
             with suppress(SQLAlchemyError, type(error)):
                 current.__exit__(type(error), error, error.__traceback__)
         with suppress(SQLAlchemyError):
             self._connection.rollback()
-        if not (self._connection.closed or self._connection.invalidated):
+        if self._is_connected:
             # A commit that was refused has ended SQLAlchemy's transaction, but not the database's:
             with suppress(Exception):
                 self._connection.connection.rollback()
+
+    @property
+    def _is_connected(self) -> bool:
+        return not (self._connection.closed or self._connection.invalidated)
 
     @contextmanager
     def around(self, begin: Callable[[TransactionSegments], None] | None = None) -> Iterator[None]:
@@ -77,6 +128,7 @@ class TransactionSegments:
     @contextmanager
     def outside(self) -> Iterator[None]:
         """Commit what was done, and run each statement inside without a transaction."""
+        self._verify()
         with self._guard.awake(False):
             self.close()
             with (

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import AutodiffError, MigrationFailedError
 from autodiff.runner.context import executing
 from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Progress
@@ -102,8 +102,16 @@ def collect(dialect: Dialect, step: Callable[[], None]) -> list[Step]:
     Raises MigrationFailedError if it does more than submit operations and functions.
     """
     collector = _Collector(dialect)
-    with executing(collector):
-        step()
+    try:
+        with executing(collector):
+            step()
+    except AutodiffError:
+        raise
+    except Exception as error:
+        raise MigrationFailedError(
+            f"its steps cannot be listed without a database: {type(error).__name__}: {error}",
+            hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
+        ) from error
     return collector.steps
 
 
@@ -178,7 +186,7 @@ def find_undoing_steps(
     for step in backward:
         if _is_hand_written(step) and not any(_are_counterparts(other, step) for other in forward):
             raise _by_hand(_described(step))
-    left = _without(backward, forward, ahead)
+    left = _without(backward, forward, done, ahead)
     open_ended = any(_is_hand_written(s) and _reverse(s) is None for s in ahead)
     for step in left:
         if open_ended and not any(_are_counterparts(other, step) for other in done):
@@ -187,9 +195,13 @@ def find_undoing_steps(
 
 
 def _without(
-    backward: Sequence[Step], forward: Sequence[Step], ahead: Sequence[Step]
+    backward: Sequence[Step], forward: Sequence[Step], done: Sequence[Step], ahead: Sequence[Step]
 ) -> list[Step]:
-    """Return the steps of the other direction, without those for what was not done."""
+    """Return the steps of the other direction, without those for what was not done.
+
+    If the removal of a table or column was not reached, it is not created again. The steps that
+    follow its creation are left out too, except those that undo a finished step.
+    """
     left = list(backward)
     made = [_subject(o) for o in forward if isinstance(o, CreateTable | AddColumn)]
     for step in ahead:
@@ -197,13 +209,72 @@ def _without(
         if match is not None:
             left.remove(match)
             if isinstance(match, CreateTable | AddColumn):
-                left = [o for o in left if not _is_about(o, _subject(match))]
+                left = _parts_to_restore(match, backward, done) + [
+                    other
+                    for other in left
+                    if not _is_about(other, _subject(match))
+                    or any(_are_counterparts(other, finished) for finished in done)
+                ]
         elif _leaves_something(step) and not any(_is_about(step, thing) for thing in made):
-            raise MigrationFailedError(
-                f"nothing in the other direction undoes this: {_described(step)}",
-                hint=SETTLE_BY_HAND,
-            )
+            raise _nothing_undoes(step)
     return left
+
+
+def _parts_to_restore(
+    creation: CreateTable | AddColumn, backward: Sequence[Step], done: Sequence[Step]
+) -> list[Step]:
+    """Return steps that restore what was removed from a table or column that is still there.
+
+    The other direction creates these parts together with the table, which it does not do now.
+
+    Raises MigrationFailedError for a finished step that changed the table or column in another way.
+    """
+    restored: list[Step] = []
+    for step in done:
+        if (
+            not _leaves_something(step)
+            or not _is_part_of(step, creation)
+            or any(_are_counterparts(step, other) for other in backward)
+        ):
+            continue
+        part = _removed_part(step, creation)
+        if part is None:
+            raise _nothing_undoes(step)
+        restored.insert(0, part)
+    return restored
+
+
+def _is_part_of(step: Step, creation: CreateTable | AddColumn) -> bool:
+    """Return whether a step changes what is created; a DropIndex may lack its table."""
+    if isinstance(step, DropIndex) and step.table is None and isinstance(creation, CreateTable):
+        return creation.table.index(step.name) is not None
+    return _is_about(step, _subject(creation))
+
+
+def _removed_part(step: Step, creation: CreateTable | AddColumn) -> Operation | None:
+    """Return what adds a removed part of a created table again, None if that is unknown."""
+    if not isinstance(creation, CreateTable):
+        return None
+    table = creation.table
+    match step:
+        case DropColumn(name=name) if (column := table.column(name)) is not None:
+            has_value = column.nullable or column.default is not None
+            return AddColumn(table=table.name, column=column) if has_value else None
+        case DropConstraint(name=str(name)) if (constraint := table.constraint(name)) is not None:
+            return AddConstraint(table=table.name, constraint=constraint)
+        case DropIndex(name=name, concurrently=concurrently) if (
+            index := table.index(name)
+        ) is not None:
+            return CreateIndex(table=table.name, index=index, concurrently=concurrently)
+        case _:
+            return None
+
+
+def _nothing_undoes(step: Step) -> MigrationFailedError:
+    return MigrationFailedError(
+        f"nothing in the other direction undoes this: {_described(step)}",
+        hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
+    )
 
 
 def _with_own(left: Sequence[Step], done: Sequence[Step]) -> list[Step]:
@@ -288,7 +359,16 @@ def _are_counterparts(one: Step, other: Step) -> bool:
     if isinstance(one, written) or isinstance(other, written):
         return _is_reverse_of(one, other) or _is_reverse_of(other, one)
     identity = _identity(one)
-    return identity is not None and identity == _identity(other)
+    return identity is not None and identity == _identity(other) and _may_share_table(one, other)
+
+
+def _may_share_table(one: Operation, other: Operation) -> bool:
+    """Return False for indexes of one name on two tables; a DropIndex may lack its table."""
+    if not (
+        isinstance(one, CreateIndex | DropIndex) and isinstance(other, CreateIndex | DropIndex)
+    ):
+        return True
+    return one.table is None or other.table is None or one.table == other.table
 
 
 def _is_reverse_of(one: Step, other: Step) -> bool:
@@ -355,7 +435,7 @@ def _identity(operation: Operation) -> tuple[object, ...] | None:
             return ("constraint", owner, constraint.name)
         case DropConstraint(table=owner, name=constraint_name):
             return ("constraint", owner, constraint_name)
-        case CreateIndex(table=owner, index=index):
+        case CreateIndex(index=index):
             return ("index", index.name)
         case DropIndex(name=index_name):
             return ("index", index_name)

@@ -10,7 +10,7 @@ from autodiff.errors import EditedMigrationError
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
 from autodiff.runner.history_table import Applied
-from autodiff.runner.journal import SETTLE_BY_HAND, Entry
+from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Entry
 
 __all__ = ["Problem", "ProblemKind", "half_way_problem", "named_as_now", "problems", "verified"]
 
@@ -70,7 +70,9 @@ def half_way_problem(entry: Entry) -> Problem:
         revisions=(entry.revision,),
         message=f"the {entry.kind} of {entry.name} {what} at step {entry.progress.steps + 1}{step}",
         ways=(
-            f"fix the cause and resume it: autodiff {entry.kind}",
+            ANSWER_STEP
+            if entry.progress.in_doubt
+            else f"fix the cause and resume it: autodiff {entry.kind}",
             f"undo its finished steps: autodiff {other}",
             SETTLE_BY_HAND,
         ),

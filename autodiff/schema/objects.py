@@ -268,7 +268,9 @@ class Table:
     @property
     def inherits(self) -> tuple[Name, ...]:
         """The tables that it inherits columns from (INHERITS of PostgreSQL)."""
-        found = str(self.options.get("postgresql_inherits", "")).split(", ")
+        if INHERITS not in self.options:
+            return ()
+        found = str(self.options[INHERITS]).split(", ")
         parts = (text.rpartition(".") for text in found if text)
         return tuple(Name(name, schema or None) for schema, _, name in parts)
 

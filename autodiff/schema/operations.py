@@ -74,6 +74,7 @@ __all__ = [
     "constraint_kind",
     "in_one_transaction",
     "is_concurrent",
+    "namespaces_of",
     "tables_of",
 ]
 
@@ -144,6 +145,18 @@ def tables_of(operation: Operation) -> tuple[Name, ...]:
         case _:
             altered = getattr(operation, "table", None)
             return (altered,) if isinstance(altered, Name) else ()
+
+
+def namespaces_of(operations: Iterable[Operation]) -> tuple[str, ...]:
+    """Return the schemas, besides the default one, of what operations create, alter or drop."""
+    found: set[str] = set()
+    for operation in operations:
+        for part in fields(operation):
+            value = getattr(operation, part.name)
+            name = value if isinstance(value, Name) else getattr(value, "name", None)
+            if isinstance(name, Name) and name.schema:
+                found.add(name.schema)
+    return tuple(sorted(found))
 
 
 def _known(thing: T | None, what: str) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -172,3 +172,141 @@ def test_a_savepoint_can_be_rolled_back(db: Database, folder: Folder) -> None:
     write_next(folder, "run", f"{code}    part.rollback()\n")
     db.runner(folder).upgrade()
     assert names(db) == ["ann"]
+
+
+TEXTS = (
+    "COMMIT",
+    "commit;",
+    "/* done */ COMMIT WORK",
+    "-- done\nEND",
+    "ROLLBACK",
+    "ABORT",
+    "BEGIN",
+)
+TEXTS += (
+    "START TRANSACTION",
+    "UPDATE users SET id = 1; COMMIT; SELECT 1",
+    "PREPARE TRANSACTION 'x'",
+)
+TEXTS += ("COMMIT AND CHAIN", "ROLLBACK AND CHAIN", "BEGIN IMMEDIATE", "END TRANSACTION")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_transaction_control_in_a_statement_is_refused(
+    db: Database, folder: Folder, text: str
+) -> None:
+    """Nothing is sent, so nothing is left behind."""
+    folder.write("bbbb", f"op.execute({text!r})")
+    error = upgrade_error(db, folder)
+    assert "only the runner begins and ends its transaction" in error.message
+    assert "op.autocommit()" in f"{error.hint}"
+    assert db.history() == ["aaaa"]
+
+
+def test_transaction_control_in_a_sql_file_is_refused(db: Database, folder: Folder) -> None:
+    folder.write_sql("bbbb", "BEGIN;\nINSERT INTO users VALUES (1, 'ann');\nCOMMIT;")
+    assert "BEGIN is not possible in a migration" in upgrade_error(db, folder).message
+    assert names(db) == []
+
+
+def test_comments_that_mariadb_executes_are_read(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
+    folder.write("bbbb", "op.execute('/*!40101 COMMIT */')")
+    with opened(database("mariadb")) as db:
+        assert "COMMIT is not possible in a migration" in upgrade_error(db, folder).message
+
+
+def test_savepoints_and_bodies_are_allowed(db: Database, folder: Folder) -> None:
+    """They do not end the transaction."""
+    folder.write(
+        "bbbb",
+        "op.execute('SAVEPOINT one')\n"
+        "op.execute(\"INSERT INTO users VALUES (1, 'COMMIT')\")\n"
+        "op.execute('ROLLBACK TO SAVEPOINT one')\n"
+        "op.execute(\"INSERT INTO users VALUES (2, 'BEGIN; END') -- COMMIT\")",
+    )
+    if db.connection.dialect.name == "mysql":  # each statement is a transaction of its own
+        return
+    db.runner(folder).upgrade()
+    assert names(db) == ["BEGIN; END"]
+
+
+INSERT = "connection.execute(sa.text(\"INSERT INTO users VALUES (1, 'ann')\"))"
+DRIVER = "connection.connection.driver_connection"
+HIDDEN = {
+    "the driver commits": f"{INSERT}; {DRIVER}.commit()",
+    "the driver commits and begins": f"{INSERT}; {DRIVER}.commit(); {DRIVER}.execute('BEGIN')",
+    "the driver rolls back": f"{INSERT}; {DRIVER}.rollback()",
+    "a statement commits": f"{INSERT}; connection.exec_driver_sql('COMMIT')",
+    "a statement of SQLAlchemy": f"{INSERT}; connection.execute(sa.text('ROLLBACK'))",
+    "a cursor commits": f"{INSERT}; {DRIVER}.cursor().execute('COMMIT')",
+    "a new transaction": f"{INSERT}; {DRIVER}.execute('COMMIT'); {DRIVER}.execute('BEGIN')",
+}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("fails", [False, True], ids=["returns", "raises"])
+@pytest.mark.parametrize("access", ACCESS)
+@pytest.mark.parametrize("code", HIDDEN.values(), ids=HIDDEN)
+def test_a_transaction_that_ended_unseen_is_noticed(
+    database: Callable[[str], sa.URL],
+    folder: Folder,
+    kind: str,
+    code: str,
+    access: str,
+    fails: bool,
+) -> None:
+    """The server is asked. Nothing is recorded, and the message does not promise a rollback."""
+    end = "    raise ValueError('later')\n" if fails else ""
+    write_next(folder, access, f"\n\ndef work(connection):\n    {code}\n{end}")
+    with opened(database(kind)) as db:
+        error = upgrade_error(db, folder)
+        assert "ended its transaction by itself" in f"{error.message} {error.hint}"
+        assert "left nothing behind" not in f"{error.hint}"
+        assert "what it did until then may be in the database" in f"{error.hint}"
+        assert db.history() == ["aaaa"]
+        assert db.runner(folder).unfinished() is None
+
+
+def test_executescript_is_noticed(database: Callable[[str], sa.URL], folder: Folder) -> None:
+    """The sqlite3 module commits before it runs a script."""
+    script = f"{DRIVER}.executescript('CREATE TABLE a (x); CREATE TABLE b (x);')"
+    write_next(folder, "bind", f"\n\ndef work(connection):\n    {script}\n")
+    with opened(database("sqlite")) as db:
+        assert "ended its transaction by itself" in upgrade_error(db, folder).message
+        assert db.history() == ["aaaa"]
+
+
+def test_a_rollback_of_sqlite_after_an_error_is_noticed(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
+    """INSERT OR ROLLBACK ends the transaction, and the migration ignores the error."""
+    folder.write(
+        "bbbb",
+        "op.execute(\"INSERT INTO users VALUES (1, 'ann')\")\n"
+        "try:\n"
+        "    op.execute(\"INSERT OR ROLLBACK INTO users VALUES (1, 'bob')\")\n"
+        "except Exception:\n"
+        "    pass",
+    )
+    with opened(database("sqlite")) as db:
+        assert "ended its transaction by itself" in upgrade_error(db, folder).message
+        assert names(db) == []
+        assert db.history() == ["aaaa"]
+
+
+def test_the_server_is_asked_only_if_the_connection_was_handed_over(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
+    """Other migrations cost no statement more."""
+    statements: list[str] = []
+    folder.write("bbbb", "op.execute(\"INSERT INTO users VALUES (1, 'ann')\")")
+    with opened(database("postgresql")) as db:
+        sa.event.listen(
+            db.connection.engine,
+            "before_cursor_execute",
+            lambda connection, cursor, statement, *_: statements.append(statement),
+        )
+        db.runner(folder).upgrade()
+        assert not [sql for sql in statements if "SAVEPOINT" in sql]

@@ -37,6 +37,12 @@ op.create_table(
     sa.Column("id", sa.Integer(), primary_key=True),
     sa.Column("owner_id", sa.Integer(), sa.ForeignKey("people.id", name="fk_owner")),
 )
+if op.get_context().dialect.name == "mysql":
+    op.execute("CREATE PROCEDURE grow() UPDATE people SET age = age + 1")
+    op.execute("CALL grow()")
+    op.execute("CREATE TRIGGER shift BEFORE INSERT ON pets FOR EACH ROW SET NEW.id = NEW.id + 100")
+    op.execute("CREATE FUNCTION three() RETURNS INT DETERMINISTIC RETURN 3")
+    op.execute("UPDATE people SET age = age + three()")
 connection = op.get_bind()
 connection.execute(sa.text("UPDATE people SET name = upper(name)"))
 op.execute("INSERT INTO pets (id, owner_id) SELECT id + 10, id FROM people")
@@ -46,6 +52,11 @@ op.rename_column("people", "age", "years")
 REVERT_STEPS = """
 op.rename_column("people", "years", "age")
 op.create_index("ix_people_name", "people", ["name"])
+if op.get_context().dialect.name == "mysql":
+    op.execute("DROP FUNCTION three")
+    op.execute("DROP TRIGGER shift")
+    op.execute("CALL grow()")
+    op.execute("DROP PROCEDURE grow")
 op.drop_table("pets")
 op.drop_constraint("uq_people_email", "people", type_="unique")
 op.drop_column("people", "email")

@@ -177,3 +177,32 @@ def test_no_more_rows_are_read_than_counted(db: Database) -> None:
     db.connection.rollback()
     assert rows.count == 1000
     assert queries[-1] == "SELECT id FROM users\nLIMIT 1000"
+
+
+def test_all_checks_at_the_start_are_reported_together(db: Database, folder: Folder) -> None:
+    """A check after the first change is not: the rows it finds depend on that change."""
+    second = 'op.require("SELECT id FROM users WHERE id = 9", "id 9 is taken")'
+    passing = 'op.require("SELECT id FROM users WHERE id = 5", "id 5 is taken")'
+    later = 'op.require("SELECT id FROM users WHERE id = 1", "id 1 is taken")'
+    folder.write("aaaa", f"{REQUIRE}\n{passing}\n{second}\n{ADD_NICK}\n{later}")
+    error = refusal(db, folder)
+    assert error.message == (
+        "upgrade of 0001_step_aaaa.py refused: "
+        "users.name is NULL in some rows (2 found: id 4, 9)\n"
+        "query: SELECT id FROM users WHERE name IS NULL\n"
+        "id 9 is taken (1 found: id 9)\n"
+        "query: SELECT id FROM users WHERE id = 9\n"
+        "nothing was changed"
+    )
+
+
+def test_a_migration_can_handle_the_error_of_a_check(db: Database, folder: Folder) -> None:
+    """It is raised at once, not at the next operation."""
+    folder.write(
+        "aaaa",
+        f"try:\n    {REQUIRE}\nexcept Exception:\n"
+        "    op.execute(\"UPDATE users SET name = 'x' WHERE name IS NULL\")\n"
+        f"{REQUIRE}\n{ADD_NICK}",
+    )
+    db.runner(folder).upgrade()
+    assert db.rows("SELECT name FROM users WHERE id = 4") == [("x",)]

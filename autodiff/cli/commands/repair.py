@@ -35,6 +35,15 @@ def run_repair(
             show_default=False,
         ),
     ] = None,
+    step: Annotated[
+        Literal["done", "again"] | None,
+        typer.Option(
+            "--step",
+            help="Answer whether the step that was sent last, and never confirmed, took effect: "
+            "done, or again to send it again.",
+            show_default=False,
+        ),
+    ] = None,
     yes: Yes = False,
     confirm: Confirm = None,
 ) -> int:
@@ -49,15 +58,16 @@ def run_repair(
         autodiff repair
         autodiff repair --edited
         autodiff repair --half-way applied
+        autodiff repair --step done
     """
     project = shell.project()
     repaired = []
-    if edited or missing or reordered or half_way:
+    if edited or missing or reordered or half_way or step:
         confirm_environment(shell, project, confirm, "change the records of its history")
         if not yes and (found := project.problems()):
             ask_at_terminal(shell, ["problems:", *problem_lines(found)], "Change the records?")
         repaired = project.repair(
-            edited=edited, missing=missing, reordered=reordered, half_way=half_way
+            edited=edited, missing=missing, reordered=reordered, half_way=half_way, step=step
         )
     problems = project.problems()
     shell.answer(repair_lines(repaired, problems), repair_data(repaired, problems))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.catalog import Catalog
 from autodiff.dialects.mysql.catalog import align, implicit_indexes
@@ -42,6 +42,11 @@ class MySQLCatalog(Catalog):
         from autodiff.dialects.mysql.catalog.unmanaged import find_dependent_objects
 
         return find_dependent_objects(connection, self.dialect.default_schema or "")
+
+    def stored_programs(self, connection: Connection, scope: Scope) -> list[tuple[Any, ...]]:
+        from autodiff.dialects.mysql.catalog.programs import stored_programs
+
+        return stored_programs(connection, scope, self.dialect.default_schema or "")
 
     def align(self, current: Table, desired: Table) -> Table:
         return align.align_table(current, desired, json_is_text=self.dialect.is_mariadb)

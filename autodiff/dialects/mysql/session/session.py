@@ -13,7 +13,7 @@ from autodiff.dialects.session import Session
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -44,6 +44,20 @@ class MySQLSession(Session):
     """Transactions and limits of a MySQL or MariaDB connection."""
 
     dialect: MySQL
+
+    def current_schema(self, connection: Connection) -> str | None:
+        schema: str | None = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
+        return schema
+
+    def read_settings(self, connection: Connection) -> Mapping[str, str]:
+        from autodiff.dialects.mysql.session.settings import read_settings
+
+        return read_settings(connection)
+
+    def restore_settings(self, connection: Connection, before: Mapping[str, str]) -> None:
+        from autodiff.dialects.mysql.session.settings import restore_settings
+
+        restore_settings(connection, before)
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,20 @@ class PostgreSQLSession(Session):
         from autodiff.dialects.postgresql.session.search_path import set_search_path
 
         set_search_path(engine, [self.dialect.quote(schema) for schema in schemas])
+
+    def current_schema(self, connection: Connection) -> str | None:
+        schema: str | None = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+        return schema
+
+    def read_settings(self, connection: Connection) -> Mapping[str, str]:
+        from autodiff.dialects.postgresql.session.settings import read_settings
+
+        return read_settings(connection, _own_settings(connection))
+
+    def restore_settings(self, connection: Connection, before: Mapping[str, str]) -> None:
+        from autodiff.dialects.postgresql.session.settings import restore_settings
+
+        restore_settings(connection, before, _own_settings(connection))
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
@@ -201,6 +215,11 @@ def _prepare_after(driver: Any, times: int | None) -> None:
     """
     if hasattr(driver, "prepare_threshold"):
         driver.prepare_threshold = times
+
+
+def _own_settings(connection: Connection) -> Sequence[str]:
+    """Return the settings that each transaction sets for itself, and that are not restored."""
+    return () if _KEPT_LIMITS in connection.info else ("lock_timeout", "statement_timeout")
 
 
 @contextmanager

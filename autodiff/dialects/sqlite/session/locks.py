@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,11 @@ from autodiff.dialects.migration_lock import Holder, Lock
 from autodiff.errors import DatabaseError
 
 __all__ = ["FileLock"]
+
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+"""Windows lacks the flag; `_open` checks the path there, before anything is written."""
+_LONGEST = 4096
+"""Bytes of a lock file at most: a time, a user, a host and a process."""
 
 
 class FileLock(Lock):
@@ -34,17 +40,13 @@ class FileLock(Lock):
         """Try once to lock the file, and write `who` into it for other runs to read."""
         if self._path is None:
             return True
-        try:
-            # the umask restricts this mode: other users may run migrations too
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise DatabaseError(
-                f"cannot create the lock file {self._path}: {error.strerror}",
-                hint="make the folder writable: SQLite also creates its journal there",
-            ) from error
+        file = _open(self._path)
         if not _lock(file) or not _is_at(file, self._path):
             os.close(file)
             return False
+        if not _is_lock_file(file):
+            os.close(file)
+            raise _refused(self._path, "it holds something else than a lock")
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         os.ftruncate(file, 0)
         os.write(file, f"{now}\n{who}\n".encode())
@@ -66,10 +68,55 @@ class FileLock(Lock):
     def holder(self) -> Holder | None:
         """Return the holder that is written in the file, None if there is none."""
         try:
-            since, who = self._path.read_text().splitlines()[:2] if self._path else ("", "")
+            if self._path is None or self._path.is_symlink():
+                return None
+            since, who = self._path.read_text(encoding="utf-8").splitlines()[:2]
             return Holder(who=who, since=dt.datetime.fromisoformat(since))
         except (OSError, ValueError):  # just released, or not written yet
             return None
+
+
+def _open(path: Path) -> int:
+    """Open the lock file, and create it if it is missing; follow no link.
+
+    Whoever can write to the folder could put a link to another file there, which would be emptied.
+    """
+    try:
+        # The umask restricts this mode: other users may run migrations too.
+        file = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o666)
+    except OSError as error:
+        if path.is_symlink():
+            raise _refused(path, "it is a symbolic link") from error
+        raise DatabaseError(
+            f"cannot create the lock file {path}: {error.strerror}",
+            hint="make the folder writable: SQLite also creates its journal there",
+        ) from error
+    state = os.fstat(file)
+    if path.is_symlink() or not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
+        os.close(file)
+        raise _refused(path, "it is a link or a special file")
+    return file
+
+
+def _refused(path: Path, reason: str) -> DatabaseError:
+    return DatabaseError(
+        f"cannot use the lock file {path}: {reason}",
+        hint=f"find out who created it, and remove it: {path}",
+    )
+
+
+def _is_lock_file(file: int) -> bool:
+    """Return whether a file is empty or has what `take` writes, so that it can be overwritten."""
+    content = os.read(file, _LONGEST)
+    os.lseek(file, 0, os.SEEK_SET)
+    if not content:
+        return True
+    try:
+        since, who = content.decode().splitlines()
+        dt.datetime.fromisoformat(since)
+    except ValueError:
+        return False
+    return len(content) < _LONGEST and bool(who)
 
 
 def _is_at(file: int, path: Path) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.session import Session
+from autodiff.dialects.sqlite.session.foreign_keys import find_violations, refuse_new_violations
 from autodiff.dialects.timeouts import NO_LIMITS, Limits
 from autodiff.errors import DatabaseError
 
@@ -65,6 +65,19 @@ class SQLiteSession(Session):
                 if control != _LEGACY:
                     driver.autocommit = control
 
+    def current_schema(self, connection: Connection) -> str:
+        return "main"  # a temporary table of the same name would come first
+
+    def read_settings(self, connection: Connection) -> Mapping[str, str]:
+        from autodiff.dialects.sqlite.session.settings import read_settings
+
+        return read_settings(connection)
+
+    def restore_settings(self, connection: Connection, before: Mapping[str, str]) -> None:
+        from autodiff.dialects.sqlite.session.settings import restore_settings
+
+        restore_settings(connection, before)
+
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
         """Run BEGIN IMMEDIATE with foreign keys off, and check foreign keys before COMMIT.
@@ -75,14 +88,19 @@ class SQLiteSession(Session):
         """
         enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
         _leave_transaction(connection)
-        before = _violations(connection)
+        before = find_violations(connection)
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         busy_timeout = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
         try:
             _set_busy_timeout(connection, limits)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield
-            _refuse_new_violations(connection, before)
+            refuse_new_violations(connection, before, enforced=enforced)
+            if not self.transaction_is_open(connection):
+                raise DatabaseError(
+                    "the transaction was ended before its time, and nothing was recorded",
+                    hint="remove COMMIT and ROLLBACK from what runs in it",
+                )
             connection.commit()
         except BaseException:
             connection.rollback()
@@ -93,6 +111,9 @@ class SQLiteSession(Session):
                 _leave_transaction(connection)
                 connection.exec_driver_sql("PRAGMA foreign_keys = ON")
                 connection.commit()
+
+    def transaction_is_open(self, connection: Connection) -> bool:
+        return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
 
     @contextmanager
     def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
@@ -160,29 +181,6 @@ def _leave_transaction(connection: Connection) -> None:
     """
     if getattr(connection.connection.driver_connection, "in_transaction", False):
         connection.exec_driver_sql("ROLLBACK")
-
-
-def _violations(connection: Connection) -> Counter[tuple[str, str]]:
-    """Count the rows that violate foreign keys, by child and parent table.
-
-    Rows are counted rather than identified, because a rebuild changes their rowids.
-    """
-    try:
-        rows = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    except Exception:  # "foreign key mismatch": the referred column is not unique
-        connection.rollback()
-        return Counter()
-    return Counter((row[0], row[2]) for row in rows)
-
-
-def _refuse_new_violations(connection: Connection, before: Counter[tuple[str, str]]) -> None:
-    added = sorted(_violations(connection) - before)
-    if added:
-        pairs = ", ".join(f"{child} -> {parent}" for child, parent in added)
-        raise DatabaseError(
-            f"the migration leaves rows that violate foreign keys: {pairs}",
-            hint="fix the rows at the end of the migration: PRAGMA foreign_key_check lists them",
-        )
 
 
 class _StatementDeadline:

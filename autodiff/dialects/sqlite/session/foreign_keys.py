@@ -1,0 +1,142 @@
+"""Find rows that violate foreign keys, also if a key refers to columns that are not unique."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from autodiff.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["Violations", "find_violations", "refuse_new_violations"]
+
+_MISMATCH = "foreign key mismatch"
+"""The start of the error for a key whose parent columns are missing or not unique."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violations:
+    """The state of a database's foreign keys.
+
+    rows: the number of rows that violate a key, by child and parent table. Rows are counted rather
+        than identified, because a rebuild changes their rowids.
+    mismatches: the messages of keys that SQLite cannot check.
+    """
+
+    rows: Counter[tuple[str, str]] = field(default_factory=Counter)
+    mismatches: frozenset[str] = frozenset()
+
+
+def find_violations(connection: Connection) -> Violations:
+    """Check all foreign keys, and leave an open transaction as it is.
+
+    SQLite stops at the first key that refers to columns that are not unique ("foreign key
+    mismatch"), although it accepts such a key while foreign keys are off. The tables are then
+    checked one by one.
+    https://www.sqlite.org/foreignkeys.html#fk_indexes
+    """
+    try:
+        return Violations(rows=_check(connection, "PRAGMA foreign_key_check"))
+    except DBAPIError as error:
+        if not _is_mismatch(error):
+            raise
+    rows: Counter[tuple[str, str]] = Counter()
+    mismatches = set()
+    for schema, table in _tables(connection):
+        try:
+            rows += _check(connection, f"PRAGMA {schema}.foreign_key_check({_quoted(table)})")
+        except DBAPIError as error:
+            if not _is_mismatch(error):
+                raise
+            mismatches.add(f"{error.orig}".removeprefix(f"{_MISMATCH} - "))
+            rows += _count_rows(connection, schema, table)
+    return Violations(rows=rows, mismatches=frozenset(mismatches))
+
+
+def refuse_new_violations(connection: Connection, before: Violations, *, enforced: bool) -> None:
+    """Raise DatabaseError if more rows violate foreign keys than before.
+
+    With `enforced`, it is raised also for a new key that SQLite cannot check: the application,
+    which enforces keys, could not write to its tables.
+    """
+    found = find_violations(connection)
+    added = sorted(found.rows - before.rows)
+    if added:
+        pairs = ", ".join(f"{child} -> {parent}" for child, parent in added)
+        raise DatabaseError(
+            f"the migration leaves rows that violate foreign keys: {pairs}",
+            hint="fix the rows at the end of the migration: PRAGMA foreign_key_check lists them",
+        )
+    mismatches = sorted(found.mismatches - before.mismatches)
+    if mismatches and enforced:
+        raise DatabaseError(
+            "the migration leaves foreign keys that refer to columns that are not unique, so that "
+            f"SQLite would refuse every write to these tables: {', '.join(mismatches)}",
+            hint="add a unique constraint on the columns that the key refers to",
+        )
+
+
+def _check(connection: Connection, pragma: str) -> Counter[tuple[str, str]]:
+    return Counter((row[0], row[2]) for row in connection.exec_driver_sql(pragma))
+
+
+def _is_mismatch(error: DBAPIError) -> bool:
+    return isinstance(error.orig, sqlite3.OperationalError) and _MISMATCH in str(error.orig)
+
+
+def _tables(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield the quoted schema and the name of each table, temporary and attached ones too."""
+    for database in connection.exec_driver_sql("PRAGMA database_list").all():
+        schema = _quoted(database[1])
+        query = f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table'"
+        for (table,) in connection.exec_driver_sql(query).all():
+            yield schema, table
+
+
+def _count_rows(connection: Connection, schema: str, table: str) -> Counter[tuple[str, str]]:
+    """Count the rows whose parent is missing, for each key of a table, without SQLite's check."""
+    keys: dict[int, tuple[str, list[tuple[str, str | None]]]] = {}
+    pragma = f"PRAGMA {schema}.foreign_key_list({_quoted(table)})"
+    for number, _, parent, column, parent_column, *_ in connection.exec_driver_sql(pragma).all():
+        keys.setdefault(number, (parent, []))[1].append((column, parent_column))
+    found: Counter[tuple[str, str]] = Counter()
+    for parent, pairs in keys.values():
+        child_columns = [_quoted(column) for column, _ in pairs]
+        parent_columns = _parent_columns(connection, schema, parent, pairs)
+        if len(parent_columns) != len(child_columns):
+            continue
+        matches = " AND ".join(
+            f"p.{_quoted(theirs)} = c.{own}"
+            for own, theirs in zip(child_columns, parent_columns, strict=True)
+        )
+        present = " AND ".join(f"c.{own} IS NOT NULL" for own in child_columns)
+        query = (
+            f"SELECT count(*) FROM {schema}.{_quoted(table)} AS c WHERE {present} AND NOT EXISTS "
+            f"(SELECT 1 FROM {schema}.{_quoted(parent)} AS p WHERE {matches})"
+        )
+        count = connection.exec_driver_sql(query).scalar_one()
+        if count:
+            found[table, parent] += count
+    return found
+
+
+def _parent_columns(
+    connection: Connection, schema: str, parent: str, pairs: list[tuple[str, str | None]]
+) -> list[str]:
+    """Return the columns that a key refers to that exist; those of the primary key by default."""
+    rows = connection.exec_driver_sql(f"PRAGMA {schema}.table_info({_quoted(parent)})").all()
+    names = {row[1].lower(): row[1] for row in rows}
+    if all(theirs is None for _, theirs in pairs):
+        return [row[1] for row in sorted(rows, key=lambda row: row[5]) if row[5]]
+    return [names[theirs.lower()] for _, theirs in pairs if theirs and theirs.lower() in names]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,122 @@
+"""Test that SQLite's check of foreign keys never undoes a migration silently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.errors import AutodiffError
+from tests.support import Database, Folder, opened
+
+PARENT = "CREATE TABLE parent (id INTEGER PRIMARY KEY, code TEXT)"
+UNCHECKABLE = {
+    "not unique": "CREATE TABLE child (code TEXT REFERENCES parent (code))",
+    "no such column": "CREATE TABLE child (code TEXT REFERENCES parent (missing))",
+    "wrong number of columns": (
+        "CREATE TABLE child (a TEXT, code TEXT, FOREIGN KEY (a, code) REFERENCES parent)"
+    ),
+    "temporary": "CREATE TEMPORARY TABLE child (code TEXT REFERENCES parent (code));"
+    "CREATE TEMPORARY TABLE parent (id INTEGER PRIMARY KEY, code TEXT)",
+    "quoted": 'CREATE TABLE "the "" child" (code TEXT REFERENCES parent (code))',
+}
+NEW_TABLE = 'op.create_table("new", sa.Column("id", sa.Integer(), primary_key=True))'
+ORDERS = "CREATE TABLE orders (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent (id))"
+
+
+@pytest.fixture
+def url(database: Callable[[str], sa.URL]) -> sa.URL:
+    return database("sqlite")
+
+
+@pytest.fixture
+def db(url: sa.URL) -> Iterator[Database]:
+    with opened(url) as db:
+        db.execute(PARENT)
+        yield db
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "m")
+
+
+@pytest.mark.parametrize("enforced", [False, True], ids=["off", "on"])
+@pytest.mark.parametrize("child", UNCHECKABLE.values(), ids=UNCHECKABLE)
+def test_a_migration_is_applied_beside_a_key_that_cannot_be_checked(
+    db: Database, folder: Folder, child: str, enforced: bool
+) -> None:
+    """The key was there before, and stays."""
+    db.execute(*child.split(";"), f"PRAGMA foreign_keys = {'ON' if enforced else 'OFF'}")
+    folder.write("aaaa", NEW_TABLE, 'op.drop_table("new")')
+    assert [m.revision for m in db.runner(folder).upgrade()] == ["aaaa"]
+    assert "new" in db.tables()
+    assert db.history() == ["aaaa"]
+    assert [m.revision for m in db.runner(folder).downgrade()] == ["aaaa"]
+    assert "new" not in db.tables()
+    assert db.history() == []
+    assert db.rows("PRAGMA foreign_keys") == [(int(enforced),)]
+
+
+@pytest.mark.parametrize("child", [UNCHECKABLE["not unique"], ""], ids=["mismatch", "none"])
+def test_violations_of_other_keys_are_still_refused(
+    db: Database, folder: Folder, child: str
+) -> None:
+    """A key that cannot be checked does not hide the others, nor rows that were there before."""
+    db.execute(ORDERS, "INSERT INTO orders VALUES (1, 99)", *([child] if child else []))
+    folder.write("aaaa", 'op.execute("INSERT INTO orders VALUES (2, NULL)")')
+    folder.write("bbbb", 'op.execute("INSERT INTO orders VALUES (3, 5)")')
+    with pytest.raises(AutodiffError, match="violate foreign keys: orders -> parent"):
+        db.runner(folder).upgrade()
+    assert db.rows("SELECT id FROM orders ORDER BY id") == [(1,), (2,)]
+    assert db.history() == ["aaaa"]
+
+
+@pytest.mark.parametrize(
+    ("child", "row"),
+    [
+        ("CREATE TABLE child (code TEXT REFERENCES parent (code))", "'nothing'"),
+        (
+            "CREATE TABLE child (code TEXT REFERENCES parent (code), "
+            "parent_id INTEGER REFERENCES parent)",
+            "'a', 5",
+        ),
+    ],
+    ids=["its own key", "another key of its table"],
+)
+def test_rows_are_checked_where_sqlite_cannot(
+    db: Database, folder: Folder, child: str, row: str
+) -> None:
+    """Rows without a parent are counted by a query."""
+    db.execute("INSERT INTO parent VALUES (1, 'a')", child)
+    folder.write("aaaa", f'op.execute("INSERT INTO child VALUES ({row})")')
+    with pytest.raises(AutodiffError, match="violate foreign keys: child -> parent"):
+        db.runner(folder).upgrade()
+    assert db.rows("SELECT * FROM child") == []
+    assert db.history() == []
+
+
+ADD_KEY = """
+op.create_table("child", sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("code", sa.Text(), sa.ForeignKey("parent.code", name="fk_code")))
+"""
+
+
+@pytest.mark.parametrize("enforced", [False, True], ids=["off", "on"])
+def test_a_new_key_that_cannot_be_checked_is_refused_only_if_keys_are_enforced(
+    db: Database, folder: Folder, enforced: bool
+) -> None:
+    """SQLite accepts it, and refuses each write to the child while foreign keys are on."""
+    db.execute(f"PRAGMA foreign_keys = {'ON' if enforced else 'OFF'}")
+    folder.write("aaaa", ADD_KEY)
+    if not enforced:
+        db.runner(folder).upgrade()
+        assert db.history() == ["aaaa"]
+        return
+    with pytest.raises(AutodiffError, match="columns that are not unique") as caught:
+        db.runner(folder).upgrade()
+    assert caught.value.hint == "add a unique constraint on the columns that the key refers to"
+    assert db.tables() == ["parent"]
+    assert db.history() == []
