@@ -125,7 +125,7 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
         f"{file}: unknown setting 'model'",
         "known settings: allow_empty_models, env_file, environments, exclude_tables, "
         "history_schema, hooks, lock_retries, lock_timeout, lock_wait, migrations, models, path, "
-        "scratch_url, statement_timeout, targets, templates_dir, url",
+        "require_rehearsal, scratch_url, statement_timeout, targets, templates_dir, url",
     )
 
 

@@ -466,6 +466,10 @@ def test_a_column_that_needs_a_value_is_refused(place: Place) -> None:
     project = place.project(blog(comments=True))
     project.generate("create comments")
     project.upgrade()
+    place.execute(
+        "INSERT INTO posts (id, title) VALUES (1, 'Hello')",
+        "INSERT INTO comments (id, content, post_id) VALUES (1, 'first!', 1)",
+    )
     before = place.files()
     project = place.project(blog(comments=True, timestamp=True))
     with pytest.raises(FillNeededError) as caught:

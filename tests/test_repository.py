@@ -18,7 +18,7 @@ from autodiff.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-NOT_SETTINGS = {"root", "env", "unset", "variables"}
+NOT_SETTINGS = {"root", "env", "unset", "override", "variables"}
 
 
 def load(path: str) -> Any:

@@ -137,6 +137,7 @@ def test_correct_arguments_are_accepted(messages: dict[int, str]) -> None:
 def test_every_setting_can_be_given_in_code() -> None:
     """The keywords of Project are the fields of Config, except those that Project sets itself."""
     own = {"url", "migrations", "hooks", "env", "env_file", "unset", "variables"}
+    own |= {"protected", "override"}  # of an environment, and of its variables
     assert {field.name for field in fields(Config)} - own == set(ProjectSettings.__annotations__)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from autodiff.dialects.base import Dialect
 from autodiff.schema.objects import Name
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.sqltext import tokens, without_trailing_spaces
 from autodiff.utils.quoting import python_block, python_keyword, python_string
 
 __all__ = ["Literals"]
@@ -45,9 +45,9 @@ class Literals:
         """Return a keyword argument with a literal: `nullable=False`."""
         return f"{python_keyword(name)}={self.option(value)}"
 
-    def block(self, text: str) -> str:
-        """Return the inside of a string in three double quotes."""
-        return python_block(text)
+    def block(self, sql: str) -> str:
+        """Return an SQL text as the inside of a string in three double quotes."""
+        return python_block(without_trailing_spaces(sql))
 
     def mapping(self, items: Mapping[str, object]) -> str:
         """Return a dict literal."""

@@ -17,7 +17,7 @@ from autodiff.errors import AutodiffError, ConfigError
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource
 from autodiff.schema.operations import Operation, is_concurrent
-from autodiff.utils.quoting import docstring_text, one_line, python_string
+from autodiff.utils.quoting import docstring_line, docstring_text, python_string
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ def _render(
             .get_template("migration.py.j2")
             .render(
                 message=docstring_text(message) or "migration",
-                summary=[docstring_text(one_line(line)) for line in summary],
-                notes=[docstring_text(one_line(note)) for note in notes],
+                summary=list(map(docstring_line, summary)),
+                notes=list(map(docstring_line, notes)),
                 imports=bodies.imports,
                 revision=revision,
                 parents=tuple(parents),

@@ -28,6 +28,7 @@ __all__ = [
     "unquote_identifier",
     "unquote_literal",
     "without_schema",
+    "without_trailing_spaces",
 ]
 
 _PATTERN = r"""
@@ -77,6 +78,14 @@ def tokens(text: str, *, backslashes: bool = False) -> Iterator[tuple[str, str]]
     for match in (_MYSQL_TOKEN if backslashes else _TOKEN).finditer(text):
         kind = match.lastgroup or "other"
         yield _KINDS.get(kind, kind), match.group()
+
+
+def without_trailing_spaces(text: str) -> str:
+    """Return SQL without spaces at the ends of lines, which mean nothing outside of quotes."""
+    return "".join(
+        re.sub(r"[ \t]+(?=\n)", "", token) if kind == "space" else token
+        for kind, token in tokens(text)
+    )
 
 
 @lru_cache(_CACHE_SIZE)

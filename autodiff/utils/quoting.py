@@ -15,6 +15,7 @@ import re
 from typing import Any
 
 __all__ = [
+    "docstring_line",
     "docstring_text",
     "html_text",
     "json_text",
@@ -111,6 +112,11 @@ def docstring_text(text: str) -> str:
     lines = (one_line(line.strip(" \t\r")) for line in text.split("\n"))
     inner = "\n".join(lines).strip("\n").replace("\\", "\\\\")
     return _DOCSTRING_QUOTE.sub(r'\\"', inner)
+
+
+def docstring_line(text: str) -> str:
+    """Return a text as one line between the first and the last line of a docstring."""
+    return _THREE_QUOTES.sub(r'\\"', one_line(text).strip().replace("\\", "\\\\"))
 
 
 def python_keyword(name: str) -> str:
