@@ -135,7 +135,7 @@ def test_an_object_survives_the_round_trip(item: Any) -> None:
 
 
 def test_fields_that_are_not_compared_are_kept() -> None:
-    """This is `implicit` of a constraint. The Python of a type is derived, and never stored."""
+    """One is `implicit` of a constraint. The Python of a type is derived, and never stored."""
     copy = _round_trip(TABLE)
     assert copy.columns[0].type.python == ""
     assert all(constraint.implicit for constraint in copy.constraints)

@@ -107,7 +107,7 @@ def run_one_or_all(
                 "downgrade --all needs a target",
                 hint="name the migration to go back to, such as 0003 or base",
             )
-        reached = target or "head"
+        reached = "head" if target is None else target
         return _run_fleet(
             shell, reached, direction, options, sql=sql, dry_run=dry_run, confirm=confirm
         )

@@ -49,7 +49,7 @@ def run_migrations(
     Without a target, a downgrade asks; `yes` is the answer. `confirm` is the name of a protected
     environment.
     """
-    reached = target or _DEFAULT_TARGETS[direction]
+    reached = _DEFAULT_TARGETS[direction] if target is None else target
     if sql:
         _print_script(shell, reached, direction)
         return
