@@ -125,7 +125,8 @@ class PostgreSQLSession(Session):
                 yield
             finally:
                 _prepare_after(driver, None)
-                connection.info.pop(_KEPT_LIMITS, None)
+                with suppress(SQLAlchemyError):  # the connection may be gone
+                    connection.info.pop(_KEPT_LIMITS, None)
         connection.commit()
 
     @contextmanager
