@@ -59,6 +59,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def pytest_sessionfinish() -> None:
+    """Save what coverage has measured, because pytest-xdist kills a worker that exits too slowly."""
+    with suppress(ImportError):
+        from coverage import Coverage
+
+        if (current := Coverage.current()) is not None:
+            current.save()
+
+
 class Servers:
     """The database servers of this test run, each started on first use."""
 
