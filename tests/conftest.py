@@ -60,7 +60,7 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Save what coverage has measured, because pytest-xdist kills a worker that exits too slowly."""
+    """Save what coverage has measured: pytest-xdist kills a worker that exits too slowly."""
     with suppress(ImportError):
         from coverage import Coverage
 
