@@ -26,7 +26,7 @@ def count_objects() -> tuple[int, int]:
 def test_check_leaves_nothing_behind(
     database: Callable[[str], sa.URL], tmp_path: Path, kind: str
 ) -> None:
-    """Each call has an engine of its own, which no cache may keep."""
+    """Each call has its own engine, which no cache may keep."""
     metadata = sa.MetaData()
     sa.Table(
         "t",

@@ -194,7 +194,7 @@ def test_the_history_gives_the_same_migration_as_the_database(
 ) -> None:
     """source="history" needs no database.
 
-    If a rehearsal needs a server, the file says that it was not rehearsed.
+    If a rehearsal needs a server, the file reports that it was not rehearsed.
     """
     monkeypatch.setattr(postgresql_scratch, "is_installed", lambda: False)
     place.start()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from autodiff.cli.terminal import clear_line, print_above, print_lines, set_description
+from autodiff.cli.terminal import add_task, clear_line, print_above, print_lines, set_description
 from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
@@ -146,8 +146,7 @@ class _Display:
             self._bar = start_bar(1)
             set_description(self._bar, self._bar.task_ids[0], self._name)
         if self._rows_task is None:
-            self._rows_task = self._bar.add_task("", total=event.total)
-            set_description(self._bar, self._rows_task, f"rows of {event.table}")
+            self._rows_task = add_task(self._bar, f"rows of {event.table}", event.total)
         self._bar.update(self._rows_task, completed=event.done)
         if event.done >= event.total:
             self._end_rows(self._bar)

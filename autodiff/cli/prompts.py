@@ -72,7 +72,7 @@ class TerminalQuestioner:
 
 
 def _is_accepted(needed: FillNeeded, value: str) -> bool:
-    """Return whether a value fits the type of its column, and tell the user if it does not."""
+    """Return whether a value fits the type of its column, and print the reason if it does not."""
     from autodiff.plan.fill_values import fill_problem
 
     problem = fill_problem(needed.column, value)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Language",
+    "add_task",
     "ask_text",
     "ask_yes_no",
     "clear_line",
@@ -160,6 +161,11 @@ def print_above(bar: Progress, line: str) -> None:
     """Print a line above a progress bar."""
     text = _encodable(one_line(line), sys.stderr)
     bar.console.print(text, highlight=False, markup=False)
+
+
+def add_task(bar: Progress, text: str, total: float) -> TaskID:
+    """Add a second bar with a text beside it."""
+    return bar.add_task(_encodable(one_line(text), sys.stderr), total=total)
 
 
 def set_description(bar: Progress, task: TaskID, text: str) -> None:

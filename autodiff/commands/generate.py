@@ -55,7 +55,7 @@ class GenerateRequest:
     labels: names of the branch that starts with the migration.
     depends_on: migrations that must be applied before it, without being its parents.
     source: compare the models with the database, or with the history in the lock file.
-    allow_drop: the tables that may be dropped with their rows; `*` stands for every table.
+    allow_drop: the tables that may be dropped with their rows; `*` allows every table.
     """
 
     message: str

@@ -71,7 +71,7 @@ def _lock_of(
 
 
 def _covered(difference: Difference) -> Schema:
-    """Return the desired schema without the changes: each changed object as it is now."""
+    """Return the desired schema without the changes: each changed object in its current form."""
     current, desired = difference.current, difference.desired
     changed = {name for change in difference.changes for name in _tables_of(change)}
     tables = {

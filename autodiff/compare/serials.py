@@ -1,4 +1,4 @@
-"""Tell the sequences of serial columns from those that models declare or that no column owns."""
+"""Distinguish the sequences of serial columns from those that models declare or no column owns."""
 
 from __future__ import annotations
 

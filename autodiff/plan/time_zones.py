@@ -1,4 +1,4 @@
-"""Tell which time zone a conversion between types with and without one uses."""
+"""Report the time zone that a conversion between types with and without one uses."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def failure(
     message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
     hint = "the failed migration left nothing behind: fix it and run the same command again"
     if sink.segments.was_ended:
-        hint = f"the migration ended its transaction by itself; {ENDED_BY_HAND}"
+        hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += _kept_steps(sink)
@@ -84,7 +84,7 @@ def stopped(
     message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
     hint = f"it left nothing behind; run autodiff {kind} to start it again"
     if sink.segments.was_ended:
-        hint = f"the migration ended its transaction by itself; {ENDED_BY_HAND}"
+        hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if sink.entry.progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
         message += _kept_steps(sink)

@@ -13,11 +13,11 @@ inside `op.autocommit()`; all other steps share the migration's transaction.
 | hand-written part | run | BEGIN, announce, run, journal, COMMIT |
 | completed by an earlier run | count | count; a hand-written part is run again and rolled back |
 
-A step of the last kinds may commit by itself (CALL, GRANT, DDL in a function). Its announcement is
+A step of the last kinds may commit on its own (CALL, GRANT, DDL in a function). Its announcement is
 in its own transaction: if the step is rolled back, so is the announcement, and the step is run
 again. If the announcement is in the journal and the step is not, something was committed. The
 catalog does not show what, so the next run asks (`Progress.unclear`). A statement that PostgreSQL
-refuses in a transaction (VACUUM) is announced in a transaction of its own.
+refuses in a transaction (VACUUM) is announced in its own transaction.
 
 Invariants:
 
@@ -544,8 +544,8 @@ class JournaledSink(Sink):
         is_done = self.is_replaying or self._was_done(_HAND_WRITTEN_PART)
         if is_done and (not self.is_replaying or steps in self._counter.progress.parts):
             raise MigrationFailedError(
-                f"step {steps + 1} is a hand-written part that has committed by itself, so it "
-                "cannot be run again to reach the steps after it",
+                f"step {steps + 1} is a hand-written part that has committed its own transaction, "
+                "so it cannot be run again to reach the steps after it",
                 hint=f"{SETTLE_BY_HAND}. New migrations can use op.run(function): a function that "
                 "has returned is not called again",
             )

@@ -20,7 +20,7 @@ ENDED_BY_HAND = (
     "what it did until then may be in the database: undo that by hand (autodiff check shows the "
     "difference), remove what ends the transaction from the migration, and run it again"
 )
-"""What to do after a migration has committed by itself."""
+"""What to do after a migration has committed its own transaction."""
 
 
 class TransactionGuard:
@@ -98,7 +98,7 @@ class TransactionGuard:
 def ended_itself() -> MigrationFailedError:
     """Return the error for code that has ended its transaction in a way that nothing reports."""
     return MigrationFailedError(
-        "the migration ended its transaction by itself, for example by COMMIT or ROLLBACK on the "
+        "the migration ended its own transaction, for example by COMMIT or ROLLBACK on the "
         "driver's connection: only the runner ends it",
         hint=ENDED_BY_HAND,
     )
@@ -107,7 +107,7 @@ def ended_itself() -> MigrationFailedError:
 def rolled_back_itself() -> MigrationFailedError:
     """Return the error for code that has undone its own step, so that it must not be recorded."""
     return MigrationFailedError(
-        "the migration rolled its transaction back by itself, and with it what it did before",
+        "the migration rolled its own transaction back, and with it what it did before",
         hint="remove ROLLBACK: the runner rolls back a migration that raises an exception; for a "
         "part of it, use connection.begin_nested()",
     )

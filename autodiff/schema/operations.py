@@ -737,7 +737,7 @@ class Require:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execute:
-    """An SQL statement that no other operation stands for.
+    """An SQL statement that no other operation expresses.
 
     reverse_sql: the statement that reverses it; None if it is not known, "" if none is needed.
     tables: the tables that it alters, as far as known.

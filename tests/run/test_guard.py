@@ -226,7 +226,7 @@ def test_savepoints_and_bodies_are_allowed(db: Database, folder: Folder) -> None
         "op.execute('ROLLBACK TO SAVEPOINT one')\n"
         "op.execute(\"INSERT INTO users VALUES (2, 'BEGIN; END') -- COMMIT\")",
     )
-    if db.connection.dialect.name == "mysql":  # each statement is a transaction of its own
+    if db.connection.dialect.name == "mysql":  # each statement is its own transaction
         return
     db.runner(folder).upgrade()
     assert names(db) == ["BEGIN; END"]
@@ -262,7 +262,7 @@ def test_a_transaction_that_ended_unseen_is_noticed(
     write_next(folder, access, f"\n\ndef work(connection):\n    {code}\n{end}")
     with opened(database(kind)) as db:
         error = upgrade_error(db, folder)
-        assert "ended its transaction by itself" in f"{error.message} {error.hint}"
+        assert "ended its own transaction" in f"{error.message} {error.hint}"
         assert "left nothing behind" not in f"{error.hint}"
         assert "what it did until then may be in the database" in f"{error.hint}"
         assert db.history() == ["aaaa"]
@@ -274,7 +274,7 @@ def test_executescript_is_noticed(database: Callable[[str], sa.URL], folder: Fol
     script = f"{DRIVER}.executescript('CREATE TABLE a (x); CREATE TABLE b (x);')"
     write_next(folder, "bind", f"\n\ndef work(connection):\n    {script}\n")
     with opened(database("sqlite")) as db:
-        assert "ended its transaction by itself" in upgrade_error(db, folder).message
+        assert "ended its own transaction" in upgrade_error(db, folder).message
         assert db.history() == ["aaaa"]
 
 
@@ -291,7 +291,7 @@ def test_a_rollback_of_sqlite_after_an_error_is_noticed(
         "    pass",
     )
     with opened(database("sqlite")) as db:
-        assert "ended its transaction by itself" in upgrade_error(db, folder).message
+        assert "ended its own transaction" in upgrade_error(db, folder).message
         assert names(db) == []
         assert db.history() == ["aaaa"]
 

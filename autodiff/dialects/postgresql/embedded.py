@@ -79,7 +79,7 @@ def _account() -> dict[str, Any]:
 
 
 def _programs(folder: Path, account: dict[str, Any]) -> Path:
-    """Return the folder of the programs, copied if the account cannot run them where they are."""
+    """Return the folder of the programs, copied if the account cannot run them in place."""
     spec = find_spec(_PACKAGE)
     assert spec is not None and spec.submodule_search_locations
     package = Path(spec.submodule_search_locations[0])

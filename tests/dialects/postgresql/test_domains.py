@@ -59,7 +59,7 @@ def project(database: Callable[[str], sa.URL], before: sa.MetaData, folder: Path
 def test_changed_domain_is_reported(
     options: dict[str, Any], array: bool, database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """The commands generate, check and diff tell it, with what to do."""
+    """The commands generate, check and diff report it, with a hint."""
     url = project(database, models(array=array), tmp_path)
     changed = Project(url, models(array=array, **options), tmp_path)
     with pytest.raises(PlanError) as caught:

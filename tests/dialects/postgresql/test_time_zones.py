@@ -52,7 +52,7 @@ def value(connection: sa.Connection) -> str:
 def test_conversion_uses_utc(
     pair: str, zone: str, database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """Times are taken as UTC in both directions, and a finding says so."""
+    """Times are taken as UTC in both directions, and a finding reports it."""
     before, after, old, new = PAIRS[pair]
     options = {"options": f"-c TimeZone={zone}"}
     url = database("postgresql")

@@ -47,7 +47,7 @@ class PostgreSQLCatalog(Catalog):
         return reflect_schema(connection, scope, self.dialect.default_schema or "public")
 
     def has_table(self, connection: Connection, name: str, schema: str | None) -> bool:
-        """Ask with a query of its own: SQLAlchemy caches one for each engine, and keeps both."""
+        """Ask with its own query: SQLAlchemy caches one for each engine, and keeps both."""
         from autodiff.dialects.postgresql.catalog.existence import has_table
 
         return has_table(connection, name, schema)

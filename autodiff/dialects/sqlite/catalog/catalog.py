@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SQLiteCatalog"]
 
 _OPTIONS_OF_THE_KEY = frozenset({"sqlite_autoincrement", "sqlite_with_rowid"})
-"""Options that say how a primary key numbers or stores the rows."""
+"""Options for how a primary key numbers or stores the rows."""
 
 
 class SQLiteCatalog(Catalog):
@@ -48,8 +48,8 @@ class SQLiteCatalog(Catalog):
     def align(self, current: Table, desired: Table) -> Table:
         """Keep AUTOINCREMENT and WITHOUT ROWID if the change replaces the primary key they need.
 
-        They belong to that key: it says what a row is found by, and whether SQLite numbers it. So
-        they differ even if the model does not declare them.
+        They belong to that key, which identifies the rows and may number them. So they differ
+        even if the model does not declare them.
         """
         aligned = super().align(current, desired)
         lost = {
