@@ -30,11 +30,11 @@ OPTIONAL = {"mysql"}
 REQUIRE = os.environ.get("AUTODIFF_REQUIRE_SERVERS", "0") not in {"", "0"}
 MISSING = "missing_database"
 EXAMPLES = os.environ.get("AUTODIFF_TEST_EXAMPLES")
-"""The number of random examples per property test; if unset, 100 fixed examples are used."""
+"""The number of random examples per property test; if unset, 50 fixed examples are used."""
 
 settings.register_profile(
     "ci",
-    max_examples=int(EXAMPLES or 100),
+    max_examples=int(EXAMPLES or 50),
     derandomize=EXAMPLES is None,
     deadline=None,
     database=None,
