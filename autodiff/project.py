@@ -104,7 +104,7 @@ class Project(Workspace):
         format: Literal["python", "sql"] = "python",
         empty: bool = False,
         assume: Assume = None,
-        allow_drop: bool | Iterable[str] = False,
+        allow_drop: bool | Iterable[str] = True,
         questioner: Questioner | None = None,
         rehearse: bool = True,
         data_checks: bool = True,
@@ -126,7 +126,8 @@ class Project(Workspace):
             empty: Whether to return an empty migration without comparing anything.
             assume: `drop-and-add` to treat possible renames as a drop and an add.
             allow_drop: The tables that may be dropped although they have rows, or although more
-                than half of the tables are dropped; True for every table.
+                than half of the tables are dropped; by default every table. The command line
+                allows only those of `--allow-drop`.
             questioner: Answers the questions about renames, values and drops; without one they are
                 errors.
             rehearse: Whether to run the migration up and down in a scratch database with sample

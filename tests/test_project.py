@@ -14,6 +14,7 @@ from autodiff.commands.drift import Drift
 from autodiff.dialects.postgresql import scratch as postgresql_scratch
 from autodiff.errors import (
     AutodiffError,
+    DropRefusedError,
     EditedMigrationError,
     FillNeededError,
     HistoryError,
@@ -377,6 +378,21 @@ def test_relock_at_the_head_writes_the_same_lock_file(place: Place) -> None:
     lock = (place.folder / LOCK_NAME).read_text()
     project.relock()
     assert (place.folder / LOCK_NAME).read_text() == lock
+
+
+def test_a_program_allows_drops_unless_it_limits_them(place: Place) -> None:
+    """The command line refuses to drop a table with rows; a program can ask for that too."""
+    place.start()
+    place.execute("INSERT INTO posts (id, title) VALUES (1, 'Hello')")
+    other = sa.MetaData()
+    sa.Table("others", other, sa.Column("id", sa.Integer, primary_key=True))
+    project = place.project(other)
+    with pytest.raises(DropRefusedError) as caught:
+        project.draft("drop", assume="drop-and-add", allow_drop=["others"])
+    assert caught.value.tables == ("posts",)
+    draft = project.draft("drop", assume="drop-and-add")
+    assert draft is not None and draft.plan is not None
+    assert [str(loss) for loss in draft.plan.data_loss] == ["drop table posts (1 row)"]
 
 
 def test_relock_keeps_a_change_without_a_migration_visible(place: Place) -> None:
