@@ -484,7 +484,7 @@ def test_a_column_that_needs_a_value_is_refused(place: Place) -> None:
     project.upgrade()
     place.execute(
         "INSERT INTO posts (id, title) VALUES (1, 'Hello')",
-        "INSERT INTO comments (id, content, post_id) VALUES (1, 'first!', 1)",
+        "INSERT INTO comments (id, post_id, body) VALUES (1, 1, 'first!')",
     )
     before = place.files()
     project = place.project(blog(comments=True, timestamp=True))
