@@ -35,6 +35,7 @@ FRAGMENTS = (
 TEXTS = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=3).map("".join)
 EXAMPLES = 60
 SLOW_EXAMPLES = 4
+MESSAGES = TEXTS.filter(str.strip)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,7 @@ def test_files_on_sqlite(tmp_path: Path, counts: Counter[str]) -> None:
     @settings(
         max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
-    @given(TEXTS, TEXTS)
+    @given(TEXTS, MESSAGES)
     @example("\nDROP TABLE guard; --", '"""')
     @example('"""', "\\")
     def check(text: str, message: str) -> None:
@@ -173,7 +174,7 @@ def test_runs_on_sqlite(tmp_path: Path, counts: Counter[str]) -> None:
         suppress_health_check=list(HealthCheck),
         database=None,
     )
-    @given(TEXTS, TEXTS)
+    @given(TEXTS, MESSAGES)
     @example("\nDROP TABLE guard; --", "\n.quit\n")
     def check(text: str, message: str) -> None:
         check_run(project_of(folder, text), folder, text, message)
