@@ -49,7 +49,7 @@ def open_server() -> Iterator[URL]:
 
     Raises DatabaseError if the server does not start.
     """
-    with TemporaryDirectory(prefix="autodiff-postgresql-") as name:
+    with TemporaryDirectory(prefix="autodiff-embedded-") as name:
         folder, account = Path(name), _account()
         if account:
             os.chown(folder, account["user"], account["group"])
