@@ -171,3 +171,47 @@ def test_sequence_that_is_larger_than_its_column(database: Callable[[str], sa.UR
         connection.commit()
         assert diff(connection, models()).summary() == []
     engine.dispose()
+
+
+ALEMBIC = """
+import sqlalchemy as sa
+from autodiff import op
+
+revision = "aaaa"
+parents = ()
+
+
+def upgrade():
+    op.alter_column(
+        "items", "id", existing_type=sa.INTEGER(), type_=sa.BigInteger(),
+        existing_nullable=False, autoincrement=True,
+    )
+
+
+def downgrade():
+    op.alter_column(
+        "items", "id", existing_type=sa.BigInteger(), type_=sa.INTEGER(),
+        existing_nullable=False, autoincrement=True,
+    )
+"""
+
+
+def test_alembic_writes_autoincrement_for_a_serial_that_gets_another_type(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """The column keeps its sequence, which follows the type in both directions."""
+    types = "SELECT data_type::text FROM pg_sequences"
+    (tmp_path / "0001_wide.py").write_text(ALEMBIC)
+    engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        models().create_all(connection)
+        connection.exec_driver_sql("ALTER SEQUENCE items_id_seq RENAME TO other_seq")
+        connection.commit()
+        runner = Runner(connection, load_graph(tmp_path))
+        for step, expected in ((runner.upgrade, "bigint"), (runner.downgrade, "integer")):
+            step()
+            insert(connection, expected)
+            found = connection.exec_driver_sql(f"{types} WHERE sequencename = 'other_seq'")
+            assert found.scalars().all() == [expected]
+            connection.rollback()
+    engine.dispose()

@@ -153,21 +153,23 @@ class PostgreSQLColumnDDL(ColumnDDL):
         If the column has one, return the statement that gives it the type of the column. ALTER
         COLUMN ... TYPE does that for an identity column, but not for a serial.
         """
+        type_ = self._sequence_type(operation)
         if operation.before.autoincrement is True:
-            return [self._on_sequence(operation, "ALTER", self._sequence_type(operation))]
+            return [self._on_sequence(operation, "ALTER", type_)]
         sequence = Name(f"{operation.table.name}_{operation.name}_seq", operation.table.schema)
         quoted, column = self.quote_name(sequence), self.quote(operation.name)
-        owner = f" OWNED BY {self.quote_name(operation.table)}.{column}"
-        default = f"SET DEFAULT nextval({quote_literal(quoted)})"
-        return [
-            _execute(
-                quote_literal(f"CREATE SEQUENCE {quoted}"),
-                self._sequence_type(operation),
-                quote_literal(owner),
-            ),
-            self._advance(operation, Identity()),
-            *self._alter(operation, [default]),
-        ]
+        command = quote_literal(f"CREATE SEQUENCE {quoted}")
+        owner = quote_literal(f" OWNED BY {self.quote_name(operation.table)}.{column}")
+        create = f"EXECUTE {command} || {type_} || {owner}"
+        [default] = self._alter(operation, [f"SET DEFAULT nextval({quote_literal(quoted)})"])
+        advance = self._advance(operation, Identity())
+        if operation.before.autoincrement is False:
+            return [f"DO $$ BEGIN {create}; END $$", advance, default]
+        # Alembic writes autoincrement=True for a column that is a serial already:
+        found = self._sequence_of(operation)
+        alter = f"EXECUTE 'ALTER SEQUENCE ' || {found} || {type_}"
+        choice = f"IF {found} IS NULL THEN {create}; {default}; ELSE {alter}; END IF"
+        return [f"DO $$ BEGIN {choice}; END $$", advance]
 
     def _sequence_type(self, operation: AlterColumn) -> str:
         """Return an expression for the AS clause of the sequence of a serial.
