@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from autodiff.autogenerate.live_queries import Answer, Limits, ask_each
 from autodiff.dialects.base import Dialect
 from autodiff.plan.data_loss import DataLoss
 
@@ -40,25 +41,18 @@ def count_losses(
         each: The time limit of one query, in seconds.
         together: The time limit of all queries, in seconds.
     """
-    end = time.monotonic() + together
-    return tuple(
-        _count(connection, dialect, loss, min(each, end - time.monotonic())) for loss in losses
-    )
+    losses = list(losses)
+    counted = [loss for loss in losses if loss.query is not None]
+    queries = (partial(_count, connection, loss.query or "") for loss in counted)
+    limits = Limits(each=each, together=together, reached="the time limit was reached")
+    answers = iter(ask_each(connection, dialect, queries, limits))
+    return tuple(loss if loss.query is None else _counted(loss, next(answers)) for loss in losses)
 
 
-def _count(connection: Connection, dialect: Dialect, loss: DataLoss, seconds: float) -> DataLoss:
-    from sqlalchemy.exc import SQLAlchemyError
+def _count(connection: Connection, query: str) -> int:
+    result = connection.exec_driver_sql(query, execution_options={"no_parameters": True})
+    return int(result.scalar_one())
 
-    if loss.query is None:
-        return loss
-    if seconds <= 0:
-        return replace(loss, problem="the time limit was reached")
-    try:
-        with dialect.session.read_only(connection, seconds):
-            result = connection.exec_driver_sql(
-                loss.query, execution_options={"no_parameters": True}
-            )
-            return replace(loss, count=int(result.scalar_one()))
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        return replace(loss, problem=reason)
+
+def _counted(loss: DataLoss, answer: Answer[int]) -> DataLoss:
+    return replace(loss, count=answer.found, problem=answer.problem or None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from autodiff.autogenerate.live_queries import Limits, ask_each
 from autodiff.dialects.base import Dialect
 from autodiff.plan import Finding, RowCheck
 from autodiff.runner.row_checks import Found, find_rows
@@ -46,28 +47,16 @@ def run_row_checks(
 
     each, together: the time limits in seconds, for one query and for all.
     """
-    end = time.monotonic() + together
+    checks = list(checks)
+    queries = (partial(find_rows, connection, check.query) for check in checks)
+    limits = Limits(
+        each=each, together=together, reached="the time limit for querying rows was reached"
+    )
+    answers = ask_each(connection, dialect, queries, limits)
     return [
-        _run_row_check(connection, dialect, check, min(each, end - time.monotonic()))
-        for check in checks
+        RowCheckResult(check=check, found=answer.found, problem=answer.problem)
+        for check, answer in zip(checks, answers, strict=True)
     ]
-
-
-def _run_row_check(
-    connection: Connection, dialect: Dialect, check: RowCheck, seconds: float
-) -> RowCheckResult:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    if seconds <= 0:
-        return RowCheckResult(
-            check=check, found=None, problem="the time limit for querying rows was reached"
-        )
-    try:
-        with dialect.session.read_only(connection, seconds):
-            return RowCheckResult(check=check, found=find_rows(connection, check.query))
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        return RowCheckResult(check=check, found=None, problem=reason)
 
 
 def row_findings(results: Iterable[RowCheckResult]) -> list[Finding]:
