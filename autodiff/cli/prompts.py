@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from autodiff.cli.format import data_loss_lines
 from autodiff.cli.terminal import ask_text, ask_yes_no, print_lines
 from autodiff.utils.quoting import one_line
 
@@ -55,7 +56,7 @@ class TerminalQuestioner:
 
     def may_drop(self, tables: Sequence[DataLoss]) -> bool:
         """Ask whether tables may be dropped; Enter alone means no."""
-        print_lines(["Data loss:", *(f"  {one_line(str(loss))}" for loss in tables)], sys.stderr)
+        print_lines(data_loss_lines(tables), sys.stderr)
         count = "this table" if len(tables) == 1 else f"these {len(tables)} tables"
         return ask_yes_no(f"Write a migration that drops {count}?")
 

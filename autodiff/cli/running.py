@@ -88,10 +88,7 @@ def _confirm_downgrade(
     """
     if not preview.migrations:
         return
-    for line in data_loss_lines(preview.data_loss):
-        shell.note(line)
-    names = ", ".join(migration.name for migration in preview.migrations)
-    confirm_environment(shell, project, confirm, f"revert {names}")
+    names = _show_loss(shell, project, preview, confirm, "revert")
     if yes:
         return
     if shell.json or not is_interactive():
@@ -109,12 +106,19 @@ def _confirm_upgrade(
     shell: Shell, project: Project, preview: RunPreview, confirm: str | None
 ) -> None:
     """Require the name of a protected environment if the upgrade loses data."""
-    if not preview.data_loss:
-        return
+    if preview.data_loss:
+        _show_loss(shell, project, preview, confirm, "apply")
+
+
+def _show_loss(
+    shell: Shell, project: Project, preview: RunPreview, confirm: str | None, verb: str
+) -> str:
+    """Show what a run loses, require the name of a protected environment, and name the steps."""
     for line in data_loss_lines(preview.data_loss):
         shell.note(line)
     names = ", ".join(migration.name for migration in preview.migrations)
-    confirm_environment(shell, project, confirm, f"apply {names}")
+    confirm_environment(shell, project, confirm, f"{verb} {names}")
+    return names
 
 
 def _print_script(shell: Shell, target: str, direction: Direction) -> None:
