@@ -29,16 +29,16 @@ def refuse_recorded_baselines(
 ) -> None:
     """Raise HistoryError if a step is a baseline that was only recorded and drops tables.
 
-    A baseline is a migration without parents. Whether it was run is in the journal.
+    Whether it was run is in the journal.
 
     Args:
-        steps: The migrations to revert.
+        steps: The migrations to revert that have no parents.
         entries: The journal, oldest first.
         dialect: The database.
     """
     recorded = _recorded_only(entries)
     for migration in steps:
-        if migration.parents or migration.revision not in recorded:
+        if migration.revision not in recorded:
             continue
         tables = _dropped_tables(migration, dialect)
         if tables:

@@ -165,9 +165,9 @@ class Runner:
         """
         with self._session.locked():
             if not drop_baseline:
-                entries = self._session.journal.read(self.connection)
-                ahead = self.ahead("downgrade", target)
-                refuse_recorded_baselines(ahead, entries, self.dialect)
+                firsts = [m for m in self.ahead("downgrade", target) if not m.parents]
+                entries = self._session.journal.read(self.connection) if firsts else ()
+                refuse_recorded_baselines(firsts, entries, self.dialect)
             return self._downgrade(target)
 
     def _downgrade(self, target: str) -> list[Migration]:
