@@ -113,7 +113,7 @@ def _list_objects(dialect: Dialect, connection: Connection) -> None:
     """After each statement that may create an object, list all objects in the marker table.
 
     A statement without a savepoint fails if it is sent outside of a transaction. The list then
-    stays as it is, and objects that it does not contain are never dropped by a later run.
+    does not change, and a later run never drops objects that it does not contain.
     """
     schema = connection.dialect.default_schema_name
     quote = connection.dialect.identifier_preparer.quote_identifier

@@ -20,7 +20,7 @@ __all__ = ["names_of_new_tables", "schema_wide_names", "with_names_for_new_table
 def with_names_for_new_tables(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
     """Return the desired schema with names for the constraints that would share one otherwise.
 
-    Where a new table needs the name of an unnamed constraint of another table, the constraints of
+    If a new table needs the name of an unnamed constraint of another table, the constraints of
     that table get the names that it would have as a new table, so that they are renamed. A name
     that another table declares is left to it: the new table gets the next free one.
     """

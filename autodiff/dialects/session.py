@@ -83,7 +83,7 @@ class Session(ABC):
             yield
 
     def transaction_is_open(self, connection: Connection) -> bool:
-        """Return False if the transaction that `transaction` began has ended meanwhile.
+        """Return False if the transaction that `transaction` began has already ended.
 
         True may mean that it is unknown without asking the server.
         """

@@ -167,7 +167,7 @@ def _is_order(rest: list[_Token]) -> bool:
 
 
 def _suffixes(rest: list[_Token]) -> IndexElement | None:
-    """Return the collation, operator class and order that the tokens are, None if they are not."""
+    """Return the collation, operator class and order in the tokens, None if there are others."""
     reader, collation, opclass = _Reader(rest), None, None
     if reader.take("COLLATE"):
         if (name := reader.take_name()) is None:

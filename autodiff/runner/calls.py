@@ -47,7 +47,7 @@ def call_completely(function: Callable[..., object], name: str, *arguments: Any)
 def exits_as_errors() -> Iterator[None]:
     """Turn SystemExit and the like into an exception: a run that exits early has not succeeded.
 
-    KeyboardInterrupt and the cancellation of a task stay what they are.
+    KeyboardInterrupt and the cancellation of a task are not converted.
     """
     try:
         yield

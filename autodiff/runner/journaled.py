@@ -409,9 +409,9 @@ class JournaledSink(Sink):
             self._writer.write(self._counter.progress)
 
     def _was_done(self, description: str) -> bool:
-        """Return whether a person said that a step which an earlier run sent took effect.
+        """Return whether a step of an earlier run took effect, according to a person.
 
-        Raises MigrationFailedError if that is still to be answered.
+        Raises MigrationFailedError if nobody has answered that yet.
         """
         earlier = self._counter.take_unfinished(description)
         if earlier is None:
@@ -421,7 +421,7 @@ class JournaledSink(Sink):
         return bool(earlier.statements) and earlier.sent == len(earlier.statements)
 
     def _announcement(self, description: str) -> Progress:
-        """Return the progress that says that a step, which the catalog does not show, was sent."""
+        """Return the progress of a step that was sent and that the catalog does not show."""
         return replace(
             self._counter.progress,
             step=description,
@@ -514,7 +514,7 @@ class JournaledSink(Sink):
     def _find_statements(self, digests: Sequence[str], statements: Sequence[str]) -> list[str]:
         """Return the statements that an earlier run announced and did not send.
 
-        They are computed again: from the tables as they are now, or from the files alone. The
+        They are computed again: from the current tables, or from the files alone. The
         earlier statements of the step have changed the tables, so one way may not be enough.
 
         Raises MigrationFailedError if one of them cannot be computed.

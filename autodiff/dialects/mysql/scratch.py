@@ -171,7 +171,7 @@ def _namespace_name(database: str | None, namespace: str) -> str:
 def sweep(connection: Connection, *, older_than: timedelta = _OLD) -> list[str]:
     """Drop the scratch databases that killed runs left, and return their names.
 
-    The age of a database is read from its name. Its owner holds a lock as long as it is connected.
+    The age of a database is read from its name. Its owner holds a lock while it is connected.
     """
     now = _server_time(connection)
     names = connection.exec_driver_sql("SHOW DATABASES").scalars().all()

@@ -35,7 +35,7 @@ class Violations:
 
 
 def find_violations(connection: Connection) -> Violations:
-    """Check all foreign keys, and leave an open transaction as it is.
+    """Check all foreign keys, without ending an open transaction.
 
     SQLite stops at the first key that refers to columns that are not unique ("foreign key
     mismatch"), although it accepts such a key while foreign keys are off. The tables are then
