@@ -59,8 +59,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def pytest_sessionfinish() -> None:
-    """Save what coverage has measured: pytest-xdist kills a worker that exits too slowly."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Save what coverage has measured: pytest-xdist kills a worker that exits too slowly.
+
+    The controller of pytest-xdist has measured nothing, about which coverage would warn.
+    """
+    if not hasattr(session.config, "workerinput"):
+        return
     with suppress(ImportError):
         from coverage import Coverage
 
