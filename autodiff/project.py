@@ -14,7 +14,7 @@ from autodiff.workspace import Workspace
 if TYPE_CHECKING:
     from autodiff.autogenerate.plan import Plan
     from autodiff.autogenerate.questions import Assume, Questioner
-    from autodiff.commands.adopt import Baseline, Converted
+    from autodiff.commands.adopt import Baseline, Bridge, Converted
     from autodiff.commands.generate import Draft
     from autodiff.commands.merge import Merge
     from autodiff.commands.rebase import Rebase
@@ -205,6 +205,29 @@ class Project(Workspace):
         from autodiff.commands.adopt import create_baseline
 
         return create_baseline(self, message, rehearse=rehearse)
+
+    def adopt(self, folder: str | Path | None = None, *, name: str | None = None) -> Bridge:
+        """Put the project's Alembic history before its migrations, without writing anything.
+
+        Alembic's files stay as they are. Alembic runs its revisions, through the env.py of the
+        project, when a new database is upgraded.
+
+        Args:
+            folder: The file alembic.ini, or Alembic's folder; None searches them.
+            name: A section of alembic.ini, or a database of an env.py for several databases.
+
+        Returns:
+            The revisions. The method `write()` of the result writes the file alembic.toml into the
+            migrations folder and records what the database has.
+
+        Raises:
+            ConfigError: There is no Alembic history, or it is not complete.
+            HistoryError: The project already has migrations, or the folder lacks a revision that
+                the database has applied.
+        """
+        from autodiff.commands.adopt import bridge_alembic
+
+        return bridge_alembic(self, None if folder is None else Path(folder), name=name)
 
     def convert(self, folder: str | Path) -> Converted:
         """Convert Alembic's scripts to migrations of this project, without writing them.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from autodiff.config import ProjectSettings, config_from_settings, load_config
-from autodiff.errors import ConfigError, HistoryError, ModelsError
+from autodiff.errors import AutodiffError, ConfigError, HistoryError, ModelsError
 from autodiff.migrations import Graph, LockFile, load_graph, read_lock
 from autodiff.utils.connections import (
     describe_url,
@@ -73,6 +73,7 @@ class Workspace:
             else url.render_as_string(hide_password=False)
         )
         self.config = config_from_settings(text, directory, settings)
+        self.exclude_version_table()
         self._metadata = metadata
         self._hooks = hooks
         self._on_connect: Callable[[str], None] | None = None
@@ -109,11 +110,23 @@ class Workspace:
         project.config = replace(
             config, url=url or config.url, override=None if url else config.override
         )
+        project.exclude_version_table()
         project._metadata = None
         project._hooks = None
         project._by = by
         project._on_connect = None
         return project
+
+    def exclude_version_table(self) -> None:
+        """Leave the version table of an adopted Alembic history out of every comparison."""
+        from autodiff.migrations.alembic_history import read_alembic
+
+        with suppress(AutodiffError):  # reading the migrations reports it
+            alembic = read_alembic(self.directory)
+            table = None if alembic is None else alembic.version_table
+            if table is not None and table not in self.config.exclude_tables:
+                names = (*self.config.exclude_tables, table)
+                self.config = replace(self.config, exclude_tables=names)
 
     def on_connect(self, listener: Callable[[str], None]) -> None:
         """Call a function with the name of the database before the first connection to it.

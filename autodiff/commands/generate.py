@@ -103,7 +103,7 @@ class Draft:
     def write(self) -> Migration:
         """Write the migration and the lock file, both or neither."""
         migration = parse_migration(self.path, *self.texts.values())
-        graph = Graph.of([*self.graph.migrations.values(), migration])
+        graph = Graph.of([*self.graph.migrations.values(), migration], self.graph.alembic)
         unrehearsed = dict(self.lock.unrehearsed)
         if self.proof is not None and self.proof.skipped is not None:
             unrehearsed[self.revision] = self.proof.skipped

@@ -170,7 +170,7 @@ def _replay(project: Workspace, graph: Graph, known: LockFile | None) -> LockFil
         open_rehearsal_context(project, graph, known) as context,
         RehearsalDatabase(context) as database,
     ):
-        for migration in graph.migrations.values():
+        for migration in database.upgrade_by_alembic(tuple(graph.migrations.values())):
             database.upgrade(migration)
         return replayed_lock(project, graph, database).lock
 

@@ -86,7 +86,7 @@ def rebase_branch(project: Workspace, request: RebaseRequest) -> Rebase:
     if not moves and known is not None and _is_of(known, graph):
         return Rebase(directory=project.directory, graph=graph)
     by_revision = {move.after.revision: move.after for move in moves}
-    after = Graph.of([by_revision.get(r, m) for r, m in graph.migrations.items()])
+    after = Graph.of([by_revision.get(r, m) for r, m in graph.migrations.items()], graph.alembic)
     after.check_heads()
     _refuse_to_overwrite(moves)
     relocked, applied = _rehearse(project, after, by_revision, known, request.rehearse)
@@ -165,7 +165,11 @@ def _missing_in(folder: Path, graph: Graph, ref: str) -> set[str] | None:
     names = file_names_at(folder, ref)
     if names is None:
         return None
-    mine = {r for r, m in graph.migrations.items() if m.path.name not in names}
+    mine = {
+        revision
+        for revision, migration in graph.migrations.items()
+        if migration.path.name not in names and not migration.is_alembic
+    }
     rest = set(graph.migrations) - mine
     heads = set(graph.heads)
     whole = graph.lineage(rest) == rest
@@ -186,7 +190,15 @@ def _unclear(graph: Graph, what: str) -> HistoryError:
 
 def _moves(graph: Graph, mine: Collection[str]) -> list[MovedMigration]:
     """Return the migrations that get other parents or another number, in order."""
-    rest = Graph.of([m for revision, m in graph.migrations.items() if revision not in mine])
+    if old := [m for m in graph.in_order(mine) if m.is_alembic]:
+        raise HistoryError(
+            f"cannot move {old[0].path.name}: it is a revision of Alembic, and its file is kept "
+            "as it is",
+            hint="run autodiff merge to join the branches, or move the other branch",
+        )
+    rest = Graph.of(
+        [m for revision, m in graph.migrations.items() if revision not in mine], graph.alembic
+    )
     parents = {m.revision: _parents(m, mine, rest) for m in graph.in_order(mine)}
     if all(graph[revision].parents == found for revision, found in parents.items()):
         return []

@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,7 @@ __all__ = [
     "assignments",
     "file_name",
     "is_label",
+    "parse_alembic",
     "parse_migration",
     "parse_python",
     "read_folder",
@@ -49,6 +50,7 @@ _SLUG_BYTES = 200
 _LISTED = ("parents", "depends_on", "labels", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 _DIALECTS = "dialects"
+_ALEMBIC_FIELDS = ("revision", "down_revision", "depends_on", "branch_labels")
 _KNOWN = (*GRAPH_FIELDS, *_TIMEOUTS, _DIALECTS)
 
 
@@ -62,6 +64,7 @@ class Migration:
     or labels) must be applied first, but are not parents. The timeouts are seconds; None means the
     setting in the configuration. `replaces` are the revisions that were squashed into this one, in
     order. `dialects` are the kinds of databases that it is for; an empty tuple means all.
+    `is_alembic` tells that it is a revision of Alembic, which Alembic runs.
     """
 
     revision: str
@@ -77,6 +80,7 @@ class Migration:
     statement_timeout: float | None = None
     replaces: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
+    is_alembic: bool = False
 
     @property
     def checksum(self) -> str:
@@ -89,6 +93,8 @@ class Migration:
     @property
     def digest(self) -> str:
         """A hash of the whole text: if it is unchanged, the checksum is unchanged too."""
+        if self.is_alembic:
+            return self.checksum
         return text_digest(self.text, self.down_text)
 
     @property
@@ -113,6 +119,8 @@ class Migration:
 
 @lru_cache(maxsize=10_000)
 def _checksum(migration: Migration) -> str:
+    if migration.is_alembic:  # Alembic allows its files to be edited after they were applied
+        return text_digest(f"alembic {migration.revision}", "")
     if migration.is_sql:
         return sql_checksum(migration.text, migration.down_text, migration.dialects)
     return python_checksum(parse_python(migration.path, migration.text))
@@ -143,7 +151,8 @@ def read_folder(folder: Path) -> list[Migration]:
         raise MigrationFileError(
             str(folder), error.strerror or str(error), hint="check the permissions of the folder"
         ) from error
-    return [read_migration(folder / name) for name in names if _is_one(name)]
+    own = {"env.py"} if "script.py.mako" in names else set()  # it is Alembic's folder too
+    return [read_migration(folder / name) for name in names if _is_one(name) and name not in own]
 
 
 def _refuse_other_file(folder: Path) -> None:
@@ -222,7 +231,7 @@ def _read_python(path: Path, text: str) -> Migration:
         values, docstring = dict(header.values), header.docstring
     else:
         tree = parse_python(path, text)
-        values = dict(_graph_fields(path, tree))
+        values = dict(_graph_fields(path, tree, _KNOWN))
         docstring = ast.get_docstring(tree) or ""
         _require_revision(path, values)
         _require_functions(path, tree)
@@ -239,6 +248,35 @@ def _read_python(path: Path, text: str) -> Migration:
         replaces=_named(path, values, "replaces"),
         dialects=_dialects(path, values.get(_DIALECTS)),
         **_timeouts(path, values),
+    )
+
+
+def parse_alembic(path: Path) -> Migration | None:
+    """Return the migration for a revision file of Alembic; None if the file has no revision.
+
+    Raises MigrationFileError if it can't be read, or computes its revision or parents.
+    """
+    text = read_text(path)
+    header = read_header(text, _ALEMBIC_FIELDS)
+    if header is not None:
+        values, docstring = dict(header.values), header.docstring
+    else:
+        tree = parse_python(path, text)
+        values = dict(_graph_fields(path, tree, _ALEMBIC_FIELDS))
+        docstring = ast.get_docstring(tree) or ""
+    if "revision" not in values:
+        return None
+    _require_revision(path, values)
+    docstring = docstring.strip()
+    return Migration(
+        revision=values["revision"],
+        parents=_named(path, values, "down_revision"),
+        message=docstring.splitlines()[0] if docstring else _slug(path),
+        path=path,
+        text=text,
+        depends_on=_named(path, values, "depends_on"),
+        labels=_listed(path, values, "branch_labels", "labels", "billing"),
+        is_alembic=True,
     )
 
 
@@ -298,10 +336,12 @@ def _seconds(value: Any) -> float | None:
         return None
 
 
-def _graph_fields(path: Path, tree: ast.Module) -> Iterator[tuple[str, Any]]:
+def _graph_fields(
+    path: Path, tree: ast.Module, known: Collection[str]
+) -> Iterator[tuple[str, Any]]:
     """Yield the assignments that a file is read for; their values must be literals."""
     for name, value in assignments(tree):
-        if name not in _KNOWN:
+        if name not in known:
             continue
         try:
             yield name, ast.literal_eval(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autodiff.errors import HistoryError, SeveralHeadsError
 from autodiff.migrations import targets
+from autodiff.migrations.alembic_history import AlembicHistory, read_alembic, read_revisions
 from autodiff.migrations.drawing import draw_branches
 from autodiff.migrations.files import Migration, read_folder
 
@@ -17,12 +18,14 @@ __all__ = ["Graph", "load_graph"]
 
 
 def load_graph(folder: Path) -> Graph:
-    """Return the graph of the migrations in a folder.
+    """Return the graph of the migrations in a folder, and of the Alembic history before them.
 
     Raises HistoryError if revisions are duplicate, parents are unknown or migrations form a cycle,
     and MigrationFileError if a file can't be read.
     """
-    return Graph.of(read_folder(folder))
+    alembic = read_alembic(folder)
+    revisions = read_revisions(alembic.folder) if alembic and alembic.folder else []
+    return Graph.of([*revisions, *read_folder(folder)], alembic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +35,18 @@ class Graph:
     `dependencies` are the revisions that a migration depends on, if there are any. `branches` are
     the revisions of each label, in order: the migration that has the label and all that come after
     it, until the branch is merged with another. `replaced` maps each squashed revision to the one
-    that replaces it; parents and dependencies already refer to the replacing one.
+    that replaces it; parents and dependencies already refer to the replacing one. `alembic` is the
+    Alembic history that comes before the migrations, if there is one.
     """
 
     migrations: dict[str, Migration] = field(default_factory=dict)
     dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     branches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
+    alembic: AlembicHistory | None = None
 
     @classmethod
-    def of(cls, migrations: Iterable[Migration]) -> Graph:
+    def of(cls, migrations: Iterable[Migration], alembic: AlembicHistory | None = None) -> Graph:
         """Return the graph of these migrations; raise HistoryError if they don't form one."""
         by_revision: dict[str, Migration] = {}
         for migration in migrations:
@@ -64,6 +69,7 @@ class Graph:
             dependencies=dependencies,
             branches=_branches(order),
             replaced=replaced,
+            alembic=alembic,
         )
 
     def __len__(self) -> int:

@@ -185,7 +185,11 @@ class _HistoryRehearsal:
     def _run_steps(self) -> bool:
         """Run the migrations in order, and return whether all could be applied."""
         order = self._selection.order
+        if not any(m.is_alembic and m.revision in self._selection.revisions for m in order):
+            self._apply_by_alembic()
         for position, migration in enumerate(order):
+            if position < len(self._database.applied):
+                continue
             result = _StepResult(migration)
             try:
                 self._run_step(result)
@@ -196,6 +200,13 @@ class _HistoryRehearsal:
             if len(self._database.applied) <= position:
                 return False
         return True
+
+    def _apply_by_alembic(self) -> None:
+        """Apply the revisions of Alembic that come first, which are not rehearsed."""
+        order, count = self._selection.order, len(self._database.applied)
+        self._database.upgrade_by_alembic(order)
+        if len(self._database.applied) > count:
+            self._database.insert_rows(self._rows)
 
     def _run_step(self, result: _StepResult) -> None:
         """Apply a migration; revert and apply it again if it is selected."""

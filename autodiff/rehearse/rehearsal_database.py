@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
 from autodiff.autogenerate.scratch_inspector import ScratchInspector
@@ -131,9 +132,21 @@ class RehearsalDatabase:
     def rebuild(self, migrations: Sequence[Migration], rows: RowSource) -> None:
         """Start again with a new scratch, with these migrations applied and rows inserted."""
         self.reset()
-        for migration in migrations:
+        for migration in self.upgrade_by_alembic(migrations):
             self.upgrade(migration)
             self.insert_rows(rows)
+
+    def upgrade_by_alembic(self, migrations: Sequence[Migration]) -> Sequence[Migration]:
+        """Apply the first migrations as far as they are Alembic's, and return the others.
+
+        They are run without rows between them, because nobody can change them any more.
+        """
+        first = list(takewhile(lambda migration: migration.is_alembic, migrations))
+        for migration in first:
+            if not any(migration.revision in self.graph.before(m.revision) for m in first):
+                self._runner.upgrade(migration.revision)
+        self._applied += first
+        return migrations[len(first) :]
 
     def upgrade(self, migration: Migration) -> None:
         """Apply the next migration.

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import dropwhile
+from itertools import dropwhile, groupby
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from autodiff.dialects.timeouts import Blocker
 from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError
 from autodiff.migrations.files import Migration
+from autodiff.runner.alembic_run import run_by_alembic
 from autodiff.runner.concurrent_indexes import refuse_in_transaction
 from autodiff.runner.context import executing
 from autodiff.runner.events import (
@@ -54,26 +55,38 @@ def run_migrations(
     """
     if not migrations:
         return []
-    functions = [_function(session, migration, direction) for migration in migrations]
+    functions = {
+        migration.revision: _function(session, migration, direction)
+        for migration in migrations
+        if not migration.is_alembic
+    }
     if resumed is None:
         session.create_tables()
     done: list[Migration] = []
-    for position, (migration, function) in enumerate(zip(migrations, functions, strict=True), 1):
-        if function is None:
-            _skip(session, migration, direction)
-        else:
-            session.on_event(
-                MigrationStarted(
-                    revision=migration.revision,
-                    name=migration.name,
-                    direction=direction,
-                    position=position,
-                    total=len(migrations),
+    numbered = enumerate(migrations, 1)
+    for by_alembic, group in groupby(numbered, lambda item: item[1].is_alembic):
+        if by_alembic:
+            steps = list(group)
+            run_by_alembic(session, steps, len(migrations), direction, done)
+            done += [migration for _, migration in steps]
+            continue
+        for position, migration in group:
+            function = functions[migration.revision]
+            if function is None:
+                _skip(session, migration, direction)
+            else:
+                session.on_event(
+                    MigrationStarted(
+                        revision=migration.revision,
+                        name=migration.name,
+                        direction=direction,
+                        position=position,
+                        total=len(migrations),
+                    )
                 )
-            )
-            entry = resumed or session.entry(migration, direction)
-            _run_one(session, migration, function, entry, done)
-        done.append(migration)
+                entry = resumed or session.entry(migration, direction)
+                _run_one(session, migration, function, entry, done)
+            done.append(migration)
     return done
 
 
@@ -261,6 +274,8 @@ def _finish(session: Session, migration: Migration, entry: Entry) -> None:
         session.record(migration)
     else:
         session.history.remove(session.connection, migration.revision)
+        if session.alembic is not None and session.alembic.history.replaced_by is not None:
+            session.alembic.write(session.connection, ())
     session.journal.write(session.connection, entry)
 
 

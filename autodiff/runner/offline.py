@@ -17,6 +17,7 @@ from autodiff.dialects.script import Guard, ScriptWriter
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
+from autodiff.runner.alembic_versions import alembic_part
 from autodiff.runner.events import Direction
 from autodiff.runner.history_table import HistoryTable
 from autodiff.runner.journal import Journal, actor
@@ -59,7 +60,7 @@ def write_script(
         journal=Journal(schema),
         limits=limits,
     )
-    with open_script_sink(dialect) as sink:
+    with open_script_sink(dialect, alembic_part(graph)) as sink:
         sink.follow(graph.in_order(script_range.applied))
         written = {
             migration.name: sink.write(migration, script_range.direction)

@@ -51,6 +51,9 @@ def read_operations(
         Whether the function was read to its end. If it was not, the last thing that `take` received
         is the reason.
     """
+    if migration.is_alembic:
+        take(f"Alembic's revision {migration.path.name}")
+        return False
     reader = _OperationReader(dialect, tables, take)
     try:
         step = load_step(migration, direction)

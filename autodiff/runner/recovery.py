@@ -79,7 +79,7 @@ def _script(session: Session, graph: Graph, migration: Migration, entry: Entry) 
     for direction in directions:
         if direction != entry.kind and entry.progress.undone is None:
             continue
-        with open_script_sink(session.dialect) as sink:
+        with open_script_sink(session.dialect, session.alembic) as sink:
             with suppress(AutodiffError):
                 sink.follow([*before, migration] if direction == "downgrade" else before)
                 sink.write(migration, direction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autodiff.dialects import Dialect
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
+from autodiff.runner.alembic_versions import alembic_part
 from autodiff.runner.events import Direction
 from autodiff.runner.script_sink import Line, TransactionBoundary, open_script_sink
 from autodiff.schema.operations import Require
@@ -25,7 +26,7 @@ def migration_sql(
     if not migration.is_for(dialect):
         return [sql_comment(f"not for {dialect.backend}")]
     before = graph.in_order(graph.lineage(graph.before(migration.revision)))
-    with open_script_sink(dialect) as sink:
+    with open_script_sink(dialect, alembic_part(graph)) as sink:
         sink.follow([*before, migration] if direction == "downgrade" else before)
         return plain_statements(sink.write(migration, direction), dialect)
 

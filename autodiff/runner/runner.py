@@ -15,6 +15,8 @@ from autodiff.dialects.timeouts import Limits
 from autodiff.errors import HistoryError, HookFailedError
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
+from autodiff.runner.alembic_run import record_alembic
+from autodiff.runner.alembic_versions import alembic_part
 from autodiff.runner.apply import run_migrations
 from autodiff.runner.baselines import refuse_recorded_baselines
 from autodiff.runner.events import Direction, Listener, ignore
@@ -82,6 +84,7 @@ class Runner:
             sleep=sleep,
             hooks=hooks or Hooks(),
             loader=loader or Loader(),
+            alembic=alembic_part(graph),
         )
 
     def applied(self) -> dict[str, Applied]:
@@ -134,6 +137,17 @@ class Runner:
         """Return the run that stopped half-way or is still running, None if there is none."""
         return self._session.unfinished()
 
+    def record_alembic(self) -> list[Applied]:
+        """Record the revisions that Alembic has applied, and return their records; run none.
+
+        Raises HistoryError if Alembic's version table names a revision without a file.
+        """
+        with self._session.locked():
+            record_alembic(self._session)
+        owned = self._session.alembic
+        rows = self.applied().values()
+        return [row for row in rows if owned is not None and owned.owns(row.revision)]
+
     def log(self) -> list[Entry]:
         """Return every run of a migration, oldest first."""
         found = self._session.journal.read(self.connection)
@@ -149,6 +163,7 @@ class Runner:
         another run holds the lock for too long.
         """
         with self._session.locked(), self._hooked("upgrade", target):
+            record_alembic(self._session)
             done = settle(self._session, self.graph, "upgrade", target)
             fold(self._session, self.graph)
             steps = self.upgrades(target)
@@ -165,13 +180,15 @@ class Runner:
         """
         with self._session.locked():
             if not drop_baseline:
-                firsts = [m for m in self.ahead("downgrade", target) if not m.parents]
+                ahead = self.ahead("downgrade", target)
+                firsts = [m for m in ahead if not m.parents and not m.is_alembic]
                 entries = self._session.journal.read(self.connection) if firsts else ()
                 refuse_recorded_baselines(firsts, entries, self.dialect)
             return self._downgrade(target)
 
     def _downgrade(self, target: str) -> list[Migration]:
         with self._hooked("downgrade", target):
+            record_alembic(self._session)
             done = settle(self._session, self.graph, "downgrade", target)
             target = _without(target, len(done))
             fold(self._session, self.graph)
@@ -271,6 +288,8 @@ class Runner:
                     self._note_stamp(migration, "done")
             for row in before.values():
                 self._note_stamp(row, "forgotten")
+            if session.alembic is not None:
+                session.alembic.write(self.connection, [m.revision for m in wanted])
             unfinished = session.journal.unfinished(self.connection)
             if unfinished is not None:
                 session.journal.write(self.connection, replace(unfinished, outcome="settled"))

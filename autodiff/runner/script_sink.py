@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from autodiff.dialects.base import Dialect
 from autodiff.errors import AutodiffError, MigrationFailedError
 from autodiff.migrations.files import Migration
+from autodiff.runner.alembic_run import alembic_sql, run_on_scratch
+from autodiff.runner.alembic_versions import AlembicPart
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor
-from autodiff.runner.loader import load_step
+from autodiff.runner.failures import reason
+from autodiff.runner.loader import load_step, split_statements
 from autodiff.runner.sinks import LiveSink, RecordingSink
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Backfill, Operation, Require
+from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -36,21 +40,27 @@ class TransactionBoundary(Enum):
     ENTER = "enter"
 
 
+_TRANSACTION = frozenset(("BEGIN", "BEGIN TRANSACTION", "START TRANSACTION", "COMMIT"))
+"""What Alembic writes around revisions; the script has its own transactions."""
+
 Line: TypeAlias = str | Require | TransactionBoundary
 
 
 @contextmanager
-def open_script_sink(dialect: Dialect) -> Iterator[ScriptSink]:
-    """Yield a sink that writes migrations down, starting with an empty database."""
+def open_script_sink(dialect: Dialect, alembic: AlembicPart | None = None) -> Iterator[ScriptSink]:
+    """Yield a sink that writes migrations down, starting with an empty database.
+
+    `alembic` is the part of the history that Alembic writes down.
+    """
     features = dialect.features
     if not features.scratch_in_memory:
         complete = features.rebuilds_tables or features.alter_repeats_definition
-        yield ScriptSink(dialect, None, complete=complete)
+        yield ScriptSink(dialect, None, complete=complete and alembic is None, alembic=alembic)
         return
     with dialect.scratch.open(None, create=True) as scratch:
         assert scratch is not None
         dialect.session.prepare(scratch)
-        yield ScriptSink(dialect, scratch, complete=True)
+        yield ScriptSink(dialect, scratch, complete=True, alembic=alembic)
 
 
 class ScriptSink(RecordingSink):
@@ -58,8 +68,16 @@ class ScriptSink(RecordingSink):
 
     has_transaction = True
 
-    def __init__(self, dialect: Dialect, scratch: Connection | None, *, complete: bool) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        scratch: Connection | None,
+        *,
+        complete: bool,
+        alembic: AlembicPart | None = None,
+    ) -> None:
         super().__init__(dialect, {}, complete=complete)
+        self._alembic = alembic
         self.lines: list[Line] = []
         self._scratch = scratch
         self._live = None if scratch is None else LiveSink(scratch, dialect)
@@ -71,8 +89,11 @@ class ScriptSink(RecordingSink):
             return
         self._following = True
         try:
+            by_alembic = [migration for migration in migrations if migration.is_alembic]
+            if by_alembic and self._scratch is not None and self._alembic is not None:
+                run_on_scratch(self._alembic, by_alembic, self._scratch)
             for migration in migrations:
-                if migration.is_for(self._dialect):
+                if migration.is_for(self._dialect) and not migration.is_alembic:
                     run_migration_on(migration, "upgrade", self._dialect, self)
         finally:
             self._following = False
@@ -83,8 +104,28 @@ class ScriptSink(RecordingSink):
         Raises MigrationFailedError, with file and line, for a step that has no SQL.
         """
         begun = len(self.lines)
+        if migration.is_alembic:
+            self._write_by_alembic(migration, direction)
+            return self.lines[begun:]
         run_migration_on(migration, direction, self._dialect, self)
         return self.lines[begun:]
+
+    def _write_by_alembic(self, migration: Migration, direction: Direction) -> None:
+        assert self._alembic is not None
+        try:
+            text = alembic_sql(self._alembic, migration, direction, self._dialect.backend)
+        except (Exception, SystemExit) as error:
+            raise MigrationFailedError(
+                f"Alembic cannot write {migration.path.name} as a script: {reason(error)}",
+                revision=migration.revision,
+                hint="apply it to a database: autodiff upgrade; what it needs for a script is what "
+                "alembic upgrade --sql needs",
+            ) from error
+        backslashes = self._dialect.features.backslash_escapes
+        for statement in split_statements(text, backslashes=backslashes):
+            plain = without_comments(statement, backslashes=backslashes)
+            if plain.upper() not in _TRANSACTION:
+                self.execute(plain)
 
     def execute(self, sql: str) -> int:
         """Collect one statement.
@@ -182,6 +223,14 @@ def run_migration_on(
             hint="a script is written without rows: write what needs rows as SQL with op.execute, "
             "or apply the migration to a database",
         ) from error
+
+
+def without_comments(statement: str, *, backslashes: bool) -> str:
+    """Return a statement without the comments before it."""
+    found = list(tokens(statement, backslashes=backslashes))
+    while found and found[0][0] == "space":
+        found.pop(0)
+    return "".join(text for _, text in found).strip()
 
 
 def _place(migration: Migration, error: Exception) -> str:

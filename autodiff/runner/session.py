@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
+from autodiff.runner.alembic_versions import AlembicPart
 from autodiff.runner.events import Direction, Listener, StatementRun
 from autodiff.runner.history_table import Applied, HistoryTable, applied_row
 from autodiff.runner.hooks import HookedMigration, HookName, Hooks, call_hook
@@ -46,6 +47,7 @@ class Session:
         sleep: Callable[[float], None],
         hooks: Hooks,
         loader: Loader,
+        alembic: AlembicPart | None = None,
     ) -> None:
         self.connection = connection
         self.dialect = dialect
@@ -55,6 +57,7 @@ class Session:
         self.sleep = sleep
         self.hooks = hooks
         self.loader = loader
+        self.alembic = alembic
         self.script: Callable[[], Iterable[str]] = tuple
         self._clock = clock
         self._actor = actor()
@@ -75,8 +78,13 @@ class Session:
         self._settings: Mapping[str, str] | None = None
 
     def applied(self) -> dict[str, Applied]:
-        """Return the applied migrations by revision, as the database has them."""
+        """Return the applied migrations by revision, as the database has them.
+
+        Alembic's revisions are those that its version table tells, recorded or not.
+        """
         found = self.history.read(self.connection)
+        if self.alembic is not None:
+            found = self.alembic.merged(self.connection, found, self.applied_now)
         self.connection.rollback()
         return found
 

@@ -27,14 +27,25 @@ def run_adopt(
         typer.Argument(
             metavar="FOLDER",
             exists=True,
-            file_okay=False,
-            help="The folder of Alembic, or its folder versions; the scripts are copied.",
+            help="The file alembic.ini or the folder of Alembic; searched by default.",
             show_default=False,
         ),
     ] = None,
     baseline: Annotated[
         bool, flag("--baseline", "Write a first migration that creates what the database has.")
     ] = False,
+    convert: Annotated[
+        bool, flag("--convert", "Copy Alembic's scripts as migrations that need no Alembic.")
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="A section of alembic.ini, or a database of an env.py for several.",
+            show_default=False,
+        ),
+    ] = None,
     message: Annotated[
         str, typer.Option("--message", "-m", help="With --baseline: the name of the file.")
     ] = "baseline",
@@ -49,29 +60,83 @@ def run_adopt(
 ) -> None:
     """Start managing an existing database.
 
-    With --baseline, for a database without migrations: write a first migration
-    that creates everything the database has, and record it as applied. With
-    FOLDER, for a database that Alembic has migrated: copy Alembic's scripts, and
-    record those that the table alembic_version names as applied. At a terminal,
-    adopt shows what it will write and record, and asks first.
+    By default, for a project with Alembic: its revisions become the first part of
+    the history, and their files stay as they are. Alembic runs them on new
+    databases; on others, what its version table names is recorded. With
+    --convert, copy Alembic's scripts as migrations instead. With --baseline, for
+    a database without migrations: write a first migration that creates
+    everything the database has, and record it as applied. At a terminal, adopt
+    shows what it will write and record, and asks first.
 
     Examples:
-        autodiff adopt --baseline
+        autodiff adopt
+        autodiff adopt db/alembic.ini --name billing
+        autodiff adopt --convert alembic
         autodiff adopt --baseline --dry-run
-        autodiff adopt alembic
     """
-    if baseline == (folder is not None):
+    if baseline and (folder is not None or convert):
         raise ConfigError(
-            "adopt needs either --baseline or the folder of Alembic's scripts",
+            "--baseline is for a database without migrations, and takes no Alembic folder",
             hint="run autodiff adopt --baseline, or autodiff adopt FOLDER",
         )
     project = shell.project()
     if not dry_run:
         confirm_environment(shell, project, confirm, "record migrations as applied")
-    if folder is None:
+    if baseline:
         _baseline(shell, project, message, dry_run=dry_run, rehearse=not no_rehearse, yes=yes)
-    else:
+    elif convert:
+        if folder is None:
+            raise ConfigError(
+                "--convert needs the folder of Alembic's scripts",
+                hint="run autodiff adopt --convert FOLDER",
+            )
         _convert(shell, project, folder, dry_run=dry_run, yes=yes)
+    else:
+        _bridge(shell, project, folder, name, dry_run=dry_run, yes=yes)
+
+
+def _bridge(
+    shell: Shell,
+    project: Project,
+    folder: Path | None,
+    name: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    bridge = project.adopt(folder, name=name)
+    applied = {migration.revision for migration in bridge.applied or ()}
+    count = len(bridge.revisions)
+    lines = [
+        f"{short_path(migration.path)}{' (applied)' if migration.revision in applied else ''}"
+        for migration in bridge.revisions
+    ]
+    data = {
+        "written": not dry_run,
+        "files": [short_path(path) for path in bridge.texts],
+        "revisions": [migration_data(migration) for migration in bridge.revisions],
+        "applied": [migration_data(migration) for migration in bridge.applied or ()],
+    }
+    if not dry_run:
+        if not yes:
+            shown = [
+                f"Alembic's {count} revisions come before the migrations; nothing is run, and "
+                "their files stay as they are:",
+                *(f"  {line}" for line in lines),
+            ]
+            ask_at_terminal(shell, shown, "Adopt Alembic's history?")
+        for note in bridge.write():
+            shell.note(f"note: {note}")
+    files = ", ".join(short_path(path) for path in bridge.texts)
+    summary = [f"{count} of {count} revisions adopted, in {files}"]
+    if bridge.applied is None:
+        table = bridge.history.version_table
+        summary.append(f"no database with the table {table} was found, so nothing was recorded")
+    else:
+        summary.append(
+            f"{len(applied)} of {count} are applied, according to {bridge.history.version_table}"
+        )
+    shell.answer([*lines, *summary], data)
 
 
 def _baseline(

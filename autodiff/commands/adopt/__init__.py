@@ -2,5 +2,13 @@
 
 from autodiff.commands.adopt.alembic import Converted, convert_alembic
 from autodiff.commands.adopt.baseline import Baseline, create_baseline
+from autodiff.commands.adopt.bridge import Bridge, bridge_alembic
 
-__all__ = ["Baseline", "Converted", "convert_alembic", "create_baseline"]
+__all__ = [
+    "Baseline",
+    "Bridge",
+    "Converted",
+    "bridge_alembic",
+    "convert_alembic",
+    "create_baseline",
+]

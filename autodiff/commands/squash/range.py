@@ -93,6 +93,11 @@ def _refuse(graph: Graph, line: tuple[Migration, ...]) -> None:
             f"nothing to squash: the range contains only {line[0].name}",
             hint="name two or more migrations: autodiff squash FROM:TO",
         )
+    if old := [migration for migration in line if migration.is_alembic]:
+        raise HistoryError(
+            f"cannot squash {old[-1].path.name}: it is a revision of Alembic",
+            hint="replace all of Alembic's history by one migration: autodiff baseline --legacy",
+        )
     _refuse_kinds(line)
     inner = {m.revision for m in line[:-1]}
     inside = {m.revision for m in line}

@@ -261,7 +261,7 @@ def _draft(
             hint="compare it with the template that is part of autodiff",
         )
     kept = [m for m in graph.migrations.values() if m not in range_.migrations]
-    Graph.of([*kept, migration])
+    Graph.of([*kept, migration], graph.alembic)
     return migration, text(revision)
 
 

@@ -33,6 +33,11 @@ class SQLiteScratch(Scratch):
         finally:
             engine.dispose()
 
+    def identity(self, connection: Connection) -> str:
+        """Return the path of the file, empty for a database in memory."""
+        rows = connection.exec_driver_sql("PRAGMA database_list").all()
+        return next((file or "" for _, name, file in rows if name == "main"), "")
+
     def contents(self, connection: Connection) -> list[str]:
         """List the objects of all attached databases, without SQLite's internal ones."""
         quote = connection.dialect.identifier_preparer.quote

@@ -1,0 +1,128 @@
+"""Read the Alembic history that comes before the migrations of a folder.
+
+The file `alembic.toml` in the migrations folder says where it is. Alembic's own files stay where
+they are and are never changed.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autodiff.errors import HistoryError
+from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
+from autodiff.migrations.files import Migration, parse_alembic
+from autodiff.utils.quoting import toml_string
+
+__all__ = ["ALEMBIC_FILE", "AlembicHistory", "alembic_text", "read_alembic", "read_revisions"]
+
+ALEMBIC_FILE = "alembic.toml"
+_KEYS = {
+    "config": str,
+    "section": str,
+    "database": str,
+    "version_table": str,
+    "version_table_schema": str,
+    "heads": list,
+    "replaced_by": str,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlembicHistory:
+    """Where the Alembic history of a project is, and which version table tells what is applied.
+
+    folder: the settings of Alembic; None once a baseline has replaced the history.
+    database: the name of the database, if env.py is for several (setting `databases`).
+    replaced_by: the revision of the baseline that has replaced the history.
+    heads: the last revisions of the history that the baseline has replaced.
+    """
+
+    folder: AlembicFolder | None = None
+    database: str | None = None
+    version_table: str = "alembic_version"
+    version_table_schema: str | None = None
+    replaced_by: str | None = None
+    heads: tuple[str, ...] = ()
+
+    @property
+    def location(self) -> str:
+        """The folder of the revisions, for messages."""
+        if self.folder is None:
+            return ALEMBIC_FILE
+        return ", ".join(map(str, self.folder.version_locations))
+
+
+def read_alembic(migrations: Path) -> AlembicHistory | None:
+    """Return the Alembic history that comes before a migrations folder, None if there is none.
+
+    Raises HistoryError if alembic.toml cannot be read, ConfigError if what it names does not exist.
+    """
+    path = migrations / ALEMBIC_FILE
+    if not path.is_file():
+        return None
+    values = _values(path)
+    folder = None
+    if values.get("replaced_by") is None:
+        if "config" not in values:
+            raise _invalid(path, "it has no config")
+        start = (migrations / values["config"]).resolve()
+        folder = find_alembic_folder(start.parent, start, section=values.get("section"))
+    return AlembicHistory(
+        folder=folder,
+        database=values.get("database"),
+        version_table=values.get("version_table", "alembic_version"),
+        version_table_schema=values.get("version_table_schema"),
+        replaced_by=values.get("replaced_by"),
+        heads=tuple(values.get("heads", ())),
+    )
+
+
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _invalid(path, str(error)) from error
+    for name, value in values.items():
+        if name not in _KEYS or not isinstance(value, _KEYS[name]):
+            raise _invalid(path, f"{name} is unknown or has a value of another type")
+    return values
+
+
+def _invalid(path: Path, reason: str) -> HistoryError:
+    return HistoryError(
+        f"cannot read {path}: {reason}",
+        hint="restore it from version control; or delete it and run autodiff adopt again",
+    )
+
+
+def alembic_text(history: AlembicHistory, migrations: Path) -> str:
+    """Return the text of alembic.toml for an Alembic history; paths are relative to the folder."""
+    values: dict[str, str | None] = {
+        "database": history.database,
+        "version_table": history.version_table,
+        "version_table_schema": history.version_table_schema,
+        "replaced_by": history.replaced_by,
+    }
+    comment = "# Databases that Alembic has upgraded to these heads have the baseline.\n"
+    if history.folder is not None:
+        comment = "# Alembic's revisions come before the migrations in this folder.\n"
+        source = Path(os.path.relpath(history.folder.source, migrations)).as_posix()
+        section = history.folder.section if history.folder.ini is not None else None
+        values = {"config": source, "section": section, **values}
+    lines = [f"{k} = {toml_string(v)}\n" for k, v in values.items() if v is not None]
+    if history.heads:
+        lines.append(f"heads = [{', '.join(map(toml_string, history.heads))}]\n")
+    return comment + "".join(lines)
+
+
+def read_revisions(folder: AlembicFolder) -> list[Migration]:
+    """Return the revisions of an Alembic folder, without running them.
+
+    Raises MigrationFileError if a file can't be read.
+    """
+    found = (parse_alembic(path) for path in folder.revision_files())
+    return [revision for revision in found if revision is not None]

@@ -1,0 +1,261 @@
+"""Run a project's env.py by Alembic itself, on the database that autodiff names.
+
+An env.py makes its own engine, often from settings of the application. While it runs, the engines
+of its thread connect to the given database, whatever their URL says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import sqlalchemy as sa
+
+from autodiff.errors import ConfigError, DatabaseError
+from autodiff.migrations.alembic_folder import AlembicFolder
+from autodiff.migrations.alembic_history import AlembicHistory
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext, MigrationStep
+    from alembic.script import ScriptDirectory
+    from sqlalchemy.engine import URL, Connection
+
+__all__ = ["AlembicEnvironment"]
+
+Steps: TypeAlias = (
+    "Callable[[ScriptDirectory, MigrationContext, Sequence[str]], list[MigrationStep]]"
+)
+"""Receives the scripts, the context and the present heads, and returns the steps to run."""
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Alembic's `context` and `op` are global to the process."""
+_ADDRESS = frozenset(
+    "host hostaddr port user username password passwd database dbname db unix_socket service dsn"
+    "".split()
+)
+"""The arguments of drivers that name a server, a database or a user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlembicEnvironment:
+    """The env.py of an Alembic history, and the database to run it on.
+
+    url: the URL of the database.
+    require: raises an error for a connection to another database.
+    """
+
+    history: AlembicHistory
+    url: URL
+    require: Callable[[Connection], None] = lambda connection: None
+
+    def run(self, steps: Steps) -> None:
+        """Run env.py, and the steps for the heads that it finds.
+
+        Raises ConfigError if Alembic is not installed; and whatever env.py and the steps raise.
+        """
+        with _ONE_AT_A_TIME:
+            self._run(steps, {"destination_rev": "heads"})
+
+    def script(self, steps: Steps, starting: Sequence[str]) -> str:
+        """Return the SQL of the steps, without a connection, by Alembic's offline mode.
+
+        Args:
+            steps: Returns the steps.
+            starting: The heads before the steps.
+        """
+        output = io.StringIO()
+        options = {
+            "as_sql": True,
+            "starting_rev": tuple(starting) or None,
+            "destination_rev": "heads",
+            "output_buffer": output,
+        }
+        with _ONE_AT_A_TIME:
+            self._run(steps, options)
+        return output.getvalue()
+
+    def _run(self, steps: Steps, options: dict[str, Any]) -> None:
+        folder = self.history.folder
+        assert folder is not None
+        _require_alembic(folder)
+        from alembic.runtime.environment import EnvironmentContext
+        from alembic.script import ScriptDirectory
+
+        config = self._config(folder)
+        with _import_path(folder):
+            scripts = ScriptDirectory.from_config(config)
+
+            def take(heads: Any, context: MigrationContext) -> list[MigrationStep]:
+                return steps(scripts, context, tuple(heads or ()))
+
+            def run() -> None:
+                with (
+                    _connecting_to(self.url, self.require),
+                    _application(folder),
+                    EnvironmentContext(config, scripts, fn=take, **options),
+                ):
+                    scripts.run_env()
+
+            with _kept_logging():
+                _outside_event_loop(run)
+
+    def _config(self, folder: AlembicFolder) -> Config:
+        """Return the configuration as Alembic's command line makes it."""
+        from alembic.config import Config
+
+        arguments = argparse.Namespace(
+            config=str(folder.source),
+            name=folder.section,
+            x=None,
+            raiseerr=True,
+            revision="heads",
+            sql=False,
+            tag=None,
+        )
+        ini = None if folder.ini is None else str(folder.ini)
+        toml: dict[str, Any] = {} if folder.toml is None else {"toml_file": str(folder.toml)}
+        # what Alembic prints is not the output of the command
+        config = Config(
+            ini, ini_section=folder.section, cmd_opts=arguments, stdout=sys.stderr, **toml
+        )
+        config.set_main_option("script_location", str(folder.script_location).replace("%", "%%"))
+        url = self.url.render_as_string(hide_password=False)
+        config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+        if self.history.database is not None:
+            config.set_main_option("databases", self.history.database)
+        return config
+
+
+def _require_alembic(folder: AlembicFolder) -> None:
+    try:
+        import alembic  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"Alembic is not installed, and it must run the revisions in {folder.script_location}",
+            hint='pip install "sqlalchemy-autodiff[alembic]"; or replace them by one migration: '
+            "autodiff baseline --legacy",
+        ) from error
+
+
+@contextmanager
+def _import_path(folder: AlembicFolder) -> Iterator[None]:
+    """Put the folders of `prepend_sys_path` first on the import path."""
+    before = list(sys.path)
+    sys.path[:0] = map(str, folder.prepend_sys_path)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+@contextmanager
+def _application(folder: AlembicFolder) -> Iterator[None]:
+    """Enter the context of the Flask application if env.py uses it, as `flask db` does."""
+    if "current_app" not in folder.env_py.read_text(encoding="utf-8"):
+        yield
+        return
+    try:
+        from flask.cli import ScriptInfo
+    except ModuleNotFoundError:
+        yield
+        return
+    with ScriptInfo().load_app().app_context():
+        yield
+
+
+@contextmanager
+def _kept_logging() -> Iterator[None]:
+    """Restore the configuration of logging, which env.py usually replaces.
+
+    The lines of Alembic about each revision are left out: the runner's events say the same.
+    """
+    migration = logging.getLogger("alembic.runtime.migration")
+    migration.addFilter(_above_info)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    loggers = [
+        each for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger)
+    ]
+    states = [(each, each.disabled, each.level, list(each.handlers)) for each in loggers]
+    try:
+        yield
+    finally:
+        migration.removeFilter(_above_info)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for each, disabled, old_level, old_handlers in states:
+            each.disabled = disabled
+            each.setLevel(old_level)
+            each.handlers[:] = old_handlers
+
+
+def _above_info(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.INFO
+
+
+def _outside_event_loop(run: Callable[[], None]) -> None:
+    """Run a function; in another thread if this one has an event loop, for asyncio.run()."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        run()
+        return
+    errors: list[BaseException] = []
+
+    def catching() -> None:
+        try:
+            run()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=catching, name="alembic")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+
+
+@contextmanager
+def _connecting_to(url: URL, require: Callable[[Connection], None]) -> Iterator[None]:
+    """Let all new connections of this thread go to the database of the URL, and check that."""
+    owner = threading.get_ident()
+
+    def connect(dialect: sa.Dialect, record: Any, args: Any, parameters: dict[str, Any]) -> Any:
+        if threading.get_ident() != owner:
+            return None
+        if _family(dialect.name) != _family(url.get_backend_name()):
+            raise DatabaseError(
+                f"env.py connects to a database of {dialect.name}, and the database of autodiff is "
+                f"{url.get_backend_name()}",
+                hint="name the database of a multi-database env.py: autodiff adopt --name NAME",
+            )
+        target = url.set(drivername=f"{dialect.name}+{dialect.driver}")
+        new_args, new_parameters = dialect.create_connect_args(target)
+        kept = {k: v for k, v in parameters.items() if k not in _ADDRESS}
+        return dialect.connect(*new_args, **{**kept, **new_parameters})
+
+    def check(connection: Connection) -> None:
+        if threading.get_ident() == owner:
+            require(connection)
+            connection.rollback()
+
+    sa.event.listen(sa.Engine, "do_connect", connect)
+    sa.event.listen(sa.Engine, "engine_connect", check)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "engine_connect", check)
+        sa.event.remove(sa.Engine, "do_connect", connect)
+
+
+def _family(name: str) -> str:
+    return "mysql" if name == "mariadb" else name

@@ -1,0 +1,309 @@
+"""Test adopt: Alembic's history stays as it is, and Alembic runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from autodiff import Project
+from autodiff.errors import AutodiffError, ConfigError, HistoryError, MigrationFailedError
+from tests.adopting.alembic_project import AlembicProject
+from tests.support import opened
+
+
+def models() -> sa.MetaData:
+    """Return the models at the head of the history, without a change."""
+    metadata = sa.MetaData()
+    sa.Table(
+        "users",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("name", sa.String(50), nullable=False),
+        sa.Column("email", sa.String(90)),
+    )
+    sa.Table("orders", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    return metadata
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> AlembicProject:
+    """Return a history with a branch, a merge, a dependency, and a revision without downgrade."""
+    project = AlembicProject(tmp_path)
+    project.revision(
+        "a1",
+        up='op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True), '
+        'sa.Column("name", sa.String(50), nullable=False))\n'
+        "    op.get_bind().execute(sa.text(\"INSERT INTO users (id, name) VALUES (1, 'ann')\"))",
+        down='op.drop_table("users")',
+    )
+    project.revision(
+        "b2",
+        "a1",
+        up='with op.batch_alter_table("users") as batch:\n'
+        '        batch.add_column(sa.Column("email", sa.String(90)))',
+        down='with op.batch_alter_table("users") as batch:\n        batch.drop_column("email")',
+    )
+    project.revision(
+        "c3",
+        "a1",
+        up='op.create_table("orders", sa.Column("id", sa.Integer(), primary_key=True))',
+        down='op.drop_table("orders")',
+    )
+    project.revision("d4", ("b2", "c3"), up="pass", down="pass")
+    return project
+
+
+def schema(url: sa.URL) -> dict[str, list[str]]:
+    """Return the columns of each table that is not autodiff's own."""
+    with opened(url) as db:
+        inspector = sa.inspect(db.connection)
+        return {
+            table: [
+                f"{c['name']} {c['type']} {c['nullable']}" for c in inspector.get_columns(table)
+            ]
+            for table in sorted(inspector.get_table_names())
+            if not table.startswith("autodiff_")
+        }
+
+
+def versions(url: sa.URL) -> list[str]:
+    with opened(url) as db:
+        return sorted(
+            db.connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars()
+        )
+
+
+def adopted(history: AlembicProject, url: sa.URL | None) -> Project:
+    """Adopt the history, and return the project."""
+    project = Project(url, models(), history.root / "migrations")
+    project.adopt(history.root / "alembic.ini").write()
+    return project
+
+
+def applied(project: Project) -> list[str]:
+    return [row.revision for row in project.status().applied]
+
+
+def test_new_database_is_upgraded_by_alembic(
+    history: AlembicProject, any_database: sa.URL, database: Callable[[str], sa.URL]
+) -> None:
+    """The catalog and the version table are those of Alembic's own run."""
+    other = database(any_database.get_backend_name())
+    command.upgrade(history.config(other), "heads")
+    project = adopted(history, any_database)
+    assert [m.revision for m in project.upgrade()] == ["a1", "b2", "c3", "d4"]
+    assert schema(any_database) == schema(other)
+    assert versions(any_database) == versions(other) == ["d4"]
+    assert applied(project) == ["a1", "b2", "c3", "d4"]
+    assert not project.check()
+    project.downgrade("b2")
+    assert versions(any_database) == ["b2", "c3"]  # another branch is kept
+    assert applied(project) == ["a1", "b2", "c3"]
+    command.upgrade(history.config(any_database), "heads")  # by Alembic itself
+    assert applied(project) == ["a1", "b2", "c3", "d4"]
+    assert project.upgrade() == []
+    project.downgrade("base")
+    assert versions(any_database) == []
+    assert schema(any_database).keys() == {"alembic_version"}
+
+
+def test_existing_database_is_only_recorded(history: AlembicProject, any_database: sa.URL) -> None:
+    """Half of the history was applied by Alembic, and the rest follows."""
+    command.upgrade(history.config(any_database), "b2")
+    project = Project(any_database, models(), history.root / "migrations")
+    bridge = project.adopt(history.root / "alembic.ini")
+    assert [m.revision for m in bridge.applied or ()] == ["a1", "b2"]
+    bridge.write()
+    assert applied(project) == ["a1", "b2"]
+    assert [m.revision for m in project.upgrade()] == ["c3", "d4"]
+    with opened(any_database) as db:
+        assert db.connection.execute(sa.text("SELECT name FROM users")).scalars().all() == ["ann"]
+
+
+def test_a_migration_follows_the_history(history: AlembicProject, any_database: sa.URL) -> None:
+    """Generating, rehearsing, scripts and the lock file work across the border."""
+    command.upgrade(history.config(any_database), "heads")
+    project = adopted(history, any_database)
+    changed = models()
+    changed.tables["users"].append_column(sa.Column("age", sa.Integer))
+    project = Project(any_database, changed, history.root / "migrations")
+    migration = project.generate("add age")
+    assert migration is not None
+    assert migration.parents == ("d4",)
+    project.upgrade()
+    assert not project.check()
+    assert not project.check(offline=True)
+    rehearsed = project.rehearse()
+    assert not rehearsed.problems
+    assert [step.revision for step in rehearsed.steps] == [migration.revision]
+    project.relock()
+    text = project.script("base:head").text
+    assert text.index("CREATE TABLE alembic_version") < text.index("CREATE TABLE users")
+    assert "ADD COLUMN age" in text.replace("`", "").replace('"', "")
+
+
+def test_files_of_alembic_are_not_changed(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """Adopting writes two files of its own, and no other."""
+    before = history.digests()
+    adopted(history, database("sqlite")).upgrade()
+    assert history.digests() == before
+    assert {path.name for path in (history.root / "migrations").iterdir()} == {
+        "alembic.toml",
+        "autodiff.lock",
+    }
+
+
+def test_failed_revision_keeps_those_before_it(
+    history: AlembicProject, any_database: sa.URL
+) -> None:
+    """The message names file, line and what was kept; the next run goes on there."""
+    path = history.revision("e5", "d4", up='op.execute("SELECT * FROM nothing")', down="pass")
+    project = adopted(history, any_database)
+    with pytest.raises(MigrationFailedError) as error:
+        project.upgrade()
+    assert f"upgrade of {path.name} failed at {path.name}:" in error.value.message
+    kept = applied(project)
+    transactional = any_database.get_backend_name() == "postgresql"
+    assert kept == ([] if transactional else ["a1", "b2", "c3", "d4"])
+    assert f"kept: {'nothing' if not kept else 'a1.py, b2.py, c3.py, d4.py'}" in error.value.message
+    path.write_text(path.read_text().replace("nothing", "users"))
+    project.upgrade()
+    assert versions(any_database) == ["e5"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            "import missing_application",
+            "ModuleNotFoundError: No module named 'missing_application'",
+        ),
+        ("import os; os.environ['APP_SETTINGS_OF_TEST']", "KeyError: 'APP_SETTINGS_OF_TEST'"),
+        ("import sys; sys.exit('no settings')", "it called sys.exit('no settings')"),
+        ("raise RuntimeError('no application')", "RuntimeError: no application"),
+    ],
+)
+def test_env_that_cannot_run(
+    history: AlembicProject, database: Callable[[str], sa.URL], code: str, words: str
+) -> None:
+    """One message with the line of env.py, and nothing is applied."""
+    project = adopted(history, database("sqlite"))
+    history.env.write_text(f"{code}\n{history.env.read_text()}")
+    with pytest.raises(MigrationFailedError, match=r"env\.py failed at env\.py:1: ") as error:
+        project.upgrade()
+    assert words in error.value.message
+    assert "env.py must run by itself" in (error.value.hint or "")
+    assert applied(project) == []
+
+
+def test_env_with_an_url_of_its_own(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """The database that autodiff names is upgraded, and not the one that env.py has in its code."""
+    other, mine = database("sqlite"), database("sqlite")
+    text = history.env.read_text().replace("engine_from_config(", "create_engine_of(")
+    own = "import sqlalchemy\ndef create_engine_of(*a, **k):\n"
+    own += f"    return sqlalchemy.create_engine({str(other)!r})\n"
+    history.env.write_text(own + text)
+    adopted(history, mine).upgrade()
+    assert versions(mine) == ["d4"]
+    assert schema(other) == {}
+
+
+def test_env_with_an_open_connection_is_refused(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """A connection that was open before would reach another database."""
+    other, mine = database("sqlite"), database("sqlite")
+    history.env.write_text(
+        "import sqlite3, sqlalchemy\nfrom alembic import context\n"
+        f"raw = sqlite3.connect({str(other.database)!r})\n"
+        "engine = sqlalchemy.create_engine('sqlite://', creator=lambda: raw)\n"
+        "engine.dialect.dispatch.do_connect  # made before autodiff listens\n"
+        "connection = engine.connect()\n"
+        "context.configure(connection=connection)\n"
+        "with context.begin_transaction():\n    context.run_migrations()\n"
+    )
+    project = adopted(history, mine)
+    try:
+        project.upgrade()
+    except MigrationFailedError as error:
+        assert "another database" in error.message
+    else:
+        assert versions(mine) == ["d4"]
+    assert schema(other) == {}
+
+
+def test_async_env(history: AlembicProject, database: Callable[[str], sa.URL]) -> None:
+    """An env.py of Alembic's async template runs too."""
+    history.use_async_env()
+    url = database("sqlite")
+    adopted(history, url).upgrade()
+    assert versions(url) == ["d4"]
+
+
+def test_other_version_table(history: AlembicProject, any_database: sa.URL) -> None:
+    """The name of the version table in env.py is found, and the table is not compared."""
+    history.env.write_text(
+        history.env.read_text().replace(
+            "target_metadata=target_metadata",
+            "target_metadata=target_metadata, version_table='mine'",
+        )
+    )
+    project = adopted(history, any_database)
+    project.upgrade()
+    assert not project.check()
+    assert "mine" in schema(any_database)
+    assert "alembic_version" not in schema(any_database)
+
+
+def test_stamp_writes_the_version_table(history: AlembicProject, any_database: sa.URL) -> None:
+    """Both records agree after a stamp, on a database without a version table too."""
+    project = adopted(history, any_database)
+    project.stamp("b2")
+    assert versions(any_database) == ["b2"]
+    project.stamp("base")
+    assert versions(any_database) == []
+
+
+def test_unknown_revision_in_the_version_table(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """A database ahead of the files is refused, and nothing is written."""
+    url = database("sqlite")
+    command.upgrade(history.config(url), "heads")
+    with opened(url) as db:
+        db.execute("UPDATE alembic_version SET version_num = 'zz'")
+    with pytest.raises(HistoryError, match="alembic_version is at zz, which has no file"):
+        adopted(history, url)
+    assert not (history.root / "migrations").exists()
+
+
+@pytest.mark.parametrize("broken", ["cycle", "missing parent", "duplicate", "no env.py"])
+def test_broken_history(history: AlembicProject, broken: str) -> None:
+    """A history that Alembic refuses is refused, and nothing is written."""
+    if broken == "cycle":
+        history.revision("a1", "d4", up="pass", down="pass")
+    elif broken == "missing parent":
+        history.revision("f6", "zz", up="pass", down="pass")
+    elif broken == "duplicate":
+        history.revision("a1", None, up="pass", down="pass", name="copy")
+    else:
+        history.env.unlink()
+    with pytest.raises(AutodiffError) as error:
+        adopted(history, None)
+    assert error.value.hint
+    assert not (history.root / "migrations").exists()
+
+
+def test_no_alembic_history(tmp_path: Path) -> None:
+    """The message says where it was searched."""
+    project = Project(None, models(), tmp_path / "migrations")
+    with pytest.raises(ConfigError, match=r"does not exist|no Alembic history"):
+        project.adopt(tmp_path / "alembic.ini")
