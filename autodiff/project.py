@@ -14,7 +14,7 @@ from autodiff.workspace import Workspace
 if TYPE_CHECKING:
     from autodiff.autogenerate.plan import Plan
     from autodiff.autogenerate.questions import Assume, Questioner
-    from autodiff.commands.adopt import Baseline, Bridge, Converted
+    from autodiff.commands.adopt import AlembicBaseline, Baseline, Bridge, Converted
     from autodiff.commands.generate import Draft
     from autodiff.commands.merge import Merge
     from autodiff.commands.rebase import Rebase
@@ -228,6 +228,28 @@ class Project(Workspace):
         from autodiff.commands.adopt import bridge_alembic
 
         return bridge_alembic(self, None if folder is None else Path(folder), name=name)
+
+    def replace_alembic(
+        self, message: str = "baseline", *, without_data: bool = False
+    ) -> AlembicBaseline:
+        """Replace the adopted Alembic history with one migration, without writing it.
+
+        Args:
+            message: The purpose of the migration; its file is named after it.
+            without_data: Whether to leave out the rows that Alembic's revisions insert.
+
+        Returns:
+            The migration. Its method `write()` writes it. Databases that have all revisions count
+            as having it.
+
+        Raises:
+            HistoryError: The project has no Alembic history.
+            HandWrittenError: The revisions insert rows, and `without_data` is not set.
+            RehearsalFailedError: The migration leads to another schema, or cannot be tried.
+        """
+        from autodiff.commands.adopt import replace_alembic
+
+        return replace_alembic(self, message, without_data=without_data)
 
     def convert(self, folder: str | Path) -> Converted:
         """Convert Alembic's scripts to migrations of this project, without writing them.

@@ -32,6 +32,7 @@ _SECTIONS = {
         "demo": "Show the whole workflow on a small SQLite blog.",
         "init": "Create the configuration and the migrations folder.",
         "adopt": "Start managing an existing database.",
+        "baseline": "Replace an adopted Alembic history with one migration.",
     },
     "Write migrations": {
         "generate": "Compare the database with the models and write the next migration.",

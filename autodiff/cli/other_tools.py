@@ -204,7 +204,18 @@ def _plain(*words: str) -> Callable[[Namespace], str]:
 _ALEMBIC_TARGETS = frozenset({"head", "heads", "base"})
 _OWN_COMMANDS = frozenset(
     {
-        *("adopt", "check", "demo", "diff", "downgrade", "generate", "history", "init", "lock"),
+        *(
+            "adopt",
+            "baseline",
+            "check",
+            "demo",
+            "diff",
+            "downgrade",
+            "generate",
+            "history",
+            "init",
+            "lock",
+        ),
         *("merge", "rebase", "rehearse", "repair", "show", "squash", "stamp", "status", "upgrade"),
     }
 )
@@ -243,7 +254,6 @@ _TRANSLATIONS: dict[str, Callable[[Namespace], str]] = {
     # Rails, Laravel, Knex, goose, dbmate, Flyway, Liquibase
     "apply": _apply,
     "autogenerate": _generate,
-    "baseline": _plain("adopt", "--baseline"),
     "create": _new_file,
     "down": _revert,
     "info": _plain("status"),

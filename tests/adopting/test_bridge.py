@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,13 @@ import sqlalchemy as sa
 from alembic import command
 
 from autodiff import Project
-from autodiff.errors import AutodiffError, ConfigError, HistoryError, MigrationFailedError
+from autodiff.errors import (
+    AutodiffError,
+    ConfigError,
+    HandWrittenError,
+    HistoryError,
+    MigrationFailedError,
+)
 from tests.adopting.alembic_project import AlembicProject
 from tests.support import opened
 
@@ -307,3 +314,34 @@ def test_no_alembic_history(tmp_path: Path) -> None:
     project = Project(None, models(), tmp_path / "migrations")
     with pytest.raises(ConfigError, match=r"does not exist|no Alembic history"):
         project.adopt(tmp_path / "alembic.ini")
+
+
+def test_baseline_replaces_the_history(
+    history: AlembicProject, any_database: sa.URL, database: Callable[[str], sa.URL]
+) -> None:
+    """Databases that have the history count as having the baseline, and new ones are equal."""
+    kind = any_database.get_backend_name()
+    by_alembic, fresh, half = database(kind), database(kind), database(kind)
+    command.upgrade(history.config(by_alembic), "heads")
+    command.upgrade(history.config(half), "b2")
+    project = adopted(history, any_database)
+    project.upgrade()
+    with pytest.raises(HandWrittenError, match="insert rows into users"):
+        project.replace_alembic()
+    baseline = project.replace_alembic(without_data=True)
+    migration = baseline.write()
+    assert migration.replaces == ("a1", "b2", "c3", "d4")
+    shutil.rmtree(history.folder)
+    for url in (any_database, by_alembic):
+        project = Project(url, models(), history.root / "migrations")
+        assert project.upgrade() == []
+        assert applied(project) == [migration.revision]
+        assert not project.check()
+    project = Project(fresh, models(), history.root / "migrations")
+    assert [m.revision for m in project.upgrade()] == [migration.revision]
+    assert not project.check()
+    with pytest.raises(HistoryError, match="alembic_version is at b2"):
+        Project(half, models(), history.root / "migrations").upgrade()
+    project = Project(by_alembic, models(), history.root / "migrations")
+    project.downgrade("base", drop_baseline=True)
+    assert applied(project) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.adopting.alembic_project import AlembicProject
 from tests.cli.project import COMMENTS, CONFIG, Folder
 
 POSTS_SQL = "CREATE TABLE posts (id INTEGER NOT NULL PRIMARY KEY, title VARCHAR(200) NOT NULL)"
@@ -44,14 +45,49 @@ def test_a_dry_run_writes_and_records_nothing(folder: Folder) -> None:
     assert (data["written"], data["summary"]) == (False, ["+ table posts"])
 
 
-def test_a_baseline_or_a_folder_is_required(folder: Folder) -> None:
-    """The message shows both."""
+def test_alembic_is_required_without_a_baseline(folder: Folder) -> None:
+    """The message says where its history was searched, and how to start without it."""
     write_existing_project(folder)
-    for arguments in ((), ("--baseline", ".")):
-        assert (
-            "autodiff adopt --baseline, or autodiff adopt FOLDER"
-            in folder.fails("adopt", *arguments).err
-        )
+    error = folder.fails("adopt").err
+    assert "there is no Alembic history in" in error
+    assert "run autodiff adopt --baseline" in error
+    assert "takes no Alembic folder" in folder.fails("adopt", "--baseline", ".").err
+    assert "needs the folder" in folder.fails("adopt", "--convert").err
+
+
+def test_adopting_an_alembic_history(folder: Folder) -> None:
+    """The revisions are listed by adopt, history and status, and replaced by baseline."""
+    alembic = AlembicProject(folder.path)
+    alembic.revision(
+        "1a2b",
+        up='op.create_table("posts", sa.Column("id", sa.Integer(), primary_key=True), '
+        'sa.Column("title", sa.String(200), nullable=False))',
+        down='op.drop_table("posts")',
+    )
+    write_existing_project(folder)
+    folder.sql("CREATE TABLE alembic_version (version_num TEXT)")
+    folder.sql("INSERT INTO alembic_version VALUES ('1a2b')")
+    with folder.untouched():
+        folder.ok("adopt", "--dry-run")
+    assert folder.ok("adopt").out == (
+        "alembic/versions/1a2b.py (applied)\n"
+        "1 of 1 revisions adopted, in migrations/alembic.toml\n"
+        "1 of 1 are applied, according to alembic_version\n"
+    )
+    assert folder.fails("adopt").err.startswith("error: the project has adopted an Alembic history")
+    assert folder.ok("history").out == "*  1a2b  1a2b\n"
+    assert folder.ok("status", "--json").data["current"] == "1a2b"
+    assert "autodiff baseline --legacy" in folder.fails("baseline").err
+    with folder.untouched():
+        text = folder.ok("baseline", "--legacy", "--dry-run").out
+    assert 'replaces = ("1a2b",)' in text
+    assert folder.ok("baseline", "--legacy").out == (
+        "migrations/0000_baseline.py\n"
+        "1 revisions of Alembic are replaced; their files are not used any more and can be "
+        "deleted\n"
+    )
+    assert folder.ok("upgrade").out == "nothing to do\n"
+    assert "0000_baseline" in folder.ok("status").out
 
 
 def test_adopting_alembic_migrations(folder: Folder) -> None:
@@ -66,8 +102,8 @@ def test_adopting_alembic_migrations(folder: Folder) -> None:
     folder.sql("CREATE TABLE alembic_version (version_num TEXT)")
     folder.sql("INSERT INTO alembic_version VALUES ('1a2b')")
     with folder.untouched():
-        folder.ok("adopt", "alembic", "--dry-run")
-    assert folder.ok("adopt", "alembic").out == (
+        folder.ok("adopt", "--convert", "alembic", "--dry-run")
+    assert folder.ok("adopt", "--convert", "alembic").out == (
         "migrations/0001_posts.py\n1 of 1 migrations are applied, according to alembic_version\n"
     )
     assert folder.ok("status", "--json").data["current"] == "1a2b"

@@ -1,0 +1,178 @@
+"""Replace an adopted Alembic history with one migration, proved to lead to the same schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autodiff.autogenerate.differences import find_difference
+from autodiff.autogenerate.plan import Plan
+from autodiff.autogenerate.planning import plan_difference
+from autodiff.autogenerate.questions import NoAnswers
+from autodiff.commands.diff import with_existing_names
+from autodiff.commands.new_revision import revision_of
+from autodiff.dialects.unmanaged import UnmanagedObject
+from autodiff.errors import HandWrittenError, HistoryError, RehearsalFailedError
+from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
+from autodiff.migrations.alembic_history import ALEMBIC_FILE, AlembicHistory, alembic_text
+from autodiff.migrations.files import parse_migration
+from autodiff.rehearse.context import open_rehearsal_context
+from autodiff.rehearse.draft import prove
+from autodiff.rehearse.proof import Proof
+from autodiff.rehearse.rehearsal_database import RehearsalDatabase
+from autodiff.render import render_bodies, render_migration
+from autodiff.schema.objects import Schema
+from autodiff.utils.files import write_all
+
+if TYPE_CHECKING:
+    from autodiff.workspace import Workspace
+
+__all__ = ["AlembicBaseline", "replace_alembic"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlembicBaseline:
+    """The migration that replaces Alembic's history, not written yet.
+
+    texts: the migration, alembic.toml and the lock file.
+    replaced: Alembic's revisions; their files stay, and are not used any more.
+    with_rows: tables into which the revisions insert rows, which the migration does not.
+    left_out: what the revisions create and the migration does not, such as triggers.
+    """
+
+    migration: Migration
+    texts: Mapping[Path, str]
+    replaced: tuple[Migration, ...]
+    with_rows: tuple[str, ...]
+    left_out: tuple[UnmanagedObject, ...]
+    plan: Plan
+    proof: Proof
+
+    def write(self) -> Migration:
+        """Write the migration, alembic.toml and the lock file; all or nothing."""
+        write_all(self.texts)
+        return self.migration
+
+
+def replace_alembic(
+    project: Workspace, message: str = "baseline", *, without_data: bool = False
+) -> AlembicBaseline:
+    """Return one migration that replaces Alembic's history.
+
+    Alembic runs its history on a scratch database; the migration creates the same schema.
+
+    Args:
+        project: The project.
+        message: The purpose of the migration; its file is named after it.
+        without_data: Whether to leave out the rows that the history inserts.
+
+    Raises:
+        HistoryError: The project has no Alembic history.
+        HandWrittenError: The history inserts rows.
+        RehearsalFailedError: The migration leads to another schema, or could not be tried.
+        MigrationFailedError: Alembic cannot run the history.
+    """
+    graph = project.graph()
+    old = tuple(m for m in graph.migrations.values() if m.is_alembic)
+    if graph.alembic is None or not old:
+        raise HistoryError(
+            f"{project.directory} has no Alembic history to replace",
+            hint="adopt one first: autodiff adopt",
+        )
+    lock = project.lock()
+    with open_rehearsal_context(project, graph, lock) as context:
+        with RehearsalDatabase(context) as database:
+            database.upgrade_by_alembic(old)
+            after = database.snapshot()
+            dialect = database.inspector.dialect
+            connection = database.inspector.connection
+            left_out = tuple(dialect.catalog.unmanaged_objects(connection, context.scope))
+            difference = find_difference(
+                connection,
+                dialect,
+                Schema(),
+                with_existing_names(after.schema, dialect),
+                create_scratch=True,
+            )
+            plan = plan_difference(difference, {}, NoAnswers())
+        with_rows = tuple(sorted(str(name) for name, rows in after.rows.items() if rows))
+        if with_rows and not without_data:
+            raise HandWrittenError(
+                [f"Alembic's revisions insert rows into {name}" for name in with_rows]
+            )
+        migration, text = _migration(project, graph, old, plan, message)
+        proof = prove(context.live, plan, {migration.path: text})
+    if not proof.passed:
+        raise RehearsalFailedError(
+            proof.problems or (f"it could not be tried: {proof.skipped}",),
+            hint=proof.cure or "nothing was changed; please report this as a bug",
+        )
+    history = replace(
+        graph.alembic, folder=None, database=None, replaced_by=migration.revision, heads=_heads(old)
+    )
+    return AlembicBaseline(
+        migration=migration,
+        texts=_texts(project, migration, text, history, lock, old),
+        replaced=old,
+        with_rows=with_rows,
+        left_out=left_out,
+        plan=plan,
+        proof=proof,
+    )
+
+
+def _heads(old: Sequence[Migration]) -> tuple[str, ...]:
+    """Return the revisions that Alembic's version table names after the whole history."""
+    behind = {before for m in old for before in (*m.parents, *m.depends_on)}
+    return tuple(sorted(m.revision for m in old if m.revision not in behind))
+
+
+def _migration(
+    project: Workspace, graph: Graph, old: Sequence[Migration], plan: Plan, message: str
+) -> tuple[Migration, str]:
+    """Return the migration and its text; the same history always gives the same text."""
+    name, templates = file_name(0, message), project.config.templates_dir
+    bodies = render_bodies(plan, templates)
+    replaced = tuple(migration.revision for migration in old)
+
+    def text(revision: str) -> str:
+        return render_migration(
+            plan,
+            message=message,
+            revision=revision,
+            parents=(),
+            labels=(),
+            depends_on=(),
+            replaces=replaced,
+            dialects=(),
+            templates=templates,
+            bodies=bodies,
+        )
+
+    revision = revision_of((), name, text(""))
+    path = project.directory / f"{name}.py"
+    migration = parse_migration(path, text(revision))
+    others = [m for m in graph.migrations.values() if not m.is_alembic]
+    Graph.of([migration, *others])
+    return migration, text(revision)
+
+
+def _texts(
+    project: Workspace,
+    migration: Migration,
+    text: str,
+    history: AlembicHistory,
+    lock: LockFile | None,
+    old: Sequence[Migration],
+) -> dict[Path, str]:
+    folder = project.directory
+    texts = {migration.path: text, folder / ALEMBIC_FILE: alembic_text(history, folder)}
+    if lock is not None:
+        names = {m.revision: migration.revision for m in old}
+        checksums = {names.get(r, r): checksum for r, checksum in lock.checksums.items()}
+        checksums[migration.revision] = migration.checksum
+        heads = tuple(dict.fromkeys(names.get(head, head) for head in lock.heads))
+        texts[folder / LOCK_NAME] = lock_text(replace(lock, heads=heads, checksums=checksums))
+    return texts
