@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import io
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -132,6 +133,8 @@ class AlembicEnvironment:
         config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
         if self.history.database is not None:
             config.set_main_option("databases", self.history.database)
+            option = url.replace("%", "%%")
+            config.set_section_option(self.history.database, "sqlalchemy.url", option)
         return config
 
 
@@ -168,7 +171,7 @@ def _application(folder: AlembicFolder) -> Iterator[None]:
     except ModuleNotFoundError:
         yield
         return
-    with ScriptInfo().load_app().app_context():
+    with ScriptInfo(os.environ.get("FLASK_APP")).load_app().app_context():
         yield
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -345,3 +349,127 @@ def test_baseline_replaces_the_history(
     project = Project(by_alembic, models(), history.root / "migrations")
     project.downgrade("base", drop_baseline=True)
     assert applied(project) == []
+
+
+def test_database_of_several(tmp_path: Path, database: Callable[[str], sa.URL]) -> None:
+    """With an env.py for several databases, one is named, and the others are not touched."""
+    history = AlembicProject(tmp_path, template="multidb")
+    history.revision("a1", up="pass", down="pass")
+    path = history.folder / "versions" / "a1.py"
+    path.write_text(
+        path.read_text()
+        .replace(
+            "def upgrade():", "def upgrade(engine_name):\n    globals()['up_' + engine_name]()"
+        )
+        .replace("def downgrade():", "def downgrade(engine_name):")
+        + "\n\ndef up_engine1():\n    op.create_table('one', sa.Column('id', sa.Integer()))\n"
+        + "\n\ndef up_engine2():\n    op.create_table('two', sa.Column('id', sa.Integer()))\n"
+    )
+    url = database("sqlite")
+    project = Project(url, sa.MetaData(), history.root / "migrations", allow_empty_models=True)
+    with pytest.raises(ConfigError, match="engine1, engine2"):
+        project.adopt(history.root / "alembic.ini")
+    project.adopt(history.root / "alembic.ini", name="engine2").write()
+    project.upgrade()
+    assert set(schema(url)) == {"alembic_version", "two"}
+
+
+FLASK_APP = """
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+
+db = SQLAlchemy()
+
+
+class User(db.Model):
+    __tablename__ = "users"
+    id = db.Column(db.Integer, primary_key=True)
+    name = db.Column(db.String(50), nullable=False)
+
+
+def create_app():
+    app = Flask(__name__)
+    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///{other}"
+    db.init_app(app)
+    Migrate(app, db)
+    return app
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.get_engine. is deprecated")
+def test_flask_migrate(
+    tmp_path: Path, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is shared with Flask-Migrate, whose env.py needs the application."""
+    other, url = database("sqlite"), database("sqlite")
+    (tmp_path / "shop_app.py").write_text(FLASK_APP.replace("{other}", str(other.database)))
+    environment = {**os.environ, "FLASK_APP": "shop_app:create_app"}
+    for words in (["init"], ["migrate", "-m", "users"]):
+        arguments = [sys.executable, "-m", "flask", "db", *words]
+        subprocess.run(arguments, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FLASK_APP", "shop_app:create_app")
+    (tmp_path / "autodiff.toml").write_text(f'models = "shop_app:create_app"\nurl = "{url}"\n')
+    project = Project.load(tmp_path)
+    project.adopt().write()
+    [migration] = project.upgrade()
+    assert migration.path.parent == tmp_path / "migrations" / "versions"
+    assert set(schema(url)) == {"alembic_version", "users"}
+    assert "users" not in schema(other)
+    assert not project.check()
+
+
+def test_killed_run_goes_on(history: AlembicProject, any_database: sa.URL) -> None:
+    """A process that is killed in the middle of a revision leaves both records in agreement."""
+    path = history.revision(
+        "e5",
+        "d4",
+        up="import time; open('reached', 'w').close(); time.sleep(60)",
+        down="pass",
+    )
+    project = adopted_without_lock(history, any_database)
+    text = any_database.render_as_string(hide_password=False)
+    code = f"from autodiff import Project\nProject({text!r}, directory='migrations').upgrade()"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=history.root)
+    wait_for(history.root / "reached", process)
+    process.kill()
+    process.wait()
+    transactional = any_database.get_backend_name() == "postgresql"
+    assert applied(project) == ([] if transactional else ["a1", "b2", "c3", "d4"])
+    path.write_text(path.read_text().replace("time.sleep(60)", "pass"))
+    (history.root / "reached").unlink()
+    project.upgrade()
+    assert versions(any_database) == ["e5"]
+    assert applied(project) == ["a1", "b2", "c3", "d4", "e5"]
+
+
+def adopted_without_lock(history: AlembicProject, url: sa.URL) -> Project:
+    """Adopt the history without running it for the lock file."""
+    project = Project(url, directory=history.root / "migrations")
+    project.adopt(history.root / "alembic.ini").write()
+    return project
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has written a file."""
+    end = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, "the process ended too early"
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_several_targets(history: AlembicProject, database: Callable[[str], sa.URL]) -> None:
+    """Each target is upgraded by Alembic, although Alembic can run only once in a process."""
+    urls = [database("sqlite") for _ in range(4)]
+    adopted_without_lock(history, urls[0])
+    project = Project(
+        "sqlite:///registry.db",
+        directory=history.root / "migrations",
+        targets={"urls": [str(url) for url in urls]},
+    )
+    outcomes = project.upgrade_all()
+    assert [versions(url) for url in urls] == [["d4"]] * 4
+    assert all(not outcome.error for outcome in outcomes.results)
