@@ -134,7 +134,7 @@ def test_code_of_a_type_has_the_same_ddl(name: str, route: str) -> None:
             if (sql, obtained) != (expected, expected) or "application" in code:
                 messages.append(f"{original!r}: {wanted} became {obtained} by {code}")
     assert not messages, "\n".join(messages)
-    assert tried > 180
+    assert tried > 150
 
 
 def _column(route: Callable[[Any], Any], original: Any) -> sa.Column[Any] | None:
