@@ -123,21 +123,26 @@ def declare_type(
 def _declare_type(
     type_: Any, dialect: Dialect, compiler: Compiler, column: sa.Column[Any] | None
 ) -> ColumnType:
-    if isinstance(type_, sa.types.NullType):
+    if isinstance(type_, sa.types.NullType) and not _has_own_sql(type_):
         return ColumnType(sql="", python="sa.types.NullType()")
     enum = enum_of(type_, dialect, compiler)
     sql = dialect.canonical_type(compiler.type(type_, column))
     python = spell_type(type_, dialect.sqlalchemy, sql)
     if dialect.default_schema is not None:
         python = python.replace(f", schema={python_string(dialect.default_schema)}", "")
-    is_spelled = not python.startswith("op.sql_type(")
-    return ColumnType(
-        sql=sql,
-        python=python
-        if is_spelled and (enum is not None or creates_type(python, sql, dialect, compiler))
-        else dialect.type_python(sql),
-        enum=enum.name if enum is not None else None,
-    )
+    spellings = [] if python.startswith("op.sql_type(") else [python]
+    if enum is not None:
+        spellings.append(dialect.enum_python(sql, enum))
+    for spelling in spellings:
+        if creates_type(spelling, sql, dialect, compiler):
+            return ColumnType(sql=sql, python=spelling, enum=enum.name if enum else None)
+    # No class has this SQL. If an enum has other SQL than its name, then by @compiles:
+    return ColumnType(sql=sql, python=dialect.type_python(sql))
+
+
+def _has_own_sql(type_: Any) -> bool:
+    """Return whether a function of the application, marked with @compiles, writes the SQL."""
+    return hasattr(type(type_), "_compiler_dispatcher")
 
 
 def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None:
@@ -150,6 +155,8 @@ def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None
     if not isinstance(stored, sa.Enum) or not stored.native_enum:
         return None
     if not stored.name:
+        if _has_own_sql(type_):
+            return None
         values = ", ".join(stored.enums)
         raise ModelsError(
             f"the enum type of {values} has no name",

@@ -28,10 +28,14 @@ _DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
 
 
 def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
-    """Return the type that a TypeDecorator stores on the dialect; any other type as it is."""
+    """Return the type that a TypeDecorator stores on the dialect; any other type as it is.
+
+    The implementation of a decorator can have variants too.
+    """
     while isinstance(type_, TypeDecorator) and not _is_sqlalchemy(type(type_)):
         variant = type_._variant_mapping.get(dialect.name)
         type_ = variant if variant is not None else type_.load_dialect_impl(dialect)
+        type_ = type_._variant_mapping.get(dialect.name, type_)
     return type_
 
 
@@ -90,7 +94,7 @@ def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
     if prefix is None or isinstance(type_, SQLType) or _is_named(type_):
         return f"op.sql_type({python_string(sql)})"
     arguments = _arguments(type_)
-    if type_.__visit_name__ == "SET":
+    if getattr(type_, "__visit_name__", None) == "SET":  # a type for @compiles has no such name
         arguments = _with_values(type_, type_.values)  # type: ignore[attr-defined]
     return f"{prefix}{cls.__name__}({', '.join(arguments)})"
 
@@ -138,7 +142,9 @@ def _spell_array(type_: sa.ARRAY[Any], dialect: Any, sql: str) -> str:
     prefix = _prefix(cls)
     if prefix is None:
         prefix, cls = "sa.", sa.ARRAY
-    item = _spell(stored_type(type_.item_type, dialect), dialect, sql.removesuffix("[]"))
+    declared = type_.item_type
+    stored = stored_type(declared._variant_mapping.get(dialect.name, declared), dialect)
+    item = _spell(stored, dialect, sql.removesuffix("[]"))
     dimensions = f", dimensions={type_.dimensions}" if type_.dimensions else ""
     return f"{prefix}{cls.__name__}({item}{dimensions})"
 

@@ -105,7 +105,7 @@ class PostgreSQL(Dialect):
         return types.is_next_value(default)
 
     def domain_of(self, type_: Any, column: str) -> Domain | None:
-        if type_.__visit_name__ not in ("DOMAIN", "ARRAY", "type_decorator"):
+        if getattr(type_, "__visit_name__", None) not in ("DOMAIN", "ARRAY", "type_decorator"):
             return None
         from autodiff.dialects.postgresql.domains import declared_domain
 

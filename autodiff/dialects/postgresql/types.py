@@ -203,7 +203,7 @@ def enum_python(sql: str, values: Sequence[str], name: Name) -> str:
 def type_python(sql: str) -> str:
     """Return Python for a type: `op.sql_type(...)` if SQLAlchemy has no class for it."""
     bare, collation = split_collation(sql)
-    if bare.endswith("[]"):
+    if bare.endswith("[]") and collation is None:
         return f"postgresql.ARRAY({type_python(bare[:-2])})"
     if collation is None and (zoned := _time_python(bare)):
         return zoned
