@@ -472,4 +472,4 @@ def test_several_targets(history: AlembicProject, database: Callable[[str], sa.U
     )
     outcomes = project.upgrade_all()
     assert [versions(url) for url in urls] == [["d4"]] * 4
-    assert all(not outcome.error for outcome in outcomes.results)
+    assert all(outcome.succeeded for outcome in outcomes)
