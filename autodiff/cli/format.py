@@ -74,6 +74,7 @@ def migration_data(migration: Migration) -> dict[str, Any]:
         "path": short_path(migration.path),
         "replaces": list(migration.replaces),
         "dialects": list(migration.dialects),
+        "alembic": migration.is_alembic,
     }
 
 
@@ -337,6 +338,8 @@ def migration_title(migration: Migration) -> str:
 
 
 def _only_for(migration: Migration) -> tuple[str, ...]:
+    if migration.is_alembic:
+        return ("run by Alembic",)
     return (f"for {', '.join(migration.dialects)}",) if migration.dialects else ()
 
 

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -100,6 +100,7 @@ class AlembicEnvironment:
 
             def run() -> None:
                 with (
+                    redirect_stdout(sys.stderr),  # what env.py prints is not our output
                     _connecting_to(self.url, self.require),
                     _application(folder),
                     EnvironmentContext(config, scripts, fn=take, **options),

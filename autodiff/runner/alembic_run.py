@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import URL
 
 from autodiff.dialects import dialect_of
-from autodiff.errors import AutodiffError, DatabaseError, HistoryError, MigrationFailedError
+from autodiff.errors import (
+    AutodiffError,
+    ConfigError,
+    DatabaseError,
+    HistoryError,
+    MigrationFailedError,
+)
 from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_environment import AlembicEnvironment
 from autodiff.runner.alembic_versions import AlembicPart
@@ -132,6 +138,7 @@ class _Run:
         _require_same_table(self._part, context)
         self._skip_done(heads)
         context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, self._record)
+        _require_downgrades(scripts, [m for _, m in self.waiting], self._direction)
         found = alembic_steps(scripts, [m for _, m in self.waiting], self._direction)
         if self.waiting:
             self._announce()
@@ -186,6 +193,10 @@ class _Run:
         migration = self.waiting[0][1] if self.waiting else self._all[-1][1]
         kept = [*done, *self._kept()]
         place = _place(error, (folder.script_location, *folder.version_locations))
+        if isinstance(error, HistoryError | ConfigError | DatabaseError):
+            return MigrationFailedError(
+                f"{error.message}\nnothing was run", revision=migration.revision, hint=error.hint
+            )
         in_revision = place is not None and place[0] == migration.path
         what = f"{self._direction} of {migration.path.name}" if in_revision else "env.py"
         where = f" at {place[0].name}:{place[1]}" if place else ""
@@ -211,6 +222,19 @@ class _Run:
         self._session.connection.rollback()
         upward = self._direction == "upgrade"
         return [m for _, m in self._all if (m.revision in applied) == upward]
+
+
+def _require_downgrades(
+    scripts: ScriptDirectory, migrations: Sequence[Migration], direction: Direction
+) -> None:
+    """Raise HistoryError for a revision without a downgrade(), before anything is reverted."""
+    for migration in migrations if direction == "downgrade" else ():
+        script = scripts.get_revision(migration.revision)
+        if not hasattr(getattr(script, "module", None), "downgrade"):
+            raise HistoryError(
+                f"{migration.path.name} has no downgrade(), so it cannot be reverted",
+                hint="downgrade to this revision at most, or write its downgrade()",
+            )
 
 
 def alembic_steps(

@@ -16,7 +16,7 @@ from alembic import op
 
 revision = {revision!r}
 down_revision = {parents!r}
-branch_labels = None
+branch_labels = {label!r}
 depends_on = {depends_on!r}
 
 
@@ -78,6 +78,7 @@ class AlembicProject:
         up: str,
         down: str | None,
         depends_on: str | None = None,
+        label: str | None = None,
         name: str | None = None,
     ) -> Path:
         """Write a revision, without a downgrade if `down` is None; return its path."""
@@ -86,6 +87,7 @@ class AlembicProject:
             revision=revision,
             parents=parents,
             depends_on=depends_on,
+            label=label,
             up=up,
             down=DOWN.format(down=down) if down is not None else "",
         )

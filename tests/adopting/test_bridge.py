@@ -473,3 +473,70 @@ def test_several_targets(history: AlembicProject, database: Callable[[str], sa.U
     outcomes = project.upgrade_all()
     assert [versions(url) for url in urls] == [["d4"]] * 4
     assert all(outcome.succeeded for outcome in outcomes)
+
+
+def test_revision_without_a_downgrade(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """It is applied as always, and the downgrade is refused before anything is reverted."""
+    history.revision("e5", "d4", up="pass", down=None)
+    history.revision("f6", "e5", up="pass", down="pass")
+    url = database("sqlite")
+    project = adopted(history, url)
+    project.upgrade()
+    with pytest.raises(MigrationFailedError, match=r"e5\.py has no downgrade\(\)"):
+        project.downgrade("d4")
+    assert versions(url) == ["f6"]
+    project.downgrade("e5")
+    assert versions(url) == ["e5"]
+
+
+def test_subfolders_labels_and_dependencies(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """Several folders, subfolders, bases, labels and depends_on: as Alembic itself runs them."""
+    ini = history.root / "alembic.ini"
+    ini.write_text(
+        ini.read_text()
+        .replace(
+            "[alembic]",
+            "[alembic]\nversion_locations = %(here)s/alembic/versions %(here)s/more\n"
+            "path_separator = space\nrecursive_version_locations = true",
+            1,
+        )
+        .replace("path_separator = os", "")
+    )
+    (history.root / "more" / "deep").mkdir(parents=True)
+    moved = history.revision("g7", None, up="pass", down="pass", depends_on="b2", label="billing")
+    moved.rename(history.root / "more" / "deep" / moved.name)
+    moved = history.revision(
+        "h8",
+        "g7",
+        up='op.create_table("bills", sa.Column("id", sa.Integer(), primary_key=True))',
+        down='op.drop_table("bills")',
+        depends_on="d4",
+    )
+    moved.rename(history.root / "more" / moved.name)
+    other, url = database("sqlite"), database("sqlite")
+    command.upgrade(history.config(other), "heads")
+    project = adopted(history, url)
+    assert len(project.upgrade("heads")) == 6
+    assert (schema(url), versions(url)) == (schema(other), versions(other))
+    project.downgrade("billing@base")
+    command.downgrade(history.config(other), "billing@base")
+    assert schema(url) == schema(other)
+
+
+def test_alembic_is_not_installed(
+    history: AlembicProject, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Adopting, status and history work without it; a new database says what to install."""
+    existing, new = database("sqlite"), database("sqlite")
+    command.upgrade(history.config(existing), "heads")
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    project = adopted_without_lock(history, existing)
+    assert applied(project) == ["a1", "b2", "c3", "d4"]
+    assert project.upgrade() == []
+    with pytest.raises(MigrationFailedError, match="Alembic is not installed") as error:
+        Project(new, directory=history.root / "migrations").upgrade()
+    assert "sqlalchemy-autodiff[alembic]" in (error.value.hint or "")

@@ -75,7 +75,7 @@ def test_adopting_an_alembic_history(folder: Folder) -> None:
         "1 of 1 are applied, according to alembic_version\n"
     )
     assert folder.fails("adopt").err.startswith("error: the project has adopted an Alembic history")
-    assert folder.ok("history").out == "*  1a2b  1a2b\n"
+    assert folder.ok("history").out == "*  1a2b  1a2b  run by Alembic\n"
     assert folder.ok("status", "--json").data["current"] == "1a2b"
     assert "autodiff baseline --legacy" in folder.fails("baseline").err
     with folder.untouched():

@@ -110,7 +110,11 @@ def replace_alembic(
             hint=proof.cure or "nothing was changed; please report this as a bug",
         )
     history = replace(
-        graph.alembic, folder=None, database=None, replaced_by=migration.revision, heads=_heads(old)
+        graph.alembic,
+        folder=None,
+        database=None,
+        replaced_by=migration.revision,
+        heads=_heads(graph, old),
     )
     return AlembicBaseline(
         migration=migration,
@@ -123,9 +127,9 @@ def replace_alembic(
     )
 
 
-def _heads(old: Sequence[Migration]) -> tuple[str, ...]:
+def _heads(graph: Graph, old: Sequence[Migration]) -> tuple[str, ...]:
     """Return the revisions that Alembic's version table names after the whole history."""
-    behind = {before for m in old for before in (*m.parents, *m.depends_on)}
+    behind = {before for migration in old for before in graph.before(migration.revision)}
     return tuple(sorted(m.revision for m in old if m.revision not in behind))
 
 
