@@ -10,7 +10,7 @@ import sqlite3
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -91,7 +91,9 @@ def run_by_alembic(
         raise
     except (Exception, SystemExit) as error:
         session.connection.rollback()
-        raise run.failure(error, done) from error
+        failure = run.failure(error, done)
+        _note_failure(session, run, failure)
+        raise failure from error
     session.connection.rollback()
     if run.waiting:
         names = ", ".join(migration.path.name for _, migration in run.waiting)
@@ -101,6 +103,14 @@ def run_by_alembic(
             hint="env.py must call context.run_migrations() for the database of autodiff; for "
             "several databases name one: autodiff adopt --name NAME",
         )
+
+
+def _note_failure(session: Session, run: _Run, failure: MigrationFailedError) -> None:
+    """Journal a failure, if the database still answers."""
+    entry = session.entry(run.current, run.direction)
+    failed = replace(entry, outcome="failed", seconds=0.0, error=failure.message)
+    with suppress(Exception), session.transaction():
+        session.journal.write(session.connection, failed)
 
 
 class _Run:
@@ -117,7 +127,7 @@ class _Run:
         self._session = session
         self._part = part
         self._total = total
-        self._direction = direction
+        self.direction = direction
         self._started = time.monotonic()
         self._all = list(migrations)
         self.waiting = list(migrations)
@@ -138,8 +148,8 @@ class _Run:
         _require_same_table(self._part, context)
         self._skip_done(heads)
         context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, self._record)
-        _require_downgrades(scripts, [m for _, m in self.waiting], self._direction)
-        found = alembic_steps(scripts, [m for _, m in self.waiting], self._direction)
+        _require_downgrades(scripts, [m for _, m in self.waiting], self.direction)
+        found = alembic_steps(scripts, [m for _, m in self.waiting], self.direction)
         if self.waiting:
             self._announce()
         return found
@@ -147,7 +157,7 @@ class _Run:
     def _skip_done(self, heads: Sequence[str]) -> None:
         """Leave out what another program has done since the run began."""
         applied = self._part.graph.lineage(head for head in heads if head in self._part.graph)
-        upward = self._direction == "upgrade"
+        upward = self.direction == "upgrade"
         self.waiting = [item for item in self._all if (item[1].revision in applied) != upward]
 
     def _announce(self) -> None:
@@ -157,7 +167,7 @@ class _Run:
             MigrationStarted(
                 revision=migration.revision,
                 name=migration.name,
-                direction=self._direction,
+                direction=self.direction,
                 position=position,
                 total=self._total,
             )
@@ -169,17 +179,17 @@ class _Run:
         session, connection = self._session, ctx.connection
         assert connection is not None
         seconds = time.monotonic() - self._started
-        if self._direction == "upgrade":
+        if self.direction == "upgrade":
             session.history.add(connection, session.applied_now(migration))
         else:
             session.history.remove(connection, migration.revision)
-        entry = session.entry(migration, self._direction)
+        entry = session.entry(migration, self.direction)
         session.journal.write(connection, replace(entry, outcome="done", seconds=seconds))
         session.on_event(
             MigrationFinished(
                 revision=migration.revision,
                 name=migration.name,
-                direction=self._direction,
+                direction=self.direction,
                 seconds=seconds,
             )
         )
@@ -190,22 +200,20 @@ class _Run:
         """Return the error of a run that failed: what, why, what was kept, and what to do."""
         folder = self._part.history.folder
         assert folder is not None
-        migration = self.waiting[0][1] if self.waiting else self._all[-1][1]
+        migration = self.current
         kept = [*done, *self._kept()]
         place = _place(error, (folder.script_location, *folder.version_locations))
-        if isinstance(error, HistoryError | ConfigError | DatabaseError):
-            return MigrationFailedError(
-                f"{error.message}\nnothing was run", revision=migration.revision, hint=error.hint
-            )
         in_revision = place is not None and place[0] == migration.path
-        what = f"{self._direction} of {migration.path.name}" if in_revision else "env.py"
+        what = f"{self.direction} of {migration.path.name}" if in_revision else "env.py"
         where = f" at {place[0].name}:{place[1]}" if place else ""
-        past = "applied" if self._direction == "upgrade" else "reverted"
+        past = "applied" if self.direction == "upgrade" else "reverted"
         message = f"{what} failed{where}: {_words(error)}"
+        if isinstance(error, HistoryError | ConfigError | DatabaseError):
+            message = error.message
         message += f"\n{past} before it, and kept: "
         message += ", ".join(m.path.name for m in kept) or "nothing"
         hint = (
-            f"fix the cause and run autodiff {self._direction} again: it goes on where the table "
+            f"fix the cause and run autodiff {self.direction} again: it goes on where the table "
             f"{self._part.history.version_table} stands"
         )
         inner = error.hint if isinstance(error, AutodiffError) else None
@@ -216,11 +224,20 @@ class _Run:
             )
         return MigrationFailedError(message, revision=migration.revision, hint=inner or hint)
 
+    @property
+    def current(self) -> Migration:
+        """The revision that runs, or would run next."""
+        return self.waiting[0][1] if self.waiting else self._all[-1][1]
+
     def _kept(self) -> list[Migration]:
         """Return the revisions of this run that the version table has, or has no more."""
-        applied = self._part.applied(self._session.connection) or set()
-        self._session.connection.rollback()
-        upward = self._direction == "upgrade"
+        try:
+            applied = self._part.applied(self._session.connection) or set()
+        except HistoryError:  # the error of the run matters more
+            return []
+        finally:
+            self._session.connection.rollback()
+        upward = self.direction == "upgrade"
         return [m for _, m in self._all if (m.revision in applied) == upward]
 
 
@@ -380,7 +397,7 @@ def _place(error: BaseException, folders: Sequence[Path]) -> tuple[Path, int] | 
     """Return the last file and line of Alembic's folder that an error passed through."""
     frames = traceback.extract_tb(error.__traceback__)
     for frame in reversed(frames):
-        path = Path(frame.filename)
+        path = Path(frame.filename).resolve()
         if frame.lineno is not None and any(folder in path.parents for folder in folders):
             return path, frame.lineno
     return None

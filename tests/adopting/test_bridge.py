@@ -183,6 +183,7 @@ def test_failed_revision_keeps_those_before_it(
     transactional = any_database.get_backend_name() == "postgresql"
     assert kept == ([] if transactional else ["a1", "b2", "c3", "d4"])
     assert f"kept: {'nothing' if not kept else 'a1.py, b2.py, c3.py, d4.py'}" in error.value.message
+    assert [(entry.name, entry.outcome) for entry in project.log()][-1][1] == "failed"
     path.write_text(path.read_text().replace("nothing", "users"))
     project.upgrade()
     assert versions(any_database) == ["e5"]
