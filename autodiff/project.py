@@ -251,25 +251,27 @@ class Project(Workspace):
 
         return replace_alembic(self, message, without_data=without_data)
 
-    def convert(self, folder: str | Path) -> Converted:
+    def convert(self, folder: str | Path, *, skip: bool = False) -> Converted:
         """Convert Alembic's scripts to migrations of this project, without writing them.
 
         Alembic's table `alembic_version` and its folder are not changed.
 
         Args:
-            folder: Alembic's folder, or its folder `versions`.
+            folder: Alembic's folder, its folder `versions`, or the file alembic.ini.
+            skip: Whether to copy scripts that must be changed by hand too.
 
         Returns:
             The migrations. Their method `write()` writes copies of the scripts that import
             autodiff's `op`, and records those that `alembic_version` names as applied.
 
         Raises:
+            ConfigError: Some scripts must be changed by hand, and `skip` is not set.
             HistoryError: The project already has migrations, or the folder lacks a migration that
                 the database has applied.
         """
         from autodiff.commands.adopt import convert_alembic
 
-        return convert_alembic(self, Path(folder))
+        return convert_alembic(self, Path(folder), skip=skip)
 
     def squash(
         self,

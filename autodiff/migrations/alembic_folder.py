@@ -16,7 +16,7 @@ from typing import Any
 
 from autodiff.errors import ConfigError
 
-__all__ = ["AlembicFolder", "find_alembic_folder"]
+__all__ = ["AlembicFolder", "find_alembic_folder", "is_alembic_folder"]
 
 _INI = "alembic.ini"
 _PYPROJECT = "pyproject.toml"
@@ -113,6 +113,17 @@ def find_alembic_folder(
     if not path.is_dir():
         raise ConfigError(f"{path} does not exist", hint="name alembic.ini or Alembic's folder")
     return _named_folder(path, start, section)
+
+
+def is_alembic_folder(path: Path) -> bool:
+    """Return whether a path is alembic.ini, or a folder that has it or env.py.
+
+    A folder that has only scripts can be converted, but Alembic cannot run it.
+    """
+    if path.is_file():
+        return True
+    places = [path, path.parent] if path.name == "versions" else [path]
+    return any((place / name).is_file() for place in places for name in (_INI, "env.py"))
 
 
 def _named_folder(path: Path, start: Path, section: str | None) -> AlembicFolder:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
-from autodiff.errors import ConfigError, HistoryError
+from autodiff.errors import ConfigError, HistoryError, MigrationFailedError
 from tests.support import opened
 
 SCRIPT = '''"""{message}
@@ -183,20 +183,54 @@ def test_a_revision_without_a_script_is_refused(
     assert "check out the branch that contains it" in str(caught.value.hint)
 
 
-def test_remaining_imports_of_alembic_are_reported(
-    any_database: sa.URL, alembic: Path, tmp_path: Path
+def test_scripts_that_must_be_changed_by_hand(
+    database: Callable[[str], sa.URL], alembic: Path, tmp_path: Path
 ) -> None:
-    """A note names the file and the line."""
+    """The error names file, line and reason, and nothing is written without skip."""
     path = alembic / "versions" / "aaaa0002_add_email.py"
     path.write_text(
         path.read_text().replace(
-            "import sqlalchemy", "from alembic import context\nimport sqlalchemy"
+            "import sqlalchemy", "from alembic import context\ncontext.config\nimport sqlalchemy"
         )
     )
-    conversion = Project(any_database, models(), tmp_path / "m").convert(alembic)
-    assert conversion.notes == (
-        "aaaa0002_add_email.py:9 imports alembic: from alembic import context",
+    project = Project(database("sqlite"), models(), tmp_path / "m")
+    line = "aaaa0002_add_email.py:9 imports alembic: from alembic import context"
+    with pytest.raises(ConfigError, match=line.replace(".", "[.]")):
+        project.convert(alembic)
+    assert not (tmp_path / "m").exists()
+    assert project.convert(alembic, skip=True).notes == (line,)
+
+
+@pytest.mark.parametrize(
+    ("old", "body"),
+    [
+        ("from alembic import op  # noqa: E402", "op.create_table"),
+        ("from alembic import context, op", "op.create_table"),
+        ("from alembic import op as o", "o.create_table"),
+        ("from alembic import (\n    op,\n)", "op.create_table"),
+        ("from alembic.op import create_table, drop_table", "create_table"),
+        ("import alembic.op as op", "op.create_table"),
+        ("import alembic.op", "alembic.op.create_table"),
+        ("import alembic", "alembic.op.create_table"),
+        ("import alembic as al, os", "al.op.create_table"),
+        ("é = 1; from alembic import op", "op.create_table"),
+    ],
+)
+def test_spellings_of_the_import(
+    database: Callable[[str], sa.URL], tmp_path: Path, old: str, body: str
+) -> None:
+    """Each spelling becomes one of autodiff's, and the migration runs."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "r1.py").write_text(
+        f'"""one"""\n{old}\nimport sqlalchemy as sa\nrevision = "r1"; down_revision = None\n'
+        f"def upgrade():\n    {body}('t', sa.Column('id', sa.Integer))\n"
     )
+    project = Project(database("sqlite"), directory=tmp_path / "m")
+    [path] = project.convert(tmp_path / "one").write()
+    assert "alembic" not in path.read_text().replace("in Alembic", "")
+    assert [m.revision for m in project.upgrade()] == ["r1"]
+    with pytest.raises(MigrationFailedError, match="r1 has no downgrade in Alembic"):
+        project.downgrade("base")
 
 
 def test_a_folder_without_scripts_is_refused(any_database: sa.URL, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_alembic_is_required_without_a_baseline(folder: Folder) -> None:
     assert "there is no Alembic history in" in error
     assert "run autodiff adopt --baseline" in error
     assert "takes no Alembic folder" in folder.fails("adopt", "--baseline", ".").err
-    assert "needs the folder" in folder.fails("adopt", "--convert").err
+    assert "there are no migrations in" in folder.fails("adopt", "--convert").err
 
 
 def test_adopting_an_alembic_history(folder: Folder) -> None:

@@ -13,6 +13,7 @@ from autodiff.cli.guards import ask_at_terminal, confirm_environment
 from autodiff.cli.options import Confirm, Yes, flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
+from autodiff.migrations.alembic_folder import is_alembic_folder
 
 if TYPE_CHECKING:
     from autodiff.project import Project
@@ -36,6 +37,9 @@ def run_adopt(
     ] = False,
     convert: Annotated[
         bool, flag("--convert", "Copy Alembic's scripts as migrations that need no Alembic.")
+    ] = False,
+    skip: Annotated[
+        bool, flag("--skip", "With --convert: copy scripts that must be changed by hand too.")
     ] = False,
     name: Annotated[
         str | None,
@@ -84,13 +88,9 @@ def run_adopt(
         confirm_environment(shell, project, confirm, "record migrations as applied")
     if baseline:
         _baseline(shell, project, message, dry_run=dry_run, rehearse=not no_rehearse, yes=yes)
-    elif convert:
-        if folder is None:
-            raise ConfigError(
-                "--convert needs the folder of Alembic's scripts",
-                hint="run autodiff adopt --convert FOLDER",
-            )
-        _convert(shell, project, folder, dry_run=dry_run, yes=yes)
+    elif convert or (folder is not None and not is_alembic_folder(folder)):
+        root = project.config.root or Path.cwd()
+        _convert(shell, project, folder or root, skip=skip, dry_run=dry_run, yes=yes)
     else:
         _bridge(shell, project, folder, name, dry_run=dry_run, yes=yes)
 
@@ -165,8 +165,10 @@ def _baseline(
     )
 
 
-def _convert(shell: Shell, project: Project, folder: Path, *, dry_run: bool, yes: bool) -> None:
-    converted = project.convert(folder)
+def _convert(
+    shell: Shell, project: Project, folder: Path, *, skip: bool, dry_run: bool, yes: bool
+) -> None:
+    converted = project.convert(folder, skip=skip)
     for note in converted.notes:
         shell.note(f"note: {note}")
     files = [short_path(path) for path in converted.texts]
@@ -187,6 +189,7 @@ def _convert(shell: Shell, project: Project, folder: Path, *, dry_run: bool, yes
             shown = ["these files are written, and nothing is run:", *marks]
             ask_at_terminal(shell, shown, "Adopt the database?")
         converted.write()
+    shell.note(f"{len(files)} of {len(files)} revisions converted")
     summary = f"{len(applied)} of {len(files)} migrations are applied, according to alembic_version"
     if converted.applied is None:
         summary = (

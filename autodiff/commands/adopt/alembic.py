@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from autodiff.commands.adopt.alembic_text import convert_text
 from autodiff.commands.adopt.baseline import refuse_history
 from autodiff.commands.generate import checksums
 from autodiff.commands.lock import relock
@@ -25,7 +24,9 @@ from autodiff.migrations import (
     file_name,
     load_graph,
 )
-from autodiff.migrations.files import parse_python
+from autodiff.migrations.alembic_folder import find_alembic_folder
+from autodiff.migrations.alembic_history import read_revisions
+from autodiff.migrations.files import parse_alembic
 from autodiff.utils.files import restore_on_error, write_all
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Converted", "convert_alembic"]
 
-_IMPORT = re.compile(r"^from alembic import op[ \t]*$", re.MULTILINE)
 _VERSIONS = sa.table("alembic_version", sa.column("version_num"))
 
 
@@ -81,15 +81,21 @@ class Converted:
             runner.stamp(*(migration.revision for migration in self.applied))
 
 
-def convert_alembic(project: Workspace, folder: Path) -> Converted:
-    """Return the migrations for the scripts in a folder, or in `versions` below it.
+def convert_alembic(project: Workspace, folder: Path, *, skip: bool = False) -> Converted:
+    """Return the migrations for Alembic's scripts in a folder.
 
-    Raises HistoryError if there is a history already, or the folder lacks a revision that the
-    database has; ConfigError if there are no scripts.
+    Args:
+        project: The project.
+        folder: Alembic's folder, its folder of versions, alembic.ini, or a folder of scripts.
+        skip: Whether to copy scripts that must be changed by hand too; notes name their lines.
+
+    Raises:
+        HistoryError: There is a history already, or the folder lacks a revision that the database
+            has.
+        ConfigError: There are no scripts, or some must be changed by hand.
     """
-    scripts = folder / "versions" if (folder / "versions").is_dir() else folder
+    graph, scripts = _scripts(project, folder)
     here = scripts.resolve() == project.directory.resolve()
-    graph = load_graph(scripts)
     if not len(graph):
         raise ConfigError(
             f"there are no migrations in {scripts}",
@@ -98,34 +104,46 @@ def convert_alembic(project: Workspace, folder: Path) -> Converted:
     with project.connect() as connection:
         refuse_history(project, connection, Graph() if here else project.graph())
         applied = _applied(connection, graph)
-    texts = {
-        migration.path if here else _numbered(project, number, migration): _text(migration)
+    converted = {
+        migration.path if here else _numbered(project, number, migration): convert_text(migration)
         for number, migration in enumerate(graph.migrations.values(), 1)
     }
-    notes = [
-        note for migration in graph.migrations.values() for note in _alembic_imports(migration)
-    ]
-    return Converted(project=project, texts=texts, applied=applied, notes=tuple(notes))
+    problems = [problem for each in converted.values() for problem in each.problems]
+    if problems and not skip:
+        raise ConfigError(
+            "some scripts cannot be converted, so nothing was written:\n"
+            + "\n".join(f"  {problem}" for problem in problems),
+            hint="leave them as they are and let Alembic run them: autodiff adopt; or pass --skip "
+            "to copy them, and change these lines by hand",
+        )
+    texts = {path: each.text for path, each in converted.items()}
+    return Converted(project=project, texts=texts, applied=applied, notes=tuple(problems))
+
+
+def _scripts(project: Workspace, folder: Path) -> tuple[Graph, Path]:
+    """Return the scripts of all folders of versions, and the folder that was named or found."""
+    if folder.resolve() == project.directory.resolve():
+        return load_graph(folder), folder
+    try:
+        found = find_alembic_folder(project.config.root or Path.cwd(), folder.resolve())
+    except ConfigError:
+        if not folder.is_dir():
+            raise
+        found = None  # a folder of scripts without env.py
+    if found is not None:
+        revisions = read_revisions(found)
+        places = found.version_locations
+        return Graph.of(revisions), places[0] if len(places) == 1 else found.script_location
+    scripts = folder / "versions" if (folder / "versions").is_dir() else folder
+    files = sorted(path for path in scripts.glob("*.py") if path.name != "__init__.py")
+    parsed = (parse_alembic(path) for path in files)
+    return Graph.of(revision for revision in parsed if revision is not None), scripts
 
 
 def _numbered(project: Workspace, number: int, migration: Migration) -> Path:
     """Return 0002_add_email.py for ae1027a6acf_add_email.py."""
     slug = migration.name.removeprefix(f"{migration.revision}_")
     return project.directory / f"{file_name(number, slug)}.py"
-
-
-def _text(migration: Migration) -> str:
-    return _IMPORT.sub("from autodiff import op", migration.text)
-
-
-def _alembic_imports(migration: Migration) -> Iterator[str]:
-    """Yield what a script imports from Alembic besides its operations."""
-    for node in ast.walk(parse_python(migration.path, _text(migration))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
-        if isinstance(node, ast.stmt) and any(n.partition(".")[0] == "alembic" for n in names):
-            yield f"{migration.path.name}:{node.lineno} imports alembic: {ast.unparse(node)}"
 
 
 def _applied(connection: Connection, graph: Graph) -> tuple[Migration, ...] | None:
