@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from autodiff.commands.adopt.alembic_text import convert_text
 from autodiff.commands.adopt.baseline import refuse_history
+from autodiff.commands.adopt.script_text import convert_text
 from autodiff.commands.generate import checksums
 from autodiff.commands.lock import relock
 from autodiff.errors import (
