@@ -152,9 +152,13 @@ def _require_alembic(folder: AlembicFolder) -> None:
 
 @contextmanager
 def _import_path(folder: AlembicFolder) -> Iterator[None]:
-    """Put the folders of `prepend_sys_path` first on the import path."""
+    """Put the folders of `prepend_sys_path` first on the import path, and that of the file last.
+
+    Without the last one, env.py often finds its models only by PYTHONPATH.
+    """
     before = list(sys.path)
     sys.path[:0] = map(str, folder.prepend_sys_path)
+    sys.path.append(str(folder.source.parent))
     try:
         yield
     finally:
