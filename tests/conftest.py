@@ -34,7 +34,7 @@ EXAMPLES = os.environ.get("AUTODIFF_TEST_EXAMPLES")
 
 settings.register_profile(
     "ci",
-    max_examples=int(EXAMPLES or 50),
+    max_examples=int(EXAMPLES or 40),
     derandomize=EXAMPLES is None,
     deadline=None,
     database=None,

@@ -96,9 +96,13 @@ def _stopped(shell: Shell, error: KeyboardInterrupt) -> int:
 
 
 def _failed(shell: Shell, error: BaseException) -> int:
+    from autodiff.utils.connections import mask_passwords_in_text
+
     if shell.debug:
-        traceback.print_exception(error, file=sys.stderr)
+        text = "".join(traceback.format_exception(error))
+        print_lines(mask_passwords_in_text(text).rstrip().split("\n"), sys.stderr)
     message, hint = _message_and_hint(error)
+    message = mask_passwords_in_text(message)
     report_error(shell, message, hint, kind=type(error).__name__)
     return error.exit_code if isinstance(error, AutodiffError) else USAGE
 

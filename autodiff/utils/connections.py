@@ -19,6 +19,7 @@ __all__ = [
     "describe_url",
     "engine_or_connection",
     "mask_passwords",
+    "mask_passwords_in_text",
     "only_public_options",
     "open_connection",
     "parse_url",
@@ -42,6 +43,11 @@ _PUBLIC_OPTIONS = frozenset(
 )
 """Keys in the query of a URL whose values may be shown. Any other value may be a secret."""
 _CREDENTIALS = re.compile(r"[^:/]*://[^:/]*:[^@]*@(?P<rest>.*)", re.DOTALL)
+_URL_IN_TEXT = re.compile(r"(\b[a-z][\w+.-]*://[^\s:/@'\"]*:)[^\s@'\"]+@", re.IGNORECASE)
+_OPTION_IN_TEXT = re.compile(
+    r"(\b(?:password|passwd|pwd|sslpassword)(?:=|['\"]\s*:\s*)['\"]?)[^\s&;,'\"\])}]+",
+    re.IGNORECASE,
+)
 _OPTION_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")
 _ASYNCPG_ONLY = (
     "async_fallback",
@@ -131,6 +137,11 @@ def mask_passwords(url: URL) -> str:
     shown = url.difference_update_query(hidden)
     names = (key if _OPTION_NAME.fullmatch(key) else "***" for key in hidden)
     return shown.update_query_pairs([(name, "***") for name in names]).render_as_string()
+
+
+def mask_passwords_in_text(text: str) -> str:
+    """Return a text, such as a traceback, with *** for the passwords of URLs and options in it."""
+    return _OPTION_IN_TEXT.sub(r"\1***", _URL_IN_TEXT.sub(r"\1***@", text))
 
 
 def only_public_options(url: URL) -> URL:

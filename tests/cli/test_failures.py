@@ -319,3 +319,19 @@ def test_the_configuration_of_a_parent_folder_is_used(
     folder.ok("upgrade")
     assert (folder.path / "blog.db").exists()
     assert (folder.migrations / "0001_first.py").exists()
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["message", "traceback"])
+def test_passwords_are_masked(folder: Folder, debug: list[str]) -> None:
+    """A message or a traceback of the project's code contains no password of a URL or an option."""
+    folder.write(
+        autodiff=CONFIG,
+        models="import os\n"
+        "raise ValueError('cannot use postgresql://app:s3c%ret@host/db "
+        "mysql://h/d?password=s3cret ' + repr({'password': 's3cret'}))",
+    )
+    result = folder.run("check", *debug)
+    assert result.code == 2
+    assert "s3c" not in result.err.replace("raise ValueError('cannot use", "")
+    assert "postgresql://app:***@host/db" in result.err
+    assert ("Traceback" in result.err) == bool(debug)

@@ -15,6 +15,7 @@ from tests.cli.project import CONFIG, POSTS, Folder
 
 COMMANDS = (
     "adopt",
+    "baseline",
     "check",
     "demo",
     "diff",
