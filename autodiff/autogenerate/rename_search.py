@@ -30,6 +30,7 @@ from autodiff.dialects import Dialect
 from autodiff.errors import RenameUndecidedError
 from autodiff.schema.changes import Change, TableRemoved
 from autodiff.schema.objects import Schema
+from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -186,7 +187,7 @@ class _RenameSearch:
         answer = questioner.is_rename(candidate)
         if answer is None:
             raise RenameUndecidedError(
-                [str(candidate) for candidate in undecided],
+                [one_line(str(candidate)) for candidate in undecided],
                 [candidate.reason for candidate in undecided],
             )
         rename = rename_before(candidate.rename, name_map_of(self.renames))

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff import Project
-from autodiff.errors import ConfigError, DatabaseError
+from autodiff import Project, diff
+from autodiff.errors import ConfigError, DatabaseError, RenameUndecidedError
 from autodiff.utils.connections import mask_passwords, open_connection, parse_url
 from tests.hostile.project import CONFIG, MODELS, SmallProject
 
@@ -282,3 +282,15 @@ def test_errors_of_drivers_do_not_show_options(
     with pytest.raises(DatabaseError) as caught, open_connection(parse_url(str(url))):
         pass
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_newline_in_a_name_adds_no_line_to_the_question_about_a_rename() -> None:
+    models = sa.MetaData()
+    sa.Table("x\nerror: y", models, sa.Column("id", sa.Integer, primary_key=True))
+    with sa.create_engine("sqlite://").connect() as connection:
+        connection.exec_driver_sql('CREATE TABLE "z\n- q" (id INTEGER NOT NULL PRIMARY KEY)')
+        with pytest.raises(RenameUndecidedError) as caught:
+            diff(connection, models)
+    assert r"z\n- q:x\nerror: y" in caught.value.message
+    assert caught.value.message.count("\n") == 1
+    assert caught.value.hint is not None and "\n" not in caught.value.hint
