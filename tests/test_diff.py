@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff import Project, run
+from autodiff import Project, diff, run
 from autodiff.errors import ConfigError
 from autodiff.migrations import LOCK_NAME
 from tests.support import opened
@@ -156,3 +156,11 @@ def test_rows_that_need_a_value(any_database: sa.URL, tmp_path: Path) -> None:
     with opened(any_database) as db:
         run(db.connection, plan)
     assert not project.diff()
+
+
+def test_both_defaults_of_a_number_are_spelled_alike() -> None:
+    models = sa.MetaData()
+    sa.Table("t", models, sa.Column("n", sa.Integer, server_default="2"))
+    with sa.create_engine("sqlite://").connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (n INTEGER DEFAULT 1)")
+        assert [*diff(connection, models).summary()] == ["~ column t.n: default 1 -> 2"]

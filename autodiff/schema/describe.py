@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import assert_never
 
 from autodiff.schema.changes import (
@@ -47,6 +48,9 @@ _FIELDS = {"sql": "condition", "referred": "target", "elements": "columns"}
 """What people call a field that has another name in the code."""
 
 _UNTYPED = "no type"
+
+
+_NUMBER = re.compile(r"(?P<quote>'?)-?\d+(\.\d+)?(?P=quote)")
 
 
 def describe_change(change: Change) -> str:
@@ -147,9 +151,11 @@ def _field(name: str, before: Column, after: Column) -> str:
             return f"{before.type.sql or _UNTYPED} -> {after.type.sql or _UNTYPED}"
         case "nullable":
             return "nullable" if after.nullable else "not null"
-        case "default" | "comment":
-            old, new = getattr(before, name), getattr(after, name)
-            return f"{name} {_shown(old)} -> {_shown(new)}"
+        case "default":
+            old, new = _spelled_alike(_shown(before.default), _shown(after.default))
+            return f"default {old} -> {new}"
+        case "comment":
+            return f"comment {_shown(before.comment)} -> {_shown(after.comment)}"
         case "options":
             names = sorted({*before.options, *after.options})
             return ", ".join(
@@ -159,6 +165,14 @@ def _field(name: str, before: Column, after: Column) -> str:
             )
         case _:
             return name
+
+
+def _spelled_alike(old: str, new: str) -> tuple[str, str]:
+    """Return two defaults without quotes if both are numbers and only one is in quotes."""
+    numbers = _NUMBER.fullmatch(old), _NUMBER.fullmatch(new)
+    bare = old.strip("'"), new.strip("'")
+    one_quoted = (bare[0] == old) != (bare[1] == new)
+    return bare if all(numbers) and one_quoted and bare[0] != bare[1] else (old, new)
 
 
 def _shown_option(column: Column, key: str) -> str:
