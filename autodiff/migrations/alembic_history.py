@@ -33,7 +33,7 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlembicHistory:
-    """Where the Alembic history of a project is, and which version table tells what is applied.
+    """Where the Alembic history of a project is, and which version table records it.
 
     folder: the settings of Alembic; None once a baseline has replaced the history.
     database: the name of the database, if env.py is for several (setting `databases`).

@@ -1,7 +1,7 @@
 """Run the revisions of an Alembic history, each recorded in the transaction that applies it.
 
 Alembic writes its version table and autodiff its history on the same connection, so that they agree
-whenever the run is killed. The run goes on where the version table stands.
+whenever the run is killed. The next run continues from the revision in the version table.
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ class _Run:
         message += f"\n{past} before it, and kept: "
         message += ", ".join(m.path.name for m in kept) or "nothing"
         hint = (
-            f"fix the cause and run autodiff {self.direction} again: it goes on where the table "
-            f"{self._part.history.version_table} stands"
+            f"fix the cause and run autodiff {self.direction} again: it continues from the "
+            f"revision in the table {self._part.history.version_table}"
         )
         inner = error.hint if isinstance(error, AutodiffError) else None
         if not in_revision and inner is None:

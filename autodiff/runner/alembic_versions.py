@@ -26,7 +26,7 @@ __all__ = ["AlembicPart", "alembic_part"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlembicPart:
-    """The part of a graph that Alembic runs, and the version table that tells what is applied.
+    """The part of a graph that Alembic runs, and its version table.
 
     The version table is the truth about this part, because Alembic may still be used directly.
     autodiff's own records of it follow.
@@ -94,7 +94,7 @@ class AlembicPart:
         records: Mapping[str, Applied],
         recorded: Callable[[Migration], Applied],
     ) -> dict[str, Applied]:
-        """Return the records, with those of this part as the version table tells.
+        """Return the records, with those of this part according to the version table.
 
         Args:
             connection: A connection to the database.

@@ -1,4 +1,4 @@
-"""Test adopt: Alembic's history stays as it is, and Alembic runs it."""
+"""Test adopt: Alembic's history does not change, and Alembic runs it."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def run_adopt(
     """Start managing an existing database.
 
     By default, for a project with Alembic: its revisions become the first part of
-    the history, and their files stay as they are. Alembic runs them on new
+    the history, and their files do not change. Alembic runs them on new
     databases; on others, what its version table names is recorded. With
     --convert, copy Alembic's scripts as migrations instead. With --baseline, for
     a database without migrations: write a first migration that creates
@@ -121,7 +121,7 @@ def _bridge(
         if not yes:
             shown = [
                 f"Alembic's {count} revisions come before the migrations; nothing is run, and "
-                "their files stay as they are:",
+                "their files do not change:",
                 *(f"  {line}" for line in lines),
             ]
             ask_at_terminal(shell, shown, "Adopt Alembic's history?")

@@ -113,8 +113,8 @@ def convert_alembic(project: Workspace, folder: Path, *, skip: bool = False) -> 
         raise ConfigError(
             "some scripts cannot be converted, so nothing was written:\n"
             + "\n".join(f"  {problem}" for problem in problems),
-            hint="leave them as they are and let Alembic run them: autodiff adopt; or pass --skip "
-            "to copy them, and change these lines by hand",
+            hint="let Alembic run them unchanged: autodiff adopt; or pass --skip to copy them, and "
+            "change these lines by hand",
         )
     texts = {path: each.text for path, each in converted.items()}
     return Converted(project=project, texts=texts, applied=applied, notes=tuple(problems))

@@ -36,7 +36,7 @@ class _Edits:
 def convert_text(migration: Migration) -> ConvertedText:
     """Return the text of a script that imports `op` from autodiff instead of Alembic.
 
-    The rest of the text is kept as it is. A script without downgrade() gets one that raises.
+    The rest of the text is unchanged. A script without downgrade() gets one that raises.
 
     Raises MigrationFileError, with the line, if the text is not valid Python.
     """
