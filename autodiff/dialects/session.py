@@ -56,6 +56,14 @@ class Session(ABC):
         """Let each connection of an engine look for names in these schemas, in that order."""
         raise NotImplementedError
 
+    def search_path(self, connection: Connection) -> str | None:
+        """Return the schemas in which names are looked for, as text; None if there are none."""
+        return None
+
+    def use_search_path(self, connection: Connection, path: str) -> None:
+        """Look for names in the schemas that `search_path` returned, from now on."""
+        raise NotImplementedError
+
     # Settings
 
     def current_schema(self, connection: Connection) -> str | None:

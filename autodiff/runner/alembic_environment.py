@@ -51,12 +51,12 @@ class AlembicEnvironment:
     """The env.py of an Alembic history, and the database to run it on.
 
     url: the URL of the database.
-    require: raises an error for a connection to another database.
+    prepare: called with each new connection; raises an error for one to another database.
     """
 
     history: AlembicHistory
     url: URL
-    require: Callable[[Connection], None] = lambda connection: None
+    prepare: Callable[[Connection], None] = lambda connection: None
 
     def run(self, steps: Steps) -> None:
         """Run env.py, and the steps for the heads that it finds.
@@ -101,7 +101,7 @@ class AlembicEnvironment:
             def run() -> None:
                 with (
                     redirect_stdout(sys.stderr),  # what env.py prints is not our output
-                    _connecting_to(self.url, self.require),
+                    _connecting_to(self.url, self.prepare),
                     _application(folder),
                     EnvironmentContext(config, scripts, fn=take, **options),
                 ):
@@ -233,8 +233,8 @@ def _outside_event_loop(run: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _connecting_to(url: URL, require: Callable[[Connection], None]) -> Iterator[None]:
-    """Let all new connections of this thread go to the database of the URL, and check that."""
+def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[None]:
+    """Let all new connections of this thread go to the database of the URL, and prepare them."""
     owner = threading.get_ident()
 
     def connect(dialect: sa.Dialect, record: Any, args: Any, parameters: dict[str, Any]) -> Any:
@@ -253,7 +253,7 @@ def _connecting_to(url: URL, require: Callable[[Connection], None]) -> Iterator[
 
     def check(connection: Connection) -> None:
         if threading.get_ident() == owner:
-            require(connection)
+            prepare(connection)
             connection.rollback()
 
     sa.event.listen(sa.Engine, "do_connect", connect)

@@ -319,14 +319,36 @@ def _held(session: Session) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """The URL of the database on which Alembic runs, and what identifies the database."""
+    """The database on which Alembic runs: its URL, what identifies it, and the search path.
+
+    is_pooled: whether each transaction may have another session, so that none can be changed.
+    """
 
     url: URL
     identity: str
+    search_path: str | None = None
+    is_pooled: bool = False
 
     def environment(self, part: AlembicPart) -> AlembicEnvironment:
         """Return the env.py of the history on this database."""
-        return AlembicEnvironment(history=part.history, url=self.url, require=self.require)
+        return AlembicEnvironment(history=part.history, url=self.url, prepare=self.prepare)
+
+    def prepare(self, connection: Connection) -> None:
+        """Let a new connection of env.py look for names where autodiff does.
+
+        Raises DatabaseError if it reaches another database.
+        """
+        self.require(connection)
+        session = dialect_of(connection).session
+        if self.search_path is None or session.search_path(connection) == self.search_path:
+            return
+        if self.is_pooled:
+            raise DatabaseError(
+                "env.py works with another search_path than autodiff, and behind a transaction "
+                "pooler it cannot be changed",
+                hint="connect to the server itself to run Alembic's revisions",
+            )
+        session.use_search_path(connection, self.search_path)
 
     def require(self, connection: Connection) -> None:
         """Raise DatabaseError if env.py has connected to another database."""
@@ -343,10 +365,17 @@ class _Place:
 def _reachable(session: Session) -> Iterator[_Place]:
     """Yield the session's database; a copy if it is a SQLite database in memory."""
     identity = session.dialect.scratch.identity(session.connection)
+    search_path = session.dialect.session.search_path(session.connection)
     if not session.lock.in_transaction:
         session.connection.rollback()
     if identity:
-        yield _Place(url=session.connection.engine.url, identity=identity)
+        url = session.connection.engine.url
+        yield _Place(
+            url=url,
+            identity=identity,
+            search_path=search_path,
+            is_pooled=session.lock.in_transaction,
+        )
         return
     with _copied(session.connection) as place:
         yield place

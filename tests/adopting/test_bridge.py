@@ -541,3 +541,24 @@ def test_alembic_is_not_installed(
     with pytest.raises(MigrationFailedError, match="Alembic is not installed") as error:
         Project(new, directory=history.root / "migrations").upgrade()
     assert "sqlalchemy-autodiff[alembic]" in (error.value.hint or "")
+
+
+def test_targets_that_are_schemas(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """Alembic runs in the schema of each target, although env.py knows nothing of it."""
+    url = database("postgresql")
+    with opened(url) as db:
+        db.execute('CREATE SCHEMA "Tenant 1"', "CREATE SCHEMA two")
+    adopted_without_lock(history, url)
+    project = Project(
+        url,
+        directory=history.root / "migrations",
+        targets={"query": "SELECT unnest(ARRAY['Tenant 1', 'two']) AS name", "schema": "{name}"},
+    )
+    assert [outcome.succeeded for outcome in project.upgrade_all()] == [True, True]
+    with opened(url) as db:
+        inspector = sa.inspect(db.connection)
+        for name in ("Tenant 1", "two"):
+            assert {"users", "orders", "alembic_version"} <= set(inspector.get_table_names(name))
+        assert inspector.get_table_names("public") == []

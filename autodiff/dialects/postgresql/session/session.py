@@ -73,6 +73,15 @@ class PostgreSQLSession(Session):
 
         set_search_path(engine, [self.dialect.quote(schema) for schema in schemas])
 
+    def search_path(self, connection: Connection) -> str | None:
+        path: str = connection.exec_driver_sql("SHOW search_path").scalar_one()
+        return path
+
+    def use_search_path(self, connection: Connection, path: str) -> None:
+        select = sa.select(sa.func.set_config("search_path", path, False))
+        connection.execute(select)
+        connection.commit()
+
     def current_schema(self, connection: Connection) -> str | None:
         schema: str | None = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
         return schema
