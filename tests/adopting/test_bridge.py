@@ -23,6 +23,7 @@ from autodiff.errors import (
     MigrationFailedError,
 )
 from tests.adopting.alembic_project import AlembicProject
+from tests.servers.pgbouncer import Pooler
 from tests.support import opened
 
 
@@ -562,3 +563,26 @@ def test_targets_that_are_schemas(
         for name in ("Tenant 1", "two"):
             assert {"users", "orders", "alembic_version"} <= set(inspector.get_table_names(name))
         assert inspector.get_table_names("public") == []
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "pgbouncer"])
+def shared_database(request: pytest.FixtureRequest, database: Callable[[str], sa.URL]) -> sa.URL:
+    """Return a database that several processes use, also through a transaction pooler."""
+    if request.param != "pgbouncer":
+        return database(request.param)
+    pooler: Pooler = request.getfixturevalue("pooler")
+    return pooler.url(database("postgresql"))
+
+
+def test_processes_at_the_same_time(history: AlembicProject, shared_database: sa.URL) -> None:
+    """Each revision is applied once, and all processes succeed."""
+    project = adopted_without_lock(history, shared_database)
+    text = shared_database.render_as_string(hide_password=False)
+    code = f"from autodiff import Project\nProject({text!r}, directory='migrations').upgrade()"
+    command_line = [sys.executable, "-c", code]
+    processes = [subprocess.Popen(command_line, cwd=history.root) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [(entry.revision, entry.outcome) for entry in project.log()] == [
+        (revision, "done") for revision in ("a1", "b2", "c3", "d4")
+    ]
+    assert versions(shared_database) == ["d4"]
