@@ -149,6 +149,11 @@ class Graph:
         """Return the revisions that must be applied first: parents and dependencies."""
         return (*self[revision].parents, *self.dependencies.get(revision, ()))
 
+    def tips(self, revisions: Collection[str]) -> tuple[str, ...]:
+        """Return those of the revisions that no other of them comes after or depends on, sorted."""
+        behind = {before for revision in revisions for before in self.before(revision)}
+        return tuple(sorted(set(revisions) - behind))
+
     def lineage(self, revisions: Iterable[str]) -> set[str]:
         """Return the revisions and all that come before them."""
         found: set[str] = set()

@@ -7,8 +7,8 @@ that git reports a conflict if two branches change the same table.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from autodiff.utils.quoting import json_text
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
+    from autodiff.migrations.files import Migration
 
 __all__ = ["LOCK_NAME", "LockFile", "read_lock", "write_lock"]
 
@@ -73,6 +74,15 @@ class LockFile:
         """Return whether the dialect is of the same kind and major version of server."""
         same_major = _major(self.version) == _major(dialect.version)
         return self.backend == dialect.backend and same_major
+
+    def replacing(self, revisions: Collection[str], migration: Migration) -> LockFile:
+        """Return the lock file with a migration in place of others that lead to the same schema."""
+        names = dict.fromkeys(revisions, migration.revision)
+        checksums = {names.get(r, r): checksum for r, checksum in self.checksums.items()}
+        if migration.revision in checksums:
+            checksums[migration.revision] = migration.checksum
+        heads = tuple(dict.fromkeys(names.get(head, head) for head in self.heads))
+        return replace(self, heads=heads, checksums=checksums)
 
 
 def _major(version: str | None) -> str:

@@ -142,9 +142,8 @@ class RehearsalDatabase:
         They are run without rows between them, because nobody can change them any more.
         """
         first = list(takewhile(lambda migration: migration.is_alembic, migrations))
-        for migration in first:
-            if not any(migration.revision in self.graph.before(m.revision) for m in first):
-                self._runner.upgrade(migration.revision)
+        for revision in self.graph.tips([migration.revision for migration in first]):
+            self._runner.upgrade(revision)
         self._applied += first
         return migrations[len(first) :]
 

@@ -293,9 +293,8 @@ def alembic_sql(part: AlembicPart, migration: Migration, direction: Direction, b
 
     Raises whatever env.py and the revision raise.
     """
-    before = set(part.graph.lineage(part.graph.before(migration.revision)))
+    before = part.graph.lineage(part.graph.before(migration.revision))
     present = before if direction == "upgrade" else before | {migration.revision}
-    behind = {b for revision in present for b in part.graph.before(revision)}
 
     def steps(
         scripts: ScriptDirectory, context: MigrationContext, heads: Sequence[str]
@@ -304,7 +303,7 @@ def alembic_sql(part: AlembicPart, migration: Migration, direction: Direction, b
         return alembic_steps(scripts, [migration], direction)
 
     environment = AlembicEnvironment(history=part.history, url=URL.create(backend))
-    return environment.script(steps, sorted(present - behind))
+    return environment.script(steps, part.graph.tips(present))
 
 
 @contextmanager

@@ -50,8 +50,7 @@ class AlembicPart:
     def rows(self, connection: Connection) -> tuple[str, ...] | None:
         """Return the revisions in the version table, None if there is no such table."""
         table = self.table
-        schema = table.schema or dialect_of(connection).session.current_schema(connection)
-        if not dialect_of(connection).catalog.has_table(connection, table.name, schema):
+        if not dialect_of(connection).catalog.has_table(connection, table.name, table.schema):
             return None
         return tuple(sorted(connection.execute(sa.select(table.c.version_num)).scalars()))
 
@@ -125,9 +124,7 @@ class AlembicPart:
 
         It is created if it is missing and there is something to write.
         """
-        own = {revision for revision in applied if self.owns(revision)}
-        behind = {before for revision in own for before in self.graph.before(revision)}
-        heads = sorted(own - behind)
+        heads = self.graph.tips([revision for revision in applied if self.owns(revision)])
         rows = self.rows(connection)
         if rows is None and not heads:
             return

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.differences import find_difference
 from autodiff.autogenerate.plan import Plan
-from autodiff.autogenerate.planning import plan_difference
-from autodiff.autogenerate.questions import NoAnswers
-from autodiff.commands.diff import with_existing_names
-from autodiff.commands.new_revision import revision_of
+from autodiff.commands.adopt.baseline import plan_creation
+from autodiff.commands.new_revision import GraphPosition
+from autodiff.commands.squash.replacement import draft_replacement
 from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.errors import HandWrittenError, HistoryError, RehearsalFailedError
-from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
-from autodiff.migrations.alembic_history import ALEMBIC_FILE, AlembicHistory, alembic_text
-from autodiff.migrations.files import parse_migration
+from autodiff.migrations import LOCK_NAME, Migration, file_name, lock_text
+from autodiff.migrations.alembic_history import ALEMBIC_FILE, alembic_text
 from autodiff.rehearse.context import open_rehearsal_context
 from autodiff.rehearse.draft import prove
 from autodiff.rehearse.proof import Proof
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase
-from autodiff.render import render_bodies, render_migration
-from autodiff.schema.objects import Schema
 from autodiff.utils.files import write_all
 
 if TYPE_CHECKING:
@@ -89,94 +84,45 @@ def replace_alembic(
             dialect = database.inspector.dialect
             connection = database.inspector.connection
             left_out = tuple(dialect.catalog.unmanaged_objects(connection, context.scope))
-            difference = find_difference(
-                connection,
-                dialect,
-                Schema(),
-                with_existing_names(after.schema, dialect),
-                create_scratch=True,
-            )
-            plan = plan_difference(difference, {}, NoAnswers())
+            plan = plan_creation(connection, dialect, after.schema)
         with_rows = tuple(sorted(str(name) for name, rows in after.rows.items() if rows))
         if with_rows and not without_data:
             raise HandWrittenError(
                 [f"Alembic's revisions insert rows into {name}" for name in with_rows]
             )
-        migration, text = _migration(project, graph, old, plan, message)
+        migration, text = draft_replacement(
+            project,
+            graph,
+            plan,
+            old,
+            GraphPosition(parents=()),
+            name=file_name(0, message),
+            message=message,
+        )
         proof = prove(context.live, plan, {migration.path: text})
     if not proof.passed:
         raise RehearsalFailedError(
             proof.problems or (f"it could not be tried: {proof.skipped}",),
             hint=proof.cure or "nothing was changed; please report this as a bug",
         )
+    revisions = [m.revision for m in old]
     history = replace(
         graph.alembic,
         folder=None,
         database=None,
         replaced_by=migration.revision,
-        heads=_heads(graph, old),
+        heads=graph.tips(revisions),
     )
+    folder = project.directory
+    texts = {migration.path: text, folder / ALEMBIC_FILE: alembic_text(history, folder)}
+    if lock is not None:
+        texts[folder / LOCK_NAME] = lock_text(lock.replacing(revisions, migration))
     return AlembicBaseline(
         migration=migration,
-        texts=_texts(project, migration, text, history, lock, old),
+        texts=texts,
         replaced=old,
         with_rows=with_rows,
         left_out=left_out,
         plan=plan,
         proof=proof,
     )
-
-
-def _heads(graph: Graph, old: Sequence[Migration]) -> tuple[str, ...]:
-    """Return the revisions that Alembic's version table names after the whole history."""
-    behind = {before for migration in old for before in graph.before(migration.revision)}
-    return tuple(sorted(m.revision for m in old if m.revision not in behind))
-
-
-def _migration(
-    project: Workspace, graph: Graph, old: Sequence[Migration], plan: Plan, message: str
-) -> tuple[Migration, str]:
-    """Return the migration and its text; the same history always gives the same text."""
-    name, templates = file_name(0, message), project.config.templates_dir
-    bodies = render_bodies(plan, templates)
-    replaced = tuple(migration.revision for migration in old)
-
-    def text(revision: str) -> str:
-        return render_migration(
-            plan,
-            message=message,
-            revision=revision,
-            parents=(),
-            labels=(),
-            depends_on=(),
-            replaces=replaced,
-            dialects=(),
-            templates=templates,
-            bodies=bodies,
-        )
-
-    revision = revision_of((), name, text(""))
-    path = project.directory / f"{name}.py"
-    migration = parse_migration(path, text(revision))
-    others = [m for m in graph.migrations.values() if not m.is_alembic]
-    Graph.of([migration, *others])
-    return migration, text(revision)
-
-
-def _texts(
-    project: Workspace,
-    migration: Migration,
-    text: str,
-    history: AlembicHistory,
-    lock: LockFile | None,
-    old: Sequence[Migration],
-) -> dict[Path, str]:
-    folder = project.directory
-    texts = {migration.path: text, folder / ALEMBIC_FILE: alembic_text(history, folder)}
-    if lock is not None:
-        names = {m.revision: migration.revision for m in old}
-        checksums = {names.get(r, r): checksum for r, checksum in lock.checksums.items()}
-        checksums[migration.revision] = migration.checksum
-        heads = tuple(dict.fromkeys(names.get(head, head) for head in lock.heads))
-        texts[folder / LOCK_NAME] = lock_text(replace(lock, heads=heads, checksums=checksums))
-    return texts

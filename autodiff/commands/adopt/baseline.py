@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from autodiff.workspace import Workspace
 
-__all__ = ["Baseline", "create_baseline", "refuse_history"]
+__all__ = ["Baseline", "create_baseline", "plan_creation", "refuse_history"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def create_baseline(project: Workspace, message: str, *, rehearse: bool = True) 
                 "cannot create a baseline: the database has no tables",
                 hint='generate the first migration from the models: autodiff generate -m "..."',
             )
-        plan = _plan(connection, dialect, current)
+        plan = plan_creation(connection, dialect, current)
         graph = project.graph()
         first = GraphPosition(parents=())
         draft = draft_plan(project, graph, first, request, plan, connection)
@@ -102,7 +102,8 @@ def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
     return project.declare(dialect)
 
 
-def _plan(connection: sa.Connection, dialect: Dialect, current: Schema) -> Plan:
+def plan_creation(connection: sa.Connection, dialect: Dialect, current: Schema) -> Plan:
+    """Return the plan that creates the schema of a database, with its names of constraints."""
     difference = find_difference(
         connection, dialect, Schema(), with_existing_names(current, dialect), create_scratch=True
     )

@@ -12,11 +12,11 @@ from autodiff.autogenerate.planning import all_renames, parse_fills, plan_differ
 from autodiff.autogenerate.questions import NoAnswers
 from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.commands.diff import desired_from_database, with_existing_names
-from autodiff.commands.new_revision import revision_of
+from autodiff.commands.new_revision import GraphPosition
 from autodiff.commands.squash.handwritten import HandWritten, HandWrittenReader
 from autodiff.commands.squash.range import SquashRange, parse_squash_range
+from autodiff.commands.squash.replacement import draft_replacement
 from autodiff.errors import (
-    ConfigError,
     HandWrittenError,
     HistoryError,
     MigrationFailedError,
@@ -30,14 +30,12 @@ from autodiff.migrations import (
     file_name,
     lock_text,
 )
-from autodiff.migrations.files import parse_migration
 from autodiff.plan import fills_needed
 from autodiff.rehearse.context import RehearsalContext, open_rehearsal_context
 from autodiff.rehearse.draft import prove
 from autodiff.rehearse.failures import describe_failure
 from autodiff.rehearse.proof import Proof
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase
-from autodiff.render import render_bodies, render_migration
 from autodiff.schema.objects import Schema
 from autodiff.schema.operations import Require
 from autodiff.utils.files import write_all
@@ -107,9 +105,9 @@ def squash_range(project: Workspace, request: SquashRequest) -> Squash:
     Raises HistoryError if the range is not a range_, HandWrittenError if parts of it cannot be
     derived from the schemas, RehearsalFailedError if the result differs on a scratch database.
     """
-    graph = project.graph()
+    graph, lock = project.graph(), project.lock()
     range_ = parse_squash_range(graph, request.target)
-    with open_rehearsal_context(project, graph, project.lock()) as context:
+    with open_rehearsal_context(project, graph, lock) as context:
         _refuse_other_database(range_, context)
         start, end, reader = _read_range(context, range_)
         plan, left_out = _plan(context, start, end, reader, request)
@@ -127,7 +125,7 @@ def squash_range(project: Workspace, request: SquashRequest) -> Squash:
         text=text,
         replaced=range_.migrations,
         left_out=left_out,
-        lock=_lock(project.lock(), range_, migration),
+        lock=lock.replacing(range_.revisions, migration) if lock is not None else None,
         plan=plan,
         proof=proof,
     )
@@ -231,47 +229,17 @@ def _refuse(request: SquashRequest, parts: Sequence[HandWritten]) -> None:
 def _draft(
     project: Workspace, graph: Graph, range_: SquashRange, plan: Plan, request: SquashRequest
 ) -> tuple[Migration, str]:
-    """Return the migration and its text; the text of the same range is always the same."""
     last = range_.migrations[-1]
-    name = file_name(last.number or graph.next_number(), request.message)
-    depends_on, templates = range_.depends_on(graph), project.config.templates_dir
-    bodies = render_bodies(plan, templates)
-
-    def text(revision: str) -> str:
-        return render_migration(
-            plan,
-            message=request.message,
-            revision=revision,
-            parents=range_.parents,
-            labels=range_.labels,
-            depends_on=depends_on,
-            replaces=range_.revisions,
-            dialects=range_.dialects,
-            templates=templates,
-            bodies=bodies,
-        )
-
-    revision = revision_of(range_.parents, name, text(""))
-    path = project.directory / f"{name}.py"
-    migration = parse_migration(path, text(revision))
-    if (migration.replaces, migration.dialects) != (range_.revisions, range_.dialects):
-        left_out = "replaces" if migration.replaces != range_.revisions else "dialects"
-        raise ConfigError(
-            f"the template migration.py.j2 does not write `{left_out}`",
-            hint="compare it with the template that is part of autodiff",
-        )
-    kept = [m for m in graph.migrations.values() if m not in range_.migrations]
-    Graph.of([*kept, migration], graph.alembic)
-    return migration, text(revision)
-
-
-def _lock(lock: LockFile | None, range_: SquashRange, migration: Migration) -> LockFile | None:
-    """Return the lock file with the new migration in place of the others."""
-    if lock is None:
-        return None
-    names = dict.fromkeys(range_.revisions, migration.revision)
-    checksums = {names.get(r, r): checksum for r, checksum in lock.checksums.items()}
-    if migration.revision in checksums:
-        checksums[migration.revision] = migration.checksum
-    heads = tuple(names.get(head, head) for head in lock.heads)
-    return replace(lock, heads=heads, checksums=checksums)
+    position = GraphPosition(
+        parents=range_.parents, labels=range_.labels, depends_on=range_.depends_on(graph)
+    )
+    return draft_replacement(
+        project,
+        graph,
+        plan,
+        range_.migrations,
+        position,
+        name=file_name(last.number or graph.next_number(), request.message),
+        message=request.message,
+        dialects=range_.dialects,
+    )
