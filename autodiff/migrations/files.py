@@ -226,20 +226,14 @@ def parse_python(path: Path, text: str) -> ast.Module:
 
 
 def _read_python(path: Path, text: str) -> Migration:
-    header = read_header(text, _KNOWN)
-    if header is not None:
-        values, docstring = dict(header.values), header.docstring
-    else:
-        tree = parse_python(path, text)
-        values = dict(_graph_fields(path, tree, _KNOWN))
-        docstring = ast.get_docstring(tree) or ""
+    values, message, tree = _read_fields(path, text, _KNOWN)
+    if tree is not None:
         _require_revision(path, values)
         _require_functions(path, tree)
-    docstring = docstring.strip()
     return Migration(
         revision=values["revision"],
         parents=_named(path, values, "parents" if "parents" in values else "down_revision"),
-        message=docstring.splitlines()[0] if docstring else _slug(path),
+        message=message,
         path=path,
         text=text,
         number=_number(path),
@@ -251,27 +245,39 @@ def _read_python(path: Path, text: str) -> Migration:
     )
 
 
+def _read_fields(
+    path: Path, text: str, known: Collection[str]
+) -> tuple[dict[str, Any], str, ast.Module | None]:
+    """Return the assignments of a file to known names, its message, and its tree if it was parsed.
+
+    A file in the usual form is not parsed.
+    """
+    tree = None
+    header = read_header(text, known)
+    if header is not None:
+        values, docstring = dict(header.values), header.docstring
+    else:
+        tree = parse_python(path, text)
+        values = dict(_graph_fields(path, tree, known))
+        docstring = ast.get_docstring(tree) or ""
+    docstring = docstring.strip()
+    return values, docstring.splitlines()[0] if docstring else _slug(path), tree
+
+
 def parse_alembic(path: Path) -> Migration | None:
     """Return the migration for a revision file of Alembic; None if the file has no revision.
 
     Raises MigrationFileError if it can't be read, or computes its revision or parents.
     """
     text = read_text(path)
-    header = read_header(text, _ALEMBIC_FIELDS)
-    if header is not None:
-        values, docstring = dict(header.values), header.docstring
-    else:
-        tree = parse_python(path, text)
-        values = dict(_graph_fields(path, tree, _ALEMBIC_FIELDS))
-        docstring = ast.get_docstring(tree) or ""
+    values, message, _ = _read_fields(path, text, _ALEMBIC_FIELDS)
     if "revision" not in values:
         return None
     _require_revision(path, values)
-    docstring = docstring.strip()
     return Migration(
         revision=values["revision"],
         parents=_named(path, values, "down_revision"),
-        message=docstring.splitlines()[0] if docstring else _slug(path),
+        message=message,
         path=path,
         text=text,
         depends_on=_named(path, values, "depends_on"),
