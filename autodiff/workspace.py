@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from autodiff.config import ProjectSettings, config_from_settings, load_config
-from autodiff.errors import AutodiffError, ConfigError, HistoryError, ModelsError
+from autodiff.errors import ConfigError, HistoryError, ModelsError
 from autodiff.migrations import Graph, LockFile, load_graph, read_lock
+from autodiff.migrations.alembic_history import read_version_table
 from autodiff.utils.connections import (
     describe_url,
     engine_or_connection,
@@ -119,11 +120,8 @@ class Workspace:
 
     def exclude_version_table(self) -> None:
         """Leave the version table of an adopted Alembic history out of every comparison."""
-        from autodiff.migrations.alembic_history import read_alembic
-
-        with suppress(AutodiffError):  # reading the migrations reports it
-            alembic = read_alembic(self.directory)
-            table = None if alembic is None else alembic.version_table
+        with suppress(HistoryError):  # reading the migrations reports it
+            table = read_version_table(self.directory)
             if table is not None and table not in self.config.exclude_tables:
                 names = (*self.config.exclude_tables, table)
                 self.config = replace(self.config, exclude_tables=names)

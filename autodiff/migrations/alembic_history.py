@@ -10,16 +10,26 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autodiff.errors import HistoryError
-from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
 from autodiff.migrations.files import Migration, parse_alembic
 from autodiff.utils.quoting import toml_string
 
-__all__ = ["ALEMBIC_FILE", "AlembicHistory", "alembic_text", "read_alembic", "read_revisions"]
+if TYPE_CHECKING:
+    from autodiff.migrations.alembic_folder import AlembicFolder
+
+__all__ = [
+    "ALEMBIC_FILE",
+    "AlembicHistory",
+    "alembic_text",
+    "read_alembic",
+    "read_revisions",
+    "read_version_table",
+]
 
 ALEMBIC_FILE = "alembic.toml"
+_VERSION_TABLE = "alembic_version"
 _KEYS = {
     "config": str,
     "section": str,
@@ -43,7 +53,7 @@ class AlembicHistory:
 
     folder: AlembicFolder | None = None
     database: str | None = None
-    version_table: str = "alembic_version"
+    version_table: str = _VERSION_TABLE
     version_table_schema: str | None = None
     replaced_by: str | None = None
     heads: tuple[str, ...] = ()
@@ -67,6 +77,8 @@ def read_alembic(migrations: Path) -> AlembicHistory | None:
     values = _values(path)
     folder = None
     if values.get("replaced_by") is None:
+        from autodiff.migrations.alembic_folder import find_alembic_folder
+
         if "config" not in values:
             raise _invalid(path, "it has no config")
         start = (migrations / values["config"]).resolve()
@@ -74,11 +86,20 @@ def read_alembic(migrations: Path) -> AlembicHistory | None:
     return AlembicHistory(
         folder=folder,
         database=values.get("database"),
-        version_table=values.get("version_table", "alembic_version"),
+        version_table=values.get("version_table", _VERSION_TABLE),
         version_table_schema=values.get("version_table_schema"),
         replaced_by=values.get("replaced_by"),
         heads=tuple(values.get("heads", ())),
     )
+
+
+def read_version_table(migrations: Path) -> str | None:
+    """Return the name of the version table of `read_alembic`, without reading Alembic's settings.
+
+    Raises HistoryError if alembic.toml cannot be read.
+    """
+    path = migrations / ALEMBIC_FILE
+    return str(_values(path).get("version_table", _VERSION_TABLE)) if path.is_file() else None
 
 
 def _values(path: Path) -> dict[str, Any]:
