@@ -192,9 +192,8 @@ def _read_folder(
         raise ConfigError(
             f"{file} has no script_location", hint="set script_location to Alembic's folder"
         )
-    prepended = _list_of(options, "prepend_sys_path", _LEGACY_PATHS)
-    roots = (*(_located(item, file, start, ()) for item in prepended), start)
-    folder = _located(str(location), file, start, roots)
+    prepended = _prepended(options, file, start)
+    folder = _located(str(location), file, start, (*prepended, start))
     if not folder.is_dir():
         raise ConfigError(
             f"Alembic's folder {folder} does not exist",
@@ -212,10 +211,7 @@ def _with_settings(
     section: str,
 ) -> AlembicFolder:
     file = ini or toml or folder / _INI
-    prepended = tuple(
-        _located(item, file, start, ())
-        for item in _list_of(options, "prepend_sys_path", _LEGACY_PATHS)
-    )
+    prepended = _prepended(options, file, start)
     locations = tuple(
         _located(item, file, start, (*prepended, start))
         for item in _list_of(options, "version_locations", _LEGACY_LOCATIONS)
@@ -236,6 +232,12 @@ def _with_settings(
         databases=tuple(_list_of(options, "databases", _LEGACY_LOCATIONS, separated=False)),
         options={name: str(value) for name, value in options.items()},
     )
+
+
+def _prepended(options: Mapping[str, Any], file: Path, start: Path) -> tuple[Path, ...]:
+    """Return the folders of `prepend_sys_path`."""
+    listed = _list_of(options, "prepend_sys_path", _LEGACY_PATHS)
+    return tuple(_located(item, file, start, ()) for item in listed)
 
 
 def _parse_ini(ini: Path) -> ConfigParser:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
+from autodiff.dialects import dialect_for
 from autodiff.errors import ConfigError, DatabaseError
 from autodiff.migrations.alembic_folder import AlembicFolder
 from autodiff.migrations.alembic_history import AlembicHistory
@@ -240,7 +241,7 @@ def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[
     def connect(dialect: sa.Dialect, record: Any, args: Any, parameters: dict[str, Any]) -> Any:
         if threading.get_ident() != owner:
             return None
-        if _family(dialect.name) != _family(url.get_backend_name()):
+        if not dialect_for(url.get_backend_name()).matches(dialect.name):
             raise DatabaseError(
                 f"env.py connects to a database of {dialect.name}, and the database of autodiff is "
                 f"{url.get_backend_name()}",
@@ -263,7 +264,3 @@ def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[
     finally:
         sa.event.remove(sa.Engine, "engine_connect", check)
         sa.event.remove(sa.Engine, "do_connect", connect)
-
-
-def _family(name: str) -> str:
-    return "mysql" if name == "mariadb" else name

@@ -89,8 +89,8 @@ def run_adopt(
     if baseline:
         _baseline(shell, project, message, dry_run=dry_run, rehearse=not no_rehearse, yes=yes)
     elif convert or (folder is not None and not is_alembic_folder(folder)):
-        root = project.config.root or Path.cwd()
-        _convert(shell, project, folder or root, skip=skip, dry_run=dry_run, yes=yes)
+        place = folder or project.config.root
+        _convert(shell, project, place, skip=skip, dry_run=dry_run, yes=yes)
     else:
         _bridge(shell, project, folder, name, dry_run=dry_run, yes=yes)
 

@@ -125,7 +125,7 @@ def _scripts(project: Workspace, folder: Path) -> tuple[Graph, Path]:
     if folder.resolve() == project.directory.resolve():
         return load_graph(folder), folder
     try:
-        found = find_alembic_folder(project.config.root or Path.cwd(), folder.resolve())
+        found = find_alembic_folder(project.config.root, folder.resolve())
     except ConfigError:
         if not folder.is_dir():
             raise

@@ -33,7 +33,7 @@ class AlembicBaseline:
 
     texts: the migration, alembic.toml and the lock file.
     replaced: Alembic's revisions; their files stay, and are not used any more.
-    with_rows: tables into which the revisions insert rows, which the migration does not.
+    with_rows: tables into which only the revisions insert rows.
     left_out: what the revisions create and the migration does not, such as triggers.
     """
 

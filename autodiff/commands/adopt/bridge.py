@@ -21,8 +21,6 @@ from autodiff.runner.alembic_versions import AlembicPart
 from autodiff.utils.files import restore_on_error, write_all
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
-
     from autodiff.workspace import Workspace
 
 __all__ = ["Bridge", "bridge_alembic"]
@@ -123,7 +121,7 @@ def _find(
     project: Workspace, named: Path | None, name: str | None
 ) -> tuple[AlembicFolder, str | None]:
     """Return the Alembic folder, and the name of its database if it is for several."""
-    root = project.config.root or Path.cwd()
+    root = project.config.root
     start = None if named is None else named.resolve()
     found = find_alembic_folder(root, start)
     if found is None:
@@ -167,10 +165,6 @@ def _applied(
     if project.config.url is None:
         return None
     with project.connect() as connection:
-        found = _read_applied(connection, graph, history)
+        found = AlembicPart(history=history, graph=graph).applied(connection)
         connection.rollback()
     return None if found is None else tuple(graph.in_order(found))
-
-
-def _read_applied(connection: Connection, graph: Graph, history: AlembicHistory) -> set[str] | None:
-    return AlembicPart(history=history, graph=graph).applied(connection)
