@@ -209,7 +209,7 @@ class Project(Workspace):
     def adopt(self, folder: str | Path | None = None, *, name: str | None = None) -> Bridge:
         """Put the project's Alembic history before its migrations, without writing anything.
 
-        Alembic's files stay as they are. Alembic runs its revisions, through the env.py of the
+        Alembic's files do not change. Alembic runs its revisions, through the env.py of the
         project, when a new database is upgraded.
 
         Args:
@@ -218,7 +218,7 @@ class Project(Workspace):
 
         Returns:
             The revisions. The method `write()` of the result writes the file alembic.toml into the
-            migrations folder and records what the database has.
+            migrations folder and records the applied revisions.
 
         Raises:
             ConfigError: There is no Alembic history, or it is not complete.

@@ -324,7 +324,7 @@ def history_lines(graph: Graph) -> list[str]:
             [
                 *("*" if m.revision in heads else " ", m.name, m.revision),
                 *_branch_names(m),
-                *_only_for(m),
+                *_remarks(m),
             ]
             for m in reversed(graph.migrations.values())
         ),
@@ -333,11 +333,12 @@ def history_lines(graph: Graph) -> list[str]:
 
 
 def migration_title(migration: Migration) -> str:
-    """Return the name of a migration, with the kinds of databases if it is not for all."""
-    return " ".join([migration.name, *(f"({kinds})" for kinds in _only_for(migration))])
+    """Return the name of a migration with its remarks."""
+    return " ".join([migration.name, *(f"({remark})" for remark in _remarks(migration))])
 
 
-def _only_for(migration: Migration) -> tuple[str, ...]:
+def _remarks(migration: Migration) -> tuple[str, ...]:
+    """Return who runs a migration, or on which kinds of databases, if that is not the usual."""
     if migration.is_alembic:
         return ("run by Alembic",)
     return (f"for {', '.join(migration.dialects)}",) if migration.dialects else ()

@@ -192,8 +192,8 @@ def _moves(graph: Graph, mine: Collection[str]) -> list[MovedMigration]:
     """Return the migrations that get other parents or another number, in order."""
     if old := [m for m in graph.in_order(mine) if m.is_alembic]:
         raise HistoryError(
-            f"cannot move {old[0].path.name}: it is a revision of Alembic, and its file is kept "
-            "as it is",
+            f"cannot move {old[0].path.name}: it is a revision of Alembic, and its file does "
+            "not change",
             hint="run autodiff merge to join the branches, or move the other branch",
         )
     rest = Graph.of(

@@ -28,7 +28,7 @@ _DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
 
 
 def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
-    """Return the type that a TypeDecorator stores on the dialect; any other type as it is.
+    """Return the type that a TypeDecorator stores on the dialect; any other type unchanged.
 
     The implementation of a decorator can have variants too.
     """

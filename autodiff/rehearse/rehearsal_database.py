@@ -137,7 +137,7 @@ class RehearsalDatabase:
             self.insert_rows(rows)
 
     def upgrade_by_alembic(self, migrations: Sequence[Migration]) -> Sequence[Migration]:
-        """Apply the first migrations as far as they are Alembic's, and return the others.
+        """Apply Alembic's revisions at the start of a sequence, and return the other migrations.
 
         They are run without rows between them, because nobody can change them any more.
         """

@@ -80,7 +80,7 @@ class Session:
     def applied(self) -> dict[str, Applied]:
         """Return the applied migrations by revision, as the database has them.
 
-        Alembic's revisions are those that its version table tells, recorded or not.
+        For Alembic's revisions, its version table decides, not the history.
         """
         found = self.history.read(self.connection)
         if self.alembic is not None:
