@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.constraints import declare_index
+from autodiff.op._conventions import script_metadata
 from autodiff.op._executor import compiler_for, qualified_name, submit
 from autodiff.op.keywords import IndexOptions, SQLExpression
 from autodiff.runner.context import current_executor
@@ -52,7 +53,7 @@ def create_index(
     names += [name for name in included if isinstance(name, str)]
     table = sa.Table(
         table_name,
-        sa.MetaData(),
+        script_metadata(),
         *(sa.Column(name, sa.Integer) for name in dict.fromkeys(names)),
         schema=schema,
     )
