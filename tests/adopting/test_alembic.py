@@ -190,12 +190,12 @@ def test_remaining_imports_of_alembic_are_reported(
     path = alembic / "versions" / "aaaa0002_add_email.py"
     path.write_text(
         path.read_text().replace(
-            "import sqlalchemy", "from alembic import context\nimport sqlalchemy"
+            "import sqlalchemy", "from alembic import util\nutil.msg\nimport sqlalchemy"
         )
     )
     conversion = Project(any_database, models(), tmp_path / "m").convert(alembic)
     assert conversion.notes == (
-        "aaaa0002_add_email.py:9 imports alembic: from alembic import context",
+        "aaaa0002_add_email.py:9 imports alembic: from alembic import util",
     )
 
 

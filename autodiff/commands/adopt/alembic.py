@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from autodiff.commands.adopt.baseline import refuse_history
+from autodiff.commands.adopt.helper_modules import HelperModules
+from autodiff.commands.adopt.script_text import ConvertedText, ScriptSettings, convert_text
 from autodiff.commands.generate import checksums
 from autodiff.commands.lock import relock
 from autodiff.errors import (
@@ -35,7 +36,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Converted", "convert_alembic"]
 
-_IMPORT = re.compile(r"^from alembic import op[ \t]*$", re.MULTILINE)
+_NO_METADATA = re.compile(r"^target_metadata\s*=\s*None\b", re.MULTILINE)
+_PREFIXES: dict[Any, str] = {
+    sa.Index: "ix",
+    sa.UniqueConstraint: "uq",
+    sa.CheckConstraint: "ck",
+    sa.ForeignKeyConstraint: "fk",
+    sa.PrimaryKeyConstraint: "pk",
+}
+"""The short forms of the classes that a naming convention can have as keys."""
 _VERSIONS = sa.table("alembic_version", sa.column("version_num"))
 
 
@@ -46,12 +55,14 @@ class Converted:
     texts: the migrations, in order.
     applied: the migrations that the database has; None if it has no version table.
     notes: what must be changed by hand.
+    helpers: copies of the project's modules that the migrations import.
     """
 
     project: Workspace
     texts: Mapping[Path, str]
     applied: tuple[Migration, ...] | None
     notes: tuple[str, ...] = ()
+    helpers: Mapping[Path, str] = field(default_factory=dict)
 
     def write(self) -> tuple[Path, ...]:
         """Write the migrations and the lock file, and record what is applied; all or nothing.
@@ -59,8 +70,9 @@ class Converted:
         The lock file is written if models are configured and there is one head. Returns the paths
         of the migrations.
         """
-        with restore_on_error([*self.texts, self.project.directory / LOCK_NAME]):
-            write_all(self.texts)
+        files = {**self.texts, **self.helpers}
+        with restore_on_error([*files, self.project.directory / LOCK_NAME]):
+            write_all(files)
             self._write_lock()
             self._record()
         return tuple(self.texts)
@@ -98,34 +110,60 @@ def convert_alembic(project: Workspace, folder: Path) -> Converted:
     with project.connect() as connection:
         refuse_history(project, connection, Graph() if here else project.graph())
         applied = _applied(connection, graph)
-    texts = {
-        migration.path if here else _numbered(project, number, migration): _text(migration)
-        for number, migration in enumerate(graph.migrations.values(), 1)
+    paths = {
+        revision: migration.path if here else _numbered(project, number, migration)
+        for number, (revision, migration) in enumerate(graph.migrations.items(), 1)
     }
-    notes = [
-        note for migration in graph.migrations.values() for note in _alembic_imports(migration)
-    ]
-    return Converted(project=project, texts=texts, applied=applied, notes=tuple(notes))
+    converted, helpers = convert_scripts(project, graph, folder)
+    notes = [note for each in (*converted.values(), *helpers.values()) for note in each.problems]
+    return Converted(
+        project=project,
+        texts={paths[revision]: each.text for revision, each in converted.items()},
+        helpers={project.directory / name: each.text for name, each in helpers.items()},
+        applied=applied,
+        notes=tuple(notes),
+    )
+
+
+def convert_scripts(
+    project: Workspace, graph: Graph, folder: Path
+) -> tuple[dict[str, ConvertedText], dict[str, ConvertedText]]:
+    """Return the text of each revision, and of each copy of a helper module by file name."""
+    above = [folder, *folder.resolve().parents[:2]]
+    helpers = HelperModules([project.config.root or Path.cwd(), *above])
+    helpers.find([parse_python(m.path, m.text) for m in graph.migrations.values()])
+    env_py = next((path for parent in above if (path := parent / "env.py").is_file()), None)
+    convention = _naming_convention(project, env_py)
+    settings = ScriptSettings(
+        naming_convention={key: v for key, v in convention.items() if isinstance(v, str)},
+        functions=tuple(key for key, v in convention.items() if callable(v)),
+    )
+    scripts = {
+        revision: convert_text(migration, settings, helpers)
+        for revision, migration in graph.migrations.items()
+    }
+    return scripts, helpers.texts()
+
+
+def _naming_convention(project: Workspace, env_py: Path | None) -> Mapping[str, Any]:
+    """Return the naming convention of the models, if env.py passes models to Alembic.
+
+    Alembic applies no convention if there are several MetaData objects.
+    """
+    text = "target_metadata" if env_py is None else env_py.read_text(encoding="utf-8")
+    if not project.has_models or "target_metadata" not in text or _NO_METADATA.search(text):
+        return {}
+    [metadata, *others] = project.metadata()
+    convention = {} if others else dict(metadata.naming_convention)
+    if convention == dict(sa.MetaData().naming_convention):
+        return {}
+    return {_PREFIXES.get(key, key): value for key, value in convention.items()}
 
 
 def _numbered(project: Workspace, number: int, migration: Migration) -> Path:
     """Return 0002_add_email.py for ae1027a6acf_add_email.py."""
     slug = migration.name.removeprefix(f"{migration.revision}_")
     return project.directory / f"{file_name(number, slug)}.py"
-
-
-def _text(migration: Migration) -> str:
-    return _IMPORT.sub("from autodiff import op", migration.text)
-
-
-def _alembic_imports(migration: Migration) -> Iterator[str]:
-    """Yield what a script imports from Alembic besides its operations."""
-    for node in ast.walk(parse_python(migration.path, _text(migration))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
-        if isinstance(node, ast.stmt) and any(n.partition(".")[0] == "alembic" for n in names):
-            yield f"{migration.path.name}:{node.lineno} imports alembic: {ast.unparse(node)}"
 
 
 def _applied(connection: Connection, graph: Graph) -> tuple[Migration, ...] | None:
