@@ -59,8 +59,9 @@ def free_copy(item: _Item) -> _Item:
 
     Scripts pass one column to several tables.
     """
-    copies = isinstance(item, sa.Column | sa.Constraint)
-    return item._copy() if copies and getattr(item, "parent", None) is not None else item  # type: ignore[attr-defined]
+    owner = getattr(item, "table" if isinstance(item, sa.Column) else "parent", None)
+    copies = isinstance(item, sa.Column | sa.Constraint) and owner is not None
+    return item._copy() if copies else item  # type: ignore[attr-defined]
 
 
 def without_altered_keys(executor: Executor, table: sa.Table) -> sa.Table:

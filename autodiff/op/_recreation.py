@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from autodiff.models.columns import declare_type
 from autodiff.op._conventions import conventional_name
 from autodiff.op._declarations import declare_script_table, free_copy, with_names
-from autodiff.op._executor import compiler_for, qualified_name, submit
+from autodiff.op._executor import qualified_name, submit
 from autodiff.op.tables import alter_table_options
 from autodiff.runner.context import current_executor
 from autodiff.schema.objects import PrimaryKey
 from autodiff.schema.operations import (
+    UNSET,
     AddConstraint,
     AlterColumn,
     ColumnPatch,
@@ -76,7 +76,7 @@ class Recreation:
         if self._convention:
             self._name_constraints(self._convention)
         if self._columns:
-            self._replace_types()
+            self._replace_columns()
         if self._copy_from is not None:
             self._replace_constraints(self._copy_from)
 
@@ -114,20 +114,23 @@ class Recreation:
         table = qualified_name(self._table, self._schema)
         submit(RenameConstraint(table=table, before=str(constraint.name), after=name, kind=kind))
 
-    def _replace_types(self) -> None:
-        """Give columns the types that `reflect_args` passes in place of the reflected ones."""
+    def _replace_columns(self) -> None:
+        """Define columns as `reflect_args` passes them in place of the reflected ones."""
         table, executor = self._current(), current_executor()
-        for column in self._columns:
-            present = table.column(str(column.name)) if table else None
-            if present is None or isinstance(column.type, sa.types.NullType):
+        given = sa.Table(self._table, sa.MetaData(), *map(free_copy, self._columns))
+        for column in declare_script_table(executor, given).columns:
+            present = table.column(column.name) if table else None
+            if present is None:
                 continue
-            wanted = declare_type(column.type, executor.dialect, compiler_for(executor))
-            if wanted.sql.lower() != present.type.sql.lower():
-                patch = ColumnPatch(type=wanted)
+            typed = not isinstance(given.c[column.name].type, sa.types.NullType)
+            patch = ColumnPatch(
+                type=column.type if typed and column.type.sql != present.type.sql else UNSET,
+                nullable=column.nullable if column.nullable != present.nullable else UNSET,
+                default=column.default if column.default != present.default else UNSET,
+            )
+            if patch.fields:
                 name = qualified_name(self._table, self._schema)
-                submit(
-                    AlterColumn(table=name, name=present.name, before=ColumnPatch(), after=patch)
-                )
+                submit(AlterColumn(table=name, name=column.name, before=ColumnPatch(), after=patch))
 
     def _replace_constraints(self, source: sa.Table) -> None:
         """Make the constraints those of `copy_from`, which Alembic copies instead of the table."""

@@ -359,7 +359,7 @@ def batch_alter_table(
         copy_from: A table with the constraints that this table gets in place of its own.
         table_args: Constraints and indexes that the table gets in addition.
         table_kwargs: Options that the table gets.
-        reflect_args: Columns with types that the columns of the table get.
+        reflect_args: Columns that replace the definitions of those of the table.
         reflect_kwargs: Accepted for scripts written for Alembic; it has no effect.
         naming_convention: Names for the unnamed constraints of the table, so that they can be
             dropped.

@@ -57,7 +57,8 @@ def create_index(
         *(sa.Column(name, sa.Integer) for name in dict.fromkeys(names)),
         schema=schema,
     )
-    sa_index = sa.Index(index_name, *columns, unique=unique, _table=table, **kw)
+    parts = [table.c[column] if isinstance(column, str) else column for column in columns]
+    sa_index = sa.Index(index_name, *parts, unique=unique, _table=table, **kw)
     index = declare_index(sa_index, executor.dialect, compiler_for(executor))
     if index is None:
         return
