@@ -126,11 +126,12 @@ def _convert_from(node: ast.ImportFrom, used: Collection[str], edits: Edits) -> 
     lines: list[str] = []
     others: list[ast.alias] = []
     for alias in node.names:
+        is_used = (alias.asname or alias.name) in used
         if module in _MODULES:
             lines.append(edits.import_name(_MODULES[module], alias.name, alias.asname))
-        elif (module, alias.name) in _NAMES:
+        elif (module, alias.name) in _NAMES and (is_used or alias.name == "op"):
             lines.append(edits.import_name(*_NAMES[module, alias.name], alias.asname))
-        elif (alias.asname or alias.name) in used:
+        elif is_used:
             others.append(alias)
     if others:
         unchanged = f"from {module} import {joined_names(others)}"
