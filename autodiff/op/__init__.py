@@ -7,6 +7,7 @@ the database raises MigrationFailedError outside a migration.
 
 from __future__ import annotations
 
+from autodiff.op.async_calls import run_async
 from autodiff.op.batch import batch_alter_table
 from autodiff.op.columns import add_column, alter_column, drop_column, rename_column
 from autodiff.op.comments import create_table_comment, drop_table_comment, set_comment
@@ -19,6 +20,7 @@ from autodiff.op.constraints import (
     drop_constraint,
     rename_constraint,
 )
+from autodiff.op.custom import implementation_for, invoke, register_operation
 from autodiff.op.enums import alter_enum, create_enum, drop_enum, rename_enum, rename_enum_value
 from autodiff.op.indexes import create_index, drop_index, rename_index
 from autodiff.op.literals import f, inline_literal, sql_type
@@ -64,7 +66,10 @@ __all__ = [
     "f",
     "get_bind",
     "get_context",
+    "implementation_for",
     "inline_literal",
+    "invoke",
+    "register_operation",
     "rename_column",
     "rename_constraint",
     "rename_enum",
@@ -73,6 +78,7 @@ __all__ = [
     "rename_table",
     "require",
     "run",
+    "run_async",
     "set_comment",
     "sql_type",
 ]

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
 
 from autodiff.models.columns import enum_of
 from autodiff.models.tables import declare_table
 from autodiff.op._executor import compiler_for
+from autodiff.schema.naming import name_constraints
 from autodiff.schema.operations import CreateEnum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import sqlalchemy as sa
-
     from autodiff.runner.executor import Executor
     from autodiff.schema.objects import Table
 
-__all__ = ["create_missing_enums", "declare_script_table"]
+__all__ = [
+    "create_missing_enums",
+    "declare_script_table",
+    "free_copy",
+    "with_names",
+    "without_altered_keys",
+]
+
+_Item = TypeVar("_Item", bound="sa.schema.SchemaItem")
 
 
 def declare_script_table(executor: Executor, table: sa.Table) -> Table:
@@ -43,3 +52,33 @@ def create_missing_enums(executor: Executor, columns: Iterable[sa.Column[Any]]) 
         enum = enum_of(column.type, executor.dialect, compiler_for(executor))
         if enum is not None and getattr(column.type, "create_type", True):
             executor.submit(CreateEnum(enum=enum, if_not_exists=True))
+
+
+def free_copy(item: _Item) -> _Item:
+    """Return a column or constraint, or a copy if a table has it already.
+
+    Scripts pass one column to several tables.
+    """
+    owner = getattr(item, "table" if isinstance(item, sa.Column) else "parent", None)
+    copies = isinstance(item, sa.Column | sa.Constraint) and owner is not None
+    return item._copy() if copies else item  # type: ignore[attr-defined]
+
+
+def without_altered_keys(executor: Executor, table: sa.Table) -> sa.Table:
+    """Return the table without foreign keys that ALTER TABLE is meant to add (`use_alter`).
+
+    SQLAlchemy leaves them out of CREATE TABLE if the database can add them.
+    """
+    if executor.dialect.sqlalchemy.supports_alter:
+        for key in table.foreign_key_constraints:
+            if key.use_alter:
+                table.constraints.discard(key)
+    return table
+
+
+def with_names(executor: Executor, table: Table) -> Table:
+    """Return the table with a name for each constraint.
+
+    A database that can leave a constraint unnamed does so: the name only identifies it here.
+    """
+    return name_constraints(table, implicit=executor.dialect.features.rebuilds_tables or None)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Unpack
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
+import sqlalchemy as sa
+
+from autodiff.op import async_calls, comments, constraints, custom, indexes, literals, statements
 from autodiff.op import columns as column_operations
-from autodiff.op import comments, constraints, indexes, literals, statements
+from autodiff.op._recreation import Recreation
 from autodiff.op.keywords import (
     AlterColumnOptions,
-    BatchOptions,
     CheckConstraintOptions,
+    ColumnType,
     DropColumnOptions,
     ExcludeConstraintOptions,
     ForeignKeyOptions,
@@ -21,14 +25,15 @@ from autodiff.op.keywords import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
-    import sqlalchemy as sa
-
-    from autodiff.runner.context import MigrationContext
+    from autodiff.op.migration_context import MigrationContext
     from autodiff.schema.operations import ConstraintKind
 
 __all__ = ["BatchOperations", "batch_alter_table"]
+
+_T = TypeVar("_T")
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 class BatchOperations:
@@ -38,9 +43,13 @@ class BatchOperations:
     schema.
     """
 
-    def __init__(self, table_name: str, schema: str | None) -> None:
+    def __init__(
+        self, table_name: str, schema: str | None, recreation: Recreation | None = None
+    ) -> None:
         self._table = table_name
         self._schema = schema
+        self._recreation = recreation or Recreation(table_name, schema)
+        self._has_no_key = False
 
     def add_column(
         self,
@@ -75,6 +84,7 @@ class BatchOperations:
         **kw: Unpack[DropColumnOptions],
     ) -> None:
         """Drop a column with its values; see `op.drop_column()`."""
+        self._recreation.begin()
         column_operations.drop_column(
             self._table,
             column_name,
@@ -96,6 +106,7 @@ class BatchOperations:
 
         `insert_before` and `insert_after` have no effect: the column stays in its place.
         """
+        self._recreation.begin()
         column_operations.alter_column(self._table, column_name, schema=self._schema, **kw)
 
     def create_primary_key(
@@ -104,7 +115,13 @@ class BatchOperations:
         columns: Sequence[str],
         **dialect_kw: Unpack[PrimaryKeyOptions],
     ) -> None:
-        """Add a primary key to a table that has none; see `op.create_primary_key()`."""
+        """Add a primary key; see `op.create_primary_key()`.
+
+        On SQLite, it replaces the present one.
+        """
+        self._recreation.begin()
+        if not self._has_no_key:
+            self._recreation.drop_primary_key()
         constraints.create_primary_key(
             constraint_name, self._table, columns, schema=self._schema, **dialect_kw
         )
@@ -116,6 +133,7 @@ class BatchOperations:
         **kw: Unpack[UniqueConstraintOptions],
     ) -> None:
         """Add a unique constraint; see `op.create_unique_constraint()`."""
+        self._recreation.begin()
         constraints.create_unique_constraint(
             constraint_name, self._table, columns, schema=self._schema, **kw
         )
@@ -129,6 +147,7 @@ class BatchOperations:
         **kw: Unpack[CheckConstraintOptions],
     ) -> None:
         """Add a check constraint; see `op.create_check_constraint()`."""
+        self._recreation.begin()
         constraints.create_check_constraint(
             constraint_name,
             self._table,
@@ -154,6 +173,7 @@ class BatchOperations:
         **dialect_kw: Unpack[ForeignKeyOptions],
     ) -> None:
         """Add a foreign key; see `op.create_foreign_key()`."""
+        self._recreation.begin()
         constraints.create_foreign_key(
             constraint_name,
             self._table,
@@ -177,6 +197,7 @@ class BatchOperations:
         **kw: Unpack[ExcludeConstraintOptions],
     ) -> None:
         """Add an exclusion constraint; see `op.create_exclude_constraint()`."""
+        self._recreation.begin()
         kw["schema"] = self._schema
         constraints.create_exclude_constraint(constraint_name, self._table, *elements, **kw)
 
@@ -187,7 +208,13 @@ class BatchOperations:
         *,
         if_exists: bool | None = None,
     ) -> None:
-        """Drop a constraint; see `op.drop_constraint()`."""
+        """Drop a constraint; see `op.drop_constraint()`.
+
+        An unnamed constraint has the name that the argument `naming_convention` of
+        `op.batch_alter_table()` gives it.
+        """
+        self._recreation.begin()
+        self._has_no_key |= type_ == "primary"
         constraints.drop_constraint(
             constraint_name, self._table, type_, schema=self._schema, if_exists=if_exists
         )
@@ -224,12 +251,14 @@ class BatchOperations:
         self, comment: str | None, *, existing_comment: str | None = None
     ) -> None:
         """Set the comment of the table; see `op.create_table_comment()`."""
+        self._recreation.begin()
         comments.create_table_comment(
             self._table, comment, existing_comment=existing_comment, schema=self._schema
         )
 
     def drop_table_comment(self, *, existing_comment: str | None = None) -> None:
         """Drop the comment of the table; see `op.drop_table_comment()`."""
+        self._recreation.begin()
         comments.drop_table_comment(
             self._table, existing_comment=existing_comment, schema=self._schema
         )
@@ -237,6 +266,52 @@ class BatchOperations:
     def f(self, name: str) -> str:
         """Mark a name as final, so that no naming convention changes it; see `op.f()`."""
         return literals.f(name)
+
+    def inline_literal(
+        self, value: str | int, type_: ColumnType | None = None
+    ) -> sa.BindParameter[Any]:
+        """Return a value that is written into the SQL; see `op.inline_literal()`."""
+        return literals.inline_literal(value, type_)
+
+    def invoke(self, operation: Any) -> Any:
+        """Run an operation that the application defines; see `op.invoke()`."""
+        return custom.invoke(operation)
+
+    @property
+    def migration_context(self) -> MigrationContext:
+        """The context of the running migration."""
+        return statements.get_context()
+
+    @staticmethod
+    def register_operation(
+        name: str, sourcename: str | None = None
+    ) -> Callable[[type[_T]], type[_T]]:
+        """Make a class method of an operation a method of batches; see `op.register_operation()`.
+
+        The class method receives the batch.
+        """
+
+        def register(operation_class: type[_T]) -> type[_T]:
+            def call(batch: BatchOperations, *arguments: Any, **keywords: Any) -> Any:
+                return getattr(operation_class, sourcename or name)(batch, *arguments, **keywords)
+
+            setattr(BatchOperations, name, call)
+            return operation_class
+
+        return register
+
+    @staticmethod
+    def implementation_for(
+        op_cls: type, replace: bool = False
+    ) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
+        """Make a function run the operations of a class; see `op.implementation_for()`."""
+        return custom.implementation_for(op_cls, replace)
+
+    def run_async(
+        self, async_function: Callable[..., Awaitable[_T]], *args: Any, **kw_args: Any
+    ) -> _T:
+        """Call an asynchronous function with the connection; see `op.run_async()`."""
+        return async_calls.run_async(async_function, *args, **kw_args)
 
     def execute(
         self,
@@ -259,7 +334,16 @@ class BatchOperations:
 
 @contextmanager
 def batch_alter_table(
-    table_name: str, schema: str | None = None, **kw: Unpack[BatchOptions]
+    table_name: str,
+    schema: str | None = None,
+    recreate: Literal["auto", "always", "never"] = "auto",
+    partial_reordering: Sequence[tuple[str, ...]] | None = None,
+    copy_from: sa.Table | None = None,
+    table_args: Sequence[Any] = (),
+    table_kwargs: Mapping[str, Any] = _NO_OPTIONS,
+    reflect_args: Sequence[Any] = (),
+    reflect_kwargs: Mapping[str, Any] = _NO_OPTIONS,
+    naming_convention: Mapping[str, Any] | None = None,
 ) -> Iterator[BatchOperations]:
     """Group operations on one table in a `with` block, as scripts written for Alembic do.
 
@@ -269,9 +353,29 @@ def batch_alter_table(
     Args:
         table_name: The name of the table.
         schema: The schema of the table.
-        **kw: Keywords that scripts written for Alembic pass; they have no effect.
+        recreate: When Alembic recreates the table: on SQLite only ("auto"), "always" or "never".
+            The arguments that follow, except for the two that have no effect, count only then.
+        partial_reordering: Accepted for scripts written for Alembic; it has no effect.
+        copy_from: A table with the constraints that this table gets in place of its own.
+        table_args: Constraints and indexes that the table gets in addition.
+        table_kwargs: Options that the table gets.
+        reflect_args: Columns that replace the definitions of those of the table.
+        reflect_kwargs: Accepted for scripts written for Alembic; it has no effect.
+        naming_convention: Names for the unnamed constraints of the table, so that they can be
+            dropped.
 
     Yields:
         The functions of `op`, as methods for this table.
     """
-    yield BatchOperations(table_name, schema)
+    recreation = Recreation(
+        table_name,
+        schema,
+        recreate=recreate,
+        copy_from=copy_from,
+        table_args=table_args,
+        table_options=table_kwargs,
+        columns=[item for item in reflect_args if isinstance(item, sa.Column)],
+        naming_convention=naming_convention,
+    )
+    yield BatchOperations(table_name, schema, recreation)
+    recreation.end()

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.columns import declare_column, declare_type
-from autodiff.op._declarations import create_missing_enums, declare_script_table
+from autodiff.op._conventions import script_metadata
+from autodiff.op._declarations import (
+    create_missing_enums,
+    declare_script_table,
+    free_copy,
+    with_names,
+)
 from autodiff.op._executor import compiler_for, qualified_name, submit
 from autodiff.op.keywords import ColumnType, DropColumnOptions, ServerDefault
 from autodiff.runner.context import current_executor
-from autodiff.schema.naming import name_constraints
 from autodiff.schema.operations import (
     UNSET,
     AddColumn,
@@ -60,11 +65,12 @@ def add_column(
     name = qualified_name(table_name, schema)
     if if_not_exists and _has_column(name, str(column.name)):
         return
-    sa_table = sa.Table(table_name, sa.MetaData(), column, schema=schema)
+    column = free_copy(column)
+    sa_table = sa.Table(table_name, script_metadata(), column, schema=schema)
     create_missing_enums(executor, [column])
     table = declare_script_table(executor, sa_table)
     executor.submit(AddColumn(table=name, column=table.columns[0]))
-    for constraint in name_constraints(table).constraints:
+    for constraint in with_names(executor, table).constraints:
         executor.submit(AddConstraint(table=name, constraint=constraint))
     for index in table.indexes:
         executor.submit(CreateIndex(table=name, index=index))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.constraints import declare_constraint
+from autodiff.op._conventions import name_to_drop, script_metadata
 from autodiff.op._executor import compiler_for, qualified_name, submit
 from autodiff.op.keywords import (
     CheckConstraintOptions,
@@ -210,7 +211,7 @@ def _add_constraint(
     executor = current_executor()
     sa.Table(
         table_name,
-        sa.MetaData(),
+        script_metadata(),
         *(sa.Column(column, sa.Integer) for column in dict.fromkeys(columns)),
         sa_constraint,
         schema=schema,
@@ -223,7 +224,9 @@ def _add_constraint(
     name = qualified_name(table_name, schema)
     if constraint.name is None:
         chosen = default_name(Table(name=name), constraint, executor.names_in(name))
-        constraint = replace(constraint, name=chosen)
+        constraint = replace(
+            constraint, name=chosen, implicit=executor.dialect.features.rebuilds_tables
+        )
     executor.submit(AddConstraint(table=name, constraint=constraint))
 
 
@@ -249,6 +252,7 @@ def drop_constraint(
         MigrationFailedError: The table has no such constraint, or a foreign key needs it.
     """
     table = qualified_name(table_name, schema)
+    constraint_name = name_to_drop(constraint_name, table_name, schema, type_)
     if not if_exists or _has_constraint(table, constraint_name, type_):
         submit(DropConstraint(table=table, name=constraint_name, kind=type_))
 

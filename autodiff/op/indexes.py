@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.constraints import declare_index
+from autodiff.op._conventions import script_metadata
 from autodiff.op._executor import compiler_for, qualified_name, submit
 from autodiff.op.keywords import IndexOptions, SQLExpression
 from autodiff.runner.context import current_executor
@@ -52,11 +53,12 @@ def create_index(
     names += [name for name in included if isinstance(name, str)]
     table = sa.Table(
         table_name,
-        sa.MetaData(),
+        script_metadata(),
         *(sa.Column(name, sa.Integer) for name in dict.fromkeys(names)),
         schema=schema,
     )
-    sa_index = sa.Index(index_name, *columns, unique=unique, _table=table, **kw)
+    parts = [table.c[column] if isinstance(column, str) else column for column in columns]
+    sa_index = sa.Index(index_name, *parts, unique=unique, _table=table, **kw)
     index = declare_index(sa_index, executor.dialect, compiler_for(executor))
     if index is None:
         return

@@ -23,7 +23,6 @@ from sqlalchemy.types import TypeEngine
 
 __all__ = [
     "AlterColumnOptions",
-    "BatchOptions",
     "CheckConstraintOptions",
     "ColumnType",
     "CreateTableOptions",
@@ -328,16 +327,3 @@ class SequenceOptions(TypedDict, total=False):
     minvalue: int | None
     start: int | None
     type: str | None
-
-
-class BatchOptions(TypedDict, total=False):
-    """The keywords of Alembic's batch_alter_table, which have no effect here."""
-
-    copy_from: sa.Table | None
-    naming_convention: Mapping[str, str] | None
-    partial_reordering: Sequence[tuple[str, ...]] | None
-    recreate: Literal["auto", "always", "never"]
-    reflect_args: tuple[Any, ...]
-    reflect_kwargs: Mapping[str, Any]
-    table_args: tuple[Any, ...]
-    table_kwargs: Mapping[str, Any]

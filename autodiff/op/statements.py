@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
 from autodiff.op._executor import compiler_for
-from autodiff.runner.context import MigrationContext, current_executor
+from autodiff.runner.context import current_executor
 from autodiff.schema.operations import Execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+
+    from autodiff.op.migration_context import MigrationContext
 
 __all__ = ["autocommit", "execute", "get_bind", "get_context", "run"]
 
@@ -31,7 +33,8 @@ def execute(
             for a colon that begins no parameter, as for Alembic.
         reverse: SQL text that undoes the statement. It is run only to undo a migration that
             stopped half-way; `downgrade()` needs a statement of its own.
-        execution_options: Accepted for scripts written for Alembic; it has no effect.
+        execution_options: Options of a SQLAlchemy statement, such as
+            `{"schema_translate_map": ...}`. They have no effect on SQL text.
 
     Raises:
         MigrationFailedError: The database refused the statement, or `reverse` is given for a
@@ -44,6 +47,8 @@ def execute(
                 "op.execute() accepts reverse only for SQL text, not for a SQLAlchemy statement",
                 hint="pass the statement as SQL text, or use op.run(function, reverse=...)",
             )
+        if execution_options and isinstance(sqltext, sa.Executable):
+            sqltext = sqltext.execution_options(**execution_options)
         executor.execute_clause(sqltext)
         return
     if isinstance(sqltext, sa.sql.elements.TextClause) and sqltext._bindparams:
@@ -92,6 +97,8 @@ def get_context() -> MigrationContext:
     Returns:
         The context. `op.get_context().dialect.name` is "sqlite", "postgresql" or "mysql".
     """
+    from autodiff.op.migration_context import MigrationContext
+
     return MigrationContext(current_executor())
 
 

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.tables import option_value
-from autodiff.op._declarations import create_missing_enums, declare_script_table
+from autodiff.op._conventions import script_metadata
+from autodiff.op._declarations import (
+    create_missing_enums,
+    declare_script_table,
+    free_copy,
+    with_names,
+    without_altered_keys,
+)
 from autodiff.op._executor import qualified_name, submit
 from autodiff.op.keywords import CreateTableOptions, TableOptions
 from autodiff.runner.context import current_executor
-from autodiff.schema.naming import name_constraints
 from autodiff.schema.operations import CreateTable, DropTable, RenameTable, SetTableOptions
 
 if TYPE_CHECKING:
@@ -35,7 +41,9 @@ def create_table(
 ) -> sa.Table:
     """Create a table.
 
-    Constraints without a name get one. Enum types that are missing are created first.
+    Constraints without a name get one. Enum types that are missing are created first. A foreign key
+    with `use_alter=True` is left out, as Alembic does: create it with `op.create_foreign_key()`.
+    SQLite, which cannot add foreign keys later, creates it with the table.
 
     Args:
         table_name: The name of the table.
@@ -55,11 +63,14 @@ def create_table(
     options: dict[str, Option] = {
         name: option_value(keywords.pop(name)) for name in _OPTIONS_SINCE_2_1 if name in keywords
     }
-    sa_table = sa.Table(table_name, sa.MetaData(), *columns, schema=schema, **keywords)
+    sa_table = sa.Table(
+        table_name, script_metadata(), *map(free_copy, columns), schema=schema, **keywords
+    )
     name = qualified_name(table_name, sa_table.schema)
     if if_not_exists and executor.ask(lambda: executor.find(name) is not None):
         return sa_table
-    table = name_constraints(declare_script_table(executor, sa_table))
+    declared = declare_script_table(executor, without_altered_keys(executor, sa_table))
+    table = with_names(executor, declared)
     enum_columns = {column.name for column in table.columns if column.type.enum is not None}
     create_missing_enums(executor, [c for c in sa_table.columns if c.name in enum_columns])
     executor.submit(CreateTable(table=replace(table, options={**table.options, **options})))

@@ -21,7 +21,25 @@ if TYPE_CHECKING:
 
     from autodiff.runner.history_table import Applied
 
-__all__ = ["AlembicPart", "alembic_part"]
+__all__ = ["AlembicPart", "alembic_part", "version_rows", "version_table"]
+
+
+def version_table(name: str, schema: str | None = None) -> sa.Table:
+    """Return a version table as Alembic creates it."""
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("version_num", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("version_num", name=f"{name}_pkc"),
+        schema=schema,
+    )
+
+
+def version_rows(connection: Connection, table: sa.Table) -> tuple[str, ...] | None:
+    """Return the revisions in a version table, None if there is no such table."""
+    if not dialect_of(connection).catalog.has_table(connection, table.name, table.schema):
+        return None
+    return tuple(sorted(connection.execute(sa.select(table.c.version_num)).scalars()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +56,11 @@ class AlembicPart:
     @property
     def table(self) -> sa.Table:
         """The version table, as Alembic creates it."""
-        name = self.history.version_table
-        return sa.Table(
-            name,
-            sa.MetaData(),
-            sa.Column("version_num", sa.String(32), nullable=False),
-            sa.PrimaryKeyConstraint("version_num", name=f"{name}_pkc"),
-            schema=self.history.version_table_schema,
-        )
+        return version_table(self.history.version_table, self.history.version_table_schema)
 
     def rows(self, connection: Connection) -> tuple[str, ...] | None:
         """Return the revisions in the version table, None if there is no such table."""
-        table = self.table
-        if not dialect_of(connection).catalog.has_table(connection, table.name, table.schema):
-            return None
-        return tuple(sorted(connection.execute(sa.select(table.c.version_num)).scalars()))
+        return version_rows(connection, self.table)
 
     def applied(self, connection: Connection) -> set[str] | None:
         """Return the revisions of this part that are applied, None if there is no version table.

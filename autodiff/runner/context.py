@@ -1,23 +1,31 @@
-"""Find the executor that the functions of `autodiff.op` submit operations to."""
+"""Find the executor that the functions of `autodiff.op` submit operations to.
+
+A file that was converted from Alembic can have a dictionary `alembic_settings`. Its keys are:
+
+- `naming_convention`: the naming convention of env.py's target metadata
+- `version_table`: the name of Alembic's version table, if it is not `alembic_version`
+- `config`: sections of alembic.ini that the file reads, with their options
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from autodiff.errors import MigrationFailedError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
-    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
-
     from autodiff.runner.executor import Executor
 
-__all__ = ["MigrationContext", "current_executor", "executing"]
+__all__ = ["current_executor", "current_settings", "executing", "with_settings"]
 
 _EXECUTOR: ContextVar[Executor | None] = ContextVar("autodiff_executor", default=None)
+_SETTINGS: ContextVar[Mapping[str, Any]] = ContextVar(
+    "autodiff_alembic_settings", default=MappingProxyType({})
+)
 
 
 def current_executor() -> Executor:
@@ -44,24 +52,16 @@ def executing(executor: Executor) -> Iterator[None]:
         _EXECUTOR.reset(token)
 
 
-class MigrationContext:
-    """The migration that runs, as `op.get_context()` returns it to scripts written for Alembic."""
+@contextmanager
+def with_settings(settings: Mapping[str, Any]) -> Iterator[None]:
+    """Give the functions of `op` the `alembic_settings` of a converted file, in this thread."""
+    token = _SETTINGS.set(settings)
+    try:
+        yield
+    finally:
+        _SETTINGS.reset(token)
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
 
-    @property
-    def dialect(self) -> SQLAlchemyDialect:
-        """SQLAlchemy's dialect, whose name identifies the database even without a connection."""
-        return self._executor.dialect.sqlalchemy
-
-    def autocommit_block(self) -> AbstractContextManager[None]:
-        """Do what `op.autocommit()` does, under Alembic's name."""
-        return self._executor.autocommit()
-
-    @property
-    def connection(self) -> Connection:
-        """The connection, after everything that was submitted before."""
-        return self._executor.connection()
-
-    bind = connection
+def current_settings() -> Mapping[str, Any]:
+    """Return the `alembic_settings` of the file that runs; empty if it has none."""
+    return _SETTINGS.get()

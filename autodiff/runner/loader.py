@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 from autodiff.errors import MigrationFailedError, MigrationFileError
 from autodiff.migrations.files import Migration, parse_python
 from autodiff.runner.calls import call_completely, exits_as_errors, lazy_kind
-from autodiff.runner.context import current_executor
+from autodiff.runner.context import current_executor, with_settings
 from autodiff.runner.events import Direction
 from autodiff.schema.operations import Execute
 from autodiff.schema.sqltext import tokens
@@ -60,7 +60,7 @@ class Loader:
                 f"{type(error).__name__}: {error}",
                 hint="a migration must not import the application, only sqlalchemy and autodiff.op",
             ) from error
-        return _checked_step(migration, direction, getattr(module, direction, None))
+        return _checked_step(migration, direction, module)
 
     def _code(self, migration: Migration) -> CodeType:
         path = migration.path
@@ -69,11 +69,15 @@ class Loader:
         return self._codes[path]
 
 
-def _checked_step(migration: Migration, direction: Direction, step: object) -> Callable[[], None]:
-    """Return a function that runs the step.
+def _checked_step(
+    migration: Migration, direction: Direction, module: ModuleType
+) -> Callable[[], None]:
+    """Return a function that runs a function of the module, with the settings of the file.
 
-    Raises MigrationFileError if calling the step would run nothing.
+    Raises MigrationFileError if calling the function would run nothing.
     """
+    step = getattr(module, direction, None)
+    settings = getattr(module, "alembic_settings", {})
     reason = lazy_kind(step) if callable(step) else "is not a function"
     if not callable(step) or reason is not None:
         raise MigrationFileError(
@@ -83,7 +87,7 @@ def _checked_step(migration: Migration, direction: Direction, step: object) -> C
         )
 
     def run() -> None:
-        with exits_as_errors():
+        with exits_as_errors(), with_settings(settings):
             call_completely(step, f"{direction}()")
 
     return run
@@ -108,11 +112,28 @@ def load_step(migration: Migration, direction: Direction) -> Callable[[], None]:
 
 def _module(migration: Migration) -> ModuleType:
     """Create an empty module and register it: dataclasses and mapped classes look it up."""
-    place = hashlib.sha256(str(migration.path).encode()).hexdigest()[:8]
-    module = ModuleType(f"{_PREFIX}{migration.revision}_{place}")
+    module = ModuleType(f"{_PREFIX}{migration.revision}_{_digest(migration.path)}")
     module.__file__ = str(migration.path)
+    module.__package__ = _package(migration.path.parent)
     sys.modules[module.__name__] = module
     return module
+
+
+def _package(folder: Path) -> str:
+    """Return the name of the package that the files of a folder belong to.
+
+    A migration can import a helper module of its folder with it: `from ._helpers import name`.
+    """
+    name = f"{_PREFIX}folder_{_digest(folder)}"
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(str(path).encode()).hexdigest()[:8]
 
 
 def call_name(function: Callable[..., object]) -> str:

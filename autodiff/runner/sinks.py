@@ -40,6 +40,8 @@ class Sink(ABC):
     """Receives statements from the executor. They share a transaction if `has_transaction`."""
 
     has_transaction = True
+    writes_script = False
+    """Whether there is no connection, because SQL is only written down."""
 
     @abstractmethod
     def execute(self, sql: str) -> int:
@@ -246,6 +248,7 @@ class RecordingSink(Sink):
     """
 
     has_transaction = False
+    writes_script = True
 
     def __init__(
         self, dialect: Dialect, tables: Mapping[Name, Table], *, complete: bool = True

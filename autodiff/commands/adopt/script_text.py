@@ -1,20 +1,46 @@
-"""Convert the text of an Alembic script: its imports of `op`, and a missing downgrade()."""
+"""Convert the text of an Alembic script: its imports, its settings, and a missing downgrade()."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from autodiff.migrations.files import Migration, parse_python
+from autodiff.commands.adopt.script_imports import Edits, convert_imports, registered_names
+from autodiff.migrations.files import parse_python
 
-__all__ = ["ConvertedText", "convert_text"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from autodiff.commands.adopt.helper_modules import HelperModules
+    from autodiff.migrations.files import Migration
+
+__all__ = ["ConvertedText", "ScriptSettings", "convert_helper", "convert_text"]
 
 _NO_DOWNGRADE = """
 
 def downgrade() -> None:
     raise NotImplementedError("{name} has no downgrade in Alembic, so it cannot be reverted")
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptSettings:
+    """What the scripts of one Alembic folder get from env.py and alembic.ini.
+
+    naming_convention: the naming convention of the target metadata.
+    functions: the names in it that are functions, which a script cannot contain.
+    version_table, version_table_schema: Alembic's version table.
+    config: the options of alembic.ini by section.
+    """
+
+    naming_convention: Mapping[str, str] = field(default_factory=dict)
+    functions: tuple[str, ...] = ()
+    version_table: str = "alembic_version"
+    version_table_schema: str | None = None
+    config: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,99 +51,128 @@ class ConvertedText:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Edits:
-    """Replacements of source text by node, and problems."""
+def convert_text(
+    migration: Migration,
+    settings: ScriptSettings | None = None,
+    helpers: HelperModules | None = None,
+) -> ConvertedText:
+    """Return the text of a script with imports of autodiff instead of Alembic.
 
-    replaced: list[tuple[ast.AST, str]] = field(default_factory=list)
-    problems: list[tuple[int, str]] = field(default_factory=list)
+    The rest of the text is unchanged, except that a script without downgrade() gets one that
+    raises, and that a script gets the settings on which its names depend.
 
-
-def convert_text(migration: Migration) -> ConvertedText:
-    """Return the text of a script that imports `op` from autodiff instead of Alembic.
-
-    The rest of the text is unchanged. A script without downgrade() gets one that raises.
+    Args:
+        migration: The script.
+        settings: What it gets from env.py and alembic.ini.
+        helpers: The modules of the project that use Alembic. Imports of them are replaced too.
 
     Raises MigrationFileError, with the line, if the text is not valid Python.
     """
     tree = parse_python(migration.path, migration.text)
-    edits = _Edits()
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == 0:
-            _convert_from(node, used, edits)
-        elif isinstance(node, ast.Import):
-            _convert_import(node, tree, edits)
+    edits = Edits()
+    own_names = registered_names(tree) | (helpers.registered if helpers else set())
+    convert_imports(tree, own_names, edits)
+    used = helpers.convert_imports(tree, None, edits) if helpers else ""
     text = _replaced(migration.text, edits.replaced)
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    if "upgrade" not in functions:
-        edits.problems.append((1, "it has no upgrade()"))
-    if "downgrade" not in functions:
+    if edits.bound:
+        kept = _settings_of(tree, migration.text + used, settings or ScriptSettings(), edits)
+        text = _with_settings(text, kept) if kept else text
+    edits.problems += _signature_problems(tree)
+    if "downgrade" not in _functions(tree):
         text = f"{text.rstrip()}\n{_NO_DOWNGRADE.format(name=migration.revision)}"
-    problems = [f"{migration.path.name}:{line} {what}" for line, what in sorted(edits.problems)]
-    return ConvertedText(text=text, problems=tuple(problems))
+    return ConvertedText(text=text, problems=_lines(migration.path.name, edits))
 
 
-def _convert_from(node: ast.ImportFrom, used: set[str], edits: _Edits) -> None:
-    """Convert `from alembic import op, context` and `from alembic.op import create_table`."""
-    if node.module == "alembic.op":
-        edits.replaced.append((node, f"from autodiff.op import {_names(node.names)}"))
-    elif node.module == "alembic":
-        ours = [alias for alias in node.names if alias.name == "op"]
-        others = [
-            alias
-            for alias in node.names
-            if alias.name != "op" and (alias.asname or alias.name) in used
+def convert_helper(path: Path, name: str, text: str, helpers: HelperModules) -> ConvertedText:
+    """Return the text of a helper module with imports of autodiff instead of Alembic."""
+    tree = parse_python(path, text)
+    edits = Edits()
+    convert_imports(tree, registered_names(tree) | helpers.registered, edits)
+    helpers.convert_imports(tree, name, edits)
+    return ConvertedText(text=_replaced(text, edits.replaced), problems=_lines(str(path), edits))
+
+
+def _lines(name: str, edits: Edits) -> tuple[str, ...]:
+    return tuple(f"{name}:{line} {what}" for line, what in sorted(set(edits.problems)))
+
+
+def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def _signature_problems(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield that upgrade() is missing, or that a function needs arguments."""
+    functions = _functions(tree)
+    if "upgrade" not in functions:
+        yield 1, "it has no upgrade()"
+    for name in ("upgrade", "downgrade"):
+        arguments = functions[name].args if name in functions else None
+        if arguments is None:
+            continue
+        needed = [*arguments.posonlyargs, *arguments.args][
+            : len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
         ]
-        if others:
-            edits.problems.append(
-                (node.lineno, f"imports alembic: from alembic import {_names(others)}")
-            )
-        lines = [f"from autodiff import {_names(ours)}"] if ours else []
-        lines += [f"from alembic import {_names(others)}"] if others else []
-        if lines != [ast.unparse(node)]:
-            edits.replaced.append((node, "; ".join(lines) or "pass"))
-    elif node.module is not None and node.module.partition(".")[0] == "alembic":
-        edits.problems.append((node.lineno, f"imports alembic: {ast.unparse(node)}"))
+        needed += [
+            argument
+            for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+            if default is None
+        ]
+        if needed:
+            listed = ", ".join(argument.arg for argument in needed)
+            yield functions[name].lineno, f"{name}({listed}) is called without arguments here"
 
 
-def _convert_import(node: ast.Import, tree: ast.Module, edits: _Edits) -> None:
-    """Convert `import alembic`, `import alembic.op` and `import alembic.op as op`."""
-    ours = [alias for alias in node.names if alias.name.partition(".")[0] == "alembic"]
-    if not ours:
-        return
-    others = [alias for alias in node.names if alias not in ours]
-    lines = [f"import {_names(others)}"] if others else []
-    for alias in ours:
-        if alias.name == "alembic.op" and alias.asname is not None:
-            lines.append(f"from autodiff import {_names([ast.alias('op', alias.asname)])}")
-        elif alias.name in ("alembic", "alembic.op"):
-            lines.append("from autodiff import op")
-            _convert_attributes(alias.asname or "alembic", tree, edits)
-        else:
-            edits.problems.append((node.lineno, f"imports alembic: {ast.unparse(node)}"))
-            lines.append(f"import {_names([alias])}")
-    edits.replaced.append((node, "; ".join(dict.fromkeys(lines))))
+def _settings_of(
+    tree: ast.Module, text: str, settings: ScriptSettings, edits: Edits
+) -> dict[str, Any]:
+    """Return the settings that a script and its helpers can depend on."""
+    found: dict[str, Any] = {}
+    works = any(isinstance(n, ast.Name) and n.id in edits.bound for n in ast.walk(tree))
+    if works and settings.functions:
+        reason = f"the naming convention has the function {settings.functions[0]}()"
+        edits.problems.append((1, f"{reason}, which cannot be copied"))
+    if works and settings.naming_convention:
+        found["naming_convention"] = dict(settings.naming_convention)
+    if "version_table" in text:
+        if settings.version_table != "alembic_version":
+            found["version_table"] = settings.version_table
+        if settings.version_table_schema is not None:
+            found["version_table_schema"] = settings.version_table_schema
+    if "config" in text and (sections := _sections_of(text, settings.config)):
+        found["config"] = sections
+    return found
 
 
-def _convert_attributes(name: str, tree: ast.Module, edits: _Edits) -> None:
-    """Replace `alembic.op` by `op` in the code."""
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id == name
-        ):
-            if node.attr == "op":
-                edits.replaced.append((node, "op"))
-            else:
-                edits.problems.append((node.lineno, f"uses {name}.{node.attr}"))
+def _sections_of(text: str, config: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Return the options of alembic.ini whose names a text contains; of other sections all.
+
+    The URL is not copied: it is that of the connection.
+    """
+    sections = {}
+    for section, options in config.items():
+        everything = section != "alembic" and section in text
+        kept = {
+            name: value
+            for name, value in options.items()
+            if (everything or f'"{name}"' in text or f"'{name}'" in text)
+            and not name.endswith("url")
+        }
+        if kept:
+            sections[section] = kept
+    return sections
 
 
-def _names(aliases: Sequence[ast.alias]) -> str:
-    return ", ".join(
-        a.name if a.asname in (None, a.name) else f"{a.name} as {a.asname}" for a in aliases
+def _with_settings(text: str, settings: Mapping[str, Any]) -> str:
+    """Insert `alembic_settings = {...}` before the first function or class."""
+    first = next(
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     )
+    line = min([first.lineno, *(d.lineno for d in first.decorator_list)]) - 1
+    lines = text.splitlines(keepends=True)
+    written = json.dumps(settings, indent=4, ensure_ascii=False)
+    return "".join([*lines[:line], f"alembic_settings = {written}\n\n\n", *lines[line:]])
 
 
 def _replaced(text: str, edits: Sequence[tuple[ast.AST, str]]) -> str:

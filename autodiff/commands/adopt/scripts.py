@@ -1,0 +1,139 @@
+"""Find the scripts of an Alembic folder, and convert their texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from autodiff.commands.adopt.helper_modules import HelperModules
+from autodiff.commands.adopt.script_text import ConvertedText, ScriptSettings, convert_text
+from autodiff.errors import ConfigError
+from autodiff.migrations import Graph, load_graph
+from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
+from autodiff.migrations.alembic_history import read_revisions
+from autodiff.migrations.files import parse_alembic, parse_python
+
+if TYPE_CHECKING:
+    from autodiff.workspace import Workspace
+
+__all__ = ["Scripts", "convert_scripts", "find_scripts"]
+
+_NO_METADATA = re.compile(r"^target_metadata\s*=\s*None\b", re.MULTILINE)
+_PREFIXES: dict[Any, str] = {
+    sa.Index: "ix",
+    sa.UniqueConstraint: "uq",
+    sa.CheckConstraint: "ck",
+    sa.ForeignKeyConstraint: "fk",
+    sa.PrimaryKeyConstraint: "pk",
+}
+"""The short forms of the classes that a naming convention can have as keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scripts:
+    """The scripts of an Alembic folder.
+
+    graph: the scripts as migrations.
+    place: the folder that was named, or the only one that contains scripts.
+    settings: the settings of the Alembic folder; None for a folder of scripts without env.py.
+    """
+
+    graph: Graph
+    place: Path
+    settings: AlembicFolder | None = None
+
+    @property
+    def env_py(self) -> Path | None:
+        """The file env.py of the folder; above a folder of scripts, the nearest one."""
+        if self.settings is not None:
+            return self.settings.env_py
+        folders = (self.place, *self.place.resolve().parents[:2])
+        return next((path for folder in folders if (path := folder / "env.py").is_file()), None)
+
+
+def find_scripts(project: Workspace, folder: Path) -> Scripts:
+    """Return the scripts in a folder, in all folders of versions of the Alembic folder.
+
+    Raises ConfigError if the folder does not exist.
+    """
+    if folder.resolve() == project.directory.resolve():
+        return Scripts(graph=load_graph(folder), place=folder)
+    try:
+        found = find_alembic_folder(project.config.root, folder.resolve())
+    except ConfigError:
+        if not folder.is_dir():
+            raise
+        found = None
+    if found is None:
+        return _without_settings(folder)
+    places = found.version_locations
+    place = places[0] if len(places) == 1 else found.script_location
+    return Scripts(graph=Graph.of(read_revisions(found)), place=place, settings=found)
+
+
+def _without_settings(folder: Path) -> Scripts:
+    """Return the scripts of a folder that has no env.py."""
+    place = folder / "versions" if (folder / "versions").is_dir() else folder
+    files = sorted(path for path in place.glob("*.py") if path.name != "__init__.py")
+    parsed = (parse_alembic(path) for path in files)
+    return Scripts(graph=Graph.of(each for each in parsed if each is not None), place=place)
+
+
+def convert_scripts(
+    project: Workspace, scripts: Scripts
+) -> tuple[dict[str, ConvertedText], dict[str, ConvertedText]]:
+    """Return the text of each revision, and of each copy of a helper module by file name.
+
+    Raises MigrationFileError, with the line, if a script is not valid Python.
+    """
+    migrations = scripts.graph.migrations
+    helpers = HelperModules(_import_path(project, scripts))
+    helpers.find([parse_python(m.path, m.text) for m in migrations.values()])
+    settings = _settings(project, scripts)
+    texts = {
+        revision: convert_text(migration, settings, helpers)
+        for revision, migration in migrations.items()
+    }
+    return texts, helpers.texts()
+
+
+def _import_path(project: Workspace, scripts: Scripts) -> list[Path]:
+    """Return the folders in which a script's imports are looked for."""
+    above = [scripts.place, *scripts.place.resolve().parents[:2]]
+    added = scripts.settings.prepend_sys_path if scripts.settings else ()
+    return [*added, project.config.root or Path.cwd(), *above]
+
+
+def _settings(project: Workspace, scripts: Scripts) -> ScriptSettings:
+    convention = _naming_convention(project, scripts.env_py)
+    names = {key: v for key, v in convention.items() if isinstance(v, str)}
+    functions = tuple(key for key, v in convention.items() if callable(v))
+    if scripts.settings is None:
+        return ScriptSettings(naming_convention=names, functions=functions)
+    return ScriptSettings(
+        naming_convention=names,
+        functions=functions,
+        version_table=scripts.settings.version_table,
+        version_table_schema=scripts.settings.version_table_schema,
+        config={"alembic": scripts.settings.options},
+    )
+
+
+def _naming_convention(project: Workspace, env_py: Path | None) -> Mapping[str, Any]:
+    """Return the naming convention of the models, if env.py passes models to Alembic.
+
+    Alembic applies no convention if there are several MetaData objects.
+    """
+    text = "target_metadata" if env_py is None else env_py.read_text(encoding="utf-8")
+    if not project.has_models or "target_metadata" not in text or _NO_METADATA.search(text):
+        return {}
+    [metadata, *others] = project.metadata()
+    convention = {} if others else dict(metadata.naming_convention)
+    if convention == dict(sa.MetaData().naming_convention):
+        return {}
+    return {_PREFIXES.get(key, key): value for key, value in convention.items()}
