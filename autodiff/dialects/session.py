@@ -56,6 +56,11 @@ class Session(ABC):
         """Let each connection of an engine look for names in these schemas, in that order."""
         raise NotImplementedError
 
+    @contextmanager
+    def same_search_path(self, source: Connection, target: Connection) -> Iterator[None]:
+        """Let one connection look for names in the schemas of another one."""
+        yield
+
     # Settings
 
     def current_schema(self, connection: Connection) -> str | None:

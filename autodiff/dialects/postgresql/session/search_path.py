@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.postgresql.session.locks import reported_pid
 from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Connection, Engine
 
-__all__ = ["set_search_path"]
+__all__ = ["same_search_path", "set_search_path"]
 
 
 def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
@@ -46,3 +47,35 @@ def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
             driver.autocommit = before
 
     event.listen(engine, "connect", connected, insert=True)
+
+
+@contextmanager
+def same_search_path(source: Connection, target: Connection) -> Iterator[None]:
+    """Let one connection look for names in the schemas of another one, and restore it.
+
+    The setting is committed: a rollback would undo it.
+    """
+    wanted, own = (
+        item.exec_driver_sql("SHOW search_path").scalar_one() for item in (source, target)
+    )
+    if wanted == own:
+        yield
+        return
+    _set_path(target, wanted)
+    try:
+        yield
+    finally:
+        target.rollback()
+        _set_path(target, own)
+
+
+def _path(connection: Connection) -> str:
+    path: str = connection.exec_driver_sql("SHOW search_path").scalar_one()
+    return path
+
+
+def _set_path(connection: Connection, path: str) -> None:
+    import sqlalchemy as sa
+
+    connection.execute(sa.select(sa.func.set_config("search_path", path, False)))
+    connection.commit()

@@ -73,6 +73,13 @@ class PostgreSQLSession(Session):
 
         set_search_path(engine, [self.dialect.quote(schema) for schema in schemas])
 
+    @contextmanager
+    def same_search_path(self, source: Connection, target: Connection) -> Iterator[None]:
+        from autodiff.dialects.postgresql.session.search_path import same_search_path
+
+        with same_search_path(source, target):
+            yield
+
     def current_schema(self, connection: Connection) -> str | None:
         schema: str | None = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
         return schema
