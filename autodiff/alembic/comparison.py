@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from autodiff.alembic.rehearsal import rehearse_revision
-from autodiff.alembic.steps import Revision, revision_of
+from autodiff.alembic.steps import Revision, comment, revision_of
 from autodiff.autogenerate.dependents import find_broken_dependents
 from autodiff.autogenerate.domains import DOMAIN_HINT, domain_findings
 from autodiff.autogenerate.moved_tables import read_outside_tables
@@ -102,6 +102,9 @@ def draft_revision(connection: sa.Connection, request: ComparisonRequest) -> Dra
             "allow that, so it was not written",
             hint=proof.cure,
         )
+    if proof.skipped is not None:
+        note = comment(f"Not rehearsed, because {proof.skipped}.")
+        steps = replace(steps, upgrade=(note, *steps.upgrade))
     return Drafted(plan=plan, steps=steps, proof=proof, settled=settled)
 
 
@@ -146,7 +149,7 @@ def _plan(connection: sa.Connection, request: ComparisonRequest) -> tuple[Plan, 
     return plan, difference.settled
 
 
-_UNWANTED = Proof(skipped="that was not wanted", cure="remove --no-rehearse")
+_UNWANTED = Proof(skipped="--no-rehearse was passed", cure="remove --no-rehearse")
 
 
 def _rehearsed(

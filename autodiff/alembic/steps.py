@@ -31,9 +31,9 @@ from autodiff.schema.operations import (
     SetComment,
     is_concurrent,
 )
-from autodiff.utils.quoting import python_string
+from autodiff.utils.quoting import one_line, python_string
 
-__all__ = ["Revision", "Step", "revision_of"]
+__all__ = ["Revision", "Step", "comment", "revision_of"]
 
 _NOT_IN_ALEMBIC = "op.sql_type("
 _ALTERED_TOGETHER = ({"type", "nullable"}, {"default", "nullable"}, {"comment"})
@@ -70,6 +70,11 @@ class Revision:
         """The import lines that the steps need besides those of Alembic's template."""
         steps = (*self.upgrade, *self.downgrade)
         return tuple(sorted({line for step in steps for line in step.imports}))
+
+
+def comment(text: str) -> Step:
+    """Return a step that does nothing but say something."""
+    return Step(code=f"# {one_line(text)}", description=text)
 
 
 def revision_of(plan: MigrationPlan, *, calls: bool = True) -> Revision:
