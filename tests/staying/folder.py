@@ -30,6 +30,8 @@ else:
         for statement in attributes["statements"]:
             connection.exec_driver_sql(statement)
             connection.commit()
+        if attributes["default_schema"]:
+            connection.dialect.default_schema_name = attributes["default_schema"]
         context.configure(
             connection=connection,
             target_metadata=attributes["target_metadata"],
@@ -47,6 +49,7 @@ class Folder:
     options: arguments of `context.configure` in env.py.
     statements: what env.py sends to each new connection.
     arguments: those of `alembic -x`.
+    default_schema: the schema of names without one, set as Alembic's guide for tenants does.
     """
 
     root: Path
@@ -55,6 +58,7 @@ class Folder:
     options: dict[str, Any] = field(default_factory=dict)
     statements: Sequence[str] = ()
     arguments: Sequence[str] = ()
+    default_schema: str | None = None
 
     def __post_init__(self) -> None:
         self.output = StringIO()
@@ -77,6 +81,7 @@ class Folder:
             target_metadata=self.metadata,
             options=self.options,
             statements=self.statements,
+            default_schema=self.default_schema,
         )
         return config
 
