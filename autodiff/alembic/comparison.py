@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from autodiff.alembic.rehearsal import rehearse_revision
+from autodiff.alembic.statements import predict_statements, record_statements
 from autodiff.alembic.steps import Revision, comment, revision_of
 from autodiff.autogenerate.dependents import find_broken_dependents
 from autodiff.autogenerate.domains import DOMAIN_HINT, domain_findings
@@ -158,17 +159,20 @@ def _rehearsed(
     """Return the steps that pass a rehearsal with Alembic.
 
     Calls of Alembic's operations are preferred. If they do not lead to the schema of the models,
-    every step is SQL.
+    every step is SQL that a scratch database has run.
     """
-    steps = revision_of(plan)
+    steps = revision_of(plan, predict_statements(plan))
     if not request.answers.rehearse:
         return steps, _UNWANTED
     proof = rehearse_revision(connection, plan, steps, request.metadata)
     if proof.passed:
         return steps, proof
-    in_sql = revision_of(plan, calls=False)
-    proof_of_sql = rehearse_revision(connection, plan, in_sql, request.metadata)
-    if proof_of_sql.passed:
-        return in_sql, proof_of_sql
+    performed = record_statements(connection, plan)
+    for calls in (True, False) if performed is not None else ():
+        assert performed is not None
+        steps = revision_of(plan, performed, calls=calls)
+        proof = rehearse_revision(connection, plan, steps, request.metadata)
+        if proof.passed:
+            return steps, proof
     errors = [finding.message for finding in plan.findings if finding.severity == "error"]
-    raise RehearsalFailedError((*errors, *proof_of_sql.problems))
+    raise RehearsalFailedError((*errors, *proof.problems))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from autodiff.alembic.spelling import spell_for_alembic
-from autodiff.dialects import Dialect
+from autodiff.alembic.statements import Performed, PerformedStep
 from autodiff.plan import MigrationPlan
 from autodiff.render.layout import lay_out
 from autodiff.render.migration import imports_of, operation_source
 from autodiff.render.python import PythonSource
-from autodiff.runner.executor import Executor, run_operations
-from autodiff.runner.sinks import RecordingSink
 from autodiff.schema.objects import Check, Constraint, Index, Name, Table
 from autodiff.schema.operations import (
     AddColumn,
@@ -77,22 +75,19 @@ def comment(text: str) -> Step:
     return Step(code=f"# {one_line(text)}", description=text)
 
 
-def revision_of(plan: MigrationPlan, *, calls: bool = True) -> Revision:
+def revision_of(plan: MigrationPlan, performed: Performed, *, calls: bool = True) -> Revision:
     """Return the steps of a plan, both ways.
 
+    performed: what autodiff itself would send.
     calls: whether to call Alembic's operations if there is one that does the same. Otherwise every
-        step is SQL, which is what autodiff itself would send.
+        step is SQL.
     """
-    sink = _StepSink(plan.dialect, plan.current.tables)
-    executor = Executor(plan.dialect, sink)
-    run_operations(executor, plan.operations)
-    upgrade, sink.performed = sink.performed, []
-    run_operations(executor, plan.reverse())
     py = PythonSource(plan.dialect, {**plan.desired.enums, **plan.current.enums})
     tables = (*plan.current.tables.values(), *plan.desired.tables.values())
     writer = _Writer(py=py, calls=calls, referred=_referred(tables))
     return Revision(
-        upgrade=tuple(writer.steps(upgrade)), downgrade=tuple(writer.steps(sink.performed))
+        upgrade=tuple(writer.steps(performed.upgrade)),
+        downgrade=tuple(writer.steps(performed.downgrade)),
     )
 
 
@@ -101,50 +96,12 @@ def _referred(tables: Iterable[Table]) -> frozenset[Name]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Performed:
-    """Operations that run together, and their statements."""
-
-    operations: tuple[Operation, ...]
-    statements: tuple[str, ...]
-    rebuilt: Name | None
-
-
-class _StepSink(RecordingSink):
-    """Collects the statements of each operation."""
-
-    def __init__(self, dialect: Dialect, tables: Mapping[Name, Table]) -> None:
-        super().__init__(dialect, tables)
-        self.performed: list[_Performed] = []
-
-    def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
-        """Collect operations with their statements."""
-        start = len(self.statements)
-        rebuilt = self._rebuilt(operations)
-        super().perform(operations, statements)
-        self.performed.append(
-            _Performed(
-                operations=tuple(operations),
-                statements=tuple(self.statements[start:]),
-                rebuilt=rebuilt,
-            )
-        )
-
-    def _rebuilt(self, operations: Sequence[Operation]) -> Name | None:
-        """Return the table that the operations rebuild."""
-        ddl = self._dialect.ddl
-        name = ddl.required_table(operations[0])
-        table = None if name is None else self.known(name)
-        needed = table is not None and any(ddl.needs_rebuild(item, table) for item in operations)
-        return name if needed else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Writer:
     py: PythonSource
     calls: bool
     referred: frozenset[Name]
 
-    def steps(self, performed: Sequence[_Performed]) -> Iterator[Step]:
+    def steps(self, performed: Sequence[PerformedStep]) -> Iterator[Step]:
         guarded = any(item.rebuilt in self.referred for item in performed if item.rebuilt)
         if guarded:
             yield Step(code=_FOREIGN_KEYS_OFF, description="turn foreign keys off")
@@ -153,7 +110,7 @@ class _Writer:
         if guarded:
             yield Step(code=_FOREIGN_KEYS_ON, description="turn foreign keys on again")
 
-    def _step(self, item: _Performed) -> Step:
+    def _step(self, item: PerformedStep) -> Step:
         call = self._call(item) if self.calls else None
         code = self._sql(item) if call is None else call
         is_concurrent_step = any(map(is_concurrent, item.operations))
@@ -167,7 +124,7 @@ class _Writer:
             is_call=call is not None and not is_concurrent_step,
         )
 
-    def _call(self, item: _Performed) -> str | None:
+    def _call(self, item: PerformedStep) -> str | None:
         """Return the call of Alembic's operation, None if no operation does the same."""
         [operation, *more] = item.operations
         if more or item.rebuilt or not self._has_call(operation, len(item.statements)):
@@ -217,7 +174,7 @@ class _Writer:
             case _:
                 return False
 
-    def _sql(self, item: _Performed) -> str:
+    def _sql(self, item: PerformedStep) -> str:
         match item.operations:
             case [Require(query=query, message=message)]:
                 return _require(self.py, query, message)
