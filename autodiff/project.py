@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from autodiff.commands.drift import Drift
+from autodiff.errors import ConfigError
 from autodiff.migrations import Migration
 from autodiff.workspace import Workspace
 
@@ -72,13 +73,15 @@ class DraftOptions(TypedDict, total=False):
     fills: Mapping[str, str] | Iterable[str]
     maps: Mapping[str, str] | Iterable[str]
     source: Literal["database", "history"]
-    format: Literal["python", "sql"]
+    format: Literal["python", "sql", "alembic"]
     empty: bool
     assume: Assume
     allow_drop: bool | Iterable[str]
     questioner: Questioner | None
     rehearse: bool
     data_checks: bool
+    alembic: str | Path | None
+    alembic_section: str | None
 
 
 class Project(Workspace):
@@ -101,13 +104,15 @@ class Project(Workspace):
         fills: Mapping[str, str] | Iterable[str] = (),
         maps: Mapping[str, str] | Iterable[str] = (),
         source: Literal["database", "history"] = "database",
-        format: Literal["python", "sql"] = "python",
+        format: Literal["python", "sql", "alembic"] = "python",
         empty: bool = False,
         assume: Assume = None,
         allow_drop: bool | Iterable[str] = True,
         questioner: Questioner | None = None,
         rehearse: bool = True,
         data_checks: bool = True,
+        alembic: str | Path | None = None,
+        alembic_section: str | None = None,
     ) -> Draft | None:
         """Compare the database with the models and return the next migration, without writing it.
 
@@ -122,7 +127,8 @@ class Project(Workspace):
             maps: New values for rows whose enum value is removed, such as `{"mood.sad": "ok"}`.
             source: The current schema: `database`, or `history` for that of the lock file, which
                 needs no connection.
-            format: `python` for a Python file, `sql` for a pair of SQL files.
+            format: `python` for a Python file, `sql` for a pair of SQL files, `alembic` for a
+                revision of an Alembic folder, which Alembic runs.
             empty: Whether to return an empty migration without comparing anything.
             assume: `drop-and-add` to treat possible renames as a drop and an add.
             allow_drop: The tables that may be dropped although they have rows, or although more
@@ -134,6 +140,9 @@ class Project(Workspace):
                 rows; `Draft.proof` has the result.
             data_checks: Whether to look for live rows that block the migration; the findings of the
                 plan list them.
+            alembic: With the format `alembic`: alembic.ini, or Alembic's folder; by default it is
+                searched in the folder of the configuration.
+            alembic_section: The section of alembic.ini, or the name of one of its databases.
 
         Returns:
             The migration, whose method `write()` writes its file and the lock file; None if the
@@ -160,7 +169,7 @@ class Project(Workspace):
             fills=fills,
             maps=maps,
             source=source,
-            format=format,
+            format="python" if format == "alembic" else format,
             empty=empty,
             assume=assume,
             allow_drop=_table_names(allow_drop),
@@ -168,6 +177,16 @@ class Project(Workspace):
             rehearse=rehearse,
             data_checks=data_checks,
         )
+        if format != "alembic" and (alembic is not None or alembic_section is not None):
+            raise ConfigError(
+                "an Alembic folder is named, but the format is not alembic",
+                hint="pass --format alembic",
+            )
+        if format == "alembic":
+            from autodiff.alembic.revision import RevisionPlace, draft_in_alembic
+
+            place = RevisionPlace(named=alembic, section=alembic_section)
+            return draft_in_alembic(self, request, place)
         return draft_migration(self, request)
 
     def generate(self, message: str, **options: Unpack[DraftOptions]) -> Migration | None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from configparser import ConfigParser
 from email import message_from_bytes
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def test_the_wheel_has_the_name_of_the_distribution(wheel: Path) -> None:
         scripts = files.read(f"{folder}/entry_points.txt").decode()
         names = files.namelist()
     assert (metadata["Name"], metadata["Version"]) == (DISTRIBUTION, __version__)
-    assert scripts.split() == ["[console_scripts]", "autodiff", "=", "autodiff.cli:main"]
+    points = ConfigParser()
+    points.read_string(scripts)
+    assert dict(points["console_scripts"]) == {"autodiff": "autodiff.cli:main"}
     assert {name.partition("/")[0] for name in names} == {"autodiff", folder}
 
 

@@ -20,7 +20,10 @@ from autodiff import op
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-PUBLIC_MODULES = ("autodiff.op", "autodiff.errors", "autodiff.fleet", "autodiff.runner.events")
+PUBLIC_MODULES = (
+    *("autodiff.alembic", "autodiff.op", "autodiff.errors", "autodiff.fleet"),
+    "autodiff.runner.events",
+)
 FILES = {"toml", "lock", "md", "json", "db", "sql", "yml"}
 """Endings of file names such as `autodiff.toml`, which look like names of modules."""
 

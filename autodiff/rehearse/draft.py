@@ -49,11 +49,29 @@ from autodiff.schema.operations import (
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["prove"]
+__all__ = ["Step", "prove", "prove_steps"]
+
+
+Step = Callable[["Connection", Dialect], None]
+"""Runs one direction of a migration on a scratch database."""
 
 
 def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) -> Proof:
-    """Return what a scratch database shows about a migration, or why there is none.
+    """Return what a scratch database shows about a migration, or why there is none."""
+    with TemporaryDirectory() as folder:
+        migration = _write_files(Path(folder), texts)
+
+        def load(direction: Direction) -> Step:
+            function = load_step(migration, direction)
+            return lambda scratch, dialect: _run(scratch, dialect, lambda executor: function())
+
+        return prove_steps(connection, plan, load)
+
+
+def prove_steps(
+    connection: Connection | None, plan: Plan, load: Callable[[Direction], Step]
+) -> Proof:
+    """Return what a scratch database shows about the two directions of a migration.
 
     If the migration fails with sample rows and passes without, the failure is a note: whether such
     rows exist in the live database is not known.
@@ -63,12 +81,10 @@ def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) 
             skipped=f"it refers to {', '.join(missing)}, which autodiff does not manage",
             cure="apply it to a copy of the database first",
         )
-    with TemporaryDirectory() as folder:
-        migration = _write_files(Path(folder), texts)
-        with_rows = _rehearse(connection, plan, migration, with_rows=True)
-        if with_rows.passed:
-            return with_rows
-        without_rows = _rehearse(connection, plan, migration, with_rows=False)
+    with_rows = _rehearse(connection, plan, load, with_rows=True)
+    if with_rows.passed:
+        return with_rows
+    without_rows = _rehearse(connection, plan, load, with_rows=False)
     if not without_rows.passed:
         return with_rows
     notes = tuple(f"with sample rows: {problem}" for problem in with_rows.problems)
@@ -92,7 +108,11 @@ def _write_files(folder: Path, texts: Mapping[Path, str]) -> Migration:
 
 
 def _rehearse(
-    connection: Connection | None, plan: Plan, migration: Migration, *, with_rows: bool
+    connection: Connection | None,
+    plan: Plan,
+    load: Callable[[Direction], Step],
+    *,
+    with_rows: bool,
 ) -> Proof:
     with _scratch(connection, plan) as opened:
         if opened is None:
@@ -100,7 +120,7 @@ def _rehearse(
             return Proof(skipped=missing.reason, cure=missing.cure)
         dialect = dialect_of(opened)
         dialect.session.prepare(opened)
-        proof_run = _proof_run(plan, migration, dialect)
+        proof_run = _proof_run(plan, load, dialect)
         try:
             proof = proof_run.run(opened, with_rows=with_rows)
         except AutodiffError as error:
@@ -125,7 +145,7 @@ def _namespaces(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted({*plan.current.namespaces, *plan.desired.namespaces}))
 
 
-def _proof_run(plan: Plan, migration: Migration, dialect: Dialect) -> ProofRun:
+def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) -> ProofRun:
     before, after = _affected_tables(plan)
     start, goal = select_tables(plan.current, before), select_tables(plan.desired, after)
     namespaces = plan.current.namespaces | plan.desired.namespaces
@@ -138,8 +158,8 @@ def _proof_run(plan: Plan, migration: Migration, dialect: Dialect) -> ProofRun:
         _run(connection, dialect, lambda executor: run_operations(executor, operations))
 
     def step(direction: Direction) -> Callable[[Connection], None]:
-        function = load_step(migration, direction)
-        return lambda connection: _run(connection, dialect, lambda executor: function())
+        run = load(direction)
+        return lambda connection: run(connection, dialect)
 
     def inspector(connection: Connection) -> ScratchInspector:
         return ScratchInspector(connection=connection, dialect=dialect, scope=scope)

@@ -67,7 +67,12 @@ class Literals:
 
     def sql_string(self, sql: str) -> str:
         """Return SQL as a string for sa.text: colons that would be parameters are escaped."""
-        return self.string(_BIND.sub(r"\\:", self._without_backticks(sql)))
+        return self.string(self.escape_binds(self._without_backticks(sql)))
+
+    @staticmethod
+    def escape_binds(sql: str) -> str:
+        """Return SQL for sa.text, with a backslash before each colon that would be a parameter."""
+        return _BIND.sub(r"\\:", sql)
 
     def text(self, sql: str) -> str:
         """Return sa.text(...)."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bodies",
+    "imports_of",
     "operation_source",
     "render_bodies",
     "render_empty",
@@ -215,7 +216,7 @@ def _bodies(
             lay_out(_body(operations, py, templates), indent=4)
             for operations in (upgrade, downgrade)
         )
-        return Bodies(upgrade=up, downgrade=down, imports=_imports(f"{up}\n{down}"))
+        return Bodies(upgrade=up, downgrade=down, imports=imports_of(f"{up}\n{down}"))
 
 
 @contextmanager
@@ -272,7 +273,7 @@ def _listed(name: str, revisions: Sequence[str]) -> str:
     return lay_out(f"{name} = ({', '.join(map(python_string, revisions))}{comma})")
 
 
-def _imports(body: str) -> tuple[str, ...]:
+def imports_of(body: str) -> tuple[str, ...]:
     """Return the import lines that the code needs, in ruff's order."""
     roots, libraries = set(), set()
     for node in ast.walk(ast.parse("if True:\n" + (body if body.strip() else "    pass"))):

@@ -323,7 +323,9 @@ class RecordingSink(Sink):
 
     def _evolve(self, name: Name, operation: Operation) -> None:
         if name in self._tables:
-            self._tables[name] = evolve(self._tables[name], operation)
+            before = self._tables[name]
+            after = evolve(before, operation)
+            self._tables[name] = self._dialect.ddl.with_implied_indexes(before, after)
 
     def connection(self) -> Connection:
         """Raise MigrationFailedError: there is no connection."""

@@ -37,7 +37,7 @@ def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_pat
     engine = sa.create_engine(database(scenario.database), poolclass=sa.NullPool)
     with engine.connect() as connection:
         scenario.prepare(connection)
-        start_schema, rows = _schema(connection, scenario), _rows(connection)
+        start_schema, rows = schema_of(connection, scenario), rows_of(connection)
         migration_source = _source(connection, scenario)
         _assert_expected_source(migration_source, scenario.expected)
         folder = tmp_path / "migrations"
@@ -46,14 +46,14 @@ def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_pat
 
         for _ in range(2):
             _runner(connection, folder).upgrade()
-            assert _plan(connection, scenario, with_options=False).summary() == []
-            _assert_values_kept(
-                _with_replaced_values(rows, scenario, "upgrade"), _rows(connection), scenario
+            assert plan_of(connection, scenario, with_options=False).summary() == []
+            assert_values_kept(
+                with_replaced_values(rows, scenario, "upgrade"), rows_of(connection), scenario
             )
             _runner(connection, folder).downgrade()
-            _assert_restored(connection, scenario, start_schema)
-            _assert_values_kept(
-                _with_replaced_values(rows, scenario, "downgrade"), _rows(connection), scenario
+            assert_restored(connection, scenario, start_schema)
+            assert_values_kept(
+                with_replaced_values(rows, scenario, "downgrade"), rows_of(connection), scenario
             )
     engine.dispose()
 
@@ -62,7 +62,7 @@ def _runner(connection: sa.Connection, folder: Path) -> Runner:
     return Runner(connection, load_graph(folder))
 
 
-def _plan(connection: sa.Connection, scenario: Scenario, *, with_options: bool = True) -> Plan:
+def plan_of(connection: sa.Connection, scenario: Scenario, *, with_options: bool = True) -> Plan:
     plan = diff(
         connection,
         scenario.models(),
@@ -77,7 +77,7 @@ def _plan(connection: sa.Connection, scenario: Scenario, *, with_options: bool =
 
 
 def _source(connection: sa.Connection, scenario: Scenario) -> str:
-    plan = _plan(connection, scenario)
+    plan = plan_of(connection, scenario)
     return plan.source(scenario.folder.name.replace("_", " "), revision="scenario")
 
 
@@ -88,16 +88,16 @@ def _assert_expected_source(source: str, expected: Path) -> None:
     assert source == expected.read_text()
 
 
-def _schema(connection: sa.Connection, scenario: Scenario) -> Schema:
+def schema_of(connection: sa.Connection, scenario: Scenario) -> Schema:
     scope = scope_for(Schema(namespaces=_namespaces(scenario)), scenario.exclude)
     schema = dialect_of(connection).catalog.reflect(connection, scope)
     connection.rollback()
     return schema
 
 
-def _assert_restored(connection: sa.Connection, scenario: Scenario, original: Schema) -> None:
+def assert_restored(connection: sa.Connection, scenario: Scenario, original: Schema) -> None:
     """Check that the schema is the original one, even if the database rewrote some SQL."""
-    dialect, current = dialect_of(connection), _schema(connection, scenario)
+    dialect, current = dialect_of(connection), schema_of(connection, scenario)
     if _normalized(current, dialect) != _normalized(original, dialect):
         desired = schema_as_desired(original, dialect)
         result = find_difference(
@@ -117,19 +117,19 @@ def _namespaces(scenario: Scenario) -> frozenset[str]:
     return frozenset(t.schema for t in scenario.models().tables.values() if t.schema)
 
 
-def _rows(connection: sa.Connection) -> dict[str, list[dict[str, object]]]:
+def rows_of(connection: sa.Connection) -> dict[str, list[dict[str, object]]]:
     """Return the rows of each table of the default schema as the driver returns them."""
     quote = connection.dialect.identifier_preparer.quote
     rows = {}
     for table in sorted(sa.inspect(connection).get_table_names()):
-        if not table.startswith("autodiff_"):
+        if not table.startswith(("autodiff_", "alembic_version")):
             result = connection.exec_driver_sql(f"SELECT * FROM {quote(table)}")
             rows[table] = [dict(row._mapping) for row in result]
     connection.rollback()
     return rows
 
 
-def _with_replaced_values(
+def with_replaced_values(
     rows: dict[str, list[dict[str, object]]], scenario: Scenario, direction: str
 ) -> dict[str, list[dict[str, object]]]:
     """Return the rows with the replacements of the scenario, which also apply to arrays."""
@@ -142,7 +142,7 @@ def _with_replaced_values(
     return replaced
 
 
-def _assert_values_kept(
+def assert_values_kept(
     before: dict[str, list[dict[str, object]]],
     after: dict[str, list[dict[str, object]]],
     scenario: Scenario,

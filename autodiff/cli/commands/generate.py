@@ -94,9 +94,28 @@ def run_generate(
     ] = False,
     dry_run: Annotated[bool, flag("--dry-run", "Print the file; write nothing.")] = False,
     format: Annotated[
-        Literal["python", "sql"],
-        typer.Option("--format", help="Write a Python file, or a pair of SQL files."),
+        Literal["python", "sql", "alembic"],
+        typer.Option(
+            "--format",
+            help="Write a Python file, a pair of SQL files, or a revision that Alembic runs.",
+        ),
     ] = "python",
+    alembic: Annotated[
+        str | None,
+        typer.Option(
+            "--alembic",
+            metavar="PATH",
+            help="With --format alembic: alembic.ini or Alembic's folder, if it is not found.",
+        ),
+    ] = None,
+    alembic_section: Annotated[
+        str | None,
+        typer.Option(
+            "--alembic-section",
+            metavar="NAME",
+            help="The section of alembic.ini, or one of its databases.",
+        ),
+    ] = None,
     assume: Annotated[
         Literal["drop-and-add"] | None,
         typer.Option("--assume", help="The answer if a change could be a rename."),
@@ -136,6 +155,7 @@ def run_generate(
         autodiff generate -m "moods" --rename mood.sad:unhappy --map mood.angry=unhappy
         autodiff generate -m "invoices" --parent base --label billing
         autodiff generate -m "no drafts" --allow-drop=drafts
+        autodiff generate -m "add comments" --format alembic
     """
     asks = is_interactive() and not (no_input or shell.json)
     project = shell.project()
@@ -157,6 +177,8 @@ def run_generate(
         questioner=TerminalQuestioner() if asks else None,
         rehearse=not no_rehearse,
         data_checks=not no_data_checks,
+        alembic=alembic,
+        alembic_section=alembic_section,
     )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     _answer(shell, draft, more, dry_run=dry_run)

@@ -110,6 +110,13 @@ class DDL:
         """Return whether foreign keys can stay when the type of a column of theirs changes."""
         return False
 
+    def with_implied_indexes(self, current: Table, after: Table) -> Table:
+        """Return a table after an operation with the indexes that its statements add or drop.
+
+        `current` is the table before the operation, and `after` what the operation says.
+        """
+        return after
+
     def columns_changed_by_options(
         self, options: Iterable[tuple[str, Option | None, Option | None]], table: Table
     ) -> tuple[str, ...]:

@@ -157,6 +157,19 @@ class MySQLIndexDDL(IndexDDL):
             after = replace(after, indexes=(*after.indexes, index))
         return changes
 
+    def with_replacements(self, current: Table, after: Table) -> Table:
+        """Return the table with what `replacements` adds and `drop_redundant` drops."""
+        spare = _auto_increment_replacement(current, after)
+        if spare is not None and after.index(AUTO_INCREMENT_INDEX) is None:
+            after = replace(after, indexes=(*after.indexes, spare))
+        while lost := keys_that_lose_index(current, after):
+            after = replace(after, indexes=(*after.indexes, _index_of(lost[0], after)))
+        counters = {column.name for column in after.columns if column.autoincrement}
+        kept = [index for index in after.indexes if index.name != AUTO_INCREMENT_INDEX]
+        others = replace(after, indexes=tuple(kept))
+        is_needed = any(not starts_index(others, name) for name in counters)
+        return after if is_needed else others
+
     # Renaming and comments
 
     def rename(self, operation: RenameIndex, current: Table | None = None) -> list[str]:

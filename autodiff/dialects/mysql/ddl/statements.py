@@ -85,6 +85,9 @@ class MySQLDDL(DDL):
         self.views = MySQLViewDDL(self)
         self.rows = MySQLRowDDL(self)
 
+    def with_implied_indexes(self, current: Table, after: Table) -> Table:
+        return self.indexes.with_replacements(current, after)
+
     def required_table(self, operation: Operation) -> Name | None:
         match operation:
             case AlterColumn() | DropColumn() | RenameColumn():
