@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -42,6 +42,8 @@ _ENV_FILE = ".env"
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\A\$(\w+)\Z")
 """Matches ${NAME}, or $NAME if it is the whole url: any other $ may be a part of a password."""
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
+_TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,54}")
+_OTHER_RECORDS = ("autodiff_journal", "autodiff_scratch", "alembic_version")
 _SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*autodiff\s*[\].]", re.MULTILINE)
 
 
@@ -84,10 +86,31 @@ class Config:
     """The migrations folder."""
     templates_dir: Path | None = None
     """A folder with templates that replace autodiff's own."""
+    include_tables: tuple[str, ...] = ()
+    """Tables to manage: a shell pattern such as `"shop_*"`, or a list of them.
+
+    All other tables, views and sequences are left alone. By default all are managed.
+    """
     exclude_tables: tuple[str, ...] = ()
     """Tables to leave alone: a shell pattern such as `"tmp_*"`, or a list of them."""
+    include_object: str | Callable[[str, str, str | None, bool], object] | None = None
+    """A function that returns whether an object is managed: `"package.module:function"`.
+
+    It is called as `include_object(kind, name, schema, reflected)`; see
+    [functions that change a plan](#functions-that-change-a-plan).
+    """
+    rewrite_plan: str | Callable[[Any], Any] | None = None
+    """A function that returns a plan instead of the given one: `"package.module:function"`."""
+    render_type: str | Callable[[Any], tuple[str, Sequence[str]] | None] | None = None
+    """A function that spells the types of columns: `"package.module:function"`."""
+    history_table: str = "autodiff_history"
+    """The name of the table that records applied migrations.
+
+    The journal of a table `NAME` is the table `NAME_journal`; that of the default table is
+    `autodiff_journal`. Projects that share a database need different names.
+    """
     history_schema: str | None = None
-    """The schema for the tables `autodiff_history` and `autodiff_journal`.
+    """The schema for the history and the journal.
 
     By default they are in the default schema of the connection.
     """
@@ -170,7 +193,12 @@ class ProjectSettings(TypedDict, total=False):
     path: str | Path | Sequence[str | Path]
     allow_empty_models: bool
     templates_dir: str | Path | None
+    include_tables: str | Sequence[str]
     exclude_tables: str | Sequence[str]
+    include_object: str | Callable[[str, str, str | None, bool], object] | None
+    rewrite_plan: str | Callable[[Any], Any] | None
+    render_type: str | Callable[[Any], tuple[str, Sequence[str]] | None] | None
+    history_table: str
     history_schema: str | None
     lock_wait: float
     lock_timeout: float
@@ -200,6 +228,12 @@ def config_from_settings(
     for name in _NUMBERS:
         if name in values:
             values[name] = _number(values[name], name, "Project")
+    for name in _FUNCTIONS:
+        if isinstance(values.get(name), str):
+            values[name] = _function(values[name], name, "Project")
+    for name in _TABLE_NAMES:
+        if name in values:
+            values[name] = _table_name(values[name], name, "Project")
     return Config(url=url, migrations=Path(migrations).resolve(), **values)
 
 
@@ -211,12 +245,17 @@ _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir", "env_file")
 _PATH_LISTS = ("path",)
 _FLAGS = ("allow_empty_models", "protected", "require_rehearsal")
-_LISTS = ("models", "exclude_tables")
+_LISTS = ("models", "include_tables", "exclude_tables")
+_FUNCTIONS = ("include_object", "rewrite_plan", "render_type")
+_TABLE_NAMES = ("history_table",)
 _TABLES = ("targets",)
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
 _COUNTS = ("lock_retries",)
 _HOOKS = "hooks"
-_SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_PATH_LISTS, *_FLAGS, *_NUMBERS, *_TABLES, _HOOKS)
+_SETTINGS = (
+    *(*_TEXTS, *_PATHS, *_LISTS, *_PATH_LISTS, *_FLAGS, *_NUMBERS, *_TABLES, _HOOKS),
+    *(*_FUNCTIONS, *_TABLE_NAMES),
+)
 _ENVIRONMENT_ONLY = ("protected",)
 """Settings that need the name of an environment."""
 _ENVIRONMENTS = "environments"
@@ -413,6 +452,10 @@ def _checked(
             values[key] = _number(value, key, place)
         elif key == _HOOKS:
             values[key] = _hooks(value, place)
+        elif key in _FUNCTIONS:
+            values[key] = _function(value, key, place)
+        elif key in _TABLE_NAMES:
+            values[key] = _table_name(value, key, place)
         elif key in _TABLES and isinstance(value, dict):
             values[key] = value
         elif key in _TABLES:
@@ -450,6 +493,35 @@ def _hooks(value: Any, place: str) -> dict[str, str]:
                 f"{place}: the hook {name} must name a function, not {value_kind(target)}",
                 hint=f'write it like {name} = "app.hooks:announce"',
             )
+    return value
+
+
+def _function(value: Any, key: str, place: str) -> str:
+    if not isinstance(value, str) or not _FUNCTION.fullmatch(value):
+        raise ConfigError(
+            f"{place}: {key} must name a function, not {value_kind(value)}",
+            hint=f'write it like {key} = "app.migrations:{key}"',
+        )
+    return value
+
+
+def _table_name(value: Any, key: str, place: str) -> str:
+    """Return the name of a history table.
+
+    The name of its journal is longer, and PostgreSQL truncates names after 63 characters.
+    """
+    if not isinstance(value, str) or not _TABLE_NAME.fullmatch(value):
+        raise ConfigError(
+            f"{place}: {key} must be a name of at most 55 letters, digits and underscores, not "
+            f"{value_kind(value)}",
+            hint=f'write it like {key} = "shop_history"',
+        )
+    if value.lower() in _OTHER_RECORDS:
+        raise ConfigError(
+            f"{place}: {key} cannot be {value}, which is the name of another table of autodiff or "
+            "Alembic",
+            hint=f'choose another name, such as {key} = "shop_history"',
+        )
     return value
 
 

@@ -568,6 +568,7 @@ class Project(Workspace):
             find_range(graph, text, direction, applied),
             self.offline_dialect(),
             schema=self.config.history_schema,
+            history_table=self.config.history_table,
             limits=self._limits(),
         )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from autodiff.config import ProjectSettings, config_from_settings, load_config
-from autodiff.errors import ConfigError, HistoryError, ModelsError
+from autodiff.errors import ConfigError, HistoryError, HookFailedError, ModelsError
 from autodiff.migrations import Graph, LockFile, load_graph, read_lock
 from autodiff.utils.connections import (
     describe_url,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from autodiff.dialects import Dialect
+    from autodiff.dialects.scope import Selection
     from autodiff.dialects.timeouts import Limits
     from autodiff.runner.events import Listener
     from autodiff.runner.hooks import Hooks
@@ -189,7 +192,72 @@ class Workspace:
         """
         from autodiff.models import declare
 
-        return declare(self.metadata(), dialect, exclude=self.config.exclude_tables)
+        return declare(self.metadata(), dialect, self.selection())
+
+    def selection(self) -> Selection:
+        """Return which objects the project manages.
+
+        Raises:
+            ConfigError: The function of `include_object` cannot be imported.
+        """
+        from autodiff.dialects.scope import Selection
+
+        config = self.config
+        ask = self.function("include_object", "def include_object(kind, name, schema, reflected)")
+
+        def includes(kind: str, name: str, schema: str | None, reflected: bool) -> bool:
+            assert ask is not None
+            answer = ask(kind, name, schema, reflected)
+            if isinstance(answer, bool):
+                return answer
+            raise self.wrong_result("include_object", answer, "True or False")
+
+        return Selection(
+            include=config.include_tables,
+            exclude=config.exclude_tables,
+            history_table=config.history_table,
+            include_object=None if ask is None else includes,
+        )
+
+    def function(self, name: str, usage: str) -> Callable[..., Any] | None:
+        """Return the function of a setting, None if it is not set.
+
+        Args:
+            name: The setting, which is also the name of the hook in messages.
+            usage: The first line of such a function, for the hint.
+
+        Raises:
+            ConfigError: The function cannot be imported.
+        """
+        from autodiff.utils.functions import call_function
+
+        found = self._named_function(name, usage)
+        if found is None:
+            return None
+        return partial(call_function, name, found, self.config.import_path)
+
+    def wrong_result(self, name: str, result: object, expected: str) -> HookFailedError:
+        """Return the error for a function of a setting that returned something else."""
+        from autodiff.utils.functions import place_of
+
+        found = self._named_function(name, "")
+        place = name if found is None else place_of(found, self.config.import_path)
+        return HookFailedError(
+            name,
+            place,
+            f"it returned {reprlib.repr(result)}, not {expected}",
+            hint=f"return {expected}",
+        )
+
+    def _named_function(self, name: str, usage: str) -> Callable[..., Any] | None:
+        from autodiff.utils.functions import load_function
+
+        target = getattr(self.config, name)
+        if not isinstance(target, str):
+            return target  # type: ignore[no-any-return]
+        return load_function(
+            name, target, self.config.import_path, setting=name, usage=f"write {usage}: ..."
+        )
 
     def graph(self) -> Graph:
         """Read the migrations folder and return its migrations as a graph.
@@ -326,6 +394,7 @@ class Workspace:
             connection,
             graph,
             schema=schema or self.config.history_schema,
+            history_table=self.config.history_table,
             on_event=on_event or ignore,
             lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
             limits=self._limits(),

@@ -18,6 +18,7 @@ from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.autogenerate.schemas import read_schemas
 from autodiff.compare import AnyRename, Rename, Value, parse_rename
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import Selection
 from autodiff.models.renamed_from import declared_renames
 from autodiff.models.scalar_defaults import default_fills
 from autodiff.plan import (
@@ -70,9 +71,10 @@ def diff(
     """
     dialect = dialect_of(connection)
     renames = list(renames)
-    current, desired = read_schemas(connection, dialect, _as_list(metadata), exclude)
+    selection = Selection.without(exclude)
+    current, desired = read_schemas(connection, dialect, _as_list(metadata), selection)
     outside = read_outside_tables(
-        connection, dialect, current, desired, renames=renames, exclude=exclude
+        connection, dialect, current, desired, renames=renames, selection=selection
     )
     questioner = questioner or NoAnswers()
     difference = find_renamed_difference(

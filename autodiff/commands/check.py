@@ -134,11 +134,11 @@ def check_drift(project: Workspace) -> Drift:
     graph = project.graph()
     graph.check_heads()
     lock = project.lock()
-    metadata, exclude = project.metadata(), project.config.exclude_tables
+    metadata, selection = project.metadata(), project.selection()
     with project.connect() as connection:
         pending, history = _against_database(project, graph, connection)
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
-        current, desired = read_schemas(connection, dialect, metadata, exclude)
+        current, desired = read_schemas(connection, dialect, metadata, selection)
         comparer = _Comparer(connection, dialect, lock)
         found = _three_ways(comparer, current, desired, _usable(lock, dialect))
         domains = tuple(item.message for item in domain_findings(connection, dialect, desired))

@@ -251,9 +251,9 @@ def _context_at(project: Workspace, connection: sa.Connection) -> RehearsalConte
     dialect = dialect_of(connection, scratch_url=project.scratch_url)
     lock = project.lock()
     namespaces = lock.declared.namespaces if lock is not None else frozenset[str]()
-    if project.has_models:
-        namespaces |= project.declare(dialect).namespaces
-    scope = scope_for(Schema(namespaces=namespaces), project.config.exclude_tables)
+    models = project.declare(dialect) if project.has_models else Schema()
+    known = replace(models, namespaces=models.namespaces | namespaces)
+    scope = scope_for(known, project.selection())
     return RehearsalContext(live=connection, dialect=dialect, graph=project.graph(), scope=scope)
 
 

@@ -181,15 +181,15 @@ def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> I
     with project.connect() as connection:
         _refuse_pending(project, graph, connection)
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
-        exclude = project.config.exclude_tables
-        current, desired = read_schemas(connection, dialect, metadata, exclude)
+        selection = project.selection()
+        current, desired = read_schemas(connection, dialect, metadata, selection)
         outside = read_outside_tables(
             connection,
             dialect,
             current,
             desired,
             renames=request.renames,
-            exclude=exclude,
+            selection=selection,
             declared_before=lock.declared if lock else None,
         )
         yield _Sides(
@@ -216,7 +216,7 @@ def _sides_from_lock(
         connection=None,
         dialect=dialect,
         current=lock.described,
-        desired=declare(metadata, dialect, exclude=project.config.exclude_tables),
+        desired=declare(metadata, dialect, project.selection()),
         lock=lock,
         defaults=default_fills(metadata, dialect),
     )

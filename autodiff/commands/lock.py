@@ -180,13 +180,13 @@ def _lock_at_head(project: Workspace, graph: Graph) -> LockFile | None:
     from autodiff.autogenerate.schemas import read_schemas
     from autodiff.dialects import dialect_of
 
-    metadata, exclude = project.metadata(), project.config.exclude_tables
+    metadata, selection = project.metadata(), project.selection()
     with project.connect() as connection:
         runner = project.runner(connection, graph)
         if set(runner.applied()) != set(graph.migrations) or runner.problems():
             return None
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
-        current, desired = read_schemas(connection, dialect, metadata, exclude)
+        current, desired = read_schemas(connection, dialect, metadata, selection)
         return _lock_of(graph, connection, dialect, current, desired).lock
 
 

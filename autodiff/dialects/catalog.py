@@ -38,9 +38,13 @@ class Catalog(ABC):
 
     # Reading
 
-    @abstractmethod
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         """Return what the database has within the scope, in a fixed number of queries."""
+        return scope.select(self.read(connection, scope))
+
+    @abstractmethod
+    def read(self, connection: Connection, scope: Scope) -> Schema:
+        """Return what `reflect` does, before the objects of other projects are removed."""
 
     @abstractmethod
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:

@@ -323,8 +323,7 @@ class _HistoryRehearsal:
         except (ModelsError, ConfigError) as error:
             self._notes.append(f"not compared with the models: {error.message}")
             return
-        exclude = self._project.config.exclude_tables
-        desired = declare(metadata, inspector.dialect, exclude=exclude)
+        desired = declare(metadata, inspector.dialect, self._project.selection())
         declared_before = lock.declared if lock is not None else None
         comparison = inspector.compare_with(desired, declared_before)
         self._record("models and migrations differ at the head", comparison)

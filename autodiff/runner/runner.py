@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.timeouts import Limits
 from autodiff.errors import HistoryError, HookFailedError
 from autodiff.migrations.files import Migration
@@ -60,6 +61,7 @@ class Runner:
         graph: Graph,
         *,
         schema: str | None = None,
+        history_table: str = HISTORY_TABLE,
         on_event: Listener = ignore,
         clock: Callable[[], dt.datetime] = _now,
         lock_wait: float = LOCK_WAIT,
@@ -75,6 +77,7 @@ class Runner:
             connection,
             self.dialect,
             schema=schema,
+            history_table=history_table,
             on_event=on_event,
             clock=clock,
             lock_wait=lock_wait,

@@ -39,6 +39,7 @@ class Session:
         dialect: Dialect,
         *,
         schema: str | None,
+        history_table: str,
         on_event: Listener,
         clock: Callable[[], dt.datetime],
         lock_wait: float,
@@ -70,8 +71,8 @@ class Session:
         # With their schema, no other table of these names can take the records:
         own_schema = schema or dialect.session.current_schema(connection)
         connection.rollback()
-        self.history = HistoryTable(own_schema)
-        self.journal = Journal(own_schema)
+        self.history = HistoryTable(own_schema, history_table)
+        self.journal = Journal(own_schema, history_table)
         self._settings: Mapping[str, str] | None = None
 
     def applied(self) -> dict[str, Applied]:
@@ -89,7 +90,9 @@ class Session:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock; if it belongs to a transaction, `transaction` and `open` take it."""
-        self.lock = self.dialect.session.migration_lock(self.connection, self._schema)
+        self.lock = self.dialect.session.migration_lock(
+            self.connection, self._schema, self.history.table.name
+        )
         with locked(self.lock, self._lock_wait):
             if self.lock.in_transaction:
                 yield
@@ -148,7 +151,8 @@ class Session:
         Most migrations have no hand-written code; they cost no statement.
         """
         if self._settings is not None:
-            self.dialect.session.restore_settings(self.connection, self._settings)
+            own_tables = (self.history.table.name, self.journal.table.name)
+            self.dialect.session.restore_settings(self.connection, self._settings, own_tables)
 
     def call_hook(self, name: HookName, migration: Migration, direction: Direction) -> None:
         """Call a migration's hook, if there is one, in the transaction that is open."""

@@ -41,7 +41,7 @@ class PostgreSQLCatalog(Catalog):
     `queries` has the queries, `rows` runs them, and `reflect` builds a schema from the rows.
     """
 
-    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+    def read(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.postgresql.catalog.reflect import reflect_schema
 
         return reflect_schema(connection, scope, self.dialect.default_schema or "public")
