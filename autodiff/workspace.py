@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from autodiff.runner.hooks import Hooks
     from autodiff.runner.loader import Loader
     from autodiff.runner.runner import Runner
-    from autodiff.schema.objects import Schema
+    from autodiff.schema.objects import ColumnType, Schema
 
 __all__ = ["Workspace"]
 
@@ -218,6 +218,51 @@ class Workspace:
             history_table=config.history_table,
             include_object=None if ask is None else includes,
         )
+
+    def rewrite_plan(self) -> Callable[[Any], Any] | None:
+        """Return the function of `rewrite_plan`, None if it is not set.
+
+        Raises:
+            ConfigError: The function cannot be imported.
+        """
+        from autodiff.plan import MigrationPlan
+
+        call = self.function("rewrite_plan", "def rewrite_plan(plan)")
+        if call is None:
+            return None
+
+        def rewrite(plan: MigrationPlan) -> MigrationPlan:
+            result = call(plan)
+            if isinstance(result, MigrationPlan):
+                return result
+            raise self.wrong_result("rewrite_plan", result, "a plan")
+
+        return rewrite
+
+    def render_type(self) -> Callable[[ColumnType], tuple[str, tuple[str, ...]] | None] | None:
+        """Return the function of `render_type`, None if it is not set.
+
+        Raises:
+            ConfigError: The function cannot be imported.
+        """
+        from autodiff.utils.python_source import is_expression, is_import
+
+        call = self.function("render_type", "def render_type(type)")
+        if call is None:
+            return None
+
+        def render(type_: ColumnType) -> tuple[str, tuple[str, ...]] | None:
+            match result := call(type_):
+                case None:
+                    return None
+                case (str() as source, str() | list() | tuple() | set() | frozenset() as imports):
+                    lines = (imports,) if isinstance(imports, str) else tuple(imports)
+                    if is_expression(source) and all(map(is_import, lines)):
+                        return source, lines
+            expected = "the source of a type and its import statements, or None"
+            raise self.wrong_result("render_type", result, expected)
+
+        return render
 
     def function(self, name: str, usage: str) -> Callable[..., Any] | None:
         """Return the function of a setting, None if it is not set.

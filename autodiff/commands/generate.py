@@ -17,6 +17,7 @@ from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps,
 from autodiff.autogenerate.prerequisites import find_prerequisites
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
+from autodiff.autogenerate.rewriting import RewritePlan, changed_objects, merge_objects
 from autodiff.autogenerate.schemas import read_schemas
 from autodiff.commands.drop_guard import refuse_drops
 from autodiff.commands.lock_schema import describe_desired
@@ -136,7 +137,11 @@ def draft_migration(project: Workspace, request: GenerateRequest) -> Draft | Non
         difference = _find_difference(sides, request)
         if not difference.changes:
             return None
-        plan = _plan(sides, difference, request, graph)
+        plan = _plan(sides, difference, request, graph, project.rewrite_plan())
+        if not plan:
+            return None
+        if plan.desired != difference.desired:
+            sides, difference = _rewritten(sides, difference, plan)
         draft = draft_plan(project, graph, position, request, plan, sides.connection)
         lock = _next_lock(sides, difference, draft.proof)
         return replace(draft, settled=difference.settled, lock=lock)
@@ -270,7 +275,27 @@ def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
 # Plan and render
 
 
-def _plan(sides: _Sides, difference: Difference, request: GenerateRequest, graph: Graph) -> Plan:
+def _rewritten(sides: _Sides, difference: Difference, plan: Plan) -> tuple[_Sides, Difference]:
+    """Return the sides and the difference for a plan that does not lead to the models.
+
+    The lock file then declares what the migration makes, so that the rest stays a difference.
+    """
+    names = changed_objects(difference.desired, plan.desired)
+    declared = merge_objects(sides.desired, plan.desired, names)
+    declared = replace(declared, namespaces=plan.desired.namespaces)
+    return (
+        replace(sides, desired=declared),
+        replace(difference, desired=plan.desired, changes=plan.changes),
+    )
+
+
+def _plan(
+    sides: _Sides,
+    difference: Difference,
+    request: GenerateRequest,
+    graph: Graph,
+    rewrite: RewritePlan | None,
+) -> Plan:
     """Return the plan, with findings about the live database if there is a connection."""
     live = sides.connection if request.data_checks else None
     if live is not None:
@@ -278,7 +303,7 @@ def _plan(sides: _Sides, difference: Difference, request: GenerateRequest, graph
         live.rollback()
     questioner = request.questioner or NoAnswers()
     fills = parse_fills(request.fills)
-    plan = plan_difference(difference, fills, questioner, live, sides.defaults)
+    plan = plan_difference(difference, fills, questioner, live, sides.defaults, rewrite)
     if sides.connection is not None:
         broken_dependents = find_broken_dependents(sides.connection, plan)
         texts = [migration.text for migration in graph.migrations.values()]
@@ -339,7 +364,8 @@ def _render(
 ) -> Draft:
     """Return the draft of a plan, with notes in the docstring of its file."""
     templates = project.config.templates_dir
-    bodies = render_bodies(plan, templates) if request.format == "python" else None
+    is_python = request.format == "python"
+    bodies = render_bodies(plan, templates, project.render_type()) if is_python else None
 
     def python(revision: str) -> str:
         return render_migration(

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import Difference, find_difference
+from autodiff.autogenerate.planning import rewritten_changes
+from autodiff.autogenerate.rewriting import RewritePlan
 from autodiff.commands.generate import checksums
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.dialects import Dialect
@@ -54,18 +56,30 @@ def replayed_lock(project: Workspace, graph: Graph, database: RehearsalDatabase)
     """
     inspector = database.inspector
     desired = project.declare(inspector.dialect)
-    return _lock_of(graph, inspector.connection, inspector.dialect, inspector.read(), desired)
+    return _lock_of(
+        graph,
+        inspector.connection,
+        inspector.dialect,
+        inspector.read(),
+        desired,
+        project.rewrite_plan(),
+    )
 
 
 def _lock_of(
-    graph: Graph, connection: sa.Connection, dialect: Dialect, current: Schema, desired: Schema
+    graph: Graph,
+    connection: sa.Connection,
+    dialect: Dialect,
+    current: Schema,
+    desired: Schema,
+    rewrite: RewritePlan | None,
 ) -> LockResult:
     """Return the lock file for the current schema of a database that is at the head."""
     difference = find_difference(connection, dialect, current, desired, create_scratch=True)
     connection.rollback()
     if difference.changes:
         kept = _lock(graph, dialect, _covered(difference), difference.current, difference.settled)
-        return LockResult(lock=kept, missing=True)
+        return LockResult(lock=kept, missing=bool(rewritten_changes(difference, rewrite)))
     described = describe_desired(connection, dialect, difference)
     return LockResult(lock=_lock(graph, dialect, desired, described.schema, described.settled))
 
@@ -187,7 +201,8 @@ def _lock_at_head(project: Workspace, graph: Graph) -> LockFile | None:
             return None
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = read_schemas(connection, dialect, metadata, selection)
-        return _lock_of(graph, connection, dialect, current, desired).lock
+        rewrite = project.rewrite_plan()
+        return _lock_of(graph, connection, dialect, current, desired, rewrite).lock
 
 
 def _no_schema(error: AutodiffError) -> DatabaseError:

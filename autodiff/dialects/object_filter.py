@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
+from autodiff.schema.apply import names_column
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -19,7 +20,6 @@ from autodiff.schema.objects import (
     Table,
     Unique,
 )
-from autodiff.schema.sqltext import mentions, quote_identifier
 
 __all__ = ["IncludeObject", "ObjectFilter"]
 
@@ -106,7 +106,7 @@ class ObjectFilter:
         def stays(part: Index | Constraint) -> bool:
             if isinstance(part, PrimaryKey):
                 return True
-            if any(_uses(part, column) for column in left_out):
+            if any(names_column(part, column) for column in left_out):
                 return False
             name = part.name or "_".join(_columns(part))
             return includes(_KINDS[type(part)], name, other is not None and _has(other, part))
@@ -129,24 +129,6 @@ class ObjectFilter:
         return not reflected or bool(self.include(kind, name, schema, True))
 
 
-def _columns(part: Index | Constraint) -> tuple[str, ...]:
-    return tuple(getattr(part, "columns", ()))
-
-
-def _uses(part: Index | Constraint, column: str) -> bool:
-    """Return whether an index or a constraint names a column, in an expression too."""
-    texts: list[str | None] = []
-    if isinstance(part, Index):
-        texts = [part.where, *(item.text for item in part.elements if item.is_expression)]
-        texts += [quote_identifier(name) for name in part.include]
-    elif isinstance(part, Check):
-        texts = [part.sql]
-    elif isinstance(part, Exclusion):
-        texts = [part.where, *(text for text, _ in part.elements)]
-    named = column in _columns(part)
-    return named or any(text is not None and mentions(text, column) for text in texts)
-
-
 def _has(table: Table, part: Column | Index | Constraint) -> bool:
     """Return whether a table of the models has a part that a database has.
 
@@ -161,3 +143,7 @@ def _has(table: Table, part: Column | Index | Constraint) -> bool:
         or (other.name is None and isinstance(other, Check) and isinstance(part, Check))
         for other in (*table.indexes, *table.constraints)
     )
+
+
+def _columns(part: Index | Constraint) -> tuple[str, ...]:
+    return tuple(getattr(part, "columns", ()))

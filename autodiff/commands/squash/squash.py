@@ -235,7 +235,7 @@ def _draft(
     last = range_.migrations[-1]
     name = file_name(last.number or graph.next_number(), request.message)
     depends_on, templates = range_.depends_on(graph), project.config.templates_dir
-    bodies = render_bodies(plan, templates)
+    bodies = render_bodies(plan, templates, project.render_type())
 
     def text(revision: str) -> str:
         return render_migration(
