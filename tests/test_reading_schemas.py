@@ -131,5 +131,7 @@ def test_no_query_is_repeated(database: Callable[[str], sa.URL], exclude: tuple[
         )
         expected = read_separately(db.connection, metadata, exclude)
         query_count = len(queries)
-        assert read_schemas(db.connection, dialect, [metadata], exclude) == expected
+        assert (
+            read_schemas(db.connection, dialect, [metadata], Selection.without(exclude)) == expected
+        )
     assert len(queries) == 2 * query_count

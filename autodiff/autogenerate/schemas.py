@@ -27,7 +27,7 @@ def scope_for(desired: Schema, selection: Selection = EVERYTHING) -> Scope:
 
     Tables in which autodiff and Alembic record migrations are excluded in every schema.
     """
-    scope = _scope(desired.namespaces, selection)
+    scope = replace(_scope(desired.namespaces, selection), declared=desired)
     if selection.include_object is None:
         return scope
     return replace(scope, managed=partial(selection.reflected, desired=desired))
@@ -120,6 +120,7 @@ def _read_in_parallel(
         desired = declared.result()
     scope = scope_for(desired, selection)
     if scope == likely:
+        current = dialect.catalog.with_extension_objects(connection, current, desired)
         return selection.reflected(current, desired), desired
     return dialect.catalog.reflect(connection, scope), desired
 

@@ -103,7 +103,8 @@ class Scope:
     `exclude` has shell patterns over table names (`spatial_*`, `audit.*`) of tables to leave out,
     and `include` those of the tables to read; empty means all tables. `only` limits the tables to
     those names; None means all tables. `others` is whether to read the tables in which other
-    projects record their migrations. `managed` returns the objects that are managed.
+    projects record their migrations. `managed` returns the objects that are managed. `declared` is
+    what the models declare: an object of it that an extension owns counts as it is declared.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -112,6 +113,7 @@ class Scope:
     only: tuple[Name, ...] | None = None
     others: bool = True
     managed: Callable[[Schema], Schema] | None = field(default=None, compare=False)
+    declared: Schema | None = field(default=None, compare=False, repr=False)
 
     def leaves_out(self, name: Name) -> bool:
         """Return whether the patterns leave out a table, view or sequence."""
