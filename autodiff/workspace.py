@@ -176,6 +176,11 @@ class Workspace:
         )
 
     @property
+    def has_database(self) -> bool:
+        """Whether a database is configured."""
+        return self._by is not None or bool(self.config.url)
+
+    @property
     def has_models(self) -> bool:
         """Whether any models are configured."""
         return self._metadata is not None or bool(self.config.models)

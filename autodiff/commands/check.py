@@ -158,8 +158,11 @@ def check_drift(project: Workspace) -> Drift:
         current, desired = read_schemas(connection, dialect, metadata, selection)
         comparer = _Comparer(connection, dialect, lock, project.rewrite_plan())
         found = _three_ways(comparer, current, desired, _usable(lock, dialect))
+        pushed = _is_pushed(project, graph, connection, desired) if found.models else False
         domains = tuple(item.message for item in domain_findings(connection, dialect, desired))
     edited = _edited_since_lock(graph, lock) if lock is not None else ()
+    if pushed and not found.database:
+        found = replace(found, models=())
     if pending or history or edited:
         # The lock file describes another history than the one that the database has, so that a
         # difference between them can be the work of a migration.
@@ -172,8 +175,21 @@ def check_drift(project: Workspace) -> Drift:
         pending=pending,
         history=history,
         edited=edited,
-        notes=_notes(graph, lock, dialect, comparer),
+        notes=(*_notes(graph, lock, dialect, comparer), *([_PUSHED] if pushed else [])),
     )
+
+
+_PUSHED = (
+    "the models have changes that were pushed to this database and that no migration covers: run "
+    'autodiff generate --from history -m "..." and then autodiff stamp'
+)
+
+
+def _is_pushed(project: Workspace, graph: Graph, connection: sa.Connection, models: Schema) -> bool:
+    """Return whether the last push to the database was of these models."""
+    from autodiff.commands.push import push_key
+
+    return project.runner(connection, graph).last_push() == push_key(models)
 
 
 def _usable(lock: LockFile | None, dialect: Dialect) -> LockFile | None:

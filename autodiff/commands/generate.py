@@ -19,6 +19,7 @@ from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.autogenerate.rewriting import RewritePlan, changed_objects, merge_objects
 from autodiff.autogenerate.schemas import read_schemas
+from autodiff.commands.amend import Amended, find_amended, refuse_applied, refuse_options
 from autodiff.commands.drop_guard import refuse_drops
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
@@ -57,6 +58,8 @@ class GenerateRequest:
     depends_on: migrations that must be applied before it, without being its parents.
     source: compare the models with the database, or with the history in the lock file.
     allow_drop: the tables that may be dropped with their rows; `*` allows every table.
+    amend: write the newest migration anew; an empty message keeps its message.
+    discard_edits: amend a migration even if its file was edited.
     """
 
     message: str
@@ -74,6 +77,8 @@ class GenerateRequest:
     questioner: Questioner | None = None
     rehearse: bool = True
     data_checks: bool = True
+    amend: bool = False
+    discard_edits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,8 @@ class Draft:
     lock: the lock file to write with it.
     settled: False if SQL texts were compared literally, because there was no scratch database.
     proof: the result of the rehearsal, or why there was none; None for an empty migration.
+    amended: the migration in place of which it is written, if there is one.
+    lock_folder: the folder of the lock file; by default that of the migration.
     """
 
     revision: str
@@ -95,6 +102,8 @@ class Draft:
     lock: LockFile = field(default_factory=LockFile)
     settled: bool = True
     proof: Proof | None = None
+    amended: Amended | None = None
+    lock_folder: Path | None = None
 
     @property
     def path(self) -> Path:
@@ -105,13 +114,16 @@ class Draft:
         """Write the migration and the lock file, both or neither."""
         migration = parse_migration(self.path, *self.texts.values())
         graph = Graph.of([*self.graph.migrations.values(), migration])
-        unrehearsed = dict(self.lock.unrehearsed)
+        known = graph.migrations.keys() - {self.revision}
+        unrehearsed = {r: why for r, why in self.lock.unrehearsed.items() if r in known}
         if self.proof is not None and self.proof.skipped is not None:
             unrehearsed[self.revision] = self.proof.skipped
         lock = replace(
             self.lock, heads=graph.heads, checksums=checksums(graph), unrehearsed=unrehearsed
         )
-        write_all({**self.texts, self.path.parent / LOCK_NAME: lock_text(lock)})
+        removed = self.amended.paths if self.amended is not None else ()
+        folder = self.lock_folder or self.path.parent
+        write_all({**self.texts, folder / LOCK_NAME: lock_text(lock)}, removed=removed)
         return migration
 
 
@@ -127,12 +139,50 @@ def draft_migration(project: Workspace, request: GenerateRequest) -> Draft | Non
     no parent is given.
     """
     graph = project.graph()
+    if request.amend:
+        return _draft_amended(project, graph, request)
     position = position_for(graph, request.parent, request.labels, request.depends_on)
     if request.empty:
         lock = project.lock() or LockFile(database=_database_kind(project))
         dialect = dialect_for(lock.backend)
         return draft_empty(project, graph, position, dialect, request.message, lock, request.format)
-    with _open_sides(project, graph, request) as sides:
+    return _draft_difference(project, graph, position, request)
+
+
+def _draft_amended(project: Workspace, graph: Graph, request: GenerateRequest) -> Draft:
+    """Return the newest migration as it would be generated now.
+
+    Raises HistoryError if it cannot be amended, or is not needed any more.
+    """
+    refuse_options(parent=request.parent, source=request.source, empty=request.empty)
+    amended = find_amended(graph, project.lock(), discard_edits=request.discard_edits)
+    migration = amended.migration
+    more = position_for(amended.graph, "base", request.labels, request.depends_on)
+    position = replace(
+        amended.position,
+        labels=(*amended.position.labels, *more.labels),
+        depends_on=(*amended.position.depends_on, *more.depends_on),
+    )
+    message = request.message or migration.message
+    request = replace(request, message=message)
+    draft = _draft_difference(project, amended.graph, position, request, amended)
+    if draft is None:
+        raise HistoryError(
+            f"cannot amend {migration.path.name}: the database matches the models without it",
+            hint=f"delete {migration.path.name} and run autodiff lock",
+        )
+    return replace(draft, amended=amended)
+
+
+def _draft_difference(
+    project: Workspace,
+    graph: Graph,
+    position: GraphPosition,
+    request: GenerateRequest,
+    amended: Amended | None = None,
+) -> Draft | None:
+    """Return the migration that makes the current schema match the models, None if it does."""
+    with _open_sides(project, graph, request, amended) as sides:
         _refuse_domains(sides)
         difference = _find_difference(sides, request)
         if not difference.changes:
@@ -176,7 +226,9 @@ class _Sides:
 
 
 @contextmanager
-def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> Iterator[_Sides]:
+def _open_sides(
+    project: Workspace, graph: Graph, request: GenerateRequest, amended: Amended | None
+) -> Iterator[_Sides]:
     """Read both schemas, and keep the connection open for the rehearsal."""
     metadata = project.metadata()
     lock = project.lock()
@@ -184,6 +236,8 @@ def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> I
         yield _sides_from_lock(project, metadata, lock)
         return
     with project.connect() as connection:
+        if amended is not None:
+            refuse_applied(project, amended, connection)
         _refuse_pending(project, graph, connection)
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         selection = project.selection()
@@ -380,7 +434,7 @@ def _render(
             bodies=bodies,
         )
 
-    path = project.directory / file_name(graph.next_number(), request.message)
+    path = _path(project, graph, position, request.message)
     revision, texts = file_texts(
         path, position, request.message, request.format, python, plan, notes
     )
@@ -392,6 +446,12 @@ def _render(
         graph=graph,
         parents=position.parents,
     )
+
+
+def _path(project: Workspace, graph: Graph, position: GraphPosition, message: str) -> Path:
+    """Return the path of a new migration, without a suffix."""
+    number = graph.next_number() if position.number is None else position.number
+    return (position.folder or project.directory) / file_name(number, message)
 
 
 def draft_empty(
@@ -416,7 +476,7 @@ def draft_empty(
             templates=project.config.templates_dir,
         )
 
-    path = project.directory / file_name(graph.next_number(), message)
+    path = _path(project, graph, position, message)
     revision, texts = file_texts(path, position, message, format, python, None)
     return Draft(
         revision=revision,

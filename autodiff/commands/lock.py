@@ -145,12 +145,14 @@ def _lock(
     )
 
 
-def relock(project: Workspace) -> Path:
+def relock(project: Workspace, *, accept_failure: bool = True) -> Path:
     """Write the lock file for the schema that the migrations make, and return its path.
 
     The migrations are run on a scratch database. If that is not possible, the schema is that of the
     project's database, if it is at the head, or that of the lock file, if it is for the same
     migrations before they were edited.
+
+    accept_failure: whether a migration that cannot be run on a scratch database is accepted.
 
     Raises DatabaseError if nothing shows the schema.
     """
@@ -160,6 +162,8 @@ def relock(project: Workspace) -> Path:
     try:
         lock = _replay(project, graph, known)
     except (DatabaseError, MigrationFailedError, MigrationFileError) as error:
+        if not accept_failure and not isinstance(error, DatabaseError):
+            raise
         found = _lock_at_head(project, graph) or _with_new_checksums(known, graph)
         if found is None:
             raise _no_schema(error) from error

@@ -41,7 +41,7 @@ __all__ = [
     "entry_row",
 ]
 
-Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash"]
+Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash", "push"]
 Outcome: TypeAlias = (
     Literal["running", "done", "failed", "undone", "settled", "skipped"]
     | Literal["accepted", "forgotten", "applied", "reverted", "step done", "step again"]
@@ -361,7 +361,7 @@ def _require_valid(row: Any) -> None:
         raise ValueError(f"unknown kind or outcome: {row.kind!r:.40}, {row.outcome!r:.40}")
 
 
-_KINDS = frozenset((*get_args(Direction), "stamp", "repair", "squash"))
+_KINDS = frozenset((*get_args(Direction), "stamp", "repair", "squash", "push"))
 _OUTCOMES = frozenset(word for literal in get_args(Outcome) for word in get_args(literal))
 _UNREADABLE = (
     ArithmeticError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +15,9 @@ import sqlalchemy as sa
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
+from autodiff.runner.context import executing
 from autodiff.runner.events import Direction, Listener, StatementRun
+from autodiff.runner.executor import Executor
 from autodiff.runner.history_table import Applied, HistoryTable, applied_row
 from autodiff.runner.hooks import HookedMigration, HookName, Hooks, call_hook
 from autodiff.runner.journal import Entry, Journal, Kind, actor, entry_row
@@ -139,6 +142,37 @@ class Session:
             script=self.script,
             before_hand_written=self.remember_settings,
         )
+
+    def run_unrecorded(self, step: Callable[[], None], kind: Kind, checksum: str) -> None:
+        """Run a function of `op` that is not a migration, and journal it if it succeeds.
+
+        Raises MigrationFailedError if a statement fails.
+        """
+
+        def report(sql: str) -> None:
+            self.on_event(StatementRun(sql=sql))
+
+        segments = TransactionSegments(self.connection, self.dialect, self.limits)
+        sink = LiveSink(
+            self.connection, self.dialect, report, self.on_event, outside=segments.outside
+        )
+        executor = Executor(self.dialect, sink)
+        started_at, started = self._clock(), time.monotonic()
+        with segments.around(self.open):
+            with executing(executor):
+                step()
+                executor.flush()
+            entry = Entry(
+                revision=kind,
+                name=kind,
+                kind=kind,
+                checksum=checksum,
+                actor=self._actor,
+                started_at=started_at,
+                seconds=time.monotonic() - started,
+                outcome="done",
+            )
+            self.journal.write(self.connection, entry)
 
     def remember_settings(self) -> None:
         """Read the settings of the database session before hand-written code can change them."""
