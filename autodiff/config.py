@@ -84,6 +84,13 @@ class Config:
     """
     migrations: Path = Path("migrations")
     """The migrations folder."""
+    locations: tuple[Path, ...] = ()
+    """Several migrations folders, instead of `migrations`: `["migrations", "app/migrations"]`.
+
+    They are read as one history, so revisions and file names must differ in all of them. New
+    migrations and the lock file are written into the first one; `generate --location` chooses
+    another one for a migration.
+    """
     templates_dir: Path | None = None
     """A folder with templates that replace autodiff's own."""
     include_tables: tuple[str, ...] = ()
@@ -192,6 +199,7 @@ class ProjectSettings(TypedDict, total=False):
     models: str | Sequence[str]
     path: str | Path | Sequence[str | Path]
     allow_empty_models: bool
+    locations: str | Path | Sequence[str | Path]
     templates_dir: str | Path | None
     include_tables: str | Sequence[str]
     exclude_tables: str | Sequence[str]
@@ -220,8 +228,9 @@ def config_from_settings(
     for name in _LISTS:
         if name in values:
             values[name] = _items(values[name])
-    if "path" in values:
-        values["path"] = tuple(Path(folder).resolve() for folder in _items(values["path"]))
+    for name in ("path", "locations"):
+        if name in values:
+            values[name] = tuple(Path(folder).resolve() for folder in _items(values[name]))
     for name in ("root", "templates_dir"):
         if values.get(name) is not None:
             values[name] = Path(values[name]).resolve()
@@ -234,7 +243,10 @@ def config_from_settings(
     for name in _TABLE_NAMES:
         if name in values:
             values[name] = _table_name(values[name], name, "Project")
-    return Config(url=url, migrations=Path(migrations).resolve(), **values)
+    values["migrations"] = Path(migrations).resolve()
+    if values.get("locations"):
+        values["migrations"] = values["locations"][0]
+    return Config(url=url, **values)
 
 
 def _items(value: str | Path | Sequence[Any]) -> tuple[Any, ...]:
@@ -243,7 +255,9 @@ def _items(value: str | Path | Sequence[Any]) -> tuple[Any, ...]:
 
 _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir", "env_file")
-_PATH_LISTS = ("path",)
+_PATH_LISTS = ("path", "locations")
+_NEW_FOLDERS = ("locations",)
+"""Settings with folders that need not exist when the configuration is read."""
 _FLAGS = ("allow_empty_models", "protected", "require_rehearsal")
 _LISTS = ("models", "include_tables", "exclude_tables")
 _FUNCTIONS = ("include_object", "rewrite_plan", "render_type")
@@ -317,7 +331,9 @@ def load_config(
     if "env_file" in own:
         variables = _with_env_file(outer, own["env_file"], file.parent)
     hooks = {**common.get(_HOOKS, {}), **own.get(_HOOKS, {})}
-    values = {"migrations": file.parent / "migrations", **common, **own, _HOOKS: hooks}
+    folders = {**_one_kind_of_folder(common, file), **_one_kind_of_folder(own, file)}
+    default = {"migrations": file.parent / "migrations"}
+    values = {**common, **own, **default, **folders, _HOOKS: hooks}
     config = Config(root=file.parent, env=selected, variables=variables, **values)
     config = _with_urls_filled(config, variables)
     database_url = variables.get("DATABASE_URL")
@@ -326,6 +342,25 @@ def load_config(
     is_other = config.url is not None and config.url != database_url
     override = f"DATABASE_URL overrides url in {file.name}" if is_other else None
     return replace(config, url=database_url, unset=(), override=override)
+
+
+def _one_kind_of_folder(settings: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """Return the settings `migrations` and `locations`, of which only one can be set.
+
+    `migrations` is the first of the locations. Without either, it is the folder `migrations`.
+
+    Raises ConfigError if both are set.
+    """
+    if "locations" in settings and "migrations" in settings:
+        raise ConfigError(
+            f"{file}: migrations and locations cannot both be set",
+            hint="remove migrations: the first of the locations takes its place",
+        )
+    if "locations" in settings:
+        return {"locations": settings["locations"], "migrations": settings["locations"][0]}
+    if "migrations" in settings:
+        return {"locations": (), "migrations": settings["migrations"]}
+    return {}
 
 
 def _resolved(path: str | Path) -> Path:
@@ -444,8 +479,14 @@ def _checked(
             values[key] = _texts(value, key, place)
         elif key in _PATH_LISTS:
             values[key] = tuple(
-                _folder(root / text, key, place) for text in _texts(value, key, place)
+                root / text if key in _NEW_FOLDERS else _folder(root / text, key, place)
+                for text in _texts(value, key, place)
             )
+            if key in _NEW_FOLDERS and not values[key]:
+                raise ConfigError(
+                    f"{place}: {key} must name at least one folder",
+                    hint=f'write it like {key} = ["migrations", "app/migrations"]',
+                )
         elif key in _FLAGS:
             values[key] = _flag(value, key, place)
         elif key in _NUMBERS:

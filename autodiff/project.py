@@ -83,6 +83,7 @@ class DraftOptions(TypedDict, total=False):
     data_checks: bool
     amend: bool
     discard_edits: bool
+    location: str | None
 
 
 class Project(Workspace):
@@ -114,6 +115,7 @@ class Project(Workspace):
         data_checks: bool = True,
         amend: bool = False,
         discard_edits: bool = False,
+        location: str | None = None,
     ) -> Draft | None:
         """Compare the database with the models and return the next migration, without writing it.
 
@@ -143,6 +145,8 @@ class Project(Workspace):
                 plan list them.
             amend: Whether to write the newest migration anew, which must not be applied.
             discard_edits: Whether manual edits of the amended migration may be lost.
+            location: The migrations folder to write into, if there are several; the first one by
+                default.
 
         Returns:
             The migration, whose method `write()` writes its file and the lock file; None if the
@@ -178,6 +182,7 @@ class Project(Workspace):
             data_checks=data_checks,
             amend=amend,
             discard_edits=discard_edits,
+            location=location,
         )
         return draft_migration(self, request)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import reprlib
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from autodiff.config import ProjectSettings, config_from_settings, load_config
@@ -136,8 +137,50 @@ class Workspace:
 
     @property
     def directory(self) -> Path:
-        """The migrations folder."""
+        """The migrations folder, the first one if there are several; it has the lock file."""
         return self.config.migrations
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All migrations folders.
+
+        Raises:
+            ConfigError: One of several folders is missing.
+        """
+        folders = tuple(dict.fromkeys(path.resolve() for path in self.config.locations))
+        for folder in folders:
+            if not folder.is_dir():
+                raise ConfigError(
+                    f"the location {folder} is not a folder",
+                    hint=f"create it: mkdir {shlex.quote(str(folder))}; or correct the setting "
+                    "locations",
+                )
+        return folders or (self.directory,)
+
+    def location(self, name: str) -> Path:
+        """Return one of the migrations folders, by its path or by the end of its path.
+
+        Raises:
+            ConfigError: No folder or several folders match.
+        """
+        parts = PurePath(name).parts
+        matching = [
+            folder
+            for folder in self.folders
+            if folder == Path(name).resolve()
+            or folder == (self.config.root / name).resolve()
+            or (parts and folder.parts[-len(parts) :] == parts)
+        ]
+        exact = [folder for folder in matching if folder == (self.config.root / name).resolve()]
+        if len(exact or matching) != 1:
+            problem = "matches several locations" if matching else "is not one of the locations"
+            known = ", ".join(map(self._short_path, self.folders))
+            raise ConfigError(f"{name!r} {problem}", hint=f"the locations are: {known}")
+        return (exact or matching)[0]
+
+    def _short_path(self, folder: Path) -> str:
+        root = self.config.root.resolve()
+        return str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
 
     def metadata(self) -> list[sa.MetaData]:
         """Return the MetaData objects of the models.
@@ -310,12 +353,13 @@ class Workspace:
         )
 
     def graph(self) -> Graph:
-        """Read the migrations folder and return its migrations as a graph.
+        """Read the migrations folders and return their migrations as a graph.
 
         Raises:
-            HistoryError: The folder is invalid.
+            ConfigError: One of several folders is missing.
+            HistoryError: A folder is invalid.
         """
-        return load_graph(self.directory)
+        return load_graph(*self.folders)
 
     def lock(self) -> LockFile | None:
         """Read the lock file; return None if there is none.

@@ -60,6 +60,7 @@ class GenerateRequest:
     allow_drop: the tables that may be dropped with their rows; `*` allows every table.
     amend: write the newest migration anew; an empty message keeps its message.
     discard_edits: amend a migration even if its file was edited.
+    location: the migrations folder to write into, if there are several.
     """
 
     message: str
@@ -79,6 +80,7 @@ class GenerateRequest:
     data_checks: bool = True
     amend: bool = False
     discard_edits: bool = False
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,11 +144,16 @@ def draft_migration(project: Workspace, request: GenerateRequest) -> Draft | Non
     if request.amend:
         return _draft_amended(project, graph, request)
     position = position_for(graph, request.parent, request.labels, request.depends_on)
+    position = replace(position, folder=_location(project, request))
     if request.empty:
         lock = project.lock() or LockFile(database=_database_kind(project))
         dialect = dialect_for(lock.backend)
         return draft_empty(project, graph, position, dialect, request.message, lock, request.format)
     return _draft_difference(project, graph, position, request)
+
+
+def _location(project: Workspace, request: GenerateRequest) -> Path | None:
+    return None if request.location is None else project.location(request.location)
 
 
 def _draft_amended(project: Workspace, graph: Graph, request: GenerateRequest) -> Draft:
@@ -160,6 +167,7 @@ def _draft_amended(project: Workspace, graph: Graph, request: GenerateRequest) -
     more = position_for(amended.graph, "base", request.labels, request.depends_on)
     position = replace(
         amended.position,
+        folder=_location(project, request) or amended.position.folder,
         labels=(*amended.position.labels, *more.labels),
         depends_on=(*amended.position.depends_on, *more.depends_on),
     )
@@ -445,6 +453,7 @@ def _render(
         plan=plan,
         graph=graph,
         parents=position.parents,
+        lock_folder=project.directory,
     )
 
 
@@ -486,6 +495,7 @@ def draft_empty(
         graph=graph,
         parents=position.parents,
         lock=lock,
+        lock_folder=project.directory,
     )
 
 

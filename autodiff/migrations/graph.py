@@ -16,13 +16,32 @@ from autodiff.migrations.files import Migration, read_folder
 __all__ = ["Graph", "load_graph"]
 
 
-def load_graph(folder: Path) -> Graph:
-    """Return the graph of the migrations in a folder.
+def load_graph(*folders: Path) -> Graph:
+    """Return the graph of the migrations in one or more folders.
 
     Raises HistoryError if revisions are duplicate, parents are unknown or migrations form a cycle,
-    and MigrationFileError if a file can't be read.
+    if several folders have a file of one name, and MigrationFileError if a file can't be read.
     """
-    return Graph.of(read_folder(folder))
+    if len(folders) == 1:
+        return Graph.of(read_folder(folders[0]))
+    found = [migration for folder in folders for migration in read_folder(folder)]
+    graph = Graph.of(sorted(found, key=lambda migration: migration.path.name))
+    first: dict[str, Migration] = {}
+    for migration in found:
+        other = first.setdefault(migration.name, migration)
+        if other is not migration:
+            raise HistoryError(
+                f"two migrations have the name {migration.name}: {other.path} and {migration.path}",
+                hint="rename one of the files",
+            )
+    return graph
+
+
+def _distinct_names(*paths: Path) -> list[str]:
+    """Return the names of files, or their paths if they are in several folders."""
+    if len({path.parent for path in paths}) == 1:
+        return [path.name for path in paths]
+    return list(map(str, paths))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +68,7 @@ class Graph:
             if other is not None:
                 raise HistoryError(
                     f"two migrations have the revision {migration.revision}: "
-                    f"{other.path.name} and {migration.path.name}",
+                    f"{' and '.join(_distinct_names(other.path, migration.path))}",
                     hint="one is a copy: give it another revision, or delete it",
                 )
             by_revision[migration.revision] = migration

@@ -128,6 +128,14 @@ def run_generate(
     discard_edits: Annotated[
         bool, flag("--discard-edits", "With --amend: lose manual edits of the migration.")
     ] = False,
+    location: Annotated[
+        str | None,
+        typer.Option(
+            "--location",
+            metavar="FOLDER",
+            help="The migrations folder to write into, if there are several. Default: the first.",
+        ),
+    ] = None,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, even at a terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -170,6 +178,7 @@ def run_generate(
         data_checks=not no_data_checks,
         amend=amend,
         discard_edits=discard_edits,
+        location=location,
     )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     _answer(shell, draft, more, dry_run=dry_run)
