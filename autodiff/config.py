@@ -43,7 +43,8 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}|\A\$(\w+)\Z")
 """Matches ${NAME}, or $NAME if it is the whole url: any other $ may be a part of a password."""
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,54}")
-_OTHER_RECORDS = ("autodiff_journal", "autodiff_scratch", "alembic_version")
+_HISTORY_TABLE = "autodiff_history"
+_OTHER_RECORDS = (_HISTORY_TABLE, "autodiff_journal", "autodiff_scratch", "alembic_version")
 _SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*autodiff\s*[\].]", re.MULTILINE)
 
 
@@ -110,7 +111,7 @@ class Config:
     """A function that returns a plan instead of the given one: `"package.module:function"`."""
     render_type: str | Callable[[Any], tuple[str, Sequence[str]] | None] | None = None
     """A function that spells the types of columns: `"package.module:function"`."""
-    history_table: str = "autodiff_history"
+    history_table: str = _HISTORY_TABLE
     """The name of the table that records applied migrations.
 
     The journal of a table `NAME` is the table `NAME_journal`; that of the default table is
@@ -557,7 +558,8 @@ def _table_name(value: Any, key: str, place: str) -> str:
             f"{value_kind(value)}",
             hint=f'write it like {key} = "shop_history"',
         )
-    if value.lower() in _OTHER_RECORDS:
+    # Databases that ignore the case of names would mix up such a table with the default one:
+    if value.lower() in _OTHER_RECORDS and value != _HISTORY_TABLE:
         raise ConfigError(
             f"{place}: {key} cannot be {value}, which is the name of another table of autodiff or "
             "Alembic",

@@ -136,7 +136,8 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
         "known settings: allow_empty_models, env_file, environments, exclude_tables, "
         "history_schema, history_table, hooks, include_object, include_tables, locations, "
         "lock_retries, lock_timeout, lock_wait, migrations, models, path, render_type, "
-        "require_rehearsal, rewrite_plan, scratch_url, statement_timeout, targets, templates_dir, url",
+        "require_rehearsal, rewrite_plan, scratch_url, statement_timeout, targets, "
+        "templates_dir, url",
     )
 
 
@@ -152,6 +153,7 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
         ("include_object = 'app'", "include_object must name a function, not a string"),
         ("history_table = 'a-b'", "history_table must be a name of at most 55 letters, digits and"),
         ("history_table = 'Alembic_Version'", "history_table cannot be Alembic_Version, which is"),
+        ("history_table = 'Autodiff_History'", "history_table cannot be Autodiff_History, which"),
     ],
 )
 def test_a_wrong_value_is_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -55,7 +55,7 @@ def read_outside_tables(
     namespaces = tuple(sorted({name.schema for name in outside if name.schema}))
     scope = Scope(namespaces=namespaces, only=tuple(outside))
     read = dialect.catalog.reflect(connection, scope)
-    return replace(read, sequences={}, views={})
+    return replace(selection.reflected(read, desired), sequences={}, views={})
 
 
 def _old_name(rename: str) -> Name | None:
