@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -42,6 +42,9 @@ _ENV_FILE = ".env"
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\A\$(\w+)\Z")
 """Matches ${NAME}, or $NAME if it is the whole url: any other $ may be a part of a password."""
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
+_TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,54}")
+_HISTORY_TABLE = "autodiff_history"
+_OTHER_RECORDS = (_HISTORY_TABLE, "autodiff_journal", "autodiff_scratch", "alembic_version")
 _SECTION = re.compile(r"^\s*\[\s*tool\s*\.\s*autodiff\s*[\].]", re.MULTILINE)
 
 
@@ -82,12 +85,40 @@ class Config:
     """
     migrations: Path = Path("migrations")
     """The migrations folder."""
+    locations: tuple[Path, ...] = ()
+    """Several migrations folders, instead of `migrations`: `["migrations", "app/migrations"]`.
+
+    They are read as one history, so revisions and file names must differ in all of them. New
+    migrations and the lock file are written into the first one; `generate --location` chooses
+    another one for a migration.
+    """
     templates_dir: Path | None = None
     """A folder with templates that replace autodiff's own."""
+    include_tables: tuple[str, ...] = ()
+    """Tables to manage: a shell pattern such as `"shop_*"`, or a list of them.
+
+    All other tables, views and sequences are left alone. By default all are managed.
+    """
     exclude_tables: tuple[str, ...] = ()
     """Tables to leave alone: a shell pattern such as `"tmp_*"`, or a list of them."""
+    include_object: str | Callable[[str, str, str | None, bool], object] | None = None
+    """A function that returns whether an object is managed: `"package.module:function"`.
+
+    It is called as `include_object(kind, name, schema, reflected)`; see
+    [functions that change a plan](#functions-that-change-a-plan).
+    """
+    rewrite_plan: str | Callable[[Any], Any] | None = None
+    """A function that returns a plan instead of the given one: `"package.module:function"`."""
+    render_type: str | Callable[[Any], tuple[str, Sequence[str]] | None] | None = None
+    """A function that spells the types of columns: `"package.module:function"`."""
+    history_table: str = _HISTORY_TABLE
+    """The name of the table that records applied migrations.
+
+    The journal of a table `NAME` is the table `NAME_journal`; that of the default table is
+    `autodiff_journal`. Projects that share a database need different names.
+    """
     history_schema: str | None = None
-    """The schema for the tables `autodiff_history` and `autodiff_journal`.
+    """The schema for the history and the journal.
 
     By default they are in the default schema of the connection.
     """
@@ -169,8 +200,14 @@ class ProjectSettings(TypedDict, total=False):
     models: str | Sequence[str]
     path: str | Path | Sequence[str | Path]
     allow_empty_models: bool
+    locations: str | Path | Sequence[str | Path]
     templates_dir: str | Path | None
+    include_tables: str | Sequence[str]
     exclude_tables: str | Sequence[str]
+    include_object: str | Callable[[str, str, str | None, bool], object] | None
+    rewrite_plan: str | Callable[[Any], Any] | None
+    render_type: str | Callable[[Any], tuple[str, Sequence[str]] | None] | None
+    history_table: str
     history_schema: str | None
     lock_wait: float
     lock_timeout: float
@@ -192,15 +229,25 @@ def config_from_settings(
     for name in _LISTS:
         if name in values:
             values[name] = _items(values[name])
-    if "path" in values:
-        values["path"] = tuple(Path(folder).resolve() for folder in _items(values["path"]))
+    for name in ("path", "locations"):
+        if name in values:
+            values[name] = tuple(Path(folder).resolve() for folder in _items(values[name]))
     for name in ("root", "templates_dir"):
         if values.get(name) is not None:
             values[name] = Path(values[name]).resolve()
     for name in _NUMBERS:
         if name in values:
             values[name] = _number(values[name], name, "Project")
-    return Config(url=url, migrations=Path(migrations).resolve(), **values)
+    for name in _FUNCTIONS:
+        if isinstance(values.get(name), str):
+            values[name] = _function(values[name], name, "Project")
+    for name in _TABLE_NAMES:
+        if name in values:
+            values[name] = _table_name(values[name], name, "Project")
+    values["migrations"] = Path(migrations).resolve()
+    if values.get("locations"):
+        values["migrations"] = values["locations"][0]
+    return Config(url=url, **values)
 
 
 def _items(value: str | Path | Sequence[Any]) -> tuple[Any, ...]:
@@ -209,14 +256,21 @@ def _items(value: str | Path | Sequence[Any]) -> tuple[Any, ...]:
 
 _TEXTS = ("url", "history_schema", "scratch_url")
 _PATHS = ("migrations", "templates_dir", "env_file")
-_PATH_LISTS = ("path",)
+_PATH_LISTS = ("path", "locations")
+_NEW_FOLDERS = ("locations",)
+"""Settings with folders that need not exist when the configuration is read."""
 _FLAGS = ("allow_empty_models", "protected", "require_rehearsal")
-_LISTS = ("models", "exclude_tables")
+_LISTS = ("models", "include_tables", "exclude_tables")
+_FUNCTIONS = ("include_object", "rewrite_plan", "render_type")
+_TABLE_NAMES = ("history_table",)
 _TABLES = ("targets",)
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
 _COUNTS = ("lock_retries",)
 _HOOKS = "hooks"
-_SETTINGS = (*_TEXTS, *_PATHS, *_LISTS, *_PATH_LISTS, *_FLAGS, *_NUMBERS, *_TABLES, _HOOKS)
+_SETTINGS = (
+    *(*_TEXTS, *_PATHS, *_LISTS, *_PATH_LISTS, *_FLAGS, *_NUMBERS, *_TABLES, _HOOKS),
+    *(*_FUNCTIONS, *_TABLE_NAMES),
+)
 _ENVIRONMENT_ONLY = ("protected",)
 """Settings that need the name of an environment."""
 _ENVIRONMENTS = "environments"
@@ -278,7 +332,9 @@ def load_config(
     if "env_file" in own:
         variables = _with_env_file(outer, own["env_file"], file.parent)
     hooks = {**common.get(_HOOKS, {}), **own.get(_HOOKS, {})}
-    values = {"migrations": file.parent / "migrations", **common, **own, _HOOKS: hooks}
+    folders = {**_one_kind_of_folder(common, file), **_one_kind_of_folder(own, file)}
+    default = {"migrations": file.parent / "migrations"}
+    values = {**common, **own, **default, **folders, _HOOKS: hooks}
     config = Config(root=file.parent, env=selected, variables=variables, **values)
     config = _with_urls_filled(config, variables)
     database_url = variables.get("DATABASE_URL")
@@ -287,6 +343,25 @@ def load_config(
     is_other = config.url is not None and config.url != database_url
     override = f"DATABASE_URL overrides url in {file.name}" if is_other else None
     return replace(config, url=database_url, unset=(), override=override)
+
+
+def _one_kind_of_folder(settings: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """Return the settings `migrations` and `locations`, of which only one can be set.
+
+    `migrations` is the first of the locations. Without either, it is the folder `migrations`.
+
+    Raises ConfigError if both are set.
+    """
+    if "locations" in settings and "migrations" in settings:
+        raise ConfigError(
+            f"{file}: migrations and locations cannot both be set",
+            hint="remove migrations: the first of the locations takes its place",
+        )
+    if "locations" in settings:
+        return {"locations": settings["locations"], "migrations": settings["locations"][0]}
+    if "migrations" in settings:
+        return {"locations": (), "migrations": settings["migrations"]}
+    return {}
 
 
 def _resolved(path: str | Path) -> Path:
@@ -405,14 +480,24 @@ def _checked(
             values[key] = _texts(value, key, place)
         elif key in _PATH_LISTS:
             values[key] = tuple(
-                _folder(root / text, key, place) for text in _texts(value, key, place)
+                root / text if key in _NEW_FOLDERS else _folder(root / text, key, place)
+                for text in _texts(value, key, place)
             )
+            if key in _NEW_FOLDERS and not values[key]:
+                raise ConfigError(
+                    f"{place}: {key} must name at least one folder",
+                    hint=f'write it like {key} = ["migrations", "app/migrations"]',
+                )
         elif key in _FLAGS:
             values[key] = _flag(value, key, place)
         elif key in _NUMBERS:
             values[key] = _number(value, key, place)
         elif key == _HOOKS:
             values[key] = _hooks(value, place)
+        elif key in _FUNCTIONS:
+            values[key] = _function(value, key, place)
+        elif key in _TABLE_NAMES:
+            values[key] = _table_name(value, key, place)
         elif key in _TABLES and isinstance(value, dict):
             values[key] = value
         elif key in _TABLES:
@@ -450,6 +535,36 @@ def _hooks(value: Any, place: str) -> dict[str, str]:
                 f"{place}: the hook {name} must name a function, not {value_kind(target)}",
                 hint=f'write it like {name} = "app.hooks:announce"',
             )
+    return value
+
+
+def _function(value: Any, key: str, place: str) -> str:
+    if not isinstance(value, str) or not _FUNCTION.fullmatch(value):
+        raise ConfigError(
+            f"{place}: {key} must name a function, not {value_kind(value)}",
+            hint=f'write it like {key} = "app.migrations:{key}"',
+        )
+    return value
+
+
+def _table_name(value: Any, key: str, place: str) -> str:
+    """Return the name of a history table.
+
+    The name of its journal is longer, and PostgreSQL truncates names after 63 characters.
+    """
+    if not isinstance(value, str) or not _TABLE_NAME.fullmatch(value):
+        raise ConfigError(
+            f"{place}: {key} must be a name of at most 55 letters, digits and underscores, not "
+            f"{value_kind(value)}",
+            hint=f'write it like {key} = "shop_history"',
+        )
+    # Databases that ignore the case of names would mix up such a table with the default one:
+    if value.lower() in _OTHER_RECORDS and value != _HISTORY_TABLE:
+        raise ConfigError(
+            f"{place}: {key} cannot be {value}, which is the name of another table of autodiff or "
+            "Alembic",
+            hint=f'choose another name, such as {key} = "shop_history"',
+        )
     return value
 
 

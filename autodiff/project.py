@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from autodiff.autogenerate.plan import Plan
     from autodiff.autogenerate.questions import Assume, Questioner
     from autodiff.commands.adopt import AlembicBaseline, Baseline, Bridge, Converted
+    from autodiff.commands.edit import Edited
     from autodiff.commands.generate import Draft
     from autodiff.commands.merge import Merge
+    from autodiff.commands.push import Push
     from autodiff.commands.rebase import Rebase
     from autodiff.commands.run_preview import RunPreview
     from autodiff.commands.squash import Squash
@@ -82,6 +84,9 @@ class DraftOptions(TypedDict, total=False):
     data_checks: bool
     alembic: str | Path | None
     alembic_section: str | None
+    amend: bool
+    discard_edits: bool
+    location: str | None
 
 
 class Project(Workspace):
@@ -95,7 +100,7 @@ class Project(Workspace):
 
     def draft(
         self,
-        message: str,
+        message: str = "",
         *,
         parent: str | None = None,
         labels: Iterable[str] = (),
@@ -113,11 +118,15 @@ class Project(Workspace):
         data_checks: bool = True,
         alembic: str | Path | None = None,
         alembic_section: str | None = None,
+        amend: bool = False,
+        discard_edits: bool = False,
+        location: str | None = None,
     ) -> Draft | None:
         """Compare the database with the models and return the next migration, without writing it.
 
         Args:
-            message: The purpose of the migration; its file is named after it.
+            message: The purpose of the migration; its file is named after it. With `amend`, it is
+                that of the amended migration by default.
             parent: The migration that it comes after, or `base`; by default the head.
             labels: Names for the branch that starts with this migration.
             depends_on: Migrations of other branches that must be applied first.
@@ -143,6 +152,10 @@ class Project(Workspace):
             alembic: With the format `alembic`: alembic.ini, or Alembic's folder; by default it is
                 searched in the folder of the configuration.
             alembic_section: The section of alembic.ini, or the name of one of its databases.
+            amend: Whether to write the newest migration anew, which must not be applied.
+            discard_edits: Whether manual edits of the amended migration may be lost.
+            location: The migrations folder to write into, if there are several; the first one by
+                default.
 
         Returns:
             The migration, whose method `write()` writes its file and the lock file; None if the
@@ -176,6 +189,9 @@ class Project(Workspace):
             questioner=questioner,
             rehearse=rehearse,
             data_checks=data_checks,
+            amend=amend,
+            discard_edits=discard_edits,
+            location=location,
         )
         if format != "alembic" and (alembic is not None or alembic_section is not None):
             raise ConfigError(
@@ -189,7 +205,7 @@ class Project(Workspace):
             return draft_in_alembic(self, request, place)
         return draft_migration(self, request)
 
-    def generate(self, message: str, **options: Unpack[DraftOptions]) -> Migration | None:
+    def generate(self, message: str = "", **options: Unpack[DraftOptions]) -> Migration | None:
         """Compare the database with the models and write the next migration and the lock file.
 
         Args:
@@ -204,6 +220,72 @@ class Project(Workspace):
         """
         drafted = self.draft(message, **options)
         return None if drafted is None else drafted.write()
+
+    def push(
+        self,
+        *,
+        renames: Iterable[str] = (),
+        fills: Mapping[str, str] | Iterable[str] = (),
+        maps: Mapping[str, str] | Iterable[str] = (),
+        assume: Assume = None,
+        questioner: Questioner | None = None,
+        rehearse: bool = True,
+    ) -> Push | None:
+        """Compare a development database with the models, and return the changes to apply to it.
+
+        Args:
+            renames: Renames, as for `draft`.
+            fills: Values for existing rows, as for `draft`.
+            maps: New values for removed enum values, as for `draft`.
+            assume: `drop-and-add` to treat possible renames as a drop and an add.
+            questioner: Answers the questions about renames and values.
+            rehearse: Whether to run the changes in a scratch database first.
+
+        Returns:
+            The changes, whose method `apply()` applies them without a migration; None if the
+            database matches the models.
+
+        Raises:
+            ConfigError: The environment is protected.
+            HistoryError: The database lacks migrations of the folder.
+            AutodiffError: The errors of `draft`.
+        """
+        from autodiff.commands.drop_guard import ALL_TABLES
+        from autodiff.commands.generate import GenerateRequest
+        from autodiff.commands.push import draft_push
+
+        request = GenerateRequest(
+            message="push",
+            renames=tuple(renames),
+            fills=fills,
+            maps=maps,
+            assume=assume,
+            allow_drop=(ALL_TABLES,),
+            questioner=questioner,
+            rehearse=rehearse,
+        )
+        return draft_push(self, request)
+
+    def edit(
+        self, target: str | None = None, *, open_editor: Callable[[Sequence[Path]], None]
+    ) -> Edited:
+        """Open a migration in an editor, and update the lock file if it was changed.
+
+        Args:
+            target: The migration; the newest one by default.
+            open_editor: Called with the files; returns when they have been edited.
+
+        Returns:
+            The migration, and whether it was changed.
+
+        Raises:
+            HistoryError: The database has the migration.
+            MigrationFileError: The file is no longer a migration; it stays as it was edited.
+            MigrationFailedError: The migrations cannot be run any more.
+        """
+        from autodiff.commands.edit import edit_migration
+
+        return edit_migration(self, target, open_editor)
 
     def baseline(self, message: str = "baseline", *, rehearse: bool = True) -> Baseline:
         """Return a first migration that creates what the database has, without writing it.
@@ -634,6 +716,7 @@ class Project(Workspace):
             find_range(graph, text, direction, applied),
             self.offline_dialect(),
             schema=self.config.history_schema,
+            history_table=self.config.history_table,
             limits=self._limits(),
         )
 

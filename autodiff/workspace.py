@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import reprlib
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Self, Unpack
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from autodiff.config import ProjectSettings, config_from_settings, load_config
-from autodiff.errors import ConfigError, HistoryError, ModelsError
+from autodiff.errors import ConfigError, HistoryError, HookFailedError, ModelsError
 from autodiff.migrations import Graph, LockFile, load_graph, read_lock
 from autodiff.migrations.alembic_history import read_version_table
 from autodiff.utils.connections import (
@@ -25,12 +28,13 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from autodiff.dialects import Dialect
+    from autodiff.dialects.scope import Selection
     from autodiff.dialects.timeouts import Limits
     from autodiff.runner.events import Listener
     from autodiff.runner.hooks import Hooks
     from autodiff.runner.loader import Loader
     from autodiff.runner.runner import Runner
-    from autodiff.schema.objects import Schema
+    from autodiff.schema.objects import ColumnType, Schema
 
 __all__ = ["Workspace"]
 
@@ -144,8 +148,50 @@ class Workspace:
 
     @property
     def directory(self) -> Path:
-        """The migrations folder."""
+        """The migrations folder, the first one if there are several; it has the lock file."""
         return self.config.migrations
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All migrations folders.
+
+        Raises:
+            ConfigError: One of several folders is missing.
+        """
+        folders = tuple(dict.fromkeys(path.resolve() for path in self.config.locations))
+        for folder in folders:
+            if not folder.is_dir():
+                raise ConfigError(
+                    f"the location {folder} is not a folder",
+                    hint=f"create it: mkdir {shlex.quote(str(folder))}; or correct the setting "
+                    "locations",
+                )
+        return folders or (self.directory,)
+
+    def location(self, name: str) -> Path:
+        """Return one of the migrations folders, by its path or by the end of its path.
+
+        Raises:
+            ConfigError: No folder or several folders match.
+        """
+        parts = PurePath(name).parts
+        matching = [
+            folder
+            for folder in self.folders
+            if folder == Path(name).resolve()
+            or folder == (self.config.root / name).resolve()
+            or (parts and folder.parts[-len(parts) :] == parts)
+        ]
+        exact = [folder for folder in matching if folder == (self.config.root / name).resolve()]
+        if len(exact or matching) != 1:
+            problem = "matches several locations" if matching else "is not one of the locations"
+            known = ", ".join(map(self._short_path, self.folders))
+            raise ConfigError(f"{name!r} {problem}", hint=f"the locations are: {known}")
+        return (exact or matching)[0]
+
+    def _short_path(self, folder: Path) -> str:
+        root = self.config.root.resolve()
+        return str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
 
     def metadata(self) -> list[sa.MetaData]:
         """Return the MetaData objects of the models.
@@ -184,6 +230,11 @@ class Workspace:
         )
 
     @property
+    def has_database(self) -> bool:
+        """Whether a database is configured."""
+        return self._by is not None or bool(self.config.url)
+
+    @property
     def has_models(self) -> bool:
         """Whether any models are configured."""
         return self._metadata is not None or bool(self.config.models)
@@ -200,15 +251,126 @@ class Workspace:
         """
         from autodiff.models import declare
 
-        return declare(self.metadata(), dialect, exclude=self.config.exclude_tables)
+        return declare(self.metadata(), dialect, self.selection())
 
-    def graph(self) -> Graph:
-        """Read the migrations folder and return its migrations as a graph.
+    def selection(self) -> Selection:
+        """Return which objects the project manages.
 
         Raises:
-            HistoryError: The folder is invalid.
+            ConfigError: The function of `include_object` cannot be imported.
         """
-        return load_graph(self.directory)
+        from autodiff.dialects.scope import Selection
+
+        config = self.config
+        ask = self.function("include_object", "def include_object(kind, name, schema, reflected)")
+
+        def includes(kind: str, name: str, schema: str | None, reflected: bool) -> bool:
+            assert ask is not None
+            answer = ask(kind, name, schema, reflected)
+            if isinstance(answer, bool):
+                return answer
+            raise self.wrong_result("include_object", answer, "True or False")
+
+        return Selection(
+            include=config.include_tables,
+            exclude=config.exclude_tables,
+            history_table=config.history_table,
+            include_object=None if ask is None else includes,
+        )
+
+    def rewrite_plan(self) -> Callable[[Any], Any] | None:
+        """Return the function of `rewrite_plan`, None if it is not set.
+
+        Raises:
+            ConfigError: The function cannot be imported.
+        """
+        from autodiff.plan import MigrationPlan
+
+        call = self.function("rewrite_plan", "def rewrite_plan(plan)")
+        if call is None:
+            return None
+
+        def rewrite(plan: MigrationPlan) -> MigrationPlan:
+            result = call(plan)
+            if isinstance(result, MigrationPlan):
+                return result
+            raise self.wrong_result("rewrite_plan", result, "a plan")
+
+        return rewrite
+
+    def render_type(self) -> Callable[[ColumnType], tuple[str, tuple[str, ...]] | None] | None:
+        """Return the function of `render_type`, None if it is not set.
+
+        Raises:
+            ConfigError: The function cannot be imported.
+        """
+        from autodiff.utils.python_source import is_expression, is_import
+
+        call = self.function("render_type", "def render_type(type)")
+        if call is None:
+            return None
+
+        def render(type_: ColumnType) -> tuple[str, tuple[str, ...]] | None:
+            match result := call(type_):
+                case None:
+                    return None
+                case (str() as source, str() | list() | tuple() | set() | frozenset() as imports):
+                    lines = (imports,) if isinstance(imports, str) else tuple(imports)
+                    if is_expression(source) and all(map(is_import, lines)):
+                        return source, lines
+            expected = "the source of a type and its import statements, or None"
+            raise self.wrong_result("render_type", result, expected)
+
+        return render
+
+    def function(self, name: str, usage: str) -> Callable[..., Any] | None:
+        """Return the function of a setting, None if it is not set.
+
+        Args:
+            name: The setting, which is also the name of the hook in messages.
+            usage: The first line of such a function, for the hint.
+
+        Raises:
+            ConfigError: The function cannot be imported.
+        """
+        from autodiff.utils.functions import call_function
+
+        found = self._named_function(name, usage)
+        if found is None:
+            return None
+        return partial(call_function, name, found, self.config.import_path)
+
+    def wrong_result(self, name: str, result: object, expected: str) -> HookFailedError:
+        """Return the error for a function of a setting that returned something else."""
+        from autodiff.utils.functions import place_of
+
+        found = self._named_function(name, "")
+        place = name if found is None else place_of(found, self.config.import_path)
+        return HookFailedError(
+            name,
+            place,
+            f"it returned {reprlib.repr(result)}, not {expected}",
+            hint=f"return {expected}",
+        )
+
+    def _named_function(self, name: str, usage: str) -> Callable[..., Any] | None:
+        from autodiff.utils.functions import load_function
+
+        target = getattr(self.config, name)
+        if not isinstance(target, str):
+            return target  # type: ignore[no-any-return]
+        return load_function(
+            name, target, self.config.import_path, setting=name, usage=f"write {usage}: ..."
+        )
+
+    def graph(self) -> Graph:
+        """Read the migrations folders and return their migrations as a graph.
+
+        Raises:
+            ConfigError: One of several folders is missing.
+            HistoryError: A folder is invalid.
+        """
+        return load_graph(*self.folders)
 
     def lock(self) -> LockFile | None:
         """Read the lock file; return None if there is none.
@@ -337,6 +499,7 @@ class Workspace:
             connection,
             graph,
             schema=schema or self.config.history_schema,
+            history_table=self.config.history_table,
             on_event=on_event or ignore,
             lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
             limits=self._limits(),

@@ -33,7 +33,12 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         url = "sqlite:///app.db"
         migrations = "db/versions"
         templates_dir = "templates"
+        include_tables = ["shop_*"]
         exclude_tables = "spatial_*"
+        include_object = "app.hooks:include_object"
+        rewrite_plan = "app.hooks:rewrite_plan"
+        render_type = "app.hooks:render_type"
+        history_table = "shop_history"
         history_schema = "ops"
         scratch_url = "postgresql://localhost/scratch"
         """,
@@ -44,7 +49,12 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         url="sqlite:///app.db",
         migrations=tmp_path / "db/versions",
         templates_dir=tmp_path / "templates",
+        include_tables=("shop_*",),
         exclude_tables=("spatial_*",),
+        include_object="app.hooks:include_object",
+        rewrite_plan="app.hooks:rewrite_plan",
+        render_type="app.hooks:render_type",
+        history_table="shop_history",
         history_schema="ops",
         scratch_url="postgresql://localhost/scratch",
     )
@@ -124,8 +134,10 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
         "known settings: allow_empty_models, env_file, environments, exclude_tables, "
-        "history_schema, hooks, lock_retries, lock_timeout, lock_wait, migrations, models, path, "
-        "require_rehearsal, scratch_url, statement_timeout, targets, templates_dir, url",
+        "history_schema, history_table, hooks, include_object, include_tables, locations, "
+        "lock_retries, lock_timeout, lock_wait, migrations, models, path, render_type, "
+        "require_rehearsal, rewrite_plan, scratch_url, statement_timeout, targets, "
+        "templates_dir, url",
     )
 
 
@@ -137,6 +149,11 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
         ("models = 5", "models must be a string or a list of strings, not 5"),
         ('models = ["a", 5]', "models must be a string or a list of strings, not a list with 5"),
         ("exclude_tables = {a = 1}", "exclude_tables must be a string or a list of strings"),
+        ("include_tables = 5", "include_tables must be a string or a list of strings, not 5"),
+        ("include_object = 'app'", "include_object must name a function, not a string"),
+        ("history_table = 'a-b'", "history_table must be a name of at most 55 letters, digits and"),
+        ("history_table = 'Alembic_Version'", "history_table cannot be Alembic_Version, which is"),
+        ("history_table = 'Autodiff_History'", "history_table cannot be Autodiff_History, which"),
     ],
 )
 def test_a_wrong_value_is_refused(tmp_path: Path, text: str, reason: str) -> None:

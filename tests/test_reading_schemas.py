@@ -13,6 +13,7 @@ from sqlalchemy.types import UserDefinedType
 
 from autodiff.autogenerate.schemas import _SHORT_SWITCH_INTERVAL, read_schemas, scope_for
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import Selection
 from autodiff.errors import ModelsError
 from autodiff.models import declare
 from autodiff.schema.objects import Name, Schema
@@ -36,8 +37,10 @@ def read_separately(
 ) -> tuple[Schema, Schema]:
     """Return the reflected and the declared schema, read one after the other."""
     dialect = dialect_of(connection)
-    desired = declare([metadata], dialect, exclude=exclude)
-    return dialect.catalog.reflect(connection, scope_for(desired, exclude)), desired
+    desired = declare([metadata], dialect, Selection.without(exclude))
+    return dialect.catalog.reflect(
+        connection, scope_for(desired, Selection.without(exclude))
+    ), desired
 
 
 def test_schemas_are_the_same_as_when_read_separately(any_database: sa.URL) -> None:
@@ -128,5 +131,7 @@ def test_no_query_is_repeated(database: Callable[[str], sa.URL], exclude: tuple[
         )
         expected = read_separately(db.connection, metadata, exclude)
         query_count = len(queries)
-        assert read_schemas(db.connection, dialect, [metadata], exclude) == expected
+        assert (
+            read_schemas(db.connection, dialect, [metadata], Selection.without(exclude)) == expected
+        )
     assert len(queries) == 2 * query_count

@@ -17,12 +17,15 @@ from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps,
 from autodiff.autogenerate.prerequisites import find_prerequisites
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
+from autodiff.autogenerate.rewriting import RewritePlan
 from autodiff.autogenerate.schemas import read_schemas
 from autodiff.commands.drop_guard import ALL_TABLES, refuse_drops
 from autodiff.dialects import Dialect, dialect_of
+from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.errors import PlanError, RehearsalFailedError
 from autodiff.models.scalar_defaults import default_fills
 from autodiff.rehearse.proof import Proof
+from autodiff.render.python import RenderType
 from autodiff.schema.objects import Schema
 
 if TYPE_CHECKING:
@@ -77,6 +80,9 @@ class ComparisonRequest:
     """The two sides of a comparison.
 
     texts: the revisions so far; what they mention needs no finding.
+    selection: the objects that are managed. `answers.exclude_tables` leaves out more.
+    rewrite, render_type: functions of the project; see its settings `rewrite_plan` and
+        `render_type`.
     """
 
     metadata: Sequence[sa.MetaData]
@@ -84,6 +90,9 @@ class ComparisonRequest:
     questioner: Questioner = field(default_factory=NoAnswers)
     select: Filter = field(default_factory=_Unfiltered)
     texts: Sequence[str] = ()
+    selection: Selection = EVERYTHING
+    rewrite: RewritePlan | None = None
+    render_type: RenderType | None = None
 
 
 def draft_revision(connection: sa.Connection, request: ComparisonRequest) -> Drafted | None:
@@ -112,14 +121,15 @@ def draft_revision(connection: sa.Connection, request: ComparisonRequest) -> Dra
 def _plan(connection: sa.Connection, request: ComparisonRequest) -> tuple[Plan, bool] | None:
     answers, metadata = request.answers, request.metadata
     dialect = dialect_of(connection, scratch_url=answers.scratch_url)
-    exclude = answers.exclude_tables
-    current, desired = read_schemas(connection, dialect, metadata, exclude)
+    excluded = (*request.selection.exclude, *answers.exclude_tables)
+    selection = replace(request.selection, exclude=excluded)
+    current, desired = read_schemas(connection, dialect, metadata, selection)
     current, desired = request.select(current, desired, dialect)
     problems = domain_findings(connection, dialect, desired)
     if problems:
         raise PlanError("; ".join(item.message for item in problems), hint=DOMAIN_HINT)
     outside = read_outside_tables(
-        connection, dialect, current, desired, renames=answers.renames, exclude=exclude
+        connection, dialect, current, desired, renames=answers.renames, selection=selection
     )
     difference = find_renamed_difference(
         connection,
@@ -138,9 +148,10 @@ def _plan(connection: sa.Connection, request: ComparisonRequest) -> tuple[Plan, 
     live = connection if answers.data_checks else None
     connection.rollback()
     fills = parse_fills(answers.fills)
-    plan = plan_difference(
-        difference, fills, request.questioner, live, default_fills(list(metadata), dialect)
-    )
+    defaults = default_fills(list(metadata), dialect)
+    plan = plan_difference(difference, fills, request.questioner, live, defaults, request.rewrite)
+    if not plan.changes:
+        return None
     findings = (
         *find_broken_dependents(connection, plan),
         *find_prerequisites(connection, plan, request.texts),
@@ -161,7 +172,7 @@ def _rehearsed(
     Calls of Alembic's operations are preferred. If they do not lead to the schema of the models,
     every step is SQL that a scratch database has run.
     """
-    steps = revision_of(plan, predict_statements(plan))
+    steps = revision_of(plan, predict_statements(plan), request.render_type)
     if not request.answers.rehearse:
         return steps, _UNWANTED
     proof = rehearse_revision(connection, plan, steps, request.metadata)
@@ -170,7 +181,7 @@ def _rehearsed(
     performed = record_statements(connection, plan)
     for calls in (True, False) if performed is not None else ():
         assert performed is not None
-        steps = revision_of(plan, performed, calls=calls)
+        steps = revision_of(plan, performed, request.render_type, calls=calls)
         proof = rehearse_revision(connection, plan, steps, request.metadata)
         if proof.passed:
             return steps, proof

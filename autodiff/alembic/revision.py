@@ -173,7 +173,7 @@ def _compare(
         fills=request.fills,
         maps=request.maps,
         assume=request.assume,
-        exclude_tables=(*config.exclude_tables, f"{schema}.{table}" if schema else table),
+        exclude_tables=(f"{schema}.{table}" if schema else table,),
         allow_drop=request.allow_drop,
         scratch_url=project.scratch_url,
         rehearse=request.rehearse,
@@ -191,6 +191,9 @@ def _compare(
                 answers=answers,
                 questioner=request.questioner or NoAnswers(),
                 texts=texts,
+                selection=project.selection(),
+                rewrite=project.rewrite_plan(),
+                render_type=project.render_type(),
             ),
         )
 

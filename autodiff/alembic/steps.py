@@ -10,7 +10,7 @@ from autodiff.alembic.statements import Performed, PerformedStep
 from autodiff.plan import MigrationPlan
 from autodiff.render.layout import lay_out
 from autodiff.render.migration import imports_of, operation_source
-from autodiff.render.python import PythonSource
+from autodiff.render.python import PythonSource, RenderType
 from autodiff.schema.objects import Check, Constraint, Index, Name, Table
 from autodiff.schema.operations import (
     AddColumn,
@@ -75,14 +75,22 @@ def comment(text: str) -> Step:
     return Step(code=f"# {one_line(text)}", description=text)
 
 
-def revision_of(plan: MigrationPlan, performed: Performed, *, calls: bool = True) -> Revision:
+def revision_of(
+    plan: MigrationPlan,
+    performed: Performed,
+    render_type: RenderType | None = None,
+    *,
+    calls: bool = True,
+) -> Revision:
     """Return the steps of a plan, both ways.
 
     performed: what autodiff itself would send.
+    render_type: spells the types of columns.
     calls: whether to call Alembic's operations if there is one that does the same. Otherwise every
         step is SQL.
     """
-    py = PythonSource(plan.dialect, {**plan.desired.enums, **plan.current.enums})
+    enums = {**plan.desired.enums, **plan.current.enums}
+    py = PythonSource(plan.dialect, enums, render_type)
     tables = (*plan.current.tables.values(), *plan.desired.tables.values())
     writer = _Writer(py=py, calls=calls, referred=_referred(tables))
     return Revision(
@@ -120,7 +128,7 @@ class _Writer:
         return Step(
             code=lay_out(code),
             description="; ".join(operation.describe() for operation in item.operations),
-            imports=_imports(code),
+            imports=self._imports(code),
             is_call=call is not None and not is_concurrent_step,
         )
 
@@ -137,10 +145,16 @@ class _Writer:
                 f"new_column_name={new}{py.schema(table)})"
             )
         else:
-            code = operation_source(operation, self.py.dialect)
+            code = operation_source(operation, self.py)
         if _NOT_IN_ALEMBIC in code:
             return None
         return spell_for_alembic(code, creates_enums=self.py.dialect.features.enum_types)
+
+    def _imports(self, code: str) -> tuple[str, ...]:
+        """Return the imports of the code without those that Alembic's template has."""
+        usual = ("from autodiff import op", "import sqlalchemy as sa")
+        lines = imports_of(lay_out(code, indent=4), self.py.imports)
+        return tuple(line for line in lines if line not in usual)
 
     def _has_call(self, operation: Operation, statements: int) -> bool:
         features = self.py.dialect.features
@@ -191,12 +205,6 @@ def _has_more_than_alembic_writes(table: Table) -> bool:
 def _is_late_check(part: Constraint | Index) -> bool:
     """Return whether SQLAlchemy cannot declare a check in full."""
     return isinstance(part, Check) and "postgresql_no_inherit" in part.options
-
-
-def _imports(code: str) -> tuple[str, ...]:
-    """Return the imports of the code without those that Alembic's template has."""
-    usual = ("from autodiff import op", "import sqlalchemy as sa")
-    return tuple(line for line in imports_of(lay_out(code, indent=4)) if line not in usual)
 
 
 def _sql_argument(sql: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import Dialect, Scope
-from autodiff.dialects.scope import is_excluded
+from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.schema.objects import Name, Schema
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_outside_tables(
     desired: Schema,
     *,
     renames: Iterable[str] = (),
-    exclude: Sequence[str] = (),
+    selection: Selection = EVERYTHING,
     declared_before: Schema | None = None,
 ) -> Schema:
     """Return the tables of schemas that no model uses, for which the models have a new table.
@@ -46,7 +46,7 @@ def read_outside_tables(
     found = [
         name
         for name in dialect.catalog.tables_named(connection, sorted(wanted))
-        if name.schema not in used and not is_excluded(name, exclude)
+        if name.schema not in used and not selection.leaves_out(name)
     ]
     known = None if declared_before is None else declared_before.tables
     outside = [name for name in found if name in named or _is_likely(name, found, known)]
@@ -55,7 +55,7 @@ def read_outside_tables(
     namespaces = tuple(sorted({name.schema for name in outside if name.schema}))
     scope = Scope(namespaces=namespaces, only=tuple(outside))
     read = dialect.catalog.reflect(connection, scope)
-    return replace(read, sequences={}, views={})
+    return replace(selection.reflected(read, desired), sequences={}, views={})
 
 
 def _old_name(rename: str) -> Name | None:

@@ -15,9 +15,12 @@ from autodiff.autogenerate.moved_tables import read_outside_tables, with_outside
 from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
+from autodiff.autogenerate.rewriting import RewritePlan, rewrite_with
 from autodiff.autogenerate.schemas import read_schemas
 from autodiff.compare import AnyRename, Rename, Value, parse_rename
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import Selection
+from autodiff.errors import AutodiffError, HookFailedError
 from autodiff.models.renamed_from import declared_renames
 from autodiff.models.scalar_defaults import default_fills
 from autodiff.plan import (
@@ -31,6 +34,7 @@ from autodiff.plan import (
     plan_changes,
     split_replaced_columns,
 )
+from autodiff.schema.changes import Change
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
 from autodiff.utils.sharing import pause_garbage_collection
@@ -38,7 +42,15 @@ from autodiff.utils.sharing import pause_garbage_collection
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["all_renames", "diff", "parse_fills", "parse_maps", "plan_difference"]
+__all__ = [
+    "NO_VALUE",
+    "all_renames",
+    "diff",
+    "parse_fills",
+    "parse_maps",
+    "plan_difference",
+    "rewritten_changes",
+]
 
 
 @pause_garbage_collection()
@@ -70,9 +82,10 @@ def diff(
     """
     dialect = dialect_of(connection)
     renames = list(renames)
-    current, desired = read_schemas(connection, dialect, _as_list(metadata), exclude)
+    selection = Selection.without(exclude)
+    current, desired = read_schemas(connection, dialect, _as_list(metadata), selection)
     outside = read_outside_tables(
-        connection, dialect, current, desired, renames=renames, exclude=exclude
+        connection, dialect, current, desired, renames=renames, selection=selection
     )
     questioner = questioner or NoAnswers()
     difference = find_renamed_difference(
@@ -106,11 +119,13 @@ def plan_difference(
     questioner: Questioner,
     live: sa.Connection | None = None,
     defaults: Mapping[str, str] = MappingProxyType({}),
+    rewrite: RewritePlan | None = None,
 ) -> Plan:
     """Return the plan for a difference; the questioner is asked for missing values.
 
     defaults: the defaults of the models, by "table.column". They are values for existing rows, if
         `fills` has none.
+    rewrite: rewrites the plan before anything is asked of the live rows.
 
     With a `live` connection, the plan has findings about the live rows that prevent its changes,
     the data that it loses is counted, and a table without rows needs no values.
@@ -124,7 +139,7 @@ def plan_difference(
     missing = [item for item in missing if item.table not in empty]
     fills = {**fills, **_ask_for_fills(missing, questioner)}
     maps = {**difference.maps, **_ask_for_maps(difference, questioner)}
-    plan = _plan(difference, fills, maps, empty)
+    plan = rewrite_with(_plan(difference, fills, maps, empty), rewrite)
     if live is None:
         return _with_data_loss(plan)
     checks = (*plan.checks, *plan.loss_checks)
@@ -137,11 +152,34 @@ def plan_difference(
         if result.check.fill is not None and result.found is not None and result.found.count
     ]
     if more_fills := _ask_for_fills(nulls, questioner):
-        plan = _plan(difference, {**fills, **more_fills}, maps, empty)
+        again = _plan(difference, {**fills, **more_fills}, maps, empty)
+        plan = rewrite_with(again, rewrite)
         kept = (*plan.checks, *plan.loss_checks)
         results = [result for result in results if result.check in kept]
     plan = replace(plan, findings=(*plan.findings, *row_findings(results)))
     return _with_data_loss(plan, live)
+
+
+NO_VALUE = "sql:NULL"
+"""The fill of a column that has none, so that a plan can be shown without asking for values."""
+
+
+def rewritten_changes(difference: Difference, rewrite: RewritePlan | None) -> tuple[Change, ...]:
+    """Return the changes of a difference that are left after its plan was rewritten.
+
+    A difference that cannot be planned is returned as it is.
+
+    Raises HookFailedError if the function that rewrites plans fails.
+    """
+    if rewrite is None or not difference.changes:
+        return difference.changes
+    fills = dict.fromkeys((item.key for item in fills_needed(difference.changes)), NO_VALUE)
+    try:
+        return plan_difference(difference, fills, NoAnswers(), rewrite=rewrite).changes
+    except HookFailedError:
+        raise
+    except AutodiffError:
+        return difference.changes
 
 
 def _with_data_loss(plan: Plan, live: sa.Connection | None = None) -> Plan:

@@ -6,10 +6,12 @@ import contextvars
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import Dialect, Scope
-from autodiff.dialects.scope import OWN_TABLES, is_excluded
+from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.models import declare
 from autodiff.schema.objects import Schema
 from autodiff.utils.sharing import pause_garbage_collection
@@ -20,18 +22,26 @@ if TYPE_CHECKING:
 __all__ = ["read_schemas", "scope_for"]
 
 
-def scope_for(desired: Schema, exclude: Sequence[str] = ()) -> Scope:
+def scope_for(desired: Schema, selection: Selection = EVERYTHING) -> Scope:
     """Return what to reflect to compare with the desired schema.
 
-    Tables of autodiff and Alembic are excluded in every schema.
+    Tables in which autodiff and Alembic record migrations are excluded in every schema.
     """
-    return _scope(desired.namespaces, exclude)
+    scope = replace(_scope(desired.namespaces, selection), declared=desired)
+    if selection.include_object is None:
+        return scope
+    return replace(scope, managed=partial(selection.reflected, desired=desired))
 
 
-def _scope(namespaces: Iterable[str], exclude: Sequence[str]) -> Scope:
-    found = tuple(sorted(namespaces))
-    own = [f"{namespace}.{table}" for namespace in found for table in OWN_TABLES]
-    return Scope(namespaces=found, exclude=(*OWN_TABLES, *own, *exclude))
+def _scope(namespaces: Iterable[str], selection: Selection) -> Scope:
+    found, records = tuple(sorted(namespaces)), selection.own_tables
+    own = [f"{namespace}.{table}" for namespace in found for table in records]
+    return Scope(
+        namespaces=found,
+        exclude=(*records, *own, *selection.exclude),
+        include=selection.include,
+        others=False,
+    )
 
 
 class _ShortSwitchInterval:
@@ -72,11 +82,11 @@ def read_schemas(
     connection: sa.Connection,
     dialect: Dialect,
     metadata: Sequence[sa.MetaData],
-    exclude: Sequence[str] = (),
+    selection: Selection = EVERYTHING,
 ) -> tuple[Schema, Schema]:
     """Return the schema of the database and that of the models.
 
-    exclude: patterns of tables to leave out.
+    selection: the objects to leave out.
 
     A second thread reads the models while the server prepares its answers. The connection is used
     only by the calling thread.
@@ -84,16 +94,16 @@ def read_schemas(
     Raises ModelsError for models that cannot be converted.
     """
     if dialect.features.scratch_in_memory:  # no server, so nothing to wait for
-        desired = declare(metadata, dialect, exclude=exclude)
-        return dialect.catalog.reflect(connection, scope_for(desired, exclude)), desired
-    return _read_in_parallel(connection, dialect, metadata, exclude)
+        desired = declare(metadata, dialect, selection)
+        return dialect.catalog.reflect(connection, scope_for(desired, selection)), desired
+    return _read_in_parallel(connection, dialect, metadata, selection)
 
 
 def _read_in_parallel(
     connection: sa.Connection,
     dialect: Dialect,
     metadata: Sequence[sa.MetaData],
-    exclude: Sequence[str],
+    selection: Selection,
 ) -> tuple[Schema, Schema]:
     """Read both schemas at the same time.
 
@@ -102,22 +112,25 @@ def _read_in_parallel(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    likely = _scope(_schemas_of(metadata, dialect, exclude), exclude)
+    likely = _scope(_schemas_of(metadata, dialect, selection), selection)
     context = contextvars.copy_context()
     with _SHORT_SWITCH_INTERVAL, ThreadPoolExecutor(1) as executor:
-        declared = executor.submit(context.run, declare, metadata, dialect, exclude=exclude)
+        declared = executor.submit(context.run, declare, metadata, dialect, selection)
         current = dialect.catalog.reflect(connection, likely)
         desired = declared.result()
-    scope = scope_for(desired, exclude)
-    return current if scope == likely else dialect.catalog.reflect(connection, scope), desired
+    scope = scope_for(desired, selection)
+    if scope == likely:
+        current = dialect.catalog.with_extension_objects(connection, current, desired)
+        return selection.reflected(current, desired), desired
+    return dialect.catalog.reflect(connection, scope), desired
 
 
 def _schemas_of(
-    metadata: Iterable[sa.MetaData], dialect: Dialect, exclude: Sequence[str]
+    metadata: Iterable[sa.MetaData], dialect: Dialect, selection: Selection
 ) -> set[str]:
     """Return the schemas of the tables, without the default one."""
     from autodiff.models.tables import name_of
 
     tables = (table for item in metadata for table in item.tables.values() if table.schema)
     names = (name_of(table, dialect) for table in tables)
-    return {name.schema for name in names if name.schema and not is_excluded(name, exclude)}
+    return {name.schema for name in names if name.schema and not selection.leaves_out(name)}

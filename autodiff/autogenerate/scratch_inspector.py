@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import find_difference
+from autodiff.autogenerate.planning import rewritten_changes
+from autodiff.autogenerate.rewriting import RewritePlan
 from autodiff.compare import schema_as_desired
 from autodiff.dialects import Dialect, Scope
 from autodiff.schema.changes import reverse_change
@@ -41,11 +43,17 @@ class ScratchInspector:
         return schema
 
     def compare_with(
-        self, desired: Schema, declared_before: Schema | None, *, reverse: bool = False
+        self,
+        desired: Schema,
+        declared_before: Schema | None,
+        *,
+        reverse: bool = False,
+        rewrite: RewritePlan | None = None,
     ) -> ScratchComparison:
         """Return the changes that would turn the scratch into `desired`, or back with `reverse`.
 
         declared_before: what models declared before; see `find_difference`.
+        rewrite: rewrites the plan of the changes; those that it removes are not returned.
         """
         difference = find_difference(
             self.connection,
@@ -56,7 +64,7 @@ class ScratchInspector:
             declared_before=declared_before,
         )
         self.connection.rollback()
-        changes = difference.changes
+        changes = rewritten_changes(difference, rewrite)
         if reverse:
             changes = tuple(reverse_change(change) for change in changes)
         return ScratchComparison(

@@ -38,6 +38,7 @@ _SECTIONS = {
         "generate": "Compare the database with the models and write the next migration.",
         "check": "Report drift between the models, the migrations and the database.",
         "diff": "Print the changes and the SQL that lead from FROM to TO.",
+        "edit": "Open a migration in an editor and update the lock file.",
         "lock": "Rewrite the lock file by running the migrations in a scratch database.",
         "merge": "Write an empty migration that joins several heads.",
         "rebase": "Move this branch's migrations after those of the main branch.",
@@ -45,6 +46,8 @@ _SECTIONS = {
     },
     "Apply migrations": {
         "upgrade": "Apply migrations up to TARGET.",
+        "push": "Apply the difference between the models and a development database, without a "
+        "migration.",
         "downgrade": "Revert migrations down to TARGET, which stays applied.",
         "rehearse": "Run migrations up, down and up again in a scratch database.",
         "stamp": "Record migrations up to TARGET as applied without running them.",

@@ -204,19 +204,9 @@ def _plain(*words: str) -> Callable[[Namespace], str]:
 _ALEMBIC_TARGETS = frozenset({"head", "heads", "base"})
 _OWN_COMMANDS = frozenset(
     {
-        *(
-            "adopt",
-            "baseline",
-            "check",
-            "demo",
-            "diff",
-            "downgrade",
-            "generate",
-            "history",
-            "init",
-            "lock",
-        ),
-        *("merge", "rebase", "rehearse", "repair", "show", "squash", "stamp", "status", "upgrade"),
+        *("adopt", "baseline", "check", "demo", "diff", "downgrade", "edit", "generate"),
+        *("history", "init", "lock", "merge", "push", "rebase", "rehearse", "repair"),
+        *("show", "squash", "stamp", "status", "upgrade"),
     }
 )
 """Commands with the same name in autodiff: after `db` or `alembic` only that word is removed."""
@@ -262,7 +252,6 @@ _TRANSLATIONS: dict[str, Callable[[Namespace], str]] = {
     "make": _make,
     "makemigration": _generate,
     "new": _new_file,
-    "push": _push,
     "redo": lambda options: f"{_line('downgrade', '-1')} && {_line('upgrade')}",
     "reset": _reset,
     "revert": _revert,

@@ -12,6 +12,7 @@ from autodiff.utils.sharing import pause_garbage_collection
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from autodiff.autogenerate.rewriting import RewritePlan
     from autodiff.dialects import Dialect
     from autodiff.schema.changes import Change
     from autodiff.schema.objects import Schema
@@ -63,7 +64,8 @@ def _missing_migration(project: Workspace, lock: LockFile, dialect: Dialect) -> 
     desired = project.declare(dialect)
     if desired == lock.declared:
         return ()
-    return _Comparer(None, dialect, lock).lines(lock.described, desired)
+    comparer = _Comparer(None, dialect, lock, project.rewrite_plan())
+    return comparer.model_lines(lock.described, desired)
 
 
 class _Comparer:
@@ -75,8 +77,13 @@ class _Comparer:
     """
 
     def __init__(
-        self, connection: sa.Connection | None, dialect: Dialect, lock: LockFile | None
+        self,
+        connection: sa.Connection | None,
+        dialect: Dialect,
+        lock: LockFile | None,
+        rewrite: RewritePlan | None = None,
     ) -> None:
+        self._rewrite = rewrite
         self._connection = connection
         self._dialect = dialect
         self._lock = lock
@@ -84,13 +91,16 @@ class _Comparer:
         self.unsettled = False
         self.ignored = False
 
-    def changes(self, current: Schema, desired: Schema) -> tuple[Change, ...]:
-        """Return the changes between two schemas.
+    def changes(
+        self, current: Schema, desired: Schema, rewrite: RewritePlan | None = None
+    ) -> tuple[Change, ...]:
+        """Return the changes between two schemas that are left after their plan was rewritten.
 
         A difference in SQL texts that no server has described yet is ignored: the server may
         describe both texts as the same.
         """
         from autodiff.autogenerate.differences import find_difference
+        from autodiff.autogenerate.planning import rewritten_changes
         from autodiff.schema.changes import is_of_texts
 
         found = find_difference(
@@ -101,6 +111,7 @@ class _Comparer:
             create_scratch=False,
             declared_before=self._declared_before,
         )
+        found = replace(found, changes=rewritten_changes(found, rewrite))
         if found.settled:
             return found.changes
         lock = self._lock
@@ -120,6 +131,12 @@ class _Comparer:
         shown = (reverse_change(change) for change in changes) if reverse else changes
         return tuple(describe_change(change) for change in shown)
 
+    def model_lines(self, current: Schema, models: Schema) -> tuple[str, ...]:
+        """Return the changes that `generate` would make, as lines."""
+        from autodiff.schema.describe import describe_change
+
+        return tuple(map(describe_change, self.changes(current, models, self._rewrite)))
+
 
 @pause_garbage_collection()
 def check_drift(project: Workspace) -> Drift:
@@ -134,15 +151,18 @@ def check_drift(project: Workspace) -> Drift:
     graph = project.graph()
     graph.check_heads()
     lock = project.lock()
-    metadata, exclude = project.metadata(), project.config.exclude_tables
+    metadata, selection = project.metadata(), project.selection()
     with project.connect() as connection:
         pending, history = _against_database(project, graph, connection)
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
-        current, desired = read_schemas(connection, dialect, metadata, exclude)
-        comparer = _Comparer(connection, dialect, lock)
+        current, desired = read_schemas(connection, dialect, metadata, selection)
+        comparer = _Comparer(connection, dialect, lock, project.rewrite_plan())
         found = _three_ways(comparer, current, desired, _usable(lock, dialect))
+        pushed = _is_pushed(project, graph, connection, desired) if found.models else False
         domains = tuple(item.message for item in domain_findings(connection, dialect, desired))
     edited = _edited_since_lock(graph, lock) if lock is not None else ()
+    if pushed and not found.database:
+        found = replace(found, models=())
     if pending or history or edited:
         # The lock file describes another history than the one that the database has, so that a
         # difference between them can be the work of a migration.
@@ -155,8 +175,21 @@ def check_drift(project: Workspace) -> Drift:
         pending=pending,
         history=history,
         edited=edited,
-        notes=_notes(graph, lock, dialect, comparer),
+        notes=(*_notes(graph, lock, dialect, comparer), *([_PUSHED] if pushed else [])),
     )
+
+
+_PUSHED = (
+    "the models have changes that were pushed to this database and that no migration covers: run "
+    'autodiff generate --from history -m "..." and then autodiff stamp'
+)
+
+
+def _is_pushed(project: Workspace, graph: Graph, connection: sa.Connection, models: Schema) -> bool:
+    """Return whether the last push to the database was of these models."""
+    from autodiff.commands.push import push_key
+
+    return project.runner(connection, graph).last_push() == push_key(models)
 
 
 def _usable(lock: LockFile | None, dialect: Dialect) -> LockFile | None:
@@ -173,14 +206,14 @@ def _three_ways(
     it is missing.
     """
     if lock is None:
-        return Drift(database=comparer.lines(current, desired))
+        return Drift(database=comparer.model_lines(current, desired))
     same = desired == lock.declared
-    models = () if same else comparer.lines(lock.described, desired)
+    models = () if same else comparer.model_lines(lock.described, desired)
     by_hand = comparer.lines(current, lock.described, reverse=True)
     return Drift(
         models=models,
         by_hand=tuple(line for line in by_hand if line not in models),
-        database=comparer.lines(current, lock.described if same else desired),
+        database=comparer.model_lines(current, lock.described if same else desired),
     )
 
 

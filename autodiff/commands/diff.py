@@ -16,9 +16,10 @@ from autodiff.autogenerate.dependents import find_broken_dependents
 from autodiff.autogenerate.differences import Difference
 from autodiff.autogenerate.live_losses import count_losses
 from autodiff.autogenerate.plan import Plan
-from autodiff.autogenerate.planning import all_renames, parse_fills, plan_difference
+from autodiff.autogenerate.planning import NO_VALUE, all_renames, parse_fills, plan_difference
 from autodiff.autogenerate.questions import Assume, NoAnswers
 from autodiff.autogenerate.rename_search import find_renamed_difference
+from autodiff.autogenerate.rewriting import RewritePlan
 from autodiff.autogenerate.schemas import scope_for
 from autodiff.compare import Candidate, rename_candidates, schema_as_desired
 from autodiff.dialects import Dialect, dialect_of
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from autodiff.workspace import Workspace
 
 __all__ = ["DiffRequest", "desired_from_database", "diff_states", "with_existing_names"]
-
-_NO_VALUE = "sql:NULL"
-"""The fill of a column that has none, so that a plan can be shown; its UPDATE is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +136,8 @@ class _Sides:
             create_scratch=True,
             declared_before=declared_before,
         )
-        return self._plan_difference(difference, self.connections.get(current))
+        rewrite = self.project.rewrite_plan() if desired == "models" else None
+        return self._plan_difference(difference, self.connections.get(current), rewrite)
 
     @property
     def _dialect(self) -> Dialect:
@@ -187,12 +186,17 @@ class _Sides:
         with self.project.connect() as connection:
             return set(self.project.runner(connection, self.context.graph).verify())
 
-    def _plan_difference(self, difference: Difference, connection: sa.Connection | None) -> Plan:
+    def _plan_difference(
+        self,
+        difference: Difference,
+        connection: sa.Connection | None,
+        rewrite: RewritePlan | None,
+    ) -> Plan:
         """Return the plan of a difference, with a finding for each open question."""
         fills = parse_fills(self.request.fills)
         unfilled = [item.key for item in fills_needed(difference.changes) if item.key not in fills]
-        fills |= dict.fromkeys(unfilled, _NO_VALUE)
-        plan = plan_difference(difference, fills, NoAnswers())
+        fills |= dict.fromkeys(unfilled, NO_VALUE)
+        plan = plan_difference(difference, fills, NoAnswers(), rewrite=rewrite)
         findings = [*plan.findings, *map(_missing_fill, unfilled)]
         losses = plan.data_loss
         if connection is not None:
@@ -251,9 +255,9 @@ def _context_at(project: Workspace, connection: sa.Connection) -> RehearsalConte
     dialect = dialect_of(connection, scratch_url=project.scratch_url)
     lock = project.lock()
     namespaces = lock.declared.namespaces if lock is not None else frozenset[str]()
-    if project.has_models:
-        namespaces |= project.declare(dialect).namespaces
-    scope = scope_for(Schema(namespaces=namespaces), project.config.exclude_tables)
+    models = project.declare(dialect) if project.has_models else Schema()
+    known = replace(models, namespaces=models.namespaces | namespaces)
+    scope = scope_for(known, project.selection())
     return RehearsalContext(live=connection, dialect=dialect, graph=project.graph(), scope=scope)
 
 

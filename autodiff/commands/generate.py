@@ -17,7 +17,9 @@ from autodiff.autogenerate.planning import all_renames, parse_fills, parse_maps,
 from autodiff.autogenerate.prerequisites import find_prerequisites
 from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
 from autodiff.autogenerate.rename_search import find_renamed_difference
+from autodiff.autogenerate.rewriting import RewritePlan, changed_objects, merge_objects
 from autodiff.autogenerate.schemas import read_schemas
+from autodiff.commands.amend import Amended, find_amended, refuse_applied, refuse_options
 from autodiff.commands.drop_guard import refuse_drops
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
@@ -56,6 +58,9 @@ class GenerateRequest:
     depends_on: migrations that must be applied before it, without being its parents.
     source: compare the models with the database, or with the history in the lock file.
     allow_drop: the tables that may be dropped with their rows; `*` allows every table.
+    amend: write the newest migration anew; an empty message keeps its message.
+    discard_edits: amend a migration even if its file was edited.
+    location: the migrations folder to write into, if there are several.
     """
 
     message: str
@@ -73,6 +78,9 @@ class GenerateRequest:
     questioner: Questioner | None = None
     rehearse: bool = True
     data_checks: bool = True
+    amend: bool = False
+    discard_edits: bool = False
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,8 @@ class Draft:
     lock: the lock file to write with it.
     settled: False if SQL texts were compared literally, because there was no scratch database.
     proof: the result of the rehearsal, or why there was none; None for an empty migration.
+    amended: the migration in place of which it is written, if there is one.
+    lock_folder: the folder of the lock file; by default that of the migration.
     """
 
     revision: str
@@ -94,6 +104,8 @@ class Draft:
     lock: LockFile = field(default_factory=LockFile)
     settled: bool = True
     proof: Proof | None = None
+    amended: Amended | None = None
+    lock_folder: Path | None = None
 
     @property
     def path(self) -> Path:
@@ -104,13 +116,16 @@ class Draft:
         """Write the migration and the lock file, both or neither."""
         migration = parse_migration(self.path, *self.texts.values())
         graph = Graph.of([*self.graph.migrations.values(), migration], self.graph.alembic)
-        unrehearsed = dict(self.lock.unrehearsed)
+        known = graph.migrations.keys() - {self.revision}
+        unrehearsed = {r: why for r, why in self.lock.unrehearsed.items() if r in known}
         if self.proof is not None and self.proof.skipped is not None:
             unrehearsed[self.revision] = self.proof.skipped
         lock = replace(
             self.lock, heads=graph.heads, checksums=checksums(graph), unrehearsed=unrehearsed
         )
-        write_all({**self.texts, self.path.parent / LOCK_NAME: lock_text(lock)})
+        removed = self.amended.paths if self.amended is not None else ()
+        folder = self.lock_folder or self.path.parent
+        write_all({**self.texts, folder / LOCK_NAME: lock_text(lock)}, removed=removed)
         return migration
 
 
@@ -126,17 +141,65 @@ def draft_migration(project: Workspace, request: GenerateRequest) -> Draft | Non
     no parent is given.
     """
     graph = project.graph()
+    if request.amend:
+        return _draft_amended(project, graph, request)
     position = position_for(graph, request.parent, request.labels, request.depends_on)
+    position = replace(position, folder=_location(project, request))
     if request.empty:
         lock = project.lock() or LockFile(database=_database_kind(project))
         dialect = dialect_for(lock.backend)
         return draft_empty(project, graph, position, dialect, request.message, lock, request.format)
-    with _open_sides(project, graph, request) as sides:
+    return _draft_difference(project, graph, position, request)
+
+
+def _location(project: Workspace, request: GenerateRequest) -> Path | None:
+    return None if request.location is None else project.location(request.location)
+
+
+def _draft_amended(project: Workspace, graph: Graph, request: GenerateRequest) -> Draft:
+    """Return the newest migration as it would be generated now.
+
+    Raises HistoryError if it cannot be amended, or is not needed any more.
+    """
+    refuse_options(parent=request.parent, source=request.source, empty=request.empty)
+    amended = find_amended(graph, project.lock(), discard_edits=request.discard_edits)
+    migration = amended.migration
+    more = position_for(amended.graph, "base", request.labels, request.depends_on)
+    position = replace(
+        amended.position,
+        folder=_location(project, request) or amended.position.folder,
+        labels=(*amended.position.labels, *more.labels),
+        depends_on=(*amended.position.depends_on, *more.depends_on),
+    )
+    message = request.message or migration.message
+    request = replace(request, message=message)
+    draft = _draft_difference(project, amended.graph, position, request, amended)
+    if draft is None:
+        raise HistoryError(
+            f"cannot amend {migration.path.name}: the database matches the models without it",
+            hint=f"delete {migration.path.name} and run autodiff lock",
+        )
+    return replace(draft, amended=amended)
+
+
+def _draft_difference(
+    project: Workspace,
+    graph: Graph,
+    position: GraphPosition,
+    request: GenerateRequest,
+    amended: Amended | None = None,
+) -> Draft | None:
+    """Return the migration that makes the current schema match the models, None if it does."""
+    with _open_sides(project, graph, request, amended) as sides:
         _refuse_domains(sides)
         difference = _find_difference(sides, request)
         if not difference.changes:
             return None
-        plan = _plan(sides, difference, request, graph)
+        plan = _plan(sides, difference, request, graph, project.rewrite_plan())
+        if not plan:
+            return None
+        if plan.desired != difference.desired:
+            sides, difference = _rewritten(sides, difference, plan)
         draft = draft_plan(project, graph, position, request, plan, sides.connection)
         lock = _next_lock(sides, difference, draft.proof)
         return replace(draft, settled=difference.settled, lock=lock)
@@ -171,7 +234,9 @@ class _Sides:
 
 
 @contextmanager
-def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> Iterator[_Sides]:
+def _open_sides(
+    project: Workspace, graph: Graph, request: GenerateRequest, amended: Amended | None
+) -> Iterator[_Sides]:
     """Read both schemas, and keep the connection open for the rehearsal."""
     metadata = project.metadata()
     lock = project.lock()
@@ -179,17 +244,19 @@ def _open_sides(project: Workspace, graph: Graph, request: GenerateRequest) -> I
         yield _sides_from_lock(project, metadata, lock)
         return
     with project.connect() as connection:
+        if amended is not None:
+            refuse_applied(project, amended, connection)
         _refuse_pending(project, graph, connection)
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
-        exclude = project.config.exclude_tables
-        current, desired = read_schemas(connection, dialect, metadata, exclude)
+        selection = project.selection()
+        current, desired = read_schemas(connection, dialect, metadata, selection)
         outside = read_outside_tables(
             connection,
             dialect,
             current,
             desired,
             renames=request.renames,
-            exclude=exclude,
+            selection=selection,
             declared_before=lock.declared if lock else None,
         )
         yield _Sides(
@@ -216,7 +283,7 @@ def _sides_from_lock(
         connection=None,
         dialect=dialect,
         current=lock.described,
-        desired=declare(metadata, dialect, exclude=project.config.exclude_tables),
+        desired=declare(metadata, dialect, project.selection()),
         lock=lock,
         defaults=default_fills(metadata, dialect),
     )
@@ -270,7 +337,27 @@ def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
 # Plan and render
 
 
-def _plan(sides: _Sides, difference: Difference, request: GenerateRequest, graph: Graph) -> Plan:
+def _rewritten(sides: _Sides, difference: Difference, plan: Plan) -> tuple[_Sides, Difference]:
+    """Return the sides and the difference for a plan that does not lead to the models.
+
+    The lock file then declares what the migration makes, so that the rest stays a difference.
+    """
+    names = changed_objects(difference.desired, plan.desired)
+    declared = merge_objects(sides.desired, plan.desired, names)
+    declared = replace(declared, namespaces=plan.desired.namespaces)
+    return (
+        replace(sides, desired=declared),
+        replace(difference, desired=plan.desired, changes=plan.changes),
+    )
+
+
+def _plan(
+    sides: _Sides,
+    difference: Difference,
+    request: GenerateRequest,
+    graph: Graph,
+    rewrite: RewritePlan | None,
+) -> Plan:
     """Return the plan, with findings about the live database if there is a connection."""
     live = sides.connection if request.data_checks else None
     if live is not None:
@@ -278,7 +365,7 @@ def _plan(sides: _Sides, difference: Difference, request: GenerateRequest, graph
         live.rollback()
     questioner = request.questioner or NoAnswers()
     fills = parse_fills(request.fills)
-    plan = plan_difference(difference, fills, questioner, live, sides.defaults)
+    plan = plan_difference(difference, fills, questioner, live, sides.defaults, rewrite)
     if sides.connection is not None:
         broken_dependents = find_broken_dependents(sides.connection, plan)
         texts = [migration.text for migration in graph.migrations.values()]
@@ -339,7 +426,8 @@ def _render(
 ) -> Draft:
     """Return the draft of a plan, with notes in the docstring of its file."""
     templates = project.config.templates_dir
-    bodies = render_bodies(plan, templates) if request.format == "python" else None
+    is_python = request.format == "python"
+    bodies = render_bodies(plan, templates, project.render_type()) if is_python else None
 
     def python(revision: str) -> str:
         return render_migration(
@@ -354,7 +442,7 @@ def _render(
             bodies=bodies,
         )
 
-    path = project.directory / file_name(graph.next_number(), request.message)
+    path = _path(project, graph, position, request.message)
     revision, texts = file_texts(
         path, position, request.message, request.format, python, plan, notes
     )
@@ -365,7 +453,14 @@ def _render(
         plan=plan,
         graph=graph,
         parents=position.parents,
+        lock_folder=project.directory,
     )
+
+
+def _path(project: Workspace, graph: Graph, position: GraphPosition, message: str) -> Path:
+    """Return the path of a new migration, without a suffix."""
+    number = graph.next_number() if position.number is None else position.number
+    return (position.folder or project.directory) / file_name(number, message)
 
 
 def draft_empty(
@@ -390,7 +485,7 @@ def draft_empty(
             templates=project.config.templates_dir,
         )
 
-    path = project.directory / file_name(graph.next_number(), message)
+    path = _path(project, graph, position, message)
     revision, texts = file_texts(path, position, message, format, python, None)
     return Draft(
         revision=revision,
@@ -400,6 +495,7 @@ def draft_empty(
         graph=graph,
         parents=position.parents,
         lock=lock,
+        lock_folder=project.directory,
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.differences import Difference, find_difference
+from autodiff.autogenerate.planning import rewritten_changes
+from autodiff.autogenerate.rewriting import RewritePlan
 from autodiff.commands.generate import checksums
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.dialects import Dialect
@@ -54,18 +56,30 @@ def replayed_lock(project: Workspace, graph: Graph, database: RehearsalDatabase)
     """
     inspector = database.inspector
     desired = project.declare(inspector.dialect)
-    return _lock_of(graph, inspector.connection, inspector.dialect, inspector.read(), desired)
+    return _lock_of(
+        graph,
+        inspector.connection,
+        inspector.dialect,
+        inspector.read(),
+        desired,
+        project.rewrite_plan(),
+    )
 
 
 def _lock_of(
-    graph: Graph, connection: sa.Connection, dialect: Dialect, current: Schema, desired: Schema
+    graph: Graph,
+    connection: sa.Connection,
+    dialect: Dialect,
+    current: Schema,
+    desired: Schema,
+    rewrite: RewritePlan | None,
 ) -> LockResult:
     """Return the lock file for the current schema of a database that is at the head."""
     difference = find_difference(connection, dialect, current, desired, create_scratch=True)
     connection.rollback()
     if difference.changes:
         kept = _lock(graph, dialect, _covered(difference), difference.current, difference.settled)
-        return LockResult(lock=kept, missing=True)
+        return LockResult(lock=kept, missing=bool(rewritten_changes(difference, rewrite)))
     described = describe_desired(connection, dialect, difference)
     return LockResult(lock=_lock(graph, dialect, desired, described.schema, described.settled))
 
@@ -131,12 +145,14 @@ def _lock(
     )
 
 
-def relock(project: Workspace) -> Path:
+def relock(project: Workspace, *, accept_failure: bool = True) -> Path:
     """Write the lock file for the schema that the migrations make, and return its path.
 
     The migrations are run on a scratch database. If that is not possible, the schema is that of the
     project's database, if it is at the head, or that of the lock file, if it is for the same
     migrations before they were edited.
+
+    accept_failure: whether a migration that cannot be run on a scratch database is accepted.
 
     Raises DatabaseError if nothing shows the schema.
     """
@@ -146,6 +162,8 @@ def relock(project: Workspace) -> Path:
     try:
         lock = _replay(project, graph, known)
     except (DatabaseError, MigrationFailedError, MigrationFileError) as error:
+        if not accept_failure and not isinstance(error, DatabaseError):
+            raise
         found = _lock_at_head(project, graph) or _with_new_checksums(known, graph)
         if found is None:
             raise _no_schema(error) from error
@@ -180,14 +198,15 @@ def _lock_at_head(project: Workspace, graph: Graph) -> LockFile | None:
     from autodiff.autogenerate.schemas import read_schemas
     from autodiff.dialects import dialect_of
 
-    metadata, exclude = project.metadata(), project.config.exclude_tables
+    metadata, selection = project.metadata(), project.selection()
     with project.connect() as connection:
         runner = project.runner(connection, graph)
         if set(runner.applied()) != set(graph.migrations) or runner.problems():
             return None
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
-        current, desired = read_schemas(connection, dialect, metadata, exclude)
-        return _lock_of(graph, connection, dialect, current, desired).lock
+        current, desired = read_schemas(connection, dialect, metadata, selection)
+        rewrite = project.rewrite_plan()
+        return _lock_of(graph, connection, dialect, current, desired, rewrite).lock
 
 
 def _no_schema(error: AutodiffError) -> DatabaseError:

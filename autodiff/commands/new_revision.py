@@ -21,11 +21,16 @@ __all__ = ["GraphPosition", "file_texts", "position_for", "revision_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphPosition:
-    """A position in the graph for a new migration."""
+    """A position in the graph for a new migration.
+
+    number, folder: those of its file; None for the next number and the first folder.
+    """
 
     parents: tuple[str, ...]
     labels: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    number: int | None = None
+    folder: Path | None = None
 
 
 def position_for(

@@ -82,7 +82,7 @@ def rebase_branch(project: Workspace, request: RebaseRequest) -> Rebase:
     """
     graph = project.graph()
     known = read_lock_if_valid(project)
-    moves = _moves(graph, _mine(project.directory, graph, request))
+    moves = _moves(graph, _mine(project.folders, graph, request))
     if not moves and known is not None and _is_of(known, graph):
         return Rebase(directory=project.directory, graph=graph)
     by_revision = {move.after.revision: move.after for move in moves}
@@ -117,7 +117,7 @@ def _out_of_order(
 # The branch that moves
 
 
-def _mine(folder: Path, graph: Graph, request: RebaseRequest) -> set[str]:
+def _mine(folders: Sequence[Path], graph: Graph, request: RebaseRequest) -> set[str]:
     """Return the revisions of the branch that moves; empty if there is nothing to move.
 
     Raises HistoryError if that is not clear.
@@ -126,11 +126,11 @@ def _mine(folder: Path, graph: Graph, request: RebaseRequest) -> set[str]:
         tops = _heads_after(graph, request.mine)
         return graph.lineage(tops) - graph.lineage(set(graph.heads) - tops)
     if request.onto is not None:
-        return _not_in(folder, graph, request.onto)
+        return _not_in(folders, graph, request.onto)
     if len(graph.heads) < 2 or graph.has_labeled_heads:
         return set()
-    for ref in upstream_refs(folder):
-        found = _missing_in(folder, graph, ref)
+    for ref in upstream_refs(folders[0]):
+        found = _missing_in(folders, graph, ref)
         if found is not None:
             return found
     raise _unclear(graph, "which branch moves")
@@ -142,27 +142,27 @@ def _heads_after(graph: Graph, targets: Iterable[str]) -> set[str]:
     return (named | graph.followers(named)) & set(graph.heads)
 
 
-def _not_in(folder: Path, graph: Graph, onto: str) -> set[str]:
+def _not_in(folders: Sequence[Path], graph: Graph, onto: str) -> set[str]:
     """Return what is not in a git branch, or not in the branch of a migration."""
     try:
         staying = _heads_after(graph, [onto])
     except RevisionNotFoundError as error:
-        if file_names_at(folder, onto) is None:
+        if _names_at(folders, onto) is None:
             raise HistoryError(
                 f"unknown migration or git branch {onto!r}",
                 hint="autodiff history lists the migrations, git branch -a the branches",
             ) from error
     else:
         return set(graph.migrations) - graph.lineage(staying)
-    found = _missing_in(folder, graph, onto)
+    found = _missing_in(folders, graph, onto)
     if found is None and len(graph.heads) > 1:
         raise _unclear(graph, f"what to move after {onto}: its files are not one of the branches")
     return found or set()
 
 
-def _missing_in(folder: Path, graph: Graph, ref: str) -> set[str] | None:
+def _missing_in(folders: Sequence[Path], graph: Graph, ref: str) -> set[str] | None:
     """Return what a git branch lacks; None if the git branch is not one side of a fork."""
-    names = file_names_at(folder, ref)
+    names = _names_at(folders, ref)
     if names is None:
         return None
     mine = {
@@ -174,6 +174,12 @@ def _missing_in(folder: Path, graph: Graph, ref: str) -> set[str] | None:
     heads = set(graph.heads)
     whole = graph.lineage(rest) == rest
     return mine if whole and heads & mine and heads & rest else None
+
+
+def _names_at(folders: Sequence[Path], ref: str) -> set[str] | None:
+    """Return the names of the files that a git branch has in the folders; None if it has none."""
+    found = [names for folder in folders if (names := file_names_at(folder, ref)) is not None]
+    return {name for names in found for name in names} if found else None
 
 
 def _unclear(graph: Graph, what: str) -> HistoryError:

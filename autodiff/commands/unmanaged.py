@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.schemas import scope_for
 from autodiff.dialects import Dialect, Scope, dialect_of
-from autodiff.dialects.scope import OWN_TABLES, is_excluded
+from autodiff.dialects.scope import Selection, is_excluded, records_migrations
 from autodiff.dialects.unmanaged import UnmanagedObject
-from autodiff.schema.objects import Exclusion, Name, Schema
+from autodiff.schema.objects import Exclusion, Name, Schema, Table
 from autodiff.utils.connections import open_connection, parse_url
 
 if TYPE_CHECKING:
@@ -28,31 +28,52 @@ def left_alone(project: Workspace, url: str | None = None) -> tuple[UnmanagedObj
     target = project.url if url is None else parse_url(url, project.config.root)
     with open_connection(target) as connection:
         dialect = dialect_of(connection)
-        exclude = project.config.exclude_tables
+        selection = project.selection()
         desired = project.declare(dialect)
         lock = project.lock()
         declared_before = lock.declared if lock is not None else Schema()
         found = [
-            *_left_out(connection, dialect, desired, exclude),
-            *_undeclared(connection, dialect, desired, declared_before, exclude),
+            *_left_out(connection, dialect, desired, selection),
+            *_undeclared(connection, dialect, desired, declared_before, selection),
             *dialect.catalog.unmanaged_objects(connection, scope_for(desired)),
         ]
     return tuple(sorted(found, key=lambda item: (item.kind, item.name, item.reason)))
 
 
 def _left_out(
-    connection: Connection, dialect: Dialect, desired: Schema, exclude: tuple[str, ...]
+    connection: Connection, dialect: Dialect, desired: Schema, selection: Selection
 ) -> Iterator[UnmanagedObject]:
-    """Yield what the configuration excludes, and the tables of autodiff and Alembic."""
+    """Yield what the configuration leaves out, and the tables of autodiff and Alembic.
+
+    The tables in which other projects record their migrations are not listed.
+    """
     full = dialect.catalog.reflect(connection, Scope(namespaces=tuple(sorted(desired.namespaces))))
-    objects_by_kind = {"table": full.tables, "view": full.views, "sequence": full.sequences}
-    for kind, objects in objects_by_kind.items():
+    managed = selection.reflected(full, desired)
+    objects_by_kind = {
+        "table": (full.tables, managed.tables),
+        "view": (full.views, managed.views),
+        "sequence": (full.sequences, managed.sequences),
+    }
+    for kind, (objects, kept) in objects_by_kind.items():
         for name in objects:
-            if name.name in OWN_TABLES:
-                owner = "Alembic's" if name.name == "alembic_version" else "autodiff's own"
-                yield UnmanagedObject(kind=kind, name=str(name), reason=owner)
-            elif is_excluded(name, exclude):
-                yield UnmanagedObject(kind=kind, name=str(name), reason="matches exclude_tables")
+            reason = _reason(name, full.tables.get(name), name in kept, selection)
+            if reason is not None:
+                yield UnmanagedObject(kind=kind, name=str(name), reason=reason)
+
+
+def _reason(name: Name, table: Table | None, is_kept: bool, selection: Selection) -> str | None:
+    """Return why an object is left out, None if it is managed or belongs to another project."""
+    if name.name == "alembic_version":
+        return "Alembic's"
+    if name.name in selection.project_tables:
+        return "autodiff's own"
+    if name.name in selection.own_tables or (table is not None and records_migrations(table)):
+        return None
+    if is_excluded(name, selection.exclude):
+        return "matches exclude_tables"
+    if selection.leaves_out(name):
+        return "matches no pattern of include_tables"
+    return None if is_kept else "left out by include_object"
 
 
 def _undeclared(
@@ -60,10 +81,10 @@ def _undeclared(
     dialect: Dialect,
     desired: Schema,
     declared_before: Schema,
-    exclude: tuple[str, ...],
+    selection: Selection,
 ) -> Iterator[UnmanagedObject]:
     """Yield objects of kinds that the models do not declare."""
-    current = dialect.catalog.reflect(connection, scope_for(desired, exclude))
+    current = dialect.catalog.reflect(connection, scope_for(desired, selection))
     if not desired.views:
         for name in current.views:
             if name not in declared_before.views:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autodiff.dialects.scope import Scope
+from autodiff.schema.naming import name_constraints
 from autodiff.schema.objects import (
     Constraint,
     Domain,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "drop_undeclared_comment"]
 
 
+_T = TypeVar("_T")
+
+
 class Catalog(ABC):
     """Reads the catalog of a database, and compares what it read with what models declare."""
 
@@ -38,9 +42,53 @@ class Catalog(ABC):
 
     # Reading
 
-    @abstractmethod
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
         """Return what the database has within the scope, in a fixed number of queries."""
+        schema = self.read(connection, scope)
+        if scope.declared is not None:
+            schema = self.with_extension_objects(connection, schema, scope.declared)
+        return scope.select(schema)
+
+    def with_extension_objects(
+        self, connection: Connection, schema: Schema, declared: Schema
+    ) -> Schema:
+        """Return a schema with the declared objects that an extension owns, as they are declared.
+
+        The objects of an extension are not read, because no migration may change them. Models can
+        declare them, for example to refer to them in foreign keys.
+        """
+        kinds = ("tables", "views", "sequences", "enums")
+        missing = {
+            name
+            for kind in kinds
+            for name in getattr(declared, kind)
+            if name not in getattr(schema, kind)
+        }
+        owned = self.extension_objects(connection, missing) if missing else frozenset()
+        if not owned:
+            return schema
+        return replace(
+            schema,
+            tables={
+                **{
+                    name: name_constraints(table, implicit=True)
+                    for name, table in declared.tables.items()
+                    if name in owned
+                },
+                **schema.tables,
+            },
+            views=_with_named(schema.views, declared.views, owned),
+            sequences=_with_named(schema.sequences, declared.sequences, owned),
+            enums=_with_named(schema.enums, declared.enums, owned),
+        )
+
+    def extension_objects(self, connection: Connection, names: Collection[Name]) -> frozenset[Name]:
+        """Return those of the names whose table, view, sequence or type an extension owns."""
+        return frozenset()
+
+    @abstractmethod
+    def read(self, connection: Connection, scope: Scope) -> Schema:
+        """Return what `reflect` does, before the objects of other projects are removed."""
 
     @abstractmethod
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
@@ -138,3 +186,9 @@ def drop_undeclared_comment(index: Index, desired: Index | None) -> Index:
     if index.comment is None or desired is None or desired.comment is not None:
         return index
     return replace(index, comment=None)
+
+
+def _with_named(
+    items: Mapping[Name, _T], others: Mapping[Name, _T], names: Collection[Name]
+) -> dict[Name, _T]:
+    return {**{name: other for name, other in others.items() if name in names}, **items}

@@ -7,6 +7,8 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from autodiff.dialects.scope import HISTORY_TABLE
+
 __all__ = ["Holder", "Lock", "lock_key"]
 
 
@@ -52,7 +54,11 @@ class Lock(ABC):
         """Return who holds the lock, or None if it is free or the holder is unknown."""
 
 
-def lock_key(*parts: str | None) -> bytes:
-    """Return a digest of the parts: the same in each run, and no other program uses it."""
-    text = "\0".join(("autodiff", *(part or "" for part in parts)))
+def lock_key(schema: str | None, history_table: str = HISTORY_TABLE) -> bytes:
+    """Return a digest for the projects that share a history table.
+
+    It is the same in each run, and no other program uses it.
+    """
+    own = () if history_table == HISTORY_TABLE else (history_table,)
+    text = "\0".join(("autodiff", schema or "", *own))
     return hashlib.sha256(text.encode()).digest()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.schema.sqltext import terminate_statement
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ class ScriptWriter(ABC):
     """The same with milliseconds, in the format of the journal table."""
     actor: Actor
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, history_table: str = HISTORY_TABLE) -> None:
         self.dialect = dialect
+        self.history_table = history_table
 
     @abstractmethod
     def opening(self, schema: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
 
 if TYPE_CHECKING:
@@ -75,10 +76,11 @@ class Session(ABC):
         return {}
 
     def restore_settings(  # noqa: B027
-        self, connection: Connection, before: Mapping[str, str]
+        self, connection: Connection, before: Mapping[str, str], own_tables: Sequence[str]
     ) -> None:
         """Restore the settings that `read_settings` returned, and drop new temporary tables.
 
+        `own_tables` are the names of the history and the journal, which temporary tables can hide.
         This does not end a transaction that is open.
         """
 
@@ -135,10 +137,13 @@ class Session(ABC):
     # Locks and failures
 
     @abstractmethod
-    def migration_lock(self, connection: Connection, schema: str | None) -> Lock:
+    def migration_lock(
+        self, connection: Connection, schema: str | None, history_table: str = HISTORY_TABLE
+    ) -> Lock:
         """Return the lock that one runner at a time holds, not yet taken.
 
-        `schema` is the schema of the history table.
+        `schema` is the schema of the history table. Projects with different history tables do not
+        share the lock.
         """
 
     def is_lock_conflict(self, error: BaseException) -> bool:
@@ -158,8 +163,11 @@ class Session(ABC):
     # Scripts
 
     @abstractmethod
-    def script_writer(self) -> ScriptWriter:
-        """Return a writer of scripts for the database's own client."""
+    def script_writer(self, history_table: str = HISTORY_TABLE) -> ScriptWriter:
+        """Return a writer of scripts for the database's own client.
+
+        The scripts take the migration lock of the history table.
+        """
 
 
 def _is_autocommit(driver: Any) -> bool:

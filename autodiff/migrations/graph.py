@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
+from itertools import pairwise
 from pathlib import Path
 
 from autodiff.errors import HistoryError, SeveralHeadsError
@@ -17,15 +18,34 @@ from autodiff.migrations.files import Migration, read_folder
 __all__ = ["Graph", "load_graph"]
 
 
-def load_graph(folder: Path) -> Graph:
-    """Return the graph of the migrations in a folder, and of the Alembic history before them.
+def load_graph(*folders: Path) -> Graph:
+    """Return the graph of the migrations in one or more folders.
+
+    The Alembic history before them is named in the first folder.
 
     Raises HistoryError if revisions are duplicate, parents are unknown or migrations form a cycle,
-    and MigrationFileError if a file can't be read.
+    if several folders have a file of one name, and MigrationFileError if a file can't be read.
     """
-    alembic = read_alembic(folder)
+    alembic = read_alembic(folders[0])
     revisions = read_revisions(alembic.folder) if alembic and alembic.folder else []
-    return Graph.of([*revisions, *read_folder(folder)], alembic)
+    found = [migration for folder in folders for migration in read_folder(folder)]
+    if len(folders) > 1:
+        found.sort(key=lambda migration: migration.path.name)
+    graph = Graph.of([*revisions, *found], alembic)
+    for first, second in pairwise(found):
+        if first.name == second.name:
+            raise HistoryError(
+                f"two migrations have the name {first.name}: {first.path} and {second.path}",
+                hint="rename one of the files",
+            )
+    return graph
+
+
+def _distinct_names(*paths: Path) -> list[str]:
+    """Return the names of files, or their paths if they are in several folders."""
+    if len({path.parent for path in paths}) == 1:
+        return [path.name for path in paths]
+    return list(map(str, paths))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +74,7 @@ class Graph:
             if other is not None:
                 raise HistoryError(
                     f"two migrations have the revision {migration.revision}: "
-                    f"{other.path.name} and {migration.path.name}",
+                    f"{' and '.join(_distinct_names(other.path, migration.path))}",
                     hint="one is a copy: give it another revision, or delete it",
                 )
             by_revision[migration.revision] = migration

@@ -14,23 +14,27 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from autodiff.dialects.base import Dialect
+    from autodiff.dialects.scope import Selection
     from autodiff.schema.objects import Schema
 
 __all__ = ["declare", "load_metadata"]
 
 
 def declare(
-    metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, *, exclude: Sequence[str] = ()
+    metadata: sa.MetaData | Sequence[sa.MetaData],
+    dialect: Dialect,
+    selection: Selection | None = None,
 ) -> Schema:
     """Return the schema that one MetaData, or several together, declare for a dialect.
 
-    exclude: patterns of tables to leave out, as when the database is read.
+    selection: the objects to leave out, as when the database is read.
 
     Raises ModelsError for what cannot be converted, and if two of them declare one table.
     """
+    from autodiff.dialects.scope import EVERYTHING
     from autodiff.models.metadata import declare_metadata
 
-    return declare_metadata(metadata, dialect, exclude)
+    return declare_metadata(metadata, dialect, selection or EVERYTHING)
 
 
 def load_metadata(targets: str | Sequence[str], folders: Sequence[Path]) -> list[sa.MetaData]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from autodiff.dialects.scope import OWN_TABLES, is_excluded
+from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of, first_of_sequence
 from autodiff.models.expressions import Compiler
@@ -34,12 +34,14 @@ __all__ = ["declare_metadata"]
 
 @pause_garbage_collection()
 def declare_metadata(
-    metadata: sa.MetaData | Sequence[sa.MetaData], dialect: Dialect, exclude: Sequence[str] = ()
+    metadata: sa.MetaData | Sequence[sa.MetaData],
+    dialect: Dialect,
+    selection: Selection = EVERYTHING,
 ) -> Schema:
     """Return the schema that one MetaData, or several together, declare for a dialect.
 
-    exclude: patterns of tables, views and sequences to leave out. The tables in which autodiff and
-        Alembic record migrations are always left out.
+    selection: the objects to leave out. The tables in which autodiff and Alembic record migrations
+        are always left out.
 
     Raises ModelsError for what cannot be converted, and if two of them declare one table.
     """
@@ -47,13 +49,14 @@ def declare_metadata(
     compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
     declared_sequences = _sequences(all_metadata, dialect)
     compiler.sequences = frozenset(name.name for name in declared_sequences)
+    own_tables = selection.own_tables
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     enums: dict[Name, EnumType] = {}
     domains: dict[Name, Domain] = {}
     for table in _all_tables(all_metadata):
         name = name_of(table, dialect)
-        if name.name in OWN_TABLES or is_excluded(name, exclude):
+        if name.name in own_tables or selection.leaves_out(name):
             continue
         if name in tables or name in views:
             raise ModelsError(
@@ -74,9 +77,9 @@ def declare_metadata(
     sequences = {
         name: sequence
         for name, sequence in declared_sequences.items()
-        if not is_excluded(name, exclude)
+        if not selection.leaves_out(name)
     }
-    return Schema(
+    schema = Schema(
         tables=tables,
         enums=enums,
         sequences=sequences,
@@ -85,6 +88,7 @@ def declare_metadata(
         renamed=tuple(compiler.renamed),
         domains=tuple(domains.values()),
     )
+    return selection.declared(schema)
 
 
 def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:

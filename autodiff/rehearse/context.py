@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.schemas import scope_for
@@ -50,9 +50,9 @@ def open_rehearsal_context(
     """
     with _connect_if_needed(project, lock) as (live, dialect):
         namespaces = lock.declared.namespaces if lock is not None else frozenset()
-        desired = _declared(project, dialect)
-        namespaces |= desired.namespaces if desired is not None else frozenset()
-        scope = scope_for(Schema(namespaces=namespaces), project.config.exclude_tables)
+        desired = _declared(project, dialect) or Schema()
+        known = replace(desired, namespaces=desired.namespaces | namespaces)
+        scope = scope_for(known, project.selection())
         yield RehearsalContext(live=live, dialect=dialect, graph=graph, scope=scope)
 
 

@@ -152,7 +152,7 @@ def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) 
     scope = scope_for(replace(plan.desired, namespaces=namespaces))
 
     def build(connection: Connection) -> None:
-        operations = _creating_operations(start)
+        operations = _creating_operations(_without_extension_objects(start, connection, dialect))
         after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
         operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
         _run(connection, dialect, lambda executor: run_operations(executor, operations))
@@ -201,6 +201,21 @@ def _creating_operations(schema: Schema) -> list[Operation]:
         *(AddConstraint(table=name, constraint=key) for name, key in late_keys),
         *(CreateView(view=view) for view in order_views(schema.views)),
     ]
+
+
+def _without_extension_objects(schema: Schema, connection: Connection, dialect: Dialect) -> Schema:
+    """Return a schema without the objects that the extensions of a scratch have created."""
+    names = [*schema.tables, *schema.views, *schema.sequences, *schema.enums]
+    owned = dialect.catalog.extension_objects(connection, names)
+    if not owned:
+        return schema
+    return replace(
+        schema,
+        tables={name: item for name, item in schema.tables.items() if name not in owned},
+        views={name: item for name, item in schema.views.items() if name not in owned},
+        sequences={name: item for name, item in schema.sequences.items() if name not in owned},
+        enums={name: item for name, item in schema.enums.items() if name not in owned},
+    )
 
 
 def _creating_domains(plan: Plan, dialect: Dialect) -> list[Operation]:

@@ -334,10 +334,10 @@ class _HistoryRehearsal:
         except (ModelsError, ConfigError) as error:
             self._notes.append(f"not compared with the models: {error.message}")
             return
-        exclude = self._project.config.exclude_tables
-        desired = declare(metadata, inspector.dialect, exclude=exclude)
+        desired = declare(metadata, inspector.dialect, self._project.selection())
         declared_before = lock.declared if lock is not None else None
-        comparison = inspector.compare_with(desired, declared_before)
+        rewrite = self._project.rewrite_plan()
+        comparison = inspector.compare_with(desired, declared_before, rewrite=rewrite)
         self._record("models and migrations differ at the head", comparison)
 
     def _compare_with_lock(self, lock: LockFile | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from autodiff.dialects.base import Dialect
 from autodiff.errors import AutodiffError, ConfigError
 from autodiff.render.layout import lay_out
-from autodiff.render.python import PythonSource
+from autodiff.render.python import PythonSource, RenderType
 from autodiff.schema.operations import Operation, is_concurrent
+from autodiff.utils.python_source import imported_names
 from autodiff.utils.quoting import docstring_line, docstring_text, python_string
 from autodiff.utils.sharing import pause_garbage_collection
 
@@ -69,12 +70,8 @@ def _environment(override: Path | None) -> jinja2.Environment:
     )
 
 
-def operation_source(operation: Operation, dialect: Dialect, templates: Path | None = None) -> str:
+def operation_source(operation: Operation, py: PythonSource, templates: Path | None = None) -> str:
     """Return the call, or calls, of `op` that carry out the operation."""
-    return _call(operation, PythonSource(dialect), templates)
-
-
-def _call(operation: Operation, py: PythonSource, templates: Path | None) -> str:
     template = _environment(templates).get_template(template_name(operation))
     return template.render(operation=operation, py=py).strip("\n")
 
@@ -89,13 +86,18 @@ class Bodies:
 
 
 @pause_garbage_collection()
-def render_bodies(plan: MigrationPlan, templates: Path | None = None) -> Bodies:
+def render_bodies(
+    plan: MigrationPlan, templates: Path | None = None, render_type: RenderType | None = None
+) -> Bodies:
     """Render the bodies of a plan's migration file, which takes most of the time.
+
+    `render_type` spells the types of columns.
 
     Raises ConfigError if a template in `templates` is broken.
     """
     enums = {**plan.desired.enums, **plan.current.enums}
-    return _bodies(plan.operations, plan.reverse(), PythonSource(plan.dialect, enums), templates)
+    py = PythonSource(plan.dialect, enums, render_type)
+    return _bodies(plan.operations, plan.reverse(), py, templates)
 
 
 def render_migration(
@@ -216,7 +218,7 @@ def _bodies(
             lay_out(_body(operations, py, templates), indent=4)
             for operations in (upgrade, downgrade)
         )
-        return Bodies(upgrade=up, downgrade=down, imports=imports_of(f"{up}\n{down}"))
+        return Bodies(upgrade=up, downgrade=down, imports=imports_of(f"{up}\n{down}", py.imports))
 
 
 @contextmanager
@@ -251,7 +253,7 @@ def _body(operations: Sequence[Operation], py: PythonSource, templates: Path | N
     """Return the calls in order; those that no transaction allows in autocommit blocks."""
     parts: list[str] = []
     for concurrently, group in groupby(operations, is_concurrent):
-        text = "\n".join(_call(step, py, templates) for step in group)
+        text = "\n".join(operation_source(step, py, templates) for step in group)
         if concurrently:
             block = _environment(templates).get_template("autocommit.py.j2")
             text = block.render(body=lay_out(text, indent=4)).strip("\n")
@@ -273,25 +275,33 @@ def _listed(name: str, revisions: Sequence[str]) -> str:
     return lay_out(f"{name} = ({', '.join(map(python_string, revisions))}{comma})")
 
 
-def imports_of(body: str) -> tuple[str, ...]:
-    """Return the import lines that the code needs, in ruff's order."""
+def imports_of(body: str, more: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the import lines that the code needs and `more`, in ruff's order."""
     roots, libraries = set(), set()
+    known = _KNOWN_ROOTS | imported_names(sorted(more))
     for node in ast.walk(ast.parse("if True:\n" + (body if body.strip() else "    pass"))):
         if isinstance(node, ast.Name):
             roots.add(node.id)
         elif isinstance(node, ast.Attribute):
             path = _dotted(node)
-            if path and path[0] not in _KNOWN_ROOTS:
+            if path and path[0] not in known:
                 libraries.add(".".join(path[:-1]))
-    lines = [f"import {module}" for module in sorted(libraries)]
+    lines = [f"import {module}" for module in libraries]
     if "sa" in roots:
         lines.append("import sqlalchemy as sa")
-    lines.sort(key=lambda line: line.split()[1])
     from_lines = ["from autodiff import op"]
     dialects = [name for name in _DIALECT_IMPORTS if name in roots]
     if dialects:
         from_lines.append(f"from sqlalchemy.dialects import {', '.join(dialects)}")
-    return (*lines, *from_lines)
+    for line in more:
+        own = lines if line.startswith("import") else from_lines
+        own.append(line)
+    return tuple(line for own in (lines, from_lines) for line in _sorted_lines(own))
+
+
+def _sorted_lines(lines: Iterable[str]) -> list[str]:
+    """Return import lines, each once, in the order of their modules."""
+    return sorted(set(lines), key=lambda line: (line.split()[1], line))
 
 
 def _dotted(node: ast.Attribute) -> tuple[str, ...]:

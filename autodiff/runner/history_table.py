@@ -1,4 +1,4 @@
-"""Read and write the history: the applied migrations, in the table autodiff_history."""
+"""Read and write the history: the applied migrations."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.errors import HistoryError
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ class Applied:
 
 
 class HistoryTable:
-    """The table autodiff_history in the given schema."""
+    """The history table in the given schema."""
 
-    def __init__(self, schema: str | None = None) -> None:
+    def __init__(self, schema: str | None = None, name: str = HISTORY_TABLE) -> None:
         self.table = sa.Table(
-            "autodiff_history",
+            name,
             sa.MetaData(),
             sa.Column("revision", sa.String(64), primary_key=True),
             sa.Column("name", sa.String(255), nullable=False),

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from autodiff import __version__
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import HISTORY_TABLE, journal_table
 from autodiff.errors import HistoryError
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import Direction
@@ -40,7 +41,7 @@ __all__ = [
     "entry_row",
 ]
 
-Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash"]
+Kind: TypeAlias = Direction | Literal["stamp", "repair", "squash", "push"]
 Outcome: TypeAlias = (
     Literal["running", "done", "failed", "undone", "settled", "skipped"]
     | Literal["accepted", "forgotten", "applied", "reverted", "step done", "step again"]
@@ -251,11 +252,11 @@ class Entry:
 
 
 class Journal:
-    """The table autodiff_journal in the given schema."""
+    """The journal table that belongs to a history table, in the given schema."""
 
-    def __init__(self, schema: str | None = None) -> None:
+    def __init__(self, schema: str | None = None, history_table: str = HISTORY_TABLE) -> None:
         self.table = sa.Table(
-            "autodiff_journal",
+            journal_table(history_table),
             sa.MetaData(),
             sa.Column("id", sa.Integer, primary_key=True),
             sa.Column("revision", sa.String(64), nullable=False),
@@ -360,7 +361,7 @@ def _require_valid(row: Any) -> None:
         raise ValueError(f"unknown kind or outcome: {row.kind!r:.40}, {row.outcome!r:.40}")
 
 
-_KINDS = frozenset((*get_args(Direction), "stamp", "repair", "squash"))
+_KINDS = frozenset((*get_args(Direction), "stamp", "repair", "squash", "push"))
 _OUTCOMES = frozenset(word for literal in get_args(Outcome) for word in get_args(literal))
 _UNREADABLE = (
     ArithmeticError,

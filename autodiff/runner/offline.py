@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.literals import clause_text
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.script import Guard, ScriptWriter
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
@@ -46,9 +47,15 @@ class Script:
 
 
 def write_script(
-    graph: Graph, script_range: Range, dialect: Dialect, *, schema: str | None, limits: Limits
+    graph: Graph,
+    script_range: Range,
+    dialect: Dialect,
+    *,
+    schema: str | None,
+    history_table: str = HISTORY_TABLE,
+    limits: Limits,
 ) -> Script:
-    """Return the script of a range; `schema` is that of the history tables.
+    """Return the script of a range; `schema` is that of the history table and the journal.
 
     Raises MigrationFailedError, with file and line, for a step that has no SQL.
     """
@@ -56,8 +63,8 @@ def write_script(
         dialect=dialect,
         graph=graph,
         script_range=script_range,
-        history=HistoryTable(schema),
-        journal=Journal(schema),
+        history=HistoryTable(schema, history_table),
+        journal=Journal(schema, history_table),
         limits=limits,
     )
     with open_script_sink(dialect, alembic_part(graph)) as sink:
@@ -89,7 +96,7 @@ class _Author:
 
     @property
     def writer(self) -> ScriptWriter:
-        return self.dialect.session.script_writer()
+        return self.dialect.session.script_writer(self.history.table.name)
 
     @property
     def schema(self) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.timeouts import Limits
 from autodiff.errors import HistoryError, HookFailedError
 from autodiff.migrations.files import Migration
@@ -22,7 +23,7 @@ from autodiff.runner.baselines import refuse_recorded_baselines
 from autodiff.runner.events import Direction, Listener, ignore
 from autodiff.runner.history_table import Applied
 from autodiff.runner.hooks import HookedRun, HookName, Hooks, call_hook
-from autodiff.runner.journal import Entry, Outcome
+from autodiff.runner.journal import Entry, Kind, Outcome
 from autodiff.runner.loader import Loader
 from autodiff.runner.recovery import settle
 from autodiff.runner.repair import Repaired, Repairs, find_problems, repair_history
@@ -39,6 +40,9 @@ LOCK_WAIT = 600.0
 """Seconds to wait for another run by default: longer than most deployments take."""
 LIMITS = Limits(lock=5.0, statement=1800.0, retries=5)
 """Default limits: a statement that waits for a lock makes all later ones wait behind it."""
+
+
+_PUSH: Kind = "push"
 
 
 def _now() -> dt.datetime:
@@ -62,6 +66,7 @@ class Runner:
         graph: Graph,
         *,
         schema: str | None = None,
+        history_table: str = HISTORY_TABLE,
         on_event: Listener = ignore,
         clock: Callable[[], dt.datetime] = _now,
         lock_wait: float = LOCK_WAIT,
@@ -77,6 +82,7 @@ class Runner:
             connection,
             self.dialect,
             schema=schema,
+            history_table=history_table,
             on_event=on_event,
             clock=clock,
             lock_wait=lock_wait,
@@ -248,6 +254,23 @@ class Runner:
             raise HookFailedError(
                 error.hook, error.place, error.reason, done=done, hint=error.hint or hint
             ) from error
+
+    def push(self, step: Callable[[], None], checksum: str) -> None:
+        """Run a function of `op` that is not a migration, and note in the journal that it was run.
+
+        checksum: identifies what was pushed; `last_push` returns it.
+
+        Raises MigrationFailedError if a statement fails, LockedError if another run holds the lock
+        for too long.
+        """
+        with self._session.locked():
+            self._session.create_tables()
+            self._session.run_unrecorded(step, _PUSH, checksum)
+
+    def last_push(self) -> str | None:
+        """Return the checksum of the last push, None if there was none."""
+        pushes = [entry.checksum for entry in self.log() if entry.kind == _PUSH]
+        return pushes[-1] if pushes else None
 
     def preview_stamp(self, target: str = "head") -> StampPreview:
         """Return the records that `stamp` would change; change none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,9 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_versions import AlembicPart
+from autodiff.runner.context import executing
 from autodiff.runner.events import Direction, Listener, StatementRun
+from autodiff.runner.executor import Executor
 from autodiff.runner.history_table import Applied, HistoryTable, applied_row
 from autodiff.runner.hooks import HookedMigration, HookName, Hooks, call_hook
 from autodiff.runner.journal import Entry, Journal, Kind, actor, entry_row
@@ -40,6 +43,7 @@ class Session:
         dialect: Dialect,
         *,
         schema: str | None,
+        history_table: str,
         on_event: Listener,
         clock: Callable[[], dt.datetime],
         lock_wait: float,
@@ -73,8 +77,8 @@ class Session:
         # With their schema, no other table of these names can take the records:
         own_schema = schema or dialect.session.current_schema(connection)
         connection.rollback()
-        self.history = HistoryTable(own_schema)
-        self.journal = Journal(own_schema)
+        self.history = HistoryTable(own_schema, history_table)
+        self.journal = Journal(own_schema, history_table)
         self._settings: Mapping[str, str] | None = None
 
     def applied(self) -> dict[str, Applied]:
@@ -97,7 +101,9 @@ class Session:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock; if it belongs to a transaction, `transaction` and `open` take it."""
-        self.lock = self.dialect.session.migration_lock(self.connection, self._schema)
+        self.lock = self.dialect.session.migration_lock(
+            self.connection, self._schema, self.history.table.name
+        )
         with locked(self.lock, self._lock_wait):
             if self.lock.in_transaction:
                 yield
@@ -145,6 +151,37 @@ class Session:
             before_hand_written=self.remember_settings,
         )
 
+    def run_unrecorded(self, step: Callable[[], None], kind: Kind, checksum: str) -> None:
+        """Run a function of `op` that is not a migration, and journal it if it succeeds.
+
+        Raises MigrationFailedError if a statement fails.
+        """
+
+        def report(sql: str) -> None:
+            self.on_event(StatementRun(sql=sql))
+
+        segments = TransactionSegments(self.connection, self.dialect, self.limits)
+        sink = LiveSink(
+            self.connection, self.dialect, report, self.on_event, outside=segments.outside
+        )
+        executor = Executor(self.dialect, sink)
+        started_at, started = self._clock(), time.monotonic()
+        with segments.around(self.open):
+            with executing(executor):
+                step()
+                executor.flush()
+            entry = Entry(
+                revision=kind,
+                name=kind,
+                kind=kind,
+                checksum=checksum,
+                actor=self._actor,
+                started_at=started_at,
+                seconds=time.monotonic() - started,
+                outcome="done",
+            )
+            self.journal.write(self.connection, entry)
+
     def remember_settings(self) -> None:
         """Read the settings of the database session before hand-written code can change them."""
         if self._settings is None:
@@ -156,7 +193,8 @@ class Session:
         Most migrations have no hand-written code; they cost no statement.
         """
         if self._settings is not None:
-            self.dialect.session.restore_settings(self.connection, self._settings)
+            own_tables = (self.history.table.name, self.journal.table.name)
+            self.dialect.session.restore_settings(self.connection, self._settings, own_tables)
 
     def call_hook(self, name: HookName, migration: Migration, direction: Direction) -> None:
         """Call a migration's hook, if there is one, in the transaction that is open."""

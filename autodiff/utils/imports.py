@@ -11,7 +11,9 @@ from types import ModuleType
 
 from autodiff.errors import AutodiffError
 
-__all__ = ["import_application_module"]
+_OWN_FILES = (__file__, str(Path(__file__).with_name("functions.py")))
+
+__all__ = ["import_application_module", "place_of_error"]
 
 
 def import_application_module(
@@ -49,7 +51,7 @@ def _explained(
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{name}.".startswith(f"{missing}."):
         return _not_found(missing, name, folders, setting)
-    place = _place(error, folders)
+    place = place_of_error(error, folders)
     if missing:
         return (
             f"{place}No module named {missing!r}",
@@ -82,7 +84,7 @@ def _not_found(missing: str, name: str, folders: Sequence[Path], setting: str) -
     )
 
 
-def _place(error: BaseException, folders: Sequence[Path]) -> str:
+def place_of_error(error: BaseException, folders: Sequence[Path]) -> str:
     """Return `FILE:LINE: ` for the last line of the application that ran, or an empty text.
 
     That is the line that a person can change; the frames behind it belong to installed packages.
@@ -92,7 +94,7 @@ def _place(error: BaseException, folders: Sequence[Path]) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen ") and frame.filename != __file__
+        if not frame.filename.startswith("<frozen ") and frame.filename not in _OWN_FILES
     ]
     frames = [frame for frame in frames if "importlib" not in Path(frame.filename).parts]
     own = [frame for frame in frames if _is_own(frame.filename, folders)] or frames

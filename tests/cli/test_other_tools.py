@@ -54,7 +54,7 @@ TRANSLATIONS = [
     ("migrate resolve --applied 0003", "stamp 0003"),
     ("migrate reset", "downgrade base && autodiff upgrade"),
     ("migrate diff add_users", 'generate -m "add_users"'),
-    ("db push", 'generate -m "..." && autodiff upgrade'),
+    ("db push", "push"),
     ("db:migrate", "upgrade"),
     ("db:rollback STEP=2", "downgrade -2"),
     ("make:migration create_users", 'generate -m "create_users" --empty'),

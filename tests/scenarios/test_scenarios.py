@@ -21,6 +21,7 @@ from autodiff.autogenerate.differences import find_difference
 from autodiff.autogenerate.schemas import scope_for
 from autodiff.compare import schema_as_desired
 from autodiff.dialects import Dialect, dialect_of
+from autodiff.dialects.scope import Selection
 from autodiff.migrations import load_graph
 from autodiff.runner.runner import Runner
 from autodiff.schema.objects import Schema
@@ -89,7 +90,7 @@ def _assert_expected_source(source: str, expected: Path) -> None:
 
 
 def schema_of(connection: sa.Connection, scenario: Scenario) -> Schema:
-    scope = scope_for(Schema(namespaces=_namespaces(scenario)), scenario.exclude)
+    scope = scope_for(Schema(namespaces=_namespaces(scenario)), Selection.without(scenario.exclude))
     schema = dialect_of(connection).catalog.reflect(connection, scope)
     connection.rollback()
     return schema

@@ -19,6 +19,7 @@ from autodiff.cli.options import Verbose, complete_target, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Shell
 from autodiff.cli.terminal import Language
+from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
@@ -29,11 +30,11 @@ __all__ = ["run_generate"]
 def run_generate(
     shell: Shell,
     message: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--message", "-m", help="The purpose of the migration; also the name of its file."
         ),
-    ],
+    ] = None,
     parent: Annotated[
         str | None,
         typer.Option(
@@ -139,6 +140,21 @@ def run_generate(
     no_data_checks: Annotated[
         bool, flag("--no-data-checks", "Do not look for live rows that block the migration.")
     ] = False,
+    amend: Annotated[
+        bool,
+        flag("--amend", "Write the newest migration anew; it must not be applied."),
+    ] = False,
+    discard_edits: Annotated[
+        bool, flag("--discard-edits", "With --amend: lose manual edits of the migration.")
+    ] = False,
+    location: Annotated[
+        str | None,
+        typer.Option(
+            "--location",
+            metavar="FOLDER",
+            help="The migrations folder to write into, if there are several. Default: the first.",
+        ),
+    ] = None,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, even at a terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -156,13 +172,16 @@ def run_generate(
         autodiff generate -m "invoices" --parent base --label billing
         autodiff generate -m "no drafts" --allow-drop=drafts
         autodiff generate -m "add comments" --format alembic
+        autodiff generate --amend
     """
+    if message is None and not amend:
+        raise ConfigError("Missing option '--message' / '-m'", hint="see autodiff generate --help")
     asks = is_interactive() and not (no_input or shell.json)
     project = shell.project()
     if allow_empty_models:
         project.config = replace(project.config, allow_empty_models=True)
     draft = project.draft(
-        message,
+        message or "",
         parent=parent,
         labels=label or (),
         depends_on=depends_on or (),
@@ -179,6 +198,9 @@ def run_generate(
         data_checks=not no_data_checks,
         alembic=alembic,
         alembic_section=alembic_section,
+        amend=amend,
+        discard_edits=discard_edits,
+        location=location,
     )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     _answer(shell, draft, more, dry_run=dry_run)

@@ -60,7 +60,7 @@ def create_baseline(project: Workspace, message: str, *, rehearse: bool = True) 
         refuse_history(project, connection, project.graph())
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         models = _declared(project, dialect)
-        scope = scope_for(models or Schema(), project.config.exclude_tables)
+        scope = scope_for(models or Schema(), project.selection())
         current = dialect.catalog.reflect(connection, scope)
         if not current:
             raise HistoryError(

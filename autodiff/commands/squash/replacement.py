@@ -47,7 +47,7 @@ def draft_replacement(
     """
     revisions = tuple(migration.revision for migration in replaced)
     templates = project.config.templates_dir
-    bodies = render_bodies(plan, templates)
+    bodies = render_bodies(plan, templates, project.render_type())
 
     def text(revision: str) -> str:
         return render_migration(

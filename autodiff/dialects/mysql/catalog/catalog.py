@@ -28,7 +28,7 @@ class MySQLCatalog(Catalog):
 
     dialect: MySQL
 
-    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+    def read(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.mysql.catalog.reflect import reflect_schema
 
         return reflect_schema(connection, scope, self.dialect.default_schema or "")

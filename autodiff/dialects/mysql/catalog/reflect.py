@@ -31,7 +31,6 @@ from autodiff.dialects.mysql.catalog.rows import (
 )
 from autodiff.dialects.mysql.expressions import canonical_strings, without_database
 from autodiff.dialects.mysql.partitions import partition_options
-from autodiff.dialects.scope import is_excluded
 from autodiff.schema.objects import (
     Column,
     Constraint,
@@ -93,7 +92,7 @@ class _SchemaBuilder:
     def in_scope(self, name: Name) -> bool:
         if self.scope.only is not None and name not in self.scope.only:
             return False
-        return not is_excluded(name, self.scope.exclude)
+        return not self.scope.leaves_out(name)
 
     # Other objects than tables
 

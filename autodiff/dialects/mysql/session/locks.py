@@ -22,11 +22,12 @@ class NamedLock(Lock):
     https://dev.mysql.com/doc/refman/en/locking-functions.html
     """
 
-    def __init__(self, connection: Connection, schema: str | None) -> None:
+    def __init__(self, connection: Connection, schema: str | None, history_table: str) -> None:
         self._connection = connection
         database = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
         connection.rollback()
-        self._name = f"autodiff_{lock_key(schema or database).hex()[:32]}"
+        key = lock_key(schema or database, history_table)
+        self._name = f"autodiff_{key.hex()[:32]}"
 
     def take(self, who: str) -> bool:
         """Try to take the lock without waiting. Return whether the session holds it now."""

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.migration_lock import lock_key
+from autodiff.dialects.mysql.expressions import quote_string
 from autodiff.dialects.mysql.session.sql_mode import NO_BACKSLASH_ESCAPES
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.script import Actor, Guard, ScriptWriter
 from autodiff.schema.sqltext import ends_in_comment, tokens
 
@@ -45,14 +47,15 @@ class MariadbWriter(ScriptWriter):
     )
 
     def opening(self, schema: str | None) -> list[str]:
-        lock = Guard(
-            condition=f"coalesce(get_lock({_lock_name(schema)}, 0), 0) <> 1",
+        lock = _lock_name(schema, self.history_table)
+        guard = Guard(
+            condition=f"coalesce(get_lock({lock}, 0), 0) <> 1",
             message="another run holds the lock of this database's migrations",
         )
         return [
             "SET NAMES utf8mb4;",
             f"SET SESSION sql_mode = replace(@@sql_mode, '{NO_BACKSLASH_ESCAPES}', '');",
-            *self.guard(lock),
+            *self.guard(guard),
         ]
 
     def begin(self, schema: str | None, limits: Limits) -> list[str]:
@@ -112,8 +115,10 @@ def _escaped(literal: str) -> str:
     return literal.replace("\r", "\\r").replace("\0", "\\0")
 
 
-def _lock_name(schema: str | None) -> str:
+def _lock_name(schema: str | None, history_table: str) -> str:
     """Return SQL for the name of the migration lock, which is the same as in NamedLock."""
     if schema:
-        return f"'autodiff_{lock_key(schema).hex()[:32]}'"
-    return "concat('autodiff_', left(sha2(concat('autodiff', char(0), database()), 256), 32))"
+        return f"'autodiff_{lock_key(schema, history_table).hex()[:32]}'"
+    own = "" if history_table == HISTORY_TABLE else f", char(0), {quote_string(history_table)}"
+    text = f"concat('autodiff', char(0), database(){own})"
+    return f"concat('autodiff_', left(sha2({text}, 256), 32))"

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.mysql.session.sql_mode import NO_BACKSLASH_ESCAPES, with_backslash_escapes
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.session import Session
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
 
@@ -54,10 +55,12 @@ class MySQLSession(Session):
 
         return read_settings(connection)
 
-    def restore_settings(self, connection: Connection, before: Mapping[str, str]) -> None:
+    def restore_settings(
+        self, connection: Connection, before: Mapping[str, str], own_tables: Sequence[str]
+    ) -> None:
         from autodiff.dialects.mysql.session.settings import restore_settings
 
-        restore_settings(connection, before)
+        restore_settings(connection, before, own_tables)
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
@@ -112,10 +115,12 @@ class MySQLSession(Session):
             if not is_open:
                 connection.rollback()
 
-    def migration_lock(self, connection: Connection, schema: str | None) -> Lock:
+    def migration_lock(
+        self, connection: Connection, schema: str | None, history_table: str = HISTORY_TABLE
+    ) -> Lock:
         from autodiff.dialects.mysql.session.locks import NamedLock
 
-        return NamedLock(connection, schema)
+        return NamedLock(connection, schema, history_table)
 
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether the error is ER_LOCK_WAIT_TIMEOUT (1205) or ER_LOCK_DEADLOCK (1213).
@@ -141,10 +146,10 @@ class MySQLSession(Session):
             for row in rows
         ]
 
-    def script_writer(self) -> MariadbWriter:
+    def script_writer(self, history_table: str = HISTORY_TABLE) -> MariadbWriter:
         from autodiff.dialects.mysql.session.script import MariadbWriter
 
-        return MariadbWriter(self.dialect)
+        return MariadbWriter(self.dialect, history_table)
 
     def _limits(self, limits: Limits) -> dict[str, str]:
         """Return the session variables that limit waiting for locks, and the time of statements.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.mysql.expressions import quote_string
@@ -42,7 +42,9 @@ def read_settings(connection: Connection) -> dict[str, str]:
     return {**found, _DATABASE: database or ""}
 
 
-def restore_settings(connection: Connection, before: Mapping[str, str]) -> None:
+def restore_settings(
+    connection: Connection, before: Mapping[str, str], own_tables: Sequence[str]
+) -> None:
     """Restore the variables, and drop temporary tables that hide autodiff's own tables.
 
     The server does not list temporary tables.
@@ -59,7 +61,8 @@ def restore_settings(connection: Connection, before: Mapping[str, str]) -> None:
         connection.exec_driver_sql(
             f"SET {', '.join(changed)}", execution_options={"no_parameters": True}
         )
-    connection.exec_driver_sql("DROP TEMPORARY TABLE IF EXISTS autodiff_history, autodiff_journal")
+    names = ", ".join(f"`{name}`" for name in own_tables)
+    connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {names}")
 
 
 def _literal(value: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ class PostgreSQLCatalog(Catalog):
     `queries` has the queries, `rows` runs them, and `reflect` builds a schema from the rows.
     """
 
-    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+    def read(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.postgresql.catalog.reflect import reflect_schema
 
         return reflect_schema(connection, scope, self.dialect.default_schema or "public")
@@ -66,6 +66,11 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.unmanaged import find_extension_names
 
         return find_extension_names(connection)
+
+    def extension_objects(self, connection: Connection, names: Collection[Name]) -> frozenset[Name]:
+        from autodiff.dialects.postgresql.catalog.unmanaged import find_extension_objects
+
+        return find_extension_objects(connection, names, self.dialect.default_schema or "public")
 
     def tables_named(self, connection: Connection, names: Sequence[str]) -> list[Name]:
         from autodiff.dialects.postgresql.catalog.unmanaged import find_tables_named

@@ -11,7 +11,7 @@ from autodiff.dialects.postgresql.catalog.constraints import Keys
 from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.indexes import Indexes, storage
 from autodiff.dialects.postgresql.catalog.rows import RelationRow, Rows, SequenceRow, fetch
-from autodiff.dialects.scope import Scope, is_excluded
+from autodiff.dialects.scope import Scope
 from autodiff.schema.objects import (
     INHERITS,
     EnumType,
@@ -105,7 +105,7 @@ class _SchemaBuilder:
     def is_wanted(self, name: Name) -> bool:
         if self.scope.only is not None and name not in self.scope.only:
             return False
-        return not is_excluded(name, self.scope.exclude)
+        return not self.scope.leaves_out(name)
 
     # Enum types, sequences and views
 

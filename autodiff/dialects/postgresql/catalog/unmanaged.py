@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ __all__ = [
     "find_dependent_objects",
     "find_dependent_views",
     "find_extension_names",
+    "find_extension_objects",
     "find_tables_named",
     "unmanaged_objects",
 ]
@@ -82,6 +83,18 @@ WHERE x.extname <> 'plpgsql' AND coalesce(t.oid, o.oid, p.oid) IS NOT NULL
 GROUP BY x.extname
 """
 
+_EXTENSION_OBJECTS = """
+SELECT n.nspname AS schema, o.name
+FROM (SELECT 'pg_class'::regclass AS class, oid, relname AS name, relnamespace AS namespace
+      FROM pg_class
+      UNION ALL
+      SELECT 'pg_type'::regclass, oid, typname, typnamespace FROM pg_type) AS o
+JOIN pg_namespace n ON n.oid = o.namespace
+JOIN pg_depend e ON e.classid = o.class AND e.objid = o.oid AND e.deptype = 'e'
+     AND e.refclassid = 'pg_extension'::regclass
+WHERE o.name = ANY(:names) AND n.nspname = ANY(:schemas)
+"""
+
 _DEPENDENT_VIEWS = """
 SELECT DISTINCT vn.nspname AS view_schema, v.relname AS view, n.nspname AS table_schema,
        c.relname AS table, a.attname AS column
@@ -118,6 +131,19 @@ def find_extension_names(connection: Connection) -> dict[str, frozenset[str]]:
     """Return the names of types and operator classes by extension; functions as `name()`."""
     rows = connection.execute(sa.text(_EXTENSION_NAMES))
     return {row.extname: frozenset(row.names) for row in rows}
+
+
+def find_extension_objects(
+    connection: Connection, names: Collection[Name], default_schema: str
+) -> frozenset[Name]:
+    """Return those of the names whose table, view, sequence or type an extension owns."""
+    values = {
+        "names": sorted({name.name for name in names}),
+        "schemas": sorted({name.schema or default_schema for name in names}),
+    }
+    rows = connection.execute(sa.text(_EXTENSION_OBJECTS), values)
+    owned = {Name(row.name, None if row.schema == default_schema else row.schema) for row in rows}
+    return frozenset(owned.intersection(names))
 
 
 def find_tables_named(

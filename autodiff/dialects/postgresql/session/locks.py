@@ -24,9 +24,9 @@ class AdvisoryLock(Lock):
     https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
     """
 
-    def __init__(self, connection: Connection, schema: str | None) -> None:
+    def __init__(self, connection: Connection, schema: str | None, history_table: str) -> None:
         self._connection = connection
-        self._key = int.from_bytes(lock_key(schema)[:8], signed=True)
+        self._key = int.from_bytes(lock_key(schema, history_table)[:8], signed=True)
         self.in_transaction = is_pooled(connection)
         self._name = ""
 

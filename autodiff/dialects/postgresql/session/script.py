@@ -36,7 +36,7 @@ class PsqlWriter(ScriptWriter):
 
         Settings and lock belong to the transaction, so they also work behind a transaction pooler.
         """
-        key = int.from_bytes(lock_key(schema)[:8], signed=True)
+        key = int.from_bytes(lock_key(schema, self.history_table)[:8], signed=True)
         lock = Guard(condition=f"NOT pg_try_advisory_xact_lock({key})", message=_LOCKED)
         return [
             "BEGIN;",

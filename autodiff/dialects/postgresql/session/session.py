@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.session import Session
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
 from autodiff.schema.objects import Name
@@ -91,7 +92,9 @@ class PostgreSQLSession(Session):
 
         return read_settings(connection, _own_settings(connection))
 
-    def restore_settings(self, connection: Connection, before: Mapping[str, str]) -> None:
+    def restore_settings(
+        self, connection: Connection, before: Mapping[str, str], own_tables: Sequence[str]
+    ) -> None:
         from autodiff.dialects.postgresql.session.settings import restore_settings
 
         restore_settings(connection, before, _own_settings(connection))
@@ -163,10 +166,12 @@ class PostgreSQLSession(Session):
             if not begun:
                 connection.rollback()
 
-    def migration_lock(self, connection: Connection, schema: str | None) -> Lock:
+    def migration_lock(
+        self, connection: Connection, schema: str | None, history_table: str = HISTORY_TABLE
+    ) -> Lock:
         from autodiff.dialects.postgresql.session.locks import AdvisoryLock
 
-        return AdvisoryLock(connection, schema)
+        return AdvisoryLock(connection, schema, history_table)
 
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether the error is a lock timeout, a deadlock or a serialization failure.
@@ -210,10 +215,10 @@ class PostgreSQLSession(Session):
                     found.append(f"DROP INDEX {word}{self.dialect.quote_name(name)}")
         return found
 
-    def script_writer(self) -> PsqlWriter:
+    def script_writer(self, history_table: str = HISTORY_TABLE) -> PsqlWriter:
         from autodiff.dialects.postgresql.session.script import PsqlWriter
 
-        return PsqlWriter(self.dialect)
+        return PsqlWriter(self.dialect, history_table)
 
 
 def _prepare_after(driver: Any, times: int | None) -> None:

@@ -30,7 +30,7 @@ class SQLiteCatalog(Catalog):
     Each module describes its phase and invariants at its top.
     """
 
-    def reflect(self, connection: Connection, scope: Scope) -> Schema:
+    def read(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.sqlite.catalog.reflect import reflect_schema
 
         return reflect_schema(connection, scope)

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects.scope import Scope, is_excluded
+from autodiff.dialects.scope import Scope
 from autodiff.dialects.sqlite.catalog.name_case import spell_columns, spell_targets
 from autodiff.dialects.sqlite.catalog.parse import (
     ParsedColumn,
@@ -149,7 +149,7 @@ def _virtual_tables(connection: Connection) -> set[str]:
 def _is_out_of_scope(name: Name, scope: Scope) -> bool:
     if scope.only is not None and str(name).lower() not in (str(n).lower() for n in scope.only):
         return True
-    return is_excluded(name, scope.exclude)
+    return scope.leaves_out(name)
 
 
 def _view_select(sql: str) -> str:

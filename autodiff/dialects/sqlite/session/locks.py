@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from autodiff.dialects.migration_lock import Holder, Lock
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.errors import DatabaseError
 
 __all__ = ["FileLock"]
@@ -27,13 +28,17 @@ _LONGEST = 4096
 
 
 class FileLock(Lock):
-    """A lock on the file NAME.autodiff-lock; an in-memory database needs no lock."""
+    """A lock on the file NAME.autodiff-lock; an in-memory database needs no lock.
 
-    def __init__(self, connection: Connection) -> None:
+    With another history table than the default one, the file is NAME.TABLE.autodiff-lock.
+    """
+
+    def __init__(self, connection: Connection, history_table: str) -> None:
         files = connection.exec_driver_sql("PRAGMA database_list").all()
         connection.rollback()
         main = next((row[2] for row in files if row[1] == "main"), "")
-        self._path = Path(f"{main}.autodiff-lock") if main else None
+        own = "" if history_table == HISTORY_TABLE else f".{history_table}"
+        self._path = Path(f"{main}{own}.autodiff-lock") if main else None
         self._file: int | None = None
 
     def take(self, who: str) -> bool:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.session import Session
 from autodiff.dialects.sqlite.session.foreign_keys import find_violations, refuse_new_violations
 from autodiff.dialects.timeouts import NO_LIMITS, Limits
@@ -73,7 +74,9 @@ class SQLiteSession(Session):
 
         return read_settings(connection)
 
-    def restore_settings(self, connection: Connection, before: Mapping[str, str]) -> None:
+    def restore_settings(
+        self, connection: Connection, before: Mapping[str, str], own_tables: Sequence[str]
+    ) -> None:
         from autodiff.dialects.sqlite.session.settings import restore_settings
 
         restore_settings(connection, before)
@@ -153,19 +156,21 @@ class SQLiteSession(Session):
             if not begun:
                 connection.rollback()
 
-    def migration_lock(self, connection: Connection, schema: str | None) -> Lock:
+    def migration_lock(
+        self, connection: Connection, schema: str | None, history_table: str = HISTORY_TABLE
+    ) -> Lock:
         from autodiff.dialects.sqlite.session.locks import FileLock
 
-        return FileLock(connection)
+        return FileLock(connection, history_table)
 
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether the error is SQLITE_BUSY: another program is writing."""
         return isinstance(error, sqlite3.OperationalError) and "database is locked" in str(error)
 
-    def script_writer(self) -> SqliteWriter:
+    def script_writer(self, history_table: str = HISTORY_TABLE) -> SqliteWriter:
         from autodiff.dialects.sqlite.session.script import SqliteWriter
 
-        return SqliteWriter(self.dialect)
+        return SqliteWriter(self.dialect, history_table)
 
 
 def _driver(connection: Connection) -> Any:

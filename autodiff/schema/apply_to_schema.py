@@ -1,0 +1,110 @@
+"""The schema after an operation, as a pure function: `evolve_schema(schema, operation)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from autodiff.schema.apply import evolve, rename_references, rename_referred_column
+from autodiff.schema.objects import EnumType, Name, Schema, Table
+from autodiff.schema.operations import (
+    AlterEnum,
+    AlterSequence,
+    CreateEnum,
+    CreateNamespace,
+    CreateSequence,
+    CreateTable,
+    CreateView,
+    DropEnum,
+    DropNamespace,
+    DropSequence,
+    DropTable,
+    DropView,
+    Operation,
+    RenameColumn,
+    RenameEnum,
+    RenameEnumValue,
+    RenameTable,
+    tables_of,
+)
+
+__all__ = ["evolve_schema"]
+
+_T = TypeVar("_T")
+
+
+def evolve_schema(schema: Schema, operation: Operation) -> Schema:
+    """Return the schema after an operation; an operation that does not fit changes nothing.
+
+    Statements that were written by hand are not understood, and change nothing either.
+    """
+    match operation:
+        case CreateTable(table=table):
+            return replace(schema, tables={**schema.tables, table.name: table})
+        case DropTable(name=name):
+            return replace(schema, tables=_without(schema.tables, name))
+        case CreateView(view=view):
+            return replace(schema, views={**schema.views, view.name: view})
+        case DropView(name=name):
+            return replace(schema, views=_without(schema.views, name))
+        case CreateSequence(sequence=sequence) | AlterSequence(after=sequence):
+            return replace(schema, sequences={**schema.sequences, sequence.name: sequence})
+        case DropSequence(name=name):
+            return replace(schema, sequences=_without(schema.sequences, name))
+        case CreateNamespace(name=text):
+            return replace(schema, namespaces=schema.namespaces | {text})
+        case DropNamespace(name=text):
+            return replace(schema, namespaces=schema.namespaces - {text})
+        case CreateEnum() | DropEnum() | AlterEnum() | RenameEnum() | RenameEnumValue():
+            return replace(schema, enums=_enums(schema.enums, operation))
+        case _:
+            return replace(schema, tables=_tables(schema.tables, operation))
+
+
+def _enums(
+    enums: Mapping[Name, EnumType],
+    operation: CreateEnum | DropEnum | AlterEnum | RenameEnum | RenameEnumValue,
+) -> Mapping[Name, EnumType]:
+    match operation:
+        case CreateEnum(enum=enum) | AlterEnum(after=enum):
+            return {**enums, enum.name: enum}
+        case DropEnum(name=name):
+            return _without(enums, name)
+        case RenameEnum(before=before, after=after) if before in enums:
+            return {**_without(enums, before), after: replace(enums[before], name=after)}
+        case RenameEnumValue(enum=name, before=old, after=new) if name in enums:
+            values = tuple(new if value == old else value for value in enums[name].values)
+            return {**enums, name: replace(enums[name], values=values)}
+        case _:
+            return enums
+
+
+def _tables(tables: Mapping[Name, Table], operation: Operation) -> Mapping[Name, Table]:
+    changed = dict(tables)
+    if isinstance(operation, RenameTable):
+        if operation.before not in tables:
+            return tables
+        changed[operation.after] = _evolved(changed.pop(operation.before), operation)
+        before, after = operation.before, operation.after
+        return {name: rename_references(table, before, after) for name, table in changed.items()}
+    for name in tables_of(operation):
+        if name in changed:
+            changed[name] = _evolved(changed[name], operation)
+    if isinstance(operation, RenameColumn):
+        owner, old, new = operation.table, operation.before, operation.after
+        return {
+            name: rename_referred_column(table, owner, old, new) for name, table in changed.items()
+        }
+    return changed
+
+
+def _evolved(table: Table, operation: Operation) -> Table:
+    try:
+        return evolve(table, operation)
+    except KeyError:
+        return table
+
+
+def _without(items: Mapping[Name, _T], name: Name) -> dict[Name, _T]:
+    return {other: item for other, item in items.items() if other != name}
