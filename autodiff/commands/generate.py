@@ -38,13 +38,19 @@ if TYPE_CHECKING:
     from autodiff.workspace import Workspace
 
 __all__ = [
+    "UNWANTED",
     "Draft",
     "GenerateRequest",
     "checksums",
     "draft_empty",
     "draft_migration",
     "draft_plan",
+    "refuse_unrehearsed",
+    "rehearsal_notes",
 ]
+
+UNWANTED = Proof(skipped="--no-rehearse was passed", cure="remove --no-rehearse")
+"""What stands for a rehearsal that the user did not want."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,20 +308,23 @@ def draft_plan(
     the configuration requires one.
     """
     draft = _render(project, graph, position, request, plan)
-    proof = _rehearse(connection, draft, plan) if request.rehearse else _UNWANTED
+    proof = _rehearse(connection, draft, plan) if request.rehearse else UNWANTED
     if proof.skipped is None:
         return replace(draft, proof=proof)
-    if project.config.require_rehearsal:
+    refuse_unrehearsed(project, proof)
+    return replace(
+        _render(project, graph, position, request, plan, *rehearsal_notes(proof)), proof=proof
+    )
+
+
+def refuse_unrehearsed(project: Workspace, proof: Proof) -> None:
+    """Raise PlanError for a migration that was not rehearsed, if the configuration requires it."""
+    if proof.skipped is not None and project.config.require_rehearsal:
         raise PlanError(
             f"the migration was not rehearsed, because {proof.skipped}; require_rehearsal does not "
             "allow that, so it was not written",
             hint=proof.cure,
         )
-    note = f"Not rehearsed, because {proof.skipped}."
-    return replace(_render(project, graph, position, request, plan, note), proof=proof)
-
-
-_UNWANTED = Proof(skipped="--no-rehearse was passed", cure="remove --no-rehearse")
 
 
 def _rehearse(connection: sa.Connection | None, draft: Draft, plan: Plan) -> Proof:
@@ -376,8 +385,10 @@ def draft_empty(
     message: str,
     lock: LockFile,
     format: Literal["python", "sql"] = "python",
+    proof: Proof | None = None,
 ) -> Draft:
     """Return a migration without operations, at a position in the graph."""
+    notes = rehearsal_notes(proof)
 
     def python(revision: str) -> str:
         return render_empty(
@@ -388,10 +399,11 @@ def draft_empty(
             labels=position.labels,
             depends_on=position.depends_on,
             templates=project.config.templates_dir,
+            notes=notes,
         )
 
     path = project.directory / file_name(graph.next_number(), message)
-    revision, texts = file_texts(path, position, message, format, python, None)
+    revision, texts = file_texts(path, position, message, format, python, None, notes)
     return Draft(
         revision=revision,
         texts=texts,
@@ -400,7 +412,14 @@ def draft_empty(
         graph=graph,
         parents=position.parents,
         lock=lock,
+        proof=proof,
     )
+
+
+def rehearsal_notes(proof: Proof | None) -> tuple[str, ...]:
+    """Return what the file says about a missing rehearsal."""
+    skipped = proof.skipped if proof is not None else None
+    return () if skipped is None else (f"Not rehearsed, because {skipped}.",)
 
 
 # The lock file
