@@ -257,6 +257,6 @@ def _lock_at_head(project: Workspace, context: RehearsalContext) -> LockResult |
 def _no_schema(error: AutodiffError) -> DatabaseError:
     return DatabaseError(
         "cannot determine the schema that the migrations make: they cannot be run on a scratch "
-        f"database ({error.message}), and the database is not at the head",
+        f"database ({error.line}), and the database is not at the head",
         hint=f"run autodiff upgrade; or: {error.hint}" if error.hint else "run autodiff upgrade",
     )

@@ -237,7 +237,7 @@ def _apply(database: RehearsalDatabase, order: Sequence[Migration] | None) -> No
         except MigrationFailedError as error:
             before = ", ".join(m.name for m in database.applied)
             raise RehearsalFailedError(
-                [f"{migration.name}: {error.message.strip()}", f"after {before}"],
+                [f"{migration.name}: {error.line}", f"after {before}"],
                 what="the branches conflict: one fails after the other",
                 hint=_HINT,
             ) from error

@@ -195,7 +195,7 @@ def _unclear(graph: Graph, what: str) -> HistoryError:
     several = graph.several_heads_error(graph.heads)
     names = ", or ".join(f"autodiff rebase --mine {graph[head].name}" for head in graph.heads)
     return HistoryError(
-        "\n".join([f"cannot tell {what}", *(f"  {line}" for line in several.picture)]),
+        [f"cannot tell {what}", *(f"  {line}" for line in several.picture)],
         hint=f"name the branch: {names}",
     )
 

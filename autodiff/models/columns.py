@@ -38,7 +38,7 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
             found = compiler.columns[key] = _declare(column, dialect, compiler)
         return found
     except ModelsError as error:
-        message = f"cannot declare column {_place(column)}: {error.message}"
+        message = f"cannot declare column {_place(column)}: {error.line}"
         raise ModelsError(message, hint=error.hint) from error
     except (CompileError, UnsupportedCompilationError, NotImplementedError) as error:
         raise ModelsError(

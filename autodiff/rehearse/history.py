@@ -332,7 +332,7 @@ class _HistoryRehearsal:
         try:
             metadata = self._project.metadata()
         except (ModelsError, ConfigError) as error:
-            self._notes.append(f"not compared with the models: {error.message}")
+            self._notes.append(f"not compared with the models: {error.line}")
             return
         exclude = self._project.config.exclude_tables
         desired = declare(metadata, inspector.dialect, exclude=exclude)
