@@ -20,6 +20,7 @@ from autodiff.compare import (
     with_serials_as_declared,
     with_tables,
     without_inherited_columns,
+    without_merged_uniques,
     without_partitions,
     without_tables,
     without_unreflected_constraints,
@@ -74,6 +75,7 @@ def find_difference(
         exclusion constraints) are compared only if the models declare some, or did before.
     """
     desired = without_partitions(current, desired)
+    desired = without_merged_uniques(current, desired, dialect)
     current = without_inherited_columns(current, desired)
     current = with_serials_as_declared(current, desired, dialect)
     desired = with_names_for_new_tables(current, desired, dialect)

@@ -37,6 +37,7 @@ class Features:
     text_sizes: the number of bytes that types of texts hold, if that is limited.
     primary_keys_not_null: a primary key makes its columns NOT NULL.
     unique_is_index: a unique constraint and a unique index are the same.
+    merges_unique_constraints: CREATE TABLE keeps one of several equal unique constraints.
     autoincrement: a column can be SERIAL or AUTO_INCREMENT.
     single_autoincrement: a table has at most one such column, which must start a key.
     autoincrement_outside_key: such a column need not be in the primary key.
@@ -82,6 +83,7 @@ class Features:
     text_sizes: Mapping[str, int] = field(default_factory=dict)
     primary_keys_not_null: bool = True
     unique_is_index: bool = False
+    merges_unique_constraints: bool = False
     autoincrement: bool = False
     single_autoincrement: bool = False
     autoincrement_outside_key: bool = False
