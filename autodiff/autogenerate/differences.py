@@ -16,6 +16,7 @@ from autodiff.compare import (
     compare_schemas,
     equal_tables,
     find_possible_differences,
+    with_current_case,
     with_names_for_new_tables,
     with_serials_as_declared,
     with_tables,
@@ -80,6 +81,7 @@ def find_difference(
     current = with_serials_as_declared(current, desired, dialect)
     desired = with_names_for_new_tables(current, desired, dialect)
     current = without_unreflected_constraints(current, desired, declared_before, dialect)
+    in_current_case = current
     equal = equal_tables(current, desired, dialect)
     other_desired = without_tables(desired, equal)
     other_current = adopt_case(without_tables(current, equal), other_desired, dialect)
@@ -105,7 +107,7 @@ def find_difference(
         dialect=dialect,
         current=current,
         desired=desired,
-        changes=tuple(changes),
+        changes=tuple(with_current_case(changes, in_current_case, dialect)),
         described=described,
         settled=settled,
     )

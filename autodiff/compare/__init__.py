@@ -15,7 +15,7 @@ from autodiff.compare.enums import (
 from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
 from autodiff.compare.inheritance import without_inherited_columns
 from autodiff.compare.merged_uniques import without_merged_uniques
-from autodiff.compare.name_case import adopt_case
+from autodiff.compare.name_case import adopt_case, with_current_case
 from autodiff.compare.null_types import adopt_types
 from autodiff.compare.partitions import without_partitions
 from autodiff.compare.renames import (
@@ -67,6 +67,7 @@ __all__ = [
     "temporary_renames",
     "unambiguous_enum_renames",
     "value_after",
+    "with_current_case",
     "with_names_for_new_tables",
     "with_serials_as_declared",
     "with_tables",
