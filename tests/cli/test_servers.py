@@ -78,6 +78,10 @@ def test_a_user_who_may_not_create_a_database(restricted_project: Folder) -> Non
     with folder.untouched():
         refused = folder.fails("generate", "-m", "x")
     assert f"error: the migration was not rehearsed, because {REASON}; require_" in refused.err
+    folder.ok("downgrade", "base")  # so that only the operations show the schema
+    (folder.migrations / "autodiff.lock").unlink()
+    folder.ok("lock")
+    assert "  + table comments\n" in folder.run("check", "--offline").out
 
 
 @pytest.mark.parametrize("server_project", ["postgresql", "mariadb"], indirect=True)
