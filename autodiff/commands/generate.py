@@ -333,8 +333,12 @@ def _rehearse(connection: sa.Connection | None, draft: Draft, plan: Plan) -> Pro
 
     proof = prove(connection, plan, draft.texts)
     if not proof.passed:
-        errors = [finding.message for finding in plan.findings if finding.severity == "error"]
-        raise RehearsalFailedError((*errors, *proof.problems))
+        errors = [finding for finding in plan.findings if finding.severity == "error"]
+        found = [finding.message for finding in errors]
+        hints = "; ".join(finding.hint for finding in errors if finding.hint)
+        if hints:
+            raise RehearsalFailedError((*found, *proof.problems), hint=hints)
+        raise RehearsalFailedError((*found, *proof.problems))
     return proof
 
 

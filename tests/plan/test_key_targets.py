@@ -56,6 +56,9 @@ def test_a_target_that_is_not_unique(any_database: sa.URL, tmp_path: Path) -> No
     with pytest.raises(RehearsalFailedError) as caught:
         project.draft("shops")
     assert caught.value.problems[0] == message
+    assert caught.value.hint == (
+        "reference the primary key, or declare the referenced columns as unique"
+    )
 
 
 def test_an_index_is_enough_on_mariadb(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
