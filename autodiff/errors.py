@@ -27,6 +27,7 @@ The classes and their causes:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 __all__ = [
     "AmbiguousRevisionError",
@@ -50,7 +51,28 @@ __all__ = [
     "RowsInTheWayError",
     "SeveralHeadsError",
     "database_words",
+    "one_line",
 ]
+
+Text: TypeAlias = "str | Sequence[str]"
+"""A text of one line, or its lines. A name in it can contain anything, and never ends a line."""
+
+
+def one_line(text: str) -> str:
+    r"""Return a text on one line, with a visible escape for each character that is not printable.
+
+    These are line ends of all kinds, control characters such as ESC, marks that change the
+    direction of the text, and bytes that were not UTF-8. A newline becomes `\n`.
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
+
+
+def _joined(text: Text) -> str:
+    return one_line(text) if isinstance(text, str) else "\n".join(map(one_line, text))
 
 
 class AutodiffError(Exception):
@@ -63,10 +85,20 @@ class AutodiffError(Exception):
 
     exit_code = 2
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: Text, *, hint: Text | None = None) -> None:
+        self.message = _joined(message)
+        self.hint = None if hint is None else _joined(hint)
+        super().__init__(self.message)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the message."""
+        return self.message.split("\n")
+
+    @property
+    def line(self) -> str:
+        """The message on one line, for another message."""
+        return "; ".join(line.strip() for line in self.lines)
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
@@ -125,9 +157,9 @@ class SeveralHeadsError(HistoryError):
     def __init__(
         self, heads: Sequence[str], *, picture: Sequence[str] = (), hint: str | None = None
     ) -> None:
-        drawing = "".join(f"\n  {line}".rstrip(" ") for line in picture)
+        drawing = (f"  {line}".rstrip(" ") for line in picture)
         super().__init__(
-            f"the migrations have several heads: {', '.join(heads)}{drawing}", hint=hint
+            [f"the migrations have several heads: {', '.join(heads)}", *drawing], hint=hint
         )
         self.heads = tuple(heads)
         self.picture = tuple(picture)
@@ -140,7 +172,7 @@ class EditedMigrationError(HistoryError):
     """
 
     def __init__(
-        self, message: str, revisions: Sequence[str] = (), *, hint: str | None = None
+        self, message: Text, revisions: Sequence[str] = (), *, hint: Text | None = None
     ) -> None:
         super().__init__(message, hint=hint)
         self.revisions = tuple(revisions)
@@ -153,9 +185,8 @@ class HandWrittenError(HistoryError):
     """
 
     def __init__(self, places: Sequence[str]) -> None:
-        listed = "\n".join(f"  {place}" for place in places)
         super().__init__(
-            f"cannot squash manual code:\n{listed}",
+            ["cannot squash manual code:", *(f"  {place}" for place in places)],
             hint="squash the migrations before or after it; or, if every database has applied it, "
             "leave it out with --without-data",
         )
@@ -197,8 +228,7 @@ class RehearsalFailedError(PlanError):
         what: str = "the migration failed its rehearsal in a scratch database and was not written",
         hint: str = "pass --no-rehearse to write it anyway and fix it manually; please report this",
     ) -> None:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"{what}:\n{listed}", hint=hint)
+        super().__init__([f"{what}:", *(f"  {problem}" for problem in problems)], hint=hint)
         self.problems = tuple(problems)
 
 
@@ -209,12 +239,12 @@ class RenameUndecidedError(PlanError):
     """
 
     def __init__(self, candidates: Sequence[str], reasons: Sequence[str]) -> None:
-        listed = "\n".join(
-            f"  {candidate}  ({reason})"
-            for candidate, reason in zip(candidates, reasons, strict=True)
-        )
+        pairs = zip(candidates, reasons, strict=True)
         super().__init__(
-            f"a change could be a rename, or a drop and an add:\n{listed}",
+            [
+                "a change could be a rename, or a drop and an add:",
+                *(f"  {candidate}  ({reason})" for candidate, reason in pairs),
+            ],
             hint=f"pass --rename {candidates[0]} for each rename, or --assume drop-and-add",
         )
         self.candidates = tuple(candidates)
@@ -227,10 +257,12 @@ class DropRefusedError(PlanError):
     """
 
     def __init__(self, tables: Sequence[str], losses: Sequence[str], total: int) -> None:
-        listed = "\n".join(f"  {loss}" for loss in losses)
         options = " ".join(f"--allow-drop={table}" for table in tables)
         super().__init__(
-            f"the migration would drop {len(tables)} of {total} tables:\n{listed}",
+            [
+                f"the migration would drop {len(tables)} of {total} tables:",
+                *(f"  {loss}" for loss in losses),
+            ],
             hint=f"if these tables should go, pass {options}; if not, check that the models "
             "include them, and that every module that defines models is imported",
         )
@@ -245,7 +277,7 @@ class MigrationFailedError(AutodiffError):
 
     def __init__(
         self,
-        message: str,
+        message: Text,
         *,
         revision: str | None = None,
         statement: str | None = None,
@@ -269,8 +301,8 @@ class HookFailedError(MigrationFailedError):
     def __init__(
         self, hook: str, place: str, reason: str, *, done: str = "", hint: str | None = None
     ) -> None:
-        after = f"\n{done}" if done else ""
-        super().__init__(f"the hook {hook} ({place}) failed: {reason}{after}", hint=hint)
+        failed = f"the hook {hook} ({place}) failed: {reason}"
+        super().__init__([failed, done] if done else failed, hint=hint)
         self.hook = hook
         self.place = place
         self.reason = reason
@@ -281,11 +313,14 @@ class LockedError(AutodiffError):
 
 
 def database_words(original: BaseException | None) -> str:
-    """Return the message of a database driver's error.
+    """Return the message of a database driver's error as one line.
 
-    Drivers of MySQL raise a pair of number and message; the number is put last.
+    Drivers of MySQL raise a pair of number and message; the number is put last. The line of
+    PostgreSQL that points at a position is left out.
     """
+    text = f"{original}"
     match getattr(original, "args", ()):
-        case (int(number), str(text)):
-            return f"{text} ({number})"
-    return f"{original}"
+        case (int(number), str(words)):
+            text = f"{words} ({number})"
+    lines = (line.strip() for line in text.splitlines())
+    return one_line("; ".join(line for line in lines if line.strip("^")))

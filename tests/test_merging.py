@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.errors import HistoryError, RehearsalFailedError
+from autodiff import Project
+from autodiff.errors import HistoryError, PlanError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME
-from tests.branches import add, names, start, two_branches
+from tests.branches import add, metadata, names, start, two_branches
 
 
 def test_heads_are_merged(tmp_path: Path) -> None:
@@ -56,9 +57,17 @@ def test_branches_with_the_same_change_are_refused(tmp_path: Path) -> None:
     )
     assert len(project.graph()) == 3
     found = project.merge(rehearse=False)
-    assert found.notes == ("0002_add_email and 0003_add_email both alter column users.email",)
-    found.draft.write()
+    assert found.notes == (
+        "0002_add_email and 0003_add_email both alter column users.email",
+        "the lock file may lack what these steps do, which were not run: "
+        "0003_add_email: + column users.email; run autodiff lock when the migrations can be run",
+    )
+    written = found.draft.write()
     assert names(project)[-1].endswith("< 0002 0003")
+    assert "Not rehearsed, because --no-rehearse was passed." in written.text
+    lock = project.lock()
+    assert lock is not None
+    assert dict(lock.unrehearsed) == {written.revision: "--no-rehearse was passed"}
 
 
 def test_branches_are_refused_if_their_order_matters(tmp_path: Path) -> None:
@@ -79,6 +88,32 @@ def test_branches_are_refused_if_their_order_matters(tmp_path: Path) -> None:
         "  in one order only: ~ column users.email: "
         "VARCHAR(30) -> VARCHAR(40)"
     )
+
+
+def test_an_unrehearsed_merge_locks_what_the_migrations_make(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """A change of the models that no migration makes stays visible."""
+    project = two_branches(tmp_path, any_database)
+    wanted = metadata("email", "phone", "fax", "icq")
+    extended = Project(any_database, wanted, project.directory)
+    found = extended.merge(rehearse=False)
+    assert found.missing
+    found.draft.write()
+    missing = ("+ column users.icq",)
+    assert extended.check(offline=True).models == missing
+    extended.upgrade()
+    drift = extended.check()
+    assert (drift.models, drift.by_hand, drift.database) == (missing, (), missing)
+
+
+def test_require_rehearsal_forbids_an_unrehearsed_merge(tmp_path: Path) -> None:
+    project = two_branches(tmp_path)
+    strict = Project("sqlite://", metadata(), project.directory, require_rehearsal=True)
+    with pytest.raises(PlanError, match="require_rehearsal"):
+        strict.merge(rehearse=False)
+    with pytest.raises(PlanError, match="require_rehearsal"):
+        strict.rebase(mine=["b333"], rehearse=False)
 
 
 def test_sql_is_not_analyzed(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -12,6 +13,7 @@ from autodiff.errors import PlanError
 from autodiff.render import template_name, templates_folder
 from autodiff.schema.objects import ColumnType, EnumType, Name, Sequence, Unique, View
 from autodiff.schema.operations import (
+    KIND_WORDS,
     OPERATION_CLASSES,
     AddColumn,
     AddConstraint,
@@ -132,6 +134,28 @@ def test_reversing_twice_gives_the_operation(operation: Any) -> None:
     """An operation keeps both sides, so no information is lost."""
     assert operation.reverse() != operation
     assert operation.reverse().reverse() == operation
+
+
+@pytest.mark.parametrize("operation", [operation for operation, _ in OPERATIONS], ids=_name)
+def test_no_name_makes_a_second_line(operation: Operation) -> None:
+    """Every text of an operation can contain line ends and escapes; its summary has neither."""
+    line = _with_hostile_texts(operation).describe()
+    assert line.isprintable()
+
+
+def _with_hostile_texts(value: Any) -> Any:
+    """Return an object with line ends and a terminal escape in each text, except in words."""
+    if isinstance(value, str):
+        return value if value in _WORDS else f"{value}\n\x1b[2J\u202e"
+    if isinstance(value, tuple):
+        return tuple(_with_hostile_texts(item) for item in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    own = {part.name: getattr(value, part.name) for part in fields(value) if part.init}
+    return type(value)(**{name: _with_hostile_texts(item) for name, item in own.items()})
+
+
+_WORDS = {*KIND_WORDS, *get_args(get_type_hints(SetComment)["kind"])}
 
 
 @pytest.mark.parametrize(("operation", "line"), OPERATIONS)

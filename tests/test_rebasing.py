@@ -156,6 +156,55 @@ def test_model_changes_without_a_migration_stay_visible(tmp_path: Path) -> None:
     assert not extended_project.check(offline=True).edited
 
 
+@pytest.mark.parametrize("locked", ["none", "one side", "conflict"])
+def test_an_unrehearsed_rebase_locks_what_the_migrations_make(
+    any_database: sa.URL, tmp_path: Path, locked: str
+) -> None:
+    """Operations show what the migrations make; the database that ran them does not differ."""
+    migrations, project = start(tmp_path, any_database)
+    add(migrations, "e222", "email", "a111", 2)
+    if locked == "one side":
+        project.relock()
+    add(migrations, "b222", "phone", "a111", 2)
+    migrations.write(
+        "b333",
+        "op.execute(\"UPDATE users SET phone = 'x'\")\n"
+        'op.rename_column("users", "phone", "fax")\n'
+        'op.create_table("tags", sa.Column("id", sa.Integer(), primary_key=True),'
+        ' sa.Column("user_id", sa.Integer(), sa.ForeignKey("users.id")),'
+        ' sa.Column("name", sa.String(5), server_default="x", nullable=False))\n'
+        'op.create_index("ix_tags_name", "tags", ["name"])',
+        'op.drop_table("tags")\nop.rename_column("users", "fax", "phone")',
+        parents=["b222"],
+    )
+    if locked == "conflict":
+        (project.directory / LOCK_NAME).write_text("<<<<<<< HEAD\n=======\n>>>>>>> main\n")
+    wanted = Project(any_database, metadata("email", "icq"), project.directory)
+    rebase = wanted.rebase(mine=["b222"], rehearse=False)
+    assert (rebase.missing, rebase.rehearsed) == (True, False)
+    assert rebase.notes == ("not rehearsed, because --no-rehearse was passed",)
+    rebase.write()
+    missing = {"+ column users.icq", "- column users.fax", "- table tags"}
+    assert set(wanted.check(offline=True).models) == missing
+    lock = wanted.lock()
+    assert lock is not None and set(lock.unrehearsed) == {"b222", "b333"}
+    wanted.upgrade()
+    drift = wanted.check()
+    assert (set(drift.models), drift.by_hand) == (missing, ())
+
+
+def test_an_unrehearsed_rebase_names_what_the_lock_file_may_lack(tmp_path: Path) -> None:
+    """Nothing shows what SQL and code do without running them."""
+    project = two_branches(tmp_path)
+    path = project.directory / "0002_add_email.py"
+    made = 'op.add_column("users", sa.Column("email", sa.String(20)))'
+    sql = 'op.execute("ALTER TABLE users ADD COLUMN email VARCHAR(20)")'
+    path.write_text(path.read_text().replace(made, sql))
+    rebase = project.rebase(mine=["b333"], rehearse=False)
+    assert rebase.notes[1].startswith("the lock file may lack what these steps do")
+    assert "0002_add_email: ~ execute ALTER TABLE users" in rebase.notes[1]
+
+
 def test_a_lock_file_with_conflicts_is_written_again(project: Project) -> None:
     """It is written even if there is only one head."""
     path = project.directory / LOCK_NAME

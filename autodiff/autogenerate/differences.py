@@ -16,10 +16,12 @@ from autodiff.compare import (
     compare_schemas,
     equal_tables,
     find_possible_differences,
+    with_current_case,
     with_names_for_new_tables,
     with_serials_as_declared,
     with_tables,
     without_inherited_columns,
+    without_merged_uniques,
     without_partitions,
     without_tables,
     without_unreflected_constraints,
@@ -74,10 +76,12 @@ def find_difference(
         exclusion constraints) are compared only if the models declare some, or did before.
     """
     desired = without_partitions(current, desired)
+    desired = without_merged_uniques(current, desired, dialect)
     current = without_inherited_columns(current, desired)
     current = with_serials_as_declared(current, desired, dialect)
     desired = with_names_for_new_tables(current, desired, dialect)
     current = without_unreflected_constraints(current, desired, declared_before, dialect)
+    in_current_case = current
     equal = equal_tables(current, desired, dialect)
     other_desired = without_tables(desired, equal)
     other_current = adopt_case(without_tables(current, equal), other_desired, dialect)
@@ -103,7 +107,7 @@ def find_difference(
         dialect=dialect,
         current=current,
         desired=desired,
-        changes=tuple(changes),
+        changes=tuple(with_current_case(changes, in_current_case, dialect)),
         described=described,
         settled=settled,
     )

@@ -16,7 +16,7 @@ import typer
 
 from autodiff.cli.shell import Shell
 from autodiff.cli.terminal import print_json, print_labelled, print_lines
-from autodiff.errors import AutodiffError
+from autodiff.errors import AutodiffError, one_line
 
 __all__ = ["INTERRUPTED", "USAGE", "report_error", "run_command"]
 
@@ -111,17 +111,17 @@ def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
     if isinstance(error, AutodiffError):
         return error.message, error.hint
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
+        place = f"{one_line(str(error.filename))}: " if error.filename else ""
         hint = "check that the path exists, and its permissions"
         return f"{place}{error.strerror}", hint if error.errno in _PATH_ERRORS else None
     if not isinstance(error, Exception):
         return (
-            f"the code of the project ended the command: {type(error).__name__}: {error}",
+            one_line(f"the code of the project ended the command: {type(error).__name__}: {error}"),
             "pass --debug to see where, and remove the call, such as sys.exit()",
         )
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return (
-        f"this is a bug in autodiff: {reason}",
+        f"this is a bug in autodiff: {one_line(reason)}",
         "run the command again with --debug, and report the bug with the traceback",
     )
 

@@ -42,6 +42,7 @@ __all__ = [
     "rebase_data",
     "rebase_lines",
     "rebase_notes",
+    "rehearsal_data",
     "rehearsal_lines",
     "repair_data",
     "repair_lines",
@@ -100,7 +101,7 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
         "findings": [asdict(finding) for finding in draft.plan.findings] if draft.plan else [],
         "data_loss": data_loss_data(draft.plan.data_loss) if draft.plan else [],
         "settled": draft.settled,
-        "rehearsal": _rehearsal_data(draft.proof),
+        "rehearsal": rehearsal_data(draft.proof),
     }
 
 
@@ -149,7 +150,7 @@ def rehearsal_lines(proof: Proof | None) -> list[str]:
     return [f"warning: not rehearsed, because {proof.skipped}", *hint]
 
 
-def _rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
+def rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
     """Return the result of a rehearsal for --json; null for an empty migration."""
     if proof is None:
         return None
@@ -374,8 +375,8 @@ def rebase_lines(rebase: Rebase) -> list[str]:
 
 
 def rebase_notes(rebase: Rebase) -> list[str]:
-    """Return what remains to be done after a rebase."""
-    notes = [UNCOVERED_CHANGES] if rebase.missing else []
+    """Return what is missing from a rebase, and what remains to be done after it."""
+    notes = [*rebase.notes, *([UNCOVERED_CHANGES] if rebase.missing else ())]
     if rebase.had:
         names = ", ".join(migration.name for migration in rebase.had)
         notes.append(
@@ -400,6 +401,7 @@ def rebase_data(rebase: Rebase, *, written: bool) -> dict[str, Any]:
         ],
         "rehearsed": rebase.rehearsed,
         "missing": rebase.missing,
+        "notes": list(rebase.notes),
         "applied": [migration.revision for migration in rebase.had],
     }
 

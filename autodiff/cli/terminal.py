@@ -70,9 +70,9 @@ def _colored_by_sign(line: str) -> str:
 
 
 def print_lines(lines: Sequence[str], stream: TextIO, *, end: str = "\n") -> None:
-    """Print lines, on a terminal in the colors of their signs."""
+    """Print lines, on a terminal in the colors of their signs; a text in a line never ends it."""
     for line in lines:
-        text = _encodable(terminal_text(line), stream)
+        text = _encodable(one_line(line), stream)
         text = _colored_by_sign(text) if has_colors(stream) else text
         typer.echo(f"{text}{end}", file=stream, nl=False)
 

@@ -40,13 +40,19 @@ if TYPE_CHECKING:
     from autodiff.workspace import Workspace
 
 __all__ = [
+    "UNWANTED",
     "Draft",
     "GenerateRequest",
     "checksums",
     "draft_empty",
     "draft_migration",
     "draft_plan",
+    "refuse_unrehearsed",
+    "rehearsal_notes",
 ]
+
+UNWANTED = Proof(skipped="--no-rehearse was passed", cure="remove --no-rehearse")
+"""What stands for a rehearsal that the user did not want."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,20 +395,23 @@ def draft_plan(
     the configuration requires one.
     """
     draft = _render(project, graph, position, request, plan)
-    proof = _rehearse(connection, draft, plan) if request.rehearse else _UNWANTED
+    proof = _rehearse(connection, draft, plan) if request.rehearse else UNWANTED
     if proof.skipped is None:
         return replace(draft, proof=proof)
-    if project.config.require_rehearsal:
+    refuse_unrehearsed(project, proof)
+    return replace(
+        _render(project, graph, position, request, plan, *rehearsal_notes(proof)), proof=proof
+    )
+
+
+def refuse_unrehearsed(project: Workspace, proof: Proof) -> None:
+    """Raise PlanError for a migration that was not rehearsed, if the configuration requires it."""
+    if proof.skipped is not None and project.config.require_rehearsal:
         raise PlanError(
             f"the migration was not rehearsed, because {proof.skipped}; require_rehearsal does not "
             "allow that, so it was not written",
             hint=proof.cure,
         )
-    note = f"Not rehearsed, because {proof.skipped}."
-    return replace(_render(project, graph, position, request, plan, note), proof=proof)
-
-
-_UNWANTED = Proof(skipped="--no-rehearse was passed", cure="remove --no-rehearse")
 
 
 def _rehearse(connection: sa.Connection | None, draft: Draft, plan: Plan) -> Proof:
@@ -411,8 +420,12 @@ def _rehearse(connection: sa.Connection | None, draft: Draft, plan: Plan) -> Pro
 
     proof = prove(connection, plan, draft.texts)
     if not proof.passed:
-        errors = [finding.message for finding in plan.findings if finding.severity == "error"]
-        raise RehearsalFailedError((*errors, *proof.problems))
+        errors = [finding for finding in plan.findings if finding.severity == "error"]
+        found = [finding.message for finding in errors]
+        hints = "; ".join(finding.hint for finding in errors if finding.hint)
+        if hints:
+            raise RehearsalFailedError((*found, *proof.problems), hint=hints)
+        raise RehearsalFailedError((*found, *proof.problems))
     return proof
 
 
@@ -471,8 +484,10 @@ def draft_empty(
     message: str,
     lock: LockFile,
     format: Literal["python", "sql"] = "python",
+    proof: Proof | None = None,
 ) -> Draft:
     """Return a migration without operations, at a position in the graph."""
+    notes = rehearsal_notes(proof)
 
     def python(revision: str) -> str:
         return render_empty(
@@ -483,10 +498,11 @@ def draft_empty(
             labels=position.labels,
             depends_on=position.depends_on,
             templates=project.config.templates_dir,
+            notes=notes,
         )
 
     path = _path(project, graph, position, message)
-    revision, texts = file_texts(path, position, message, format, python, None)
+    revision, texts = file_texts(path, position, message, format, python, None, notes)
     return Draft(
         revision=revision,
         texts=texts,
@@ -496,7 +512,14 @@ def draft_empty(
         parents=position.parents,
         lock=lock,
         lock_folder=project.directory,
+        proof=proof,
     )
+
+
+def rehearsal_notes(proof: Proof | None) -> tuple[str, ...]:
+    """Return what the file says about a missing rehearsal."""
+    skipped = proof.skipped if proof is not None else None
+    return () if skipped is None else (f"Not rehearsed, because {skipped}.",)
 
 
 # The lock file

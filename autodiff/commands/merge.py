@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from autodiff.commands.generate import Draft, draft_empty
-from autodiff.commands.lock import LockResult, read_lock_if_valid, replayed_lock, unrehearsed_lock
+from autodiff.commands.generate import UNWANTED, Draft, draft_empty, refuse_unrehearsed
+from autodiff.commands.lock import (
+    LockResult,
+    carry_unrehearsed,
+    read_lock_if_valid,
+    replayed_lock,
+    unrehearsed_lock,
+)
 from autodiff.commands.new_revision import GraphPosition
 from autodiff.errors import HistoryError, MigrationFailedError, RehearsalFailedError
 from autodiff.migrations import Graph, Migration
@@ -67,16 +73,18 @@ def merge_heads(project: Workspace, request: MergeRequest) -> Merge:
         if request.rehearse:
             relocked = _try_both_orders(project, context, branches)
         else:
-            relocked = LockResult(lock=unrehearsed_lock(project, graph, context.dialect, known))
+            refuse_unrehearsed(project, UNWANTED)
+            relocked = unrehearsed_lock(project, context, known)
         draft = draft_empty(
             project,
             graph,
             GraphPosition(parents=heads),
             context.dialect,
             request.message or _message(graph, heads),
-            relocked.lock,
+            carry_unrehearsed(relocked.lock, known, (), rehearsed=request.rehearse),
+            proof=None if request.rehearse else UNWANTED,
         )
-    return Merge(draft=draft, notes=tuple(notes), missing=relocked.missing)
+    return Merge(draft=draft, notes=(*notes, *relocked.notes), missing=relocked.missing)
 
 
 def _heads(graph: Graph, named: Sequence[str]) -> tuple[str, ...]:
@@ -229,7 +237,7 @@ def _apply(database: RehearsalDatabase, order: Sequence[Migration] | None) -> No
         except MigrationFailedError as error:
             before = ", ".join(m.name for m in database.applied)
             raise RehearsalFailedError(
-                [f"{migration.name}: {error.message.strip()}", f"after {before}"],
+                [f"{migration.name}: {error.line}", f"after {before}"],
                 what="the branches conflict: one fails after the other",
                 hint=_HINT,
             ) from error

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.commands.lock import LockResult, read_lock_if_valid, replayed_lock, unrehearsed_lock
+from autodiff.commands.generate import UNWANTED, refuse_unrehearsed
+from autodiff.commands.lock import (
+    LockResult,
+    carry_unrehearsed,
+    read_lock_if_valid,
+    replayed_lock,
+    unrehearsed_lock,
+)
 from autodiff.errors import HistoryError, RehearsalFailedError, RevisionNotFoundError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, lock_text
 from autodiff.migrations.rewrite import MovedMigration, move_migration
@@ -43,6 +50,7 @@ class Rebase:
     moves: the migrations that change, in order.
     lock: the lock file to write; None if there is nothing to do.
     missing: whether the models have changes that no migration covers.
+    notes: why nothing was rehearsed, and what the lock file may lack.
     rehearsed: whether the migrations were run on a scratch database.
     had: the moved migrations that are applied to the database in their old order.
     """
@@ -52,6 +60,7 @@ class Rebase:
     moves: tuple[MovedMigration, ...] = ()
     lock: LockFile | None = None
     missing: bool = False
+    notes: tuple[str, ...] = ()
     rehearsed: bool = False
     had: tuple[Migration, ...] = ()
 
@@ -89,13 +98,19 @@ def rebase_branch(project: Workspace, request: RebaseRequest) -> Rebase:
     after = Graph.of([by_revision.get(r, m) for r, m in graph.migrations.items()], graph.alembic)
     after.check_heads()
     _refuse_to_overwrite(moves)
+    skipped: tuple[str, ...] = ()
+    if moves and not request.rehearse:
+        refuse_unrehearsed(project, UNWANTED)
+        skipped = (f"not rehearsed, because {UNWANTED.skipped}",)
     relocked, applied = _rehearse(project, after, by_revision, known, request.rehearse)
+    lock = carry_unrehearsed(relocked.lock, known, by_revision, rehearsed=request.rehearse)
     return Rebase(
         directory=project.directory,
         graph=after,
         moves=tuple(moves),
-        lock=relocked.lock,
+        lock=lock,
         missing=relocked.missing,
+        notes=(*skipped, *relocked.notes),
         rehearsed=request.rehearse,
         had=_out_of_order(after, applied, by_revision),
     )
@@ -186,7 +201,7 @@ def _unclear(graph: Graph, what: str) -> HistoryError:
     several = graph.several_heads_error(graph.heads)
     names = ", or ".join(f"autodiff rebase --mine {graph[head].name}" for head in graph.heads)
     return HistoryError(
-        "\n".join([f"cannot tell {what}", *(f"  {line}" for line in several.picture)]),
+        [f"cannot tell {what}", *(f"  {line}" for line in several.picture)],
         hint=f"name the branch: {names}",
     )
 
@@ -273,8 +288,7 @@ def _rehearse(
     with open_rehearsal_context(project, graph, known) as context:
         applied = _applied(project, context)
         if not rehearse:
-            lock = unrehearsed_lock(project, graph, context.dialect, known)
-            return LockResult(lock=lock), applied
+            return unrehearsed_lock(project, context, known), applied
         with RehearsalDatabase(context) as database:
             history = rehearse_revisions(project, context, database, chosen, known)
             problems = [

@@ -14,7 +14,8 @@ from autodiff.compare.enums import (
 )
 from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
 from autodiff.compare.inheritance import without_inherited_columns
-from autodiff.compare.name_case import adopt_case
+from autodiff.compare.merged_uniques import without_merged_uniques
+from autodiff.compare.name_case import adopt_case, with_current_case
 from autodiff.compare.null_types import adopt_types
 from autodiff.compare.partitions import without_partitions
 from autodiff.compare.renames import (
@@ -66,10 +67,12 @@ __all__ = [
     "temporary_renames",
     "unambiguous_enum_renames",
     "value_after",
+    "with_current_case",
     "with_names_for_new_tables",
     "with_serials_as_declared",
     "with_tables",
     "without_inherited_columns",
+    "without_merged_uniques",
     "without_partitions",
     "without_tables",
     "without_temporary_names",

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from autodiff.compare.renames import Rename, rename_in
 from autodiff.dialects.base import Dialect
-from autodiff.schema.objects import Name, Schema, Table
+from autodiff.schema.changes import (
+    Change,
+    ConstraintAltered,
+    ConstraintRemoved,
+    ConstraintRenamed,
+    IndexAltered,
+    IndexRemoved,
+    IndexRenamed,
+)
+from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, Unique
 from autodiff.utils.sharing import keep_equal, map_shared, replace_changed
 
-__all__ = ["adopt_case"]
+__all__ = ["adopt_case", "with_current_case"]
+
+P = TypeVar("P", Constraint, Index)
 
 
 def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
@@ -70,3 +82,54 @@ def _parts(table: Table, desired: Table | None) -> Table:
             table.constraints, lambda item: replace_changed(item, name=spelled(item.name))
         ),
     )
+
+
+def with_current_case(changes: Iterable[Change], current: Schema, dialect: Dialect) -> list[Change]:
+    """Return the changes of a comparison after `adopt_case`, with the names of `current` again.
+
+    A constraint or an index that a change replaces keeps its spelling for the downgrade.
+    """
+    if not dialect.features.case_insensitive_names:
+        return list(changes)
+    tables = {**{_lower(name): table for name, table in current.tables.items()}, **current.tables}
+    return [_in_current_case(change, tables) for change in changes]
+
+
+def _in_current_case(change: Change, tables: Mapping[Name, Table]) -> Change:
+    name = getattr(change, "table", None)
+    if not isinstance(name, Name):
+        return change
+    table = tables.get(name) or tables.get(_lower(name))
+    if table is None:
+        return change
+    match change:
+        case ConstraintAltered(before=part) | ConstraintRenamed(before=part):
+            return replace(change, before=_spelled_as(part, table))
+        case ConstraintRemoved(constraint=part):
+            return replace(change, constraint=_spelled_as(part, table))
+        case IndexAltered(before=index) | IndexRenamed(before=index):
+            return replace(change, before=_spelled_as(index, table))
+        case IndexRemoved(index=index):
+            return replace(change, index=_spelled_as(index, table))
+        case _:
+            return change
+
+
+def _spelled_as(part: P, table: Table) -> P:
+    """Return a part with the name that it has in a table, which can differ in case."""
+    wanted = (part.name or "").lower()
+    names = [
+        other.name
+        for other in (*table.constraints, *table.indexes)
+        if _kind(other) == _kind(part) and (other.name or "").lower() == wanted
+    ]
+    return replace(part, name=names[0]) if names and part.name not in names else part
+
+
+def _kind(part: Constraint | Index) -> type[Constraint] | type[Index]:
+    """Return the kind of a part: a unique index can be read for a unique constraint."""
+    return Unique if isinstance(part, Index) and part.unique else type(part)
+
+
+def _lower(name: Name) -> Name:
+    return Name(name.name.lower(), name.schema)

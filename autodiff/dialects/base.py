@@ -82,6 +82,7 @@ class Dialect(ABC):
         preparer._double_percents = False  # statements go to the driver without parameters
         preparer._strings = {}  # the cache of the other preparer, which doubles percent signs
         self._quote = preparer.quote
+        self._quote_always = preparer.quote_identifier
 
     # Parts
 
@@ -131,7 +132,9 @@ class Dialect(ABC):
 
     def quote(self, identifier: str) -> str:
         """Return an identifier, in quotes if the database needs them."""
-        return self._quote(str(identifier))
+        text = str(identifier)
+        # SQLAlchemy takes a newline at the end for the end of the name, and would not quote it
+        return self._quote_always(text) if text.endswith("\n") else self._quote(text)
 
     def quote_name(self, name: Name) -> str:
         """Return the quoted name of a table or other object, with its schema if it has one."""

@@ -37,6 +37,9 @@ class Features:
     text_sizes: the number of bytes that types of texts hold, if that is limited.
     primary_keys_not_null: a primary key makes its columns NOT NULL.
     unique_is_index: a unique constraint and a unique index are the same.
+    merges_unique_constraints: CREATE TABLE keeps one of several equal unique constraints.
+    checks_key_targets: a foreign key to columns that are not unique is refused when it is created.
+    keys_reference_indexes: an index that begins with the columns is enough for a foreign key.
     autoincrement: a column can be SERIAL or AUTO_INCREMENT.
     single_autoincrement: a table has at most one such column, which must start a key.
     autoincrement_outside_key: such a column need not be in the primary key.
@@ -82,6 +85,9 @@ class Features:
     text_sizes: Mapping[str, int] = field(default_factory=dict)
     primary_keys_not_null: bool = True
     unique_is_index: bool = False
+    merges_unique_constraints: bool = False
+    checks_key_targets: bool = True
+    keys_reference_indexes: bool = False
     autoincrement: bool = False
     single_autoincrement: bool = False
     autoincrement_outside_key: bool = False

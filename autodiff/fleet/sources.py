@@ -163,7 +163,7 @@ def _url(config: Config, text: str, name: str | None) -> URL:
     try:
         return parse_url(config.with_variables(text), config.root)
     except ConfigError as error:
-        raise ConfigError(f"targets: {target}: {error.message}", hint=error.hint) from error
+        raise ConfigError(f"targets: {target}: {error.line}", hint=error.hint) from error
 
 
 def _name_from_url(text: str, config: Config) -> str:

@@ -10,10 +10,10 @@ from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 from autodiff.errors import ModelsError
 from autodiff.models.options import has_options
 from autodiff.models.spelling_check import creates_type
-from autodiff.models.types import spell_type, stored_type, type_key
+from autodiff.models.type_call import TypeCall
+from autodiff.models.types import SQL_TYPE, spell_type, stored_type, type_key
 from autodiff.schema.objects import Column, ColumnType, Computed, EnumType, Identity, Name, Option
 from autodiff.schema.sqltext import strip_parentheses, tokens
-from autodiff.utils.quoting import python_string
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -38,7 +38,7 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
             found = compiler.columns[key] = _declare(column, dialect, compiler)
         return found
     except ModelsError as error:
-        message = f"cannot declare column {_place(column)}: {error.message}"
+        message = f"cannot declare column {_place(column)}: {error.line}"
         raise ModelsError(message, hint=error.hint) from error
     except (CompileError, UnsupportedCompilationError, NotImplementedError) as error:
         raise ModelsError(
@@ -127,17 +127,23 @@ def _declare_type(
         return ColumnType(sql="", python="sa.types.NullType()")
     enum = enum_of(type_, dialect, compiler)
     sql = dialect.canonical_type(compiler.type(type_, column))
-    python = spell_type(type_, dialect.sqlalchemy, sql)
+    call = spell_type(type_, dialect.sqlalchemy, sql)
     if dialect.default_schema is not None:
-        python = python.replace(f", schema={python_string(dialect.default_schema)}", "")
-    spellings = [] if python.startswith("op.sql_type(") else [python]
-    if enum is not None:
-        spellings.append(dialect.enum_python(sql, enum))
-    for spelling in spellings:
-        if creates_type(spelling, sql, dialect, compiler):
-            return ColumnType(sql=sql, python=spelling, enum=enum.name if enum else None)
+        call = call.without_schema(dialect.default_schema)
+    name = enum.name if enum is not None else None
+    if call.path != SQL_TYPE and creates_type(call, sql, dialect, compiler):
+        return ColumnType(sql=sql, python=call.source(), enum=name)
+    if enum is not None and creates_type(_enum_call(enum, sql), sql, dialect, compiler):
+        return ColumnType(sql=sql, python=dialect.enum_python(sql, enum), enum=name)
     # No class has this SQL. If an enum has other SQL than its name, then by @compiles:
     return ColumnType(sql=sql, python=dialect.type_python(sql))
+
+
+def _enum_call(enum: EnumType, sql: str) -> TypeCall:
+    """Return the call of an enum type, or of an array of it."""
+    schema = (("schema", enum.name.schema),) if enum.name.schema else ()
+    call = TypeCall("sa.Enum", enum.values, (("name", enum.name.name), *schema))
+    return TypeCall("postgresql.ARRAY", (call,)) if sql.endswith("[]") else call
 
 
 def _has_own_sql(type_: Any) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateSequence
 from sqlalchemy.sql import visitors
 
 from autodiff.dialects.scope import EVERYTHING, Selection
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
 
 __all__ = ["declare_metadata"]
+
+_INCREMENT = re.compile(r"\bINCREMENT(?: BY)? (-?\d+)\s*$", re.IGNORECASE)
 
 
 @pause_garbage_collection()
@@ -200,7 +204,8 @@ def _sequences(metadata: Iterable[sa.MetaData], dialect: Dialect) -> dict[Name, 
 
 def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
     schema = None if sequence.schema == dialect.default_schema else sequence.schema
-    up = (sequence.increment or 1) > 0
+    increment = _increment(sequence, dialect)
+    up = (increment or 1) > 0
     kind = (
         dialect.canonical_type(
             dialect.sqlalchemy.type_compiler_instance.process(sequence.data_type)
@@ -208,17 +213,30 @@ def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
         if sequence.data_type is not None
         else None
     )
-    first = first_of_sequence(sequence.increment, sequence.minvalue, sequence.maxvalue)
+    first = first_of_sequence(increment, sequence.minvalue, sequence.maxvalue)
     return SequenceNoun(
         name=Name(str(sequence.name), schema),
         type=None if kind == "bigint" else kind,
         start=None if sequence.start == first else sequence.start,
-        increment=None if sequence.increment == 1 else sequence.increment,
+        increment=None if increment == 1 else increment,
         minvalue=None if up and sequence.minvalue == 1 else sequence.minvalue,
         maxvalue=None if not up and sequence.maxvalue == -1 else sequence.maxvalue,
         cache=None if sequence.cache == 1 else sequence.cache,
         cycle=bool(sequence.cycle),
     )
+
+
+def _increment(sequence: Any, dialect: Dialect) -> int | None:
+    """Return the increment; one that the application adds to CREATE SEQUENCE counts as declared.
+
+    For a MariaDB cluster, an increment of 0 stands for the server's auto_increment_increment, and
+    SQLAlchemy's way to have it everywhere is a function that is registered with `compiles`.
+    """
+    if sequence.increment is not None:
+        return int(sequence.increment)
+    text = str(CreateSequence(sequence).compile(dialect=dialect.sqlalchemy))
+    found = _INCREMENT.search(text)
+    return int(found[1]) if found else None
 
 
 def _namespaces(*kinds: Iterable[Name]) -> frozenset[str]:

@@ -6,16 +6,17 @@ import inspect
 import sys
 import sysconfig
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from autodiff.models.type_call import DIALECT_MODULES, TypeCall
 from autodiff.schema.sqltype import SQLType
-from autodiff.utils.quoting import python_string
 
-__all__ = ["spell_type", "stored_type", "type_key"]
+__all__ = ["SQL_TYPE", "spell_type", "stored_type", "type_key"]
 
 _POSITIONAL = ("length", "precision", "scale")
 _NOT_STORED = frozenset(
@@ -24,7 +25,10 @@ _NOT_STORED = frozenset(
     "sort_key_function enums retrieve_as_bitwise quote name _create_events _adapted_from "
     "_enums second_precision day_precision epoch comparator pickler impl".split()
 )
-_DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
+SQL_TYPE = "op.sql_type"
+"""The function of a migration for a type that has no public class."""
+_Arguments: TypeAlias = tuple[object, ...]
+_Keywords: TypeAlias = tuple[tuple[str, object], ...]
 
 
 def stored_type(type_: TypeEngine[Any], dialect: Any) -> TypeEngine[Any]:
@@ -67,7 +71,7 @@ def _is_plain(cls: type[Any]) -> bool:
     return _is_sqlalchemy(cls) and not hasattr(cls, "_compiler_dispatcher")
 
 
-def spell_type(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
+def spell_type(type_: TypeEngine[Any], dialect: Any, sql: str) -> TypeCall:
     """Return the call that creates the type, such as `sa.String(50)`.
 
     Types of SQLAlchemy and of installed libraries are called by name. A type of the application
@@ -75,16 +79,17 @@ def spell_type(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
     """
     variants = dict(getattr(type_, "_variant_mapping", {}))
     stored = stored_type(type_, dialect)
-    text = _spell(stored, dialect, sql)
-    if stored is not type_:
-        return text
-    for name in sorted(variants):
-        variant = stored_type(variants[name], dialect)
-        text += f".with_variant({_spell(variant, dialect, sql)}, {python_string(name)})"
-    return text
+    call = _spell(stored, dialect, sql)
+    if stored is not type_ or not variants:
+        return call
+    spelled = (
+        (name, _spell(stored_type(variants[name], dialect), dialect, sql))
+        for name in sorted(variants)
+    )
+    return replace(call, variants=tuple(spelled))
 
 
-def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
+def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> TypeCall:
     if isinstance(type_, sa.Enum):
         return _spell_enum(type_)
     if isinstance(type_, sa.ARRAY):
@@ -92,11 +97,11 @@ def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> str:
     cls = _public(type(type_))
     prefix = _prefix(cls)
     if prefix is None or isinstance(type_, SQLType) or _is_named(type_):
-        return f"op.sql_type({python_string(sql)})"
-    arguments = _arguments(type_)
+        return TypeCall(SQL_TYPE, (sql,))
+    arguments, keywords = _arguments(type_)
     if getattr(type_, "__visit_name__", None) == "SET":  # a type for @compiles has no such name
-        arguments = _with_values(type_, type_.values)  # type: ignore[attr-defined]
-    return f"{prefix}{cls.__name__}({', '.join(arguments)})"
+        arguments, keywords = _with_values(type_, type_.values)  # type: ignore[attr-defined]
+    return TypeCall(f"{prefix}{cls.__name__}", arguments, keywords)
 
 
 def _public(cls: type[Any]) -> type[Any]:
@@ -107,7 +112,7 @@ def _public(cls: type[Any]) -> type[Any]:
 @cache
 def _is_exported(cls: type[Any]) -> bool:
     """Return whether the module that a script names has the class of SQLAlchemy."""
-    for name in _DIALECT_MODULES:
+    for name in DIALECT_MODULES:
         if cls.__module__.startswith(f"sqlalchemy.dialects.{name}"):
             module = sys.modules.get(f"sqlalchemy.dialects.{name}")
             return getattr(module, cls.__name__, None) is cls
@@ -119,25 +124,26 @@ def _is_named(type_: TypeEngine[Any]) -> bool:
     return isinstance(type_, sa.types.SchemaType) and not isinstance(type_, sa.Boolean)
 
 
-def _spell_enum(type_: sa.Enum) -> str:
+def _spell_enum(type_: sa.Enum) -> TypeCall:
     if not type_.native_enum:
-        return f"sa.String({type_.length})"
-    parts = _with_values(type_, type_.enums)
-    parts += [f"name={python_string(type_.name)}"] if type_.name else []
-    parts += [f"schema={python_string(type_.schema)}"] if type_.schema else []
-    cls = "mysql.ENUM" if type(type_).__module__.startswith("sqlalchemy.dialects.mysql") else ""
+        return TypeCall("sa.String", (type_.length,))
+    values, keywords = _with_values(type_, type_.enums)
+    named = [("name", type_.name), ("schema", type_.schema)]
+    keywords += tuple((key, str(value)) for key, value in named if value)
+    is_mysql = type(type_).__module__.startswith("sqlalchemy.dialects.mysql")
     longest = max(map(len, type_.enums), default=0)
-    parts += [f"length={type_.length}"] if not cls and (type_.length or 0) > longest else []
-    return f"{cls or 'sa.Enum'}({', '.join(parts)})"
+    if not is_mysql and (type_.length or 0) > longest:
+        keywords += (("length", type_.length),)
+    return TypeCall("mysql.ENUM" if is_mysql else "sa.Enum", values, keywords)
 
 
-def _with_values(type_: TypeEngine[Any], values: Iterable[str]) -> list[str]:
-    """Return the values of an enum or a set, without its length, and the other arguments."""
-    others = [argument for argument in _arguments(type_) if argument.partition("=")[1]]
-    return [*map(python_string, values), *(o for o in others if not o.startswith("length="))]
+def _with_values(type_: TypeEngine[Any], values: Iterable[str]) -> tuple[_Arguments, _Keywords]:
+    """Return the values of an enum or a set, without its length, and the keyword arguments."""
+    _, keywords = _arguments(type_)
+    return tuple(values), tuple(item for item in keywords if item[0] != "length")
 
 
-def _spell_array(type_: sa.ARRAY[Any], dialect: Any, sql: str) -> str:
+def _spell_array(type_: sa.ARRAY[Any], dialect: Any, sql: str) -> TypeCall:
     cls = _public(type(type_))
     prefix = _prefix(cls)
     if prefix is None:
@@ -145,8 +151,8 @@ def _spell_array(type_: sa.ARRAY[Any], dialect: Any, sql: str) -> str:
     declared = type_.item_type
     stored = stored_type(declared._variant_mapping.get(dialect.name, declared), dialect)
     item = _spell(stored, dialect, sql.removesuffix("[]"))
-    dimensions = f", dimensions={type_.dimensions}" if type_.dimensions else ""
-    return f"{prefix}{cls.__name__}({item}{dimensions})"
+    dimensions = (("dimensions", type_.dimensions),) if type_.dimensions else ()
+    return TypeCall(f"{prefix}{cls.__name__}", (item,), dimensions)
 
 
 def _is_sqlalchemy(cls: type[Any]) -> bool:
@@ -157,7 +163,7 @@ def _prefix(cls: type[Any]) -> str | None:
     """Return `sa.`, `postgresql.`, a library's module with a dot, or None for the application."""
     module = cls.__module__
     if _is_sqlalchemy(cls):
-        for name in _DIALECT_MODULES:
+        for name in DIALECT_MODULES:
             if module.startswith(f"sqlalchemy.dialects.{name}"):
                 return f"{name}."
         return "sa." if hasattr(sa, cls.__name__) else "sa.types."
@@ -178,9 +184,10 @@ def _library_prefix(cls: type[Any]) -> str | None:
     return None
 
 
-def _arguments(type_: TypeEngine[Any]) -> list[str]:
+def _arguments(type_: TypeEngine[Any]) -> tuple[_Arguments, _Keywords]:
     """Return the arguments that differ from their defaults and affect what is stored."""
-    arguments: list[str] = []
+    arguments: list[object] = []
+    keywords: list[tuple[str, object]] = []
     positional = True
     known = _parameters(_public(type(type_)))  # type: ignore[arg-type]
     for name, default in known.items():
@@ -190,13 +197,12 @@ def _arguments(type_: TypeEngine[Any]) -> list[str]:
         if not isinstance(value, str | int | float | type(None)):
             continue
         if name in _POSITIONAL and positional and value is not None:
-            arguments.append(repr(value))
+            arguments.append(value)
             continue
         positional = False
         if value != default:
-            spelled = python_string(value) if isinstance(value, str) else repr(value)
-            arguments.append(f"{name}={spelled}")
-    return arguments
+            keywords.append((name, value))
+    return tuple(arguments), tuple(keywords)
 
 
 @cache

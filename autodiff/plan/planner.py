@@ -67,6 +67,7 @@ from autodiff.plan.foreign_keys import (
     recreated_indexes,
     recreated_keys,
 )
+from autodiff.plan.key_targets import key_target_findings
 from autodiff.plan.migration_plan import MigrationPlan, options_first, without_implied_index_drops
 from autodiff.plan.order import order_tables
 from autodiff.plan.phases import Phase, PhasedOperations
@@ -297,7 +298,10 @@ class _Planner:
             ),
             maps=self.maps,
             reversible_operations=self._reversible_operations(),
-            findings=tuple(time_zone_findings(self.changes, self.dialect)),
+            findings=(
+                *time_zone_findings(self.changes, self.dialect),
+                *key_target_findings(self.changes, self.desired, self.dialect),
+            ),
         )
 
     def _filled_columns(self, backfills: Iterable[Backfill]) -> dict[str, str]:

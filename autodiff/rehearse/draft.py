@@ -124,7 +124,7 @@ def _rehearse(
         try:
             proof = proof_run.run(opened, with_rows=with_rows)
         except AutodiffError as error:
-            return Proof(skipped=error.message, cure=error.hint)
+            return Proof(skipped=error.line, cure=error.hint)
         return replace(proof, notes=(*proof.notes, *_version_note(plan.dialect, dialect)))
 
 

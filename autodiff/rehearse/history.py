@@ -332,7 +332,7 @@ class _HistoryRehearsal:
         try:
             metadata = self._project.metadata()
         except (ModelsError, ConfigError) as error:
-            self._notes.append(f"not compared with the models: {error.message}")
+            self._notes.append(f"not compared with the models: {error.line}")
             return
         desired = declare(metadata, inspector.dialect, self._project.selection())
         declared_before = lock.declared if lock is not None else None

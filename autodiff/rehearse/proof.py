@@ -166,7 +166,7 @@ def _word(patch: ColumnPatch) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return error.message if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
+    return error.line if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
 
 
 def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:

@@ -146,6 +146,7 @@ def render_empty(
     labels: Sequence[str] = (),
     depends_on: Sequence[str] = (),
     templates: Path | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """Return the text of a migration file whose bodies are written by hand."""
     return _render(
@@ -158,7 +159,7 @@ def render_empty(
         labels=labels,
         depends_on=depends_on,
         templates=templates,
-        notes=(),
+        notes=notes,
     )
 
 

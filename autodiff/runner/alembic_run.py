@@ -207,11 +207,11 @@ class _Run:
         what = f"{self.direction} of {migration.path.name}" if in_revision else "env.py"
         where = f" at {place[0].name}:{place[1]}" if place else ""
         past = "applied" if self.direction == "upgrade" else "reverted"
-        message = f"{what} failed{where}: {_words(error)}"
+        lines = [f"{what} failed{where}: {_words(error)}"]
         if isinstance(error, HistoryError | ConfigError | DatabaseError):
-            message = error.message
-        message += f"\n{past} before it, and kept: "
-        message += ", ".join(m.path.name for m in kept) or "nothing"
+            lines = error.lines
+        names = ", ".join(m.path.name for m in kept) or "nothing"
+        lines.append(f"{past} before it, and kept: {names}")
         hint = (
             f"fix the cause and run autodiff {self.direction} again: it continues from the "
             f"revision in the table {self._part.history.version_table}"
@@ -222,7 +222,7 @@ class _Run:
                 "env.py must run by itself, as for the command alembic upgrade: set the "
                 f"environment variables and settings that it needs; then {hint}"
             )
-        return MigrationFailedError(message, revision=migration.revision, hint=inner or hint)
+        return MigrationFailedError(lines, revision=migration.revision, hint=inner or hint)
 
     @property
     def current(self) -> Migration:

@@ -25,7 +25,7 @@ from autodiff.runner.events import (
     MigrationStarted,
 )
 from autodiff.runner.executor import Executor
-from autodiff.runner.failures import failure, reason, stopped
+from autodiff.runner.failures import failure, flat_sql, reason, stopped
 from autodiff.runner.journal import Entry, Progress
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.row_checks import refuse_rows
@@ -179,10 +179,10 @@ def _with_other_refusals(
             break
     session.connection.rollback()
     *before, last = found
-    lines = [f"{each.message}\nquery: {each.statement}" for each in before]
-    return RowsInTheWayError(
-        "\n".join([*lines, last.message]), statement=last.statement, hint=error.hint
-    )
+    lines: list[str] = []
+    for each in before:
+        lines += [*each.lines, f"query: {flat_sql(each.statement or '')}"]
+    return RowsInTheWayError([*lines, *last.lines], statement=last.statement, hint=error.hint)
 
 
 def _direction(entry: Entry) -> Direction:

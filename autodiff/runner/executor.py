@@ -200,7 +200,7 @@ class Executor:
         except MigrationFailedError as error:
             described = "; ".join(operation.describe() for operation in operations)
             raise MigrationFailedError(
-                f"cannot apply {described}: {error.message}",
+                f"cannot apply {described}: {error.line}",
                 statement=error.statement,
                 hint=error.hint,
             ) from error

@@ -13,7 +13,7 @@ from autodiff.runner.journal import ANSWER_STEP, Kind
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.transaction_guard import ENDED_BY_HAND
 
-__all__ = ["failure", "reason", "stopped"]
+__all__ = ["failure", "flat_sql", "reason", "stopped"]
 
 
 def failure(
@@ -29,28 +29,27 @@ def failure(
     progress = sink.entry.progress
     if isinstance(error, RowsInTheWayError) and not progress.steps:
         return _refused(migration, kind, done, error)
-    message = f"{kind} of {migration.path.name} failed: {reason(error)}"
+    lines = _with_reason(f"{kind} of {migration.path.name} failed", error)
     if statement:
-        message += f"\nstatement: {statement}"
-    for blocker in blockers or ():
-        message += f"\nheld by {blocker}"
+        lines.append(f"statement: {flat_sql(statement)}")
+    lines += [f"held by {blocker}" for blocker in blockers or ()]
     if sink.is_replaying:
-        message += (
-            "\nit failed in a hand-written part, which is run again to reach the remaining steps"
+        lines.append(
+            "it failed in a hand-written part, which is run again to reach the remaining steps"
         )
-    message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
+    lines.append(_kept_migrations(kind, done))
     hint = "the failed migration left nothing behind: fix it and run the same command again"
     if sink.segments.was_ended:
         hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
-        message += _kept_steps(sink)
+        lines += _kept_steps(sink)
         hint = (
             f"fix the cause and run autodiff {kind} to resume; or run autodiff {other} to undo "
             "those steps, and edit the file then"
         )
         if progress.in_doubt is not None:
-            message += f"\nsent and not confirmed: {progress.in_doubt.step}"
+            lines.append(f"sent and not confirmed: {progress.in_doubt.step}")
             hint = f"{ANSWER_STEP}; then {hint}"
     if sink.is_replaying:
         end = "applied" if kind == "upgrade" else "reverted"
@@ -63,7 +62,7 @@ def failure(
         hint = f"try again when that session is done, or raise lock_timeout; {hint}"
     inner = error.hint if isinstance(error, AutodiffError) else None
     return MigrationFailedError(
-        message, revision=migration.revision, statement=statement, hint=inner or hint
+        lines, revision=migration.revision, statement=statement, hint=inner or hint
     )
 
 
@@ -73,35 +72,48 @@ def stopped(
     """Return the error for a migration that was interrupted: what was kept, and what to do."""
     kind = sink.entry.kind
     if sink.entry.has_ended:
-        message = f"{kind} was stopped: {reason(error)}\n"
-        message += f"{_past(kind)} before it, and kept: {_names([*done, migration])}"
         return MigrationFailedError(
-            message,
+            [f"{kind} was stopped: {reason(error)}", _kept_migrations(kind, [*done, migration])],
             revision=migration.revision,
             hint=f"run autodiff {kind} to continue with the next migration",
         )
-    message = f"{kind} of {migration.path.name} was stopped: {reason(error)}"
-    message += f"\n{_past(kind)} before it, and kept: {_names(done)}"
+    lines = [f"{kind} of {migration.path.name} was stopped: {reason(error)}"]
+    lines.append(_kept_migrations(kind, done))
     hint = f"it left nothing behind; run autodiff {kind} to start it again"
     if sink.segments.was_ended:
         hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if sink.entry.progress.has_begun:
         other = "downgrade" if kind == "upgrade" else "upgrade"
-        message += _kept_steps(sink)
+        lines += _kept_steps(sink)
         hint = f"run autodiff {kind} to resume, or autodiff {other} to undo those steps"
         if sink.entry.progress.in_doubt is not None:
-            message += f"\nsent and not confirmed: {sink.entry.progress.in_doubt.step}"
+            lines.append(f"sent and not confirmed: {sink.entry.progress.in_doubt.step}")
             hint = f"{ANSWER_STEP}; then {hint}"
-    return MigrationFailedError(message, revision=migration.revision, hint=hint)
+    return MigrationFailedError(lines, revision=migration.revision, hint=hint)
 
 
-def _kept_steps(sink: JournaledSink) -> str:
+def _with_reason(what: str, error: BaseException) -> list[str]:
+    """Return the lines of a failure: what failed, and why."""
+    first, *others = error.lines if isinstance(error, AutodiffError) else [reason(error)]
+    return [f"{what}: {first}", *others]
+
+
+def flat_sql(statement: str) -> str:
+    """Return a statement as one line of a message."""
+    return " ".join(statement.split())
+
+
+def _kept_migrations(kind: Kind, done: Sequence[Migration]) -> str:
+    return f"{_past(kind)} before it, and kept: {_names(done)}"
+
+
+def _kept_steps(sink: JournaledSink) -> list[str]:
     """Describe what stays of a migration: its finished steps, and rows of the current one."""
-    text = f"\nfinished steps, which stay: {'; '.join(sink.permanent_steps) or 'none'}"
+    lines = [f"finished steps, which stay: {'; '.join(sink.permanent_steps) or 'none'}"]
     progress = sink.entry.progress
     if progress.position:
-        text += f"\nrows that the current step has filled, which stay: {progress.rows}"
-    return text
+        lines.append(f"rows that the current step has filled, which stay: {progress.rows}")
+    return lines
 
 
 def _past(kind: Kind) -> str:
@@ -116,12 +128,11 @@ def _refused(
     migration: Migration, direction: Kind, done: Sequence[Migration], error: RowsInTheWayError
 ) -> RowsInTheWayError:
     """Return the error for a check of rows that failed before anything was changed."""
-    message = f"{direction} of {migration.path.name} refused: {error.message}"
-    message += f"\nquery: {error.statement}\nnothing was changed"
-    if done:
-        message += f"; {_past(direction)} before it, and kept: {_names(done)}"
+    lines = _with_reason(f"{direction} of {migration.path.name} refused", error)
+    kept = f"; {_kept_migrations(direction, done)}" if done else ""
+    lines += [f"query: {flat_sql(error.statement or '')}", f"nothing was changed{kept}"]
     return RowsInTheWayError(
-        message, revision=migration.revision, statement=error.statement, hint=error.hint
+        lines, revision=migration.revision, statement=error.statement, hint=error.hint
     )
 
 

@@ -63,7 +63,7 @@ def read_operations(
     except _StopError as stop:
         take(str(stop))
     except AutodiffError as error:
-        take(f"cannot be read: {error.message}")
+        take(f"cannot be read: {error.line}")
     else:
         return True
     return False

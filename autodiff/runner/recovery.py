@@ -47,7 +47,7 @@ def settle(session: Session, graph: Graph, direction: Direction, target: str) ->
     if entry.progress.in_doubt is not None:
         error = unclear_step(entry.progress.in_doubt)
         raise MigrationFailedError(
-            f"the {entry.kind} of {migration.path.name} stopped half-way: {error.message}",
+            f"the {entry.kind} of {migration.path.name} stopped half-way: {error.line}",
             revision=migration.revision,
             hint=error.hint,
         )
@@ -134,7 +134,7 @@ def _undo_finished(
         _undo(session, migration, undoing_steps, entry)
     except MigrationFailedError as error:
         raise MigrationFailedError(
-            f"cannot revert {migration.path.name}: {error.message}",
+            f"cannot revert {migration.path.name}: {error.line}",
             revision=migration.revision,
             statement=error.statement,
             hint=error.hint,

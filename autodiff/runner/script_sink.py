@@ -212,7 +212,7 @@ def run_migration_on(
             executor.flush()
     except AutodiffError as error:
         raise MigrationFailedError(
-            f"{_place(migration, error)}: {error.message}",
+            f"{_place(migration, error)}: {error.line}",
             revision=migration.revision,
             hint=error.hint,
         ) from error

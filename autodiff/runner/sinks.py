@@ -14,15 +14,11 @@ from autodiff.runner.batched_backfill import BatchRecorder, fill_in_batches
 from autodiff.runner.calls import call_completely
 from autodiff.runner.events import BackfillProgress
 from autodiff.runner.row_checks import refuse_rows
-from autodiff.schema.apply import evolve, rename_references, rename_referred_column
+from autodiff.schema.apply import evolve_tables
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     Backfill,
-    CreateTable,
-    DropTable,
     Operation,
-    RenameColumn,
-    RenameTable,
     Require,
 )
 from autodiff.utils.quoting import sql_comment
@@ -302,30 +298,12 @@ class RecordingSink(Sink):
 
     def completed(self, operation: Operation) -> None:
         """Apply an operation to the tables."""
-        match operation:
-            case CreateTable(table=table):
-                self._tables[table.name] = table
-            case DropTable(name=name):
-                self._tables.pop(name, None)
-            case RenameTable(before=before, after=after) if before in self._tables:
-                self._tables[after] = evolve(self._tables.pop(before), operation)
-                for name, table in self._tables.items():
-                    self._tables[name] = rename_references(table, before, after)
-            case RenameColumn(table=owner, before=old, after=new):
-                self._evolve(owner, operation)
-                for name, table in self._tables.items():
-                    if name != owner:
-                        self._tables[name] = rename_referred_column(table, owner, old, new)
-            case _:
-                altered = getattr(operation, "table", None)
-                if isinstance(altered, Name):
-                    self._evolve(altered, operation)
-
-    def _evolve(self, name: Name, operation: Operation) -> None:
-        if name in self._tables:
-            before = self._tables[name]
-            after = evolve(before, operation)
-            self._tables[name] = self._dialect.ddl.with_implied_indexes(before, after)
+        altered = getattr(operation, "table", None)
+        before = self._tables.get(altered) if isinstance(altered, Name) else None
+        evolve_tables(self._tables, operation)
+        after = self._tables.get(altered) if isinstance(altered, Name) else None
+        if before is not None and after is not None:
+            self._tables[after.name] = self._dialect.ddl.with_implied_indexes(before, after)
 
     def connection(self) -> Connection:
         """Raise MigrationFailedError: there is no connection."""

@@ -13,6 +13,7 @@ __all__ = [
     "Effect",
     "can_change_settings",
     "can_stop_partway",
+    "changes_only_rows",
     "effect_of",
     "runs_in_transaction",
     "sets_session",
@@ -64,8 +65,7 @@ def effect_of(
     operations: Sequence[Operation], statements: Sequence[str], *, backslashes: bool
 ) -> Effect:
     """Return where the effect of a step can be seen."""
-    words = [_words(sql, backslashes) for sql in statements]
-    if all(each[:1] and each[0] in _ROW_STATEMENTS for each in words):
+    if all(changes_only_rows(sql, backslashes=backslashes) for sql in statements):
         return Effect.ROWS
     if any(isinstance(operation, CreateNamespace | DropNamespace) for operation in operations):
         return Effect.UNKNOWN
@@ -73,6 +73,12 @@ def effect_of(
         return Effect.CATALOG
     defines = all(_defines_object(sql, backslashes) for sql in statements)
     return Effect.CATALOG if defines else Effect.UNKNOWN
+
+
+def changes_only_rows(sql: str, *, backslashes: bool) -> bool:
+    """Return whether a statement reads or changes rows, and no object of the schema."""
+    words = _words(sql, backslashes)
+    return bool(words) and words[0] in _ROW_STATEMENTS
 
 
 def _words(sql: str, backslashes: bool) -> list[str]:

@@ -84,9 +84,9 @@ def _refused(found: Sequence[Problem]) -> EditedMigrationError:
     if len(found) > 1:
         ways = [f"{problem.kind}: {way}" for problem, way in zip(found, ways, strict=True)]
     return EditedMigrationError(
-        "\n".join(problem.message for problem in found),
+        [problem.message for problem in found],
         [revision for problem in found for revision in problem.revisions],
-        hint="\n".join(ways),
+        hint=ways,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import replace
 
 from autodiff.schema.naming import name_constraints, unnamed
@@ -22,9 +23,11 @@ from autodiff.schema.operations import (
     AddConstraint,
     AlterColumn,
     CreateIndex,
+    CreateTable,
     DropColumn,
     DropConstraint,
     DropIndex,
+    DropTable,
     Operation,
     RenameColumn,
     RenameConstraint,
@@ -35,8 +38,15 @@ from autodiff.schema.operations import (
 )
 from autodiff.schema.sqltext import mentions, rename_identifier
 
-__all__ = ["columns_of", "evolve", "names_column", "rename_references", "rename_referred_column"]
-__all__ += ["spelled_as"]
+__all__ = [
+    "columns_of",
+    "evolve",
+    "evolve_tables",
+    "names_column",
+    "rename_references",
+    "rename_referred_column",
+    "spelled_as",
+]
 
 
 def columns_of(constraint: Constraint) -> tuple[str, ...]:
@@ -100,6 +110,38 @@ def evolve(table: Table, operation: Operation) -> Table:
             return replace(table, options=kept)
         case _:
             return table
+
+
+def evolve_tables(tables: MutableMapping[Name, Table], operation: Operation) -> None:
+    """Apply an operation to tables in place; an operation on an unknown table changes nothing.
+
+    Raises KeyError as `evolve` does.
+    """
+    match operation:
+        case CreateTable(table=table):
+            tables[table.name] = table
+        case DropTable(name=name):
+            tables.pop(name, None)
+        case RenameTable(before=before, after=after) if before in tables:
+            tables[after] = evolve(tables.pop(before), operation)
+            for name, table in tables.items():
+                tables[name] = rename_references(table, before, after)
+        case RenameColumn(table=owner, before=old, after=new):
+            _evolve_one(tables, owner, operation)
+            for name, table in tables.items():
+                if name != owner:
+                    tables[name] = rename_referred_column(table, owner, old, new)
+        case SetComment(kind="table", name=name):
+            _evolve_one(tables, name, operation)
+        case _:
+            altered = getattr(operation, "table", None)
+            if isinstance(altered, Name):
+                _evolve_one(tables, altered, operation)
+
+
+def _evolve_one(tables: MutableMapping[Name, Table], name: Name, operation: Operation) -> None:
+    if name in tables:
+        tables[name] = evolve(tables[name], operation)
 
 
 def spelled_as(table: Table, operation: Operation) -> Table:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar, get_args
 
-from autodiff.errors import PlanError
+from autodiff.errors import PlanError, one_line
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -182,7 +182,7 @@ class CreateNamespace:
         return DropNamespace(name=self.name)
 
     def describe(self) -> str:
-        return f"+ schema {self.name}"
+        return one_line(f"+ schema {self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ class DropNamespace:
         return CreateNamespace(name=self.name)
 
     def describe(self) -> str:
-        return f"- schema {self.name}"
+        return one_line(f"- schema {self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +208,7 @@ class CreateTable:
         return DropTable(name=self.table.name, table=self.table)
 
     def describe(self) -> str:
-        return f"+ table {self.table.name}"
+        return one_line(f"+ table {self.table.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +222,7 @@ class DropTable:
         return CreateTable(table=_known(self.table, f"table {self.name}"))
 
     def describe(self) -> str:
-        return f"- table {self.name}"
+        return one_line(f"- table {self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +236,7 @@ class RenameTable:
         return RenameTable(before=self.after, after=self.before)
 
     def describe(self) -> str:
-        return f"~ table {self.before} -> {self.after}"
+        return one_line(f"~ table {self.before} -> {self.after}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +255,7 @@ class SetComment:
         return replace(self, before=self.after, after=self.before)
 
     def describe(self) -> str:
-        return f"~ comment of {self.kind} {self.name}"
+        return one_line(f"~ comment of {self.kind} {self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +272,7 @@ class SetTableOptions:
 
     def describe(self) -> str:
         listed = ", ".join(f"{name} {before} -> {after}" for name, before, after in self.options)
-        return f"~ table {self.table}: {listed}"
+        return one_line(f"~ table {self.table}: {listed}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +286,7 @@ class AddColumn:
         return DropColumn(table=self.table, name=self.column.name, column=self.column)
 
     def describe(self) -> str:
-        return f"+ column {self.table}.{self.column.name}"
+        return one_line(f"+ column {self.table}.{self.column.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +306,7 @@ class DropColumn:
         return AddColumn(table=self.table, column=column)
 
     def describe(self) -> str:
-        return f"- column {self.table}.{self.name}"
+        return one_line(f"- column {self.table}.{self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,7 +321,7 @@ class RenameColumn:
         return replace(self, before=self.after, after=self.before)
 
     def describe(self) -> str:
-        return f"~ column {self.table}.{self.before} -> {self.after}"
+        return one_line(f"~ column {self.table}.{self.before} -> {self.after}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,7 +383,7 @@ class AlterColumn:
 
     def describe(self) -> str:
         parts = [self._describe_field(name) for name in self.after.fields]
-        return f"~ column {self.table}.{self.name}: {', '.join(parts)}"
+        return one_line(f"~ column {self.table}.{self.name}: {', '.join(parts)}")
 
     def _describe_field(self, name: str) -> str:
         before, after = getattr(self.before, name), getattr(self.after, name)
@@ -414,7 +414,7 @@ class AddConstraint:
 
     def describe(self) -> str:
         word = KIND_WORDS[constraint_kind(self.constraint)]
-        return f"+ {word} {self.table}.{self.constraint.name or ''}".rstrip(".")
+        return one_line(f"+ {word} {self.table}.{self.constraint.name or ''}".rstrip("."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,7 +433,7 @@ class DropConstraint:
         return AddConstraint(table=self.table, constraint=self.constraint)
 
     def describe(self) -> str:
-        return f"- {KIND_WORDS[self.kind]} {self.table}.{self.name or ''}".rstrip(".")
+        return one_line(f"- {KIND_WORDS[self.kind]} {self.table}.{self.name or ''}".rstrip("."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,7 +449,7 @@ class RenameConstraint:
         return replace(self, before=self.after, after=self.before)
 
     def describe(self) -> str:
-        return f"~ {KIND_WORDS[self.kind]} {self.table}.{self.before} -> {self.after}"
+        return one_line(f"~ {KIND_WORDS[self.kind]} {self.table}.{self.before} -> {self.after}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -471,7 +471,7 @@ class CreateIndex:
         )
 
     def describe(self) -> str:
-        return f"+ index {self.index.name} on {self.table}"
+        return one_line(f"+ index {self.index.name} on {self.table}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -496,7 +496,7 @@ class DropIndex:
         )
 
     def describe(self) -> str:
-        return f"- index {self.name}" + (f" on {self.table}" if self.table else "")
+        return one_line(f"- index {self.name}" + (f" on {self.table}" if self.table else ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,7 +513,7 @@ class RenameIndex:
 
     def describe(self) -> str:
         table = f"{self.table}." if self.table else ""
-        return f"~ index {table}{self.before} -> {self.after}"
+        return one_line(f"~ index {table}{self.before} -> {self.after}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -527,7 +527,7 @@ class CreateEnum:
         return DropEnum(name=self.enum.name, enum=self.enum, if_exists=self.if_not_exists)
 
     def describe(self) -> str:
-        return f"+ enum {self.enum.name}"
+        return one_line(f"+ enum {self.enum.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -543,7 +543,7 @@ class DropEnum:
         return CreateEnum(enum=enum, if_not_exists=self.if_exists)
 
     def describe(self) -> str:
-        return f"- enum {self.name}"
+        return one_line(f"- enum {self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -582,7 +582,7 @@ class AlterEnum:
         old, new = self.before.values, self.after.values
         parts = [f"+ {value}" for value in new if value not in old]
         parts += [f"- {value}" for value in old if value not in new]
-        return f"~ enum {self.after.name}: {', '.join(parts) or 'order of its values'}"
+        return one_line(f"~ enum {self.after.name}: {', '.join(parts) or 'order of its values'}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -596,7 +596,7 @@ class RenameEnum:
         return RenameEnum(before=self.after, after=self.before)
 
     def describe(self) -> str:
-        return f"~ enum {self.before} -> {self.after}"
+        return one_line(f"~ enum {self.before} -> {self.after}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -611,7 +611,7 @@ class RenameEnumValue:
         return replace(self, before=self.after, after=self.before)
 
     def describe(self) -> str:
-        return f"~ enum {self.enum}: {self.before} -> {self.after}"
+        return one_line(f"~ enum {self.enum}: {self.before} -> {self.after}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -624,7 +624,7 @@ class CreateSequence:
         return DropSequence(name=self.sequence.name, sequence=self.sequence)
 
     def describe(self) -> str:
-        return f"+ sequence {self.sequence.name}"
+        return one_line(f"+ sequence {self.sequence.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -638,7 +638,7 @@ class DropSequence:
         return CreateSequence(sequence=_known(self.sequence, f"sequence {self.name}"))
 
     def describe(self) -> str:
-        return f"- sequence {self.name}"
+        return one_line(f"- sequence {self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -652,7 +652,7 @@ class AlterSequence:
         return AlterSequence(before=self.after, after=self.before)
 
     def describe(self) -> str:
-        return f"~ sequence {self.after.name}"
+        return one_line(f"~ sequence {self.after.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -674,7 +674,7 @@ class CreateView:
         )
 
     def describe(self) -> str:
-        return f"+ view {self.view.name}"
+        return one_line(f"+ view {self.view.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -694,7 +694,7 @@ class DropView:
         return CreateView(view=view, restores_settings=self.keeps_settings)
 
     def describe(self) -> str:
-        return f"- view {self.name}"
+        return one_line(f"- view {self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -715,7 +715,9 @@ class Backfill:
         return self.undo and replace(self.undo, undo=replace(self, undo=None))
 
     def describe(self) -> str:
-        return f"~ rows of {self.table}: fill {', '.join(column for column, _ in self.values)}"
+        return one_line(
+            f"~ rows of {self.table}: fill {', '.join(column for column, _ in self.values)}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -732,7 +734,7 @@ class Require:
         return None
 
     def describe(self) -> str:
-        return f"? {self.message}"
+        return one_line(f"? {self.message}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -754,7 +756,7 @@ class Execute:
         return Execute(sql=sql, reverse_sql=self.sql, tables=self.tables)
 
     def describe(self) -> str:
-        return f"~ execute {' '.join(self.sql.split())[:60]}"
+        return one_line(f"~ execute {' '.join(self.sql.split())[:60]}")
 
 
 Operation: TypeAlias = (

@@ -14,6 +14,8 @@ import json
 import re
 from typing import Any
 
+from autodiff.errors import one_line
+
 __all__ = [
     "docstring_line",
     "docstring_text",
@@ -40,19 +42,6 @@ _DOCSTRING_QUOTE = re.compile(r'\A"|"(?=""|\Z)')
 """Quotes that would begin or end a string in three quotes, or join the quotes around it."""
 
 
-def one_line(text: str) -> str:
-    r"""Return a text on one line, with a visible escape for each character that is not printable.
-
-    These are line ends of all kinds, control characters such as ESC, marks that change the
-    direction of the text, and bytes that were not UTF-8. A newline becomes `\n`.
-    """
-    return text if text.isprintable() else "".join(map(_visible, text))
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else repr(character)[1:-1]
-
-
 # The terminal
 
 
@@ -60,7 +49,7 @@ def terminal_text(text: str) -> str:
     """Return a text of several lines for a terminal: only its line ends and tabs have an effect."""
     if text.isprintable():
         return text
-    return "".join(c if c in "\n\t" else _visible(c) for c in text)
+    return "".join(c if c in "\n\t" else one_line(c) for c in text)
 
 
 def json_text(data: Any, *, indent: int | None = 2, ascii_only: bool = False) -> str:

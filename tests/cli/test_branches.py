@@ -68,6 +68,7 @@ def test_rebase_as_json(forked: Folder) -> None:
         ],
         "rehearsed": True,
         "missing": False,
+        "notes": [],
         "applied": [],
     }
     assert forked.ok("rebase", "--json").data["written"] is False

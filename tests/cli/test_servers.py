@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
 
+from autodiff.dialects.postgresql import scratch as postgresql_scratch
 from tests.cli.project import COMMENTS, POSTS, TIMESTAMP, Folder
+from tests.support import opened
 
+AUTODIFF = 'models = "models:Base"\nurl = "${DATABASE_URL}"\n'
 RunScript = Callable[[sa.URL, str], subprocess.CompletedProcess[str]]
 
 
@@ -21,8 +25,63 @@ def server_project(
     """Return a project whose database is on a server, named by DATABASE_URL."""
     url: sa.URL = request.getfixturevalue("database")(request.param)
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
-    folder.write(autodiff='models = "models:Base"\nurl = "${DATABASE_URL}"\n')
+    folder.write(autodiff=AUTODIFF)
     return folder
+
+
+@pytest.fixture
+def restricted_project(server_project: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+    """Return a project whose user may change its database, and create no other one."""
+    monkeypatch.setattr(postgresql_scratch, "is_installed", lambda: False)
+    url = sa.make_url(os.environ["DATABASE_URL"])
+    name = f"limited_{str(url.database)[-12:]}"
+    is_postgresql = url.get_backend_name() == "postgresql"
+    with opened(url) as db:
+        if is_postgresql:
+            db.execute(f"CREATE ROLE {name} LOGIN", f"GRANT ALL ON SCHEMA public TO {name}")
+        else:
+            db.execute(f"CREATE USER {name}", f"GRANT ALL ON `{url.database}`.* TO {name}")
+    monkeypatch.setenv("DATABASE_URL", url.set(username=name).render_as_string(False))
+    yield server_project
+    with opened(url) as db:
+        if is_postgresql:
+            db.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+        else:
+            db.execute(f"DROP USER {name}")
+
+
+REASON = "the user of the database may not create a scratch database"
+
+
+@pytest.mark.parametrize("server_project", ["postgresql", "mariadb"], indirect=True)
+def test_a_user_who_may_not_create_a_database(restricted_project: Folder) -> None:
+    """The missing rehearsal is reported on stderr, in JSON, in the file and in the lock file."""
+    folder = restricted_project
+    folder.write(models=POSTS)
+    result = folder.ok("generate", "-m", "add posts")
+    assert f"warning: not rehearsed, because {REASON}\nhint: the user needs the " in result.err
+    [path] = folder.migrations.glob("0001_*.py")
+    assert f"Not rehearsed, because {REASON}." in path.read_text()
+    lock = (folder.migrations / "autodiff.lock").read_text()
+    assert list(json.loads(lock)["unrehearsed"].values()) == [REASON]
+    folder.ok("upgrade")
+    assert folder.ok("check", "--offline").out == "no drift\n"
+    folder.write(models=COMMENTS)
+    data = folder.ok("generate", "-m", "x", "--dry-run", "--json").data
+    assert data["rehearsal"]["rehearsed"] is False
+    assert data["rehearsal"]["skipped"] == REASON
+    assert data["rehearsal"]["hint"].startswith("the user needs the ")
+    (folder.migrations / "autodiff.lock").unlink()
+    folder.ok("lock")
+    assert "  + table comments\n" in folder.run("check", "--offline").out
+    folder.write(autodiff=f"{AUTODIFF}require_rehearsal = true\n")
+    with folder.untouched():
+        refused = folder.fails("generate", "-m", "x")
+    assert f"error: the migration was not rehearsed, because {REASON}; require_" in refused.err
+    folder.ok("downgrade", "base")  # so that only the operations show the schema
+    (folder.migrations / "autodiff.lock").unlink()
+    folder.ok("lock")
+    assert "  + table comments\n" in folder.run("check", "--offline").out
 
 
 @pytest.mark.parametrize("server_project", ["postgresql", "mariadb"], indirect=True)

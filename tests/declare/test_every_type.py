@@ -15,7 +15,7 @@ from sqlalchemy.types import SchemaType, TypeDecorator, TypeEngine
 
 from autodiff.dialects import Dialect, dialect_for
 from autodiff.models import declare
-from autodiff.render.migration import _imports
+from autodiff.render.migration import imports_of
 from autodiff.schema.objects import Name
 from tests.declare.type_instances import instances, type_classes
 
@@ -158,7 +158,7 @@ def _again(column: sa.Column[Any], dialect: Dialect) -> tuple[str, str, str]:
     """Return the code of a column's type, its SQL, and the SQL that the code creates."""
     declared = declare(column.table.metadata, dialect).tables[Name("t")].columns[0].type
     names: dict[str, Any] = {}
-    exec("\n".join(_imports(f"    {declared.python}")), names)
+    exec("\n".join(imports_of(f"    {declared.python}")), names)
     created: TypeEngine[Any] = eval(declared.python, names)
     again = created.compile(dialect=dialect.sqlalchemy)
     return declared.python, declared.sql, dialect.canonical_type(again)

@@ -19,10 +19,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from autodiff import Project
+from autodiff import Project, diff, run
+from autodiff.errors import (
+    AutodiffError,
+    ConfigError,
+    DropRefusedError,
+    MigrationFailedError,
+    PlanError,
+    database_words,
+)
 from autodiff.runner.loader import split_statements
 from autodiff.utils.quoting import html_text, markdown_text, one_line
-from tests.hostile.project import SmallProject
+from tests.hostile.project import Result, SmallProject
 
 FRAGMENTS = (
     *("\n", "\r", "\r\n", "\t", "\u2028", "\x85", "\x0b", "\x0c", "\x1c", "'", '"', "`", "\\"),
@@ -249,6 +257,24 @@ def test_runs_on_servers(
     check()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])  # MariaDB refuses such names
+def test_a_name_that_ends_with_a_line_end(database: Callable[[str], sa.URL], kind: str) -> None:
+    """The table `old` stays when the table beside it is dropped, whose name has a newline more."""
+    engine = sa.create_engine(database(kind), poolclass=sa.pool.NullPool)
+    quote = engine.dialect.identifier_preparer.quote_identifier
+    models = sa.MetaData()
+    sa.Table("old", models, sa.Column("id", sa.Integer, primary_key=True))
+    models.create_all(engine)
+    with engine.connect() as connection:
+        name = quote("old\n")
+        connection.exec_driver_sql(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY)")
+        connection.commit()
+        plan = diff(connection, models, assume="drop-and-add")
+        assert [loss.count for loss in plan.data_loss] == [0]
+        run(connection, plan)
+    assert sa.inspect(engine).get_table_names() == ["old"]
+
+
 COMMANDS = (
     ("generate", "--dry-run", "--no-input", "--assume", "drop-and-add"),
     ("generate", "--no-input", "--assume", "drop-and-add"),
@@ -260,36 +286,69 @@ COMMANDS = (
     ("repair",),
     ("upgrade",),
     ("show", "head"),
+    ("show", "TEXT"),
+    ("upgrade", "TEXT"),
+    ("generate", "-m", "x", "--no-input", "--rename", "TEXT:users"),
+    ("generate", "-m", "x", "--no-input", "--fill", "users.TEXT=1"),
+    ("status", "--url", "sqlite:////nowhere/TEXT/x.db"),
+    ("status", "--env", "TEXT"),
+    ("check", "--config", "TEXT"),
 )
 
 
 def test_terminal(tmp_path: Path, counts: Counter[str]) -> None:
-    """Output has no control characters, and --json is JSON without them."""
+    """Output has no control characters, --json is JSON, and no text makes a line more."""
     original = SmallProject.create(tmp_path / "original")
+    plain: dict[object, int] = {}
 
-    @settings(
-        max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
-    @given(TEXTS, st.sampled_from(COMMANDS), st.booleans(), st.booleans())
-    def check(text: str, command: tuple[str, ...], is_json: bool, is_recorded: bool) -> None:
+    def run(text: str, command: tuple[str, ...], is_json: bool, is_recorded: bool) -> Result:
         project = original.copy(tmp_path / "copy")
         quoted = text.replace('"', '""')
         project.execute(f'CREATE TABLE "old{quoted}" ("a{quoted}" INTEGER PRIMARY KEY)')
         if is_recorded:
+            project.execute(f'INSERT INTO "old{quoted}" DEFAULT VALUES')
             project.execute("UPDATE autodiff_journal SET name = ?, actor = ?", text, text)
             project.execute("UPDATE autodiff_history SET name = ?", text)
-        more = [] if command[0] != "generate" else ["-m", f"m{text}"]
-        result = project.run(*command, *more, *(["--json"] if is_json else []))
+        more = ["-m", f"m{text}"] if command[0] == "generate" and "-m" not in command else []
+        arguments = [part.replace("TEXT", f"x{text}") for part in command]
+        result = project.run(*arguments, *more, *(["--json"] if is_json else []))
+        assert "guard" not in project.tables() and "users" in project.tables()
+        return result
+
+    @settings(
+        max_examples=2 * EXAMPLES,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(TEXTS, st.sampled_from(COMMANDS), st.booleans(), st.booleans())
+    def check(text: str, command: tuple[str, ...], is_json: bool, is_recorded: bool) -> None:
+        result = run(text, command, is_json, is_recorded)
         assert result.code in (0, 1, 2) and "bug in autodiff" not in result.err
         if command[0] != "diff" or is_json:  # SQL that is piped into a file is not changed
             assert is_harmless(result.out), result.out
         assert is_harmless(result.err), result.err
         if is_json:
             json.loads(result.out)
-        assert "guard" not in project.tables() and "users" in project.tables()
+        key = command, is_json, is_recorded
+        if key not in plain:
+            plain[key] = run("x", *key).err.count("\n")
+        assert result.err.count("\n") == plain[key], result.err
         counts["terminal"] += 1
 
     check()
+
+
+@settings(max_examples=500, deadline=None)
+@given(TEXTS, st.sampled_from([AutodiffError, ConfigError, PlanError, MigrationFailedError]))
+def test_errors(text: str, kind: type[AutodiffError]) -> None:
+    """A text in a message or a hint never ends the line; only separate lines do."""
+    assert f"{kind(f'x {text}', hint=f'y {text}')}".count("\n") == 1
+    assert is_harmless(str(kind([text, text], hint=text)))
+    drop = DropRefusedError([text], [f"drop table {text} (1 row)"], 3)
+    assert len(drop.lines) == 2 and is_harmless(str(drop))
+    words = database_words(Exception(f'relation "{text}" does not exist\nLINE 1: SELECT\n  ^'))
+    assert words.isprintable() and words.endswith("; LINE 1: SELECT")
 
 
 class _Elements(HTMLParser):

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateSequence
 
 from autodiff import diff
 from autodiff.errors import ModelsError
@@ -549,6 +551,45 @@ def foreign_keys(metadata: sa.MetaData) -> None:
 
 
 @case()
+def redundant_uniques(metadata: sa.MetaData) -> None:
+    """PostgreSQL keeps one of several equal constraints, under the first name that one has."""
+    orders = {
+        "named_last": [sa.UniqueConstraint("n"), sa.UniqueConstraint("n", name="u_last")],
+        "named_first": [sa.UniqueConstraint("n", name="u_first"), sa.UniqueConstraint("n")],
+        "named_twice": [
+            sa.UniqueConstraint("n"),
+            sa.UniqueConstraint("n", name="u_one"),
+            sa.UniqueConstraint("n", name="u_two"),
+        ],
+        "of_two_columns": [
+            sa.UniqueConstraint("n", "m"),
+            sa.UniqueConstraint("m", "n", name="u_other_order"),
+            sa.UniqueConstraint("n", "m", name="u_same_order"),
+        ],
+    }
+    for name, uniques in orders.items():
+        key = sa.Column("id", sa.Integer, primary_key=True)
+        columns = (sa.Column("n", sa.Integer), sa.Column("m", sa.Integer))
+        sa.Table(name, metadata, key, *columns, *uniques)
+
+
+@case()
+def indexes_named_like_keys(metadata: sa.MetaData) -> None:
+    """MariaDB creates an index for each foreign key, with its name."""
+    sa.Table("parents", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    for letter, wide in (("a", "a_wide"), ("b", "z_wide")):
+        sa.Table(
+            f"{letter}_children",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("x", sa.Integer),
+            sa.Column("parent_id", sa.ForeignKey("parents.id", name=f"fk_{letter}")),
+            sa.Index(f"fk_{letter}", "parent_id"),
+            sa.Index(wide, "parent_id", "x"),
+        )
+
+
+@case()
 def primary_keys(metadata: sa.MetaData) -> None:
     nullable = sa.Column("id", sa.Integer, primary_key=True, nullable=True)
     sa.Table("nullable_key", metadata, nullable)
@@ -621,8 +662,18 @@ def postgresql_identities(metadata: sa.MetaData) -> None:
     )
 
 
+@compiles(CreateSequence, "mysql")
+@compiles(CreateSequence, "mariadb")
+def with_zero_increment(element: CreateSequence, compiler: Any, **kw: Any) -> str:
+    """Give a sequence the increment 0, as applications on a cluster of MariaDB do for all."""
+    text = str(compiler.visit_create_sequence(element, **kw))
+    return f"{text} INCREMENT BY 0" if element.element.name == "of_cluster" else text
+
+
 @case("mariadb")
 def mariadb_sequences(metadata: sa.MetaData) -> None:
+    sa.Sequence("of_cluster", metadata=metadata)
+    sa.Sequence("of_server", increment=0, metadata=metadata)
     sa.Sequence("loose", start=5, increment=5, metadata=metadata)
     sa.Sequence("cached", cache=10, cycle=True, maxvalue=99, metadata=metadata)
 

@@ -146,7 +146,6 @@ def _boot(home: Home, installation: Installation) -> int:
             "--bind-address=127.0.0.1",
             f"--socket={home.path}/server.sock",
             f"--pid-file={pid_file}",
-            "--skip-grant-tables",
             "--skip-networking=0",
             "--skip-name-resolve",
             "--skip-log-bin",

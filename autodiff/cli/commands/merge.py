@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from autodiff.cli.format import UNCOVERED_CHANGES, draft_data, draft_text, short_path
+from autodiff.cli.format import (
+    UNCOVERED_CHANGES,
+    draft_data,
+    draft_text,
+    rehearsal_lines,
+    short_path,
+)
 from autodiff.cli.options import complete_target, flag
 from autodiff.cli.shell import Shell
 
@@ -49,6 +55,8 @@ def run_merge(
     notes = [*merge.notes, *([UNCOVERED_CHANGES] if merge.missing else ())]
     for note in notes:
         shell.note(f"note: {note}")
+    for line in rehearsal_lines(merge.draft.proof):
+        shell.note(line)
     data = {**draft_data(merge.draft, written=not dry_run), "notes": notes}
     if dry_run:
         shell.answer_code(draft_text(merge.draft), "python", data)

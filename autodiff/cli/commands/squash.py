@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from autodiff.cli.format import migration_data, short_path
+from autodiff.cli.format import migration_data, rehearsal_data, rehearsal_lines, short_path
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 
@@ -68,6 +68,8 @@ def run_squash(
         shell.note(f"left out: {part}")
     for line in squash.proof.notes:
         shell.note(f"note: {line}")
+    for line in rehearsal_lines(squash.proof):
+        shell.note(line)
     path = short_path(squash.migration.path)
     deleted = [short_path(file) for file in squash.gone]
     data = {
@@ -76,6 +78,7 @@ def run_squash(
         "deleted": deleted,
         "left_out": [str(part) for part in squash.left_out],
         "summary": squash.plan.summary(),
+        "rehearsal": rehearsal_data(squash.proof),
     }
     if dry_run:
         shell.answer_code(squash.text, "python", data)

@@ -101,8 +101,10 @@ def convert_alembic(project: Workspace, folder: Path, *, skip: bool = False) -> 
     problems = [line for each in (*texts.values(), *helpers.values()) for line in each.problems]
     if problems and not skip:
         raise ConfigError(
-            "some scripts cannot be converted, so nothing was written:\n"
-            + "\n".join(f"  {problem}" for problem in problems),
+            [
+                "some scripts cannot be converted, so nothing was written:",
+                *(f"  {problem}" for problem in problems),
+            ],
             hint="let Alembic run them unchanged: autodiff adopt; or pass --skip to copy them, and "
             "change these lines by hand",
         )

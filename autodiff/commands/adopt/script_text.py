@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autodiff.commands.adopt.script_imports import Edits, convert_imports, registered_names
 from autodiff.migrations.files import parse_python
+from autodiff.render.layout import lay_out
+from autodiff.utils.quoting import python_string
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,8 +172,16 @@ def _with_settings(text: str, settings: Mapping[str, Any]) -> str:
     )
     line = min([first.lineno, *(d.lineno for d in first.decorator_list)]) - 1
     lines = text.splitlines(keepends=True)
-    written = json.dumps(settings, indent=4, ensure_ascii=False)
-    return "".join([*lines[:line], f"alembic_settings = {written}\n\n\n", *lines[line:]])
+    written = lay_out(f"alembic_settings = {_literal(settings)}")
+    return "".join([*lines[:line], f"{written}\n\n\n", *lines[line:]])
+
+
+def _literal(value: Mapping[str, Any] | str) -> str:
+    """Return nested settings as a literal of Python."""
+    if isinstance(value, str):
+        return python_string(value)
+    items = (f"{python_string(name)}: {_literal(item)}" for name, item in value.items())
+    return f"{{{', '.join(items)}}}"
 
 
 def _replaced(text: str, edits: Sequence[tuple[ast.AST, str]]) -> str:

@@ -28,6 +28,7 @@ def draft_replacement(
     name: str,
     message: str,
     dialects: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> tuple[Migration, str]:
     """Return the migration and its text; the text for the same migrations is always the same.
 
@@ -40,6 +41,7 @@ def draft_replacement(
         name: The name of its file, without the ending.
         message: Its purpose.
         dialects: The kinds of databases that it is for; all if empty.
+        notes: Paragraphs for its docstring.
 
     Raises:
         ConfigError: The template of the project leaves out something.
@@ -61,6 +63,7 @@ def draft_replacement(
             dialects=dialects,
             templates=templates,
             bodies=bodies,
+            notes=notes if revision else (),
         )
 
     revision = revision_of(position.parents, name, text(""))

@@ -12,6 +12,7 @@ from autodiff.autogenerate.planning import all_renames, parse_fills, plan_differ
 from autodiff.autogenerate.questions import NoAnswers
 from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.commands.diff import desired_from_database, with_existing_names
+from autodiff.commands.generate import refuse_unrehearsed, rehearsal_notes
 from autodiff.commands.new_revision import GraphPosition
 from autodiff.commands.squash.handwritten import HandWritten, HandWrittenReader
 from autodiff.commands.squash.range import SquashRange, parse_squash_range
@@ -113,19 +114,19 @@ def squash_range(project: Workspace, request: SquashRequest) -> Squash:
         plan, left_out = _plan(context, start, end, reader, request)
         migration, text = _draft(project, graph, range_, plan, request)
         proof = prove(context.live, plan, {migration.path: text})
-    if proof is None or not proof.passed:
-        problems = (
-            proof.problems if proof is not None else ("no scratch database could be created",)
-        )
+    if not proof.passed:
         raise RehearsalFailedError(
-            problems, hint="nothing was changed; please report this as a bug"
+            proof.problems, hint="nothing was changed; please report this as a bug"
         )
+    refuse_unrehearsed(project, proof)
+    if proof.skipped is not None:
+        migration, text = _draft(project, graph, range_, plan, request, proof)
     return Squash(
         migration=migration,
         text=text,
         replaced=range_.migrations,
         left_out=left_out,
-        lock=lock.replacing(range_.revisions, migration) if lock is not None else None,
+        lock=_lock(lock, range_, migration, proof),
         plan=plan,
         proof=proof,
     )
@@ -226,8 +227,25 @@ def _refuse(request: SquashRequest, parts: Sequence[HandWritten]) -> None:
         raise HandWrittenError([str(part) for part in parts])
 
 
+def _lock(
+    lock: LockFile | None, range_: SquashRange, migration: Migration, proof: Proof
+) -> LockFile | None:
+    """Return the lock file with the new migration, and why it was not rehearsed."""
+    if lock is None:
+        return None
+    new = lock.replacing(range_.revisions, migration)
+    if proof.skipped is None:
+        return new
+    return replace(new, unrehearsed={**new.unrehearsed, migration.revision: proof.skipped})
+
+
 def _draft(
-    project: Workspace, graph: Graph, range_: SquashRange, plan: Plan, request: SquashRequest
+    project: Workspace,
+    graph: Graph,
+    range_: SquashRange,
+    plan: Plan,
+    request: SquashRequest,
+    proof: Proof | None = None,
 ) -> tuple[Migration, str]:
     last = range_.migrations[-1]
     position = GraphPosition(
@@ -242,4 +260,5 @@ def _draft(
         name=file_name(last.number or graph.next_number(), request.message),
         message=request.message,
         dialects=range_.dialects,
+        notes=rehearsal_notes(proof),
     )

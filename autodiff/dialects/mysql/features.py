@@ -28,6 +28,7 @@ FEATURES = Features(
     named_primary_keys=False,
     index_names_per_table=True,
     keys_block_columns=True,
+    keys_reference_indexes=True,
     backslash_escapes=True,
     comments=True,
     namespaces=True,

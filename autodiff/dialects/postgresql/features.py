@@ -11,6 +11,7 @@ FEATURES = Features(
     identity=True,
     autoincrement=True,
     comments=True,
+    merges_unique_constraints=True,
     keys_block_columns=True,
     namespaces=True,
     search_path=True,

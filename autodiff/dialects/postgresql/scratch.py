@@ -116,7 +116,7 @@ class PostgreSQLScratch(Scratch):
         with connection.engine.connect() as second:
             transaction = second.begin()
             try:
-                quote = second.dialect.identifier_preparer.quote
+                quote = second.dialect.identifier_preparer.quote_identifier
                 try:
                     second.exec_driver_sql(f"CREATE SCHEMA {PREFIX}")
                     for namespace in namespaces:
@@ -224,7 +224,7 @@ class PostgreSQLScratch(Scratch):
 
     def clear(self, connection: Connection) -> None:
         """Drop all objects that `contents` lists. Extensions remain."""
-        quote = connection.dialect.identifier_preparer.quote
+        quote = connection.dialect.identifier_preparer.quote_identifier
         for row in connection.execute(sa.text(_CONTENTS)).all():
             word = row.kind.upper()
             # IF EXISTS: CASCADE on a previous object may have dropped this one
@@ -270,7 +270,7 @@ def _drop_leftovers(maker: Connection) -> None:
 
 def _copy_extensions(live: Connection, scratch: Connection) -> None:
     """Create the extensions of the live database that the user is allowed to create."""
-    quote = live.dialect.identifier_preparer.quote
+    quote = live.dialect.identifier_preparer.quote_identifier
     for extension, schema in live.exec_driver_sql(_EXTENSIONS).all():
         with suppress(SQLAlchemyError), scratch.begin_nested():
             scratch.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")

@@ -11,6 +11,7 @@ FEATURES = Features(
     primary_keys_not_null=False,
     case_insensitive_names=True,
     case_insensitive_tables=True,
+    checks_key_targets=False,
     typeless_columns=True,
     scratch_in_memory=True,
     max_name_length=1000,  # SQLite has no limit; no name that a person chose is longer

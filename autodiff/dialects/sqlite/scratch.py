@@ -25,7 +25,7 @@ class SQLiteScratch(Scratch):
         engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
         try:
             with engine.connect() as opened:
-                quote = engine.dialect.identifier_preparer.quote
+                quote = engine.dialect.identifier_preparer.quote_identifier
                 for namespace in namespaces:
                     opened.exec_driver_sql(f"ATTACH ':memory:' AS {quote(namespace)}")
                 opened.commit()
@@ -40,7 +40,7 @@ class SQLiteScratch(Scratch):
 
     def contents(self, connection: Connection) -> list[str]:
         """List the objects of all attached databases, without SQLite's internal ones."""
-        quote = connection.dialect.identifier_preparer.quote
+        quote = connection.dialect.identifier_preparer.quote_identifier
         found: list[str] = []
         for _, schema, _ in connection.exec_driver_sql("PRAGMA database_list").all():
             query = f"SELECT type, name FROM {quote(schema)}.sqlite_master"

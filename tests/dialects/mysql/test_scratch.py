@@ -107,10 +107,10 @@ def test_scratch_is_created_only_on_request(db: Database) -> None:
         assert connection is None
 
 
-def test_user_without_create_privilege_gets_no_scratch(mysql: Database) -> None:
-    url = mysql.connection.engine.url
+def test_user_without_create_privilege_gets_no_scratch(db: Database) -> None:
+    url = db.connection.engine.url
     user = f"u_{str(url.database)[-12:]}"
-    mysql.execute(f"CREATE USER {user}", f"GRANT ALL ON {url.database}.* TO {user}")
+    db.execute(f"CREATE USER {user}", f"GRANT ALL ON {url.database}.* TO {user}")
     engine = create_engine(url.set(username=user, password=None), poolclass=NullPool)
     try:
         with engine.connect() as connection:
@@ -119,7 +119,7 @@ def test_user_without_create_privilege_gets_no_scratch(mysql: Database) -> None:
                 assert scratch is None
     finally:
         engine.dispose()
-        mysql.execute(f"DROP USER {user}")
+        db.execute(f"DROP USER {user}")
 
 
 def test_scratches_of_killed_runs_are_dropped(db: Database) -> None:

@@ -188,13 +188,21 @@ def test_without_a_server_the_index_is_identified_by_name(
     assert offline.ddl.statements(drop) == [f"ALTER TABLE t DROP FOREIGN KEY {name}"]
 
 
+def without_index_of_key(table: Table) -> Table:
+    """Return a table without the index that has the name of its foreign key.
+
+    The index that replaced another one stays: a person could have created it. It is never reported.
+    """
+    return replace(table, indexes=tuple(index for index in table.indexes if index.name != "fk"))
+
+
 def test_index_that_a_foreign_key_needs_is_replaced(db: Database) -> None:
     db.execute(CHILD.replace("UNIQUE KEY uq (b)", "KEY ix (a, b)"))
     before = db.table("t")
     drop = DropIndex(table=T, name="ix", index=before.index("ix"))
     assert db.run(drop) == ["ALTER TABLE t DROP INDEX ix, ADD INDEX fk (a)"]
     db.run(drop.reverse())
-    assert db.table("t") == before
+    assert without_index_of_key(db.table("t")) == before
 
 
 def test_unique_constraint_that_a_foreign_key_needs_is_replaced(db: Database) -> None:
@@ -330,7 +338,7 @@ def test_foreign_key_that_uses_the_primary_key_gets_an_index(db: Database) -> No
     drop = DropConstraint(table=T, name=None, kind="primary", constraint=before.primary_key)
     assert db.run(drop) == ["ALTER TABLE t DROP PRIMARY KEY, ADD INDEX fk (a)"]
     db.run(drop.reverse())
-    assert db.table("t") == before
+    assert without_index_of_key(db.table("t")) == before
 
 
 def test_referenced_table_can_lose_its_primary_key(db: Database) -> None:

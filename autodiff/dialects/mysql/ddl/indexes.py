@@ -82,7 +82,7 @@ class MySQLIndexDDL(IndexDDL):
         index = operation.index
         changes: list[str] = []
         if current is not None and starts_with(index, index.columns):
-            changes += self.drop_redundant(index.columns, current)
+            changes += self.drop_redundant(index.columns, current, index.name)
         if changes:
             return [self.alter_table(operation.table, *changes, f"ADD {self.definition(index)}")]
         exists = "IF NOT EXISTS " if operation.if_not_exists and self.dialect.is_mariadb else ""
@@ -90,8 +90,12 @@ class MySQLIndexDDL(IndexDDL):
         on = f"ON {self.quote_name(operation.table)} ({self.elements(index)})"
         return [f"{head} {on}{self._options(index)}"]
 
-    def drop_redundant(self, columns: tuple[str, ...], current: Table) -> Iterator[str]:
+    def drop_redundant(
+        self, columns: tuple[str, ...], current: Table, name: str | None = None
+    ) -> Iterator[str]:
         """Yield DROP INDEX for each index that a new key or index over the columns replaces.
+
+        `name` is that of the new one.
 
         The server drops an index that it created for a foreign key when another index can replace
         it, but not the indexes that autodiff created for the same purpose.
@@ -100,6 +104,9 @@ class MySQLIndexDDL(IndexDDL):
         if spare is not None and spare.columns[0] == columns[0]:
             yield f"DROP INDEX {AUTO_INCREMENT_INDEX}"
         for index in current.indexes:
+            named_like_key = any(key.name == index.name for key in current.foreign_keys)
+            if named_like_key and index.name != name and index.columns != columns:
+                continue  # perhaps a person created it; if the server did, it drops it by itself
             if looks_generated(index, current) and columns[: len(index.columns)] == index.columns:
                 yield self.drop_change(index.name)
 

@@ -155,7 +155,7 @@ class MySQLSequenceDDL(SequenceDDL):
         """
         after = operation.after
         words = [
-            f"INCREMENT BY {after.increment or 1}",
+            f"INCREMENT BY {1 if after.increment is None else after.increment}",
             "NO MINVALUE" if after.minvalue is None else f"MINVALUE {after.minvalue}",
             "NO MAXVALUE" if after.maxvalue is None else f"MAXVALUE {after.maxvalue}",
             f"START WITH {_first_value(after)}",

@@ -116,7 +116,7 @@ def _catalog_rows(
 ) -> Sequence[Any]:
     """Return the rows of sqlite_master: of the tables and views in `only`, all if it is None."""
     names = tuple(name.name for name in only or ())
-    quote = connection.dialect.identifier_preparer.quote
+    quote = connection.dialect.identifier_preparer.quote_identifier
     query = _CATALOG.format(
         schema=quote(namespace) if namespace else "main",
         only="" if only is None else _ONLY.format(places=", ".join("?" * len(names))),

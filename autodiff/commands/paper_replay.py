@@ -1,0 +1,193 @@
+"""Find the schema that migrations make from their operations, without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from autodiff.compare.enums import with_enum_changes
+from autodiff.dialects import Dialect
+from autodiff.migrations import Graph, LockFile, Migration
+from autodiff.runner.operation_reader import read_operations
+from autodiff.runner.statement_effect import changes_only_rows
+from autodiff.schema.apply import evolve_tables, spelled_as
+from autodiff.schema.changes import EnumRenamed, EnumValueRenamed
+from autodiff.schema.objects import Name, Schema, Table
+from autodiff.schema.operations import (
+    AddColumn,
+    AddConstraint,
+    AlterEnum,
+    AlterSequence,
+    CreateEnum,
+    CreateIndex,
+    CreateNamespace,
+    CreateSequence,
+    CreateTable,
+    CreateView,
+    DropEnum,
+    DropIndex,
+    DropNamespace,
+    DropSequence,
+    DropView,
+    Execute,
+    Operation,
+    RenameEnum,
+    RenameEnumValue,
+    RenameIndex,
+    tables_of,
+)
+
+__all__ = ["PaperSchema", "replay_on_paper"]
+
+T = TypeVar("T")
+
+_EXECUTED = "~ execute "
+"""How the reader describes a SQLAlchemy statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperSchema:
+    """A schema, and where it comes from.
+
+    start: the schema of the lock file, to which the operations were applied; empty without one.
+    gaps: what the operations do not show, each with its migration.
+    """
+
+    schema: Schema
+    start: Schema
+    gaps: tuple[str, ...] = ()
+
+
+def replay_on_paper(graph: Graph, dialect: Dialect, known: LockFile | None) -> PaperSchema:
+    """Return the schema after all migrations of a graph, for one kind of database.
+
+    The lock file gives the schema of the migrations that it knows, so only the others are read.
+    """
+    start = Schema()
+    later = set(graph.migrations)
+    if known is not None and _is_part_of(known, graph, dialect):
+        start = known.described
+        later -= known.checksums.keys()
+    replay = _Replay(dialect, start)
+    for migration in graph.in_order(later):
+        if migration.is_for(dialect):
+            replay.read(migration)
+    return PaperSchema(schema=replay.schema, start=start, gaps=tuple(dict.fromkeys(replay.gaps)))
+
+
+def _is_part_of(lock: LockFile, graph: Graph, dialect: Dialect) -> bool:
+    """Return whether the lock file is for a first part of the graph, in its current form."""
+    revisions = set(lock.checksums)
+    same = all(r in graph and graph[r].checksum == lock.checksums[r] for r in revisions)
+    return same and lock.backend == dialect.backend and graph.lineage(revisions) == revisions
+
+
+@dataclass(slots=True)
+class _Replay:
+    """The schema after the operations so far."""
+
+    dialect: Dialect
+    schema: Schema
+    gaps: list[str] = field(default_factory=list)
+
+    def read(self, migration: Migration) -> None:
+        """Apply the operations of a migration."""
+
+        def take(step: Operation | str) -> None:
+            try:
+                if not self._apply(step):
+                    words = step if isinstance(step, str) else step.describe()
+                    self.gaps.append(f"{migration.name}: {words}")
+            except KeyError as error:
+                self.gaps.append(f"{migration.name}: there is no {error.args[0]}")
+
+        try:
+            read_operations(migration, "upgrade", self.dialect, self.schema.tables, take)
+        except Exception as error:  # the code in the file can raise anything
+            self.gaps.append(f"{migration.name}: {type(error).__name__}: {error}")
+
+    def _apply(self, step: Operation | str) -> bool:
+        """Apply a step, and return whether its effect is known."""
+        backslashes = self.dialect.features.backslash_escapes
+        match step:
+            case str():
+                sql = step.removeprefix(_EXECUTED)
+                return sql != step and changes_only_rows(sql, backslashes=backslashes)
+            case Execute(sql=sql):
+                return changes_only_rows(sql, backslashes=backslashes)
+            case CreateNamespace(name=name):
+                self.schema = replace(self.schema, namespaces=self.schema.namespaces | {name})
+            case DropNamespace(name=name):
+                self.schema = replace(self.schema, namespaces=self.schema.namespaces - {name})
+            case CreateView(view=view):
+                self.schema = replace(self.schema, views={**self.schema.views, view.name: view})
+            case DropView(name=name):
+                self.schema = replace(self.schema, views=_without(self.schema.views, name))
+            case CreateSequence(sequence=made) | AlterSequence(after=made):
+                sequences = {**self.schema.sequences, made.name: made}
+                self.schema = replace(self.schema, sequences=sequences)
+            case DropSequence(name=name):
+                sequences = _without(self.schema.sequences, name)
+                self.schema = replace(self.schema, sequences=sequences)
+            case CreateEnum() | AlterEnum() | DropEnum() | RenameEnum() | RenameEnumValue():
+                self._apply_to_enums(step)
+            case _:
+                return self._apply_to_tables(step)
+        return True
+
+    def _apply_to_enums(self, step: Operation) -> None:
+        enums = self.schema.enums
+        match step:
+            case CreateEnum(enum=enum) | AlterEnum(after=enum):
+                self.schema = replace(self.schema, enums={**enums, enum.name: enum})
+            case DropEnum(name=name):
+                self.schema = replace(self.schema, enums=_without(enums, name))
+            case RenameEnum(before=before, after=after):
+                change = EnumRenamed(before=before, after=after)
+                self.schema = with_enum_changes(self.schema, [change], self.dialect)
+            case RenameEnumValue(enum=name, before=old, after=new):
+                renamed = EnumValueRenamed(enum=name, before=old, after=new)
+                self.schema = with_enum_changes(self.schema, [renamed], self.dialect)
+
+    def _apply_to_tables(self, step: Operation) -> bool:
+        tables = dict(self.schema.tables)
+        step = self._with_table(step)
+        if isinstance(step, DropIndex) and step.table is None and step.if_exists:
+            return True
+        if isinstance(step, CreateTable):
+            if step.table.name in tables:
+                return False
+        elif any(name not in tables for name in tables_of(step)[:1]) or _exists(tables, step):
+            return isinstance(step, CreateIndex) and step.if_not_exists
+        for name in tables_of(step) if self.dialect.features.case_insensitive_names else ():
+            if name in tables:
+                tables[name] = spelled_as(tables[name], step)
+        evolve_tables(tables, step)
+        self.schema = replace(self.schema, tables=tables)
+        return True
+
+    def _with_table(self, step: Operation) -> Operation:
+        """Return an operation on an index with the index's table, if it does not name it."""
+        if not isinstance(step, DropIndex | RenameIndex) or step.table is not None:
+            return step
+        wanted = step.name if isinstance(step, DropIndex) else step.before
+        owners = [t.name for t in self.schema.tables.values() if t.index(wanted) is not None]
+        return replace(step, table=owners[0]) if owners else step
+
+
+def _exists(tables: dict[Name, Table], step: Operation) -> bool:
+    """Return whether a table has the part already that an operation adds."""
+    match step:
+        case AddColumn(table=owner, column=column):
+            return tables[owner].column(column.name) is not None
+        case CreateIndex(table=owner, index=index) if index.name is not None:
+            return tables[owner].index(index.name) is not None
+        case AddConstraint(table=owner, constraint=constraint) if constraint.name is not None:
+            return tables[owner].constraint(constraint.name) is not None
+        case _:
+            return False
+
+
+def _without(objects: Mapping[Name, T], name: Name) -> dict[Name, T]:
+    return {key: value for key, value in objects.items() if key != name}
