@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from autodiff.autogenerate.questions import Assume, Questioner
     from autodiff.commands.adopt import AlembicBaseline, Baseline, Bridge, Converted
     from autodiff.commands.generate import Draft
+    from autodiff.commands.lint import LintResult
     from autodiff.commands.merge import Merge
     from autodiff.commands.rebase import Rebase
     from autodiff.commands.run_preview import RunPreview
@@ -169,6 +170,25 @@ class Project(Workspace):
             data_checks=data_checks,
         )
         return draft_migration(self, request)
+
+    def lint(self, *targets: str, diff_base: str | None = None) -> LintResult:
+        """Return the findings in migrations, without a database.
+
+        Args:
+            *targets: Files, folders, migrations and ranges such as `0002:head`; all migrations
+                without any.
+            diff_base: A git revision. Only files that changed since the branch left it are linted.
+
+        Returns:
+            The findings.
+
+        Raises:
+            HistoryError: A target is unknown, or a file cannot be read.
+            ConfigError: The settings of lint are invalid, or the git revision is unknown.
+        """
+        from autodiff.commands.lint import lint_project
+
+        return lint_project(self, targets, diff_base=diff_base)
 
     def generate(self, message: str, **options: Unpack[DraftOptions]) -> Migration | None:
         """Compare the database with the models and write the next migration and the lock file.

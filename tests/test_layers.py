@@ -13,7 +13,8 @@ import autodiff
 PACKAGE = Path(autodiff.__file__).parent
 LAYERS = (
     *("errors", "utils", "schema", "config", "dialects", "migrations", "models", "compare"),
-    *("plan", "render", "runner", "op", "workspace", "autogenerate", "rehearse", "commands"),
+    *("plan", "render", "runner", "op", "workspace", "lint", "autogenerate"),
+    *("rehearse", "commands"),
     *("fleet", "project", "demo", "cli", "__init__", "__main__"),
 )
 """One strict order. A package or module imports only itself and those before it."""

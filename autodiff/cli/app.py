@@ -38,6 +38,7 @@ _SECTIONS = {
         "generate": "Compare the database with the models and write the next migration.",
         "check": "Report drift between the models, the migrations and the database.",
         "diff": "Print the changes and the SQL that lead from FROM to TO.",
+        "lint": "Find steps in migrations that lose data, fail, or block the database.",
         "lock": "Rewrite the lock file by running the migrations in a scratch database.",
         "merge": "Write an empty migration that joins several heads.",
         "rebase": "Move this branch's migrations after those of the main branch.",

@@ -214,6 +214,7 @@ _OWN_COMMANDS = frozenset(
             "generate",
             "history",
             "init",
+            "lint",
             "lock",
         ),
         *("merge", "rebase", "rehearse", "repair", "show", "squash", "stamp", "status", "upgrade"),

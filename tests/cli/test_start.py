@@ -23,6 +23,7 @@ COMMANDS = (
     "generate",
     "history",
     "init",
+    "lint",
     "lock",
     "merge",
     "rebase",
