@@ -124,8 +124,8 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
         "known settings: allow_empty_models, env_file, environments, exclude_tables, "
-        "history_schema, hooks, lock_retries, lock_timeout, lock_wait, migrations, models, path, "
-        "require_rehearsal, scratch_url, statement_timeout, targets, templates_dir, url",
+        "history_schema, hooks, lint, lock_retries, lock_timeout, lock_wait, migrations, models, "
+        "path, require_rehearsal, scratch_url, statement_timeout, targets, templates_dir, url",
     )
 
 
