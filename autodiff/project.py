@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autodiff.commands.squash import Squash
     from autodiff.dialects.unmanaged import UnmanagedObject
     from autodiff.fleet import FleetListener, FleetOptions, Outcomes, Target, TargetStatus
+    from autodiff.lint import Finding as LintFinding
     from autodiff.rehearse import RehearsedHistory
     from autodiff.runner.events import Direction, Listener
     from autodiff.runner.history_table import Applied
@@ -189,6 +190,22 @@ class Project(Workspace):
         from autodiff.commands.lint import lint_project
 
         return lint_project(self, targets, diff_base=diff_base)
+
+    def lint_draft(self, draft: Draft) -> tuple[LintFinding, ...]:
+        """Return the errors and warnings of lint in a migration that is not written yet.
+
+        Args:
+            draft: The migration, as `draft` returned it.
+
+        Returns:
+            The findings, without those about data loss, which `draft.plan` lists.
+
+        Raises:
+            ConfigError: The settings of lint are invalid.
+        """
+        from autodiff.commands.lint import lint_draft
+
+        return lint_draft(self, draft)
 
     def generate(self, message: str, **options: Unpack[DraftOptions]) -> Migration | None:
         """Compare the database with the models and write the next migration and the lock file.

@@ -19,13 +19,14 @@ from autodiff.lint import (
     read_lint_settings,
 )
 from autodiff.migrations import Graph, Migration, load_graph
-from autodiff.migrations.files import parse_alembic
+from autodiff.migrations.files import parse_alembic, parse_migration
 from autodiff.utils.git import changed_files
 
 if TYPE_CHECKING:
+    from autodiff.commands.generate import Draft
     from autodiff.workspace import Workspace
 
-__all__ = ["LintResult", "lint_project"]
+__all__ = ["LintResult", "lint_draft", "lint_project"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,29 @@ def lint_project(
         found += lint_migrations(request)
         count += len(revisions)
     return LintResult(findings=tuple(found), migrations=count, databases=tuple(map(str, dialects)))
+
+
+def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
+    """Return the errors and warnings in a migration that was just generated.
+
+    Those about data loss are left out: the draft lists the losses, with their numbers.
+    """
+    if draft.plan is None:
+        return ()
+    rules = load_rules()
+    migration = parse_migration(draft.path, *draft.texts.values())
+    found = lint_migrations(
+        LintRequest(
+            order=[migration],
+            revisions=frozenset([migration.revision]),
+            dialects=[draft.plan.dialect],
+            rules=rules,
+            settings=read_lint_settings(project.config.lint, rules),
+            lock_timeout=project.config.lock_timeout,
+            tables=draft.plan.current.tables,
+        )
+    )
+    return tuple(f for f in found if f.is_serious and not f.code.startswith("AD1"))
 
 
 def _dialects(project: Workspace, named: Sequence[str]) -> list[Dialect]:

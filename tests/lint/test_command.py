@@ -235,3 +235,21 @@ def test_many_files_are_linted_quickly(folder: Folder) -> None:
     begun = time.perf_counter()
     assert codes() == []
     assert time.perf_counter() - begun < 10
+
+
+def test_generate_prints_the_findings_of_what_it_writes(folder: Folder) -> None:
+    """Those about data loss are left out: generate lists the losses."""
+    model = (
+        "from sqlalchemy import Column, Integer, MetaData, Table, Text\n\nmeta = MetaData()\n"
+        'users = Table("lint_users", meta, Column("id", Integer, primary_key=True){})\n'
+    )
+    settings = 'url = "sqlite:///a.db"\nmodels = "lint_models:meta"\n'
+    folder.write(lint_models=model.format(""), autodiff=settings)
+    assert "AD" not in folder.ok("generate", "-m", "users").err
+    folder.ok("upgrade")
+    folder.write(
+        lint_models=model.format(', Column("country", Text, nullable=False)'), autodiff=settings
+    )
+    result = folder.ok("generate", "-m", "country", "--fill", "lint_users.country=de", "--json")
+    assert [finding["code"] for finding in json.loads(result.out)["findings"]] == ["AD305"]
+    assert "warning AD305: requires the new column lint_users.country" in result.err
