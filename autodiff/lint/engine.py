@@ -65,7 +65,7 @@ def lint_migrations(request: LintRequest) -> tuple[Finding, ...]:
     if request.history is not None:
         for rule in active:
             if rule.scope == "history":
-                collector.add(rule, None, _matches(rule, request.history, "the history"))
+                collector.add(rule, None, _matches(rule, [(request.history, None)], None))
     loader = Loader()
     seen: set[Rule] = set()
     for dialect in request.dialects:
@@ -107,21 +107,22 @@ def _version(dialect: Dialect) -> tuple[int, ...] | None:
     return tuple(map(int, numbers)) or None
 
 
-def _found_in(rule: Rule, script: Script) -> Iterator[tuple[Match, int | None]]:
-    """Yield what a rule finds in a script, with the line."""
+def _found_in(rule: Rule, script: Script) -> list[tuple[Match, int | None]]:
+    """Return what a rule finds in a script, with the line."""
     if rule.scope == "script":
-        yield from _matches(rule, script, script.migration.name)
-    elif rule.scope == "step":
-        for step in script.steps:
-            for match, _ in _matches(rule, step, script.migration.name):
-                yield match, step.line
+        return _matches(rule, [(script, None)], script.migration)
+    if rule.scope == "step":
+        return _matches(rule, [(step, step.line) for step in script.steps], script.migration)
+    return []
 
 
-def _matches(rule: Rule, subject: object, place: str) -> Iterator[tuple[Match, int | None]]:
+def _matches(
+    rule: Rule, subjects: Iterable[tuple[object, int | None]], migration: Migration | None
+) -> list[tuple[Match, int | None]]:
     try:
-        for match in rule.check(subject):
-            yield match, None
+        return [(match, line) for subject, line in subjects for match in rule.check(subject)]
     except Exception as error:  # a rule can be other people's code
+        place = "the history" if migration is None else migration.name
         raise ConfigError(
             f"rule {rule.code} failed on {place}: {type(error).__name__}: {error}",
             hint=f'report it, and set ignore = ["{rule.code}"] in the settings of lint until then',
