@@ -145,6 +145,9 @@ class Config:
     `"package.module:function"`."""
     targets: Mapping[str, Any] | None = field(default=None, repr=False)
     """The databases of `--all`: a table with `urls`, `file` or `query`."""
+    lint: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The rules of `lint`: a table with `select`, `ignore`, `per-migration`, `severity` and
+    `dialects`."""
     env: str | None = None
     """The name of the chosen environment. None if no environment was chosen."""
     unset: tuple[str, ...] = ()
@@ -216,6 +219,7 @@ class ProjectSettings(TypedDict, total=False):
     scratch_url: str | None
     require_rehearsal: bool
     targets: Mapping[str, Any] | None
+    lint: Mapping[str, Any] | None
 
 
 def config_from_settings(
@@ -263,7 +267,7 @@ _FLAGS = ("allow_empty_models", "protected", "require_rehearsal")
 _LISTS = ("models", "include_tables", "exclude_tables")
 _FUNCTIONS = ("include_object", "rewrite_plan", "render_type")
 _TABLE_NAMES = ("history_table",)
-_TABLES = ("targets",)
+_TABLES = ("targets", "lint")
 _NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
 _COUNTS = ("lock_retries",)
 _HOOKS = "hooks"
@@ -503,7 +507,7 @@ def _checked(
         elif key in _TABLES:
             raise ConfigError(
                 f"{place}: {key} must be a table, not {value_kind(value)}",
-                hint='write it like targets.urls = ["..."]',
+                hint=f'write it like {key}.{"urls" if key == "targets" else "ignore"} = ["..."]',
             )
         elif not isinstance(value, str):
             raise ConfigError(

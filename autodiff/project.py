@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autodiff.commands.adopt import AlembicBaseline, Baseline, Bridge, Converted
     from autodiff.commands.edit import Edited
     from autodiff.commands.generate import Draft
+    from autodiff.commands.lint import LintResult
     from autodiff.commands.merge import Merge
     from autodiff.commands.push import Push
     from autodiff.commands.rebase import Rebase
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from autodiff.commands.squash import Squash
     from autodiff.dialects.unmanaged import UnmanagedObject
     from autodiff.fleet import FleetListener, FleetOptions, Outcomes, Target, TargetStatus
+    from autodiff.lint import Finding as LintFinding
     from autodiff.rehearse import RehearsedHistory
     from autodiff.runner.events import Direction, Listener
     from autodiff.runner.history_table import Applied
@@ -204,6 +206,41 @@ class Project(Workspace):
             place = RevisionPlace(named=alembic, section=alembic_section)
             return draft_in_alembic(self, request, place)
         return draft_migration(self, request)
+
+    def lint(self, *targets: str, diff_base: str | None = None) -> LintResult:
+        """Return the findings in migrations, without a database.
+
+        Args:
+            *targets: Files, folders, migrations and ranges such as `0002:head`; all migrations
+                without any.
+            diff_base: A git revision. Only files that changed since the branch left it are linted.
+
+        Returns:
+            The findings.
+
+        Raises:
+            HistoryError: A target is unknown, or a file cannot be read.
+            ConfigError: The settings of lint are invalid, or the git revision is unknown.
+        """
+        from autodiff.commands.lint import lint_project
+
+        return lint_project(self, targets, diff_base=diff_base)
+
+    def lint_draft(self, draft: Draft) -> tuple[LintFinding, ...]:
+        """Return the errors and warnings of lint in a migration that is not written yet.
+
+        Args:
+            draft: The migration, as `draft` returned it.
+
+        Returns:
+            The findings, without those about data loss, which `draft.plan` lists.
+
+        Raises:
+            ConfigError: The settings of lint are invalid.
+        """
+        from autodiff.commands.lint import lint_draft
+
+        return lint_draft(self, draft)
 
     def generate(self, message: str = "", **options: Unpack[DraftOptions]) -> Migration | None:
         """Compare the database with the models and write the next migration and the lock file.

@@ -80,7 +80,7 @@ def test_linked_files_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         path = page.parent / target
         assert path.is_file(), target
-        inside = page.parent == ROOT or path.resolve().parent == page.parent
+        inside = page.parent == ROOT or path.resolve().is_relative_to(page.parent)
         assert inside, f"{target} is not a page of the documentation site"
 
 

@@ -122,7 +122,9 @@ def test_each_page_is_in_the_navigation() -> None:
     """Those in docs/, and the files at the top of the repository that the site shows."""
     listed = pages(load("mkdocs.yml")["nav"])
     shown = re.findall(r'"[A-Z]+\.md": "(.+)"', (ROOT / ".ci" / "docs_pages.py").read_text())
-    assert sorted(listed) == sorted([path.name for path in (ROOT / "docs").glob("*.md")] + shown)
+    docs = ROOT / "docs"
+    own = [path.relative_to(docs).as_posix() for path in docs.rglob("*.md")]
+    assert sorted(listed) == sorted(own + shown)
 
 
 def attribute_docstrings(name: str, path: Path) -> set[str]:

@@ -39,6 +39,7 @@ _SECTIONS = {
         "check": "Report drift between the models, the migrations and the database.",
         "diff": "Print the changes and the SQL that lead from FROM to TO.",
         "edit": "Open a migration in an editor and update the lock file.",
+        "lint": "Find steps in migrations that lose data, fail, or block the database.",
         "lock": "Rewrite the lock file by running the migrations in a scratch database.",
         "merge": "Write an empty migration that joins several heads.",
         "rebase": "Move this branch's migrations after those of the main branch.",

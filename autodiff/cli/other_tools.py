@@ -205,7 +205,7 @@ _ALEMBIC_TARGETS = frozenset({"head", "heads", "base"})
 _OWN_COMMANDS = frozenset(
     {
         *("adopt", "baseline", "check", "demo", "diff", "downgrade", "edit", "generate"),
-        *("history", "init", "lock", "merge", "push", "rebase", "rehearse", "repair"),
+        *("history", "init", "lint", "lock", "merge", "push", "rebase", "rehearse", "repair"),
         *("show", "squash", "stamp", "status", "upgrade"),
     }
 )

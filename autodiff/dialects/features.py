@@ -55,6 +55,9 @@ class Features:
     insert_identity: the words before VALUES in an INSERT with values for an identity column.
     insert_in_cte: one statement can insert into several tables (WITH ... AS (INSERT ...)).
 
+    SQL:
+    sql_grammar: the name of its SQL in sqlglot.
+
     Scratch databases:
     scratch_in_memory: a scratch needs no server.
     scratch_privilege: how a user gets the right to create a scratch database.
@@ -99,6 +102,8 @@ class Features:
     insert_defaults: str = "DEFAULT VALUES"
     insert_identity: str = ""
     insert_in_cte: bool = False
+
+    sql_grammar: str
 
     scratch_in_memory: bool = False
     scratch_privilege: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-__all__ = ["file_names_at", "upstream_refs"]
+__all__ = ["changed_files", "file_names_at", "upstream_refs"]
 
 _UPSTREAM_REFS = (
     "refs/remotes/origin/HEAD",
@@ -29,6 +29,32 @@ def file_names_at(folder: Path, ref: str) -> frozenset[str] | None:
         return None
     listed = _git(folder, "ls-tree", "-z", "--name-only", commit.strip(), "./")
     return None if listed is None else frozenset(filter(None, listed.split("\0")))
+
+
+def changed_files(folder: Path, ref: str) -> frozenset[Path] | None:
+    """Return the files below a folder that differ from the point at which a branch left `ref`.
+
+    Files that git does not track yet are included. None if the ref is unknown.
+    """
+    base = None if ref.startswith("-") else _git(folder, "merge-base", ref, "HEAD")
+    if not base:
+        return None
+    changed = _git(
+        folder,
+        "diff",
+        "-z",
+        "--name-only",
+        "--relative",
+        "--diff-filter=d",
+        base.strip(),
+        "--",
+        ".",
+    )
+    new = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", ".")
+    if changed is None or new is None:
+        return None
+    names = filter(None, [*changed.split("\0"), *new.split("\0")])
+    return frozenset((folder / name).resolve() for name in names)
 
 
 def upstream_refs(folder: Path) -> list[str]:

@@ -124,6 +124,13 @@ def test_a_backfill_of_many_rows_shows_a_progress_bar(users: Folder) -> None:
     assert terminal.text.rstrip().endswith("1 migration applied")
 
 
+LOCKS = (
+    "warning AD408: sets users.email NOT NULL and reads all rows of users for it "
+    "(autodiff lint --explain AD408)\n"
+)
+"""What lint says of the migration on PostgreSQL."""
+
+
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_a_refused_upgrade_changes_nothing(
     kind: str,
@@ -140,7 +147,8 @@ def test_a_refused_upgrade_changes_nothing(
         db.execute(ROWS)
         models = NOT_NULL.replace("sa.String(80)", "sa.String(120)")
         folder.write(models=models + "    city: Mapped[str | None] = mapped_column(sa.String(9))\n")
-        assert folder.ok("generate", "-m", "more").err == TOLD
+        locks = LOCKS if kind == "postgresql" else ""
+        assert folder.ok("generate", "-m", "more").err == TOLD + locks
         before = db.state()
         refused = folder.run("upgrade")
         assert refused.code == 2

@@ -24,6 +24,7 @@ COMMANDS = (
     "generate",
     "history",
     "init",
+    "lint",
     "lock",
     "merge",
     "push",

@@ -22,7 +22,10 @@ from autodiff.cli.terminal import Language
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from autodiff.commands.generate import Draft
+    from autodiff.lint import Finding as LintFinding
 
 __all__ = ["run_generate"]
 
@@ -203,15 +206,27 @@ def run_generate(
         location=location,
     )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
-    _answer(shell, draft, more, dry_run=dry_run)
+    found = () if draft is None else project.lint_draft(draft)
+    _answer(shell, draft, found, more, dry_run=dry_run)
 
 
-def _answer(shell: Shell, draft: Draft | None, more: dict[str, Any], *, dry_run: bool) -> None:
+def _answer(
+    shell: Shell,
+    draft: Draft | None,
+    found: Sequence[LintFinding],
+    more: dict[str, Any],
+    *,
+    dry_run: bool,
+) -> None:
     if draft is None:
         shell.answer(["nothing to do"], {**draft_data(None, written=False), **more})
         return
     for finding in draft.plan.findings if draft.plan else ():
         shell.note(finding_line(finding))
+    for each in found:
+        shell.note(
+            f"{each.severity} {each.code}: {each.message} (autodiff lint --explain {each.code})"
+        )
     if not draft.settled:
         shell.note(
             "note: some SQL expressions were compared literally, because no scratch database is "
@@ -226,6 +241,7 @@ def _answer(shell: Shell, draft: Draft | None, more: dict[str, Any], *, dry_run:
     for line in rehearsal_lines(draft.proof):
         shell.note(line)
     data = {**draft_data(draft, written=not dry_run), **more}
+    data["findings"] += [each.to_data() for each in found]
     if dry_run:
         shell.answer_code(draft_text(draft), _language(draft), data)
         return

@@ -12,6 +12,7 @@ __all__ = ["FEATURES", "MARIADB_FEATURES"]
 
 FEATURES = Features(
     transactional_ddl=False,
+    sql_grammar="mysql",
     # In bytes: https://dev.mysql.com/doc/refman/en/storage-requirements.html
     text_sizes={
         "tinytext": 2**8 - 1,

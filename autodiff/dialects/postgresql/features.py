@@ -6,6 +6,7 @@ __all__ = ["FEATURES"]
 
 FEATURES = Features(
     transactional_ddl=True,
+    sql_grammar="postgres",
     enum_types=True,
     sequences=True,
     identity=True,

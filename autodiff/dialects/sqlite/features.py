@@ -6,6 +6,7 @@ __all__ = ["FEATURES"]
 
 FEATURES = Features(
     transactional_ddl=True,
+    sql_grammar="sqlite",
     enforces_types=False,
     rebuilds_tables=True,
     primary_keys_not_null=False,

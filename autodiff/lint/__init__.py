@@ -1,0 +1,27 @@
+"""Lint migrations: find steps that lose data, fail on existing rows, or block the database.
+
+A package can add rules of its own: a `Rule` whose `check` receives each `Step`, listed in the entry
+point group `autodiff.rules`.
+"""
+
+from autodiff.lint.context import History, Script, Step
+from autodiff.lint.engine import LintRequest, lint_migrations
+from autodiff.lint.finding import Finding
+from autodiff.lint.registry import find_rule, load_rules, own_rules
+from autodiff.lint.rule import Match, Rule
+from autodiff.lint.settings import read_lint_settings
+
+__all__ = [
+    "Finding",
+    "History",
+    "LintRequest",
+    "Match",
+    "Rule",
+    "Script",
+    "Step",
+    "find_rule",
+    "lint_migrations",
+    "load_rules",
+    "own_rules",
+    "read_lint_settings",
+]

@@ -1,0 +1,139 @@
+"""What a rule receives: the steps of a migration, each with the schema before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from autodiff.lint.statements import Statement
+from autodiff.schema.objects import Column, Index, Name, Table
+from autodiff.schema.operations import Operation, RenameTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autodiff.dialects import Dialect
+    from autodiff.migrations import Graph, LockFile, Migration
+
+__all__ = ["Action", "History", "Script", "Step"]
+
+Action: TypeAlias = Operation | Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of an upgrade, and the schema before it as far as it is known.
+
+    action: an operation, or a statement that no operation expresses.
+    line: the line of the file.
+    tables: the tables before the step.
+    new_tables: those that the same migration created, by their current names.
+    new_columns: the columns that the same migration added.
+    outside: whether it runs outside of the migration's transaction.
+    position: its place among the steps of the script.
+    """
+
+    script: Script = field(repr=False, compare=False)
+    action: Action
+    line: int | None
+    tables: Mapping[Name, Table] = field(repr=False)
+    new_tables: frozenset[Name] = frozenset()
+    new_columns: frozenset[tuple[Name, str]] = frozenset()
+    outside: bool = False
+    position: int = 0
+
+    @property
+    def dialect(self) -> Dialect:
+        """The database for which the migration was read."""
+        return self.script.dialect
+
+    @property
+    def earlier(self) -> list[Step]:
+        """The steps before it in the same migration."""
+        return self.script.steps[: self.position]
+
+    @property
+    def later(self) -> list[Step]:
+        """The steps after it in the same migration."""
+        return self.script.steps[self.position + 1 :]
+
+    @property
+    def same_transaction(self) -> list[Step]:
+        """The earlier steps whose locks are still held: those in the same transaction."""
+        if self.outside or not self.dialect.features.transactional_ddl:
+            return []
+        found: list[Step] = []
+        for step in reversed(self.earlier):
+            if step.outside:  # op.autocommit() commits everything before it
+                break
+            found.append(step)
+        return found[::-1]
+
+    def is_live(self, table: Name) -> bool:
+        """Return whether a table existed before the migration, so that it can have rows."""
+        return table not in self.new_tables
+
+    def is_new_column(self, table: Name, column: str) -> bool:
+        """Return whether the migration added a column, or the whole table."""
+        return not self.is_live(table) or (table, column) in self.new_columns
+
+    def column(self, table: Name, name: str) -> Column | None:
+        """Return a column before the step; None if it is not known."""
+        found = self.tables.get(table)
+        return None if found is None else found.column(name)
+
+    def table_of_index(
+        self, name: str, table: Name | None = None
+    ) -> tuple[Name | None, Index | None]:
+        """Return the table that has an index, and the index, as far as they are known."""
+        names = [table] if table is not None else list(self.tables)
+        for owner in names:
+            found = self.tables.get(owner)
+            index = found.index(name) if found is not None else None
+            if index is not None:
+                return owner, index
+        return table, None
+
+    def final_table(self, name: Name) -> Table | None:
+        """Return the table at the end of the migration, through renames; None if it is gone."""
+        for step in self.script.steps[self.position :]:
+            if isinstance(step.action, RenameTable) and step.action.before == name:
+                name = step.action.after
+        return self.script.tables_after.get(name)
+
+    def is_before_version(self, *version: int) -> bool:
+        """Return whether the server is known to be older than a version."""
+        known = self.script.version
+        return known is not None and known < version
+
+
+@dataclass(slots=True, eq=False)
+class Script:
+    """The upgrade of a migration, as read for one kind of database.
+
+    steps: what it does, in order.
+    tables_after: the tables at its end.
+    lock_timeout: the seconds that a statement may wait for a lock; 0 is no limit.
+    is_application: whether a module belongs to the application.
+    """
+
+    migration: Migration
+    dialect: Dialect
+    steps: list[Step] = field(default_factory=list)
+    tables_after: Mapping[Name, Table] = field(default_factory=dict)
+    lock_timeout: float | None = None
+    is_application: Callable[[str], bool] = lambda module: False
+    version: tuple[int, ...] | None = None
+
+    def actions(self) -> Iterator[Action]:
+        """Yield what each step does."""
+        return (step.action for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All migrations, and the lock file; None if there is none."""
+
+    graph: Graph
+    lock: LockFile | None

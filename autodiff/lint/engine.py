@@ -1,0 +1,218 @@
+"""Run the rules over migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from autodiff.errors import ConfigError
+from autodiff.lint.context import History, Script
+from autodiff.lint.finding import Finding
+from autodiff.lint.reader import read_script
+from autodiff.lint.rule import Match, Rule
+from autodiff.lint.suppress import Suppressions
+from autodiff.runner.loader import Loader
+
+if TYPE_CHECKING:
+    from autodiff.dialects import Dialect
+    from autodiff.lint.settings import LintSettings
+    from autodiff.migrations import Migration
+    from autodiff.schema.objects import Name, Table
+
+__all__ = ["LintRequest", "lint_migrations"]
+
+UNUSED_SUPPRESSION = "AD903"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintRequest:
+    """What to lint.
+
+    order: the migrations in the order in which they are applied, up to the last one to lint.
+    revisions: those to lint; the others are read because these build on them.
+    dialects: the databases for which they are linted.
+    rules: all rules by code.
+    history: for the rules about the history; None to leave them out.
+    is_application: whether a module belongs to the application.
+    lock_timeout: the seconds that a statement may wait for a lock; None if that is not ours to set.
+    """
+
+    order: Sequence[Migration]
+    revisions: frozenset[str]
+    dialects: Sequence[Dialect]
+    rules: Mapping[str, Rule]
+    settings: LintSettings
+    history: History | None = None
+    is_application: Callable[[str], bool] = lambda module: False
+    lock_timeout: float | None = None
+    tables: Mapping[Name, Table] = field(default_factory=dict)
+
+    @property
+    def selected(self) -> list[Migration]:
+        """The migrations to lint, in order."""
+        return [migration for migration in self.order if migration.revision in self.revisions]
+
+
+def lint_migrations(request: LintRequest) -> tuple[Finding, ...]:
+    """Return the findings, in the order of the migrations and lines.
+
+    Raises MigrationFileError, with the line, for a file that is not valid Python, and ConfigError
+    for a rule that fails.
+    """
+    active = [rule for rule in request.rules.values() if request.settings.applies(rule)]
+    collector = _Collector(request, {m.revision: Suppressions.of(m) for m in request.selected})
+    if request.history is not None:
+        for rule in active:
+            if rule.scope == "history":
+                collector.add(rule, None, _matches(rule, [(request.history, None)], None))
+    loader = Loader()
+    seen: set[Rule] = set()
+    for dialect in request.dialects:
+        own = [rule for rule in active if any(map(dialect.matches, rule.databases))]
+        seen.update(rule for rule in own if rule.scope != "history" or request.history is not None)
+        for script in _scripts(request, dialect, loader):
+            for rule in own:
+                collector.add(rule, script, _found_in(rule, script))
+    unused = request.rules.get(UNUSED_SUPPRESSION)
+    if unused is not None and unused in active:
+        collector.add_unused(unused, {rule.code for rule in seen})
+    return collector.findings()
+
+
+def _scripts(request: LintRequest, dialect: Dialect, loader: Loader) -> Iterator[Script]:
+    """Yield the scripts to lint; those before them are only followed."""
+    tables = request.tables
+    left = len(request.revisions)
+    version = _version(dialect)
+    for migration in request.order:
+        if not left:
+            return
+        wanted = migration.revision in request.revisions
+        left -= wanted
+        if not migration.is_for(dialect):
+            continue
+        script = read_script(migration, dialect, tables, loader)
+        tables = script.tables_after
+        if wanted:
+            own = migration.lock_timeout
+            script.lock_timeout = request.lock_timeout if own is None else own
+            script.is_application = request.is_application
+            script.version = version
+            yield script
+
+
+def _version(dialect: Dialect) -> tuple[int, ...] | None:
+    numbers = [part for part in (dialect.version or "").split(".") if part.isdigit()]
+    return tuple(map(int, numbers)) or None
+
+
+def _found_in(rule: Rule, script: Script) -> list[tuple[Match, int | None]]:
+    """Return what a rule finds in a script, with the line."""
+    if rule.scope == "script":
+        return _matches(rule, [(script, None)], script.migration)
+    if rule.scope == "step":
+        return _matches(rule, [(step, step.line) for step in script.steps], script.migration)
+    return []
+
+
+def _matches(
+    rule: Rule, subjects: Iterable[tuple[object, int | None]], migration: Migration | None
+) -> list[tuple[Match, int | None]]:
+    try:
+        return [(match, line) for subject, line in subjects for match in rule.check(subject)]
+    except Exception as error:  # a rule can be other people's code
+        place = "the history" if migration is None else migration.name
+        raise ConfigError(
+            f"rule {rule.code} failed on {place}: {type(error).__name__}: {error}",
+            hint=f'report it, and set ignore = ["{rule.code}"] in the settings of lint until then',
+        ) from error
+
+
+class _Collector:
+    """Collects findings; those of several databases at one place become one."""
+
+    def __init__(self, request: LintRequest, suppressions: Mapping[str, Suppressions]) -> None:
+        self._request = request
+        self._suppressions = suppressions
+        self._by_name = {m.name: m for m in request.selected}
+        self._places = {m.name: place for place, m in enumerate(request.selected)}
+        self._found: dict[tuple[object, ...], Finding] = {}
+
+    def add(
+        self, rule: Rule, script: Script | None, matches: Iterable[tuple[Match, int | None]]
+    ) -> None:
+        """Add what a rule found, unless it is suppressed."""
+        for match, line in matches:
+            migration = script.migration if script is not None else None
+            if migration is None and match.migration is not None:
+                migration = self._by_name.get(match.migration)
+                if migration is None:
+                    continue
+            place = line if match.line is None else match.line
+            if self._is_suppressed(rule, migration, place):
+                continue
+            database = () if script is None else (script.dialect.backend,)
+            self._put(rule, match, migration, place, database)
+
+    def add_unused(self, rule: Rule, known: set[str]) -> None:
+        """Add the suppressions that were not needed, for rules that were run."""
+        for migration in self._request.selected:
+            if self._request.settings.ignores(rule, migration):
+                continue
+            for line, code in self._suppressions[migration.revision].unused():
+                if code in self._request.rules and code not in known:
+                    continue
+                self._put(
+                    rule, Match(message=_unused(code, self._request.rules)), migration, line, ()
+                )
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the findings in order; those about the history first."""
+        return tuple(sorted(self._found.values(), key=self._order))
+
+    def _order(self, finding: Finding) -> tuple[int, int, str, str]:
+        place = self._places.get(finding.migration or "", -1)
+        return place, finding.line or 0, finding.code, finding.message
+
+    def _is_suppressed(self, rule: Rule, migration: Migration | None, line: int | None) -> bool:
+        if self._request.settings.ignores(rule, migration):
+            return True
+        found = self._suppressions.get(migration.revision) if migration is not None else None
+        return found is not None and found.suppress(rule.code, line)
+
+    def _put(
+        self,
+        rule: Rule,
+        match: Match,
+        migration: Migration | None,
+        line: int | None,
+        databases: tuple[str, ...],
+    ) -> None:
+        name = migration.name if migration is not None else None
+        key = (rule.code, name, line, match.object, None if match.object else match.message)
+        if (known := self._found.get(key)) is not None:
+            merged = tuple(dict.fromkeys((*known.databases, *databases)))
+            self._found[key] = replace(known, databases=merged)
+            return
+        self._found[key] = Finding(
+            code=rule.code,
+            name=rule.name,
+            severity=self._request.settings.severity_of(rule),
+            message=match.message,
+            reason=rule.reason,
+            safe_way=rule.safe_way,
+            migration=name,
+            file=migration.path if migration is not None else None,
+            line=line,
+            object=match.object,
+            databases=databases,
+        )
+
+
+def _unused(code: str, rules: Mapping[str, Rule]) -> str:
+    if not code:
+        return "the comment names no code, so it suppresses nothing"
+    if code not in rules:
+        return f"there is no rule {code}"
+    return f"there is no finding {code} here to suppress"

@@ -1,0 +1,47 @@
+"""Findings: what a rule found in a migration."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+__all__ = ["SEVERITIES", "Finding", "Severity"]
+
+Severity: TypeAlias = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""From the most to the least severe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A dangerous or wrong step of a migration, with the reason and a safe way.
+
+    code, name: the rule.
+    migration: the name of the migration; None if the finding is about the whole history.
+    file, line: where it is; None if it is in no file, or the line is unknown.
+    object: the object that it is about, such as `users.email`.
+    databases: the kinds of databases for which it was found.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    message: str
+    reason: str
+    safe_way: str
+    migration: str | None = None
+    file: Path | None = None
+    line: int | None = None
+    object: str | None = None
+    databases: tuple[str, ...] = ()
+
+    @property
+    def is_serious(self) -> bool:
+        """Whether it is an error or a warning."""
+        return self.severity != "info"
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the finding for JSON."""
+        file = None if self.file is None else str(self.file)
+        return {**asdict(self), "file": file, "databases": list(self.databases)}

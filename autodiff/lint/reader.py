@@ -1,0 +1,259 @@
+"""Read what the upgrade of a migration does, without a database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from autodiff.errors import AutodiffError
+from autodiff.lint.context import Action, Script, Step
+from autodiff.lint.replay import tables_after
+from autodiff.lint.sql import parse_sql, statements_with_lines
+from autodiff.lint.statements import ChangeRows, Harmless, PythonCode
+from autodiff.runner.context import executing
+from autodiff.runner.executor import Executor
+from autodiff.runner.loader import Loader, call_name
+from autodiff.runner.sinks import RecordingSink
+from autodiff.schema.objects import Name, Table
+from autodiff.schema.operations import (
+    AddColumn,
+    CreateTable,
+    DropColumn,
+    DropTable,
+    Execute,
+    Operation,
+    RenameColumn,
+    RenameTable,
+)
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.sql.elements import ClauseElement
+
+    from autodiff.dialects import Dialect
+    from autodiff.migrations import Migration
+
+__all__ = ["read_script"]
+
+
+class _StopError(Exception):
+    """The migration needs the database's answer, so it cannot be read any further."""
+
+
+def read_script(
+    migration: Migration, dialect: Dialect, tables: Mapping[Name, Table], loader: Loader
+) -> Script:
+    """Return the steps of a migration's upgrade for one kind of database; nothing is run.
+
+    Args:
+        migration: The migration.
+        dialect: The database for which it is read.
+        tables: The tables before it.
+        loader: Compiles the file, once for all databases.
+
+    Returns:
+        The script. If the migration cannot be read to its end, its last step says why.
+
+    Raises:
+        MigrationFileError: The file is not valid Python.
+    """
+    reader = _ScriptReader(migration, dialect, tables)
+    if migration.is_sql:
+        for statement, line in statements_with_lines(migration.text, dialect):
+            for action in parse_sql(statement, dialect):
+                reader.take(action, line)
+    else:
+        _call_upgrade(migration, loader, reader)
+    reader.script.tables_after = reader.tables
+    return reader.script
+
+
+def _call_upgrade(migration: Migration, loader: Loader, reader: _ScriptReader) -> None:
+    try:
+        step = loader.step(migration, "upgrade")
+        with executing(reader):
+            step()
+    except _StopError as stop:
+        reader.take(PythonCode(what=str(stop), ends=True))
+    except AutodiffError as error:
+        if isinstance(error.__cause__, SyntaxError) and _is_of(error.__cause__, migration):
+            raise
+        reader.take(PythonCode(what=error.message.splitlines()[0], ends=True))
+    except Exception as error:  # the file can do anything
+        reader.take(PythonCode(what=f"{type(error).__name__}: {error}", ends=True))
+
+
+def _is_of(error: SyntaxError, migration: Migration) -> bool:
+    """Return whether the error is in the file itself, and not in what it imports."""
+    return error.filename == str(migration.path)
+
+
+class _ScriptReader(Executor):
+    """Collects the steps of a script, and follows the tables."""
+
+    def __init__(
+        self, migration: Migration, dialect: Dialect, tables: Mapping[Name, Table]
+    ) -> None:
+        super().__init__(dialect, RecordingSink(dialect, {}))
+        self.script = Script(migration=migration, dialect=dialect)
+        self.tables = tables
+        self._new_tables: frozenset[Name] = frozenset()
+        self._new_columns: frozenset[tuple[Name, str]] = frozenset()
+        self._outside = False
+        self._path = str(migration.path)
+
+    def take(self, action: Action, line: int | None = None) -> None:
+        """Add a step, by default at the line that is running."""
+        self.script.steps.append(
+            Step(
+                script=self.script,
+                action=action,
+                line=_line(self._path) if line is None else line,
+                tables=self.tables,
+                new_tables=self._new_tables,
+                new_columns=self._new_columns,
+                outside=self._outside,
+                position=len(self.script.steps),
+            )
+        )
+        any_case = self.dialect.features.case_insensitive_names
+        self.tables = tables_after(self.tables, action, any_case=any_case)
+        self._follow_new(action)
+
+    def _follow_new(self, action: Action) -> None:
+        """Note what the migration created, by its current name."""
+        tables, columns = self._new_tables, self._new_columns
+        match action:
+            case CreateTable(table=table):
+                tables = tables | {table.name}
+            case DropTable(name=name):
+                tables = tables - {name}
+            case RenameTable(before=before, after=after):
+                if before in tables:
+                    tables = tables - {before} | {after}
+                columns = frozenset((after if t == before else t, c) for t, c in columns)
+            case AddColumn(table=owner, column=column):
+                columns = columns | {(owner, column.name)}
+            case DropColumn(table=owner, name=column_name):
+                columns = columns - {(owner, column_name)}
+            case RenameColumn(table=owner, before=old, after=new) if (owner, old) in columns:
+                columns = columns - {(owner, old)} | {(owner, new)}
+        self._new_tables, self._new_columns = tables, columns
+
+    # What the functions of `op` call
+
+    def submit(self, operation: Operation) -> None:
+        if not isinstance(operation, Execute):
+            self.take(operation)
+            return
+        for action in parse_sql(operation.sql, self.dialect):
+            self.take(action)
+
+    def flush(self) -> None:
+        return
+
+    def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
+        self.take(_rows_of(clause))
+
+    def find(self, name: Name) -> Table | None:
+        return self.tables.get(name)
+
+    def names_in(self, name: Name) -> set[str]:
+        table = self.tables.get(name)
+        parts = (*table.constraints, *table.indexes) if table else ()
+        return {part.name for part in parts if part.name}
+
+    def call(
+        self,
+        function: Callable[[Connection], object],
+        reverse: Callable[[Connection], object] | None = None,
+    ) -> None:
+        self.take(PythonCode(what=call_name(function).rpartition(".")[2]))
+
+    def connection(self) -> Connection:
+        return _PaperConnection(self)  # type: ignore[return-value]
+
+    @contextmanager
+    def autocommit(self) -> Iterator[None]:
+        self._outside = True
+        try:
+            yield
+        finally:
+            self._outside = False
+
+
+class _PaperConnection:
+    """Stands for the connection of `op.get_bind()`: collects statements, and has no answers."""
+
+    def __init__(self, reader: _ScriptReader) -> None:
+        self._reader = reader
+        self.dialect = reader.dialect.sqlalchemy
+
+    @property
+    def engine(self) -> _PaperConnection:
+        return self
+
+    def execute(self, statement: Any, *_arguments: Any, **_options: Any) -> _NoAnswer:
+        text = getattr(statement, "text", statement)
+        if isinstance(text, str):
+            self._reader.submit(Execute(sql=text))
+        else:
+            self._reader.execute_clause(statement)
+        return _NoAnswer()
+
+    exec_driver_sql = execute
+
+    def __getattr__(self, name: str) -> Any:
+        raise _StopError(f"it needs the connection: {name}")
+
+
+class _NoAnswer:
+    """The result of a statement that was not run: asking it for anything ends the reading."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _StopError("it needs the rows of a query")
+
+    def __iter__(self) -> Iterator[Any]:
+        raise _StopError("it needs the rows of a query")
+
+
+def _rows_of(clause: ClauseElement) -> Action:
+    """Return what a SQLAlchemy statement does to rows."""
+    import sqlalchemy as sa
+
+    if not isinstance(clause, sa.Update | sa.Delete | sa.Insert):
+        return Harmless(sql=type(clause).__name__)
+    table = clause.table
+    name = Name(str(getattr(table, "name", "")), getattr(table, "schema", None))
+    if isinstance(clause, sa.Insert):
+        return ChangeRows(table=name, verb="INSERT", copies=clause.select is not None)
+    verb = "UPDATE" if isinstance(clause, sa.Update) else "DELETE"
+    columns = ()
+    if isinstance(clause, sa.Update):
+        compiled = clause.compile().params
+        columns = tuple(column for column in compiled if column in getattr(table, "c", ()))
+    return ChangeRows(
+        table=name,
+        verb=verb,  # type: ignore[arg-type]
+        everywhere=clause.whereclause is None,
+        columns=columns,
+    )
+
+
+def _line(path: str) -> int | None:
+    """Return the line of a file that is running, or at which it failed."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename != path:
+        frame = frame.f_back
+    if frame is not None:
+        return frame.f_lineno
+    trace = error.__traceback__ if (error := sys.exception()) else None
+    found = None
+    while trace is not None:
+        found = trace.tb_lineno if trace.tb_frame.f_code.co_filename == path else found
+        trace = trace.tb_next
+    return found

@@ -1,0 +1,1 @@
+"""The rules of autodiff; each module has a tuple `RULES`."""

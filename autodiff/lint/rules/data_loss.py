@@ -1,0 +1,230 @@
+"""Rules for steps that lose data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autodiff.dialects.conversions import conversion_loss
+from autodiff.lint.context import Step
+from autodiff.lint.rule import POSTGRESQL, Match, Rule
+from autodiff.lint.statements import ChangeRows, DropSchemaWithContents, Truncate
+from autodiff.schema.objects import ColumnType
+from autodiff.schema.operations import (
+    AlterColumn,
+    AlterEnum,
+    DropColumn,
+    DropSequence,
+    DropTable,
+    RenameTable,
+)
+
+__all__ = ["RULES"]
+
+
+def _dropped_table(step: Step) -> Iterator[Match]:
+    match step.action:
+        case DropTable(name=name) if step.is_live(name) and not _is_copied(step, name):
+            yield Match(message=f"drops table {name} with its rows", object=str(name))
+
+
+def _is_copied(step: Step, name: object) -> bool:
+    """Return whether the rows are kept in a new table that gets the name of the old one."""
+    filled = {
+        other.action.table
+        for other in step.earlier
+        if isinstance(other.action, ChangeRows) and other.action.copies
+    }
+    return any(
+        isinstance(other.action, RenameTable)
+        and other.action.after == name
+        and other.action.before in filled
+        for other in step.later
+    )
+
+
+def _dropped_column(step: Step) -> Iterator[Match]:
+    match step.action:
+        case DropColumn(table=table, name=name) if not step.is_new_column(table, name):
+            column = step.column(table, name)
+            if column is None or column.computed is None:
+                place = f"{table}.{name}"
+                yield Match(message=f"drops column {place} with its values", object=place)
+
+
+def _dropped_schema(step: Step) -> Iterator[Match]:
+    match step.action:
+        case DropSchemaWithContents(name=name):
+            yield Match(message=f"drops {name} with every table in it", object=name)
+
+
+def _dropped_sequence(step: Step) -> Iterator[Match]:
+    match step.action:
+        case DropSequence(name=name):
+            yield Match(message=f"drops sequence {name} with its current value", object=str(name))
+
+
+def _narrowed_type(step: Step) -> Iterator[Match]:
+    match step.action:
+        case AlterColumn(table=table, name=name, after=patch) if step.is_live(table):
+            column = step.column(table, name)
+            before = column.type if column is not None else step.action.before.type
+            after = patch.type
+            if not isinstance(before, ColumnType) or not isinstance(after, ColumnType):
+                return
+            if not before.sql or before.enum is not None or after.enum is not None:
+                return
+            features = step.dialect.features
+            lost = conversion_loss(
+                before.sql,
+                after.sql,
+                backend=step.dialect.backend,
+                enforced=features.enforces_types,
+                sizes=features.text_sizes,
+            )
+            if lost is not None:
+                place = f"{table}.{name}"
+                yield Match(
+                    message=f"changes {place} from {before.sql} to {after.sql}, which loses {lost}",
+                    object=place,
+                )
+
+
+def _removed_value(step: Step) -> Iterator[Match]:
+    match step.action:
+        case AlterEnum(before=before, after=after):
+            gone = [value for value in before.values if value not in after.values]
+            kept = [value for value in before.values if value in after.values]
+            moved = kept != [value for value in after.values if value in before.values]
+            name = str(after.name)
+            for value in gone:
+                yield Match(message=f"removes value {value!r} of enum {name}", object=name)
+            if moved and not gone:
+                yield Match(message=f"changes the order of the values of {name}", object=name)
+
+
+def _truncated_table(step: Step) -> Iterator[Match]:
+    match step.action:
+        case Truncate(tables=tables, cascade=cascade):
+            for name in filter(step.is_live, tables):
+                more = " and of all tables that refer to it" if cascade else ""
+                yield Match(message=f"deletes all rows of {name}{more}", object=str(name))
+
+
+def _deleted_rows(step: Step) -> Iterator[Match]:
+    match step.action:
+        case ChangeRows(verb="DELETE", table=table, everywhere=True) if step.is_live(table):
+            yield Match(message=f"deletes all rows of {table}", object=str(table))
+
+
+RULES = (
+    Rule(
+        code="AD101",
+        name="drop-table",
+        severity="warning",
+        summary="A table that existed before the migration is dropped.",
+        reason="The rows of the table are lost, and a downgrade cannot restore them. Application "
+        "code that still uses the table fails.",
+        safe_way="Remove the table from the models, deploy, check that nothing uses the table, and "
+        "drop it in a later migration. Keep a copy if the rows can be needed again.",
+        check=_dropped_table,
+        bad='op.drop_table("teams")',
+        good='op.create_table("import_1", sa.Column("id", sa.BigInteger(), sa.Identity(), '
+        'primary_key=True))\nop.drop_table("import_1")  # created by the same migration',
+    ),
+    Rule(
+        code="AD102",
+        name="drop-column",
+        severity="warning",
+        summary="A column that existed before the migration is dropped.",
+        reason="The values of the column are lost, and a downgrade cannot restore them. "
+        "Application code that still selects the column fails, and SQLAlchemy selects every "
+        "mapped column.",
+        safe_way="Remove the column from the models, or map it as deferred, and deploy. Drop the "
+        "column in a later migration.",
+        check=_dropped_column,
+        bad='op.drop_column("users", "age")',
+        good='op.add_column("users", sa.Column("draft", sa.Text()))\n'
+        'op.drop_column("users", "draft")  # added by the same migration',
+    ),
+    Rule(
+        code="AD103",
+        name="drop-schema",
+        severity="warning",
+        summary="A schema or a database is dropped together with its contents.",
+        reason="All tables in it are lost with their rows.",
+        safe_way="Drop its tables one by one, each after a check that it is not used, and then "
+        "drop the empty schema without CASCADE.",
+        check=_dropped_schema,
+        databases=("postgresql", "mysql", "mariadb"),
+        bad='op.execute("DROP SCHEMA reports CASCADE")',
+        good='op.execute("DROP SCHEMA reports")',
+    ),
+    Rule(
+        code="AD104",
+        name="drop-sequence",
+        severity="warning",
+        summary="A sequence is dropped.",
+        reason="The current value of the sequence is lost. If the sequence is created again, it "
+        "starts with numbers that were already given out.",
+        safe_way="Check that no column and no code takes numbers from the sequence, and note its "
+        "current value before you drop it.",
+        check=_dropped_sequence,
+        databases=("postgresql", "mariadb"),
+        bad='op.drop_sequence("invoice_numbers")',
+        good='op.create_sequence("order_numbers")',
+    ),
+    Rule(
+        code="AD105",
+        name="narrow-type",
+        severity="warning",
+        summary="The new type of a column cannot represent every value of the old type.",
+        reason="Depending on the server and its settings, values that do not fit are cut or "
+        "rounded, or they make the migration fail.",
+        safe_way="Look for values that do not fit, for example with max(length(column)), and "
+        "correct them first; or add a column of the new type and copy the values that fit.",
+        check=_narrowed_type,
+        tried_on="sqlite",
+        bad='op.alter_column("users", "email", type_=sa.Integer())',
+        good='op.alter_column("users", "nickname", type_=sa.String(200))',
+    ),
+    Rule(
+        code="AD106",
+        name="remove-enum-value",
+        severity="warning",
+        summary="A value of an enum type is removed, or the order of the values changes.",
+        reason="Rows that have a removed value need another one, and application code that still "
+        "writes the value fails. PostgreSQL cannot do either in place: the type is created again, "
+        "and each table that uses it is rewritten under an ACCESS EXCLUSIVE lock. The order "
+        "decides how values are sorted and compared.",
+        safe_way="Only append values. Stop writing a value that is no longer wanted, and leave it "
+        "in the type; or remove it after all rows have been changed.",
+        check=_removed_value,
+        databases=POSTGRESQL,
+        bad='op.alter_enum("mood", ["ok", "sad"], ["ok"])',
+        good='op.alter_enum("mood", ["ok", "sad"], ["ok", "sad", "happy"])',
+    ),
+    Rule(
+        code="AD107",
+        name="truncate-table",
+        severity="warning",
+        summary="A table that existed before the migration is truncated.",
+        reason="All rows are lost. With CASCADE, so are the rows of every table that refers to it.",
+        safe_way="Delete the rows that are not needed with a condition, in batches, and name each "
+        "table instead of using CASCADE.",
+        check=_truncated_table,
+        databases=("postgresql", "mysql", "mariadb"),
+        bad='op.execute("TRUNCATE teams CASCADE")',
+        good="op.execute(\"DELETE FROM teams WHERE name = 'test'\")",
+    ),
+    Rule(
+        code="AD108",
+        name="delete-all-rows",
+        severity="warning",
+        summary="A DELETE without WHERE empties a table that existed before the migration.",
+        reason="All rows are lost, and a downgrade cannot restore them.",
+        safe_way="Add a condition that selects the rows to delete.",
+        check=_deleted_rows,
+        bad='op.execute("DELETE FROM teams")',
+        good="op.execute(\"DELETE FROM teams WHERE name = 'test'\")",
+    ),
+)

@@ -1,0 +1,163 @@
+"""Rules for steps that break the application version that still runs during a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autodiff.lint.context import Step
+from autodiff.lint.rule import ALL, POSTGRESQL, Match, Rule
+from autodiff.schema.operations import (
+    AlterColumn,
+    CreateView,
+    DropTable,
+    RenameColumn,
+    RenameEnum,
+    RenameEnumValue,
+    RenameTable,
+)
+
+__all__ = ["RULES"]
+
+_EXPAND = "Expand and contract: {}, in three deployments."
+
+
+def _renamed_table(step: Step) -> Iterator[Match]:
+    match step.action:
+        case RenameTable(before=before, after=after) if step.is_live(before):
+            if not _is_replaced(step):
+                yield Match(message=f"renames table {before} to {after}", object=str(before))
+
+
+def _is_replaced(step: Step) -> bool:
+    """Return whether the old name is a view afterwards, or the rename is a part of a rebuild."""
+    assert isinstance(step.action, RenameTable)
+    old = step.action.before
+    return any(
+        (isinstance(other.action, CreateView) and other.action.view.name == old)
+        or (isinstance(other.action, RenameTable) and other.action.after == old)
+        for other in step.later
+    ) or any(
+        isinstance(other.action, DropTable) and other.action.name == step.action.after
+        for other in step.earlier
+    )
+
+
+def _renamed_column(step: Step) -> Iterator[Match]:
+    match step.action:
+        case RenameColumn(table=table, before=before, after=after):
+            if not step.is_new_column(table, before):
+                place = f"{table}.{before}"
+                yield Match(message=f"renames column {place} to {after}", object=place)
+
+
+def _renamed_value(step: Step) -> Iterator[Match]:
+    match step.action:
+        case RenameEnumValue(enum=enum, before=before, after=after):
+            yield Match(
+                message=f"renames value {before!r} of enum {enum} to {after!r}", object=str(enum)
+            )
+
+
+def _renamed_type(step: Step) -> Iterator[Match]:
+    match step.action:
+        case RenameEnum(before=before, after=after):
+            yield Match(message=f"renames enum type {before} to {after}", object=str(before))
+
+
+def _unknown_to_old_code(step: Step) -> Iterator[Match]:
+    match step.action:
+        case AlterColumn(table=table, name=name, after=patch) if patch.nullable is False:
+            if not step.is_live(table) or (table, name) not in step.new_columns:
+                return
+            final = step.final_table(table)
+            column = final.column(name) if final is not None else None
+            has_value = column is not None and (
+                column.default is not None or column.identity or column.autoincrement
+            )
+            if column is not None and not has_value and column.computed is None:
+                place = f"{table}.{name}"
+                yield Match(
+                    message=f"requires the new column {place}, without a default", object=place
+                )
+
+
+RULES = (
+    Rule(
+        code="AD301",
+        name="rename-table",
+        severity="warning",
+        summary="A table that existed before the migration is renamed.",
+        reason="Application code that is still running uses the old name and fails until the new "
+        "version is deployed everywhere.",
+        safe_way=_EXPAND.format(
+            "create a view with the old name, deploy the code that uses the "
+            "new name, and drop the view"
+        ),
+        check=_renamed_table,
+        databases=ALL,
+        bad='op.rename_table("users", "people")',
+        good='op.rename_table("users", "people")\nop.create_view("users", "SELECT * FROM people")',
+    ),
+    Rule(
+        code="AD302",
+        name="rename-column",
+        severity="warning",
+        summary="A column that existed before the migration is renamed.",
+        reason="Application code that is still running uses the old name and fails until the new "
+        "version is deployed everywhere.",
+        safe_way=_EXPAND.format(
+            "add the new column and write to both, copy the values, and drop the old column"
+        ),
+        check=_renamed_column,
+        databases=ALL,
+        bad='op.rename_column("users", "nickname", "display_name")',
+        good='op.add_column("users", sa.Column("display_name", sa.Text()))',
+    ),
+    Rule(
+        code="AD303",
+        name="rename-enum-value",
+        severity="warning",
+        summary="A value of an enum type is renamed.",
+        reason="Application code that is still running writes the old value, which the database "
+        "refuses, and cannot read the new one.",
+        safe_way=_EXPAND.format(
+            "add the new value and accept both, change the rows, and stop using the old value"
+        ),
+        check=_renamed_value,
+        databases=POSTGRESQL,
+        bad='op.rename_enum_value("mood", "sad", "unhappy")',
+        good='op.alter_enum("mood", ["ok", "sad"], ["ok", "sad", "unhappy"])',
+    ),
+    Rule(
+        code="AD304",
+        name="rename-enum-type",
+        severity="warning",
+        summary="An enum type is renamed.",
+        reason="SQLAlchemy casts values to the type by its name, so code that is still running "
+        "fails.",
+        safe_way="Keep the name of the type, and give the model the old name: "
+        'sa.Enum(..., name="mood").',
+        check=_renamed_type,
+        databases=POSTGRESQL,
+        bad='op.rename_enum("mood", "feeling")',
+        good='op.create_enum("feeling", ["ok", "sad"])',
+    ),
+    Rule(
+        code="AD305",
+        name="require-new-column",
+        severity="warning",
+        summary="A column is added and set NOT NULL in one migration, without a server_default.",
+        reason="The version of the application that is still running does not know the column, so "
+        "its INSERT statements fail.",
+        safe_way="Give the column a server_default; or set it NOT NULL in a later migration, when "
+        "all running code writes it.",
+        check=_unknown_to_old_code,
+        databases=ALL,
+        tried_on="sqlite",
+        bad='op.add_column("users", sa.Column("country", sa.Text()))\n'
+        'op.backfill("users", {"country": "de"})\n'
+        'op.alter_column("users", "country", nullable=False)',
+        good='op.add_column("users", sa.Column("country", sa.Text()))\n'
+        'op.backfill("users", {"country": "de"})',
+    ),
+)

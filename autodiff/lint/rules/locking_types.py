@@ -1,0 +1,115 @@
+"""Rules for column types of PostgreSQL whose change rewrites the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autodiff.dialects.type_names import split_type
+from autodiff.lint.context import Step
+from autodiff.lint.rule import POSTGRESQL, Match, Rule
+from autodiff.schema.objects import ColumnType
+from autodiff.schema.operations import AddColumn, AlterColumn
+
+__all__ = ["RULES"]
+
+_TEXTS = ("text", "character varying", "citext")
+_REWRITTEN = frozenset(
+    "smallint integer bigint numeric real date time json jsonb uuid boolean bytea text interval "
+    "character timestamp".split()
+) | {"character varying", "double precision"}
+"""Types whose conversions are known; another type, such as one of an extension, is not judged."""
+
+
+def _rewritten(step: Step) -> Iterator[Match]:
+    match step.action:
+        case AlterColumn(table=table, name=name, after=patch) if step.is_live(table):
+            column = step.column(table, name)
+            before = column.type if column is not None else step.action.before.type
+            after = patch.type
+            if not isinstance(before, ColumnType) or not isinstance(after, ColumnType):
+                return
+            if before.enum is None and after.enum is None and _rewrites(before.sql, after.sql):
+                place = f"{table}.{name}"
+                yield Match(
+                    message=f"changes {place} from {before.sql} to {after.sql}, which rewrites "
+                    f"{table}",
+                    object=place,
+                )
+
+
+def _rewrites(before: str, after: str) -> bool:
+    """Return whether PostgreSQL rewrites the table; False if that is not known.
+
+    https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
+    """
+    (old, old_arguments, old_rest), (new, new_arguments, new_rest) = (
+        split_type(before),
+        split_type(after),
+    )
+    if old not in _REWRITTEN or new not in _REWRITTEN or before.endswith("]"):
+        return False
+    if old in _TEXTS and new in _TEXTS:
+        return bool(new_arguments) and (
+            not old_arguments or _number(new_arguments) < _number(old_arguments)
+        )
+    if (old, old_rest) != (new, new_rest):
+        return True
+    if old_arguments == new_arguments or not new_arguments:
+        return old == "character" and old_arguments != new_arguments
+    if old == "character" or not old_arguments:
+        return True
+    return _number(new_arguments) < _number(old_arguments) or old_arguments[1:] != new_arguments[1:]
+
+
+def _number(arguments: tuple[str, ...]) -> int:
+    return int(arguments[0]) if arguments and arguments[0].isdigit() else 0
+
+
+def _generated(step: Step) -> Iterator[Match]:
+    match step.action:
+        case AddColumn(table=table, column=column) if step.is_live(table):
+            if column.computed is not None and column.computed.persisted:
+                kind = "stored generated"
+            elif column.identity is not None:
+                kind = "identity"
+            elif column.autoincrement:
+                kind = "serial"
+            else:
+                return
+            place = f"{table}.{column.name}"
+            yield Match(message=f"adds {kind} column {place}, which rewrites {table}", object=place)
+
+
+RULES = (
+    Rule(
+        code="AD411",
+        name="rewriting-type",
+        severity="warning",
+        summary="The type of a column changes in a way that rewrites the table.",
+        reason="The table is copied and its indexes are built again under an ACCESS EXCLUSIVE "
+        "lock: nobody can read or write it meanwhile. A longer varchar, varchar to text and more "
+        "precision of a numeric with the same scale do not rewrite the table.",
+        safe_way="Add a column of the new type, write to both, copy the values in batches, and "
+        "drop the old column.",
+        check=_rewritten,
+        databases=POSTGRESQL,
+        bad='op.alter_column("users", "age", type_=sa.BigInteger(), existing_type=sa.Integer())',
+        good='op.alter_column("users", "nickname", type_=sa.Text())',
+    ),
+    Rule(
+        code="AD412",
+        name="generated-column",
+        severity="warning",
+        summary="A stored generated column, an identity or a serial is added to a table that "
+        "existed before.",
+        reason="PostgreSQL computes a value for each row and rewrites the table under an ACCESS "
+        "EXCLUSIVE lock: nobody can read or write it meanwhile.",
+        safe_way="Add an ordinary nullable column, fill it in batches, and keep it up to date in "
+        "the application or by a trigger.",
+        check=_generated,
+        databases=POSTGRESQL,
+        bad='op.add_column("users", sa.Column("double_age", sa.Integer(), '
+        'sa.Computed("age * 2", persisted=True)))',
+        good='op.add_column("users", sa.Column("double_age", sa.Integer()))',
+    ),
+)

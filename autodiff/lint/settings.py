@@ -1,0 +1,128 @@
+"""The settings of the linter: the table [tool.autodiff.lint]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from autodiff.errors import ConfigError
+from autodiff.lint.finding import SEVERITIES, Severity
+from autodiff.lint.registry import unknown_rule
+from autodiff.utils.values import value_kind
+
+if TYPE_CHECKING:
+    from autodiff.lint.rule import Rule
+    from autodiff.migrations import Migration
+
+__all__ = ["LintSettings", "read_lint_settings"]
+
+_KNOWN = ("dialects", "ignore", "per-migration", "select", "severity")
+_TABLE = "lint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintSettings:
+    """Which rules apply.
+
+    select: codes or beginnings of codes; empty for all rules.
+    ignore: likewise, for rules that do not apply.
+    per_migration: rules that do not apply to some migrations, by a pattern of their names.
+    severity: the severity of a rule, instead of its own.
+    dialects: the kinds of databases, each with a version or without, such as "postgresql 16".
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    per_migration: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    dialects: tuple[str, ...] = ()
+
+    def applies(self, rule: Rule) -> bool:
+        """Return whether a rule applies to any migration."""
+        selected = not self.select or rule.code.startswith(self.select)
+        return selected and not (self.ignore and rule.code.startswith(self.ignore))
+
+    def ignores(self, rule: Rule, migration: Migration | None) -> bool:
+        """Return whether a rule does not apply to a migration."""
+        if migration is None:
+            return False
+        names = (migration.name, migration.path.name, migration.revision)
+        return any(
+            rule.code.startswith(codes)
+            for pattern, codes in self.per_migration.items()
+            if any(fnmatchcase(name, pattern) for name in names)
+        )
+
+    def severity_of(self, rule: Rule) -> Severity:
+        """Return the severity of a rule: the one for its code, or for the longest beginning."""
+        found = [code for code in self.severity if rule.code.startswith(code)]
+        return self.severity[max(found, key=len)] if found else rule.severity
+
+
+def read_lint_settings(table: Mapping[str, Any] | None, rules: Mapping[str, Rule]) -> LintSettings:
+    """Return the settings of a table of the configuration.
+
+    Raises ConfigError for an unknown setting, an unknown code, or a value of another type.
+    """
+    values = {name.replace("_", "-"): value for name, value in (table or {}).items()}
+    if unknown := sorted(set(values) - set(_KNOWN)):
+        raise ConfigError(
+            f"unknown setting {unknown[0]!r} in {_TABLE}",
+            hint=f"known settings: {', '.join(_KNOWN)}",
+        )
+    ignored = _table_of(values, "per-migration")
+    severities = _table_of(values, "severity")
+    return LintSettings(
+        select=_codes(values.get("select", ()), "select", rules),
+        ignore=_codes(values.get("ignore", ()), "ignore", rules),
+        per_migration={
+            pattern: _codes(codes, f"per-migration.{pattern}", rules)
+            for pattern, codes in ignored.items()
+        },
+        severity={
+            _codes(code, "severity", rules)[0]: _severity(value, code)
+            for code, value in severities.items()
+        },
+        dialects=_texts(values.get("dialects", ()), "dialects"),
+    )
+
+
+def _codes(value: Any, key: str, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    codes = _texts(value, key)
+    for code in codes:
+        if not code or not any(known.startswith(code) for known in rules):
+            raise unknown_rule(code, rules, f" in {_TABLE}.{key}")
+    return codes
+
+
+def _texts(value: Any, key: str) -> tuple[str, ...]:
+    items = (value,) if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise ConfigError(
+            f"{_TABLE}.{key} must be a list of strings, not {value_kind(value)}",
+            hint=f'write it like {key} = ["AD101"]',
+        )
+    return tuple(items)
+
+
+def _table_of(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = values.get(key, {})
+    if not isinstance(value, dict):
+        example = '{AD101 = "error"}' if key == "severity" else '{"0003_*" = ["AD101"]}'
+        raise ConfigError(
+            f"{_TABLE}.{key} must be a table, not {value_kind(value)}",
+            hint=f"write it like {key} = {example}",
+        )
+    return value
+
+
+def _severity(value: Any, code: str) -> Severity:
+    for severity in SEVERITIES:
+        if value == severity:
+            return severity
+    raise ConfigError(
+        f"{_TABLE}.severity.{code} must be a severity, not {value_kind(value)}",
+        hint=f"use {', '.join(SEVERITIES)}",
+    )

@@ -1,0 +1,87 @@
+"""Parse raw SQL into operations, and into statements that no operation expresses.
+
+sqlglot parses it. A few commands that it only splits into words are read from their tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from autodiff.errors import MigrationFailedError
+from autodiff.lint.context import Action
+from autodiff.lint.sql_tables import Reader
+from autodiff.lint.statements import Harmless, TransactionControl, Unparsed
+from autodiff.runner.loader import split_statements
+from autodiff.runner.transaction_control import refuse_transaction_control
+from autodiff.schema.sqltext import tokens
+
+if TYPE_CHECKING:
+    from autodiff.dialects import Dialect
+
+__all__ = ["parse_sql", "statements_with_lines"]
+
+
+def statements_with_lines(text: str, dialect: Dialect) -> Iterator[tuple[str, int]]:
+    """Yield the statements of a SQL file, each with the line on which its first word is."""
+    position = 0
+    backslashes = dialect.features.backslash_escapes
+    for statement in split_statements(text, backslashes=backslashes):
+        start = text.find(statement, position)
+        position = start + len(statement)
+        for kind, token in tokens(statement, backslashes=backslashes):
+            if kind != "space":
+                break
+            start += len(token)
+        yield statement, text.count("\n", 0, start) + 1
+
+
+def parse_sql(text: str, dialect: Dialect) -> list[Action]:
+    """Return what the statements of a text do; `Unparsed` for one that cannot be parsed."""
+    found: list[Action] = []
+    backslashes = dialect.features.backslash_escapes
+    for statement in split_statements(text, backslashes=backslashes):
+        found += _statement(statement, dialect, backslashes)
+    return found
+
+
+def _statement(statement: str, dialect: Dialect, backslashes: bool) -> list[Action]:
+    try:
+        refuse_transaction_control(statement, backslashes=backslashes)
+    except MigrationFailedError:
+        words = [token for kind, token in tokens(statement) if kind == "word"]
+        return [TransactionControl(words=" ".join(words[:2]))]
+    reader = Reader(dialect)
+    by_words = list(reader.command(statement))
+    if by_words:
+        return by_words
+    tree = _parsed(statement, dialect.features.sql_grammar)
+    if tree is None:
+        return [Unparsed(sql=statement)]
+    try:
+        return list(reader.actions(tree)) or [Harmless(sql=statement)]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return [Unparsed(sql=statement)]  # a form of the tree that the reader does not know
+
+
+@lru_cache(1024)
+def _parsed(statement: str, grammar: str) -> Any:
+    """Return the syntax tree of a statement, None if sqlglot does not know the statement."""
+    import logging
+
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    logger = logging.getLogger("sqlglot")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # it warns about each statement that it does not know
+    try:
+        trees = [tree for tree in sqlglot.parse(statement, dialect=grammar) if tree is not None]
+    except (SqlglotError, RecursionError, ValueError):
+        return None
+    finally:
+        logger.setLevel(level)
+    known = len(trees) == 1 and not isinstance(trees[0], exp.Command | exp.Alias)
+    return trees[0] if known else None

@@ -1,0 +1,584 @@
+"""Turn syntax trees of sqlglot into operations, in the names and types of a dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from autodiff.lint.context import Action
+from autodiff.lint.sql_words import actions_of_words
+from autodiff.lint.statements import (
+    ChangeRows,
+    ChangeTable,
+    DropSchemaWithContents,
+    Harmless,
+    SetOption,
+    Truncate,
+    Unparsed,
+)
+from autodiff.schema.naming import name_constraints
+from autodiff.schema.objects import (
+    Check,
+    Column,
+    ColumnType,
+    Computed,
+    Constraint,
+    EnumType,
+    Exclusion,
+    ForeignKey,
+    Identity,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Sequence,
+    Table,
+    Unique,
+    View,
+)
+from autodiff.schema.operations import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    ColumnPatch,
+    CreateEnum,
+    CreateIndex,
+    CreateNamespace,
+    CreateSequence,
+    CreateTable,
+    CreateView,
+    DropColumn,
+    DropConstraint,
+    DropEnum,
+    DropIndex,
+    DropNamespace,
+    DropSequence,
+    DropTable,
+    DropView,
+    RenameColumn,
+    RenameIndex,
+    RenameTable,
+)
+from autodiff.schema.sqltext import tokens
+
+if TYPE_CHECKING:
+    from autodiff.dialects import Dialect
+
+__all__ = ["Reader"]
+
+_SERIALS = {
+    "smallserial": "smallint",
+    "serial": "integer",
+    "bigserial": "bigint",
+    "serial2": "smallint",
+    "serial4": "integer",
+    "serial8": "bigint",
+}
+
+
+class Reader:
+    """Reads the statements of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._grammar = dialect.features.sql_grammar
+
+    # Commands
+
+    def command(self, statement: str) -> Iterator[Action]:
+        """Yield what a command that sqlglot does not parse does; nothing if it is not one."""
+        words: list[str] = []
+        glue = False
+        backslashes = self._dialect.features.backslash_escapes
+        for kind, token in tokens(statement, backslashes=backslashes):
+            if kind == "space":
+                continue
+            if token == "." and words:
+                words[-1] += "."
+                glue = True
+            elif glue:
+                words[-1] += token
+                glue = False
+            else:
+                words.append(token)
+        yield from actions_of_words(words, self._spelled)
+
+    def _spelled(self, text: str) -> Name:
+        """Return the name that SQL text spells, such as `public."Users"`."""
+        parts: list[str] = []
+        for kind, token in tokens(text, backslashes=False):
+            if kind == "quoted":
+                parts.append(token[1:-1])
+            elif token != ".":
+                parts.append(self._folded(token))
+        return self._name(parts[-1] if parts else text, parts[-2] if len(parts) > 1 else None)
+
+    def _folded(self, name: str) -> str:
+        """Return an unquoted name as the database stores it: PostgreSQL in lower case."""
+        return name.lower() if self._grammar == "postgres" else name
+
+    def _name(self, name: str, schema: str | None) -> Name:
+        return Name(name, None if schema == self._dialect.default_schema else schema)
+
+    # Trees
+
+    def actions(self, tree: Any) -> Iterator[Action]:
+        """Yield what a statement does; nothing if no rule can be about it."""
+        from sqlglot import exp
+
+        match tree:
+            case exp.Create():
+                yield from self._create(tree)
+            case exp.Drop():
+                yield from self._drop(tree)
+            case exp.Alter():
+                yield from self._alter(tree)
+            case exp.TruncateTable():
+                names = tuple(map(self._table_name, tree.expressions))
+                yield Truncate(tables=names, cascade=tree.args.get("option") == "CASCADE")
+            case exp.Set():
+                yield from self._set(tree)
+            case exp.Update() | exp.Delete() | exp.Insert() | exp.Merge():
+                yield from self._rows(tree)
+        for part in tree.find_all(exp.Update, exp.Delete, exp.Insert):
+            if part is not tree and not isinstance(tree, exp.Create | exp.Merge):
+                yield from self._rows(part)
+
+    def _rows(self, tree: Any) -> Iterator[Action]:
+        from sqlglot import exp
+
+        target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+        if not isinstance(target, exp.Table):
+            return
+        everywhere = tree.args.get("where") is None and tree.args.get("limit") is None
+        columns: tuple[str, ...] = ()
+        if isinstance(tree, exp.Update):
+            everywhere = everywhere and tree.args.get("from_") is None
+            columns = tuple(
+                self._identifier(part.this.this)
+                for part in tree.expressions
+                if isinstance(part, exp.EQ) and isinstance(part.this, exp.Column)
+            )
+        if isinstance(tree, exp.Delete):
+            everywhere = everywhere and not tree.args.get("using")
+        changes = isinstance(tree, exp.Update | exp.Delete)
+        yield ChangeRows(
+            table=self._table_name(target),
+            verb=type(tree).__name__.upper(),  # type: ignore[arg-type]
+            everywhere=everywhere and changes,
+            columns=columns,
+            copies=isinstance(tree.args.get("expression"), exp.Query),
+        )
+
+    def _set(self, tree: Any) -> Iterator[Action]:
+        from sqlglot import exp
+
+        for item in tree.expressions:
+            pair = item.this
+            if isinstance(pair, exp.EQ):
+                value = pair.expression
+                text = value.this if isinstance(value, exp.Literal) else value.sql(self._grammar)
+                yield SetOption(name=str(pair.this.name).lower(), value=str(text))
+
+    # Names, types and columns
+
+    def _identifier(self, part: Any) -> str:
+        from sqlglot import exp
+
+        if isinstance(part, exp.Identifier):
+            return str(part.this) if part.args.get("quoted") else self._folded(str(part.this))
+        return self._folded(str(part.name))
+
+    def _table_name(self, tree: Any) -> Name:
+        schema = tree.args.get("db")
+        return self._name(
+            self._identifier(tree.this), self._identifier(schema) if schema is not None else None
+        )
+
+    def _sql(self, tree: Any) -> str:
+        return str(tree.sql(dialect=self._grammar))
+
+    def _type(self, tree: Any) -> tuple[ColumnType, bool]:
+        """Return a type, and whether it is SERIAL."""
+        if tree is None:
+            return ColumnType(sql=""), False
+        text = self._sql(tree)
+        if text.lower() in _SERIALS:
+            return ColumnType(sql=_SERIALS[text.lower()]), True
+        lowered = "".join(
+            token if kind == "string" else token.lower() for kind, token in tokens(text)
+        )
+        is_plain = self._grammar != "sqlite"
+        return ColumnType(sql=self._dialect.canonical_type(lowered if is_plain else text)), False
+
+    def _column(self, tree: Any) -> tuple[Column, list[Constraint], Index | None]:
+        """Return a column with the constraints of its definition."""
+        from sqlglot import exp
+
+        name = self._identifier(tree.this)
+        type_, serial = self._type(tree.args.get("kind"))
+        column = Column(name=name, type=type_, autoincrement=serial, nullable=not serial)
+        constraints: list[Constraint] = []
+        for item in tree.args.get("constraints") or ():
+            kind, named = item.kind, self._own_name(item)
+            match kind:
+                case exp.NotNullColumnConstraint():
+                    column = replace(column, nullable=bool(kind.args.get("allow_null")))
+                case exp.DefaultColumnConstraint():
+                    column = replace(column, default=self._sql(kind.this))
+                case exp.AutoIncrementColumnConstraint():
+                    column = replace(column, autoincrement=True)
+                case exp.GeneratedAsIdentityColumnConstraint() if kind.args.get("expression"):
+                    sql = self._sql(kind.args["expression"])
+                    column = replace(column, computed=Computed(sql=sql, persisted=True))
+                case exp.GeneratedAsIdentityColumnConstraint():
+                    column = replace(
+                        column, identity=Identity(always=bool(kind.this)), nullable=False
+                    )
+                case exp.ComputedColumnConstraint():
+                    stored = bool(kind.args.get("persisted")) or self._grammar == "postgres"
+                    sql = self._sql(kind.this)
+                    column = replace(column, computed=Computed(sql=sql, persisted=stored))
+                case exp.PrimaryKeyColumnConstraint():
+                    column = replace(column, nullable=False)
+                    constraints.append(PrimaryKey(name=named, columns=(name,)))
+                case exp.UniqueColumnConstraint():
+                    constraints.append(Unique(name=named, columns=(name,)))
+                case exp.CheckColumnConstraint():
+                    constraints.append(Check(name=named, sql=self._sql(kind.this)))
+                case exp.Reference():
+                    constraints.append(self._foreign_key(named, (name,), kind))
+        return column, constraints, None
+
+    def _own_name(self, item: Any) -> str | None:
+        return self._identifier(item.this) if item.this is not None else None
+
+    def _foreign_key(self, name: str | None, columns: tuple[str, ...], tree: Any) -> ForeignKey:
+        from sqlglot import exp
+
+        target = tree.this
+        referred: tuple[str, ...] = ()
+        if isinstance(target, exp.Schema):
+            referred = tuple(map(self._identifier, target.expressions))
+            target = target.this
+        return ForeignKey(
+            name=name, columns=columns, referred=self._table_name(target), referred_columns=referred
+        )
+
+    def _constraint(self, tree: Any, name: str | None = None) -> Constraint | Index | None:
+        """Return a constraint or an index of a table; None for an unknown kind."""
+        from sqlglot import exp
+
+        match tree:
+            case exp.Constraint():
+                return self._constraint(tree.expressions[0], self._own_name(tree))
+            case exp.PrimaryKey():
+                return PrimaryKey(name=name, columns=self._columns(tree.expressions))
+            case exp.ForeignKey():
+                columns = self._columns(tree.expressions)
+                return self._foreign_key(name, columns, tree.args["reference"])
+            case exp.UniqueColumnConstraint():
+                schema = tree.this
+                own = schema.this if isinstance(schema, exp.Schema) else None
+                named = name if own is None else self._identifier(own)
+                return Unique(name=named, columns=self._columns(schema.expressions))
+            case exp.CheckColumnConstraint():
+                return Check(name=name, sql=self._sql(tree.this))
+            case exp.ExcludeColumnConstraint():
+                return Exclusion(name=name, elements=((self._sql(tree.this), "="),))
+            case exp.IndexColumnConstraint():
+                elements = tuple(self._element(part) for part in tree.expressions)
+                return Index(name=self._own_name(tree), elements=elements)
+            case _:
+                return None
+
+    def _columns(self, trees: Any) -> tuple[str, ...]:
+        from sqlglot import exp
+
+        plain = [part.this if isinstance(part, exp.Ordered) else part for part in trees]
+        return tuple(
+            self._identifier(part.this if isinstance(part, exp.Column) else part) for part in plain
+        )
+
+    def _element(self, tree: Any) -> IndexElement:
+        from sqlglot import exp
+
+        part = tree.this if isinstance(tree, exp.Ordered) else tree
+        if isinstance(part, exp.Column):
+            return IndexElement(text=self._identifier(part.this))
+        if isinstance(part, exp.Identifier):
+            return IndexElement(text=self._identifier(part))
+        return IndexElement(text=self._sql(part), is_expression=True)
+
+    # CREATE
+
+    def _create(self, tree: Any) -> Iterator[Action]:
+        from sqlglot import exp
+
+        kind = str(tree.args.get("kind") or "").upper()
+        properties = tree.args.get("properties")
+        options = list(properties.expressions) if properties is not None else []
+        match kind:
+            case "TABLE":
+                table = self._table(tree.this, options)
+                if not any(isinstance(option, exp.TemporaryProperty) for option in options):
+                    yield CreateTable(table=table)
+            case "INDEX":
+                yield self._index(tree)
+            case "SCHEMA" | "DATABASE":
+                named = tree.this.args.get("db") or tree.this.this
+                yield CreateNamespace(name=self._identifier(named))
+            case "VIEW":
+                target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+                materialized = any(isinstance(o, exp.MaterializedProperty) for o in options)
+                yield CreateView(
+                    view=View(name=self._table_name(target), sql="", materialized=materialized)
+                )
+            case "SEQUENCE":
+                yield CreateSequence(sequence=Sequence(name=self._table_name(tree.this)))
+            case "TYPE":
+                yield from self._enum(tree)
+            case "FUNCTION" | "PROCEDURE":
+                yield Harmless(sql=kind)
+            case _:
+                yield Unparsed(sql=self._sql(tree))
+
+    def _enum(self, tree: Any) -> Iterator[Action]:
+        values = tree.expression
+        found = tuple(str(part.this) for part in getattr(values, "expressions", ()) or ())
+        yield CreateEnum(enum=EnumType(name=self._table_name(tree.this), values=found))
+
+    def _table(self, tree: Any, options: list[Any]) -> Table:
+        from sqlglot import exp
+
+        if not isinstance(tree, exp.Schema):
+            return Table(name=self._table_name(tree))  # AS SELECT, LIKE or PARTITION OF
+        columns: list[Column] = []
+        constraints: list[Constraint] = []
+        indexes: list[Index] = []
+        for part in tree.expressions:
+            if isinstance(part, exp.ColumnDef):
+                column, own, _ = self._column(part)
+                columns.append(column)
+                constraints += own
+                continue
+            found = self._constraint(part)
+            if isinstance(found, Index):
+                indexes.append(found)
+            elif found is not None:
+                constraints.append(found)
+        keys = {name for c in constraints if isinstance(c, PrimaryKey) for name in c.columns}
+        table = Table(
+            name=self._table_name(tree.this),
+            columns=tuple(replace(c, nullable=False) if c.name in keys else c for c in columns),
+            constraints=tuple(constraints),
+            indexes=tuple(indexes),
+            options=self._options(options),
+        )
+        return name_constraints(table)
+
+    def _options(self, options: list[Any]) -> dict[str, str]:
+        from sqlglot import exp
+
+        found: dict[str, str] = {}
+        for option in options:
+            if isinstance(option, exp.EngineProperty):
+                found["mysql_engine"] = str(option.this.name)
+            elif isinstance(option, exp.CharacterSetProperty):
+                found["mysql_charset"] = str(option.this.name)
+        return found
+
+    def _index(self, tree: Any) -> Action:
+        index = tree.this
+        params = index.args.get("params")
+        using = params.args.get("using") if params is not None else None
+        where = params.args.get("where") if params is not None else None
+        parts = (params.args.get("columns") if params is not None else None) or ()
+        name = index.args.get("this")
+        return CreateIndex(
+            table=self._table_name(index.args["table"]),
+            index=Index(
+                name=None if name is None else self._identifier(name),
+                elements=tuple(self._element(part) for part in parts),
+                unique=bool(tree.args.get("unique")),
+                method=str(using.name).lower() if using is not None else None,
+                where=self._sql(where.this) if where is not None else None,
+            ),
+            concurrently=bool(tree.args.get("concurrently")),
+            if_not_exists=bool(tree.args.get("exists")),
+        )
+
+    # DROP
+
+    def _drop(self, tree: Any) -> Iterator[Action]:
+        kind = str(tree.args.get("kind") or "").upper()
+        targets = tree.args.get("tables") or ([tree.this] if tree.this is not None else [])
+        for target in targets:
+            if kind in ("SCHEMA", "DATABASE"):
+                name = self._identifier(target.args.get("db") or target.this)
+                whole = bool(tree.args.get("cascade")) or kind == "DATABASE"
+                yield DropSchemaWithContents(name=name) if whole else DropNamespace(name=name)
+                continue
+            yield from self._drop_one(tree, kind, target)
+
+    def _drop_one(self, tree: Any, kind: str, target: Any) -> Iterator[Action]:
+        name = self._table_name(target)
+        match kind:
+            case "TABLE":
+                if not tree.args.get("temporary"):
+                    yield DropTable(name=name)
+            case "INDEX":
+                owner = tree.args.get("cluster")
+                yield DropIndex(
+                    table=None if owner is None else self._table_name(owner.this),
+                    name=name.name,
+                    schema=name.schema,
+                    concurrently=bool(tree.args.get("concurrently")),
+                    if_exists=bool(tree.args.get("exists")),
+                )
+            case "VIEW":
+                yield DropView(name=name, materialized=bool(tree.args.get("materialized")))
+            case "SEQUENCE":
+                yield DropSequence(name=name)
+            case "TYPE":
+                yield DropEnum(name=name)
+            case _:
+                yield Harmless(sql=kind)
+
+    # ALTER
+
+    def _alter(self, tree: Any) -> Iterator[Action]:
+        from sqlglot import exp
+
+        if str(tree.args.get("kind") or "").upper() != "TABLE":
+            yield from self._alter_other(tree)
+            return
+        table = self._table_name(tree.this)
+        for option in tree.args.get("options") or ():
+            if isinstance(option, exp.EngineProperty):
+                yield ChangeTable(table=table, kind="engine", value=str(option.this.name))
+        for action in tree.args.get("actions") or ():
+            yield from self._alteration(tree, table, action)
+
+    def _alter_other(self, tree: Any) -> Iterator[Action]:
+        from sqlglot import exp
+
+        kind, name = str(tree.args.get("kind") or "").upper(), self._table_name(tree.this)
+        for action in tree.args.get("actions") or ():
+            if isinstance(action, exp.AlterRename) and kind == "INDEX":
+                after = self._table_name(action.this).name
+                yield RenameIndex(table=None, before=name.name, after=after, schema=name.schema)
+            elif isinstance(action, exp.AlterRename) and kind == "VIEW":
+                yield RenameTable(before=name, after=self._sibling(name, action.this))
+
+    def _sibling(self, name: Name, tree: Any) -> Name:
+        """Return the name in the same schema that a RENAME TO gives."""
+        found = self._table_name(tree)
+        return found if found.schema else Name(found.name, name.schema)
+
+    def _alteration(self, tree: Any, table: Name, action: Any) -> Iterator[Action]:
+        from sqlglot import exp
+
+        match action:
+            case exp.ColumnDef():
+                column, constraints, _ = self._column(action)
+                yield AddColumn(table=table, column=column)
+                named = name_constraints(Table(name=table, constraints=tuple(constraints)))
+                for constraint in named.constraints:
+                    yield AddConstraint(table=table, constraint=constraint)
+            case exp.Schema():
+                for part in action.expressions:
+                    yield from self._alteration(tree, table, part)
+            case exp.Drop():
+                yield from self._drop_part(table, action)
+            case exp.DropPrimaryKey():
+                yield DropConstraint(table=table, name=None, kind="primary")
+            case exp.AlterColumn():
+                yield from self._alter_column(table, action)
+            case exp.ModifyColumn():
+                yield from self._modify_column(table, action)
+            case exp.RenameColumn():
+                yield RenameColumn(
+                    table=table,
+                    before=self._columns([action.this])[0],
+                    after=self._columns([action.args["to"]])[0],
+                )
+            case exp.AlterRename():
+                yield self._rename(tree, table, action)
+            case exp.AddConstraint():
+                yield from self._add_constraints(tree, table, action)
+            case exp.AlterSet():
+                yield Harmless(sql="SET")
+            case _:
+                yield Unparsed(sql=self._sql(tree))
+
+    def _rename(self, tree: Any, table: Name, action: Any) -> Action:
+        """Return RENAME TO; or RENAME a TO b, which renames a column."""
+        for option in tree.args.get("options") or ():
+            if type(option).__name__ == "ToTableProperty":
+                after = self._identifier(option.this.this)
+                return RenameColumn(
+                    table=table, before=self._identifier(action.this.this), after=after
+                )
+        return RenameTable(before=table, after=self._sibling(table, action.this))
+
+    def _drop_part(self, table: Name, action: Any) -> Iterator[Action]:
+        kind = str(action.args.get("kind") or "").upper()
+        for target in action.args.get("tables") or ():
+            name = self._columns([target])[0]
+            match kind:
+                case "COLUMN":
+                    yield DropColumn(table=table, name=name)
+                case "INDEX" | "KEY":
+                    yield DropIndex(table=table, name=name)
+                case "CONSTRAINT":
+                    yield DropConstraint(table=table, name=name)
+                case "FOREIGN KEY":
+                    yield DropConstraint(table=table, name=name, kind="foreignkey")
+                case "CHECK":
+                    yield DropConstraint(table=table, name=name, kind="check")
+                case _:
+                    yield Unparsed(sql=self._sql(action))
+
+    def _alter_column(self, table: Name, action: Any) -> Iterator[Action]:
+        name = self._identifier(action.this)
+        patch = ColumnPatch()
+        using = None
+        if action.args.get("dtype") is not None:
+            patch = replace(patch, type=self._type(action.args["dtype"])[0])
+            using = action.args.get("using") or None
+        elif action.args.get("default") is not None:
+            patch = replace(patch, default=self._sql(action.args["default"]))
+        elif action.args.get("allow_null") is not None:
+            patch = replace(patch, nullable=bool(action.args["allow_null"]))
+        elif action.args.get("drop"):
+            patch = replace(patch, default=None)
+        if patch.fields:
+            sql = None if using is None else self._sql(using)
+            yield AlterColumn(table=table, name=name, after=patch, using=sql)
+
+    def _modify_column(self, table: Name, action: Any) -> Iterator[Action]:
+        """Yield MODIFY and CHANGE of MySQL, which repeat the whole definition."""
+        column, constraints, _ = self._column(action.this)
+        old = action.args.get("rename_from")
+        before = column.name if old is None else self._identifier(old)
+        after = ColumnPatch.of(column, ("type", "nullable", "default"))
+        yield AlterColumn(table=table, name=before, after=after)
+        if before != column.name:
+            yield RenameColumn(table=table, before=before, after=column.name)
+        for constraint in constraints:
+            yield AddConstraint(table=table, constraint=constraint)
+
+    def _add_constraints(self, tree: Any, table: Name, action: Any) -> Iterator[Action]:
+        options = {"postgresql_not_valid": True} if tree.args.get("not_valid") else {}
+        for part in action.expressions:
+            found = self._constraint(part)
+            if isinstance(found, Index):
+                yield CreateIndex(table=table, index=found)
+            elif isinstance(found, Check | ForeignKey):
+                yield AddConstraint(table=table, constraint=replace(found, options=options))
+            elif found is not None:
+                yield AddConstraint(table=table, constraint=found)
+            else:
+                yield Unparsed(sql=self._sql(tree))

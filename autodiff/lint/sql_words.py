@@ -1,0 +1,164 @@
+"""Read commands that sqlglot does not parse, from their words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from autodiff.lint.context import Action
+from autodiff.lint.statements import (
+    ChangeTable,
+    CreateTrigger,
+    DropSchemaWithContents,
+    Harmless,
+    MaintainTable,
+    UseIndex,
+    ValidateConstraint,
+)
+from autodiff.schema.objects import Name
+from autodiff.schema.operations import (
+    RenameConstraint,
+    RenameEnum,
+    RenameEnumValue,
+    RenameIndex,
+    RenameTable,
+)
+
+__all__ = ["actions_of_words"]
+
+_HARMLESS = frozenset(
+    ("GRANT", "REVOKE", "ANALYZE", "PRAGMA", "NOTIFY", "DISCARD", "RESET", "SHOW", "EXPLAIN")
+)
+_HARMLESS_OBJECTS = frozenset(
+    "EXTENSION FUNCTION PROCEDURE AGGREGATE POLICY PUBLICATION SUBSCRIPTION ROLE USER "
+    "DOMAIN COLLATION CAST OPERATOR RULE STATISTICS SERVER EVENT ROUTINE LANGUAGE FOREIGN".split()
+)
+"""Objects whose creation and change neither lock a table for long nor lose rows."""
+_HARMLESS_CLAUSES = frozenset(("OWNER", "ENABLE", "DISABLE", "REPLICA", "INHERIT", "FORCE"))
+
+
+def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[Action]:
+    """Yield what a command does; nothing if the command is not known.
+
+    Args:
+        words: Its words, strings and other tokens, without spaces and comments.
+        name: Returns the name that a token, or tokens joined by dots, spell.
+    """
+    upper = [word.upper() for word in words]
+    match upper:
+        case ["REINDEX", *rest]:
+            yield _maintain("reindex", words, rest, name)
+        case ["CLUSTER", *rest] | ["VACUUM", "FULL", *rest]:
+            yield _maintain("rewrite", words, rest, name)
+        case ["VACUUM", "(", "FULL", *_]:
+            yield MaintainTable(kind="rewrite", words="VACUUM FULL")
+        case ["REFRESH", "MATERIALIZED", "VIEW", *rest]:
+            yield _maintain("refresh", words, rest, name)
+        case ["LOCK", *rest]:
+            yield _maintain("lock", words, rest, name)
+        case ["CREATE", *_] if "TRIGGER" in upper[1:5]:
+            yield from _trigger(words, upper, name)
+        case ["DROP", "DATABASE", *_]:
+            yield DropSchemaWithContents(name=words[-1].strip('"`'))
+        case ["ALTER", "TYPE", *_]:
+            yield from _type(words, upper, name)
+        case ["ALTER", "SCHEMA", _, "RENAME", *_]:
+            yield RenameTable(before=name(words[2]), after=name(words[-1]))
+        case ["ALTER", "TABLE", *_]:
+            yield from _table(words, upper, name)
+        case ["RENAME", "TABLE" | "TABLES", before, "TO", after]:
+            yield RenameTable(before=name(words[2]), after=name(words[4]))
+            del before, after
+        case ["ALTER", "SEQUENCE" | "VIEW" | "INDEX", _, "OWNED" | "OWNER" | "SET", *_]:
+            yield Harmless(sql=" ".join(words))
+        case ["CREATE" | "ALTER" | "DROP", *rest] if _is_harmless_object(rest):
+            yield Harmless(sql=" ".join(words))
+        case [first, *_] if first in _HARMLESS or first == "COMMENT":
+            yield Harmless(sql=" ".join(words))
+        case ["DROP", "TRIGGER", *_] | ["VACUUM", *_] | ["SET", *_]:
+            if upper[0] != "SET":
+                yield Harmless(sql=" ".join(words))
+
+
+def _is_harmless_object(rest: list[str]) -> bool:
+    words = [word for word in rest[:3] if word not in ("OR", "REPLACE")]
+    return bool(words) and words[0] in _HARMLESS_OBJECTS
+
+
+def _maintain(
+    kind: str, words: list[str], rest: list[str], name: Callable[[str], Name]
+) -> MaintainTable:
+    noise = {"TABLE", "INDEX", "SCHEMA", "DATABASE", "CONCURRENTLY", "ONLY", "IF", "EXISTS", "FULL"}
+    own = words[len(words) - len(rest) :]
+    named = next((word for word in own if word.upper() not in noise), None)
+    verbs = {"reindex": 1, "lock": 1, "refresh": 3, "rewrite": 1}[kind]
+    text = " ".join(words[:verbs]).upper()
+    return MaintainTable(
+        kind=kind,  # type: ignore[arg-type]
+        words="VACUUM FULL" if text == "VACUUM" else text,
+        name=None
+        if named is None or not (named[0].isalpha() or named[0] in '_"`')
+        else name(named),
+        concurrently="CONCURRENTLY" in rest,
+    )
+
+
+def _trigger(words: list[str], upper: list[str], name: Callable[[str], Name]) -> Iterator[Action]:
+    place = upper.index("TRIGGER")
+    if "ON" in upper[place:]:
+        on = upper.index("ON", place)
+        named = words[place + 1]
+        if on + 1 < len(words):
+            yield CreateTrigger(table=name(words[on + 1]), name=named.strip('"`'))
+
+
+def _type(words: list[str], upper: list[str], name: Callable[[str], Name]) -> Iterator[Action]:
+    match upper[3:]:
+        case ["RENAME", "TO", _]:
+            yield RenameEnum(before=name(words[2]), after=name(words[5]))
+        case ["RENAME", "VALUE", _, "TO", _]:
+            yield RenameEnumValue(
+                enum=name(words[2]), before=words[5].strip("'"), after=words[7].strip("'")
+            )
+        case ["ADD", "VALUE", *_] | ["OWNER", *_] | ["SET", *_]:
+            yield Harmless(sql=" ".join(words))
+
+
+def _table(words: list[str], upper: list[str], name: Callable[[str], Name]) -> Iterator[Action]:
+    start = 2
+    while upper[start : start + 1] and upper[start] in ("ONLY", "IF", "EXISTS"):
+        start += 1
+    if start >= len(words):
+        return
+    table, rest = name(words[start]), upper[start + 1 :]
+    own = words[start + 1 :]
+    match rest:
+        case ["VALIDATE", "CONSTRAINT", _]:
+            yield ValidateConstraint(table=table, name=name(own[2]).name)
+        case ["RENAME", "CONSTRAINT", _, "TO", _]:
+            yield RenameConstraint(table=table, before=name(own[2]).name, after=name(own[4]).name)
+        case ["RENAME", "INDEX" | "KEY", _, "TO", _]:
+            yield RenameIndex(table=table, before=name(own[2]).name, after=name(own[4]).name)
+        case ["ADD", "CONSTRAINT", _, ("UNIQUE" | "PRIMARY") as kind, *_, "USING", "INDEX", _]:
+            yield UseIndex(
+                table=table,
+                name=name(own[2]).name,
+                index=name(own[-1]).name,
+                primary=kind == "PRIMARY",
+            )
+        case ["SET", "SCHEMA", _]:
+            yield RenameTable(before=table, after=Name(table.name, own[2].strip('"`')))
+        case ["DETACH", "PARTITION", _, *more]:
+            yield MaintainTable(
+                kind="detach",
+                words="DETACH PARTITION",
+                name=table,
+                concurrently="CONCURRENTLY" in more,
+            )
+        case ["ATTACH", "PARTITION", *_]:
+            yield Harmless(sql=" ".join(words))
+        case ["CONVERT", "TO", "CHARACTER" | "CHARSET", *_]:
+            yield ChangeTable(table=table, kind="charset", value=own[-1])
+        case ["PARTITION", "BY", *_] | ["REMOVE", "PARTITIONING"]:
+            yield ChangeTable(table=table, kind="partitions")
+        case [first, *_] if first in _HARMLESS_CLAUSES and "TRIGGER" not in rest:
+            yield Harmless(sql=" ".join(words))

@@ -1,0 +1,162 @@
+"""Steps of a migration that no operation expresses: parts of raw SQL, and Python code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from autodiff.schema.objects import Name
+
+__all__ = [
+    "ChangeRows",
+    "ChangeTable",
+    "CreateTrigger",
+    "DropSchemaWithContents",
+    "Harmless",
+    "MaintainTable",
+    "PythonCode",
+    "SetOption",
+    "Statement",
+    "TransactionControl",
+    "Truncate",
+    "Unparsed",
+    "UseIndex",
+    "ValidateConstraint",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRows:
+    """INSERT, UPDATE, DELETE or MERGE.
+
+    everywhere: whether an UPDATE or DELETE has no WHERE.
+    columns: the columns that an UPDATE sets.
+    copies: whether an INSERT takes its rows from a SELECT.
+    """
+
+    table: Name
+    verb: Literal["INSERT", "UPDATE", "DELETE", "MERGE"]
+    everywhere: bool = False
+    columns: tuple[str, ...] = ()
+    copies: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncate:
+    """TRUNCATE."""
+
+    tables: tuple[Name, ...]
+    cascade: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropSchemaWithContents:
+    """DROP SCHEMA ... CASCADE, or DROP DATABASE."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateConstraint:
+    """ALTER TABLE ... VALIDATE CONSTRAINT."""
+
+    table: Name
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseIndex:
+    """ALTER TABLE ... ADD CONSTRAINT ... UNIQUE or PRIMARY KEY USING INDEX."""
+
+    table: Name
+    name: str | None
+    index: str
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTrigger:
+    """CREATE TRIGGER."""
+
+    table: Name
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintainTable:
+    """A maintenance command that locks: REINDEX, CLUSTER, VACUUM FULL, REFRESH, LOCK TABLE, ...
+
+    kind: the command.
+    name: the table, index or view; None if it is for a whole schema or database.
+    """
+
+    kind: Literal["reindex", "rewrite", "refresh", "lock", "detach"]
+    words: str
+    name: Name | None = None
+    concurrently: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTable:
+    """ALTER TABLE with a clause of MySQL that rewrites it: charset, engine or partitions."""
+
+    table: Name
+    kind: Literal["charset", "engine", "partitions"]
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOption:
+    """SET of an option of the session, such as lock_timeout."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionControl:
+    """BEGIN, COMMIT or ROLLBACK."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonCode:
+    """Code that no rule can follow: `op.run`, or statements on the connection.
+
+    ends: whether the rest of the migration was not read because of it.
+    """
+
+    what: str
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unparsed:
+    """SQL that could not be parsed."""
+
+    sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harmless:
+    """SQL that was understood, and that no rule is about."""
+
+    sql: str
+
+
+Statement: TypeAlias = (
+    ChangeRows
+    | Truncate
+    | DropSchemaWithContents
+    | ValidateConstraint
+    | UseIndex
+    | CreateTrigger
+    | MaintainTable
+    | ChangeTable
+    | SetOption
+    | TransactionControl
+    | PythonCode
+    | Unparsed
+    | Harmless
+)

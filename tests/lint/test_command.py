@@ -1,0 +1,255 @@
+"""Test the command lint: what it reads, what it suppresses, and bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from autodiff import Project
+from tests.cli.project import Folder
+
+URL = "postgresql://localhost/none"
+FIRST = 'op.create_table("users", sa.Column("id", sa.BigInteger(), primary_key=True))'
+INDEX = 'op.create_index("ix_users_id", "users", ["id"])'
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Folder:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "autodiff.toml").write_text(f'url = "{URL}"\n')
+    return Folder(tmp_path, capsys)
+
+
+def write(number: int, *lines: str, header: str = "") -> Path:
+    """Write a migration after the one with the number before it."""
+    parents = f'("{number - 1}aaa",)' if number > 1 else "()"
+    body = "".join(f"    {line}\n" for line in lines)
+    path = Path("migrations", f"{number:04d}_step.py")
+    path.write_text(
+        f'{header}revision = "{number}aaa"\nparents = {parents}\n\nimport sqlalchemy as sa\n'
+        f"from autodiff import op\n\n\ndef upgrade() -> None:\n{body}\n\n"
+        "def downgrade() -> None:\n    raise NotImplementedError\n"
+    )
+    return path
+
+
+def codes(*targets: str, diff_base: str | None = None) -> list[tuple[str, int | None]]:
+    found = Project.load().lint(*targets, diff_base=diff_base).findings
+    return [(finding.code, finding.line) for finding in found]
+
+
+def test_a_finding_has_its_place_and_the_safe_way(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, INDEX)
+    result = folder.run("lint")
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        "migrations/0002_step.py:9: warning AD401: builds index ix_users_id on users with writes "
+        "blocked",
+        "  safe way: Build it concurrently, outside of the transaction, in a migration of its own.",
+        "1 finding in 2 migrations",
+    ]
+
+
+def test_json_has_the_reason(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, INDEX)
+    [finding] = json.loads(folder.run("lint", "--json").out)["findings"]
+    assert (finding["code"], finding["line"], finding["object"]) == (
+        "AD401",
+        9,
+        "users.ix_users_id",
+    )
+    assert finding["reason"].startswith("CREATE INDEX takes a SHARE lock")
+
+
+def test_a_table_of_the_same_migration_is_not_blocked(folder: Folder) -> None:
+    write(1, FIRST, INDEX, 'op.execute("ALTER TABLE users ADD COLUMN name text NOT NULL")')
+    assert codes() == []
+
+
+def test_rules_of_postgresql_need_postgresql(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, INDEX)
+    Path("autodiff.toml").write_text('url = "sqlite:///none.db"\n')
+    assert codes() == []
+    Path("autodiff.toml").write_text('[lint]\ndialects = ["sqlite", "postgresql 16"]\n')
+    assert codes() == [("AD401", 9)]
+
+
+def test_a_range_and_a_file_are_linted_with_the_tables_before_them(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, INDEX)
+    write(3, 'op.drop_table("users")')
+    assert codes("0002:0002") == codes("migrations/0002_step.py") == [("AD401", 9)]
+    assert codes("0002:") == [("AD401", 9), ("AD101", 9)]
+    assert codes("3") == [("AD101", 9)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("DROP TABLE users", "AD101"),
+        ('ALTER TABLE "users" DROP COLUMN id', "AD102"),
+        ("ALTER TABLE users ALTER id TYPE integer", "AD105"),
+        ("alter table USERS rename to people", "AD301"),
+        ("ALTER TABLE users RENAME id TO key", "AD302"),
+        ("CREATE INDEX CONCURRENTLY ix ON users (id)", "AD404"),
+        ("ALTER TABLE users ADD CONSTRAINT ck CHECK (id > 0)", "AD406"),
+        ("SELECT FROM WHERE (", "AD901"),
+    ],
+)
+def test_raw_sql_is_parsed(folder: Folder, sql: str, code: str) -> None:
+    write(1, FIRST)
+    write(2, f"op.execute('{sql}')")
+    assert (code, 9) in codes()
+
+
+def test_sql_files_have_lines_and_comments(folder: Folder) -> None:
+    write(1, FIRST)
+    Path("migrations/0002_step.up.sql").write_text(
+        "-- revision: 2aaa\n-- parents: 1aaa\n\n"
+        "CREATE INDEX ix ON users (id);  -- autodiff: ignore[AD401]\n\n"
+        "-- a comment\nALTER TABLE users\n  DROP COLUMN id;\n"
+    )
+    Path("migrations/0002_step.down.sql").write_text("")
+    assert codes() == [("AD102", 7)]
+
+
+def test_comments_suppress_on_the_statement_or_in_the_file(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, "op.create_index(", '    "ix", "users", ["id"]', ")  # autodiff: ignore[AD401]")
+    write(3, 'op.drop_table("users")', header="# autodiff: ignore[AD101]\n")
+    assert codes() == []
+
+
+def test_an_unused_suppression_is_a_finding(folder: Folder) -> None:
+    write(1, f"{FIRST}  # autodiff: ignore[AD101]", "pass  # autodiff: ignore[AD999]")
+    assert codes() == [("AD903", 9), ("AD903", 10)]
+
+
+def test_settings_select_and_ignore(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, INDEX)
+    write(3, 'op.drop_table("users")')
+    config = Path("autodiff.toml")
+
+    def with_settings(text: str) -> list[str]:
+        config.write_text(f'url = "{URL}"\n[lint]\n{text}\n')
+        return [code for code, _ in codes()]
+
+    assert with_settings('select = ["AD1"]') == ["AD101"]
+    assert with_settings('ignore = ["AD101"]') == ["AD401"]
+    assert with_settings('per-migration = {"0003_*" = ["AD1"]}') == ["AD401"]
+    config.write_text(f'url = "{URL}"\n[lint]\nseverity = {{AD401 = "info", AD101 = "error"}}\n')
+    assert folder.run("lint", "0002").code == 0
+    assert folder.run("lint", "0002", "--strict").code == 1
+    assert "error AD101" in folder.run("lint").out
+
+
+def test_alembic_scripts_are_linted_as_they_are(folder: Folder) -> None:
+    versions = folder.path / "alembic" / "versions"
+    versions.mkdir(parents=True)
+    (versions / "1_first.py").write_text(
+        "from alembic import (\n    op,\n)\nimport sqlalchemy as sa\n\n"
+        'revision = "1"\ndown_revision = None\n\n\ndef upgrade():\n    op.drop_table("users")\n'
+    )
+    assert codes("alembic/versions") == codes("alembic") == [("AD101", 11)]
+
+
+def test_diff_base_selects_changed_files(folder: Folder) -> None:
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+    write(1, FIRST)
+    write(2, INDEX)
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-q", "-m", "all")
+    assert codes(diff_base="main") == []
+    write(3, 'op.drop_table("users")')
+    assert codes(diff_base="main") == [("AD101", 9)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["0009"], "unknown migration '0009'"),
+        (["0001:0009"], "unknown migration '0009'"),
+        (["--explain", "AD999"], "unknown rule 'AD999'"),
+        (["--diff-base", "missing"], "git knows no revision 'missing'"),
+        (["autodiff.toml"], "autodiff.toml is not a migration"),
+    ],
+)
+def test_bad_input_is_one_message(folder: Folder, arguments: list[str], message: str) -> None:
+    write(1, FIRST)
+    result = folder.run("lint", *arguments)
+    assert result.code == 2
+    assert message in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_file_that_does_not_parse_is_one_message(folder: Folder) -> None:
+    write(1, "op.create_table(")
+    result = folder.run("lint")
+    assert (result.code, "0001_step.py" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "settings", ['select = ["AD999"]', "ignore = 1", "unknown = 1", 'severity = {AD101 = "bad"}']
+)
+def test_invalid_settings_are_refused(folder: Folder, settings: str) -> None:
+    Path("autodiff.toml").write_text(f'url = "{URL}"\n[lint]\n{settings}\n')
+    assert folder.run("lint").code == 2
+
+
+def test_other_packages_can_add_rules(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry point is read from the metadata of an installed package."""
+    info = folder.path / "acme-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[autodiff.rules]\nacme = acme_rules:RULES\n")
+    (folder.path / "acme_rules.py").write_text(
+        "from autodiff.lint import Match, Rule\n"
+        "RULES = [Rule(code='ACME1', name='always', severity='warning', summary='a', reason='b',\n"
+        "    safe_way='c', check=lambda step: [Match(message='found')])]\n"
+    )
+    monkeypatch.syspath_prepend(str(folder.path))
+    write(1, FIRST)
+    assert codes() == [("ACME1", 9)]
+
+
+def test_many_files_are_linted_quickly(folder: Folder) -> None:
+    """300 files take about a quarter of a second; the limit allows for a busy machine."""
+    write(1, FIRST)
+    for number in range(2, 301):
+        write(number, f'op.add_column("users", sa.Column("c{number}", sa.Text()))')
+    begun = time.perf_counter()
+    assert codes() == []
+    assert time.perf_counter() - begun < 10
+
+
+def test_generate_prints_the_findings_of_what_it_writes(folder: Folder) -> None:
+    """Those about data loss are left out: generate lists the losses."""
+    model = (
+        "from sqlalchemy import Column, Integer, MetaData, Table, Text\n\nmeta = MetaData()\n"
+        'users = Table("lint_users", meta, Column("id", Integer, primary_key=True){})\n'
+    )
+    settings = 'url = "sqlite:///a.db"\nmodels = "lint_models:meta"\n'
+    folder.write(lint_models=model.format(""), autodiff=settings)
+    assert "AD" not in folder.ok("generate", "-m", "users").err
+    folder.ok("upgrade")
+    folder.write(
+        lint_models=model.format(', Column("country", Text, nullable=False)'), autodiff=settings
+    )
+    result = folder.ok("generate", "-m", "country", "--fill", "lint_users.country=de", "--json")
+    assert [finding["code"] for finding in json.loads(result.out)["findings"]] == ["AD305"]
+    assert "warning AD305: requires the new column lint_users.country" in result.err

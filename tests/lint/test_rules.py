@@ -1,0 +1,60 @@
+"""Test each rule with its own examples."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from autodiff.dialects import dialect_for
+from autodiff.errors import ConfigError
+from autodiff.lint import Finding, LintRequest, Rule, lint_migrations, own_rules
+from autodiff.lint.examples import example_migrations
+from autodiff.lint.registry import by_code
+from autodiff.lint.settings import LintSettings
+
+RULES = by_code(own_rules())
+
+
+@pytest.fixture(autouse=True)
+def application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the module that an example imports importable."""
+    monkeypatch.setitem(sys.modules, "application", ModuleType("application"))
+
+
+WITH_EXAMPLES = [rule for rule in RULES.values() if rule.bad]
+
+
+def lint(example: str, database: str, settings: LintSettings | None = None) -> tuple[Finding, ...]:
+    return lint_migrations(
+        LintRequest(
+            order=example_migrations(example),
+            revisions=frozenset("2"),
+            dialects=[dialect_for(database)],
+            rules=RULES,
+            settings=settings or LintSettings(),
+            is_application=lambda module: module == "application",
+        )
+    )
+
+
+@pytest.mark.parametrize("rule", WITH_EXAMPLES, ids=lambda rule: rule.code)
+def test_the_bad_example_has_only_this_finding(rule: Rule) -> None:
+    assert [finding.code for finding in lint(rule.bad, rule.example_database)] == [rule.code]
+
+
+@pytest.mark.parametrize("rule", WITH_EXAMPLES, ids=lambda rule: rule.code)
+def test_the_good_example_has_no_finding(rule: Rule) -> None:
+    assert lint(rule.good, rule.example_database) == ()
+
+
+def test_every_rule_has_texts() -> None:
+    for rule in RULES.values():
+        for text in (rule.summary, rule.reason, rule.safe_way):
+            assert text.endswith("."), rule.code
+
+
+def test_a_duplicate_code_is_refused() -> None:
+    with pytest.raises(ConfigError, match="two rules have the same code or name"):
+        by_code([*own_rules(), own_rules()[0]])
