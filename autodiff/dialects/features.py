@@ -38,8 +38,10 @@ class Features:
     primary_keys_not_null: a primary key makes its columns NOT NULL.
     unique_is_index: a unique constraint and a unique index are the same.
     autoincrement: a column can be SERIAL or AUTO_INCREMENT.
+    autoincrement_words: the words by which SQLAlchemy's SQL of such a column is recognized.
     single_autoincrement: a table has at most one such column, which must start a key.
     autoincrement_outside_key: such a column need not be in the primary key.
+    keys_need_identity: an integer primary key has no numbers of its own unless it is an identity.
     keys_block_columns: the columns of a foreign key, and those that it refers to, cannot change
         while the key exists.
     dependents_block_columns: a column cannot be altered or dropped while a view or a generated
@@ -83,8 +85,12 @@ class Features:
     primary_keys_not_null: bool = True
     unique_is_index: bool = False
     autoincrement: bool = False
+    autoincrement_words: frozenset[str] = frozenset(
+        ("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMENT")
+    )
     single_autoincrement: bool = False
     autoincrement_outside_key: bool = False
+    keys_need_identity: bool = False
     keys_block_columns: bool = False
     dependents_block_columns: bool = False
     view_settings: bool = False
