@@ -14,6 +14,7 @@ class Features:
 
     Transactions and DDL:
     transactional_ddl: DDL can be rolled back, along with the record of the migration.
+    savepoints: a part of a transaction can be rolled back.
     rebuilds_tables: ALTER TABLE can change little, so tables are rebuilt.
     alter_repeats_definition: altering a column repeats all of its definition.
     concurrent_indexes: an index can be built without blocking writes.
@@ -60,6 +61,7 @@ class Features:
     """
 
     transactional_ddl: bool
+    savepoints: bool = True
     rebuilds_tables: bool = False
     alter_repeats_definition: bool = False
     concurrent_indexes: bool = False

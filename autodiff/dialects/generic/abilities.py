@@ -16,9 +16,9 @@ class Abilities:
     """The statements of a database that its SQLAlchemy dialect does not write.
 
     A statement is a template with {table}, {column}, {type}, {null}, {default}, {before} and
-    {after}, which are quoted SQL. {path} is the table and the old name, and {after_name} the new
-    name without quotes. {table_text} and so on are the same as SQL strings. None means that the
-    database has no such statement, or that it is unknown.
+    {after}, which are quoted SQL. {path} is the table and the old name; {column_name} and
+    {after_name}, the new name, have no quotes. {table_text} and so on are the same as SQL strings.
+    None means that the database has no such statement, or that it is unknown.
 
     add_column: the words before the definition of a new column.
     adds_not_null: ADD COLUMN accepts NOT NULL.

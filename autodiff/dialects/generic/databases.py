@@ -33,6 +33,7 @@ class Database:
 DUCKDB = Database(
     features=Features(
         transactional_ddl=False,
+        savepoints=False,
         comments=True,
         namespaces=True,
         named_primary_keys=False,
@@ -69,7 +70,7 @@ _DROP_DEFAULT = """\
 DECLARE @constraint sysname = (
   SELECT name FROM sys.default_constraints
   WHERE parent_object_id = OBJECT_ID(N{table_text})
-    AND parent_column_id = COLUMNPROPERTY(OBJECT_ID(N{table_text}), N{column_text}, 'ColumnId')
+    AND parent_column_id = COLUMNPROPERTY(OBJECT_ID(N{table_text}), N{column_name_text}, 'ColumnId')
 )
 IF @constraint IS NOT NULL
 BEGIN

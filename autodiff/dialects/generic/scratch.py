@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -36,6 +37,8 @@ class GenericScratch(Scratch):
         if not self.dialect.features.transactional_ddl:
             # one statement that fails would end a transaction with those before it
             engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        if not self.dialect.features.savepoints:
+            _replace_savepoints(engine)
         try:
             with engine.connect() as opened:
                 for namespace in namespaces:
@@ -81,3 +84,14 @@ class GenericScratch(Scratch):
         metadata.reflect(connection)
         metadata.drop_all(connection)
         connection.commit()
+
+
+def _replace_savepoints(engine: sa.Engine) -> None:
+    """Let a savepoint in autocommit mode be a transaction, so that begin_nested() works."""
+
+    def sends(sql: str) -> Any:
+        return lambda connection, name: connection.exec_driver_sql(sql)
+
+    engine.dialect.do_savepoint = sends("BEGIN")  # type: ignore[method-assign]
+    engine.dialect.do_release_savepoint = sends("COMMIT")  # type: ignore[method-assign]
+    engine.dialect.do_rollback_to_savepoint = sends("ROLLBACK")  # type: ignore[method-assign]

@@ -139,5 +139,6 @@ class GenericColumnDDL(ColumnDDL):
             what,
             table=self.quote_name(table),
             column=self.quote(column),
+            column_name=column,
             **names,
         )

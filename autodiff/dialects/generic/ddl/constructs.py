@@ -111,7 +111,7 @@ def _column(column: Column) -> sa.Column[Any]:
         _Number(column.type.sql) if counts else SQLType(column.type.sql),
         *parts,
         nullable=column.nullable,
-        autoincrement=counts,
+        autoincrement=counts or (column.identity is not None and "auto"),
         server_default=default,
         comment=column.comment,
     )
