@@ -358,6 +358,8 @@ def _hint(reason: str) -> str:
         return "check the user and the password in the URL"
     if "does not exist" in reason or "unknown database" in reason:
         return "create the database first, or correct its name in the URL"
+    if "could not set lock on file" in reason:  # DuckDB
+        return "another process has the file open: try again when it has closed the database"
     if "unable to open database file" in reason:
         return "check that the folder exists and is writable"
     if "refused" in reason or "timeout" in reason or "resolve" in reason or "connect" in reason:

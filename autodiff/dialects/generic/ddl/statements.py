@@ -129,7 +129,7 @@ class GenericDDL(DDL):
     def _around_indexes(
         self, operation: Operation, current: Table, statements: Sequence[str]
     ) -> list[str]:
-        """Return the statements between those that drop the indexes and create them again."""
+        """Return one text that also drops the indexes and creates them again, all or nothing."""
         after = evolve(current, operation)
         dropped = [
             sql
@@ -141,4 +141,4 @@ class GenericDDL(DDL):
             for index in after.indexes
             for sql in self.indexes.create(CreateIndex(table=after.name, index=index))
         ]
-        return [*dropped, *statements, *created]
+        return [";\n".join(("BEGIN", *dropped, *statements, *created, "COMMIT"))]
