@@ -32,6 +32,8 @@ class Abilities:
     partial_indexes: an index can have a WHERE clause.
     indexes_block_alter: a table with indexes can only get columns and defaults, so its indexes are
         dropped before other changes and created again.
+    refuse_referenced: a query that fails if foreign keys of other tables refer to the table
+        {name}, so that only columns and defaults can be added to it.
     counting_sequence: the name of the sequence that numbers the rows of a table by a column
         {column}, if the SQLAlchemy dialect uses one that it does not create with the table.
     native_enums: how the database stores sa.Enum; None if as a text.
@@ -58,6 +60,7 @@ class Abilities:
     keeps_constraint_names: bool = True
     partial_indexes: bool = False
     indexes_block_alter: bool = False
+    refuse_referenced: str | None = None
     counting_sequence: str | None = None
     native_enums: str | None = None
     memory_url: str | None = None

@@ -30,6 +30,12 @@ class Database:
 # https://duckdb.org/docs/stable/sql/statements/alter_table
 # A migration is not one transaction: after an UPDATE, DuckDB refuses to create an index, and to
 # alter a table with a primary key, until the transaction has ended.
+_REFUSE_REFERENCED = """\
+SELECT error('DuckDB cannot alter a table that foreign keys refer to: ' || table_name)
+FROM duckdb_constraints()
+WHERE constraint_type = 'FOREIGN KEY'
+  AND lower(referenced_table) = lower({name})
+  AND lower(table_name) <> lower({name})"""
 DUCKDB = Database(
     features=Features(
         transactional_ddl=False,
@@ -57,6 +63,7 @@ DUCKDB = Database(
         drops_constraints=False,
         keeps_constraint_names=False,
         indexes_block_alter=True,
+        refuse_referenced=_REFUSE_REFERENCED,
         counting_sequence="{table}_{column}_seq",
         native_enums="as a type of its own",
         memory_url="duckdb:///:memory:",

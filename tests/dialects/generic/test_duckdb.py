@@ -57,8 +57,7 @@ def blog() -> sa.MetaData:
 def changed_blog() -> sa.MetaData:
     """Return the models with each kind of change that DuckDB can make to a table."""
     metadata = sa.MetaData()
-    users = blog().tables["users"].to_metadata(metadata)
-    users.append_column(sa.Column("age", sa.Integer))
+    blog().tables["users"].to_metadata(metadata)
     sa.Table(
         "posts",
         metadata,
@@ -319,7 +318,9 @@ def test_an_error_of_the_database_names_the_step(url: sa.URL, tmp_path: Path) ->
             """
         )
     )
-    with pytest.raises(MigrationFailedError, match=r"cannot apply - column users\.name"):
+    with pytest.raises(
+        MigrationFailedError, match="cannot alter a table that foreign keys refer to: posts"
+    ):
         first.upgrade()
     assert first.status().unfinished is None
     assert query(url, "SELECT index_name FROM duckdb_indexes() WHERE table_name = 'users'") == [

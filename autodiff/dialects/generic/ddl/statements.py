@@ -103,7 +103,7 @@ class GenericDDL(DDL):
         if isinstance(operation, DropTable):
             return self.tables.drop(replace(operation, table=current or operation.table))
         found = super().statements(operation, current)
-        if current is None or not current.indexes or not self._is_blocked(operation):
+        if current is None or not self._is_blocked(operation):
             return found
         return self._around_indexes(operation, current, found)
 
@@ -129,7 +129,7 @@ class GenericDDL(DDL):
     def _around_indexes(
         self, operation: Operation, current: Table, statements: Sequence[str]
     ) -> list[str]:
-        """Return one text that also drops the indexes and creates them again, all or nothing."""
+        """Return the statements between those that drop the indexes and create them again."""
         after = evolve(current, operation)
         dropped = [
             sql
@@ -141,4 +141,11 @@ class GenericDDL(DDL):
             for index in after.indexes
             for sql in self.indexes.create(CreateIndex(table=after.name, index=index))
         ]
-        return [";\n".join(("BEGIN", *dropped, *statements, *created, "COMMIT"))]
+        return [*self._guard(current), *dropped, *statements, *created]
+
+    def _guard(self, current: Table) -> list[str]:
+        """Return a statement that fails if other tables prevent the change, before indexes go."""
+        text = self.dialect.abilities.refuse_referenced
+        if text is None:
+            return []
+        return [text.format(name=self.dialect.literal(current.name.name))]
