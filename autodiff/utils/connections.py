@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "describe_url",
     "engine_or_connection",
+    "hint_for",
     "mask_passwords",
     "mask_passwords_in_text",
     "only_public_options",
@@ -307,7 +308,7 @@ def _is_missing_file(url: URL) -> bool:
 def _refused(url: URL, error: Exception) -> DatabaseError:
     text = _reason(url, error)
     return DatabaseError(
-        f"cannot connect to {mask_passwords(url)}: {text}", hint=_hint(text.lower())
+        f"cannot connect to {mask_passwords(url)}: {text}", hint=hint_for(text.lower())
     )
 
 
@@ -353,7 +354,13 @@ def _secrets(url: URL) -> list[str]:
     return sorted({*found, *map(quote, found), *map(quote_plus, found)} - {""}, key=len)[::-1]
 
 
-def _hint(reason: str) -> str:
+def hint_for(reason: str) -> str:
+    """Return what to do about an error of connecting, by its message in lower case."""
+    if "could not determine version from string 'cockroachdb" in reason:
+        return (
+            "use SQLAlchemy's dialect for CockroachDB: pip install sqlalchemy-cockroachdb, and a "
+            "URL that begins with cockroachdb://"
+        )
     if any(word in reason for word in ("password", "access denied", "authentication", "role ")):
         return "check the user and the password in the URL"
     if "does not exist" in reason or "unknown database" in reason:

@@ -81,7 +81,12 @@ class Generic(Dialect):
         return type_python(sql, self.sqlalchemy)
 
     def adapt_table(self, table: Table) -> Table:
-        """Return the table without the names of constraints, if the database forgets them."""
+        """Return the table without the names of constraints, if the database forgets them.
+
+        Raises ModelsError for an index over an expression, if it cannot be compared.
+        """
+        if not self.abilities.reflects_expressions:
+            _refuse_expressions(table, self.name)
         if self.abilities.keeps_constraint_names:
             return table
         return replace_changed(table, constraints=map_shared(table.constraints, _unnamed))
@@ -99,3 +104,14 @@ class Generic(Dialect):
 
 def _unnamed(constraint: Constraint) -> Constraint:
     return replace_changed(constraint, name=None)
+
+
+def _refuse_expressions(table: Table, database: str) -> None:
+    for index in table.indexes:
+        if any(element.is_expression for element in index.elements):
+            raise ModelsError(
+                f"index {index.name} of table {table.name} has an expression, which SQLAlchemy's "
+                f"Inspector does not read on {database}, so that it cannot be compared",
+                hint="remove the index from the models, and create it with op.create_index() in a "
+                "migration",
+            )

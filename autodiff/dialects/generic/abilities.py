@@ -29,6 +29,7 @@ class Abilities:
     added_constraints: the kinds of constraints that can be added to an existing table.
     drops_constraints: constraints of an existing table can be dropped.
     keeps_constraint_names: the catalog keeps the names of constraints.
+    reflects_expressions: SQLAlchemy's Inspector reads indexes over expressions.
     partial_indexes: an index can have a WHERE clause.
     indexes_block_alter: a table with indexes can only get columns and defaults, so its indexes are
         dropped before other changes and created again.
@@ -58,6 +59,7 @@ class Abilities:
     added_constraints: tuple[type[Constraint], ...] = ALL_CONSTRAINTS
     drops_constraints: bool = True
     keeps_constraint_names: bool = True
+    reflects_expressions: bool = False
     partial_indexes: bool = False
     indexes_block_alter: bool = False
     refuse_referenced: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from autodiff.schema.objects import (
     View,
 )
 from autodiff.schema.sqltext import strip_parentheses
-from autodiff.utils.sharing import pause_garbage_collection
+from autodiff.utils.sharing import map_shared, pause_garbage_collection, replace_changed
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Inspector
@@ -66,6 +67,17 @@ class GenericCatalog(Catalog):
             tables.update(reader.tables(scope))
             views.update(reader.views(scope))
         return Schema(tables=tables, views=views, namespaces=frozenset(scope.namespaces))
+
+    def align(self, current: Table, desired: Table) -> Table:
+        """Return the current table, with the orders of index columns that were not read.
+
+        An Inspector that does not report whether a column is in descending order leaves it out.
+        """
+        aligned = super().align(current, desired)
+        indexes = map_shared(
+            aligned.indexes, lambda index: _ordered_as(index, desired.index(index.name or ""))
+        )
+        return replace_changed(aligned, indexes=indexes)
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         """Return the sequences, and the kinds of objects that are not read at all."""
@@ -223,6 +235,14 @@ class _NamespaceReader:
                 unique=bool(data.get("unique")),
                 where=None if where is None else str(where),
             )
+
+
+def _ordered_as(index: Index, desired: Index | None) -> Index:
+    """Return a current index with the order of the desired one, if only that may differ."""
+    if desired is None or any(element.descending for element in index.elements):
+        return index
+    plain = tuple(replace(element, descending=False) for element in desired.elements)
+    return replace(index, elements=desired.elements) if plain == index.elements else index
 
 
 def _elements(data: Mapping[str, Any]) -> Iterator[IndexElement]:

@@ -62,6 +62,7 @@ DUCKDB = Database(
         added_constraints=(PrimaryKey,),
         drops_constraints=False,
         keeps_constraint_names=False,
+        reflects_expressions=True,
         indexes_block_alter=True,
         refuse_referenced=_REFUSE_REFERENCED,
         counting_sequence="{table}_{column}_seq",
