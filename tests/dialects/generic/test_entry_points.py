@@ -17,12 +17,16 @@ from autodiff.dialects.generic import Generic
 from autodiff.errors import DatabaseError
 
 MODULE = """
-from sqlalchemy.dialects import registry
+from dataclasses import replace
 
 from autodiff.dialects.generic import Generic
 
 
 class Added(Generic):
+    def __init__(self, sqlalchemy_dialect, **options):
+        super().__init__(sqlalchemy_dialect, **options)
+        self.features = replace(self.features, transactional_ddl=True)
+
     def __str__(self):
         return "an added dialect"
 """
@@ -64,6 +68,7 @@ def test_an_added_dialect_comes_before_the_generic_one(install) -> None:  # type
         install("duckdb", "added_dialect:Added")
         assert str(dialect_of(connection)) == "an added dialect"
     assert str(dialect_for("duckdb")) == "an added dialect"
+    assert dialect_for("duckdb").features.transactional_ddl
 
 
 def test_a_supported_database_keeps_its_own_dialect(install) -> None:  # type: ignore[no-untyped-def]
