@@ -57,7 +57,8 @@ class Features:
 
     Scratch databases:
     scratch_in_memory: a scratch needs no server.
-    scratch_privilege: how a user gets the right to create a scratch database.
+    scratch_privilege: how a user gets the right to create a scratch database; empty if autodiff
+        creates none.
     """
 
     transactional_ddl: bool

@@ -99,7 +99,6 @@ MSSQL = Database(
         keys_block_columns=True,
         dependents_block_columns=True,
         max_name_length=128,
-        scratch_privilege="grant the user CREATE ANY DATABASE",
     ),
     abilities=Abilities(
         add_column="ADD",
@@ -130,7 +129,6 @@ ORACLE = Database(
         dependents_block_columns=True,
         keys_need_identity=True,
         max_name_length=128,
-        scratch_privilege="grant the user CREATE USER",
     ),
     abilities=Abilities(
         add_column="ADD",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 import autodiff.dialects
+from autodiff import Project
 from autodiff.dialects import dialect_of
 from autodiff.dialects.features import Features
 from autodiff.dialects.generic import Generic, databases
@@ -92,6 +94,33 @@ def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_pat
                 raise
             pytest.skip(f"{error}")
     engine.dispose()
+
+
+@pytest.fixture
+def sqlite_like_a_server(generic_sqlite: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let connections to SQLite have the generic dialect, without a scratch in memory."""
+    server = replace(
+        SQLITE,
+        features=replace(SQLITE.features, scratch_in_memory=False),
+        abilities=replace(SQLITE.abilities, memory_url=None),
+    )
+    monkeypatch.setitem(databases.DATABASES, "sqlite", server)
+
+
+@pytest.mark.usefixtures("sqlite_like_a_server")
+def test_without_a_scratch_nothing_is_rehearsed(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Write a migration without a rehearsal, and name `scratch_url` as the cure."""
+    metadata = sa.MetaData()
+    sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    project = Project(database("sqlite"), metadata, tmp_path / "migrations")
+    draft = project.draft("create")
+    assert draft is not None
+    assert draft.proof is not None
+    assert draft.proof.skipped == "autodiff does not create scratch databases on sqlite"
+    assert (draft.proof.cure or "").startswith("set scratch_url in the configuration")
+    assert "Not rehearsed, because autodiff does not create" in next(iter(draft.texts.values()))
 
 
 def migrate(connection: sa.Connection, scenario: Scenario, folder: Path) -> None:
