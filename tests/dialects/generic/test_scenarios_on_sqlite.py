@@ -123,6 +123,27 @@ def test_without_a_scratch_nothing_is_rehearsed(
     assert "Not rehearsed, because autodiff does not create" in next(iter(draft.texts.values()))
 
 
+@pytest.mark.usefixtures("sqlite_like_a_server")
+def test_rehearsal_in_the_database_of_scratch_url(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Rehearse in the database that `scratch_url` names, and leave it empty."""
+    metadata = sa.MetaData()
+    sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    scratch = database("sqlite")
+    sa.create_engine(scratch).connect().close()
+    project = Project(
+        database("sqlite"), metadata, tmp_path / "migrations", scratch_url=str(scratch)
+    )
+    draft = project.draft("create")
+    assert draft is not None
+    assert draft.proof is not None
+    assert draft.proof.skipped is None
+    assert draft.proof.passed
+    engine = sa.create_engine(scratch, poolclass=sa.NullPool)
+    assert sa.inspect(engine).get_table_names() == []
+
+
 def migrate(connection: sa.Connection, scenario: Scenario, folder: Path) -> None:
     """Migrate up and down twice."""
     scenario.prepare(connection)
