@@ -129,6 +129,16 @@ def test_the_main_job(url: sa.URL, tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_that_does_not_exist_is_not_created(url: sa.URL, tmp_path: Path) -> None:
+    """Create the file when a migration is applied, and not when the database is only read."""
+    project = Project(url, blog(), tmp_path / "migrations")
+    assert project.check()
+    project.generate("create")
+    assert not Path(url.database or "").exists()
+    project.upgrade()
+    assert Path(url.database or "").exists()
+
+
 def test_models_created_by_sqlalchemy_have_no_drift(url: sa.URL, tmp_path: Path) -> None:
     """Find no difference to what create_all() makes of types, defaults and constraints."""
     metadata = blog()
