@@ -153,7 +153,6 @@ def test_models_created_by_sqlalchemy_have_no_drift(url: sa.URL, tmp_path: Path)
         sa.Column("f", sa.DateTime(timezone=True), server_default=sa.func.now()),
         sa.Column("g", sa.Boolean, server_default=sa.true()),
         sa.Column("h", sa.Enum("x", "y", native_enum=False)),
-        sa.Column("i", sa.Integer, sa.Computed("a * 2")),
         sa.Column("j", sa.Text, comment="it's"),
         sa.UniqueConstraint("a", "b", name="both"),
         sa.Index("ix_lower", sa.text("lower(j)")),
