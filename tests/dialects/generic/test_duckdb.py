@@ -20,6 +20,7 @@ from autodiff.errors import (
     ModelsError,
 )
 from autodiff.runner.journal import actor
+from tests.support import Folder
 
 
 @pytest.fixture
@@ -257,6 +258,24 @@ def test_a_killed_upgrade_is_resumed(
     assert query(url, "SELECT id FROM first") == [(7,)]
     assert query(url, "SELECT count(*) FROM second") == [(0,)]
     assert query(url, "SELECT count(*) FROM autodiff_lock") == [(0,)]
+
+
+def test_a_hand_written_part(url: sa.URL, tmp_path: Path) -> None:
+    """Run code with the connection, in a transaction of its own without a savepoint."""
+    folder = Folder(tmp_path / "migrations")
+    folder.write(
+        "a",
+        """
+        op.create_table("first", sa.Column("id", sa.Integer(), primary_key=True))
+        op.get_bind().execute(sa.text("INSERT INTO first (id) VALUES (:id)"), {"id": 7})
+        op.create_index("ix_first", "first", ["id"])
+        """,
+        'op.drop_table("first")',
+    )
+    project = Project(url, sa.MetaData(), folder.path)
+    project.upgrade()
+    assert query(url, "SELECT id FROM first") == [(7,)]
+    project.downgrade("base")
 
 
 def test_a_second_process_is_told_why_it_cannot_connect(url: sa.URL, tmp_path: Path) -> None:
