@@ -214,6 +214,8 @@ def find_missing_scratch(
     if connection is None:
         reason = "no database is connected"
         choices.append("generate from the database instead of the history")
+    elif not dialect.features.scratch_privilege:
+        reason = f"autodiff does not create scratch databases on {dialect.name}"
     else:
         reason = "the user of the database may not create a scratch database"
         choices.insert(0, dialect.features.scratch_privilege)

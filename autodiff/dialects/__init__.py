@@ -1,13 +1,17 @@
 """The databases that autodiff supports: one package each, with the same module names in each.
 
 No other package knows a database by its name: it asks `Features` or calls a part of `Dialect`.
-`dialect_of(connection)` and `dialect_for(name)` return the dialect to use.
+`dialect_of(connection)` and `dialect_for(name)` return the dialect to use: one of these packages,
+else one that another distribution adds by the entry point `autodiff.dialects`, else the generic
+one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
@@ -17,7 +21,12 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
-__all__ = ["NAMES", "Dialect", "Scope", "dialect_for", "dialect_of"]
+__all__ = ["NAMES", "Dialect", "Scope", "dialect_for", "dialect_of", "is_known", "version_text"]
+
+_ENTRY_POINTS = "autodiff.dialects"
+_DIALECTS_OF_SQLALCHEMY = "sqlalchemy.dialects"
+_WITHOUT_DIALECT = ("mssql", "oracle")
+"""The databases of SQLAlchemy's own dialects that have no package here."""
 
 _CLASSES = {
     "sqlite": ("autodiff.dialects.sqlite", "SQLite"),
@@ -27,7 +36,26 @@ _CLASSES = {
 }
 
 NAMES = tuple(_CLASSES)
-"""The supported kinds of databases; "mysql" includes MariaDB."""
+"""The kinds of databases with a package of their own; "mysql" includes MariaDB."""
+
+
+def is_known(name: str) -> bool:
+    """Return whether there is a dialect for a kind of database, also without its driver."""
+    return name in _CLASSES or name in _WITHOUT_DIALECT or name in _installed_names()
+
+
+@cache
+def _installed_names() -> frozenset[str]:
+    """Return the names of databases whose dialects other distributions have."""
+    from importlib.metadata import entry_points
+
+    groups = (entry_points(group=group) for group in (_ENTRY_POINTS, _DIALECTS_OF_SQLALCHEMY))
+    return frozenset(point.name.partition(".")[0] for group in groups for point in group)
+
+
+def version_text(version: Sequence[object] | None) -> str | None:
+    """Return the first two parts of the version that a driver reports, such as "10.11"."""
+    return ".".join(str(part) for part in (version or ())[:2]) or None
 
 
 def dialect_of(connection: Connection, *, scratch_url: URL | None = None) -> Dialect:
@@ -35,12 +63,10 @@ def dialect_of(connection: Connection, *, scratch_url: URL | None = None) -> Dia
 
     `scratch_url` names a database that may be emptied and used as a scratch.
 
-    Raises DatabaseError for a kind of database that autodiff does not support.
     """
-    version = connection.dialect.server_version_info or ()
     return _make(
         connection.dialect,
-        version=".".join(str(part) for part in version[:2]) or None,
+        version=version_text(connection.dialect.server_version_info),
         default_schema=connection.dialect.default_schema_name,
         scratch_url=scratch_url,
     )
@@ -54,7 +80,7 @@ def dialect_for(
     `default_schema` is the schema of tables that name none, if it is known. `scratch_url` names a
     database that may be emptied and used as a scratch.
 
-    Raises DatabaseError for a kind of database that autodiff does not support.
+    Raises DatabaseError for a kind of database that has no SQLAlchemy dialect.
     """
     from sqlalchemy.dialects import registry
     from sqlalchemy.exc import NoSuchModuleError
@@ -79,11 +105,7 @@ def _make(
     default_schema: str | None = None,
     scratch_url: URL | None,
 ) -> Dialect:
-    try:
-        module, cls = _CLASSES[sqlalchemy_dialect.name]
-    except KeyError:
-        raise _unknown(sqlalchemy_dialect.name) from None
-    dialect: Dialect = getattr(import_module(module), cls)(
+    dialect: Dialect = _class_for(sqlalchemy_dialect.name)(
         sqlalchemy_dialect,
         version=version,
         default_schema=default_schema,
@@ -92,8 +114,37 @@ def _make(
     return dialect
 
 
+def _class_for(name: str) -> Any:
+    """Return the class for a kind of database."""
+    if name in _CLASSES:
+        module, cls = _CLASSES[name]
+        return getattr(import_module(module), cls)
+    return _added_class(name) or import_module("autodiff.dialects.generic").Generic
+
+
+@cache
+def _added_class(name: str) -> Any:
+    """Return the class that another distribution adds, None if there is none.
+
+    Raises DatabaseError if it cannot be imported.
+    """
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=_ENTRY_POINTS, name=name):
+        try:
+            return point.load()
+        except Exception as error:
+            raise DatabaseError(
+                f"cannot import the dialect {point.value} for {name}: {error}",
+                hint="update or uninstall the distribution that has it"
+                + (f": {point.dist.name}" if point.dist is not None else ""),
+            ) from error
+    return None
+
+
 def _unknown(name: str) -> DatabaseError:
     return DatabaseError(
         f"autodiff does not know the database {name!r}",
-        hint=f"it knows {', '.join(sorted(_CLASSES))}",
+        hint=f"it knows {', '.join(sorted(_CLASSES))}, and each database whose SQLAlchemy dialect "
+        "is installed",
     )

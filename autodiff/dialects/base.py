@@ -188,6 +188,9 @@ class Dialect(ABC):
         """Return whether a default is the next value of a sequence."""
         return False
 
+    def require_type(self, type_: Any) -> None:  # noqa: B027
+        """Raise ModelsError for a type of SQLAlchemy that models cannot use on this database."""
+
     def domain_of(self, type_: Any, column: str) -> Domain | None:
         """Return the domain that SQLAlchemy's type of a column is, None if it is another type."""
         return None

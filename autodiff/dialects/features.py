@@ -14,6 +14,7 @@ class Features:
 
     Transactions and DDL:
     transactional_ddl: DDL can be rolled back, along with the record of the migration.
+    savepoints: a part of a transaction can be rolled back.
     rebuilds_tables: ALTER TABLE can change little, so tables are rebuilt.
     alter_repeats_definition: altering a column repeats all of its definition.
     concurrent_indexes: an index can be built without blocking writes.
@@ -41,8 +42,10 @@ class Features:
     checks_key_targets: a foreign key to columns that are not unique is refused when it is created.
     keys_reference_indexes: an index that begins with the columns is enough for a foreign key.
     autoincrement: a column can be SERIAL or AUTO_INCREMENT.
+    autoincrement_words: the words by which SQLAlchemy's SQL of such a column is recognized.
     single_autoincrement: a table has at most one such column, which must start a key.
     autoincrement_outside_key: such a column need not be in the primary key.
+    keys_need_identity: an integer primary key has no numbers of its own unless it is an identity.
     keys_block_columns: the columns of a foreign key, and those that it refers to, cannot change
         while the key exists.
     dependents_block_columns: a column cannot be altered or dropped while a view or a generated
@@ -56,14 +59,16 @@ class Features:
     insert_in_cte: one statement can insert into several tables (WITH ... AS (INSERT ...)).
 
     SQL:
-    sql_grammar: the name of its SQL in sqlglot.
+    sql_grammar: the name of its SQL in sqlglot; empty for that of the standard.
 
     Scratch databases:
     scratch_in_memory: a scratch needs no server.
-    scratch_privilege: how a user gets the right to create a scratch database.
+    scratch_privilege: how a user gets the right to create a scratch database; empty if autodiff
+        creates none.
     """
 
     transactional_ddl: bool
+    savepoints: bool = True
     rebuilds_tables: bool = False
     alter_repeats_definition: bool = False
     concurrent_indexes: bool = False
@@ -92,8 +97,12 @@ class Features:
     checks_key_targets: bool = True
     keys_reference_indexes: bool = False
     autoincrement: bool = False
+    autoincrement_words: frozenset[str] = frozenset(
+        ("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMENT")
+    )
     single_autoincrement: bool = False
     autoincrement_outside_key: bool = False
+    keys_need_identity: bool = False
     keys_block_columns: bool = False
     dependents_block_columns: bool = False
     view_settings: bool = False

@@ -20,13 +20,15 @@ __all__ = [
     "is_excluded",
     "is_left_out",
     "journal_table",
+    "lock_table",
     "records_migrations",
 ]
 
 HISTORY_TABLE = "autodiff_history"
 """The default name of the history table."""
 _SCRATCH_TABLE = "autodiff_scratch"
-OWN_TABLES = (HISTORY_TABLE, "autodiff_journal", _SCRATCH_TABLE, "alembic_version")
+_LOCK_TABLE = "autodiff_lock"
+OWN_TABLES = (HISTORY_TABLE, "autodiff_journal", _LOCK_TABLE, _SCRATCH_TABLE, "alembic_version")
 """The tables in which autodiff and Alembic record migrations; they are never compared."""
 
 _HISTORY_COLUMNS = ("revision", "name", "checksum", "applied_at", "digest")
@@ -39,6 +41,11 @@ _JOURNAL_COLUMNS = (
 def journal_table(history_table: str) -> str:
     """Return the name of the journal table that belongs to a history table."""
     return "autodiff_journal" if history_table == HISTORY_TABLE else f"{history_table}_journal"
+
+
+def lock_table(history_table: str) -> str:
+    """Return the name of the table with the lock of a history table, on databases without locks."""
+    return _LOCK_TABLE if history_table == HISTORY_TABLE else f"{history_table}_lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,8 @@ class Selection:
     @property
     def project_tables(self) -> tuple[str, ...]:
         """The tables in which the project records migrations, and the mark of a scratch."""
-        return (self.history_table, journal_table(self.history_table), _SCRATCH_TABLE)
+        own = journal_table(self.history_table), lock_table(self.history_table)
+        return (self.history_table, *own, _SCRATCH_TABLE)
 
     @property
     def own_tables(self) -> tuple[str, ...]:

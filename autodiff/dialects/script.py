@@ -72,6 +72,13 @@ class ScriptWriter(ABC):
     def guard(self, guard: Guard) -> list[str]:
         """Return lines that stop the script if the condition of the guard is true."""
 
+    def own_table(self, name: str, create: str) -> list[str]:
+        """Return lines that create a table of autodiff, unless it exists.
+
+        `create` is CREATE TABLE IF NOT EXISTS for the table of that name.
+        """
+        return [self.statement(create)]
+
     def record(self, statements: Sequence[str]) -> list[str]:
         """Return lines that record a migration as applied, in one transaction."""
         return [self.statement(sql) for sql in statements]

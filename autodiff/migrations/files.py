@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects import NAMES
+from autodiff.dialects import NAMES, is_known
 from autodiff.errors import HistoryError, MigrationFileError
 from autodiff.migrations.checksum import GRAPH_FIELDS, python_checksum, sql_checksum, text_digest
 from autodiff.migrations.header import read_header
@@ -307,7 +307,7 @@ def _dialects(path: Path, value: Any) -> tuple[str, ...]:
             f"{_DIALECTS} = {value!r} is not a kind of database",
             hint=f'write it like {_DIALECTS} = ("postgresql",)',
         )
-    unknown = [name for name in names if name not in NAMES]
+    unknown = [name for name in names if not is_known(name)]
     if unknown:
         raise MigrationFileError(
             str(path),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodiff.dialects import NAMES
+from autodiff.dialects import is_known
 from autodiff.errors import HistoryError
 from autodiff.schema.json import schema_from_data, schema_to_data
 from autodiff.schema.objects import Schema
@@ -167,7 +167,7 @@ def _check(data: dict[str, Any]) -> None:
     if not all(isinstance(reason, str) for reason in data.get("unrehearsed", {}).values()):
         raise ValueError("unrehearsed must be an object of strings")
     backend = data["database"].partition(" ")[0]
-    if backend and backend not in NAMES:
+    if backend and not is_known(backend):
         raise ValueError(f"unknown kind of database {backend!r}")
 
 

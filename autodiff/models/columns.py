@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["declare_column", "declare_type", "enum_of", "first_of_sequence"]
 
-_AUTOINCREMENT = frozenset(("SERIAL", "BIGSERIAL", "SMALLSERIAL", "AUTO_INCREMENT"))
-
 
 def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
     """Return a column; equal columns of different tables are one object.
@@ -125,6 +123,7 @@ def _declare_type(
 ) -> ColumnType:
     if isinstance(type_, sa.types.NullType) and not _has_own_sql(type_):
         return ColumnType(sql="", python="sa.types.NullType()")
+    dialect.require_type(stored_type(type_, dialect.sqlalchemy))
     enum = enum_of(type_, dialect, compiler)
     sql = dialect.canonical_type(compiler.type(type_, column))
     call = spell_type(type_, dialect.sqlalchemy, sql)
@@ -236,10 +235,10 @@ def _autoincrements(column: sa.Column[Any], dialect: Dialect, compiler: Compiler
     defaults = (column.default, column.server_default, column.computed, column.identity)
     key = type_key(column.type) if defaults == (None, None, None, None) else None
     if key is None:
-        return _says_counting(column, compiler)
+        return _says_counting(column, dialect, compiler)
     key = (*key, column.autoincrement)
     if key not in compiler.counting:
-        compiler.counting[key] = _says_counting(column, compiler)
+        compiler.counting[key] = _says_counting(column, dialect, compiler)
     return compiler.counting[key]
 
 
@@ -253,9 +252,10 @@ def _starts_key(column: sa.Column[Any]) -> bool:
     return any(next(iter(columns), None) is column for columns in (*uniques, *indexes))
 
 
-def _says_counting(column: sa.Column[Any], compiler: Compiler) -> bool:
+def _says_counting(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> bool:
+    expected = dialect.features.autoincrement_words
     words = [token.upper() for kind, token in tokens(compiler.column(column)) if kind == "word"]
-    return any(word in _AUTOINCREMENT for word in words)
+    return any(word in expected for word in words)
 
 
 def _options(column: sa.Column[Any], dialect: Dialect) -> dict[str, Option]:

@@ -198,8 +198,9 @@ def _no_scratch(context: RehearsalContext) -> DatabaseError:
             f"({', '.join(context.namespaces)}), which a scratch database does not replace",
             hint="only migrations that name no schema can be rehearsed on this server",
         )
+    privilege = context.dialect.features.scratch_privilege
     return DatabaseError(
         "cannot create a scratch database to run the migrations on",
-        hint=f"{context.dialect.features.scratch_privilege}; or set scratch_url in the "
-        "configuration to an empty database, which is emptied after use",
+        hint=(f"{privilege}; or " if privilege else "")
+        + "set scratch_url in the configuration to an empty database, which is emptied after use",
     )

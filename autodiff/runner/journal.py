@@ -252,13 +252,23 @@ class Entry:
 
 
 class Journal:
-    """The journal table that belongs to a history table, in the given schema."""
+    """The journal table that belongs to a history table, in the given schema.
 
-    def __init__(self, schema: str | None = None, history_table: str = HISTORY_TABLE) -> None:
+    identity: its key must be an identity column to be numbered.
+    """
+
+    def __init__(
+        self,
+        schema: str | None = None,
+        history_table: str = HISTORY_TABLE,
+        *,
+        identity: bool = False,
+    ) -> None:
+        numbered = (sa.Identity(),) if identity else ()
         self.table = sa.Table(
             journal_table(history_table),
             sa.MetaData(),
-            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("id", sa.Integer, *numbered, primary_key=True),
             sa.Column("revision", sa.String(64), nullable=False),
             sa.Column("name", sa.String(255), nullable=False),
             sa.Column("kind", sa.String(16), nullable=False),

@@ -552,7 +552,8 @@ class JournaledSink(Sink):
         self._connection.exec_driver_sql("BEGIN")
         if not self.is_replaying:
             self._writer.write(self._announcement(_HAND_WRITTEN_PART))
-            self._connection.exec_driver_sql(f"SAVEPOINT {_PART_SAVEPOINT}")
+            if self._dialect.features.savepoints:
+                self._connection.exec_driver_sql(f"SAVEPOINT {_PART_SAVEPOINT}")
 
     def _end_hand_written_part(self) -> None:
         """Count the part that began with `connection`, if one did; roll a replayed one back."""
@@ -574,6 +575,8 @@ class JournaledSink(Sink):
 
         DDL does that on MySQL. Raises MigrationFailedError if the part was rolled back.
         """
+        if not self._dialect.features.savepoints:
+            return
         try:
             self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {_PART_SAVEPOINT}")
         except DBAPIError:

@@ -64,7 +64,7 @@ def write_script(
         graph=graph,
         script_range=script_range,
         history=HistoryTable(schema, history_table),
-        journal=Journal(schema, history_table),
+        journal=Journal(schema, history_table, identity=dialect.features.keys_need_identity),
         limits=limits,
     )
     with open_script_sink(dialect, alembic_part(graph)) as sink:
@@ -164,8 +164,9 @@ class _Author:
 
     def _own_tables(self) -> list[str]:
         return [
-            self.writer.statement(self._ddl(table))
+            line
             for table in (self.history.table, self.journal.table)
+            for line in self.writer.own_table(table.name, self._ddl(table))
         ]
 
     def _ddl(self, table: sa.Table) -> str:

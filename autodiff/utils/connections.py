@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "describe_url",
     "engine_or_connection",
+    "hint_for",
     "mask_passwords",
     "mask_passwords_in_text",
     "only_public_options",
@@ -33,6 +34,10 @@ _DRIVERS = {
 }
 _ASYNC = frozenset(("asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"))
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+_FILES = ("sqlite", "duckdb")
+"""Databases in a file, which a connection would create."""
+_NO_FILES = ("file:", "md:", "motherduck:")
+"""How a name begins that is a URI of SQLite, or a database of MotherDuck."""
 _PUBLIC_OPTIONS = frozenset(
     "application_name autocommit cache channel_binding charset client_encoding client_flag "
     "collation connect_timeout gssencmode host hostaddr keepalives keepalives_count "
@@ -64,7 +69,7 @@ _EXAMPLE = "postgresql://user@localhost/app, mysql://user@localhost/app or sqlit
 def parse_url(text: str, root: Path | None = None) -> URL:
     """Parse a URL, and replace an async driver by a synchronous one for the same database.
 
-    The path of a SQLite file is relative to `root`.
+    The path of a SQLite or DuckDB file is relative to `root`.
 
     Raises ConfigError if the text is not a URL, and DatabaseError if no driver is installed.
     """
@@ -79,8 +84,8 @@ def parse_url(text: str, root: Path | None = None) -> URL:
             "cannot parse the database URL", hint=f"write it like {_EXAMPLE}"
         ) from error
     backend = url.get_backend_name()
-    if backend == "sqlite":
-        return _sqlite(url, root)
+    if backend in _FILES:
+        return _file(url, root)
     _refuse_unescaped_at(text)
     if backend not in _DRIVERS:
         return url
@@ -97,11 +102,11 @@ def _refuse_unescaped_at(text: str) -> None:
         )
 
 
-def _sqlite(url: URL, root: Path | None) -> URL:
+def _file(url: URL, root: Path | None) -> URL:
     if url.drivername == "sqlite+aiosqlite":
         url = url.set(drivername="sqlite")
     file = url.database
-    if root is None or file in (None, "", ":memory:") or file.startswith("file:"):
+    if root is None or file in (None, "", ":memory:") or file.startswith(_NO_FILES):
         return url
     return url.set(database=str(root / file))
 
@@ -155,10 +160,10 @@ def _is_public(key: str) -> bool:
 
 def describe_url(url: URL) -> str:
     """Return what identifies the database of a URL: no driver, no password, no parameters."""
-    if url.get_backend_name() == "sqlite":
+    if url.get_backend_name() in _FILES:
         file = url.database or ":memory:"
         missing = " (the file does not exist yet)" if _is_missing_file(url) else ""
-        return f"sqlite:///{file}{missing}"
+        return f"{url.get_backend_name()}:///{file}{missing}"
     shown = url.set(drivername=url.get_backend_name(), query={}, password=None)
     return shown.render_as_string(hide_password=True)
 
@@ -169,7 +174,7 @@ def open_connection(
 ) -> Iterator[Connection]:
     """Open a new connection, and close it at the end.
 
-    Without `create`, a SQLite file that does not exist is not created: the connection is to an
+    Without `create`, a file that does not exist is not created: the connection is to an
     empty database in memory. `prepare` is called with the engine before it connects.
 
     Raises DatabaseError if the database, the server or the user does not exist, and if the
@@ -299,15 +304,15 @@ def _arguments(url: URL) -> dict[str, None]:
 
 def _is_missing_file(url: URL) -> bool:
     file = url.database
-    if url.get_backend_name() != "sqlite" or file in (None, "", ":memory:"):
+    if url.get_backend_name() not in _FILES or file in (None, "", ":memory:"):
         return False
-    return not file.startswith("file:") and not Path(file).exists()
+    return not file.startswith(_NO_FILES) and not Path(file).exists()
 
 
 def _refused(url: URL, error: Exception) -> DatabaseError:
     text = _reason(url, error)
     return DatabaseError(
-        f"cannot connect to {mask_passwords(url)}: {text}", hint=_hint(text.lower())
+        f"cannot connect to {mask_passwords(url)}: {text}", hint=hint_for(text.lower())
     )
 
 
@@ -353,11 +358,19 @@ def _secrets(url: URL) -> list[str]:
     return sorted({*found, *map(quote, found), *map(quote_plus, found)} - {""}, key=len)[::-1]
 
 
-def _hint(reason: str) -> str:
+def hint_for(reason: str) -> str:
+    """Return what to do about an error of connecting, by its message in lower case."""
+    if "could not determine version from string 'cockroachdb" in reason:
+        return (
+            "use SQLAlchemy's dialect for CockroachDB: pip install sqlalchemy-cockroachdb, and a "
+            "URL that begins with cockroachdb://"
+        )
     if any(word in reason for word in ("password", "access denied", "authentication", "role ")):
         return "check the user and the password in the URL"
     if "does not exist" in reason or "unknown database" in reason:
         return "create the database first, or correct its name in the URL"
+    if "could not set lock on file" in reason:  # DuckDB
+        return "another process has the file open: try again when it has closed the database"
     if "unable to open database file" in reason:
         return "check that the folder exists and is writable"
     if "refused" in reason or "timeout" in reason or "resolve" in reason or "connect" in reason:

@@ -175,6 +175,8 @@ OP_FUNCTIONS = [
     for name in op.__all__
     if inspect.isfunction(getattr(op, name))
     and name not in {"f", "sql_type", "inline_literal", "batch_alter_table"}
+    and name
+    not in {"register_operation", "implementation_for", "invoke"}  # for operations of users
 ]
 ARGUMENTS = {
     "column": sa.Column("x", sa.Integer()),

@@ -1,0 +1,1 @@
+"""SQL for operations, by SQLAlchemy's DDL compiler."""
