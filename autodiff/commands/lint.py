@@ -76,7 +76,10 @@ def lint_project(
             revisions &= _changed(folder.graph, diff_base, project)
         is_whole = folder.own and not targets
         request = LintRequest(
-            order=[_ours(migration) for migration in folder.graph.migrations.values()],
+            order=[
+                _ours(migration) if migration.is_alembic else migration
+                for migration in folder.graph.migrations.values()
+            ],
             revisions=revisions,
             dialects=dialects,
             rules=rules,
@@ -99,6 +102,8 @@ def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
         return ()
     rules = load_rules()
     migration = parse_migration(draft.path, *draft.texts.values())
+    if not migration.is_sql:  # it can be a revision for Alembic
+        migration = _ours(migration)
     found = lint_migrations(
         LintRequest(
             order=[migration],
@@ -246,9 +251,7 @@ def _changed(graph: Graph, ref: str, project: Workspace) -> set[str]:
 
 
 def _ours(migration: Migration) -> Migration:
-    """Return a revision of Alembic as a migration that imports autodiff's `op`."""
-    if not migration.is_alembic:
-        return migration
+    """Return a migration that imports autodiff's `op`, also if it is a revision of Alembic."""
     text = convert_text(migration).text
     missing = _line_of_upgrade(migration.text) - _line_of_upgrade(text)
     return replace(migration, text="\n" * missing + text, is_alembic=False)

@@ -70,6 +70,16 @@ def left(folder: Folder, metadata: sa.MetaData) -> list[str]:
         return diff(connection, metadata).summary()
 
 
+def test_lint_reads_the_revision(folder: Folder) -> None:
+    """It is read to its end: the only finding is about the renamed column."""
+    generate(folder, first_models())
+    folder.upgrade()
+    project = Project(folder.url, second_models(), root=folder.root)
+    draft = project.draft("add city", format="alembic", fills={"users.city": "Rome"})
+    assert draft is not None
+    assert [finding.code for finding in project.lint_draft(draft)] == ["AD302"]
+
+
 def test_alembic_runs_the_revision(any_database: sa.URL, tmp_path: Path) -> None:
     """The file needs no autodiff, leaves nothing to compare, and its downgrade restores."""
     folder = Folder(root=tmp_path, url=any_database)
