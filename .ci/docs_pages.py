@@ -17,7 +17,7 @@ PAGES = {
     "SECURITY.md": "security-policy.md",
 }
 """The file in the repository, and its page on the site."""
-LINK = re.compile(r"\]\((?:docs/|\.\./)?([\w-]+\.(?:md|svg))(?=[)#])")
+LINK = re.compile(r"\]\((?:docs/|\.\./)?((?:rules/)?[\w-]+\.(?:md|svg))(?=[)#])")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

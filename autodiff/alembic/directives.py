@@ -74,7 +74,7 @@ def compare_for_plugin(autogen_context: AutogenContext, upgrade_ops: UpgradeOps)
         downgrade_ops.ops[:] = downgrade
         return downgrade_ops
 
-    # Alembic reverses each operation; the downgrade of a plan has operations of its own.
+    # Alembic reverses each operation; the downgrade of a plan has its own operations.
     upgrade_ops.reverse_into = reverse_into  # type: ignore[method-assign]
     return PriorityDispatchResult.STOP
 

@@ -25,7 +25,7 @@ class CodeOp(MigrateOperation):
         self.step = step
 
     def reverse(self) -> MigrateOperation:
-        """Raise NotImplementedError: a plan has a downgrade of its own."""
+        """Raise NotImplementedError: a plan has its own downgrade."""
         raise NotImplementedError("a step of autodiff is not reversed by itself")
 
     def to_diff_tuple(self) -> tuple[Any, ...]:

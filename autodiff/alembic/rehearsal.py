@@ -32,7 +32,7 @@ def rehearse_revision(
 
 
 def _run(scratch: sa.Connection, steps: Sequence[Step], metadata: Sequence[sa.MetaData]) -> None:
-    """Run steps as Alembic runs a revision: in a transaction of their own."""
+    """Run steps as Alembic runs a revision: in a separate transaction."""
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
 

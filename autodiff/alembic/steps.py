@@ -210,7 +210,7 @@ def _is_late_check(part: Constraint | Index) -> bool:
 def _sql_argument(sql: str) -> str:
     """Return SQL as the argument of op.execute, which reads it with sa.text().
 
-    Each line is a string of its own: Alembic indents every line of a function, also those inside
+    Each line is a separate string: Alembic indents every line of a function, also those inside
     of a string.
     """
     lines = sql.splitlines(keepends=True)

@@ -1,6 +1,6 @@
 """Lint migrations: find steps that lose data, fail on existing rows, or block the database.
 
-A package can add rules of its own: a `Rule` whose `check` receives each `Step`, listed in the entry
+A package can add rules: a `Rule` whose `check` receives each `Step`, listed in the entry
 point group `autodiff.rules`.
 """
 

@@ -53,7 +53,7 @@ def test_a_finding_has_its_place_and_the_safe_way(folder: Folder) -> None:
     assert result.out.splitlines() == [
         "migrations/0002_step.py:9: warning AD401: builds index ix_users_id on users with writes "
         "blocked",
-        "  safe way: Build it concurrently, outside of the transaction, in a migration of its own.",
+        "  safe way: Build it concurrently, outside of the transaction, in a separate migration.",
         "1 finding in 2 migrations",
     ]
 

@@ -1,4 +1,4 @@
-"""The generic dialect, for each database that SQLAlchemy knows and that has no dialect of its own.
+"""The generic dialect, for databases that SQLAlchemy supports and autodiff has no dialect for.
 
 SQLAlchemy's Inspector reads the database and its DDL compiler writes the SQL. What else a database
 can do is declared in `databases`.
@@ -92,7 +92,7 @@ class Generic(Dialect):
         return replace_changed(table, constraints=map_shared(table.constraints, _unnamed))
 
     def require_type(self, type_: Any) -> None:
-        """Raise ModelsError for an enum that the database would store as a type of its own."""
+        """Raise ModelsError for an enum that the database would store as a separate type."""
         import sqlalchemy as sa
 
         if isinstance(type_, sa.Enum) and type_.native_enum and self.abilities.native_enums:

@@ -1,4 +1,4 @@
-"""What is known of the databases that have no dialect of their own."""
+"""What is known of the databases without their own dialect."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ DUCKDB = Database(
         indexes_block_alter=True,
         refuse_referenced=_REFUSE_REFERENCED,
         counting_sequence="{table}_{column}_seq",
-        native_enums="as a type of its own",
+        native_enums="as a separate type",
         memory_url="duckdb:///:memory:",
         reports_own_version=False,  # that of the PostgreSQL it resembles
     ),

@@ -250,7 +250,7 @@ RULES = (
         summary="One UPDATE without WHERE changes all rows of a table that existed before.",
         reason="All rows stay locked until the transaction ends, so that every other UPDATE waits. "
         "On PostgreSQL the table also doubles its size.",
-        safe_way="Use op.backfill(), which changes the rows in batches, in a migration of its own.",
+        safe_way="Use op.backfill(), which changes the rows in batches, in a separate migration.",
         check=_unbatched,
         databases=SERVERS,
         bad='op.execute("UPDATE users SET email = lower(email)")',
@@ -263,7 +263,7 @@ RULES = (
         summary="A column whose default differs from row to row is added to a table that existed "
         "before.",
         reason="PostgreSQL computes the default for each row and rewrites the table under an "
-        "ACCESS EXCLUSIVE lock: nobody can read or write it meanwhile. A constant default, and "
+        "ACCESS EXCLUSIVE lock: nobody can read or write it until it ends. A constant default, and "
         "now(), do not rewrite the table.",
         safe_way="Add the column without a default, set the default with alter_column, and fill "
         "the existing rows in batches in a later migration.",

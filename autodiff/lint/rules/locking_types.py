@@ -87,8 +87,8 @@ RULES = (
         severity="warning",
         summary="The type of a column changes in a way that rewrites the table.",
         reason="The table is copied and its indexes are built again under an ACCESS EXCLUSIVE "
-        "lock: nobody can read or write it meanwhile. A longer varchar, varchar to text and more "
-        "precision of a numeric with the same scale do not rewrite the table.",
+        "lock: nobody can read or write it until it ends. A longer varchar, varchar to text and "
+        "more precision of a numeric with the same scale do not rewrite the table.",
         safe_way="Add a column of the new type, write to both, copy the values in batches, and "
         "drop the old column.",
         check=_rewritten,
@@ -103,7 +103,7 @@ RULES = (
         summary="A stored generated column, an identity or a serial is added to a table that "
         "existed before.",
         reason="PostgreSQL computes a value for each row and rewrites the table under an ACCESS "
-        "EXCLUSIVE lock: nobody can read or write it meanwhile.",
+        "EXCLUSIVE lock: nobody can read or write it until it ends.",
         safe_way="Add an ordinary nullable column, fill it in batches, and keep it up to date in "
         "the application or by a trigger.",
         check=_generated,

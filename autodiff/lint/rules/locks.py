@@ -218,7 +218,7 @@ RULES = (
         summary="An index is built on a table that existed before, not concurrently.",
         reason=f"CREATE INDEX takes a SHARE lock: {_BLOCKS_WRITES} until the index is built, which "
         "takes minutes on a large table.",
-        safe_way="Build it concurrently, outside of the transaction, in a migration of its own.",
+        safe_way="Build it concurrently, outside of the transaction, in a separate migration.",
         check=_index,
         databases=POSTGRESQL,
         bad='op.create_index("ix_users_email", "users", ["email"])',
@@ -379,7 +379,7 @@ RULES = (
         reason="CREATE TRIGGER takes a SHARE ROW EXCLUSIVE lock. It waits for every running write, "
         "and all later writes wait behind it. Afterwards each write runs the trigger.",
         safe_way="Keep lock_timeout low so that the migration is tried again, and create the "
-        "trigger in a migration of its own.",
+        "trigger in a separate migration.",
         check=_trigger,
         databases=POSTGRESQL,
         bad='op.execute("CREATE TRIGGER audit AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION '
@@ -394,7 +394,7 @@ RULES = (
         summary="Foreign keys are added to several tables in one transaction.",
         reason="The locks on all these tables, and on those that they refer to, are held until the "
         "end of the transaction. Transactions that use the tables in another order can deadlock.",
-        safe_way="Add each foreign key in a migration of its own.",
+        safe_way="Add each foreign key in a separate migration.",
         check=_several_keys,
         databases=POSTGRESQL,
         bad='op.create_foreign_key("fk_users_team", "users", "teams", ["team_id"], ["id"], '

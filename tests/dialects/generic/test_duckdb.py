@@ -261,7 +261,7 @@ def test_a_killed_upgrade_is_resumed(
 
 
 def test_a_hand_written_part(url: sa.URL, tmp_path: Path) -> None:
-    """Run code with the connection, in a transaction of its own without a savepoint."""
+    """Run code with the connection, in a separate transaction without a savepoint."""
     folder = Folder(tmp_path / "migrations")
     folder.write(
         "a",

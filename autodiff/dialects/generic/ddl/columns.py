@@ -35,7 +35,7 @@ class GenericColumnDDL(ColumnDDL):
         return str(self.ddl.compiler.get_column_specification(found))
 
     def add(self, operation: AddColumn, current: Table | None = None) -> list[str]:
-        """Return ADD COLUMN, with NOT NULL in a statement of its own if the database needs that."""
+        """Return ADD COLUMN, with NOT NULL in a separate statement if the database needs that."""
         column, table = operation.column, operation.table
         split = not column.nullable and not self.ddl.dialect.abilities.adds_not_null
         defined = self.definition(replace(column, nullable=True) if split else column)

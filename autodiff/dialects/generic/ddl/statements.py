@@ -1,4 +1,4 @@
-"""SQL for operations on a database without a dialect of its own."""
+"""SQL for operations on a database without its own dialect."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Transactions, the migration lock and scripts of databases without a dialect of their own."""
+"""Transactions, the migration lock and scripts of databases without their own dialect."""

@@ -1,4 +1,4 @@
-"""The migration lock of a database that has no lock of its own: a row in a table.
+"""The migration lock of a database that has no lock functions: a row in a table.
 
 The row is committed, so that every other session sees it. It stays if the process is killed. A
 later run on the same host removes it when it sees that the process has ended; on another host the

@@ -18,7 +18,7 @@ _CLOCK = "SYSUTCDATETIME()"
 class SqlcmdWriter(ScriptWriter):
     """Writes scripts for sqlcmd, in which GO ends a batch.
 
-    Each statement is a batch of its own: a batch is compiled as a whole, before an earlier
+    Each statement is a separate batch: a batch is compiled as a whole, before an earlier
     statement of it has added the column that a later one uses.
     https://learn.microsoft.com/en-us/sql/tools/sqlcmd/sqlcmd-utility
     """
