@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autodiff.errors import AutodiffError
@@ -79,7 +80,8 @@ class _OperationReader(Executor):
     def submit(self, operation: Operation) -> None:
         self._take(operation)
         if not isinstance(operation, Execute | Require | Backfill):
-            super().submit(operation)
+            with suppress(KeyError):  # the step is done already, or the database will refuse it
+                super().submit(operation)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         self._take(f"~ execute {' '.join(str(clause).split())[:60]}")
