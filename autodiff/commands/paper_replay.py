@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from autodiff.compare.enums import with_enum_changes
 from autodiff.dialects import Dialect
 from autodiff.migrations import Graph, LockFile, Migration
 from autodiff.runner.operation_reader import read_operations
 from autodiff.runner.statement_effect import changes_only_rows
-from autodiff.schema.apply import evolve_tables, spelled_as
+from autodiff.schema.apply import evolve_tables, spelled_as, with_table_of_index
+from autodiff.schema.apply_to_schema import evolve_schema
 from autodiff.schema.changes import EnumRenamed, EnumValueRenamed
 from autodiff.schema.objects import Name, Schema, Table
 from autodiff.schema.operations import (
@@ -34,13 +33,10 @@ from autodiff.schema.operations import (
     Operation,
     RenameEnum,
     RenameEnumValue,
-    RenameIndex,
     tables_of,
 )
 
 __all__ = ["PaperSchema", "replay_on_paper"]
-
-T = TypeVar("T")
 
 _EXECUTED = "~ execute "
 """How the reader describes a SQLAlchemy statement."""
@@ -116,43 +112,25 @@ class _Replay:
                 return sql != step and changes_only_rows(sql, backslashes=backslashes)
             case Execute(sql=sql):
                 return changes_only_rows(sql, backslashes=backslashes)
-            case CreateNamespace(name=name):
-                self.schema = replace(self.schema, namespaces=self.schema.namespaces | {name})
-            case DropNamespace(name=name):
-                self.schema = replace(self.schema, namespaces=self.schema.namespaces - {name})
-            case CreateView(view=view):
-                self.schema = replace(self.schema, views={**self.schema.views, view.name: view})
-            case DropView(name=name):
-                self.schema = replace(self.schema, views=_without(self.schema.views, name))
-            case CreateSequence(sequence=made) | AlterSequence(after=made):
-                sequences = {**self.schema.sequences, made.name: made}
-                self.schema = replace(self.schema, sequences=sequences)
-            case DropSequence(name=name):
-                sequences = _without(self.schema.sequences, name)
-                self.schema = replace(self.schema, sequences=sequences)
-            case CreateEnum() | AlterEnum() | DropEnum() | RenameEnum() | RenameEnumValue():
-                self._apply_to_enums(step)
+            case RenameEnum(before=before, after=after):
+                renamed: EnumRenamed | EnumValueRenamed = EnumRenamed(before=before, after=after)
+                self.schema = with_enum_changes(self.schema, [renamed], self.dialect)
+            case RenameEnumValue(enum=name, before=old, after=new):
+                renamed = EnumValueRenamed(enum=name, before=old, after=new)
+                self.schema = with_enum_changes(self.schema, [renamed], self.dialect)
+            case (
+                (CreateNamespace() | DropNamespace() | CreateView() | DropView())
+                | (CreateSequence() | AlterSequence() | DropSequence())
+                | (CreateEnum() | AlterEnum() | DropEnum())
+            ):
+                self.schema = evolve_schema(self.schema, step)
             case _:
                 return self._apply_to_tables(step)
         return True
 
-    def _apply_to_enums(self, step: Operation) -> None:
-        enums = self.schema.enums
-        match step:
-            case CreateEnum(enum=enum) | AlterEnum(after=enum):
-                self.schema = replace(self.schema, enums={**enums, enum.name: enum})
-            case DropEnum(name=name):
-                self.schema = replace(self.schema, enums=_without(enums, name))
-            case RenameEnum(before=before, after=after):
-                change = EnumRenamed(before=before, after=after)
-                self.schema = with_enum_changes(self.schema, [change], self.dialect)
-            case RenameEnumValue(enum=name, before=old, after=new):
-                renamed = EnumValueRenamed(enum=name, before=old, after=new)
-                self.schema = with_enum_changes(self.schema, [renamed], self.dialect)
-
     def _apply_to_tables(self, step: Operation) -> bool:
         tables = dict(self.schema.tables)
-        step = self._with_table(step)
+        step = with_table_of_index(tables, step)
         if isinstance(step, DropIndex) and step.table is None and step.if_exists:
             return True
         if isinstance(step, CreateTable):
@@ -167,14 +145,6 @@ class _Replay:
         self.schema = replace(self.schema, tables=tables)
         return True
 
-    def _with_table(self, step: Operation) -> Operation:
-        """Return an operation on an index with the index's table, if it does not name it."""
-        if not isinstance(step, DropIndex | RenameIndex) or step.table is not None:
-            return step
-        wanted = step.name if isinstance(step, DropIndex) else step.before
-        owners = [t.name for t in self.schema.tables.values() if t.index(wanted) is not None]
-        return replace(step, table=owners[0]) if owners else step
-
 
 def _exists(tables: dict[Name, Table], step: Operation) -> bool:
     """Return whether a table has the part already that an operation adds."""
@@ -187,7 +157,3 @@ def _exists(tables: dict[Name, Table], step: Operation) -> bool:
             return tables[owner].constraint(constraint.name) is not None
         case _:
             return False
-
-
-def _without(objects: Mapping[Name, T], name: Name) -> dict[Name, T]:
-    return {key: value for key, value in objects.items() if key != name}

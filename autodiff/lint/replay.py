@@ -7,17 +7,9 @@ from dataclasses import replace
 
 from autodiff.lint.context import Action
 from autodiff.lint.statements import UseIndex, ValidateConstraint
-from autodiff.schema.apply import evolve, rename_references, rename_referred_column, spelled_as
+from autodiff.schema.apply import evolve_tables, spelled_as, with_table_of_index
 from autodiff.schema.objects import Check, ForeignKey, Name, PrimaryKey, Table, Unique
-from autodiff.schema.operations import (
-    CreateTable,
-    DropIndex,
-    DropTable,
-    Operation,
-    RenameColumn,
-    RenameIndex,
-    RenameTable,
-)
+from autodiff.schema.operations import Operation, tables_of
 
 __all__ = ["tables_after"]
 
@@ -26,7 +18,7 @@ NOT_VALID = "postgresql_not_valid"
 
 
 def tables_after(tables: Tables, action: Action, *, any_case: bool = False) -> Tables:
-    """Return the tables after a step; the same mapping if it does not change them.
+    """Return the tables after a step.
 
     A step that does not fit the tables leaves them as they are: the database will refuse it, or
     the tables are not completely known.
@@ -44,47 +36,23 @@ def tables_after(tables: Tables, action: Action, *, any_case: bool = False) -> T
 
 def _after(tables: Tables, action: Action, any_case: bool) -> Tables:
     match action:
-        case CreateTable(table=table):
-            return {**tables, table.name: table}
-        case DropTable(name=name):
-            return {key: table for key, table in tables.items() if key != name}
-        case RenameTable(before=before, after=after):
-            return _renamed(tables, action, before, after)
-        case RenameColumn(table=owner, before=old, after=new):
-            renamed = _evolved(tables, owner, action, any_case)
-            return {
-                name: table if name == owner else rename_referred_column(table, owner, old, new)
-                for name, table in renamed.items()
-            }
-        case DropIndex(table=None, name=index) | RenameIndex(table=None, before=index):
-            found = next((name for name, t in tables.items() if t.index(index) is not None), None)
-            return tables if found is None else _evolved(tables, found, action, any_case)
         case ValidateConstraint(table=owner, name=constraint):
             return _with(tables, owner, lambda table: _validated(table, constraint))
         case UseIndex(table=owner):
             return _with(tables, owner, lambda table: _from_index(table, action))
+        case _ if isinstance(action, Operation):
+            return _evolved(tables, with_table_of_index(tables, action), any_case)
         case _:
-            altered = getattr(action, "table", None)
-            if not isinstance(altered, Name) or altered not in tables:
-                return tables
-            return _evolved(tables, altered, action, any_case)
+            return tables
 
 
-def _renamed(tables: Tables, action: RenameTable, before: Name, after: Name) -> Tables:
-    if before not in tables:
-        return tables
-    moved = {
-        (after if name == before else name): (evolve(table, action) if name == before else table)
-        for name, table in tables.items()
-    }
-    return {name: rename_references(table, before, after) for name, table in moved.items()}
-
-
-def _evolved(tables: Tables, owner: Name, action: Action, any_case: bool) -> Tables:
-    if owner not in tables or not isinstance(action, Operation):
-        return tables
-    table = spelled_as(tables[owner], action) if any_case else tables[owner]
-    return {**tables, owner: evolve(table, action)}
+def _evolved(tables: Tables, operation: Operation, any_case: bool) -> Tables:
+    changed = dict(tables)
+    for name in tables_of(operation) if any_case else ():
+        if name in changed:
+            changed[name] = spelled_as(changed[name], operation)
+    evolve_tables(changed, operation)
+    return changed
 
 
 def _with(tables: Tables, owner: Name, change: Callable[[Table], Table]) -> Tables:

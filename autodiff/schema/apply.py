@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 
 from autodiff.schema.naming import name_constraints, unnamed
@@ -46,6 +46,7 @@ __all__ = [
     "rename_references",
     "rename_referred_column",
     "spelled_as",
+    "with_table_of_index",
 ]
 
 
@@ -137,6 +138,15 @@ def evolve_tables(tables: MutableMapping[Name, Table], operation: Operation) -> 
             altered = getattr(operation, "table", None)
             if isinstance(altered, Name):
                 _evolve_one(tables, altered, operation)
+
+
+def with_table_of_index(tables: Mapping[Name, Table], operation: Operation) -> Operation:
+    """Return an operation on an index with the index's table, if it does not name it."""
+    if not isinstance(operation, DropIndex | RenameIndex) or operation.table is not None:
+        return operation
+    wanted = operation.name if isinstance(operation, DropIndex) else operation.before
+    owner = next((name for name, t in tables.items() if t.index(wanted) is not None), None)
+    return operation if owner is None else replace(operation, table=owner)
 
 
 def _evolve_one(tables: MutableMapping[Name, Table], name: Name, operation: Operation) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from autodiff.schema.apply import evolve, rename_references, rename_referred_column
+from autodiff.schema.apply import evolve_tables
 from autodiff.schema.objects import EnumType, Name, Schema, Table
 from autodiff.schema.operations import (
     AlterEnum,
@@ -14,19 +14,14 @@ from autodiff.schema.operations import (
     CreateEnum,
     CreateNamespace,
     CreateSequence,
-    CreateTable,
     CreateView,
     DropEnum,
     DropNamespace,
     DropSequence,
-    DropTable,
     DropView,
     Operation,
-    RenameColumn,
     RenameEnum,
     RenameEnumValue,
-    RenameTable,
-    tables_of,
 )
 
 __all__ = ["evolve_schema"]
@@ -40,10 +35,6 @@ def evolve_schema(schema: Schema, operation: Operation) -> Schema:
     Statements that were written by hand are not understood, and change nothing either.
     """
     match operation:
-        case CreateTable(table=table):
-            return replace(schema, tables={**schema.tables, table.name: table})
-        case DropTable(name=name):
-            return replace(schema, tables=_without(schema.tables, name))
         case CreateView(view=view):
             return replace(schema, views={**schema.views, view.name: view})
         case DropView(name=name):
@@ -82,28 +73,11 @@ def _enums(
 
 def _tables(tables: Mapping[Name, Table], operation: Operation) -> Mapping[Name, Table]:
     changed = dict(tables)
-    if isinstance(operation, RenameTable):
-        if operation.before not in tables:
-            return tables
-        changed[operation.after] = _evolved(changed.pop(operation.before), operation)
-        before, after = operation.before, operation.after
-        return {name: rename_references(table, before, after) for name, table in changed.items()}
-    for name in tables_of(operation):
-        if name in changed:
-            changed[name] = _evolved(changed[name], operation)
-    if isinstance(operation, RenameColumn):
-        owner, old, new = operation.table, operation.before, operation.after
-        return {
-            name: rename_referred_column(table, owner, old, new) for name, table in changed.items()
-        }
-    return changed
-
-
-def _evolved(table: Table, operation: Operation) -> Table:
     try:
-        return evolve(table, operation)
+        evolve_tables(changed, operation)
     except KeyError:
-        return table
+        return tables
+    return changed
 
 
 def _without(items: Mapping[Name, _T], name: Name) -> dict[Name, _T]:
