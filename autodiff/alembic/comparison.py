@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,10 @@ from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.autogenerate.rewriting import RewritePlan
 from autodiff.autogenerate.schemas import read_schemas
 from autodiff.commands.drop_guard import ALL_TABLES, refuse_drops
+from autodiff.commands.generate import UNWANTED, refuse_failed, refuse_unrehearsed
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.scope import EVERYTHING, Selection
-from autodiff.errors import PlanError, RehearsalFailedError
+from autodiff.errors import PlanError
 from autodiff.models.scalar_defaults import default_fills
 from autodiff.rehearse.proof import Proof
 from autodiff.render.python import RenderType
@@ -106,12 +107,7 @@ def draft_revision(connection: sa.Connection, request: ComparisonRequest) -> Dra
         return None
     plan, settled = found
     steps, proof = _rehearsed(connection, plan, request)
-    if proof.skipped is not None and request.answers.require_rehearsal:
-        raise PlanError(
-            f"the migration was not rehearsed, because {proof.skipped}; require_rehearsal does not "
-            "allow that, so it was not written",
-            hint=proof.cure,
-        )
+    refuse_unrehearsed(proof, required=request.answers.require_rehearsal)
     if proof.skipped is not None:
         note = comment(f"Not rehearsed, because {proof.skipped}.")
         steps = replace(steps, upgrade=(note, *steps.upgrade))
@@ -161,29 +157,30 @@ def _plan(connection: sa.Connection, request: ComparisonRequest) -> tuple[Plan, 
     return plan, difference.settled
 
 
-_UNWANTED = Proof(skipped="--no-rehearse was passed", cure="remove --no-rehearse")
-
-
 def _rehearsed(
     connection: sa.Connection, plan: Plan, request: ComparisonRequest
 ) -> tuple[Revision, Proof]:
-    """Return the steps that pass a rehearsal with Alembic.
+    """Return the first of the attempts that passes a rehearsal with Alembic."""
+    for steps in _attempts(connection, plan, request):
+        if not request.answers.rehearse:
+            return steps, UNWANTED
+        proof = rehearse_revision(connection, plan, steps, request.metadata)
+        if proof.passed:
+            break
+    refuse_failed(plan, proof)
+    return steps, proof
+
+
+def _attempts(
+    connection: sa.Connection, plan: Plan, request: ComparisonRequest
+) -> Iterator[Revision]:
+    """Yield the steps of a plan, the most readable first.
 
     Calls of Alembic's operations are preferred. If they do not lead to the schema of the models,
     every step is SQL that a scratch database has run.
     """
-    steps = revision_of(plan, predict_statements(plan), request.render_type)
-    if not request.answers.rehearse:
-        return steps, _UNWANTED
-    proof = rehearse_revision(connection, plan, steps, request.metadata)
-    if proof.passed:
-        return steps, proof
+    yield revision_of(plan, predict_statements(plan), request.render_type)
     performed = record_statements(connection, plan)
-    for calls in (True, False) if performed is not None else ():
-        assert performed is not None
-        steps = revision_of(plan, performed, request.render_type, calls=calls)
-        proof = rehearse_revision(connection, plan, steps, request.metadata)
-        if proof.passed:
-            return steps, proof
-    errors = [finding.message for finding in plan.findings if finding.severity == "error"]
-    raise RehearsalFailedError((*errors, *proof.problems))
+    if performed is not None:
+        yield revision_of(plan, performed, request.render_type)
+        yield revision_of(plan, performed, request.render_type, calls=False)

@@ -108,7 +108,7 @@ class _Selection:
     kept: Schema
 
     def apply(self, current: Schema, desired: Schema) -> Schema:
-        """Return the desired schema with excluded objects as they are now."""
+        """Return the desired schema with excluded objects in their current form."""
         left = [name for name in current.tables if not self._wants_table(name, reflected=True)]
         new = [name for name in desired.tables if name not in current.tables]
         unwanted = {name for name in new if not self._wants_table(name, reflected=False)}
@@ -138,7 +138,7 @@ class _Selection:
         return True
 
     def _selected(self, table: Table) -> Table:
-        """Return a desired table with its excluded parts as they are now."""
+        """Return a desired table with its excluded parts in their current form."""
         now = self.kept.tables.get(table.name)
         if now is None or now == table:
             return table

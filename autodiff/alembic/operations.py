@@ -19,14 +19,14 @@ __all__ = ["CodeOp", "operations_for"]
 
 
 class CodeOp(MigrateOperation):
-    """A step that no operation of Alembic expresses: code that is rendered as it is."""
+    """A step that no operation of Alembic expresses: code that is rendered unchanged."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
 
     def reverse(self) -> MigrateOperation:
         """Raise NotImplementedError: a plan has its own downgrade."""
-        raise NotImplementedError("a step of autodiff is not reversed by itself")
+        raise NotImplementedError("a step of autodiff has no automatic reverse")
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """Return the step for `alembic check`."""

@@ -71,7 +71,7 @@ class Revision:
 
 
 def comment(text: str) -> Step:
-    """Return a step that does nothing but say something."""
+    """Return a step that is only a comment."""
     return Step(code=f"# {one_line(text)}", description=text)
 
 

@@ -167,7 +167,7 @@ NO_VALUE = "sql:NULL"
 def rewritten_changes(difference: Difference, rewrite: RewritePlan | None) -> tuple[Change, ...]:
     """Return the changes of a difference that are left after its plan was rewritten.
 
-    A difference that cannot be planned is returned as it is.
+    A difference that cannot be planned is returned unchanged.
 
     Raises HookFailedError if the function that rewrites plans fails.
     """

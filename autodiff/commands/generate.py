@@ -47,12 +47,13 @@ __all__ = [
     "draft_empty",
     "draft_migration",
     "draft_plan",
+    "refuse_failed",
     "refuse_unrehearsed",
     "rehearsal_notes",
 ]
 
 UNWANTED = Proof(skipped="--no-rehearse was passed", cure="remove --no-rehearse")
-"""What stands for a rehearsal that the user did not want."""
+"""The result of a rehearsal that the user declined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,15 +399,15 @@ def draft_plan(
     proof = _rehearse(connection, draft, plan) if request.rehearse else UNWANTED
     if proof.skipped is None:
         return replace(draft, proof=proof)
-    refuse_unrehearsed(project, proof)
+    refuse_unrehearsed(proof, required=project.config.require_rehearsal)
     return replace(
         _render(project, graph, position, request, plan, *rehearsal_notes(proof)), proof=proof
     )
 
 
-def refuse_unrehearsed(project: Workspace, proof: Proof) -> None:
-    """Raise PlanError for a migration that was not rehearsed, if the configuration requires it."""
-    if proof.skipped is not None and project.config.require_rehearsal:
+def refuse_unrehearsed(proof: Proof, *, required: bool) -> None:
+    """Raise PlanError for a migration that was not rehearsed, if a rehearsal is required."""
+    if proof.skipped is not None and required:
         raise PlanError(
             f"the migration was not rehearsed, because {proof.skipped}; require_rehearsal does not "
             "allow that, so it was not written",
@@ -419,14 +420,22 @@ def _rehearse(connection: sa.Connection | None, draft: Draft, plan: Plan) -> Pro
     from autodiff.rehearse.draft import prove
 
     proof = prove(connection, plan, draft.texts)
-    if not proof.passed:
-        errors = [finding for finding in plan.findings if finding.severity == "error"]
-        found = [finding.message for finding in errors]
-        hints = "; ".join(finding.hint for finding in errors if finding.hint)
-        if hints:
-            raise RehearsalFailedError((*found, *proof.problems), hint=hints)
-        raise RehearsalFailedError((*found, *proof.problems))
+    refuse_failed(plan, proof)
     return proof
+
+
+def refuse_failed(plan: Plan, proof: Proof) -> None:
+    """Raise RehearsalFailedError if a migration did not pass its rehearsal.
+
+    Findings about the live database that can be the cause come first, and their hints are given.
+    """
+    if proof.passed:
+        return
+    errors = [finding for finding in plan.findings if finding.severity == "error"]
+    problems = (*(finding.message for finding in errors), *proof.problems)
+    if hints := "; ".join(finding.hint for finding in errors if finding.hint):
+        raise RehearsalFailedError(problems, hint=hints)
+    raise RehearsalFailedError(problems)
 
 
 def _render(
@@ -517,7 +526,7 @@ def draft_empty(
 
 
 def rehearsal_notes(proof: Proof | None) -> tuple[str, ...]:
-    """Return what the file says about a missing rehearsal."""
+    """Return the note about a missing rehearsal for the file."""
     skipped = proof.skipped if proof is not None else None
     return () if skipped is None else (f"Not rehearsed, because {skipped}.",)
 

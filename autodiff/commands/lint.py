@@ -190,7 +190,7 @@ def _graph(project: Workspace, folder: Path) -> Graph:
 
 
 def _is_alembic(folder: Path) -> bool:
-    """Return whether a folder has scripts of Alembic: none of them names parents."""
+    """Return whether a folder has scripts of Alembic, which have a `down_revision`."""
     if (folder / "versions").is_dir() or (folder.parent / "script.py.mako").is_file():
         return True
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.py"))
@@ -263,7 +263,7 @@ def _line_of_upgrade(text: str) -> int:
 
 
 def _application(project: Workspace) -> Callable[[str], bool]:
-    """Return a function that tells whether a module belongs to the application."""
+    """Return a function that checks whether a module belongs to the application."""
     packages = {name.partition(":")[0].partition(".")[0] for name in project.config.models}
     folders = project.config.import_path
 

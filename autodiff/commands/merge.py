@@ -73,7 +73,7 @@ def merge_heads(project: Workspace, request: MergeRequest) -> Merge:
         if request.rehearse:
             relocked = _try_both_orders(project, context, branches)
         else:
-            refuse_unrehearsed(project, UNWANTED)
+            refuse_unrehearsed(UNWANTED, required=project.config.require_rehearsal)
             relocked = unrehearsed_lock(project, context, known)
         draft = draft_empty(
             project,

@@ -44,7 +44,7 @@ _EXECUTED = "~ execute "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperSchema:
-    """A schema, and where it comes from.
+    """A schema that was derived from operations.
 
     start: the schema of the lock file, to which the operations were applied; empty without one.
     gaps: what the operations do not show, each with its migration.

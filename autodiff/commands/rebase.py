@@ -100,7 +100,7 @@ def rebase_branch(project: Workspace, request: RebaseRequest) -> Rebase:
     _refuse_to_overwrite(moves)
     skipped: tuple[str, ...] = ()
     if moves and not request.rehearse:
-        refuse_unrehearsed(project, UNWANTED)
+        refuse_unrehearsed(UNWANTED, required=project.config.require_rehearsal)
         skipped = (f"not rehearsed, because {UNWANTED.skipped}",)
     relocked, applied = _rehearse(project, after, by_revision, known, request.rehearse)
     lock = carry_unrehearsed(relocked.lock, known, by_revision, rehearsed=request.rehearse)

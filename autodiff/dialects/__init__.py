@@ -36,7 +36,7 @@ _CLASSES = {
 }
 
 NAMES = tuple(_CLASSES)
-"""The kinds of databases with a package of their own; "mysql" includes MariaDB."""
+"""The kinds of databases with their own package; "mysql" includes MariaDB."""
 
 
 def is_known(name: str) -> bool:

@@ -45,7 +45,7 @@ class Features:
     autoincrement_words: the words by which SQLAlchemy's SQL of such a column is recognized.
     single_autoincrement: a table has at most one such column, which must start a key.
     autoincrement_outside_key: such a column need not be in the primary key.
-    keys_need_identity: an integer primary key has no numbers of its own unless it is an identity.
+    keys_need_identity: an integer primary key is numbered only if it is an identity.
     keys_block_columns: the columns of a foreign key, and those that it refers to, cannot change
         while the key exists.
     dependents_block_columns: a column cannot be altered or dropped while a view or a generated

@@ -128,7 +128,7 @@ class Scope:
         return is_left_out(name, self.include, self.exclude)
 
     def select(self, schema: Schema) -> Schema:
-        """Return the objects of a schema that are in the scope by what they are."""
+        """Return the objects of a schema that are in the scope."""
         if not self.others:
             schema = _without_records(schema)
         return schema if self.managed is None else self.managed(schema)

@@ -118,7 +118,7 @@ def squash_range(project: Workspace, request: SquashRequest) -> Squash:
         raise RehearsalFailedError(
             proof.problems, hint="nothing was changed; please report this as a bug"
         )
-    refuse_unrehearsed(project, proof)
+    refuse_unrehearsed(proof, required=project.config.require_rehearsal)
     if proof.skipped is not None:
         migration, text = _draft(project, graph, range_, plan, request, proof)
     return Squash(

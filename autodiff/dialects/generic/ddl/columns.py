@@ -89,7 +89,7 @@ class GenericColumnDDL(ColumnDDL):
         return statements
 
     def _column_before(self, operation: AlterColumn, current: Table | None) -> Column:
-        """Return the column, as far as it is known from the table or from the operation."""
+        """Return the column, from the table or from the operation."""
         known = None if current is None else current.column(operation.name)
         if known is not None:
             return known

@@ -126,7 +126,7 @@ class RowLock(Lock):
 
 
 def _is_running(pid: int) -> bool:
-    """Return whether a process exists; True if the system cannot tell."""
+    """Return whether a process exists; True if the system does not show it."""
     if sys.platform == "win32":
         return True
     try:

@@ -106,7 +106,7 @@ class MySQLIndexDDL(IndexDDL):
         for index in current.indexes:
             named_like_key = any(key.name == index.name for key in current.foreign_keys)
             if named_like_key and index.name != name and index.columns != columns:
-                continue  # perhaps a person created it; if the server did, it drops it by itself
+                continue  # a person may have created it; the server drops its own indexes
             if looks_generated(index, current) and columns[: len(index.columns)] == index.columns:
                 yield self.drop_change(index.name)
 
