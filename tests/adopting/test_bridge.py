@@ -425,12 +425,8 @@ def test_flask_migrate(
 
 def test_killed_run_goes_on(history: AlembicProject, any_database: sa.URL) -> None:
     """A process that is killed in the middle of a revision leaves both records in agreement."""
-    path = history.revision(
-        "e5",
-        "d4",
-        up="import time; open('reached', 'w').close(); time.sleep(60)",
-        down="pass",
-    )
+    waits = "import time; open('reached', 'w').close(); time.sleep(60)"
+    path = history.revision("e5", "d4", up=waits, down="pass")
     project = adopted_without_lock(history, any_database)
     text = any_database.render_as_string(hide_password=False)
     code = f"from autodiff import Project\nProject({text!r}, directory='migrations').upgrade()"
@@ -440,8 +436,7 @@ def test_killed_run_goes_on(history: AlembicProject, any_database: sa.URL) -> No
     process.wait()
     transactional = any_database.get_backend_name() == "postgresql"
     assert applied(project) == ([] if transactional else ["a1", "b2", "c3", "d4"])
-    path.write_text(path.read_text().replace("time.sleep(60)", "pass"))
-    (history.root / "reached").unlink()
+    path.write_text(path.read_text().replace(waits, "pass"))
     project.upgrade()
     assert versions(any_database) == ["e5"]
     assert applied(project) == ["a1", "b2", "c3", "d4", "e5"]
