@@ -6,12 +6,13 @@ point group `autodiff.rules`.
 
 from autodiff.lint.context import History, Script, Step
 from autodiff.lint.engine import LintRequest, lint_migrations
-from autodiff.lint.finding import Finding
+from autodiff.lint.finding import Evidence, Finding
 from autodiff.lint.registry import find_rule, load_rules, own_rules
 from autodiff.lint.rule import Match, Rule
 from autodiff.lint.settings import read_lint_settings
 
 __all__ = [
+    "Evidence",
     "Finding",
     "History",
     "LintRequest",

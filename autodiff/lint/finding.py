@@ -6,11 +6,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-__all__ = ["SEVERITIES", "Finding", "Severity"]
+__all__ = ["SEVERITIES", "Evidence", "Finding", "Severity"]
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """From the most to the least severe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A fact about a finding, measured in the database or in the rehearsal.
+
+    fact: what was measured, as a key for programs, such as `rows` or `nulls`.
+    value: the number, or the text where it is no number.
+    text: a short sentence for people, such as "1,204 of 90,000 rows have no email".
+    source: where it was measured: the database, or the scratch database of the rehearsal.
+    """
+
+    fact: str
+    value: int | float | str
+    text: str
+    source: Literal["database", "rehearsal"] = "database"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +38,7 @@ class Finding:
     file, line: where it is; None if it is in no file, or the line is unknown.
     object: the object that it is about, such as `users.email`.
     databases: the kinds of databases for which it was found.
+    evidence: what was measured about it.
     """
 
     code: str
@@ -35,6 +52,7 @@ class Finding:
     line: int | None = None
     object: str | None = None
     databases: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def is_serious(self) -> bool:
@@ -44,4 +62,8 @@ class Finding:
     def to_data(self) -> dict[str, Any]:
         """Return the finding for JSON."""
         file = None if self.file is None else str(self.file)
-        return {**asdict(self), "file": file, "databases": list(self.databases)}
+        lists = {
+            "databases": list(self.databases),
+            "evidence": [asdict(fact) for fact in self.evidence],
+        }
+        return {**asdict(self), "file": file, **lists}
