@@ -89,8 +89,9 @@ def with_current_case(changes: Iterable[Change], current: Schema, dialect: Diale
 
     A constraint or an index that a change replaces keeps its spelling for the downgrade.
     """
-    if not dialect.features.case_insensitive_names:
-        return list(changes)
+    changes = list(changes)
+    if not changes or not dialect.features.case_insensitive_names:
+        return changes
     tables = {**{_lower(name): table for name, table in current.tables.items()}, **current.tables}
     return [_in_current_case(change, tables) for change in changes]
 

@@ -233,6 +233,8 @@ def rename_in(schema: Schema, renames: Sequence[Rename]) -> Schema:
 
     Raises PlanError if a new name is taken by a table or column that keeps it.
     """
+    if not renames:
+        return schema
     tables = dict(schema.tables)
     names = name_map_of(renames)
     for before, after in order_renames(list(names.tables.items()), temporary_table_name):

@@ -191,9 +191,9 @@ class Dialect(ABC):
     def require_type(self, type_: Any) -> None:  # noqa: B027
         """Raise ModelsError for a type of SQLAlchemy that models cannot use on this database."""
 
-    def domain_of(self, type_: Any, column: str) -> Domain | None:
-        """Return the domain that SQLAlchemy's type of a column is, None if it is another type."""
-        return None
+    def domains_of(self, table: Any) -> list[Domain]:
+        """Return the domains that the columns of SQLAlchemy's table have as types."""
+        return []
 
     def adapt_table(self, table: Table) -> Table:
         """Return a declared table with what this database would store instead of it."""

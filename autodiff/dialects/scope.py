@@ -148,13 +148,15 @@ def records_migrations(table: Table) -> bool:
 
     Another project in the same database can have its own, named by its setting `history_table`.
     """
-    columns = tuple(column.name for column in table.columns)
+    if len(table.columns) not in (len(_HISTORY_COLUMNS), len(_JOURNAL_COLUMNS)):
+        return False
+    columns = tuple([column.name for column in table.columns])
     return columns in (_HISTORY_COLUMNS, _JOURNAL_COLUMNS)
 
 
-def is_left_out(name: Name, include: Collection[str], exclude: Iterable[str]) -> bool:
+def is_left_out(name: Name, include: Collection[str], exclude: Collection[str]) -> bool:
     """Return whether a name matches a pattern of `exclude`, or none of `include` if it has any."""
-    if is_excluded(name, exclude):
+    if exclude and is_excluded(name, exclude):
         return True
     return bool(include) and not is_excluded(name, include)
 

@@ -60,7 +60,7 @@ def _share_key(
         if counts or column.computed is not None or column.identity is not None:
             return None
         default = _default(column, compiler)
-        serial = _is_serial(default, column, dialect, compiler)
+        serial = default is not None and _is_serial(default, column, dialect, compiler)
     key = type_key(column.type)
     if key is None:
         return None

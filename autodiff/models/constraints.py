@@ -72,7 +72,7 @@ def _is_created(constraint: sa.Constraint, compiler: Compiler) -> bool:
     """
     if getattr(constraint, "_type_bound", False):
         return bool(constraint._should_create_for_compiler(compiler.ddl))
-    return _is_executed(constraint, CreateConstraint, compiler)
+    return constraint._ddl_if is None or _is_executed(constraint, CreateConstraint, compiler)
 
 
 def _is_executed(item: Any, statement: type[Any], compiler: Compiler) -> bool:

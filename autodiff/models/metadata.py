@@ -71,7 +71,8 @@ def declare_metadata(
             views[name] = _view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
-        _collect_domains(table, dialect, domains)
+        for domain in dialect.domains_of(table):
+            domains.setdefault(domain.name, domain)
         if dialect.features.enum_types and any(c.type.enum for c in tables[name].columns):
             _collect_enums(table, dialect, compiler, enums)
     for enum_type in _enum_types(all_metadata, dialect):
@@ -180,13 +181,6 @@ def _enum_types(metadata: Iterable[sa.MetaData], dialect: Dialect) -> list[sa.En
         return []
     found = [item for part in metadata for item in getattr(part, "_objects", ())]
     return [item for item in found if isinstance(item, sa.Enum) and item.name]
-
-
-def _collect_domains(table: sa.Table, dialect: Dialect, domains: dict[Name, Domain]) -> None:
-    for column in table.columns:
-        domain = dialect.domain_of(column.type, f"{table.fullname}.{column.name}")
-        if domain is not None:
-            domains.setdefault(domain.name, domain)
 
 
 def _sequences(metadata: Iterable[sa.MetaData], dialect: Dialect) -> dict[Name, SequenceNoun]:

@@ -104,12 +104,15 @@ class PostgreSQL(Dialect):
     def is_next_value(self, default: str) -> bool:
         return types.is_next_value(default)
 
-    def domain_of(self, type_: Any, column: str) -> Domain | None:
-        if getattr(type_, "__visit_name__", None) not in ("DOMAIN", "ARRAY", "type_decorator"):
-            return None
+    def domains_of(self, table: Any) -> list[Domain]:
+        kinds = ("DOMAIN", "ARRAY", "type_decorator")
+        columns = [c for c in table.c if getattr(c.type, "__visit_name__", None) in kinds]
+        if not columns:
+            return []
         from autodiff.dialects.postgresql.domains import declared_domain
 
-        return declared_domain(type_, column, self)
+        found = (declared_domain(c.type, f"{table.fullname}.{c.name}", self) for c in columns)
+        return [domain for domain in found if domain is not None]
 
     def adapt_table(self, table: Table) -> Table:
         """Return the table, with no default schema in the names of its parents."""

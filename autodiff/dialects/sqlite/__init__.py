@@ -114,10 +114,10 @@ class SQLite(Dialect):
 
 
 def _without_ignored_autoincrement(table: Table) -> Table:
-    key = table.primary_key
-    column = table.column(key.columns[0]) if key is not None and len(key.columns) == 1 else None
     if "sqlite_autoincrement" not in table.options:
         return table
+    key = table.primary_key
+    column = table.column(key.columns[0]) if key is not None and len(key.columns) == 1 else None
     if column is not None and types.affinity_type(column.type.sql, bare=True) == "INTEGER":
         return table
     options = {k: v for k, v in table.options.items() if k != "sqlite_autoincrement"}

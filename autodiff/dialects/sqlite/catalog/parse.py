@@ -104,6 +104,20 @@ class ParsedColumn:
     autoincrement: bool = False
     not_null_conflict: str | None = None
 
+    def named(self, name: str) -> ParsedColumn:
+        """Return the column with another name; `replace` takes three times as long."""
+        return ParsedColumn(
+            name=name,
+            type=self.type,
+            not_null=self.not_null,
+            default=self.default,
+            collation=self.collation,
+            generated=self.generated,
+            stored=self.stored,
+            autoincrement=self.autoincrement,
+            not_null_conflict=self.not_null_conflict,
+        )
+
 
 @dataclass(slots=True, kw_only=True)
 class ParsedTable:
@@ -306,8 +320,8 @@ def _foreign_key(
 def _column(name: str, definition: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
     """Return a column with that name and definition, and its constraints."""
     column, constraints = _nameless(definition)
-    own = (replace(c, columns=(name,)) if c.columns else c for c in constraints)
-    return replace(column, name=name), tuple(own)
+    own = [replace(c, columns=(name,)) if c.columns else c for c in constraints]
+    return column.named(name), tuple(own)
 
 
 @lru_cache(4096)
