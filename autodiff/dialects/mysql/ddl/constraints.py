@@ -102,7 +102,8 @@ class MySQLConstraintDDL(ConstraintDDL):
             case "primary":
                 changes = self.drop_primary_key(current)
             case "foreignkey":
-                changes = self._drop_foreign_key(name, current)
+                known = None if operation.keep_index else current
+                changes = self._drop_foreign_key(name, known)
             case "unique":
                 changes = self.ddl.indexes.drop_changes(name, current)
             case "check":
