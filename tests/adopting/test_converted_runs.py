@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 
 from autodiff import Project
-from autodiff.commands.adopt.script_text import convert_text
+from autodiff.commands.adopt.script_text import ScriptSettings, convert_text
 from autodiff.migrations import read_migration
 from tests.support import Database, opened
 
@@ -222,6 +222,10 @@ with op.batch_alter_table("c", naming_convention=names, recreate={recreate!r}) a
             "table_kwargs={'sqlite_autoincrement': True}",
             'batch.alter_column("p_id", nullable=False)',
         ),
+        (
+            "reflect_args=[sa.CheckConstraint('a > 1', name='ck')]",
+            'batch.alter_column("p_id", nullable=False)',
+        ),
         ("copy_from=copied", 'batch.drop_constraint("named", type_="unique")'),
         ("recreate='never'", 'batch.add_column(sa.Column("x", sa.Integer))'),
     ],
@@ -417,6 +421,30 @@ def test_what_cannot_be_converted(history: History, head: str, body: str, reason
     [problem] = convert_text(read_migration(history.versions / "a1.py")).problems
     assert problem.startswith("a1.py:")
     assert reason in problem
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body", "reason"),
+    [
+        ("partial_reordering=[('b', 'a')]", "b.drop_column('x')", "passes partial_reordering"),
+        ("reflect_kwargs={'listeners': []}", "b.drop_column('x')", "passes reflect_kwargs"),
+        ("recreate='always'", "b.add_column(c, insert_after='x')", "a1.py:8 passes insert_after"),
+        ("", "b.alter_column('x', insert_before='y')", "a1.py:8 passes insert_before"),
+        ("", "b.add_column(c, insert_after='x')", None),
+        ("recreate='never'", "b.alter_column('x', insert_before='y')", None),
+        ("partial_reordering=None", "b.drop_column('x')", None),
+    ],
+)
+def test_arguments_of_a_batch_without_counterpart(
+    history: History, arguments: str, body: str, reason: str | None
+) -> None:
+    """They are named if Alembic recreates the table, and have no effect otherwise."""
+    history.write("a1", f"with op.batch_alter_table('t', {arguments}) as b:\n    {body}", None)
+    problems = convert_text(read_migration(history.versions / "a1.py")).problems
+    assert [reason in problem for problem in problems] == ([] if reason is None else [True])
+    elsewhere = ScriptSettings(recreates_tables=False)
+    others = convert_text(read_migration(history.versions / "a1.py"), elsewhere).problems
+    assert bool(others) == ("always" in arguments)
 
 
 def test_arguments_of_upgrade(history: History) -> None:
