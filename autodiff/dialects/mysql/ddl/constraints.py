@@ -153,7 +153,9 @@ class MySQLConstraintDDL(ConstraintDDL):
         new_name = index_name(key, without)
         if new_name == name:
             return []
-        return [f"RENAME INDEX {self.quote(name)} TO {self.quote(new_name)}"]
+        # In a revision for Alembic it runs again after a downgrade, which keeps the new name
+        exists = "IF EXISTS " if self.dialect.is_mariadb else ""
+        return [f"RENAME INDEX {exists}{self.quote(name)} TO {self.quote(new_name)}"]
 
     def _drop_check(self, name: str, current: Table | None) -> list[str]:
         """Return DROP CHECK; for a check in a column (MariaDB) MODIFY COLUMN without the check."""
