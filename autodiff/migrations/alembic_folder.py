@@ -80,6 +80,10 @@ class AlembicFolder:
         """The file that the settings are from, or the folder itself: for messages."""
         return self.ini or self.toml or self.script_location
 
+    def has_versions_in(self, folder: Path) -> bool:
+        """Return whether a folder is one of those with the revisions, or inside of one."""
+        return any(folder.is_relative_to(place.resolve()) for place in self.version_locations)
+
     def revision_files(self) -> tuple[Path, ...]:
         """Return the sorted files that Alembic reads revisions from."""
         pattern = "**/*.py" if self.recursive_version_locations else "*.py"
@@ -141,7 +145,7 @@ def _named_folder(path: Path, start: Path, section: str | None) -> AlembicFolder
         path = path.parent
     for above in dict.fromkeys((path.parent, start)):
         found = _folder_of_project(above, start, section)
-        if found is not None and found.script_location == path:
+        if found is not None and (found.script_location == path or found.has_versions_in(path)):
             return found
     if not (path / "env.py").is_file():
         raise ConfigError(
