@@ -179,17 +179,19 @@ class EditedMigrationError(HistoryError):
 
 
 class HandWrittenError(HistoryError):
-    """Manual code in migrations cannot be squashed.
+    """Manual code in migrations cannot be squashed, or replaced by a baseline.
 
-    places: its files and lines.
+    places: its files and lines; for a baseline, the tables that it inserts rows into.
     """
 
-    def __init__(self, places: Sequence[str]) -> None:
-        super().__init__(
-            ["cannot squash manual code:", *(f"  {place}" for place in places)],
-            hint="squash the migrations before or after it; or, if every database has applied it, "
-            "leave it out with --without-data",
-        )
+    def __init__(
+        self,
+        places: Sequence[str],
+        what: str = "cannot squash manual code:",
+        hint: str = "squash the migrations before or after it; or, if every database has applied "
+        "it, leave it out with --without-data",
+    ) -> None:
+        super().__init__([what, *(f"  {place}" for place in places)], hint=hint)
         self.places = tuple(places)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from autodiff.commands.new_revision import GraphPosition, revision_of
 from autodiff.errors import ConfigError, HistoryError
 from autodiff.migrations import Graph, LockFile, Migration
+from autodiff.migrations.rewrite import renumbered, text_with_parents
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["Amended", "find_amended", "refuse_applied", "refuse_options"]
 
 _NOTE = "Not rehearsed, because "
+_MOVE_LIMIT = 200
+"""How far a rebase may have moved a migration, in parents and in numbers.
+
+Each pair of a parent and a number is hashed, which takes less than a second for 200 of both.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +74,7 @@ def find_amended(graph: Graph, lock: LockFile | None, *, discard_edits: bool) ->
             f"cannot amend {name}: it replaces other migrations",
             hint='write another migration: autodiff generate -m "..."',
         )
-    if not discard_edits and _is_edited(migration, lock):
+    if not discard_edits and _is_edited(migration, graph, lock):
         raise HistoryError(
             f"cannot amend {name}: the file was edited after it was generated",
             hint="pass --discard-edits to lose the edits, or write another migration: "
@@ -116,7 +123,7 @@ def refuse_options(*, parent: str | None, source: str, empty: bool) -> None:
         )
 
 
-def _is_edited(migration: Migration, lock: LockFile | None) -> bool:
+def _is_edited(migration: Migration, graph: Graph, lock: LockFile | None) -> bool:
     """Return whether the file differs from what was generated.
 
     The lock file has its checksum. The revision of a Python file is a hash of what was generated,
@@ -125,26 +132,53 @@ def _is_edited(migration: Migration, lock: LockFile | None) -> bool:
     known = lock.checksums.get(migration.revision) if lock is not None else None
     if known is not None and known != migration.checksum:
         return True
-    return not migration.is_sql and not _has_generated_text(migration)
+    if migration.is_sql:
+        return False
+    return not any(
+        revision_of(parents, name, text) == migration.revision
+        for parents, texts in _generated_texts(migration, graph)
+        for text in texts
+        for name in _earlier_names(migration)
+    )
 
 
-def _has_generated_text(migration: Migration) -> bool:
-    revision, text = migration.revision, migration.text
+def _generated_texts(
+    migration: Migration, graph: Graph
+) -> Iterator[tuple[tuple[str, ...], set[str]]]:
+    """Yield parents that the migration may have been generated with, and its texts with them.
+
+    `rebase` gives a migration other parents. Those from before are still among its ancestors.
+    """
+    yield migration.parents, _unhashed_texts(migration, migration.text)
+    ancestors = graph.lineage([migration.revision]) - {migration.revision, *migration.parents}
+    nearest = [each.revision for each in graph.in_order(ancestors)][: -_MOVE_LIMIT - 1 : -1]
+    for parents in (*((revision,) for revision in nearest), ()):
+        text = text_with_parents(migration, parents)
+        yield parents, _unhashed_texts(migration, text)
+
+
+def _earlier_names(migration: Migration) -> Iterator[str]:
+    """Yield the name of the migration, then the names with lower numbers: `rebase` raises them."""
+    yield migration.name
+    if migration.number is not None:
+        lowest = max(migration.number - _MOVE_LIMIT, 0)
+        for number in range(migration.number - 1, lowest - 1, -1):
+            yield renumbered(migration.name, number)
+
+
+def _unhashed_texts(migration: Migration, text: str) -> set[str]:
+    """Return the texts without what the hash leaves out: the revision, and notes."""
     bare = re.sub(
-        rf"^revision = ([\"']){re.escape(revision)}\1$",
+        rf"^revision = ([\"']){re.escape(migration.revision)}\1$",
         r"revision = \1\1",
         text,
         count=1,
         flags=re.M,
     )
     without_note = re.sub(rf"^{_NOTE}.*\n", "", bare, count=1, flags=re.MULTILINE)
-    candidates = {
+    return {
         bare,
         without_note,
         without_note.replace('\n\n"""', '\n"""', 1),
         re.sub(r'\A"""(.*)\n\n"""', r'"""\1"""', without_note),
     }
-    return any(
-        revision_of(migration.parents, migration.name, candidate) == revision
-        for candidate in candidates
-    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.commands.adopt.script_text import convert_text
+from autodiff.commands.adopt.scripts import find_scripts
 from autodiff.dialects import NAMES, Dialect, dialect_for
 from autodiff.errors import ConfigError, HistoryError
 from autodiff.lint import (
@@ -19,7 +20,8 @@ from autodiff.lint import (
     read_lint_settings,
 )
 from autodiff.migrations import Graph, Migration, load_graph
-from autodiff.migrations.files import parse_alembic, parse_migration
+from autodiff.migrations.alembic_folder import is_alembic_folder
+from autodiff.migrations.files import parse_migration
 from autodiff.utils.git import changed_files
 
 if TYPE_CHECKING:
@@ -179,29 +181,25 @@ def _graph(project: Workspace, folder: Path) -> Graph:
     """Return the migrations of a folder, which can be Alembic's folder or its versions."""
     if _is_own(project, folder):
         return project.graph()
-    if not _is_alembic(folder):
-        return load_graph(folder)
-    scripts = folder / "versions" if (folder / "versions").is_dir() else folder
-    files = sorted(
-        path for path in scripts.rglob("*.py") if path.name not in ("__init__.py", "env.py")
-    )
-    revisions = (parse_alembic(path) for path in files)
-    return Graph.of(revision for revision in revisions if revision is not None)
+    return find_scripts(project, folder).graph if _is_alembic(folder) else load_graph(folder)
 
 
 def _is_alembic(folder: Path) -> bool:
-    """Return whether a folder has scripts of Alembic, which have a `down_revision`."""
-    if (folder / "versions").is_dir() or (folder.parent / "script.py.mako").is_file():
+    """Return whether a folder is Alembic's, or has scripts of it, which have a `down_revision`."""
+    if is_alembic_folder(folder) or (folder / "versions").is_dir():
         return True
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.py"))
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in folder.rglob("*.py"))
     return any("down_revision" in text for text in texts)
 
 
 def _in_path(graph: Graph, path: Path) -> set[str]:
     """Return the revisions of a file, or of all files of a folder."""
-    if path.is_dir():
-        return set(graph.migrations)
     resolved = path.resolve()
+    if path.is_dir():
+        inside = {
+            r for r, m in graph.migrations.items() if m.path.resolve().is_relative_to(resolved)
+        }
+        return inside or set(graph.migrations)
     found = {
         revision
         for revision, migration in graph.migrations.items()

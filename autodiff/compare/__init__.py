@@ -13,7 +13,7 @@ from autodiff.compare.enums import (
     unambiguous_enum_renames,
 )
 from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
-from autodiff.compare.inheritance import without_inherited_columns
+from autodiff.compare.inheritance import without_inherited_columns, without_repeated_parts
 from autodiff.compare.merged_uniques import without_merged_uniques
 from autodiff.compare.name_case import adopt_case, with_current_case
 from autodiff.compare.null_types import adopt_types
@@ -74,6 +74,7 @@ __all__ = [
     "without_inherited_columns",
     "without_merged_uniques",
     "without_partitions",
+    "without_repeated_parts",
     "without_tables",
     "without_temporary_names",
     "without_unreflected_constraints",

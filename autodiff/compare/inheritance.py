@@ -18,13 +18,14 @@ from autodiff.schema.changes import (
     ConstraintAltered,
     ConstraintRemoved,
 )
-from autodiff.schema.objects import INHERITS, Check, Name, Schema, Table
+from autodiff.schema.objects import INHERITS, Check, Constraint, Name, Schema, Table
 
 __all__ = [
     "inheriting_tables",
     "keeps_in_children",
     "without_inherited",
     "without_inherited_columns",
+    "without_repeated_parts",
 ]
 
 
@@ -44,6 +45,33 @@ def without_inherited_columns(current: Schema, desired: Schema) -> Schema:
         if len(kept) < len(table.columns):
             tables[name] = replace(table, columns=kept)
     return replace(current, tables={**current.tables, **tables}) if tables else current
+
+
+def without_repeated_parts(schema: Schema) -> Schema:
+    """Return a schema to create, whose tables only inherit the columns and checks of their parents.
+
+    A column that a table declares again stays when the parent's column is dropped, and its NOT NULL
+    has a name of its own, with which PostgreSQL 18 cannot change the type of the parent's column.
+    """
+    tables: dict[Name, Table] = {}
+    for name, table in inheriting_tables(schema.tables).items():
+        parents = [schema.tables[parent] for parent in table.inherits if parent in schema.tables]
+        columns = [column for parent in parents for column in parent.columns]
+        checks = {_check(item) for parent in parents for item in parent.constraints}
+        tables[name] = replace(
+            table,
+            columns=tuple(column for column in table.columns if column not in columns),
+            constraints=tuple(
+                item
+                for item in table.constraints
+                if not isinstance(item, Check) or _check(item) not in checks
+            ),
+        )
+    return replace(schema, tables={**schema.tables, **tables}) if tables else schema
+
+
+def _check(constraint: Constraint) -> tuple[str | None, str] | None:
+    return (constraint.name, constraint.sql) if isinstance(constraint, Check) else None
 
 
 def _columns_of(names: Iterable[Name], tables: Mapping[Name, Table]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -168,6 +168,27 @@ class Catalog(ABC):
     def omitted_by_sqlalchemy(self, constraint: Constraint) -> bool:
         """Return whether SQLAlchemy does not reflect the constraint, so that models lack it."""
         return isinstance(constraint, Exclusion)
+
+    def with_server_names(self, table: Table) -> Table | None:
+        """Return a new table with the names that the server gives to unnamed constraints.
+
+        None if those are the names of `autodiff.schema.naming`, or if the server gives none.
+        """
+        return None
+
+    def server_name(
+        self,
+        constraint: Constraint,
+        find: Callable[[], Table | None],
+        ask: Callable[[Callable[[], bool]], bool],
+    ) -> str | None:
+        """Return the name that the server gives to an unnamed constraint of an existing table.
+
+        find: returns the table before the constraint is added, None if it is unknown.
+        ask: answers a question about it, or returns the answer that an earlier run got.
+        None as for `with_server_names`.
+        """
+        return None
 
     def has_schema_wide_name(self, part: Constraint | Index) -> bool:
         """Return whether no other table of the schema can have a part of the same name."""

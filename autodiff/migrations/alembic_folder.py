@@ -12,6 +12,7 @@ from configparser import ConfigParser
 from configparser import Error as IniError
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from autodiff.errors import ConfigError
@@ -29,6 +30,8 @@ _LEGACY_PATHS = re.compile(r", *|(?: +)|:")
 """How Alembic splits lists without `path_separator`: versions, and the import path."""
 _READERS = frozenset({"get_main_option", "get_alembic_option"})
 """The methods of Alembic's Config that env.py reads a setting with."""
+_OPTION_READER, _SECTION_READER = "get_section_option", "get_section"
+"""The methods that read a setting, or all settings, of any section of alembic.ini."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,10 @@ class AlembicFolder:
     """The names of the databases of the multi-database templates (setting `databases`)."""
     options: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """All settings of the section as text; the values can contain passwords."""
+    sections: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """The other sections of alembic.ini, which env.py and revisions can read."""
 
     @property
     def env_py(self) -> Path:
@@ -72,6 +79,10 @@ class AlembicFolder:
     def source(self) -> Path:
         """The file that the settings are from, or the folder itself: for messages."""
         return self.ini or self.toml or self.script_location
+
+    def has_versions_in(self, folder: Path) -> bool:
+        """Return whether a folder is one of those with the revisions, or inside of one."""
+        return any(folder.is_relative_to(place.resolve()) for place in self.version_locations)
 
     def revision_files(self) -> tuple[Path, ...]:
         """Return the sorted files that Alembic reads revisions from."""
@@ -134,7 +145,7 @@ def _named_folder(path: Path, start: Path, section: str | None) -> AlembicFolder
         path = path.parent
     for above in dict.fromkeys((path.parent, start)):
         found = _folder_of_project(above, start, section)
-        if found is not None and found.script_location == path:
+        if found is not None and (found.script_location == path or found.has_versions_in(path)):
             return found
     if not (path / "env.py").is_file():
         raise ConfigError(
@@ -176,6 +187,7 @@ def _read_folder(
 ) -> AlembicFolder:
     """Return the settings of both files: those of alembic.ini override those of pyproject.toml."""
     options: dict[str, Any] = {}
+    sections: dict[str, Mapping[str, str]] = {}
     chosen = section or _SECTION
     if toml is not None:
         options |= _with_here(_toml_options(toml), toml)
@@ -183,6 +195,8 @@ def _read_folder(
         parser = _parse_ini(ini)
         chosen = _chosen_section(parser, ini, section, required=toml is None)
         options |= _ini_options(parser, chosen, ini)
+        others = (name for name in parser.sections() if name != chosen)
+        sections = {name: _ini_options(parser, name, ini, own=False) for name in others}
     file = ini or toml
     assert file is not None
     location = options.get("script_location")
@@ -199,7 +213,7 @@ def _read_folder(
             f"Alembic's folder {folder} does not exist",
             hint=f"correct script_location in {file}, or run autodiff from the project's root",
         )
-    return _with_settings(folder, options, ini, toml, start, chosen)
+    return _with_settings(folder, options, ini, toml, start, chosen, sections)
 
 
 def _with_settings(
@@ -209,6 +223,7 @@ def _with_settings(
     toml: Path | None,
     start: Path,
     section: str,
+    sections: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> AlembicFolder:
     file = ini or toml or folder / _INI
     prepended = _prepended(options, file, start)
@@ -216,7 +231,7 @@ def _with_settings(
         _located(item, file, start, (*prepended, start))
         for item in _list_of(options, "version_locations", _LEGACY_LOCATIONS)
     )
-    named_in_env = _env_settings(folder / "env.py", options)
+    named_in_env = _env_settings(folder / "env.py", options, {**sections, section: options})
     table = options.get("version_table") or named_in_env.get("version_table")
     schema = options.get("version_table_schema") or named_in_env.get("version_table_schema")
     return AlembicFolder(
@@ -231,6 +246,7 @@ def _with_settings(
         prepend_sys_path=prepended,
         databases=tuple(_list_of(options, "databases", _LEGACY_LOCATIONS, separated=False)),
         options={name: str(value) for name, value in options.items()},
+        sections=sections,
     )
 
 
@@ -276,8 +292,10 @@ def _chosen_section(parser: ConfigParser, ini: Path, section: str | None, *, req
     return _SECTION
 
 
-def _ini_options(parser: ConfigParser, section: str, ini: Path) -> dict[str, str]:
-    """Return the settings of a section.
+def _ini_options(
+    parser: ConfigParser, section: str, ini: Path, *, own: bool = True
+) -> dict[str, str]:
+    """Return the settings of a section; `own` if autodiff reads some of them itself.
 
     Settings that cannot be interpolated, such as a password with a percent sign, are returned as
     they are: env.py may never read them.
@@ -289,7 +307,7 @@ def _ini_options(parser: ConfigParser, section: str, ini: Path) -> dict[str, str
         try:
             options[name] = parser.get(section, name)
         except IniError as error:
-            if name in _OWN_SETTINGS:
+            if own and name in _OWN_SETTINGS:
                 raise ConfigError(
                     f"{ini}: cannot read {name}: {error}", hint="write %% for a percent sign"
                 ) from error
@@ -384,7 +402,9 @@ def _package_folder(text: str, roots: Sequence[Path]) -> Path:
     return Path(next(iter(spec.submodule_search_locations))).joinpath(*inner, *folders).resolve()
 
 
-def _env_settings(env_py: Path, options: Mapping[str, Any]) -> dict[str, str]:
+def _env_settings(
+    env_py: Path, options: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
     """Return the version table that env.py passes to `context.configure()`, if it is a literal.
 
     Names that are assigned to at the top of env.py, and settings that it reads from the
@@ -405,7 +425,7 @@ def _env_settings(env_py: Path, options: Mapping[str, Any]) -> dict[str, str]:
         name: value
         for name, node in _configure_keywords(tree)
         if name in ("version_table", "version_table_schema")
-        if (value := _text_of(node, names, options)) is not None
+        if (value := _text_of(node, names, options, sections)) is not None
     }
 
 
@@ -423,14 +443,57 @@ def _called_name(node: ast.Call) -> str:
 
 
 def _text_of(
-    node: ast.expr, names: Mapping[str, ast.expr], options: Mapping[str, Any]
+    node: ast.expr,
+    names: Mapping[str, ast.expr],
+    options: Mapping[str, Any],
+    sections: Mapping[str, Mapping[str, Any]],
 ) -> str | None:
     if isinstance(node, ast.Name):
         node = names.get(node.id, node)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.Call) and _called_name(node) in _READERS:
-        arguments = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
-        values = [options.get(str(arguments[0])), *arguments[1:2]] if arguments else []
-        return next((str(value) for value in values if value), None)
+        return _chosen(options, node.args)
+    if isinstance(node, ast.Call) and _called_name(node) == _OPTION_READER:
+        return _chosen(_section(node.args, options, sections), node.args[1:])
+    if isinstance(node, ast.Subscript):
+        return _chosen(_read_section(node.value, names, options, sections), [node.slice])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return _chosen(_read_section(node.func.value, names, options, sections), node.args)
     return None
+
+
+def _chosen(options: Mapping[str, Any], arguments: Sequence[ast.expr]) -> str | None:
+    """Return the option that the first argument names, otherwise the second argument."""
+    texts = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
+    values = [options.get(str(texts[0])), *texts[1:2]] if texts else []
+    return next((str(value) for value in values if value), None)
+
+
+def _read_section(
+    node: ast.expr,
+    names: Mapping[str, ast.expr],
+    options: Mapping[str, Any],
+    sections: Mapping[str, Mapping[str, Any]],
+) -> Mapping[str, Any]:
+    """Return the section that `config.get_section(...)` reads; empty for another expression."""
+    if isinstance(node, ast.Name):
+        node = names.get(node.id, node)
+    if isinstance(node, ast.Call) and _called_name(node) == _SECTION_READER:
+        return _section(node.args, options, sections)
+    return {}
+
+
+def _section(
+    arguments: Sequence[ast.expr],
+    options: Mapping[str, Any],
+    sections: Mapping[str, Mapping[str, Any]],
+) -> Mapping[str, Any]:
+    """Return the section that the first argument names; that of Alembic for an attribute."""
+    match arguments:
+        case [ast.Constant(value=str(name)), *_]:
+            return sections.get(name, {})
+        case [ast.Attribute(attr="config_ini_section"), *_]:
+            return options
+        case _:
+            return {}

@@ -12,7 +12,7 @@ from autodiff.errors import MigrationFileError
 from autodiff.migrations.files import Migration, assignments, parse_migration, parse_python
 from autodiff.utils.quoting import python_string, sql_comment
 
-__all__ = ["MovedMigration", "move_migration"]
+__all__ = ["MovedMigration", "move_migration", "renumbered", "text_with_parents"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -47,7 +47,7 @@ def move_migration(
     """
     path = migration.path
     if number is not None and number != migration.number:
-        path = path.with_name(_NUMBER.sub(lambda m: f"{number:0{len(m[0])}d}", path.name, count=1))
+        path = path.with_name(renumbered(path.name, number))
     change: Callable[[Migration, bytes, Sequence[str]], bytes]
     change = _sql if migration.is_sql else _python
     if tuple(parents) == migration.parents:
@@ -64,6 +64,16 @@ def move_migration(
             hint="write parents as a literal at the top of the file",
         )
     return MovedMigration(before=migration, after=after, files=files)
+
+
+def renumbered(name: str, number: int) -> str:
+    """Return the name of a migration with another number, which has at least as many digits."""
+    return _NUMBER.sub(lambda m: f"{number:0{len(m[0])}d}", name, count=1)
+
+
+def text_with_parents(migration: Migration, parents: Sequence[str]) -> str:
+    """Return the text of a Python file with other parents."""
+    return _python(migration, migration.text.encode(), parents).decode()
 
 
 def _unchanged(migration: Migration, data: bytes, parents: Sequence[str]) -> bytes:

@@ -10,19 +10,22 @@ import sqlalchemy as sa
 from autodiff.models.columns import enum_of
 from autodiff.models.tables import declare_table
 from autodiff.op._executor import compiler_for
-from autodiff.schema.naming import name_constraints
+from autodiff.runner.context import current_settings
+from autodiff.schema.naming import default_name, name_constraints
+from autodiff.schema.objects import Table
 from autodiff.schema.operations import CreateEnum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from autodiff.runner.executor import Executor
-    from autodiff.schema.objects import Table
+    from autodiff.schema.objects import Constraint, Name
 
 __all__ = [
     "create_missing_enums",
     "declare_script_table",
     "free_copy",
+    "name_added",
     "with_names",
     "without_altered_keys",
 ]
@@ -79,6 +82,25 @@ def without_altered_keys(executor: Executor, table: sa.Table) -> sa.Table:
 def with_names(executor: Executor, table: Table) -> Table:
     """Return the table with a name for each constraint.
 
-    A database that can leave a constraint unnamed does so: the name only identifies it here.
+    A database that can leave a constraint unnamed does so: the name only identifies it here. A
+    script written for Alembic leaves the name to the server, and may use it later.
     """
+    if current_settings().get("is_alembic"):
+        named = executor.dialect.catalog.with_server_names(table)
+        if named is not None:
+            return named
     return name_constraints(table, implicit=executor.dialect.features.rebuilds_tables or None)
+
+
+def name_added(executor: Executor, table: Name, constraint: Constraint) -> Constraint:
+    """Return a constraint that is added to a table, with a name; see `with_names`."""
+    if constraint.name is not None:
+        return constraint
+    name = None
+    if current_settings().get("is_alembic"):
+        name = executor.dialect.catalog.server_name(
+            constraint, lambda: executor.known(table), executor.ask
+        )
+    if name is None:
+        name = default_name(Table(name=table), constraint, executor.names_in(table))
+    return replace(constraint, name=name, implicit=executor.dialect.features.rebuilds_tables)

@@ -49,7 +49,7 @@ class Recreation:
         copy_from: sa.Table | None = None,
         table_args: Sequence[Any] = (),
         table_options: Mapping[str, Any] = MappingProxyType({}),
-        columns: Sequence[sa.Column[Any]] = (),
+        reflected: Sequence[Any] = (),
         naming_convention: Mapping[str, Any] | None = None,
     ) -> None:
         self._table = table
@@ -58,7 +58,8 @@ class Recreation:
         self._copy_from = copy_from
         self._added = table_args
         self._table_options = table_options
-        self._columns = columns
+        self._columns = [item for item in reflected if isinstance(item, sa.Column)]
+        self._parts = [item for item in reflected if not isinstance(item, sa.Column)]
         self._convention = naming_convention
         self._begun = False
 
@@ -77,6 +78,8 @@ class Recreation:
             self._name_constraints(self._convention)
         if self._columns:
             self._replace_columns()
+        if self._parts:
+            self._add(self._parts)
         if self._copy_from is not None:
             self._replace_constraints(self._copy_from)
 

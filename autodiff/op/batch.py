@@ -359,7 +359,8 @@ def batch_alter_table(
         copy_from: A table with the constraints that this table gets in place of its own.
         table_args: Constraints and indexes that the table gets in addition.
         table_kwargs: Options that the table gets.
-        reflect_args: Columns that replace the definitions of those of the table.
+        reflect_args: Columns that replace the definitions of those of the table, and constraints
+            that the table gets before the operations.
         reflect_kwargs: Accepted for scripts written for Alembic; it has no effect.
         naming_convention: Names for the unnamed constraints of the table, so that they can be
             dropped.
@@ -374,7 +375,7 @@ def batch_alter_table(
         copy_from=copy_from,
         table_args=table_args,
         table_options=table_kwargs,
-        columns=[item for item in reflect_args if isinstance(item, sa.Column)],
+        reflected=reflect_args,
         naming_convention=naming_convention,
     )
     yield BatchOperations(table_name, schema, recreation)

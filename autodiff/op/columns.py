@@ -13,7 +13,7 @@ from autodiff.op._declarations import (
     create_missing_enums,
     declare_script_table,
     free_copy,
-    with_names,
+    name_added,
 )
 from autodiff.op._executor import compiler_for, qualified_name, submit
 from autodiff.op.keywords import ColumnType, DropColumnOptions, ServerDefault
@@ -70,8 +70,9 @@ def add_column(
     create_missing_enums(executor, [column])
     table = declare_script_table(executor, sa_table)
     executor.submit(AddColumn(table=name, column=table.columns[0]))
-    for constraint in with_names(executor, table).constraints:
-        executor.submit(AddConstraint(table=name, constraint=constraint))
+    for constraint in table.constraints:
+        named = name_added(executor, name, constraint)
+        executor.submit(AddConstraint(table=name, constraint=named))
     for index in table.indexes:
         executor.submit(CreateIndex(table=name, index=index))
 

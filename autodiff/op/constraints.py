@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from autodiff.models.constraints import declare_constraint
 from autodiff.op._conventions import name_to_drop, script_metadata
+from autodiff.op._declarations import name_added
 from autodiff.op._executor import compiler_for, qualified_name, submit
 from autodiff.op.keywords import (
     CheckConstraintOptions,
@@ -19,9 +20,8 @@ from autodiff.op.keywords import (
     SQLExpression,
     UniqueConstraintOptions,
 )
-from autodiff.runner.context import current_executor
-from autodiff.schema.naming import default_name
-from autodiff.schema.objects import Exclusion, Name, Option, Table
+from autodiff.runner.context import current_executor, current_settings
+from autodiff.schema.objects import Exclusion, Name, Option
 from autodiff.schema.operations import (
     AddConstraint,
     ConstraintKind,
@@ -222,11 +222,7 @@ def _add_constraint(
     if options and not isinstance(constraint, Exclusion):
         constraint = replace(constraint, options={**constraint.options, **options})
     name = qualified_name(table_name, schema)
-    if constraint.name is None:
-        chosen = default_name(Table(name=name), constraint, executor.names_in(name))
-        constraint = replace(
-            constraint, name=chosen, implicit=executor.dialect.features.rebuilds_tables
-        )
+    constraint = name_added(executor, name, constraint)
     executor.submit(AddConstraint(table=name, constraint=constraint))
 
 
@@ -239,6 +235,9 @@ def drop_constraint(
     if_exists: bool | None = None,
 ) -> None:
     """Drop a constraint.
+
+    On MySQL and MariaDB, a foreign key is dropped with the index that the server created for it. A
+    script written for Alembic keeps that index, as Alembic does.
 
     Args:
         constraint_name: The name of the constraint.
@@ -254,7 +253,8 @@ def drop_constraint(
     table = qualified_name(table_name, schema)
     constraint_name = name_to_drop(constraint_name, table_name, schema, type_)
     if not if_exists or _has_constraint(table, constraint_name, type_):
-        submit(DropConstraint(table=table, name=constraint_name, kind=type_))
+        is_alembic = current_settings().get("is_alembic", False)
+        submit(DropConstraint(table=table, name=constraint_name, kind=type_, keep_index=is_alembic))
 
 
 def rename_constraint(

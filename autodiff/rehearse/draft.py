@@ -13,6 +13,7 @@ from autodiff.autogenerate.plan import Plan
 from autodiff.autogenerate.schemas import scope_for
 from autodiff.autogenerate.scratch_inspector import ScratchInspector
 from autodiff.autogenerate.scratch_sources import find_missing_scratch, scratch_to_run
+from autodiff.compare import without_repeated_parts
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.timeouts import NO_LIMITS
 from autodiff.errors import AutodiffError
@@ -152,7 +153,8 @@ def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) 
     scope = scope_for(replace(plan.desired, namespaces=namespaces))
 
     def build(connection: Connection) -> None:
-        operations = _creating_operations(_without_extension_objects(start, connection, dialect))
+        created = _without_extension_objects(start, connection, dialect)
+        operations = _creating_operations(without_repeated_parts(created))
         after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
         operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
         _run(connection, dialect, lambda executor: run_operations(executor, operations))

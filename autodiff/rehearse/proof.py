@@ -15,7 +15,7 @@ from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
 from autodiff.runner.events import Direction
 from autodiff.schema.name_map import NameMap
-from autodiff.schema.objects import ColumnType, Name, Schema
+from autodiff.schema.objects import ColumnType, Name, Schema, Table
 from autodiff.schema.operations import AlterColumn, ColumnPatch, Operation
 
 if TYPE_CHECKING:
@@ -172,14 +172,14 @@ def _reason(error: Exception) -> str:
 def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
     """Return the tables that a change of the named ones can affect.
 
-    These are the named tables, the tables they reference, those that reference them, and those that
-    views read.
+    These are the named tables, the tables they reference or inherit from, those that reference or
+    inherit from them, and those that views read.
     """
     wanted = {name for name in names if name in schema.tables}
     wanted |= {
         name
         for name, table in schema.tables.items()
-        if any(key.referred in wanted for key in table.foreign_keys)
+        if not wanted.isdisjoint(_needed_tables(table))
     }
     wanted |= {
         read for view in schema.views.values() for read in view.reads if read in schema.tables
@@ -188,15 +188,20 @@ def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
 
 
 def with_referenced_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
-    """Return the named tables and all that they reference, directly or indirectly."""
+    """Return the named tables and all that they reference or inherit from, also indirectly."""
     wanted = {name for name in names if name in schema.tables}
     waiting = list(wanted)
     while waiting:
-        for key in schema.tables[waiting.pop()].foreign_keys:
-            if key.referred not in wanted and key.referred in schema.tables:
-                wanted.add(key.referred)
-                waiting.append(key.referred)
+        for name in _needed_tables(schema.tables[waiting.pop()]):
+            if name not in wanted and name in schema.tables:
+                wanted.add(name)
+                waiting.append(name)
     return wanted
+
+
+def _needed_tables(table: Table) -> tuple[Name, ...]:
+    """Return the tables without which the table cannot be created."""
+    return (*(key.referred for key in table.foreign_keys), *table.inherits)
 
 
 def select_tables(schema: Schema, names: Iterable[Name]) -> Schema:

@@ -89,6 +89,11 @@ class Executor:
         self.flush()
         return self.sink.find(name)
 
+    def known(self, name: Name) -> Table | None:
+        """Return the table after everything that was submitted, None if it is unknown."""
+        self.flush()
+        return self.sink.known(name)
+
     def names_in(self, name: Name) -> set[str]:
         """Return the names of a table's constraints and indexes, as far as known."""
         rebuild = self._rebuilds.get(name)

@@ -77,7 +77,9 @@ def _checked_step(
     Raises MigrationFileError if calling the function would run nothing.
     """
     step = getattr(module, direction, None)
-    settings = getattr(module, "alembic_settings", {})
+    settings = dict(getattr(module, "alembic_settings", {}))
+    if hasattr(module, "down_revision"):
+        settings["is_alembic"] = True
     reason = lazy_kind(step) if callable(step) else "is not a function"
     if not callable(step) or reason is not None:
         raise MigrationFileError(

@@ -419,12 +419,16 @@ class AddConstraint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropConstraint:
-    """ALTER TABLE ... DROP CONSTRAINT; `kind` matters on MySQL."""
+    """ALTER TABLE ... DROP CONSTRAINT; `kind` matters on MySQL.
+
+    keep_index: whether the index that MySQL created for a foreign key stays.
+    """
 
     table: Name
     name: str | None
     kind: ConstraintKind | None = None
     constraint: Constraint | None = None
+    keep_index: bool = field(default=False, repr=False)
 
     def reverse(self) -> AddConstraint:
         what = f"constraint {self.name} of table {self.table}"

@@ -198,7 +198,37 @@ def test_scripts_that_must_be_changed_by_hand(
     with pytest.raises(ConfigError, match=line.replace(".", "[.]")):
         project.convert(alembic)
     assert not (tmp_path / "m").exists()
-    assert project.convert(alembic, skip=True).notes == (line,)
+    converted = project.convert(alembic, skip=True)
+    assert converted.notes == (line,)
+    assert [path.name for path in converted.incomplete] == ["0002_add_email.py"]
+
+
+def test_sections_of_alembic_ini(
+    database: Callable[[str], sa.URL], alembic: Path, tmp_path: Path
+) -> None:
+    """A script reads any section; secrets are not copied, and named if the script reads them."""
+    (tmp_path / "alembic.ini").write_text(
+        "[alembic]\nscript_location = alembic\nkind = a\n"
+        "[shop]\nsize = 3\ntoken = t\nurl = u\n[unused]\nx = 1\n"
+    )
+    path = alembic / "versions" / "aaaa0002_add_email.py"
+    body = (
+        'def upgrade() -> None:\n    shop = context.config.get_section("shop")\n'
+        '    assert shop["size"] == "3"\n'
+        '    assert context.config.get_main_option("kind") == "a"\n'
+    )
+    text = path.read_text().replace("from alembic import op", "from alembic import context, op")
+    path.write_text(text.replace("def upgrade() -> None:\n", body))
+    url = database("sqlite")
+    project = Project(url, models(), tmp_path / "m")
+    project.convert(tmp_path / "alembic.ini").write()
+    assert '"config": {"shop": {"size": "3"}, "alembic": {"kind": "a"}}' in (
+        (tmp_path / "m" / "0002_add_email.py").read_text()
+    )
+    project.upgrade()
+    path.write_text(path.read_text().replace('shop["size"] == "3"', 'shop["token"]'))
+    with pytest.raises(ConfigError, match=r":1 reads token of \[shop\], which looks like a secret"):
+        Project(database("sqlite"), models(), tmp_path / "n").convert(tmp_path / "alembic.ini")
 
 
 @pytest.mark.parametrize(

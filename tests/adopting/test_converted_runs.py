@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 
 from autodiff import Project
-from autodiff.commands.adopt.script_text import convert_text
+from autodiff.commands.adopt.script_text import ScriptSettings, convert_text
 from autodiff.migrations import read_migration
 from tests.support import Database, opened
 
@@ -148,6 +148,7 @@ def history(
 everywhere = pytest.mark.parametrize(
     "history", [(kind, {}) for kind in ("sqlite", "postgresql", "mariadb")], indirect=True
 )
+on_mariadb = pytest.mark.parametrize("history", [("mariadb", {})], indirect=True)
 with_convention = pytest.mark.parametrize(
     "history", [(kind, CONVENTION) for kind in ("sqlite", "postgresql")], indirect=True
 )
@@ -221,6 +222,10 @@ with op.batch_alter_table("c", naming_convention=names, recreate={recreate!r}) a
             "table_kwargs={'sqlite_autoincrement': True}",
             'batch.alter_column("p_id", nullable=False)',
         ),
+        (
+            "reflect_args=[sa.CheckConstraint('a > 1', name='ck')]",
+            'batch.alter_column("p_id", nullable=False)',
+        ),
         ("copy_from=copied", 'batch.drop_constraint("named", type_="unique")'),
         ("recreate='never'", 'batch.add_column(sa.Column("x", sa.Integer))'),
     ],
@@ -249,6 +254,51 @@ op.create_table("a", sa.Column("id", sa.Integer, primary_key=True), sa.Column("b
 op.create_table("b", sa.Column("id", sa.Integer, primary_key=True))
 if op.get_context().dialect.supports_alter:
     op.create_foreign_key("fk_a_b", "a", "b", ["b_id"], ["id"])
+"""
+    history.write("a1", body, None)
+    history.run()
+
+
+@on_mariadb
+def test_names_that_the_server_gives(history: History) -> None:
+    """Later revisions drop unnamed constraints, and indexes of foreign keys, by these names."""
+    extra = """
+    sa.UniqueConstraint("a", "p_id"), sa.ForeignKeyConstraint(["a"], ["p.id"]),
+    sa.CheckConstraint("a > 1"), sa.CheckConstraint("a > 2"),
+    sa.ForeignKeyConstraint(["a", "p_id"], ["k.x", "k.y"], name="fk_named"),"""
+    key = 'op.create_table("k", *(sa.Column(n, sa.Integer, primary_key=True) for n in "xy"))'
+    body = TABLES.replace('sa.UniqueConstraint("a"),', 'sa.UniqueConstraint("a"),' + extra)
+    history.write("a1", key + body, None)
+    add = """
+op.create_foreign_key(None, "c", "p", ["a"], ["id"])
+op.create_unique_constraint(None, "c", ["a"])
+op.create_check_constraint(None, "c", "a > 3")
+op.add_column("c", sa.Column("x", sa.Integer, sa.ForeignKey("p.id"), unique=True))
+"""
+    history.write("a2", add, "a1")
+    drop = """
+op.drop_constraint("c_ibfk_1", "c", type_="foreignkey")
+op.drop_index("p_id", "c")
+op.drop_constraint("a_3", "c", type_="unique")
+op.drop_constraint("CONSTRAINT_1", "c", type_="check")
+op.rename_table("c", "d")
+op.drop_constraint("d_ibfk_4", "d", type_="foreignkey")
+op.create_foreign_key(None, "d", "p", ["x"], ["id"])
+"""
+    history.write("a3", drop, "a2")
+    history.run()
+
+
+@on_mariadb
+def test_names_of_indexes_for_foreign_keys(history: History) -> None:
+    """They depend on the order of the constraints."""
+    columns = "*(sa.Column(name, sa.Integer) for name in 'xyz')"
+    key = 'sa.ForeignKeyConstraint(["x", "y"], ["p.a", "p.b"])'
+    unique = 'sa.UniqueConstraint("x", "z")'
+    body = f"""
+op.create_table("p", *(sa.Column(name, sa.Integer, primary_key=True) for name in "ab"))
+op.create_table("c", {columns}, {key}, {unique})
+op.create_table("d", {columns}, {unique}, {key})
 """
     history.write("a1", body, None)
     history.run()
@@ -371,6 +421,30 @@ def test_what_cannot_be_converted(history: History, head: str, body: str, reason
     [problem] = convert_text(read_migration(history.versions / "a1.py")).problems
     assert problem.startswith("a1.py:")
     assert reason in problem
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body", "reason"),
+    [
+        ("partial_reordering=[('b', 'a')]", "b.drop_column('x')", "passes partial_reordering"),
+        ("reflect_kwargs={'listeners': []}", "b.drop_column('x')", "passes reflect_kwargs"),
+        ("recreate='always'", "b.add_column(c, insert_after='x')", "a1.py:8 passes insert_after"),
+        ("", "b.alter_column('x', insert_before='y')", "a1.py:8 passes insert_before"),
+        ("", "b.add_column(c, insert_after='x')", None),
+        ("recreate='never'", "b.alter_column('x', insert_before='y')", None),
+        ("partial_reordering=None", "b.drop_column('x')", None),
+    ],
+)
+def test_arguments_of_a_batch_without_counterpart(
+    history: History, arguments: str, body: str, reason: str | None
+) -> None:
+    """They are named if Alembic recreates the table, and have no effect otherwise."""
+    history.write("a1", f"with op.batch_alter_table('t', {arguments}) as b:\n    {body}", None)
+    problems = convert_text(read_migration(history.versions / "a1.py")).problems
+    assert [reason in problem for problem in problems] == ([] if reason is None else [True])
+    elsewhere = ScriptSettings(recreates_tables=False)
+    others = convert_text(read_migration(history.versions / "a1.py"), elsewhere).problems
+    assert bool(others) == ("always" in arguments)
 
 
 def test_arguments_of_upgrade(history: History) -> None:

@@ -100,6 +100,25 @@ def test_amend_of_a_migration_with_a_note(pending: Folder) -> None:
     assert "unrehearsed" not in (pending.migrations / "autodiff.lock").read_text()
 
 
+def test_amend_after_a_rebase(pending: Folder) -> None:
+    """The parents and the number that rebase wrote are not an edit; another change still is."""
+    pending.ok("generate", "-m", "other", "--parent", "1", "--empty")
+    pending.ok("generate", "-m", "more", "--parent", "other", "--empty")
+    pending.ok("rebase", "more")
+    assert names(pending)[-1] == "0005_add_comments.py"
+    path = pending.migrations / "0005_add_comments.py"
+    text = path.read_text()
+    path.write_text(text.replace("def upgrade() -> None:\n", "def upgrade() -> None:\n    1\n"))
+    pending.ok("lock")
+    assert "the file was edited" in pending.fails("generate", "--amend").err
+    path.write_text(text)
+    pending.ok("lock")
+    pending.ok("upgrade", "more")
+    pending.ok("generate", "--amend")
+    pending.ok("upgrade")
+    pending.ok("check")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -95,12 +95,19 @@ ENV_FILES = [
     'TABLE = "v"\ncontext.configure(version_table=TABLE, version_table_schema="s")',
     'context.configure(version_table=config.get_main_option("version_table"), '
     'version_table_schema=config.get_main_option("other", "s"))',
+    "context.configure(version_table=config.get_section(config.config_ini_section)"
+    '["version_table"], version_table_schema=config.get_section_option("shop", "schema"))',
+    'shop = config.get_section("shop", {})\ncontext.configure(version_table_schema='
+    'shop.get("schema"), version_table=config.get_section("other", {}).get("table", "v"))',
 ]
 
 
 @pytest.mark.parametrize("env", ENV_FILES)
 def test_the_version_table_that_env_py_configures_is_read(tmp_path: Path, env: str) -> None:
+    """Its settings can be in any section of alembic.ini."""
     settings = "version_table = v" if "get_main_option" in env else ""
+    if "section" in env:
+        settings = "version_table = v\n[shop]\nschema = s\nbroken = %(name)s"
     folder = folder_with(tmp_path, settings, env)
     assert (folder.version_table, folder.version_table_schema) == ("v", "s")
 

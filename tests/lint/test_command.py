@@ -164,6 +164,24 @@ def test_alembic_scripts_are_linted_as_they_are(folder: Folder) -> None:
     assert codes("alembic/versions") == codes("alembic") == [("AD101", 11)]
 
 
+def test_the_settings_of_an_alembic_folder_are_read(folder: Folder) -> None:
+    """A target can be one of several folders of versions, or a subfolder of one."""
+    (folder.path / "alembic.ini").write_text(
+        "[alembic]\nscript_location = alembic\nversion_locations = a b\n"
+        "recursive_version_locations = true\n"
+    )
+    places = {"alembic/env": ("", ""), "a/1": ("1", None), "b/2024/2": ("2", "1")}
+    for name, (revision, parent) in places.items():
+        path = folder.path / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            f"from alembic import op\nrevision = {revision!r}\ndown_revision = {parent!r}\n"
+            f'def upgrade():\n    op.drop_table("t{revision}")\n'
+        )
+    assert codes("alembic") == [("AD101", 5)] * 2
+    assert codes("b") == codes("b/2024") == codes("b/2024/2.py") == [("AD101", 5)]
+
+
 def test_diff_base_selects_changed_files(folder: Folder) -> None:
     def git(*arguments: str) -> None:
         identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")

@@ -32,7 +32,8 @@ CHOSEN = {
     *("many_changes_at_once-postgresql", "many_changes_at_once-mariadb"),
     *("index_built_concurrently-postgresql", "rebuild_keeps_everything_else-sqlite"),
     *("autoincrement_moves-mariadb", "foreign_key_renamed-mariadb"),
-    *("materialized_view-postgresql"),
+    *("materialized_view-postgresql", "inheritance_follows_parent-postgresql"),
+    *("inheritance_added-postgresql", "mysql_two_foreign_keys_of_a_column-mariadb"),
 }
 SCENARIOS = [scenario for scenario in all_scenarios() if ALL or scenario.name in CHOSEN]
 

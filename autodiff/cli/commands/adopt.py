@@ -176,6 +176,7 @@ def _convert(
     data = {
         "written": not dry_run,
         "files": files,
+        "incomplete": [short_path(path) for path in converted.incomplete],
         "applied": [migration_data(migration) for migration in applied],
         "notes": list(converted.notes),
     }
@@ -189,7 +190,11 @@ def _convert(
             shown = ["these files are written, and nothing is run:", *marks]
             ask_at_terminal(shell, shown, "Adopt the database?")
         converted.write()
-    shell.note(f"{len(files)} of {len(files)} revisions converted")
+    whole = len(files) - len(converted.incomplete)
+    shell.note(f"{whole} of {len(files)} revisions converted")
+    if converted.incomplete:
+        names = ", ".join(path.name for path in converted.incomplete)
+        shell.note(f"copied, and to be changed by hand before they run: {names}")
     summary = f"{len(applied)} of {len(files)} migrations are applied, according to alembic_version"
     if converted.applied is None:
         summary = (

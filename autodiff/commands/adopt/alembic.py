@@ -31,6 +31,7 @@ class Converted:
     texts: the migrations, in order.
     applied: the migrations that the database has; None if it has no version table.
     notes: what must be changed by hand.
+    incomplete: the migrations that contain it.
     helpers: copies of the project's modules that the migrations import.
     """
 
@@ -38,6 +39,7 @@ class Converted:
     texts: Mapping[Path, str]
     applied: tuple[Migration, ...] | None
     notes: tuple[str, ...] = ()
+    incomplete: tuple[Path, ...] = ()
     helpers: Mapping[Path, str] = field(default_factory=dict)
 
     def write(self) -> tuple[Path, ...]:
@@ -114,6 +116,7 @@ def convert_alembic(project: Workspace, folder: Path, *, skip: bool = False) -> 
         helpers={project.directory / name: each.text for name, each in helpers.items()},
         applied=applied,
         notes=tuple(problems),
+        incomplete=tuple(paths[revision] for revision, each in texts.items() if each.problems),
     )
 
 

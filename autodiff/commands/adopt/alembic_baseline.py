@@ -88,7 +88,10 @@ def replace_alembic(
         with_rows = tuple(sorted(str(name) for name, rows in after.rows.items() if rows))
         if with_rows and not without_data:
             raise HandWrittenError(
-                [f"Alembic's revisions insert rows into {name}" for name in with_rows]
+                [f"Alembic's revisions insert rows into {name}" for name in with_rows],
+                what="cannot replace Alembic's revisions: a baseline contains no rows",
+                hint="keep the revisions; or leave the rows out with --without-data, and insert "
+                "them in a later migration if new databases need them",
             )
         migration, text = draft_replacement(
             project,

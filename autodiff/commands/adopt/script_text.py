@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from autodiff.commands.adopt.batch_arguments import batch_problems
 from autodiff.commands.adopt.script_imports import Edits, convert_imports, registered_names
 from autodiff.migrations.files import parse_python
 from autodiff.render.layout import lay_out
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvertedText", "ScriptSettings", "convert_helper", "convert_text"]
 
+_SECRET = re.compile(r"url$|passw|secret|token|(^|_)key$", re.IGNORECASE)
+"""Names of options whose values are not copied."""
 _NO_DOWNGRADE = """
 
 def downgrade() -> None:
@@ -35,6 +39,7 @@ class ScriptSettings:
     functions: the names in it that are functions, which a script cannot contain.
     version_table, version_table_schema: Alembic's version table.
     config: the options of alembic.ini by section.
+    recreates_tables: whether Alembic's batch mode recreates tables of this kind of database.
     """
 
     naming_convention: Mapping[str, str] = field(default_factory=dict)
@@ -42,6 +47,7 @@ class ScriptSettings:
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
     config: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    recreates_tables: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +76,15 @@ def convert_text(
     Raises MigrationFileError, with the line, if the text is not valid Python.
     """
     tree = parse_python(migration.path, migration.text)
+    settings = settings or ScriptSettings()
     edits = Edits()
     own_names = registered_names(tree) | (helpers.registered if helpers else set())
     convert_imports(tree, own_names, edits)
     used = helpers.convert_imports(tree, None, edits) if helpers else ""
     text = _replaced(migration.text, edits.replaced)
     if edits.bound:
-        kept = _settings_of(tree, migration.text + used, settings or ScriptSettings(), edits)
+        edits.problems += batch_problems(tree, always=not settings.recreates_tables)
+        kept = _settings_of(tree, migration.text + used, settings, edits)
         text = _with_settings(text, kept) if kept else text
     edits.problems += _signature_problems(tree)
     if "downgrade" not in _functions(tree):
@@ -139,28 +147,39 @@ def _settings_of(
             found["version_table"] = settings.version_table
         if settings.version_table_schema is not None:
             found["version_table_schema"] = settings.version_table_schema
-    if "config" in text and (sections := _sections_of(text, settings.config)):
+    if "config" in text and (sections := _sections_of(text, settings.config, edits)):
         found["config"] = sections
     return found
 
 
-def _sections_of(text: str, config: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+def _sections_of(
+    text: str, config: Mapping[str, Mapping[str, str]], edits: Edits
+) -> dict[str, dict[str, str]]:
     """Return the options of alembic.ini whose names a text contains; of other sections all.
 
-    The URL is not copied: it is that of the connection.
+    The URL is not copied: it is that of the connection. Other secrets are a problem if they are
+    named.
     """
     sections = {}
     for section, options in config.items():
-        everything = section != "alembic" and section in text
+        everything = section != "alembic" and _is_quoted(section, text)
         kept = {
             name: value
             for name, value in options.items()
-            if (everything or f'"{name}"' in text or f"'{name}'" in text)
-            and not name.endswith("url")
+            if _is_quoted(name, text) or (everything and name != "here")
         }
+        for name in [name for name in kept if _SECRET.search(name)]:
+            del kept[name]
+            if _is_quoted(name, text) and not name.endswith("url"):
+                what = f"reads {name} of [{section}], which looks like a secret and is not copied"
+                edits.problems.append((1, what))
         if kept:
             sections[section] = kept
     return sections
+
+
+def _is_quoted(name: str, text: str) -> bool:
+    return f'"{name}"' in text or f"'{name}'" in text
 
 
 def _with_settings(text: str, settings: Mapping[str, Any]) -> str:

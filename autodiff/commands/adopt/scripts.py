@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from autodiff.commands.adopt.helper_modules import HelperModules
 from autodiff.commands.adopt.script_text import ConvertedText, ScriptSettings, convert_text
-from autodiff.errors import ConfigError
+from autodiff.errors import ConfigError, HistoryError
 from autodiff.migrations import Graph, load_graph
 from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
 from autodiff.migrations.alembic_history import read_revisions
@@ -113,15 +113,26 @@ def _settings(project: Workspace, scripts: Scripts) -> ScriptSettings:
     convention = _naming_convention(project, scripts.env_py)
     names = {key: v for key, v in convention.items() if isinstance(v, str)}
     functions = tuple(key for key, v in convention.items() if callable(v))
+    recreates = _recreates_tables(project)
     if scripts.settings is None:
-        return ScriptSettings(naming_convention=names, functions=functions)
+        return ScriptSettings(
+            naming_convention=names, functions=functions, recreates_tables=recreates
+        )
     return ScriptSettings(
         naming_convention=names,
         functions=functions,
         version_table=scripts.settings.version_table,
         version_table_schema=scripts.settings.version_table_schema,
-        config={"alembic": scripts.settings.options},
+        config={**scripts.settings.sections, "alembic": scripts.settings.options},
+        recreates_tables=recreates,
     )
+
+
+def _recreates_tables(project: Workspace) -> bool:
+    try:
+        return project.offline_dialect().features.rebuilds_tables
+    except HistoryError:
+        return True
 
 
 def _naming_convention(project: Workspace, env_py: Path | None) -> Mapping[str, Any]:

@@ -10,6 +10,8 @@ from autodiff.dialects.mysql.column_checks import is_in_column
 from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Schema, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.mysql import MySQL
@@ -60,6 +62,21 @@ class MySQLCatalog(Catalog):
         SQLAlchemy reflects only the checks of tables.
         """
         return isinstance(constraint, Check) and is_in_column(constraint)
+
+    def with_server_names(self, table: Table) -> Table | None:
+        from autodiff.dialects.mysql.catalog.generated_names import with_generated_names
+
+        return with_generated_names(table, mariadb=self.dialect.is_mariadb)
+
+    def server_name(
+        self,
+        constraint: Constraint,
+        find: Callable[[], Table | None],
+        ask: Callable[[Callable[[], bool]], bool],
+    ) -> str | None:
+        from autodiff.dialects.mysql.catalog.generated_names import generated_name
+
+        return generated_name(constraint, find, ask, mariadb=self.dialect.is_mariadb)
 
     def has_schema_wide_name(self, part: Constraint | Index) -> bool:
         """Return whether the part is a foreign key or, on MySQL, a check.

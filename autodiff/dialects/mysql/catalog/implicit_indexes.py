@@ -89,7 +89,9 @@ def index_name(key: ForeignKey, table: Table | None = None) -> str:
     if key.name and not _GENERATED.fullmatch(key.name):
         return key.name
     name, number = key.columns[0], 1
-    while table is not None and table.index(name) is not None:
+    uniques = (c for c in table.constraints if isinstance(c, Unique)) if table else ()
+    taken = {part.name for part in (*(table.indexes if table else ()), *uniques)}
+    while name in taken:
         number += 1
         name = f"{key.columns[0]}_{number}"
     return name

@@ -102,7 +102,8 @@ class MySQLConstraintDDL(ConstraintDDL):
             case "primary":
                 changes = self.drop_primary_key(current)
             case "foreignkey":
-                changes = self._drop_foreign_key(name, current)
+                known = None if operation.keep_index else current
+                changes = self._drop_foreign_key(name, known)
             case "unique":
                 changes = self.ddl.indexes.drop_changes(name, current)
             case "check":
@@ -152,7 +153,9 @@ class MySQLConstraintDDL(ConstraintDDL):
         new_name = index_name(key, without)
         if new_name == name:
             return []
-        return [f"RENAME INDEX {self.quote(name)} TO {self.quote(new_name)}"]
+        # In a revision for Alembic it runs again after a downgrade, which keeps the new name
+        exists = "IF EXISTS " if self.dialect.is_mariadb else ""
+        return [f"RENAME INDEX {exists}{self.quote(name)} TO {self.quote(new_name)}"]
 
     def _drop_check(self, name: str, current: Table | None) -> list[str]:
         """Return DROP CHECK; for a check in a column (MariaDB) MODIFY COLUMN without the check."""
