@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.conversions import conversion_loss
+from autodiff.plan.merged_backfills import filled_nulls
 from autodiff.schema.apply import evolve
 from autodiff.schema.objects import Column, ColumnType, Computed, Name, Table
 from autodiff.schema.operations import (
@@ -262,10 +263,10 @@ class DataLossFinder:
         origin = self._origin(operation.table)
         if origin is None:
             return
+        filled = filled_nulls(operation, self._dialect.quote)
         for column, _ in operation.values:
             name = self._column_origin(operation.table, column)
-            fills_nulls = f"{self._dialect.quote(column)} IS NULL"
-            if name is None or operation.where == fills_nulls:
+            if name is None or column in filled:
                 continue
             quoted = self._dialect.quote(name)
             condition = f"{quoted} IS NOT NULL"

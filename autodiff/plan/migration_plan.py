@@ -9,6 +9,7 @@ from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import add_and_fill
 from autodiff.plan.data_loss import DataLoss
+from autodiff.plan.merged_backfills import merge_backfills
 from autodiff.plan.row_checks.context import RowCheck
 from autodiff.schema.changes import Change, ViewAltered
 from autodiff.schema.describe import describe_change
@@ -90,7 +91,8 @@ class MigrationPlan:
             for position, operation in enumerate(operations)
             if not _is_dropped_later(operation, operations[position:])
         ]
-        return [*(check.require for check in self.downgrade_checks), *kept]
+        merged = merge_backfills(kept, self.desired.tables, self.dialect)
+        return [*(check.require for check in self.downgrade_checks), *merged]
 
     def _split(self, operation: Operation) -> list[Operation]:
         """Return a reversed operation, or the several that do it on a table with rows."""

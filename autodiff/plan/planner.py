@@ -68,6 +68,7 @@ from autodiff.plan.foreign_keys import (
     recreated_keys,
 )
 from autodiff.plan.key_targets import key_target_findings
+from autodiff.plan.merged_backfills import merge_backfills
 from autodiff.plan.migration_plan import MigrationPlan, options_first, without_implied_index_drops
 from autodiff.plan.order import order_tables
 from autodiff.plan.phases import Phase, PhasedOperations
@@ -343,6 +344,7 @@ class _Planner:
         sort_views(operations, self.dialect)
         ordered = without_implied_index_drops(operations.ordered(), self.dialect)
         ordered = options_first(ordered, self.desired, self.dialect)
+        ordered = merge_backfills(ordered, self.after_renames.tables, self.dialect)
         return concurrent_indexes_last(ordered, self.desired, self.dialect)
 
     def _plan_each(self, changes: Sequence[Change], operations: PhasedOperations) -> None:

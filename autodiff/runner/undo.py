@@ -12,9 +12,9 @@ of which only some statements, or only some rows, are done is such a case.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autodiff.dialects.base import Dialect
@@ -203,12 +203,14 @@ def _without(
     follow its creation are left out too, except those that undo a finished step.
     """
     left = list(backward)
+    kept: set[tuple[Name, str | None]] = set()
     made = [_subject(o) for o in forward if isinstance(o, CreateTable | AddColumn)]
     for step in ahead:
         match = next((other for other in left if _are_counterparts(step, other)), None)
         if match is not None:
             left.remove(match)
             if isinstance(match, CreateTable | AddColumn):
+                kept.add(_subject(match))
                 left = _parts_to_restore(match, backward, done) + [
                     other
                     for other in left
@@ -217,7 +219,23 @@ def _without(
                 ]
         elif _leaves_something(step) and not any(_is_about(step, thing) for thing in made):
             raise _nothing_undoes(step)
-    return left
+    return [
+        part
+        for step in left
+        for part in (
+            [step]
+            if any(_are_counterparts(step, finished) for finished in done)
+            else _without_columns(step, kept)
+        )
+    ]
+
+
+def _without_columns(step: Step, kept: Collection[tuple[Name, str | None]]) -> list[Step]:
+    """Return the step without the values of columns that were not removed; none if it is empty."""
+    if not isinstance(step, Backfill):
+        return [step]
+    values = tuple(pair for pair in step.values if (step.table, pair[0]) not in kept)
+    return [replace(step, values=values)] if values else []
 
 
 def _parts_to_restore(

@@ -91,6 +91,28 @@ def test_a_changed_column_that_was_not_dropped_is_changed_back(
     assert db.state() == before
 
 
+def test_only_the_dropped_columns_of_a_backfill_are_filled_again(
+    db: Database, tmp_path: Path
+) -> None:
+    """The values of the column that was not dropped are kept."""
+    folder = Folder(tmp_path / "m")
+    add = """
+    op.add_column("z", sa.Column("c", sa.Integer()))
+    op.add_column("z", sa.Column("d", sa.Integer()))
+    op.backfill("z", {"c": 5, "d": 6})
+    """
+    stop = 'op.require("SELECT id FROM z", "rows")'
+    dropped, kept = 'op.drop_column("z", "d")', 'op.drop_column("z", "c")'
+    folder.write("aaaa", CREATE, 'op.drop_table("z")')
+    folder.write("bbbb", add, "\n".join((permanent(db, dropped), stop, kept)))
+    db.runner(folder).upgrade()
+    db.execute("INSERT INTO z (id, c, d) VALUES (1, 8, 9)")
+    with pytest.raises(MigrationFailedError, match="rows"):
+        db.runner(folder).downgrade()
+    assert db.runner(folder).upgrade() == []
+    assert db.rows("SELECT c, d FROM z") == [(8, 6)]
+
+
 def test_a_change_that_nothing_undoes_is_refused_before_anything_is_done(
     db: Database, tmp_path: Path
 ) -> None:

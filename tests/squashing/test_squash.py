@@ -25,6 +25,7 @@ op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True),
     sa.Column("nick", sa.String(20), nullable=False))
 """
 DROP_USERS = 'op.drop_table("users")'
+DROP_AGE_AND_ORDER = 'op.drop_column("users", "age")\nop.drop_column("users", "order")'
 
 
 @pytest.fixture
@@ -273,6 +274,27 @@ def test_a_manual_fill_needs_an_option(sqlite: sa.URL, folder: Folder) -> None:
         project.squash("bbbb:", "age", without_data=True)
     squash = project.squash("bbbb:", "age", without_data=True, fills=["users.age=1"])
     assert "op.backfill(" in squash.text
+
+
+def test_one_backfill_of_several_columns_is_planned_again(sqlite: sa.URL, folder: Folder) -> None:
+    """The names are quoted, so the condition of the backfill is too."""
+    folder.write("aaaa", USERS, DROP_USERS)
+    add = """
+op.add_column("users", sa.Column("order", sa.Integer()))
+op.add_column("users", sa.Column("age", sa.Integer()))
+"""
+    fill = """
+op.backfill("users", {"order": sa.text('coalesce("order", 1)'), "age": sa.text("coalesce(age, 2)")},
+    where='"order" IS NULL OR age IS NULL')
+op.alter_column("users", "order", nullable=False)
+op.alter_column("users", "age", nullable=False)
+"""
+    folder.write("bbbb", add + fill, DROP_AGE_AND_ORDER)
+    folder.write("cccc", 'op.create_index("ix", "users", ["age"])', 'op.drop_index("ix", "users")')
+    squash = project_of(sqlite, folder).squash("bbbb:", "age and order")
+    assert squash.left_out == ()
+    assert squash.text.count("op.backfill(") == 1
+    assert """coalesce("order", 1)""" in squash.text and "coalesce(age, 2)" in squash.text
 
 
 def test_renamed_enums_and_values_keep_their_rows(

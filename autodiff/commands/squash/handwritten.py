@@ -100,7 +100,7 @@ class HandWrittenReader:
     def _fill(self, migration: Migration, backfill: Backfill) -> None:
         """Collect a backfill; only that of a new column can be planned again."""
         part = self._part(migration, backfill.describe())
-        filled = list(self.names.filled(backfill))
+        filled = list(self.names.filled(backfill, self._dialect.quote))
         if len(filled) < len(backfill.values):
             self.parts.append(part)
         self._fills += [(tracked, value, part) for tracked, value in filled]

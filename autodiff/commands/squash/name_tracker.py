@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from autodiff.plan.merged_backfills import filled_nulls
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import (
     AddColumn,
@@ -84,16 +85,18 @@ class NameTracker:
         """Return the tables that existed at the start, by their current names."""
         return (name for name, tracked in self._tables.items() if tracked.before is not None)
 
-    def filled(self, backfill: Backfill) -> Iterator[tuple[TrackedName, str]]:
+    def filled(
+        self, backfill: Backfill, quote: Callable[[str], str]
+    ) -> Iterator[tuple[TrackedName, str]]:
         """Yield the columns that a backfill of all rows gives their first value."""
-        new = [
-            (self._columns.get((backfill.table, name)), name, value)
-            for name, value in backfill.values
-        ]
-        conditions = (None, *(f"{name} IS NULL" for name, _ in backfill.values))
-        for tracked, _, value in new if backfill.where in conditions else ():
+        conditions = [f"{quote(name)} IS NULL" for name, _ in backfill.values]
+        if backfill.where not in (None, " OR ".join(conditions), *conditions):
+            return
+        filled = filled_nulls(backfill, quote)
+        for name, value in backfill.values:
+            tracked = self._columns.get((backfill.table, name))
             if tracked is not None and tracked.before is None:
-                yield tracked, value
+                yield tracked, filled.get(name, value)
 
     def key(self, tracked: TrackedName) -> str | None:
         """Return the current name of a column, None if it was dropped."""

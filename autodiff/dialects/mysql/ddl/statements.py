@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from autodiff.dialects.mysql.ddl.indexes import MySQLIndexDDL
 from autodiff.dialects.mysql.ddl.table_options import CHARSET_OPTIONS, follows_charset
 from autodiff.dialects.mysql.ddl.tables import MySQLTableDDL
 from autodiff.dialects.mysql.expressions import quote_string, split_on_update
+from autodiff.dialects.narrowing import shape
 from autodiff.schema.objects import (
+    Column,
     ForeignKey,
     Name,
     Option,
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MySQLDDL"]
 
+_NUMBER = re.compile(r"(?:-?\d+(?:\.(?P<fraction>\d+))?|true|false)\Z")
+_MAX_DIGITS = 65
+"""Of a DECIMAL: https://dev.mysql.com/doc/refman/8.4/en/fixed-point-types.html"""
 _REQUIRE_EMPTY = (
     "SELECT extractvalue('<a/>', (SELECT CASE count(*) WHEN 0 THEN '/a' "
     "ELSE '~the schema is not empty' END "
@@ -178,6 +184,24 @@ class MySQLRowDDL(RowDDL):
 
     def backfill(self, operation: Backfill, current: Table | None = None) -> list[str]:
         return [self.update(operation.table, operation.values, current, operation.where)]
+
+    def fill_nulls(self, column: Column, value: str, *, is_new: bool) -> str | None:
+        """Return coalesce() if its type stores the values of the column unchanged.
+
+        It turns a TIMESTAMP into a DATETIME, which is ambiguous when clocks are set back, and an
+        ENUM or a BIT into another type. A date 0000-00-00 can be kept, but not assigned again.
+        https://dev.mysql.com/doc/refman/8.4/en/comparison-operators.html#function_coalesce
+        """
+        limits = shape(column.type.sql, {})
+        number = _NUMBER.match(value)
+        if limits.kind == "text":
+            keeps = bool(number) or self.dialect.literal_value(value) is not None
+        elif limits.kind == "decimal":
+            scale = max(limits.scale or 0, len(number["fraction"] or "") if number else 0)
+            keeps = bool(number) and (limits.digits or 0) + scale <= _MAX_DIGITS
+        else:
+            keeps = bool(number) and limits.kind in ("integer", "float")
+        return f"coalesce({self.quote(column.name)}, {value})" if is_new or keeps else None
 
     def update(
         self,

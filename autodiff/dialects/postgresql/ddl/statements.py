@@ -11,6 +11,7 @@ from autodiff.dialects.postgresql.ddl.constraints import PostgreSQLConstraintDDL
 from autodiff.dialects.postgresql.ddl.do_blocks import combine
 from autodiff.dialects.postgresql.ddl.enums import PostgreSQLEnumDDL
 from autodiff.dialects.postgresql.ddl.indexes import PostgreSQLIndexDDL
+from autodiff.dialects.postgresql.ddl.rows import PostgreSQLRowDDL
 from autodiff.dialects.postgresql.ddl.sequences import PostgreSQLSequenceDDL
 from autodiff.dialects.postgresql.ddl.tables import PostgreSQLTableDDL
 from autodiff.dialects.postgresql.ddl.views import PostgreSQLViewDDL
@@ -36,6 +37,7 @@ class PostgreSQLDDL(DDL):
         self.enums = PostgreSQLEnumDDL(self)
         self.sequences = PostgreSQLSequenceDDL(self)
         self.views = PostgreSQLViewDDL(self)
+        self.rows = PostgreSQLRowDDL(self)
 
     def required_table(self, operation: Operation) -> Name | None:
         """Return the table for SetTableOptions, which resets options that the table has."""

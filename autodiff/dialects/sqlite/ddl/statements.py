@@ -14,12 +14,13 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.ddl import DDL
 from autodiff.dialects.ddl.constraints import ConstraintDDL
 from autodiff.dialects.ddl.indexes import IndexDDL
+from autodiff.dialects.ddl.rows import RowDDL
 from autodiff.dialects.ddl.views import ViewDDL
 from autodiff.dialects.sqlite.ddl.columns import SQLiteColumnDDL, can_be_added, can_be_dropped
 from autodiff.dialects.sqlite.ddl.rebuild import RebuildDDL, evolved
 from autodiff.dialects.sqlite.ddl.tables import SQLiteTableDDL
 from autodiff.errors import PlanError
-from autodiff.schema.objects import Constraint, Name, Table
+from autodiff.schema.objects import Column, Constraint, Name, Table
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -67,6 +68,7 @@ class SQLiteDDL(DDL):
         self.constraints = SQLiteConstraintDDL(self)
         self.indexes = SQLiteIndexDDL(self)
         self.views = SQLiteViewDDL(self)
+        self.rows = SQLiteRowDDL(self)
         self.rebuilds = RebuildDDL(self)
 
     def required_table(self, operation: Operation) -> Name | None:
@@ -182,3 +184,10 @@ class SQLiteViewDDL(ViewDDL):
 
     def create(self, operation: CreateView) -> list[str]:
         return super().create(CreateView(view=replace(operation.view, materialized=False)))
+
+
+class SQLiteRowDDL(RowDDL):
+    """Updates rows."""
+
+    def fill_nulls(self, column: Column, value: str, *, is_new: bool) -> str | None:
+        return f"coalesce({self.quote(column.name)}, {value})"
