@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autodiff.commands.against.statements import Sent
+from autodiff.commands.against.verdicts import Enums
 from autodiff.dialects import Dialect
 from autodiff.dialects.scratch import SharedScratch
 from autodiff.errors import ModelsError
@@ -21,10 +22,7 @@ from autodiff.schema.objects import Name, Schema
 from autodiff.utils.git_worktree import Checkout
 from autodiff.workspace import Workspace
 
-__all__ = ["Enums", "ModelsProcess", "start_models"]
-
-Enums = Mapping[tuple[Name, str], tuple[str, ...]]
-"""The values of each Enum, by table and column."""
+__all__ = ["ModelsProcess", "start_models"]
 
 _MODULE = "autodiff.commands.against.worker"
 
@@ -84,6 +82,7 @@ def start_models(
     )
     try:
         request = {
+            "label": label,
             "top": str(place.top),
             "tree": str(place.tree),
             "config": str(place.counterpart(config)),
@@ -152,6 +151,7 @@ def _read_sent(item: Mapping[str, Any]) -> Sent:
         tables=tuple(from_data(Name, name) for name in item["tables"]),
         variant=item["variant"],
         columns=texts("columns"),
+        value=item["value"],
         nulls=texts("nulls"),
         problem=item["problem"],
     )

@@ -28,8 +28,13 @@ class Failure:
 def explain_failures(
     sent: Iterable[Sent], schema: Schema, declared: Mapping[Name, Table]
 ) -> frozenset[Failure]:
-    """Return why statements failed on a schema; `declared` are the tables of their models."""
+    """Return why statements failed on a schema; `declared` are the tables of their models.
+
+    Of several messages of the database about one column, such as for different values, the first
+    one is kept.
+    """
     found: set[Failure] = set()
+    messages: dict[tuple[object, ...], Failure] = {}
     for one in sent:
         if one.problem is None:
             continue
@@ -38,8 +43,11 @@ def explain_failures(
             for name in one.tables
             for failure in _causes(one, name, schema, declared.get(name))
         }
-        found |= causes or {_by_message(one)}
-    return frozenset(found)
+        found |= causes
+        if not causes:
+            subject = one.columns or one.problem
+            messages.setdefault((one.statement, one.tables, subject, one.value), _by_message(one))
+    return frozenset((*found, *messages.values()))
 
 
 def _causes(sent: Sent, name: Name, schema: Schema, declared: Table | None) -> Iterator[Failure]:
@@ -91,8 +99,8 @@ def _needs_value(column: Column) -> bool:
 def _by_message(sent: Sent) -> Failure:
     """Return the failure in the words of the database."""
     named = ", ".join(sent.columns)
-    prefix = f"with a value in {named}: " if named and sent.statement == "INSERT" else ""
-    prefix = f"column {named}: " if named and not prefix else prefix
+    value = f", value {sent.value!r}" if sent.value is not None else ""
+    prefix = f"column {named}{value}: " if named else ""
     return _failure(sent, sent.tables[0], f"{prefix}{sent.problem}", *sent.columns)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -10,19 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.commands.against.models_process import Enums, ModelsProcess, start_models
-from autodiff.commands.against.reasons import explain_failures
-from autodiff.commands.against.report import MigrationSafety, RollingDeploy
+from autodiff.commands.against.models_process import ModelsProcess, start_models
+from autodiff.commands.against.report import RollingDeploy
+from autodiff.commands.against.verdicts import judge_migrations
 from autodiff.errors import ConfigError, HistoryError
 from autodiff.rehearse.context import RehearsalContext, open_rehearsal_context
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase
 from autodiff.utils.git_worktree import check_out
 
 if TYPE_CHECKING:
-    from autodiff.commands.against.reasons import Failure
-    from autodiff.commands.against.statements import Sent
+    from autodiff.dialects.scratch import SharedScratch
     from autodiff.migrations import Graph, Migration
-    from autodiff.schema.objects import Name, Schema
+    from autodiff.schema.objects import Schema
     from autodiff.workspace import Workspace
 
 __all__ = ["check_rolling_deploy"]
@@ -60,7 +58,10 @@ def check_rolling_deploy(project: Workspace, revision: str) -> RollingDeploy:
         )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autodiff-")))
         database = stack.enter_context(RehearsalDatabase(context))
-        return _check(result, _Scratch(database, graph, pending, folder), old, new)
+        scratch = _Scratch(database, graph, pending, folder)
+        schemas = list(scratch.states())
+        steps, notes = judge_migrations(pending, schemas, scratch.shared(), old, new)
+        return replace(result, steps=steps, notes=notes)
 
 
 def _require_all_migrations(graph: Graph, old: ModelsProcess, revision: str) -> None:
@@ -126,107 +127,8 @@ class _Scratch:
             if migration.revision in revisions:
                 yield database.inspector.read()
 
-
-def _check(
-    result: RollingDeploy, scratch: _Scratch, old: ModelsProcess, new: ModelsProcess
-) -> RollingDeploy:
-    schemas = list(scratch.states())
-    tables = _tables_concerned(schemas, (old, new))
-    only_new, only_old = _other_values(new.enums, old.enums), _other_values(old.enums, new.enums)
-    old_sent: list[list[Sent]] = []
-    new_sent: list[list[Sent]] = []
-    for schema in scratch.states() if tables else ():
-        database = scratch.database
-        shared = database.inspector.dialect.scratch.share(
-            database.inspector.connection, scratch.folder
-        )
-        old_sent.append(old.send(shared, schema, tables, only_new))
-        new_sent.append(new.send(shared, schema, tables, only_old))
-    if not tables:
-        old_sent = new_sent = [[] for _ in schemas]
-    old_failures = _failures(old_sent, old_sent[0], schemas, old)
-    new_failures = _failures(new_sent, new_sent[-1], schemas, new)
-    steps = tuple(
-        MigrationSafety(
-            revision=migration.revision,
-            name=migration.name,
-            old_code=tuple(sorted(old_failures[place + 1] - old_failures[place])),
-            new_code=tuple(sorted(new_failures[place] - new_failures[place + 1])),
-        )
-        for place, migration in enumerate(scratch.pending)
-    )
-    notes = (
-        *_unchecked(old_sent[0], "before the migrations", old),
-        *_unchecked(new_sent[-1], "after the migrations", new),
-    )
-    return replace(result, steps=steps, notes=notes)
-
-
-def _tables_concerned(schemas: Sequence[Schema], codes: Sequence[ModelsProcess]) -> list[Name]:
-    """Return the tables that a migration changes, and those that a foreign key joins to them."""
-    changed: set[Name] = set()
-    for before, after in itertools.pairwise(schemas):
-        names = before.tables.keys() | after.tables.keys()
-        enums = {
-            name
-            for name in before.enums.keys() | after.enums.keys()
-            if before.enums.get(name) != after.enums.get(name)
-        }
-        for name in names:
-            table, later = before.tables.get(name), after.tables.get(name)
-            uses = {c.type.enum for t in (table, later) if t for c in t.columns}
-            if table != later or uses & enums:
-                changed.add(name)
-    everything = [*schemas, *(code.declared for code in codes)]
-    joined = {
-        name
-        for schema in everything
-        for table in schema.tables.values()
-        for key in table.foreign_keys
-        if {table.name, key.referred} & changed
-        for name in (table.name, key.referred)
-    }
-    return sorted(changed | joined)
-
-
-def _other_values(other: Enums, own: Enums) -> Enums:
-    """Return the values of Enums that only the other version of the code has."""
-    found = {}
-    for key, values in other.items():
-        known = own.get(key, values)
-        if rest := tuple(value for value in values if value not in known):
-            found[key] = rest
-    return found
-
-
-def _key(sent: Sent) -> tuple[str, str, str]:
-    return sent.statement, sent.subject, sent.variant
-
-
-def _failures(
-    every: Sequence[Sequence[Sent]],
-    own: Sequence[Sent],
-    schemas: Sequence[Schema],
-    code: ModelsProcess,
-) -> list[frozenset[Failure]]:
-    """Return the failures on each schema of the statements that work on the code's own schema."""
-    working = {_key(sent) for sent in own if sent.problem is None}
-    return [
-        explain_failures(
-            (one for one in sent if _key(one) in working), schema, code.declared.tables
-        )
-        for sent, schema in zip(every, schemas, strict=True)
-    ]
-
-
-def _unchecked(own: Sequence[Sent], when: str, code: ModelsProcess) -> list[str]:
-    """Return a note for each kind of statement that never works, so that nothing is known."""
-    problems: dict[tuple[str, str], list[str | None]] = {}
-    for sent in own:
-        problems.setdefault((sent.statement, sent.subject), []).append(sent.problem)
-    return [
-        f"not checked with the models of {code.label}: {statement} of {subject} fails {when} too: "
-        f"{found[0]}"
-        for (statement, subject), found in problems.items()
-        if all(found)
-    ]
+    def shared(self) -> Iterator[SharedScratch]:
+        """Yield how to connect to the scratch in each of the states, which is then current."""
+        for _ in self.states():
+            inspector = self.database.inspector
+            yield inspector.dialect.scratch.share(inspector.connection, self.folder)

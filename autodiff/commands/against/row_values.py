@@ -15,6 +15,8 @@ from autodiff.schema.objects import Table
 __all__ = ["Column", "RowValues", "is_generated", "is_required"]
 
 Column = sa.Column[Any]
+_OWN = 50
+"""Added to numbers of unique values, so that they differ from those of the sample rows."""
 
 
 def is_generated(column: Column) -> bool:
@@ -57,7 +59,7 @@ class RowValues:
             if column in keys:
                 value = keys[column]
             else:
-                value = self._value(column, number if column in unique else 0, size)
+                value = self._value(column, _OWN + number if column in unique else 0, size)
             if value is not UNKNOWN:
                 found[column] = value
         return found

@@ -45,8 +45,9 @@ class Sent:
 
     statement: SELECT, INSERT or UPDATE. tables: the tables, as `Name`s. variant: which values it
     had; with the other fields it identifies the statement.
-    columns: the columns that the failure is about, if that is known. nulls: those that were sent as
-    NULL because they had no value.
+    columns: the columns that the failure is about, if that is known. value: the value of an Enum or
+    of a check that was sent or read. nulls: the columns that were sent as NULL because they had no
+    value.
     problem: why it failed; None if it did not.
     """
 
@@ -55,6 +56,7 @@ class Sent:
     tables: tuple[Name, ...]
     variant: str = ""
     columns: tuple[str, ...] = ()
+    value: str | None = None
     nulls: tuple[str, ...] = ()
     problem: str | None = None
 
@@ -123,14 +125,13 @@ class Sender:
                 try:
                     session.execute(sa.select(column).limit(_ROWS)).all()
                 except LookupError as error:
-                    raise _UnreadableValueError(
-                        f"the Enum of the model has no value {value!r}"
-                    ) from error
+                    raise _UnreadableValueError("the Enum of the model does not have it") from error
 
             yield self._sent(
                 *("SELECT", subject, (table,), run),
                 variant=f"{column.name} = {value!r}",
                 columns=(column.name,),
+                value=value,
             )
 
     # INSERT
@@ -139,19 +140,43 @@ class Sender:
         columns = [c for table in subject.tables for c in _written_columns(subject, table)]
         required = [c for c in columns if is_required(c)]
         minimal = self._row(subject, required)
-        yield self._insert(subject, "required columns", (minimal,), minimal)
+        first = self._insert(subject, "required columns", minimal)
+        yield first
         every = self._row(subject, columns)
-        yield self._insert(subject, "all columns", (every,), minimal)
-        again = self._row(subject, columns, number=1)
-        yield self._insert(subject, "equal rows", (every, again), minimal, explain=False)
+        variants = {"all columns": every}
         sizes: tuple[Size, ...] = ("high", "low")
         for size in sizes:
-            row = self._row(subject, columns, size=size)
-            yield self._insert(subject, f"{size} values", (row,), minimal)
-        for column in columns:
+            variants[f"{size} values"] = self._row(subject, columns, size=size)
+        for variant, row in variants.items():
+            sent = self._insert(subject, variant, row)
+            if sent.problem is not None and first.problem is None:
+                yield from self._refused_columns(subject, variant, row, minimal) or [sent]
+                continue
+            yield sent
+            if sent.problem is None and variant == "all columns":
+                again = self._row(subject, columns, number=1)
+                yield self._insert(subject, "equal rows", every, again)
+        for column in columns if first.problem is None else ():
             for value in self._values(column.table).listed(column)[1:]:
                 row = {**minimal, column: value}
-                yield self._insert(subject, f"{column.name} = {value!r}", (row,), minimal)
+                sent = self._insert(subject, f"{column.name} = {value!r}", row)
+                yield replace(sent, value=value, columns=(column.name,))
+
+    def _refused_columns(
+        self,
+        subject: Subject,
+        variant: str,
+        row: Mapping[Column, Any],
+        minimal: Mapping[Column, Any],
+    ) -> list[Sent]:
+        """Send the values of a refused row one by one, and return the failures."""
+        sent = (
+            replace(
+                self._insert(subject, variant, {**minimal, column: value}), columns=(column.name,)
+            )
+            for column, value in row.items()
+        )
+        return [one for one in sent if one.problem is not None]
 
     def _row(
         self, subject: Subject, columns: Sequence[Column], number: int = 0, size: Size = "usual"
@@ -162,38 +187,10 @@ class Sender:
             row |= self._values(table).of(own, number, size)
         return row
 
-    def _insert(
-        self,
-        subject: Subject,
-        variant: str,
-        rows: Sequence[Mapping[Column, Any]],
-        minimal: Mapping[Column, Any],
-        *,
-        explain: bool = True,
-    ) -> Sent:
+    def _insert(self, subject: Subject, variant: str, *rows: Mapping[Column, Any]) -> Sent:
         nulls = () if subject.mapper is None else _sent_as_null(subject, rows[0])
-        sent = self._sent(
-            *("INSERT", subject, subject.tables, self._writer(subject, rows)),
-            variant=variant,
-            nulls=nulls,
-        )
-        if sent.problem is None or not explain or rows[0] == minimal:
-            return sent
-        return self._with_columns(subject, sent, rows[0], minimal)
-
-    def _with_columns(
-        self, subject: Subject, sent: Sent, row: Mapping[Column, Any], minimal: Mapping[Column, Any]
-    ) -> Sent:
-        """Return a failed INSERT with the columns that make it fail, each one tried alone."""
-        failing = []
-        for column, value in row.items():
-            attempt = self._sent(
-                *("INSERT", subject, subject.tables),
-                self._writer(subject, ({**minimal, column: value},)),
-            )
-            if attempt.problem == sent.problem:
-                failing.append(column.name)
-        return replace(sent, columns=tuple(failing) if len(failing) < len(row) else ())
+        run = self._writer(subject, rows)
+        return self._sent("INSERT", subject, subject.tables, run, variant=variant, nulls=nulls)
 
     def _writer(
         self, subject: Subject, rows: Sequence[Mapping[Column, Any]]
@@ -229,13 +226,14 @@ class Sender:
         kinds: dict[str, Any] = {}
         for size in sizes:
             kinds[f"{size} value"] = values.of([column], 7, size).get(column)
-        kinds |= {f"{value!r}": value for value in values.listed(column)}
         if column.nullable:
             kinds["NULL"] = None
         for kind, value in kinds.items():
-            if value is None and kind != "NULL":
-                continue
-            yield self._update(subject, column, kind, value)
+            if value is not None or kind == "NULL":
+                yield self._update(subject, column, kind, value)
+        for listed in values.listed(column):
+            sent = self._update(subject, column, f"{listed!r}", listed)
+            yield replace(sent, value=listed)
 
     def _update(self, subject: Subject, column: Column, kind: str, value: Any) -> Sent:
         table = column.table
@@ -283,6 +281,7 @@ class Sender:
         *,
         variant: str = "",
         columns: tuple[str, ...] = (),
+        value: str | None = None,
         nulls: tuple[str, ...] = (),
     ) -> Sent:
         problem = None
@@ -290,9 +289,10 @@ class Sender:
             with Session(
                 self.connection, join_transaction_mode="create_savepoint", autoflush=False
             ) as session:
+                session.connection()  # begins the savepoint
                 run(session)
         except DBAPIError as error:
-            problem = database_words(error.orig).partition("; ")[0]
+            problem = self._message(error)
         except _UnreadableValueError as error:
             problem = str(error)
         except Exception as error:  # the code of the models can raise anything
@@ -303,9 +303,15 @@ class Sender:
             tables=tuple(self.names[table] for table in tables),
             variant=variant,
             columns=columns,
+            value=value,
             nulls=nulls,
             problem=problem,
         )
+
+    def _message(self, error: DBAPIError) -> str:
+        """Return the message of the database, without the name of the scratch database."""
+        words = database_words(error.orig).partition("; ")[0]
+        return words.replace(f"`{self.connection.engine.url.database}`.", "")
 
 
 class _UnreadableValueError(Exception):

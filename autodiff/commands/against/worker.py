@@ -11,44 +11,23 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapper, configure_mappers
 
-from autodiff.commands.against.python_values import listed_values
-from autodiff.commands.against.statements import Sender, Subject
-from autodiff.dialects import dialect_for, dialect_of
+from autodiff.commands.against.loaded_models import LoadedModels
+from autodiff.dialects import dialect_for
+from autodiff.dialects.scratch import SharedScratch
 from autodiff.errors import AutodiffError, ConfigError, ModelsError
-from autodiff.rehearse.proof import select_tables
-from autodiff.rehearse.sample_rows import insert_samples
-from autodiff.rehearse.sample_values import choose_sample_values
 from autodiff.schema.json import from_data, schema_from_data, schema_to_data, to_data
-from autodiff.schema.objects import Name, Schema
-from autodiff.utils.connections import open_connection
+from autodiff.schema.objects import Name
 from autodiff.workspace import Workspace
 
-if TYPE_CHECKING:
-    from autodiff.dialects import Dialect
-
 __all__ = ["answer_requests"]
-
-
-@dataclass(slots=True)
-class _Models:
-    """The models of this version of the code.
-
-    names: the tables that autodiff manages, with their names in schemas.
-    """
-
-    dialect: Dialect
-    declared: Schema
-    names: dict[sa.Table, Name]
-    subjects: list[Subject]
 
 
 @dataclass(slots=True)
@@ -97,7 +76,7 @@ def _private_stdout() -> TextIO:
 # Loading
 
 
-def _load(request: Mapping[str, Any]) -> tuple[_Models, dict[str, Any]]:
+def _load(request: Mapping[str, Any]) -> tuple[LoadedModels, dict[str, Any]]:
     """Load the models, and describe them."""
     top, tree = Path(request["top"]), Path(request["tree"])
     sys.path[:] = [_moved(entry, top, tree) for entry in sys.path]
@@ -110,17 +89,12 @@ def _load(request: Mapping[str, Any]) -> tuple[_Models, dict[str, Any]]:
     _configure()
     dialect = dialect_for(request["backend"], default_schema=request["default_schema"])
     declared = workspace.declare(dialect)
-    names = _named_tables(metadata, declared, dialect)
-    models = _Models(dialect, declared, names, _find_subjects(mappers.found, names))
-    enums = [
-        [to_data(name), column.name, list(values)]
-        for table, name in names.items()
-        for column in table.columns
-        if (values := listed_values(column))
-    ]
+    models = LoadedModels(request["label"], dialect, declared, metadata, mappers.found)
     return models, {
         "declared": schema_to_data(declared),
-        "enums": enums,
+        "enums": [
+            [to_data(name), column, list(values)] for (name, column), values in models.enums.items()
+        ],
         **_revisions(workspace),
     }
 
@@ -178,36 +152,6 @@ def _configure() -> None:
         ) from error
 
 
-def _named_tables(
-    metadata: Sequence[sa.MetaData], declared: Schema, dialect: Dialect
-) -> dict[sa.Table, Name]:
-    found: dict[sa.Table, Name] = {}
-    for one in metadata:
-        for table in one.tables.values():
-            schema = None if table.schema == dialect.default_schema else table.schema
-            name = Name(str(table.name), schema)
-            if name in declared.tables:
-                found[table] = name
-    return found
-
-
-def _find_subjects(mappers: Sequence[Mapper[Any]], names: Mapping[sa.Table, Name]) -> list[Subject]:
-    """Return the mapped classes whose tables are all managed, then the other tables."""
-    subjects: list[Subject] = []
-    mapped: set[sa.Table] = set()
-    for mapper in mappers:
-        own = mapper.local_table
-        tables = [table for table in mapper.tables if isinstance(table, sa.Table)]
-        if not isinstance(own, sa.Table) or not all(table in names for table in tables):
-            continue
-        mapped.update(tables)
-        ordered = (own, *(table for table in tables if table is not own))
-        subjects.append(Subject(tables=ordered, mapper=mapper))
-    subjects.sort(key=lambda subject: subject.label)
-    rest = (table for table in names if table not in mapped)
-    return [*subjects, *(Subject(tables=(table,)) for table in rest)]
-
-
 def _revisions(workspace: Workspace) -> dict[str, list[str]]:
     graph = workspace.graph()
     replaced = {old for migration in graph.migrations.values() for old in migration.replaces}
@@ -217,59 +161,17 @@ def _revisions(workspace: Workspace) -> dict[str, list[str]]:
 # Sending
 
 
-def _send(models: _Models, request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Send the statements of the wanted tables on a scratch, and return the results."""
-    schema = schema_from_data(request["schema"])
-    wanted = {from_data(Name, name) for name in request["tables"]}
-    others = {
-        (from_data(Name, name), column): values for name, column, values in request["other_values"]
-    }
-    with _transaction(models, request["shared"]) as connection:
-        _insert_rows(connection, schema, wanted)
-        sender = Sender(
-            connection=connection,
-            declared=models.declared.tables,
-            names=models.names,
-            other_values=others,
-        )
-        return [
-            {**asdict(sent), "tables": [to_data(name) for name in sent.tables]}
-            for subject in models.subjects
-            if any(models.names[table] in wanted for table in subject.tables)
-            for sent in sender.send(subject)
-        ]
-
-
-@contextmanager
-def _transaction(models: _Models, shared: Mapping[str, Any]) -> Iterator[sa.Connection]:
-    """Connect to the scratch; roll everything back at the end."""
-    with open_connection(sa.make_url(shared["url"])) as connection:
-        for name, file in shared["attached"].items():
-            quoted = connection.dialect.identifier_preparer.quote_identifier(name)
-            connection.exec_driver_sql(f"ATTACH ? AS {quoted}", (file,))
-        default = models.dialect.default_schema
-        if models.dialect.scratch.reaches_other_databases([default or ""]):
-            # A model may name the live database as its schema, which must not be written:
-            connection = connection.execution_options(schema_translate_map={default: None})
-        try:
-            yield connection
-        finally:
-            connection.rollback()
-
-
-def _insert_rows(connection: sa.Connection, schema: Schema, wanted: set[Name]) -> None:
-    """Insert sample rows into the wanted tables and those that they refer to."""
-    names = {name for name in wanted if name in schema.tables}
-    todo = list(names)
-    while todo:
-        for key in schema.tables[todo.pop()].foreign_keys:
-            if key.referred in schema.tables and key.referred not in names:
-                names.add(key.referred)
-                todo.append(key.referred)
-    choices = choose_sample_values((), (), schema, schema).choices
-    insert_samples(
-        connection, dialect_of(connection), select_tables(schema, names), schema, choices
+def _send(models: LoadedModels, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    sent = models.send(
+        SharedScratch(**request["shared"]),
+        schema_from_data(request["schema"]),
+        [from_data(Name, name) for name in request["tables"]],
+        {
+            (from_data(Name, name), column): tuple(values)
+            for name, column, values in request["other_values"]
+        },
     )
+    return [{**asdict(one), "tables": [to_data(name) for name in one.tables]} for one in sent]
 
 
 if __name__ == "__main__":
