@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from autodiff.autogenerate.plan import Plan
     from autodiff.autogenerate.questions import Assume, Questioner
     from autodiff.commands.adopt import AlembicBaseline, Baseline, Bridge, Converted
+    from autodiff.commands.against import RollingDeploy
     from autodiff.commands.edit import Edited
     from autodiff.commands.generate import Draft
     from autodiff.commands.lint import LintResult
@@ -894,6 +895,28 @@ class Project(Workspace):
         from autodiff.commands.check import check_drift, check_drift_offline
 
         return check_drift_offline(self) if offline else check_drift(self)
+
+    def check_against(self, revision: str) -> RollingDeploy:
+        """Check whether old and new code work while the pending migrations are applied.
+
+        The models of the git revision are the old code, those of the work tree the new code. Their
+        SELECT, INSERT and UPDATE statements are sent to a scratch database.
+
+        Args:
+            revision: A git revision, such as `origin/main`: the code that is deployed now.
+
+        Returns:
+            The statements that fail, for each pending migration.
+
+        Raises:
+            ConfigError: The git revision is unknown, or does not have the project.
+            ModelsError: The models of the revision or of the work tree cannot be loaded.
+            HistoryError: The git revision has migrations that the work tree lacks.
+            DatabaseError: No scratch database is available.
+        """
+        from autodiff.commands.against.rolling_deploy import check_rolling_deploy
+
+        return check_rolling_deploy(self, revision)
 
     def left_alone(self, url: str | None = None) -> tuple[UnmanagedObject, ...]:
         """Return everything in the database that autodiff does not compare, with the reasons.

@@ -82,6 +82,7 @@ class Workspace:
         self._metadata = metadata
         self._hooks = hooks
         self._on_connect: Callable[[str], None] | None = None
+        self._config_path: Path | None = None
 
     @classmethod
     def load(
@@ -120,7 +121,13 @@ class Workspace:
         project._hooks = None
         project._by = by
         project._on_connect = None
+        project._config_path = Path(path).resolve() if Path(path).is_file() else config.root
         return project
+
+    @property
+    def config_path(self) -> Path | None:
+        """The configuration file that was named, else its folder; None if built in code."""
+        return self._config_path
 
     def exclude_version_table(self) -> None:
         """Leave the version table of an adopted Alembic history out of every comparison."""

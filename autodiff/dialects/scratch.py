@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.schema.objects import INHERITS, ForeignKey, Name, Table
@@ -15,7 +16,18 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.base import Dialect
 
-__all__ = ["Scratch"]
+__all__ = ["Scratch", "SharedScratch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedScratch:
+    """How another process connects to a scratch.
+
+    url: the URL, with its password. attached: the files to attach, by the name of the schema.
+    """
+
+    url: str = field(repr=False)
+    attached: Mapping[str, str] = field(default_factory=dict)
 
 
 class Scratch(ABC):
@@ -71,6 +83,14 @@ class Scratch(ABC):
     def reaches_other_databases(self, namespaces: Sequence[str]) -> bool:
         """Return whether a migration that names these namespaces would change other databases."""
         return False
+
+    def share(self, connection: Connection, folder: Path) -> SharedScratch:
+        """Return how another process connects to an open scratch.
+
+        A scratch in memory is copied into new files in the folder. `connection` must not be in a
+        transaction that changed anything.
+        """
+        return SharedScratch(url=connection.engine.url.render_as_string(hide_password=False))
 
     def make_dialect(self, connection: Connection) -> Dialect:
         """Return the dialect of a connection to a scratch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,8 @@ from sqlalchemy.engine import Connection
 
 from autodiff.dialects.generic.abilities import Abilities
 from autodiff.dialects.generic.catalog import optional
-from autodiff.dialects.scratch import Scratch
+from autodiff.dialects.scratch import Scratch, SharedScratch
+from autodiff.errors import DatabaseError
 
 __all__ = ["GenericScratch"]
 
@@ -47,6 +49,19 @@ class GenericScratch(Scratch):
                 yield opened
         finally:
             engine.dispose()
+
+    def share(self, connection: Connection, folder: Path) -> SharedScratch:
+        """Return the URL of a scratch on a server.
+
+        Raises DatabaseError for a database in memory, which no other process can open.
+        """
+        if self.dialect.features.scratch_in_memory:
+            raise DatabaseError(
+                f"cannot check a rolling deploy on {self.dialect.name}: its scratch database is in "
+                "memory, where no other process can open it",
+                hint="check --against supports SQLite, PostgreSQL, MySQL and MariaDB",
+            )
+        return super().share(connection, folder)
 
     def identity(self, connection: Connection) -> str:
         """Return the URL without its user, password and options."""

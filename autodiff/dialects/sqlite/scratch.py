@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from autodiff.dialects.scratch import Scratch
+from autodiff.dialects.scratch import Scratch, SharedScratch
 
 __all__ = ["SQLiteScratch"]
 
@@ -32,6 +36,19 @@ class SQLiteScratch(Scratch):
                 yield opened
         finally:
             engine.dispose()
+
+    def share(self, connection: Connection, folder: Path) -> SharedScratch:
+        """Copy the databases into files, because no other process can open those in memory."""
+        source = cast(sqlite3.Connection, connection.connection.driver_connection)
+        names = [row[1] for row in source.execute("PRAGMA database_list") if row[1] != "temp"]
+        copies = Path(tempfile.mkdtemp(dir=folder))
+        files: dict[str, str] = {}
+        for number, name in enumerate(names):
+            files[name] = str(copies / f"{number}.db")
+            with closing(sqlite3.connect(files[name])) as target:
+                source.backup(target, name=name)
+        url = sa.URL.create("sqlite", database=files.pop("main"))
+        return SharedScratch(url=url.render_as_string(), attached=files)
 
     def identity(self, connection: Connection) -> str:
         """Return the path of the file, empty for a database in memory."""
