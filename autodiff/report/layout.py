@@ -39,7 +39,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where the boxes are: their upper left corners, and the size of the whole.
+    """Where the boxes are: their upper left corners, their sizes, and the size of the whole.
 
     paths: the points of each edge, by its ends: a start, and three points for each curve. Edges
         without an entry are drawn from box to box.
@@ -47,6 +47,7 @@ class Layout:
 
     width: float
     height: float
+    sizes: Mapping[str, Size]
     corners: Mapping[str, Point]
     paths: Mapping[tuple[str, str], Sequence[Point]] = field(default_factory=dict)
 
@@ -59,7 +60,7 @@ def arrange(sizes: Mapping[str, Size], edges: Sequence[Edge]) -> Layout | None:
         edges: The foreign keys between them.
     """
     if not sizes:
-        return Layout(width=0, height=0, corners={})
+        return Layout(width=0, height=0, sizes={}, corners={})
     numbers = {key: number for number, key in enumerate(sizes)}
     pairs = sorted({(numbers[e.target], numbers[e.source]) for e in edges})
     return _by_graphviz(sizes, numbers, pairs) or _by_sugiyama(sizes, numbers, pairs)
@@ -119,7 +120,7 @@ def _read_plain(text: str, sizes: Mapping[str, Size], keys: Sequence[str]) -> La
             numbers = [float(word) * _POINTS for word in words[4 : 4 + 2 * int(words[3])]]
             points = [(x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
             paths[ends] = points[::-1]
-    return Layout(width=width, height=height, corners=corners, paths=paths)
+    return Layout(width=width, height=height, sizes=sizes, corners=corners, paths=paths)
 
 
 def _rows_of_single(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -168,5 +169,6 @@ def _by_sugiyama(
     return Layout(
         width=max(corners[key][0] + size.width for key, size in sizes.items()),
         height=max(corners[key][1] + size.height for key, size in sizes.items()),
+        sizes=sizes,
         corners=corners,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -29,6 +29,7 @@ SIGNS: dict[Sign, str] = {"+": "added", "~": "changed", "-": "removed"}
 """What each sign means; the order is that of the counts."""
 
 Verdict: TypeAlias = Literal["incomplete", "problems", "warnings", "clean"]
+_FIRST_KINDS = ("schema", "table", "view", "column")
 _PLURALS = {"index": "indexes", "loss of data": "losses of data"}
 
 
@@ -161,13 +162,9 @@ class Review:
     @property
     def counts(self) -> tuple[str, ...]:
         """How many objects of each kind are added, changed and removed, such as `+2 tables`."""
-        counted = Counter((change.kind, change.sign) for change in self.changes)
-        kinds = dict.fromkeys(change.kind for change in self.changes)
         return tuple(
-            f"{sign}{counted[kind, sign]} {plural(kind, counted[kind, sign])}"
-            for sign in SIGNS
-            for kind in kinds
-            if counted[kind, sign]
+            f"{sign}{len(found)} {plural(kind, len(found))}"
+            for (sign, kind), found in grouped_changes(self.changes).items()
         )
 
     @property
@@ -200,6 +197,19 @@ class Review:
             ("failed rehearsal", failed),
             ("loss of data", len(self.losses)),
         ]
+
+
+def grouped_changes(
+    changes: Iterable[ReviewedChange],
+) -> dict[tuple[Sign, str], list[ReviewedChange]]:
+    """Return the changes by sign and kind: what is added first, and tables before columns."""
+    found: dict[tuple[Sign, str], list[ReviewedChange]] = {}
+    for change in changes:
+        found.setdefault((change.sign, change.kind), []).append(change)
+    signs = list(SIGNS)
+    ranks = {kind: rank for rank, kind in enumerate(_FIRST_KINDS)}
+    order = sorted(found, key=lambda key: (signs.index(key[0]), ranks.get(key[1], len(ranks))))
+    return {key: found[key] for key in order}
 
 
 def plural(word: str, count: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodiff.report.review import SIGNS, plural
+from autodiff.report.review import grouped_changes, plural
 
 if TYPE_CHECKING:
     from autodiff.lint.finding import Finding
@@ -32,20 +32,14 @@ class ChangeGroup:
 
 def change_groups(changes: Sequence[ReviewedChange], *, shown: int = 6) -> list[ChangeGroup]:
     """Return the changes by sign and kind, in the order of the signs."""
-    found: dict[tuple[Sign, str], list[str]] = {}
-    for sign in SIGNS:
-        for change in changes:
-            if change.sign == sign:
-                text = change.text.removeprefix(f"{change.kind} ")
-                found.setdefault((sign, change.kind), []).append(text)
     return [
         ChangeGroup(
             sign=sign,
             count=f"{sign}{len(objects)} {plural(kind, len(objects))}",
-            objects=tuple(objects[:shown]),
+            objects=tuple(item.text.removeprefix(f"{kind} ") for item in objects[:shown]),
             hidden=max(len(objects) - shown, 0),
         )
-        for (sign, kind), objects in found.items()
+        for (sign, kind), objects in grouped_changes(changes).items()
     ]
 
 

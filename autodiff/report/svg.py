@@ -102,7 +102,6 @@ def arrange_diagrams(*diagrams: Diagram) -> Layout | None:
 
 def svg_drawing(diagram: Diagram, layout: Layout) -> _Drawing:
     """Return what the template `drawing.svg.j2` draws."""
-    sizes = {box.key: _size(box) for box in diagram.boxes}
     merged: dict[tuple[str, str], list[Edge]] = {}
     for edge in diagram.edges:
         merged.setdefault((edge.source, edge.target), []).append(edge)
@@ -110,8 +109,8 @@ def svg_drawing(diagram: Diagram, layout: Layout) -> _Drawing:
     return _Drawing(
         width=round(layout.width + 2 * _MARGIN),
         height=round(layout.height + 2 * _MARGIN),
-        shapes=tuple(_shape(box, layout.corners[box.key], sizes[box.key]) for box in diagram.boxes),
-        curves=tuple(_curve(edges, layout, sizes, titles) for edges in merged.values()),
+        shapes=tuple(_shape(box, layout) for box in diagram.boxes),
+        curves=tuple(_curve(edges, layout, titles) for edges in merged.values()),
     )
 
 
@@ -122,7 +121,8 @@ def _size(box: Box) -> Size:
     return Size(width=round(24 + longest * _CHARACTER), height=_HEAD + _ROW * rows + 6)
 
 
-def _shape(box: Box, corner: Point, size: Size) -> _Shape:
+def _shape(box: Box, layout: Layout) -> _Shape:
+    corner = layout.corners[box.key]
     lines = [
         _Line(
             y=_HEAD + _ROW * number + 15,
@@ -144,7 +144,7 @@ def _shape(box: Box, corner: Point, size: Size) -> _Shape:
         key=box.key,
         x=round(corner[0] + _MARGIN, 1),
         y=round(corner[1] + _MARGIN, 1),
-        size=size,
+        size=layout.sizes[box.key],
         title=_head(box),
         full=" ".join(filter(None, [box.title, _WORDS[box.mark], box.note])),
         word=_WORDS[box.mark],
@@ -178,11 +178,10 @@ def _columns(text: str) -> int:
 def _curve(
     edges: Sequence[Edge],
     layout: Layout,
-    sizes: Mapping[str, Size],
     titles: Mapping[str, str],
 ) -> _Curve:
     source, target = edges[0].source, edges[0].target
-    points = layout.paths.get((source, target)) or _direct(source, target, layout, sizes)
+    points = layout.paths.get((source, target)) or _direct(source, target, layout)
     moved = [f"{x + _MARGIN:.1f},{y + _MARGIN:.1f}" for x, y in points]
     marks = {edge.mark for edge in edges}
     mark = marks.pop() if len(marks) == 1 else "~"
@@ -195,13 +194,13 @@ def _curve(
     )
 
 
-def _direct(source: str, target: str, layout: Layout, sizes: Mapping[str, Size]) -> Sequence[Point]:
+def _direct(source: str, target: str, layout: Layout) -> Sequence[Point]:
     """Return a curve between two boxes: the table that is referred to is on the left."""
     (x, y), (to_x, to_y) = layout.corners[source], layout.corners[target]
-    start = (x, y + sizes[source].height / 2)
-    end = (to_x + sizes[target].width, to_y + sizes[target].height / 2)
+    start = (x, y + layout.sizes[source].height / 2)
+    end = (to_x + layout.sizes[target].width, to_y + layout.sizes[target].height / 2)
     if source == target:
-        start, end = (x, y + 16), (x, y + sizes[source].height - 8)
+        start, end = (x, y + 16), (x, y + layout.sizes[source].height - 8)
         return [start, (x - 40, start[1]), (x - 40, end[1]), end]
     bend = max(40.0, abs(start[0] - end[0]) / 2)
     return [start, (start[0] - bend, start[1]), (end[0] + bend, end[1]), end]
