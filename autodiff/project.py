@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from autodiff.fleet import FleetListener, FleetOptions, Outcomes, Target, TargetStatus
     from autodiff.lint import Finding as LintFinding
     from autodiff.rehearse import RehearsedHistory
+    from autodiff.report import Review
     from autodiff.runner.events import Direction, Listener
     from autodiff.runner.history_table import Applied
     from autodiff.runner.journal import Entry, StepAnswer
@@ -226,6 +227,82 @@ class Project(Workspace):
         from autodiff.commands.lint import lint_project
 
         return lint_project(self, targets, diff_base=diff_base)
+
+    def review(
+        self,
+        target: str | None = None,
+        *,
+        diff_base: str | None = None,
+        rehearse: bool = False,
+        offline: bool = False,
+    ) -> Review:
+        """Return what migrations change, their SQL, what they lose, and the findings about them.
+
+        `autodiff.report.render_report` renders the result.
+
+        Args:
+            target: One migration, or a range such as `0002:head`. By default the newest migration,
+                or with `diff_base` all that changed.
+            diff_base: A git revision. Only migrations that changed since the branch left it are
+                reviewed.
+            rehearse: Whether to run the migrations in a scratch database.
+            offline: Whether not to connect to the database.
+
+        Returns:
+            The review. A part that could not be made is one of its `problems`.
+
+        Raises:
+            HistoryError: The range is unknown, or the migrations do not form a graph.
+            ConfigError: The git revision is unknown.
+        """
+        from autodiff.commands.review import ReviewRequest, review_migrations
+
+        request = ReviewRequest(
+            target=target, diff_base=diff_base, rehearse=rehearse, offline=offline
+        )
+        return review_migrations(self, request)
+
+    def review_drift(self, *, offline: bool = False) -> Review:
+        """Return how the models, the migrations and the database differ, and the SQL to end it.
+
+        Args:
+            offline: Whether to compare only the models with the migrations, without a database.
+
+        Returns:
+            The review. If the database cannot be reached, that is one of its `problems`.
+
+        Raises:
+            ModelsError: The models cannot be loaded.
+            HistoryError: The migrations folder or the lock file is invalid.
+        """
+        from autodiff.commands.review import review_drift
+
+        return review_drift(self, offline=offline)
+
+    def erd(
+        self,
+        *tables: str,
+        source: Literal["models", "database", "history"] = "models",
+        format: Literal["mermaid", "svg", "html"] = "mermaid",
+    ) -> str | None:
+        """Return an ER diagram as text.
+
+        Args:
+            *tables: The names of tables, or patterns such as `billing_*`; all tables without any.
+            source: `models`, `database`, or `history` for the schema of the lock file.
+            format: `mermaid`, `svg` or `html`.
+
+        Returns:
+            The diagram; None if it is `svg` and nothing that arranges diagrams is installed.
+
+        Raises:
+            ConfigError: There is no such table, or no database is configured.
+            DatabaseError: The database cannot be reached.
+        """
+        from autodiff.commands.erd import find_tables
+        from autodiff.report import render_erd
+
+        return render_erd(find_tables(self, tables, source), format)
 
     def lint_draft(self, draft: Draft) -> tuple[LintFinding, ...]:
         """Return the errors and warnings of lint in a migration that is not written yet.

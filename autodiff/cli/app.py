@@ -59,6 +59,9 @@ _SECTIONS = {
         "status": "List applied and pending migrations.",
         "history": "List the migrations in the folder, newest first.",
         "show": "Print a migration or its SQL.",
+        "report": "Report what migrations change, lose and block, for a pull request or a CI "
+        "server.",
+        "erd": "Draw an ER diagram of the models, the database or the migrations.",
     },
 }
 """Every command with the first line of its docstring, so that help does not import the commands."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
     from autodiff.workspace import Workspace
 
-__all__ = ["LintResult", "lint_draft", "lint_project"]
+__all__ = [
+    "LintResult",
+    "convert_migration",
+    "lint_dialects",
+    "lint_draft",
+    "lint_project",
+    "lint_revisions",
+    "select_revisions",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +54,23 @@ class LintResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folder:
-    """The migrations of a folder, and those to lint; `own` is false for another folder."""
+    """The migrations of a folder, and those to lint; `own` is false for another folder.
+
+    unreadable: migrations that are left out, because their files cannot be read.
+    """
 
     graph: Graph
     revisions: frozenset[str]
     own: bool = True
+    unreadable: frozenset[str] = frozenset()
 
 
 def lint_project(
-    project: Workspace, targets: Sequence[str] = (), *, diff_base: str | None = None
+    project: Workspace,
+    targets: Sequence[str] = (),
+    *,
+    diff_base: str | None = None,
+    selection: _Folder | None = None,
 ) -> LintResult:
     """Return the findings in the migrations of a project.
 
@@ -62,6 +78,7 @@ def lint_project(
         project: The project.
         targets: Files, folders, migrations and ranges; all migrations without any.
         diff_base: A git revision: only files that changed since the branch left it are linted.
+        selection: The migrations to lint, instead of those that targets name.
 
     Raises:
         HistoryError: The folder is invalid, a target is unknown, or the kind of database is.
@@ -72,15 +89,16 @@ def lint_project(
     dialects = _dialects(project, settings.dialects)
     found: list[Finding] = []
     count = 0
-    for folder in _folders(project, targets):
+    for folder in _folders(project, targets) if selection is None else [selection]:
         revisions = folder.revisions
         if diff_base is not None:
             revisions &= _changed(folder.graph, diff_base, project)
-        is_whole = folder.own and not targets
+        is_whole = folder.own and not targets and selection is None
         request = LintRequest(
             order=[
                 _ours(migration) if migration.is_alembic else migration
                 for migration in folder.graph.migrations.values()
+                if migration.revision not in folder.unreadable
             ],
             revisions=revisions,
             dialects=dialects,
@@ -93,6 +111,56 @@ def lint_project(
         found += lint_migrations(request)
         count += len(revisions)
     return LintResult(findings=tuple(found), migrations=count, databases=tuple(map(str, dialects)))
+
+
+def lint_revisions(
+    project: Workspace,
+    graph: Graph,
+    revisions: Collection[str],
+    *,
+    unreadable: Collection[str] = (),
+) -> LintResult:
+    """Return the findings in some migrations of a graph.
+
+    Args:
+        project: The project.
+        graph: The migrations of the project.
+        revisions: Those to lint.
+        unreadable: Those whose files cannot be read; they are left out.
+
+    Raises:
+        HistoryError: The kind of database is unknown.
+        ConfigError: The settings are invalid.
+    """
+    left_out = frozenset(unreadable)
+    selection = _Folder(graph=graph, revisions=frozenset(revisions) - left_out, unreadable=left_out)
+    return lint_project(project, selection=selection)
+
+
+def select_revisions(
+    project: Workspace, graph: Graph, target: str | None, diff_base: str | None
+) -> set[str]:
+    """Return the revisions of a range, or those that changed since a git revision, or both.
+
+    Raises HistoryError for an unknown range, and ConfigError for an unknown git revision.
+    """
+    revisions = set(graph.migrations) if target is None else _in_range(graph, target)
+    if diff_base is not None:
+        revisions &= _changed(graph, diff_base, project)
+    return revisions
+
+
+def lint_dialects(project: Workspace) -> list[Dialect]:
+    """Return the databases for which migrations are linted.
+
+    Raises HistoryError if they are unknown, and ConfigError for invalid settings.
+    """
+    return _dialects(project, read_lint_settings(project.config.lint, load_rules()).dialects)
+
+
+def convert_migration(migration: Migration) -> Migration:
+    """Return a migration that imports autodiff's `op`, also if it is a revision of Alembic."""
+    return _ours(migration) if migration.is_alembic else migration
 
 
 def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:

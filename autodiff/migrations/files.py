@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -137,8 +137,12 @@ def file_name(number: int, message: str) -> str:
     return f"{number:04d}_{slug or 'migration'}"
 
 
-def read_folder(folder: Path) -> list[Migration]:
+def read_folder(
+    folder: Path, on_error: Callable[[MigrationFileError], None] | None = None
+) -> list[Migration]:
     """Return the migrations of a folder, in the order of their file names.
+
+    `on_error` receives the error of each file that can't be read, which is then left out.
 
     Raises MigrationFileError if a file can't be read, and HistoryError if the folder is a file.
     """
@@ -152,7 +156,17 @@ def read_folder(folder: Path) -> list[Migration]:
             str(folder), error.strerror or str(error), hint="check the permissions of the folder"
         ) from error
     own = {"env.py"} if "script.py.mako" in names else set()  # it is Alembic's folder too
-    return [read_migration(folder / name) for name in names if _is_one(name) and name not in own]
+    found: list[Migration] = []
+    for name in names:
+        if not _is_one(name) or name in own:
+            continue
+        try:
+            found.append(read_migration(folder / name))
+        except MigrationFileError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+    return found
 
 
 def _refuse_other_file(folder: Path) -> None:

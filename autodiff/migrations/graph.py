@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from itertools import pairwise
 from pathlib import Path
 
-from autodiff.errors import HistoryError, SeveralHeadsError
+from autodiff.errors import HistoryError, MigrationFileError, SeveralHeadsError
 from autodiff.migrations import targets
 from autodiff.migrations.alembic_history import AlembicHistory, read_alembic, read_revisions
 from autodiff.migrations.drawing import draw_branches
@@ -18,17 +18,20 @@ from autodiff.migrations.files import Migration, read_folder
 __all__ = ["Graph", "load_graph"]
 
 
-def load_graph(*folders: Path) -> Graph:
+def load_graph(
+    *folders: Path, on_error: Callable[[MigrationFileError], None] | None = None
+) -> Graph:
     """Return the graph of the migrations in one or more folders.
 
-    The Alembic history before them is named in the first folder.
+    The Alembic history before them is named in the first folder. `on_error` receives the error of
+    each file that can't be read, which is then left out.
 
     Raises HistoryError if revisions are duplicate, parents are unknown or migrations form a cycle,
     if several folders have a file of one name, and MigrationFileError if a file can't be read.
     """
     alembic = read_alembic(folders[0])
     revisions = read_revisions(alembic.folder) if alembic and alembic.folder else []
-    found = [migration for folder in folders for migration in read_folder(folder)]
+    found = [migration for folder in folders for migration in read_folder(folder, on_error)]
     if len(folders) > 1:
         found.sort(key=lambda migration: migration.path.name)
     graph = Graph.of([*revisions, *found], alembic)

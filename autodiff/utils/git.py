@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-__all__ = ["changed_files", "file_names_at", "upstream_refs"]
+__all__ = ["changed_files", "file_names_at", "top_folder", "upstream_refs"]
 
 _UPSTREAM_REFS = (
     "refs/remotes/origin/HEAD",
@@ -55,6 +55,12 @@ def changed_files(folder: Path, ref: str) -> frozenset[Path] | None:
         return None
     names = filter(None, [*changed.split("\0"), *new.split("\0")])
     return frozenset((folder / name).resolve() for name in names)
+
+
+def top_folder(folder: Path) -> Path | None:
+    """Return the top folder of the working tree that a folder is in, None outside of git."""
+    found = _git(folder, "rev-parse", "--show-toplevel")
+    return Path(found.removesuffix("\n")).resolve() if found else None
 
 
 def upstream_refs(folder: Path) -> list[str]:

@@ -19,9 +19,14 @@ from autodiff.errors import one_line
 __all__ = [
     "docstring_line",
     "docstring_text",
+    "github_message",
+    "github_property",
     "html_text",
     "json_text",
+    "markdown_code",
+    "markdown_fence",
     "markdown_text",
+    "mermaid_text",
     "one_line",
     "python_block",
     "python_keyword",
@@ -36,6 +41,10 @@ _MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&$@:]")
 
 https://spec.commonmark.org/current/#backslash-escapes
 """
+
+_BACKTICKS = re.compile(r"`+")
+_MERMAID = re.compile(r"[^\w .,/()=+-]")
+"""Characters that can end a string of Mermaid, or begin an entity, a directive or an element."""
 
 _THREE_QUOTES = re.compile(r'"(?="")')
 _DOCSTRING_QUOTE = re.compile(r'\A"|"(?=""|\Z)')
@@ -136,6 +145,49 @@ def html_text(text: str) -> str:
     import html  # the command line starts without it
 
     return html.escape(one_line(text), quote=True)
+
+
+def markdown_code(text: str) -> str:
+    """Return a text as code in a line or a cell of Markdown.
+
+    A text that code cannot show as it is, such as one with a `|`, is returned as a plain text.
+    """
+    line = one_line(text)
+    if not line or line != line.strip() or "|" in line:
+        return markdown_text(line)
+    longest = max(map(len, _BACKTICKS.findall(line)), default=0)
+    marks = "`" * (longest + 1)
+    space = " " if line[0] == "`" or line[-1] == "`" else ""
+    return f"{marks}{space}{line}{space}{marks}"
+
+
+def markdown_fence(text: str, language: str = "") -> str:
+    """Return a block of code in Markdown: no line of the text ends it."""
+    longest = max(map(len, _BACKTICKS.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{terminal_text(text)}\n{fence}"
+
+
+def mermaid_text(text: str) -> str:
+    """Return a text for the inside of a string in double quotes in a Mermaid diagram.
+
+    Mermaid has no escapes in strings, but shows the character of a number such as `#34;`.
+    """
+    return _MERMAID.sub(lambda match: f"#{ord(match[0])};", one_line(text))
+
+
+def github_message(text: str) -> str:
+    """Return the message of a workflow command of GitHub, such as `::error::message`.
+
+    https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts has the rules.
+    """
+    escaped = terminal_text(text).replace("%", "%25")
+    return escaped.replace("\r", "%0D").replace("\n", "%0A")
+
+
+def github_property(text: str) -> str:
+    """Return the value of a property of a workflow command, such as `::error file=value::`."""
+    return github_message(one_line(text)).replace(":", "%3A").replace(",", "%2C")
 
 
 def toml_string(text: str) -> str:
