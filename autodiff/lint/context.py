@@ -166,7 +166,11 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All migrations, and the lock file; None if there is none."""
+    """All migrations, and the lock file; None if there is none.
+
+    unread: the revisions whose files could not be read.
+    """
 
     graph: Graph
     lock: LockFile | None
+    unread: frozenset[str] = frozenset()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from autodiff.errors import ConfigError
+from autodiff.errors import ConfigError, MigrationFileError
 from autodiff.lint.context import History, Script, Step
 from autodiff.lint.finding import Finding
 from autodiff.lint.reader import read_script
@@ -62,29 +62,42 @@ class LintRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
-    """The findings, and the number of those that were left out because of few rows."""
+    """The findings.
+
+    harmless: the number of places that were left out because their tables have few rows.
+    problems: the errors of files that could not be read; nothing in these was checked.
+    """
 
     findings: tuple[Finding, ...]
     harmless: int = 0
+    problems: tuple[MigrationFileError, ...] = ()
 
 
 def lint_migrations(request: LintRequest) -> tuple[Finding, ...]:
-    """Return the findings, in the order of the migrations and lines; see `run_rules`."""
-    return run_rules(request).findings
+    """Return the findings, in the order of the migrations and lines; see `run_rules`.
+
+    Raises MigrationFileError, with the line, for a file that is not valid Python.
+    """
+    linted = run_rules(request)
+    for problem in linted.problems:
+        raise problem
+    return linted.findings
 
 
 def run_rules(request: LintRequest) -> Linted:
     """Run the rules.
 
     Returns:
-        The findings, in the order of the migrations and lines.
+        The findings, in the order of the migrations and lines, and the errors of the files that
+        are not valid Python.
 
     Raises:
-        MigrationFileError: A file is not valid Python; it has the line.
         ConfigError: A rule failed.
     """
     active = [rule for rule in request.rules.values() if request.settings.applies(rule)]
-    collector = _Collector(request, {m.revision: Suppressions.of(m) for m in request.selected})
+    problems: dict[str, MigrationFileError] = {}
+    suppressions = _suppressions(request.selected, problems)
+    collector = _Collector(request, suppressions)
     if request.history is not None:
         for rule in active:
             if rule.scope == "history":
@@ -94,16 +107,39 @@ def run_rules(request: LintRequest) -> Linted:
     for dialect in request.dialects:
         own = [rule for rule in active if any(map(dialect.matches, rule.databases))]
         seen.update(rule for rule in own if rule.scope != "history" or request.history is not None)
-        for script in _scripts(request, dialect, loader):
+        for script in _scripts(request, dialect, loader, problems):
             for rule in own:
                 collector.add(rule, script, _found_in(rule, script))
     unused = request.rules.get(UNUSED_SUPPRESSION)
     if unused is not None and unused in active:
         collector.add_unused(unused, {rule.code for rule in seen})
-    return Linted(findings=collector.findings(), harmless=collector.harmless)
+    return Linted(
+        findings=collector.findings(),
+        harmless=collector.harmless,
+        problems=tuple(problems.values()),
+    )
 
 
-def _scripts(request: LintRequest, dialect: Dialect, loader: Loader) -> Iterator[Script]:
+def _suppressions(
+    migrations: Iterable[Migration], problems: dict[str, MigrationFileError]
+) -> dict[str, Suppressions]:
+    """Return the comments of each migration; add the errors of those that are not valid Python."""
+    found: dict[str, Suppressions] = {}
+    for migration in migrations:
+        try:
+            found[migration.revision] = Suppressions.of(migration)
+        except MigrationFileError as error:
+            found[migration.revision] = Suppressions()
+            problems[migration.revision] = error
+    return found
+
+
+def _scripts(
+    request: LintRequest,
+    dialect: Dialect,
+    loader: Loader,
+    problems: dict[str, MigrationFileError],
+) -> Iterator[Script]:
     """Yield the scripts to lint; those before them are only followed."""
     tables = request.tables
     left = len(request.revisions)
@@ -116,7 +152,11 @@ def _scripts(request: LintRequest, dialect: Dialect, loader: Loader) -> Iterator
         left -= wanted
         if not migration.is_for(dialect):
             continue
-        script = read_script(migration, dialect, tables, loader)
+        try:
+            script = read_script(migration, dialect, tables, loader)
+        except MigrationFileError as error:
+            problems.setdefault(migration.revision, error)
+            continue
         tables = script.tables_after
         if rows:
             _follow_names(rows, script)

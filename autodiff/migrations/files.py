@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +33,7 @@ __all__ = [
     "parse_python",
     "read_folder",
     "read_migration",
+    "read_or_note",
     "read_text",
     "sql_header",
 ]
@@ -41,6 +42,10 @@ _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
 _HEADER = re.compile(
     r"--[ \t]*(revision|parents|replaces|depends_on|labels|message"
     r"|lock_timeout|statement_timeout|dialects):(.*)"
+)
+_REVISION_LINE = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
+_PARENTS_LINE = re.compile(
+    r"^(?:parents|down_revision)\b[^=\n]*=\s*(\([^()]*\)|[^\n]*)", re.MULTILINE
 )
 _LABEL = re.compile(r"(?!\d+\Z|(?:head|heads|base)\Z)[\w.]+")
 LABEL_HINT = "use letters, digits, dots and _, but not a number, head, heads or base"
@@ -137,8 +142,11 @@ def file_name(number: int, message: str) -> str:
     return f"{number:04d}_{slug or 'migration'}"
 
 
-def read_folder(folder: Path) -> list[Migration]:
+def read_folder(folder: Path, problems: list[MigrationFileError] | None = None) -> list[Migration]:
     """Return the migrations of a folder, in the order of their file names.
+
+    With a list of problems, a file that can't be read adds its error to the list. It is returned
+    without its text if its header can be found.
 
     Raises MigrationFileError if a file can't be read, and HistoryError if the folder is a file.
     """
@@ -152,7 +160,45 @@ def read_folder(folder: Path) -> list[Migration]:
             str(folder), error.strerror or str(error), hint="check the permissions of the folder"
         ) from error
     own = {"env.py"} if "script.py.mako" in names else set()  # it is Alembic's folder too
-    return [read_migration(folder / name) for name in names if _is_one(name) and name not in own]
+    paths = [folder / name for name in names if _is_one(name) and name not in own]
+    if problems is None:
+        return [read_migration(path) for path in paths]
+    found = (read_or_note(path, problems, read_migration) for path in paths)
+    return [migration for migration in found if migration is not None]
+
+
+def read_or_note(
+    path: Path,
+    problems: list[MigrationFileError],
+    read: Callable[[Path], Migration | None],
+) -> Migration | None:
+    """Return the migration of a file, or add the error to the problems.
+
+    A file that can't be read is returned without its text, if its header can be found.
+    """
+    try:
+        return read(path)
+    except MigrationFileError as error:
+        problems.append(error)
+        return _by_header(path)
+
+
+def _by_header(path: Path) -> Migration | None:
+    """Return a migration of which only the header is known, None if that is not known either."""
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError:
+        return None
+    if path.suffix == ".sql":
+        header = _header(text)
+        revision, parents = header.get("revision"), tuple(header.get("parents", "").split())
+    else:
+        found, before = _REVISION_LINE.search(text), _PARENTS_LINE.search(text)
+        revision = found[1] if found is not None else None
+        parents = tuple(re.findall(r"[\"']([^\"'\n]+)[\"']", before[1])) if before else ()
+    if not revision:
+        return None
+    return Migration(revision=revision, parents=parents, message=_slug(path), path=path)
 
 
 def _refuse_other_file(folder: Path) -> None:

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from pathlib import Path
 
-from autodiff.errors import HistoryError, SeveralHeadsError
+from autodiff.errors import HistoryError, MigrationFileError, SeveralHeadsError
 from autodiff.migrations import targets
 from autodiff.migrations.alembic_history import AlembicHistory, read_alembic, read_revisions
 from autodiff.migrations.drawing import draw_branches
@@ -18,17 +18,18 @@ from autodiff.migrations.files import Migration, read_folder
 __all__ = ["Graph", "load_graph"]
 
 
-def load_graph(*folders: Path) -> Graph:
+def load_graph(*folders: Path, problems: list[MigrationFileError] | None = None) -> Graph:
     """Return the graph of the migrations in one or more folders.
 
-    The Alembic history before them is named in the first folder.
+    The Alembic history before them is named in the first folder. With a list of problems, files
+    that can't be read are added to it, as `read_folder` does.
 
     Raises HistoryError if revisions are duplicate, parents are unknown or migrations form a cycle,
     if several folders have a file of one name, and MigrationFileError if a file can't be read.
     """
     alembic = read_alembic(folders[0])
     revisions = read_revisions(alembic.folder) if alembic and alembic.folder else []
-    found = [migration for folder in folders for migration in read_folder(folder)]
+    found = [migration for folder in folders for migration in read_folder(folder, problems)]
     if len(folders) > 1:
         found.sort(key=lambda migration: migration.path.name)
     graph = Graph.of([*revisions, *found], alembic)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from autodiff.errors import MigrationFileError
 from autodiff.lint.context import History, Script, Step
 from autodiff.lint.downgrade import read_downgrade
 from autodiff.lint.rule import Match, Rule
@@ -19,10 +20,17 @@ _IMPORT = re.compile(r"[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 def _edited(history: History) -> Iterator[Match]:
     known = history.lock.checksums if history.lock is not None else {}
     for revision, checksum in known.items():
-        if revision in history.graph and history.graph[revision].checksum != checksum:
-            name = history.graph[revision].name
+        if revision not in history.graph or revision in history.unread:
+            continue
+        migration = history.graph[revision]
+        try:
+            is_edited = migration.checksum != checksum
+        except MigrationFileError:  # it does not parse, which is reported as such
+            continue
+        if is_edited:
             yield Match(
-                message="the file was edited after the lock file was written", migration=name
+                message="the file was edited after the lock file was written",
+                migration=migration.name,
             )
 
 
