@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from autodiff.commands.lint_database import choose_databases, read_database
@@ -174,6 +175,7 @@ def _application(project: Workspace) -> Callable[[str], bool]:
     packages = {name.partition(":")[0].partition(".")[0] for name in project.config.models}
     folders = project.config.import_path
 
+    @cache
     def belongs(module: str) -> bool:
         if module in packages:
             return True

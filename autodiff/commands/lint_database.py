@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.autogenerate.live_queries import Limits, ask_each
 from autodiff.dialects import NAMES, Dialect, dialect_for, dialect_of
 from autodiff.errors import ConfigError, DatabaseError, HistoryError
 from autodiff.migrations.alembic_folder import find_alembic_folder
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["LintDatabases", "choose_databases", "read_database"]
 
 _SECONDS = 10.0
-_LIMITS = Limits(each=_SECONDS, together=_SECONDS, reached=f"it took more than {_SECONDS:g} s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +42,18 @@ def read_database(project: Workspace, most: int) -> LintDatabases:
         project: The project.
         most: The most rows of a small table.
     """
+    from autodiff.autogenerate.live_queries import Limits, ask_each
+
+    limits = Limits(
+        each=_SECONDS, together=_SECONDS, reached=f"it took more than {_SECONDS:g} seconds"
+    )
     try:
         with project.connect() as connection:
             dialect = dialect_of(connection)
             version = connection.dialect.server_version_info or ()
             dialect.version = ".".join(map(str, version)) or dialect.version
             query = lambda: dialect.catalog.row_counts(connection, most)  # noqa: E731
-            [answer] = ask_each(connection, dialect, [query], _LIMITS)
+            [answer] = ask_each(connection, dialect, [query], limits)
     except DatabaseError as error:
         return LintDatabases(dialects=[project.offline_dialect()], problem=error.message)
     return LintDatabases(dialects=[dialect], rows=answer.found or {}, problem=answer.problem)

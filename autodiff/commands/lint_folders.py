@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.commands.adopt.script_text import convert_text
 from autodiff.errors import ConfigError, HistoryError, MigrationFileError
 from autodiff.migrations import Graph, Migration, load_graph
 from autodiff.migrations.files import parse_alembic, read_or_note
@@ -26,6 +25,7 @@ class LintFolder:
     revisions: those to lint.
     own: whether it is a migrations folder of the project.
     problems: the errors of files that could not be read.
+    unread: the revisions of these files; only their headers are known.
     """
 
     graph: Graph
@@ -33,14 +33,7 @@ class LintFolder:
     own: bool = True
     problems: tuple[MigrationFileError, ...] = ()
 
-    @property
-    def unread(self) -> frozenset[str]:
-        """The revisions whose files could not be read; only their headers are known."""
-        return frozenset(
-            revision
-            for revision, migration in self.graph.migrations.items()
-            if not migration.text and not migration.is_sql
-        )
+    unread: frozenset[str] = frozenset()
 
 
 def find_folders(project: Workspace, targets: Sequence[str]) -> list[LintFolder]:
@@ -49,7 +42,9 @@ def find_folders(project: Workspace, targets: Sequence[str]) -> list[LintFolder]
     if not targets:
         graph = _own_graph(project, problems)
         own = frozenset(r for r, migration in graph.migrations.items() if not migration.is_alembic)
-        return [LintFolder(graph=graph, revisions=own, problems=tuple(problems))]
+        return [
+            LintFolder(graph=graph, revisions=own, problems=tuple(problems), unread=_unread(graph))
+        ]
     graphs: dict[Path, Graph] = {}
     revisions: dict[Path, set[str]] = {}
     for target in targets:
@@ -67,6 +62,7 @@ def find_folders(project: Workspace, targets: Sequence[str]) -> list[LintFolder]
             revisions=frozenset(revisions[place]),
             own=_is_own(project, place),
             problems=tuple(problems) if number == 0 else (),
+            unread=_unread(graph),
         )
         for number, (place, graph) in enumerate(graphs.items())
     ]
@@ -76,6 +72,11 @@ def _is_own(project: Workspace, folder: Path) -> bool:
     """Return whether a folder is one of the migrations folders of the project."""
     own = {path.resolve() for path in (project.directory, *project.folders)}
     return folder.resolve() in own
+
+
+def _unread(graph: Graph) -> frozenset[str]:
+    """Return the migrations without a text: a Python file that was read has at least a header."""
+    return frozenset(r for r, m in graph.migrations.items() if not m.text and not m.is_sql)
 
 
 def _own_graph(project: Workspace, problems: list[MigrationFileError]) -> Graph:
@@ -170,6 +171,8 @@ def changed_revisions(graph: Graph, ref: str, project: Workspace) -> set[str]:
 
 def converted(migration: Migration) -> Migration:
     """Return a migration that imports autodiff's `op`, also if it is a revision of Alembic."""
+    from autodiff.commands.adopt.script_text import convert_text  # loads many modules
+
     text = convert_text(migration).text
     missing = _line_of_upgrade(migration.text) - _line_of_upgrade(text)
     return replace(migration, text="\n" * missing + text, is_alembic=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 from dataclasses import dataclass
+from functools import lru_cache
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ __all__ = ["Downgrade", "read_downgrade"]
 
 _ROW_FUNCTIONS = frozenset(("backfill", "bulk_insert", "execute", "get_bind", "run"))
 """The functions of `op` that can change rows."""
-_CALLS = ("CALL", "CALL_FUNCTION_EX", "CALL_KW")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +41,14 @@ def read_downgrade(script: Script) -> Downgrade:
     code = script.downgrade_code
     if code is None:  # it is not a plain function
         return Downgrade(is_empty=False, changes_rows=True)
-    names = {instruction.opname for instruction in dis.get_instructions(code)}
-    refuses = "RAISE_VARARGS" in names
-    calls = any(name in names for name in _CALLS)
     has_own_calls = any(isinstance(value, CodeType) for value in code.co_consts)
     return Downgrade(
-        is_empty=not calls and not refuses,
-        refuses=refuses,
+        is_empty=not code.co_names and not has_own_calls and not _raises(code),
+        refuses=_raises(code),
         changes_rows=has_own_calls or bool(_ROW_FUNCTIONS & set(code.co_names)),
     )
+
+
+@lru_cache(64)
+def _raises(code: CodeType) -> bool:
+    return any(step.opname == "RAISE_VARARGS" for step in dis.get_instructions(code))

@@ -107,9 +107,16 @@ def run_rules(request: LintRequest) -> Linted:
     for dialect in request.dialects:
         own = [rule for rule in active if any(map(dialect.matches, rule.databases))]
         seen.update(rule for rule in own if rule.scope != "history" or request.history is not None)
+        by_scope = {scope: [r for r in own if r.scope == scope] for scope in ("script", "step")}
         for script in _scripts(request, dialect, loader, problems):
-            for rule in own:
-                collector.add(rule, script, _found_in(rule, script))
+            subjects: dict[str, Sequence[tuple[object, int | None]]] = {
+                "script": [(script, None)],
+                "step": [(s, s.line) for s in script.steps],
+            }
+            for scope, rules in by_scope.items():
+                for rule in rules:
+                    if places := _matches(rule, subjects[scope], script.migration):
+                        collector.add(rule, script, places)
     unused = request.rules.get(UNUSED_SUPPRESSION)
     if unused is not None and unused in active:
         collector.add_unused(unused, {rule.code for rule in seen})
@@ -190,24 +197,18 @@ def _version(dialect: Dialect) -> tuple[int, ...] | None:
     return tuple(map(int, numbers)) or None
 
 
-def _found_in(rule: Rule, script: Script) -> list[_Place]:
-    """Return what a rule finds in a script."""
-    if rule.scope == "script":
-        return _matches(rule, [(script, None)], script.migration)
-    if rule.scope == "step":
-        return _matches(rule, [(step, step.line) for step in script.steps], script.migration)
-    return []
-
-
 def _matches(
     rule: Rule, subjects: Iterable[tuple[object, int | None]], migration: Migration | None
 ) -> list[_Place]:
+    """Return what a rule finds; almost always nothing, so that nothing is built for that."""
+    found: list[_Place] = []
+    check = rule.check
     try:
-        return [
-            _Place(match, line, subject if isinstance(subject, Step) else None)
-            for subject, line in subjects
-            for match in rule.check(subject)
-        ]
+        for subject, line in subjects:
+            for match in check(subject):
+                step = subject if isinstance(subject, Step) else None
+                found.append(_Place(match, line, step))
+        return found
     except Exception as error:  # a rule can be other people's code
         place = "the history" if migration is None else migration.name
         raise ConfigError(

@@ -101,8 +101,7 @@ def _changes_rows(step: Step) -> bool:
 
 
 def _empty_downgrade(script: Script) -> Iterator[Match]:
-    changed = [step for step in script.steps if _changes_schema(step)]
-    if changed and read_downgrade(script).is_empty:
+    if any(map(_changes_schema, script.steps)) and read_downgrade(script).is_empty:
         yield Match(message="downgrade() does nothing, but upgrade() changes the schema")
 
 
