@@ -209,24 +209,35 @@ class Project(Workspace):
             return draft_in_alembic(self, request, place)
         return draft_migration(self, request)
 
-    def lint(self, *targets: str, diff_base: str | None = None) -> LintResult:
-        """Return the findings in migrations, without a database.
+    def lint(
+        self,
+        *targets: str,
+        diff_base: str | None = None,
+        databases: Sequence[str] = (),
+        connect: bool = False,
+    ) -> LintResult:
+        """Return the findings in migrations, without running them.
 
         Args:
             *targets: Files, folders, migrations and ranges such as `0002:head`; all migrations
                 without any.
             diff_base: A git revision. Only files that changed since the branch left it are linted.
+            databases: The databases to lint for, such as "postgresql 16"; by default those of the
+                settings, or that of the URL or of the lock file.
+            connect: Whether to ask the database how many rows its tables have.
 
         Returns:
-            The findings.
+            The findings, and the problems: files that cannot be read are left out.
 
         Raises:
-            HistoryError: A target is unknown, or a file cannot be read.
+            HistoryError: A target is unknown, or the order of the migrations is.
             ConfigError: The settings of lint are invalid, or the git revision is unknown.
         """
         from autodiff.commands.lint import lint_project
 
-        return lint_project(self, targets, diff_base=diff_base)
+        return lint_project(
+            self, targets, diff_base=diff_base, databases=databases, connect=connect
+        )
 
     def review(
         self,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from autodiff.commands.adopt.script_text import convert_text
-from autodiff.commands.adopt.scripts import find_scripts
-from autodiff.dialects import NAMES, Dialect, dialect_for
-from autodiff.errors import ConfigError, HistoryError
+from autodiff.commands.lint_database import choose_databases, read_database
+from autodiff.commands.lint_folders import (
+    LintFolder,
+    changed_revisions,
+    converted,
+    find_folders,
+    own_form,
+)
+from autodiff.errors import AutodiffError, DatabaseError, MigrationFileError
 from autodiff.lint import (
     Finding,
     History,
@@ -18,51 +23,38 @@ from autodiff.lint import (
     lint_migrations,
     load_rules,
     read_lint_settings,
+    run_rules,
 )
-from autodiff.migrations import Graph, Migration, load_graph
-from autodiff.migrations.alembic_folder import is_alembic_folder
 from autodiff.migrations.files import parse_migration
-from autodiff.utils.git import changed_files
 
 if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
+    from autodiff.dialects import Dialect
+    from autodiff.migrations import Graph, Migration
     from autodiff.workspace import Workspace
 
-__all__ = [
-    "LintResult",
-    "convert_migration",
-    "lint_dialects",
-    "lint_draft",
-    "lint_project",
-    "lint_revisions",
-    "select_revisions",
-]
+__all__ = ["LintResult", "lint_databases", "lint_draft", "lint_project", "lint_revisions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """The findings, how many migrations were linted, and the kinds of databases."""
+    """The findings.
+
+    migrations: how many migrations were linted.
+    databases: the kinds of databases.
+    harmless: how many findings were left out because their tables have few rows.
+    problems: the errors of what could not be read; the findings are incomplete then.
+    """
 
     findings: tuple[Finding, ...]
     migrations: int
     databases: tuple[str, ...]
+    harmless: int = 0
+    problems: tuple[AutodiffError, ...] = ()
 
     def serious(self, *, strict: bool = False) -> tuple[Finding, ...]:
         """Return the errors and warnings; with `strict` the advice too."""
         return tuple(finding for finding in self.findings if strict or finding.is_serious)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Folder:
-    """The migrations of a folder, and those to lint; `own` is false for another folder.
-
-    unreadable: migrations that are left out, because their files cannot be read.
-    """
-
-    graph: Graph
-    revisions: frozenset[str]
-    own: bool = True
-    unreadable: frozenset[str] = frozenset()
 
 
 def lint_project(
@@ -70,7 +62,9 @@ def lint_project(
     targets: Sequence[str] = (),
     *,
     diff_base: str | None = None,
-    selection: _Folder | None = None,
+    databases: Sequence[str] = (),
+    connect: bool = False,
+    selection: LintFolder | None = None,
 ) -> LintResult:
     """Return the findings in the migrations of a project.
 
@@ -78,6 +72,9 @@ def lint_project(
         project: The project.
         targets: Files, folders, migrations and ranges; all migrations without any.
         diff_base: A git revision: only files that changed since the branch left it are linted.
+        databases: The databases to lint for, such as "postgresql 16".
+        connect: Whether to ask the database how many rows its tables have. Then the migrations are
+            linted for that database alone.
         selection: The migrations to lint, instead of those that targets name.
 
     Raises:
@@ -86,31 +83,53 @@ def lint_project(
     """
     rules = load_rules()
     settings = read_lint_settings(project.config.lint, rules)
-    dialects = _dialects(project, settings.dialects)
+    folders = find_folders(project, targets) if selection is None else [selection]
+    is_whole = selection is None and not targets
+    chosen = (
+        read_database(project, settings.small_table)
+        if connect
+        else choose_databases(project, databases or settings.dialects, targets)
+    )
     found: list[Finding] = []
-    count = 0
-    for folder in _folders(project, targets) if selection is None else [selection]:
-        revisions = folder.revisions
-        if diff_base is not None:
-            revisions &= _changed(folder.graph, diff_base, project)
-        is_whole = folder.own and not targets and selection is None
-        request = LintRequest(
-            order=[
-                _ours(migration) if migration.is_alembic else migration
-                for migration in folder.graph.migrations.values()
-                if migration.revision not in folder.unreadable
-            ],
-            revisions=revisions,
-            dialects=dialects,
-            rules=rules,
-            settings=settings,
-            history=History(graph=folder.graph, lock=project.lock()) if is_whole else None,
-            is_application=_application(project),
-            lock_timeout=project.config.lock_timeout if folder.own else None,
+    problems: list[AutodiffError] = []
+    if chosen.problem:
+        problems.append(
+            DatabaseError(
+                f"cannot read how many rows the tables have: {chosen.problem}",
+                hint="without --url, the migrations are linted as if all tables were large",
+            )
         )
-        found += lint_migrations(request)
+    count = harmless = 0
+    for folder in folders:
+        revisions = folder.revisions - folder.unread
+        if diff_base is not None:
+            revisions &= changed_revisions(folder.graph, diff_base, project)
+        problems += folder.problems
+        linted = run_rules(
+            LintRequest(
+                order=_readable(folder, problems),
+                revisions=revisions,
+                dialects=chosen.dialects,
+                rules=rules,
+                settings=settings,
+                history=_history(project, folder) if folder.own and is_whole else None,
+                is_application=_application(project),
+                lock_timeout=project.config.lock_timeout if folder.own else None,
+                statement_timeout=project.config.statement_timeout if folder.own else None,
+                rows=chosen.rows,
+            )
+        )
+        found += linted.findings
+        problems += linted.problems
+        harmless += linted.harmless
         count += len(revisions)
-    return LintResult(findings=tuple(found), migrations=count, databases=tuple(map(str, dialects)))
+    return LintResult(
+        findings=tuple(found),
+        migrations=count,
+        databases=tuple(map(str, chosen.dialects)),
+        harmless=harmless,
+        problems=tuple(problems),
+    )
 
 
 def lint_revisions(
@@ -132,35 +151,34 @@ def lint_revisions(
         HistoryError: The kind of database is unknown.
         ConfigError: The settings are invalid.
     """
-    left_out = frozenset(unreadable)
-    selection = _Folder(graph=graph, revisions=frozenset(revisions) - left_out, unreadable=left_out)
-    return lint_project(project, selection=selection)
+    folder = LintFolder(graph=graph, revisions=frozenset(revisions), unread=frozenset(unreadable))
+    return lint_project(project, selection=folder)
 
 
-def select_revisions(
-    project: Workspace, graph: Graph, target: str | None, diff_base: str | None
-) -> set[str]:
-    """Return the revisions of a range, or those that changed since a git revision, or both.
-
-    Raises HistoryError for an unknown range, and ConfigError for an unknown git revision.
-    """
-    revisions = set(graph.migrations) if target is None else _in_range(graph, target)
-    if diff_base is not None:
-        revisions &= _changed(graph, diff_base, project)
-    return revisions
-
-
-def lint_dialects(project: Workspace) -> list[Dialect]:
+def lint_databases(project: Workspace) -> list[Dialect]:
     """Return the databases for which migrations are linted.
 
     Raises HistoryError if they are unknown, and ConfigError for invalid settings.
     """
-    return _dialects(project, read_lint_settings(project.config.lint, load_rules()).dialects)
+    settings = read_lint_settings(project.config.lint, load_rules())
+    return list(choose_databases(project, settings.dialects, ()).dialects)
 
 
-def convert_migration(migration: Migration) -> Migration:
-    """Return a migration that imports autodiff's `op`, also if it is a revision of Alembic."""
-    return _ours(migration) if migration.is_alembic else migration
+def _history(project: Workspace, folder: LintFolder) -> History:
+    return History(graph=folder.graph, lock=project.lock(), unread=folder.unread)
+
+
+def _readable(folder: LintFolder, problems: list[AutodiffError]) -> list[Migration]:
+    """Return the migrations of a folder in their order; add the errors of the others."""
+    found: list[Migration] = []
+    for revision, migration in folder.graph.migrations.items():
+        if revision in folder.unread:
+            continue
+        try:
+            found.append(own_form(migration))
+        except MigrationFileError as error:
+            problems.append(error)
+    return found
 
 
 def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
@@ -173,7 +191,7 @@ def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
     rules = load_rules()
     migration = parse_migration(draft.path, *draft.texts.values())
     if not migration.is_sql:  # it can be a revision for Alembic
-        migration = _ours(migration)
+        migration = converted(migration)
     found = lint_migrations(
         LintRequest(
             order=[migration],
@@ -182,150 +200,11 @@ def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
             rules=rules,
             settings=read_lint_settings(project.config.lint, rules),
             lock_timeout=project.config.lock_timeout,
+            statement_timeout=project.config.statement_timeout,
             tables=draft.plan.current.tables,
         )
     )
     return tuple(f for f in found if f.is_serious and not f.code.startswith("AD1"))
-
-
-def _dialects(project: Workspace, named: Sequence[str]) -> list[Dialect]:
-    """Return the databases of the settings; else that of the URL or of the lock file."""
-    if named:
-        return [_dialect(text) for text in named]
-    try:
-        dialect = project.offline_dialect()
-    except HistoryError as error:
-        raise HistoryError(
-            error.message,
-            hint='pass --url, or set dialects = ["postgresql"] in the settings of lint',
-        ) from error
-    lock = project.lock()
-    if lock is not None and lock.backend == dialect.backend:
-        dialect.version = lock.version
-    return [dialect]
-
-
-def _dialect(text: str) -> Dialect:
-    """Return the dialect of a text such as "postgresql 16"."""
-    name, _, version = text.partition(" ")
-    if name not in NAMES:
-        raise ConfigError(
-            f"lint.dialects names an unknown kind of database: {name!r}",
-            hint=f"use one or more of {', '.join(sorted(NAMES))}",
-        )
-    dialect = dialect_for(name)
-    dialect.version = version or None
-    return dialect
-
-
-def _folders(project: Workspace, targets: Sequence[str]) -> list[_Folder]:
-    """Return the folders that the targets are in, with the revisions to lint."""
-    if not targets:
-        graph = project.graph()
-        own = frozenset(r for r, migration in graph.migrations.items() if not migration.is_alembic)
-        return [_Folder(graph=graph, revisions=own)]
-    graphs: dict[Path, Graph] = {}
-    revisions: dict[Path, set[str]] = {}
-    for target in targets:
-        path = Path(target)
-        is_path = path.exists()
-        place = (path if path.is_dir() else path.parent).resolve() if is_path else project.directory
-        graph = graphs.setdefault(place, graphs.get(place) or _graph(project, place))
-        chosen = _in_path(graph, path) if is_path else _in_range(graph, target)
-        revisions.setdefault(place, set()).update(chosen)
-    return [
-        _Folder(graph=graph, revisions=frozenset(revisions[place]), own=_is_own(project, place))
-        for place, graph in graphs.items()
-    ]
-
-
-def _is_own(project: Workspace, folder: Path) -> bool:
-    """Return whether a folder is one of the migrations folders of the project."""
-    own = {path.resolve() for path in (project.directory, *project.folders)}
-    return folder.resolve() in own
-
-
-def _graph(project: Workspace, folder: Path) -> Graph:
-    """Return the migrations of a folder, which can be Alembic's folder or its versions."""
-    if _is_own(project, folder):
-        return project.graph()
-    return find_scripts(project, folder).graph if _is_alembic(folder) else load_graph(folder)
-
-
-def _is_alembic(folder: Path) -> bool:
-    """Return whether a folder is Alembic's, or has scripts of it, which have a `down_revision`."""
-    if is_alembic_folder(folder) or (folder / "versions").is_dir():
-        return True
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in folder.rglob("*.py"))
-    return any("down_revision" in text for text in texts)
-
-
-def _in_path(graph: Graph, path: Path) -> set[str]:
-    """Return the revisions of a file, or of all files of a folder."""
-    resolved = path.resolve()
-    if path.is_dir():
-        inside = {
-            r for r, m in graph.migrations.items() if m.path.resolve().is_relative_to(resolved)
-        }
-        return inside or set(graph.migrations)
-    found = {
-        revision
-        for revision, migration in graph.migrations.items()
-        if resolved in (migration.path.resolve(), migration.down_path.resolve())
-    }
-    if not found:
-        raise HistoryError(
-            f"{path} is not a migration", hint="name a file of the migrations folder, or a range"
-        )
-    return found
-
-
-def _in_range(graph: Graph, target: str) -> set[str]:
-    """Return the revisions of a migration, or of a range such as `0002:0004`, both included."""
-    start, colon, end = target.partition(":")
-    if not colon:
-        return {graph.find(target).revision}
-    reached = graph.reach(end or "heads")
-    if start in ("", "base"):
-        return set(reached)
-    first = graph.find(start)
-    if first.revision not in reached:
-        raise HistoryError(
-            f"{first.name} does not come before {end}",
-            hint="write the older migration first: autodiff lint 0002:0004",
-        )
-    return set(reached) - (graph.lineage([first.revision]) - {first.revision})
-
-
-def _changed(graph: Graph, ref: str, project: Workspace) -> set[str]:
-    """Return the revisions whose files differ from a git revision."""
-    folders = {migration.path.parent for migration in graph.migrations.values()}
-    files: set[Path] = set()
-    for folder in folders or {project.config.root}:
-        changed = changed_files(folder, ref)
-        if changed is None:
-            raise ConfigError(
-                f"git knows no revision {ref!r} in {folder}",
-                hint="name a branch or commit that is fetched, such as origin/main",
-            )
-        files |= changed
-    return {
-        revision
-        for revision, migration in graph.migrations.items()
-        if files & {migration.path.resolve(), migration.down_path.resolve()}
-    }
-
-
-def _ours(migration: Migration) -> Migration:
-    """Return a migration that imports autodiff's `op`, also if it is a revision of Alembic."""
-    text = convert_text(migration).text
-    missing = _line_of_upgrade(migration.text) - _line_of_upgrade(text)
-    return replace(migration, text="\n" * missing + text, is_alembic=False)
-
-
-def _line_of_upgrade(text: str) -> int:
-    """Return the line of upgrade(): imports on several lines become one line."""
-    return text[: max(text.find("def upgrade"), 0)].count("\n")
 
 
 def _application(project: Workspace) -> Callable[[str], bool]:
@@ -333,6 +212,7 @@ def _application(project: Workspace) -> Callable[[str], bool]:
     packages = {name.partition(":")[0].partition(".")[0] for name in project.config.models}
     folders = project.config.import_path
 
+    @cache
     def belongs(module: str) -> bool:
         if module in packages:
             return True

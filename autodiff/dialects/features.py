@@ -27,6 +27,7 @@ class Features:
 
     Names:
     max_name_length: the longest name of an object.
+    cuts_long_names: a longer name is cut without an error; the length is counted in bytes.
     named_primary_keys: a primary key has a name of its own.
     index_names_per_table: index names are unique in their table, not in their schema.
     case_insensitive_names: names in a table that differ only in case are equal, in quotes too.
@@ -83,6 +84,7 @@ class Features:
     search_path: bool = False
 
     max_name_length: int = 63
+    cuts_long_names: bool = False
     named_primary_keys: bool = True
     index_names_per_table: bool = False
     case_insensitive_names: bool = False

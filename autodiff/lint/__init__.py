@@ -5,7 +5,7 @@ point group `autodiff.rules`.
 """
 
 from autodiff.lint.context import History, Script, Step
-from autodiff.lint.engine import LintRequest, lint_migrations
+from autodiff.lint.engine import Linted, LintRequest, lint_migrations, run_rules
 from autodiff.lint.finding import Evidence, Finding
 from autodiff.lint.registry import find_rule, load_rules, own_rules
 from autodiff.lint.rule import Match, Rule
@@ -16,6 +16,7 @@ __all__ = [
     "Finding",
     "History",
     "LintRequest",
+    "Linted",
     "Match",
     "Rule",
     "Script",
@@ -25,4 +26,5 @@ __all__ = [
     "load_rules",
     "own_rules",
     "read_lint_settings",
+    "run_rules",
 ]

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from autodiff.lint.statements import Statement
+from autodiff.lint.statements import MaintainTable, Statement, Truncate
 from autodiff.schema.objects import Column, Index, Name, Table
-from autodiff.schema.operations import Operation, RenameTable
+from autodiff.schema.operations import DropIndex, Operation, RenameTable, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
     from autodiff.dialects import Dialect
     from autodiff.migrations import Graph, LockFile, Migration
@@ -103,9 +104,34 @@ class Step:
         return self.script.tables_after.get(name)
 
     def is_before_version(self, *version: int) -> bool:
-        """Return whether the server is known to be older than a version."""
+        """Return whether the server is known to be older than a version.
+
+        It is not if only the first parts of its version are known, and they are equal.
+        """
         known = self.script.version
-        return known is not None and known < version
+        return known is not None and known < version[: len(known)]
+
+    @property
+    def subjects(self) -> tuple[Name, ...]:
+        """The tables whose rows decide how long the step takes, as far as they are known."""
+        match self.action:
+            case Truncate(tables=tables):
+                return tables
+            case MaintainTable(name=name):
+                return () if name is None else (name,)
+            case DropIndex(table=table, name=index):
+                owner, _ = self.table_of_index(index, table)
+                return () if owner is None else (owner,)
+            case _ if isinstance(self.action, Operation):
+                return tables_of(self.action)
+            case _:
+                table = getattr(self.action, "table", None)
+                return () if table is None else (table,)
+
+    def has_few_rows(self, most: int) -> bool:
+        """Return whether the tables of the step are known to have at most so many rows."""
+        counts = [self.script.rows.get(name) for name in self.subjects]
+        return bool(counts) and all(count is not None and count <= most for count in counts)
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +141,11 @@ class Script:
     steps: what it does, in order.
     tables_after: the tables at its end.
     lock_timeout: the seconds that a statement may wait for a lock; 0 is no limit.
+    statement_timeout: the seconds that a statement may run; 0 is no limit.
     is_application: whether a module belongs to the application.
+    version: the version of the server, as far as it is known.
+    downgrade_code: the code of downgrade(); None if it is no plain function of the file.
+    rows: the number of rows that a table has in the database, for the tables where it is known.
     """
 
     migration: Migration
@@ -123,8 +153,11 @@ class Script:
     steps: list[Step] = field(default_factory=list)
     tables_after: Mapping[Name, Table] = field(default_factory=dict)
     lock_timeout: float | None = None
+    statement_timeout: float | None = None
     is_application: Callable[[str], bool] = lambda module: False
     version: tuple[int, ...] | None = None
+    downgrade_code: CodeType | None = None
+    rows: Mapping[Name, int] = field(default_factory=dict)
 
     def actions(self) -> Iterator[Action]:
         """Yield what each step does."""
@@ -133,7 +166,11 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All migrations, and the lock file; None if there is none."""
+    """All migrations, and the lock file; None if there is none.
+
+    unread: the revisions whose files could not be read.
+    """
 
     graph: Graph
     lock: LockFile | None
+    unread: frozenset[str] = frozenset()

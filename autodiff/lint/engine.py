@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from autodiff.errors import ConfigError
-from autodiff.lint.context import History, Script
+from autodiff.errors import ConfigError, MigrationFileError
+from autodiff.lint.context import History, Script, Step
 from autodiff.lint.finding import Finding
 from autodiff.lint.reader import read_script
 from autodiff.lint.rule import Match, Rule
 from autodiff.lint.suppress import Suppressions
 from autodiff.runner.loader import Loader
+from autodiff.schema.operations import RenameTable
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from autodiff.migrations import Migration
     from autodiff.schema.objects import Name, Table
 
-__all__ = ["LintRequest", "lint_migrations"]
+__all__ = ["LintRequest", "Linted", "lint_migrations", "run_rules"]
 
 UNUSED_SUPPRESSION = "AD903"
 
@@ -36,6 +37,9 @@ class LintRequest:
     history: for the rules about the history; None to leave them out.
     is_application: whether a module belongs to the application.
     lock_timeout: the seconds that a statement may wait for a lock; None if that is not ours to set.
+    statement_timeout: the seconds that a statement may run; likewise.
+    tables: the tables before the first migration.
+    rows: the number of rows of each table of the database; empty if no database was asked.
     """
 
     order: Sequence[Migration]
@@ -46,7 +50,9 @@ class LintRequest:
     history: History | None = None
     is_application: Callable[[str], bool] = lambda module: False
     lock_timeout: float | None = None
+    statement_timeout: float | None = None
     tables: Mapping[Name, Table] = field(default_factory=dict)
+    rows: Mapping[Name, int] = field(default_factory=dict)
 
     @property
     def selected(self) -> list[Migration]:
@@ -54,14 +60,44 @@ class LintRequest:
         return [migration for migration in self.order if migration.revision in self.revisions]
 
 
-def lint_migrations(request: LintRequest) -> tuple[Finding, ...]:
-    """Return the findings, in the order of the migrations and lines.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linted:
+    """The findings.
 
-    Raises MigrationFileError, with the line, for a file that is not valid Python, and ConfigError
-    for a rule that fails.
+    harmless: the number of places that were left out because their tables have few rows.
+    problems: the errors of files that could not be read; nothing in these was checked.
+    """
+
+    findings: tuple[Finding, ...]
+    harmless: int = 0
+    problems: tuple[MigrationFileError, ...] = ()
+
+
+def lint_migrations(request: LintRequest) -> tuple[Finding, ...]:
+    """Return the findings, in the order of the migrations and lines; see `run_rules`.
+
+    Raises MigrationFileError, with the line, for a file that is not valid Python.
+    """
+    linted = run_rules(request)
+    for problem in linted.problems:
+        raise problem
+    return linted.findings
+
+
+def run_rules(request: LintRequest) -> Linted:
+    """Run the rules.
+
+    Returns:
+        The findings, in the order of the migrations and lines, and the errors of the files that
+        are not valid Python.
+
+    Raises:
+        ConfigError: A rule failed.
     """
     active = [rule for rule in request.rules.values() if request.settings.applies(rule)]
-    collector = _Collector(request, {m.revision: Suppressions.of(m) for m in request.selected})
+    problems: dict[str, MigrationFileError] = {}
+    suppressions = _suppressions(request.selected, problems)
+    collector = _Collector(request, suppressions)
     if request.history is not None:
         for rule in active:
             if rule.scope == "history":
@@ -71,20 +107,51 @@ def lint_migrations(request: LintRequest) -> tuple[Finding, ...]:
     for dialect in request.dialects:
         own = [rule for rule in active if any(map(dialect.matches, rule.databases))]
         seen.update(rule for rule in own if rule.scope != "history" or request.history is not None)
-        for script in _scripts(request, dialect, loader):
-            for rule in own:
-                collector.add(rule, script, _found_in(rule, script))
+        by_scope = {scope: [r for r in own if r.scope == scope] for scope in ("script", "step")}
+        for script in _scripts(request, dialect, loader, problems):
+            subjects: dict[str, Sequence[tuple[object, int | None]]] = {
+                "script": [(script, None)],
+                "step": [(s, s.line) for s in script.steps],
+            }
+            for scope, rules in by_scope.items():
+                for rule in rules:
+                    if places := _matches(rule, subjects[scope], script.migration):
+                        collector.add(rule, script, places)
     unused = request.rules.get(UNUSED_SUPPRESSION)
     if unused is not None and unused in active:
         collector.add_unused(unused, {rule.code for rule in seen})
-    return collector.findings()
+    return Linted(
+        findings=collector.findings(),
+        harmless=collector.harmless,
+        problems=tuple(problems.values()),
+    )
 
 
-def _scripts(request: LintRequest, dialect: Dialect, loader: Loader) -> Iterator[Script]:
+def _suppressions(
+    migrations: Iterable[Migration], problems: dict[str, MigrationFileError]
+) -> dict[str, Suppressions]:
+    """Return the comments of each migration; add the errors of those that are not valid Python."""
+    found: dict[str, Suppressions] = {}
+    for migration in migrations:
+        try:
+            found[migration.revision] = Suppressions.of(migration)
+        except MigrationFileError as error:
+            found[migration.revision] = Suppressions()
+            problems[migration.revision] = error
+    return found
+
+
+def _scripts(
+    request: LintRequest,
+    dialect: Dialect,
+    loader: Loader,
+    problems: dict[str, MigrationFileError],
+) -> Iterator[Script]:
     """Yield the scripts to lint; those before them are only followed."""
     tables = request.tables
     left = len(request.revisions)
     version = _version(dialect)
+    rows = dict(request.rows)
     for migration in request.order:
         if not left:
             return
@@ -92,14 +159,37 @@ def _scripts(request: LintRequest, dialect: Dialect, loader: Loader) -> Iterator
         left -= wanted
         if not migration.is_for(dialect):
             continue
-        script = read_script(migration, dialect, tables, loader)
+        try:
+            script = read_script(migration, dialect, tables, loader)
+        except MigrationFileError as error:
+            problems.setdefault(migration.revision, error)
+            continue
         tables = script.tables_after
+        if rows:
+            _follow_names(rows, script)
         if wanted:
-            own = migration.lock_timeout
+            own, longest = migration.lock_timeout, migration.statement_timeout
             script.lock_timeout = request.lock_timeout if own is None else own
+            script.statement_timeout = request.statement_timeout if longest is None else longest
             script.is_application = request.is_application
             script.version = version
+            script.rows = dict(rows)
             yield script
+
+
+def _follow_names(rows: dict[Name, int], script: Script) -> None:
+    """Add the new names of tables that the database still has by their old names."""
+    for action in script.actions():
+        if isinstance(action, RenameTable) and action.before in rows:
+            rows.setdefault(action.after, rows[action.before])
+
+
+class _Place(NamedTuple):
+    """What a rule found: the match, the line, and the step."""
+
+    match: Match
+    line: int | None
+    step: Step | None = None
 
 
 def _version(dialect: Dialect) -> tuple[int, ...] | None:
@@ -107,20 +197,18 @@ def _version(dialect: Dialect) -> tuple[int, ...] | None:
     return tuple(map(int, numbers)) or None
 
 
-def _found_in(rule: Rule, script: Script) -> list[tuple[Match, int | None]]:
-    """Return what a rule finds in a script, with the line."""
-    if rule.scope == "script":
-        return _matches(rule, [(script, None)], script.migration)
-    if rule.scope == "step":
-        return _matches(rule, [(step, step.line) for step in script.steps], script.migration)
-    return []
-
-
 def _matches(
     rule: Rule, subjects: Iterable[tuple[object, int | None]], migration: Migration | None
-) -> list[tuple[Match, int | None]]:
+) -> list[_Place]:
+    """Return what a rule finds; almost always nothing, so that nothing is built for that."""
+    found: list[_Place] = []
+    check = rule.check
     try:
-        return [(match, line) for subject, line in subjects for match in rule.check(subject)]
+        for subject, line in subjects:
+            for match in check(subject):
+                step = subject if isinstance(subject, Step) else None
+                found.append(_Place(match, line, step))
+        return found
     except Exception as error:  # a rule can be other people's code
         place = "the history" if migration is None else migration.name
         raise ConfigError(
@@ -138,12 +226,16 @@ class _Collector:
         self._by_name = {m.name: m for m in request.selected}
         self._places = {m.name: place for place, m in enumerate(request.selected)}
         self._found: dict[tuple[object, ...], Finding] = {}
+        self._harmless: set[tuple[object, ...]] = set()
 
-    def add(
-        self, rule: Rule, script: Script | None, matches: Iterable[tuple[Match, int | None]]
-    ) -> None:
-        """Add what a rule found, unless it is suppressed."""
-        for match, line in matches:
+    @property
+    def harmless(self) -> int:
+        """The number of places that were left out because the table has few rows."""
+        return len(self._harmless - set(self._found))
+
+    def add(self, rule: Rule, script: Script | None, places: Iterable[_Place]) -> None:
+        """Add what a rule found, unless it is suppressed or harmless."""
+        for match, line, step in places:
             migration = script.migration if script is not None else None
             if migration is None and match.migration is not None:
                 migration = self._by_name.get(match.migration)
@@ -151,6 +243,9 @@ class _Collector:
                     continue
             place = line if match.line is None else match.line
             if self._is_suppressed(rule, migration, place):
+                continue
+            if step is not None and self._is_harmless(rule, step):
+                self._harmless.add(_key(rule, match, migration, place))
                 continue
             database = () if script is None else (script.dialect.backend,)
             self._put(rule, match, migration, place, database)
@@ -181,6 +276,16 @@ class _Collector:
         found = self._suppressions.get(migration.revision) if migration is not None else None
         return found is not None and found.suppress(rule.code, line)
 
+    def _is_harmless(self, rule: Rule, step: Step) -> bool:
+        """Return whether the database has too few rows for a step to do harm."""
+        match rule.harmless_if:
+            case "small":
+                return step.has_few_rows(self._request.settings.small_table)
+            case "empty":
+                return step.has_few_rows(0)
+            case "never":
+                return False
+
     def _put(
         self,
         rule: Rule,
@@ -190,7 +295,7 @@ class _Collector:
         databases: tuple[str, ...],
     ) -> None:
         name = migration.name if migration is not None else None
-        key = (rule.code, name, line, match.object, None if match.object else match.message)
+        key = _key(rule, match, migration, line)
         if (known := self._found.get(key)) is not None:
             merged = tuple(dict.fromkeys((*known.databases, *databases)))
             self._found[key] = replace(known, databases=merged)
@@ -208,6 +313,14 @@ class _Collector:
             object=match.object,
             databases=databases,
         )
+
+
+def _key(
+    rule: Rule, match: Match, migration: Migration | None, line: int | None
+) -> tuple[object, ...]:
+    """Return what two findings of one place have in common."""
+    name = migration.name if migration is not None else None
+    return (rule.code, name, line, match.object, None if match.object else match.message)
 
 
 def _unused(code: str, rules: Mapping[str, Rule]) -> str:

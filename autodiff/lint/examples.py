@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import indent
 
+from autodiff.dialects import Dialect, dialect_for
+from autodiff.lint.rule import Rule
 from autodiff.migrations.files import Migration, parse_migration
 
-__all__ = ["SETUP", "example_migrations"]
+__all__ = ["SETUP", "example_dialect", "example_migrations"]
 
 SETUP = """\
 op.create_enum("mood", ["ok", "sad"])
@@ -25,9 +27,19 @@ op.create_table(
     sa.Column("age", sa.Integer()),
     sa.Column("team_id", sa.BigInteger()),
 )
+op.create_index("ix_teams_owner_id", "teams", ["owner_id"])
 op.create_index("ix_users_age", "users", ["age"])
+op.create_index("ix_users_team_id", "users", ["team_id"])
 """
 """The upgrade before each example."""
+
+
+def example_dialect(rule: Rule) -> Dialect:
+    """Return the database of the examples of a rule, with a version if the rule needs one."""
+    name, _, version = rule.example_database.partition(" ")
+    dialect = dialect_for(name)
+    dialect.version = version or None
+    return dialect
 
 
 def example_migrations(example: str) -> list[Migration]:
@@ -37,9 +49,9 @@ def example_migrations(example: str) -> list[Migration]:
 
 def _migration(revision: str, parents: tuple[str, ...], body: str) -> Migration:
     upgrade = body if "def upgrade" in body else f"def upgrade() -> None:\n{indent(body, '    ')}"
+    downgrade = "\n\n\ndef downgrade() -> None:\n    raise NotImplementedError"
     text = (
         f"revision = {revision!r}\nparents = {parents!r}\n\nimport sqlalchemy as sa\n"
-        f"from autodiff import op\n\n\n{upgrade}\n\n\ndef downgrade() -> None:\n"
-        "    raise NotImplementedError\n"
+        f"from autodiff import op\n\n\n{upgrade}{'' if 'def downgrade' in body else downgrade}\n"
     )
     return parse_migration(Path(f"000{revision}_example.py"), text)

@@ -41,7 +41,7 @@ def rule_text(rule: Rule) -> str:
 
 def rule_data(rule: Rule) -> dict[str, Any]:
     """Return a rule for JSON, without its function."""
-    left_out = ("check", "tried_on", "scope")
+    left_out = ("also", "check", "tried_on", "scope")
     data = {f.name: getattr(rule, f.name) for f in fields(rule) if f.name not in left_out}
     return {**data, "group": rule.group, "databases": list(rule.databases)}
 

@@ -75,6 +75,7 @@ def read_script(
 def _call_upgrade(migration: Migration, loader: Loader, reader: _ScriptReader) -> None:
     try:
         step = loader.step(migration, "upgrade")
+        reader.script.downgrade_code = loader.function_code(migration, "downgrade")
         with executing(reader):
             step()
     except _StopError as stop:

@@ -14,7 +14,7 @@ __all__ = ["by_code", "find_rule", "load_rules", "own_rules", "unknown_rule"]
 ENTRY_POINT = "autodiff.rules"
 _MODULES = (
     *("data_loss", "existing_rows", "deploys", "locks", "locking_types", "mysql_locks"),
-    *("history", "design", "linting"),
+    *("history", "design", "foreign_keys", "column_types", "names", "mysql_design", "linting"),
 )
 
 

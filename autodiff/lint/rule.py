@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from autodiff.errors import ConfigError
 from autodiff.lint.finding import SEVERITIES, Severity
 
-__all__ = ["ALL", "GROUPS", "MYSQL", "POSTGRESQL", "SERVERS", "Match", "Rule", "Scope"]
+__all__ = ["ALL", "GROUPS", "MYSQL", "POSTGRESQL", "SERVERS", "Harmless", "Match", "Rule", "Scope"]
 
 POSTGRESQL = ("postgresql",)
 MYSQL = ("mysql", "mariadb")
@@ -29,6 +29,7 @@ GROUPS = {
 """The groups of autodiff's own rules, by the first characters of their codes."""
 
 Scope: TypeAlias = Literal["step", "script", "history"]
+Harmless: TypeAlias = Literal["never", "small", "empty"]
 _CODE = re.compile(r"[A-Z]+[0-9]+")
 
 
@@ -61,10 +62,14 @@ class Rule:
     safe_way: what to do instead.
     databases: the kinds of databases that it is for.
     scope: what `check` receives: each step, a whole script, or the history.
+    harmless_if: which tables the step cannot harm, if the number of their rows is known: `small`
+        for a lock that is held as long as the table is read, `empty` for lost or refused rows.
     check: yields a `Match` for each place.
     bad: the body of an upgrade() in which the rule finds exactly one place, or a whole file.
     good: the same in a safe way.
-    tried_on: the database of the examples, if it is not the first of `databases`.
+    also: the codes of other rules that find something in the bad example.
+    tried_on: the database of the examples, such as "mysql 8.0.20", if it is not the first of
+        `databases`.
     """
 
     code: str
@@ -76,8 +81,10 @@ class Rule:
     check: Callable[[Any], Iterable[Match]]
     databases: tuple[str, ...] = ALL
     scope: Scope = "step"
+    harmless_if: Harmless = "never"
     bad: str = ""
     good: str = ""
+    also: tuple[str, ...] = ()
     tried_on: str | None = None
 
     def __post_init__(self) -> None:

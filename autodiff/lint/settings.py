@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LintSettings", "read_lint_settings"]
 
-_KNOWN = ("dialects", "ignore", "per-migration", "select", "severity")
+_KNOWN = ("dialects", "ignore", "per-migration", "select", "severity", "small-table")
+_FEW_ROWS = 1000
+"""So many rows are read, copied or indexed in a few milliseconds."""
 _TABLE = "lint"
 
 
@@ -31,6 +33,7 @@ class LintSettings:
     per_migration: rules that do not apply to some migrations, by a pattern of their names.
     severity: the severity of a rule, instead of its own.
     dialects: the kinds of databases, each with a version or without, such as "postgresql 16".
+    small_table: the most rows of a table that a lock cannot block for long.
     """
 
     select: tuple[str, ...] = ()
@@ -38,6 +41,7 @@ class LintSettings:
     per_migration: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     severity: Mapping[str, Severity] = field(default_factory=dict)
     dialects: tuple[str, ...] = ()
+    small_table: int = _FEW_ROWS
 
     def applies(self, rule: Rule) -> bool:
         """Return whether a rule applies to any migration."""
@@ -86,7 +90,17 @@ def read_lint_settings(table: Mapping[str, Any] | None, rules: Mapping[str, Rule
             for code, value in severities.items()
         },
         dialects=_texts(values.get("dialects", ()), "dialects"),
+        small_table=_row_count(values.get("small-table", _FEW_ROWS)),
     )
+
+
+def _row_count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConfigError(
+            f"{_TABLE}.small-table must be a number of rows, not {value_kind(value)}",
+            hint="write it like small-table = 1000; with 0, only an empty table is small",
+        )
+    return value
 
 
 def _codes(value: Any, key: str, rules: Mapping[str, Rule]) -> tuple[str, ...]:

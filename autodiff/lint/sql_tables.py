@@ -59,8 +59,10 @@ from autodiff.schema.operations import (
     RenameColumn,
     RenameIndex,
     RenameTable,
+    SetTableOptions,
 )
 from autodiff.schema.sqltext import tokens
+from autodiff.utils.quoting import python_string
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -75,6 +77,15 @@ _SERIALS = {
     "serial4": "integer",
     "serial8": "bigint",
 }
+
+
+_OPTIONS: dict[str, Any] = {
+    "EngineProperty": "engine",
+    "RowFormatProperty": "row_format",
+    "AlgorithmProperty": "algorithm",
+    "LockProperty": "lock",
+}
+"""The clauses about a whole table, by the class that sqlglot has for them."""
 
 
 class Reader:
@@ -199,25 +210,35 @@ class Reader:
     def _sql(self, tree: Any) -> str:
         return str(tree.sql(dialect=self._grammar))
 
-    def _type(self, tree: Any) -> tuple[ColumnType, bool]:
+    def _collation(self, tree: Any) -> str:
+        """Return the character set and collation of a column definition of MySQL, as SQL."""
+        from sqlglot import exp
+
+        kinds = (exp.CharacterSetColumnConstraint, exp.CollateColumnConstraint)
+        parts = (item.kind for item in tree.args.get("constraints") or ())
+        found = [self._sql(part) for part in parts if isinstance(part, kinds)]
+        return "".join(f" {part}" for part in found) if self._grammar == "mysql" else ""
+
+    def _type(self, tree: Any, collation: str = "") -> tuple[ColumnType, bool]:
         """Return a type, and whether it is SERIAL."""
         if tree is None:
             return ColumnType(sql=""), False
-        text = self._sql(tree)
+        text = self._sql(tree) + collation
         if text.lower() in _SERIALS:
             return ColumnType(sql=_SERIALS[text.lower()]), True
         lowered = "".join(
             token if kind == "string" else token.lower() for kind, token in tokens(text)
         )
         is_plain = self._grammar != "sqlite"
-        return ColumnType(sql=self._dialect.canonical_type(lowered if is_plain else text)), False
+        sql = self._dialect.canonical_type(lowered if is_plain else text)
+        return ColumnType(sql=sql, python=f"op.sql_type({python_string(lowered)})"), False
 
     def _column(self, tree: Any) -> tuple[Column, list[Constraint], Index | None]:
         """Return a column with the constraints of its definition."""
         from sqlglot import exp
 
         name = self._identifier(tree.this)
-        type_, serial = self._type(tree.args.get("kind"))
+        type_, serial = self._type(tree.args.get("kind"), self._collation(tree))
         column = Column(name=name, type=type_, autoincrement=serial, nullable=not serial)
         constraints: list[Constraint] = []
         for item in tree.args.get("constraints") or ():
@@ -289,7 +310,9 @@ class Reader:
                 return Exclusion(name=name, elements=((self._sql(tree.this), "="),))
             case exp.IndexColumnConstraint():
                 elements = tuple(self._element(part) for part in tree.expressions)
-                return Index(name=self._own_name(tree), elements=elements)
+                prefix = tree.args.get("kind")
+                options = {"mysql_prefix": str(prefix).upper()} if prefix else {}
+                return Index(name=self._own_name(tree), elements=elements, options=options)
             case _:
                 return None
 
@@ -387,6 +410,10 @@ class Reader:
                 found["mysql_engine"] = str(option.this.name)
             elif isinstance(option, exp.CharacterSetProperty):
                 found["mysql_charset"] = str(option.this.name)
+            elif isinstance(option, exp.CollateProperty):
+                found["mysql_collate"] = str(option.this.name)
+            elif isinstance(option, exp.RowFormatProperty):
+                found["mysql_row_format"] = str(option.this.name)
         return found
 
     def _index(self, tree: Any) -> Action:
@@ -456,8 +483,12 @@ class Reader:
             return
         table = self._table_name(tree.this)
         for option in tree.args.get("options") or ():
-            if isinstance(option, exp.EngineProperty):
-                yield ChangeTable(table=table, kind="engine", value=str(option.this.name))
+            kind = _OPTIONS.get(type(option).__name__)
+            if kind is not None:
+                yield ChangeTable(table=table, kind=kind, value=str(option.this.name))
+            elif isinstance(option, exp.CharacterSetProperty):
+                charset = ("mysql_charset", None, str(option.this.name))
+                yield SetTableOptions(table=table, options=(charset,))
         for action in tree.args.get("actions") or ():
             yield from self._alteration(tree, table, action)
 

@@ -11,11 +11,13 @@ from autodiff.lint.statements import (
     DropSchemaWithContents,
     Harmless,
     MaintainTable,
+    RenameNamespace,
     UseIndex,
     ValidateConstraint,
 )
-from autodiff.schema.objects import Name
+from autodiff.schema.objects import Index, IndexElement, Name
 from autodiff.schema.operations import (
+    CreateIndex,
     RenameConstraint,
     RenameEnum,
     RenameEnumValue,
@@ -57,12 +59,21 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             yield _maintain("lock", words, rest, name)
         case ["CREATE", *_] if "TRIGGER" in upper[1:5]:
             yield from _trigger(words, upper, name)
+        case ["CREATE", "FULLTEXT" | "SPATIAL", "INDEX", _, "ON", _, "(", *_]:
+            yield _text_index(words, name)
         case ["DROP", "DATABASE", *_]:
             yield DropSchemaWithContents(name=words[-1].strip('"`'))
         case ["ALTER", "TYPE", *_]:
             yield from _type(words, upper, name)
-        case ["ALTER", "SCHEMA", _, "RENAME", *_]:
-            yield RenameTable(before=name(words[2]), after=name(words[-1]))
+        case ["ALTER", "SCHEMA", _, "RENAME", "TO", _]:
+            yield RenameNamespace(before=name(words[2]).name, after=name(words[5]).name)
+        case ["ALTER", "DOMAIN", _, "ADD", *_] | ["ALTER", "DOMAIN", _, "SET", "NOT", "NULL"]:
+            yield MaintainTable(
+                kind="domain",
+                words="ALTER DOMAIN",
+                name=name(words[2]),
+                concurrently=upper[-2:] == ["NOT", "VALID"],
+            )
         case ["ALTER", "TABLE", *_]:
             yield from _table(words, upper, name)
         case ["RENAME", "TABLE" | "TABLES", before, "TO", after]:
@@ -99,6 +110,18 @@ def _maintain(
         if named is None or not (named[0].isalpha() or named[0] in '_"`')
         else name(named),
         concurrently="CONCURRENTLY" in rest,
+    )
+
+
+def _text_index(words: list[str], name: Callable[[str], Name]) -> CreateIndex:
+    end = words.index(")") if ")" in words else len(words)
+    elements = tuple(
+        IndexElement(text=name(word).name) for word in words[7:end] if word not in (",", "(")
+    )
+    options = {"mysql_prefix": words[1].upper()}
+    return CreateIndex(
+        table=name(words[5]),
+        index=Index(name=name(words[3]).name, elements=elements, options=options),
     )
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Harmless",
     "MaintainTable",
     "PythonCode",
+    "RenameNamespace",
     "SetOption",
     "Statement",
     "TransactionControl",
@@ -57,6 +58,14 @@ class DropSchemaWithContents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenameNamespace:
+    """ALTER SCHEMA ... RENAME TO."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateConstraint:
     """ALTER TABLE ... VALIDATE CONSTRAINT."""
 
@@ -87,10 +96,11 @@ class MaintainTable:
     """A maintenance command that locks: REINDEX, CLUSTER, VACUUM FULL, REFRESH, LOCK TABLE, ...
 
     kind: the command.
-    name: the table, index or view; None if it is for a whole schema or database.
+    name: the table, index, view or domain; None if it is for a whole schema or database.
+    concurrently: whether it has CONCURRENTLY, or NOT VALID for a domain.
     """
 
-    kind: Literal["reindex", "rewrite", "refresh", "lock", "detach"]
+    kind: Literal["reindex", "rewrite", "refresh", "lock", "detach", "domain"]
     words: str
     name: Name | None = None
     concurrently: bool = False
@@ -98,10 +108,10 @@ class MaintainTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeTable:
-    """ALTER TABLE with a clause of MySQL that rewrites it: charset, engine or partitions."""
+    """A clause of ALTER TABLE on MySQL about the whole table, such as its engine."""
 
     table: Name
-    kind: Literal["charset", "engine", "partitions"]
+    kind: Literal["charset", "engine", "partitions", "row_format", "algorithm", "lock"]
     value: str = ""
 
 
@@ -149,6 +159,7 @@ Statement: TypeAlias = (
     ChangeRows
     | Truncate
     | DropSchemaWithContents
+    | RenameNamespace
     | ValidateConstraint
     | UseIndex
     | CreateTrigger

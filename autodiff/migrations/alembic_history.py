@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodiff.errors import HistoryError
-from autodiff.migrations.files import Migration, parse_alembic
+from autodiff.errors import HistoryError, MigrationFileError
+from autodiff.migrations.files import Migration, parse_alembic, read_or_note
 from autodiff.utils.quoting import toml_string
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "ALEMBIC_FILE",
     "AlembicHistory",
     "alembic_text",
+    "parse_revisions",
     "read_alembic",
     "read_revisions",
     "read_version_table",
@@ -140,10 +142,24 @@ def alembic_text(history: AlembicHistory, migrations: Path) -> str:
     return comment + "".join(lines)
 
 
-def read_revisions(folder: AlembicFolder) -> list[Migration]:
+def read_revisions(
+    folder: AlembicFolder, problems: list[MigrationFileError] | None = None
+) -> list[Migration]:
     """Return the revisions of an Alembic folder, without running them.
+
+    problems: receives the errors of files that can't be read, instead of their being raised.
 
     Raises MigrationFileError if a file can't be read.
     """
-    found = (parse_alembic(path) for path in folder.revision_files())
-    return [revision for revision in found if revision is not None]
+    return parse_revisions(folder.revision_files(), problems)
+
+
+def parse_revisions(
+    paths: Iterable[Path], problems: list[MigrationFileError] | None = None
+) -> list[Migration]:
+    """Return the revisions in files of Alembic; see `read_revisions`."""
+    if problems is None:
+        found = [parse_alembic(path) for path in paths]
+    else:
+        found = [read_or_note(path, problems, parse_alembic) for path in paths]
+    return [replace(item, is_alembic=True) for item in found if item is not None]

@@ -33,6 +33,7 @@ __all__ = [
     "parse_python",
     "read_folder",
     "read_migration",
+    "read_or_note",
     "read_text",
     "sql_header",
 ]
@@ -41,6 +42,10 @@ _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
 _HEADER = re.compile(
     r"--[ \t]*(revision|parents|replaces|depends_on|labels|message"
     r"|lock_timeout|statement_timeout|dialects):(.*)"
+)
+_REVISION_LINE = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
+_PARENTS_LINE = re.compile(
+    r"^(?:parents|down_revision)\b[^=\n]*=\s*(\([^()]*\)|[^\n]*)", re.MULTILINE
 )
 _LABEL = re.compile(r"(?!\d+\Z|(?:head|heads|base)\Z)[\w.]+")
 LABEL_HINT = "use letters, digits, dots and _, but not a number, head, heads or base"
@@ -137,12 +142,11 @@ def file_name(number: int, message: str) -> str:
     return f"{number:04d}_{slug or 'migration'}"
 
 
-def read_folder(
-    folder: Path, on_error: Callable[[MigrationFileError], None] | None = None
-) -> list[Migration]:
+def read_folder(folder: Path, problems: list[MigrationFileError] | None = None) -> list[Migration]:
     """Return the migrations of a folder, in the order of their file names.
 
-    `on_error` receives the error of each file that can't be read, which is then left out.
+    With a list of problems, a file that can't be read adds its error to the list. It is returned
+    without its text if its header can be found.
 
     Raises MigrationFileError if a file can't be read, and HistoryError if the folder is a file.
     """
@@ -156,17 +160,45 @@ def read_folder(
             str(folder), error.strerror or str(error), hint="check the permissions of the folder"
         ) from error
     own = {"env.py"} if "script.py.mako" in names else set()  # it is Alembic's folder too
-    found: list[Migration] = []
-    for name in names:
-        if not _is_one(name) or name in own:
-            continue
-        try:
-            found.append(read_migration(folder / name))
-        except MigrationFileError as error:
-            if on_error is None:
-                raise
-            on_error(error)
-    return found
+    paths = [folder / name for name in names if _is_one(name) and name not in own]
+    if problems is None:
+        return [read_migration(path) for path in paths]
+    found = (read_or_note(path, problems, read_migration) for path in paths)
+    return [migration for migration in found if migration is not None]
+
+
+def read_or_note(
+    path: Path,
+    problems: list[MigrationFileError],
+    read: Callable[[Path], Migration | None],
+) -> Migration | None:
+    """Return the migration of a file, or add the error to the problems.
+
+    A file that can't be read is returned without its text, if its header can be found.
+    """
+    try:
+        return read(path)
+    except MigrationFileError as error:
+        problems.append(error)
+        return _by_header(path)
+
+
+def _by_header(path: Path) -> Migration | None:
+    """Return a migration of which only the header is known, None if that is not known either."""
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError:
+        return None
+    if path.suffix == ".sql":
+        header = _header(text)
+        revision, parents = header.get("revision"), tuple(header.get("parents", "").split())
+    else:
+        found, before = _REVISION_LINE.search(text), _PARENTS_LINE.search(text)
+        revision = found[1] if found is not None else None
+        parents = tuple(re.findall(r"[\"']([^\"'\n]+)[\"']", before[1])) if before else ()
+    if not revision:
+        return None
+    return Migration(revision=revision, parents=parents, message=_slug(path), path=path)
 
 
 def _refuse_other_file(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
@@ -18,20 +18,18 @@ from autodiff.migrations.files import Migration, read_folder
 __all__ = ["Graph", "load_graph"]
 
 
-def load_graph(
-    *folders: Path, on_error: Callable[[MigrationFileError], None] | None = None
-) -> Graph:
+def load_graph(*folders: Path, problems: list[MigrationFileError] | None = None) -> Graph:
     """Return the graph of the migrations in one or more folders.
 
-    The Alembic history before them is named in the first folder. `on_error` receives the error of
-    each file that can't be read, which is then left out.
+    The Alembic history before them is named in the first folder. With a list of problems, files
+    that can't be read are added to it, as `read_folder` does.
 
     Raises HistoryError if revisions are duplicate, parents are unknown or migrations form a cycle,
     if several folders have a file of one name, and MigrationFileError if a file can't be read.
     """
     alembic = read_alembic(folders[0])
     revisions = read_revisions(alembic.folder) if alembic and alembic.folder else []
-    found = [migration for folder in folders for migration in read_folder(folder, on_error)]
+    found = [migration for folder in folders for migration in read_folder(folder, problems)]
     if len(folders) > 1:
         found.sort(key=lambda migration: migration.path.name)
     graph = Graph.of([*revisions, *found], alembic)

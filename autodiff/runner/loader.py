@@ -62,6 +62,15 @@ class Loader:
             ) from error
         return _checked_step(migration, direction, module)
 
+    def function_code(self, migration: Migration, name: str) -> CodeType | None:
+        """Return the code of a function at the top of the file; None if there is none.
+
+        Raises MigrationFileError, with the line, if the file is not valid Python.
+        """
+        constants = self._code(migration).co_consts
+        found = [c for c in constants if isinstance(c, CodeType) and c.co_name == name]
+        return found[-1] if found else None
+
     def _code(self, migration: Migration) -> CodeType:
         path = migration.path
         if path not in self._codes:

@@ -7,10 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from autodiff.dialects import dialect_for
 from autodiff.errors import ConfigError
 from autodiff.lint import Finding, LintRequest, Rule, lint_migrations, own_rules
-from autodiff.lint.examples import example_migrations
+from autodiff.lint.examples import example_dialect, example_migrations
 from autodiff.lint.registry import by_code
 from autodiff.lint.settings import LintSettings
 
@@ -26,27 +25,28 @@ def application(monkeypatch: pytest.MonkeyPatch) -> None:
 WITH_EXAMPLES = [rule for rule in RULES.values() if rule.bad]
 
 
-def lint(example: str, database: str, settings: LintSettings | None = None) -> tuple[Finding, ...]:
+def lint(example: str, rule: Rule) -> tuple[Finding, ...]:
     return lint_migrations(
         LintRequest(
             order=example_migrations(example),
             revisions=frozenset("2"),
-            dialects=[dialect_for(database)],
+            dialects=[example_dialect(rule)],
             rules=RULES,
-            settings=settings or LintSettings(),
+            settings=LintSettings(),
             is_application=lambda module: module == "application",
         )
     )
 
 
 @pytest.mark.parametrize("rule", WITH_EXAMPLES, ids=lambda rule: rule.code)
-def test_the_bad_example_has_only_this_finding(rule: Rule) -> None:
-    assert [finding.code for finding in lint(rule.bad, rule.example_database)] == [rule.code]
+def test_the_bad_example_has_only_these_findings(rule: Rule) -> None:
+    found = [finding.code for finding in lint(rule.bad, rule)]
+    assert sorted(found) == sorted([rule.code, *rule.also])
 
 
 @pytest.mark.parametrize("rule", WITH_EXAMPLES, ids=lambda rule: rule.code)
 def test_the_good_example_has_no_finding(rule: Rule) -> None:
-    assert lint(rule.good, rule.example_database) == ()
+    assert lint(rule.good, rule) == ()
 
 
 def test_every_rule_has_texts() -> None:

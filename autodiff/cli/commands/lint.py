@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autodiff.cli.failures import USAGE, report_error
 from autodiff.cli.format import short_path
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
+from autodiff.errors import AutodiffError, ConfigError
 
 if TYPE_CHECKING:
     from autodiff.lint import Finding
+    from autodiff.project import Project
 
 __all__ = ["run_lint"]
 
@@ -36,6 +42,15 @@ def run_lint(
             help="Only files that changed since the branch left this git revision.",
         ),
     ] = None,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dialect",
+            metavar="NAME",
+            help='The database to lint for, such as "postgresql 16". Can be repeated.',
+            show_default="that of the configuration",
+        ),
+    ] = None,
     strict: Annotated[bool, flag("--strict", "Report advice too, not only risks.")] = False,
     explain: Annotated[
         str | None,
@@ -44,24 +59,32 @@ def run_lint(
 ) -> int:
     """Find steps in migrations that lose data, fail, or block the database.
 
-    No database is needed: the schema before each step is known from the files.
-    Revisions of Alembic can be linted too.
+    No database is needed: the schema before each step is known from the files. With --url,
+    findings that are harmless because a table has few rows are left out.
+    Revisions of Alembic can be linted too, without a configuration.
     Exit codes: 0 no findings, 1 findings, 2 the command could not run.
 
     Examples:
         autodiff lint
         autodiff lint 0002:head
         autodiff lint --diff-base origin/main
-        autodiff lint alembic/versions
+        autodiff lint alembic/versions --dialect postgresql
         autodiff lint --explain AD101
     """
     if explain is not None:
         return _explain(shell, explain)
-    result = shell.project().lint(*(targets or ()), diff_base=diff_base)
+    result = _project(shell, targets).lint(
+        *(targets or ()),
+        diff_base=diff_base,
+        databases=dialect or (),
+        connect=_connects(shell, dialect),
+    )
     found = result.serious(strict=strict)
     hidden = len(result.findings) - len(found)
     if hidden:
-        shell.note(f"note: advice was left out: {hidden} findings; pass --strict to see it")
+        shell.note(f"note: advice was left out: {_count(hidden)}; pass --strict to see it")
+    if result.harmless:
+        shell.note(f"note: left out because a table has few rows: {_count(result.harmless)}")
     lines = [line for finding in found for line in finding_lines(finding)]
     lines.append(_summary(len(found), result.migrations))
     shell.answer(
@@ -70,9 +93,48 @@ def run_lint(
             "findings": [_data(finding) for finding in found],
             "migrations": result.migrations,
             "databases": list(result.databases),
+            "harmless": result.harmless,
+            "complete": not result.problems,
+            "problems": [{"error": p.message, "hint": p.hint} for p in result.problems],
         },
     )
+    if result.problems:
+        _report_problems(shell, result.problems)
+        return USAGE
     return int(bool(found))
+
+
+def _project(shell: Shell, targets: list[str] | None) -> Project:
+    """Return the project; without a configuration, one with the default settings.
+
+    That needs targets which are files or folders, such as the revisions of Alembic.
+    """
+    from autodiff.config import find_config
+    from autodiff.project import Project
+
+    are_paths = bool(targets) and all(Path(target).exists() for target in targets or ())
+    is_fixed = shell.config is not None or shell.env is not None or shell.fixed_project is not None
+    if is_fixed or not are_paths or find_config(Path.cwd()) is not None:
+        return shell.project()
+    return Project(shell.url or os.environ.get("DATABASE_URL"))
+
+
+def _connects(shell: Shell, dialect: list[str] | None) -> bool:
+    if shell.url is not None and dialect:
+        raise ConfigError(
+            "--url and --dialect cannot both be passed",
+            hint="with --url, the migrations are linted for that database",
+        )
+    return shell.url is not None
+
+
+def _report_problems(shell: Shell, problems: Sequence[AutodiffError]) -> None:
+    """Print the errors after the findings; with --json they are a part of the answer."""
+    if shell.json:
+        return
+    for problem in problems:
+        report_error(shell, problem.message, problem.hint, kind=type(problem).__name__)
+    shell.note("note: the findings are incomplete")
 
 
 def finding_lines(finding: Finding) -> list[str]:
@@ -99,8 +161,11 @@ def _data(finding: Finding) -> dict[str, object]:
 
 def _summary(count: int, migrations: int) -> str:
     where = "1 migration" if migrations == 1 else f"{migrations} migrations"
-    found = {0: "no findings", 1: "1 finding"}.get(count, f"{count} findings")
-    return f"{found} in {where}"
+    return f"{_count(count)} in {where}"
+
+
+def _count(findings: int) -> str:
+    return {0: "no findings", 1: "1 finding"}.get(findings, f"{findings} findings")
 
 
 def _explain(shell: Shell, code: str) -> int:

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from autodiff.commands.adopt.helper_modules import HelperModules
 from autodiff.commands.adopt.script_text import ConvertedText, ScriptSettings, convert_text
-from autodiff.errors import ConfigError, HistoryError
+from autodiff.errors import ConfigError, HistoryError, MigrationFileError
 from autodiff.migrations import Graph, load_graph
 from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
-from autodiff.migrations.alembic_history import read_revisions
-from autodiff.migrations.files import parse_alembic, parse_python
+from autodiff.migrations.alembic_history import parse_revisions, read_revisions
+from autodiff.migrations.files import parse_python
 
 if TYPE_CHECKING:
     from autodiff.workspace import Workspace
@@ -56,8 +56,12 @@ class Scripts:
         return next((path for folder in folders if (path := folder / "env.py").is_file()), None)
 
 
-def find_scripts(project: Workspace, folder: Path) -> Scripts:
+def find_scripts(
+    project: Workspace, folder: Path, problems: list[MigrationFileError] | None = None
+) -> Scripts:
     """Return the scripts in a folder, in all folders of versions of the Alembic folder.
+
+    problems: receives the errors of scripts that can't be read, instead of their being raised.
 
     Raises ConfigError if the folder does not exist.
     """
@@ -70,18 +74,17 @@ def find_scripts(project: Workspace, folder: Path) -> Scripts:
             raise
         found = None
     if found is None:
-        return _without_settings(folder)
+        return _without_settings(folder, problems)
     places = found.version_locations
     place = places[0] if len(places) == 1 else found.script_location
-    return Scripts(graph=Graph.of(read_revisions(found)), place=place, settings=found)
+    return Scripts(graph=Graph.of(read_revisions(found, problems)), place=place, settings=found)
 
 
-def _without_settings(folder: Path) -> Scripts:
+def _without_settings(folder: Path, problems: list[MigrationFileError] | None) -> Scripts:
     """Return the scripts of a folder that has no env.py."""
     place = folder / "versions" if (folder / "versions").is_dir() else folder
     files = sorted(path for path in place.glob("*.py") if path.name != "__init__.py")
-    parsed = (parse_alembic(path) for path in files)
-    return Scripts(graph=Graph.of(each for each in parsed if each is not None), place=place)
+    return Scripts(graph=Graph.of(parse_revisions(files, problems)), place=place)
 
 
 def convert_scripts(

@@ -12,12 +12,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.autogenerate.live_losses import count_losses
-from autodiff.commands.lint import (
-    convert_migration,
-    lint_dialects,
-    lint_revisions,
-    select_revisions,
-)
+from autodiff.commands.lint import lint_databases, lint_revisions
+from autodiff.commands.lint_folders import own_form, select_revisions, unread_revisions
 from autodiff.commands.review.changes import change_of_step
 from autodiff.dialects import dialect_of
 from autodiff.errors import AutodiffError, MigrationFileError, database_words
@@ -71,7 +67,7 @@ def review_migrations(project: Workspace, request: ReviewRequest) -> Review:
     problems: list[Problem] = []
     graph = _graph(project, problems)
     selection = _select(project, graph, request)
-    dialects = lint_dialects(project)
+    dialects = lint_databases(project)
     readings = [_read(graph, selection, dialect, problems) for dialect in dialects]
     review = Review(
         subject="migrations",
@@ -90,12 +86,12 @@ def review_migrations(project: Workspace, request: ReviewRequest) -> Review:
 
 
 def _graph(project: Workspace, problems: list[Problem]) -> Graph:
-    """Return the migrations; a file that cannot be read is a problem, and left out."""
+    """Return the migrations; a file that cannot be read is a problem."""
     errors: list[MigrationFileError] = []
     try:
-        graph = load_graph(*project.folders, on_error=errors.append)
+        graph = load_graph(*project.folders, problems=errors)
     except AutodiffError:
-        if errors:  # the others refer to the migration of that file
+        if errors:  # the place of its migration in the history is unknown
             raise errors[0] from None
         raise
     problems += [problem_of("a migration file", error) for error in errors]
@@ -127,7 +123,8 @@ def _select(project: Workspace, graph: Graph, request: ReviewRequest) -> _Select
         revisions = set(graph.heads)
     else:
         revisions = select_revisions(project, graph, request.target, request.diff_base)
-    earlier = graph.lineage(revisions) - revisions
+    revisions -= unread_revisions(graph)
+    earlier = graph.lineage(revisions) - revisions - unread_revisions(graph)
     return _Selection(
         migrations=tuple(graph.in_order(revisions)),
         earlier=tuple(graph.in_order(earlier)),
@@ -209,7 +206,7 @@ def _script(
     if not migration.is_for(reading.dialect):
         return None
     try:
-        return read_script(convert_migration(migration), reading.dialect, tables, loader)
+        return read_script(own_form(migration), reading.dialect, tables, loader)
     except AutodiffError as error:
         problems.append(problem_of(migration.name, error))
         reading.unreadable[migration.revision] = error.line
@@ -300,7 +297,7 @@ def _with_findings(
     selection: _Selection,
     problems: list[Problem],
 ) -> Review:
-    broken = _broken(graph, problems)
+    broken = _broken(graph, problems) | unread_revisions(graph)
     try:
         result = lint_revisions(project, graph, selection.revisions, unreadable=broken)
     except AutodiffError as error:
@@ -338,7 +335,7 @@ def _with_losses(
             operations: list[Operation | str] = []
             with _suppressed():
                 read_operations(
-                    convert_migration(migration),
+                    own_form(migration),
                     "upgrade",
                     reading.dialect,
                     finder.tables,

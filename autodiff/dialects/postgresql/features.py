@@ -24,5 +24,7 @@ FEATURES = Features(
     scratch_privilege="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
     insert_identity=" OVERRIDING SYSTEM VALUE",
     insert_in_cte=True,
-    max_name_length=63,  # NAMEDATALEN - 1
+    # NAMEDATALEN - 1: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+    max_name_length=63,
+    cuts_long_names=True,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autodiff.dialects.conversions import conversion_loss
+from autodiff.dialects.narrowing import shape
 from autodiff.lint.context import Step
-from autodiff.lint.rule import POSTGRESQL, Match, Rule
+from autodiff.lint.rule import SERVERS, Match, Rule
 from autodiff.lint.statements import ChangeRows, DropSchemaWithContents, Truncate
 from autodiff.schema.objects import ColumnType
 from autodiff.schema.operations import (
@@ -92,14 +93,36 @@ def _narrowed_type(step: Step) -> Iterator[Match]:
 def _removed_value(step: Step) -> Iterator[Match]:
     match step.action:
         case AlterEnum(before=before, after=after):
-            gone = [value for value in before.values if value not in after.values]
-            kept = [value for value in before.values if value in after.values]
-            moved = kept != [value for value in after.values if value in before.values]
-            name = str(after.name)
-            for value in gone:
-                yield Match(message=f"removes value {value!r} of enum {name}", object=name)
-            if moved and not gone:
-                yield Match(message=f"changes the order of the values of {name}", object=name)
+            gone = _lost_values(before.values, after.values)
+            moved, name = _is_moved(before.values, after.values), str(after.name)
+        case AlterColumn(table=table, name=column, after=patch) if step.is_live(table):
+            known = step.column(table, column)
+            old = known.type if known is not None else step.action.before.type
+            if not isinstance(old, ColumnType) or not isinstance(patch.type, ColumnType):
+                return
+            listed, now = (shape(t.sql, {}).values for t in (old, patch.type))
+            if not listed or not now:
+                return
+            gone, moved, name = (
+                _lost_values(listed, now),
+                _is_moved(listed, now),
+                f"{table}.{column}",
+            )
+        case _:
+            return
+    for value in gone:
+        yield Match(message=f"removes value {value!r} of enum {name}", object=name)
+    if moved and not gone:
+        yield Match(message=f"changes the order of the values of {name}", object=name)
+
+
+def _lost_values(before: tuple[str, ...], after: tuple[str, ...]) -> list[str]:
+    return [value for value in before if value not in after]
+
+
+def _is_moved(before: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    """Return whether the values that stay have another order."""
+    return [v for v in before if v in after] != [v for v in after if v in before]
 
 
 def _truncated_table(step: Step) -> Iterator[Match]:
@@ -127,6 +150,7 @@ RULES = (
         safe_way="Remove the table from the models, deploy, check that nothing uses the table, and "
         "drop it in a later migration. Keep a copy if the rows can be needed again.",
         check=_dropped_table,
+        harmless_if="empty",
         bad='op.drop_table("teams")',
         good='op.create_table("import_1", sa.Column("id", sa.BigInteger(), sa.Identity(), '
         'primary_key=True))\nop.drop_table("import_1")  # created by the same migration',
@@ -142,6 +166,7 @@ RULES = (
         safe_way="Remove the column from the models, or map it as deferred, and deploy. Drop the "
         "column in a later migration.",
         check=_dropped_column,
+        harmless_if="empty",
         bad='op.drop_column("users", "age")',
         good='op.add_column("users", sa.Column("draft", sa.Text()))\n'
         'op.drop_column("users", "draft")  # added by the same migration',
@@ -183,6 +208,7 @@ RULES = (
         safe_way="Look for values that do not fit, for example with max(length(column)), and "
         "correct them first; or add a column of the new type and copy the values that fit.",
         check=_narrowed_type,
+        harmless_if="empty",
         tried_on="sqlite",
         bad='op.alter_column("users", "email", type_=sa.Integer())',
         good='op.alter_column("users", "nickname", type_=sa.String(200))',
@@ -193,13 +219,14 @@ RULES = (
         severity="warning",
         summary="A value of an enum type is removed, or the order of the values changes.",
         reason="Rows that have a removed value need another one, and application code that still "
-        "writes the value fails. PostgreSQL cannot do either in place: the type is created again, "
-        "and each table that uses it is rewritten under an ACCESS EXCLUSIVE lock. The order "
-        "decides how values are sorted and compared.",
+        "writes the value fails. No database can do either in place: PostgreSQL creates the type "
+        "again and rewrites each table that uses it under an ACCESS EXCLUSIVE lock, MySQL and "
+        "MariaDB copy the table. The order decides how values are sorted and compared.",
         safe_way="Only append values. Stop writing a value that is no longer wanted, and leave it "
         "in the type; or remove it after all rows have been changed.",
         check=_removed_value,
-        databases=POSTGRESQL,
+        harmless_if="empty",
+        databases=SERVERS,
         bad='op.alter_enum("mood", ["ok", "sad"], ["ok"])',
         good='op.alter_enum("mood", ["ok", "sad"], ["ok", "sad", "happy"])',
     ),
@@ -212,6 +239,7 @@ RULES = (
         safe_way="Delete the rows that are not needed with a condition, in batches, and name each "
         "table instead of using CASCADE.",
         check=_truncated_table,
+        harmless_if="empty",
         databases=("postgresql", "mysql", "mariadb"),
         bad='op.execute("TRUNCATE teams CASCADE")',
         good="op.execute(\"DELETE FROM teams WHERE name = 'test'\")",
@@ -224,6 +252,7 @@ RULES = (
         reason="All rows are lost, and a downgrade cannot restore them.",
         safe_way="Add a condition that selects the rows to delete.",
         check=_deleted_rows,
+        harmless_if="empty",
         bad='op.execute("DELETE FROM teams")',
         good="op.execute(\"DELETE FROM teams WHERE name = 'test'\")",
     ),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from autodiff.lint.context import Step
 from autodiff.lint.rule import ALL, POSTGRESQL, Match, Rule
+from autodiff.lint.statements import RenameNamespace
 from autodiff.schema.operations import (
     AlterColumn,
     CreateView,
@@ -79,6 +80,22 @@ def _unknown_to_old_code(step: Step) -> Iterator[Match]:
                 yield Match(
                     message=f"requires the new column {place}, without a default", object=place
                 )
+
+
+def _renamed_schema(step: Step) -> Iterator[Match]:
+    match step.action:
+        case RenameNamespace(before=before, after=after):
+            yield Match(message=f"renames schema {before} to {after}", object=before)
+
+
+def _dropped_not_null(step: Step) -> Iterator[Match]:
+    match step.action:
+        case AlterColumn(table=table, name=name, after=patch) if patch.nullable is True:
+            column = step.column(table, name)
+            is_required = column is not None and not column.nullable
+            if is_required and not step.is_new_column(table, name):
+                place = f"{table}.{name}"
+                yield Match(message=f"allows NULL in {place}", object=place)
 
 
 RULES = (
@@ -159,5 +176,35 @@ RULES = (
         'op.alter_column("users", "country", nullable=False)',
         good='op.add_column("users", sa.Column("country", sa.Text()))\n'
         'op.backfill("users", {"country": "de"})',
+    ),
+    Rule(
+        code="AD306",
+        name="rename-schema",
+        severity="warning",
+        summary="A schema is renamed.",
+        reason="Application code that is still running uses the old name for every table in it, "
+        "and fails until the new version is deployed everywhere.",
+        safe_way=_EXPAND.format(
+            "create the new schema with views of the tables, deploy the code that uses the new "
+            "name, and move the tables"
+        ),
+        check=_renamed_schema,
+        databases=POSTGRESQL,
+        bad='op.execute("ALTER SCHEMA reports RENAME TO statistics")',
+        good='op.execute("CREATE SCHEMA statistics")',
+    ),
+    Rule(
+        code="AD307",
+        name="drop-not-null",
+        severity="info",
+        summary="A NOT NULL column of a table that existed before becomes nullable.",
+        reason="The version of the application that is still running does not expect NULL when it "
+        "reads the column.",
+        safe_way="Deploy code that reads NULL first, and write NULL only after this migration.",
+        check=_dropped_not_null,
+        databases=ALL,
+        tried_on="sqlite",
+        bad='op.alter_column("teams", "id", nullable=True, existing_type=sa.BigInteger())',
+        good='op.alter_column("users", "email", nullable=True, existing_type=sa.Text())',
     ),
 )

@@ -1,4 +1,4 @@
-"""Rules for the design of new tables."""
+"""Rules for the design of new tables and indexes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from autodiff.lint.context import Step
 from autodiff.lint.rule import Match, Rule
+from autodiff.schema.objects import Index, PrimaryKey, Table, Unique
 from autodiff.schema.operations import CreateIndex, CreateTable
 
 __all__ = ["RULES"]
@@ -37,6 +38,41 @@ def _duplicate_index(step: Step) -> Iterator[Match]:
                     return
 
 
+def _redundant_index(step: Step) -> Iterator[Match]:
+    match step.action:
+        case CreateIndex(table=table, index=index) if index.elements and not index.unique:
+            final = step.final_table(table)
+            if final is None or index.where is not None or index.include or index.options:
+                return
+            longer = next(_longer(index, final), None)
+            if longer is not None and (index.method or "btree") == "btree":
+                yield Match(
+                    message=f"index {index.name} has the first columns of {longer}",
+                    object=f"{table}.{index.name}",
+                )
+
+
+def _longer(index: Index, table: Table) -> Iterator[str]:
+    """Yield the indexes that begin with all elements of another index."""
+    count = len(index.elements)
+    for other in table.indexes:
+        is_plain = other.where is None and (other.method or "btree") == "btree"
+        if is_plain and len(other.elements) > count and other.elements[:count] == index.elements:
+            yield f"index {other.name}"
+    if len(index.columns) != count or any(part.descending for part in index.elements):
+        return
+    for key in table.constraints:
+        if isinstance(key, PrimaryKey | Unique) and key.columns[:count] == index.columns:
+            what = "the primary key" if isinstance(key, PrimaryKey) else f"constraint {key.name}"
+            yield what
+
+
+def _hash_index(step: Step) -> Iterator[Match]:
+    match step.action:
+        case CreateIndex(table=table, index=Index(method="hash") as index):
+            yield Match(message=f"index {index.name} is a hash", object=f"{table}.{index.name}")
+
+
 RULES = (
     Rule(
         code="AD601",
@@ -48,8 +84,8 @@ RULES = (
         safe_way="Give the table a primary key, such as a bigint identity.",
         check=_no_key,
         bad='op.create_table("logs", sa.Column("line", sa.Text()))',
-        good='op.create_table("logs", sa.Column("id", sa.BigInteger(), primary_key=True), '
-        'sa.Column("line", sa.Text()))',
+        good='op.create_table("logs", sa.Column("id", sa.BigInteger(), sa.Identity(), '
+        'primary_key=True), sa.Column("line", sa.Text()))',
     ),
     Rule(
         code="AD606",
@@ -61,6 +97,34 @@ RULES = (
         check=_duplicate_index,
         tried_on="sqlite",
         bad='op.create_index("ix_users_age_again", "users", ["age"])',
-        good='op.create_index("ix_users_team", "users", ["team_id"])',
+        good='op.create_index("ix_users_nickname", "users", ["nickname"])',
+    ),
+    Rule(
+        code="AD607",
+        name="redundant-index",
+        severity="info",
+        summary="An index has the first columns of another index or key of the table.",
+        reason="Queries can use the longer index instead, and each write updates both.",
+        safe_way="Leave it out, unless the longer index is much larger.",
+        check=_redundant_index,
+        tried_on="sqlite",
+        bad='op.create_index("ix_users_id", "users", ["id"])',
+        good='op.create_index("ix_users_nickname", "users", ["nickname"])',
+    ),
+    Rule(
+        code="AD608",
+        name="hash-index",
+        severity="info",
+        summary="An index is a hash.",
+        reason="It only finds equal values of one column: it neither sorts nor finds ranges, and "
+        "it cannot be unique. MySQL builds a B-tree instead.",
+        safe_way="Leave out the method: a B-tree does all of this, and is about as fast.",
+        check=_hash_index,
+        databases=("postgresql", "mysql"),
+        bad="with op.autocommit():\n"
+        '    op.create_index("ix_users_email", "users", ["email"], postgresql_using="hash", '
+        "postgresql_concurrently=True)",
+        good="with op.autocommit():\n"
+        '    op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)',
     ),
 )

@@ -15,13 +15,14 @@ from autodiff.schema.operations import (
     Backfill,
     CreateIndex,
     CreateTable,
+    DropConstraint,
     Require,
     SetComment,
     tables_of,
 )
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["RULES", "is_prepared"]
+__all__ = ["RULES", "is_prepared", "locked_tables"]
 
 _VOLATILE = frozenset(
     "clock_timestamp gen_random_uuid gen_random_bytes nextval random random_normal setseed "
@@ -115,7 +116,14 @@ def _unique(step: Step) -> Iterator[Match]:
 def _unique_keys(step: Step, table: Name) -> Iterator[tuple[str, ...]]:
     """Yield the columns of each key that is already unique."""
     known = step.tables[table]
-    for constraint in known.constraints:
+    dropped = (
+        other.tables[table].primary_key
+        for other in step.earlier
+        if isinstance(other.action, DropConstraint)
+        and (other.action.table, other.action.kind) == (table, "primary")
+        and table in other.tables
+    )
+    for constraint in (*known.constraints, *dropped):  # the rows did not change meanwhile
         if isinstance(constraint, Unique | PrimaryKey):
             yield constraint.columns
     for index in known.indexes:
@@ -134,7 +142,7 @@ def _backfill_beside_ddl(step: Step) -> Iterator[Match]:
     if not step.is_live(table):
         return
     earlier = step.same_transaction
-    locked = [other for other in earlier if table in _locked_tables(other)]
+    locked = [other for other in earlier if table in locked_tables(other)]
     repeated = any(
         isinstance(other.action, Backfill | ChangeRows) and other.action.table == table
         for other in earlier
@@ -146,7 +154,7 @@ def _backfill_beside_ddl(step: Step) -> Iterator[Match]:
         )
 
 
-def _locked_tables(step: Step) -> tuple[Name, ...]:
+def locked_tables(step: Step) -> tuple[Name, ...]:
     """Return the tables that a step locks until the end of the transaction."""
     action = step.action
     if isinstance(action, UseIndex):
@@ -191,6 +199,7 @@ RULES = (
         safe_way="Add the column as nullable or with a server_default, fill it, and set it NOT "
         "NULL in a later migration.",
         check=_required_column,
+        harmless_if="empty",
         bad='op.add_column("users", sa.Column("country", sa.Text(), nullable=False))',
         good='op.add_column("users", sa.Column("country", sa.Text(), nullable=False, '
         "server_default=\"'de'\"))",
@@ -205,6 +214,7 @@ RULES = (
         safe_way="Fill the column with op.backfill() first, or stop with op.require() if it has "
         "NULLs.",
         check=_not_null,
+        harmless_if="empty",
         tried_on="sqlite",
         bad='op.alter_column("users", "email", nullable=False, existing_type=sa.Text())',
         good='op.require("SELECT id FROM users WHERE email IS NULL", "users.email has NULLs")\n'
@@ -220,6 +230,7 @@ RULES = (
         "roll back the steps before it.",
         safe_way="Look for duplicates with op.require() before the first change, or remove them.",
         check=_unique,
+        harmless_if="empty",
         bad="with op.autocommit():\n"
         '    op.create_index("ix_users_email", "users", ["email"], unique=True, '
         "postgresql_concurrently=True)",
@@ -238,6 +249,7 @@ RULES = (
         "transaction. Nobody can read or write the table while the rows are changed.",
         safe_way="Alter the table in one migration, and change its rows in the next one.",
         check=_backfill_beside_ddl,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("country", sa.Text()))\n'
         'op.backfill("users", {"country": "de"})',
@@ -252,6 +264,7 @@ RULES = (
         "On PostgreSQL the table also doubles its size.",
         safe_way="Use op.backfill(), which changes the rows in batches, in a separate migration.",
         check=_unbatched,
+        harmless_if="small",
         databases=SERVERS,
         bad='op.execute("UPDATE users SET email = lower(email)")',
         good='op.backfill("users", {"email": sa.text("lower(email)")})',
@@ -268,6 +281,7 @@ RULES = (
         safe_way="Add the column without a default, set the default with alter_column, and fill "
         "the existing rows in batches in a later migration.",
         check=_volatile_default,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("token", sa.Uuid(), '
         'server_default=sa.text("gen_random_uuid()")))',

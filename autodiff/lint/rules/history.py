@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from autodiff.errors import MigrationFileError
 from autodiff.lint.context import History, Script, Step
+from autodiff.lint.downgrade import read_downgrade
 from autodiff.lint.rule import Match, Rule
-from autodiff.lint.statements import TransactionControl
+from autodiff.lint.statements import ChangeRows, PythonCode, TransactionControl
+from autodiff.schema.operations import Backfill, Operation, Require
 
 __all__ = ["RULES"]
 
@@ -17,10 +20,17 @@ _IMPORT = re.compile(r"[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 def _edited(history: History) -> Iterator[Match]:
     known = history.lock.checksums if history.lock is not None else {}
     for revision, checksum in known.items():
-        if revision in history.graph and history.graph[revision].checksum != checksum:
-            name = history.graph[revision].name
+        if revision not in history.graph or revision in history.unread:
+            continue
+        migration = history.graph[revision]
+        try:
+            is_edited = migration.checksum != checksum
+        except MigrationFileError:  # it does not parse, which is reported as such
+            continue
+        if is_edited:
             yield Match(
-                message="the file was edited after the lock file was written", migration=name
+                message="the file was edited after the lock file was written",
+                migration=migration.name,
             )
 
 
@@ -62,6 +72,43 @@ def _transaction(step: Step) -> Iterator[Match]:
             yield Match(message=f"{words} ends the transaction of the migration")
 
 
+def _irreversible(script: Script) -> Iterator[Match]:
+    step = next(filter(_changes_rows, script.steps), None)
+    if step is None:
+        return
+    downgrade = read_downgrade(script)
+    if not downgrade.refuses and not downgrade.changes_rows:
+        table = getattr(step.action, "table", None)
+        rows = f"rows of {table}" if table is not None else "rows"
+        yield Match(
+            message=f"upgrade() changes {rows}, and downgrade() does not change them back",
+            object=str(table) if table is not None else None,
+            line=step.line,
+        )
+
+
+def _changes_rows(step: Step) -> bool:
+    """Return whether a step changes rows or values that a downgrade does not drop anyway."""
+    match step.action:
+        case PythonCode(ends=False):
+            return True
+        case ChangeRows(table=table, verb="UPDATE", columns=columns) if columns:
+            return any(not step.is_new_column(table, column) for column in columns)
+        case ChangeRows(table=table):
+            return step.is_live(table)
+        case _:
+            return False
+
+
+def _empty_downgrade(script: Script) -> Iterator[Match]:
+    if any(map(_changes_schema, script.steps)) and read_downgrade(script).is_empty:
+        yield Match(message="downgrade() does nothing, but upgrade() changes the schema")
+
+
+def _changes_schema(step: Step) -> bool:
+    return isinstance(step.action, Operation) and not isinstance(step.action, Backfill | Require)
+
+
 RULES = (
     Rule(
         code="AD501",
@@ -97,6 +144,26 @@ RULES = (
         scope="history",
     ),
     Rule(
+        code="AD504",
+        name="irreversible-data-step",
+        severity="info",
+        summary="upgrade() changes rows, and downgrade() does not change them back.",
+        reason="After a downgrade the rows have values that the older application does not "
+        "expect, and nothing says so.",
+        safe_way="Write the reverse into downgrade(); or raise NotImplementedError in it if there "
+        "is none.",
+        check=_irreversible,
+        scope="script",
+        tried_on="sqlite",
+        bad="def upgrade() -> None:\n"
+        '    op.execute("UPDATE users SET age = age + 1 WHERE age < 18")\n\n\n'
+        "def downgrade() -> None:\n    pass",
+        good="def upgrade() -> None:\n"
+        '    op.execute("UPDATE users SET age = age + 1 WHERE age < 18")\n\n\n'
+        "def downgrade() -> None:\n"
+        '    op.execute("UPDATE users SET age = age - 1 WHERE age < 19")',
+    ),
+    Rule(
         code="AD505",
         name="application-import",
         severity="warning",
@@ -109,6 +176,24 @@ RULES = (
         scope="script",
         bad="import application\n\n\ndef upgrade() -> None:\n    pass",
         good='users = sa.table("users", sa.column("id"))\n\n\ndef upgrade() -> None:\n    pass',
+    ),
+    Rule(
+        code="AD506",
+        name="empty-downgrade",
+        severity="warning",
+        summary="upgrade() changes the schema, and downgrade() is empty.",
+        reason="A downgrade succeeds without a change. The history then says that the migration "
+        "is not applied, and the next upgrade fails because its objects exist.",
+        safe_way="Write the reverse into downgrade(); or raise NotImplementedError in it if there "
+        "is none.",
+        check=_empty_downgrade,
+        scope="script",
+        bad="def upgrade() -> None:\n"
+        '    op.add_column("users", sa.Column("country", sa.Text()))\n\n\n'
+        "def downgrade() -> None:\n    pass",
+        good="def upgrade() -> None:\n"
+        '    op.add_column("users", sa.Column("country", sa.Text()))\n\n\n'
+        'def downgrade() -> None:\n    op.drop_column("users", "country")',
     ),
     Rule(
         code="AD507",

@@ -92,6 +92,7 @@ RULES = (
         safe_way="Add a column of the new type, write to both, copy the values in batches, and "
         "drop the old column.",
         check=_rewritten,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.alter_column("users", "age", type_=sa.BigInteger(), existing_type=sa.Integer())',
         good='op.alter_column("users", "nickname", type_=sa.Text())',
@@ -107,6 +108,7 @@ RULES = (
         safe_way="Add an ordinary nullable column, fill it in batches, and keep it up to date in "
         "the application or by a trigger.",
         check=_generated,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("double_age", sa.Integer(), '
         'sa.Computed("age * 2", persisted=True)))',

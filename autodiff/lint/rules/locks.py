@@ -10,22 +10,36 @@ from collections.abc import Iterator
 from autodiff.lint.context import Script, Step
 from autodiff.lint.replay import NOT_VALID
 from autodiff.lint.rule import POSTGRESQL, Match, Rule
-from autodiff.lint.statements import CreateTrigger, MaintainTable, SetOption, ValidateConstraint
+from autodiff.lint.rules.existing_rows import locked_tables
+from autodiff.lint.statements import (
+    ChangeRows,
+    CreateTrigger,
+    MaintainTable,
+    SetOption,
+    ValidateConstraint,
+)
 from autodiff.schema.objects import Check, Exclusion, ForeignKey, Name, PrimaryKey, Unique
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
     AlterColumn,
+    Backfill,
     CreateIndex,
+    CreateTable,
+    CreateView,
     DropColumn,
     DropConstraint,
     DropIndex,
+    DropView,
+    RenameIndex,
     is_concurrent,
 )
 from autodiff.schema.sqltext import normalize, quote_identifier
 
 __all__ = ["RULES"]
 
+_NO_LIMIT = ("0", "0s", "0ms")
+_CHANGES = "changes rows of"
 _BLOCKS_WRITES = "INSERT, UPDATE and DELETE wait"
 
 
@@ -68,8 +82,9 @@ def _concurrently_inside(step: Step) -> Iterator[Match]:
     operation = step.action
     if step.outside:
         return
-    concurrent = isinstance(operation, MaintainTable) and operation.concurrently
-    if concurrent and isinstance(operation, MaintainTable) and operation.kind != "refresh":
+    if isinstance(operation, MaintainTable):
+        if not operation.concurrently or operation.kind in ("refresh", "domain"):
+            return
         yield Match(message=f"{operation.words} CONCURRENTLY is inside the transaction")
     elif isinstance(operation, CreateIndex | DropIndex) and is_concurrent(operation):
         name = operation.index.name if isinstance(operation, CreateIndex) else operation.name
@@ -190,12 +205,59 @@ def _several_keys(step: Step) -> Iterator[Match]:
                 )
 
 
+def _work_after_lock(step: Step) -> Iterator[Match]:
+    work = _long_work(step)
+    if work is None or step.outside:
+        return
+    verb, table = work
+    locked = {
+        name
+        for other in step.same_transaction
+        if _is_exclusive(other)
+        for name in locked_tables(other)
+        if step.is_live(name)
+    }
+    has_own_rule = (verb == _CHANGES and table in locked) or any(_validated_at_once(step))
+    if locked and step.is_live(table) and not has_own_rule:
+        names = ", ".join(sorted(map(str, locked)))
+        yield Match(
+            message=f"{verb} {table} in a transaction that blocks {names} meanwhile",
+            object=str(table),
+        )
+
+
+def _long_work(step: Step) -> tuple[str, Name] | None:
+    """Return the work of a step that takes longer for more rows, and its table."""
+    match step.action:
+        case CreateIndex(table=table, concurrently=False):
+            return "builds an index of", table
+        case ValidateConstraint(table=table):
+            return "reads all rows of", table
+        case Backfill(table=table) | ChangeRows(table=table, verb="UPDATE" | "DELETE"):
+            return _CHANGES, table
+        case ChangeRows(table=table, copies=True):
+            return "copies rows into", table
+        case _:
+            return None
+
+
+def _is_exclusive(step: Step) -> bool:
+    """Return whether a step takes a lock that blocks readers until the transaction ends."""
+    match step.action:
+        case AddConstraint(constraint=ForeignKey()) | CreateIndex() | CreateTable():
+            return False
+        case CreateView() | DropView() | RenameIndex():
+            return False
+        case _:
+            return not isinstance(step.action, ValidateConstraint | CreateTrigger)
+
+
 def _no_lock_timeout(script: Script) -> Iterator[Match]:
     if script.lock_timeout != 0:
         return
     for step in script.steps:
         match step.action:
-            case SetOption(name="lock_timeout", value=value) if value not in ("0", "0s"):
+            case SetOption(name="lock_timeout", value=value) if value not in _NO_LIMIT:
                 return
             case AddColumn(table=table) | AlterColumn(table=table) | DropColumn(table=table):
                 pass
@@ -210,6 +272,23 @@ def _no_lock_timeout(script: Script) -> Iterator[Match]:
             return
 
 
+def _no_statement_timeout(script: Script) -> Iterator[Match]:
+    if script.statement_timeout != 0:
+        return
+    for step in script.steps:
+        match step.action:
+            case SetOption(name="statement_timeout", value=value) if value not in _NO_LIMIT:
+                return
+        work = _long_work(step)
+        if work is not None and step.is_live(work[1]):
+            yield Match(
+                message=f"{work[0]} {work[1]} without a statement_timeout",
+                object=str(work[1]),
+                line=step.line,
+            )
+            return
+
+
 RULES = (
     Rule(
         code="AD401",
@@ -220,6 +299,7 @@ RULES = (
         "takes minutes on a large table.",
         safe_way="Build it concurrently, outside of the transaction, in a separate migration.",
         check=_index,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_index("ix_users_email", "users", ["email"])',
         good="with op.autocommit():\n"
@@ -248,6 +328,7 @@ RULES = (
         "is done.",
         safe_way="Use REINDEX ... CONCURRENTLY inside `with op.autocommit():`.",
         check=_maintenance("reindex", "blocks writes until it is done"),  # type: ignore[arg-type]
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.execute("REINDEX TABLE users")',
         good='with op.autocommit():\n    op.execute("REINDEX TABLE CONCURRENTLY users")',
@@ -275,6 +356,7 @@ RULES = (
         safe_way="Add it with postgresql_not_valid=True, and validate it in a later migration with "
         "ALTER TABLE ... VALIDATE CONSTRAINT, which blocks no writes.",
         check=_foreign_key,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_foreign_key("fk_users_team", "users", "teams", ["team_id"], ["id"])',
         good='op.create_foreign_key("fk_users_team", "users", "teams", ["team_id"], ["id"], '
@@ -291,6 +373,7 @@ RULES = (
         safe_way="Add it with postgresql_not_valid=True, and validate it in a later migration with "
         "ALTER TABLE ... VALIDATE CONSTRAINT, which blocks no reads and writes.",
         check=_check,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_check_constraint("ck_users_age", "users", "age >= 0")',
         good='op.create_check_constraint("ck_users_age", "users", "age >= 0", '
@@ -305,6 +388,7 @@ RULES = (
         "blocks as long as it would without NOT VALID.",
         safe_way="Validate it in the next migration.",
         check=_validated_at_once,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_check_constraint("ck_users_age", "users", "age >= 0", '
         "postgresql_not_valid=True)\n"
@@ -323,6 +407,7 @@ RULES = (
         safe_way="Add a check `column IS NOT NULL` with postgresql_not_valid=True, validate it in "
         "the next migration, then set the column NOT NULL and drop the check.",
         check=_not_null_scan,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.backfill("users", {"email": ""}, where="email IS NULL")\n'
         'op.alter_column("users", "email", nullable=False)',
@@ -341,6 +426,7 @@ RULES = (
         safe_way="Build a unique index concurrently, and turn it into the constraint with "
         "ALTER TABLE ... ADD CONSTRAINT ... UNIQUE USING INDEX.",
         check=_unique_in_place,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.require("SELECT email FROM users GROUP BY email HAVING count(*) > 1", '
         '"users.email has duplicates")\n'
@@ -362,6 +448,7 @@ RULES = (
         "until the index is built. PostgreSQL can build it neither concurrently nor as NOT VALID.",
         safe_way="Add it when the table is small, or run the migration in quiet hours.",
         check=_exclusion,
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_exclude_constraint("ex_users", "users", ("age", "="), using="gist")',
         good="op.create_table(\n"
@@ -405,6 +492,23 @@ RULES = (
         "postgresql_not_valid=True)",
     ),
     Rule(
+        code="AD415",
+        name="work-after-lock",
+        severity="warning",
+        summary="Rows are read or changed, or an index is built, in a transaction that has an "
+        "ACCESS EXCLUSIVE lock on a table that existed before.",
+        reason="The lock is held until the end of the transaction, so nobody can read or write "
+        "that table while the other work is done.",
+        safe_way="Put the long work into a migration of its own, or before the lock.",
+        check=_work_after_lock,
+        harmless_if="small",
+        databases=POSTGRESQL,
+        bad='op.add_column("users", sa.Column("country", sa.Text()))\n'
+        'op.backfill("teams", {"name": ""}, where="name IS NULL")',
+        good='op.backfill("teams", {"name": ""}, where="name IS NULL")\n'
+        'op.add_column("users", sa.Column("country", sa.Text()))',
+    ),
+    Rule(
         code="AD416",
         name="no-lock-timeout",
         severity="warning",
@@ -430,6 +534,7 @@ RULES = (
         "until it is filled.",
         safe_way="Use REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index.",
         check=_maintenance("refresh", "blocks readers until it is done"),  # type: ignore[arg-type]
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.execute("REFRESH MATERIALIZED VIEW totals")',
         good='op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY totals")',
@@ -443,6 +548,7 @@ RULES = (
         "copied.",
         safe_way="Use the extension pg_repack, or VACUUM without FULL, outside of migrations.",
         check=_maintenance("rewrite", "blocks the table until it is copied"),  # type: ignore[arg-type]
+        harmless_if="small",
         databases=POSTGRESQL,
         bad='op.execute("CLUSTER users USING ix_users_age")',
         good='op.execute("ANALYZE users")',
@@ -474,5 +580,37 @@ RULES = (
         databases=POSTGRESQL,
         bad='op.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")',
         good='op.add_column("users", sa.Column("country", sa.Text()))',
+    ),
+    Rule(
+        code="AD421",
+        name="no-statement-timeout",
+        severity="warning",
+        summary="Rows of a table that existed before are read or changed, and statement_timeout "
+        "is 0.",
+        reason="A statement that takes longer than expected holds its locks without a limit.",
+        safe_way="Leave statement_timeout at its default of 30 minutes, or set another limit in "
+        "the migration.",
+        check=_no_statement_timeout,
+        scope="script",
+        databases=POSTGRESQL,
+        bad="statement_timeout = 0\n\n\ndef upgrade() -> None:\n"
+        '    op.backfill("users", {"email": ""}, where="email IS NULL")',
+        good="statement_timeout = 7200\n\n\ndef upgrade() -> None:\n"
+        '    op.backfill("users", {"email": ""}, where="email IS NULL")',
+    ),
+    Rule(
+        code="AD422",
+        name="domain-constraint",
+        severity="warning",
+        summary="A constraint is added to a domain without NOT VALID, or it is set NOT NULL.",
+        reason="PostgreSQL reads all rows of every table that has a column of the domain, with "
+        f"writes blocked: {_BLOCKS_WRITES}.",
+        safe_way="Add it with NOT VALID, and validate it in a later migration with ALTER DOMAIN "
+        "... VALIDATE CONSTRAINT; or use checks of the tables instead.",
+        check=_maintenance("domain", "reads all rows of its tables"),  # type: ignore[arg-type]
+        databases=POSTGRESQL,
+        bad="op.execute(\"ALTER DOMAIN email ADD CONSTRAINT email_at CHECK (VALUE LIKE '%@%')\")",
+        good="op.execute(\"ALTER DOMAIN email ADD CONSTRAINT email_at CHECK (VALUE LIKE '%@%') \"\n"
+        '    "NOT VALID")',
     ),
 )

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.catalog import Catalog
 from autodiff.dialects.mysql.catalog import align, implicit_indexes
 from autodiff.dialects.mysql.column_checks import is_in_column
-from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Schema, Table
+from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Name, Schema, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.engine import Connection
 
@@ -34,6 +34,11 @@ class MySQLCatalog(Catalog):
         from autodiff.dialects.mysql.catalog.reflect import reflect_schema
 
         return reflect_schema(connection, scope, self.dialect.default_schema or "")
+
+    def row_counts(self, connection: Connection, most: int) -> Mapping[Name, int]:
+        from autodiff.dialects.mysql.catalog.row_counts import read_row_counts
+
+        return read_row_counts(connection, self.dialect)
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.mysql.catalog.unmanaged import unmanaged_objects

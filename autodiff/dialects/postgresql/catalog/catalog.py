@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,11 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.existence import has_table
 
         return has_table(connection, name, schema)
+
+    def row_counts(self, connection: Connection, most: int) -> Mapping[Name, int]:
+        from autodiff.dialects.postgresql.catalog.row_counts import read_row_counts
+
+        return read_row_counts(connection, self.dialect.default_schema or "public")
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.postgresql.catalog.unmanaged import unmanaged_objects

@@ -10,11 +10,13 @@ from autodiff.dialects.sqlite.catalog.align import align_parts
 from autodiff.schema.objects import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.scope import Scope
     from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
-    from autodiff.schema.objects import Schema
+    from autodiff.schema.objects import Name, Schema
 
 __all__ = ["SQLiteCatalog"]
 
@@ -34,6 +36,11 @@ class SQLiteCatalog(Catalog):
         from autodiff.dialects.sqlite.catalog.reflect import reflect_schema
 
         return reflect_schema(connection, scope)
+
+    def row_counts(self, connection: Connection, most: int) -> Mapping[Name, int]:
+        from autodiff.dialects.sqlite.catalog.row_counts import read_row_counts
+
+        return read_row_counts(connection, self.dialect, most)
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.sqlite.catalog.reflect import unmanaged_objects

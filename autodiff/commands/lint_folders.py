@@ -1,0 +1,210 @@
+"""Find the migrations to lint: of the project, of another folder, or of Alembic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autodiff.errors import ConfigError, HistoryError, MigrationFileError
+from autodiff.migrations import Graph, Migration, load_graph
+from autodiff.migrations.alembic_folder import is_alembic_folder
+from autodiff.utils.git import changed_files
+
+if TYPE_CHECKING:
+    from autodiff.workspace import Workspace
+
+__all__ = [
+    "LintFolder",
+    "changed_revisions",
+    "converted",
+    "find_folders",
+    "own_form",
+    "select_revisions",
+    "unread_revisions",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintFolder:
+    """The migrations of a folder.
+
+    revisions: those to lint.
+    own: whether it is a migrations folder of the project.
+    problems: the errors of files that could not be read.
+    unread: the revisions of these files; only their headers are known.
+    """
+
+    graph: Graph
+    revisions: frozenset[str]
+    own: bool = True
+    problems: tuple[MigrationFileError, ...] = ()
+
+    unread: frozenset[str] = frozenset()
+
+
+def find_folders(project: Workspace, targets: Sequence[str]) -> list[LintFolder]:
+    """Return the folders that the targets are in, with the revisions to lint."""
+    problems: list[MigrationFileError] = []
+    if not targets:
+        graph = _own_graph(project, problems)
+        own = frozenset(r for r, migration in graph.migrations.items() if not migration.is_alembic)
+        return [
+            LintFolder(
+                graph=graph, revisions=own, problems=tuple(problems), unread=unread_revisions(graph)
+            )
+        ]
+    graphs: dict[Path, Graph] = {}
+    revisions: dict[Path, set[str]] = {}
+    for target in targets:
+        path = Path(target)
+        is_path = path.exists()
+        place = (path if path.is_dir() else path.parent).resolve() if is_path else project.directory
+        if place not in graphs:
+            graphs[place] = _graph(project, place, problems)
+        graph = graphs[place]
+        chosen = _in_path(graph, path) if is_path else _in_range(graph, target)
+        revisions.setdefault(place, set()).update(chosen)
+    return [
+        LintFolder(
+            graph=graph,
+            revisions=frozenset(revisions[place]),
+            own=_is_own(project, place),
+            problems=tuple(problems) if number == 0 else (),
+            unread=unread_revisions(graph),
+        )
+        for number, (place, graph) in enumerate(graphs.items())
+    ]
+
+
+def _is_own(project: Workspace, folder: Path) -> bool:
+    """Return whether a folder is one of the migrations folders of the project."""
+    own = {path.resolve() for path in (project.directory, *project.folders)}
+    return folder.resolve() in own
+
+
+def unread_revisions(graph: Graph) -> frozenset[str]:
+    """Return the migrations without a text: a Python file that was read has at least a header."""
+    return frozenset(r for r, m in graph.migrations.items() if not m.text and not m.is_sql)
+
+
+def _own_graph(project: Workspace, problems: list[MigrationFileError]) -> Graph:
+    return _in_order(lambda: load_graph(*project.folders, problems=problems), problems)
+
+
+def _in_order(load: Callable[[], Graph], problems: list[MigrationFileError]) -> Graph:
+    """Return a graph; raise the error of a file whose place in the history is not known."""
+    try:
+        return load()
+    except HistoryError as error:
+        if problems:
+            raise problems[0] from error
+        raise
+
+
+def _graph(project: Workspace, folder: Path, problems: list[MigrationFileError]) -> Graph:
+    """Return the migrations of a folder, which can be Alembic's folder or its versions."""
+    if _is_own(project, folder):
+        return _own_graph(project, problems)
+    if not _is_alembic(folder):
+        return _in_order(lambda: load_graph(folder, problems=problems), problems)
+    from autodiff.commands.adopt.scripts import find_scripts  # loads many modules
+
+    return _in_order(lambda: find_scripts(project, folder, problems).graph, problems)
+
+
+def _is_alembic(folder: Path) -> bool:
+    """Return whether a folder is Alembic's, or has scripts of it, which have a `down_revision`."""
+    if is_alembic_folder(folder) or (folder / "versions").is_dir():
+        return True
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in folder.rglob("*.py"))
+    return any("down_revision" in text for text in texts)
+
+
+def _in_path(graph: Graph, path: Path) -> set[str]:
+    """Return the revisions of a file, or of all files of a folder."""
+    resolved = path.resolve()
+    if path.is_dir():
+        inside = {
+            r for r, m in graph.migrations.items() if m.path.resolve().is_relative_to(resolved)
+        }
+        return inside or set(graph.migrations)
+    found = {
+        revision
+        for revision, migration in graph.migrations.items()
+        if resolved in (migration.path.resolve(), migration.down_path.resolve())
+    }
+    if not found:
+        raise HistoryError(
+            f"{path} is not a migration", hint="name a file of the migrations folder, or a range"
+        )
+    return found
+
+
+def _in_range(graph: Graph, target: str) -> set[str]:
+    """Return the revisions of a migration, or of a range such as `0002:0004`, both included."""
+    start, colon, end = target.partition(":")
+    if not colon:
+        return {graph.find(target).revision}
+    reached = graph.reach(end or "heads")
+    if start in ("", "base"):
+        return set(reached)
+    first = graph.find(start)
+    if first.revision not in reached:
+        raise HistoryError(
+            f"{first.name} does not come before {end}",
+            hint="write the older migration first: autodiff lint 0002:0004",
+        )
+    return set(reached) - (graph.lineage([first.revision]) - {first.revision})
+
+
+def changed_revisions(graph: Graph, ref: str, project: Workspace) -> set[str]:
+    """Return the revisions whose files differ from a git revision."""
+    folders = {migration.path.parent for migration in graph.migrations.values()}
+    files: set[Path] = set()
+    for folder in folders or {project.config.root}:
+        changed = changed_files(folder, ref)
+        if changed is None:
+            raise ConfigError(
+                f"git knows no revision {ref!r} in {folder}",
+                hint="name a branch or commit that is fetched, such as origin/main",
+            )
+        files |= changed
+    return {
+        revision
+        for revision, migration in graph.migrations.items()
+        if files & {migration.path.resolve(), migration.down_path.resolve()}
+    }
+
+
+def select_revisions(
+    project: Workspace, graph: Graph, target: str | None, diff_base: str | None
+) -> set[str]:
+    """Return the revisions of a range, or those that changed since a git revision, or both.
+
+    Raises HistoryError for an unknown range, and ConfigError for an unknown git revision.
+    """
+    revisions = set(graph.migrations) if target is None else _in_range(graph, target)
+    if diff_base is not None:
+        revisions &= changed_revisions(graph, diff_base, project)
+    return revisions
+
+
+def own_form(migration: Migration) -> Migration:
+    """Return the migration itself, or a revision of Alembic as `converted` returns it."""
+    return converted(migration) if migration.is_alembic else migration
+
+
+def converted(migration: Migration) -> Migration:
+    """Return a migration that imports autodiff's `op`, also if it is a revision of Alembic."""
+    from autodiff.commands.adopt.script_text import convert_text  # loads many modules
+
+    text = convert_text(migration).text
+    missing = _line_of_upgrade(migration.text) - _line_of_upgrade(text)
+    return replace(migration, text="\n" * missing + text, is_alembic=False)
+
+
+def _line_of_upgrade(text: str) -> int:
+    """Return the line of upgrade(): imports on several lines become one line."""
+    return text[: max(text.find("def upgrade"), 0)].count("\n")

@@ -1,0 +1,32 @@
+"""Find the columns that a step creates or changes, for the rules about types and names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autodiff.lint.context import Step
+from autodiff.schema.objects import Column, ColumnType, Name
+from autodiff.schema.operations import AddColumn, AlterColumn, CreateTable
+
+__all__ = ["new_columns", "new_types"]
+
+
+def new_columns(step: Step) -> Iterator[tuple[Name, Column]]:
+    """Yield the columns that a step creates, each with its table."""
+    match step.action:
+        case CreateTable(table=table):
+            for column in table.columns:
+                yield table.name, column
+        case AddColumn(table=owner, column=column):
+            yield owner, column
+
+
+def new_types(step: Step) -> Iterator[tuple[str, ColumnType]]:
+    """Yield the types that a step gives to columns, each with the place, such as `users.email`."""
+    match step.action:
+        case AlterColumn(table=table, name=name, after=patch):
+            if isinstance(patch.type, ColumnType):
+                yield f"{table}.{name}", patch.type
+        case _:
+            for owner, column in new_columns(step):
+                yield f"{owner}.{column.name}", column.type

@@ -1,0 +1,203 @@
+"""Test that rules are silent if a step is harmless, and find its siblings that are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from autodiff.dialects import dialect_for
+from autodiff.lint import LintRequest, own_rules, run_rules
+from autodiff.lint.examples import example_migrations
+from autodiff.lint.registry import by_code
+from autodiff.lint.settings import LintSettings
+from autodiff.schema.objects import Name
+
+RULES = by_code(own_rules())
+
+
+def found(database: str, body: str, rows: dict[str, int] | None = None) -> list[str]:
+    """Return the codes of the findings in a migration, without those about `rows`."""
+    return linted(database, body, rows)[0]
+
+
+def linted(database: str, body: str, rows: dict[str, int] | None = None) -> tuple[list[str], int]:
+    name, _, version = database.partition(" ")
+    dialect = dialect_for(name)
+    dialect.version = version or None
+    result = run_rules(
+        LintRequest(
+            order=example_migrations(body),
+            revisions=frozenset("2"),
+            dialects=[dialect],
+            rules=RULES,
+            settings=LintSettings(),
+            rows={Name(table): count for table, count in (rows or {}).items()},
+        )
+    )
+    return [finding.code for finding in result.findings], result.harmless
+
+
+def sql(text: str) -> str:
+    return f"op.execute({text!r})"
+
+
+KEY = 'sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True)'
+
+
+def child(type_: str, target: str = "users.id", more: str = "") -> str:
+    return (
+        f'op.create_table("posts", {KEY}, sa.Column("ref", {type_}, sa.ForeignKey("{target}"))'
+        f'{more})\nop.create_index("ix_posts_ref", "posts", ["ref"])'
+    )
+
+
+@pytest.mark.parametrize(
+    ("database", "body", "codes"),
+    [
+        # Versions: what is not known is taken for the newest
+        ("mysql 8.0", 'op.add_column("users", sa.Column("c", sa.Date()))', []),
+        ("mysql 8.0.11", 'op.add_column("users", sa.Column("c", sa.Date()))', ["AD453"]),
+        ("mysql 8.0.12", 'op.add_column("users", sa.Column("c", sa.Date()))', []),
+        ("mysql 8.0.28", 'op.drop_column("users", "age")', ["AD102", "AD453"]),
+        ("mysql 8.0.29", 'op.drop_column("users", "age")', ["AD102"]),
+        ("mariadb 10.6", 'op.drop_column("users", "age")', ["AD102"]),
+        # Types of MySQL
+        ("mysql", 'op.alter_column("users", "nickname", type_=sa.String(63))', []),
+        ("mysql", 'op.alter_column("users", "nickname", type_=sa.String(64))', ["AD451"]),
+        ("mysql", sql("ALTER TABLE users MODIFY nickname varchar(40)"), ["AD105", "AD451"]),
+        ("mysql", 'op.alter_column("users", "email", type_=sa.String(9))', ["AD105", "AD451"]),
+        ("mysql", sql("ALTER TABLE users ADD mood enum('a','b')"), []),
+        (
+            "mariadb",
+            'op.add_column("users", sa.Column("m", sa.Enum("a", "b")))\n'
+            'op.alter_column("users", "m", type_=sa.Enum("a", "b", "c"))',
+            [],
+        ),
+        (
+            "mysql",
+            'op.add_column("users", sa.Column("m", sa.Enum("a", "b")))\n'
+            'op.alter_column("users", "m", type_=sa.Enum("b", "a"))',
+            ["AD106", "AD451"],
+        ),
+        ("mysql", sql("ALTER TABLE users ADD FULLTEXT INDEX f (email)"), ["AD456"]),
+        ("mysql", sql("CREATE FULLTEXT INDEX f ON users (email)"), ["AD456"]),
+        ("mysql", sql("ALTER TABLE users DEFAULT CHARACTER SET utf8mb4"), []),
+        ("mysql", sql("ALTER TABLE users CHARACTER SET = latin1"), ["AD621"]),
+        ("mysql", sql("ALTER TABLE users ROW_FORMAT=COMPRESSED"), ["AD452", "AD622"]),
+        ("mysql", sql("CREATE TABLE t (id bigint PRIMARY KEY) ENGINE=MyISAM"), ["AD620"]),
+        ("mysql", sql("CREATE TABLE t (id int(11) PRIMARY KEY)"), ["AD602", "AD619"]),
+        (
+            "mysql",
+            sql("CREATE TABLE t (id bigint PRIMARY KEY, b tinyint(1), c varchar(9) CHARSET utf8)"),
+            ["AD621"],
+        ),
+        ("mariadb", sql("ALTER TABLE users ADD d date DEFAULT '2020-01-01'"), []),
+        ("mariadb", sql("ALTER TABLE users ADD d date DEFAULT '2020-00-00'"), ["AD618"]),
+        # Foreign keys
+        ("postgresql", child("sa.BigInteger()"), []),
+        ("postgresql", child("sa.Integer()"), ["AD604"]),
+        ("mysql", child("sa.Integer()"), ["AD604"]),
+        ("sqlite", child("sa.Integer()"), []),
+        ("sqlite", child("sa.Text()"), ["AD604"]),
+        ("postgresql", child("sa.BigInteger()", "teams.owner_id"), ["AD605"]),
+        ("sqlite", child("sa.BigInteger()", "teams.owner_id"), ["AD605"]),
+        ("mysql", child("sa.BigInteger()", "teams.owner_id"), []),
+        ("postgresql", child("sa.BigInteger()", "unknown.id"), []),
+        ("postgresql", sql("CREATE TABLE p (u bigint PRIMARY KEY REFERENCES users)"), []),
+        ("postgresql", sql("CREATE TABLE p (u int PRIMARY KEY REFERENCES users)"), ["AD604"]),
+        # Types and names of PostgreSQL
+        ("postgresql", sql("ALTER TABLE users ADD c varchar, ADD d timestamptz, ADD e jsonb"), []),
+        (
+            "postgresql",
+            sql("ALTER TABLE users ADD c varchar(3), ADD d timestamp, ADD e json, ADD f char(2)"),
+            ["AD610", "AD611", "AD612", "AD613"],
+        ),
+        ("postgresql", sql("CREATE TABLE t (id bigserial PRIMARY KEY)"), ["AD609"]),
+        ("sqlite", sql("CREATE TABLE t (id INTEGER PRIMARY KEY, c VARCHAR(3))"), []),
+        ("postgresql", sql("ALTER TABLE users ADD Mixed text"), []),
+        ("postgresql", sql('ALTER TABLE users ADD "Mixed" text'), ["AD617"]),
+        ("mysql", sql("ALTER TABLE users ADD `Mixed` text"), []),
+        ("postgresql", sql(f"ALTER TABLE users ADD {'a' * 63} text"), []),
+        ("postgresql", sql(f"ALTER TABLE users ADD {'é' * 32} text"), ["AD616"]),
+        ("mysql", sql(f"ALTER TABLE users ADD {'é' * 64} text"), []),
+        ("sqlite", 'op.add_column("users", sa.Column("price_tag", sa.Float()))', ["AD614"]),
+        ("sqlite", 'op.add_column("users", sa.Column("coffee", sa.Float()))', []),
+        # Indexes
+        ("sqlite", 'op.create_index("ix", "users", ["age"], unique=True)', ["AD203"]),
+        ("sqlite", 'op.create_index("ix", "users", ["age", "email"])', []),
+        # Work after a lock
+        (
+            "postgresql",
+            'op.create_table("logs", ' + KEY + ")\n"
+            'op.backfill("teams", {"name": ""}, where="name IS NULL")',
+            [],
+        ),
+        (
+            "postgresql",
+            'op.add_column("users", sa.Column("c", sa.Text()))\nwith op.autocommit():\n'
+            '    op.execute("ANALYZE users")\n'
+            'op.execute("ALTER TABLE teams VALIDATE CONSTRAINT c")',
+            [],
+        ),
+        (
+            "postgresql",
+            sql("ALTER TABLE teams VALIDATE CONSTRAINT c")
+            + '\nop.add_column("users", sa.Column("c", sa.Text()))',
+            [],
+        ),
+    ],
+)
+def test_a_rule_is_as_precise_as_the_database(database: str, body: str, codes: list[str]) -> None:
+    assert found(database, body) == codes
+
+
+DOWN = "def upgrade() -> None:\n    {}\n\n\ndef downgrade() -> None:\n    {}"
+UPDATE = 'op.execute("UPDATE users SET age = 1 WHERE age = 2")'
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        (DOWN.format(UPDATE, "raise NotImplementedError"), []),
+        (DOWN.format(UPDATE, '"""Change nothing."""'), ["AD504"]),
+        (DOWN.format(UPDATE, 'op.drop_column("users", "age")'), ["AD504"]),
+        (DOWN.format(UPDATE, "op.run(lambda connection: None)"), []),
+        (DOWN.format("op.run(lambda connection: None)", "pass"), ["AD504"]),
+        (DOWN.format("pass", "pass"), []),
+        (DOWN.format('op.drop_table("teams")', "..."), ["AD101", "AD506"]),
+        (DOWN.format('op.create_view("v", "SELECT 1")', "return"), ["AD506"]),
+        (DOWN.format('op.create_view("v", "SELECT 1")', 'op.drop_view("v")'), []),
+    ],
+)
+def test_a_downgrade_is_read(body: str, codes: list[str]) -> None:
+    assert sorted(found("sqlite", body)) == codes
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ({}, (["AD401"], 0)),
+        ({"users": 1_000_000}, (["AD401"], 0)),
+        ({"users": 1001}, (["AD401"], 0)),
+        ({"users": 1000}, ([], 1)),
+        ({"teams": 0}, (["AD401"], 0)),
+    ],
+)
+def test_a_lock_of_a_small_table_is_harmless(
+    rows: dict[str, int], expected: tuple[list[str], int]
+) -> None:
+    body = 'op.create_index("ix_users_email", "users", ["email"])'
+    assert linted("postgresql", body, rows) == expected
+
+
+def test_only_an_empty_table_loses_nothing() -> None:
+    drop = 'op.drop_table("teams")'
+    assert linted("sqlite", drop, {"teams": 1}) == (["AD101"], 0)
+    assert linted("sqlite", drop, {"teams": 0}) == ([], 1)
+    required = 'op.add_column("users", sa.Column("c", sa.Text(), nullable=False))'
+    assert linted("mysql", required, {"users": 5}) == (["AD201"], 0)
+    assert linted("mysql", required, {"users": 0}) == ([], 1)
+
+
+def test_a_table_is_small_by_its_new_name_too() -> None:
+    body = 'op.rename_table("teams", "groups_")\nop.drop_table("groups_")'
+    assert linted("sqlite", body, {"teams": 0}) == (["AD301"], 1)
