@@ -1,15 +1,16 @@
-"""Lint the migrations of a project, or Alembic's, without a database."""
+"""Lint the migrations of a project, or Alembic's: without a database, or with its evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from autodiff.commands.adopt.script_text import convert_text
-from autodiff.dialects import NAMES, Dialect, dialect_for
-from autodiff.errors import ConfigError, HistoryError
+from autodiff.dialects import NAMES, Dialect, dialect_for, dialect_of
+from autodiff.errors import AutodiffError, ConfigError, DatabaseError, HistoryError
+from autodiff.evidence import Measured, measure_live
 from autodiff.lint import (
     Finding,
     History,
@@ -23,19 +24,27 @@ from autodiff.migrations.files import parse_alembic, parse_migration
 from autodiff.utils.git import changed_files
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from autodiff.commands.generate import Draft
     from autodiff.workspace import Workspace
 
 __all__ = ["LintResult", "lint_draft", "lint_project"]
 
+_VERSION_TABLE = "alembic_version"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """The findings, how many migrations were linted, and the kinds of databases."""
+    """The findings, how many migrations were linted, and the kinds of databases.
+
+    incomplete: why evidence is missing; None if it is complete, or was not asked for.
+    """
 
     findings: tuple[Finding, ...]
     migrations: int
     databases: tuple[str, ...]
+    incomplete: AutodiffError | None = None
 
     def serious(self, *, strict: bool = False) -> tuple[Finding, ...]:
         """Return the errors and warnings; with `strict` the advice too."""
@@ -52,7 +61,11 @@ class _Folder:
 
 
 def lint_project(
-    project: Workspace, targets: Sequence[str] = (), *, diff_base: str | None = None
+    project: Workspace,
+    targets: Sequence[str] = (),
+    *,
+    diff_base: str | None = None,
+    evidence: bool = False,
 ) -> LintResult:
     """Return the findings in the migrations of a project.
 
@@ -60,6 +73,8 @@ def lint_project(
         project: The project.
         targets: Files, folders, migrations and ranges; all migrations without any.
         diff_base: A git revision: only files that changed since the branch left it are linted.
+        evidence: Whether to measure the facts of findings in the project's database. If it cannot
+            be reached, the result has the findings, and the error in `incomplete`.
 
     Raises:
         HistoryError: The folder is invalid, a target is unknown, or the kind of database is.
@@ -68,8 +83,7 @@ def lint_project(
     rules = load_rules()
     settings = read_lint_settings(project.config.lint, rules)
     dialects = _dialects(project, settings.dialects)
-    found: list[Finding] = []
-    count = 0
+    found: list[tuple[_Folder, LintRequest, tuple[Finding, ...]]] = []
     for folder in _folders(project, targets):
         revisions = folder.revisions
         if diff_base is not None:
@@ -88,9 +102,73 @@ def lint_project(
             is_application=_application(project),
             lock_timeout=project.config.lock_timeout if folder.own else None,
         )
-        found += lint_migrations(request)
-        count += len(revisions)
-    return LintResult(findings=tuple(found), migrations=count, databases=tuple(map(str, dialects)))
+        found.append((folder, request, lint_migrations(request)))
+    findings = [finding for _, _, part in found for finding in part]
+    incomplete = None
+    if evidence and findings:
+        findings, incomplete = _with_evidence(project, found)
+    return LintResult(
+        findings=tuple(findings),
+        migrations=sum(len(request.revisions) for _, request, _ in found),
+        databases=tuple(map(str, dialects)),
+        incomplete=incomplete,
+    )
+
+
+_Linted: TypeAlias = tuple["_Folder", LintRequest, tuple[Finding, ...]]
+
+
+def _with_evidence(
+    project: Workspace, linted: Sequence[_Linted]
+) -> tuple[list[Finding], AutodiffError | None]:
+    """Return the findings with what the database says about them, and why that is incomplete."""
+    found: list[Finding] = []
+    left = list(linted)
+    try:
+        with project.connect() as connection:
+            while left:
+                folder, request, findings = left[0]
+                measured = _measured(project, connection, folder, request, findings)
+                found += measured.findings
+                del left[0]
+                if measured.problem is not None:
+                    raise DatabaseError(
+                        f"the evidence is incomplete: {measured.problem}",
+                        hint="run it again when the database is available",
+                    )
+    except (DatabaseError, ConfigError, HistoryError) as error:
+        return [*found, *(finding for _, _, part in left for finding in part)], error
+    return found, None
+
+
+def _measured(
+    project: Workspace,
+    connection: sa.Connection,
+    folder: _Folder,
+    request: LintRequest,
+    findings: Sequence[Finding],
+) -> Measured:
+    applied = _applied(project, connection, folder)
+    return measure_live(
+        connection,
+        dialect_of(connection),
+        findings,
+        [migration for migration in request.order if migration.revision not in applied],
+        seconds=project.config.evidence_timeout,
+    )
+
+
+def _applied(project: Workspace, connection: sa.Connection, folder: _Folder) -> set[str]:
+    """Return the applied revisions; for another folder, those of Alembic's version table."""
+    if folder.own:
+        return set(project.runner(connection, folder.graph).applied())
+    table = dialect_of(connection).catalog.has_table(connection, _VERSION_TABLE, None)
+    versions: list[str] = []
+    if table:
+        query = f"SELECT version_num FROM {_VERSION_TABLE}"
+        versions = list(connection.exec_driver_sql(query).scalars())
+    connection.rollback()
+    return set(folder.graph.lineage([v for v in versions if v in folder.graph]))
 
 
 def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:

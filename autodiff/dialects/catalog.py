@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.base import Dialect
+    from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 
 __all__ = ["Catalog", "drop_undeclared_comment"]
@@ -119,6 +120,12 @@ class Catalog(ABC):
         import sqlalchemy as sa
 
         return sa.inspect(connection).has_table(name, schema=schema)
+
+    def table_sizes(
+        self, connection: Connection, names: Collection[Name]
+    ) -> Mapping[Name, TableSize]:
+        """Return the sizes of tables as far as the catalog has them; no rows are counted."""
+        return {}
 
     def stored_programs(self, connection: Connection, scope: Scope) -> list[tuple[Any, ...]]:
         """Return the definitions of triggers, routines and the like, which are never compared."""

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autodiff.cli.failures import USAGE, note_error
 from autodiff.cli.format import short_path
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 
 if TYPE_CHECKING:
-    from autodiff.lint import Finding
+    from autodiff.lint import Evidence, Finding
 
-__all__ = ["run_lint"]
+__all__ = ["evidence_line", "finding_lines", "run_lint"]
 
 
 def run_lint(
@@ -37,6 +38,15 @@ def run_lint(
         ),
     ] = None,
     strict: Annotated[bool, flag("--strict", "Report advice too, not only risks.")] = False,
+    evidence: Annotated[
+        bool | None,
+        typer.Option(
+            "--evidence/--no-evidence",
+            help="Measure facts about the findings in the database, which is only read. Default: "
+            "only with --url.",
+            show_default=False,
+        ),
+    ] = None,
     explain: Annotated[
         str | None,
         typer.Option("--explain", metavar="CODE", help="Print the description of a rule."),
@@ -45,19 +55,22 @@ def run_lint(
     """Find steps in migrations that lose data, fail, or block the database.
 
     No database is needed: the schema before each step is known from the files.
-    Revisions of Alembic can be linted too.
-    Exit codes: 0 no findings, 1 findings, 2 the command could not run.
+    With one, each finding in a migration that is not applied has its numbers: rows,
+    NULLs, duplicates and the like. Revisions of Alembic can be linted too.
+    Exit codes: 0 no findings, 1 findings, 2 the command could not run, or not to its end.
 
     Examples:
         autodiff lint
         autodiff lint 0002:head
         autodiff lint --diff-base origin/main
         autodiff lint alembic/versions
+        autodiff lint --evidence
         autodiff lint --explain AD101
     """
     if explain is not None:
         return _explain(shell, explain)
-    result = shell.project().lint(*(targets or ()), diff_base=diff_base)
+    measures = evidence if evidence is not None else shell.url is not None
+    result = shell.project().lint(*(targets or ()), diff_base=diff_base, evidence=measures)
     found = result.serious(strict=strict)
     hidden = len(result.findings) - len(found)
     if hidden:
@@ -70,17 +83,27 @@ def run_lint(
             "findings": [_data(finding) for finding in found],
             "migrations": result.migrations,
             "databases": list(result.databases),
+            "incomplete": result.incomplete.message if result.incomplete else None,
         },
     )
+    if result.incomplete is not None:
+        note_error(result.incomplete)
+        return USAGE
     return int(bool(found))
 
 
 def finding_lines(finding: Finding) -> list[str]:
-    """Return the place, the message and the safe way of a finding."""
+    """Return the place, the message, the evidence and the safe way of a finding."""
     return [
         f"{_place(finding)}{finding.severity} {finding.code}: {finding.message}",
+        *(f"  {evidence_line(fact)}" for fact in finding.evidence),
         f"  safe way: {finding.safe_way}",
     ]
+
+
+def evidence_line(fact: Evidence) -> str:
+    """Return a fact with the place where it was measured."""
+    return f"{fact.source}: {fact.text}"
 
 
 def _place(finding: Finding) -> str:

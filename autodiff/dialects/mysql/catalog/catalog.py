@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.catalog import Catalog
 from autodiff.dialects.mysql.catalog import align, implicit_indexes
 from autodiff.dialects.mysql.column_checks import is_in_column
-from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Schema, Table
+from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Name, Schema, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.mysql import MySQL
     from autodiff.dialects.scope import Scope
+    from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
 
 __all__ = ["MySQLCatalog"]
@@ -42,6 +45,13 @@ class MySQLCatalog(Catalog):
         from autodiff.dialects.mysql.catalog.unmanaged import find_dependent_objects
 
         return find_dependent_objects(connection, self.dialect.default_schema or "")
+
+    def table_sizes(
+        self, connection: Connection, names: Collection[Name]
+    ) -> Mapping[Name, TableSize]:
+        from autodiff.dialects.mysql.catalog.sizes import table_sizes
+
+        return table_sizes(connection, names)
 
     def stored_programs(self, connection: Connection, scope: Scope) -> list[tuple[Any, ...]]:
         from autodiff.dialects.mysql.catalog.programs import stored_programs
