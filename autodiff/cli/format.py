@@ -160,6 +160,7 @@ def rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
         "hint": proof.cure,
         "lost": list(proof.lost),
         "notes": list(proof.notes),
+        "statements": [statement.to_data() for statement in proof.statements],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from autodiff.dialects.timeouts import NO_LIMITS
 from autodiff.errors import AutodiffError
 from autodiff.migrations import Migration, read_migration
 from autodiff.plan.order import order_tables, order_views
+from autodiff.rehearse.measured import MeasuredStatement, StatementRecorder, open_recorder
 from autodiff.rehearse.proof import (
     Proof,
     ProofRun,
@@ -65,13 +67,18 @@ def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) 
             function = load_step(migration, direction)
             return lambda scratch, dialect: _run(scratch, dialect, lambda executor: function())
 
-        return prove_steps(connection, plan, load)
+        return prove_steps(connection, plan, load, migration)
 
 
 def prove_steps(
-    connection: Connection | None, plan: Plan, load: Callable[[Direction], Step]
+    connection: Connection | None,
+    plan: Plan,
+    load: Callable[[Direction], Step],
+    migration: Migration | None = None,
 ) -> Proof:
     """Return what a scratch database shows about the two directions of a migration.
+
+    `migration` has the lines of the statements; None if they are not those of its file.
 
     If the migration fails with sample rows and passes without, the failure is a note: whether such
     rows exist in the live database is not known.
@@ -81,16 +88,14 @@ def prove_steps(
             skipped=f"it refers to {', '.join(missing)}, which autodiff does not manage",
             cure="apply it to a copy of the database first",
         )
-    with_rows = _rehearse(connection, plan, load, with_rows=True)
+    with_rows = _rehearse(connection, plan, load, migration, with_rows=True)
     if with_rows.passed:
         return with_rows
-    without_rows = _rehearse(connection, plan, load, with_rows=False)
+    without_rows = _rehearse(connection, plan, load, migration, with_rows=False)
     if not without_rows.passed:
         return with_rows
     notes = tuple(f"with sample rows: {problem}" for problem in with_rows.problems)
-    return Proof(
-        lost=with_rows.lost, notes=(*with_rows.notes, *notes), described=without_rows.described
-    )
+    return replace(without_rows, lost=with_rows.lost, notes=(*with_rows.notes, *notes))
 
 
 def _unmanaged_tables(plan: Plan) -> list[str]:
@@ -111,6 +116,7 @@ def _rehearse(
     connection: Connection | None,
     plan: Plan,
     load: Callable[[Direction], Step],
+    migration: Migration | None,
     *,
     with_rows: bool,
 ) -> Proof:
@@ -120,12 +126,37 @@ def _rehearse(
             return Proof(skipped=missing.reason, cure=missing.cure)
         dialect = dialect_of(opened)
         dialect.session.prepare(opened)
-        proof_run = _proof_run(plan, load, dialect)
+        statements: list[MeasuredStatement] = []
         try:
-            proof = proof_run.run(opened, with_rows=with_rows)
+            with open_recorder(opened, dialect) as recorder:
+
+                def measured(direction: Direction) -> Step:
+                    run = load(direction)
+                    if recorder is None or direction == "downgrade":
+                        return run
+                    return partial(_recorded, run, recorder, migration, statements)
+
+                proof = _proof_run(plan, measured, dialect).run(opened, with_rows=with_rows)
         except AutodiffError as error:
             return Proof(skipped=error.line, cure=error.hint)
+        proof = replace(proof, statements=tuple(statements))
         return replace(proof, notes=(*proof.notes, *_version_note(plan.dialect, dialect)))
+
+
+def _recorded(
+    run: Step,
+    recorder: StatementRecorder,
+    migration: Migration | None,
+    statements: list[MeasuredStatement],
+    connection: Connection,
+    dialect: Dialect,
+) -> None:
+    """Run a step, and add its statements with what they did."""
+    with recorder.recording(migration) as found:
+        try:
+            run(connection, dialect)
+        finally:
+            statements += found
 
 
 def _version_note(live: Dialect, scratch: Dialect) -> tuple[str, ...]:

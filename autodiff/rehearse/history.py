@@ -22,6 +22,7 @@ from autodiff.rehearse.failures import (
     known_names,
 )
 from autodiff.rehearse.losses import find_losses, guess_renames
+from autodiff.rehearse.measured import MeasuredStatement
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase, RowSource, Snapshot
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
 from autodiff.rehearse.row_sources import LaterRows, LiveRows, NoRows, SampleRows
@@ -120,6 +121,7 @@ class _StepResult:
     lost: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     irreversible: str | None = None
+    statements: tuple[MeasuredStatement, ...] = ()
 
     def step(self) -> RehearsedStep:
         return RehearsedStep(
@@ -129,6 +131,7 @@ class _StepResult:
             lost=tuple(self.lost),
             irreversible=self.irreversible,
             notes=tuple(self.notes),
+            statements=self.statements,
         )
 
 
@@ -217,7 +220,7 @@ class _HistoryRehearsal:
         applied = database.applied
         before = database.snapshot()
         try:
-            database.upgrade(migration)
+            result.statements = database.upgrade_measured(migration)
         except Exception as error:  # the code in the file can raise anything
             before = self._retry_without_rows(result, applied, before, error)
             rows = NoRows()
@@ -247,7 +250,7 @@ class _HistoryRehearsal:
         try:
             self._database.rebuild(applied, NoRows())
             empty = self._database.snapshot()
-            self._database.upgrade(result.migration)
+            result.statements = self._database.upgrade_measured(result.migration)
         except Exception as second_error:
             result.problems.append(f"upgrade fails: {reason}")
             raise _NotAppliedError from second_error

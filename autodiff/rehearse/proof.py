@@ -11,6 +11,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
 from autodiff.errors import AutodiffError
 from autodiff.rehearse.losses import find_losses
+from autodiff.rehearse.measured import MeasuredStatement
 from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
 from autodiff.runner.events import Direction
@@ -35,6 +36,7 @@ class Proof:
     cure: what makes a rehearsal possible; None if it is not known.
     described: the tables and views of the scratch after the upgrade, as the database describes
         them.
+    statements: the statements of the upgrade, with the locks and rewrites that were measured.
     """
 
     problems: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Proof:
     skipped: str | None = None
     cure: str | None = None
     described: Schema | None = None
+    statements: tuple[MeasuredStatement, ...] = ()
 
     @property
     def passed(self) -> bool:

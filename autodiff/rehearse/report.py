@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from autodiff.rehearse.measured import MeasuredStatement
+
 __all__ = ["RehearsedHistory", "RehearsedStep", "StepStatus"]
 
 StepStatus = Literal["passed", "failed", "irreversible"]
@@ -18,6 +20,7 @@ class RehearsedStep:
     lost: rows and values that did not survive the upgrade or the downgrade.
     irreversible: why it cannot be reverted, if its file intends that.
     notes: what could not be tried.
+    statements: the statements of the upgrade, with the locks and rewrites that were measured.
     """
 
     revision: str
@@ -26,6 +29,7 @@ class RehearsedStep:
     lost: tuple[str, ...] = ()
     irreversible: str | None = None
     notes: tuple[str, ...] = ()
+    statements: tuple[MeasuredStatement, ...] = ()
 
     @property
     def status(self) -> StepStatus:
@@ -55,8 +59,11 @@ class RehearsedHistory:
         """Whether there are no problems. Irreversible and lossy migrations are not problems."""
         return not (self.problems or self.not_reached or any(step.problems for step in self.steps))
 
-    def lines(self) -> list[str]:
-        """Return a line for each migration, indented lines for what was found, and the result."""
+    def lines(self, *, locks: bool = False) -> list[str]:
+        """Return a line for each migration, indented lines for what was found, and the result.
+
+        locks: whether to list the statements of each upgrade with what they did.
+        """
         lines: list[str] = []
         for step in self.steps:
             lines.append(f"{step.name}: {step.status}")
@@ -64,6 +71,8 @@ class RehearsedHistory:
             lines += [f"  {step.irreversible}"] if step.irreversible else []
             lines += [f"  lost in {loss}" for loss in step.lost]
             lines += [f"  note: {note}" for note in step.notes]
+            for statement in step.statements if locks else ():
+                lines += [f"  {line}" for line in statement.lines()]
         lines += [f"{name}: not reached" for name in self.not_reached]
         lines += self.problems
         if self.steps or self.problems:
@@ -87,7 +96,11 @@ class RehearsedHistory:
         return {
             "passed": self.passed,
             "steps": [
-                {**_listed(asdict(step)), "status": step.status, "lost": list(step.lost)}
+                {
+                    **_listed(asdict(step)),
+                    "status": step.status,
+                    "statements": [statement.to_data() for statement in step.statements],
+                }
                 for step in self.steps
             ],
             "problems": list(self.problems),

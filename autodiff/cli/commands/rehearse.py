@@ -41,6 +41,10 @@ def run_rehearse(
         ),
     ] = 100,
     no_rows: Annotated[bool, flag("--no-rows", "Leave the tables empty.")] = False,
+    locks: Annotated[
+        bool,
+        flag("--locks", "List the statements with their locks, rewrites and algorithms."),
+    ] = False,
 ) -> int:
     """Run migrations up, down and up again in a scratch database.
 
@@ -52,6 +56,7 @@ def run_rehearse(
         autodiff rehearse
         autodiff rehearse 0002:head
         autodiff rehearse --from-data --rows 500
+        autodiff rehearse 0004 --locks
     """
     if from_data and no_rows:
         raise ConfigError(
@@ -62,5 +67,10 @@ def run_rehearse(
     rehearsal = shell.project().rehearse(target, rows=kind, count=rows)
     for note in rehearsal.notes:
         shell.note(f"note: {note}")
-    shell.answer(rehearsal.lines(), rehearsal.to_data())
+    measured = any(step.statements for step in rehearsal.steps)
+    if locks and not measured:
+        shell.note(
+            "note: locks and rewrites were not measured: this database has nothing to measure"
+        )
+    shell.answer(rehearsal.lines(locks=locks), rehearsal.to_data())
     return int(not rehearsal.passed)
