@@ -237,7 +237,8 @@ class Project(Workspace):
             draft: The migration, as `draft` returned it.
 
         Returns:
-            The findings, without those about data loss, which `draft.plan` lists.
+            The findings with their evidence, without those about data loss, which `draft.plan`
+            lists. If the database does not answer any longer, a fact `incomplete` says so.
 
         Raises:
             ConfigError: The settings of lint are invalid.
@@ -854,6 +855,8 @@ class Project(Workspace):
         rows: Literal["samples", "live", "none"] = "samples",
         count: int = 100,
         seconds: float = 60.0,
+        lint: bool = False,
+        estimate: bool = False,
     ) -> RehearsedHistory:
         """Run each migration up, down and up again in a scratch database.
 
@@ -867,6 +870,10 @@ class Project(Workspace):
                 leave the tables empty.
             count: The number of rows of each table to copy, plus the rows that they reference.
             seconds: The time limit for copying rows.
+            lint: Whether to lint the migrations too; `findings` of the result has what was
+                measured about each.
+            estimate: Whether to measure facts about the findings in the database too, and to
+                estimate how long the steps take there.
 
         Returns:
             The steps that were rehearsed, and the problems that were found.
@@ -876,8 +883,14 @@ class Project(Workspace):
         """
         from autodiff.rehearse import RehearsalRequest, rehearse_history
 
-        request = RehearsalRequest(target=target, rows=rows, count=count, seconds=seconds)
-        return rehearse_history(self, request)
+        request = RehearsalRequest(
+            target=target, rows=rows, count=count, seconds=seconds, estimate=estimate
+        )
+        if not (lint or estimate):
+            return rehearse_history(self, request)
+        from autodiff.commands.rehearse import rehearse_with_findings
+
+        return rehearse_with_findings(self, request)
 
     # Drift
 

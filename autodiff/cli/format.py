@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from autodiff.commands.drift import Drift
     from autodiff.commands.generate import Draft
     from autodiff.commands.rebase import Rebase
+    from autodiff.lint import Evidence
     from autodiff.migrations import Graph, Migration
     from autodiff.plan import DataLoss, Finding
     from autodiff.project import Status
@@ -31,6 +32,7 @@ __all__ = [
     "draft_data",
     "draft_text",
     "drift_lines",
+    "evidence_line",
     "finding_line",
     "history_data",
     "history_lines",
@@ -120,6 +122,11 @@ def finding_line(finding: Finding) -> str:
     place = "" if has_place else f"{finding.place}: "
     hint = f" ({finding.hint})" if finding.hint else ""
     return one_line(f"{finding.severity} {finding.code}: {place}{finding.message}{hint}")
+
+
+def evidence_line(fact: Evidence) -> str:
+    """Return a fact with the place where it was measured."""
+    return f"{fact.source}: {fact.text}"
 
 
 def data_loss_lines(losses: Sequence[DataLoss]) -> list[str]:

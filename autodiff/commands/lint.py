@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from autodiff.commands.adopt.script_text import convert_text
 from autodiff.dialects import NAMES, Dialect, dialect_for, dialect_of
-from autodiff.errors import AutodiffError, ConfigError, DatabaseError, HistoryError
-from autodiff.evidence import Measured, measure_live
+from autodiff.errors import AutodiffError, ConfigError, DatabaseError, HistoryError, one_line
+from autodiff.evidence import Measured, measure_live, with_rehearsal
 from autodiff.lint import (
+    Evidence,
     Finding,
     History,
     LintRequest,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from autodiff.commands.generate import Draft
+    from autodiff.rehearse import RehearsedStep
+    from autodiff.rehearse.rates import Rates
+    from autodiff.schema.objects import Name
     from autodiff.workspace import Workspace
 
 __all__ = ["LintResult", "lint_draft", "lint_project"]
@@ -66,6 +70,7 @@ def lint_project(
     *,
     diff_base: str | None = None,
     evidence: bool = False,
+    rehearsed: Sequence[RehearsedStep] = (),
 ) -> LintResult:
     """Return the findings in the migrations of a project.
 
@@ -75,6 +80,7 @@ def lint_project(
         diff_base: A git revision: only files that changed since the branch left it are linted.
         evidence: Whether to measure the facts of findings in the project's database. If it cannot
             be reached, the result has the findings, and the error in `incomplete`.
+        rehearsed: The migrations that were rehearsed, with what was measured.
 
     Raises:
         HistoryError: The folder is invalid, a target is unknown, or the kind of database is.
@@ -102,11 +108,16 @@ def lint_project(
             is_application=_application(project),
             lock_timeout=project.config.lock_timeout if folder.own else None,
         )
-        found.append((folder, request, lint_migrations(request)))
+        findings_of_folder = lint_migrations(request)
+        if rehearsed:
+            statements = {step.name: step.statements for step in rehearsed}
+            findings_of_folder = with_rehearsal(findings_of_folder, statements)
+        found.append((folder, request, findings_of_folder))
     findings = [finding for _, _, part in found for finding in part]
     incomplete = None
     if evidence and findings:
-        findings, incomplete = _with_evidence(project, found)
+        rates = {name: rate for step in rehearsed for name, rate in step.rates.items()}
+        findings, incomplete = _with_evidence(project, found, rates)
     return LintResult(
         findings=tuple(findings),
         migrations=sum(len(request.revisions) for _, request, _ in found),
@@ -119,7 +130,7 @@ _Linted: TypeAlias = tuple["_Folder", LintRequest, tuple[Finding, ...]]
 
 
 def _with_evidence(
-    project: Workspace, linted: Sequence[_Linted]
+    project: Workspace, linted: Sequence[_Linted], rates: Mapping[Name, Rates]
 ) -> tuple[list[Finding], AutodiffError | None]:
     """Return the findings with what the database says about them, and why that is incomplete."""
     found: list[Finding] = []
@@ -128,14 +139,11 @@ def _with_evidence(
         with project.connect() as connection:
             while left:
                 folder, request, findings = left[0]
-                measured = _measured(project, connection, folder, request, findings)
+                measured = _measured(project, connection, folder, request, findings, rates)
                 found += measured.findings
                 del left[0]
-                if measured.problem is not None:
-                    raise DatabaseError(
-                        f"the evidence is incomplete: {measured.problem}",
-                        hint="run it again when the database is available",
-                    )
+                if (problem := _incomplete(measured)) is not None:
+                    raise problem
     except (DatabaseError, ConfigError, HistoryError) as error:
         return [*found, *(finding for _, _, part in left for finding in part)], error
     return found, None
@@ -147,6 +155,7 @@ def _measured(
     folder: _Folder,
     request: LintRequest,
     findings: Sequence[Finding],
+    rates: Mapping[Name, Rates],
 ) -> Measured:
     applied = _applied(project, connection, folder)
     return measure_live(
@@ -155,6 +164,7 @@ def _measured(
         findings,
         [migration for migration in request.order if migration.revision not in applied],
         seconds=project.config.evidence_timeout,
+        rates=rates,
     )
 
 
@@ -172,7 +182,7 @@ def _applied(project: Workspace, connection: sa.Connection, folder: _Folder) -> 
 
 
 def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
-    """Return the errors and warnings in a migration that was just generated.
+    """Return the errors and warnings in a migration that was just generated, with evidence.
 
     Those about data loss are left out: the draft lists the losses, with their numbers.
     """
@@ -193,7 +203,47 @@ def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
             tables=draft.plan.current.tables,
         )
     )
-    return tuple(f for f in found if f.is_serious and not f.code.startswith("AD1"))
+    found = tuple(f for f in found if f.is_serious and not f.code.startswith("AD1"))
+    if draft.proof is not None:
+        found = with_rehearsal(found, {migration.name: draft.proof.statements})
+    if not found or not draft.is_live:
+        return found
+    try:
+        return _with_live_rows(project, draft, migration, found)
+    except (DatabaseError, ConfigError) as error:
+        return _marked_incomplete(found, error.message)
+
+
+def _with_live_rows(
+    project: Workspace, draft: Draft, migration: Migration, findings: Sequence[Finding]
+) -> tuple[Finding, ...]:
+    with project.connect() as connection:
+        measured = measure_live(
+            connection,
+            dialect_of(connection),
+            findings,
+            [migration],
+            seconds=project.config.evidence_timeout,
+            rates=draft.proof.rates if draft.proof is not None else {},
+        )
+    if measured.problem is not None:
+        return _marked_incomplete(measured.findings, measured.problem)
+    return measured.findings
+
+
+def _marked_incomplete(findings: Sequence[Finding], reason: str) -> tuple[Finding, ...]:
+    """Return findings with the reason why their evidence is incomplete."""
+    mark = Evidence(fact="incomplete", value=reason, text=one_line(f"not measured: {reason}"))
+    return tuple(replace(finding, evidence=(*finding.evidence, mark)) for finding in findings)
+
+
+def _incomplete(measured: Measured) -> DatabaseError | None:
+    if measured.problem is None:
+        return None
+    return DatabaseError(
+        f"the evidence is incomplete: {measured.problem}",
+        hint="run it again when the database is available",
+    )
 
 
 def _dialects(project: Workspace, named: Sequence[str]) -> list[Dialect]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,8 +14,10 @@ from autodiff.dialects.scope import Scope
 from autodiff.dialects.table_size import TableSize
 from autodiff.errors import database_words, one_line
 from autodiff.evidence.questions import Question, live_tables, questions_about
+from autodiff.evidence.rehearsed import estimates
 from autodiff.evidence.subjects import FollowedStep, follow_steps, steps_of, tables_in
 from autodiff.lint import Evidence, Finding
+from autodiff.rehearse.rates import Rates
 from autodiff.schema.objects import Name, Schema
 
 if TYPE_CHECKING:
@@ -39,14 +42,10 @@ _WITHOUT = ("AD3", "AD5", "AD6", "AD9")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """The findings with their evidence; `problem` says why it is incomplete, if it is.
-
-    rows: the numbers of rows of the live tables that were looked at, counted or estimated.
-    """
+    """The findings with their evidence; `problem` says why it is incomplete, if it is."""
 
     findings: tuple[Finding, ...]
     problem: str | None = None
-    rows: Mapping[Name, int]
 
 
 def measure_live(
@@ -56,6 +55,7 @@ def measure_live(
     pending: Sequence[Migration],
     *,
     seconds: float,
+    rates: Mapping[Name, Rates] = MappingProxyType({}),
 ) -> Measured:
     """Return the findings, those in pending migrations with what the database says about them.
 
@@ -65,8 +65,9 @@ def measure_live(
         findings: The findings of lint, in any migrations.
         pending: The migrations that are not applied, in order.
         seconds: The time limit of each query; 0 is no limit.
+        rates: How fast a scratch database was, by the live names of the tables.
     """
-    measure = _Measure(connection, dialect, seconds)
+    measure = _Measure(connection, dialect, seconds, rates)
     found: list[Finding] = []
     problem = None
     try:
@@ -75,9 +76,7 @@ def measure_live(
             found.append(measure.with_evidence(finding))
     except _GoneError as error:
         problem = str(error)
-    return Measured(
-        findings=(*found, *findings[len(found) :]), problem=problem, rows=dict(measure.counted)
-    )
+    return Measured(findings=(*found, *findings[len(found) :]), problem=problem)
 
 
 class _GoneError(Exception):
@@ -95,11 +94,18 @@ class _Answer:
 class _Measure:
     """Asks the questions of several findings; each query is run once."""
 
-    def __init__(self, connection: Connection, dialect: Dialect, seconds: float) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        seconds: float,
+        rates: Mapping[Name, Rates] = MappingProxyType({}),
+    ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._seconds = seconds or _NO_LIMIT
         self._end = time.monotonic() + _TOGETHER * self._seconds
+        self._rates = rates
         self._steps: list[FollowedStep] = []
         self._live = Schema()
         self._sizes: Mapping[Name, TableSize] = {}
@@ -134,7 +140,7 @@ class _Measure:
             return finding
         facts: dict[tuple[str, str], Evidence] = {}
         for each in steps_of(finding, self._steps):
-            for fact in self._facts(each):
+            for fact in (*self._facts(each), *self._estimates(finding, each)):
                 facts.setdefault((fact.fact, fact.text), fact)
         return replace(finding, evidence=(*finding.evidence, *facts.values()))
 
@@ -144,6 +150,9 @@ class _Measure:
         for question in questions_about(followed, self._live, self._dialect):
             answer = self._ask(question.query)
             yield _evidence(question, answer, self._total(question.table))
+
+    def _estimates(self, finding: Finding, followed: FollowedStep) -> Iterator[Evidence]:
+        return estimates(finding, followed, self.counted, self._rates)
 
     def _size(self, name: Name) -> Iterator[Evidence]:
         rows = self._estimate(name)

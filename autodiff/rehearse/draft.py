@@ -27,6 +27,7 @@ from autodiff.rehearse.proof import (
     select_tables,
     with_referenced_tables,
 )
+from autodiff.rehearse.rates import Rates, large_tables, measure_rates
 from autodiff.rehearse.sample_values import choose_sample_values
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
@@ -139,8 +140,26 @@ def _rehearse(
                 proof = _proof_run(plan, measured, dialect).run(opened, with_rows=with_rows)
         except AutodiffError as error:
             return Proof(skipped=error.line, cure=error.hint)
-        proof = replace(proof, statements=tuple(statements))
+        rates = _rates(connection, opened, plan, dialect) if proof.passed and with_rows else {}
+        proof = replace(proof, statements=tuple(statements), rates=rates)
         return replace(proof, notes=(*proof.notes, *_version_note(plan.dialect, dialect)))
+
+
+def _rates(
+    live: Connection | None, scratch: Connection, plan: Plan, dialect: Dialect
+) -> dict[Name, Rates]:
+    """Return the rates for the large tables of the live database that the plan changes."""
+    used = {name for operation in plan.operations for name in tables_of(operation)}
+    names = NameMap.of_operations(plan.operations)
+    changed = {names.table_before(name) for name in used}
+    tables = {name: table for name, table in plan.current.tables.items() if name in changed}
+    if live is None or not tables:
+        return {}
+    found = {
+        table.name: measure_rates(scratch, dialect, table)
+        for table in large_tables(live, plan.dialect, tables)
+    }
+    return {name: rates for name, rates in found.items() if rates is not None}
 
 
 def _recorded(

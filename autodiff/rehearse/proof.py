@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from autodiff.dialects.scope import Scope
 from autodiff.errors import AutodiffError
 from autodiff.rehearse.losses import find_losses
 from autodiff.rehearse.measured import MeasuredStatement
+from autodiff.rehearse.rates import Rates
 from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
 from autodiff.runner.events import Direction
@@ -37,6 +38,7 @@ class Proof:
     described: the tables and views of the scratch after the upgrade, as the database describes
         them.
     statements: the statements of the upgrade, with the locks and rewrites that were measured.
+    rates: how fast the scratch database was, by the names of large tables.
     """
 
     problems: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class Proof:
     cure: str | None = None
     described: Schema | None = None
     statements: tuple[MeasuredStatement, ...] = ()
+    rates: Mapping[Name, Rates] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from autodiff.lint import Finding
 from autodiff.rehearse.measured import MeasuredStatement
+from autodiff.rehearse.rates import Rates
+from autodiff.schema.objects import Name
 
 __all__ = ["RehearsedHistory", "RehearsedStep", "StepStatus"]
 
@@ -21,6 +25,7 @@ class RehearsedStep:
     irreversible: why it cannot be reverted, if its file intends that.
     notes: what could not be tried.
     statements: the statements of the upgrade, with the locks and rewrites that were measured.
+    rates: how fast the scratch database was, by the names of large tables.
     """
 
     revision: str
@@ -30,6 +35,7 @@ class RehearsedStep:
     irreversible: str | None = None
     notes: tuple[str, ...] = ()
     statements: tuple[MeasuredStatement, ...] = ()
+    rates: Mapping[Name, Rates] = field(default_factory=dict)
 
     @property
     def status(self) -> StepStatus:
@@ -47,12 +53,14 @@ class RehearsedHistory:
         base.
     not_reached: the migrations after one that could not be applied.
     notes: what could not be tried, and why.
+    findings: the findings of lint in these migrations, with what was measured about them.
     """
 
     steps: tuple[RehearsedStep, ...] = ()
     problems: tuple[str, ...] = ()
     not_reached: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -97,7 +105,8 @@ class RehearsedHistory:
             "passed": self.passed,
             "steps": [
                 {
-                    **_listed(asdict(step)),
+                    **_listed(asdict(replace(step, rates={}))),
+                    "rates": {str(name): asdict(rates) for name, rates in step.rates.items()},
                     "status": step.status,
                     "statements": [statement.to_data() for statement in step.statements],
                 }
@@ -106,6 +115,7 @@ class RehearsedHistory:
             "problems": list(self.problems),
             "not_reached": list(self.not_reached),
             "notes": list(self.notes),
+            "findings": [finding.to_data() for finding in self.findings],
         }
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autodiff.cli.failures import USAGE, note_error
-from autodiff.cli.format import short_path
+from autodiff.cli.format import evidence_line, short_path
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 
 if TYPE_CHECKING:
-    from autodiff.lint import Evidence, Finding
+    from autodiff.lint import Finding
 
-__all__ = ["evidence_line", "finding_lines", "run_lint"]
+__all__ = ["finding_lines", "run_lint"]
 
 
 def run_lint(
@@ -99,11 +99,6 @@ def finding_lines(finding: Finding) -> list[str]:
         *(f"  {evidence_line(fact)}" for fact in finding.evidence),
         f"  safe way: {finding.safe_way}",
     ]
-
-
-def evidence_line(fact: Evidence) -> str:
-    """Return a fact with the place where it was measured."""
-    return f"{fact.source}: {fact.text}"
 
 
 def _place(finding: Finding) -> str:

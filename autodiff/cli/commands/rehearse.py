@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from autodiff.cli.commands.lint import finding_lines
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
@@ -64,7 +65,9 @@ def run_rehearse(
         )
     kind: Literal["samples", "live", "none"] = "samples"
     kind = "live" if from_data else "none" if no_rows else kind
-    rehearsal = shell.project().rehearse(target, rows=kind, count=rows)
+    rehearsal = shell.project().rehearse(
+        target, rows=kind, count=rows, lint=shell.json, estimate=locks
+    )
     for note in rehearsal.notes:
         shell.note(f"note: {note}")
     measured = any(step.statements for step in rehearsal.steps)
@@ -72,5 +75,7 @@ def run_rehearse(
         shell.note(
             "note: locks and rewrites were not measured: this database has nothing to measure"
         )
-    shell.answer(rehearsal.lines(locks=locks), rehearsal.to_data())
+    found = [line for finding in rehearsal.findings for line in finding_lines(finding)]
+    *lines, result = rehearsal.lines(locks=locks)
+    shell.answer([*lines, *found, result], rehearsal.to_data())
     return int(not rehearsal.passed)

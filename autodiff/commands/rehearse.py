@@ -1,0 +1,33 @@
+"""Rehearse the history, and add what was measured to the findings of lint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.commands.lint import lint_project
+from autodiff.rehearse import RehearsalRequest, RehearsedHistory, rehearse_history
+
+if TYPE_CHECKING:
+    from autodiff.workspace import Workspace
+
+__all__ = ["rehearse_with_findings"]
+
+
+def rehearse_with_findings(project: Workspace, request: RehearsalRequest) -> RehearsedHistory:
+    """Rehearse migrations, and return the result with the findings in them.
+
+    The findings have what the rehearsal measured. If `request.estimate` is set and the project has
+    a database, they have what that says too, and estimates of durations.
+
+    Raises what `rehearse_history` and `lint_project` raise.
+    """
+    rehearsal = rehearse_history(project, request)
+    evidence = request.estimate and project.has_database
+    linted = lint_project(project, evidence=evidence, rehearsed=rehearsal.steps)
+    notes = rehearsal.notes
+    if linted.incomplete is not None:
+        notes = (*notes, linted.incomplete.line)
+    names = {step.name for step in rehearsal.steps}
+    found = tuple(finding for finding in linted.findings if finding.migration in names)
+    return replace(rehearsal, findings=found, notes=notes)
