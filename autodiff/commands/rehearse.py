@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.commands.lint import lint_project
+from autodiff.errors import AutodiffError
 from autodiff.rehearse import RehearsalRequest, RehearsedHistory, rehearse_history
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ def rehearse_with_findings(project: Workspace, request: RehearsalRequest) -> Reh
     The findings have what the rehearsal measured. If `request.estimate` is set and the project has
     a database, they have what that says too, and estimates of durations.
 
-    Raises what `rehearse_history` and `lint_project` raise.
+    Raises what `rehearse_history` raises. If the migrations cannot be linted, a note says why.
     """
     rehearsal = rehearse_history(project, request)
     evidence = request.estimate and project.has_database
-    linted = lint_project(project, evidence=evidence, rehearsed=rehearsal.steps)
     notes = rehearsal.notes
+    try:
+        linted = lint_project(project, evidence=evidence, rehearsed=rehearsal.steps)
+    except AutodiffError as error:
+        return replace(rehearsal, notes=(*notes, f"not linted: {error.line}"))
     if linted.incomplete is not None:
         notes = (*notes, linted.incomplete.line)
     names = {step.name for step in rehearsal.steps}

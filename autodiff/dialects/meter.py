@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Effects", "Meter", "TableLock"]
@@ -47,19 +47,14 @@ class Effects:
 
     def facts(self) -> Iterator[tuple[str, str, str]]:
         """Yield the key, the value and the sentence of each fact."""
-        for lock in self.locks:
-            yield "lock", lock.mode, f"takes {_article(lock.mode)} {lock.mode} lock on {lock.table}"
-        for lock in self.held:
-            yield (
-                "held_lock",
-                lock.mode,
-                f"runs while an earlier statement holds {_article(lock.mode)} {lock.mode} lock on "
-                f"{lock.table}",
-            )
+        for mode, lock in _by_mode(self.locks):
+            yield "lock", mode, f"takes {lock}"
+        for mode, lock in _by_mode(self.held):
+            yield "held_lock", mode, f"runs while an earlier statement holds {lock}"
         if self.rewritten:
-            yield "rewritten", ", ".join(self.rewritten), f"rewrites {', '.join(self.rewritten)}"
+            yield "rewritten", ", ".join(self.rewritten), f"rewrites {_listed(self.rewritten)}"
         if self.built:
-            yield "built", ", ".join(self.built), f"builds {', '.join(self.built)}"
+            yield "built", ", ".join(self.built), f"builds {_listed(self.built)}"
         if self.algorithm is not None:
             yield (
                 "algorithm",
@@ -68,12 +63,27 @@ class Effects:
             )
 
 
+_SHOWN = 8
+"""How many names a line lists."""
 _WORDS = {
     "": "and the server chooses the lock",
     "NONE": "and others can read and write meanwhile (LOCK=NONE)",
     "SHARED": "and writes wait until it is done (LOCK=SHARED)",
     "EXCLUSIVE": "and reads and writes wait until it is done (LOCK=EXCLUSIVE)",
 }
+
+
+def _by_mode(locks: Sequence[TableLock]) -> Iterator[tuple[str, str]]:
+    """Yield each mode, and the words for the locks of that mode."""
+    for mode in dict.fromkeys(lock.mode for lock in locks):
+        tables = [lock.table for lock in locks if lock.mode == mode]
+        yield mode, f"{_article(mode)} {mode} lock on {_listed(tables)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as text; only the first ones if there are many, such as partitions."""
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def _article(mode: str) -> str:

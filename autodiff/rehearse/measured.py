@@ -13,6 +13,7 @@ from sqlalchemy import event
 
 from autodiff.dialects.meter import Effects, Meter
 from autodiff.dialects.scope import OWN_TABLES
+from autodiff.errors import one_line
 from autodiff.lint.sql import statements_with_lines
 from autodiff.runner.failures import flat_sql
 
@@ -53,7 +54,7 @@ class MeasuredStatement:
         text = flat_sql(self.sql)
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
         place = f"line {self.line}: " if self.line is not None else ""
-        facts = [sentence for _, _, sentence in self.effects.facts()]
+        facts = [one_line(sentence) for _, _, sentence in self.effects.facts()]
         return [f"{place}{shown}", *(f"  {fact}" for fact in facts)]
 
     def to_data(self) -> dict[str, Any]:

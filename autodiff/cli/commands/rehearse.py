@@ -72,9 +72,7 @@ def run_rehearse(
         shell.note(f"note: {note}")
     measured = any(step.statements for step in rehearsal.steps)
     if locks and not measured:
-        shell.note(
-            "note: locks and rewrites were not measured: this database has nothing to measure"
-        )
+        shell.note("note: locks and rewrites were not measured on this database")
     found = [line for finding in rehearsal.findings for line in finding_lines(finding)]
     *lines, result = rehearsal.lines(locks=locks)
     shell.answer([*lines, *found, result], rehearsal.to_data())
