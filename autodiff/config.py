@@ -130,6 +130,11 @@ class Config:
     """The number of seconds that a statement may run. 0 is no limit."""
     lock_retries: float = 5
     """How often a migration that could not get a lock is tried again."""
+    evidence_timeout: float = 5.0
+    """The number of seconds that a query for the evidence of a finding may run. 0 is no limit.
+
+    All queries together may take six times as long; see [evidence](evidence.md).
+    """
     scratch_url: str | None = field(default=None, repr=False)
     """An empty database of the same kind and version, which autodiff may use and empty.
 
@@ -216,6 +221,7 @@ class ProjectSettings(TypedDict, total=False):
     lock_timeout: float
     statement_timeout: float
     lock_retries: float
+    evidence_timeout: float
     scratch_url: str | None
     require_rehearsal: bool
     targets: Mapping[str, Any] | None
@@ -268,7 +274,10 @@ _LISTS = ("models", "include_tables", "exclude_tables")
 _FUNCTIONS = ("include_object", "rewrite_plan", "render_type")
 _TABLE_NAMES = ("history_table",)
 _TABLES = ("targets", "lint")
-_NUMBERS = ("lock_wait", "lock_timeout", "statement_timeout", "lock_retries")
+_NUMBERS = (
+    *("lock_wait", "lock_timeout", "statement_timeout", "lock_retries"),
+    "evidence_timeout",
+)
 _COUNTS = ("lock_retries",)
 _HOOKS = "hooks"
 _SETTINGS = (

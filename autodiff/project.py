@@ -215,6 +215,7 @@ class Project(Workspace):
         diff_base: str | None = None,
         databases: Sequence[str] = (),
         connect: bool = False,
+        evidence: bool = False,
     ) -> LintResult:
         """Return the findings in migrations, without running them.
 
@@ -225,6 +226,8 @@ class Project(Workspace):
             databases: The databases to lint for, such as "postgresql 16"; by default those of the
                 settings, or that of the URL or of the lock file.
             connect: Whether to ask the database how many rows its tables have.
+            evidence: Whether to measure facts about the findings in the database, such as numbers
+                of rows. It is only read. If it cannot be reached, that is one of the problems.
 
         Returns:
             The findings, and the problems: files that cannot be read are left out.
@@ -236,7 +239,12 @@ class Project(Workspace):
         from autodiff.commands.lint import lint_project
 
         return lint_project(
-            self, targets, diff_base=diff_base, databases=databases, connect=connect
+            self,
+            targets,
+            diff_base=diff_base,
+            databases=databases,
+            connect=connect,
+            evidence=evidence,
         )
 
     def review(
@@ -322,7 +330,8 @@ class Project(Workspace):
             draft: The migration, as `draft` returned it.
 
         Returns:
-            The findings, without those about data loss, which `draft.plan` lists.
+            The findings with their evidence, without those about data loss, which `draft.plan`
+            lists. If the database does not answer any longer, a fact `incomplete` says so.
 
         Raises:
             ConfigError: The settings of lint are invalid.
@@ -939,6 +948,8 @@ class Project(Workspace):
         rows: Literal["samples", "live", "none"] = "samples",
         count: int = 100,
         seconds: float = 60.0,
+        lint: bool = False,
+        estimate: bool = False,
     ) -> RehearsedHistory:
         """Run each migration up, down and up again in a scratch database.
 
@@ -952,6 +963,10 @@ class Project(Workspace):
                 leave the tables empty.
             count: The number of rows of each table to copy, plus the rows that they reference.
             seconds: The time limit for copying rows.
+            lint: Whether to lint the migrations too; `findings` of the result has what was
+                measured about each.
+            estimate: Whether to measure facts about the findings in the database too, and to
+                estimate how long the steps take there.
 
         Returns:
             The steps that were rehearsed, and the problems that were found.
@@ -961,8 +976,14 @@ class Project(Workspace):
         """
         from autodiff.rehearse import RehearsalRequest, rehearse_history
 
-        request = RehearsalRequest(target=target, rows=rows, count=count, seconds=seconds)
-        return rehearse_history(self, request)
+        request = RehearsalRequest(
+            target=target, rows=rows, count=count, seconds=seconds, estimate=estimate
+        )
+        if not (lint or estimate):
+            return rehearse_history(self, request)
+        from autodiff.commands.rehearse import rehearse_with_findings
+
+        return rehearse_with_findings(self, request)
 
     # Drift
 

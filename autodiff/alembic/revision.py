@@ -266,6 +266,7 @@ def _write_draft(
         parents=tuple(_parents(script.down_revision)),
         settled=drafted.settled if drafted else True,
         proof=drafted.proof if drafted else None,
+        is_live=drafted is not None and request.data_checks,
     )
 
 

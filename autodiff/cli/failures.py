@@ -18,7 +18,7 @@ from autodiff.cli.shell import Shell
 from autodiff.cli.terminal import print_json, print_labelled, print_lines
 from autodiff.errors import AutodiffError, one_line
 
-__all__ = ["INTERRUPTED", "USAGE", "report_error", "run_command"]
+__all__ = ["INTERRUPTED", "USAGE", "note_error", "report_error", "run_command"]
 
 USAGE = 2
 # 128 plus the number of the signal, as shells report it (SIGINT 2, SIGPIPE 13, SIGTERM 15):
@@ -132,6 +132,17 @@ def report_error(shell: Shell, message: str, hint: str | None, *, kind: str) -> 
         data: dict[str, Any] = {"error": message, "hint": hint, "kind": kind}
         print_json(data, shell.out)
         return
+    _print_error(message, hint)
+
+
+def note_error(error: AutodiffError) -> None:
+    """Print an error on stderr that did not keep a command from printing its result."""
+    from autodiff.utils.connections import mask_passwords_in_text
+
+    _print_error(mask_passwords_in_text(error.message), error.hint)
+
+
+def _print_error(message: str, hint: str | None) -> None:
     print_labelled("error:", "red", message, sys.stderr)
     if hint:
         print_labelled("hint:", "cyan", hint, sys.stderr)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from autodiff.commands.drift import Drift
     from autodiff.commands.generate import Draft
     from autodiff.commands.rebase import Rebase
+    from autodiff.lint import Evidence
     from autodiff.migrations import Graph, Migration
     from autodiff.plan import DataLoss, Finding
     from autodiff.project import Status
@@ -31,6 +32,7 @@ __all__ = [
     "draft_data",
     "draft_text",
     "drift_lines",
+    "evidence_line",
     "finding_line",
     "history_data",
     "history_lines",
@@ -122,6 +124,11 @@ def finding_line(finding: Finding) -> str:
     return one_line(f"{finding.severity} {finding.code}: {place}{finding.message}{hint}")
 
 
+def evidence_line(fact: Evidence) -> str:
+    """Return a fact with the place where it was measured."""
+    return f"{fact.source}: {fact.text}"
+
+
 def data_loss_lines(losses: Sequence[DataLoss]) -> list[str]:
     """Return the section "Data loss" with a line for each loss; nothing if there is none."""
     return ["Data loss:", *(f"  {one_line(str(loss))}" for loss in losses)] if losses else []
@@ -160,6 +167,7 @@ def rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
         "hint": proof.cure,
         "lost": list(proof.lost),
         "notes": list(proof.notes),
+        "statements": [statement.to_data() for statement in proof.statements],
     }
 
 

@@ -98,6 +98,7 @@ class Draft:
     lock: the lock file to write with it.
     settled: False if SQL texts were compared literally, because there was no scratch database.
     proof: the result of the rehearsal, or why there was none; None for an empty migration.
+    is_live: whether it was compared with a database, which can be asked for evidence.
     amended: the migration in place of which it is written, if there is one.
     lock_folder: the folder of the lock file; by default that of the migration.
     """
@@ -111,6 +112,7 @@ class Draft:
     lock: LockFile = field(default_factory=LockFile)
     settled: bool = True
     proof: Proof | None = None
+    is_live: bool = False
     amended: Amended | None = None
     lock_folder: Path | None = None
 
@@ -209,7 +211,8 @@ def _draft_difference(
             sides, difference = _rewritten(sides, difference, plan)
         draft = draft_plan(project, graph, position, request, plan, sides.connection)
         lock = _next_lock(sides, difference, draft.proof)
-        return replace(draft, settled=difference.settled, lock=lock)
+        is_live = sides.connection is not None and request.data_checks
+        return replace(draft, settled=difference.settled, lock=lock, is_live=is_live)
 
 
 def _database_kind(project: Workspace) -> str:

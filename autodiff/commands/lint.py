@@ -1,4 +1,4 @@
-"""Lint the migrations of a project, or Alembic's, without a database."""
+"""Lint the migrations of a project, or Alembic's: without a database, or with its evidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from autodiff.commands.lint_database import choose_databases, read_database
+from autodiff.commands.lint_evidence import LintedFolder, attach_evidence, attach_to_draft
 from autodiff.commands.lint_folders import (
     LintFolder,
     changed_revisions,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
     from autodiff.dialects import Dialect
     from autodiff.migrations import Graph, Migration
+    from autodiff.rehearse import RehearsedStep
     from autodiff.workspace import Workspace
 
 __all__ = ["LintResult", "lint_databases", "lint_draft", "lint_project", "lint_revisions"]
@@ -64,6 +66,8 @@ def lint_project(
     diff_base: str | None = None,
     databases: Sequence[str] = (),
     connect: bool = False,
+    evidence: bool = False,
+    rehearsed: Sequence[RehearsedStep] = (),
     selection: LintFolder | None = None,
 ) -> LintResult:
     """Return the findings in the migrations of a project.
@@ -75,6 +79,9 @@ def lint_project(
         databases: The databases to lint for, such as "postgresql 16".
         connect: Whether to ask the database how many rows its tables have. Then the migrations are
             linted for that database alone.
+        evidence: Whether to measure the facts of findings in the project's database. If it cannot
+            be reached, that is one of the problems.
+        rehearsed: The migrations that were rehearsed, with what was measured.
         selection: The migrations to lint, instead of those that targets name.
 
     Raises:
@@ -90,7 +97,6 @@ def lint_project(
         if connect
         else choose_databases(project, databases or settings.dialects, targets)
     )
-    found: list[Finding] = []
     problems: list[AutodiffError] = []
     if chosen.problem:
         problems.append(
@@ -99,36 +105,39 @@ def lint_project(
                 hint="without --url, the migrations are linted as if all tables were large",
             )
         )
+    linted: list[LintedFolder] = []
     count = harmless = 0
     for folder in folders:
         revisions = folder.revisions - folder.unread
         if diff_base is not None:
             revisions &= changed_revisions(folder.graph, diff_base, project)
         problems += folder.problems
-        linted = run_rules(
-            LintRequest(
-                order=_readable(folder, problems),
-                revisions=revisions,
-                dialects=chosen.dialects,
-                rules=rules,
-                settings=settings,
-                history=_history(project, folder) if folder.own and is_whole else None,
-                is_application=_application(project),
-                lock_timeout=project.config.lock_timeout if folder.own else None,
-                statement_timeout=project.config.statement_timeout if folder.own else None,
-                rows=chosen.rows,
-            )
+        request = LintRequest(
+            order=_readable(folder, problems),
+            revisions=revisions,
+            dialects=chosen.dialects,
+            rules=rules,
+            settings=settings,
+            history=_history(project, folder) if folder.own and is_whole else None,
+            is_application=_application(project),
+            lock_timeout=project.config.lock_timeout if folder.own else None,
+            statement_timeout=project.config.statement_timeout if folder.own else None,
+            rows=chosen.rows,
         )
-        found += linted.findings
-        problems += linted.problems
-        harmless += linted.harmless
+        ran = run_rules(request)
+        problems += ran.problems
+        harmless += ran.harmless
         count += len(revisions)
+        linted.append(
+            LintedFolder(folder=folder, order=request.order, findings=tuple(ran.findings))
+        )
+    findings, more = attach_evidence(project, linted, rehearsed, live=evidence)
     return LintResult(
-        findings=tuple(found),
+        findings=tuple(findings),
         migrations=count,
         databases=tuple(map(str, chosen.dialects)),
         harmless=harmless,
-        problems=tuple(problems),
+        problems=(*problems, *more),
     )
 
 
@@ -182,7 +191,7 @@ def _readable(folder: LintFolder, problems: list[AutodiffError]) -> list[Migrati
 
 
 def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
-    """Return the errors and warnings in a migration that was just generated.
+    """Return the errors and warnings in a migration that was just generated, with evidence.
 
     Those about data loss are left out: the draft lists the losses, with their numbers.
     """
@@ -204,7 +213,8 @@ def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
             tables=draft.plan.current.tables,
         )
     )
-    return tuple(f for f in found if f.is_serious and not f.code.startswith("AD1"))
+    found = tuple(f for f in found if f.is_serious and not f.code.startswith("AD1"))
+    return attach_to_draft(project, draft, migration, found)
 
 
 def _application(project: Workspace) -> Callable[[str], bool]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from operator import attrgetter
@@ -39,11 +40,12 @@ from autodiff.schema.sqltext import normalize, quote_literal, unquote_literal
 from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
+    from sqlalchemy.engine import URL, Connection
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.catalog import Catalog
     from autodiff.dialects.ddl import DDL
+    from autodiff.dialects.meter import Meter
     from autodiff.dialects.row_copy import RowCopy
     from autodiff.dialects.scratch import Scratch
     from autodiff.dialects.session import Session
@@ -112,6 +114,11 @@ class Dialect(ABC):
         from autodiff.dialects.row_copy import RowCopy
 
         return RowCopy(self)
+
+    @contextmanager
+    def open_meter(self, connection: Connection) -> Iterator[Meter | None]:
+        """Open a meter for statements on a scratch database; None if nothing can be measured."""
+        yield None
 
     # Identity
 

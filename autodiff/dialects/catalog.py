@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.base import Dialect
+    from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 
 __all__ = ["Catalog", "drop_undeclared_comment"]
@@ -125,6 +126,12 @@ class Catalog(ABC):
 
         Only an empty table has 0. Numbers above `most` need not be known more closely.
         """
+        return {}
+
+    def table_sizes(
+        self, connection: Connection, names: Collection[Name]
+    ) -> Mapping[Name, TableSize]:
+        """Return the sizes of tables as far as the catalog has them; no rows are counted."""
         return {}
 
     def stored_programs(self, connection: Connection, scope: Scope) -> list[tuple[Any, ...]]:

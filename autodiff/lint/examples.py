@@ -12,7 +12,7 @@ from autodiff.migrations.files import Migration, parse_migration
 __all__ = ["SETUP", "example_dialect", "example_migrations"]
 
 SETUP = """\
-op.create_enum("mood", ["ok", "sad"])
+op.create_enum("mood", "ok", "sad")
 op.create_table(
     "teams",
     sa.Column("id", sa.BigInteger(), primary_key=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from autodiff.dialects.timeouts import NO_LIMITS
 from autodiff.errors import AutodiffError
 from autodiff.migrations import Migration, read_migration
 from autodiff.plan.order import order_tables, order_views
+from autodiff.rehearse.measured import MeasuredStatement, StatementRecorder, open_recorder
 from autodiff.rehearse.proof import (
     Proof,
     ProofRun,
@@ -26,6 +28,7 @@ from autodiff.rehearse.proof import (
     select_tables,
     with_referenced_tables,
 )
+from autodiff.rehearse.rates import Rates, large_tables, measure_rates
 from autodiff.rehearse.sample_values import choose_sample_values
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
@@ -66,13 +69,18 @@ def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) 
             function = load_step(migration, direction)
             return lambda scratch, dialect: _run(scratch, dialect, lambda executor: function())
 
-        return prove_steps(connection, plan, load)
+        return prove_steps(connection, plan, load, migration)
 
 
 def prove_steps(
-    connection: Connection | None, plan: Plan, load: Callable[[Direction], Step]
+    connection: Connection | None,
+    plan: Plan,
+    load: Callable[[Direction], Step],
+    migration: Migration | None = None,
 ) -> Proof:
     """Return what a scratch database shows about the two directions of a migration.
+
+    `migration` has the lines of the statements; None if they are not those of its file.
 
     If the migration fails with sample rows and passes without, the failure is a note: whether such
     rows exist in the live database is not known.
@@ -82,16 +90,14 @@ def prove_steps(
             skipped=f"it refers to {', '.join(missing)}, which autodiff does not manage",
             cure="apply it to a copy of the database first",
         )
-    with_rows = _rehearse(connection, plan, load, with_rows=True)
+    with_rows = _rehearse(connection, plan, load, migration, with_rows=True)
     if with_rows.passed:
         return with_rows
-    without_rows = _rehearse(connection, plan, load, with_rows=False)
+    without_rows = _rehearse(connection, plan, load, migration, with_rows=False)
     if not without_rows.passed:
         return with_rows
     notes = tuple(f"with sample rows: {problem}" for problem in with_rows.problems)
-    return Proof(
-        lost=with_rows.lost, notes=(*with_rows.notes, *notes), described=without_rows.described
-    )
+    return replace(without_rows, lost=with_rows.lost, notes=(*with_rows.notes, *notes))
 
 
 def _unmanaged_tables(plan: Plan) -> list[str]:
@@ -112,6 +118,7 @@ def _rehearse(
     connection: Connection | None,
     plan: Plan,
     load: Callable[[Direction], Step],
+    migration: Migration | None,
     *,
     with_rows: bool,
 ) -> Proof:
@@ -121,12 +128,55 @@ def _rehearse(
             return Proof(skipped=missing.reason, cure=missing.cure)
         dialect = dialect_of(opened)
         dialect.session.prepare(opened)
-        proof_run = _proof_run(plan, load, dialect)
+        statements: list[MeasuredStatement] = []
         try:
-            proof = proof_run.run(opened, with_rows=with_rows)
+            with open_recorder(opened, dialect) as recorder:
+
+                def measured(direction: Direction) -> Step:
+                    run = load(direction)
+                    if recorder is None or direction == "downgrade":
+                        return run
+                    return partial(_recorded, run, recorder, migration, statements)
+
+                proof = _proof_run(plan, measured, dialect).run(opened, with_rows=with_rows)
         except AutodiffError as error:
             return Proof(skipped=error.line, cure=error.hint)
+        rates = _rates(connection, opened, plan, dialect) if proof.passed and with_rows else {}
+        proof = replace(proof, statements=tuple(statements), rates=rates)
         return replace(proof, notes=(*proof.notes, *_version_note(plan.dialect, dialect)))
+
+
+def _rates(
+    live: Connection | None, scratch: Connection, plan: Plan, dialect: Dialect
+) -> dict[Name, Rates]:
+    """Return the rates for the large tables of the live database that the plan changes."""
+    used = {name for operation in plan.operations for name in tables_of(operation)}
+    names = NameMap.of_operations(plan.operations)
+    changed = {names.table_before(name) for name in used}
+    tables = {name: table for name, table in plan.current.tables.items() if name in changed}
+    if live is None or not tables:
+        return {}
+    found = {
+        table.name: measure_rates(scratch, dialect, table)
+        for table in large_tables(live, plan.dialect, tables)
+    }
+    return {name: rates for name, rates in found.items() if rates is not None}
+
+
+def _recorded(
+    run: Step,
+    recorder: StatementRecorder,
+    migration: Migration | None,
+    statements: list[MeasuredStatement],
+    connection: Connection,
+    dialect: Dialect,
+) -> None:
+    """Run a step, and add its statements with what they did."""
+    with recorder.recording(migration) as found:
+        try:
+            run(connection, dialect)
+        finally:
+            statements += found
 
 
 def _version_note(live: Dialect, scratch: Dialect) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ the base. After each step the schema and the rows are compared with those before
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -22,12 +22,14 @@ from autodiff.rehearse.failures import (
     known_names,
 )
 from autodiff.rehearse.losses import find_losses, guess_renames
+from autodiff.rehearse.measured import MeasuredStatement
+from autodiff.rehearse.rates import Rates, large_tables, measure_rates
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase, RowSource, Snapshot
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
 from autodiff.rehearse.row_sources import LaterRows, LiveRows, NoRows, SampleRows
 from autodiff.rehearse.selection import Selection, select_migrations
 from autodiff.schema.name_map import NameMap
-from autodiff.schema.objects import Schema
+from autodiff.schema.objects import Name, Schema
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -47,12 +49,15 @@ class RehearsalRequest:
     count: how many rows of each table to copy from the live database. The rows that they reference
         are copied too.
     seconds: the time limit for that.
+    estimate: whether to measure how fast the scratch database is, for tables that are large in the
+        live database.
     """
 
     target: str | None = None
     rows: Literal["samples", "live", "none"] = "samples"
     count: int = 100
     seconds: float = 60.0
+    estimate: bool = False
 
 
 def rehearse_history(project: Workspace, request: RehearsalRequest) -> RehearsedHistory:
@@ -77,6 +82,7 @@ def rehearse_history(project: Workspace, request: RehearsalRequest) -> Rehearsed
         selection = select_migrations(graph, request.target, applied)
         with RehearsalDatabase(context) as database:
             rehearsal = _HistoryRehearsal(project, context, database, rows, selection)
+            rehearsal.estimates = request.estimate
             return rehearsal.run(lock)
 
 
@@ -120,6 +126,8 @@ class _StepResult:
     lost: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     irreversible: str | None = None
+    statements: tuple[MeasuredStatement, ...] = ()
+    rates: Mapping[Name, Rates] = field(default_factory=dict)
 
     def step(self) -> RehearsedStep:
         return RehearsedStep(
@@ -129,6 +137,8 @@ class _StepResult:
             lost=tuple(self.lost),
             irreversible=self.irreversible,
             notes=tuple(self.notes),
+            statements=self.statements,
+            rates=self.rates,
         )
 
 
@@ -156,6 +166,8 @@ class _HistoryRehearsal:
         self._problems: list[str] = []
         self._notes: list[str] = []
         self._not_reached: tuple[str, ...] = ()
+        self.estimates = False
+        """Whether to measure rates for tables that are large in the live database."""
 
     def run(self, lock: LockFile | None) -> RehearsedHistory:
         """Rehearse the migrations, compare the head with models and lock file, and revert all."""
@@ -217,14 +229,30 @@ class _HistoryRehearsal:
         applied = database.applied
         before = database.snapshot()
         try:
-            database.upgrade(migration)
+            result.statements = database.upgrade_measured(migration)
         except Exception as error:  # the code in the file can raise anything
             before = self._retry_without_rows(result, applied, before, error)
             rows = NoRows()
             self._rows = LaterRows(self._rows, migration.revision)
         if migration.revision in self._selection.revisions:
             self._revert_and_reapply(result, before, rows)
+            if self.estimates:
+                result.rates = self._rates(result, before.schema)
         database.insert_rows(self._rows)
+
+    def _rates(self, result: _StepResult, schema: Schema) -> dict[Name, Rates]:
+        """Return the rates for large tables that the statements of a migration name."""
+        text = "\n".join(statement.sql for statement in result.statements)
+        tables = {name: table for name, table in schema.tables.items() if name.name in text}
+        live = self._context.live
+        if live is None or not tables:
+            return {}
+        inspector = self._database.inspector
+        found = {
+            table.name: measure_rates(inspector.connection, inspector.dialect, table)
+            for table in large_tables(live, self._context.dialect, tables)
+        }
+        return {name: rates for name, rates in found.items() if rates is not None}
 
     def _retry_without_rows(
         self,
@@ -247,7 +275,7 @@ class _HistoryRehearsal:
         try:
             self._database.rebuild(applied, NoRows())
             empty = self._database.snapshot()
-            self._database.upgrade(result.migration)
+            result.statements = self._database.upgrade_measured(result.migration)
         except Exception as second_error:
             result.problems.append(f"upgrade fails: {reason}")
             raise _NotAppliedError from second_error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
 from autodiff.errors import AutodiffError
 from autodiff.rehearse.losses import find_losses
+from autodiff.rehearse.measured import MeasuredStatement
+from autodiff.rehearse.rates import Rates
 from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
 from autodiff.runner.events import Direction
@@ -35,6 +37,8 @@ class Proof:
     cure: what makes a rehearsal possible; None if it is not known.
     described: the tables and views of the scratch after the upgrade, as the database describes
         them.
+    statements: the statements of the upgrade, with the locks and rewrites that were measured.
+    rates: how fast the scratch database was, by the names of large tables.
     """
 
     problems: tuple[str, ...] = ()
@@ -43,6 +47,8 @@ class Proof:
     skipped: str | None = None
     cure: str | None = None
     described: Schema | None = None
+    statements: tuple[MeasuredStatement, ...] = ()
+    rates: Mapping[Name, Rates] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

@@ -15,6 +15,7 @@ from autodiff.dialects.scope import OWN_TABLES
 from autodiff.errors import DatabaseError
 from autodiff.migrations import Graph, Migration
 from autodiff.rehearse.context import RehearsalContext
+from autodiff.rehearse.measured import MeasuredStatement, open_recorder
 from autodiff.rehearse.sample_rows import Rows, read_plain_rows
 from autodiff.runner.runner import Runner
 from autodiff.schema.objects import Schema
@@ -103,6 +104,7 @@ class RehearsalDatabase:
             connection=connection, dialect=dialect, scope=context.scope
         )
         self._runner = Runner(connection, context.graph)
+        self._recorder = self._stack.enter_context(open_recorder(connection, dialect))
         self._make_namespaces(dialect, connection)
 
     def _make_namespaces(self, dialect: Dialect, connection: Connection) -> None:
@@ -154,6 +156,18 @@ class RehearsalDatabase:
         """
         self._runner.upgrade(migration.revision)
         self._applied.append(migration)
+
+    def upgrade_measured(self, migration: Migration) -> tuple[MeasuredStatement, ...]:
+        """Apply the next migration, and return its statements with what they did.
+
+        Raises the same errors as `upgrade`.
+        """
+        if self._recorder is None:
+            self.upgrade(migration)
+            return ()
+        with self._recorder.recording(migration) as found:
+            self.upgrade(migration)
+        return tuple(found)
 
     def insert_rows(self, rows: RowSource) -> None:
         """Insert rows into the tables that exist now."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
+
+from autodiff.lint import Finding
+from autodiff.rehearse.measured import MeasuredStatement
+from autodiff.rehearse.rates import Rates
+from autodiff.schema.objects import Name
 
 __all__ = ["RehearsedHistory", "RehearsedStep", "StepStatus"]
 
@@ -18,6 +24,8 @@ class RehearsedStep:
     lost: rows and values that did not survive the upgrade or the downgrade.
     irreversible: why it cannot be reverted, if its file intends that.
     notes: what could not be tried.
+    statements: the statements of the upgrade, with the locks and rewrites that were measured.
+    rates: how fast the scratch database was, by the names of large tables.
     """
 
     revision: str
@@ -26,6 +34,8 @@ class RehearsedStep:
     lost: tuple[str, ...] = ()
     irreversible: str | None = None
     notes: tuple[str, ...] = ()
+    statements: tuple[MeasuredStatement, ...] = ()
+    rates: Mapping[Name, Rates] = field(default_factory=dict)
 
     @property
     def status(self) -> StepStatus:
@@ -43,20 +53,25 @@ class RehearsedHistory:
         base.
     not_reached: the migrations after one that could not be applied.
     notes: what could not be tried, and why.
+    findings: the findings of lint in these migrations, with what was measured about them.
     """
 
     steps: tuple[RehearsedStep, ...] = ()
     problems: tuple[str, ...] = ()
     not_reached: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether there are no problems. Irreversible and lossy migrations are not problems."""
         return not (self.problems or self.not_reached or any(step.problems for step in self.steps))
 
-    def lines(self) -> list[str]:
-        """Return a line for each migration, indented lines for what was found, and the result."""
+    def lines(self, *, locks: bool = False) -> list[str]:
+        """Return a line for each migration, indented lines for what was found, and the result.
+
+        locks: whether to list the statements of each upgrade with what they did.
+        """
         lines: list[str] = []
         for step in self.steps:
             lines.append(f"{step.name}: {step.status}")
@@ -64,6 +79,8 @@ class RehearsedHistory:
             lines += [f"  {step.irreversible}"] if step.irreversible else []
             lines += [f"  lost in {loss}" for loss in step.lost]
             lines += [f"  note: {note}" for note in step.notes]
+            for statement in step.statements if locks else ():
+                lines += [f"  {line}" for line in statement.lines()]
         lines += [f"{name}: not reached" for name in self.not_reached]
         lines += self.problems
         if self.steps or self.problems:
@@ -87,12 +104,18 @@ class RehearsedHistory:
         return {
             "passed": self.passed,
             "steps": [
-                {**_listed(asdict(step)), "status": step.status, "lost": list(step.lost)}
+                {
+                    **_listed(asdict(replace(step, rates={}))),
+                    "rates": {str(name): asdict(rates) for name, rates in step.rates.items()},
+                    "status": step.status,
+                    "statements": [statement.to_data() for statement in step.statements],
+                }
                 for step in self.steps
             ],
             "problems": list(self.problems),
             "not_reached": list(self.not_reached),
             "notes": list(self.notes),
+            "findings": [finding.to_data() for finding in self.findings],
         }
 
 

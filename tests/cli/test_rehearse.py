@@ -102,3 +102,15 @@ def test_verbose(blog_3: Folder) -> None:
             assert {"kind": "view", "name": "titles", "reason": "the models declare no views"} in (
                 data["left_alone"]
             )
+
+
+def test_locks_lists_statements_and_findings(blog_3: Folder) -> None:
+    """SQLite locks the whole database, so a note says that nothing was measured."""
+    result = blog_3.ok("rehearse", "--locks")
+    assert result.err.startswith("note: locks and rewrites were not measured on this database")
+    assert "0003_add_timestamp.py:" in result.out
+    assert "AD305" in result.out
+    assert result.lines[-1] == "3 migrations passed"
+    data = blog_3.ok("rehearse", "3", "--json").data
+    assert [finding["code"] for finding in data["findings"]] == ["AD305"]
+    assert data["steps"][0]["statements"] == []

@@ -11,6 +11,7 @@ from autodiff.cli.format import (
     data_loss_lines,
     draft_data,
     draft_text,
+    evidence_line,
     finding_line,
     rehearsal_lines,
     short_path,
@@ -227,6 +228,8 @@ def _answer(
         shell.note(
             f"{each.severity} {each.code}: {each.message} (autodiff lint --explain {each.code})"
         )
+        for fact in each.evidence:
+            shell.note(f"  {evidence_line(fact)}")
     if not draft.settled:
         shell.note(
             "note: some SQL expressions were compared literally, because no scratch database is "

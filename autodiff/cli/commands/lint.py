@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autodiff.cli.failures import USAGE, report_error
-from autodiff.cli.format import short_path
+from autodiff.cli.format import evidence_line, short_path
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import AutodiffError, ConfigError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from autodiff.lint import Finding
     from autodiff.project import Project
 
-__all__ = ["run_lint"]
+__all__ = ["finding_lines", "run_lint"]
 
 
 def run_lint(
@@ -52,6 +52,15 @@ def run_lint(
         ),
     ] = None,
     strict: Annotated[bool, flag("--strict", "Report advice too, not only risks.")] = False,
+    evidence: Annotated[
+        bool | None,
+        typer.Option(
+            "--evidence/--no-evidence",
+            help="Measure facts about the findings in the database, which is only read. Default: "
+            "only with --url.",
+            show_default=False,
+        ),
+    ] = None,
     explain: Annotated[
         str | None,
         typer.Option("--explain", metavar="CODE", help="Print the description of a rule."),
@@ -60,24 +69,28 @@ def run_lint(
     """Find steps in migrations that lose data, fail, or block the database.
 
     No database is needed: the schema before each step is known from the files. With --url,
-    findings that are harmless because a table has few rows are left out.
+    findings that are harmless because a table has few rows are left out, and each finding in
+    a migration that is not applied has its numbers: rows, NULLs, duplicates and the like.
     Revisions of Alembic can be linted too, without a configuration.
-    Exit codes: 0 no findings, 1 findings, 2 the command could not run.
+    Exit codes: 0 no findings, 1 findings, 2 the command could not run, or not to its end.
 
     Examples:
         autodiff lint
         autodiff lint 0002:head
         autodiff lint --diff-base origin/main
         autodiff lint alembic/versions --dialect postgresql
+        autodiff lint --evidence
         autodiff lint --explain AD101
     """
     if explain is not None:
         return _explain(shell, explain)
+    measures = evidence if evidence is not None else shell.url is not None
     result = _project(shell, targets).lint(
         *(targets or ()),
         diff_base=diff_base,
         databases=dialect or (),
         connect=_connects(shell, dialect),
+        evidence=measures,
     )
     found = result.serious(strict=strict)
     hidden = len(result.findings) - len(found)
@@ -138,9 +151,10 @@ def _report_problems(shell: Shell, problems: Sequence[AutodiffError]) -> None:
 
 
 def finding_lines(finding: Finding) -> list[str]:
-    """Return the place, the message and the safe way of a finding."""
+    """Return the place, the message, the evidence and the safe way of a finding."""
     return [
         f"{_place(finding)}{finding.severity} {finding.code}: {finding.message}",
+        *(f"  {evidence_line(fact)}" for fact in finding.evidence),
         f"  safe way: {finding.safe_way}",
     ]
 

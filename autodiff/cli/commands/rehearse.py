@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from autodiff.cli.commands.lint import finding_lines
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
@@ -41,6 +42,10 @@ def run_rehearse(
         ),
     ] = 100,
     no_rows: Annotated[bool, flag("--no-rows", "Leave the tables empty.")] = False,
+    locks: Annotated[
+        bool,
+        flag("--locks", "List the statements with their locks, rewrites and algorithms."),
+    ] = False,
 ) -> int:
     """Run migrations up, down and up again in a scratch database.
 
@@ -52,6 +57,7 @@ def run_rehearse(
         autodiff rehearse
         autodiff rehearse 0002:head
         autodiff rehearse --from-data --rows 500
+        autodiff rehearse 0004 --locks
     """
     if from_data and no_rows:
         raise ConfigError(
@@ -59,8 +65,15 @@ def run_rehearse(
         )
     kind: Literal["samples", "live", "none"] = "samples"
     kind = "live" if from_data else "none" if no_rows else kind
-    rehearsal = shell.project().rehearse(target, rows=kind, count=rows)
+    rehearsal = shell.project().rehearse(
+        target, rows=kind, count=rows, lint=shell.json, estimate=locks
+    )
     for note in rehearsal.notes:
         shell.note(f"note: {note}")
-    shell.answer(rehearsal.lines(), rehearsal.to_data())
+    measured = any(step.statements for step in rehearsal.steps)
+    if locks and not measured:
+        shell.note("note: locks and rewrites were not measured on this database")
+    found = [line for finding in rehearsal.findings for line in finding_lines(finding)]
+    *lines, result = rehearsal.lines(locks=locks)
+    shell.answer([*lines, *found, result], rehearsal.to_data())
     return int(not rehearsal.passed)

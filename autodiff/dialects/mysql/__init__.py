@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,14 @@ from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
 from autodiff.schema.objects import ColumnType, EnumType
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL, Connection
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.mysql.catalog.catalog import MySQLCatalog
     from autodiff.dialects.mysql.ddl.statements import MySQLDDL
+    from autodiff.dialects.mysql.meter import MySQLMeter
     from autodiff.dialects.mysql.row_copy import MySQLRowCopy
     from autodiff.dialects.mysql.scratch import MySQLScratch
     from autodiff.dialects.mysql.session.session import MySQLSession
@@ -84,6 +88,12 @@ class MySQL(Dialect):
         from autodiff.dialects.mysql.row_copy import MySQLRowCopy
 
         return MySQLRowCopy(self)
+
+    @contextmanager
+    def open_meter(self, connection: Connection) -> Iterator[MySQLMeter | None]:
+        from autodiff.dialects.mysql.meter import MySQLMeter
+
+        yield MySQLMeter(connection, is_mariadb=self.is_mariadb)
 
     @property
     def backend(self) -> str:

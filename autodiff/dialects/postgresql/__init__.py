@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,11 @@ from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.schema.objects import INHERITS, ColumnType, Domain, EnumType, Name, Table
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from autodiff.dialects.postgresql.catalog.catalog import PostgreSQLCatalog
     from autodiff.dialects.postgresql.ddl.statements import PostgreSQLDDL
+    from autodiff.dialects.postgresql.meter import PostgreSQLMeter
     from autodiff.dialects.postgresql.row_copy import PostgreSQLRowCopy
     from autodiff.dialects.postgresql.scratch import PostgreSQLScratch
     from autodiff.dialects.postgresql.session.session import PostgreSQLSession
@@ -68,6 +72,26 @@ class PostgreSQL(Dialect):
         from autodiff.dialects.postgresql.row_copy import PostgreSQLRowCopy
 
         return PostgreSQLRowCopy(self)
+
+    @contextmanager
+    def open_meter(self, connection: Connection) -> Iterator[PostgreSQLMeter | None]:
+        """Open a second connection to the scratch database; None if the server allows none."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from autodiff.dialects.postgresql.meter import PostgreSQLMeter
+
+        try:
+            observer = connection.engine.connect()
+        except SQLAlchemyError:
+            yield None
+            return
+        observer.execution_options(isolation_level="AUTOCOMMIT")
+        meter = PostgreSQLMeter(connection, observer)
+        connection.rollback()
+        try:
+            yield meter
+        finally:
+            meter.close()
 
     def literal_bytes(self, value: bytes) -> str:
         return f"'\\x{value.hex()}'"

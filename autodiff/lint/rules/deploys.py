@@ -157,7 +157,7 @@ RULES = (
         check=_renamed_type,
         databases=POSTGRESQL,
         bad='op.rename_enum("mood", "feeling")',
-        good='op.create_enum("feeling", ["ok", "sad"])',
+        good='op.create_enum("feeling", "ok", "sad")',
     ),
     Rule(
         code="AD305",

@@ -43,8 +43,8 @@ def _rewrites(before: str, after: str) -> bool:
     https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
     """
     (old, old_arguments, old_rest), (new, new_arguments, new_rest) = (
-        split_type(before),
-        split_type(after),
+        _split(before),
+        _split(after),
     )
     if old not in _REWRITTEN or new not in _REWRITTEN or before.endswith("]"):
         return False
@@ -52,6 +52,8 @@ def _rewrites(before: str, after: str) -> bool:
         return bool(new_arguments) and (
             not old_arguments or _number(new_arguments) < _number(old_arguments)
         )
+    if old == new == "timestamp":
+        old_rest = new_rest  # with or without a zone: no rewrite if the session's zone is UTC
     if (old, old_rest) != (new, new_rest):
         return True
     if old_arguments == new_arguments or not new_arguments:
@@ -59,6 +61,17 @@ def _rewrites(before: str, after: str) -> bool:
     if old == "character" or not old_arguments:
         return True
     return _number(new_arguments) < _number(old_arguments) or old_arguments[1:] != new_arguments[1:]
+
+
+def _split(sql: str) -> tuple[str, tuple[str, ...], str]:
+    """Split a type as `split_type`; the zone is in the rest, also of a type without arguments."""
+    name, arguments, rest = split_type(sql)
+    word, _, zone = name.partition(" ")
+    return (
+        (word, arguments, zone)
+        if word in ("time", "timestamp") and zone
+        else (name, arguments, rest)
+    )
 
 
 def _number(arguments: tuple[str, ...]) -> int:

@@ -10,12 +10,13 @@ from autodiff.dialects.mysql.column_checks import is_in_column
 from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Name, Schema, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.mysql import MySQL
     from autodiff.dialects.scope import Scope
+    from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
 
 __all__ = ["MySQLCatalog"]
@@ -49,6 +50,13 @@ class MySQLCatalog(Catalog):
         from autodiff.dialects.mysql.catalog.unmanaged import find_dependent_objects
 
         return find_dependent_objects(connection, self.dialect.default_schema or "")
+
+    def table_sizes(
+        self, connection: Connection, names: Collection[Name]
+    ) -> Mapping[Name, TableSize]:
+        from autodiff.dialects.mysql.catalog.sizes import table_sizes
+
+        return table_sizes(connection, names)
 
     def stored_programs(self, connection: Connection, scope: Scope) -> list[tuple[Any, ...]]:
         from autodiff.dialects.mysql.catalog.programs import stored_programs

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.scope import Scope
+    from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 
 __all__ = ["PostgreSQLCatalog"]
@@ -61,6 +62,13 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.unmanaged import unmanaged_objects
 
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "public")
+
+    def table_sizes(
+        self, connection: Connection, names: Collection[Name]
+    ) -> Mapping[Name, TableSize]:
+        from autodiff.dialects.postgresql.catalog.sizes import table_sizes
+
+        return table_sizes(connection, names, self.dialect.default_schema or "public")
 
     def domain_problems(self, connection: Connection, domains: Sequence[Domain]) -> list[str]:
         from autodiff.dialects.postgresql.domains import find_domain_problems

@@ -10,11 +10,12 @@ from autodiff.dialects.sqlite.catalog.align import align_parts
 from autodiff.schema.objects import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.scope import Scope
+    from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
     from autodiff.schema.objects import Name, Schema
 
@@ -51,6 +52,13 @@ class SQLiteCatalog(Catalog):
         from autodiff.dialects.sqlite.catalog.reflect import find_dependent_objects
 
         return find_dependent_objects(connection)
+
+    def table_sizes(
+        self, connection: Connection, names: Collection[Name]
+    ) -> Mapping[Name, TableSize]:
+        from autodiff.dialects.sqlite.catalog.sizes import table_sizes
+
+        return table_sizes(connection, names)
 
     def align(self, current: Table, desired: Table) -> Table:
         """Keep AUTOINCREMENT and WITHOUT ROWID if the change replaces the primary key they need.

@@ -1,0 +1,108 @@
+"""Measure what a statement does to a scratch database: its locks, rewrites and algorithm."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Effects", "Meter", "TableLock"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableLock:
+    """A lock on a table, an index or a materialized view that existed before the migration.
+
+    mode: in the server's words, such as `ACCESS EXCLUSIVE`.
+    """
+
+    table: str
+    mode: str
+
+    def __str__(self) -> str:
+        return f"{self.mode} on {self.table}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """What a statement did.
+
+    locks: the strongest new lock on each object.
+    held: the locks that earlier statements of the same transaction took and that are still held.
+    rewritten: the tables and indexes that were written anew.
+    built: the new indexes on tables that existed before.
+    algorithm: how MySQL or MariaDB changed the table: INSTANT, NOCOPY, INPLACE or COPY.
+    lock: NONE if other sessions can read and write meanwhile, SHARED if they can read.
+    """
+
+    locks: tuple[TableLock, ...] = ()
+    held: tuple[TableLock, ...] = ()
+    rewritten: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
+    algorithm: str | None = None
+    lock: str | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.locks, self.held, self.rewritten, self.built, self.algorithm))
+
+    def facts(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the key, the value and the sentence of each fact."""
+        for mode, lock in _by_mode(self.locks):
+            yield "lock", mode, f"takes {lock}"
+        for mode, lock in _by_mode(self.held):
+            yield "held_lock", mode, f"runs while an earlier statement holds {lock}"
+        if self.rewritten:
+            yield "rewritten", ", ".join(self.rewritten), f"rewrites {_listed(self.rewritten)}"
+        if self.built:
+            yield "built", ", ".join(self.built), f"builds {_listed(self.built)}"
+        if self.algorithm is not None:
+            yield (
+                "algorithm",
+                self.algorithm,
+                f"runs with ALGORITHM={self.algorithm}, {_WORDS.get(self.lock or '', '')}",
+            )
+
+
+_SHOWN = 8
+"""How many names a line lists."""
+_WORDS = {
+    "": "and the server chooses the lock",
+    "NONE": "and others can read and write meanwhile (LOCK=NONE)",
+    "SHARED": "and writes wait until it is done (LOCK=SHARED)",
+    "EXCLUSIVE": "and reads and writes wait until it is done (LOCK=EXCLUSIVE)",
+}
+
+
+def _by_mode(locks: Sequence[TableLock]) -> Iterator[tuple[str, str]]:
+    """Yield each mode, and the words for the locks of that mode."""
+    for mode in dict.fromkeys(lock.mode for lock in locks):
+        tables = [lock.table for lock in locks if lock.mode == mode]
+        yield mode, f"{_article(mode)} {mode} lock on {_listed(tables)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as text; only the first ones if there are many, such as partitions."""
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+
+
+def _article(mode: str) -> str:
+    return "an" if mode[:1] in "AE" else "a"
+
+
+class Meter(ABC):
+    """Measures statements on the connection to a scratch database, one after the other."""
+
+    @abstractmethod
+    def begin(self, sql: str) -> str:
+        """Prepare for a statement, and return the SQL to send, which has the same effect."""
+
+    @abstractmethod
+    def end(self, sql: str) -> Effects:
+        """Return what the statement did; it is called only if the statement succeeded."""
+
+    def reset(self) -> None:  # noqa: B027
+        """Forget the last statement: it failed, or others were run that were not measured."""
+
+    def close(self) -> None:  # noqa: B027
+        """Close what was opened."""

@@ -1,0 +1,82 @@
+"""Test the evidence in the output of the command lint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.project import Folder as ProjectFolder
+from tests.support import Folder
+
+FIRST = (
+    'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True), '
+    'sa.Column("email", sa.Text()))'
+)
+DROP = 'op.drop_column("users", "email")'
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> ProjectFolder:
+    """Return a project with an applied migration, two rows, and a migration that is pending."""
+    monkeypatch.chdir(tmp_path)
+    project = ProjectFolder(tmp_path, capsys)
+    project.write(autodiff='url = "sqlite:///blog.db"\n')
+    migrations = Folder(tmp_path / "migrations")
+    migrations.write("aaaa", FIRST)
+    project.ok("upgrade")
+    project.sql("INSERT INTO users (email) VALUES ('a'), (NULL)")
+    migrations.write("bbbb", DROP)
+    return project
+
+
+def test_lint_needs_no_database_by_default(folder: ProjectFolder) -> None:
+    result = folder.run("lint")
+    assert (result.code, result.databases) == (1, ())
+    assert "database:" not in result.out
+
+
+@pytest.mark.parametrize("option", ["--evidence", "--url=sqlite:///blog.db"])
+def test_evidence_is_measured_on_request(folder: ProjectFolder, option: str) -> None:
+    with folder.untouched():
+        result = folder.run("lint", option)
+    assert result.code == 1
+    assert [line for line in result.lines if "bytes" not in line and "kB" not in line] == [
+        "migrations/0002_step_bbbb.py:10: warning AD102: drops column users.email with its values",
+        "  database: users has 2 rows",
+        "  database: users.email has a value in 1 of 2 rows",
+        "  safe way: Remove the column from the models, or map it as deferred, and deploy. Drop "
+        "the column in a later migration.",
+        "1 finding in 2 migrations",
+    ]
+
+
+def test_json_has_the_facts(folder: ProjectFolder) -> None:
+    data = json.loads(folder.run("lint", "--evidence", "--json").out)
+    [finding] = data["findings"]
+    assert data["incomplete"] is None
+    assert {
+        "fact": "values",
+        "value": 1,
+        "text": "users.email has a value in 1 of 2 rows",
+        "source": "database",
+    } in finding["evidence"]
+
+
+def test_no_evidence_overrides_a_url(folder: ProjectFolder) -> None:
+    assert folder.run("lint", "--no-evidence", "--url", "sqlite:///blog.db").databases == ()
+
+
+def test_findings_are_printed_without_the_database(folder: ProjectFolder) -> None:
+    url = "postgresql://localhost:1/none?connect_timeout=2"
+    result = folder.run("lint", "--url", url)
+    assert result.code == 2
+    assert "AD102" in result.out
+    assert result.err.startswith("error: cannot connect to postgresql")
+    assert "hint: check that the server is running" in result.err
+    data = json.loads(folder.run("lint", "--url", url, "--json").out)
+    assert data["incomplete"].startswith("cannot connect to postgresql")
+    assert [finding["code"] for finding in data["findings"]] == ["AD102"]
