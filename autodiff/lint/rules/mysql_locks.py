@@ -107,7 +107,8 @@ _REBUILDING = ("engine", "row_format", "partition_by")
 def _rebuilt(step: Step) -> Iterator[Match]:
     match step.action:
         case ChangeTable(
-            table=table, kind="charset" | "engine" | "row_format" | "partitions" as changed
+            table=table,
+            kind="charset" | "engine" | "row_format" | "partitions" | "order" as changed,
         ):
             kinds = [str(changed)]
         case SetTableOptions(table=table, options=options):
