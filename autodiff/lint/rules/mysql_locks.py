@@ -321,6 +321,7 @@ RULES = (
         harmless_if="small",
         databases=MYSQL,
         bad='op.drop_constraint("PRIMARY", "users", type_="primary")',
+        also=("AD309",),
         good='op.execute("ALTER TABLE users DROP PRIMARY KEY, ADD PRIMARY KEY (id, team_id)")',
     ),
     Rule(
