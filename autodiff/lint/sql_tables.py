@@ -216,20 +216,24 @@ class Reader:
     def _sql(self, tree: Any) -> str:
         return str(tree.sql(dialect=self._grammar))
 
-    def _collation(self, tree: Any) -> str:
-        """Return the character set and collation of a column definition of MySQL, as SQL."""
+    def _type_clauses(self, tree: Any) -> str:
+        """Return what belongs to the type in a column definition of MySQL, as SQL."""
         from sqlglot import exp
 
-        kinds = (exp.CharacterSetColumnConstraint, exp.CollateColumnConstraint)
+        kinds = (
+            exp.CharacterSetColumnConstraint,
+            exp.CollateColumnConstraint,
+            exp.ZeroFillColumnConstraint,
+        )
         parts = (item.kind for item in tree.args.get("constraints") or ())
         found = [self._sql(part) for part in parts if isinstance(part, kinds)]
         return "".join(f" {part}" for part in found) if self._grammar == "mysql" else ""
 
-    def _type(self, tree: Any, collation: str = "") -> tuple[ColumnType, bool]:
+    def _type(self, tree: Any, clauses: str = "") -> tuple[ColumnType, bool]:
         """Return a type, and whether it is SERIAL."""
         if tree is None:
             return ColumnType(sql=""), False
-        text = self._sql(tree) + collation
+        text = self._sql(tree) + clauses
         if text.lower() in _SERIALS:
             return ColumnType(sql=_SERIALS[text.lower()]), True
         lowered = "".join(
@@ -244,7 +248,7 @@ class Reader:
         from sqlglot import exp
 
         name = self._identifier(tree.this)
-        type_, serial = self._type(tree.args.get("kind"), self._collation(tree))
+        type_, serial = self._type(tree.args.get("kind"), self._type_clauses(tree))
         column = Column(name=name, type=type_, autoincrement=serial, nullable=not serial)
         constraints: list[Constraint] = []
         for item in tree.args.get("constraints") or ():
