@@ -14,7 +14,7 @@ from autodiff.commands.lint_folders import (
     converted,
     find_folders,
 )
-from autodiff.errors import AutodiffError, DatabaseError, MigrationFileError
+from autodiff.errors import AutodiffError, ConfigError, DatabaseError, MigrationFileError
 from autodiff.lint import (
     Finding,
     History,
@@ -41,7 +41,7 @@ class LintResult:
     migrations: how many migrations were linted.
     databases: the kinds of databases.
     harmless: how many findings were left out because their tables have few rows.
-    problems: the errors of what could not be read; the findings are incomplete then.
+    problems: the errors of what could not be read, or of comments that name no rule.
     """
 
     findings: tuple[Finding, ...]
@@ -49,6 +49,11 @@ class LintResult:
     databases: tuple[str, ...]
     harmless: int = 0
     problems: tuple[AutodiffError, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything could be read."""
+        return all(isinstance(problem, ConfigError) for problem in self.problems)
 
     def serious(self, *, strict: bool = False) -> tuple[Finding, ...]:
         """Return the errors and warnings; with `strict` the advice too."""
@@ -115,7 +120,7 @@ def lint_project(
             )
         )
         found += linted.findings
-        problems += linted.problems
+        problems += (*linted.problems, *linted.unknown_codes)
         harmless += linted.harmless
         count += len(revisions)
     return LintResult(

@@ -136,8 +136,19 @@ def test_comments_suppress_on_the_statement_or_in_the_file(folder: Folder) -> No
 
 
 def test_an_unused_suppression_is_a_finding(folder: Folder) -> None:
-    write(1, f"{FIRST}  # autodiff: ignore[AD101]", "pass  # autodiff: ignore[AD999]")
+    write(1, f"{FIRST}  # autodiff: ignore[AD101]", "pass  # autodiff: ignore")
     assert codes() == [("AD903", 9), ("AD903", 10)]
+
+
+def test_a_comment_with_an_unknown_code_is_one_message(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, f"{INDEX}  # autodiff: ignore[AD4O1]")
+    result = folder.run("lint")
+    assert result.code == 2
+    assert "AD401" in result.out
+    assert "error: unknown rule 'AD4O1' in the comment at" in result.err
+    assert "0002_step.py:9" in result.err
+    assert json.loads(folder.run("lint", "--json").out)["complete"]
 
 
 def test_settings_select_and_ignore(folder: Folder) -> None:
