@@ -37,7 +37,7 @@ def spelled_plainly(statement: str, *, backslashes: bool = False) -> str:
             del words[1]
         case ["ALTER", "TABLE", *_]:
             start = _end_of_name(words, 2)
-            waits = [i for i in range(start) if upper[i] in ("WAIT", "NOWAIT")]
+            waits = [i for i, word in enumerate(upper[:start]) if word in ("WAIT", "NOWAIT")]
             words = words[: waits[0]] + words[start:] if waits else words
         case ["REPLACE", "INTO", *_]:
             words[0] = "INSERT"
@@ -106,7 +106,7 @@ def _named_check(words: list[str]) -> list[str]:
 
 def single_actions(statement: str, *, backslashes: bool = False) -> list[str]:
     """Return an ALTER TABLE with several actions as one statement for each; else nothing."""
-    words = _words(statement, backslashes)
+    words = _words(statement, backslashes) if "," in statement else []
     if [word.upper() for word in words[:2]] != ["ALTER", "TABLE"]:
         return []
     start = _end_of_name(words, 2)
@@ -150,9 +150,8 @@ def block_statements(statement: str) -> list[str] | None:
     What is under a condition counts as done. A statement that is put together at run time stays
     an EXECUTE.
     """
-    words = _words(statement, False)
-    found = _DOLLARS.search(statement)
-    if [word.upper() for word in words[:1]] != ["DO"] or found is None:
+    found = _DOLLARS.search(statement) if "$" in statement else None
+    if found is None or [word.upper() for word in _words(statement, False)[:1]] != ["DO"]:
         return None
     return [text for part in _parts(found["body"]) if (text := _statement_of(part))]
 

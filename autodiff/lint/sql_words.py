@@ -184,6 +184,8 @@ def _column(
 ) -> Iterator[Action]:
     """Yield the actions on a column that sqlglot does not know, of PostgreSQL."""
     own = own[2:] if own[1].upper() == "COLUMN" else own[1:]
+    if not own:
+        return
     upper = [word.upper() for word in own[1:]]
     match upper:
         case ["ADD", "GENERATED", kind, *_]:
@@ -250,7 +252,7 @@ def _table(words: list[str], upper: list[str], name: Callable[[str], Name]) -> I
             yield Harmless(sql=" ".join(words))
         case ["SET", "UNLOGGED" | "LOGGED"] | ["SET", "TABLESPACE", _] | ["SET", "ACCESS", *_]:
             yield MaintainTable(kind="rewrite", words=f"SET {rest[1]} of", name=table)
-        case ["ALTER", *_]:
+        case ["ALTER", _, _, *_]:
             yield from _column(words, own, table, name)
         case [first, *_] if first in _HARMLESS_CLAUSES and "TRIGGER" not in rest:
             yield Harmless(sql=" ".join(words))

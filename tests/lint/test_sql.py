@@ -134,3 +134,12 @@ SQLITE = {
 )
 def test_a_statement_becomes_what_it_does(database: str, sql: str, expected: list[str]) -> None:
     assert [shown(action) for action in parse_sql(sql, dialect_for(database))] == expected
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mysql", "sqlite"])
+def test_a_statement_that_ends_too_early_is_no_failure(database: str) -> None:
+    dialect = dialect_for(database)
+    for sql in (*POSTGRESQL, *MYSQL, *SQLITE):
+        words = sql.split()
+        for end in range(1, len(words), 2):
+            parse_sql(" ".join(words[:end]), dialect)
