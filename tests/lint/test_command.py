@@ -205,6 +205,7 @@ def test_alembic_needs_no_configuration(
     assert folder.run("lint", "alembic").code == 0
     assert "no configuration found" in folder.run("lint").err
     assert "no configuration found" in folder.run("lint", "0001").err
+    assert "error: alembic/version does not exist" in folder.run("lint", "alembic/version").err
 
 
 def test_few_rows_make_findings_harmless(folder: Folder) -> None:

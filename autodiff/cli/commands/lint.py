@@ -114,7 +114,12 @@ def _project(shell: Shell, targets: list[str] | None) -> Project:
 
     are_paths = bool(targets) and all(Path(target).exists() for target in targets or ())
     is_fixed = shell.config is not None or shell.env is not None or shell.fixed_project is not None
-    if is_fixed or not are_paths or find_config(Path.cwd()) is not None:
+    if is_fixed or find_config(Path.cwd()) is not None:
+        return shell.project()
+    if not are_paths:
+        for target in targets or ():
+            if os.sep in target and not Path(target).exists():
+                raise ConfigError(f"{target} does not exist", hint="name a file or a folder")
         return shell.project()
     return Project(shell.url or os.environ.get("DATABASE_URL"))
 
