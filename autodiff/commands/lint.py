@@ -16,7 +16,7 @@ from autodiff.commands.lint_folders import (
     find_folders,
     own_form,
 )
-from autodiff.errors import AutodiffError, DatabaseError, MigrationFileError
+from autodiff.errors import AutodiffError, ConfigError, DatabaseError, MigrationFileError
 from autodiff.lint import (
     Finding,
     History,
@@ -45,7 +45,7 @@ class LintResult:
     migrations: how many migrations were linted.
     databases: the kinds of databases.
     harmless: how many findings were left out because their tables have few rows.
-    problems: the errors of what could not be read; the findings are incomplete then.
+    problems: the errors of what could not be read, or of comments that name no rule.
     """
 
     findings: tuple[Finding, ...]
@@ -53,6 +53,11 @@ class LintResult:
     databases: tuple[str, ...]
     harmless: int = 0
     problems: tuple[AutodiffError, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything could be read."""
+        return all(isinstance(problem, ConfigError) for problem in self.problems)
 
     def serious(self, *, strict: bool = False) -> tuple[Finding, ...]:
         """Return the errors and warnings; with `strict` the advice too."""
@@ -125,13 +130,13 @@ def lint_project(
             rows=chosen.rows,
         )
         ran = run_rules(request)
-        problems += ran.problems
+        problems += (*ran.problems, *ran.unknown_codes)
         harmless += ran.harmless
         count += len(revisions)
         linted.append(
             LintedFolder(folder=folder, order=request.order, findings=tuple(ran.findings))
         )
-    findings, more = attach_evidence(project, linted, rehearsed, live=evidence)
+    findings, more = attach_evidence(project, linted, rehearsed, live=evidence and not chosen.problem)
     return LintResult(
         findings=tuple(findings),
         migrations=count,

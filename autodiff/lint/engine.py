@@ -10,6 +10,7 @@ from autodiff.errors import ConfigError, MigrationFileError
 from autodiff.lint.context import History, Script, Step
 from autodiff.lint.finding import Finding
 from autodiff.lint.reader import read_script
+from autodiff.lint.registry import unknown_rule
 from autodiff.lint.rule import Match, Rule
 from autodiff.lint.suppress import Suppressions
 from autodiff.runner.loader import Loader
@@ -66,11 +67,13 @@ class Linted:
 
     harmless: the number of places that were left out because their tables have few rows.
     problems: the errors of files that could not be read; nothing in these was checked.
+    unknown_codes: an error for each comment that names a rule that does not exist.
     """
 
     findings: tuple[Finding, ...]
     harmless: int = 0
     problems: tuple[MigrationFileError, ...] = ()
+    unknown_codes: tuple[ConfigError, ...] = ()
 
 
 def lint_migrations(request: LintRequest) -> tuple[Finding, ...]:
@@ -124,7 +127,20 @@ def run_rules(request: LintRequest) -> Linted:
         findings=collector.findings(),
         harmless=collector.harmless,
         problems=tuple(problems.values()),
+        unknown_codes=tuple(_unknown_codes(request, suppressions)),
     )
+
+
+def _unknown_codes(
+    request: LintRequest, suppressions: Mapping[str, Suppressions]
+) -> Iterator[ConfigError]:
+    """Yield an error for each code in a comment that is not that of a rule."""
+    for migration in request.selected:
+        for comment in suppressions[migration.revision].comments:
+            for code in comment.codes:
+                if code not in request.rules:
+                    place = f" in the comment at {migration.path}:{comment.line}"
+                    yield unknown_rule(code, request.rules, place)
 
 
 def _suppressions(
@@ -256,11 +272,9 @@ class _Collector:
             if self._request.settings.ignores(rule, migration):
                 continue
             for line, code in self._suppressions[migration.revision].unused():
-                if code in self._request.rules and code not in known:
+                if code and code not in known:
                     continue
-                self._put(
-                    rule, Match(message=_unused(code, self._request.rules)), migration, line, ()
-                )
+                self._put(rule, Match(message=_unused(code)), migration, line, ())
 
     def findings(self) -> tuple[Finding, ...]:
         """Return the findings in order; those about the history first."""
@@ -323,9 +337,7 @@ def _key(
     return (rule.code, name, line, match.object, None if match.object else match.message)
 
 
-def _unused(code: str, rules: Mapping[str, Rule]) -> str:
+def _unused(code: str) -> str:
     if not code:
         return "the comment names no code, so it suppresses nothing"
-    if code not in rules:
-        return f"there is no rule {code}"
     return f"there is no finding {code} here to suppress"

@@ -71,7 +71,8 @@ def _index(rules: Iterable[Rule]) -> str:
         "This page is for developers who review migrations: it lists the rules of `autodiff lint`. "
         "`autodiff lint --explain CODE` prints the description of one. A rule of PostgreSQL "
         "applies only if that is a database of the project, and a table that the same migration "
-        "created is not blocked for anybody, so it has no finding."
+        "created is not blocked for anybody, so it has no finding. [One page](comparison.md) "
+        "compares the rules with those of other tools."
     )
     rows = [
         f"| [{rule.code}]({_file(rule.group)}#{rule.code.lower()}-{rule.name}) | {rule.name} "

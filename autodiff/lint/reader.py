@@ -11,7 +11,7 @@ from autodiff.errors import AutodiffError
 from autodiff.lint.context import Action, Script, Step
 from autodiff.lint.replay import tables_after
 from autodiff.lint.sql import parse_sql, statements_with_lines
-from autodiff.lint.statements import ChangeRows, Harmless, PythonCode
+from autodiff.lint.statements import ChangeRows, CreateTemporary, Harmless, PythonCode
 from autodiff.runner.context import executing
 from autodiff.runner.executor import Executor
 from autodiff.runner.loader import Loader, call_name
@@ -131,6 +131,8 @@ class _ScriptReader(Executor):
         match action:
             case CreateTable(table=table):
                 tables = tables | {table.name}
+            case CreateTemporary(table=name):
+                tables = tables | {name}
             case DropTable(name=name):
                 tables = tables - {name}
             case RenameTable(before=before, after=after):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.errors import MigrationFailedError
 from autodiff.lint.context import Action
+from autodiff.lint.sql_forms import block_statements, single_actions, spelled_plainly
 from autodiff.lint.sql_tables import Reader
 from autodiff.lint.statements import Harmless, TransactionControl, Unparsed
 from autodiff.runner.loader import split_statements
@@ -52,17 +53,39 @@ def _statement(statement: str, dialect: Dialect, backslashes: bool) -> list[Acti
     except MigrationFailedError:
         words = [token for kind, token in tokens(statement) if kind == "word"]
         return [TransactionControl(words=" ".join(words[:2]))]
+    inner = block_statements(statement)
+    if inner is not None:
+        found = [action for text in inner for action in _statement(text, dialect, backslashes)]
+        return found or [Harmless(sql=statement)]
     reader = Reader(dialect)
-    by_words = list(reader.command(statement))
+    parts = single_actions(statement, backslashes=backslashes)
+    by_words = [] if parts else list(reader.command(statement))
     if by_words:
         return by_words
+    found = _by_tree(statement, reader, dialect)
+    if not _is_unparsed(found):
+        return found
+    plain = spelled_plainly(statement, backslashes=backslashes)
+    by_words = [] if parts else list(reader.command(plain))
+    found = by_words or _by_tree(plain, reader, dialect)
+    if _is_unparsed(found) and parts:
+        return [action for part in parts for action in _statement(part, dialect, backslashes)]
+    return [Unparsed(sql=statement)] if _is_unparsed(found) else found
+
+
+def _by_tree(statement: str, reader: Reader, dialect: Dialect) -> list[Action]:
+    """Return what the syntax tree of a statement does; `Unparsed` for an unknown form of it."""
     tree = _parsed(statement, dialect.features.sql_grammar)
     if tree is None:
         return [Unparsed(sql=statement)]
     try:
         return list(reader.actions(tree)) or [Harmless(sql=statement)]
     except (AttributeError, KeyError, TypeError, ValueError):
-        return [Unparsed(sql=statement)]  # a form of the tree that the reader does not know
+        return [Unparsed(sql=statement)]
+
+
+def _is_unparsed(actions: list[Action]) -> bool:
+    return any(isinstance(action, Unparsed) for action in actions)
 
 
 @lru_cache(1024)

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.lint.context import Action
+from autodiff.lint.sql_forms import UNNAMED
 from autodiff.lint.sql_words import actions_of_words
 from autodiff.lint.statements import (
     ChangeRows,
     ChangeTable,
+    CreateTemporary,
     DropSchemaWithContents,
     Harmless,
+    MaintainTable,
     SetOption,
     Truncate,
     Unparsed,
@@ -150,6 +153,8 @@ class Reader:
                 yield Truncate(tables=names, cascade=tree.args.get("option") == "CASCADE")
             case exp.Set():
                 yield from self._set(tree)
+            case exp.Select() if tree.args.get("into") is not None:
+                yield CreateTable(table=Table(name=self._table_name(tree.args["into"].this)))
             case exp.Update() | exp.Delete() | exp.Insert() | exp.Merge():
                 yield from self._rows(tree)
         for part in tree.find_all(exp.Update, exp.Delete, exp.Insert):
@@ -165,7 +170,8 @@ class Reader:
         everywhere = tree.args.get("where") is None and tree.args.get("limit") is None
         columns: tuple[str, ...] = ()
         if isinstance(tree, exp.Update):
-            everywhere = everywhere and tree.args.get("from_") is None
+            joined = tree.args.get("from_") is not None or target.args.get("joins")
+            everywhere = everywhere and not joined
             columns = tuple(
                 self._identifier(part.this.this)
                 for part in tree.expressions
@@ -210,20 +216,24 @@ class Reader:
     def _sql(self, tree: Any) -> str:
         return str(tree.sql(dialect=self._grammar))
 
-    def _collation(self, tree: Any) -> str:
-        """Return the character set and collation of a column definition of MySQL, as SQL."""
+    def _type_clauses(self, tree: Any) -> str:
+        """Return what belongs to the type in a column definition of MySQL, as SQL."""
         from sqlglot import exp
 
-        kinds = (exp.CharacterSetColumnConstraint, exp.CollateColumnConstraint)
+        kinds = (
+            exp.CharacterSetColumnConstraint,
+            exp.CollateColumnConstraint,
+            exp.ZeroFillColumnConstraint,
+        )
         parts = (item.kind for item in tree.args.get("constraints") or ())
         found = [self._sql(part) for part in parts if isinstance(part, kinds)]
         return "".join(f" {part}" for part in found) if self._grammar == "mysql" else ""
 
-    def _type(self, tree: Any, collation: str = "") -> tuple[ColumnType, bool]:
+    def _type(self, tree: Any, clauses: str = "") -> tuple[ColumnType, bool]:
         """Return a type, and whether it is SERIAL."""
         if tree is None:
             return ColumnType(sql=""), False
-        text = self._sql(tree) + collation
+        text = self._sql(tree) + clauses
         if text.lower() in _SERIALS:
             return ColumnType(sql=_SERIALS[text.lower()]), True
         lowered = "".join(
@@ -238,7 +248,7 @@ class Reader:
         from sqlglot import exp
 
         name = self._identifier(tree.this)
-        type_, serial = self._type(tree.args.get("kind"), self._collation(tree))
+        type_, serial = self._type(tree.args.get("kind"), self._type_clauses(tree))
         column = Column(name=name, type=type_, autoincrement=serial, nullable=not serial)
         constraints: list[Constraint] = []
         for item in tree.args.get("constraints") or ():
@@ -273,7 +283,8 @@ class Reader:
         return column, constraints, None
 
     def _own_name(self, item: Any) -> str | None:
-        return self._identifier(item.this) if item.this is not None else None
+        name = self._identifier(item.this) if item.this is not None else None
+        return None if name == UNNAMED else name
 
     def _foreign_key(self, name: str | None, columns: tuple[str, ...], tree: Any) -> ForeignKey:
         from sqlglot import exp
@@ -328,10 +339,19 @@ class Reader:
         from sqlglot import exp
 
         part = tree.this if isinstance(tree, exp.Ordered) else tree
+        if isinstance(part, exp.Opclass):
+            part = part.this
+        if isinstance(part, exp.ColumnPrefix):
+            length = str(part.expression)
+            return IndexElement(text=self._identifier(part.this), length=int(length))
         if isinstance(part, exp.Column):
             return IndexElement(text=self._identifier(part.this))
         if isinstance(part, exp.Identifier):
             return IndexElement(text=self._identifier(part))
+        if self._grammar == "mysql" and isinstance(part, exp.Anonymous):
+            sizes = [str(argument) for argument in part.expressions]
+            if len(sizes) == 1 and sizes[0].isdigit():  # the first characters of a column
+                return IndexElement(text=str(part.this), length=int(sizes[0]))
         return IndexElement(text=self._sql(part), is_expression=True)
 
     # CREATE
@@ -345,7 +365,9 @@ class Reader:
         match kind:
             case "TABLE":
                 table = self._table(tree.this, options)
-                if not any(isinstance(option, exp.TemporaryProperty) for option in options):
+                if any(isinstance(option, exp.TemporaryProperty) for option in options):
+                    yield CreateTemporary(table=table.name)
+                else:
                     yield CreateTable(table=table)
             case "INDEX":
                 yield self._index(tree)
@@ -368,7 +390,12 @@ class Reader:
                 yield Unparsed(sql=self._sql(tree))
 
     def _enum(self, tree: Any) -> Iterator[Action]:
+        from sqlglot import exp
+
         values = tree.expression
+        if not isinstance(values, exp.DataType):
+            yield Harmless(sql="TYPE")  # a composite type
+            return
         found = tuple(str(part.this) for part in getattr(values, "expressions", ()) or ())
         yield CreateEnum(enum=EnumType(name=self._table_name(tree.this), values=found))
 
@@ -540,9 +567,17 @@ class Reader:
             case exp.AddConstraint():
                 yield from self._add_constraints(tree, table, action)
             case exp.AlterSet():
-                yield Harmless(sql="SET")
+                yield self._alter_set(tree, table)
             case _:
                 yield Unparsed(sql=self._sql(tree))
+
+    def _alter_set(self, tree: Any, table: Name) -> Action:
+        """Return SET of a storage parameter, or of what rewrites the table (PostgreSQL)."""
+        words = self._sql(tree).upper().split()
+        for rewriting in ("UNLOGGED", "LOGGED", "TABLESPACE", "ACCESS"):
+            if rewriting in words:
+                return MaintainTable(kind="rewrite", words=f"SET {rewriting} of", name=table)
+        return Harmless(sql="SET")
 
     def _rename(self, tree: Any, table: Name, action: Any) -> Action:
         """Return RENAME TO; or RENAME a TO b, which renames a column."""

@@ -6,18 +6,23 @@ from collections.abc import Callable, Iterator
 
 from autodiff.lint.context import Action
 from autodiff.lint.statements import (
+    ChangeRows,
     ChangeTable,
     CreateTrigger,
     DropSchemaWithContents,
     Harmless,
     MaintainTable,
     RenameNamespace,
+    Truncate,
     UseIndex,
     ValidateConstraint,
 )
-from autodiff.schema.objects import Index, IndexElement, Name
+from autodiff.schema.objects import Identity, Index, IndexElement, Name
 from autodiff.schema.operations import (
+    AlterColumn,
+    ColumnPatch,
     CreateIndex,
+    DropIndex,
     RenameConstraint,
     RenameEnum,
     RenameEnumValue,
@@ -28,13 +33,20 @@ from autodiff.schema.operations import (
 __all__ = ["actions_of_words"]
 
 _HARMLESS = frozenset(
-    ("GRANT", "REVOKE", "ANALYZE", "PRAGMA", "NOTIFY", "DISCARD", "RESET", "SHOW", "EXPLAIN")
+    "GRANT REVOKE ANALYZE PRAGMA NOTIFY DISCARD RESET SHOW EXPLAIN SECURITY FLUSH UNLOCK CHECK "
+    "OPTIMIZE SAVEPOINT RELEASE".split()
 )
 _HARMLESS_OBJECTS = frozenset(
     "EXTENSION FUNCTION PROCEDURE AGGREGATE POLICY PUBLICATION SUBSCRIPTION ROLE USER "
-    "DOMAIN COLLATION CAST OPERATOR RULE STATISTICS SERVER EVENT ROUTINE LANGUAGE FOREIGN".split()
+    "DOMAIN COLLATION CAST OPERATOR RULE STATISTICS SERVER EVENT ROUTINE LANGUAGE FOREIGN "
+    "DEFAULT".split()
 )
 """Objects whose creation and change neither lock a table for long nor lose rows."""
+_NOISE = frozenset(
+    "TABLE TABLES INDEX SCHEMA DATABASE CONCURRENTLY ONLY IF EXISTS FULL ANALYZE VERBOSE "
+    "FREEZE".split()
+)
+"""Words before the name in a maintenance command."""
 _HARMLESS_CLAUSES = frozenset(("OWNER", "ENABLE", "DISABLE", "REPLICA", "INHERIT", "FORCE"))
 
 
@@ -51,13 +63,15 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             yield _maintain("reindex", words, rest, name)
         case ["CLUSTER", *rest] | ["VACUUM", "FULL", *rest]:
             yield _maintain("rewrite", words, rest, name)
-        case ["VACUUM", "(", "FULL", *_]:
-            yield MaintainTable(kind="rewrite", words="VACUUM FULL")
+        case ["VACUUM", "(", *rest] if ")" in rest and "FULL" in rest[: rest.index(")")]:
+            yield _maintain("rewrite", words, rest[rest.index(")") + 1 :], name)
+        case ["CREATE", "EVENT", *_]:
+            yield Harmless(sql=" ".join(words))
         case ["REFRESH", "MATERIALIZED", "VIEW", *rest]:
             yield _maintain("refresh", words, rest, name)
         case ["LOCK", *rest]:
             yield _maintain("lock", words, rest, name)
-        case ["CREATE", *_] if "TRIGGER" in upper[1:5]:
+        case ["CREATE", *rest] if "TRIGGER" in rest[:12] and not _is_harmless_object(rest):
             yield from _trigger(words, upper, name)
         case ["CREATE", "FULLTEXT" | "SPATIAL", "INDEX", _, "ON", _, "(", *_]:
             yield _text_index(words, name)
@@ -76,10 +90,26 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             )
         case ["ALTER", "TABLE", *_]:
             yield from _table(words, upper, name)
-        case ["RENAME", "TABLE" | "TABLES", before, "TO", after]:
-            yield RenameTable(before=name(words[2]), after=name(words[4]))
-            del before, after
-        case ["ALTER", "SEQUENCE" | "VIEW" | "INDEX", _, "OWNED" | "OWNER" | "SET", *_]:
+        case ["RENAME", "TABLE" | "TABLES", *_]:
+            for place in (i for i, word in enumerate(upper) if word == "TO"):
+                if 2 < place < len(words) - 1:
+                    yield RenameTable(before=name(words[place - 1]), after=name(words[place + 1]))
+        case ["DROP", "INDEX", *_] if "," in words and "ON" not in upper:
+            for word in words[words.index(",") - 1 :: 2]:
+                dropped = name(word)
+                yield DropIndex(table=None, name=dropped.name, schema=dropped.schema)
+        case ["ALTER", "INDEX", _, "ATTACH", *_] | ["ALTER", "SEQUENCE", _, _, *_]:
+            yield Harmless(sql=" ".join(words))
+        case ["ALTER", "MATERIALIZED", "VIEW", *_] if "RENAME" not in upper:
+            yield Harmless(sql=" ".join(words))
+        case ["ALTER", "MATERIALIZED", "VIEW", *_, _, "RENAME", "TO", _]:
+            yield RenameTable(before=name(words[-4]), after=name(words[-1]))
+        case ["ALTER", "DATABASE" | "ROLE" | "SYSTEM", *_] | ["SET", "SEARCH_PATH" | "ROLE", *_]:
+            yield Harmless(sql=" ".join(words))
+        case ["LOAD", "DATA", *_] if "TABLE" in upper[:-1]:
+            place = upper.index("TABLE") + 1
+            yield ChangeRows(table=name(words[place]), verb="INSERT", copies=True)
+        case ["ALTER", "VIEW" | "INDEX", _, "OWNED" | "OWNER" | "SET", *_]:
             yield Harmless(sql=" ".join(words))
         case ["CREATE" | "ALTER" | "DROP", *rest] if _is_harmless_object(rest):
             yield Harmless(sql=" ".join(words))
@@ -98,9 +128,10 @@ def _is_harmless_object(rest: list[str]) -> bool:
 def _maintain(
     kind: str, words: list[str], rest: list[str], name: Callable[[str], Name]
 ) -> MaintainTable:
-    noise = {"TABLE", "INDEX", "SCHEMA", "DATABASE", "CONCURRENTLY", "ONLY", "IF", "EXISTS", "FULL"}
     own = words[len(words) - len(rest) :]
-    named = next((word for word in own if word.upper() not in noise), None)
+    if own[:1] == ["("] and ")" in own:  # options
+        own = own[own.index(")") + 1 :]
+    named = next((word for word in own if word.upper() not in _NOISE), None)
     verbs = {"reindex": 1, "lock": 1, "refresh": 3, "rewrite": 1}[kind]
     text = " ".join(words[:verbs]).upper()
     return MaintainTable(
@@ -130,6 +161,8 @@ def _trigger(words: list[str], upper: list[str], name: Callable[[str], Name]) ->
     if "ON" in upper[place:]:
         on = upper.index("ON", place)
         named = words[place + 1]
+        if upper[place + 1 : place + 4] == ["IF", "NOT", "EXISTS"]:
+            named = words[place + 4]
         if on + 1 < len(words):
             yield CreateTrigger(table=name(words[on + 1]), name=named.strip('"`'))
 
@@ -143,6 +176,28 @@ def _type(words: list[str], upper: list[str], name: Callable[[str], Name]) -> It
                 enum=name(words[2]), before=words[5].strip("'"), after=words[7].strip("'")
             )
         case ["ADD", "VALUE", *_] | ["OWNER", *_] | ["SET", *_]:
+            yield Harmless(sql=" ".join(words))
+
+
+def _column(
+    words: list[str], own: list[str], table: Name, name: Callable[[str], Name]
+) -> Iterator[Action]:
+    """Yield the actions on a column that sqlglot does not know, of PostgreSQL."""
+    own = own[2:] if own[1].upper() == "COLUMN" else own[1:]
+    if not own:
+        return
+    upper = [word.upper() for word in own[1:]]
+    match upper:
+        case ["ADD", "GENERATED", kind, *_]:
+            identity = Identity(always=kind == "ALWAYS")
+            patch = ColumnPatch(identity=identity)
+            yield AlterColumn(table=table, name=name(own[0]).name, after=patch)
+        case ["DROP", "IDENTITY", *_]:
+            patch = ColumnPatch(identity=None)
+            yield AlterColumn(table=table, name=name(own[0]).name, after=patch)
+        case ["SET", "STATISTICS" | "STORAGE" | "COMPRESSION" | "GENERATED" | "(", *_]:
+            yield Harmless(sql=" ".join(words))
+        case ["RESET" | "RESTART", *_] | ["DROP", "EXPRESSION", *_]:
             yield Harmless(sql=" ".join(words))
 
 
@@ -180,8 +235,24 @@ def _table(words: list[str], upper: list[str], name: Callable[[str], Name]) -> I
         case ["ATTACH", "PARTITION", *_]:
             yield Harmless(sql=" ".join(words))
         case ["CONVERT", "TO", "CHARACTER" | "CHARSET", *_]:
-            yield ChangeTable(table=table, kind="charset", value=own[-1])
+            place = 4 if rest[2] == "CHARACTER" else 3
+            yield ChangeTable(table=table, kind="charset", value="".join(own[place : place + 1]))
         case ["PARTITION", "BY", *_] | ["REMOVE", "PARTITIONING"]:
             yield ChangeTable(table=table, kind="partitions")
+        case ["REORGANIZE" | "COALESCE" | "REBUILD", "PARTITION", *_]:
+            yield ChangeTable(table=table, kind="partitions")
+        case ["DROP" | "TRUNCATE", "PARTITION", *_]:
+            parts = tuple(name(word).name for word in own[2:] if word != ",")
+            yield Truncate(tables=(table,), partitions=parts)
+        case ["ADD" | "EXCHANGE", "PARTITION", *_] | ["ALTER", "CONSTRAINT" | "INDEX", *_]:
+            yield Harmless(sql=" ".join(words))
+        case ["ORDER", "BY", *_]:
+            yield ChangeTable(table=table, kind="order")
+        case ["ENABLE" | "DISABLE", "TRIGGER", *_] | ["CLUSTER", "ON", _] | ["SET", "WITHOUT", *_]:
+            yield Harmless(sql=" ".join(words))
+        case ["SET", "UNLOGGED" | "LOGGED"] | ["SET", "TABLESPACE", _] | ["SET", "ACCESS", *_]:
+            yield MaintainTable(kind="rewrite", words=f"SET {rest[1]} of", name=table)
+        case ["ALTER", _, _, *_]:
+            yield from _column(words, own, table, name)
         case [first, *_] if first in _HARMLESS_CLAUSES and "TRIGGER" not in rest:
             yield Harmless(sql=" ".join(words))

@@ -10,6 +10,7 @@ from autodiff.schema.objects import Name
 __all__ = [
     "ChangeRows",
     "ChangeTable",
+    "CreateTemporary",
     "CreateTrigger",
     "DropSchemaWithContents",
     "Harmless",
@@ -44,10 +45,18 @@ class ChangeRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truncate:
-    """TRUNCATE."""
+    """TRUNCATE; with the names of partitions, only these, or they are dropped (MySQL)."""
 
     tables: tuple[Name, ...]
     cascade: bool = False
+    partitions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTemporary:
+    """CREATE TEMPORARY TABLE."""
+
+    table: Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +120,7 @@ class ChangeTable:
     """A clause of ALTER TABLE on MySQL about the whole table, such as its engine."""
 
     table: Name
-    kind: Literal["charset", "engine", "partitions", "row_format", "algorithm", "lock"]
+    kind: Literal["charset", "engine", "partitions", "row_format", "order", "algorithm", "lock"]
     value: str = ""
 
 
@@ -158,6 +167,7 @@ class Harmless:
 Statement: TypeAlias = (
     ChangeRows
     | Truncate
+    | CreateTemporary
     | DropSchemaWithContents
     | RenameNamespace
     | ValidateConstraint

@@ -44,6 +44,7 @@ PREPARATION = {
         "CREATE MATERIALIZED VIEW totals AS SELECT id FROM users",
         "CREATE UNIQUE INDEX ix_totals ON totals (id)",
     ],
+    "AD422": ["CREATE DOMAIN email AS text"],
     "AD452 bad": ["ALTER TABLE users CONVERT TO CHARACTER SET latin1"],
     "AD419": [
         "DROP TABLE users",

@@ -268,7 +268,7 @@ def test_a_database_that_is_not_there(fixture: Fixture) -> None:
         "postgresql://localhost:1/none?connect_timeout=2", sa.MetaData(), fixture.folder.path
     )
     result = project.lint(evidence=True)
-    assert [finding.code for finding in result.findings] == ["AD102"]
+    assert "AD102" in [finding.code for finding in result.findings]
     [problem] = result.problems
     assert problem.message.startswith("cannot connect to ")
 
@@ -298,10 +298,10 @@ def test_a_database_that_goes_away(database: Callable[[str], sa.URL], tmp_path: 
 
     with killed_at_the_second_count():
         result = fixture.lint('op.drop_table("teams")\nop.drop_column("users", "age")')
-    assert [finding.code for finding in result.findings] == ["AD101", "AD102"]
-    assert [len(finding.evidence) > 0 for finding in result.findings] == [True, False]
-    assert result.incomplete is not None
-    assert result.incomplete.message.startswith("the evidence is incomplete: ")
+    found = [finding for finding in result.findings if finding.code in ("AD101", "AD102")]
+    assert [len(finding.evidence) > 0 for finding in found] == [True, False]
+    [problem] = result.problems
+    assert problem.message.startswith("the evidence is incomplete: ")
 
 
 def test_nothing_is_written(fixture: Fixture) -> None:

@@ -136,8 +136,19 @@ def test_comments_suppress_on_the_statement_or_in_the_file(folder: Folder) -> No
 
 
 def test_an_unused_suppression_is_a_finding(folder: Folder) -> None:
-    write(1, f"{FIRST}  # autodiff: ignore[AD101]", "pass  # autodiff: ignore[AD999]")
+    write(1, f"{FIRST}  # autodiff: ignore[AD101]", "pass  # autodiff: ignore")
     assert codes() == [("AD903", 9), ("AD903", 10)]
+
+
+def test_a_comment_with_an_unknown_code_is_one_message(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, f"{INDEX}  # autodiff: ignore[AD4O1]")
+    result = folder.run("lint")
+    assert result.code == 2
+    assert "AD401" in result.out
+    assert "error: unknown rule 'AD4O1' in the comment at" in result.err
+    assert "0002_step.py:9" in result.err
+    assert json.loads(folder.run("lint", "--json").out)["complete"]
 
 
 def test_settings_select_and_ignore(folder: Folder) -> None:
@@ -212,6 +223,7 @@ def test_alembic_needs_no_configuration(
     assert folder.run("lint", "alembic").code == 0
     assert "no configuration found" in folder.run("lint").err
     assert "no configuration found" in folder.run("lint", "0001").err
+    assert "error: alembic/version does not exist" in folder.run("lint", "alembic/version").err
 
 
 def test_few_rows_make_findings_harmless(folder: Folder) -> None:
@@ -350,7 +362,7 @@ def test_other_packages_can_add_rules(folder: Folder, monkeypatch: pytest.Monkey
 
 
 def test_the_work_grows_with_the_number_of_files(folder: Folder) -> None:
-    """Four times as many files need at most 4.4 times as many calls; no file is compiled twice."""
+    """Four times as many files need at most 4.4 times as many calls; each is compiled once."""
 
     def write_all(first: int, last: int) -> None:
         for number in range(first, last + 1):

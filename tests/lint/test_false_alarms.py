@@ -78,6 +78,12 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
             'op.alter_column("users", "m", type_=sa.Enum("b", "a"))',
             ["AD106", "AD451"],
         ),
+        (
+            "mysql",
+            'op.add_column("users", sa.Column("m", sa.Enum("a", "b")))\n'
+            'op.alter_column("users", "m", type_=sa.Enum("a"))',
+            ["AD106", "AD451"],
+        ),
         ("mysql", sql("ALTER TABLE users ADD FULLTEXT INDEX f (email)"), ["AD456"]),
         ("mysql", sql("CREATE FULLTEXT INDEX f ON users (email)"), ["AD456"]),
         ("mysql", sql("ALTER TABLE users DEFAULT CHARACTER SET utf8mb4"), []),
@@ -92,6 +98,21 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
         ),
         ("mariadb", sql("ALTER TABLE users ADD d date DEFAULT '2020-01-01'"), []),
         ("mariadb", sql("ALTER TABLE users ADD d date DEFAULT '2020-00-00'"), ["AD618"]),
+        ("mysql", sql("ALTER TABLE users ADD c int(6) ZEROFILL"), []),
+        ("mariadb", sql("ALTER TABLE users ADD body text, ADD period text"), []),
+        ("mysql", sql("ALTER TABLE users ADD `rank` int"), ["AD615"]),
+        ("mariadb", sql("ALTER TABLE users ADD `rank` int"), []),
+        # Views and constraints that come back
+        ("postgresql", sql("DROP VIEW v; CREATE VIEW v AS SELECT 1"), []),
+        ("postgresql", sql("DROP VIEW v; CREATE VIEW w AS SELECT 1"), ["AD308"]),
+        ("sqlite", 'op.drop_constraint("x", "users", type_="check")', ["AD309"]),
+        (
+            "sqlite",
+            'op.drop_constraint("x", "users", type_="check")\nop.drop_table("users")',
+            ["AD101"],
+        ),
+        # Temporary tables
+        ("postgresql", sql("CREATE TEMP TABLE x (id int); UPDATE x SET id = 1; DROP TABLE x"), []),
         # Foreign keys
         ("postgresql", child("sa.BigInteger()"), []),
         ("postgresql", child("sa.Integer()"), ["AD604"]),

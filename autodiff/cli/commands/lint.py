@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +13,10 @@ from autodiff.cli.failures import USAGE, report_error
 from autodiff.cli.format import evidence_line, short_path
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
-from autodiff.errors import AutodiffError, ConfigError
+from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
+    from autodiff.commands.lint import LintResult
     from autodiff.lint import Finding
     from autodiff.project import Project
 
@@ -107,12 +107,12 @@ def run_lint(
             "migrations": result.migrations,
             "databases": list(result.databases),
             "harmless": result.harmless,
-            "complete": not result.problems,
+            "complete": result.is_complete,
             "problems": [{"error": p.message, "hint": p.hint} for p in result.problems],
         },
     )
     if result.problems:
-        _report_problems(shell, result.problems)
+        _report_problems(shell, result)
         return USAGE
     return int(bool(found))
 
@@ -127,7 +127,12 @@ def _project(shell: Shell, targets: list[str] | None) -> Project:
 
     are_paths = bool(targets) and all(Path(target).exists() for target in targets or ())
     is_fixed = shell.config is not None or shell.env is not None or shell.fixed_project is not None
-    if is_fixed or not are_paths or find_config(Path.cwd()) is not None:
+    if is_fixed or find_config(Path.cwd()) is not None:
+        return shell.project()
+    if not are_paths:
+        for target in targets or ():
+            if os.sep in target and not Path(target).exists():
+                raise ConfigError(f"{target} does not exist", hint="name a file or a folder")
         return shell.project()
     return Project(shell.url or os.environ.get("DATABASE_URL"))
 
@@ -141,13 +146,14 @@ def _connects(shell: Shell, dialect: list[str] | None) -> bool:
     return shell.url is not None
 
 
-def _report_problems(shell: Shell, problems: Sequence[AutodiffError]) -> None:
+def _report_problems(shell: Shell, result: LintResult) -> None:
     """Print the errors after the findings; with --json they are a part of the answer."""
     if shell.json:
         return
-    for problem in problems:
+    for problem in result.problems:
         report_error(shell, problem.message, problem.hint, kind=type(problem).__name__)
-    shell.note("note: the findings are incomplete")
+    if not result.is_complete:
+        shell.note("note: the findings are incomplete")
 
 
 def finding_lines(finding: Finding) -> list[str]:

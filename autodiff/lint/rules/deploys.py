@@ -7,14 +7,21 @@ from collections.abc import Iterator
 from autodiff.lint.context import Step
 from autodiff.lint.rule import ALL, POSTGRESQL, Match, Rule
 from autodiff.lint.statements import RenameNamespace
+from autodiff.schema.objects import Constraint, Name
 from autodiff.schema.operations import (
+    KIND_WORDS,
+    AddConstraint,
     AlterColumn,
+    CreateTable,
     CreateView,
+    DropConstraint,
     DropTable,
+    DropView,
     RenameColumn,
     RenameEnum,
     RenameEnumValue,
     RenameTable,
+    constraint_kind,
 )
 
 __all__ = ["RULES"]
@@ -96,6 +103,52 @@ def _dropped_not_null(step: Step) -> Iterator[Match]:
             if is_required and not step.is_new_column(table, name):
                 place = f"{table}.{name}"
                 yield Match(message=f"allows NULL in {place}", object=place)
+
+
+def _dropped_view(step: Step) -> Iterator[Match]:
+    match step.action:
+        case DropView(name=name) if not any(_makes_view(other, name) for other in _others(step)):
+            yield Match(message=f"drops view {name}", object=str(name))
+
+
+def _others(step: Step) -> list[Step]:
+    return [*step.earlier, *step.later]
+
+
+def _makes_view(step: Step, name: Name) -> bool:
+    """Return whether a step creates a view or a table of that name."""
+    match step.action:
+        case CreateView(view=view):
+            return view.name == name
+        case CreateTable(table=table):
+            return table.name == name
+        case RenameTable(after=after):
+            return after == name
+        case _:
+            return False
+
+
+def _dropped_constraint(step: Step) -> Iterator[Match]:
+    match step.action:
+        case DropConstraint(table=table, name=name) if step.is_live(table):
+            known = step.tables.get(table)
+            old = known.constraint(name) if known is not None and name is not None else None
+            if any(_adds_constraint(other, table, old) for other in _others(step)):
+                return
+            what = KIND_WORDS[step.action.kind or (constraint_kind(old) if old else None)]
+            shown = f"{what} {name}" if name is not None else f"the {what}"
+            yield Match(message=f"drops {shown} of {table}", object=f"{table}.{name}")
+
+
+def _adds_constraint(step: Step, table: Name, old: Constraint | None) -> bool:
+    """Return whether a step adds a constraint of the same kind to the table."""
+    match step.action:
+        case AddConstraint(table=owner, constraint=constraint) if owner == table:
+            return old is None or type(constraint) is type(old)
+        case DropTable(name=owner):
+            return owner == table
+        case _:
+            return False
 
 
 RULES = (
@@ -206,5 +259,33 @@ RULES = (
         tried_on="sqlite",
         bad='op.alter_column("teams", "id", nullable=True, existing_type=sa.BigInteger())',
         good='op.alter_column("users", "email", nullable=True, existing_type=sa.Text())',
+    ),
+    Rule(
+        code="AD308",
+        name="drop-view",
+        severity="warning",
+        summary="A view is dropped, and not created again.",
+        reason="Application code that is still running and reads the view fails.",
+        safe_way="Remove the view from the code, deploy, and drop it in a later migration.",
+        check=_dropped_view,
+        databases=ALL,
+        bad='op.execute("DROP VIEW totals")',
+        good='op.execute("DROP VIEW totals")\nop.create_view("totals", "SELECT 1 AS total")',
+    ),
+    Rule(
+        code="AD309",
+        name="drop-constraint",
+        severity="info",
+        summary="A constraint of a table that existed before is dropped, and no other one of its "
+        "kind is added.",
+        reason="From then on rows can be written that violate it, and it cannot be added again "
+        "before these are corrected.",
+        safe_way="Make sure that the application checks the rule itself, or keep the constraint.",
+        check=_dropped_constraint,
+        databases=ALL,
+        tried_on="sqlite",
+        bad='op.drop_constraint("ck_users_age", "users", type_="check")',
+        good='op.drop_constraint("ck_users_age", "users", type_="check")\n'
+        'op.create_check_constraint("ck_users_age", "users", "age >= 18")',
     ),
 )

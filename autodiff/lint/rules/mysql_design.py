@@ -88,7 +88,7 @@ def _zero_date(step: Step) -> Iterator[Match]:
 
 def _display_width(step: Step) -> Iterator[Match]:
     for place, type_ in new_types(step):
-        if _WIDTH.search(type_.python.lower()):
+        if _WIDTH.search(type_.python.lower()) and "zerofill" not in type_.sql:
             yield Match(message=f"column {place} has a display width", object=place)
 
 

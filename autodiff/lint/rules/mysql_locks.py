@@ -107,7 +107,8 @@ _REBUILDING = ("engine", "row_format", "partition_by")
 def _rebuilt(step: Step) -> Iterator[Match]:
     match step.action:
         case ChangeTable(
-            table=table, kind="charset" | "engine" | "row_format" | "partitions" as changed
+            table=table,
+            kind="charset" | "engine" | "row_format" | "partitions" | "order" as changed,
         ):
             kinds = [str(changed)]
         case SetTableOptions(table=table, options=options):
@@ -320,6 +321,7 @@ RULES = (
         harmless_if="small",
         databases=MYSQL,
         bad='op.drop_constraint("PRIMARY", "users", type_="primary")',
+        also=("AD309",),
         good='op.execute("ALTER TABLE users DROP PRIMARY KEY, ADD PRIMARY KEY (id, team_id)")',
     ),
     Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autodiff.lint.context import Step
-from autodiff.lint.rule import ALL, POSTGRESQL, SERVERS, Match, Rule
+from autodiff.lint.rule import POSTGRESQL, SERVERS, Match, Rule
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -63,7 +63,7 @@ def _new_names(step: Step) -> Iterator[tuple[str, str, str]]:
 def _reserved(step: Step) -> Iterator[Match]:
     words = step.dialect.sqlalchemy.identifier_preparer.reserved_words
     for kind, name, place in _new_names(step):
-        if name.lower() in words:
+        if name.lower() in words and name.lower() not in _IN_ORACLE_MODE:
             yield Match(message=f"the {kind} name {name} is a reserved word", object=place)
 
 
@@ -84,6 +84,14 @@ def _mixed_case(step: Step) -> Iterator[Match]:
             yield Match(message=f"the {kind} name {name} has capital letters", object=place)
 
 
+_IN_ORACLE_MODE = frozenset(
+    "body elsif goto history others package period raise rowtype system system_time versioning "
+    "without".split()
+)
+"""Words that SQLAlchemy quotes although MariaDB reserves them in Oracle mode only.
+
+https://mariadb.com/kb/en/reserved-words/
+"""
 _LONG = "ix_users_by_the_nickname_that_they_chose_when_they_signed_up_first"
 
 RULES = (
@@ -93,10 +101,11 @@ RULES = (
         severity="info",
         summary="A name is a reserved word of the database.",
         reason="Every statement that is written by hand must quote it. Without quotes it fails or "
-        "means something else: on PostgreSQL, SELECT user is the name of the session's user.",
+        "means something else: on PostgreSQL, SELECT user is the name of the session's user. "
+        "SQLite accepts most of such names.",
         safe_way="Choose another name, such as the plural.",
         check=_reserved,
-        databases=ALL,
+        databases=SERVERS,
         bad='op.add_column("users", sa.Column("order", sa.BigInteger()))',
         good='op.add_column("users", sa.Column("position", sa.BigInteger()))',
     ),

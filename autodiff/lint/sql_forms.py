@@ -1,0 +1,189 @@
+"""Rewrite statements that sqlglot does not parse as others that mean the same for the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from autodiff.schema.sqltext import tokens
+
+__all__ = ["UNNAMED", "block_statements", "single_actions", "spelled_plainly"]
+
+UNNAMED = "autodiff_unnamed"
+"""The name of a check without a name: sqlglot needs one."""
+_EXECUTABLE_COMMENT = re.compile(r"/\*!\d*(.*?)\*/", re.DOTALL)
+_DOLLARS = re.compile(r"(?P<tag>\$\w*\$)(?P<body>.*)(?P=tag)", re.DOTALL)
+_FILLERS = frozenset(("IGNORE", "ONLINE", "OFFLINE", "LOW_PRIORITY"))
+_CONTROL = frozenset("BEGIN THEN ELSE LOOP".split())
+"""Words of PL/pgSQL after which a statement begins."""
+_NO_STATEMENTS = frozenset(
+    "IF ELSIF END FOR WHILE EXCEPTION WHEN NULL RAISE RETURN DECLARE EXIT CONTINUE CASE".split()
+)
+"""Words of PL/pgSQL at the beginning of what changes nothing by itself."""
+
+
+def _words(statement: str, backslashes: bool) -> list[str]:
+    return [text for kind, text in tokens(statement, backslashes=backslashes) if kind != "space"]
+
+
+def spelled_plainly(statement: str, *, backslashes: bool = False) -> str:
+    """Return a statement without the clauses that sqlglot does not know and no rule is about."""
+    if backslashes:
+        statement = _EXECUTABLE_COMMENT.sub(r"\1", statement)
+    words = _words(statement, backslashes)
+    upper = [word.upper() for word in words]
+    match upper:
+        case ["ALTER", filler, "TABLE", *_] if filler in _FILLERS:
+            del words[1]
+        case ["ALTER", "TABLE", *_]:
+            start = _end_of_name(words, 2)
+            waits = [i for i, word in enumerate(upper[:start]) if word in ("WAIT", "NOWAIT")]
+            words = words[: waits[0]] + words[start:] if waits else words
+        case ["REPLACE", "INTO", *_]:
+            words[0] = "INSERT"
+        case ["UPDATE", "OR", _, *_]:
+            del words[1:3]
+        case ["CREATE", *_] if "INDEX" in upper[1:3]:
+            words = _plain_index(words)
+        case ["DROP", "INDEX", *_]:
+            words = _without_options(words)
+        case ["CREATE", "MATERIALIZED", *_] if upper[-1:] == ["DATA"]:
+            del words[-3 if upper[-2] == "NO" else -2 :]
+        case ["CREATE", *_] if "TABLE" in upper[1:4]:
+            words = _plain_table(words)
+    return " ".join(_named_check(words))
+
+
+def _plain_index(words: list[str]) -> list[str]:
+    """Return CREATE INDEX without ONLY, USING before ON or after the columns, and collations."""
+    words = _without_options(words)
+    upper = [word.upper() for word in words]
+    if "ON" in upper:
+        on = upper.index("ON")
+        if upper[on + 1 : on + 2] == ["ONLY"]:
+            del words[on + 1]
+        if "USING" in upper[:on]:
+            using = upper.index("USING")
+            del words[using : using + 2]
+        elif upper[-2:-1] == ["USING"]:
+            del words[-2:]
+    upper = [word.upper() for word in words]
+    while "COLLATE" in upper:
+        place = upper.index("COLLATE")
+        del words[place : place + 2], upper[place : place + 2]
+    name = next((i for i, word in enumerate(words) if word == "."), None)
+    if name is not None and "ON" in upper and name < upper.index("ON"):
+        del words[name - 1 : name + 1]  # the schema of the index, on SQLite
+    return words
+
+
+def _without_options(words: list[str]) -> list[str]:
+    """Return a statement of MySQL without ALGORITHM and LOCK at its end."""
+    upper = [word.upper() for word in words]
+    ends = [i for i, word in enumerate(upper) if word in ("ALGORITHM", "LOCK") and i > 3]
+    return words[: ends[0]] if ends else words
+
+
+def _plain_table(words: list[str]) -> list[str]:
+    upper = [word.upper() for word in words]
+    if upper[-2:] == ["WITHOUT", "ROWID"]:
+        words, upper = words[:-2], upper[:-2]
+    while "CONFLICT" in upper:  # ON CONFLICT REPLACE, of SQLite
+        place = upper.index("CONFLICT")
+        del words[place - 1 : place + 2], upper[place - 1 : place + 2]
+    return words
+
+
+def _named_check(words: list[str]) -> list[str]:
+    """Return ALTER TABLE ... RENAME TO and ADD CONSTRAINT instead of RENAME AS and ADD CHECK."""
+    found: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        if (before.upper(), word.upper()) in (("ADD", "CHECK"), ("ADD", "EXCLUDE")):
+            found += ["CONSTRAINT", UNNAMED]
+        found.append("TO" if (before.upper(), word.upper()) == ("RENAME", "AS") else word)
+    return found
+
+
+def single_actions(statement: str, *, backslashes: bool = False) -> list[str]:
+    """Return an ALTER TABLE with several actions as one statement for each; else nothing."""
+    words = _words(statement, backslashes) if "," in statement else []
+    if [word.upper() for word in words[:2]] != ["ALTER", "TABLE"]:
+        return []
+    start = _end_of_name(words, 2)
+    head, actions = words[:start], list(_split(words[start:]))
+    if len(actions) == 1 and actions[0][:2] == [actions[0][0], "("]:
+        added = actions[0]
+        if added[0].upper() == "ADD" and added[-1] == ")":  # ADD (a int, b int), of MySQL
+            actions = [["ADD", *part] for part in _split(added[2:-1])]
+    return [" ".join([*head, *action]) for action in actions] if len(actions) > 1 else []
+
+
+def _end_of_name(words: Sequence[str], start: int) -> int:
+    """Return the place after the name of the table."""
+    while words[start : start + 1] and words[start].upper() in ("IF", "EXISTS", "ONLY"):
+        start += 1
+    start += 1
+    while words[start : start + 1] == ["."]:
+        start += 2
+    while words[start : start + 1] and words[start].upper() in ("WAIT", "NOWAIT", "*"):
+        start += 2 if words[start].upper() == "WAIT" else 1
+    return start
+
+
+def _split(words: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the parts between commas that are not in parentheses."""
+    depth, part = 0, list[str]()
+    for word in words:
+        depth += (word == "(") - (word == ")")
+        if word == "," and not depth:
+            yield part
+            part = []
+        else:
+            part.append(word)
+    if part:
+        yield part
+
+
+def block_statements(statement: str) -> list[str] | None:
+    """Return the statements in a DO block of PostgreSQL; None for another statement.
+
+    What is under a condition counts as done. A statement that is put together at run time stays
+    an EXECUTE.
+    """
+    found = _DOLLARS.search(statement) if "$" in statement else None
+    if found is None or [word.upper() for word in _words(statement, False)[:1]] != ["DO"]:
+        return None
+    return [text for part in _parts(found["body"]) if (text := _statement_of(part))]
+
+
+def _parts(body: str) -> Iterator[list[str]]:
+    part: list[str] = []
+    for word in _words(body, False):
+        if word == ";":
+            yield part
+            part = []
+        else:
+            part.append(word)
+    yield part
+
+
+def _statement_of(words: list[str]) -> str:
+    """Return the statement after the words of PL/pgSQL; empty if there is none."""
+    while words:
+        upper = [word.upper() for word in words]
+        if upper[0] in ("BEGIN", "ELSE", "LOOP"):
+            words = words[1:]
+        elif upper[0] in _NO_STATEMENTS:
+            ends = [i for i, word in enumerate(upper) if word in _CONTROL]
+            if not ends:
+                return ""
+            words = words[ends[-1 if upper[0] in ("DECLARE", "EXCEPTION") else 0] + 1 :]
+        elif upper[0] == "PERFORM":
+            return " ".join(["SELECT", *words[1:]])
+        elif upper[0] == "EXECUTE" and len(words) == 2 and words[1].startswith("'"):
+            return words[1][1:-1].replace("''", "'")
+        elif upper[1:2] == [":"] or ":=" in words[1:3] or upper[1:3] == [":", "="]:
+            return ""  # an assignment
+        else:
+            return " ".join(words)
+    return ""

@@ -1,0 +1,145 @@
+"""Test that raw SQL becomes operations, and that nothing is taken for something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from autodiff.dialects import dialect_for
+from autodiff.lint.context import Action
+from autodiff.lint.sql import parse_sql
+from autodiff.schema.operations import AlterColumn, CreateIndex, Operation
+
+
+def shown(action: Action) -> str:
+    """Return an action in a few words."""
+    if isinstance(action, AlterColumn):
+        return f"AlterColumn {action.name} {' '.join(action.after.fields)}"
+    if isinstance(action, CreateIndex):
+        names = [(e.text, e.length) if e.length else e.text for e in action.index.elements]
+        return f"CreateIndex {action.table} {names}{' concurrently' * action.concurrently}"
+    if isinstance(action, Operation):
+        return action.describe()
+    name = getattr(action, "table", None) or getattr(action, "name", None) or ""
+    kind = getattr(action, "kind", None) or getattr(action, "verb", None) or ""
+    every = " everywhere" if getattr(action, "everywhere", False) else ""
+    return " ".join(f"{type(action).__name__} {kind} {name}{every}".split())
+
+
+POSTGRESQL = {
+    # ALTER TABLE with several actions, also if sqlglot does not know one of them
+    "ALTER TABLE t ADD a int, DROP COLUMN b": ["+ column t.a", "- column t.b"],
+    "ALTER TABLE ONLY t OWNER TO app, DROP b": ["Harmless", "- column t.b"],
+    "ALTER TABLE t ADD a int, VALIDATE CONSTRAINT c": ["+ column t.a", "ValidateConstraint t"],
+    "ALTER TABLE t ADD UNIQUE (a), ADD CONSTRAINT u UNIQUE USING INDEX i": [
+        "+ unique constraint t",
+        "UseIndex t",
+    ],
+    # Quoted and qualified names
+    'ALTER TABLE "S"."My T" RENAME COLUMN "A b" TO c': ["~ column S.My T.A b -> c"],
+    "alter table PUBLIC.T rename to U": ["~ table t -> u"],
+    "ALTER TABLE IF EXISTS t RENAME a TO b": ["~ column t.a -> b"],
+    "ALTER TABLE t SET SCHEMA s": ["~ table t -> s.t"],
+    # Columns
+    "ALTER TABLE t ALTER a ADD GENERATED ALWAYS AS IDENTITY": ["AlterColumn a identity"],
+    "ALTER TABLE t ALTER COLUMN a SET STATISTICS 9": ["Harmless"],
+    "ALTER TABLE t ALTER a TYPE text USING a::text, ALTER a SET NOT NULL": [
+        "AlterColumn a type",
+        "AlterColumn a nullable",
+    ],
+    "ALTER TABLE t ADD CHECK (a > 0)": ["+ check t"],
+    # What rewrites the table
+    "ALTER TABLE t SET UNLOGGED": ["MaintainTable rewrite t"],
+    "ALTER TABLE t SET (fillfactor = 70)": ["Harmless"],
+    "VACUUM (ANALYZE, FULL) t": ["MaintainTable rewrite t"],
+    "VACUUM FULL ANALYZE t": ["MaintainTable rewrite t"],
+    "VACUUM (ANALYZE) t": ["Harmless"],
+    "REINDEX (VERBOSE) TABLE t": ["MaintainTable reindex t"],
+    # Indexes
+    "CREATE INDEX CONCURRENTLY i ON t USING gin (a)": ["CreateIndex t ['a'] concurrently"],
+    "CREATE INDEX i ON t (a text_pattern_ops)": ["CreateIndex t ['a']"],
+    "DROP INDEX i, s.j": ["- index i", "- index j"],
+    "ALTER INDEX i ATTACH PARTITION j": ["Harmless"],
+    # Comments
+    "-- DROP TABLE u\nDROP TABLE t /* all */": ["- table t"],
+    # Blocks
+    "DO $$ BEGIN ALTER TABLE t ADD a int; END $$": ["+ column t.a"],
+    "DO $x$ DECLARE n int; BEGIN IF n > 0 THEN DROP TABLE t; ELSE NULL; END IF; END $x$": [
+        "- table t"
+    ],
+    "DO $$ BEGIN EXECUTE 'DELETE FROM t'; END $$": ["ChangeRows DELETE t everywhere"],
+    "DO $$ BEGIN EXECUTE format('DROP TABLE %I', n); END $$": ["Unparsed"],
+    # Triggers, types, temporary tables
+    "CREATE CONSTRAINT TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()": [
+        "CreateTrigger t"
+    ],
+    "CREATE EVENT TRIGGER g ON ddl_command_start EXECUTE FUNCTION f()": ["Harmless"],
+    "CREATE TYPE p AS (x int, y int)": ["Harmless"],
+    "CREATE TYPE p AS ENUM ('x')": ["+ enum p"],
+    "CREATE TEMP TABLE t (id int)": ["CreateTemporary t"],
+    "SELECT * INTO t FROM u": ["+ table t"],
+    "WITH d AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM d": [
+        "ChangeRows INSERT u",
+        "ChangeRows DELETE t everywhere",
+    ],
+    "CALL f()": ["Unparsed"],
+}
+MYSQL = {
+    "ALTER TABLE t ADD a int, DROP b, MODIFY c int": [
+        "+ column t.a",
+        "- column t.b",
+        "AlterColumn c type nullable default",
+    ],
+    "ALTER TABLE `t` CHANGE `a` `b` int": [
+        "AlterColumn a type nullable default",
+        "~ column t.a -> b",
+    ],
+    "ALTER TABLE t ADD (a int, b int)": ["+ column t.a", "+ column t.b"],
+    "ALTER IGNORE TABLE t ADD a int": ["+ column t.a"],
+    "ALTER TABLE t RENAME AS u": ["~ table t -> u"],
+    "RENAME TABLE t TO u, v TO w": ["~ table t -> u", "~ table v -> w"],
+    "ALTER TABLE t ADD INDEX i (a(10))": ["CreateIndex t [('a', 10)]"],
+    "CREATE INDEX i USING BTREE ON t (a) LOCK=NONE": ["CreateIndex t ['a']"],
+    "DROP INDEX `i` ON `s`.`t` ALGORITHM=INPLACE": ["- index i on s.t"],
+    "ALTER TABLE t DROP PARTITION p": ["Truncate"],
+    "ALTER TABLE t ADD PARTITION (PARTITION p VALUES LESS THAN (9))": ["Harmless"],
+    "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin": ["ChangeTable charset t"],
+    "/*!40101 DROP TABLE t */": ["- table t"],
+    "# DROP TABLE u\nDROP TABLE t": ["- table t"],
+    "CREATE DEFINER=`a`@`b` TRIGGER g AFTER UPDATE ON t FOR EACH ROW SET @a = 1": [
+        "CreateTrigger t"
+    ],
+    "UPDATE t JOIN u ON u.id = t.id SET t.a = 1": ["ChangeRows UPDATE t"],
+    "REPLACE INTO t VALUES (1)": ["ChangeRows INSERT t"],
+    "LOCK TABLES t WRITE": ["MaintainTable lock t"],
+}
+SQLITE = {
+    "ALTER TABLE [t] DROP COLUMN [a]": ["- column t.a"],
+    "CREATE TABLE t (a, PRIMARY KEY (a) ON CONFLICT REPLACE) WITHOUT ROWID": ["+ table t"],
+    "CREATE INDEX main.i ON t (a COLLATE NOCASE DESC)": ["CreateIndex t ['a']"],
+    "CREATE TEMP TRIGGER IF NOT EXISTS g AFTER UPDATE ON t BEGIN DELETE FROM u; END": [
+        "CreateTrigger t"
+    ],
+    "UPDATE OR IGNORE t SET a = 1": ["ChangeRows UPDATE t everywhere"],
+    "PRAGMA foreign_keys = OFF": ["Harmless"],
+}
+
+
+@pytest.mark.parametrize(
+    ("database", "sql", "expected"),
+    [
+        *(("postgresql", sql, expected) for sql, expected in POSTGRESQL.items()),
+        *(("mysql", sql, expected) for sql, expected in MYSQL.items()),
+        *(("sqlite", sql, expected) for sql, expected in SQLITE.items()),
+    ],
+)
+def test_a_statement_becomes_what_it_does(database: str, sql: str, expected: list[str]) -> None:
+    assert [shown(action) for action in parse_sql(sql, dialect_for(database))] == expected
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mysql", "sqlite"])
+def test_a_statement_that_ends_too_early_is_no_failure(database: str) -> None:
+    dialect = dialect_for(database)
+    for sql in (*POSTGRESQL, *MYSQL, *SQLITE):
+        words = sql.split()
+        for end in range(1, len(words), 2):
+            parse_sql(" ".join(words[:end]), dialect)
