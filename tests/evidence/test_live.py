@@ -166,7 +166,8 @@ def test_applied_migrations_have_no_evidence(any_database: sa.URL, tmp_path: Pat
     fixture.folder.write("bbbb", 'op.drop_column("users", "age")')
     fixture.project().upgrade()
     result = fixture.project().lint(evidence=True)
-    assert [(finding.code, finding.evidence) for finding in result.findings] == [("AD102", ())]
+    found = [finding for finding in result.findings if finding.code == "AD102"]
+    assert [finding.evidence for finding in found] == [()]
 
 
 def test_hostile_names_are_quoted(any_database: sa.URL, tmp_path: Path) -> None:
