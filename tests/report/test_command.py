@@ -156,6 +156,16 @@ def test_a_database_that_cannot_be_reached(shop: Folder) -> None:
     assert (result.code, result.out) == (2, "")
 
 
+def test_drift_without_the_database(blog: Folder) -> None:
+    """The models are still compared with the migrations."""
+    blog.write(models=POSTS.replace("    title: Mapped[str]", "    name: Mapped[str | None]"))
+    blog.write(autodiff='models = "models:Base"\nurl = "postgresql://127.0.0.1:1/x"\n')
+    result = blog.run("report", "--drift", "--json")
+    assert (result.code, result.data["verdict"]) == (2, "incomplete")
+    assert [item["kind"] for item in result.data["changes"]] == ["column", "column"]
+    assert result.err.count("error:") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -220,9 +220,8 @@ def _write_sql(reading: _Reading, graph: Graph, selection: _Selection) -> None:
     """Write down the SQL of each migration, or why it is not known."""
     database = str(reading.dialect)
     try:
-        with open_script_sink(reading.dialect, alembic_part(graph)) as sink:
-            with _reasons():
-                sink.follow(selection.earlier)
+        with _reasons(), open_script_sink(reading.dialect, alembic_part(graph)) as sink:
+            sink.follow(selection.earlier)
             for migration in selection.migrations:
                 if migration.revision in reading.scripts:
                     reading.sql[migration.revision] = _sql_of(sink, migration, reading.dialect)
@@ -252,6 +251,8 @@ def _reasons() -> Iterator[None]:
     """Turn every error into one with its reason: the code of a migration can raise anything."""
     try:
         yield
+    except _NoSqlError:
+        raise
     except AutodiffError as error:
         raise _NoSqlError(error.line) from error
     except Exception as error:
