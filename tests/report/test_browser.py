@@ -123,7 +123,10 @@ def test_details_open_and_lead_to_the_diagram(open_page: Open) -> None:
     entry.locator("summary").click()
     assert "character varying(20)" in entry.inner_text()
     entry.get_by_role("button").click()
-    assert set(page.locator(".box.hit .name").all_inner_texts()) == {"users", "people (was users)"}
+    assert set(page.locator(".box.hit .name").all_text_contents()) == {
+        "users",
+        "people (was users)",
+    }
     migration = page.locator("details", has_text="0002_step").last
     migration.locator("summary").click()
     assert "RENAME TABLE users TO people" in page.locator("pre").all_inner_texts()[1]

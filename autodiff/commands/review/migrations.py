@@ -384,11 +384,12 @@ def _counted(
         losses: tuple[DataLoss, ...] = review.losses
         notes = review.notes
         if selection.revisions & applied:
-            notes = (*notes, "the database has these migrations already, so no rows were counted")
+            which = "these" if selection.revisions <= applied else "some of these"
+            notes = (*notes, f"the database has {which} migrations already: no rows were counted")
         elif not {migration.revision for migration in selection.earlier} <= applied:
             notes = (
                 *notes,
-                "the database lacks earlier migrations, so no rows were counted",
+                "the database lacks earlier migrations: no rows were counted",
             )
         else:
             losses = count_losses(connection, dialect, losses)
