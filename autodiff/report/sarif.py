@@ -75,7 +75,7 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
     }
     place: dict[str, Any] = {}
     if finding.file is not None:
-        uri = quote(finding.file.as_posix(), safe="/")
+        uri = quote(one_line(finding.file.as_posix()), safe="/")
         place["physicalLocation"] = {
             "artifactLocation": {"uri": uri},
             # A result without a line would not be shown beside the file:

@@ -217,9 +217,8 @@ def _write_sql(reading: _Reading, graph: Graph, selection: _Selection) -> None:
     """Write down the SQL of each migration, or why it is not known."""
     database = str(reading.dialect)
     try:
-        with open_script_sink(reading.dialect, alembic_part(graph)) as sink:
-            with _reasons():
-                sink.follow(selection.earlier)
+        with _reasons(), open_script_sink(reading.dialect, alembic_part(graph)) as sink:
+            sink.follow(selection.earlier)
             for migration in selection.migrations:
                 if migration.revision in reading.scripts:
                     reading.sql[migration.revision] = _sql_of(sink, migration, reading.dialect)
@@ -249,6 +248,8 @@ def _reasons() -> Iterator[None]:
     """Turn every error into one with its reason: the code of a migration can raise anything."""
     try:
         yield
+    except _NoSqlError:
+        raise
     except AutodiffError as error:
         raise _NoSqlError(error.line) from error
     except Exception as error:
@@ -380,11 +381,12 @@ def _counted(
         losses: tuple[DataLoss, ...] = review.losses
         notes = review.notes
         if selection.revisions & applied:
-            notes = (*notes, "the database has these migrations already, so no rows were counted")
+            which = "these" if selection.revisions <= applied else "some of these"
+            notes = (*notes, f"the database has {which} migrations already: no rows were counted")
         elif not {migration.revision for migration in selection.earlier} <= applied:
             notes = (
                 *notes,
-                "the database lacks earlier migrations, so no rows were counted",
+                "the database lacks earlier migrations: no rows were counted",
             )
         else:
             losses = count_losses(connection, dialect, losses)
