@@ -55,7 +55,11 @@ class Deploy:
         self.backend = folder.path / "backend"
         self.source = self.backend / "src"
         self.source.mkdir(parents=True)
-        (self.backend / "autodiff.toml").write_text(f'models = "app_models"\nurl = "{url}"\n')
+        (self.backend / "autodiff.toml").write_text(
+            f'models = "app_models"\nurl = "{url}"\nenv_file = ".env"\n'
+        )
+        (self.backend / ".env").write_text("APP_SECRET=1\n")
+        (self.top / ".gitignore").write_text(".env\n__pycache__\n")
         self.write_models(COLUMN.format("name", ""))
         self.migrations = Migrations(self.backend / "migrations")
         if schema:
@@ -101,7 +105,9 @@ class Deploy:
 
 @pytest.fixture(autouse=True)
 def secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("APP_SECRET", "1")
+    """Remove the variable that the models need: the file .env has it, which git ignores."""
+    monkeypatch.setenv("APP_SECRET", "")
+    monkeypatch.delenv("APP_SECRET")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
