@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import deferred, relationship, validates
 from sqlalchemy.types import TypeDecorator
 
+from autodiff.commands.against.reasons import Failure
+from autodiff.commands.against.report import MigrationSafety, RollingDeploy
 from tests.against.versions import Version, judge, mapped, verdict
 
 NewDatabase = Callable[[str], sa.URL]
@@ -253,3 +255,36 @@ def test_another_type(server: str, messages: list[str], database: NewDatabase) -
     """PostgreSQL refuses even NULL, because the driver sends the type of the model with it."""
     step, notes = judge(database, server, mapped(nick()), mapped(nick(sa.Integer)))
     assert (verdict(step), notes) == ((messages, []), ())
+
+
+FAILURE = (Failure(table="users", reason="the table does not exist", statement="SELECT"),)
+
+
+@pytest.mark.parametrize(
+    ("broken", "last_line"),
+    [
+        ("", "safe: the migrations and the new code can be deployed in any order"),
+        ("n", "safe in this order: apply m0; then deploy the new code"),
+        ("o", "safe in this order: deploy the new code; then apply m0"),
+        ("no", "safe in this order: apply m0; then deploy the new code; then apply m1"),
+        ("nno", "safe in this order: apply m0, m1; then deploy the new code; then apply m2"),
+        ("on", None),
+        ("b", None),
+    ],
+)
+def test_the_result_names_an_order_without_failures(broken: str, last_line: str | None) -> None:
+    """`o` and `n` stand for a migration that breaks the old code, or the new one, `b` for both."""
+    kinds = broken or "-"
+    steps = tuple(
+        MigrationSafety(
+            revision=f"m{place}",
+            name=f"m{place}",
+            old_code=FAILURE if kind in "ob" else (),
+            new_code=FAILURE if kind in "nb" else (),
+        )
+        for place, kind in enumerate(kinds)
+    )
+    deploy = RollingDeploy(against="main", commit="c", steps=steps)
+    assert deploy.safe == (last_line is not None)
+    if last_line is not None:
+        assert deploy.lines()[-1] == last_line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from autodiff.commands.against.verdicts import judge_migrations
 from autodiff.errors import ConfigError, HistoryError
 from autodiff.rehearse.context import RehearsalContext, open_rehearsal_context
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase
-from autodiff.utils.git_worktree import check_out
+from autodiff.utils.git_worktree import Checkout, check_out
 
 if TYPE_CHECKING:
     from autodiff.dialects.scratch import SharedScratch
@@ -45,13 +46,15 @@ def check_rolling_deploy(project: Workspace, revision: str) -> RollingDeploy:
     with ExitStack() as stack:
         checkout = stack.enter_context(check_out(project.config.root, revision))
         context = stack.enter_context(open_rehearsal_context(project, graph, project.lock()))
+        _copy_env_files(project, checkout)
         label = f"git revision {revision}"
         old = stack.enter_context(start_models(project, checkout, context.dialect, label, config))
         _require_all_migrations(graph, old, revision)
         pending = _pending(project, graph, context, old)
         result = RollingDeploy(against=revision, commit=checkout.commit)
         if not pending:
-            return result
+            note = f"there are no migrations in {project.directory}"
+            return result if len(graph) else replace(result, notes=(note,))
         here = replace(checkout, tree=checkout.top)
         new = stack.enter_context(
             start_models(project, here, context.dialect, "the work tree", config)
@@ -60,8 +63,17 @@ def check_rolling_deploy(project: Workspace, revision: str) -> RollingDeploy:
         database = stack.enter_context(RehearsalDatabase(context))
         scratch = _Scratch(database, graph, pending, folder)
         schemas = list(scratch.states())
-        steps, notes = judge_migrations(pending, schemas, scratch.shared(), old, new)
+        steps, notes = judge_migrations(scratch.pending, schemas, scratch.shared(), old, new)
         return replace(result, steps=steps, notes=notes)
+
+
+def _copy_env_files(project: Workspace, checkout: Checkout) -> None:
+    """Copy the files with environment variables into the checkout: git usually ignores them."""
+    for source in (project.config.env_file, project.config.root / ".env"):
+        if source is not None and source.is_file():
+            target = checkout.counterpart(source)
+            if not target.exists() and target.parent.is_dir():
+                shutil.copyfile(source, target)
 
 
 def _require_all_migrations(graph: Graph, old: ModelsProcess, revision: str) -> None:
@@ -103,11 +115,11 @@ class _Scratch:
         self, database: RehearsalDatabase, graph: Graph, pending: Sequence[Migration], folder: Path
     ) -> None:
         self.database = database
-        self.pending = pending
         self.folder = folder
-        others = set(graph.migrations) - {migration.revision for migration in pending}
-        first = graph.lineage(others)
+        revisions = {migration.revision for migration in pending}
+        first = graph.lineage(set(graph.migrations) - revisions)
         self._order = [*graph.in_order(first), *graph.in_order(set(graph.migrations) - first)]
+        self.pending = [m for m in self._order if m.revision in revisions]
 
     def states(self) -> Iterator[Schema]:
         """Yield the schema before the first pending migration, and after each one."""
