@@ -166,6 +166,7 @@ class _HistoryRehearsal:
         self._problems: list[str] = []
         self._notes: list[str] = []
         self._not_reached: tuple[str, ...] = ()
+        self._is_live = rows.is_live
         self.estimates = False
         """Whether to measure rates for tables that are large in the live database."""
 
@@ -207,6 +208,8 @@ class _HistoryRehearsal:
                 self._run_step(result)
             except _NotAppliedError:
                 self._not_reached = tuple(later.name for later in order[position + 1 :])
+            if self._is_live:
+                result.statements = tuple(each.without_values() for each in result.statements)
             if migration.revision in self._selection.revisions or result.problems:
                 self._steps.append(result.step())
             if len(self._database.applied) <= position:

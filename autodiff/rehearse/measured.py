@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
@@ -16,6 +16,7 @@ from autodiff.dialects.scope import OWN_TABLES
 from autodiff.errors import one_line
 from autodiff.lint.sql import statements_with_lines
 from autodiff.runner.failures import flat_sql
+from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -56,6 +57,11 @@ class MeasuredStatement:
         place = f"line {self.line}: " if self.line is not None else ""
         facts = [one_line(sentence) for _, _, sentence in self.effects.facts()]
         return [f"{place}{shown}", *(f"  {fact}" for fact in facts)]
+
+    def without_values(self) -> MeasuredStatement:
+        """Return the statement with its first words only: the rest can contain live values."""
+        words = [token for kind, token in tokens(self.sql) if kind == "word"]
+        return replace(self, sql=" ".join([*words[:2], "..."]))
 
     def to_data(self) -> dict[str, Any]:
         """Return plain data, for --json."""
