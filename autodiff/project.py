@@ -207,13 +207,17 @@ class Project(Workspace):
             return draft_in_alembic(self, request, place)
         return draft_migration(self, request)
 
-    def lint(self, *targets: str, diff_base: str | None = None) -> LintResult:
+    def lint(
+        self, *targets: str, diff_base: str | None = None, only_migrations: bool = False
+    ) -> LintResult:
         """Return the findings in migrations, without a database.
 
         Args:
             *targets: Files, folders, migrations and ranges such as `0002:head`; all migrations
                 without any.
             diff_base: A git revision. Only files that changed since the branch left it are linted.
+            only_migrations: Whether to ignore files that are not migrations; without it they are an
+                error.
 
         Returns:
             The findings.
@@ -224,7 +228,7 @@ class Project(Workspace):
         """
         from autodiff.commands.lint import lint_project
 
-        return lint_project(self, targets, diff_base=diff_base)
+        return lint_project(self, targets, diff_base=diff_base, only_migrations=only_migrations)
 
     def lint_draft(self, draft: Draft) -> tuple[LintFinding, ...]:
         """Return the errors and warnings of lint in a migration that is not written yet.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LintResult", "lint_draft", "lint_project"]
 
+_ALEMBIC_FILES = frozenset({"__init__.py", "env.py"})
+"""Files in folders of Alembic that are not revisions."""
+_ALEMBIC_FIELDS = [
+    re.compile(rf"^{name}\b.*=", re.MULTILINE) for name in ("revision", "down_revision")
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
@@ -52,7 +59,11 @@ class _Folder:
 
 
 def lint_project(
-    project: Workspace, targets: Sequence[str] = (), *, diff_base: str | None = None
+    project: Workspace,
+    targets: Sequence[str] = (),
+    *,
+    diff_base: str | None = None,
+    only_migrations: bool = False,
 ) -> LintResult:
     """Return the findings in the migrations of a project.
 
@@ -60,6 +71,7 @@ def lint_project(
         project: The project.
         targets: Files, folders, migrations and ranges; all migrations without any.
         diff_base: A git revision: only files that changed since the branch left it are linted.
+        only_migrations: Whether to ignore files that are not migrations.
 
     Raises:
         HistoryError: The folder is invalid, a target is unknown, or the kind of database is.
@@ -70,7 +82,9 @@ def lint_project(
     dialects = _dialects(project, settings.dialects)
     found: list[Finding] = []
     count = 0
-    for folder in _folders(project, targets):
+    wanted = _migrations_among(project, targets) if only_migrations and targets else targets
+    folders = _folders(project, wanted) if wanted or not targets else []
+    for folder in folders:
         revisions = folder.revisions
         if diff_base is not None:
             revisions &= _changed(folder.graph, diff_base, project)
@@ -169,6 +183,34 @@ def _folders(project: Workspace, targets: Sequence[str]) -> list[_Folder]:
     ]
 
 
+def _migrations_among(project: Workspace, targets: Sequence[str]) -> list[str]:
+    """Return the targets without the files that are not migrations.
+
+    A commit hook passes every changed file: models, tests and settings too.
+    """
+    own = {
+        path.resolve()
+        for migration in project.graph().migrations.values()
+        for path in (migration.path, migration.down_path)
+    }
+
+    def is_wanted(target: str) -> bool:
+        path = Path(target)
+        if path.is_dir() or not (path.exists() or path.suffix):  # a folder, or a range
+            return True
+        return path.resolve() in own or _is_alembic_revision(path)
+
+    return list(filter(is_wanted, targets))
+
+
+def _is_alembic_revision(path: Path) -> bool:
+    """Return whether a file is a revision of Alembic, in whatever folder it is."""
+    if path.suffix != ".py" or not path.is_file() or path.name in _ALEMBIC_FILES:
+        return False
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return all(field.search(text) for field in _ALEMBIC_FIELDS)
+
+
 def _is_own(project: Workspace, folder: Path) -> bool:
     """Return whether a folder is one of the migrations folders of the project."""
     own = {path.resolve() for path in (project.directory, *project.folders)}
@@ -182,9 +224,7 @@ def _graph(project: Workspace, folder: Path) -> Graph:
     if not _is_alembic(folder):
         return load_graph(folder)
     scripts = folder / "versions" if (folder / "versions").is_dir() else folder
-    files = sorted(
-        path for path in scripts.rglob("*.py") if path.name not in ("__init__.py", "env.py")
-    )
+    files = sorted(path for path in scripts.rglob("*.py") if path.name not in _ALEMBIC_FILES)
     revisions = (parse_alembic(path) for path in files)
     return Graph.of(revision for revision in revisions if revision is not None)
 

@@ -36,6 +36,10 @@ def run_lint(
             help="Only files that changed since the branch left this git revision.",
         ),
     ] = None,
+    only_migrations: Annotated[
+        bool,
+        flag("--only-migrations", "Ignore files that are not migrations, for commit hooks."),
+    ] = False,
     strict: Annotated[bool, flag("--strict", "Report advice too, not only risks.")] = False,
     explain: Annotated[
         str | None,
@@ -57,7 +61,8 @@ def run_lint(
     """
     if explain is not None:
         return _explain(shell, explain)
-    result = shell.project().lint(*(targets or ()), diff_base=diff_base)
+    project = shell.project()
+    result = project.lint(*(targets or ()), diff_base=diff_base, only_migrations=only_migrations)
     found = result.serious(strict=strict)
     hidden = len(result.findings) - len(found)
     if hidden:
