@@ -14,7 +14,7 @@ PACKAGE = Path(autodiff.__file__).parent
 LAYERS = (
     *("errors", "utils", "schema", "config", "dialects", "migrations", "models", "compare"),
     *("plan", "render", "runner", "op", "workspace", "lint", "autogenerate", "rehearse"),
-    *("commands", "alembic", "fleet", "project", "demo", "cli", "__init__", "__main__"),
+    *("commands", "alembic", "fleet", "project", "ci", "demo", "cli", "__init__", "__main__"),
 )
 """One strict order. A package or module imports only itself and those before it."""
 

@@ -60,9 +60,13 @@ _SECTIONS = {
         "history": "List the migrations in the folder, newest first.",
         "show": "Print a migration or its SQL.",
     },
+    "Work in CI": {
+        "ci": "Check a pull request: drift, every migration on a scratch database, and lint.",
+        "comment": "Create the comment of a pull request, or update it.",
+    },
 }
 """Every command with the first line of its docstring, so that help does not import the commands."""
-_WITHOUT_PROJECT = {"demo", "init"}
+_WITHOUT_PROJECT = {"comment", "demo", "init"}
 # Without this setting, click parses a target such as -1 as an option:
 _NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
 _WITH_NUMBERS = {"diff", "upgrade", "downgrade", "stamp"}

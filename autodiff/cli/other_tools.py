@@ -204,7 +204,8 @@ def _plain(*words: str) -> Callable[[Namespace], str]:
 _ALEMBIC_TARGETS = frozenset({"head", "heads", "base"})
 _OWN_COMMANDS = frozenset(
     {
-        *("adopt", "baseline", "check", "demo", "diff", "downgrade", "edit", "generate"),
+        *("adopt", "baseline", "check", "ci", "comment", "demo", "diff", "downgrade", "edit"),
+        *("generate",),
         *("history", "init", "lint", "lock", "merge", "push", "rebase", "rehearse", "repair"),
         *("show", "squash", "stamp", "status", "upgrade"),
     }
