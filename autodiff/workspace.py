@@ -82,6 +82,7 @@ class Workspace:
         self._metadata = metadata
         self._hooks = hooks
         self._on_connect: Callable[[str], None] | None = None
+        self._on_step: Callable[[str], None] | None = None
 
     @classmethod
     def load(
@@ -120,6 +121,7 @@ class Workspace:
         project._hooks = None
         project._by = by
         project._on_connect = None
+        project._on_step = None
         return project
 
     def exclude_version_table(self) -> None:
@@ -145,6 +147,19 @@ class Workspace:
         if listener is not None:
             note = f" ({self.config.override})" if self.config.override else ""
             listener(f"{describe_url(self.url if self._by is None else self._by.engine.url)}{note}")
+
+    def on_step(self, listener: Callable[[str], None]) -> None:
+        """Call a function before each part of work that can take long, such as a rehearsal.
+
+        Args:
+            listener: Receives a text such as `rehearsing 0004_add_index (4 of 12)`.
+        """
+        self._on_step = listener
+
+    def announce_step(self, text: str) -> None:
+        """Call the function of `on_step`."""
+        if self._on_step is not None:
+            self._on_step(text)
 
     @property
     def directory(self) -> Path:

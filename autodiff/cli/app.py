@@ -17,6 +17,7 @@ from autodiff.cli.options import (
     Debug,
     Env,
     Json,
+    Quiet,
     Url,
     as_command,
     as_project_command,
@@ -163,6 +164,7 @@ def root_command(
     env: Env = None,
     url: Url = None,
     json: Json = False,
+    quiet: Quiet = False,
     debug: Debug = False,
     version: Annotated[
         bool,
@@ -175,7 +177,8 @@ def root_command(
 
     Exit codes: 0 success, 1 drift or findings, 2 the command could not run.
     """
-    options = {"config": config, "env": env, "url": url, "json": json, "debug": debug}
+    shared = {"json": json, "quiet": quiet, "debug": debug}
+    options = {"config": config, "env": env, "url": url, **shared}
     context.obj = with_options(context.obj, options)
     if version:
         from autodiff import __version__

@@ -30,6 +30,7 @@ __all__ = [
     "Only",
     "OptionalTargetArgument",
     "Parallel",
+    "Quiet",
     "ShardOf",
     "Sql",
     "StopAfter",
@@ -98,6 +99,9 @@ Env = Annotated[
 ]
 Json = Annotated[bool, flag("--json", "Print the result as JSON.")]
 Debug = Annotated[bool, flag("--debug", "Show the traceback of an error. Also: AUTODIFF_DEBUG=1.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress while the command runs.")
+]
 Verbose = Annotated[
     bool,
     typer.Option(
@@ -247,9 +251,9 @@ def side(name: str) -> Any:
     )
 
 
-def _shared(json: Json = False, debug: Debug = False) -> dict[str, Any]:
+def _shared(json: Json = False, quiet: Quiet = False, debug: Debug = False) -> dict[str, Any]:
     """Return the options of every command."""
-    return {"json": json, "debug": debug}
+    return {"json": json, "quiet": quiet, "debug": debug}
 
 
 def _project(
@@ -257,14 +261,16 @@ def _project(
     env: Env = None,
     url: Url = None,
     json: Json = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> dict[str, Any]:
     """Return the options of every command that needs a project."""
-    return {"config": config, "env": env, "url": url, "json": json, "debug": debug}
+    shared = _shared(json, quiet, debug)
+    return {"config": config, "env": env, "url": url, **shared}
 
 
 def as_command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """Convert a function that takes a Shell to a command with --json and --debug."""
+    """Convert a function that takes a Shell to a command with --json, --quiet and --debug."""
     return _with_parameters(function, _shared)
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
 import typer
 
@@ -27,6 +28,7 @@ __all__ = [
     "ask_yes_no",
     "clear_line",
     "color_text",
+    "format_duration",
     "has_colors",
     "print_above",
     "print_code",
@@ -36,9 +38,35 @@ __all__ = [
     "print_lines",
     "print_table",
     "set_description",
+    "set_live_output",
+    "start_spinner",
 ]
 
 Language = Literal["python", "sql"]
+
+
+class _LiveOutput(Protocol):
+    """Output that other output must not interrupt, such as a spinner."""
+
+    def hide(self) -> None: ...
+
+    def suspended(self) -> AbstractContextManager[None]: ...
+
+
+_live_output: _LiveOutput | None = None
+
+
+def set_live_output(output: _LiveOutput | None) -> None:
+    """Set what is hidden before anything else is printed."""
+    global _live_output
+    _live_output = output
+
+
+def _make_room() -> None:
+    if _live_output is not None:
+        _live_output.hide()
+
+
 _COLOR_BY_SIGN = {"+": "green", "-": "red", "~": "yellow"}
 
 
@@ -71,6 +99,7 @@ def _colored_by_sign(line: str) -> str:
 
 def print_lines(lines: Sequence[str], stream: TextIO, *, end: str = "\n") -> None:
     """Print lines, on a terminal in the colors of their signs; a text in a line never ends it."""
+    _make_room()
     for line in lines:
         text = _encodable(one_line(line), stream)
         text = _colored_by_sign(text) if has_colors(stream) else text
@@ -79,6 +108,7 @@ def print_lines(lines: Sequence[str], stream: TextIO, *, end: str = "\n") -> Non
 
 def print_labelled(label: str, color: str, text: str, stream: TextIO) -> None:
     """Print a text after a label in a color, such as `error:`."""
+    _make_room()
     shown = _encodable(terminal_text(text), stream)
     typer.echo(f"{color_text(label, color, stream)} {shown}", file=stream)
 
@@ -163,6 +193,36 @@ def print_above(bar: Progress, line: str) -> None:
     bar.console.print(text, highlight=False, markup=False)
 
 
+def start_spinner(text: str, seconds: float) -> Progress:
+    """Start a spinner on stderr, with a text and the time since a number of seconds ago."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    spinner = Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    task = spinner.add_task(_encodable(one_line(text), sys.stderr), total=None)
+    started = spinner.get_time() - seconds
+    spinner.tasks[task].start_time = started
+    spinner.start()
+    return spinner
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration in the units that suit it: 35 ms, 1.2 s, 3 min 4 s."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
 def add_task(bar: Progress, text: str, total: float) -> TaskID:
     """Add a second bar with a text beside it."""
     return bar.add_task(_encodable(one_line(text), sys.stderr), total=total)
@@ -178,12 +238,18 @@ def set_description(bar: Progress, task: TaskID, text: str) -> None:
 
 def ask_yes_no(question: str) -> bool:
     """Ask a question; Enter alone means no."""
-    return typer.confirm(_encodable(one_line(question), sys.stderr), err=True)
+    with _question():
+        return typer.confirm(_encodable(one_line(question), sys.stderr), err=True)
 
 
 def ask_text(question: str, *, required: bool = False) -> str:
     """Ask for a text; without `required`, Enter alone means none."""
     shown = _encodable(one_line(question), sys.stderr)
-    if required:
-        return str(typer.prompt(shown, err=True)).strip()
-    return str(typer.prompt(shown, default="", show_default=False, err=True)).strip()
+    with _question():
+        if required:
+            return str(typer.prompt(shown, err=True)).strip()
+        return str(typer.prompt(shown, default="", show_default=False, err=True)).strip()
+
+
+def _question() -> AbstractContextManager[None]:
+    return nullcontext() if _live_output is None else _live_output.suspended()

@@ -60,8 +60,11 @@ def run_ci(
     project = shell.project()
     base = None if diff_base is not None else find_base(os.environ)
     request = CiRequest(diff_base=diff_base, base=base, offline=offline, strict=strict)
-    checks, compared = run_checks(project, request)
-    report = markdown_report(compared, _project_options(shell), shell.url)
+    with shell.working("checking") as describe:
+        project.on_step(describe)
+        checks, compared = run_checks(project, request)
+        describe("writing the report")
+        report = markdown_report(compared, _project_options(shell), shell.url)
     text = ci_markdown(checks, name=name, report=report)
     if output is not None:
         output.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -67,7 +67,8 @@ def run_diff(
     for name in (current, desired):
         if "://" in name:
             shell.note(f"database: {describe_url(parse_url(name, project.config.root))}")
-    plan = project.diff(current, desired, renames=rename or (), fills=fill or (), assume=assume)
+    with shell.working("comparing"):
+        plan = project.diff(current, desired, renames=rename or (), fills=fill or (), assume=assume)
     for finding in plan.findings:
         shell.note(finding_line(finding))
     for line in data_loss_lines(plan.data_loss):

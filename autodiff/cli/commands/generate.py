@@ -183,28 +183,30 @@ def run_generate(
     project = shell.project()
     if allow_empty_models:
         project.config = replace(project.config, allow_empty_models=True)
-    draft = project.draft(
-        message or "",
-        parent=parent,
-        labels=label or (),
-        depends_on=depends_on or (),
-        renames=rename or (),
-        fills=fill or (),
-        maps=map_ or (),
-        source=source,
-        format=format,
-        empty=empty,
-        assume=assume,
-        allow_drop=allow_drop or (),
-        questioner=TerminalQuestioner() if asks else None,
-        rehearse=not no_rehearse,
-        data_checks=not no_data_checks,
-        alembic=alembic,
-        alembic_section=alembic_section,
-        amend=amend,
-        discard_edits=discard_edits,
-        location=location,
-    )
+    with shell.working("comparing the database with the models") as describe:
+        project.on_step(describe)
+        draft = project.draft(
+            message or "",
+            parent=parent,
+            labels=label or (),
+            depends_on=depends_on or (),
+            renames=rename or (),
+            fills=fill or (),
+            maps=map_ or (),
+            source=source,
+            format=format,
+            empty=empty,
+            assume=assume,
+            allow_drop=allow_drop or (),
+            questioner=TerminalQuestioner() if asks else None,
+            rehearse=not no_rehearse,
+            data_checks=not no_data_checks,
+            alembic=alembic,
+            alembic_section=alembic_section,
+            amend=amend,
+            discard_edits=discard_edits,
+            location=location,
+        )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     found = () if draft is None else project.lint_draft(draft)
     _answer(shell, draft, found, more, dry_run=dry_run)

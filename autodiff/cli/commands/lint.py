@@ -62,7 +62,10 @@ def run_lint(
     if explain is not None:
         return _explain(shell, explain)
     project = shell.project()
-    result = project.lint(*(targets or ()), diff_base=diff_base, only_migrations=only_migrations)
+    with shell.working("linting"):
+        result = project.lint(
+            *(targets or ()), diff_base=diff_base, only_migrations=only_migrations
+        )
     found = result.serious(strict=strict)
     hidden = len(result.findings) - len(found)
     if hidden:

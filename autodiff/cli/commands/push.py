@@ -60,14 +60,16 @@ def run_push(
     """
     asks = is_interactive() and not shell.json
     project = shell.project()
-    push = project.push(
-        renames=rename or (),
-        fills=fill or (),
-        maps=map_ or (),
-        assume=assume,
-        questioner=TerminalQuestioner() if asks else None,
-        rehearse=not no_rehearse,
-    )
+    with shell.working("comparing the database with the models") as describe:
+        project.on_step(describe)
+        push = project.push(
+            renames=rename or (),
+            fills=fill or (),
+            maps=map_ or (),
+            assume=assume,
+            questioner=TerminalQuestioner() if asks else None,
+            rehearse=not no_rehearse,
+        )
     if push is None:
         shell.answer(["nothing to do"], {"pushed": False, "changes": [], "data_loss": []})
         return

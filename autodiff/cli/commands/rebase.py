@@ -50,7 +50,10 @@ def run_rebase(
         autodiff rebase origin/develop
         autodiff rebase --mine 0003_add_phone --dry-run
     """
-    rebase = shell.project().rebase(onto, mine=mine or (), rehearse=not no_rehearse)
+    project = shell.project()
+    with shell.working("rehearsing the moved migrations") as describe:
+        project.on_step(describe)
+        rebase = project.rebase(onto, mine=mine or (), rehearse=not no_rehearse)
     for note in rebase_notes(rebase):
         shell.note(f"note: {note}")
     if not dry_run:
