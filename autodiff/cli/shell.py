@@ -16,6 +16,7 @@ from autodiff.cli.terminal import (
     Language,
     has_colors,
     print_code,
+    print_forms,
     print_json,
     print_lines,
     print_table,
@@ -92,6 +93,19 @@ class Shell:
         elif not self.json and rows:
             print_lines(align_columns([headings, *rows], indent=""), self.out)
         self.answer(["", *lines] if rows else lines, data)
+
+    def answer_changes(
+        self, changes: Iterable[tuple[str, tuple[str, str] | None]], lines: Iterable[str]
+    ) -> None:
+        """Print changes at a terminal, the changed objects in their old and new form, then lines.
+
+        Each change is its line and the two forms.
+        """
+        for line, forms in changes:
+            print_lines([line], self.out)
+            if forms is not None:
+                print_forms(*forms, self.out)
+        print_lines(list(lines), self.out)
 
     def answer_code(self, text: str, language: Language, data: Mapping[str, Any]) -> None:
         """Print code as `answer` does: unchanged, or highlighted on a terminal."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
 import typer
 
+from autodiff.cli.form_differences import compare_forms
 from autodiff.errors import ConfigError
 from autodiff.utils.quoting import json_text, one_line, terminal_text
 
@@ -32,6 +33,7 @@ __all__ = [
     "has_colors",
     "print_above",
     "print_code",
+    "print_forms",
     "print_help",
     "print_json",
     "print_labelled",
@@ -177,6 +179,30 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], stream: 
         cells = (Text(_encodable(one_line(cell), stream)) for cell in row)
         table.add_row(*cells, style=style)
     Console(file=stream).print(table)
+
+
+def print_forms(before: str, after: str, stream: TextIO) -> None:
+    """Print two forms of an object below each other, wrapped, with the different words in bold.
+
+    Of forms with several lines, those that differ are printed, and a line around them.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    _make_room()
+    system: Literal["auto"] | None = "auto" if has_colors(stream) else None
+    console = Console(file=stream, highlight=False, color_system=system)
+    for sign, words in compare_forms(before, after):
+        color = _COLOR_BY_SIGN.get(sign, "")
+        text = Text(style=color)
+        for word, differs in words:
+            text.append(_encodable(one_line(word), stream), style="bold" if differs else "")
+        for line in text.wrap(console, max(console.width - len(_FORM_INDENT) - 2, 20)) or [text]:
+            line.rstrip()
+            console.print(Text(f"{_FORM_INDENT}{sign} ", style=color) + line, soft_wrap=True)
+
+
+_FORM_INDENT = "    "
 
 
 # Progress on stderr

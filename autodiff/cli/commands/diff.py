@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -53,7 +54,8 @@ def run_diff(
 
     FROM and TO are each models, database (the one of the configuration or
     --url), the URL of another database, or a migration: the schema that the
-    history produces up to it. Nothing is written.
+    history produces up to it. Nothing is written. At a terminal, a changed object
+    is shown in its old and its new form.
     Exit codes: 0 no difference, 1 a difference, 2 the command could not run.
 
     Examples:
@@ -82,9 +84,19 @@ def run_diff(
         shell.answer_code(
             "".join(f"{terminate_statement(sql)}\n" for sql in data["sql"]), "sql", data
         )
+    elif plan.changes and not changes and not shell.json and shell.out.isatty():
+        shell.answer_changes(_changes(plan), ["", *map(terminate_statement, data["sql"])])
     else:
         shell.answer(_lines(data, changes=changes), data)
     return int(bool(plan.changes))
+
+
+def _changes(plan: Plan) -> list[tuple[str, tuple[str, str] | None]]:
+    """Return the line of each change, and the two forms of the object if it is altered."""
+    from autodiff.autogenerate.object_forms import object_forms
+
+    forms = [object_forms(plan.dialect, change) for change in plan.changes]
+    return list(zip_longest(plan.summary(), forms))
 
 
 def _data(plan: Plan) -> dict[str, Any]:
