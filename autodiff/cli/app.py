@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autodiff.cli.completion import with_bash_words
 from autodiff.cli.failures import INTERRUPTED, USAGE, report_error
 from autodiff.cli.help import PlainHelpCommand, PlainHelpGroup
 from autodiff.cli.options import (
@@ -138,7 +139,8 @@ def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> 
 def _run(arguments: list[str], shell: Shell) -> int:
     command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="autodiff", standalone_mode=False, obj=shell)
+        with with_bash_words({name for names in _SECTIONS.values() for name in names}):
+            code = command.main(arguments, prog_name="autodiff", standalone_mode=False, obj=shell)
     except typer.Abort:
         return INTERRUPTED
     except _UsageError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-__all__ = ["changed_files", "file_names_at", "upstream_refs"]
+__all__ = ["changed_files", "file_names_at", "ref_names", "upstream_refs"]
 
 _UPSTREAM_REFS = (
     "refs/remotes/origin/HEAD",
@@ -55,6 +55,12 @@ def changed_files(folder: Path, ref: str) -> frozenset[Path] | None:
         return None
     names = filter(None, [*changed.split("\0"), *new.split("\0")])
     return frozenset((folder / name).resolve() for name in names)
+
+
+def ref_names(folder: Path) -> list[str]:
+    """Return the names of the branches, remote branches and tags, such as `origin/main`."""
+    names = _git(folder, "for-each-ref", "--format=%(refname:short)")
+    return (names or "").split()
 
 
 def upstream_refs(folder: Path) -> list[str]:

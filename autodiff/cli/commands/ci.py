@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autodiff.cli.completion import complete_git_ref
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 
@@ -23,6 +24,7 @@ def run_ci(
             metavar="REV",
             help="Lint files that changed since the branch left this git revision. Default: the "
             "base of the pull request, or the main branch.",
+            autocompletion=complete_git_ref,
             show_default=False,
         ),
     ] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from autodiff.cli.completion import complete_location
 from autodiff.cli.format import (
     data_loss_lines,
     draft_data,
@@ -156,6 +157,7 @@ def run_generate(
             "--location",
             metavar="FOLDER",
             help="The migrations folder to write into, if there are several. Default: the first.",
+            autocompletion=complete_location,
         ),
     ] = None,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, even at a terminal.")] = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autodiff.cli.completion import complete_git_ref, complete_rule
 from autodiff.cli.format import short_path
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
@@ -34,6 +35,7 @@ def run_lint(
             "--diff-base",
             metavar="REV",
             help="Only files that changed since the branch left this git revision.",
+            autocompletion=complete_git_ref,
         ),
     ] = None,
     only_migrations: Annotated[
@@ -43,7 +45,12 @@ def run_lint(
     strict: Annotated[bool, flag("--strict", "Report advice too, not only risks.")] = False,
     explain: Annotated[
         str | None,
-        typer.Option("--explain", metavar="CODE", help="Print the description of a rule."),
+        typer.Option(
+            "--explain",
+            metavar="CODE",
+            help="Print the description of a rule.",
+            autocompletion=complete_rule,
+        ),
     ] = None,
 ) -> int:
     """Find steps in migrations that lose data, fail, or block the database.
