@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import data_loss_data, data_loss_lines, finding_line
+from autodiff.cli.format import data_loss_data, data_loss_lines, finding_lines
 from autodiff.cli.options import Verbose, flag, side
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
@@ -72,7 +72,8 @@ def run_diff(
     with shell.working("comparing"):
         plan = project.diff(current, desired, renames=rename or (), fills=fill or (), assume=assume)
     for finding in plan.findings:
-        shell.note(finding_line(finding))
+        for line in finding_lines(finding):
+            shell.note(line)
     for line in data_loss_lines(plan.data_loss):
         shell.note(line)
     data = _data(plan)

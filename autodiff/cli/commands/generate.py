@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,8 +13,9 @@ from autodiff.cli.format import (
     data_loss_lines,
     draft_data,
     draft_text,
-    finding_line,
+    finding_lines,
     rehearsal_lines,
+    rehearsal_loss_lines,
     short_path,
 )
 from autodiff.cli.options import Verbose, complete_target, flag
@@ -23,7 +25,7 @@ from autodiff.cli.terminal import Language
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from autodiff.commands.generate import Draft
     from autodiff.lint import Finding as LintFinding
@@ -211,7 +213,7 @@ def run_generate(
         )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     found = () if draft is None else project.lint_draft(draft)
-    _answer(shell, draft, found, more, dry_run=dry_run)
+    _answer(shell, draft, found, more, dry_run=dry_run, is_for_alembic=format == "alembic")
 
 
 def _answer(
@@ -221,36 +223,46 @@ def _answer(
     more: dict[str, Any],
     *,
     dry_run: bool,
+    is_for_alembic: bool,
 ) -> None:
     if draft is None:
         shell.answer(["nothing to do"], {**draft_data(None, written=False), **more})
         return
-    for finding in draft.plan.findings if draft.plan else ():
-        shell.note(finding_line(finding))
-    for each in found:
-        shell.note(
-            f"{each.severity} {each.code}: {each.message} (autodiff lint --explain {each.code})"
-        )
-    if not draft.settled:
-        shell.note(
-            "note: some SQL expressions were compared literally, because no scratch database is "
-            "available"
-        )
-    for line in data_loss_lines(draft.plan.data_loss) if draft.plan else ():
-        shell.note(line)
-    for line in draft.proof.lost if draft.proof else ():
-        shell.note(f"lost from sample rows in the rehearsal: {line}")
-    for line in draft.proof.notes if draft.proof else ():
-        shell.note(f"note: {line}")
-    for line in rehearsal_lines(draft.proof):
-        shell.note(line)
     data = {**draft_data(draft, written=not dry_run), **more}
     data["findings"] += [each.to_data() for each in found]
     if dry_run:
         shell.answer_code(draft_text(draft), _language(draft), data)
-        return
-    draft.write()
-    shell.answer([short_path(draft.path), *(f"  {line}" for line in draft.summary)], data)
+    else:
+        draft.write()
+        shell.answer([short_path(draft.path), *(f"  {line}" for line in draft.summary)], data)
+    for line in _notes(draft, found):
+        shell.note(line)
+    if not (dry_run or shell.json) and sys.stderr.isatty():
+        runner = "alembic upgrade head" if is_for_alembic else "autodiff upgrade"
+        shell.note(f"next: review the file, then run {runner}")
+
+
+def _notes(draft: Draft, found: Sequence[LintFinding]) -> Iterator[str]:
+    """Yield what a reviewer needs to know: findings, losses, and how it was proved."""
+    losses = draft.plan.data_loss if draft.plan else ()
+    for finding in draft.plan.findings if draft.plan else ():
+        yield from finding_lines(finding)
+    for each in found:
+        yield f"{each.severity} {each.code}: {each.message}"
+    if found:
+        codes = {each.code for each in found}
+        code = codes.pop() if len(codes) == 1 else "CODE"
+        yield f"  hint: autodiff lint --explain {code} describes the safe way"
+    yield from data_loss_lines(losses)
+    if draft.proof is not None:
+        yield from rehearsal_loss_lines(draft.proof.lost, losses)
+        yield from (f"note: {line}" for line in draft.proof.notes)
+    if not draft.settled:
+        yield (
+            "note: some SQL expressions were compared literally, because no scratch database is "
+            "available"
+        )
+    yield from rehearsal_lines(draft.proof)
 
 
 def _language(draft: Draft) -> Language:
