@@ -91,6 +91,10 @@ class Bash:
 def bash(blog_3: Folder) -> Iterator[Bash]:
     if shutil.which("bash") is None:
         pytest.skip("needs bash")
+    script = 'echo "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}"'
+    version = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    if int(version.stdout) < 44:
+        pytest.skip("typer needs bash 4.4 or later")
     running = Bash(blog_3)
     yield running
     running.close()

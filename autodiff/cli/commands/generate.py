@@ -237,7 +237,8 @@ def _answer(
         shell.answer([short_path(draft.path), *(f"  {line}" for line in draft.summary)], data)
     for line in _notes(draft, found):
         shell.note(line)
-    if not (dry_run or shell.json) and sys.stderr.isatty():
+    is_demo = shell.fixed_project is not None  # it explains the next step itself
+    if not (dry_run or shell.json or is_demo) and sys.stderr.isatty():
         runner = "alembic upgrade head" if is_for_alembic else "autodiff upgrade"
         shell.note(f"next: review the file, then run {runner}")
 
