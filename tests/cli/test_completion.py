@@ -175,7 +175,6 @@ def test_values_by_the_protocols_of_other_shells(blog_3: Folder, shell: str) -> 
     for words, expected in (
         ("rehearse 0001:0003", "0001:0003_add_timestamp"),
         ("lint --explain AD90", "AD903"),
-        ("upgrade --lo", "--lock-wait"),
     ):
         result = blog_3.process(
             _AUTODIFF_COMPLETE=f"complete_{shell}",
