@@ -213,6 +213,7 @@ class Project(Workspace):
         self,
         *targets: str,
         diff_base: str | None = None,
+        only_migrations: bool = False,
         databases: Sequence[str] = (),
         connect: bool = False,
         evidence: bool = False,
@@ -223,6 +224,8 @@ class Project(Workspace):
             *targets: Files, folders, migrations and ranges such as `0002:head`; all migrations
                 without any.
             diff_base: A git revision. Only files that changed since the branch left it are linted.
+            only_migrations: Whether to ignore files that are not migrations; without it they are an
+                error.
             databases: The databases to lint for, such as "postgresql 16"; by default those of the
                 settings, or that of the URL or of the lock file.
             connect: Whether to ask the database how many rows its tables have.
@@ -242,6 +245,7 @@ class Project(Workspace):
             self,
             targets,
             diff_base=diff_base,
+            only_migrations=only_migrations,
             databases=databases,
             connect=connect,
             evidence=evidence,

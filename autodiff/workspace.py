@@ -83,6 +83,7 @@ class Workspace:
         self._hooks = hooks
         self._on_connect: Callable[[str], None] | None = None
         self._config_path: Path | None = None
+        self._on_step: Callable[[str], None] | None = None
 
     @classmethod
     def load(
@@ -122,6 +123,7 @@ class Workspace:
         project._by = by
         project._on_connect = None
         project._config_path = Path(path).resolve() if Path(path).is_file() else config.root
+        project._on_step = None
         return project
 
     @property
@@ -152,6 +154,19 @@ class Workspace:
         if listener is not None:
             note = f" ({self.config.override})" if self.config.override else ""
             listener(f"{describe_url(self.url if self._by is None else self._by.engine.url)}{note}")
+
+    def on_step(self, listener: Callable[[str], None]) -> None:
+        """Call a function before each part of work that can take long, such as a rehearsal.
+
+        Args:
+            listener: Receives a text such as `rehearsing 0004_add_index (4 of 12)`.
+        """
+        self._on_step = listener
+
+    def announce_step(self, text: str) -> None:
+        """Call the function of `on_step`."""
+        if self._on_step is not None:
+            self._on_step(text)
 
     @property
     def directory(self) -> Path:

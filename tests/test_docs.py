@@ -169,13 +169,14 @@ def test_the_tutorial_works_when_followed_literally(tmp_path: Path) -> None:
     assert len(codes) == 15
 
 
-def test_the_local_hook_is_the_shipped_hook() -> None:
-    """The pre-commit configuration in the guide runs what the repository's own hook runs."""
-    guide = (ROOT / "docs" / "how-to.md").read_text()
+def test_the_local_hooks_are_the_shipped_hooks() -> None:
+    """The pre-commit configuration in the guide runs what the repository's own hooks run."""
+    guide = (ROOT / "docs" / "ci.md").read_text()
     shipped = (ROOT / ".pre-commit-hooks.yaml").read_text()
-    for setting in ("id", "entry", "language", "pass_filenames", "files"):
-        (line,) = re.findall(rf"^[- ]*({setting}: .+)$", shipped, re.MULTILINE)
-        assert line in guide
+    lines = [line.strip() for line in shipped.splitlines() if "description:" not in line]
+    assert len(lines) > 10
+    for line in lines:
+        assert f" {line}\n" in guide, line
 
 
 def test_paths_of_the_contributing_guide_exist() -> None:

@@ -14,8 +14,8 @@ PACKAGE = Path(autodiff.__file__).parent
 LAYERS = (
     *("errors", "utils", "schema", "config", "dialects", "migrations", "models", "compare"),
     *("plan", "render", "runner", "op", "workspace", "lint", "autogenerate", "rehearse"),
-    *("evidence", "report", "commands", "alembic", "fleet", "project", "testing", "demo", "cli"),
-    *("__init__", "__main__"),
+    *("evidence", "report", "commands", "alembic", "fleet", "project", "testing", "ci", "demo"),
+    *("cli", "__init__", "__main__"),
 )
 """One strict order. A package or module imports only itself and those before it."""
 

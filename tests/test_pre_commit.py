@@ -1,8 +1,9 @@
-"""Test that the drift hook runs in pre-commit on a git repository without a database."""
+"""Test that the hooks run in pre-commit on a git repository without a database."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,7 @@ def project(tmp_path: Path, home: Path) -> Path:
     (folder / "autodiff.toml").write_text('models = "models:Base"\nurl = "sqlite:///blog.db"\n')
     (folder / ".pre-commit-config.yaml").write_text(
         f"repos:\n- repo: {hooks}\n  rev: {revision}\n  hooks:\n  - id: autodiff-check\n"
+        "  - id: autodiff-lint\n"
     )
     result = run(sys.executable, "-m", "autodiff", "generate", "-m", "all", cwd=folder, home=home)
     assert result.returncode == 0, result.stderr
@@ -73,7 +75,7 @@ def test_the_hook_passes_if_each_change_has_a_migration(project: Path, home: Pat
     result = run(sys.executable, "-m", "pre_commit", "run", "--all-files", cwd=project, home=home)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "check for model changes without a migration" in result.stdout
-    assert "Passed" in result.stdout
+    assert result.stdout.count("Passed") == 2
     assert not (project / "blog.db").exists()
 
 
@@ -86,3 +88,40 @@ def test_the_hook_fails_if_a_migration_is_missing(project: Path, home: Path) -> 
     assert "+ column comments.timestamp" in result.stdout
     assert 'autodiff generate -m "..."' in result.stdout
     assert not (project / "blog.db").exists()
+
+
+DROP = """revision = "bbb2"
+parents = ("{parent}",)
+
+from autodiff import op
+
+
+def upgrade() -> None:
+    op.drop_table("comments")
+
+
+def downgrade() -> None:
+    raise NotImplementedError
+"""
+
+
+def test_the_lint_hook_reads_only_changed_migrations(project: Path, home: Path) -> None:
+    """Other changed files are no error, also if they are not valid Python."""
+    (first,) = (project / "migrations").glob("0001_*.py")
+    parent = re.search(r'revision = "(\w+)"', first.read_text())
+    assert parent is not None
+    (project / "migrations" / "0002_drop.py").write_text(DROP.format(parent=parent[1]))
+    (project / "tests.py").write_text('"""A fixture."""\n\ndown_revision = "nothing"\n')
+    (project / "broken.py").write_text("def (\n")
+    (project / "report.sql").write_text("DROP TABLE comments\n")
+    commit = run("git", "add", "-A", cwd=project, home=home)
+    assert commit.returncode == 0, commit.stderr
+    hook = (sys.executable, "-m", "pre_commit", "run", "autodiff-lint")
+    result = run(*hook, cwd=project, home=home)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "migrations/0002_drop.py:8: " in result.stdout
+    assert "AD101" in result.stdout
+    assert "in 1 migration\n" in result.stdout
+    result = run(*hook, "--files", "tests.py", "broken.py", "report.sql", cwd=project, home=home)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Passed" in result.stdout

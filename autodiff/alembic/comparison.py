@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.alembic.rehearsal import rehearse_revision
 from autodiff.alembic.statements import predict_statements, record_statements
-from autodiff.alembic.steps import Revision, comment, revision_of
+from autodiff.alembic.steps import Revision, comment_step, revision_of
 from autodiff.autogenerate.dependents import find_broken_dependents
 from autodiff.autogenerate.domains import DOMAIN_HINT, domain_findings
 from autodiff.autogenerate.moved_tables import read_outside_tables
@@ -109,7 +109,7 @@ def draft_revision(connection: sa.Connection, request: ComparisonRequest) -> Dra
     steps, proof = _rehearsed(connection, plan, request)
     refuse_unrehearsed(proof, required=request.answers.require_rehearsal)
     if proof.skipped is not None:
-        note = comment(f"Not rehearsed, because {proof.skipped}.")
+        note = comment_step(f"Not rehearsed, because {proof.skipped}.")
         steps = replace(steps, upgrade=(note, *steps.upgrade))
     return Drafted(plan=plan, steps=steps, proof=proof, settled=settled)
 

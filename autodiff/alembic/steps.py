@@ -31,7 +31,7 @@ from autodiff.schema.operations import (
 )
 from autodiff.utils.quoting import one_line, python_string
 
-__all__ = ["Revision", "Step", "comment", "revision_of"]
+__all__ = ["Revision", "Step", "comment_step", "revision_of"]
 
 _NOT_IN_ALEMBIC = "op.sql_type("
 _ALTERED_TOGETHER = ({"type", "nullable"}, {"default", "nullable"}, {"comment"})
@@ -70,7 +70,7 @@ class Revision:
         return tuple(sorted({line for step in steps for line in step.imports}))
 
 
-def comment(text: str) -> Step:
+def comment_step(text: str) -> Step:
     """Return a step that is only a comment."""
     return Step(code=f"# {one_line(text)}", description=text)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autodiff.cli.completion import with_bash_words
 from autodiff.cli.failures import INTERRUPTED, USAGE, report_error
 from autodiff.cli.help import PlainHelpCommand, PlainHelpGroup
 from autodiff.cli.options import (
@@ -17,6 +18,7 @@ from autodiff.cli.options import (
     Debug,
     Env,
     Json,
+    Quiet,
     Url,
     as_command,
     as_project_command,
@@ -63,9 +65,13 @@ _SECTIONS = {
         "server.",
         "erd": "Draw an ER diagram of the models, the database or the migrations.",
     },
+    "Work in CI": {
+        "ci": "Check a pull request: drift, every migration on a scratch database, and lint.",
+        "comment": "Create the comment of a pull request, or update it.",
+    },
 }
 """Every command with the first line of its docstring, so that help does not import the commands."""
-_WITHOUT_PROJECT = {"demo", "init"}
+_WITHOUT_PROJECT = {"comment", "demo", "init"}
 # Without this setting, click parses a target such as -1 as an option:
 _NEGATIVE_NUMBERS = {"ignore_unknown_options": True}
 _WITH_NUMBERS = {"diff", "upgrade", "downgrade", "stamp"}
@@ -136,7 +142,8 @@ def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> 
 def _run(arguments: list[str], shell: Shell) -> int:
     command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="autodiff", standalone_mode=False, obj=shell)
+        with with_bash_words({name for names in _SECTIONS.values() for name in names}):
+            code = command.main(arguments, prog_name="autodiff", standalone_mode=False, obj=shell)
     except typer.Abort:
         return INTERRUPTED
     except _UsageError as error:
@@ -162,6 +169,7 @@ def root_command(
     env: Env = None,
     url: Url = None,
     json: Json = False,
+    quiet: Quiet = False,
     debug: Debug = False,
     version: Annotated[
         bool,
@@ -174,7 +182,8 @@ def root_command(
 
     Exit codes: 0 success, 1 drift or findings, 2 the command could not run.
     """
-    options = {"config": config, "env": env, "url": url, "json": json, "debug": debug}
+    shared = {"json": json, "quiet": quiet, "debug": debug}
+    options = {"config": config, "env": env, "url": url, **shared}
     context.obj = with_options(context.obj, options)
     if version:
         from autodiff import __version__

@@ -32,6 +32,8 @@ class _TrustsDefault:
     callback: Any
 
     def process_value(self, ctx: Any, value: Any) -> Any:
+        if ctx.resilient_parsing:  # shell completion
+            return value
         if self.required or value != self.default:
             return super().process_value(ctx, value)  # type: ignore[misc]
         return self.callback(ctx, self, value) if self.callback else value

@@ -157,7 +157,7 @@ def _run_fleet(
     project = shell.project()
     if direction == "downgrade":
         confirm_environment(shell, project, confirm, f"revert all targets to {target}")
-    with show_fleet_progress() as listener:
+    with show_fleet_progress(is_shown=shell.shows_progress) as listener:
         run_all = project.upgrade_all if direction == "upgrade" else project.downgrade_all
         outcomes = run_all(target, on_event=listener, **options)
     shell.answer_table(*outcome_rows(outcomes), outcome_lines(outcomes), outcomes_data(outcomes))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from autodiff.cli.progress import format_duration
+from autodiff.cli.terminal import format_duration
 
 if TYPE_CHECKING:
     from autodiff.fleet import Outcome, Outcomes, TargetStatus

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from autodiff.cli.fleet_format import outcome_text
 from autodiff.cli.progress import (
-    format_duration,
     resumed_line,
     retried_line,
     start_bar,
     waiting_line,
 )
-from autodiff.cli.terminal import print_above, print_lines, set_description
+from autodiff.cli.terminal import format_duration, print_above, print_lines, set_description
 from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
@@ -28,8 +27,11 @@ __all__ = ["show_fleet_progress"]
 
 
 @contextmanager
-def show_fleet_progress() -> Iterator[FleetListener]:
+def show_fleet_progress(*, is_shown: bool = True) -> Iterator[FleetListener]:
     """Yield a listener that shows a run over many databases, and remove its bar at the end."""
+    if not is_shown:
+        yield lambda event: None
+        return
     display = _Display()
     try:
         yield display

@@ -33,7 +33,7 @@ __all__ = [
     "draft_text",
     "drift_lines",
     "evidence_line",
-    "finding_line",
+    "finding_lines",
     "history_data",
     "history_lines",
     "log_data",
@@ -46,6 +46,7 @@ __all__ = [
     "rebase_notes",
     "rehearsal_data",
     "rehearsal_lines",
+    "rehearsal_loss_lines",
     "repair_data",
     "repair_lines",
     "short_path",
@@ -116,12 +117,26 @@ def draft_text(draft: Draft) -> str:
     )
 
 
-def finding_line(finding: Finding) -> str:
-    """Return a finding of a plan as one line, without repeating its place."""
+def finding_lines(finding: Finding) -> list[str]:
+    """Return a finding of a plan, without repeating its place, and a line with its hint."""
     has_place = finding.place is None or finding.place in finding.message
     place = "" if has_place else f"{finding.place}: "
-    hint = f" ({finding.hint})" if finding.hint else ""
-    return one_line(f"{finding.severity} {finding.code}: {place}{finding.message}{hint}")
+    hint = [one_line(f"  hint: {finding.hint}")] if finding.hint else []
+    return [one_line(f"{finding.severity} {finding.code}: {place}{finding.message}"), *hint]
+
+
+def rehearsal_loss_lines(lost: Sequence[str], losses: Sequence[DataLoss]) -> list[str]:
+    """Return what only the rehearsal lost, and a line if the downgrade does not restore the rest.
+
+    What `losses` states is not repeated.
+    """
+    places = {loss.place for loss in losses}
+    stated = [line for line in lost if line.rpartition(" ")[2] in places]
+    lines = [
+        f"lost from sample rows in the rehearsal: {line}" for line in lost if line not in stated
+    ]
+    is_final = any(line.startswith("downgrade: ") for line in stated)
+    return ["  the downgrade does not restore them", *lines] if is_final else lines
 
 
 def evidence_line(fact: Evidence) -> str:

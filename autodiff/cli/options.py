@@ -14,6 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
+from autodiff.cli.completion import (
+    complete_environment,
+    complete_range,
+    complete_side,
+    complete_target,
+)
 from autodiff.cli.failures import run_command
 from autodiff.cli.shell import Shell
 
@@ -30,6 +36,7 @@ __all__ = [
     "Only",
     "OptionalTargetArgument",
     "Parallel",
+    "Quiet",
     "ShardOf",
     "Sql",
     "StopAfter",
@@ -39,6 +46,8 @@ __all__ = [
     "Yes",
     "as_command",
     "as_project_command",
+    "complete_range",
+    "complete_target",
     "flag",
     "side",
     "with_options",
@@ -72,32 +81,21 @@ Url = Annotated[
 ]
 
 
-def _complete_env(incomplete: str) -> list[str]:
-    """Return the names of environments for shell completion.
-
-    Return none if the configuration is broken: an error would garble the command line.
-    """
-    from autodiff.config import environment_names
-
-    try:
-        names = environment_names()
-    except Exception:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
-
-
 Env = Annotated[
     str | None,
     typer.Option(
         "--env",
         metavar="NAME",
         help="The configured environment to use. Also: AUTODIFF_ENV.",
-        autocompletion=_complete_env,
+        autocompletion=complete_environment,
         show_default=False,
     ),
 ]
 Json = Annotated[bool, flag("--json", "Print the result as JSON.")]
 Debug = Annotated[bool, flag("--debug", "Show the traceback of an error. Also: AUTODIFF_DEBUG=1.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress while the command runs.")
+]
 Verbose = Annotated[
     bool,
     typer.Option(
@@ -126,6 +124,7 @@ Confirm = Annotated[
         "--confirm",
         metavar="NAME",
         help="The name of the protected environment, instead of typing it.",
+        autocompletion=complete_environment,
         show_default=False,
     ),
 ]
@@ -181,29 +180,6 @@ StopAfter = Annotated[
 ]
 
 
-def complete_target(incomplete: str) -> list[str]:
-    """Return the names of migrations for shell completion.
-
-    Return none if the project is broken: an error would garble the command line.
-    """
-    from autodiff.project import Project
-
-    try:
-        graph = Project.load().graph()
-    except Exception:
-        return []
-    names = [migration.name for migration in graph.migrations.values()]
-    branches = [f"{label}@head" for label in graph.branches]
-    known = ["head", "heads", "base", *branches, *names]
-    return [name for name in known if name.startswith(incomplete)]
-
-
-def complete_range(incomplete: str) -> list[str]:
-    """Return the names of migrations, and the ends of a range such as 0002:."""
-    first, colon, last = incomplete.rpartition(":")
-    return [f"{first}{colon}{name}" for name in complete_target(last)]
-
-
 def _checked_target(target: str | None) -> str | None:
     """Refuse unknown options, which click passes on as targets so that -1 can be one."""
     if target is None:
@@ -229,11 +205,6 @@ def _checked_side(side: str) -> str | None:
     return side if side in _SIDES else _checked_target(side)
 
 
-def _complete_side(incomplete: str) -> list[str]:
-    sides = [side for side in _SIDES if side.startswith(incomplete)]
-    return [*sides, *complete_target(incomplete)]
-
-
 _SIDES = ("models", "database")
 
 
@@ -242,14 +213,14 @@ def side(name: str) -> Any:
     return typer.Argument(
         metavar=name,
         help="models, database, a URL, or a migration (head, base, +1, -1, a number, a name).",
-        autocompletion=_complete_side,
+        autocompletion=complete_side,
         callback=_checked_side,
     )
 
 
-def _shared(json: Json = False, debug: Debug = False) -> dict[str, Any]:
+def _shared(json: Json = False, quiet: Quiet = False, debug: Debug = False) -> dict[str, Any]:
     """Return the options of every command."""
-    return {"json": json, "debug": debug}
+    return {"json": json, "quiet": quiet, "debug": debug}
 
 
 def _project(
@@ -257,14 +228,16 @@ def _project(
     env: Env = None,
     url: Url = None,
     json: Json = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> dict[str, Any]:
     """Return the options of every command that needs a project."""
-    return {"config": config, "env": env, "url": url, "json": json, "debug": debug}
+    shared = _shared(json, quiet, debug)
+    return {"config": config, "env": env, "url": url, **shared}
 
 
 def as_command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """Convert a function that takes a Shell to a command with --json and --debug."""
+    """Convert a function that takes a Shell to a command with --json, --quiet and --debug."""
     return _with_parameters(function, _shared)
 
 

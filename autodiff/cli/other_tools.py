@@ -204,9 +204,9 @@ def _plain(*words: str) -> Callable[[Namespace], str]:
 _ALEMBIC_TARGETS = frozenset({"head", "heads", "base"})
 _OWN_COMMANDS = frozenset(
     {
-        *("adopt", "baseline", "check", "demo", "diff", "downgrade", "edit", "erd"),
-        *("generate", "history", "init", "lint", "lock", "merge", "push", "rebase", "rehearse"),
-        *("repair", "report", "show", "squash", "stamp", "status", "upgrade"),
+        *("adopt", "baseline", "check", "ci", "comment", "demo", "diff", "downgrade", "edit"),
+        *("erd", "generate", "history", "init", "lint", "lock", "merge", "push", "rebase"),
+        *("rehearse", "repair", "report", "show", "squash", "stamp", "status", "upgrade"),
     }
 )
 """Commands with the same name in autodiff: after `db` or `alembic` only that word is removed."""

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from autodiff.cli.terminal import add_task, clear_line, print_above, print_lines, set_description
+from autodiff.cli.activity import Activity
+from autodiff.cli.terminal import (
+    add_task,
+    clear_line,
+    format_duration,
+    print_above,
+    print_lines,
+    set_description,
+)
 from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +32,6 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "format_duration",
     "resumed_line",
     "retried_line",
     "show_progress",
@@ -37,8 +44,11 @@ _FIRST_ROWS_PAUSE, _LONGEST_ROWS_PAUSE = 2.0, 60.0
 
 
 @contextmanager
-def show_progress() -> Iterator[Listener]:
+def show_progress(*, is_shown: bool = True) -> Iterator[Listener]:
     """Yield a listener that shows a run, and end its last line at the end, also after an error."""
+    if not is_shown:
+        yield lambda event: None
+        return
     display = _Display()
     try:
         yield display
@@ -70,6 +80,7 @@ class _Display:
         self._rows_task: TaskID | None = None
         self._line_is_open = False
         self._name = ""
+        self._activity: Activity | None = None
         self._rows_table: str | None = None
         self._rows_printed = 0.0
         self._rows_pause = _FIRST_ROWS_PAUSE
@@ -83,9 +94,12 @@ class _Display:
             MigrationRetried,
             MigrationSkipped,
             MigrationStarted,
+            StatementRun,
             WaitingForLock,
         )
 
+        if not isinstance(event, MigrationStarted | StatementRun):
+            self._end_activity()
         match event:
             case HookCalled(hook=hook, function=function) if not hook.endswith("_migration"):
                 self._print(f"{hook}: {function}")
@@ -110,6 +124,7 @@ class _Display:
 
     def close(self) -> None:
         """Remove the bar, and end a line that is still open."""
+        self._end_activity()
         if self._bar is not None:
             self._bar.stop()
         if self._line_is_open:
@@ -137,6 +152,18 @@ class _Display:
             return
         self._write(f"{one_line(name)} ... ", end="")
         self._line_is_open = True
+        self._activity = Activity(name, self._print, self._clear_open_line)
+        self._activity.start()
+
+    def _clear_open_line(self) -> None:
+        """Make room for the spinner."""
+        clear_line()
+        self._line_is_open = False
+
+    def _end_activity(self) -> None:
+        activity, self._activity = self._activity, None
+        if activity is not None:
+            activity.stop()
 
     def _show_rows(self, event: BackfillProgress) -> None:
         """Show how many rows of a table are filled, in a bar that replaces an open line."""
@@ -191,11 +218,3 @@ def start_bar(total: int) -> Progress:
     bar.add_task("", total=total)
     bar.start()
     return bar
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in the units that suit it: 35 ms, 1.2 s, 3 min 4 s."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"

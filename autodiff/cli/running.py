@@ -62,7 +62,7 @@ def run_migrations(
         _confirm_downgrade(shell, project, preview, yes=yes or target is not None, confirm=confirm)
     elif project.config.protected:
         _confirm_upgrade(shell, project, project.preview_run(reached, direction), confirm)
-    with show_progress() as listener:
+    with show_progress(is_shown=shell.shows_progress) as listener:
         if direction == "upgrade":
             done = project.upgrade(reached, on_event=listener, lock_wait=lock_wait)
         else:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from autodiff.cli.activity import show_activity
 from autodiff.cli.format import align_columns
 from autodiff.cli.terminal import (
     Language,
     has_colors,
     print_code,
+    print_forms,
     print_json,
     print_lines,
     print_table,
@@ -38,6 +41,7 @@ class Shell:
     url: str | None = None
     json: bool = False
     debug: bool = False
+    quiet: bool = False
     fixed_project: Project | None = None
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
@@ -56,6 +60,18 @@ class Shell:
             os.environ.setdefault(name, value)
         project.on_connect(lambda database: self.note(f"database: {database}"))
         return project
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether progress is shown on stderr."""
+        return not (self.json or self.quiet)
+
+    def working(self, text: str) -> AbstractContextManager[Callable[[str], None]]:
+        """Show a text while a block takes longer than a second; it yields a function to change it.
+
+        Whatever is printed or asked in the block stays readable.
+        """
+        return show_activity(text, is_shown=self.shows_progress)
 
     def answer(self, lines: Iterable[str], data: Mapping[str, Any]) -> None:
         """Print a result: `data` with --json, otherwise the lines, colored on a terminal."""
@@ -77,6 +93,19 @@ class Shell:
         elif not self.json and rows:
             print_lines(align_columns([headings, *rows], indent=""), self.out)
         self.answer(["", *lines] if rows else lines, data)
+
+    def answer_changes(
+        self, changes: Iterable[tuple[str, tuple[str, str] | None]], lines: Iterable[str]
+    ) -> None:
+        """Print changes at a terminal, the changed objects in their old and new form, then lines.
+
+        Each change is its line and the two forms.
+        """
+        for line, forms in changes:
+            print_lines([line], self.out)
+            if forms is not None:
+                print_forms(*forms, self.out)
+        print_lines(list(lines), self.out)
 
     def answer_code(self, text: str, language: Language, data: Mapping[str, Any]) -> None:
         """Print code as `answer` does: unchanged, or highlighted on a terminal."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
 import typer
 
+from autodiff.cli.form_differences import compare_forms
 from autodiff.errors import ConfigError
 from autodiff.utils.quoting import json_text, one_line, terminal_text
 
@@ -27,18 +29,46 @@ __all__ = [
     "ask_yes_no",
     "clear_line",
     "color_text",
+    "format_duration",
     "has_colors",
     "print_above",
     "print_code",
+    "print_forms",
     "print_help",
     "print_json",
     "print_labelled",
     "print_lines",
     "print_table",
     "set_description",
+    "set_live_output",
+    "start_spinner",
 ]
 
 Language = Literal["python", "sql"]
+
+
+class _LiveOutput(Protocol):
+    """Output that other output must not interrupt, such as a spinner."""
+
+    def hide(self) -> None: ...
+
+    def suspended(self) -> AbstractContextManager[None]: ...
+
+
+_live_output: _LiveOutput | None = None
+
+
+def set_live_output(output: _LiveOutput | None) -> None:
+    """Set what is hidden before anything else is printed."""
+    global _live_output
+    _live_output = output
+
+
+def _make_room() -> None:
+    if _live_output is not None:
+        _live_output.hide()
+
+
 _COLOR_BY_SIGN = {"+": "green", "-": "red", "~": "yellow"}
 
 
@@ -71,6 +101,7 @@ def _colored_by_sign(line: str) -> str:
 
 def print_lines(lines: Sequence[str], stream: TextIO, *, end: str = "\n") -> None:
     """Print lines, on a terminal in the colors of their signs; a text in a line never ends it."""
+    _make_room()
     for line in lines:
         text = _encodable(one_line(line), stream)
         text = _colored_by_sign(text) if has_colors(stream) else text
@@ -79,6 +110,7 @@ def print_lines(lines: Sequence[str], stream: TextIO, *, end: str = "\n") -> Non
 
 def print_labelled(label: str, color: str, text: str, stream: TextIO) -> None:
     """Print a text after a label in a color, such as `error:`."""
+    _make_room()
     shown = _encodable(terminal_text(text), stream)
     typer.echo(f"{color_text(label, color, stream)} {shown}", file=stream)
 
@@ -149,6 +181,30 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], stream: 
     Console(file=stream).print(table)
 
 
+def print_forms(before: str, after: str, stream: TextIO) -> None:
+    """Print two forms of an object below each other, wrapped, with the different words in bold.
+
+    Of forms with several lines, those that differ are printed, and a line around them.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    _make_room()
+    system: Literal["auto"] | None = "auto" if has_colors(stream) else None
+    console = Console(file=stream, highlight=False, color_system=system)
+    for sign, words in compare_forms(before, after):
+        color = _COLOR_BY_SIGN.get(sign, "")
+        text = Text(style=color)
+        for word, differs in words:
+            text.append(_encodable(one_line(word), stream), style="bold" if differs else "")
+        for line in text.wrap(console, max(console.width - len(_FORM_INDENT) - 2, 20)) or [text]:
+            line.rstrip()
+            console.print(Text(f"{_FORM_INDENT}{sign} ", style=color) + line, soft_wrap=True)
+
+
+_FORM_INDENT = "    "
+
+
 # Progress on stderr
 
 
@@ -161,6 +217,36 @@ def print_above(bar: Progress, line: str) -> None:
     """Print a line above a progress bar."""
     text = _encodable(one_line(line), sys.stderr)
     bar.console.print(text, highlight=False, markup=False)
+
+
+def start_spinner(text: str, seconds: float) -> Progress:
+    """Start a spinner on stderr, with a text and the time since a number of seconds ago."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    spinner = Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    task = spinner.add_task(_encodable(one_line(text), sys.stderr), total=None)
+    started = spinner.get_time() - seconds
+    spinner.tasks[task].start_time = started
+    spinner.start()
+    return spinner
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration in the units that suit it: 35 ms, 1.2 s, 3 min 4 s."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
 
 
 def add_task(bar: Progress, text: str, total: float) -> TaskID:
@@ -178,12 +264,18 @@ def set_description(bar: Progress, task: TaskID, text: str) -> None:
 
 def ask_yes_no(question: str) -> bool:
     """Ask a question; Enter alone means no."""
-    return typer.confirm(_encodable(one_line(question), sys.stderr), err=True)
+    with _question():
+        return typer.confirm(_encodable(one_line(question), sys.stderr), err=True)
 
 
 def ask_text(question: str, *, required: bool = False) -> str:
     """Ask for a text; without `required`, Enter alone means none."""
     shown = _encodable(one_line(question), sys.stderr)
-    if required:
-        return str(typer.prompt(shown, err=True)).strip()
-    return str(typer.prompt(shown, default="", show_default=False, err=True)).strip()
+    with _question():
+        if required:
+            return str(typer.prompt(shown, err=True)).strip()
+        return str(typer.prompt(shown, default="", show_default=False, err=True)).strip()
+
+
+def _question() -> AbstractContextManager[None]:
+    return nullcontext() if _live_output is None else _live_output.suspended()

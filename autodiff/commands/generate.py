@@ -399,6 +399,8 @@ def draft_plan(
     the configuration requires one.
     """
     draft = _render(project, graph, position, request, plan)
+    if request.rehearse:
+        project.announce_step("running the migration up and down in a scratch database")
     proof = _rehearse(connection, draft, plan) if request.rehearse else UNWANTED
     if proof.skipped is None:
         return replace(draft, proof=proof)

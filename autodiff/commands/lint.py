@@ -74,6 +74,7 @@ def lint_project(
     evidence: bool = False,
     rehearsed: Sequence[RehearsedStep] = (),
     selection: LintFolder | None = None,
+    only_migrations: bool = False,
 ) -> LintResult:
     """Return the findings in the migrations of a project.
 
@@ -88,6 +89,7 @@ def lint_project(
             be reached, that is one of the problems.
         rehearsed: The migrations that were rehearsed, with what was measured.
         selection: The migrations to lint, instead of those that targets name.
+        only_migrations: Whether to ignore files that are not migrations.
 
     Raises:
         HistoryError: The folder is invalid, a target is unknown, or the kind of database is.
@@ -95,7 +97,11 @@ def lint_project(
     """
     rules = load_rules()
     settings = read_lint_settings(project.config.lint, rules)
-    folders = find_folders(project, targets) if selection is None else [selection]
+    folders = (
+        find_folders(project, targets, only_migrations=only_migrations)
+        if selection is None
+        else [selection]
+    )
     is_whole = selection is None and not targets
     chosen = (
         read_database(project, settings.small_table)
@@ -136,7 +142,9 @@ def lint_project(
         linted.append(
             LintedFolder(folder=folder, order=request.order, findings=tuple(ran.findings))
         )
-    findings, more = attach_evidence(project, linted, rehearsed, live=evidence and not chosen.problem)
+    findings, more = attach_evidence(
+        project, linted, rehearsed, live=evidence and not chosen.problem
+    )
     return LintResult(
         findings=tuple(findings),
         migrations=count,

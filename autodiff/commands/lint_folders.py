@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,13 @@ __all__ = [
 ]
 
 
+_ALEMBIC_FILES = frozenset({"__init__.py", "env.py"})
+"""Files in folders of Alembic that are not revisions."""
+_ALEMBIC_FIELDS = [
+    re.compile(rf"^{name}\b.*=", re.MULTILINE) for name in ("revision", "down_revision")
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintFolder:
     """The migrations of a folder.
@@ -44,8 +52,17 @@ class LintFolder:
     unread: frozenset[str] = frozenset()
 
 
-def find_folders(project: Workspace, targets: Sequence[str]) -> list[LintFolder]:
-    """Return the folders that the targets are in, with the revisions to lint."""
+def find_folders(
+    project: Workspace, targets: Sequence[str], *, only_migrations: bool = False
+) -> list[LintFolder]:
+    """Return the folders that the targets are in, with the revisions to lint.
+
+    only_migrations: whether to ignore files that are not migrations.
+    """
+    if only_migrations and targets:
+        targets = _migrations_among(project, targets)
+        if not targets:
+            return []
     problems: list[MigrationFileError] = []
     if not targets:
         graph = _own_graph(project, problems)
@@ -76,6 +93,34 @@ def find_folders(project: Workspace, targets: Sequence[str]) -> list[LintFolder]
         )
         for number, (place, graph) in enumerate(graphs.items())
     ]
+
+
+def _migrations_among(project: Workspace, targets: Sequence[str]) -> list[str]:
+    """Return the targets without the files that are not migrations.
+
+    A commit hook passes every changed file: models, tests and settings too.
+    """
+    own = {
+        path.resolve()
+        for migration in _own_graph(project, []).migrations.values()
+        for path in (migration.path, migration.down_path)
+    }
+
+    def is_wanted(target: str) -> bool:
+        path = Path(target)
+        if path.is_dir() or not (path.exists() or path.suffix):  # a folder, or a range
+            return True
+        return path.resolve() in own or _is_alembic_revision(path)
+
+    return list(filter(is_wanted, targets))
+
+
+def _is_alembic_revision(path: Path) -> bool:
+    """Return whether a file is a revision of Alembic, in whatever folder it is."""
+    if path.suffix != ".py" or not path.is_file() or path.name in _ALEMBIC_FILES:
+        return False
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return all(field.search(text) for field in _ALEMBIC_FIELDS)
 
 
 def _is_own(project: Workspace, folder: Path) -> bool:

@@ -204,6 +204,9 @@ class _HistoryRehearsal:
             if position < len(self._database.applied):
                 continue
             result = _StepResult(migration)
+            self._project.announce_step(
+                f"rehearsing {migration.name} ({position + 1} of {len(order)})"
+            )
             try:
                 self._run_step(result)
             except _NotAppliedError:

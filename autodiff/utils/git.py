@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-__all__ = ["changed_files", "file_names_at", "top_folder", "upstream_refs"]
+__all__ = ["changed_files", "file_names_at", "ref_names", "top_folder", "upstream_refs"]
 
 _UPSTREAM_REFS = (
     "refs/remotes/origin/HEAD",
@@ -61,6 +61,12 @@ def top_folder(folder: Path) -> Path | None:
     """Return the top folder of the working tree that a folder is in, None outside of git."""
     found = _git(folder, "rev-parse", "--show-toplevel")
     return Path(found.removesuffix("\n")).resolve() if found else None
+
+
+def ref_names(folder: Path) -> list[str]:
+    """Return the names of the branches, remote branches and tags, such as `origin/main`."""
+    names = _git(folder, "for-each-ref", "--format=%(refname:short)")
+    return (names or "").split()
 
 
 def upstream_refs(folder: Path) -> list[str]:

@@ -18,10 +18,14 @@ from tests.cli.project import Folder
 
 SECONDS = 30
 _ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# A busy machine shows a spinner that an idle one does not:
+_SPINNER = re.compile(r"(?:\x1b\[32m)?[\u2800-\u28ff][^\r\n]*?\d:\d\d:\d\d")
+_END_OF_SPINNER = re.compile(r"(?:\x1b\[0m)?\r\n\x1b\[\?25h\r\x1b\[1A\x1b\[2K")
 
 
 def plain(text: str) -> str:
-    """Return text without colors and cursor movements."""
+    """Return text without colors, cursor movements and spinners."""
+    text = _END_OF_SPINNER.sub("", _SPINNER.sub("", text))
     return _ESCAPE_SEQUENCES.sub("", text).replace("\r\n", "\n")
 
 

@@ -11,6 +11,7 @@ from autodiff.commands.generate import Draft, GenerateRequest
 from autodiff.commands.generate import draft_migration as draft_migration
 from autodiff.plan import Finding
 from tests.cli.project import COMMENTS, CONFIG, POSTS, TIMESTAMP, Folder, kinds
+from tests.cli.terminal import Terminal
 
 RENAMED = POSTS.replace("title: Mapped", "headline: Mapped")
 
@@ -229,8 +230,9 @@ def test_findings_and_notes_are_printed_on_stderr(
     monkeypatch.setattr("autodiff.commands.generate.draft_migration", unsettled_draft)
     result = blog.ok("generate", "-m", "add comments")
     assert result.out == "migrations/0002_add_comments.py\n  + table comments\n"
-    assert result.err.splitlines()[0] == "warning X1: posts: rows are lost (look)"
-    assert result.err.splitlines()[1].startswith(
+    assert result.err.splitlines()[0] == "warning X1: posts: rows are lost"
+    assert result.err.splitlines()[1] == "  hint: look"
+    assert result.err.splitlines()[2].startswith(
         "note: some SQL expressions were compared literally"
     )
 
@@ -243,3 +245,46 @@ def test_an_empty_message_is_refused(blog: Folder, message: str) -> None:
     assert result.code == 2
     assert "the message of the migration is empty" in result.err
     assert "add timestamp" in result.err
+
+
+FIVE_CHANGES = """
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class Post(Base):
+    __tablename__ = "posts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(sa.String(100), index=True)
+    summary: Mapped[str | None]
+
+class Tag(Base):
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+def test_generate_prints_the_changes_then_the_losses_then_the_next_step(blog: Folder) -> None:
+    """A loss that is stated is not repeated for the sample rows. A log has no next step."""
+    blog.grow(COMMENTS, "add comments")
+    blog.sql("INSERT INTO comments VALUES (1, 'first!', 1)")
+    blog.write(models=FIVE_CHANGES)
+    terminal = Terminal(blog, "generate", "-m", "tags", "--allow-drop", "--quiet")
+    terminal.ends_with(0)
+    printed = terminal.text.partition("\n")[2]
+    assert printed == (
+        "migrations/0003_tags.py\n"
+        "  - table comments\n"
+        "  ~ column posts.title: VARCHAR(200) -> VARCHAR(100)\n"
+        "  + column posts.summary\n"
+        "  + index ix_posts_title on posts\n"
+        "  + table tags\n"
+        "Data loss:\n"
+        "  drop table comments (1 row)\n"
+        "  the downgrade does not restore them\n"
+        "next: review the file, then run autodiff upgrade\n"
+    )
+    result = blog.ok("generate", "-m", "tags", "--amend", "--allow-drop")
+    assert "next: " not in result.err

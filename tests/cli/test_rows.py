@@ -25,8 +25,8 @@ NOT_NULL = USERS.replace("Mapped[str | None]", "Mapped[str]")
 UNIQUE = USERS.replace("sa.String(80)", "sa.String(80), unique=True")
 ROWS = "INSERT INTO users VALUES (1, 'a@x'), (4, NULL), (9, NULL)"
 TOLD = (
-    "warning rows-in-the-way: users.email is NULL in some rows (2 found: id 4, 9) "
-    "(pass --fill users.email=VALUE, or fix the rows)\n"
+    "warning rows-in-the-way: users.email is NULL in some rows (2 found: id 4, 9)\n"
+    "  hint: pass --fill users.email=VALUE, or fix the rows\n"
 )
 
 
@@ -125,8 +125,8 @@ def test_a_backfill_of_many_rows_shows_a_progress_bar(users: Folder) -> None:
 
 
 LOCKS = (
-    "warning AD408: sets users.email NOT NULL and reads all rows of users for it "
-    "(autodiff lint --explain AD408)\n"
+    "warning AD408: sets users.email NOT NULL and reads all rows of users for it\n"
+    "  hint: autodiff lint --explain AD408 describes the safe way\n"
 )
 """What lint says of the migration on PostgreSQL."""
 

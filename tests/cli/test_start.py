@@ -17,6 +17,8 @@ COMMANDS = (
     "adopt",
     "baseline",
     "check",
+    "ci",
+    "comment",
     "demo",
     "diff",
     "downgrade",
@@ -111,6 +113,7 @@ def test_help_has_sections(folder: Folder) -> None:
         "Write migrations:",
         "Apply migrations:",
         "Show information:",
+        "Work in CI:",
     ]
     assert "  init       Create the configuration and the migrations folder." in lines
     assert "  repair     List problems in the migration history and how to fix them, or" in lines

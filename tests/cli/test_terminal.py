@@ -128,12 +128,12 @@ def test_changes_have_colors(blog: Folder) -> None:
     """+ is green and ~ is yellow, unless NO_COLOR is set or the terminal is dumb."""
     blog.grow(COMMENTS, "add comments")
     blog.write(models=TIMESTAMP.replace("String(200)", "String(100)"))
-    colored = Terminal(blog, "check")
+    colored = Terminal(blog, "check", "--quiet")
     colored.ends_with(1)
     assert "\x1b[32m  + column comments.timestamp\x1b[0m" in colored.raw
     assert "\x1b[33m  ~ column posts.title" in colored.raw
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        uncolored = Terminal(blog, "check", environment=environment)
+        uncolored = Terminal(blog, "check", "--quiet", environment=environment)
         uncolored.ends_with(1)
         assert "\x1b" not in uncolored.raw
         assert uncolored.text == colored.text

@@ -142,7 +142,8 @@ def _bridge(
 def _baseline(
     shell: Shell, project: Project, message: str, *, dry_run: bool, rehearse: bool, yes: bool
 ) -> None:
-    baseline = project.baseline(message, rehearse=rehearse)
+    with shell.working("reading the database"):
+        baseline = project.baseline(message, rehearse=rehearse)
     draft = baseline.draft
     for line in draft.proof.notes if draft.proof else ():
         shell.note(f"note: {line}")

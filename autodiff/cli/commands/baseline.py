@@ -46,7 +46,9 @@ def run_baseline(
             hint="to replace an adopted Alembic history, run autodiff baseline --legacy; for a "
             "database without migrations, run autodiff adopt --baseline",
         )
-    baseline = shell.project().replace_alembic(message, without_data=without_data)
+    project = shell.project()
+    with shell.working("running Alembic's revisions in a scratch database"):
+        baseline = project.replace_alembic(message, without_data=without_data)
     for item in baseline.left_out:
         shell.note(f"left out of the baseline: {item}")
     for name in baseline.with_rows:

@@ -45,7 +45,8 @@ def run_check(
     if against is not None:
         return _check_against(shell, against, offline=offline)
     project = shell.project()
-    drift = project.check(offline=offline)
+    with shell.working("comparing the models, the migrations and the database"):
+        drift = project.check(offline=offline)
     for note in drift.notes:
         shell.note(f"note: {note}")
     more = shell.note_unmanaged(project) if verbose and not offline else {}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import data_loss_data, data_loss_lines, finding_line
+from autodiff.cli.format import data_loss_data, data_loss_lines, finding_lines
 from autodiff.cli.options import Verbose, flag, side
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
@@ -53,7 +54,8 @@ def run_diff(
 
     FROM and TO are each models, database (the one of the configuration or
     --url), the URL of another database, or a migration: the schema that the
-    history produces up to it. Nothing is written.
+    history produces up to it. Nothing is written. At a terminal, a changed object
+    is shown in its old and its new form.
     Exit codes: 0 no difference, 1 a difference, 2 the command could not run.
 
     Examples:
@@ -67,9 +69,11 @@ def run_diff(
     for name in (current, desired):
         if "://" in name:
             shell.note(f"database: {describe_url(parse_url(name, project.config.root))}")
-    plan = project.diff(current, desired, renames=rename or (), fills=fill or (), assume=assume)
+    with shell.working("comparing"):
+        plan = project.diff(current, desired, renames=rename or (), fills=fill or (), assume=assume)
     for finding in plan.findings:
-        shell.note(finding_line(finding))
+        for line in finding_lines(finding):
+            shell.note(line)
     for line in data_loss_lines(plan.data_loss):
         shell.note(line)
     data = _data(plan)
@@ -81,9 +85,19 @@ def run_diff(
         shell.answer_code(
             "".join(f"{terminate_statement(sql)}\n" for sql in data["sql"]), "sql", data
         )
+    elif plan.changes and not changes and not shell.json and shell.out.isatty():
+        shell.answer_changes(_changes(plan), ["", *map(terminate_statement, data["sql"])])
     else:
         shell.answer(_lines(data, changes=changes), data)
     return int(bool(plan.changes))
+
+
+def _changes(plan: Plan) -> list[tuple[str, tuple[str, str] | None]]:
+    """Return the line of each change, and the two forms of the object if it is altered."""
+    from autodiff.autogenerate.object_forms import object_forms
+
+    forms = [object_forms(plan.dialect, change) for change in plan.changes]
+    return list(zip_longest(plan.summary(), forms))
 
 
 def _data(plan: Plan) -> dict[str, Any]:

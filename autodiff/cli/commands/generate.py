@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from autodiff.cli.completion import complete_location
 from autodiff.cli.format import (
     data_loss_lines,
     draft_data,
     draft_text,
     evidence_line,
-    finding_line,
+    finding_lines,
     rehearsal_lines,
+    rehearsal_loss_lines,
     short_path,
 )
 from autodiff.cli.options import Verbose, complete_target, flag
@@ -23,7 +26,7 @@ from autodiff.cli.terminal import Language
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from autodiff.commands.generate import Draft
     from autodiff.lint import Finding as LintFinding
@@ -157,6 +160,7 @@ def run_generate(
             "--location",
             metavar="FOLDER",
             help="The migrations folder to write into, if there are several. Default: the first.",
+            autocompletion=complete_location,
         ),
     ] = None,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, even at a terminal.")] = False,
@@ -184,31 +188,33 @@ def run_generate(
     project = shell.project()
     if allow_empty_models:
         project.config = replace(project.config, allow_empty_models=True)
-    draft = project.draft(
-        message or "",
-        parent=parent,
-        labels=label or (),
-        depends_on=depends_on or (),
-        renames=rename or (),
-        fills=fill or (),
-        maps=map_ or (),
-        source=source,
-        format=format,
-        empty=empty,
-        assume=assume,
-        allow_drop=allow_drop or (),
-        questioner=TerminalQuestioner() if asks else None,
-        rehearse=not no_rehearse,
-        data_checks=not no_data_checks,
-        alembic=alembic,
-        alembic_section=alembic_section,
-        amend=amend,
-        discard_edits=discard_edits,
-        location=location,
-    )
+    with shell.working("comparing the database with the models") as describe:
+        project.on_step(describe)
+        draft = project.draft(
+            message or "",
+            parent=parent,
+            labels=label or (),
+            depends_on=depends_on or (),
+            renames=rename or (),
+            fills=fill or (),
+            maps=map_ or (),
+            source=source,
+            format=format,
+            empty=empty,
+            assume=assume,
+            allow_drop=allow_drop or (),
+            questioner=TerminalQuestioner() if asks else None,
+            rehearse=not no_rehearse,
+            data_checks=not no_data_checks,
+            alembic=alembic,
+            alembic_section=alembic_section,
+            amend=amend,
+            discard_edits=discard_edits,
+            location=location,
+        )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     found = () if draft is None else project.lint_draft(draft)
-    _answer(shell, draft, found, more, dry_run=dry_run)
+    _answer(shell, draft, found, more, dry_run=dry_run, is_for_alembic=format == "alembic")
 
 
 def _answer(
@@ -218,38 +224,48 @@ def _answer(
     more: dict[str, Any],
     *,
     dry_run: bool,
+    is_for_alembic: bool,
 ) -> None:
     if draft is None:
         shell.answer(["nothing to do"], {**draft_data(None, written=False), **more})
         return
-    for finding in draft.plan.findings if draft.plan else ():
-        shell.note(finding_line(finding))
-    for each in found:
-        shell.note(
-            f"{each.severity} {each.code}: {each.message} (autodiff lint --explain {each.code})"
-        )
-        for fact in each.evidence:
-            shell.note(f"  {evidence_line(fact)}")
-    if not draft.settled:
-        shell.note(
-            "note: some SQL expressions were compared literally, because no scratch database is "
-            "available"
-        )
-    for line in data_loss_lines(draft.plan.data_loss) if draft.plan else ():
-        shell.note(line)
-    for line in draft.proof.lost if draft.proof else ():
-        shell.note(f"lost from sample rows in the rehearsal: {line}")
-    for line in draft.proof.notes if draft.proof else ():
-        shell.note(f"note: {line}")
-    for line in rehearsal_lines(draft.proof):
-        shell.note(line)
     data = {**draft_data(draft, written=not dry_run), **more}
     data["findings"] += [each.to_data() for each in found]
     if dry_run:
         shell.answer_code(draft_text(draft), _language(draft), data)
-        return
-    draft.write()
-    shell.answer([short_path(draft.path), *(f"  {line}" for line in draft.summary)], data)
+    else:
+        draft.write()
+        shell.answer([short_path(draft.path), *(f"  {line}" for line in draft.summary)], data)
+    for line in _notes(draft, found):
+        shell.note(line)
+    is_demo = shell.fixed_project is not None  # it explains the next step itself
+    if not (dry_run or shell.json or is_demo) and sys.stderr.isatty():
+        runner = "alembic upgrade head" if is_for_alembic else "autodiff upgrade"
+        shell.note(f"next: review the file, then run {runner}")
+
+
+def _notes(draft: Draft, found: Sequence[LintFinding]) -> Iterator[str]:
+    """Yield what a reviewer needs to know: findings, losses, and how it was proved."""
+    losses = draft.plan.data_loss if draft.plan else ()
+    for finding in draft.plan.findings if draft.plan else ():
+        yield from finding_lines(finding)
+    for each in found:
+        yield f"{each.severity} {each.code}: {each.message}"
+        yield from (f"  {evidence_line(fact)}" for fact in each.evidence)
+    if found:
+        codes = {each.code for each in found}
+        code = codes.pop() if len(codes) == 1 else "CODE"
+        yield f"  hint: autodiff lint --explain {code} describes the safe way"
+    yield from data_loss_lines(losses)
+    if draft.proof is not None:
+        yield from rehearsal_loss_lines(draft.proof.lost, losses)
+        yield from (f"note: {line}" for line in draft.proof.notes)
+    if not draft.settled:
+        yield (
+            "note: some SQL expressions were compared literally, because no scratch database is "
+            "available"
+        )
+    yield from rehearsal_lines(draft.proof)
 
 
 def _language(draft: Draft) -> Language:

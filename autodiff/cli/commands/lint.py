@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autodiff.cli.completion import complete_git_ref, complete_rule
 from autodiff.cli.failures import USAGE, report_error
 from autodiff.cli.format import evidence_line, short_path
 from autodiff.cli.options import complete_range, flag
@@ -40,6 +41,7 @@ def run_lint(
             "--diff-base",
             metavar="REV",
             help="Only files that changed since the branch left this git revision.",
+            autocompletion=complete_git_ref,
         ),
     ] = None,
     dialect: Annotated[
@@ -51,6 +53,10 @@ def run_lint(
             show_default="that of the configuration",
         ),
     ] = None,
+    only_migrations: Annotated[
+        bool,
+        flag("--only-migrations", "Ignore files that are not migrations, for commit hooks."),
+    ] = False,
     strict: Annotated[bool, flag("--strict", "Report advice too, not only risks.")] = False,
     evidence: Annotated[
         bool | None,
@@ -63,7 +69,12 @@ def run_lint(
     ] = None,
     explain: Annotated[
         str | None,
-        typer.Option("--explain", metavar="CODE", help="Print the description of a rule."),
+        typer.Option(
+            "--explain",
+            metavar="CODE",
+            help="Print the description of a rule.",
+            autocompletion=complete_rule,
+        ),
     ] = None,
 ) -> int:
     """Find steps in migrations that lose data, fail, or block the database.
@@ -85,13 +96,17 @@ def run_lint(
     if explain is not None:
         return _explain(shell, explain)
     measures = evidence if evidence is not None else shell.url is not None
-    result = _project(shell, targets).lint(
-        *(targets or ()),
-        diff_base=diff_base,
-        databases=dialect or (),
-        connect=_connects(shell, dialect),
-        evidence=measures,
-    )
+    project = _project(shell, targets)
+    connects = _connects(shell, dialect)
+    with shell.working("linting"):
+        result = project.lint(
+            *(targets or ()),
+            diff_base=diff_base,
+            only_migrations=only_migrations,
+            databases=dialect or (),
+            connect=connects,
+            evidence=measures,
+        )
     found = result.serious(strict=strict)
     hidden = len(result.findings) - len(found)
     if hidden:

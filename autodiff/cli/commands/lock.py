@@ -19,7 +19,8 @@ def run_lock(shell: Shell) -> None:
         autodiff lock
     """
     project = shell.project()
-    path = short_path(project.relock())
+    with shell.working("running the migrations in a scratch database"):
+        path = short_path(project.relock())
     if project.check(offline=True).models:
         shell.note(f"note: {UNCOVERED_CHANGES}")
     shell.answer([path], {"path": path})

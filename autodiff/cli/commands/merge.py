@@ -51,7 +51,9 @@ def run_merge(
         autodiff merge -m "join billing and users"
         autodiff merge billing@head users@head
     """
-    merge = shell.project().merge(message, heads=heads or (), rehearse=not no_rehearse)
+    project = shell.project()
+    with shell.working("running both orders in a scratch database"):
+        merge = project.merge(message, heads=heads or (), rehearse=not no_rehearse)
     notes = [*merge.notes, *([UNCOVERED_CHANGES] if merge.missing else ())]
     for note in notes:
         shell.note(f"note: {note}")

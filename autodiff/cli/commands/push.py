@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import data_loss_data, data_loss_lines, finding_line, rehearsal_lines
+from autodiff.cli.format import data_loss_data, data_loss_lines, finding_lines, rehearsal_lines
 from autodiff.cli.options import Yes, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Shell
@@ -60,14 +60,16 @@ def run_push(
     """
     asks = is_interactive() and not shell.json
     project = shell.project()
-    push = project.push(
-        renames=rename or (),
-        fills=fill or (),
-        maps=map_ or (),
-        assume=assume,
-        questioner=TerminalQuestioner() if asks else None,
-        rehearse=not no_rehearse,
-    )
+    with shell.working("comparing the database with the models") as describe:
+        project.on_step(describe)
+        push = project.push(
+            renames=rename or (),
+            fills=fill or (),
+            maps=map_ or (),
+            assume=assume,
+            questioner=TerminalQuestioner() if asks else None,
+            rehearse=not no_rehearse,
+        )
     if push is None:
         shell.answer(["nothing to do"], {"pushed": False, "changes": [], "data_loss": []})
         return
@@ -78,7 +80,7 @@ def run_push(
         "data_loss": data_loss_data(plan.data_loss),
     }
     for line in (
-        *map(finding_line, plan.findings),
+        *(line for finding in plan.findings for line in finding_lines(finding)),
         *rehearsal_lines(push.draft.proof),
         *data_loss_lines(plan.data_loss),
     ):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from autodiff.cli.completion import complete_git_ref, complete_target
 from autodiff.cli.format import rebase_data, rebase_lines, rebase_notes
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
@@ -21,6 +22,7 @@ def run_rebase(
             metavar="ONTO",
             help="The branch that stays: a git branch, or one of its migrations.",
             show_default="the main branch",
+            autocompletion=complete_git_ref,
         ),
     ] = None,
     mine: Annotated[
@@ -29,6 +31,7 @@ def run_rebase(
             "--mine",
             metavar="TARGET",
             help="A migration of the branch that moves; git is not consulted. Repeatable.",
+            autocompletion=complete_target,
         ),
     ] = None,
     dry_run: Annotated[
@@ -50,7 +53,10 @@ def run_rebase(
         autodiff rebase origin/develop
         autodiff rebase --mine 0003_add_phone --dry-run
     """
-    rebase = shell.project().rebase(onto, mine=mine or (), rehearse=not no_rehearse)
+    project = shell.project()
+    with shell.working("rehearsing the moved migrations") as describe:
+        project.on_step(describe)
+        rebase = project.rebase(onto, mine=mine or (), rehearse=not no_rehearse)
     for note in rebase_notes(rebase):
         shell.note(f"note: {note}")
     if not dry_run:

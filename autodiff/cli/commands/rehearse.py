@@ -65,9 +65,10 @@ def run_rehearse(
         )
     kind: Literal["samples", "live", "none"] = "samples"
     kind = "live" if from_data else "none" if no_rows else kind
-    rehearsal = shell.project().rehearse(
-        target, rows=kind, count=rows, lint=shell.json, estimate=locks
-    )
+    project = shell.project()
+    with shell.working("rehearsing") as describe:
+        project.on_step(describe)
+        rehearsal = project.rehearse(target, rows=kind, count=rows, lint=shell.json, estimate=locks)
     for note in rehearsal.notes:
         shell.note(f"note: {note}")
     measured = any(step.statements for step in rehearsal.steps)

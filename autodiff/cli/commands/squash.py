@@ -61,9 +61,11 @@ def run_squash(
         autodiff squash :0007 -m "release 2"
         autodiff squash 0003:0007 -m "orders" --dry-run
     """
-    squash = shell.project().squash(
-        target, message, without_data=without_data, renames=rename or (), fills=fill or ()
-    )
+    project = shell.project()
+    with shell.working("running the migrations in a scratch database"):
+        squash = project.squash(
+            target, message, without_data=without_data, renames=rename or (), fills=fill or ()
+        )
     for part in squash.left_out:
         shell.note(f"left out: {part}")
     for line in squash.proof.notes:

@@ -1,0 +1,29 @@
+"""Test that lint --only-migrations ignores the other files that a commit hook passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.project import Folder
+
+
+@pytest.mark.parametrize("place_name", ["migrations", "alembic/versions"])
+def test_files_beside_migrations_are_ignored(blog_3: Folder, place_name: str) -> None:
+    """Without the option, a named file that is not a migration is an error."""
+    place = blog_3.path / place_name
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "__init__.py").write_text("")
+    (place / "notes.sql").write_text("DROP TABLE posts;\n")
+    files = [f"{place_name}/{name}" for name in ("__init__.py", "notes.sql", "deleted.py")]
+    result = blog_3.ok("lint", "--only-migrations", *files, "models.py")
+    assert result.out == "no findings in 0 migrations\n"
+    assert "is not a migration" in blog_3.fails("lint", files[0]).err
+
+
+def test_migrations_are_linted_beside_other_files(blog_3: Folder) -> None:
+    """A range and a folder are not files, so they stay."""
+    path = "migrations/0001_add_posts.py"
+    result = blog_3.run("lint", "--only-migrations", "--json", "models.py", path)
+    assert result.data["migrations"] == 1
+    for target in ("0002:head", "migrations"):
+        assert blog_3.run("lint", "--only-migrations", "--json", target).data["migrations"] >= 2
