@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from autodiff.migrations import Migration
     from autodiff.project import Project
     from autodiff.runner.events import Direction
+    from autodiff.runner.recovery import Remaining
 
 __all__ = ["run_migrations"]
 
@@ -73,10 +74,22 @@ def run_migrations(
 
 
 def _print_preview(shell: Shell, preview: RunPreview, direction: Direction) -> None:
-    titles = [migration_title(migration) for migration in preview.migrations]
+    titles = [_title(migration, preview.remaining) for migration in preview.migrations]
     lines = [*(titles or ["nothing to do"]), *data_loss_lines(preview.data_loss)]
     data = _data(preview.migrations, direction)
     shell.answer(lines, {**data, "data_loss": data_loss_data(preview.data_loss)})
+
+
+def _title(migration: Migration, remaining: Remaining | None) -> str:
+    """Return the title of a migration, with how far it came if it stopped half-way."""
+    title = migration_title(migration)
+    if remaining is None or migration != remaining.migration:
+        return title
+    steps = "1 finished step" if remaining.finished == 1 else f"{remaining.finished} finished steps"
+    if not remaining.undoes:
+        return f"{title} (stopped half-way, resumed after {steps})"
+    then = ", then all of it is run" if remaining.runs_again else ""
+    return f"{title} (stopped half-way, {steps} undone{then})"
 
 
 def _confirm_downgrade(

@@ -16,7 +16,7 @@ from autodiff.schema.objects import Schema
 
 if TYPE_CHECKING:
     from autodiff.runner.events import Direction
-    from autodiff.runner.runner import Runner
+    from autodiff.runner.recovery import Remaining
     from autodiff.schema.operations import Operation
     from autodiff.workspace import Workspace
 
@@ -29,37 +29,48 @@ class RunPreview:
 
     migrations: the migrations to run, in order.
     data_loss: the data that they lose, counted in the database.
+    remaining: what is left of the migration that stopped half-way, if one did.
     """
 
     migrations: tuple[Migration, ...]
     data_loss: tuple[DataLoss, ...] = ()
+    remaining: Remaining | None = None
 
 
 def preview_run(project: Workspace, target: str, direction: Direction) -> RunPreview:
     """Return the migrations of a run and the data that they lose. Nothing is run.
 
-    Raises the errors of `Runner.ahead`.
+    Raises the errors of `Runner.ahead` and `Runner.remaining`.
     """
     with project.open_runner() as runner:
-        migrations = runner.ahead(direction, target)
-        losses = _losses(project, runner, migrations, direction) if migrations else ()
-        return RunPreview(migrations=tuple(migrations), data_loss=losses)
+        migrations = tuple(runner.ahead(direction, target))
+        if not migrations:
+            return RunPreview(migrations=())
+        current = runner.dialect.catalog.reflect(
+            runner.connection, scope_for(_known_schema(project))
+        )
+        runner.connection.rollback()
+        remaining = runner.remaining(direction, target, current.tables)
+        finder = DataLossFinder(current.tables, runner.dialect)
+        finder.add(remaining.steps if remaining is not None else ())
+        for migration in _to_run_whole(migrations, remaining):
+            if migration.is_for(runner.dialect):
+                operations: list[Operation | str] = []
+                read_operations(
+                    migration, direction, runner.dialect, finder.tables, operations.append
+                )
+                finder.add(operations)
+        losses = count_losses(runner.connection, runner.dialect, finder.found)
+        return RunPreview(migrations=migrations, data_loss=losses, remaining=remaining)
 
 
-def _losses(
-    project: Workspace, runner: Runner, migrations: Sequence[Migration], direction: Direction
-) -> tuple[DataLoss, ...]:
-    """Return what migrations lose, read from their files and from the current schema."""
-    connection, dialect = runner.connection, runner.dialect
-    current = dialect.catalog.reflect(connection, scope_for(_known_schema(project)))
-    connection.rollback()
-    finder = DataLossFinder(current.tables, dialect)
-    for migration in migrations:
-        if migration.is_for(dialect):
-            operations: list[Operation | str] = []
-            read_operations(migration, direction, dialect, finder.tables, operations.append)
-            finder.add(operations)
-    return count_losses(connection, dialect, finder.found)
+def _to_run_whole(
+    migrations: Sequence[Migration], remaining: Remaining | None
+) -> Sequence[Migration]:
+    """Return the migrations of which every step is run."""
+    if remaining is None or remaining.runs_again:
+        return migrations
+    return [migration for migration in migrations if migration != remaining.migration]
 
 
 def _known_schema(project: Workspace) -> Schema:

@@ -11,6 +11,7 @@ from autodiff.migrations.files import Migration
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor
+from autodiff.runner.journal import Progress
 from autodiff.runner.loader import call_name, load_step
 from autodiff.runner.sinks import RecordingSink
 from autodiff.schema.objects import Name, Table
@@ -38,6 +39,8 @@ def read_operations(
     dialect: Dialect,
     tables: Mapping[Name, Table],
     take: Take,
+    *,
+    after: Progress | None = None,
 ) -> bool:
     """Run a migration's function so that each operation is passed to `take`, and nothing is run.
 
@@ -47,6 +50,8 @@ def read_operations(
         dialect: The database for which it is read.
         tables: The tables before it.
         take: Receives the operations.
+        after: The progress of a run that stopped half-way; the steps that it completed are skipped.
+            `tables` are the tables after them.
 
     Returns:
         Whether the function was read to its end. If it was not, the last thing that `take` received
@@ -55,7 +60,7 @@ def read_operations(
     if migration.is_alembic:
         take(f"Alembic's revision {migration.path.name}")
         return False
-    reader = _OperationReader(dialect, tables, take)
+    reader = _OperationReader(dialect, tables, take, after or Progress())
     try:
         step = load_step(migration, direction)
         with executing(reader):
@@ -73,25 +78,47 @@ def read_operations(
 class _OperationReader(Executor):
     """Passes on operations and descriptions; nothing is run."""
 
-    def __init__(self, dialect: Dialect, tables: Mapping[Name, Table], take: Take) -> None:
+    def __init__(
+        self, dialect: Dialect, tables: Mapping[Name, Table], take: Take, after: Progress
+    ) -> None:
         super().__init__(dialect, RecordingSink(dialect, tables))
         self._take = take
+        self._steps_to_skip = after.steps
+        self._answers = list(after.answers)
 
     def submit(self, operation: Operation) -> None:
+        if self._steps_to_skip and self._creates_again(operation):
+            return  # it is not a step
+        if self._skip():
+            return
         self._take(operation)
         if not isinstance(operation, Execute | Require | Backfill):
-            with suppress(KeyError):  # the step is done already, or the database will refuse it
+            with suppress(KeyError):  # the database will refuse the step
                 super().submit(operation)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
-        self._take(f"~ execute {' '.join(str(clause).split())[:60]}")
+        if not self._skip():
+            self._take(f"~ execute {' '.join(str(clause).split())[:60]}")
 
     def call(
         self,
         function: Callable[[Connection], object],
         reverse: Callable[[Connection], object] | None = None,
     ) -> None:
-        self._take(f"~ run {call_name(function).rpartition('.')[2]}")
+        if not self._skip():
+            self._take(f"~ run {call_name(function).rpartition('.')[2]}")
+
+    def ask(self, question: Callable[[], bool]) -> bool:
+        """Return the answer that the run got, while its steps are skipped."""
+        if self._steps_to_skip and self._answers:
+            return self._answers.pop(0)
+        return super().ask(question)
 
     def connection(self) -> Connection:
         raise _StopError("~ get_bind: statements on the connection")
+
+    def _skip(self) -> bool:
+        """Count a step, and return whether it was completed."""
+        was_completed = self._steps_to_skip > 0
+        self._steps_to_skip -= was_completed
+        return was_completed

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
 from autodiff.errors import (
     AutodiffError,
@@ -18,15 +18,42 @@ from autodiff.runner.apply import note_failure, run_migrations
 from autodiff.runner.events import Direction, MigrationResumed
 from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Progress
+from autodiff.runner.operation_reader import read_operations
 from autodiff.runner.script_sink import open_script_sink
 from autodiff.runner.session import Session
 from autodiff.runner.squashes import folded
 from autodiff.runner.step_counter import unclear_step
-from autodiff.runner.undo import Call, Statement, Step, collect, find_undoing_steps, run_steps
+from autodiff.runner.undo import (
+    Call,
+    Statement,
+    Step,
+    collect,
+    describe_step,
+    find_undoing_steps,
+    run_steps,
+)
 from autodiff.runner.verify import verified
-from autodiff.schema.operations import namespaces_of, tables_of
+from autodiff.schema.objects import Name, Table
+from autodiff.schema.operations import Operation, namespaces_of, tables_of
 
-__all__ = ["settle"]
+__all__ = ["Remaining", "remaining_steps", "settle"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remaining:
+    """What a run does first about a migration that stopped half-way.
+
+    steps: the operations that are left, or descriptions of steps that are not operations.
+    finished: the number of steps that are done.
+    undoes: whether the steps undo the finished ones.
+    runs_again: whether all of the migration is run after they are undone.
+    """
+
+    migration: Migration
+    steps: tuple[Operation | str, ...]
+    finished: int
+    undoes: bool = False
+    runs_again: bool = False
 
 
 def settle(session: Session, graph: Graph, direction: Direction, target: str) -> list[Migration]:
@@ -52,7 +79,6 @@ def settle(session: Session, graph: Graph, direction: Direction, target: str) ->
             hint=error.hint,
         )
     session.script = lambda: _script(session, graph, migration, entry)
-    forward: Direction = "downgrade" if entry.kind == "downgrade" else "upgrade"
     session.on_event(
         MigrationResumed(
             revision=entry.revision,
@@ -61,11 +87,62 @@ def settle(session: Session, graph: Graph, direction: Direction, target: str) ->
             steps=entry.progress.steps,
         )
     )
-    if forward == direction and entry.progress.undone is None:
+    if _is_resumed(entry, direction):
         _refuse_beyond(session, graph, target, direction, migration)
         return run_migrations(session, [migration], direction, entry)
-    _undo_finished(session, migration, forward, entry)
-    return [migration] if direction == "downgrade" else []
+    _undo_finished(session, migration, entry)
+    is_reverted = direction == "downgrade" and _direction_of(entry) == "upgrade"
+    return [migration] if is_reverted else []
+
+
+def remaining_steps(
+    session: Session,
+    graph: Graph,
+    direction: Direction,
+    target: str,
+    tables: Mapping[Name, Table],
+) -> Remaining | None:
+    """Return what a run does first about the migration that stopped half-way; None without one.
+
+    tables: the current tables.
+
+    Raises HistoryError or EditedMigrationError as `settle` does, and MigrationFailedError if the
+    finished steps cannot be undone.
+    """
+    entry = session.unfinished()
+    if entry is None:
+        return None
+    migration = _unedited(graph, entry)
+    if not _is_resumed(entry, direction):
+        undoing_steps = _undoing_ahead(session, migration, entry)
+        return Remaining(
+            migration=migration,
+            steps=tuple(
+                describe_step(step) if isinstance(step, Call | Statement) else step
+                for step in undoing_steps
+            ),
+            finished=entry.progress.steps,
+            undoes=True,
+            runs_again=_direction_of(entry) == direction,
+        )
+    _refuse_beyond(session, graph, target, direction, migration)
+    with suppress(MigrationFailedError):  # its steps cannot be listed
+        forward_steps = collect(session.dialect, session.loader.step(migration, direction))
+        entry = replace(entry, progress=_confirmed(session, entry.progress, forward_steps))
+    steps: list[Operation | str] = []
+    read_operations(
+        migration, direction, session.dialect, tables, steps.append, after=entry.progress
+    )
+    return Remaining(migration=migration, steps=tuple(steps), finished=entry.progress.steps)
+
+
+def _direction_of(entry: Entry) -> Direction:
+    return "downgrade" if entry.kind == "downgrade" else "upgrade"
+
+
+def _is_resumed(entry: Entry, direction: Direction) -> bool:
+    """Return whether a run in a direction resumes what stopped, and does not undo its steps."""
+    return _direction_of(entry) == direction and entry.progress.undone is None
 
 
 def _script(session: Session, graph: Graph, migration: Migration, entry: Entry) -> list[str]:
@@ -119,19 +196,41 @@ def _refuse_beyond(
         )
 
 
-def _undo_finished(
-    session: Session, migration: Migration, forward: Direction, entry: Entry
-) -> None:
+def _undo_finished(session: Session, migration: Migration, entry: Entry) -> None:
     """Undo the finished steps of a migration that stopped half-way."""
-    backward: Direction = "upgrade" if forward == "downgrade" else "downgrade"
-    try:
-        forward_steps = collect(session.dialect, session.loader.step(migration, forward))
-        backward_steps = collect(session.dialect, session.loader.step(migration, backward))
-        progress = _confirmed(session, entry.progress, forward_steps)
-        entry = replace(entry, progress=progress)
+    with _explained(migration):
+        forward_steps, backward_steps, progress = _both_directions(session, migration, entry)
         _clean_up(session, forward_steps[progress.steps :])
         undoing_steps = find_undoing_steps(forward_steps, backward_steps, progress)
-        _undo(session, migration, undoing_steps, entry)
+        _undo(session, migration, undoing_steps, replace(entry, progress=progress))
+
+
+def _undoing_ahead(session: Session, migration: Migration, entry: Entry) -> list[Step]:
+    """Return the steps that undo the finished ones, without those that were already run."""
+    with _explained(migration):
+        undoing_steps = find_undoing_steps(*_both_directions(session, migration, entry))
+        undone = entry.progress.undone
+        if undone is None:
+            return undoing_steps
+        return undoing_steps[_confirmed(session, undone, undoing_steps).steps :]
+
+
+def _both_directions(
+    session: Session, migration: Migration, entry: Entry
+) -> tuple[list[Step], list[Step], Progress]:
+    """Return the steps of what stopped, those of the other direction, and the progress."""
+    forward = _direction_of(entry)
+    backward: Direction = "upgrade" if forward == "downgrade" else "downgrade"
+    forward_steps = collect(session.dialect, session.loader.step(migration, forward))
+    backward_steps = collect(session.dialect, session.loader.step(migration, backward))
+    return forward_steps, backward_steps, _confirmed(session, entry.progress, forward_steps)
+
+
+@contextmanager
+def _explained(migration: Migration) -> Iterator[None]:
+    """Name the migration in the error that its steps cannot be undone."""
+    try:
+        yield
     except MigrationFailedError as error:
         raise MigrationFailedError(
             f"cannot revert {migration.path.name}: {error.line}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from autodiff.runner.history_table import Applied
 from autodiff.runner.hooks import HookedRun, HookName, Hooks, call_hook
 from autodiff.runner.journal import Entry, Kind, Outcome
 from autodiff.runner.loader import Loader
-from autodiff.runner.recovery import settle
+from autodiff.runner.recovery import Remaining, remaining_steps, settle
 from autodiff.runner.repair import Repaired, Repairs, find_problems, repair_history
 from autodiff.runner.session import Session
 from autodiff.runner.squashes import fold, folded
@@ -33,6 +33,8 @@ from autodiff.runner.verify import Problem, half_way_problem, verified
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
+
+    from autodiff.schema.objects import Name, Table
 
 __all__ = ["LIMITS", "LOCK_WAIT", "Runner", "StampPreview"]
 
@@ -241,6 +243,15 @@ class Runner:
             applied = {r: row for r, row in applied.items() if r != stopped[0].revision}
             target = _without(target, 1)
         return list(dict.fromkeys([*stopped, *find(target, applied)]))
+
+    def remaining(
+        self, direction: Direction, target: str, tables: Mapping[Name, Table]
+    ) -> Remaining | None:
+        """Return the first steps of a run, those about what stopped half-way; None without them.
+
+        `tables` are the current tables. Raises what the run raises before its first step.
+        """
+        return remaining_steps(self._session, self.graph, direction, target, tables)
 
     def _call(self, name: HookName, argument: HookedRun, done: str, hint: str) -> None:
         """Call a hook outside a transaction, and commit what it leaves open."""

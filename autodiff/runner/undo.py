@@ -71,6 +71,7 @@ __all__ = [
     "Statement",
     "Step",
     "collect",
+    "describe_step",
     "find_undoing_steps",
     "finished_steps",
     "run_steps",
@@ -122,7 +123,7 @@ def run_steps(executor: Executor, steps: Sequence[Step]) -> None:
             case Call(function=function):
                 executor.call(function)
             case Statement():
-                raise _by_hand(_described(step))
+                raise _by_hand(describe_step(step))
             case _:
                 with executor.autocommit() if is_concurrent(step) else nullcontext():
                     executor.submit(step)
@@ -185,12 +186,12 @@ def find_undoing_steps(
     _refuse_half_filled(ahead, backward, progress)
     for step in backward:
         if _is_hand_written(step) and not any(_are_counterparts(other, step) for other in forward):
-            raise _by_hand(_described(step))
+            raise _by_hand(describe_step(step))
     left = _without(backward, forward, done, ahead)
     open_ended = any(_is_hand_written(s) and _reverse(s) is None for s in ahead)
     for step in left:
         if open_ended and not any(_are_counterparts(other, step) for other in done):
-            raise _by_hand(_described(step))
+            raise _by_hand(describe_step(step))
     return _with_own(left, done)
 
 
@@ -290,7 +291,7 @@ def _removed_part(step: Step, creation: CreateTable | AddColumn) -> Operation | 
 
 def _nothing_undoes(step: Step) -> MigrationFailedError:
     return MigrationFailedError(
-        f"nothing in the other direction undoes this: {_described(step)}",
+        f"nothing in the other direction undoes this: {describe_step(step)}",
         hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
     )
 
@@ -311,7 +312,7 @@ def _with_own(left: Sequence[Step], done: Sequence[Step]) -> list[Step]:
             continue
         own = _reverse(step)
         if own is None and isinstance(step, Call):
-            raise _by_hand(_described(step))
+            raise _by_hand(describe_step(step))
         if own is None:  # downgrade() would do nothing about it either
             continue
         place = next((n for n, (other, _) in enumerate(found) if other < at), len(found))
@@ -400,7 +401,8 @@ def _is_reverse_of(one: Step, other: Step) -> bool:
             return False
 
 
-def _described(step: Step) -> str:
+def describe_step(step: Step) -> str:
+    """Return a step on one line."""
     match step:
         case Call(function=function):
             return f"op.run({call_name(function)})"

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff import Project
 from autodiff.errors import EditedMigrationError, HistoryError, MigrationFailedError
 from autodiff.runner.events import MigrationResumed
 from tests.support import Database, Folder, opened
@@ -397,27 +396,3 @@ def test_a_file_may_be_edited_if_its_first_step_failed(
         path.write_text(path.read_text().replace("op.add_column", "op.create_table"))
         assert len(db.runner(folder).upgrade()) == 1
         assert [entry.outcome for entry in db.runner(folder).log()] == ["failed", "done"]
-
-
-def test_a_half_way_downgrade_is_previewed(
-    database: Callable[[str], sa.URL], tmp_path: Path
-) -> None:
-    """Steps that are done already, such as a rename, do not fit the schema any more."""
-    (tmp_path / "0001_a.py").write_text(
-        'revision = "a"\nparents = ()\nimport sqlalchemy as sa\nfrom autodiff import op\n'
-        "def upgrade() -> None:\n    pass\n"
-        "def downgrade() -> None:\n"
-        '    op.rename_column("t", "y", "x")\n    op.drop_column("t", "z")\n'
-        '    op.execute("SELECT nope()")\n    op.drop_table("t")\n'
-    )
-    url = database("mariadb")
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE t (id INT, y INT, z INT)")
-        connection.exec_driver_sql("INSERT INTO t VALUES (1, 2, 3)")
-    project = Project(url, directory=tmp_path)
-    project.upgrade()
-    with pytest.raises(MigrationFailedError, match="nope"):
-        project.downgrade("base")
-    losses = {loss.place: loss.count for loss in project.preview_run("base", "downgrade").data_loss}
-    assert losses["t"] == 1

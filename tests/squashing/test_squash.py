@@ -14,6 +14,7 @@ from autodiff.errors import (
     HandWrittenError,
     HistoryError,
     MigrationFailedError,
+    PlanError,
     RehearsalFailedError,
     RenameUndecidedError,
 )
@@ -513,3 +514,46 @@ def test_the_lock_file_is_updated(sqlite: sa.URL, tmp_path: Path) -> None:
     assert lock.checksums == {migration.revision: migration.checksum}
     assert not project.check() and not project.check(offline=True)
     assert project.rehearse().passed
+
+
+EXTERNAL = """
+op.create_table("posts", sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("owner", sa.Integer(), sa.ForeignKey("owners.id", name="fk_owner")))
+"""
+REASON = "it refers to owners, which autodiff does not manage"
+
+
+def write_unrehearsable(folder: Folder) -> None:
+    """Write a history with a foreign key to a table that no migration creates."""
+    folder.write("aaaa", EXTERNAL, 'op.drop_table("posts")')
+    folder.write(
+        "bbbb", 'op.add_column("posts", sa.Column("a", sa.Text()))', 'op.drop_column("posts", "a")'
+    )
+
+
+def test_a_squash_without_a_rehearsal_says_so(sqlite: sa.URL, folder: Folder) -> None:
+    """The reason is in the proof, in the file and in the lock file, and the file can be applied."""
+    write_unrehearsable(folder)
+    models = sa.MetaData()
+    sa.Table("posts", models, sa.Column("id", sa.Integer, primary_key=True))
+    project = Project(sqlite, models, folder.path)
+    project.upgrade()
+    project.relock()
+    squash = project.squash(":", "posts")
+    assert squash.proof.skipped == REASON
+    squash.write()
+    [path] = folder.path.glob("*.py")
+    assert f"Not rehearsed, because {REASON}" in path.read_text()
+    lock = read_lock(folder.path)
+    assert lock is not None and lock.unrehearsed == {squash.migration.revision: REASON}
+    assert project.upgrade() == [] and project.status().pending == ()
+    project.downgrade("base")
+    assert [m.revision for m in project.upgrade()] == [squash.migration.revision]
+
+
+def test_a_squash_without_a_rehearsal_can_be_forbidden(sqlite: sa.URL, folder: Folder) -> None:
+    write_unrehearsable(folder)
+    project = Project(sqlite, directory=folder.path, require_rehearsal=True)
+    with pytest.raises(PlanError, match=REASON):
+        project.squash(":", "posts")
+    assert len(list(folder.path.glob("*.py"))) == 2
