@@ -345,9 +345,15 @@ def _seconds(value: Any) -> float | None:
 def _graph_fields(
     path: Path, tree: ast.Module, known: Collection[str]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the assignments that a file is read for; their values must be literals."""
+    """Yield the assignments that a file is read for; their values must be literals.
+
+    Labels of a revision of Alembic that are not literals are left out: they only name a branch.
+    """
     for name, value in assignments(tree):
         if name not in known:
+            continue
+        if name == "branch_labels" and isinstance(value, ast.Tuple | ast.List):
+            yield name, [e.value for e in value.elts if isinstance(e, ast.Constant)]
             continue
         try:
             yield name, ast.literal_eval(value)

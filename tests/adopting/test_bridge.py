@@ -610,3 +610,15 @@ def test_env_py_to_which_a_connection_is_passed(
     assert not project.check()
     project.downgrade("base")
     assert versions(url) == []
+
+
+def test_labels_that_are_not_literals(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """They are left out; Alembic itself reads them."""
+    path = history.folder / "versions" / "a1.py"
+    text = path.read_text()
+    path.write_text(text.replace("branch_labels = None", 'branch_labels = ("x", str("y"))'))
+    project = adopted(history, database("sqlite"))
+    assert project.graph()["a1"].labels == ("x",)
+    assert [m.revision for m in project.upgrade()] == ["a1", "b2", "c3", "d4"]
