@@ -352,8 +352,10 @@ def _graph_fields(
     for name, value in assignments(tree):
         if name not in known:
             continue
-        if name == "branch_labels" and isinstance(value, ast.Tuple | ast.List):
-            yield name, [e.value for e in value.elts if isinstance(e, ast.Constant)]
+        if name == "branch_labels":
+            listed = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+            labels = [item.value for item in listed if isinstance(item, ast.Constant)]
+            yield name, [label for label in labels if label is not None]
             continue
         try:
             yield name, ast.literal_eval(value)

@@ -612,13 +612,16 @@ def test_env_py_to_which_a_connection_is_passed(
     assert versions(url) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "labels"), [('("x", str("y"))', ("x",)), ("str.__name__", ()), ('"x"', ("x",))]
+)
 def test_labels_that_are_not_literals(
-    history: AlembicProject, database: Callable[[str], sa.URL]
+    history: AlembicProject, database: Callable[[str], sa.URL], value: str, labels: tuple[str, ...]
 ) -> None:
     """They are left out; Alembic itself reads them."""
     path = history.folder / "versions" / "a1.py"
     text = path.read_text()
-    path.write_text(text.replace("branch_labels = None", 'branch_labels = ("x", str("y"))'))
+    path.write_text(text.replace("branch_labels = None", f"branch_labels = {value}"))
     project = adopted(history, database("sqlite"))
-    assert project.graph()["a1"].labels == ("x",)
+    assert project.graph()["a1"].labels == labels
     assert [m.revision for m in project.upgrade()] == ["a1", "b2", "c3", "d4"]
