@@ -391,9 +391,17 @@ def _seconds(value: Any) -> float | None:
 def _graph_fields(
     path: Path, tree: ast.Module, known: Collection[str]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the assignments that a file is read for; their values must be literals."""
+    """Yield the assignments that a file is read for; their values must be literals.
+
+    Labels of a revision of Alembic that are not literals are left out: they only name a branch.
+    """
     for name, value in assignments(tree):
         if name not in known:
+            continue
+        if name == "branch_labels":
+            listed = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+            labels = [item.value for item in listed if isinstance(item, ast.Constant)]
+            yield name, [label for label in labels if label is not None]
             continue
         try:
             yield name, ast.literal_eval(value)

@@ -23,6 +23,7 @@ from autodiff.rehearse.failures import (
 )
 from autodiff.rehearse.losses import find_losses, guess_renames
 from autodiff.rehearse.measured import MeasuredStatement
+from autodiff.rehearse.proof import is_limit
 from autodiff.rehearse.rates import Rates, large_tables, measure_rates
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase, RowSource, Snapshot
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
@@ -328,9 +329,14 @@ class _HistoryRehearsal:
     def _record_failed_downgrade(
         self, result: _StepResult, error: Exception, after: Snapshot
     ) -> None:
-        """Record a failed downgrade: as irreversible if the file raises the error on purpose."""
+        """Record a failed downgrade.
+
+        It is irreversible if the file raises the error on purpose, or the database has no way back.
+        """
         reason = self._describe(error, result.migration, after)
-        if deliberate_error(error, result.migration) is None:
+        if is_limit(error, self._database.inspector.dialect):
+            result.irreversible = f"downgrade is not possible: {reason}"
+        elif deliberate_error(error, result.migration) is None:
             result.problems.append(f"downgrade fails: {reason}")
         else:
             result.irreversible = f"downgrade raises {reason}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -154,13 +155,26 @@ class _SampleReader:
         name = _escaped(self._dialect.quote_name(table.name))
         query = sa.text(f"SELECT {listed} FROM {name} {rest}")
         try:
-            with self._connection.begin_nested():
+            with self._kept_transaction():
                 found = self._connection.execute(query, values or {}).all()
         except SQLAlchemyError as error:
             self._note(f"rows of table {table.name} could not be read: {_kind(error)}")
             return
         for row in found:
             self._keep(table, dict(zip((c.name for c in columns), row, strict=True)))
+
+    @contextmanager
+    def _kept_transaction(self) -> Iterator[None]:
+        """Let the connection be usable after a query that fails."""
+        if self._dialect.features.savepoints:
+            with self._connection.begin_nested():
+                yield
+            return
+        try:
+            yield
+        except SQLAlchemyError:
+            self._connection.rollback()
+            raise
 
     def _keep(self, table: Table, row: dict[str, Any]) -> None:
         key = table.primary_key

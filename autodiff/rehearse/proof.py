@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
-from autodiff.errors import AutodiffError
+from autodiff.errors import AutodiffError, MigrationFailedError
 from autodiff.rehearse.losses import find_losses
 from autodiff.rehearse.measured import MeasuredStatement
 from autodiff.rehearse.rates import Rates
@@ -23,7 +23,14 @@ from autodiff.schema.operations import AlterColumn, ColumnPatch, Operation
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Proof", "ProofRun", "affected_tables", "select_tables", "with_referenced_tables"]
+__all__ = [
+    "Proof",
+    "ProofRun",
+    "affected_tables",
+    "is_limit",
+    "select_tables",
+    "with_referenced_tables",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +114,29 @@ class ProofRun:
             described = self._read(connection)
             problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
             lost += self._lost(connection, rows, "upgrade")
-            self.downgrade(connection)
-            problems += [f"downgrade leaves: {line}" for line in self.differs(connection, before)]
-            lost += self._lost(connection, rows, "downgrade")
+            if (limit := self._limit_of_downgrade(connection)) is not None:
+                notes.append(f"it cannot be reverted: {limit}")
+            else:
+                found = self.differs(connection, before)
+                problems += [f"downgrade leaves: {line}" for line in found]
+                lost += self._lost(connection, rows, "downgrade")
         except Exception as error:  # the file's own code may raise anything
             connection.rollback()
             problems.append(_reason(error))
         return Proof(
             problems=tuple(problems), lost=tuple(lost), notes=tuple(notes), described=described
         )
+
+    def _limit_of_downgrade(self, connection: Connection) -> str | None:
+        """Run the downgrade; return the reason if the database cannot do what it does."""
+        try:
+            self.downgrade(connection)
+        except MigrationFailedError as error:
+            if not is_limit(error, self.dialect):
+                raise
+            connection.rollback()
+            return error.line
+        return None
 
     def _read(self, connection: Connection) -> Schema:
         found = self.dialect.catalog.reflect(connection, self.scope)
@@ -173,6 +194,12 @@ def _word(patch: ColumnPatch) -> str:
 
 def _reason(error: Exception) -> str:
     return error.line if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
+
+
+def is_limit(error: Exception, dialect: Dialect) -> bool:
+    """Return whether a migration failed because the database cannot do one of its operations."""
+    statement = getattr(error, "statement", None)
+    return statement is not None and dialect.ddl.reports_limit(statement)
 
 
 def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:

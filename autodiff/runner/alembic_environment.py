@@ -95,21 +95,46 @@ class AlembicEnvironment:
         config = self._config(folder)
         with _import_path(folder):
             scripts = ScriptDirectory.from_config(config)
+            attributes = config.attributes = _Attributes()
+            begun = False
 
             def take(heads: Any, context: MigrationContext) -> list[MigrationStep]:
+                nonlocal begun
+                begun = True
                 return steps(scripts, context, tuple(heads or ()))
+
+            def run_env() -> None:
+                with EnvironmentContext(config, scripts, fn=take, **options):
+                    scripts.run_env()
 
             def run() -> None:
                 with (
                     redirect_stdout(sys.stderr),  # what env.py prints is not our output
                     _connecting_to(self.url, self.prepare),
                     _application(folder),
-                    EnvironmentContext(config, scripts, fn=take, **options),
                 ):
-                    scripts.run_env()
+                    try:
+                        run_env()
+                    except Exception:
+                        if begun or not attributes.asked_for_connection or "as_sql" in options:
+                            raise
+                        with self._passed_connection() as connection:
+                            attributes["connection"] = connection
+                            run_env()
 
             with _kept_logging():
                 _outside_event_loop(run)
+
+    @contextmanager
+    def _passed_connection(self) -> Iterator[Connection]:
+        """Yield a connection for an env.py that does not connect by itself.
+
+        https://alembic.sqlalchemy.org/en/latest/cookbook.html#sharing-a-connection-across-one-or-more-programmatic-migration-commands
+        """
+        engine = sa.create_engine(self.url, poolclass=sa.pool.NullPool)
+        with engine.connect() as connection:
+            yield connection
+            connection.commit()
 
     def _config(self, folder: AlembicFolder) -> Config:
         """Return the configuration as Alembic's command line makes it."""
@@ -138,6 +163,24 @@ class AlembicEnvironment:
             option = url.replace("%", "%%")
             config.set_section_option(self.history.database, "sqlalchemy.url", option)
         return config
+
+
+class _Attributes(dict[str, Any]):
+    """The attributes of Alembic's Config, which the caller of its commands can set."""
+
+    asked_for_connection = False
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked_for_connection |= key == "connection"
+        return super().get(key, default)
+
+    def __missing__(self, key: str) -> Any:
+        self.asked_for_connection |= key == "connection"
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        self.asked_for_connection |= key == "connection"
+        return super().__contains__(key)
 
 
 def _require_alembic(folder: AlembicFolder) -> None:

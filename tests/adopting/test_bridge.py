@@ -583,3 +583,45 @@ def test_processes_at_the_same_time(history: AlembicProject, shared_database: sa
         (revision, "done") for revision in ("a1", "b2", "c3", "d4")
     ]
     assert versions(shared_database) == ["d4"]
+
+
+PASSED = """
+from alembic import context
+
+connection = context.config.attributes{lookup}
+assert connection is not None, "no connection was passed"
+context.configure(connection=connection)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+
+
+@pytest.mark.parametrize("lookup", ['.get("connection", None)', '["connection"]'])
+def test_env_py_to_which_a_connection_is_passed(
+    history: AlembicProject, database: Callable[[str], sa.URL], lookup: str
+) -> None:
+    """It gets one if it does not connect by itself, as the caller of Alembic's commands does."""
+    url = database("sqlite")
+    history.env.write_text(PASSED.format(lookup=lookup))
+    project = adopted(history, url)
+    assert [m.revision for m in project.upgrade()] == ["a1", "b2", "c3", "d4"]
+    assert versions(url) == ["d4"]
+    assert applied(project) == ["a1", "b2", "c3", "d4"]
+    assert not project.check()
+    project.downgrade("base")
+    assert versions(url) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "labels"), [('("x", str("y"))', ("x",)), ("str.__name__", ()), ('"x"', ("x",))]
+)
+def test_labels_that_are_not_literals(
+    history: AlembicProject, database: Callable[[str], sa.URL], value: str, labels: tuple[str, ...]
+) -> None:
+    """They are left out; Alembic itself reads them."""
+    path = history.folder / "versions" / "a1.py"
+    text = path.read_text()
+    path.write_text(text.replace("branch_labels = None", f"branch_labels = {value}"))
+    project = adopted(history, database("sqlite"))
+    assert project.graph()["a1"].labels == labels
+    assert [m.revision for m in project.upgrade()] == ["a1", "b2", "c3", "d4"]

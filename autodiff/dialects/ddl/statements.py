@@ -110,6 +110,10 @@ class DDL:
         """Return whether foreign keys can stay when the type of a column of theirs changes."""
         return False
 
+    def reports_limit(self, statement: str) -> bool:
+        """Return whether a statement only fails because the database cannot do an operation."""
+        return False
+
     def with_implied_indexes(self, current: Table, after: Table) -> Table:
         """Return a table after an operation with the indexes that its statements add or drop.
 

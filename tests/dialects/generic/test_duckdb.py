@@ -354,3 +354,64 @@ def test_an_error_of_the_database_names_the_step(url: sa.URL, tmp_path: Path) ->
     assert query(url, "SELECT index_name FROM duckdb_indexes() WHERE table_name = 'users'") == [
         ("ix_users_name",)
     ]
+
+
+def test_a_new_column_of_a_referenced_table(url: sa.URL, tmp_path: Path) -> None:
+    """The migration is rehearsed and says that it cannot be reverted; live rows are sampled."""
+    project = Project(url, blog(), tmp_path / "migrations")
+    project.generate("create")
+    project.upgrade()
+    insert_posts(url)
+    models = blog()
+    models.tables["users"].append_column(sa.Column("age", sa.Integer))
+    project = Project(url, models, tmp_path / "migrations")
+    draft = project.draft("add")
+    assert draft is not None
+    assert draft.proof is not None
+    assert draft.proof.skipped is None
+    [note] = draft.proof.notes
+    assert note.startswith("it cannot be reverted: cannot apply - column users.age: ")
+    project.generate("add")
+    result = project.rehearse(rows="live")
+    assert [step.status for step in result.steps] == ["irreversible"]
+    assert result.notes == ()
+    project.upgrade()
+    assert not project.check()
+    with pytest.raises(MigrationFailedError, match="foreign keys refer to: posts"):
+        project.downgrade("-1")
+
+
+def run_script(url: sa.URL, script: str) -> None:
+    """Run a script as the client does, which has commands that begin with a dot."""
+    lines = [line for line in script.splitlines() if not line.startswith(".")]
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute(sys.stdin.read())"
+    subprocess.run(
+        [sys.executable, "-c", code, str(url.database)],
+        input="\n".join(lines),
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_a_script(url: sa.URL, tmp_path: Path) -> None:
+    """It makes the schema and the records of an upgrade, and runs once only."""
+    project = Project(url, blog(), tmp_path / "migrations")
+    project.generate("create")
+    project.upgrade()
+    insert_posts(url)
+    second = Project(url, changed_blog(), tmp_path / "migrations")
+    second.generate("change", renames=["posts.title:headline"], fills={"posts.kind": "it's"})
+    new = sa.URL.create("duckdb", database=str(tmp_path / "new.duckdb"))
+    copy = Project(new, changed_blog(), tmp_path / "migrations")
+    up, down = copy.script().text, copy.script("head:base", "downgrade").text
+    run_script(new, up)
+    assert not copy.check()
+    assert copy.upgrade() == []
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run_script(new, up)
+    assert "applied to this database already: 0001_create, 0002_change" in caught.value.stderr
+    run_script(new, down)
+    assert query(new, "SELECT count(*) FROM autodiff_history") == [(0,)]
+    copy.upgrade()
+    assert not copy.check()

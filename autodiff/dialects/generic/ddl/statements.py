@@ -143,6 +143,10 @@ class GenericDDL(DDL):
         ]
         return [*self._guard(current), *dropped, *statements, *created]
 
+    def reports_limit(self, statement: str) -> bool:
+        text = self.dialect.abilities.refuse_referenced
+        return text is not None and statement.startswith(text.partition("{name}")[0])
+
     def _guard(self, current: Table) -> list[str]:
         """Return a statement that fails if other tables prevent the change, before indexes go."""
         text = self.dialect.abilities.refuse_referenced
