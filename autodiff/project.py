@@ -123,6 +123,7 @@ class Project(Workspace):
         amend: bool = False,
         discard_edits: bool = False,
         location: str | None = None,
+        online: bool | None = None,
     ) -> Draft | None:
         """Compare the database with the models and return the next migration, without writing it.
 
@@ -158,6 +159,8 @@ class Project(Workspace):
             discard_edits: Whether manual edits of the amended migration may be lost.
             location: The migrations folder to write into, if there are several; the first one by
                 default.
+            online: Whether to write steps that do not block the reads and writes of the
+                application; by default the setting `online`.
 
         Returns:
             The migration, whose method `write()` writes its file and the lock file; None if the
@@ -194,6 +197,7 @@ class Project(Workspace):
             amend=amend,
             discard_edits=discard_edits,
             location=location,
+            online=self.config.online if online is None else online,
         )
         if format != "alembic" and (alembic is not None or alembic_section is not None):
             raise ConfigError(
@@ -203,6 +207,11 @@ class Project(Workspace):
         if format == "alembic":
             from autodiff.alembic.revision import RevisionPlace, draft_in_alembic
 
+            if request.online:
+                raise ConfigError(
+                    "revisions for Alembic cannot be written online",
+                    hint="pass --no-online, or remove --format alembic",
+                )
             place = RevisionPlace(named=alembic, section=alembic_section)
             return draft_in_alembic(self, request, place)
         return draft_migration(self, request)

@@ -23,6 +23,7 @@ from autodiff.commands.amend import Amended, find_amended, refuse_applied, refus
 from autodiff.commands.drop_guard import refuse_drops
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
+from autodiff.commands.online_drafts import online_plan, refuse_offline
 from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.errors import HistoryError, PlanError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
@@ -68,6 +69,7 @@ class GenerateRequest:
     amend: write the newest migration anew; an empty message keeps its message.
     discard_edits: amend a migration even if its file was edited.
     location: the migrations folder to write into, if there are several.
+    online: write steps that do not block the reads and writes of the application.
     """
 
     message: str
@@ -88,6 +90,7 @@ class GenerateRequest:
     amend: bool = False
     discard_edits: bool = False
     location: str | None = None
+    online: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +202,8 @@ def _draft_difference(
     """Return the migration that makes the current schema match the models, None if it does."""
     with _open_sides(project, graph, request, amended) as sides:
         _refuse_domains(sides)
+        if request.online:
+            refuse_offline(sides.dialect, request.format)
         difference = _find_difference(sides, request)
         if not difference.changes:
             return None
@@ -207,6 +212,8 @@ def _draft_difference(
             return None
         if plan.desired != difference.desired:
             sides, difference = _rewritten(sides, difference, plan)
+        if request.online:
+            plan = online_plan(sides.connection, plan)
         draft = draft_plan(project, graph, position, request, plan, sides.connection)
         lock = _next_lock(sides, difference, draft.proof)
         return replace(draft, settled=difference.settled, lock=lock)

@@ -9,6 +9,7 @@ from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import add_and_fill
 from autodiff.plan.data_loss import DataLoss
+from autodiff.plan.nonblocking.steps import OnlineSteps, plain_steps
 from autodiff.plan.row_checks.context import RowCheck
 from autodiff.schema.changes import Change, ViewAltered
 from autodiff.schema.describe import describe_change
@@ -53,6 +54,7 @@ class MigrationPlan:
         dropped while the type loses it again.
     maps: the new value of rows whose enum value is removed.
     data_loss: the data that the operations lose. It is counted if a database was connected.
+    online: the steps of both directions, if the migration must not block the application.
     """
 
     dialect: Dialect
@@ -68,6 +70,7 @@ class MigrationPlan:
     downgrade_checks: tuple[RowCheck, ...] = ()
     data_loss: tuple[DataLoss, ...] = ()
     loss_checks: tuple[RowCheck, ...] = ()
+    online: OnlineSteps | None = None
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -77,6 +80,8 @@ class MigrationPlan:
 
         A column that would be altered and then dropped is only dropped.
         """
+        if self.online is not None:
+            return [step.operation for step in self.online.downgrade]
         reversed_operations = [
             reversed_operation
             for operation in reversed(self.reversible_operations or self.operations)
@@ -91,6 +96,12 @@ class MigrationPlan:
             if not _is_dropped_later(operation, operations[position:])
         ]
         return [*(check.require for check in self.downgrade_checks), *kept]
+
+    def steps(self) -> OnlineSteps:
+        """Return the steps of both directions."""
+        return self.online or OnlineSteps(
+            upgrade=plain_steps(self.operations), downgrade=plain_steps(self.reverse())
+        )
 
     def _split(self, operation: Operation) -> list[Operation]:
         """Return a reversed operation, or the several that do it on a table with rows."""

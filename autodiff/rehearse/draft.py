@@ -49,7 +49,7 @@ from autodiff.schema.operations import (
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Step", "prove", "prove_steps"]
+__all__ = ["Step", "build_start", "open_scratch", "prove", "prove_steps"]
 
 
 Step = Callable[["Connection", Dialect], None]
@@ -114,7 +114,7 @@ def _rehearse(
     *,
     with_rows: bool,
 ) -> Proof:
-    with _scratch(connection, plan) as opened:
+    with open_scratch(connection, plan) as opened:
         if opened is None:
             missing = find_missing_scratch(plan.dialect, connection, _namespaces(plan))
             return Proof(skipped=missing.reason, cure=missing.cure)
@@ -136,7 +136,8 @@ def _version_note(live: Dialect, scratch: Dialect) -> tuple[str, ...]:
 
 
 @contextmanager
-def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection | None]:
+def open_scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection | None]:
+    """Open an empty scratch database for a plan; None if there is none."""
     with scratch_to_run(plan.dialect, connection, namespaces=_namespaces(plan)) as opened:
         yield opened
 
@@ -152,10 +153,7 @@ def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) 
     scope = scope_for(replace(plan.desired, namespaces=namespaces))
 
     def build(connection: Connection) -> None:
-        operations = _creating_operations(_without_extension_objects(start, connection, dialect))
-        after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
-        operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
-        _run(connection, dialect, lambda executor: run_operations(executor, operations))
+        _build(connection, plan, dialect, start)
 
     def step(direction: Direction) -> Callable[[Connection], None]:
         run = load(direction)
@@ -178,6 +176,19 @@ def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) 
         differs=lambda connection, before: inspector(connection).compare_with_earlier(before).lines,
         values=choose_sample_values(plan.changes, plan.maps, start, goal),
     )
+
+
+def build_start(connection: Connection, plan: Plan, dialect: Dialect) -> None:
+    """Create the tables that a plan can affect, as they are before it, on an empty scratch."""
+    before, _ = _affected_tables(plan)
+    _build(connection, plan, dialect, select_tables(plan.current, before))
+
+
+def _build(connection: Connection, plan: Plan, dialect: Dialect, start: Schema) -> None:
+    operations = _creating_operations(_without_extension_objects(start, connection, dialect))
+    after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
+    operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
+    _run(connection, dialect, lambda executor: run_operations(executor, operations))
 
 
 def _run(connection: Connection, dialect: Dialect, run: Callable[[Executor], None]) -> None:

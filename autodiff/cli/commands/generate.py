@@ -158,6 +158,14 @@ def run_generate(
             help="The migrations folder to write into, if there are several. Default: the first.",
         ),
     ] = None,
+    online: Annotated[
+        bool | None,
+        typer.Option(
+            "--online/--no-online",
+            help="Write steps that do not block the reads and writes of the application. Default: "
+            "the setting online.",
+        ),
+    ] = None,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, even at a terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -175,6 +183,7 @@ def run_generate(
         autodiff generate -m "invoices" --parent base --label billing
         autodiff generate -m "no drafts" --allow-drop=drafts
         autodiff generate -m "add comments" --format alembic
+        autodiff generate -m "index names" --online
         autodiff generate --amend
     """
     if message is None and not amend:
@@ -204,6 +213,7 @@ def run_generate(
         amend=amend,
         discard_edits=discard_edits,
         location=location,
+        online=online,
     )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     found = () if draft is None else project.lint_draft(draft)

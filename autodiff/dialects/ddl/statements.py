@@ -127,6 +127,17 @@ class DDL:
         """Return whether a new index of an existing table is built without blocking writes."""
         return index.concurrently and self.features.concurrent_indexes
 
+    def can_defer_checks(self, table: Table) -> bool:
+        """Return whether constraints of a table can be added first and checked later."""
+        return self.features.deferred_checks
+
+    def with_algorithm(self, sql: str, algorithm: str) -> str:
+        """Return a statement that fails if it cannot use the algorithm, or must block writes.
+
+        A statement that no algorithm can be chosen for stays as it is.
+        """
+        return sql
+
     # Statements
 
     def statements(self, operation: Operation, current: Table | None = None) -> list[str]:

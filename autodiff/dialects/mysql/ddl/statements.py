@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MySQLDDL"]
 
+_CREATE_INDEX = re.compile(r"CREATE (?:\w+ )?INDEX ")
+_DROP_INDEX = re.compile(r"DROP INDEX ((?:IF EXISTS )?(?:`(?:[^`]|``)+`|\w+)) ON (.+)", re.DOTALL)
 _REQUIRE_EMPTY = (
     "SELECT extractvalue('<a/>', (SELECT CASE count(*) WHEN 0 THEN '/a' "
     "ELSE '~the schema is not empty' END "
@@ -87,6 +90,25 @@ class MySQLDDL(DDL):
 
     def with_implied_indexes(self, current: Table, after: Table) -> Table:
         return self.indexes.with_replacements(current, after)
+
+    def with_algorithm(self, sql: str, algorithm: str) -> str:
+        """Return ALTER TABLE or CREATE INDEX with ALGORITHM and LOCK=NONE.
+
+        DROP INDEX becomes ALTER TABLE: that of MariaDB 10 has no such clauses. MySQL accepts no
+        LOCK beside ALGORITHM=INSTANT, which takes none.
+        https://dev.mysql.com/doc/refman/en/alter-table.html#alter-table-concurrency
+        https://mariadb.com/kb/en/alter-table/#lock
+        """
+        clauses = [f"ALGORITHM={algorithm}"]
+        if self.dialect.is_mariadb or algorithm != "INSTANT":
+            clauses.append("LOCK=NONE")
+        if (drop := _DROP_INDEX.fullmatch(sql)) is not None:
+            sql = f"ALTER TABLE {drop[2]} DROP INDEX {drop[1]}"
+        if sql.startswith("ALTER TABLE "):
+            return f"{sql}, {', '.join(clauses)}"
+        if _CREATE_INDEX.match(sql):
+            return f"{sql} {' '.join(clauses)}"
+        return sql
 
     def required_table(self, operation: Operation) -> Name | None:
         match operation:

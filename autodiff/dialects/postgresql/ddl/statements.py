@@ -53,8 +53,18 @@ class PostgreSQLDDL(DDL):
 
         https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
         """
-        partitioned = "postgresql_partition_by" in table.options
-        return super().builds_concurrently(index, table) and not partitioned
+        return super().builds_concurrently(index, table) and not _is_partitioned(table)
+
+    def can_defer_checks(self, table: Table) -> bool:
+        """Return whether constraints can be NOT VALID: not all of a partitioned table can.
+
+        https://www.postgresql.org/docs/current/sql-altertable.html
+        """
+        return super().can_defer_checks(table) and not _is_partitioned(table)
 
     def combine(self, groups: Collection[Collection[str]]) -> str:
         return combine(groups)
+
+
+def _is_partitioned(table: Table) -> bool:
+    return "postgresql_partition_by" in table.options
