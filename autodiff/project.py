@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autodiff.fleet import FleetListener, FleetOptions, Outcomes, Target, TargetStatus
     from autodiff.lint import Finding as LintFinding
     from autodiff.rehearse import RehearsedHistory
+    from autodiff.runner.deploys import DeployPhase
     from autodiff.runner.events import Direction, Listener
     from autodiff.runner.history_table import Applied
     from autodiff.runner.journal import Entry, StepAnswer
@@ -65,6 +66,13 @@ class Status:
     def current(self) -> str | None:
         """The revision of the last applied migration; None if none is applied."""
         return self.applied[-1].revision if self.applied else None
+
+    @property
+    def awaited(self) -> tuple[Migration, ...]:
+        """The pending migrations that wait for the deploy of a new version of the application."""
+        from autodiff.runner.deploys import awaited_deploys
+
+        return tuple(awaited_deploys(self.pending))
 
 
 class DraftOptions(TypedDict, total=False):
@@ -561,6 +569,7 @@ class Project(Workspace):
         self,
         target: str = "head",
         *,
+        phase: DeployPhase | None = None,
         on_event: Listener | None = None,
         lock_wait: float | None = None,
     ) -> list[Migration]:
@@ -569,6 +578,8 @@ class Project(Workspace):
         Args:
             target: The last migration to apply, such as `head`, `+1`, a number, a name or a
                 revision.
+            phase: `expand` to stop before a migration that waits for the deploy of a new version of
+                the application; `contract` after that deploy, to stop before the next one.
             on_event: Called for each event of the run, such as a migration that starts.
             lock_wait: Seconds to wait for another run; by default the setting `lock_wait`.
 
@@ -582,8 +593,24 @@ class Project(Workspace):
             LockedError: Another run holds the lock for too long.
         """
         hooks = self.hooks()
+        reached = self.phase_target(target, phase)
+        if reached is None:
+            return []
         with self.open_runner(on_event, create=True, lock_wait=lock_wait, hooks=hooks) as runner:
-            return runner.upgrade(target)
+            return runner.upgrade(reached)
+
+    def phase_target(self, target: str, phase: DeployPhase | None) -> str | None:
+        """Return the target of an upgrade that stops before a deploy; None if it has nothing to do.
+
+        Args:
+            target: The target of `upgrade`.
+            phase: The phase of `upgrade`; without one, the target stays as it is.
+        """
+        if phase is None:
+            return target
+        from autodiff.commands.awaited import phase_target
+
+        return phase_target(self, target, phase)
 
     def downgrade(
         self,

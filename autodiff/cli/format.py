@@ -91,17 +91,22 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
         }
     return {
         "written": written,
-        "migration": {
-            "revision": draft.revision,
-            "parents": list(draft.parents),
-            "path": short_path(draft.path),
-            "files": {short_path(path): text for path, text in draft.texts.items()},
-        },
+        "migration": _draft_files(draft),
+        **({"previous": [_draft_files(each) for each in draft.previous]} if draft.previous else {}),
         "summary": list(draft.summary),
         "findings": [asdict(finding) for finding in draft.plan.findings] if draft.plan else [],
         "data_loss": data_loss_data(draft.plan.data_loss) if draft.plan else [],
         "settled": draft.settled,
         "rehearsal": rehearsal_data(draft.proof),
+    }
+
+
+def _draft_files(draft: Draft) -> dict[str, Any]:
+    return {
+        "revision": draft.revision,
+        "parents": list(draft.parents),
+        "path": short_path(draft.path),
+        "files": {short_path(path): text for path, text in draft.texts.items()},
     }
 
 
@@ -181,6 +186,12 @@ def status_lines(status: Status) -> list[str]:
     pending = [(m.name, m.revision, *_other_database(m, status)) for m in status.pending]
     lines += ["applied:", *_or_none(align_columns(applied))]
     lines += ["pending:", *_or_none(align_columns(pending))]
+    if status.awaited:
+        names = ", ".join(migration.name for migration in status.awaited)
+        lines += [
+            f"deploy the new version of the application: {names} waits for it",
+            "  then run: autodiff upgrade --phase contract",
+        ]
     lines += _unfinished_lines(status.unfinished) if status.unfinished else []
     # The lines of an unfinished run include the half-way problem:
     problems = [problem for problem in status.problems if problem.kind != "half-way"]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
 from autodiff.errors import ConfigError
+from autodiff.plan.nonblocking.phases import PhasePlan, split_phases
 from autodiff.plan.nonblocking.rewrite import online_steps
-from autodiff.plan.nonblocking.steps import OnlineSteps
+from autodiff.plan.nonblocking.steps import OnlineSteps, plain_steps
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["online_plan", "refuse_offline"]
+__all__ = ["online_plans", "refuse_offline"]
 
 
 def refuse_offline(dialect: Dialect, format: str) -> None:
@@ -31,17 +32,31 @@ def refuse_offline(dialect: Dialect, format: str) -> None:
         )
 
 
-def online_plan(connection: sa.Connection | None, plan: Plan) -> Plan:
-    """Return a plan with the same result whose steps do not block reads and writes."""
-    dialect = plan.dialect
-    if not dialect.features.deferred_checks:
+def online_plans(connection: sa.Connection | None, plan: Plan) -> tuple[Plan, ...]:
+    """Return plans with the same result, one after the other, that do not block the application.
+
+    There are several if a new version of the application must be deployed between them.
+
+    Raises PlanError for a change that is not possible while the application is running.
+    """
+    whole = PhasePlan(plan=plan, stages=(plan.operations,), downgrade=tuple(plan.reverse()))
+    parts = (whole,) if plan.reversible_operations else split_phases(plan) or (whole,)
+    return tuple(_with_steps(connection, part) for part in parts)
+
+
+def _with_steps(connection: sa.Connection | None, part: PhasePlan) -> Plan:
+    plan = Plan.of(part.plan)
+    if not plan.dialect.features.deferred_checks:
         from autodiff.rehearse.algorithms import with_algorithms
 
-        return with_algorithms(connection, plan)
+        steps = OnlineSteps(
+            upgrade=plain_steps(plan.operations), downgrade=plain_steps(part.downgrade)
+        )
+        return with_algorithms(connection, replace(plan, online=steps))
     tables = [*plan.current.tables.values(), *plan.desired.tables.values()]
+    upgrade = (online_steps(stage, tables, plan.dialect) for stage in part.stages)
     steps = OnlineSteps(
-        upgrade=online_steps(plan.operations, tables, dialect),
-        downgrade=online_steps(plan.reverse(), tables, dialect),
+        upgrade=tuple(step for stage in upgrade for step in stage),
+        downgrade=online_steps(part.downgrade, tables, plan.dialect),
     )
-    operations = tuple(step.operation for step in steps.upgrade)
-    return replace(plan, online=steps, operations=operations)
+    return replace(plan, online=steps, operations=tuple(step.operation for step in steps.upgrade))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
+from autodiff.migrations.files import MigrationPhase
 from autodiff.plan.backfills import add_and_fill
 from autodiff.plan.data_loss import DataLoss
 from autodiff.plan.nonblocking.steps import OnlineSteps, plain_steps
@@ -55,6 +56,10 @@ class MigrationPlan:
     maps: the new value of rows whose enum value is removed.
     data_loss: the data that the operations lose. It is counted if a database was connected.
     online: the steps of both directions, if the migration must not block the application.
+    lines: the summary, if the plan is a part of another one and has no changes of its own.
+    phase: the part of the plan that it is.
+    guards: queries that find no row if no old version of the application is in use.
+    setup: operations that an earlier part of the plan ran, and that no schema shows.
     """
 
     dialect: Dialect
@@ -71,6 +76,10 @@ class MigrationPlan:
     data_loss: tuple[DataLoss, ...] = ()
     loss_checks: tuple[RowCheck, ...] = ()
     online: OnlineSteps | None = None
+    lines: tuple[str, ...] = ()
+    phase: MigrationPhase | None = None
+    guards: tuple[str, ...] = ()
+    setup: tuple[Operation, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -132,7 +141,7 @@ class MigrationPlan:
 
         Views that the plan drops and creates again, because of another change, come last.
         """
-        lines = [describe_change(change) for change in self.changes]
+        lines = [*self.lines, *(describe_change(change) for change in self.changes)]
         named = {change.after.name for change in self.changes if isinstance(change, ViewAltered)}
         dropped = {item.name for item in self.operations if isinstance(item, DropView)}
         created = [item.view.name for item in self.operations if isinstance(item, CreateView)]

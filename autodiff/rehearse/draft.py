@@ -43,6 +43,7 @@ from autodiff.schema.operations import (
     CreateView,
     Execute,
     Operation,
+    SyncColumns,
     tables_of,
 )
 
@@ -125,7 +126,18 @@ def _rehearse(
             proof = proof_run.run(opened, with_rows=with_rows)
         except AutodiffError as error:
             return Proof(skipped=error.line, cure=error.hint)
-        return replace(proof, notes=(*proof.notes, *_version_note(plan.dialect, dialect)))
+        lost = tuple(line for line in proof.lost if line not in _copied(plan))
+        notes = (*proof.notes, *_version_note(plan.dialect, dialect))
+        return replace(proof, notes=notes, lost=lost)
+
+
+def _copied(plan: Plan) -> set[str]:
+    """Return the lines about dropped columns whose values another column has."""
+    return {
+        f"upgrade: the values of {sync.table}.{sync.before}"
+        for sync in plan.setup
+        if isinstance(sync, SyncColumns)
+    }
 
 
 def _version_note(live: Dialect, scratch: Dialect) -> tuple[str, ...]:
@@ -188,6 +200,7 @@ def _build(connection: Connection, plan: Plan, dialect: Dialect, start: Schema) 
     operations = _creating_operations(_without_extension_objects(start, connection, dialect))
     after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
     operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
+    operations += plan.setup
     _run(connection, dialect, lambda executor: run_operations(executor, operations))
 
 

@@ -136,6 +136,8 @@ def render_migration(
         notes=notes,
         replaces=replaces,
         dialects=dialects,
+        phase=plan.phase,
+        guards=plan.guards,
     )
 
 
@@ -179,6 +181,8 @@ def _render(
     notes: Sequence[str],
     replaces: Sequence[str] = (),
     dialects: Sequence[str] = (),
+    phase: str | None = None,
+    guards: Sequence[str] = (),
 ) -> str:
     with _template_errors(templates):
         text = (
@@ -195,6 +199,8 @@ def _render(
                 depends_on=tuple(depends_on),
                 replaces=_listed("replaces", replaces) if replaces else "",
                 dialects=_listed("dialects", dialects) if dialects else "",
+                phase=phase,
+                phase_guard=_listed("phase_guard", guards) if guards else "",
                 upgrade=bodies.upgrade,
                 downgrade=bodies.downgrade,
                 py=PythonSource(dialect),

@@ -56,6 +56,8 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SyncColumns,
+    UnsyncColumns,
     is_concurrent,
     tables_of,
 )
@@ -482,6 +484,8 @@ def _identity(operation: Operation) -> tuple[object, ...] | None:
             return None
         case Backfill(table=owner, values=values):
             return ("rows", owner, *(column for column, _ in values))
+        case SyncColumns(table=owner) | UnsyncColumns(table=owner):
+            return ("sync", owner, operation.before, operation.after)
         case RenameIndex(before=old, after=new):
             return ("rename index", *sorted((old, new)))
         case RenameConstraint(table=owner, before=old, after=new):

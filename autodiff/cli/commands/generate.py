@@ -216,7 +216,8 @@ def run_generate(
         online=online,
     )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
-    found = () if draft is None else project.lint_draft(draft)
+    drafts = () if draft is None else (*draft.previous, draft)
+    found = [finding for each in drafts for finding in project.lint_draft(each)]
     _answer(shell, draft, found, more, dry_run=dry_run)
 
 
@@ -231,7 +232,8 @@ def _answer(
     if draft is None:
         shell.answer(["nothing to do"], {**draft_data(None, written=False), **more})
         return
-    for finding in draft.plan.findings if draft.plan else ():
+    findings = [f for each in (*draft.previous, draft) if each.plan for f in each.plan.findings]
+    for finding in findings:
         shell.note(finding_line(finding))
     for each in found:
         shell.note(
@@ -242,6 +244,25 @@ def _answer(
             "note: some SQL expressions were compared literally, because no scratch database is "
             "available"
         )
+    drafts = (*draft.previous, draft)
+    for each_draft in drafts:
+        _show_rehearsal(shell, each_draft)
+    data = {**draft_data(draft, written=not dry_run), **more}
+    data["findings"] += [each.to_data() for each in found]
+    if dry_run:
+        text = "\n".join(draft_text(each_draft) for each_draft in drafts)
+        shell.answer_code(text, _language(draft), data)
+        return
+    draft.write()
+    lines: list[str] = []
+    for each_draft in drafts:
+        lines += [short_path(each_draft.path), *(f"  {line}" for line in each_draft.summary)]
+    if draft.plan is not None and draft.plan.phase is not None:
+        lines.append(f"deploy the new version of the application before {draft.path.name}")
+    shell.answer(lines, data)
+
+
+def _show_rehearsal(shell: Shell, draft: Draft) -> None:
     for line in data_loss_lines(draft.plan.data_loss) if draft.plan else ():
         shell.note(line)
     for line in draft.proof.lost if draft.proof else ():
@@ -250,13 +271,6 @@ def _answer(
         shell.note(f"note: {line}")
     for line in rehearsal_lines(draft.proof):
         shell.note(line)
-    data = {**draft_data(draft, written=not dry_run), **more}
-    data["findings"] += [each.to_data() for each in found]
-    if dry_run:
-        shell.answer_code(draft_text(draft), _language(draft), data)
-        return
-    draft.write()
-    shell.answer([short_path(draft.path), *(f"  {line}" for line in draft.summary)], data)
 
 
 def _language(draft: Draft) -> Language:

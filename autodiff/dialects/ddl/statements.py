@@ -13,6 +13,7 @@ from autodiff.dialects.ddl.indexes import IndexDDL
 from autodiff.dialects.ddl.rows import RowDDL
 from autodiff.dialects.ddl.sequences import SequenceDDL
 from autodiff.dialects.ddl.tables import TableDDL
+from autodiff.dialects.ddl.triggers import TriggerDDL
 from autodiff.dialects.ddl.views import ViewDDL
 from autodiff.schema.objects import Index, Name, Option, Table
 from autodiff.schema.operations import (
@@ -47,6 +48,8 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SyncColumns,
+    UnsyncColumns,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ class DDL:
     sequences: SequenceDDL
     views: ViewDDL
     rows: RowDDL
+    triggers: TriggerDDL
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -83,6 +87,7 @@ class DDL:
         self.sequences = SequenceDDL(self)
         self.views = ViewDDL(self)
         self.rows = RowDDL(self)
+        self.triggers = TriggerDDL(self)
 
     # What operations need and affect
 
@@ -192,6 +197,10 @@ class DDL:
                 return self.views.drop(operation)
             case Backfill():
                 return self.rows.backfill(operation, current)
+            case SyncColumns():
+                return self.triggers.sync(operation)
+            case UnsyncColumns():
+                return self.triggers.unsync(operation)
             case Require():
                 return self.rows.require(operation)
             case Execute(sql=sql):

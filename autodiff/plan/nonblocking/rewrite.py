@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
-from autodiff.plan.nonblocking.names import temporary_name
 from autodiff.plan.nonblocking.steps import OnlineStep
 from autodiff.schema.objects import (
     Check,
@@ -43,6 +42,7 @@ from autodiff.schema.operations import (
     Operation,
     SetComment,
 )
+from autodiff.utils.object_names import temporary_name
 
 __all__ = ["online_steps"]
 
@@ -181,13 +181,7 @@ class _Rewriter:
         """Yield the other changes of the column, and a check that admits no new NULL."""
         others = tuple(name for name in operation.after.fields if name != "nullable")
         if others:
-            yield OnlineStep(
-                operation=replace(
-                    operation,
-                    before=_patch(operation.before, others),
-                    after=_patch(operation.after, others),
-                )
-            )
+            yield OnlineStep(operation=operation.part(others))
         check = _later(self._not_null_check(operation))
         yield OnlineStep(operation=AddConstraint(table=operation.table, constraint=check))
 
@@ -216,10 +210,6 @@ class _Rewriter:
         limit = self.dialect.features.max_name_length
         name = temporary_name(operation.table.name, operation.name, "not_null", limit=limit)
         return Check(name=name, sql=f"{self.dialect.quote(operation.name)} IS NOT NULL")
-
-
-def _patch(patch: ColumnPatch, names: tuple[str, ...]) -> ColumnPatch:
-    return ColumnPatch(**{name: getattr(patch, name) for name in names})
 
 
 _NOT_VALID = "postgresql_not_valid"

@@ -16,6 +16,7 @@ from autodiff.dialects.mysql.ddl.constraints import MySQLConstraintDDL
 from autodiff.dialects.mysql.ddl.indexes import MySQLIndexDDL
 from autodiff.dialects.mysql.ddl.table_options import CHARSET_OPTIONS, follows_charset
 from autodiff.dialects.mysql.ddl.tables import MySQLTableDDL
+from autodiff.dialects.mysql.ddl.triggers import MySQLTriggerDDL
 from autodiff.dialects.mysql.expressions import quote_string, split_on_update
 from autodiff.schema.objects import (
     ForeignKey,
@@ -79,6 +80,7 @@ class MySQLDDL(DDL):
 
     def __init__(self, dialect: MySQL) -> None:
         super().__init__(dialect)
+        self.triggers = MySQLTriggerDDL(self)
         self.tables = MySQLTableDDL(self)
         self.columns = MySQLColumnDDL(self)
         self.constraints = MySQLConstraintDDL(self)

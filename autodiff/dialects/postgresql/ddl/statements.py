@@ -13,6 +13,7 @@ from autodiff.dialects.postgresql.ddl.enums import PostgreSQLEnumDDL
 from autodiff.dialects.postgresql.ddl.indexes import PostgreSQLIndexDDL
 from autodiff.dialects.postgresql.ddl.sequences import PostgreSQLSequenceDDL
 from autodiff.dialects.postgresql.ddl.tables import PostgreSQLTableDDL
+from autodiff.dialects.postgresql.ddl.triggers import PostgreSQLTriggerDDL
 from autodiff.dialects.postgresql.ddl.views import PostgreSQLViewDDL
 from autodiff.dialects.postgresql.types import type_family
 from autodiff.schema.objects import Index, Name, Table
@@ -29,6 +30,7 @@ class PostgreSQLDDL(DDL):
 
     def __init__(self, dialect: Dialect) -> None:
         super().__init__(dialect)
+        self.triggers = PostgreSQLTriggerDDL(self)
         self.tables = PostgreSQLTableDDL(self)
         self.columns = PostgreSQLColumnDDL(self)
         self.constraints = PostgreSQLConstraintDDL(self)
