@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from autodiff.commands.drift import Drift
 from autodiff.migrations import Graph, LockFile, Migration
-from autodiff.runner.deploys import awaited_deploys
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -149,6 +148,7 @@ def check_drift(project: Workspace) -> Drift:
     from autodiff.autogenerate.schemas import read_schemas
     from autodiff.commands.awaited import schema_after_awaited
     from autodiff.dialects import dialect_of
+    from autodiff.runner.deploys import awaited_deploys
 
     graph = project.graph()
     graph.check_heads()

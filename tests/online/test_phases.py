@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.commands.generate import Draft
-from autodiff.errors import HistoryError, RowsInTheWayError
+from autodiff.errors import HistoryError, PlanError, RowsInTheWayError
 from tests.online.project import OnlineProject
 from tests.support import opened
 
@@ -266,3 +266,109 @@ def test_two_versions_write_while_a_column_is_renamed(
     assert found == {**old.written, **new.written}
     assert max(old.slowest, new.slowest) < 5
     assert not project.project.check()
+
+
+def posts(*columns: sa.Column[object]) -> sa.MetaData:
+    """Return the models of posts."""
+    metadata = sa.MetaData()
+    sa.Table("posts", metadata, sa.Column("id", sa.Integer, primary_key=True), *columns)
+    return metadata
+
+
+@SERVERS
+def test_a_dropped_column_can_be_left_out_before_the_deploy(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """It becomes nullable first: the new version inserts rows without it."""
+    before = posts(sa.Column("draft", sa.Integer, nullable=False))
+    rows = "INSERT INTO posts (id, draft) VALUES (1, 5)"
+    project = OnlineProject(database(kind), tmp_path, before, rows)
+    project.models(posts())
+    assert names(project.generate("drafts")) == [
+        "0002_drafts_expand.py",
+        "0003_drafts_contract.py",
+    ]
+    project.project.upgrade(phase="expand")
+    assert not project.project.check()
+    with opened(project.url) as db:
+        db.execute("INSERT INTO posts (id) VALUES (2)")
+        assert db.rows("SELECT draft FROM posts ORDER BY id") == [(5,), (None,)]
+        project.project.upgrade(phase="contract")
+        assert db.table("posts").column("draft") is None
+        project.project.downgrade("1")
+        column = db.table("posts").column("draft")
+        assert column is not None and not column.nullable
+        assert db.rows("SELECT draft FROM posts ORDER BY id") == [(0,), (0,)]
+
+
+@SERVERS
+def test_a_new_column_is_not_null_after_the_deploy(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Rows that the old version added without a value get one before that."""
+    rows = "INSERT INTO posts (id) VALUES (1)"
+    project = OnlineProject(database(kind), tmp_path, posts(), rows)
+    project.models(posts(sa.Column("kind", sa.String(9), nullable=False)))
+    assert names(project.generate("kinds", fills={"posts.kind": "short"})) == [
+        "0002_kinds_expand.py",
+        "0003_kinds_migrate.py",
+        "0004_kinds_contract.py",
+    ]
+    project.project.upgrade(phase="expand")
+    with opened(project.url) as db:
+        db.execute("INSERT INTO posts (id) VALUES (2)")
+        project.project.upgrade(phase="contract")
+        assert db.rows("SELECT kind FROM posts ORDER BY id") == [("short",), ("short",)]
+    assert not project.project.check()
+    project.project.downgrade("1")
+
+
+def test_a_dropped_table_waits_for_the_deploy(database: Database, tmp_path: Path) -> None:
+    both = users("nick")
+    sa.Table("logs", both, sa.Column("id", sa.Integer, primary_key=True))
+    project = OnlineProject(database("postgresql"), tmp_path, both, *ROWS)
+    project.models(users("nick"))
+    assert names(project.generate("logs", allow_drop=True)) == ["0002_logs_contract.py"]
+    assert project.project.upgrade(phase="expand") == []
+    assert not project.project.check()
+    project.project.upgrade(phase="contract")
+    assert not project.project.check()
+
+
+def primary(name: str) -> sa.MetaData:
+    """Return models whose primary key is this column."""
+    metadata = sa.MetaData()
+    column = sa.Column(name, sa.Integer, primary_key=True, autoincrement=False)
+    sa.Table("users", metadata, column, sa.Column("mail", sa.Text))
+    return metadata
+
+
+def table_named(name: str) -> sa.MetaData:
+    """Return models with one table of this name."""
+    metadata = sa.MetaData()
+    key = sa.Column("id", sa.Integer, primary_key=True)
+    sa.Table(name, metadata, key, sa.Column("mail", sa.Text), sa.Column("nick", sa.Text))
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rename", "reason"),
+    [
+        (primary("id"), primary("number"), "users.id:number", r"users.id .* in the primary key"),
+        (table_named("users"), table_named("people"), "users:people", "table users to people"),
+    ],
+)
+def test_a_rename_that_cannot_be_online_is_refused(
+    database: Database,
+    tmp_path: Path,
+    before: sa.MetaData,
+    after: sa.MetaData,
+    rename: str,
+    reason: str,
+) -> None:
+    """The message says how to do it."""
+    project = OnlineProject(database("postgresql"), tmp_path, before)
+    project.models(after)
+    with pytest.raises(PlanError, match=reason) as caught:
+        project.generate(renames=[rename])
+    assert caught.value.hint is not None and caught.value.hint.endswith("pass --no-online")

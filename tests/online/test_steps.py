@@ -126,6 +126,21 @@ def required_title() -> sa.MetaData:
     return metadata
 
 
+def test_tables_that_are_created_need_no_special_steps(database: Database, tmp_path: Path) -> None:
+    """Nobody uses them yet, so that they are created with all their constraints."""
+    metadata, _, posts = shop()
+    key = sa.Column("id", sa.Integer, primary_key=True)
+    post = sa.Column("post", sa.ForeignKey(posts.c.id), index=True)
+    sa.Table("tags", metadata, key, post, sa.Column("name", sa.Text, unique=True))
+    project = OnlineProject(database("postgresql"), tmp_path, shop()[0], *ROWS)
+    project.models(metadata)
+    body = project.body(project.generate())
+    assert "op.create_table" in body
+    assert "autocommit" not in body and "not_valid" not in body
+    project.project.upgrade()
+    assert project.clean() == ()
+
+
 def test_postgresql_takes_not_null_from_a_check(database: Database, tmp_path: Path) -> None:
     """The check is dropped at the end."""
     project = OnlineProject(database("postgresql"), tmp_path, shop()[0], *ROWS)

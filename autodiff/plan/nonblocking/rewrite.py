@@ -141,7 +141,9 @@ class _Rewriter:
                 if constraint.options.get(_NOT_VALID):
                     return True
         table = getattr(operation, "table", None)
-        return table is None or table in self.new or table in self.fixed
+        if not isinstance(table, Name):  # the operation creates or drops a table, or none
+            return True
+        return table in self.new or table in self.fixed
 
     def _is_needed(self, operation: CreateIndex) -> bool:
         """Return whether a new foreign key needs the index."""
