@@ -148,8 +148,13 @@ def data_loss_data(losses: Sequence[DataLoss]) -> list[dict[str, Any]]:
 
 
 def rehearsal_lines(proof: Proof | None) -> list[str]:
-    """Return why a migration was not rehearsed and what to do; nothing if it was."""
-    if proof is None or proof.skipped is None:
+    """Return why a migration was not rehearsed and what to do, or how long a writer waited."""
+    if proof is None:
+        return []
+    if proof.skipped is None and proof.longest_wait is not None:
+        milliseconds = max(round(proof.longest_wait * 1000), 1)
+        return [f"rehearsed beside a writer, which waited {milliseconds} ms at most"]
+    if proof.skipped is None:
         return []
     hint = [f"hint: {proof.cure}"] if proof.cure else []
     return [f"warning: not rehearsed, because {proof.skipped}", *hint]
@@ -165,6 +170,7 @@ def rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
         "hint": proof.cure,
         "lost": list(proof.lost),
         "notes": list(proof.notes),
+        "longest_wait": proof.longest_wait,
     }
 
 

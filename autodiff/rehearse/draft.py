@@ -26,6 +26,7 @@ from autodiff.rehearse.proof import (
     with_referenced_tables,
 )
 from autodiff.rehearse.sample_values import choose_sample_values
+from autodiff.rehearse.writer import WriteWaits, write_beside
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor, run_operations
@@ -121,14 +122,28 @@ def _rehearse(
             return Proof(skipped=missing.reason, cure=missing.cure)
         dialect = dialect_of(opened)
         dialect.session.prepare(opened)
+        waits = WriteWaits()
         proof_run = _proof_run(plan, load, dialect)
+        if plan.online is not None and with_rows:
+            proof_run = _with_writer(proof_run, waits)
         try:
             proof = proof_run.run(opened, with_rows=with_rows)
         except AutodiffError as error:
             return Proof(skipped=error.line, cure=error.hint)
         lost = tuple(line for line in proof.lost if line not in _copied(plan))
         notes = (*proof.notes, *_version_note(plan.dialect, dialect))
-        return replace(proof, notes=notes, lost=lost)
+        longest = waits.longest if waits.count else None
+        return replace(proof, notes=notes, lost=lost, longest_wait=longest)
+
+
+def _with_writer(proof_run: ProofRun, waits: WriteWaits) -> ProofRun:
+    """Return the same run with a second connection that writes while the upgrade runs."""
+
+    def upgrade(connection: Connection) -> None:
+        with write_beside(connection, proof_run.dialect, proof_run.start, waits):
+            proof_run.upgrade(connection)
+
+    return replace(proof_run, upgrade=upgrade)
 
 
 def _copied(plan: Plan) -> set[str]:

@@ -35,6 +35,8 @@ class Proof:
     cure: what makes a rehearsal possible; None if it is not known.
     described: the tables and views of the scratch after the upgrade, as the database describes
         them.
+    longest_wait: how many seconds a statement of a writer beside the upgrade took at most; None
+        if there was no writer.
     """
 
     problems: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Proof:
     skipped: str | None = None
     cure: str | None = None
     described: Schema | None = None
+    longest_wait: float | None = None
 
     @property
     def passed(self) -> bool:

@@ -25,7 +25,7 @@ class OnlineProject:
         self.url = url
         self._folder = folder
         self.models(models)
-        self.generate("start", online=False)
+        self.generate("start", online=False, rehearse=False)
         self.project.upgrade()
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.begin() as connection:
@@ -36,11 +36,19 @@ class OnlineProject:
         """Change the models."""
         self.project = Project(self.url, models, directory=self._folder / "migrations")
 
-    def generate(self, message: str = "change", *, online: bool = True, **options: Any) -> Draft:
+    def generate(
+        self,
+        message: str = "change",
+        *,
+        online: bool = True,
+        rehearse: bool = True,
+        **options: Any,
+    ) -> Draft:
         """Write the next migration and return its draft, which passed the rehearsal."""
-        draft = self.project.draft(message, online=online, **options)
+        draft = self.project.draft(message, online=online, rehearse=rehearse, **options)
         assert draft is not None
-        assert draft.proof is not None and draft.proof.skipped is None, draft.proof
+        for each in (*draft.previous, draft) if rehearse else ():
+            assert each.proof is not None and each.proof.skipped is None, each.proof
         draft.write()
         return draft
 

@@ -269,8 +269,9 @@ def _show_rehearsal(shell: Shell, draft: Draft) -> None:
         shell.note(f"lost from sample rows in the rehearsal: {line}")
     for line in draft.proof.notes if draft.proof else ():
         shell.note(f"note: {line}")
+    name = f"{draft.path.name}: " if draft.plan is not None and draft.plan.phase else ""
     for line in rehearsal_lines(draft.proof):
-        shell.note(line)
+        shell.note(f"{name}{line}")
 
 
 def _language(draft: Draft) -> Language:
