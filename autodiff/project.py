@@ -97,6 +97,7 @@ class DraftOptions(TypedDict, total=False):
     amend: bool
     discard_edits: bool
     location: str | None
+    online: bool | None
 
 
 class Project(Workspace):

@@ -194,8 +194,9 @@ def status_lines(status: Status) -> list[str]:
     lines += ["pending:", *_or_none(align_columns(pending))]
     if status.awaited:
         names = ", ".join(migration.name for migration in status.awaited)
+        verb = "waits" if len(status.awaited) == 1 else "wait"
         lines += [
-            f"deploy the new version of the application: {names} waits for it",
+            f"deploy the new version of the application: {names} {verb} for it",
             "  then run: autodiff upgrade --phase contract",
         ]
     lines += _unfinished_lines(status.unfinished) if status.unfinished else []
@@ -325,6 +326,7 @@ def status_data(status: Status) -> dict[str, Any]:
             for row in status.applied
         ],
         "pending": [migration_data(migration) for migration in status.pending],
+        "awaiting_deploy": [migration.name for migration in status.awaited],
         "unfinished": entry_data(status.unfinished) if status.unfinished else None,
         "problems": [asdict(problem) for problem in status.problems],
     }
