@@ -145,6 +145,11 @@ class Config:
     """
     require_rehearsal: bool = False
     """Whether `generate` refuses to write a migration that was not rehearsed."""
+    online: bool = False
+    """Whether `generate` writes [migrations without downtime](zero-downtime.md).
+
+    The options `--online` and `--no-online` override it.
+    """
     hooks: Mapping[str, str] = field(default_factory=dict)
     """Functions to call around runs and migrations: a table from the name of the hook to
     `"package.module:function"`."""
@@ -224,6 +229,7 @@ class ProjectSettings(TypedDict, total=False):
     evidence_timeout: float
     scratch_url: str | None
     require_rehearsal: bool
+    online: bool
     targets: Mapping[str, Any] | None
     lint: Mapping[str, Any] | None
 
@@ -269,7 +275,7 @@ _PATHS = ("migrations", "templates_dir", "env_file")
 _PATH_LISTS = ("path", "locations")
 _NEW_FOLDERS = ("locations",)
 """Settings with folders that need not exist when the configuration is read."""
-_FLAGS = ("allow_empty_models", "protected", "require_rehearsal")
+_FLAGS = ("allow_empty_models", "protected", "require_rehearsal", "online")
 _LISTS = ("models", "include_tables", "exclude_tables")
 _FUNCTIONS = ("include_object", "rewrite_plan", "render_type")
 _TABLE_NAMES = ("history_table",)

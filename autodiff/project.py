@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from autodiff.lint import Finding as LintFinding
     from autodiff.rehearse import RehearsedHistory
     from autodiff.report import Review
+    from autodiff.runner.deploys import DeployPhase
     from autodiff.runner.events import Direction, Listener
     from autodiff.runner.history_table import Applied
     from autodiff.runner.journal import Entry, StepAnswer
@@ -68,6 +69,13 @@ class Status:
         """The revision of the last applied migration; None if none is applied."""
         return self.applied[-1].revision if self.applied else None
 
+    @property
+    def awaited(self) -> tuple[Migration, ...]:
+        """The pending migrations that wait for the deploy of a new version of the application."""
+        from autodiff.runner.deploys import awaited_deploys
+
+        return tuple(awaited_deploys(self.pending))
+
 
 class DraftOptions(TypedDict, total=False):
     """The options of `Project.draft` and `Project.generate`; `Project.draft` describes them."""
@@ -91,6 +99,7 @@ class DraftOptions(TypedDict, total=False):
     amend: bool
     discard_edits: bool
     location: str | None
+    online: bool | None
 
 
 class Project(Workspace):
@@ -125,6 +134,7 @@ class Project(Workspace):
         amend: bool = False,
         discard_edits: bool = False,
         location: str | None = None,
+        online: bool | None = None,
     ) -> Draft | None:
         """Compare the database with the models and return the next migration, without writing it.
 
@@ -160,6 +170,8 @@ class Project(Workspace):
             discard_edits: Whether manual edits of the amended migration may be lost.
             location: The migrations folder to write into, if there are several; the first one by
                 default.
+            online: Whether to write steps that do not block the reads and writes of the
+                application; by default the setting `online`.
 
         Returns:
             The migration, whose method `write()` writes its file and the lock file; None if the
@@ -196,6 +208,7 @@ class Project(Workspace):
             amend=amend,
             discard_edits=discard_edits,
             location=location,
+            online=self.config.online if online is None else online,
         )
         if format != "alembic" and (alembic is not None or alembic_section is not None):
             raise ConfigError(
@@ -205,6 +218,11 @@ class Project(Workspace):
         if format == "alembic":
             from autodiff.alembic.revision import RevisionPlace, draft_in_alembic
 
+            if request.online:
+                raise ConfigError(
+                    "revisions for Alembic cannot be written online",
+                    hint="pass --no-online, or remove --format alembic",
+                )
             place = RevisionPlace(named=alembic, section=alembic_section)
             return draft_in_alembic(self, request, place)
         return draft_migration(self, request)
@@ -654,6 +672,7 @@ class Project(Workspace):
         self,
         target: str = "head",
         *,
+        phase: DeployPhase | None = None,
         on_event: Listener | None = None,
         lock_wait: float | None = None,
     ) -> list[Migration]:
@@ -662,6 +681,8 @@ class Project(Workspace):
         Args:
             target: The last migration to apply, such as `head`, `+1`, a number, a name or a
                 revision.
+            phase: `expand` to stop before a migration that waits for the deploy of a new version of
+                the application; `contract` after that deploy, to stop before the next one.
             on_event: Called for each event of the run, such as a migration that starts.
             lock_wait: Seconds to wait for another run; by default the setting `lock_wait`.
 
@@ -675,8 +696,24 @@ class Project(Workspace):
             LockedError: Another run holds the lock for too long.
         """
         hooks = self.hooks()
+        reached = self.phase_target(target, phase)
+        if reached is None:
+            return []
         with self.open_runner(on_event, create=True, lock_wait=lock_wait, hooks=hooks) as runner:
-            return runner.upgrade(target)
+            return runner.upgrade(reached)
+
+    def phase_target(self, target: str, phase: DeployPhase | None) -> str | None:
+        """Return the target of an upgrade that stops before a deploy; None if it has nothing to do.
+
+        Args:
+            target: The target of `upgrade`.
+            phase: The phase of `upgrade`; without one, the target stays as it is.
+        """
+        if phase is None:
+            return target
+        from autodiff.commands.awaited import phase_target
+
+        return phase_target(self, target, phase)
 
     def downgrade(
         self,

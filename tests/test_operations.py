@@ -47,6 +47,8 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SyncColumns,
+    UnsyncColumns,
 )
 from tests.nouns import column, index, table
 
@@ -114,6 +116,14 @@ OPERATIONS: list[tuple[Operation, str]] = [
     ),
     (CreateView(view=NAMES), "+ view names"),
     (DropView(name=Name("names"), view=NAMES), "- view names"),
+    (
+        SyncColumns(table=USERS, before="nick", after="nickname", default="'x'"),
+        "+ trigger that syncs users.nick with nickname",
+    ),
+    (
+        UnsyncColumns(table=USERS, before="nick", after="nickname"),
+        "- trigger that syncs users.nick with nickname",
+    ),
     (Execute(sql="SELECT\n  1", reverse_sql="SELECT 2"), "~ execute SELECT 1"),
 ]
 REQUIRE = Require(query="SELECT id FROM users", message="there are users")

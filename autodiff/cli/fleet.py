@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from autodiff.fleet import FleetOptions
+    from autodiff.runner.deploys import DeployPhase
     from autodiff.runner.events import Direction
 
 __all__ = ["fleet_options", "refuse_without_all", "run_one_or_all", "show_fleet_status"]
@@ -81,6 +82,7 @@ def run_one_or_all(
     yes: bool = False,
     confirm: str | None = None,
     drop_baseline: bool = False,
+    phase: DeployPhase | None = None,
 ) -> int | None:
     """Run migrations on the project's database, or with `all` on its targets.
 
@@ -97,6 +99,11 @@ def run_one_or_all(
             stop_after=stop_after,
             lock_wait=lock_wait,
         )
+        if phase is not None:
+            raise ConfigError(
+                "--phase is not valid with --all",
+                hint="name the last migration before the deploy, such as 0003",
+            )
         if drop_baseline:
             raise ConfigError(
                 "--drop-baseline is not valid with --all",
@@ -130,6 +137,7 @@ def run_one_or_all(
         yes=yes,
         confirm=confirm,
         drop_baseline=drop_baseline,
+        phase=phase,
     )
     return None
 

@@ -94,17 +94,22 @@ def draft_data(draft: Draft | None, *, written: bool) -> dict[str, Any]:
         }
     return {
         "written": written,
-        "migration": {
-            "revision": draft.revision,
-            "parents": list(draft.parents),
-            "path": short_path(draft.path),
-            "files": {short_path(path): text for path, text in draft.texts.items()},
-        },
+        "migration": _draft_files(draft),
+        **({"previous": [_draft_files(each) for each in draft.previous]} if draft.previous else {}),
         "summary": list(draft.summary),
         "findings": [asdict(finding) for finding in draft.plan.findings] if draft.plan else [],
         "data_loss": data_loss_data(draft.plan.data_loss) if draft.plan else [],
         "settled": draft.settled,
         "rehearsal": rehearsal_data(draft.proof),
+    }
+
+
+def _draft_files(draft: Draft) -> dict[str, Any]:
+    return {
+        "revision": draft.revision,
+        "parents": list(draft.parents),
+        "path": short_path(draft.path),
+        "files": {short_path(path): text for path, text in draft.texts.items()},
     }
 
 
@@ -165,8 +170,13 @@ def data_loss_data(losses: Sequence[DataLoss]) -> list[dict[str, Any]]:
 
 
 def rehearsal_lines(proof: Proof | None) -> list[str]:
-    """Return why a migration was not rehearsed and what to do; nothing if it was."""
-    if proof is None or proof.skipped is None:
+    """Return why a migration was not rehearsed and what to do, or how long a writer waited."""
+    if proof is None:
+        return []
+    if proof.skipped is None and proof.longest_wait is not None:
+        milliseconds = max(round(proof.longest_wait * 1000), 1)
+        return [f"rehearsed beside a writer, which waited {milliseconds} ms at most"]
+    if proof.skipped is None:
         return []
     hint = [f"hint: {proof.cure}"] if proof.cure else []
     return [f"warning: not rehearsed, because {proof.skipped}", *hint]
@@ -183,6 +193,7 @@ def rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
         "lost": list(proof.lost),
         "notes": list(proof.notes),
         "statements": [statement.to_data() for statement in proof.statements],
+        "longest_wait": proof.longest_wait,
     }
 
 
@@ -204,6 +215,13 @@ def status_lines(status: Status) -> list[str]:
     pending = [(m.name, m.revision, *_other_database(m, status)) for m in status.pending]
     lines += ["applied:", *_or_none(align_columns(applied))]
     lines += ["pending:", *_or_none(align_columns(pending))]
+    if status.awaited:
+        names = ", ".join(migration.name for migration in status.awaited)
+        verb = "waits" if len(status.awaited) == 1 else "wait"
+        lines += [
+            f"deploy the new version of the application: {names} {verb} for it",
+            "  then run: autodiff upgrade --phase contract",
+        ]
     lines += _unfinished_lines(status.unfinished) if status.unfinished else []
     # The lines of an unfinished run include the half-way problem:
     problems = [problem for problem in status.problems if problem.kind != "half-way"]
@@ -331,6 +349,7 @@ def status_data(status: Status) -> dict[str, Any]:
             for row in status.applied
         ],
         "pending": [migration_data(migration) for migration in status.pending],
+        "awaiting_deploy": [migration.name for migration in status.awaited],
         "unfinished": entry_data(status.unfinished) if status.unfinished else None,
         "problems": [asdict(problem) for problem in status.problems],
     }

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -165,6 +165,15 @@ Canary = Annotated[
         metavar="N|NAME",
         help="With --all: this many targets, or these, go first. If one of them fails, no other is "
         "started.",
+        show_default=False,
+    ),
+]
+PhaseOption = Annotated[
+    Literal["expand", "contract"] | None,
+    typer.Option(
+        "--phase",
+        help="Stop before a migration that waits for a deploy (expand), or apply it after the "
+        "deploy and stop before the next one (contract).",
         show_default=False,
     ),
 ]

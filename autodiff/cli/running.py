@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from autodiff.commands.run_preview import RunPreview
     from autodiff.migrations import Migration
     from autodiff.project import Project
+    from autodiff.runner.deploys import DeployPhase
     from autodiff.runner.events import Direction
     from autodiff.runner.recovery import Remaining
 
@@ -44,17 +45,28 @@ def run_migrations(
     yes: bool = False,
     confirm: str | None = None,
     drop_baseline: bool = False,
+    phase: DeployPhase | None = None,
 ) -> None:
     """Run migrations; or with `sql` or `dry_run` only print their SQL or their names.
 
     Without a target, a downgrade asks; `yes` is the answer. `confirm` is the name of a protected
-    environment.
+    environment. `phase` stops an upgrade before a deploy.
     """
     reached = _DEFAULT_TARGETS[direction] if target is None else target
     if sql:
+        if phase is not None:
+            raise ConfigError(
+                "--phase is not valid with --sql",
+                hint="name the last migration before the deploy, such as 0003",
+            )
         _print_script(shell, reached, direction)
         return
     project = shell.project()
+    due = project.phase_target(reached, phase)
+    if due is None:
+        shell.answer([_summary([], direction)], _data([], direction, run=not dry_run))
+        return
+    reached = due
     if dry_run:
         _print_preview(shell, project.preview_run(reached, direction), direction)
         return
@@ -70,7 +82,12 @@ def run_migrations(
             done = project.downgrade(
                 reached, on_event=listener, lock_wait=lock_wait, drop_baseline=drop_baseline
             )
-    shell.answer([_summary(done, direction)], _data(done, direction, run=True))
+    lines = [_summary(done, direction)]
+    if phase is not None and project.status().awaited:
+        lines.append(
+            "deploy the new version of the application, then run: autodiff upgrade --phase contract"
+        )
+    shell.answer(lines, _data(done, direction, run=True))
 
 
 def _print_preview(shell: Shell, preview: RunPreview, direction: Direction) -> None:

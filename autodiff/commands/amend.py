@@ -69,6 +69,11 @@ def find_amended(graph: Graph, lock: LockFile | None, *, discard_edits: bool) ->
             f"cannot amend {name}: {', '.join(dependents)} depends on it",
             hint='write another migration: autodiff generate -m "..."',
         )
+    if migration.phase is not None:
+        raise HistoryError(
+            f"cannot amend {name}: it is one of several phases",
+            hint="delete the files of all its phases and generate them again",
+        )
     if migration.replaces:
         raise HistoryError(
             f"cannot amend {name}: it replaces other migrations",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.commands.drift import Drift
-from autodiff.migrations import Graph, LockFile
+from autodiff.migrations import Graph, LockFile, Migration
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -146,16 +146,21 @@ def check_drift(project: Workspace) -> Drift:
     """
     from autodiff.autogenerate.domains import domain_findings
     from autodiff.autogenerate.schemas import read_schemas
+    from autodiff.commands.awaited import schema_after_awaited
     from autodiff.dialects import dialect_of
+    from autodiff.runner.deploys import awaited_deploys
 
     graph = project.graph()
     graph.check_heads()
     lock = project.lock()
     metadata, selection = project.metadata(), project.selection()
     with project.connect() as connection:
-        pending, history = _against_database(project, graph, connection)
+        behind, history = _against_database(project, graph, connection)
+        awaited = awaited_deploys(behind)
+        pending = tuple(migration.path.name for migration in behind[len(awaited) :])
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = read_schemas(connection, dialect, metadata, selection)
+        current = schema_after_awaited(current, behind, dialect)
         comparer = _Comparer(connection, dialect, lock, project.rewrite_plan())
         found = _three_ways(comparer, current, desired, _usable(lock, dialect))
         pushed = _is_pushed(project, graph, connection, desired) if found.models else False
@@ -175,7 +180,11 @@ def check_drift(project: Workspace) -> Drift:
         pending=pending,
         history=history,
         edited=edited,
-        notes=(*_notes(graph, lock, dialect, comparer), *([_PUSHED] if pushed else [])),
+        notes=(
+            *_notes(graph, lock, dialect, comparer),
+            *([_PUSHED] if pushed else []),
+            *(f"{item.path.name} waits for the deploy of the new version" for item in awaited),
+        ),
     )
 
 
@@ -252,10 +261,10 @@ def _notes(
 
 def _against_database(
     project: Workspace, graph: Graph, connection: sa.Connection
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the files that are not applied, and the problems of the history."""
+) -> tuple[tuple[Migration, ...], tuple[str, ...]]:
+    """Return the migrations that are not applied, and the problems of the history."""
 
     runner = project.runner(connection, graph)
     pending = graph.in_order(set(graph.migrations) - set(runner.applied()))
     wrong = tuple(problem.message for problem in runner.problems())
-    return tuple(migration.path.name for migration in pending), wrong
+    return tuple(pending), wrong

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,9 +20,11 @@ from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.autogenerate.rewriting import RewritePlan, changed_objects, merge_objects
 from autodiff.autogenerate.schemas import read_schemas
 from autodiff.commands.amend import Amended, find_amended, refuse_applied, refuse_options
+from autodiff.commands.awaited import schema_after_awaited
 from autodiff.commands.drop_guard import refuse_drops
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
+from autodiff.commands.online_drafts import online_plans, refuse_offline
 from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.errors import HistoryError, PlanError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
@@ -31,6 +33,7 @@ from autodiff.models import declare
 from autodiff.models.scalar_defaults import default_fills
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_bodies, render_empty, render_migration
+from autodiff.runner.deploys import awaited_deploys
 from autodiff.schema.objects import Schema
 from autodiff.utils.files import write_all
 
@@ -68,6 +71,7 @@ class GenerateRequest:
     amend: write the newest migration anew; an empty message keeps its message.
     discard_edits: amend a migration even if its file was edited.
     location: the migrations folder to write into, if there are several.
+    online: write steps that do not block the reads and writes of the application.
     """
 
     message: str
@@ -88,6 +92,7 @@ class GenerateRequest:
     amend: bool = False
     discard_edits: bool = False
     location: str | None = None
+    online: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +106,7 @@ class Draft:
     is_live: whether it was compared with a database, which can be asked for evidence.
     amended: the migration in place of which it is written, if there is one.
     lock_folder: the folder of the lock file; by default that of the migration.
+    previous: the drafts of the migrations that come before it, and are written with it.
     """
 
     revision: str
@@ -115,6 +121,7 @@ class Draft:
     is_live: bool = False
     amended: Amended | None = None
     lock_folder: Path | None = None
+    previous: tuple[Draft, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -122,20 +129,23 @@ class Draft:
         return next(iter(self.texts))
 
     def write(self) -> Migration:
-        """Write the migration and the lock file, both or neither."""
-        migration = parse_migration(self.path, *self.texts.values())
-        graph = Graph.of([*self.graph.migrations.values(), migration], self.graph.alembic)
-        known = graph.migrations.keys() - {self.revision}
+        """Write the migration, those before it and the lock file, all or none."""
+        drafts = (*self.previous, self)
+        migrations = [parse_migration(draft.path, *draft.texts.values()) for draft in drafts]
+        graph = Graph.of([*self.graph.migrations.values(), *migrations], self.graph.alembic)
+        known = graph.migrations.keys() - {draft.revision for draft in drafts}
         unrehearsed = {r: why for r, why in self.lock.unrehearsed.items() if r in known}
-        if self.proof is not None and self.proof.skipped is not None:
-            unrehearsed[self.revision] = self.proof.skipped
+        for draft in drafts:
+            if draft.proof is not None and draft.proof.skipped is not None:
+                unrehearsed[draft.revision] = draft.proof.skipped
         lock = replace(
             self.lock, heads=graph.heads, checksums=checksums(graph), unrehearsed=unrehearsed
         )
         removed = self.amended.paths if self.amended is not None else ()
         folder = self.lock_folder or self.path.parent
-        write_all({**self.texts, folder / LOCK_NAME: lock_text(lock)}, removed=removed)
-        return migration
+        texts = {path: text for draft in drafts for path, text in draft.texts.items()}
+        write_all({**texts, folder / LOCK_NAME: lock_text(lock)}, removed=removed)
+        return migrations[-1]
 
 
 def checksums(graph: Graph) -> dict[str, str]:
@@ -201,6 +211,8 @@ def _draft_difference(
     """Return the migration that makes the current schema match the models, None if it does."""
     with _open_sides(project, graph, request, amended) as sides:
         _refuse_domains(sides)
+        if request.online:
+            refuse_offline(sides.dialect, request.format)
         difference = _find_difference(sides, request)
         if not difference.changes:
             return None
@@ -209,7 +221,8 @@ def _draft_difference(
             return None
         if plan.desired != difference.desired:
             sides, difference = _rewritten(sides, difference, plan)
-        draft = draft_plan(project, graph, position, request, plan, sides.connection)
+        plans = online_plans(sides.connection, plan) if request.online else (plan,)
+        draft = _draft_plans(project, graph, position, request, plans, sides.connection)
         lock = _next_lock(sides, difference, draft.proof)
         is_live = sides.connection is not None and request.data_checks
         return replace(draft, settled=difference.settled, lock=lock, is_live=is_live)
@@ -256,10 +269,11 @@ def _open_sides(
     with project.connect() as connection:
         if amended is not None:
             refuse_applied(project, amended, connection)
-        _refuse_pending(project, graph, connection)
+        awaited = _refuse_pending(project, graph, connection)
         dialect = dialect_of(connection, scratch_url=project.scratch_url)
         selection = project.selection()
         current, desired = read_schemas(connection, dialect, metadata, selection)
+        current = schema_after_awaited(current, awaited, dialect)
         outside = read_outside_tables(
             connection,
             dialect,
@@ -299,18 +313,25 @@ def _sides_from_lock(
     )
 
 
-def _refuse_pending(project: Workspace, graph: Graph, connection: sa.Connection) -> None:
-    """Raise HistoryError if the database lacks migrations, which would be generated again."""
+def _refuse_pending(
+    project: Workspace, graph: Graph, connection: sa.Connection
+) -> Sequence[Migration]:
+    """Return the pending migrations that wait for a deploy.
+
+    Raises HistoryError if the database lacks others, which would be generated again.
+    """
 
     applied = project.runner(connection, graph).verify()
-    pending = graph.in_order(set(graph.migrations) - set(applied))
-    if pending:
+    behind = graph.in_order(set(graph.migrations) - set(applied))
+    awaited = awaited_deploys(behind)
+    if pending := behind[len(awaited) :]:
         names = ", ".join(migration.path.name for migration in pending)
         raise HistoryError(
             f"the database is behind the migrations: {names} not applied",
             hint="run autodiff upgrade first, delete the files if they are not needed, or pass "
             "--from history",
         )
+    return awaited
 
 
 def _refuse_domains(sides: _Sides) -> None:
@@ -383,6 +404,28 @@ def _plan(
         plan = replace(plan, findings=(*plan.findings, *broken_dependents, *by_hand))
     refuse_drops(plan, request.allow_drop, questioner)
     return plan
+
+
+def _draft_plans(
+    project: Workspace,
+    graph: Graph,
+    position: GraphPosition,
+    request: GenerateRequest,
+    plans: Sequence[Plan],
+    connection: sa.Connection | None,
+) -> Draft:
+    """Return the draft of the last plan, with those of the plans before it."""
+    previous: list[Draft] = []
+    first = graph.next_number() if position.number is None else position.number
+    for number, plan in enumerate(plans, first):
+        message = f"{request.message}: {plan.phase}" if plan.phase else request.message
+        asked = replace(request, message=message)
+        draft = draft_plan(
+            project, graph, replace(position, number=number), asked, plan, connection
+        )
+        previous.append(draft)
+        position = replace(position, parents=(draft.revision,), labels=(), depends_on=())
+    return replace(previous[-1], previous=tuple(previous[:-1]))
 
 
 def draft_plan(

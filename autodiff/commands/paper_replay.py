@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from autodiff.compare.enums import with_enum_changes
 from autodiff.dialects import Dialect
+from autodiff.lint.replay import tables_after
+from autodiff.lint.sql import parse_sql
+from autodiff.lint.statements import UseIndex, ValidateConstraint
 from autodiff.migrations import Graph, LockFile, Migration
 from autodiff.runner.operation_reader import read_operations
 from autodiff.runner.statement_effect import changes_only_rows
@@ -36,8 +40,9 @@ from autodiff.schema.operations import (
     tables_of,
 )
 
-__all__ = ["PaperSchema", "replay_on_paper"]
+__all__ = ["PaperReplay", "PaperSchema", "replay_on_paper"]
 
+_OF_CONSTRAINT = re.compile(r"\b(?:VALIDATE\s+CONSTRAINT|USING\s+INDEX)\b", re.IGNORECASE)
 _EXECUTED = "~ execute "
 """How the reader describes a SQLAlchemy statement."""
 
@@ -65,7 +70,7 @@ def replay_on_paper(graph: Graph, dialect: Dialect, known: LockFile | None) -> P
     if known is not None and _is_part_of(known, graph, dialect):
         start = known.described
         later -= known.checksums.keys()
-    replay = _Replay(dialect, start)
+    replay = PaperReplay(dialect, start)
     for migration in graph.in_order(later):
         if migration.is_for(dialect):
             replay.read(migration)
@@ -80,7 +85,7 @@ def _is_part_of(lock: LockFile, graph: Graph, dialect: Dialect) -> bool:
 
 
 @dataclass(slots=True)
-class _Replay:
+class PaperReplay:
     """The schema after the operations so far."""
 
     dialect: Dialect
@@ -111,7 +116,8 @@ class _Replay:
                 sql = step.removeprefix(_EXECUTED)
                 return sql != step and changes_only_rows(sql, backslashes=backslashes)
             case Execute(sql=sql):
-                return changes_only_rows(sql, backslashes=backslashes)
+                known = changes_only_rows(sql, backslashes=backslashes)
+                return known or self._apply_constraint(sql)
             case RenameEnum(before=before, after=after):
                 renamed: EnumRenamed | EnumValueRenamed = EnumRenamed(before=before, after=after)
                 self.schema = with_enum_changes(self.schema, [renamed], self.dialect)
@@ -126,6 +132,17 @@ class _Replay:
                 self.schema = evolve_schema(self.schema, step)
             case _:
                 return self._apply_to_tables(step)
+        return True
+
+    def _apply_constraint(self, sql: str) -> bool:
+        """Apply VALIDATE CONSTRAINT, or ADD CONSTRAINT ... USING INDEX."""
+        if not _OF_CONSTRAINT.search(sql):
+            return False
+        actions = parse_sql(sql, self.dialect)
+        if not all(isinstance(action, ValidateConstraint | UseIndex) for action in actions):
+            return False
+        for action in actions:
+            self.schema = replace(self.schema, tables=tables_after(self.schema.tables, action))
         return True
 
     def _apply_to_tables(self, step: Operation) -> bool:

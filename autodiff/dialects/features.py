@@ -18,6 +18,8 @@ class Features:
     rebuilds_tables: ALTER TABLE can change little, so tables are rebuilt.
     alter_repeats_definition: altering a column repeats all of its definition.
     concurrent_indexes: an index can be built without blocking writes.
+    deferred_checks: a constraint can be added first, and checked for existing rows later.
+    algorithms: the words after ALGORITHM by which ALTER TABLE is told not to block, best first.
 
     Objects:
     enum_types, sequences, identity, comments, materialized_views, exclusion_constraints: the
@@ -73,6 +75,8 @@ class Features:
     rebuilds_tables: bool = False
     alter_repeats_definition: bool = False
     concurrent_indexes: bool = False
+    deferred_checks: bool = False
+    algorithms: tuple[str, ...] = ()
 
     enum_types: bool = False
     sequences: bool = False

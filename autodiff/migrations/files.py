@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from autodiff.dialects import NAMES, is_known
 from autodiff.errors import HistoryError, MigrationFileError
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LABEL_HINT",
+    "PHASES",
     "Migration",
+    "MigrationPhase",
     "assignments",
     "file_name",
     "is_label",
@@ -37,6 +39,10 @@ __all__ = [
     "read_text",
     "sql_header",
 ]
+
+MigrationPhase: TypeAlias = Literal["expand", "migrate", "contract"]
+PHASES: tuple[MigrationPhase, ...] = get_args(MigrationPhase)
+"""The parts of a change without downtime, in order; a deploy is due before the last one."""
 
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
 _HEADER = re.compile(
@@ -56,7 +62,9 @@ _LISTED = ("parents", "depends_on", "labels", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 _DIALECTS = "dialects"
 _ALEMBIC_FIELDS = ("revision", "down_revision", "depends_on", "branch_labels")
-_KNOWN = (*GRAPH_FIELDS, *_TIMEOUTS, _DIALECTS)
+_PHASE = "phase"
+_GUARD = "phase_guard"
+_KNOWN = (*GRAPH_FIELDS, *_TIMEOUTS, _DIALECTS, _PHASE, _GUARD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,9 @@ class Migration:
     or labels) must be applied first, but are not parents. The timeouts are seconds; None means the
     setting in the configuration. `replaces` are the revisions that were squashed into this one, in
     order. `dialects` are the kinds of databases that it is for; an empty tuple means all.
-    `is_alembic` tells that it is a revision of Alembic, which Alembic runs.
+    `is_alembic` tells that it is a revision of Alembic, which Alembic runs. `phase` is its part of
+    a change without downtime, and `phase_guard` are queries that must find no row before it is
+    applied.
     """
 
     revision: str
@@ -86,6 +96,8 @@ class Migration:
     replaces: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
     is_alembic: bool = False
+    phase: MigrationPhase | None = None
+    phase_guard: tuple[str, ...] = ()
 
     @property
     def checksum(self) -> str:
@@ -287,6 +299,8 @@ def _read_python(path: Path, text: str) -> Migration:
         labels=_labels(path, values),
         replaces=_named(path, values, "replaces"),
         dialects=_dialects(path, values.get(_DIALECTS)),
+        phase=_phase(path, values.get(_PHASE)),
+        phase_guard=_listed(path, values, _GUARD, "queries", "SELECT id FROM users WHERE ..."),
         **_timeouts(path, values),
     )
 
@@ -361,6 +375,20 @@ def _dialects(path: Path, value: Any) -> tuple[str, ...]:
             hint=f"use one or more of {', '.join(sorted(NAMES))}",
         )
     return tuple(dict.fromkeys(names))
+
+
+def _phase(path: Path, value: Any) -> MigrationPhase | None:
+    """Return the phase of a migration."""
+    if value is None:
+        return None
+    found = next((phase for phase in PHASES if phase == value), None)
+    if found is None:
+        raise MigrationFileError(
+            str(path),
+            f"{_PHASE} = {str(value)[:80]!r} is not a phase",
+            hint=f"use one of {', '.join(PHASES)}",
+        )
+    return found
 
 
 def _timeouts(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:

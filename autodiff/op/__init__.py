@@ -27,8 +27,9 @@ from autodiff.op.literals import f, inline_literal, sql_type
 from autodiff.op.rows import backfill, bulk_insert, require
 from autodiff.op.schemas import create_schema, drop_schema
 from autodiff.op.sequences import alter_sequence, create_sequence, drop_sequence
-from autodiff.op.statements import autocommit, execute, get_bind, get_context, run
+from autodiff.op.statements import autocommit, execute, get_bind, get_context, online, run
 from autodiff.op.tables import alter_table_options, create_table, drop_table, rename_table
+from autodiff.op.triggers import sync_columns, unsync_columns
 from autodiff.op.views import create_view, drop_view
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "implementation_for",
     "inline_literal",
     "invoke",
+    "online",
     "register_operation",
     "rename_column",
     "rename_constraint",
@@ -81,4 +83,6 @@ __all__ = [
     "run_async",
     "set_comment",
     "sql_type",
+    "sync_columns",
+    "unsync_columns",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from autodiff.op.migration_context import MigrationContext
 
-__all__ = ["autocommit", "execute", "get_bind", "get_context", "run"]
+__all__ = ["autocommit", "execute", "get_bind", "get_context", "online", "run"]
 
 
 def execute(
@@ -89,6 +89,24 @@ def autocommit() -> AbstractContextManager[None]:
         The context manager.
     """
     return current_executor().autocommit()
+
+
+def online(algorithm: str) -> AbstractContextManager[None]:
+    """Let statements inside a `with` block fail instead of blocking writes, on MySQL and MariaDB.
+
+    ALTER TABLE, CREATE INDEX and DROP INDEX get `ALGORITHM=...` and `LOCK=NONE`. Other databases
+    ignore the block.
+
+    Args:
+        algorithm: "INSTANT", "INPLACE", or "NOCOPY" on MariaDB.
+
+    Returns:
+        The context manager.
+
+    Raises:
+        MigrationFailedError: The server has no such algorithm, or cannot use it for a statement.
+    """
+    return current_executor().online(algorithm)
 
 
 def get_context() -> MigrationContext:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from autodiff.compare.enum_values import Value
 from autodiff.dialects.base import Dialect
+from autodiff.migrations.files import MigrationPhase
 from autodiff.plan.backfills import add_and_fill
 from autodiff.plan.data_loss import DataLoss
 from autodiff.plan.merged_backfills import merge_backfills
+from autodiff.plan.nonblocking.steps import OnlineSteps, plain_steps
 from autodiff.plan.row_checks.context import RowCheck
 from autodiff.schema.changes import Change, ViewAltered
 from autodiff.schema.describe import describe_change
@@ -54,6 +56,11 @@ class MigrationPlan:
         dropped while the type loses it again.
     maps: the new value of rows whose enum value is removed.
     data_loss: the data that the operations lose. It is counted if a database was connected.
+    online: the steps of both directions, if the migration must not block the application.
+    lines: the summary, if the plan is a part of another one and has no changes of its own.
+    phase: the part of the plan that it is.
+    guards: queries that find no row if no old version of the application is in use.
+    setup: operations that an earlier part of the plan ran, and that no schema shows.
     """
 
     dialect: Dialect
@@ -69,6 +76,11 @@ class MigrationPlan:
     downgrade_checks: tuple[RowCheck, ...] = ()
     data_loss: tuple[DataLoss, ...] = ()
     loss_checks: tuple[RowCheck, ...] = ()
+    online: OnlineSteps | None = None
+    lines: tuple[str, ...] = ()
+    phase: MigrationPhase | None = None
+    guards: tuple[str, ...] = ()
+    setup: tuple[Operation, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.operations)
@@ -78,6 +90,8 @@ class MigrationPlan:
 
         A column that would be altered and then dropped is only dropped.
         """
+        if self.online is not None:
+            return [step.operation for step in self.online.downgrade]
         reversed_operations = [
             reversed_operation
             for operation in reversed(self.reversible_operations or self.operations)
@@ -93,6 +107,12 @@ class MigrationPlan:
         ]
         merged = merge_backfills(kept, self.desired.tables, self.dialect)
         return [*(check.require for check in self.downgrade_checks), *merged]
+
+    def steps(self) -> OnlineSteps:
+        """Return the steps of both directions."""
+        return self.online or OnlineSteps(
+            upgrade=plain_steps(self.operations), downgrade=plain_steps(self.reverse())
+        )
 
     def _split(self, operation: Operation) -> list[Operation]:
         """Return a reversed operation, or the several that do it on a table with rows."""
@@ -123,7 +143,7 @@ class MigrationPlan:
 
         Views that the plan drops and creates again, because of another change, come last.
         """
-        lines = [describe_change(change) for change in self.changes]
+        lines = [*self.lines, *(describe_change(change) for change in self.changes)]
         named = {change.after.name for change in self.changes if isinstance(change, ViewAltered)}
         dropped = {item.name for item in self.operations if isinstance(item, DropView)}
         created = [item.view.name for item in self.operations if isinstance(item, CreateView)]

@@ -30,6 +30,7 @@ from autodiff.rehearse.proof import (
 )
 from autodiff.rehearse.rates import Rates, large_tables, measure_rates
 from autodiff.rehearse.sample_values import choose_sample_values
+from autodiff.rehearse.writer import WriteWaits, write_beside
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor, run_operations
@@ -47,13 +48,14 @@ from autodiff.schema.operations import (
     CreateView,
     Execute,
     Operation,
+    SyncColumns,
     tables_of,
 )
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Step", "prove", "prove_steps"]
+__all__ = ["Step", "build_start", "open_scratch", "prove", "prove_steps"]
 
 
 Step = Callable[["Connection", Dialect], None]
@@ -122,13 +124,14 @@ def _rehearse(
     *,
     with_rows: bool,
 ) -> Proof:
-    with _scratch(connection, plan) as opened:
+    with open_scratch(connection, plan) as opened:
         if opened is None:
             missing = find_missing_scratch(plan.dialect, connection, _namespaces(plan))
             return Proof(skipped=missing.reason, cure=missing.cure)
         dialect = dialect_of(opened)
         dialect.session.prepare(opened)
         statements: list[MeasuredStatement] = []
+        waits = WriteWaits()
         try:
             with open_recorder(opened, dialect) as recorder:
 
@@ -138,12 +141,41 @@ def _rehearse(
                         return run
                     return partial(_recorded, run, recorder, migration, statements)
 
-                proof = _proof_run(plan, measured, dialect).run(opened, with_rows=with_rows)
+                proof_run = _proof_run(plan, measured, dialect)
+                if plan.online is not None and with_rows:
+                    proof_run = _with_writer(proof_run, waits)
+                proof = proof_run.run(opened, with_rows=with_rows)
         except AutodiffError as error:
             return Proof(skipped=error.line, cure=error.hint)
         rates = _rates(connection, opened, plan, dialect) if proof.passed and with_rows else {}
-        proof = replace(proof, statements=tuple(statements), rates=rates)
-        return replace(proof, notes=(*proof.notes, *_version_note(plan.dialect, dialect)))
+        lost = tuple(line for line in proof.lost if line not in _copied(plan))
+        return replace(
+            proof,
+            statements=tuple(statements),
+            rates=rates,
+            notes=(*proof.notes, *_version_note(plan.dialect, dialect)),
+            lost=lost,
+            longest_wait=waits.longest if waits.count else None,
+        )
+
+
+def _with_writer(proof_run: ProofRun, waits: WriteWaits) -> ProofRun:
+    """Return the same run with a second connection that writes while the upgrade runs."""
+
+    def upgrade(connection: Connection) -> None:
+        with write_beside(connection, proof_run.dialect, proof_run.start, waits):
+            proof_run.upgrade(connection)
+
+    return replace(proof_run, upgrade=upgrade)
+
+
+def _copied(plan: Plan) -> set[str]:
+    """Return the lines about dropped columns whose values another column has."""
+    return {
+        f"upgrade: the values of {sync.table}.{sync.before}"
+        for sync in plan.setup
+        if isinstance(sync, SyncColumns)
+    }
 
 
 def _rates(
@@ -187,7 +219,8 @@ def _version_note(live: Dialect, scratch: Dialect) -> tuple[str, ...]:
 
 
 @contextmanager
-def _scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection | None]:
+def open_scratch(connection: Connection | None, plan: Plan) -> Iterator[Connection | None]:
+    """Open an empty scratch database for a plan; None if there is none."""
     with scratch_to_run(plan.dialect, connection, namespaces=_namespaces(plan)) as opened:
         yield opened
 
@@ -203,11 +236,7 @@ def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) 
     scope = scope_for(replace(plan.desired, namespaces=namespaces))
 
     def build(connection: Connection) -> None:
-        created = _without_extension_objects(start, connection, dialect)
-        operations = _creating_operations(without_repeated_parts(created))
-        after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
-        operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
-        _run(connection, dialect, lambda executor: run_operations(executor, operations))
+        _build(connection, plan, dialect, start)
 
     def step(direction: Direction) -> Callable[[Connection], None]:
         run = load(direction)
@@ -230,6 +259,21 @@ def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) 
         differs=lambda connection, before: inspector(connection).compare_with_earlier(before).lines,
         values=choose_sample_values(plan.changes, plan.maps, start, goal),
     )
+
+
+def build_start(connection: Connection, plan: Plan, dialect: Dialect) -> None:
+    """Create the tables that a plan can affect, as they are before it, on an empty scratch."""
+    before, _ = _affected_tables(plan)
+    _build(connection, plan, dialect, select_tables(plan.current, before))
+
+
+def _build(connection: Connection, plan: Plan, dialect: Dialect, start: Schema) -> None:
+    created = _without_extension_objects(start, connection, dialect)
+    operations = _creating_operations(without_repeated_parts(created))
+    after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
+    operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
+    operations += plan.setup
+    _run(connection, dialect, lambda executor: run_operations(executor, operations))
 
 
 def _run(connection: Connection, dialect: Dialect, run: Callable[[Executor], None]) -> None:

@@ -46,6 +46,8 @@ class Proof:
         them.
     statements: the statements of the upgrade, with the locks and rewrites that were measured.
     rates: how fast the scratch database was, by the names of large tables.
+    longest_wait: how many seconds a statement of a writer beside the upgrade took at most; None
+        if there was no writer.
     """
 
     problems: tuple[str, ...] = ()
@@ -56,6 +58,7 @@ class Proof:
     described: Schema | None = None
     statements: tuple[MeasuredStatement, ...] = ()
     rates: Mapping[Name, Rates] = field(default_factory=dict)
+    longest_wait: float | None = None
 
     @property
     def passed(self) -> bool:

@@ -16,7 +16,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import AutodiffError, ConfigError
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource, RenderType
-from autodiff.schema.operations import Operation, is_concurrent
+from autodiff.schema.operations import Operation
 from autodiff.utils.python_source import imported_names
 from autodiff.utils.quoting import docstring_line, docstring_text, python_string
 from autodiff.utils.sharing import pause_garbage_collection
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from autodiff.plan.migration_plan import MigrationPlan
+    from autodiff.plan.nonblocking.steps import OnlineStep
 
 __all__ = [
     "Bodies",
@@ -97,7 +98,8 @@ def render_bodies(
     """
     enums = {**plan.desired.enums, **plan.current.enums}
     py = PythonSource(plan.dialect, enums, render_type)
-    return _bodies(plan.operations, plan.reverse(), py, templates)
+    steps = plan.steps()
+    return _bodies(steps.upgrade, steps.downgrade, py, templates)
 
 
 def render_migration(
@@ -134,6 +136,8 @@ def render_migration(
         notes=notes,
         replaces=replaces,
         dialects=dialects,
+        phase=plan.phase,
+        guards=plan.guards,
     )
 
 
@@ -177,6 +181,8 @@ def _render(
     notes: Sequence[str],
     replaces: Sequence[str] = (),
     dialects: Sequence[str] = (),
+    phase: str | None = None,
+    guards: Sequence[str] = (),
 ) -> str:
     with _template_errors(templates):
         text = (
@@ -193,6 +199,8 @@ def _render(
                 depends_on=tuple(depends_on),
                 replaces=_listed("replaces", replaces) if replaces else "",
                 dialects=_listed("dialects", dialects) if dialects else "",
+                phase=phase,
+                phase_guard=_listed("phase_guard", guards) if guards else "",
                 upgrade=bodies.upgrade,
                 downgrade=bodies.downgrade,
                 py=PythonSource(dialect),
@@ -205,8 +213,8 @@ def _render(
 
 
 def _bodies(
-    upgrade: Sequence[Operation],
-    downgrade: Sequence[Operation],
+    upgrade: Sequence[OnlineStep],
+    downgrade: Sequence[OnlineStep],
     py: PythonSource,
     templates: Path | None,
 ) -> Bodies:
@@ -216,8 +224,7 @@ def _bodies(
         )
     with _template_errors(templates):
         up, down = (
-            lay_out(_body(operations, py, templates), indent=4)
-            for operations in (upgrade, downgrade)
+            lay_out(_body(steps, py, templates), indent=4) for steps in (upgrade, downgrade)
         )
         return Bodies(upgrade=up, downgrade=down, imports=imports_of(f"{up}\n{down}", py.imports))
 
@@ -250,14 +257,16 @@ def _template_errors(templates: Path | None) -> Iterator[None]:
         ) from error
 
 
-def _body(operations: Sequence[Operation], py: PythonSource, templates: Path | None) -> str:
-    """Return the calls in order; those that no transaction allows in autocommit blocks."""
+def _body(steps: Sequence[OnlineStep], py: PythonSource, templates: Path | None) -> str:
+    """Return the calls in order; those outside of the transaction in autocommit blocks."""
     parts: list[str] = []
-    for concurrently, group in groupby(operations, is_concurrent):
-        text = "\n".join(operation_source(step, py, templates) for step in group)
-        if concurrently:
-            block = _environment(templates).get_template("autocommit.py.j2")
-            text = block.render(body=lay_out(text, indent=4)).strip("\n")
+    for (outside, algorithm), group in groupby(steps, lambda s: (s.outside, s.algorithm)):
+        text = "\n".join(operation_source(step.operation, py, templates) for step in group)
+        name = "autocommit.py.j2" if outside else "online.py.j2" if algorithm else None
+        if name is not None:
+            block = _environment(templates).get_template(name)
+            body = lay_out(text, indent=4)
+            text = block.render(body=body, algorithm=algorithm, py=py).strip("\n")
         parts.append(text)
     return "\n".join(parts)
 

@@ -17,6 +17,7 @@ from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_run import run_by_alembic
 from autodiff.runner.concurrent_indexes import refuse_in_transaction
 from autodiff.runner.context import executing
+from autodiff.runner.deploys import refuse_old_version
 from autodiff.runner.events import (
     Direction,
     MigrationFinished,
@@ -236,6 +237,8 @@ def _attempt(
                 sink.segments.handed_over()
                 sink.note_hand_written()
                 session.call_hook("before_migration", migration, direction)
+        if direction == "upgrade" and not sink.entry.progress.steps:
+            refuse_old_version(session.connection, migration)
         sink.begin()
         with sink.segments.guarded(), executing(executor):
             function()

@@ -52,6 +52,7 @@ class Executor:
         self._created_enums: set[Name] = set()
         self._added_constraints: set[tuple[Name, str]] = set()
         self._in_autocommit = False
+        self._algorithm: str | None = None
 
     def submit(self, operation: Operation) -> None:
         """Run an operation, or let it wait for a rebuild that it can share.
@@ -136,6 +137,28 @@ class Executor:
             finally:
                 self._in_autocommit = False
 
+    @contextmanager
+    def online(self, algorithm: str) -> Iterator[None]:
+        """Let what is submitted inside fail if it cannot use the algorithm, or must block writes.
+
+        Databases without such algorithms ignore it.
+
+        Raises MigrationFailedError for an algorithm that the database does not have.
+        """
+        algorithms = self.dialect.features.algorithms
+        if algorithms and algorithm not in algorithms:
+            raise MigrationFailedError(
+                f"{self.dialect} has no algorithm {algorithm!r}",
+                hint=f"use op.online() with one of {', '.join(algorithms)}",
+            )
+        self.flush()
+        self._algorithm = algorithm
+        try:
+            yield
+            self.flush()
+        finally:
+            self._algorithm = None
+
     def _refuse_in_transaction(self, operation: Operation) -> None:
         if (
             is_concurrent(operation)
@@ -198,6 +221,9 @@ class Executor:
         )
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
+        if self._algorithm is not None:
+            ddl, algorithm = self.dialect.ddl, self._algorithm
+            statements = [ddl.with_algorithm(sql, algorithm) for sql in statements]
         try:
             self.sink.perform(operations, statements)
         except RowsInTheWayError:

@@ -56,6 +56,8 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SyncColumns,
+    UnsyncColumns,
     is_concurrent,
     tables_of,
 )
@@ -183,6 +185,41 @@ def find_undoing_steps(
     """
     finished = finished_steps(progress)
     done, ahead = forward[:finished], forward[finished:]
+    temporary = _temporary_parts(forward, backward)
+    if temporary:
+        pairs = {id(step) for pair in temporary for step in pair}
+        removed = [drop for add, drop in temporary if _is_in(add, done) and _is_in(drop, ahead)]
+        forward, done, ahead = (
+            [step for step in steps if id(step) not in pairs] for steps in (forward, done, ahead)
+        )
+        return [*removed, *_undoing_steps(forward, backward, done, ahead, progress)]
+    return _undoing_steps(forward, backward, done, ahead, progress)
+
+
+def _temporary_parts(forward: Sequence[Step], backward: Sequence[Step]) -> list[tuple[Step, Step]]:
+    """Return the steps that add a constraint or an index, with those that drop it later."""
+    found: list[tuple[Step, Step]] = []
+    for at, step in enumerate(forward):
+        if not isinstance(step, AddConstraint | CreateIndex):
+            continue
+        later = (other for other in forward[at + 1 :] if _are_counterparts(step, other))
+        drop = next(later, None)
+        if drop is not None and not any(_are_counterparts(step, other) for other in backward):
+            found.append((step, drop))
+    return found
+
+
+def _is_in(step: Step, steps: Sequence[Step]) -> bool:
+    return any(step is other for other in steps)
+
+
+def _undoing_steps(
+    forward: Sequence[Step],
+    backward: Sequence[Step],
+    done: Sequence[Step],
+    ahead: Sequence[Step],
+    progress: Progress,
+) -> list[Step]:
     _refuse_half_filled(ahead, backward, progress)
     for step in backward:
         if _is_hand_written(step) and not any(_are_counterparts(other, step) for other in forward):
@@ -467,6 +504,8 @@ def _identity(operation: Operation) -> tuple[object, ...] | None:
             return None
         case Backfill(table=owner, values=values):
             return ("rows", owner, *(column for column, _ in values))
+        case SyncColumns(table=owner) | UnsyncColumns(table=owner):
+            return ("sync", owner, operation.before, operation.after)
         case RenameIndex(before=old, after=new):
             return ("rename index", *sorted((old, new)))
         case RenameConstraint(table=owner, before=old, after=new):

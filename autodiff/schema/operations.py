@@ -70,7 +70,9 @@ __all__ = [
     "Require",
     "SetComment",
     "SetTableOptions",
+    "SyncColumns",
     "Unset",
+    "UnsyncColumns",
     "constraint_kind",
     "in_one_transaction",
     "is_concurrent",
@@ -346,6 +348,10 @@ class ColumnPatch:
         """Return the names of the attributes that are set, in the order of declaration."""
         return tuple(f.name for f in fields(self) if getattr(self, f.name) is not UNSET)
 
+    def part(self, names: tuple[str, ...]) -> ColumnPatch:
+        """Return only some of the attributes."""
+        return ColumnPatch(**{name: getattr(self, name) for name in names})
+
     def apply(self, column: Column) -> Column:
         """Return the column with these attributes."""
         return replace(column, **{name: getattr(self, name) for name in self.fields})
@@ -379,6 +385,18 @@ class AlterColumn:
             after=self.before,
             using=self.reverse_using,
             reverse_using=self.using,
+        )
+
+    def part(self, names: tuple[str, ...]) -> AlterColumn:
+        """Return the change of some of the attributes."""
+        typed = "type" in names
+        return AlterColumn(
+            table=self.table,
+            name=self.name,
+            before=self.before.part(names),
+            after=self.after.part(names),
+            using=self.using if typed else None,
+            reverse_using=self.reverse_using if typed else None,
         )
 
     def describe(self) -> str:
@@ -725,6 +743,47 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncColumns:
+    """Create a trigger that writes each new value of one column to the other one as well.
+
+    before, after: the columns, of which two versions of an application use one each.
+    default: the SQL of the default that both have. A new row that has another value in `after` has
+        it in both; any other new row has the value of `before`.
+    """
+
+    table: Name
+    before: str
+    after: str
+    default: str | None = None
+
+    def reverse(self) -> UnsyncColumns:
+        return UnsyncColumns(
+            table=self.table, before=self.before, after=self.after, default=self.default
+        )
+
+    def describe(self) -> str:
+        return one_line(f"+ trigger that syncs {self.table}.{self.before} with {self.after}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsyncColumns:
+    """Drop the trigger of SyncColumns."""
+
+    table: Name
+    before: str
+    after: str
+    default: str | None = None
+
+    def reverse(self) -> SyncColumns:
+        return SyncColumns(
+            table=self.table, before=self.before, after=self.after, default=self.default
+        )
+
+    def describe(self) -> str:
+        return one_line(f"- trigger that syncs {self.table}.{self.before} with {self.after}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Require:
     """Stop if the query finds rows; `message` says what is wrong with them.
 
@@ -792,6 +851,8 @@ Operation: TypeAlias = (
     | CreateView
     | DropView
     | Backfill
+    | SyncColumns
+    | UnsyncColumns
     | Require
     | Execute
 )

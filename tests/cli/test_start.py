@@ -160,7 +160,8 @@ def test_options_before_or_after_the_command(folder: Folder) -> None:
     before = folder.ok("--url", "sqlite:///a.db", "--json", "--config", ".", "status")
     after = folder.ok("status", "--url", "sqlite:///a.db", "--json", "--config", "autodiff.toml")
     keys = ("current", "unfinished", "environment")
-    empty_status = {**dict.fromkeys(keys), "applied": [], "pending": [], "problems": []}
+    lists = ("applied", "pending", "awaiting_deploy", "problems")
+    empty_status = {**dict.fromkeys(keys), **{name: [] for name in lists}}
     assert before.data == after.data == empty_status
     assert folder.ok("--url", "nonsense", "status", "--url", "sqlite://").code == 0
 

@@ -163,6 +163,14 @@ def run_generate(
             autocompletion=complete_location,
         ),
     ] = None,
+    online: Annotated[
+        bool | None,
+        typer.Option(
+            "--online/--no-online",
+            help="Write steps that do not block the reads and writes of the application. Default: "
+            "the setting online.",
+        ),
+    ] = None,
     no_input: Annotated[bool, flag("--no-input", "Ask no questions, even at a terminal.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -180,6 +188,7 @@ def run_generate(
         autodiff generate -m "invoices" --parent base --label billing
         autodiff generate -m "no drafts" --allow-drop=drafts
         autodiff generate -m "add comments" --format alembic
+        autodiff generate -m "index names" --online
         autodiff generate --amend
     """
     if message is None and not amend:
@@ -211,9 +220,11 @@ def run_generate(
             amend=amend,
             discard_edits=discard_edits,
             location=location,
+            online=online,
         )
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
-    found = () if draft is None else project.lint_draft(draft)
+    drafts = () if draft is None else (*draft.previous, draft)
+    found = [finding for each in drafts for finding in project.lint_draft(each)]
     _answer(shell, draft, found, more, dry_run=dry_run, is_for_alembic=format == "alembic")
 
 
@@ -231,12 +242,19 @@ def _answer(
         return
     data = {**draft_data(draft, written=not dry_run), **more}
     data["findings"] += [each.to_data() for each in found]
+    drafts = (*draft.previous, draft)
     if dry_run:
-        shell.answer_code(draft_text(draft), _language(draft), data)
+        text = "\n".join(map(draft_text, drafts))
+        shell.answer_code(text, _language(draft), data)
     else:
         draft.write()
-        shell.answer([short_path(draft.path), *(f"  {line}" for line in draft.summary)], data)
-    for line in _notes(draft, found):
+        lines: list[str] = []
+        for each in drafts:
+            lines += [short_path(each.path), *(f"  {line}" for line in each.summary)]
+        if draft.plan is not None and draft.plan.phase is not None:
+            lines.append(f"deploy the new version of the application before {draft.path.name}")
+        shell.answer(lines, data)
+    for line in _notes(drafts, found):
         shell.note(line)
     is_demo = shell.fixed_project is not None  # it explains the next step itself
     if not (dry_run or shell.json or is_demo) and sys.stderr.isatty():
@@ -244,11 +262,11 @@ def _answer(
         shell.note(f"next: review the file, then run {runner}")
 
 
-def _notes(draft: Draft, found: Sequence[LintFinding]) -> Iterator[str]:
+def _notes(drafts: Sequence[Draft], found: Sequence[LintFinding]) -> Iterator[str]:
     """Yield what a reviewer needs to know: findings, losses, and how it was proved."""
-    losses = draft.plan.data_loss if draft.plan else ()
-    for finding in draft.plan.findings if draft.plan else ():
-        yield from finding_lines(finding)
+    for draft in drafts:
+        for finding in draft.plan.findings if draft.plan else ():
+            yield from finding_lines(finding)
     for each in found:
         yield f"{each.severity} {each.code}: {each.message}"
         yield from (f"  {evidence_line(fact)}" for fact in each.evidence)
@@ -256,16 +274,24 @@ def _notes(draft: Draft, found: Sequence[LintFinding]) -> Iterator[str]:
         codes = {each.code for each in found}
         code = codes.pop() if len(codes) == 1 else "CODE"
         yield f"  hint: autodiff lint --explain {code} describes the safe way"
-    yield from data_loss_lines(losses)
-    if draft.proof is not None:
-        yield from rehearsal_loss_lines(draft.proof.lost, losses)
-        yield from (f"note: {line}" for line in draft.proof.notes)
-    if not draft.settled:
+    for draft in drafts:
+        yield from _losses(draft)
+    if not drafts[-1].settled:
         yield (
             "note: some SQL expressions were compared literally, because no scratch database is "
             "available"
         )
-    yield from rehearsal_lines(draft.proof)
+    for draft in drafts:
+        name = f"{draft.path.name}: " if draft.plan is not None and draft.plan.phase else ""
+        yield from (f"{name}{line}" for line in rehearsal_lines(draft.proof))
+
+
+def _losses(draft: Draft) -> Iterator[str]:
+    losses = draft.plan.data_loss if draft.plan else ()
+    yield from data_loss_lines(losses)
+    if draft.proof is not None:
+        yield from rehearsal_loss_lines(draft.proof.lost, losses)
+        yield from (f"note: {line}" for line in draft.proof.notes)
 
 
 def _language(draft: Draft) -> Language:

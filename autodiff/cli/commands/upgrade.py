@@ -11,6 +11,7 @@ from autodiff.cli.options import (
     LockWait,
     Only,
     Parallel,
+    PhaseOption,
     ShardOf,
     Sql,
     StopAfter,
@@ -34,6 +35,7 @@ def run_upgrade(
     canary: Canary = None,
     stop_after: StopAfter = None,
     confirm: Confirm = None,
+    phase: PhaseOption = None,
 ) -> int | None:
     """Apply migrations up to TARGET.
 
@@ -47,10 +49,14 @@ def run_upgrade(
     The script records the migrations that it applies, and refuses a database that
     is not in the state where it starts.
 
+    With --phase expand, upgrade stops before a migration that waits for the deploy of a
+    new version of the application; with --phase contract it applies that migration.
+
     Examples:
         autodiff upgrade
         autodiff upgrade +1
         autodiff upgrade 0003:head --sql > upgrade.sql
+        autodiff upgrade --phase expand
         autodiff upgrade --all --canary 1 --parallel 8
     """
     return run_one_or_all(
@@ -67,4 +73,5 @@ def run_upgrade(
         canary=canary,
         stop_after=stop_after,
         confirm=confirm,
+        phase=phase,
     )

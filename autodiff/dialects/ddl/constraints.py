@@ -75,6 +75,13 @@ class ConstraintDDL(Part):
         """
         return None
 
+    def from_index(self, table: Name, constraint: PrimaryKey | Unique) -> str:
+        """Return the statement that makes a constraint of the unique index with its name.
+
+        Raises PlanError if the database has no such statement.
+        """
+        raise PlanError(f"{self.dialect.name} cannot make a constraint of an index")
+
     def exclusion(self, constraint: Exclusion) -> str:
         """Return EXCLUDE USING ...; only PostgreSQL has it."""
         raise PlanError(f"{self.dialect.name} has no exclusion constraints")

@@ -13,6 +13,7 @@ from autodiff.dialects.ddl.indexes import IndexDDL
 from autodiff.dialects.ddl.rows import RowDDL
 from autodiff.dialects.ddl.sequences import SequenceDDL
 from autodiff.dialects.ddl.tables import TableDDL
+from autodiff.dialects.ddl.triggers import TriggerDDL
 from autodiff.dialects.ddl.views import ViewDDL
 from autodiff.schema.objects import Index, Name, Option, Table
 from autodiff.schema.operations import (
@@ -47,6 +48,8 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SyncColumns,
+    UnsyncColumns,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ class DDL:
     sequences: SequenceDDL
     views: ViewDDL
     rows: RowDDL
+    triggers: TriggerDDL
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
@@ -83,6 +87,7 @@ class DDL:
         self.sequences = SequenceDDL(self)
         self.views = ViewDDL(self)
         self.rows = RowDDL(self)
+        self.triggers = TriggerDDL(self)
 
     # What operations need and affect
 
@@ -130,6 +135,17 @@ class DDL:
     def builds_concurrently(self, index: Index, table: Table) -> bool:
         """Return whether a new index of an existing table is built without blocking writes."""
         return index.concurrently and self.features.concurrent_indexes
+
+    def can_defer_checks(self, table: Table) -> bool:
+        """Return whether constraints of a table can be added first and checked later."""
+        return self.features.deferred_checks
+
+    def with_algorithm(self, sql: str, algorithm: str) -> str:
+        """Return a statement that fails if it cannot use the algorithm, or must block writes.
+
+        A statement that no algorithm can be chosen for stays as it is.
+        """
+        return sql
 
     # Statements
 
@@ -185,6 +201,10 @@ class DDL:
                 return self.views.drop(operation)
             case Backfill():
                 return self.rows.backfill(operation, current)
+            case SyncColumns():
+                return self.triggers.sync(operation)
+            case UnsyncColumns():
+                return self.triggers.unsync(operation)
             case Require():
                 return self.rows.require(operation)
             case Execute(sql=sql):

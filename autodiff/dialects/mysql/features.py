@@ -13,6 +13,7 @@ __all__ = ["FEATURES", "MARIADB_FEATURES"]
 FEATURES = Features(
     transactional_ddl=False,
     sql_grammar="mysql",
+    algorithms=("INSTANT", "INPLACE"),
     # In bytes: https://dev.mysql.com/doc/refman/en/storage-requirements.html
     text_sizes={
         "tinytext": 2**8 - 1,
@@ -40,4 +41,4 @@ FEATURES = Features(
     max_name_length=64,
 )
 
-MARIADB_FEATURES = replace(FEATURES, sequences=True)
+MARIADB_FEATURES = replace(FEATURES, sequences=True, algorithms=("INSTANT", "NOCOPY", "INPLACE"))

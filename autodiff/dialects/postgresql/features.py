@@ -21,6 +21,7 @@ FEATURES = Features(
     dependents_block_columns=True,
     view_settings=True,
     concurrent_indexes=True,
+    deferred_checks=True,
     scratch_privilege="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
     insert_identity=" OVERRIDING SYSTEM VALUE",
     insert_in_cte=True,

@@ -16,6 +16,7 @@ from autodiff.dialects.mysql.ddl.constraints import MySQLConstraintDDL
 from autodiff.dialects.mysql.ddl.indexes import MySQLIndexDDL
 from autodiff.dialects.mysql.ddl.table_options import CHARSET_OPTIONS, follows_charset
 from autodiff.dialects.mysql.ddl.tables import MySQLTableDDL
+from autodiff.dialects.mysql.ddl.triggers import MySQLTriggerDDL
 from autodiff.dialects.mysql.expressions import quote_string, split_on_update
 from autodiff.dialects.narrowing import shape
 from autodiff.schema.objects import (
@@ -57,6 +58,8 @@ __all__ = ["MySQLDDL"]
 _NUMBER = re.compile(r"(?:-?\d+(?:\.(?P<fraction>\d+))?|true|false)\Z")
 _MAX_DIGITS = 65
 """Of a DECIMAL: https://dev.mysql.com/doc/refman/8.4/en/fixed-point-types.html"""
+_CREATE_INDEX = re.compile(r"CREATE (?:\w+ )?INDEX ")
+_DROP_INDEX = re.compile(r"DROP INDEX ((?:IF EXISTS )?(?:`(?:[^`]|``)+`|\w+)) ON (.+)", re.DOTALL)
 _REQUIRE_EMPTY = (
     "SELECT extractvalue('<a/>', (SELECT CASE count(*) WHEN 0 THEN '/a' "
     "ELSE '~the schema is not empty' END "
@@ -82,6 +85,7 @@ class MySQLDDL(DDL):
 
     def __init__(self, dialect: MySQL) -> None:
         super().__init__(dialect)
+        self.triggers = MySQLTriggerDDL(self)
         self.tables = MySQLTableDDL(self)
         self.columns = MySQLColumnDDL(self)
         self.constraints = MySQLConstraintDDL(self)
@@ -93,6 +97,25 @@ class MySQLDDL(DDL):
 
     def with_implied_indexes(self, current: Table, after: Table) -> Table:
         return self.indexes.with_replacements(current, after)
+
+    def with_algorithm(self, sql: str, algorithm: str) -> str:
+        """Return ALTER TABLE or CREATE INDEX with ALGORITHM and LOCK=NONE.
+
+        DROP INDEX becomes ALTER TABLE: that of MariaDB 10 has no such clauses. MySQL accepts no
+        LOCK beside ALGORITHM=INSTANT, which takes none.
+        https://dev.mysql.com/doc/refman/en/alter-table.html#alter-table-concurrency
+        https://mariadb.com/kb/en/alter-table/#lock
+        """
+        clauses = [f"ALGORITHM={algorithm}"]
+        if self.dialect.is_mariadb or algorithm != "INSTANT":
+            clauses.append("LOCK=NONE")
+        if (drop := _DROP_INDEX.fullmatch(sql)) is not None:
+            sql = f"ALTER TABLE {drop[2]} DROP INDEX {drop[1]}"
+        if sql.startswith("ALTER TABLE "):
+            return f"{sql}, {', '.join(clauses)}"
+        if _CREATE_INDEX.match(sql):
+            return f"{sql} {' '.join(clauses)}"
+        return sql
 
     def required_table(self, operation: Operation) -> Name | None:
         match operation:

@@ -59,6 +59,13 @@ class PostgreSQLConstraintDDL(ConstraintDDL):
             return None
         return self.alter_table(table, f"VALIDATE CONSTRAINT {self.quote(before.name or '')}")
 
+    def from_index(self, table: Name, constraint: PrimaryKey | Unique) -> str:
+        """Return ADD CONSTRAINT ... USING INDEX, which only changes the catalog."""
+        name = self.quote(constraint.name or "")
+        kind = "PRIMARY KEY" if isinstance(constraint, PrimaryKey) else "UNIQUE"
+        text = f"ADD CONSTRAINT {name} {kind} USING INDEX {name}{self.deferrable(constraint)}"
+        return self.alter_table(table, text)
+
     def exclusion(self, constraint: Exclusion) -> str:
         elements = ", ".join(f"{text} WITH {operator}" for text, operator in constraint.elements)
         text = f"EXCLUDE USING {constraint.using} ({elements})"

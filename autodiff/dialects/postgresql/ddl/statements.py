@@ -14,6 +14,7 @@ from autodiff.dialects.postgresql.ddl.indexes import PostgreSQLIndexDDL
 from autodiff.dialects.postgresql.ddl.rows import PostgreSQLRowDDL
 from autodiff.dialects.postgresql.ddl.sequences import PostgreSQLSequenceDDL
 from autodiff.dialects.postgresql.ddl.tables import PostgreSQLTableDDL
+from autodiff.dialects.postgresql.ddl.triggers import PostgreSQLTriggerDDL
 from autodiff.dialects.postgresql.ddl.views import PostgreSQLViewDDL
 from autodiff.dialects.postgresql.types import type_family
 from autodiff.schema.objects import Index, Name, Table
@@ -30,6 +31,7 @@ class PostgreSQLDDL(DDL):
 
     def __init__(self, dialect: Dialect) -> None:
         super().__init__(dialect)
+        self.triggers = PostgreSQLTriggerDDL(self)
         self.tables = PostgreSQLTableDDL(self)
         self.columns = PostgreSQLColumnDDL(self)
         self.constraints = PostgreSQLConstraintDDL(self)
@@ -55,8 +57,18 @@ class PostgreSQLDDL(DDL):
 
         https://www.postgresql.org/docs/current/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
         """
-        partitioned = "postgresql_partition_by" in table.options
-        return super().builds_concurrently(index, table) and not partitioned
+        return super().builds_concurrently(index, table) and not _is_partitioned(table)
+
+    def can_defer_checks(self, table: Table) -> bool:
+        """Return whether constraints can be NOT VALID: not all of a partitioned table can.
+
+        https://www.postgresql.org/docs/current/sql-altertable.html
+        """
+        return super().can_defer_checks(table) and not _is_partitioned(table)
 
     def combine(self, groups: Collection[Collection[str]]) -> str:
         return combine(groups)
+
+
+def _is_partitioned(table: Table) -> bool:
+    return "postgresql_partition_by" in table.options

@@ -1,0 +1,62 @@
+"""Plan migrations that do not block the application."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.autogenerate.plan import Plan
+from autodiff.dialects import Dialect
+from autodiff.errors import ConfigError
+from autodiff.plan.nonblocking.phases import PhasePlan, split_phases
+from autodiff.plan.nonblocking.rewrite import online_steps
+from autodiff.plan.nonblocking.steps import OnlineSteps, plain_steps
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+__all__ = ["online_plans", "refuse_offline"]
+
+
+def refuse_offline(dialect: Dialect, format: str) -> None:
+    """Raise ConfigError for a database or a format that has no migrations without blocking."""
+    if not (dialect.features.deferred_checks or dialect.features.algorithms):
+        raise ConfigError(
+            f"generate --online is not possible on {dialect.name}: each change locks the database",
+            hint="remove --online, or the setting online",
+        )
+    if format != "python":
+        raise ConfigError(
+            f"generate --online writes Python files, not {format}",
+            hint="remove --format, or pass --no-online",
+        )
+
+
+def online_plans(connection: sa.Connection | None, plan: Plan) -> tuple[Plan, ...]:
+    """Return plans with the same result, one after the other, that do not block the application.
+
+    There are several if a new version of the application must be deployed between them.
+
+    Raises PlanError for a change that is not possible while the application is running.
+    """
+    whole = PhasePlan(plan=plan, stages=(plan.operations,), downgrade=tuple(plan.reverse()))
+    parts = (whole,) if plan.reversible_operations else split_phases(plan) or (whole,)
+    return tuple(_with_steps(connection, part) for part in parts)
+
+
+def _with_steps(connection: sa.Connection | None, part: PhasePlan) -> Plan:
+    plan = Plan.of(part.plan)
+    if not plan.dialect.features.deferred_checks:
+        from autodiff.rehearse.algorithms import with_algorithms
+
+        steps = OnlineSteps(
+            upgrade=plain_steps(plan.operations), downgrade=plain_steps(part.downgrade)
+        )
+        return with_algorithms(connection, replace(plan, online=steps))
+    tables = [*plan.current.tables.values(), *plan.desired.tables.values()]
+    upgrade = (online_steps(stage, tables, plan.dialect) for stage in part.stages)
+    steps = OnlineSteps(
+        upgrade=tuple(step for stage in upgrade for step in stage),
+        downgrade=online_steps(part.downgrade, tables, plan.dialect),
+    )
+    return replace(plan, online=steps, operations=tuple(step.operation for step in steps.upgrade))

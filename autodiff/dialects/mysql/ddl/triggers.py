@@ -1,0 +1,46 @@
+"""SQL for the triggers of MySQL and MariaDB.
+
+https://dev.mysql.com/doc/refman/en/trigger-syntax.html
+"""
+
+from __future__ import annotations
+
+from autodiff.dialects.ddl.triggers import TriggerDDL
+from autodiff.schema.objects import Name
+from autodiff.schema.operations import SyncColumns, UnsyncColumns
+
+__all__ = ["MySQLTriggerDDL"]
+
+_EVENTS = ("INSERT", "UPDATE")
+
+
+class MySQLTriggerDDL(TriggerDDL):
+    """Creates two triggers, which only assign to the new row: a trigger has one event."""
+
+    def sync(self, operation: SyncColumns) -> list[str]:
+        before, after = f"NEW.{self.quote(operation.before)}", f"NEW.{self.quote(operation.after)}"
+        others = (operation.default or "NULL", f"OLD.{self.quote(operation.after)}")
+        statements: list[str] = []
+        for event, other in zip(_EVENTS, others, strict=True):
+            name = self._trigger(operation, event)
+            statements += [
+                f"DROP TRIGGER IF EXISTS {name}",
+                f"CREATE TRIGGER {name} BEFORE {event} ON {self.quote_name(operation.table)} "
+                f"FOR EACH ROW IF {self.differs(after, other)} THEN SET {before} = {after}; "
+                f"ELSE SET {after} = {before}; END IF",
+            ]
+        return statements
+
+    def unsync(self, operation: UnsyncColumns) -> list[str]:
+        return [
+            f"DROP TRIGGER IF EXISTS {self._trigger(operation, event)}"
+            for event in reversed(_EVENTS)
+        ]
+
+    def differs(self, one: str, other: str) -> str:
+        """Return a comparison of bytes: most collations ignore the case of letters."""
+        return f"NOT (CAST({one} AS BINARY) <=> CAST({other} AS BINARY))"
+
+    def _trigger(self, operation: SyncColumns | UnsyncColumns, event: str) -> str:
+        name = self.trigger_name(operation, event.lower())
+        return self.quote_name(Name(name, operation.table.schema))

@@ -1,0 +1,66 @@
+"""SQL for the triggers of PostgreSQL.
+
+https://www.postgresql.org/docs/current/plpgsql-trigger.html
+"""
+
+from __future__ import annotations
+
+from autodiff.dialects.ddl.triggers import TriggerDDL
+from autodiff.schema.objects import Name
+from autodiff.schema.operations import SyncColumns, UnsyncColumns
+
+__all__ = ["PostgreSQLTriggerDDL"]
+
+
+class PostgreSQLTriggerDDL(TriggerDDL):
+    """Creates one trigger before INSERT and UPDATE, and its function.
+
+    It only assigns to the new row, so that it causes no other trigger to run.
+    """
+
+    def sync(self, operation: SyncColumns) -> list[str]:
+        before, after = f"NEW.{self.quote(operation.before)}", f"NEW.{self.quote(operation.after)}"
+        default = f"({operation.default or 'NULL'})"
+        old = f"OLD.{self.quote(operation.after)}"
+        function = self._function(operation)
+        body = f"""BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF {self.differs(after, default)} THEN
+      {before} := {after};
+    ELSE
+      {after} := {before};
+    END IF;
+  ELSIF {self.differs(after, old)} THEN
+    {before} := {after};
+  ELSE
+    {after} := {before};
+  END IF;
+  RETURN NEW;
+END"""
+        return [
+            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$autodiff$\n{body}\n$autodiff$",
+            self._drop(operation),
+            f"CREATE TRIGGER {self._trigger(operation)} BEFORE INSERT OR UPDATE ON "
+            f"{self.quote_name(operation.table)} FOR EACH ROW EXECUTE FUNCTION {function}()",
+        ]
+
+    def unsync(self, operation: UnsyncColumns) -> list[str]:
+        return [
+            self._drop(operation),
+            f"DROP FUNCTION IF EXISTS {self._function(operation)}()",
+        ]
+
+    def differs(self, one: str, other: str) -> str:
+        return f"{one}::text IS DISTINCT FROM {other}::text"
+
+    def _drop(self, operation: SyncColumns | UnsyncColumns) -> str:
+        table = self.quote_name(operation.table)
+        return f"DROP TRIGGER IF EXISTS {self._trigger(operation)} ON {table}"
+
+    def _trigger(self, operation: SyncColumns | UnsyncColumns) -> str:
+        """Return a name after those of other triggers, which run in the order of their names."""
+        return self.quote(f"zz_{self.trigger_name(operation)}")
+
+    def _function(self, operation: SyncColumns | UnsyncColumns) -> str:
+        return self.quote_name(Name(self.trigger_name(operation), operation.table.schema))

@@ -1,0 +1,187 @@
+"""Copy a renamed column: two columns with equal values, until only the new one is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from autodiff.dialects.base import Dialect
+from autodiff.errors import PlanError
+from autodiff.plan.migration_plan import MigrationPlan
+from autodiff.schema.apply import evolve, names_column
+from autodiff.schema.objects import (
+    Column,
+    Exclusion,
+    ForeignKey,
+    Index,
+    PrimaryKey,
+    Table,
+)
+from autodiff.schema.operations import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    Backfill,
+    ColumnPatch,
+    CreateIndex,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Operation,
+    RenameColumn,
+    RenameConstraint,
+    RenameIndex,
+    SyncColumns,
+    constraint_kind,
+)
+from autodiff.utils.object_names import temporary_name
+
+__all__ = ["CopiedColumn", "Copy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """The operations that rename a column in three phases.
+
+    proofs, contract: the operations of the last phase; `proofs` come first.
+    sync: the operation that keeps the columns equal.
+    undo: fills the old column when it is added again.
+    guard: a query for rows whose columns differ.
+    """
+
+    expand: tuple[Operation, ...]
+    migrate: tuple[Operation, ...]
+    proofs: tuple[Operation, ...]
+    contract: tuple[Operation, ...]
+    sync: SyncColumns
+    undo: Backfill
+    guard: str
+
+
+class CopiedColumn:
+    """Plans the copy of one renamed column."""
+
+    def __init__(self, plan: MigrationPlan, rename: RenameColumn) -> None:
+        self._rename = rename
+        self._dialect: Dialect = plan.dialect
+        self._schema = plan.current
+        self._table = plan.current.tables.get(rename.table, Table(name=rename.table))
+        column = self._table.column(rename.before)
+        if column is None:
+            raise self._refusal("it is renamed along with its table, or twice")
+        self._column: Column = column
+        self._refuse_keys()
+
+    def copy(self) -> Copy:
+        """Return the operations."""
+        table, old, new = self._rename.table, self._rename.before, self._rename.after
+        column, differs = self._column, self._differs
+        quote = self._dialect.quote
+        sync = SyncColumns(table=table, before=old, after=new, default=column.default)
+        added = replace(column, name=new, nullable=True)
+        parts = list(self._parts())
+        relax = AlterColumn(
+            table=table,
+            name=old,
+            before=ColumnPatch(nullable=False),
+            after=ColumnPatch(nullable=True),
+        )
+        require = AlterColumn(
+            table=table,
+            name=new,
+            before=ColumnPatch(nullable=True),
+            after=ColumnPatch(nullable=False),
+        )
+        required = not column.nullable
+        return Copy(
+            expand=(AddColumn(table=table, column=added), sync),
+            migrate=(
+                Backfill(table=table, values=((new, quote(old)),), where=differs),
+                *(part for part, _, _ in parts),
+            ),
+            proofs=(require,) if required else (),
+            contract=(
+                *(drop for _, drop, _ in parts),
+                *((relax,) if required else ()),
+                sync.reverse(),
+                DropColumn(table=table, name=old, column=replace(column, nullable=True)),
+                *(rename for _, _, rename in parts),
+            ),
+            sync=sync,
+            undo=Backfill(table=table, values=((old, quote(new)),), where=differs),
+            guard=self._guard(),
+        )
+
+    @property
+    def _differs(self) -> str:
+        quote = self._dialect.quote
+        return self._dialect.ddl.triggers.differs(
+            quote(self._rename.after), quote(self._rename.before)
+        )
+
+    def _guard(self) -> str:
+        quote = self._dialect.quote
+        key = self._table.primary_key
+        columns = key.columns if key is not None else (self._rename.before,)
+        listed = ", ".join(map(quote, columns))
+        table = self._dialect.quote_name(self._rename.table)
+        return f"SELECT {listed} FROM {table} WHERE {self._differs}"
+
+    def _refusal(self, reason: str) -> PlanError:
+        table, old, new = self._rename.table, self._rename.before, self._rename.after
+        return PlanError(
+            f"cannot rename {table}.{old} to {new} online: {reason}",
+            hint="rename it in a migration of its own, while the application is stopped: pass "
+            "--no-online",
+        )
+
+    def _refuse_keys(self) -> None:
+        """Raise PlanError for a column of which there cannot be two."""
+        table, old = self._table, self._rename.before
+        key = table.primary_key
+        if key is not None and old in key.columns:
+            raise self._refusal("it is in the primary key")
+        if self._column.computed or self._column.identity or self._column.autoincrement:
+            raise self._refusal("the database generates its values")
+        for other in self._schema.tables.values():
+            for foreign_key in other.foreign_keys:
+                if foreign_key.referred == table.name and old in foreign_key.referred_columns:
+                    raise self._refusal(f"a foreign key of {other.name} refers to it")
+        computed = (c for c in table.columns if c.computed and c.name != old)
+        for column in computed:
+            if column != evolve(table, self._rename).column(column.name):
+                raise self._refusal(f"the generated column {column.name} reads it")
+        if any(isinstance(c, Exclusion) and names_column(c, old) for c in table.constraints):
+            raise self._refusal("an exclusion constraint names it")
+
+    def _parts(self) -> Iterator[tuple[Operation, Operation, Operation]]:
+        """Yield, for each constraint and index: its copy, the drop of the old one, and a rename."""
+        table, old = self._rename.table, self._rename.before
+        renamed = evolve(self._table, self._rename)
+        pairs = zip(self._table.constraints, renamed.constraints, strict=True)
+        for before, after in sorted(pairs, key=lambda pair: not isinstance(pair[0], ForeignKey)):
+            if not names_column(before, old) or isinstance(before, PrimaryKey):
+                continue
+            name = self._temporary(before.name)
+            kind = constraint_kind(before)
+            yield (
+                AddConstraint(table=table, constraint=replace(after, name=name, implicit=False)),
+                DropConstraint(table=table, name=before.name, kind=kind, constraint=before),
+                RenameConstraint(table=table, before=name, after=before.name or "", kind=kind),
+            )
+        for index, copied in zip(self._table.indexes, renamed.indexes, strict=True):
+            if names_column(index, old) and not self._is_implicit(index):
+                name = self._temporary(index.name)
+                yield (
+                    CreateIndex(table=table, index=replace(copied, name=name)),
+                    DropIndex(table=table, name=index.name or "", index=index),
+                    RenameIndex(table=table, before=name, after=index.name or ""),
+                )
+
+    def _is_implicit(self, index: Index) -> bool:
+        keys = self._table.foreign_keys
+        return any(self._dialect.catalog.is_implicit_index(index, key) for key in keys)
+
+    def _temporary(self, name: str | None) -> str:
+        limit = self._dialect.features.max_name_length
+        return temporary_name(name or "", self._rename.after, limit=limit)

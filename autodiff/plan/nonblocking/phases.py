@@ -1,0 +1,311 @@
+"""Split a plan into migrations between which a new version of an application is deployed.
+
+1. *expand* adds what the new version needs, and changes nothing that the old version uses.
+2. *migrate* copies values and builds indexes.
+3. *contract* removes what only the old version used. It is applied after the deploy.
+
+A renamed column is two columns until then: a trigger writes each new value of one to the other.
+
+Invariants:
+
+- After `expand`, and until `contract` begins, every statement of both versions succeeds.
+- `contract` drops no column before it is proved that the column in its place has all values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from autodiff.dialects.base import Dialect
+from autodiff.errors import PlanError
+from autodiff.migrations.files import MigrationPhase
+from autodiff.plan.migration_plan import MigrationPlan
+from autodiff.plan.nonblocking.copied_columns import CopiedColumn, Copy
+from autodiff.schema.apply import names_column
+from autodiff.schema.apply_to_schema import evolve_schema
+from autodiff.schema.objects import Column, Name, Schema
+from autodiff.schema.operations import (
+    AddConstraint,
+    AlterColumn,
+    Backfill,
+    ColumnPatch,
+    CreateIndex,
+    CreateTable,
+    CreateView,
+    DropColumn,
+    DropConstraint,
+    DropEnum,
+    DropIndex,
+    DropNamespace,
+    DropSequence,
+    DropTable,
+    DropView,
+    Execute,
+    Operation,
+    RenameColumn,
+    RenameConstraint,
+    RenameIndex,
+    RenameTable,
+    Require,
+    tables_of,
+)
+
+__all__ = ["PhasePlan", "split_phases"]
+
+_REMOVALS = DropTable | DropEnum | DropSequence | DropNamespace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhasePlan:
+    """A part of a plan.
+
+    stages: its operations, in groups of which each must be finished before the next one begins.
+    downgrade: the operations of its downgrade.
+    """
+
+    plan: MigrationPlan
+    stages: tuple[tuple[Operation, ...], ...]
+    downgrade: tuple[Operation, ...]
+
+
+def split_phases(plan: MigrationPlan) -> tuple[PhasePlan, ...]:
+    """Return the phases of a plan, in order; none if nothing in it must wait for a deploy.
+
+    Raises PlanError for a rename that cannot be split.
+    """
+    splitter = _Splitter(plan)
+    for operation in plan.operations:
+        splitter.add(operation)
+    return tuple(splitter.phases()) if splitter.waits else ()
+
+
+@dataclass(slots=True)
+class _Splitter:
+    """Collects the operations of each phase."""
+
+    plan: MigrationPlan
+    copies: list[Copy] = field(default_factory=list)
+    expand: list[Operation] = field(default_factory=list)
+    migrate: list[Operation] = field(default_factory=list)
+    proofs: list[Operation] = field(default_factory=list)
+    contract: list[Operation] = field(default_factory=list)
+    new: set[Name] = field(default_factory=set)
+    late_tables: set[Name] = field(default_factory=set)
+    late_columns: set[tuple[Name, str]] = field(default_factory=set)
+    requires: list[Require] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for operation in self.plan.operations:
+            match operation:
+                case DropTable(name=name):
+                    self.late_tables.add(name)
+                case DropColumn(table=table, name=column):
+                    self.late_columns.add((table, column))
+                case RenameColumn(table=table, before=old, after=new):
+                    self.late_columns |= {(table, old), (table, new)}
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.plan.dialect
+
+    @property
+    def waits(self) -> bool:
+        """Whether something must wait for a deploy."""
+        return bool(self.proofs or self.contract)
+
+    def add(self, operation: Operation) -> None:
+        """Put an operation into its phase."""
+        match operation:
+            case Require():
+                self.requires.append(operation)
+            case CreateTable(table=table):
+                self.new.add(table.name)
+                self.expand.append(operation)
+            case RenameTable(before=before, after=after):
+                raise PlanError(
+                    f"cannot rename table {before} to {after} online",
+                    hint="rename it in a migration of its own, while the application is stopped: "
+                    "pass --no-online",
+                )
+            case RenameColumn():
+                self._rename(operation)
+            case DropColumn():
+                self._drop(operation)
+            case AlterColumn(table=table, after=patch) if (
+                patch.nullable is False and table not in self.new
+            ):
+                self._require_values(operation)
+            case Backfill():
+                self._fill(operation)
+            case CreateIndex() | AddConstraint() if self._mentions_late(operation):
+                self.migrate.append(operation)
+            case CreateView() | DropView() if self.late_tables or self.late_columns:
+                self.contract.append(operation)
+            case RenameIndex() | RenameConstraint():
+                self._rename_part(operation)
+            case _ if isinstance(operation, _REMOVALS) or self._mentions_late(operation):
+                self.contract.append(operation)
+            case _:
+                self.expand.append(operation)
+
+    def _mentions_late(self, operation: Operation) -> bool:
+        """Return whether an operation is about something that only `contract` removes."""
+        if self.late_tables & set(tables_of(operation)):
+            return True
+        match operation:
+            case (
+                AddConstraint(table=table, constraint=part)
+                | DropConstraint(table=table, constraint=part)
+            ) if part is not None:
+                return any(names_column(part, c) for t, c in self.late_columns if t == table)
+            case CreateIndex(table=table, index=index) | DropIndex(table=table, index=index) if (
+                index is not None
+            ):
+                return any(names_column(index, c) for t, c in self.late_columns if t == table)
+            case AlterColumn(table=table, name=name):
+                return (table, name) in self.late_columns
+        return False
+
+    def _rename(self, operation: RenameColumn) -> None:
+        copy = CopiedColumn(self.plan, operation).copy()
+        self.copies.append(copy)
+        self.expand += copy.expand
+        self.migrate += copy.migrate
+        self.proofs += copy.proofs
+        self.contract += copy.contract
+
+    def _rename_part(self, operation: RenameIndex | RenameConstraint) -> None:
+        """Rename a constraint or an index at the end, a copied one only once."""
+        for at, other in enumerate(self.contract):
+            if (
+                isinstance(other, RenameIndex | RenameConstraint)
+                and type(other) is type(operation)
+                and (other.table, other.after) == (operation.table, operation.before)
+            ):
+                self.contract[at] = replace(other, after=operation.after)
+                return
+        self.contract.append(operation)
+
+    def _drop(self, operation: DropColumn) -> None:
+        """Let the new version leave out the column, and drop it later."""
+        column = operation.column
+        if column is None or _has_value(column):
+            self.contract.append(operation)
+            return
+        self.expand.append(
+            AlterColumn(
+                table=operation.table,
+                name=operation.name,
+                before=ColumnPatch(nullable=False),
+                after=ColumnPatch(nullable=True),
+            )
+        )
+        self.contract.append(replace(operation, column=replace(column, nullable=True)))
+
+    def _require_values(self, operation: AlterColumn) -> None:
+        others = tuple(name for name in operation.after.fields if name != "nullable")
+        fill = self._fill_of(operation)
+        if fill is not None:  # the old version may have added rows since the last backfill
+            self.proofs.append(fill)
+        self.proofs.append(operation.part(("nullable",)))
+        if others:
+            self.add(operation.part(others))
+
+    def _fill_of(self, operation: AlterColumn) -> Backfill | None:
+        for other in self.migrate:
+            match other:
+                case Backfill(table=operation.table, values=((column, _),)):
+                    if column == operation.name:
+                        return other
+        return None
+
+    def _fill(self, operation: Backfill) -> None:
+        """Fill a column after `expand`, if it becomes NOT NULL; otherwise at once."""
+        columns = {column for column, _ in operation.values}
+        required = any(
+            isinstance(other, AlterColumn)
+            and (other.table == operation.table and other.name in columns)
+            and other.after.nullable is False
+            for other in self.plan.operations
+        )
+        (self.migrate if required else self.expand).append(operation)
+
+    # The phases
+
+    def phases(self) -> Iterator[PhasePlan]:
+        """Yield the phases that have operations."""
+        late = [r for r in self.requires if self._is_late(r)]
+        self.expand[:0] = [r for r in self.requires if r not in late]
+        self.proofs[:0] = late
+        schema = self.plan.current
+        if any(not isinstance(operation, Require) for operation in self.expand):
+            phase = self._phase("expand", [self.expand], schema)
+            yield phase
+            schema = phase.plan.desired
+        else:
+            self.proofs[:0] = self.expand
+        if self.migrate:
+            phase = self._phase("migrate", [self.migrate], schema)
+            yield phase
+            schema = phase.plan.desired
+        yield self._phase("contract", [self.proofs, self.contract], schema, self.plan.desired)
+
+    def _is_late(self, require: Require) -> bool:
+        """Return whether a query is for rows that prevent a change of `contract`."""
+        names = [f"{o.table}.{o.name}" for o in self.proofs if isinstance(o, AlterColumn)]
+        return any(name in require.message for name in names)
+
+    def _phase(
+        self,
+        phase: MigrationPhase,
+        stages: Sequence[Sequence[Operation]],
+        before: Schema,
+        after: Schema | None = None,
+    ) -> PhasePlan:
+        operations = tuple(operation for stage in stages for operation in stage)
+        if after is None:
+            after = before
+            for operation in operations:
+                after = evolve_schema(after, operation)
+        shown = (o for o in operations if not isinstance(o, Require | Execute))
+        plan = replace(
+            self.plan,
+            current=before,
+            desired=after,
+            changes=(),
+            lines=tuple(dict.fromkeys(operation.describe() for operation in shown)),
+            operations=operations,
+            reversible_operations=(),
+            downgrade_checks=(),
+            checks=tuple(c for c in self.plan.checks if c.require in operations),
+            findings=self.plan.findings if phase == "contract" else (),
+            data_loss=self.plan.data_loss if phase == "contract" else (),
+            downgrade_backfills=(),
+            phase=phase,
+            guards=tuple(c.guard for c in self.copies) if phase == "contract" else (),
+            setup=tuple(c.sync for c in self.copies) if phase != "expand" else (),
+        )
+        return PhasePlan(
+            plan=plan,
+            stages=tuple(map(tuple, stages)),
+            downgrade=tuple(self._filled(plan.reverse())),
+        )
+
+    def _filled(self, operations: Iterable[Operation]) -> Iterator[Operation]:
+        """Yield the operations of a downgrade, with values for columns that become NOT NULL."""
+        fills = self.plan.downgrade_backfills
+        for operation in operations:
+            if isinstance(operation, AlterColumn) and operation.after.nullable is False:
+                key = (operation.table, [operation.name])
+                yield from (f for f in fills if (f.table, [c for c, _ in f.values]) == key)
+            yield operation
+            for copy in self.copies:
+                if operation == copy.sync:
+                    yield copy.undo
+
+
+def _has_value(column: Column) -> bool:
+    """Return whether a row can be inserted without the column."""
+    filled = column.default is not None or column.computed is not None
+    return column.nullable or filled or column.identity is not None or column.autoincrement

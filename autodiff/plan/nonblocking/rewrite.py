@@ -1,0 +1,233 @@
+"""Replace operations that block an application by several that do not.
+
+PostgreSQL checks all rows while it adds a constraint, and holds a lock meanwhile. The check can be
+split from the change: a constraint is added NOT VALID, and validated afterwards, in another
+transaction; an index is built concurrently, and becomes a unique constraint.
+https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
+
+Invariants:
+
+- The operations have the same result as the given ones.
+- A lock that blocks writes is never held while rows are read or changed. What reads rows therefore
+  runs outside of the transaction, and what changed the catalog before is committed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from autodiff.dialects.base import Dialect
+from autodiff.plan.nonblocking.steps import OnlineStep
+from autodiff.schema.objects import (
+    Check,
+    ForeignKey,
+    Index,
+    IndexElement,
+    Name,
+    PrimaryKey,
+    Table,
+    Unique,
+)
+from autodiff.schema.operations import (
+    AddConstraint,
+    AlterColumn,
+    Backfill,
+    ColumnPatch,
+    CreateIndex,
+    CreateTable,
+    DropConstraint,
+    DropIndex,
+    Execute,
+    Operation,
+    SetComment,
+)
+from autodiff.utils.object_names import temporary_name
+
+__all__ = ["online_steps"]
+
+Steps = Iterator[OnlineStep]
+
+
+def online_steps(
+    operations: Iterable[Operation], tables: Iterable[Table], dialect: Dialect
+) -> tuple[OnlineStep, ...]:
+    """Return steps with the result of the operations that block no reads or writes.
+
+    tables: the tables before and after the operations.
+    """
+    operations = tuple(operations)
+    rewriter = _Rewriter(
+        dialect=dialect,
+        new=frozenset(o.table.name for o in operations if isinstance(o, CreateTable)),
+        fixed=frozenset(t.name for t in tables if not dialect.ddl.can_defer_checks(t)),
+        referred=frozenset(
+            (key.referred, frozenset(key.referred_columns)) for key in _keys(operations)
+        ),
+    )
+    now = [step for operation in operations for step in rewriter.first(operation)]
+    later = [step for operation in operations for step in rewriter.last(operation)]
+    return (*now, *_grouped(later))
+
+
+def _keys(operations: Sequence[Operation]) -> Iterator[ForeignKey]:
+    for operation in operations:
+        match operation:
+            case AddConstraint(constraint=ForeignKey() as key):
+                yield key
+            case CreateTable(table=table):
+                yield from table.foreign_keys
+
+
+def _grouped(steps: Iterable[OnlineStep]) -> list[OnlineStep]:
+    """Return what runs outside of the transaction first, so that there is one block of it."""
+    return sorted(steps, key=lambda step: not step.outside)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rewriter:
+    """Rewrites one operation at a time.
+
+    new: the tables that the operations create, which nobody uses yet.
+    fixed: the tables whose checks the server cannot defer.
+    referred: the tables and columns to which new foreign keys refer.
+    """
+
+    dialect: Dialect
+    new: frozenset[Name]
+    fixed: frozenset[Name]
+    referred: frozenset[tuple[Name, frozenset[str]]]
+
+    def first(self, operation: Operation) -> Steps:
+        """Yield what is run in the place of an operation."""
+        if self._is_plain(operation):
+            yield OnlineStep(operation=operation)
+            return
+        match operation:
+            case AddConstraint(table=table, constraint=Check() | ForeignKey() as constraint):
+                yield OnlineStep(
+                    operation=AddConstraint(table=table, constraint=_later(constraint))
+                )
+            case AddConstraint(table=table, constraint=PrimaryKey() | Unique() as constraint):
+                yield from self._key(table, constraint)
+            case AlterColumn(after=patch) if patch.nullable is False:
+                yield from self._not_null_first(operation)
+            case CreateIndex() if self._is_needed(operation):
+                yield self._index(operation)
+            case CreateIndex():
+                pass
+            case DropIndex():
+                yield OnlineStep(operation=replace(operation, concurrently=True), outside=True)
+            case Backfill():
+                yield OnlineStep(operation=operation, outside=True)
+            case _:
+                yield OnlineStep(operation=operation)
+
+    def last(self, operation: Operation) -> Steps:
+        """Yield what is run after all other operations, in other transactions."""
+        if self._is_plain(operation):
+            return
+        match operation:
+            case AddConstraint(table=table, constraint=Check() | ForeignKey() as constraint):
+                yield from self._validation(table, constraint)
+            case AlterColumn(after=patch) if patch.nullable is False:
+                yield from self._not_null_last(operation)
+            case CreateIndex() if not self._is_needed(operation):
+                yield self._index(operation)
+
+    def _is_plain(self, operation: Operation) -> bool:
+        match operation:
+            case AddConstraint(constraint=Check() | ForeignKey() as constraint):
+                if constraint.options.get(_NOT_VALID):
+                    return True
+        table = getattr(operation, "table", None)
+        if not isinstance(table, Name):  # the operation creates or drops a table, or none
+            return True
+        return table in self.new or table in self.fixed
+
+    def _is_needed(self, operation: CreateIndex) -> bool:
+        """Return whether a new foreign key needs the index."""
+        index = operation.index
+        return index.unique and (operation.table, frozenset(index.columns)) in self.referred
+
+    def _index(self, operation: CreateIndex) -> OnlineStep:
+        return OnlineStep(operation=replace(operation, concurrently=True), outside=True)
+
+    def _validation(self, table: Name, constraint: Check | ForeignKey) -> Steps:
+        sql = self.dialect.ddl.constraints.validation(table, _later(constraint), constraint)
+        if sql is not None:
+            yield OnlineStep(
+                operation=Execute(sql=sql, reverse_sql="", tables=(table,)), outside=True
+            )
+
+    def _key(self, table: Name, constraint: PrimaryKey | Unique) -> Steps:
+        """Yield the unique index of a constraint, built concurrently, and the constraint."""
+        index = _index_of(constraint)
+        yield OnlineStep(
+            operation=CreateIndex(table=table, index=index, concurrently=True), outside=True
+        )
+        sql = self.dialect.ddl.constraints.from_index(table, constraint)
+        yield OnlineStep(operation=Execute(sql=sql, tables=(table,)))
+        if constraint.comment is not None:
+            yield OnlineStep(
+                operation=SetComment(
+                    kind="constraint",
+                    name=Name(constraint.name or "", table.schema),
+                    table=table,
+                    before=None,
+                    after=constraint.comment,
+                )
+            )
+
+    def _not_null_first(self, operation: AlterColumn) -> Steps:
+        """Yield the other changes of the column, and a check that admits no new NULL."""
+        others = tuple(name for name in operation.after.fields if name != "nullable")
+        if others:
+            yield OnlineStep(operation=operation.part(others))
+        check = _later(self._not_null_check(operation))
+        yield OnlineStep(operation=AddConstraint(table=operation.table, constraint=check))
+
+    def _not_null_last(self, operation: AlterColumn) -> Steps:
+        """Yield the validation of the check, from which the server takes that there is no NULL.
+
+        https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-DESC-SET-DROP-NOT-NULL
+        """
+        check = self._not_null_check(operation)
+        yield from self._validation(operation.table, check)
+        yield OnlineStep(
+            operation=AlterColumn(
+                table=operation.table,
+                name=operation.name,
+                before=ColumnPatch(nullable=True),
+                after=ColumnPatch(nullable=False),
+            )
+        )
+        yield OnlineStep(
+            operation=DropConstraint(
+                table=operation.table, name=check.name, kind="check", constraint=check
+            )
+        )
+
+    def _not_null_check(self, operation: AlterColumn) -> Check:
+        limit = self.dialect.features.max_name_length
+        name = temporary_name(operation.table.name, operation.name, "not_null", limit=limit)
+        return Check(name=name, sql=f"{self.dialect.quote(operation.name)} IS NOT NULL")
+
+
+_NOT_VALID = "postgresql_not_valid"
+
+
+def _later(constraint: Check | ForeignKey) -> Check | ForeignKey:
+    """Return a constraint that is not checked for existing rows."""
+    return replace(constraint, options={**constraint.options, _NOT_VALID: True})
+
+
+def _index_of(constraint: PrimaryKey | Unique) -> Index:
+    included = str(constraint.options.get("postgresql_include", ""))
+    return Index(
+        name=constraint.name,
+        elements=tuple(IndexElement(text=name) for name in constraint.columns),
+        unique=True,
+        include=tuple(name for name in included.split(", ") if name),
+        nulls_not_distinct=isinstance(constraint, Unique) and constraint.nulls_not_distinct,
+    )

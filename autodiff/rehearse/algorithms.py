@@ -1,0 +1,108 @@
+"""Find the algorithm by which a server carries out each step without blocking writes.
+
+Which ones a server accepts depends on its version, the row format and the whole definition of the
+table, so each statement is tried on a scratch database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autodiff.autogenerate.plan import Plan
+from autodiff.dialects import Dialect, dialect_of
+from autodiff.errors import MigrationFailedError
+from autodiff.plan import Finding
+from autodiff.plan.nonblocking.steps import OnlineStep, OnlineSteps
+from autodiff.rehearse.draft import build_start, open_scratch
+from autodiff.runner.executor import Executor
+from autodiff.runner.sinks import LiveSink
+from autodiff.schema.operations import CreateTable, Operation, Require, tables_of
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["with_algorithms"]
+
+_NO_SCRATCH = Finding(
+    code="unknown-algorithms",
+    severity="warning",
+    message="no ALGORITHM is given, because there is no scratch database to try it on",
+    hint="set scratch_url in the configuration",
+)
+
+
+def with_algorithms(connection: Connection | None, plan: Plan) -> Plan:
+    """Return the plan with the algorithm of each step, and a finding for each that has none.
+
+    Only steps on tables that existed before have one: nobody uses the others yet.
+    """
+    with open_scratch(connection, plan) as opened:
+        if opened is None:
+            return replace(plan, findings=(*plan.findings, _NO_SCRATCH))
+        dialect = dialect_of(opened)
+        dialect.session.prepare(opened)
+        build_start(opened, plan, dialect)
+        trial = _Trial(opened, dialect)
+        upgrade = trial.steps(plan.operations)
+        blocked = tuple(map(_blocked, trial.blocking))
+        downgrade = trial.steps(plan.reverse())
+    return replace(
+        plan,
+        online=OnlineSteps(upgrade=upgrade, downgrade=downgrade),
+        findings=(*plan.findings, *blocked),
+    )
+
+
+def _blocked(operation: Operation) -> Finding:
+    return Finding(
+        code="blocks-writes",
+        severity="warning",
+        message=f"{operation.describe()}: the server cannot do this without blocking writes",
+        hint="apply the migration when the application writes little",
+    )
+
+
+class _Trial(Executor):
+    """Runs operations, each with the first algorithm that the server accepts for it.
+
+    blocking: the operations for which it accepts none.
+    """
+
+    def __init__(self, connection: Connection, dialect: Dialect) -> None:
+        super().__init__(dialect, LiveSink(connection, dialect))
+        self.blocking: list[Operation] = []
+        self._accepted: str | None = None
+
+    def steps(self, operations: Sequence[Operation]) -> tuple[OnlineStep, ...]:
+        """Run operations and return them with their algorithms."""
+        new = {o.table.name for o in operations if isinstance(o, CreateTable)}
+        steps = []
+        for operation in operations:
+            self._accepted = None
+            if not isinstance(operation, Require):
+                self._is_live = not new & set(tables_of(operation))
+                self.submit(operation)
+                self.flush()
+            steps.append(OnlineStep(operation=operation, algorithm=self._accepted))
+        return tuple(steps)
+
+    def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
+        if not self._is_live or not self._has_algorithm(statements):
+            super()._send(statements, operations)
+            return
+        for algorithm in self.dialect.features.algorithms if len(statements) == 1 else ():
+            try:
+                sql = self.dialect.ddl.with_algorithm(statements[0], algorithm)
+                super()._send([sql], operations)
+            except MigrationFailedError:
+                continue  # the server refuses the algorithm before it changes anything
+            self._accepted = algorithm
+            return
+        self.blocking += operations
+        super()._send(statements, operations)
+
+    def _has_algorithm(self, statements: Sequence[str]) -> bool:
+        ddl, first = self.dialect.ddl, self.dialect.features.algorithms[0]
+        return any(ddl.with_algorithm(sql, first) != sql for sql in statements)

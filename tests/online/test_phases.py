@@ -1,0 +1,374 @@
+"""Test changes in three phases: expand, migrate and contract."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from autodiff.commands.generate import Draft
+from autodiff.errors import HistoryError, PlanError, RowsInTheWayError
+from tests.online.project import OnlineProject
+from tests.support import opened
+
+Database = Callable[[str], sa.URL]
+SERVERS = pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+
+
+def users(name: str, *more: sa.Column[object], required: bool = True) -> sa.MetaData:
+    """Return the models of users, with the name of their column for names."""
+    metadata = sa.MetaData()
+    sa.Table(
+        "users",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column(name, sa.String(50), nullable=not required, index=True),
+        sa.UniqueConstraint(name, name="uq_users_name"),
+        *more,
+    )
+    return metadata
+
+
+ROWS = ("INSERT INTO users (id, nick) VALUES (1, 'ann'), (2, 'bob')",)
+RENAME = ["users.nick:name"]
+
+
+def names(draft: Draft) -> list[str]:
+    """Return the names of the files that a draft writes."""
+    return [each.path.name for each in (*draft.previous, draft)]
+
+
+def renamed(url: sa.URL, folder: Path, *, rehearse: bool = False) -> OnlineProject:
+    """Return a project with a generated rename, nothing of which is applied."""
+    project = OnlineProject(url, folder, users("nick"), *ROWS)
+    project.models(users("name"))
+    project.generate("names", renames=RENAME, rehearse=rehearse)
+    return project
+
+
+@SERVERS
+def test_between_the_phases_nothing_is_drift(database: Database, tmp_path: Path, kind: str) -> None:
+    """The trigger and the second column are neither reported nor dropped by the next migration."""
+    project = renamed(database(kind), tmp_path, rehearse=True)
+    status = project.project.status()
+    assert [migration.phase for migration in status.pending] == ["expand", "migrate", "contract"]
+    assert status.awaited == ()
+    project.project.upgrade("0002_names_expand")
+    assert project.clean() == ()
+    project.project.upgrade(phase="expand")
+    assert [m.name for m in project.project.status().awaited] == ["0004_names_contract"]
+    drift = project.project.check()
+    assert not drift
+    assert drift.notes == ("0004_names_contract.py waits for the deploy of the new version",)
+    assert project.project.draft("nothing", online=True) is None
+    project.models(users("name", sa.Column("age", sa.Integer)))
+    assert names(project.generate("ages")) == ["0005_ages.py"]
+    assert project.project.upgrade(phase="expand") == []
+    project.project.upgrade(phase="contract")
+    assert not project.project.check()
+    project.project.downgrade("1")
+    with opened(project.url) as db:
+        assert db.rows("SELECT id, nick FROM users ORDER BY id") == [(1, "ann"), (2, "bob")]
+
+
+@SERVERS
+def test_either_column_can_be_written(database: Database, tmp_path: Path, kind: str) -> None:
+    """The trigger copies new values both ways, NULL and a change of case too."""
+    project = OnlineProject(database(kind), tmp_path, users("nick", required=False), *ROWS)
+    project.models(users("name", required=False))
+    project.generate("names", renames=RENAME, rehearse=False)
+    project.project.upgrade("0002_names_expand")
+    with opened(project.url) as db:
+
+        def row(number: int) -> tuple[object, object]:
+            [(nick, name)] = db.rows(f"SELECT nick, name FROM users WHERE id = {number}")
+            return nick, name
+
+        assert row(1) == ("ann", None)  # before the backfill
+        db.execute("UPDATE users SET id = 10 WHERE id = 1")
+        assert row(10) == ("ann", "ann")
+        db.execute("UPDATE users SET nick = 'Bob' WHERE id = 2")
+        assert row(2) == ("Bob", "Bob")
+        db.execute("UPDATE users SET name = 'BOB' WHERE id = 2")
+        assert row(2) == ("BOB", "BOB")
+        db.execute("UPDATE users SET nick = NULL WHERE id = 2")
+        assert row(2) == (None, None)
+        db.execute("UPDATE users SET name = 'x' WHERE id = 2")
+        assert row(2) == ("x", "x")
+        db.execute("UPDATE users SET name = NULL WHERE id = 2")
+        assert row(2) == (None, None)
+        db.execute("UPDATE users SET nick = 'one', name = 'two' WHERE id = 2")
+        assert row(2) == ("two", "two")
+        db.execute("INSERT INTO users (id, nick) VALUES (3, 'cy')")
+        assert row(3) == ("cy", "cy")
+        db.execute("INSERT INTO users (id, name) VALUES (4, 'di')")
+        assert row(4) == ("di", "di")
+        db.execute("INSERT INTO users (id) VALUES (5)")
+        assert row(5) == (None, None)
+        db.execute("INSERT INTO users (id, nick, name) VALUES (6, 'one', 'six')")
+        assert row(6) == ("six", "six")
+
+
+@SERVERS
+def test_columns_with_a_default_are_copied_too(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """A value that is the default counts as not given, so that the other column's value counts."""
+
+    def models(name: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        key = sa.Column("id", sa.Integer, primary_key=True)
+        state = sa.Column(name, sa.String(9), server_default="new", nullable=False)
+        sa.Table("jobs", metadata, key, state)
+        return metadata
+
+    rows = "INSERT INTO jobs (id, state) VALUES (1, 'done')"
+    project = OnlineProject(database(kind), tmp_path, models("state"), rows)
+    project.models(models("status"))
+    project.generate("status", renames=["jobs.state:status"], rehearse=False)
+    project.project.upgrade("0002_status_expand")
+    with opened(project.url) as db:
+        db.execute(
+            "INSERT INTO jobs (id) VALUES (2)",
+            "INSERT INTO jobs (id, state) VALUES (3, 'old')",
+            "INSERT INTO jobs (id, status) VALUES (4, 'late')",
+        )
+        project.project.upgrade(phase="expand")
+        assert db.rows("SELECT id, state, status FROM jobs ORDER BY id") == [
+            (1, "done", "done"),
+            (2, "new", "new"),
+            (3, "old", "old"),
+            (4, "late", "late"),
+        ]
+    project.project.upgrade()
+    assert not project.project.check()
+
+
+@SERVERS
+def test_contract_is_refused_while_columns_differ(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Nothing is changed: the old column has a value that would be lost."""
+    project = renamed(database(kind), tmp_path)
+    project.project.upgrade(phase="expand")
+    with opened(project.url) as db:
+        table = db.table("users")
+        on = {"postgresql": " ON users", "mariadb": ""}[kind]
+        trigger = {
+            "postgresql": "zz_autodiff_sync_users_name",
+            "mariadb": "autodiff_sync_users_name_update",
+        }[kind]
+        db.execute(f"DROP TRIGGER {trigger}{on}", "UPDATE users SET nick = 'x' WHERE id = 1")
+        with pytest.raises(RowsInTheWayError, match=r"old version .* is in use .*id 1") as caught:
+            project.project.upgrade()
+        assert caught.value.hint is not None and caught.value.hint.startswith("deploy the new")
+        assert db.table("users") == table
+        db.execute("UPDATE users SET name = 'x' WHERE id = 1")
+        project.project.upgrade()
+        assert db.rows("SELECT name FROM users WHERE id = 1") == [("x",)]
+
+
+def test_contract_needs_the_deploy_first(database: Database, tmp_path: Path) -> None:
+    """Nothing is applied: upgrade --phase contract says that the deploy has happened."""
+    project = renamed(database("postgresql"), tmp_path)
+    with pytest.raises(HistoryError, match="0002_names_expand must come before the deploy"):
+        project.project.upgrade(phase="contract")
+    assert len(project.project.status().applied) == 1
+
+
+@dataclass
+class Version:
+    """One version of an application, which writes and reads its own column all the time.
+
+    written: the values by the id of their row. slowest: seconds of the slowest statement.
+    """
+
+    url: sa.URL
+    column: str
+    first: int
+    oldest: int
+    written: dict[int, str] = field(default_factory=dict)
+    errors: list[Exception] = field(default_factory=list)
+    slowest: float = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it in a thread, and stop it at the end, when it has written some more rows."""
+        self._stop = threading.Event()
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        try:
+            self.write_more()
+            yield
+            self.write_more()
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def write_more(self) -> None:
+        """Wait until it has written some more rows, or failed."""
+        enough, limit = len(self.written) + 20, time.monotonic() + 20
+        while len(self.written) < enough and not self.errors and time.monotonic() < limit:
+            time.sleep(0.01)
+
+    def _run(self) -> None:
+        engine = sa.create_engine(self.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        table = sa.table("users", sa.column("id"), sa.column(self.column))
+        with engine.connect() as connection:
+            while not self._stop.is_set():
+                number = self.first + len(self.written)
+                started = time.monotonic()
+                try:
+                    self._write(connection, table, number)
+                except Exception as error:
+                    self.errors.append(error)
+                    return
+                self.slowest = max(self.slowest, time.monotonic() - started)
+
+    def _write(self, connection: sa.Connection, table: sa.TableClause, number: int) -> None:
+        """Insert a row, change the one before it and one that was there first, and read it."""
+        connection.execute(sa.insert(table), {"id": number, self.column: f"new {number}"})
+        self.written[number] = f"new {number}"
+        for other in (number - 1, self.oldest):
+            value = {self.column: f"{self.column} {other} {number}"}
+            found = connection.execute(sa.update(table).where(table.c.id == other).values(value))
+            if found.rowcount and other != self.oldest:
+                self.written[other] = value[self.column]
+        read = sa.select(table.c[self.column]).where(table.c.id == number)
+        assert connection.execute(read).scalar_one() == f"new {number}"
+
+
+@SERVERS
+def test_two_versions_write_while_a_column_is_renamed(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """No statement of either version fails, and no value is lost."""
+    project = renamed(database(kind), tmp_path)
+    old = Version(project.url, "nick", 1_000_000, oldest=1)
+    new = Version(project.url, "name", 2_000_000, oldest=2)
+    with old.running():
+        project.project.upgrade(phase="expand")
+        with new.running():
+            old.write_more()  # both are running: the deploy is under way
+    with new.running():
+        project.project.upgrade(phase="contract")
+    assert (old.errors, new.errors) == ([], [])
+    with opened(project.url) as db:
+        found = dict(db.rows("SELECT id, name FROM users"))
+    kept = {number: str(found.pop(number)) for number in (1, 2)}
+    assert kept[1].startswith("nick 1 ") and kept[2].startswith("name 2 ")
+    assert found == {**old.written, **new.written}
+    assert max(old.slowest, new.slowest) < 5
+    assert not project.project.check()
+
+
+def posts(*columns: sa.Column[object]) -> sa.MetaData:
+    """Return the models of posts."""
+    metadata = sa.MetaData()
+    sa.Table("posts", metadata, sa.Column("id", sa.Integer, primary_key=True), *columns)
+    return metadata
+
+
+@SERVERS
+def test_a_dropped_column_can_be_left_out_before_the_deploy(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """It becomes nullable first: the new version inserts rows without it."""
+    before = posts(sa.Column("draft", sa.Integer, nullable=False))
+    rows = "INSERT INTO posts (id, draft) VALUES (1, 5)"
+    project = OnlineProject(database(kind), tmp_path, before, rows)
+    project.models(posts())
+    assert names(project.generate("drafts")) == [
+        "0002_drafts_expand.py",
+        "0003_drafts_contract.py",
+    ]
+    project.project.upgrade(phase="expand")
+    assert not project.project.check()
+    with opened(project.url) as db:
+        db.execute("INSERT INTO posts (id) VALUES (2)")
+        assert db.rows("SELECT draft FROM posts ORDER BY id") == [(5,), (None,)]
+        project.project.upgrade(phase="contract")
+        assert db.table("posts").column("draft") is None
+        project.project.downgrade("1")
+        column = db.table("posts").column("draft")
+        assert column is not None and not column.nullable
+        assert db.rows("SELECT draft FROM posts ORDER BY id") == [(0,), (0,)]
+
+
+@SERVERS
+def test_a_new_column_is_not_null_after_the_deploy(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Rows that the old version added without a value get one before that."""
+    rows = "INSERT INTO posts (id) VALUES (1)"
+    project = OnlineProject(database(kind), tmp_path, posts(), rows)
+    project.models(posts(sa.Column("kind", sa.String(9), nullable=False)))
+    assert names(project.generate("kinds", fills={"posts.kind": "short"})) == [
+        "0002_kinds_expand.py",
+        "0003_kinds_migrate.py",
+        "0004_kinds_contract.py",
+    ]
+    project.project.upgrade(phase="expand")
+    with opened(project.url) as db:
+        db.execute("INSERT INTO posts (id) VALUES (2)")
+        project.project.upgrade(phase="contract")
+        assert db.rows("SELECT kind FROM posts ORDER BY id") == [("short",), ("short",)]
+    assert not project.project.check()
+    project.project.downgrade("1")
+
+
+def test_a_dropped_table_waits_for_the_deploy(database: Database, tmp_path: Path) -> None:
+    both = users("nick")
+    sa.Table("logs", both, sa.Column("id", sa.Integer, primary_key=True))
+    project = OnlineProject(database("postgresql"), tmp_path, both, *ROWS)
+    project.models(users("nick"))
+    assert names(project.generate("logs", allow_drop=True)) == ["0002_logs_contract.py"]
+    assert project.project.upgrade(phase="expand") == []
+    assert not project.project.check()
+    project.project.upgrade(phase="contract")
+    assert not project.project.check()
+
+
+def primary(name: str) -> sa.MetaData:
+    """Return models whose primary key is this column."""
+    metadata = sa.MetaData()
+    column = sa.Column(name, sa.Integer, primary_key=True, autoincrement=False)
+    sa.Table("users", metadata, column, sa.Column("mail", sa.Text))
+    return metadata
+
+
+def table_named(name: str) -> sa.MetaData:
+    """Return models with one table of this name."""
+    metadata = sa.MetaData()
+    key = sa.Column("id", sa.Integer, primary_key=True)
+    sa.Table(name, metadata, key, sa.Column("mail", sa.Text), sa.Column("nick", sa.Text))
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rename", "reason"),
+    [
+        (primary("id"), primary("number"), "users.id:number", r"users.id .* in the primary key"),
+        (table_named("users"), table_named("people"), "users:people", "table users to people"),
+    ],
+)
+def test_a_rename_that_cannot_be_online_is_refused(
+    database: Database,
+    tmp_path: Path,
+    before: sa.MetaData,
+    after: sa.MetaData,
+    rename: str,
+    reason: str,
+) -> None:
+    """The message says how to do it."""
+    project = OnlineProject(database("postgresql"), tmp_path, before)
+    project.models(after)
+    with pytest.raises(PlanError, match=reason) as caught:
+        project.generate(renames=[rename])
+    assert caught.value.hint is not None and caught.value.hint.endswith("pass --no-online")
