@@ -19,10 +19,10 @@ from autodiff.schema.operations import CreateEnum, CreateIndex, CreateSequence, 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
 
-__all__ = ["object_forms"]
+__all__ = ["forms_of"]
 
 
-def object_forms(dialect: Dialect, change: Change) -> tuple[str, str] | None:
+def forms_of(dialect: Dialect, change: Change) -> tuple[str, str] | None:
     """Return the definition of a changed object before and after the change.
 
     None if the change is not one of an object's definition, or if both are spelled alike.

@@ -160,6 +160,7 @@ def lint_revisions(
     revisions: Collection[str],
     *,
     unreadable: Collection[str] = (),
+    evidence: bool = False,
 ) -> LintResult:
     """Return the findings in some migrations of a graph.
 
@@ -168,13 +169,14 @@ def lint_revisions(
         graph: The migrations of the project.
         revisions: Those to lint.
         unreadable: Those whose files cannot be read; they are left out.
+        evidence: Whether to measure the facts of findings in the project's database.
 
     Raises:
         HistoryError: The kind of database is unknown.
         ConfigError: The settings are invalid.
     """
     folder = LintFolder(graph=graph, revisions=frozenset(revisions), unread=frozenset(unreadable))
-    return lint_project(project, selection=folder)
+    return lint_project(project, selection=folder, evidence=evidence)
 
 
 def lint_databases(project: Workspace) -> list[Dialect]:

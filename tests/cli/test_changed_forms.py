@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from autodiff.autogenerate.object_forms import object_forms
+from autodiff.autogenerate.object_forms import forms_of
 from autodiff.cli.form_differences import compare_forms
 from autodiff.cli.terminal import print_forms
 from autodiff.dialects import dialect_for
@@ -124,7 +124,7 @@ CHANGES: list[tuple[str, Change, tuple[str, str] | None]] = [
 def test_each_kind_of_object_has_two_forms(
     database: str, change: Change, forms: tuple[str, str] | None
 ) -> None:
-    assert object_forms(dialect_for(database), change) == forms
+    assert forms_of(dialect_for(database), change) == forms
 
 
 def test_diff_shows_both_forms_in_color(blog: Folder) -> None:

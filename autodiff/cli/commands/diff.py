@@ -94,9 +94,9 @@ def run_diff(
 
 def _changes(plan: Plan) -> list[tuple[str, tuple[str, str] | None]]:
     """Return the line of each change, and the two forms of the object if it is altered."""
-    from autodiff.autogenerate.object_forms import object_forms
+    from autodiff.autogenerate.object_forms import forms_of
 
-    forms = [object_forms(plan.dialect, change) for change in plan.changes]
+    forms = [forms_of(plan.dialect, change) for change in plan.changes]
     return list(zip_longest(plan.summary(), forms))
 
 

@@ -75,9 +75,10 @@ def review_migrations(project: Workspace, request: ReviewRequest) -> Review:
         databases=tuple(map(str, dialects)),
         not_rehearsed="pass --rehearse to run the migrations in a scratch database",
     )
+    live = project.has_database and not request.offline
     if selection.migrations:
         review = _with_migrations(review, selection, readings)
-        review = _with_findings(review, project, graph, selection, problems)
+        review = _with_findings(review, project, graph, selection, problems, live=live)
         review = _with_losses(review, project, graph, selection, readings[0], request, problems)
         if request.rehearse:
             review = _with_rehearsal(review, project, selection, problems)
@@ -282,7 +283,7 @@ def _migration(migration: Migration, readings: Sequence[_Reading], base: Path) -
         revision=migration.revision,
         message=migration.message,
         file=relative_path(migration.path, base).as_posix(),
-        phase=getattr(migration, "phase", None),
+        phase=migration.phase,
         changes=tuple(change for change in changes if change is not None),
         sql=tuple(r.sql[migration.revision] for r in readings if migration.revision in r.sql),
     )
@@ -297,13 +298,18 @@ def _with_findings(
     graph: Graph,
     selection: _Selection,
     problems: list[Problem],
+    *,
+    live: bool,
 ) -> Review:
     broken = _broken(graph, problems) | unread_revisions(graph)
     try:
-        result = lint_revisions(project, graph, selection.revisions, unreadable=broken)
+        result = lint_revisions(
+            project, graph, selection.revisions, unreadable=broken, evidence=live
+        )
     except AutodiffError as error:
         problems.append(problem_of("lint", error))
         return review
+    problems += [problem_of("the database", error) for error in result.problems]
     found = tuple(_with_relative_file(finding, selection.base) for finding in result.findings)
     return replace(review, findings=found)
 
