@@ -33,6 +33,7 @@ __all__ = [
     "draft_text",
     "drift_lines",
     "evidence_line",
+    "evidence_lines",
     "finding_lines",
     "history_data",
     "history_lines",
@@ -147,6 +148,14 @@ def rehearsal_loss_lines(lost: Sequence[str], losses: Sequence[DataLoss]) -> lis
 def evidence_line(fact: Evidence) -> str:
     """Return a fact with the place where it was measured."""
     return f"{fact.source}: {fact.text}"
+
+
+def evidence_lines(facts: Sequence[Evidence]) -> list[str]:
+    """Return a line for each place where facts were measured."""
+    by_source: dict[str, list[str]] = {}
+    for fact in facts:
+        by_source.setdefault(fact.source, []).append(fact.text)
+    return [f"  {source}: {'; '.join(texts)}" for source, texts in by_source.items()]
 
 
 def data_loss_lines(losses: Sequence[DataLoss]) -> list[str]:

@@ -126,11 +126,10 @@ def test_a_backfill_of_many_rows_shows_a_progress_bar(users: Folder) -> None:
 
 LOCKS = (
     "warning AD408: sets users.email NOT NULL and reads all rows of users for it\n"
-    "  rehearsal: takes an ACCESS EXCLUSIVE lock on users\n"
-    "  rehearsal: runs while an earlier statement holds an ACCESS EXCLUSIVE lock on users\n"
-    "  database: users has 3 rows\n"
-    "  database: users takes 24.6 kB with its indexes\n"
-    "  database: users.email is NULL in 2 of 3 rows\n"
+    "  rehearsal: takes an ACCESS EXCLUSIVE lock on users; "
+    "runs while an earlier statement holds an ACCESS EXCLUSIVE lock on users\n"
+    "  database: users has 3 rows; users takes 24.6 kB with its indexes; "
+    "users.email is NULL in 2 of 3 rows\n"
     "  hint: autodiff lint --explain AD408 describes the safe way\n"
 )
 """What lint says of the migration on PostgreSQL."""

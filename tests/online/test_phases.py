@@ -323,6 +323,46 @@ def test_a_new_column_is_not_null_after_the_deploy(
     project.project.downgrade("1")
 
 
+@SERVERS
+def test_filled_columns_get_their_constraints_after_the_values(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Both columns are filled by one UPDATE, again before they become NOT NULL."""
+    columns = [sa.Column("slug", sa.String(9)), sa.Column("kind", sa.String(9))]
+    rows = "INSERT INTO posts (id, slug) VALUES (1, 'a'), (2, NULL)"
+    project = OnlineProject(database(kind), tmp_path, posts(*columns), rows)
+    columns = [sa.Column(column.name, sa.String(9), nullable=False) for column in columns]
+    project.models(posts(*columns, sa.UniqueConstraint("slug", name="uq_posts_slug")))
+    project.generate("slugs", fills={"posts.slug": "none", "posts.kind": "short"})
+    project.project.upgrade(phase="expand")
+    with opened(project.url) as db:
+        assert db.rows("SELECT slug FROM posts ORDER BY id") == [("a",), ("none",)]
+        db.execute("INSERT INTO posts (id, slug) VALUES (3, 'c')")
+        project.project.upgrade(phase="contract")
+        assert db.rows("SELECT kind FROM posts ORDER BY id") == [("short",)] * 3
+    assert not project.project.check()
+    project.project.downgrade("1")
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_two_rows_cannot_get_one_value_in_a_unique_column(
+    database: Database, tmp_path: Path, online: bool
+) -> None:
+    rows = "INSERT INTO posts (id) VALUES (1), (2)"
+    project = OnlineProject(
+        database("postgresql"), tmp_path, posts(sa.Column("slug", sa.String(9))), rows
+    )
+    slug = sa.Column("slug", sa.String(9), nullable=False, unique=True)
+    project.models(posts(slug))
+    project.generate("slugs", online=online, fills={"posts.slug": "none"})
+    with pytest.raises(
+        RowsInTheWayError, match=r"posts.slug has duplicates \(1 found: slug none\)"
+    ):
+        project.project.upgrade()
+    with opened(project.url) as db:
+        assert db.rows("SELECT slug FROM posts") == [(None,)] * 2
+
+
 def test_a_dropped_table_waits_for_the_deploy(database: Database, tmp_path: Path) -> None:
     both = users("nick")
     sa.Table("logs", both, sa.Column("id", sa.Integer, primary_key=True))

@@ -73,6 +73,26 @@ def _leading(operations: Sequence[object]) -> list[str]:
     return queries
 
 
+@pytest.mark.parametrize(
+    ("kind", "quoted"), [("sqlite", '"key"'), ("postgresql", "key"), ("mysql", "`key`")]
+)
+def test_a_filled_column_counts_with_its_value(kind: str, quoted: str) -> None:
+    """Rows that are NULL now are duplicates of each other once they get one value."""
+    before, after = column("key", nullable=True), column("key", nullable=False)
+    other = column("other", nullable=False)
+    change = ColumnAltered(table=T, before=before, after=after, fields=("nullable",))
+    for keys, group in (
+        (("key",), f"coalesce({quoted}, 5)"),
+        (("other", "key"), f"other, coalesce({quoted}, 5)"),
+    ):
+        unique = ConstraintAdded(table=T, constraint=Unique(name="uq", columns=keys))
+        current, desired = schema(table("t", before, other)), schema(table("t", after, other))
+        plan = planned([change, unique], current, desired, kind=kind, key="5")
+        assert upgrade_queries(plan) == [
+            f"SELECT {group} AS {quoted} FROM t GROUP BY {group} HAVING count(*) > 1"
+        ]
+
+
 def altered(before: Column, after: Column, *fields: str) -> tuple[ColumnAltered, Schema, Schema]:
     change = ColumnAltered(table=T, before=before, after=after, fields=fields)
     return change, schema(table("t", before)), schema(table("t", after))

@@ -13,7 +13,7 @@ from autodiff.cli.format import (
     data_loss_lines,
     draft_data,
     draft_text,
-    evidence_line,
+    evidence_lines,
     finding_lines,
     rehearsal_lines,
     rehearsal_loss_lines,
@@ -269,7 +269,7 @@ def _notes(drafts: Sequence[Draft], found: Sequence[LintFinding]) -> Iterator[st
             yield from finding_lines(finding)
     for each in found:
         yield f"{each.severity} {each.code}: {each.message}"
-        yield from (f"  {evidence_line(fact)}" for fact in each.evidence)
+        yield from evidence_lines(each.evidence)
     if found:
         codes = {each.code for each in found}
         code = codes.pop() if len(codes) == 1 else "CODE"

@@ -138,7 +138,9 @@ class _Splitter:
                 self._require_values(operation)
             case Backfill():
                 self._fill(operation)
-            case CreateIndex() | AddConstraint() if self._mentions_late(operation):
+            case CreateIndex() | AddConstraint() if self._mentions_late(
+                operation
+            ) or self._filled_columns(operation):
                 self.migrate.append(operation)
             case CreateView() | DropView() if self.late_tables or self.late_columns:
                 self.contract.append(operation)
@@ -166,6 +168,17 @@ class _Splitter:
             case AlterColumn(table=table, name=name):
                 return (table, name) in self.late_columns
         return False
+
+    def _filled_columns(self, operation: CreateIndex | AddConstraint) -> list[str]:
+        """Return the columns of a part whose rows get values in `migrate`."""
+        part = operation.index if isinstance(operation, CreateIndex) else operation.constraint
+        return [
+            column
+            for fill in self.migrate
+            if isinstance(fill, Backfill) and fill.table == operation.table
+            for column, _ in fill.values
+            if names_column(part, column)
+        ]
 
     def _rename(self, operation: RenameColumn) -> None:
         copy = CopiedColumn(self.plan, operation).copy()
@@ -206,18 +219,20 @@ class _Splitter:
     def _require_values(self, operation: AlterColumn) -> None:
         others = tuple(name for name in operation.after.fields if name != "nullable")
         fill = self._fill_of(operation)
-        if fill is not None:  # the old version may have added rows since the last backfill
-            self.proofs.append(fill)
+        if fill is not None and fill not in self.proofs:
+            self.proofs.append(fill)  # the old version may have added rows since the last backfill
         self.proofs.append(operation.part(("nullable",)))
         if others:
             self.add(operation.part(others))
 
     def _fill_of(self, operation: AlterColumn) -> Backfill | None:
         for other in self.migrate:
-            match other:
-                case Backfill(table=operation.table, values=((column, _),)):
-                    if column == operation.name:
-                        return other
+            if (
+                isinstance(other, Backfill)
+                and other.table == operation.table
+                and operation.name in [column for column, _ in other.values]
+            ):
+                return other
         return None
 
     def _fill(self, operation: Backfill) -> None:
@@ -236,7 +251,9 @@ class _Splitter:
     def phases(self) -> Iterator[PhasePlan]:
         """Yield the phases that have operations."""
         late = [r for r in self.requires if self._is_late(r)]
-        self.expand[:0] = [r for r in self.requires if r not in late]
+        between = [r for r in self.requires if self._is_between(r)]
+        self.expand[:0] = [r for r in self.requires if r not in late and r not in between]
+        self.migrate[:0] = between
         self.proofs[:0] = late
         schema = self.plan.current
         if any(not isinstance(operation, Require) for operation in self.expand):
@@ -252,9 +269,23 @@ class _Splitter:
         yield self._phase("contract", [self.proofs, self.contract], schema, self.plan.desired)
 
     def _is_late(self, require: Require) -> bool:
-        """Return whether a query is for rows that prevent a change of `contract`."""
+        """Return whether a query is for the NULLs that prevent a change of `contract`."""
+        if require not in [c.require for c in self.plan.checks if c.fill is not None]:
+            return False
         names = [f"{o.table}.{o.name}" for o in self.proofs if isinstance(o, AlterColumn)]
         return any(name in require.message for name in names)
+
+    def _is_between(self, require: Require) -> bool:
+        """Return whether a query is for the rows that prevent a part that `migrate` adds."""
+        if require not in [c.require for c in self.plan.checks if c.fill is None]:
+            return False
+        columns = [
+            f"{operation.table}.{column}"
+            for operation in self.migrate
+            if isinstance(operation, AddConstraint | CreateIndex)
+            for column in self._filled_columns(operation)
+        ]
+        return any(column in require.message for column in columns)
 
     def _phase(
         self,

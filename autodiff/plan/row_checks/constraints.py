@@ -88,25 +88,47 @@ def _duplicates(
 ) -> Iterator[RowCheck]:
     equal = _columns_with_one_value(name, unique, context)
     varying = tuple(element for element in unique.elements if element.text not in equal)
-    existing = _with_old_names(name, replace(unique, elements=varying), context)
-    if existing is None or (not equal and _already_unique(table, existing, context)):
+    named = _with_old_names(name, replace(unique, elements=varying), context)
+    if named is None:
+        return
+    existing = replace(named, elements=_filled(name, varying, named, context))
+    if not equal and _already_unique(table, existing, context):
         return
     shown = [_sql(element, context) for element in existing.elements]
+    grouped = ", ".join(shown)
+    for number, (element, old) in enumerate(zip(existing.elements, named.elements, strict=True)):
+        if element is not old:
+            shown[number] += f" AS {context.dialect.quote(old.text)}"
     conditions = [] if existing.nulls_not_distinct else _not_null(table, existing, context)
     if existing.where is not None:
         conditions.insert(0, f"({existing.where})" if conditions else existing.where)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     listed, source = ", ".join(shown), context.dialect.quote_name(table.name)
     plain = len(unique.elements) == 1 and not unique.elements[0].is_expression
-    names = ", ".join(element.text for element in (unique if equal else existing).elements)
+    names = ", ".join(element.text for element in (unique if equal else named).elements)
     place = f"{table.name}.{names}" if plain else f"{table.name} ({names})"
     if not shown:
         counted = f"SELECT count(*) AS existing_rows FROM {source}{where}"
         query = f"SELECT existing_rows FROM ({counted}) AS counted WHERE existing_rows > 1"
     else:
-        query = f"SELECT {listed} FROM {source}{where} GROUP BY {listed} HAVING count(*) > 1"
+        query = f"SELECT {listed} FROM {source}{where} GROUP BY {grouped} HAVING count(*) > 1"
     message, hint = _ONE_VALUE if equal else _DUPLICATES
     yield RowCheck(query=query, message=f"{place} {message}", place=place, hint=hint)
+
+
+def _filled(
+    name: Name, elements: Sequence[IndexElement], existing: _UniqueOver, context: CheckContext
+) -> tuple[IndexElement, ...]:
+    """Return the existing elements with the value that the migration puts in place of NULL."""
+    found: list[IndexElement] = []
+    for element, old in zip(elements, existing.elements, strict=True):
+        value = None if element.is_expression else context.value_for_null(name, element.text)
+        if value is not None and old.collation is None and old.length is None:
+            old = IndexElement(
+                text=f"coalesce({context.dialect.quote(old.text)}, {value})", is_expression=True
+            )
+        found.append(old)
+    return tuple(found)
 
 
 def _columns_with_one_value(name: Name, unique: _UniqueOver, context: CheckContext) -> set[str]:
@@ -175,7 +197,7 @@ def _not_null(table: Table, unique: _UniqueOver, context: CheckContext) -> list[
         column = None if element.is_expression else table.column(element.text)
         if column is not None:
             conditions += context.not_null([column])
-        else:
+        elif not element.text.startswith("coalesce("):
             conditions.append(f"{_sql(element, context)} IS NOT NULL")
     return conditions
 

@@ -141,6 +141,13 @@ class CheckContext:
         value = self.filled.get(f"{table}.{name}", wanted.default)
         return value is not None and is_constant(value)
 
+    def value_for_null(self, table: Name, name: str) -> str | None:
+        """Return the constant that NULL becomes in a column that existed before, if it does."""
+        column = self.column(table, name)
+        value = self.filled.get(f"{table}.{name}")
+        is_filled = column is not None and column.nullable and value is not None
+        return value if is_filled and is_constant(value or "") else None
+
     def text(self, table: Name, sql: str) -> str | None:
         """Return an SQL text over the table after the migration, with the names before it.
 
