@@ -114,7 +114,7 @@ def _confirm_downgrade(
 ) -> None:
     """Show what a downgrade loses, and ask if no target was named.
 
-    Raises ConfigError if there is nobody to ask, and rows or values may be lost.
+    Raises ConfigError if there is nobody to ask.
     """
     if not preview.migrations:
         return
@@ -122,10 +122,8 @@ def _confirm_downgrade(
     if yes:
         return
     if shell.json or not is_interactive():
-        if all(loss.count == 0 for loss in preview.data_loss):
-            return
         raise ConfigError(
-            f"downgrade would revert {names} and lose data, and no target was named",
+            f"downgrade would revert {names}, and no target was named",
             hint="name the migration to go back to, such as -1 or base, or pass --yes",
         )
     if not ask_yes_no(f"Revert {names}?"):

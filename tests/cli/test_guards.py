@@ -144,12 +144,14 @@ def test_a_downgrade_without_a_target_is_refused_without_a_terminal(blog_3: Fold
     result = refused(blog_3, "downgrade")
     assert result.err == (
         "Data loss:\n  drop column comments.timestamp (1 value)\n"
-        "error: downgrade would revert 0003_add_timestamp and lose data, and no target was named\n"
+        "error: downgrade would revert 0003_add_timestamp, and no target was named\n"
         "hint: name the migration to go back to, such as -1 or base, or pass --yes\n"
     )
     assert blog_3.ok("downgrade", "--yes").out == "1 migration reverted\n"
     blog_3.sql("DELETE FROM comments")
-    assert blog_3.ok("downgrade").out == "1 migration reverted\n"  # no row is lost
+    result = refused(blog_3, "downgrade")
+    assert "would revert 0002_" in result.err  # although no row is lost
+    assert blog_3.ok("downgrade", "-1").out == "1 migration reverted\n"
 
 
 def test_a_downgrade_without_a_target_asks_at_a_terminal(blog_3: Folder) -> None:
