@@ -183,7 +183,7 @@ def test_models_without_a_table(folder: Folder, command: list[str]) -> None:
         "error: models 'shop:db' have no tables: no module that defines a table was imported\n"
         'hint: name a module that defines them, such as models = "shop.models:db", or a function '
         'that imports it, such as models = "shop:create_app"; if there are no tables on purpose, '
-        "set allow_empty_models = true\n"
+        "set allow_empty_models = true, or pass --allow-empty-models to generate\n"
     )
 
 
