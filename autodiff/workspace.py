@@ -248,7 +248,8 @@ class Workspace:
             f"models {named} have no tables: no module that defines a table was imported",
             hint=f'name a module that defines them, such as models = "{package}.models:db", or a '
             f'function that imports it, such as models = "{package}:create_app"; if there are no '
-            "tables on purpose, set allow_empty_models = true, or pass --allow-empty-models to generate",
+            "tables on purpose, set allow_empty_models = true, or pass --allow-empty-models to "
+            "generate",
         )
 
     @property

@@ -79,4 +79,5 @@ def _module_names(models: list[str]) -> Iterator[str]:
 
 if __name__ == "__main__":
     request = json.load(sys.stdin)
-    print(json.dumps(_search(request["models"], [Path(path) for path in request["folders"]])))
+    answer = _search(request["models"], [Path(path) for path in request["folders"]])
+    sys.stdout.write(json.dumps(answer) + "\n")

@@ -289,10 +289,8 @@ RULES = (
         check=_copying_column,
         harmless_if="small",
         databases=MYSQL,
-        bad='op.add_column("users", sa.Column("double_age", sa.Integer(), '
-        'sa.Computed("age * 2", persisted=True)))',
-        good='op.add_column("users", sa.Column("double_age", sa.Integer(), '
-        'sa.Computed("age * 2", persisted=False)))',
+        bad='op.execute("ALTER TABLE users ADD COLUMN double_age int AS (age * 2) STORED")',
+        good='op.execute("ALTER TABLE users ADD COLUMN double_age int AS (age * 2) VIRTUAL")',
     ),
     Rule(
         code="AD456",
