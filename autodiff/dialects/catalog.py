@@ -53,7 +53,7 @@ class Catalog(ABC):
     def with_extension_objects(
         self, connection: Connection, schema: Schema, declared: Schema
     ) -> Schema:
-        """Return a schema with the declarations of those declared objects that an extension owns.
+        """Add the declared objects that an extension owns to a schema, and return the result.
 
         The objects of an extension are not read, because no migration may change them. Models can
         declare them, for example to refer to them in foreign keys.

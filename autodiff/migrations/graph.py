@@ -54,8 +54,8 @@ class Graph:
     """Migrations by revision, each after its parents and dependencies.
 
     `dependencies` are the revisions that a migration depends on, if there are any. `branches` are
-    the revisions of each label, in order: the migration that has the label and all that come after
-    it, until the branch is merged with another. `replaced` maps each squashed revision to the one
+    the revisions of each label, in order: the migration that has the label and its descendants,
+    until the branch is merged with another. `replaced` maps each squashed revision to the one
     that replaces it; parents and dependencies already refer to the replacing one. `alembic` is the
     Alembic history that comes before the migrations, if there is one.
     """
